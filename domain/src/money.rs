@@ -1,0 +1,116 @@
+//! Money in minor units with its ISO 4217 currency. Never a float, never two currencies in one sum.
+
+use std::fmt;
+
+/// The largest amount: every JSON reader keeps integers up to 2^53−1 exact.
+pub const MAX_MINOR: i64 = (1 << 53) - 1;
+
+/// Active ISO 4217 codes with the number of their minor digits.
+const CURRENCIES: &str = "AED2AFN2ALL2AMD2AOA2ARS2AUD2AWG2AZN2BAM2BBD2BDT2BHD3BIF0BMD2BND2BOB2BRL2BSD2BTN2BWP2BYN2BZD2CAD2CDF2CHF2CLP0CNY2COP2CRC2CUP2CVE2CZK2DJF0DKK2DOP2DZD2EGP2ERN2ETB2EUR2FJD2FKP2GBP2GEL2GHS2GIP2GMD2GNF0GTQ2GYD2HKD2HNL2HTG2HUF2IDR2ILS2INR2IQD3IRR2ISK0JMD2JOD3JPY0KES2KGS2KHR2KMF0KPW2KRW0KWD3KYD2KZT2LAK2LBP2LKR2LRD2LSL2LYD3MAD2MDL2MGA2MKD2MMK2MNT2MOP2MRU2MUR2MVR2MWK2MXN2MYR2MZN2NAD2NGN2NIO2NOK2NPR2NZD2OMR3PAB2PEN2PGK2PHP2PKR2PLN2PYG0QAR2RON2RSD2RUB2RWF0SAR2SBD2SCR2SDG2SEK2SGD2SHP2SLE2SOS2SRD2SSP2STN2SVC2SYP2SZL2THB2TJS2TMT2TND3TOP2TRY2TTD2TWD2TZS2UAH2UGX0USD2UYU2UZS2VED2VES2VND0VUV0WST2XAF0XCD2XCG2XOF0XPF0YER2ZAR2ZMW2ZWG2DEM2";
+
+/// An ISO 4217 currency, three capital letters. `DEM` is kept: historic portfolios are scored too.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Currency([u8; 3]);
+
+/// Why an amount or currency is refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BadMoney {
+    /// Not in ISO 4217.
+    #[error("{0:?} is not an ISO 4217 currency code in capitals")]
+    UnknownCurrency(String),
+    /// Beyond ±(2^53−1).
+    #[error("amount_minor {0} is beyond ±(2^53−1)")]
+    TooLarge(i64),
+}
+
+impl Currency {
+    /// Looks a code up.
+    ///
+    /// # Errors
+    /// [`BadMoney::UnknownCurrency`].
+    pub fn parse(code: &str) -> Result<Self, BadMoney> {
+        let unknown = || BadMoney::UnknownCurrency(code.chars().take(8).collect());
+        let letters: [u8; 3] = code.as_bytes().try_into().map_err(|_| unknown())?;
+        Self(letters).entry().map(|_| Self(letters)).ok_or_else(unknown)
+    }
+
+    /// How many digits the minor unit has: 2 for cents, 0 for yen.
+    pub fn minor_digits(self) -> u32 {
+        self.entry().map_or(2, |entry| u32::from(entry[3] - b'0'))
+    }
+
+    /// The three letters.
+    pub fn code(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or("???")
+    }
+
+    fn entry(self) -> Option<&'static [u8]> {
+        CURRENCIES.as_bytes().chunks_exact(4).find(|entry| entry[..3] == self.0)
+    }
+}
+
+impl fmt::Debug for Currency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.code())
+    }
+}
+
+impl fmt::Display for Currency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.code())
+    }
+}
+
+/// An amount in minor units.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Money {
+    amount_minor: i64,
+    currency: Currency,
+}
+
+impl Money {
+    /// Joins an amount and its currency.
+    ///
+    /// # Errors
+    /// [`BadMoney::TooLarge`] beyond ±(2^53−1).
+    pub fn new(amount_minor: i64, currency: Currency) -> Result<Self, BadMoney> {
+        if amount_minor.unsigned_abs() > MAX_MINOR as u64 {
+            return Err(BadMoney::TooLarge(amount_minor));
+        }
+        Ok(Self { amount_minor, currency })
+    }
+
+    /// Minor units.
+    pub fn amount_minor(&self) -> i64 {
+        self.amount_minor
+    }
+
+    /// Its currency.
+    pub fn currency(&self) -> Currency {
+        self.currency
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn currencies_are_those_of_the_standard() {
+        assert_eq!(CURRENCIES.len() % 4, 0);
+        for (code, digits) in [("USD", 2), ("JPY", 0), ("KWD", 3), ("TWD", 2), ("DEM", 2)] {
+            assert_eq!(Currency::parse(code).map(Currency::minor_digits), Ok(digits), "{code}");
+        }
+        for bad in ["usd", "US", "USDX", "XXX", "SD2", ""] {
+            assert!(Currency::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn amounts_stay_exact_in_json() {
+        let usd = Currency(*b"USD");
+        assert!(Money::new(MAX_MINOR, usd).is_ok());
+        assert_eq!(Money::new(MAX_MINOR + 1, usd), Err(BadMoney::TooLarge(MAX_MINOR + 1)));
+        assert!(Money::new(i64::MIN, usd).is_err());
+    }
+}

@@ -1,0 +1,94 @@
+//! What a room writes: a pure step from records and state to outputs, state changes and one verdict for each record.
+
+use super::record::{Input, Output};
+use super::state::{Stored, View};
+
+/// What became of one record. Every record gets exactly one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// Handled; the word is counted, so it must come from a small fixed set.
+    Done(&'static str),
+    /// Set aside in the dead-letter topic, byte for byte.
+    DeadLetter {
+        /// A stable word, counted.
+        reason: &'static str,
+        /// For people: pointers and limits, never values.
+        detail: String,
+    },
+}
+
+/// Why a block could not be handled.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum HandleError {
+    /// The whole batch is given up and read again after a pause.
+    #[error("transient: {0}")]
+    Transient(String),
+    /// A record in the block breaks the handler. The loop halves the block until it knows which, and sets that one aside.
+    #[error("poison: {0}")]
+    Poison(String),
+    /// This instance lacks something that the stream demands; it stops here and is not ready.
+    #[error("not ready: {0}")]
+    NotReady(String),
+}
+
+/// Outputs and verdicts of a block, in order.
+#[derive(Debug, Default)]
+pub struct Outbox {
+    pub(crate) outputs: Vec<(i32, Output)>,
+    pub(crate) verdicts: Vec<Verdict>,
+}
+
+impl Outbox {
+    /// Writes `output` in the transaction of `input`'s batch.
+    pub fn emit(&mut self, input: &Input<'_>, output: Output) {
+        self.outputs.push((input.partition, output));
+    }
+
+    /// Ends the next record of the block. Called once for each, in the block's order.
+    pub fn verdict(&mut self, verdict: Verdict) {
+        self.verdicts.push(verdict);
+    }
+}
+
+/// A room's thought, behind the one loop.
+pub trait Handler: Send {
+    /// Key of the state; [`super::NoState`] where there is none.
+    type Key: Stored + Eq + std::hash::Hash;
+    /// Value of the state.
+    type Value: Stored;
+
+    /// Handles a block of records that hold no control record: emits outputs, changes state, gives one verdict each, in order.
+    ///
+    /// Must be a pure function of block, state and the handler's own immutable parts: the loop may run it again on the same
+    /// records, alone or in smaller blocks, and throws away what an aborted run said.
+    ///
+    /// # Errors
+    /// [`HandleError`]; nothing the failed call said is kept.
+    fn handle(
+        &mut self,
+        block: &[Input<'_>],
+        state: &mut View<'_, Self::Key, Self::Value>,
+        out: &mut Outbox,
+    ) -> Result<(), HandleError>;
+
+    /// Handles one control record, alone. A room that has nothing to switch passes it on or drops it by a verdict.
+    ///
+    /// # Errors
+    /// [`HandleError`]; nothing the failed call said is kept.
+    fn control(
+        &mut self,
+        record: &Input<'_>,
+        state: &mut View<'_, Self::Key, Self::Value>,
+        out: &mut Outbox,
+    ) -> Result<(), HandleError> {
+        let (_, _) = (record, state);
+        out.verdict(Verdict::Done("control_ignored"));
+        Ok(())
+    }
+
+    /// Whether a state entry may be forgotten at stream time `now_ms` (the newest input timestamp of its partition).
+    fn expired(&self, value: &Self::Value, now_ms: i64) -> bool {
+        let (_, _) = (value, now_ms);
+        false
+    }
+}

@@ -1,0 +1,53 @@
+//! Runs a handler over records without a broker: every call commits at once. For the tests of rooms.
+
+use super::handler::{HandleError, Handler, Outbox, Verdict};
+use super::record::{Output, OwnedInput};
+use super::state::{Tables, View, fold};
+
+/// A handler with its state, committed after every call.
+pub struct Harness<H: Handler> {
+    handler: H,
+    tables: Tables<H::Key, H::Value>,
+}
+
+impl<H: Handler> Harness<H> {
+    /// Wraps a handler with empty state.
+    pub fn new(handler: H) -> Self {
+        Self { handler, tables: Tables::new() }
+    }
+
+    /// Handles a block; gives one verdict for each record and the outputs with the partition of their inputs.
+    ///
+    /// # Errors
+    /// The handler's; state is then unchanged.
+    pub fn feed(&mut self, block: &[OwnedInput]) -> Result<(Vec<Verdict>, Vec<(i32, Output)>), HandleError> {
+        let inputs: Vec<_> = block.iter().map(OwnedInput::as_input).collect();
+        self.step(block, |handler, view, out| handler.handle(&inputs, view, out))
+    }
+
+    /// Handles one control record.
+    ///
+    /// # Errors
+    /// The handler's; state is then unchanged.
+    pub fn control(&mut self, record: &OwnedInput) -> Result<(Vec<Verdict>, Vec<(i32, Output)>), HandleError> {
+        let input = record.as_input();
+        self.step(std::slice::from_ref(record), |handler, view, out| handler.control(&input, view, out))
+    }
+
+    fn step(
+        &mut self,
+        block: &[OwnedInput],
+        call: impl FnOnce(&mut H, &mut View<'_, H::Key, H::Value>, &mut Outbox) -> Result<(), HandleError>,
+    ) -> Result<(Vec<Verdict>, Vec<(i32, Output)>), HandleError> {
+        for record in block {
+            self.tables.entry(record.partition).or_default();
+        }
+        let mut out = Outbox::default();
+        let mut view = View::new(&self.tables, [None, None]);
+        call(&mut self.handler, &mut view, &mut out)?;
+        let overlay = view.scratch;
+        assert_eq!(out.verdicts.len(), block.len(), "one verdict for each record");
+        fold(&mut self.tables, overlay);
+        Ok((out.verdicts, out.outputs))
+    }
+}

@@ -1,0 +1,19 @@
+//! The contracts: what crosses a process border, as Rust structs that mirror the published JSON Schemas, and the schemas,
+//! topics and migrations themselves. Decides nothing and talks to nobody.
+//!
+//! Reading order: [`topics`], [`envelope`], [`application`], [`intake`], [`reply`], [`risk`], [`decision`], [`notification`],
+//! [`control`].
+
+pub mod application;
+pub mod control;
+pub mod decision;
+pub mod envelope;
+pub mod event_id;
+pub mod intake;
+pub mod notification;
+pub mod reply;
+pub mod risk;
+pub mod topics;
+
+pub use envelope::Envelope;
+pub use topics::Topic;
