@@ -1,0 +1,370 @@
+//! The house that callers hold: both servers started side by side, found again, taken down and brought back, and stopped.
+//! Never lets two houses share a data directory.
+
+use std::env;
+use std::fs::{self, File, TryLockError};
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
+
+use crate::kafka::{self, Broker};
+use crate::postgres::{self, Server};
+use crate::process::{Ending, until};
+use crate::progress::Progress;
+use crate::state::{BrokerState, DatabaseState, State};
+use crate::tools::{self, Tool};
+use crate::{LocalError, jars};
+
+/// How long the servers of a killed owner may take to stop: they are on their way out.
+const LAST_OWNER_LEAVES: Duration = Duration::from_secs(30);
+
+/// What to start, and where.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Everything that the servers write; created if need be. Starting again on the same directory finds the same data and,
+    /// while they are free, the same ports.
+    pub data_dir: PathBuf,
+    /// The broker's jars, shared by all houses of a machine.
+    pub cache_dir: PathBuf,
+    /// Start an Apache Kafka broker.
+    pub kafka: bool,
+    /// Start a PostgreSQL server.
+    pub postgres: bool,
+    /// Show on standard error what is being waited for.
+    pub progress: bool,
+    /// Settings for the broker's `server.properties`; they win over this crate's.
+    pub broker_properties: Vec<(String, String)>,
+    /// The servers may outlive this process (see [`House::leave_running`]). Otherwise they end with it, however it ends.
+    pub keep_running: bool,
+}
+
+impl Options {
+    /// Both servers, silently, ending with this process; the cache in `$DEFAULTX_CACHE`, else in `target/local-cache` when
+    /// run from a Cargo target directory, else in the user's cache directory.
+    pub fn new(data_dir: impl Into<PathBuf>) -> Options {
+        Options {
+            data_dir: data_dir.into(),
+            cache_dir: default_cache_dir(),
+            kafka: true,
+            postgres: true,
+            progress: false,
+            broker_properties: Vec::new(),
+            keep_running: false,
+        }
+    }
+}
+
+/// Servers that answer. Dropping it stops them (unless it was [attached](House::attach)).
+#[derive(Debug)]
+pub struct House {
+    data_dir: PathBuf,
+    kept: bool,
+    broker: Option<Broker>,
+    database: Option<Server>,
+    bootstrap: String,
+    database_url: String,
+    /// Held for as long as we own the data directory.
+    _lock: Option<File>,
+}
+
+impl House {
+    /// Starts what the options ask for and returns when all of it answers; blocks for seconds, on the very first time
+    /// longer: jars are fetched, and on Debian as root missing programs are installed.
+    ///
+    /// # Errors
+    /// [`LocalError::Missing`] with the line to type, [`LocalError::AlreadyRunning`], or why a server did not start; then
+    /// nothing of it is left running.
+    pub fn start(options: &Options) -> Result<House, LocalError> {
+        let data_dir = existing_dir(&options.data_dir)?;
+        let lock = take_possession(&data_dir)?;
+        let last = State::read(&data_dir);
+        let cache_dir = existing_dir(&options.cache_dir)?;
+        let progress = Progress::new(options.progress);
+        let programs = Programs::provide(options, &cache_dir, &progress)?;
+        let site = Site { data_dir: &data_dir, last: last.as_ref(), tied: !options.keep_running, progress: &progress };
+        let (broker, database) = side_by_side(
+            || programs.broker.as_ref().map(|found| site.start_broker(found, &cache_dir, &options.broker_properties)),
+            || programs.postgres.as_ref().map(|bin| site.start_database(bin)),
+        );
+        let house = House::of(data_dir, options.keep_running, broker.transpose()?, database.transpose()?, Some(lock));
+        house.remember()?;
+        Ok(house)
+    }
+
+    /// Finds the servers that an earlier process left running in `data_dir`. Dropping the result leaves them running;
+    /// [`House::stop`] stops them.
+    ///
+    /// # Errors
+    /// [`LocalError::NotRunning`] if none of them is alive.
+    pub fn attach(data_dir: &Path) -> Result<House, LocalError> {
+        let none = || LocalError::NotRunning(data_dir.to_owned());
+        let state = State::read(data_dir).ok_or_else(none)?;
+        let broker = state.broker.and_then(|it| Broker::adopt(it.plan, it.ports, it.process));
+        let database = state.database.and_then(|it| Server::adopt(it.plan, it.port, it.process));
+        if broker.is_none() && database.is_none() {
+            return Err(none());
+        }
+        Ok(House::of(data_dir.to_owned(), state.kept, broker, database, None))
+    }
+
+    /// Stops the servers that an earlier process left running in `data_dir`; returns when they are gone.
+    ///
+    /// # Errors
+    /// [`LocalError::NotRunning`] if there is nothing to stop.
+    pub fn stop_left_running(data_dir: &Path) -> Result<(), LocalError> {
+        House::attach(data_dir)?.stop()
+    }
+
+    /// The broker's address for clients, `127.0.0.1:port`; empty if the house has none.
+    pub fn bootstrap(&self) -> &str {
+        &self.bootstrap
+    }
+
+    /// The superuser's way into database `defaultx`, `postgres://…`, with a password: not for logs. Empty if the house has
+    /// no PostgreSQL.
+    pub fn database_url(&self) -> &str {
+        &self.database_url
+    }
+
+    /// The process ids of the servers, broker first.
+    pub fn pids(&self) -> Vec<u32> {
+        let broker = self.broker.as_ref().map(|broker| broker.identity().pid);
+        let database = self.database.as_ref().map(|database| database.identity().pid);
+        broker.into_iter().chain(database).collect()
+    }
+
+    /// Creates one more database, owned by the superuser, and returns its address like [`House::database_url`].
+    ///
+    /// # Errors
+    /// [`LocalError::DatabaseName`], or [`LocalError::Failed`] if it exists already.
+    pub fn create_database(&self, name: &str) -> Result<String, LocalError> {
+        self.database.as_ref().ok_or(LocalError::NotAskedFor("PostgreSQL"))?.create_database(name)
+    }
+
+    /// Takes the broker down and leaves it down.
+    ///
+    /// # Errors
+    /// [`LocalError::NotAskedFor`], [`LocalError::Unstoppable`].
+    pub fn stop_broker(&mut self, ending: Ending) -> Result<(), LocalError> {
+        self.broker_mut()?.stop(ending)
+    }
+
+    /// Brings the broker back on the same port with the same data; nothing to do if it runs.
+    ///
+    /// # Errors
+    /// [`LocalError::NotAskedFor`], or why it did not start.
+    pub fn start_broker(&mut self) -> Result<(), LocalError> {
+        self.broker_mut()?.resume()?;
+        self.remember()
+    }
+
+    /// Down and back: same port, same data. After [`Ending::Kill`] it takes some seconds longer: the broker's old session has
+    /// to run out first.
+    ///
+    /// # Errors
+    /// As [`House::stop_broker`] and [`House::start_broker`].
+    pub fn restart_broker(&mut self, ending: Ending) -> Result<(), LocalError> {
+        self.stop_broker(ending)?;
+        self.start_broker()
+    }
+
+    /// Takes PostgreSQL down and leaves it down; open sessions are ended.
+    ///
+    /// # Errors
+    /// [`LocalError::NotAskedFor`], [`LocalError::Unstoppable`].
+    pub fn stop_database(&mut self, ending: Ending) -> Result<(), LocalError> {
+        self.database_mut()?.stop(ending)
+    }
+
+    /// Brings PostgreSQL back on the same port with the same data; nothing to do if it runs.
+    ///
+    /// # Errors
+    /// [`LocalError::NotAskedFor`], or why it did not start.
+    pub fn start_database(&mut self) -> Result<(), LocalError> {
+        self.database_mut()?.resume()?;
+        self.remember()
+    }
+
+    /// Stops every server cleanly and returns when they are gone. The data stays.
+    ///
+    /// # Errors
+    /// [`LocalError::Unstoppable`] if one survives even SIGKILL.
+    pub fn stop(mut self) -> Result<(), LocalError> {
+        self.end()
+    }
+
+    /// Lets the servers outlive this process; [`House::attach`] and [`House::stop_left_running`] find them again.
+    ///
+    /// # Errors
+    /// [`LocalError::TiedToThisProcess`] unless it was started with `keep_running`; then it has been stopped.
+    pub fn leave_running(mut self) -> Result<(), LocalError> {
+        if !self.kept {
+            self.end()?;
+            return Err(LocalError::TiedToThisProcess);
+        }
+        if let Some(broker) = &mut self.broker {
+            broker.leave();
+        }
+        if let Some(database) = &mut self.database {
+            database.leave();
+        }
+        Ok(())
+    }
+
+    fn of(
+        data_dir: PathBuf,
+        kept: bool,
+        broker: Option<Broker>,
+        database: Option<Server>,
+        lock: Option<File>,
+    ) -> House {
+        let bootstrap = broker.as_ref().map(Broker::bootstrap).unwrap_or_default();
+        let database_url = database.as_ref().map(Server::url).unwrap_or_default();
+        House { data_dir, kept, broker, database, bootstrap, database_url, _lock: lock }
+    }
+
+    fn broker_mut(&mut self) -> Result<&mut Broker, LocalError> {
+        self.broker.as_mut().ok_or(LocalError::NotAskedFor("Kafka"))
+    }
+
+    fn database_mut(&mut self) -> Result<&mut Server, LocalError> {
+        self.database.as_mut().ok_or(LocalError::NotAskedFor("PostgreSQL"))
+    }
+
+    fn end(&mut self) -> Result<(), LocalError> {
+        let (broker, database) = (self.broker.as_mut(), self.database.as_mut());
+        let (broker, database) = side_by_side(
+            || broker.map_or(Ok(()), |broker| broker.stop(Ending::Clean)),
+            || database.map_or(Ok(()), |database| database.stop(Ending::Clean)),
+        );
+        broker.and(database)
+    }
+
+    fn remember(&self) -> Result<(), LocalError> {
+        let broker = self.broker.as_ref().map(|broker| BrokerState {
+            bootstrap: broker.bootstrap(),
+            process: broker.identity(),
+            ports: broker.ports,
+            plan: broker.plan.clone(),
+        });
+        let database = self.database.as_ref().map(|database| DatabaseState {
+            database_url: database.url(),
+            process: database.identity(),
+            port: database.port,
+            plan: database.plan.clone(),
+        });
+        State { kept: self.kept, broker, database }.write(&self.data_dir)
+    }
+}
+
+/// Where the servers' programs are, for those that are asked for.
+struct Programs {
+    broker: Option<BrokerPrograms>,
+    postgres: Option<PathBuf>,
+}
+
+/// Maven only while the jars are not there yet.
+struct BrokerPrograms {
+    java: PathBuf,
+    maven: Option<PathBuf>,
+}
+
+impl Programs {
+    /// All at once, so that what is missing is installed, or told, once.
+    fn provide(options: &Options, cache_dir: &Path, progress: &Progress) -> Result<Programs, LocalError> {
+        let fetch = options.kafka && jars::cached(cache_dir).is_none();
+        let asked = [(options.kafka, Tool::Java), (fetch, Tool::Maven), (options.postgres, Tool::Postgres)];
+        let tools: Vec<_> = asked.iter().filter(|(wanted, _)| *wanted).map(|(_, tool)| *tool).collect();
+        let mut paths = tools::provide(&tools, progress)?.into_iter();
+        let mut next = |wanted: bool| if wanted { paths.next() } else { None };
+        let (java, maven, postgres) = (next(options.kafka), next(fetch), next(options.postgres));
+        Ok(Programs { broker: java.map(|java| BrokerPrograms { java, maven }), postgres })
+    }
+}
+
+/// What both servers are started with.
+struct Site<'a> {
+    data_dir: &'a Path,
+    last: Option<&'a State>,
+    tied: bool,
+    progress: &'a Progress,
+}
+
+impl Site<'_> {
+    fn start_broker(
+        &self,
+        programs: &BrokerPrograms,
+        cache_dir: &Path,
+        properties: &[(String, String)],
+    ) -> Result<Broker, LocalError> {
+        let step = self.progress.step("Kafka");
+        let jars = match &programs.maven {
+            Some(maven) => jars::fetch(cache_dir, maven, &step)?,
+            None => jars::place(cache_dir),
+        };
+        let (java, dir) = (programs.java.clone(), self.data_dir.join("kafka"));
+        let plan = kafka::Plan { java, jars, dir, properties: properties.to_vec(), tied: self.tied };
+        let ports = self.last.and_then(|state| Some(state.broker.as_ref()?.ports));
+        let broker = Broker::start(plan, ports, &step)?;
+        step.done(&format!("ready on {}", broker.bootstrap()));
+        Ok(broker)
+    }
+
+    fn start_database(&self, bin: &Path) -> Result<Server, LocalError> {
+        let step = self.progress.step("PostgreSQL");
+        let (dir, user) = postgres::settle(self.data_dir, &step)?;
+        let port = self.last.and_then(|state| Some(state.database.as_ref()?.port));
+        let server = Server::start(postgres::Plan { bin: bin.to_owned(), dir, user, tied: self.tied }, port, &step)?;
+        step.done(&format!("ready on 127.0.0.1:{}", server.port));
+        Ok(server)
+    }
+}
+
+/// Ours alone from here on. Servers that nobody meant to leave running are on their way out and are waited for.
+fn take_possession(data_dir: &Path) -> Result<File, LocalError> {
+    let path = data_dir.join("house.lock");
+    let lock = File::options().create(true).truncate(false).write(true).open(&path);
+    let lock = lock.map_err(LocalError::io(|| format!("opening {}", path.display())))?;
+    let taken = || LocalError::AlreadyRunning(data_dir.to_owned());
+    match lock.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => return Err(taken()),
+        Err(TryLockError::Error(error)) => return Err(LocalError::io(|| format!("locking {}", path.display()))(error)),
+    }
+    let Some(last) = State::read(data_dir) else { return Ok(lock) };
+    let patience = if last.kept { Duration::ZERO } else { LAST_OWNER_LEAVES };
+    if until(patience, || !last.runs()) { Ok(lock) } else { Err(taken()) }
+}
+
+fn side_by_side<L: Send, R: Send>(left: impl FnOnce() -> L + Send, right: impl FnOnce() -> R) -> (L, R) {
+    thread::scope(|scope| {
+        let left = scope.spawn(left);
+        let right = right();
+        let left = left.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        (left, right)
+    })
+}
+
+/// The directory with its full path: the servers run elsewhere and must not depend on where we stand.
+fn existing_dir(dir: &Path) -> Result<PathBuf, LocalError> {
+    fs::create_dir_all(dir)
+        .and_then(|()| fs::canonicalize(dir))
+        .map_err(LocalError::io(|| format!("creating {}", dir.display())))
+}
+
+fn default_cache_dir() -> PathBuf {
+    if let Some(dir) = env::var_os("DEFAULTX_CACHE") {
+        return dir.into();
+    }
+    let program = env::current_exe().unwrap_or_default();
+    // Cargo marks its target directories with this file.
+    match program.ancestors().find(|dir| dir.join("CACHEDIR.TAG").is_file()) {
+        Some(target) => target.join("local-cache"),
+        None => user_cache_dir().join("defaultx"),
+    }
+}
+
+fn user_cache_dir() -> PathBuf {
+    let home = || Some(PathBuf::from(env::var_os("HOME")?).join(".cache"));
+    env::var_os("XDG_CACHE_HOME").map(PathBuf::from).or_else(home).unwrap_or_else(env::temp_dir)
+}

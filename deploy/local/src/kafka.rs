@@ -1,0 +1,283 @@
+//! One Apache Kafka broker that is also its own controller. Everything it writes is below one directory; its ports stay the
+//! same for as long as they can, because clients remember them.
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+use serde::{Deserialize, Serialize};
+
+use crate::LocalError;
+use crate::ports;
+use crate::process::{self, Ending, Identity, Launch, Manners, Process, until};
+use crate::progress::Step;
+use crate::state::random_text;
+
+const NAME: &str = "Kafka";
+/// The broker closes its logs before it goes; without that the next start has to recover them.
+const MANNERS: Manners = &[(Signal::SIGTERM, Duration::from_secs(20))];
+/// A cold start on a busy machine with logs to recover.
+const PATIENCE: Duration = Duration::from_secs(90);
+/// What the broker logs as its last word of a start.
+const READY: &str = "Kafka Server started";
+const TAKEN: &str = "Address already in use";
+/// Ports taken by somebody else between looking and binding, in a row, before we give up.
+const COLLISIONS: usize = 5;
+
+/// Small enough to stand beside everything else on two cores; one collector thread, as the rooms need the other core.
+const JVM: [&str; 6] = [
+    "-Xms256m",
+    "-Xmx512m",
+    "-XX:+UseSerialGC",
+    "-XX:+ExitOnOutOfMemoryError",
+    "-Djava.awt.headless=true",
+    "-Djava.net.preferIPv4Stack=true",
+];
+
+/// The broker's settings, before those of the caller.
+const SETTINGS: [(&str, &str); 23] = [
+    ("process.roles", "broker,controller"),
+    ("node.id", "1"),
+    ("controller.listener.names", "CONTROLLER"),
+    ("inter.broker.listener.name", "BROKER"),
+    ("listener.security.protocol.map", "BROKER:PLAINTEXT,CONTROLLER:PLAINTEXT"),
+    // One node: every internal topic has one copy.
+    ("offsets.topic.replication.factor", "1"),
+    ("transaction.state.log.replication.factor", "1"),
+    ("transaction.state.log.min.isr", "1"),
+    ("share.coordinator.state.topic.replication.factor", "1"),
+    ("share.coordinator.state.topic.min.isr", "1"),
+    ("default.replication.factor", "1"),
+    // Few partitions of the internal topics: they are created while the first client waits.
+    ("offsets.topic.num.partitions", "8"),
+    ("transaction.state.log.num.partitions", "8"),
+    // A room that was killed comes back at once: no waiting for more members, no long-lived orphan transactions.
+    ("group.initial.rebalance.delay.ms", "0"),
+    ("group.min.session.timeout.ms", "1000"),
+    ("transaction.abort.timed.out.transaction.cleanup.interval.ms", "1000"),
+    // A broker that was killed may register again once its old session is over: with the default that took 12 s.
+    ("broker.session.timeout.ms", "3000"),
+    ("broker.heartbeat.interval.ms", "500"),
+    // Topics are declared, never guessed from a typing error.
+    ("auto.create.topics.enable", "false"),
+    ("message.max.bytes", "2097152"),
+    // Two cores and a small heap: the cleaner alone would take a quarter of it.
+    ("num.io.threads", "4"),
+    ("num.network.threads", "2"),
+    ("log.cleaner.dedupe.buffer.size", "16777216"),
+];
+
+/// Everything needed to start the broker, again and again.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Plan {
+    pub java: PathBuf,
+    pub jars: PathBuf,
+    pub dir: PathBuf,
+    /// The caller's settings; they win over ours.
+    pub properties: Vec<(String, String)>,
+    /// Ends when we end.
+    pub tied: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Ports {
+    pub broker: u16,
+    pub controller: u16,
+}
+
+/// A broker that answers.
+#[derive(Debug)]
+pub(crate) struct Broker {
+    pub plan: Plan,
+    pub ports: Ports,
+    process: Process,
+}
+
+impl Broker {
+    /// Starts on the ports of last time if they are still free.
+    pub(crate) fn start(plan: Plan, last: Option<Ports>, step: &Step) -> Result<Broker, LocalError> {
+        prepare(&plan, step)?;
+        let mut wanted = last.filter(|ports| ports::is_free(ports.broker) && ports::is_free(ports.controller));
+        for _ in 0..COLLISIONS {
+            let ports = match wanted.take() {
+                Some(ports) => ports,
+                None => free_ports()?,
+            };
+            step.now("starting");
+            match launch(&plan, ports) {
+                Err(LocalError::Died { tail, .. }) if tail.contains(TAKEN) => step.now("that port was just taken"),
+                launched => return launched.map(|process| Broker { plan, ports, process }),
+            }
+        }
+        Err(no_port())
+    }
+
+    pub(crate) fn adopt(plan: Plan, ports: Ports, identity: Identity) -> Option<Broker> {
+        let process = Process::adopt(NAME, identity, MANNERS)?;
+        Some(Broker { plan, ports, process })
+    }
+
+    /// Stops it; [`Broker::resume`] brings it back with the same ports and data.
+    pub(crate) fn stop(&mut self, ending: Ending) -> Result<(), LocalError> {
+        self.process.end(ending)
+    }
+
+    pub(crate) fn resume(&mut self) -> Result<(), LocalError> {
+        if !self.process.runs() {
+            self.process = launch(&self.plan, self.ports)?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn identity(&self) -> Identity {
+        self.process.identity()
+    }
+
+    pub(crate) fn leave(&mut self) {
+        self.process.leave();
+    }
+
+    pub(crate) fn bootstrap(&self) -> String {
+        format!("127.0.0.1:{}", self.ports.broker)
+    }
+}
+
+/// Directories, logging, and the storage format of a first start.
+fn prepare(plan: &Plan, step: &Step) -> Result<(), LocalError> {
+    let data = data_dir(plan);
+    fs::create_dir_all(&data).map_err(LocalError::io(|| format!("creating {}", data.display())))?;
+    write(&plan.dir.join("log4j2.properties"), LOGGING)?;
+    if data.join("meta.properties").exists() {
+        return Ok(());
+    }
+    step.now("formatting the broker's storage");
+    let ports = free_ports()?; // the format wants an address of the controller; a later start may correct it
+    let properties = write_properties(plan, ports)?;
+    let mut command = Command::new(&plan.java);
+    command
+        .args(["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp"])
+        .arg(class_path(plan))
+        .args(["kafka.tools.StorageTool", "format", "--standalone", "-t", &cluster_id()?, "-c"])
+        .arg(properties);
+    process::run("formatting the broker's storage", command).map(drop)
+}
+
+fn launch(plan: &Plan, ports: Ports) -> Result<Process, LocalError> {
+    let properties = write_properties(plan, ports)?;
+    let log = plan.dir.join("broker.log");
+    let from = process::length(&log);
+    let mut args: Vec<OsString> = JVM.map(OsString::from).to_vec();
+    args.push(format!("-Dlog4j2.configurationFile={}", plan.dir.join("log4j2.properties").display()).into());
+    args.extend(["-cp".into(), class_path(plan), "kafka.Kafka".into(), properties.into()]);
+    let mut process = Process::start(Launch {
+        name: NAME,
+        program: plan.java.clone(),
+        args,
+        directory: plan.dir.clone(),
+        log: log.clone(),
+        user: None,
+        tied_by: plan.tied.then_some(Signal::SIGTERM),
+        manners: MANNERS,
+    })?;
+    let is_ready = || process::since(&log, from).contains(READY);
+    until(PATIENCE, || is_ready() || !process.runs());
+    process.ready_or(is_ready(), PATIENCE, &log, from)?;
+    Ok(process)
+}
+
+fn write_properties(plan: &Plan, ports: Ports) -> Result<PathBuf, LocalError> {
+    let path = plan.dir.join("server.properties");
+    write(&path, &properties(plan, ports))?;
+    Ok(path)
+}
+
+/// One line a setting. A later line wins in Java's format, so the caller's come last.
+fn properties(plan: &Plan, Ports { broker, controller }: Ports) -> String {
+    let listeners = format!("BROKER://127.0.0.1:{broker},CONTROLLER://127.0.0.1:{controller}");
+    let placed = [
+        ("log.dirs", data_dir(plan).display().to_string()),
+        ("advertised.listeners", listeners.clone()),
+        ("listeners", listeners),
+        ("controller.quorum.bootstrap.servers", format!("127.0.0.1:{controller}")),
+    ];
+    let ours = SETTINGS.map(|(key, value)| (key, value.to_owned())).into_iter().chain(placed);
+    let callers = plan.properties.iter().map(|(key, value)| (key.as_str(), value.clone()));
+    ours.chain(callers).map(|(key, value)| format!("{key}={value}\n")).collect()
+}
+
+fn data_dir(plan: &Plan) -> PathBuf {
+    plan.dir.join("data")
+}
+
+/// Java itself expands the star.
+fn class_path(plan: &Plan) -> OsString {
+    plan.jars.join("*").into()
+}
+
+fn free_ports() -> Result<Ports, LocalError> {
+    let port = || ports::free().map_err(LocalError::io(|| "looking for a free port"));
+    let broker = port()?;
+    loop {
+        let controller = port()?;
+        if controller != broker {
+            return Ok(Ports { broker, controller });
+        }
+    }
+}
+
+/// 16 bytes in URL-safe Base64 without padding: 21 free characters and one whose spare bits are zero.
+fn cluster_id() -> Result<String, LocalError> {
+    Ok(random_text(21)? + "A")
+}
+
+fn no_port() -> LocalError {
+    LocalError::Io { doing: format!("starting {NAME}"), source: std::io::ErrorKind::AddrInUse.into() }
+}
+
+fn write(path: &Path, text: &str) -> Result<(), LocalError> {
+    fs::write(path, text).map_err(LocalError::io(|| format!("writing {}", path.display())))
+}
+
+/// Warnings only, and the one line that says the broker is up. It goes to standard output, which is the log file.
+const LOGGING: &str = "\
+status = error
+appender.out.type = Console
+appender.out.name = out
+appender.out.layout.type = PatternLayout
+appender.out.layout.pattern = %d{ISO8601} %p %c{1}: %m%n
+rootLogger.level = warn
+rootLogger.appenderRef.out.ref = out
+logger.server.name = kafka.server.KafkaRaftServer
+logger.server.level = info
+";
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_callers_settings_come_last() {
+        let plan = Plan {
+            java: "java".into(),
+            jars: "jars".into(),
+            dir: "house".into(),
+            properties: vec![("message.max.bytes".into(), "1".into())],
+            tied: true,
+        };
+        let text = properties(&plan, Ports { broker: 1, controller: 2 });
+        let last = text.lines().rfind(|line| line.starts_with("message.max.bytes"));
+        assert_eq!(last, Some("message.max.bytes=1"));
+        assert!(text.contains("listeners=BROKER://127.0.0.1:1,CONTROLLER://127.0.0.1:2\n"));
+    }
+
+    #[test]
+    fn cluster_ids_are_22_characters_and_differ() {
+        let (one, other) = (cluster_id().unwrap(), cluster_id().unwrap());
+        assert_eq!((one.len(), other.len()), (22, 22));
+        assert_ne!(one, other);
+    }
+}

@@ -1,0 +1,198 @@
+//! The house with real servers: what it promises is asked of Kafka, PostgreSQL and the process table themselves.
+#![allow(clippy::unwrap_used)]
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use local::{Ending, House, LocalError, Options, start_prometheus};
+use rdkafka::ClientConfig;
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+
+/// How long anything may take that is not a measurement.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Set for the copy of this test that plays an owner which is killed.
+const VICTIM: &str = "DEFAULTX_LOCAL_TEST_VICTIM";
+
+#[test]
+fn both_servers_answer_survive_restarts_and_leave_nothing_behind() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut house = House::start(&Options::new(dir.path())).unwrap();
+    let bootstrap = house.bootstrap().to_owned();
+    create_topic(&bootstrap, "kept");
+    assert_eq!(sql(house.database_url(), "SELECT current_database()"), "defaultx");
+    assert_eq!(sql(house.database_url(), "SHOW fsync"), "on");
+
+    let second = house.create_database("second").unwrap();
+    assert_eq!(sql(&second, "SELECT current_database()"), "second");
+    assert!(matches!(house.create_database("second"), Err(LocalError::Failed { .. })));
+    assert!(matches!(house.create_database("x; DROP"), Err(LocalError::DatabaseName(_))));
+    assert!(matches!(House::start(&Options::new(dir.path())), Err(LocalError::AlreadyRunning(_))));
+
+    for ending in [Ending::Clean, Ending::Kill] {
+        let before = house.pids();
+        house.restart_broker(ending).unwrap();
+        house.stop_database(ending).unwrap();
+        house.start_database().unwrap();
+        assert!(before.iter().all(|pid| !house.pids().contains(pid)), "{ending:?}: {before:?} {:?}", house.pids());
+        assert_eq!(house.bootstrap(), bootstrap);
+        assert!(topics(&bootstrap).contains(&"kept".to_owned()), "{ending:?}");
+        assert_eq!(sql(&second, "SELECT current_database()"), "second", "{ending:?}");
+    }
+
+    let pids = house.pids();
+    assert!(pids.len() == 2 && pids.iter().all(|pid| lives(*pid)));
+    house.stop().unwrap();
+    assert!(pids.iter().all(|pid| !lives(*pid)));
+}
+
+#[test]
+fn a_house_left_running_is_found_and_stopped_and_its_data_found_again() {
+    let dir = tempfile::tempdir().unwrap();
+    assert!(matches!(House::attach(dir.path()), Err(LocalError::NotRunning(_))));
+    let options = Options { kafka: false, keep_running: true, ..Options::new(dir.path()) };
+    let house = House::start(&options).unwrap();
+    let (url, pids) = (house.database_url().to_owned(), house.pids());
+    house.create_database("mine").unwrap();
+    house.leave_running().unwrap();
+    assert!(matches!(House::start(&options), Err(LocalError::AlreadyRunning(_))));
+
+    let found = House::attach(dir.path()).unwrap();
+    assert_eq!((found.database_url(), found.bootstrap()), (url.as_str(), ""));
+    assert_eq!(found.pids(), pids);
+    drop(found);
+    assert!(pids.iter().all(|pid| lives(*pid)), "attaching must not own");
+
+    House::stop_left_running(dir.path()).unwrap();
+    assert!(pids.iter().all(|pid| !lives(*pid)));
+    assert!(matches!(House::stop_left_running(dir.path()), Err(LocalError::NotRunning(_))));
+
+    let again = House::start(&options).unwrap();
+    assert!(matches!(again.create_database("mine"), Err(LocalError::Failed { .. })), "the data is still there");
+}
+
+#[test]
+fn a_tied_house_cannot_be_left_running() {
+    let dir = tempfile::tempdir().unwrap();
+    let house = House::start(&Options { kafka: false, ..Options::new(dir.path()) }).unwrap();
+    let pids = house.pids();
+    assert!(matches!(house.leave_running(), Err(LocalError::TiedToThisProcess)));
+    assert!(pids.iter().all(|pid| !lives(*pid)));
+}
+
+/// The owner is killed from a thread's view as well: its servers were started while a worker thread ran that has ended.
+#[test]
+fn servers_end_with_a_killed_owner_and_the_next_start_waits_for_them() {
+    if let Ok(dir) = std::env::var(VICTIM) {
+        play_the_victim(Path::new(&dir));
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let mut victim = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "servers_end_with_a_killed_owner_and_the_next_start_waits_for_them"])
+        .env(VICTIM, dir.path())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let ready = dir.path().join("ready");
+    assert!(eventually(|| ready.exists() || victim.try_wait().unwrap().is_some()));
+    let pids: Vec<u32> = fs::read_to_string(&ready).unwrap().split(' ').map(|pid| pid.parse().unwrap()).collect();
+    assert!(pids.len() == 2 && pids.iter().all(|pid| lives(*pid)));
+    victim.kill().unwrap();
+    victim.wait().unwrap();
+
+    let house = House::start(&Options::new(dir.path())).unwrap();
+    assert!(pids.iter().all(|pid| !lives(*pid)));
+    assert!(topics(house.bootstrap()).contains(&"victims".to_owned()));
+}
+
+#[test]
+fn the_callers_broker_properties_win() {
+    let dir = tempfile::tempdir().unwrap();
+    let broker_properties = vec![("auto.create.topics.enable".to_owned(), "nonsense".to_owned())];
+    let options = Options { postgres: false, broker_properties, ..Options::new(dir.path()) };
+    match House::start(&options) {
+        Err(LocalError::Died { tail, .. }) => assert!(tail.contains("nonsense"), "{tail}"),
+        Err(LocalError::Failed { output, .. }) => assert!(output.contains("nonsense"), "{output}"),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn prometheus_becomes_ready_and_goes_and_says_what_is_wrong() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = dir.path().join("prometheus.yml");
+    fs::write(&config, "global: {scrape_interval: 1s}\n").unwrap();
+    let prometheus = start_prometheus(&config, &dir.path().join("good")).unwrap();
+    assert!(prometheus.url().ends_with(&prometheus.port().to_string()));
+    prometheus.stop().unwrap();
+
+    fs::write(&config, "global: {scrape_intervall: 1s}\n").unwrap();
+    match start_prometheus(&config, &dir.path().join("bad")) {
+        Err(LocalError::Died { tail, .. }) => assert!(tail.contains("scrape_intervall"), "{tail}"),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn play_the_victim(dir: &Path) -> ! {
+    let options = Options::new(dir);
+    let house = std::thread::scope(|scope| scope.spawn(|| House::start(&options)).join()).unwrap().unwrap();
+    create_topic(house.bootstrap(), "victims");
+    let pids: Vec<String> = house.pids().iter().map(u32::to_string).collect();
+    fs::write(dir.join("ready.new"), pids.join(" ")).unwrap();
+    fs::rename(dir.join("ready.new"), dir.join("ready")).unwrap();
+    loop {
+        std::thread::park();
+    }
+}
+
+fn create_topic(bootstrap: &str, name: &str) {
+    let admin: AdminClient<DefaultClientContext> = client(bootstrap).create().unwrap();
+    let topic = NewTopic::new(name, 3, TopicReplication::Fixed(1));
+    block_on(async { admin.create_topics([&topic], &AdminOptions::new()).await }).unwrap().remove(0).unwrap();
+}
+
+fn topics(bootstrap: &str) -> Vec<String> {
+    let consumer: BaseConsumer = client(bootstrap).create().unwrap();
+    let metadata = consumer.fetch_metadata(None, PATIENCE).unwrap();
+    metadata.topics().iter().map(|topic| topic.name().to_owned()).collect()
+}
+
+fn client(bootstrap: &str) -> ClientConfig {
+    let mut config = ClientConfig::new();
+    config.set("bootstrap.servers", bootstrap);
+    config
+}
+
+fn sql(url: &str, query: &str) -> String {
+    block_on(async {
+        let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await.unwrap();
+        tokio::select! {
+            ended = connection => panic!("{ended:?}"),
+            row = client.query_one(query, &[]) => row.unwrap().get(0),
+        }
+    })
+}
+
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
+}
+
+fn lives(pid: u32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit(')').next().is_some_and(|rest| !rest.is_empty() && !rest.starts_with(" Z"))
+}
+
+fn eventually(done: impl FnMut() -> bool) -> bool {
+    let (mut done, start) = (done, Instant::now());
+    while start.elapsed() < PATIENCE {
+        if done() {
+            return true;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    false
+}
