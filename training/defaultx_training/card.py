@@ -1,0 +1,147 @@
+"""The model card: what the model is for, what it saw, how good it is, for whom it errs. Words from the product, figures
+from the test part of the split."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from defaultx_training import metrics, plots
+from defaultx_training.product import Product
+from defaultx_training.scale import Scale
+from defaultx_training.train import VERSION, Fit
+
+KINDS = {
+    "scorecard": "a points-based scorecard: logistic regression over bins, each feature a step function",
+    "net": "a dense net, 64 and 32 rectified units, over squashed amounts and stepped codes",
+}
+
+
+def files(fits: dict[str, Fit], scale: Scale) -> dict[str, bytes]:
+    """CARD.md and its pictures."""
+    fit = next(iter(fits.values()))
+    y, pd = fit.y[fit.split.test], fit.pds(fit.split.test)
+    return {
+        "CARD.md": text(fits, scale).encode(),
+        "calibration.png": plots.calibration(y, pd),
+        "scores.png": plots.scores(y, scale.scores(pd), scale),
+    }
+
+
+def text(fits: dict[str, Fit], scale: Scale) -> str:
+    """The whole card."""
+    fit = next(iter(fits.values()))
+    sections = [
+        f"# {fit.name} {VERSION}\n\n{sentence(KINDS[fit.kind])} Version {VERSION}, product `{fit.product.product}`.",
+        f"## Intended use\n\n{fit.product.intended}",
+        f"## Data\n\n{data_section(fits)}",
+        f"## Features\n\n{feature_table(fit)}",
+        f"## Left out, and why\n\n{exclusions(fit.product)}",
+        f"## Figures\n\n{figure_table(fits)}",
+        f"## Calibration and scores\n\n{calibration_section(fit, scale)}",
+        f"## By group\n\n{fairness_section(fit)}",
+        f"## Limits\n\n{bullets(fit.product.limits)}",
+    ]
+    return "\n\n".join(sections) + "\n"
+
+
+def data_section(fits: dict[str, Fit]) -> str:
+    """Source, target, rows and splits."""
+    fit = next(iter(fits.values()))
+    y = fit.y
+    lines = [
+        f"Source: {fit.product.data_source}",
+        f"Target: {fit.product.target}; horizon {fit.product.horizon_months} month(s); population: booked loans; "
+        "no correction of the prior.",
+        f"{len(y):,} rows, {y.mean():.2%} default. {fit.product.split_note}",
+    ]
+    for name, each in fits.items():
+        train, test = each.split.train, each.split.test
+        lines.append(
+            f"Split *{name}*: {len(train):,} rows to train ({y[train].mean():.2%} default), "
+            f"{len(test):,} to test ({y[test].mean():.2%})."
+        )
+    return bullets(lines)
+
+
+def feature_table(fit: Fit) -> str:
+    """Each feature with its source and direction."""
+    lines = ["| feature | what it is | read from | direction of pd |", "|---|---|---|---|"]
+    for feature in fit.product.features:
+        source = f"`{feature.pointer}`" if feature.pointer else "expression in the manifest"
+        lines.append(f"| `{feature.name}` | {feature.about} | {source} | {feature.monotone} |")
+    held = "The scorecard's steps are held to the direction." if fit.kind == "scorecard" else "The net is not held to a direction."
+    return "\n".join(lines) + f"\n\n{held}"
+
+
+def exclusions(product: Product) -> str:
+    """What the data offer and the model does not read."""
+    return bullets(f"**{what}**: {why}." for what, why in product.exclusions)
+
+
+def figure_table(fits: dict[str, Fit]) -> str:
+    """Figures of merit on the test rows, with intervals, split by split."""
+    parts = []
+    for name, fit in fits.items():
+        y, pd = fit.y[fit.split.test], fit.pds(fit.split.test)
+        lines = [f"Test rows of the split *{name}*:", "", "| figure | value | 95 % interval |", "|---|---|---|"]
+        lines += [
+            f"| {label} | {figure.value:.4f} | {figure.low:.4f} to {figure.high:.4f} |"
+            for label, figure in metrics.figures(y, pd).items()
+        ]
+        known = fit.product.reference_auc.get(name, {}).get(fit.kind)
+        if known is not None:
+            lines += ["", f"Reference AUC on this split: {known:.4f}."]
+        parts.append("\n".join(lines))
+    note = (
+        f"Intervals: {metrics.BOOTSTRAPS} bootstrap resamples of the test rows. ECE: {metrics.ECE_BINS} bins of equal width."
+    )
+    return "\n\n".join([*parts, note])
+
+
+def calibration_section(fit: Fit, scale: Scale) -> str:
+    """Platt's numbers, the scale, the bands, the pictures."""
+    test = fit.split.test
+    y, pd = fit.y[test], fit.pds(test)
+    points = scale.scores(pd)
+    of = np.array([scale.band(score) for score in points])
+    lines = ["| band | from | share | default rate | mean pd |", "|---|---|---|---|---|"]
+    for band in scale.bands:
+        rows = of == band["name"]
+        rate, mean = (f"{y[rows].mean():.2%}", f"{pd[rows].mean():.2%}") if rows.any() else ("-", "-")
+        lines.append(f"| {band['name']} | {band['min_score']} | {rows.mean():.1%} | {rate} | {mean} |")
+    return (
+        f"pd = sigmoid({fit.platt.a:g} · margin {fit.platt.b:+g}), fitted on out-of-fold margins of the training rows. "
+        f"Scale `{scale.id}`: {scale.base_score:g} points at odds of {scale.base_odds:g}:1, {scale.pdo:g} points double them. "
+        f"Class 1 from pd {fit.product.threshold:g}.\n\n" + "\n".join(lines) + "\n\n"
+        "![observed default rate against predicted pd, in tenths of the test rows](calibration.png)\n\n"
+        "![distribution of scores for defaults and the others, with the bands](scores.png)"
+    )
+
+
+def fairness_section(fit: Fit) -> str:
+    """Approval at the threshold, group by group, on the test rows."""
+    test = fit.split.test
+    groups = {name: of[test] for name, of in fit.product.groups().items()}
+    table = metrics.fairness(fit.y[test], fit.pds(test), fit.product.threshold, groups)
+    lines = ["| attribute | group | rows | default rate | mean pd | AUC | approval | AIR |", "|---|---|---|---|---|---|---|---|"]
+    for row in table:
+        auc = "-" if np.isnan(row.auc) else f"{row.auc:.3f}"
+        air = "-" if row.air is None else f"{row.air:.3f}"
+        lines.append(
+            f"| {row.attribute} | {row.group} | {row.rows:,} | {row.bad_rate:.1%} | {row.mean_pd:.1%} | {auc} "
+            f"| {row.approval:.1%} | {air} |"
+        )
+    return (
+        f"{fit.product.groups_note}\n\nApproval: pd below {fit.product.threshold:g}. AIR: a group's approval rate over the "
+        f"highest one of its attribute; groups under {metrics.FEWEST} rows take no part.\n\n" + "\n".join(lines)
+    )
+
+
+def bullets(lines) -> str:
+    """A list."""
+    return "\n".join(f"- {line}" for line in lines)
+
+
+def sentence(words: str) -> str:
+    """First letter up, a full stop."""
+    return words[0].upper() + words[1:] + "."

@@ -1,0 +1,43 @@
+"""What a product's packages have in common: data, target, threshold, reasons, exclusions, and the words of its card."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from defaultx_training.features import Feature
+
+# code -> (what the applicant is told, Form C-1 code, HMDA denial code)
+Reasons = dict[str, tuple[str, str, int]]
+# attribute -> group of each row
+Groups = Callable[[], dict[str, np.ndarray]]
+
+
+@dataclass(frozen=True)
+class Product:
+    """Fixed facts about one product; nothing here is fitted."""
+
+    short: str
+    dataset: str
+    product: str
+    scale_id: str
+    currency: str
+    data_source: str
+    target: str
+    horizon_months: int
+    threshold: float
+    features: list[Feature]
+    reasons: Reasons
+    l1: float
+    groups: Groups
+    groups_note: str
+    exclusions: list[tuple[str, str]]
+    intended: str
+    limits: list[str]
+    date_column: str | None = None
+    kinds: tuple[str, ...] = ("scorecard", "net")
+    net_alpha: float = 1.0e-3
+    reference_auc: dict[str, dict[str, float]] = field(default_factory=dict)  # split -> kind -> AUC to hold
+    split_note: str = "30 % stratified hold-out (`train_test_split`, seed 0)"

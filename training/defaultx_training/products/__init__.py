@@ -1,0 +1,1 @@
+"""One module a product: its features, its target, its words."""

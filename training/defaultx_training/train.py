@@ -1,0 +1,105 @@
+"""Trains one package: features, split, fit, calibration. Gives everything back as values; writes nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from defaultx_training import calibration, data, export, features, net
+from defaultx_training.calibration import Platt
+from defaultx_training.net import Net
+from defaultx_training.product import Product
+from defaultx_training.products import german, sba, taiwan
+from defaultx_training.scorecard import Scorecard
+
+VERSION = "1.0.0"
+
+# name of the package -> product and kind of model
+PACKAGES: dict[str, tuple[Product, str]] = {
+    f"{product.short}-{kind}": (product, kind)
+    for product in (taiwan.PRODUCT,)
+    for kind in product.kinds
+}
+
+
+@dataclass(frozen=True)
+class Split:
+    """Rows of the training and the test part."""
+
+    train: np.ndarray
+    test: np.ndarray
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A model fitted and calibrated on the training part of a split. `x` holds every row of the set."""
+
+    product: Product
+    kind: str
+    model: Scorecard | Net
+    platt: Platt
+    missing: list[float]
+    split: Split
+    x: np.ndarray
+    y: np.ndarray
+
+    @property
+    def name(self) -> str:
+        return f"{self.product.short}-{self.kind}"
+
+    def graph(self) -> bytes:
+        """The model as ONNX."""
+        if isinstance(self.model, Scorecard):
+            return export.scorecard_graph(self.model)
+        return export.net_graph(self.model)
+
+    def pds(self, rows: np.ndarray) -> np.ndarray:
+        """Published probabilities of some rows."""
+        return self.platt.pds(self.model.decision_function(self.x[rows]))
+
+
+def fits(name: str) -> dict[str, Fit]:
+    """A package's model on the split that ships, first, and on any that its card compares with."""
+    product, kind = PACKAGES[name]
+    return {split: fit(product, kind, rows) for split, rows in splits(product).items()}
+
+
+def splits(product: Product) -> dict[str, Split]:
+    """The split that ships, first, and any that the card only compares with."""
+    random = Split(*data.random_split(product.dataset))
+    if product.date_column is None:
+        return {"random": random}
+    return {"out of time": Split(*data.time_split(product.dataset, product.date_column)), "random": random}
+
+
+def fit(product: Product, kind: str, split: Split) -> Fit:
+    """Fits one kind of model on one split."""
+    y = data.labels(product.dataset)
+    x = with_sentinel = sentinel_matrix(product)
+    missing = [features.MISSING] * len(product.features)
+    if kind == "net":
+        missing = net.missing_values(product.features, with_sentinel[split.train])
+        x = np.where(with_sentinel == np.float32(features.MISSING), np.array(missing, dtype=np.float32), with_sentinel)
+    x_train, y_train = x[split.train], y[split.train]
+    platt = calibration.fit(lambda: unfitted(product, kind), x_train, y_train)
+    model = unfitted(product, kind).fit(x_train, y_train)
+    return Fit(product, kind, model, platt, missing, split, x, y)
+
+
+def unfitted(product: Product, kind: str) -> Scorecard | Net:
+    """A fresh model with the product's settings."""
+    if kind == "scorecard":
+        return Scorecard(product.features, product.l1)
+    return Net(product.features, product.net_alpha)
+
+
+_MATRICES: dict[str, np.ndarray] = {}
+
+
+def sentinel_matrix(product: Product) -> np.ndarray:
+    """Every row's features with the sentinel where one is missing, made once a set."""
+    if product.dataset not in _MATRICES:
+        missing = [features.MISSING] * len(product.features)
+        _MATRICES[product.dataset] = features.matrix(product.features, data.applications(product.dataset), missing)
+    return _MATRICES[product.dataset]
