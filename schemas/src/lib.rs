@@ -2,9 +2,10 @@
 //! topics and migrations themselves. Decides nothing and talks to nobody.
 //!
 //! Reading order: [`topics`], [`envelope`], [`application`], [`intake`], [`reply`], [`risk`], [`decision`], [`notification`],
-//! [`control`].
+//! [`control`], [`audit_entry`].
 
 pub mod application;
+pub mod audit_entry;
 pub mod control;
 pub mod decision;
 pub mod envelope;
