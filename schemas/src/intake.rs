@@ -1,5 +1,10 @@
 //! What `receive` hands to `admit`, and what `admit` hands to the scorer. The facts that `admit` decides on travel in
-//! headers, so that it never parses a body; the body is the normalised application without personal data.
+//! headers, so that it never parses a body; the body is the normalised application without personal data. And what was
+//! stripped on the way, in bodies of their own.
+
+use crate::risk::Subject;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 /// `ce_type` on `credit.intake.v1`.
 pub const RECEIVED: &str = "application.received.v1";
@@ -30,4 +35,160 @@ pub mod header {
     pub const ORIGIN_PARTITION: &str = "ce_originpartition";
     /// Offset of the sender's record.
     pub const ORIGIN_OFFSET: &str = "ce_originoffset";
+}
+
+/// The body of `identity.received.v1`: who the applicants of one received body are. Written before deduplication, so a reader
+/// that keeps one body per revision keeps the one whose `data_digest` was accepted.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Identities {
+    /// Tenant.
+    pub tenant: String,
+    /// The originator's id.
+    pub application_id: String,
+    /// From 1.
+    pub revision: u32,
+    /// SHA-256 of the RFC 8785 form of the sender's `data`.
+    pub data_digest: String,
+    /// In the order of the application.
+    pub applicants: Vec<Identity>,
+}
+
+/// One applicant's identity.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Identity {
+    /// The pseudonym that the house knows.
+    #[serde(flatten)]
+    pub subject: Subject,
+    /// The sender's reference behind it.
+    pub customer_ref: String,
+    /// Names, national id, address, contacts, as sent.
+    pub identity: Map<String, Value>,
+}
+
+/// The body of `protected.received.v1`: protected characteristics of the applicants of one received body, for fairness
+/// reports only. Not written when nobody states any.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Protecteds {
+    /// Tenant.
+    pub tenant: String,
+    /// The originator's id.
+    pub application_id: String,
+    /// From 1.
+    pub revision: u32,
+    /// SHA-256 of the RFC 8785 form of the sender's `data`.
+    pub data_digest: String,
+    /// In the order of the application.
+    pub applicants: Vec<ProtectedOf>,
+}
+
+/// One applicant's protected characteristics.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ProtectedOf {
+    /// The pseudonym that the house knows.
+    #[serde(flatten)]
+    pub subject: Subject,
+    /// Sex, age, marital status, ethnicity …, as sent.
+    pub protected: Map<String, Value>,
+}
+
+/// The body of `application.received.v1` and `application.accepted.v1`: the sender's, without `identity` and `protected`,
+/// with a keyed subject in place of each `customer_ref`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[allow(missing_docs)] // as in [`crate::application::Application`]
+pub struct Received {
+    pub tenant: String,
+    pub application_id: String,
+    pub revision: u32,
+    pub product: String,
+    pub intent: String,
+    pub request_type: String,
+    pub channel: String,
+    pub jurisdiction: String,
+    pub requested: Requested,
+    #[serde(default)]
+    pub collateral: Vec<Collateral>,
+    #[serde(default)]
+    pub documents: Vec<Document>,
+    pub submitted_at: String,
+    #[serde(default)]
+    pub completed_at: Option<String>,
+    pub as_of: String,
+    pub applicants: Vec<ReceivedApplicant>,
+    #[serde(default)]
+    pub attributes: Map<String, Value>,
+}
+
+/// An applicant without personal data.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ReceivedApplicant {
+    /// `primary`, `co_applicant` or `guarantor`.
+    pub role: String,
+    /// `person` or `organisation`.
+    pub kind: String,
+    /// In place of the sender's `customer_ref`.
+    pub subject: SubjectRef,
+    /// What was agreed to.
+    #[serde(default)]
+    pub consents: Vec<Consent>,
+    /// Typed facts.
+    #[serde(default)]
+    pub facts: Facts,
+    /// Bureau reports.
+    #[serde(default)]
+    pub reports: Vec<Report>,
+}
+
+/// A person or organisation under a tenant's key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SubjectRef {
+    /// Which tenant key made it.
+    pub key_id: String,
+    /// HMAC-SHA-256(tenant key, customer_ref), hexadecimal.
+    pub subject: String,
+}
+
+/// The body of `identity.received.v1`: who applied. Only applicants that came with an identity are in it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct IdentityReceived {
+    /// Identity of the application.
+    pub application: ApplicationRef,
+    /// In the sender's order.
+    pub applicants: Vec<ApplicantIdentity>,
+}
+
+/// Who one applicant is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ApplicantIdentity {
+    /// `primary`, `co_applicant` or `guarantor`.
+    pub role: String,
+    /// `person` or `organisation`.
+    pub kind: String,
+    /// The subject of every other topic.
+    pub subject: SubjectRef,
+    /// The sender's reference.
+    pub customer_ref: String,
+    /// Names, national id, address, contacts, as sent.
+    pub identity: Map<String, Value>,
+}
+
+/// The body of `protected.received.v1`: characteristics that no decision may see. Only applicants that came with some.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ProtectedReceived {
+    /// Identity of the application.
+    pub application: ApplicationRef,
+    /// In the sender's order.
+    pub applicants: Vec<ApplicantProtected>,
+}
+
+/// Protected characteristics of one applicant.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ApplicantProtected {
+    /// `primary`, `co_applicant` or `guarantor`.
+    pub role: String,
+    /// `person` or `organisation`.
+    pub kind: String,
+    /// The subject of every other topic.
+    pub subject: SubjectRef,
+    /// Sex, age, marital status, ethnicity, as sent.
+    pub protected: Map<String, Value>,
 }

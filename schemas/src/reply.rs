@@ -49,4 +49,7 @@ pub struct Problem {
     /// JSON pointers (RFC 6901) into `data`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub pointers: Vec<String>,
+    /// Names of CloudEvents attributes that are missing or wrong, such as `id`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attributes: Vec<String>,
 }
