@@ -346,6 +346,7 @@ mod tests {
 
     #[test]
     fn a_server_deaf_to_sigterm_is_killed() {
+        const IMPATIENT: Manners = &[(Signal::SIGTERM, Duration::from_millis(200))];
         let dir = tempfile::tempdir().unwrap();
         let log = dir.path().join("log");
         let mut process = Process::start(Launch {
@@ -356,7 +357,7 @@ mod tests {
             log: log.clone(),
             user: None,
             tied_by: Some(Signal::SIGTERM),
-            manners: &[(Signal::SIGTERM, Duration::from_millis(200))],
+            manners: IMPATIENT,
         })
         .unwrap();
         assert!(until(Duration::from_secs(10), || since(&log, 0).contains("up")));
