@@ -2,6 +2,7 @@
 //! headers, so that it never parses a body; the body is the normalised application without personal data. And what was
 //! stripped on the way, in bodies of their own.
 
+use crate::application::{Collateral, Consent, Document, Facts, Report, Requested};
 use crate::risk::Subject;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -145,50 +146,4 @@ pub struct SubjectRef {
     pub key_id: String,
     /// HMAC-SHA-256(tenant key, customer_ref), hexadecimal.
     pub subject: String,
-}
-
-/// The body of `identity.received.v1`: who applied. Only applicants that came with an identity are in it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct IdentityReceived {
-    /// Identity of the application.
-    pub application: ApplicationRef,
-    /// In the sender's order.
-    pub applicants: Vec<ApplicantIdentity>,
-}
-
-/// Who one applicant is.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ApplicantIdentity {
-    /// `primary`, `co_applicant` or `guarantor`.
-    pub role: String,
-    /// `person` or `organisation`.
-    pub kind: String,
-    /// The subject of every other topic.
-    pub subject: SubjectRef,
-    /// The sender's reference.
-    pub customer_ref: String,
-    /// Names, national id, address, contacts, as sent.
-    pub identity: Map<String, Value>,
-}
-
-/// The body of `protected.received.v1`: characteristics that no decision may see. Only applicants that came with some.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ProtectedReceived {
-    /// Identity of the application.
-    pub application: ApplicationRef,
-    /// In the sender's order.
-    pub applicants: Vec<ApplicantProtected>,
-}
-
-/// Protected characteristics of one applicant.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ApplicantProtected {
-    /// `primary`, `co_applicant` or `guarantor`.
-    pub role: String,
-    /// `person` or `organisation`.
-    pub kind: String,
-    /// The subject of every other topic.
-    pub subject: SubjectRef,
-    /// Sex, age, marital status, ethnicity, as sent.
-    pub protected: Map<String, Value>,
 }

@@ -127,10 +127,7 @@ impl Topic {
 
     /// Whether the log may keep the body. Topics with personal data leave coordinates and a keyed digest only.
     pub fn body_is_logged(self) -> bool {
-        !matches!(
-            self,
-            Self::LoanApplications | Self::Intake | Self::Identities | Self::Protected | Self::DeadLetters
-        )
+        !matches!(self, Self::LoanApplications | Self::Intake | Self::Identities | Self::Protected | Self::DeadLetters)
     }
 }
 
