@@ -1,0 +1,302 @@
+//! Every check that a document must pass before it may decide. Collects findings; changes nothing.
+
+use crate::condition::Condition;
+use crate::document::{Cutoff, Document, Fallback, Limit};
+use crate::finding::Finding;
+use crate::fold;
+use crate::load::{Cut, CutoffRule, KnockoutRule, ReasonText, ZoneRule, holds_for};
+use crate::typing::{self, Type};
+use crate::vocabulary::Kind;
+use domain::{Currency, reason};
+use std::sync::Arc;
+
+/// Collects what is found in one document.
+pub(crate) struct Inspector<'d> {
+    document: &'d Document,
+    ids: Vec<&'d str>,
+    findings: Vec<Finding>,
+}
+
+impl<'d> Inspector<'d> {
+    pub(crate) fn new(document: &'d Document) -> Self {
+        let rules = document.knockouts.iter().map(|rule| &rule.id);
+        let rules = rules.chain(document.limits.iter().map(|rule| &rule.id));
+        let rules = rules.chain(document.zones.iter().map(|rule| &rule.id));
+        let rules = rules.chain(document.cutoffs.iter().map(|rule| &rule.id));
+        Self { document, ids: rules.map(String::as_str).collect(), findings: Vec::new() }
+    }
+
+    /// The findings in the document's order, each with its line.
+    pub(crate) fn finish(mut self, line_of: impl Fn(&str) -> Option<usize>) -> Vec<Finding> {
+        for finding in &mut self.findings {
+            finding.line = finding.line.or_else(|| line_of(&finding.path));
+        }
+        self.findings.sort_by_key(|finding| finding.line);
+        self.findings
+    }
+
+    fn error(&mut self, code: &'static str, path: impl Into<String>, message: impl Into<String>) {
+        self.findings.push(Finding::error(code, path, message));
+    }
+
+    /// Name, version, products, own reasons.
+    pub(crate) fn header(&mut self) {
+        let document = self.document;
+        self.token("/name", &document.name);
+        let numbers: Vec<_> = document.version.split('.').map(str::parse::<u32>).collect();
+        if numbers.len() != 3 || numbers.iter().any(Result::is_err) {
+            self.error("bad_version", "/version", "a version is three numbers, such as 1.0.0");
+        }
+        if document.products.is_empty() {
+            self.error("no_products", "/products", "a policy decides on at least one product");
+        }
+        (0..document.products.len()).for_each(|index| self.product(index));
+        (0..document.reasons.len()).for_each(|index| self.own_reason(index));
+    }
+
+    fn product(&mut self, index: usize) {
+        let (at, product) = (format!("/products/{index}"), &self.document.products[index]);
+        self.token(&format!("{at}/product"), &product.product);
+        if self.document.products[..index].iter().any(|other| other.product == product.product) {
+            self.error("duplicate_id", format!("{at}/product"), format!("{} is listed twice", product.product));
+        }
+        if product.currencies.is_empty() {
+            self.error("no_currency", format!("{at}/currencies"), "a product is lent in at least one currency");
+        }
+        for code in &product.currencies {
+            self.currency(&format!("{at}/currencies"), code);
+        }
+        match product.fallback {
+            Some(Fallback::Refer) => {}
+            None => self.error("no_fallback", at.clone(), "say `fallback: refer` for what no cutoff decides"),
+        }
+        if !self.document.cutoffs.iter().any(|cutoff| cutoff.product == product.product) {
+            let message = format!("{} has no cutoff: every application is referred", product.product);
+            self.findings.push(Finding::warning("no_cutoff", at, message));
+        }
+    }
+
+    fn own_reason(&mut self, index: usize) {
+        let (at, own) = (format!("/reasons/{index}"), &self.document.reasons[index]);
+        self.token(&format!("{at}/code"), &own.code);
+        let repeated = self.document.reasons[..index].iter().any(|other| other.code == own.code);
+        if repeated || reason::find(&own.code).is_some() {
+            self.error("duplicate_id", format!("{at}/code"), format!("reason {} exists already", own.code));
+        }
+        if own.text.trim().is_empty() {
+            self.error("unspecific_code", format!("{at}/text"), "the applicant must be told something");
+        }
+        if reason::find(&own.form_c1).is_none() {
+            self.error("unknown_code", format!("{at}/form_c1"), format!("Form C-1 has no {}", own.form_c1));
+        }
+        if !(1..=9).contains(&own.hmda) {
+            self.error("unknown_code", format!("{at}/hmda"), "HMDA reasons are 1 to 9");
+        }
+    }
+
+    /// What every rule must have: an id of its own and products that exist.
+    pub(crate) fn rule(&mut self, at: &str, id: &str, products: &[String]) {
+        self.token(&format!("{at}/id"), id);
+        if self.ids.iter().filter(|other| **other == id).count() > 1 {
+            self.error("duplicate_id", format!("{at}/id"), format!("{id} is used more than once"));
+        }
+        for product in products {
+            if !self.document.products.iter().any(|known| known.product == *product) {
+                self.error("unknown_product", at, format!("{product} is not among the products"));
+            }
+        }
+    }
+
+    pub(crate) fn token(&mut self, path: &str, text: &str) {
+        let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_-".contains(&byte);
+        if text.is_empty() || text.len() > 64 || !text.bytes().all(allowed) {
+            self.error("bad_token", path, "1 to 64 of a-z, 0-9, _ and -");
+        }
+    }
+
+    fn currency(&mut self, path: &str, code: &str) {
+        if let Err(error) = Currency::parse(code) {
+            self.error("unknown_currency", path, error.to_string());
+        }
+    }
+
+    /// The reason a rule names; a decline without one is an error, and so is one that says nothing.
+    pub(crate) fn reason(&mut self, at: &str, code: Option<&str>, declines: bool) -> Option<ReasonText> {
+        let path = format!("{at}/reason");
+        let Some(code) = code else {
+            if declines {
+                self.error("decline_without_code", path, "a rule that declines names its reason");
+            }
+            return None;
+        };
+        if code == "other" {
+            self.error("unspecific_code", path, "write an own reason with form_c1: other and its text");
+            return None;
+        }
+        if let Some(own) = self.document.reasons.iter().find(|own| own.code == code) {
+            let (form_c1, text) = (own.form_c1.clone(), own.text.clone());
+            return Some(ReasonText { code: code.to_owned(), text, form_c1, hmda: own.hmda });
+        }
+        match reason::find(code) {
+            Some(found) => Some(ReasonText {
+                code: code.to_owned(),
+                text: found.text.to_owned(),
+                form_c1: code.to_owned(),
+                hmda: found.hmda,
+            }),
+            None => {
+                self.error("unknown_code", path, format!("{code} is neither built in nor among the reasons"));
+                None
+            }
+        }
+    }
+
+    /// An expression of any type.
+    pub(crate) fn expression(&mut self, path: &str, source: &str) -> Option<Condition> {
+        self.typed(path, source).map(|(condition, _)| condition)
+    }
+
+    /// An expression that must be a boolean and must depend on the event.
+    pub(crate) fn condition(&mut self, path: &str, source: &str) -> Option<Condition> {
+        let (condition, of) = self.typed(path, source)?;
+        let sampled = condition.interpret(&crate::sample::event(condition.expression()));
+        match (of, sampled) {
+            (Type::Known(Kind::Bool) | Type::Open, Ok(_)) => {}
+            (Type::Known(Kind::Bool), Err(problem)) => self.error("fails_on_sample", path, problem),
+            (_, Err(problem)) => self.error("not_boolean", path, problem),
+            (_, Ok(_)) => self.error("not_boolean", path, "is not a boolean"),
+        }
+        match fold::constant(condition.expression()) {
+            Some(true) => self.error("constant_true", path, "always holds: what comes after is never reached"),
+            Some(false) => self.error("constant_false", path, "never holds"),
+            None => {}
+        }
+        Some(condition)
+    }
+
+    fn typed(&mut self, path: &str, source: &str) -> Option<(Condition, Type)> {
+        let condition = match Condition::parse(source) {
+            Ok(condition) => condition,
+            Err(message) => {
+                self.error("syntax", path, message);
+                return None;
+            }
+        };
+        match typing::infer(condition.expression()) {
+            Ok(of) => Some((condition, of)),
+            Err(fault) => {
+                self.error(fault.code, path, fault.message);
+                None
+            }
+        }
+    }
+
+    /// A decline on the score outside a cutoff would have "did not reach the score" for its reason.
+    pub(crate) fn knockout(&mut self, at: &str, when: &Condition, declines: bool) {
+        if declines && when.reads_score() {
+            let message = "declines on the score belong into a cutoff, where the factors behind it are the reasons";
+            self.error("score_in_knockout", format!("{at}/when"), message);
+        }
+    }
+
+    pub(crate) fn limit(&mut self, at: &str, index: usize, rule: &Limit) {
+        self.currency(&format!("{at}/currency"), &rule.currency);
+        if rule.max_amount_minor < 0 {
+            self.error("negative_limit", format!("{at}/max_amount_minor"), "an amount is never below zero");
+        }
+        let lent = self.document.products.iter().find(|product| product.product == rule.product);
+        if lent.is_some_and(|product| !product.currencies.contains(&rule.currency)) {
+            self.error("unreachable", format!("{at}/currency"), "the product is not lent in this currency");
+        }
+        let same = |other: &&Limit| {
+            let scope =
+                |rule: &Limit| (rule.product.clone(), rule.currency.clone(), rule.bands.clone(), rule.when.clone());
+            other.outcome == rule.outcome && scope(other) == scope(rule)
+        };
+        if let Some(other) = self.document.limits[..index].iter().find(same) {
+            self.error("unreachable", at, format!("limit {} holds for the same applications", other.id));
+        }
+    }
+
+    pub(crate) fn cut(&mut self, at: &str, rule: &Cutoff) -> Option<Cut> {
+        let by_bands = [&rule.approve_bands, &rule.refer_bands, &rule.decline_bands];
+        let any_band = by_bands.iter().any(|bands| !bands.is_empty());
+        match (rule.approve_at_or_above, rule.decline_below) {
+            (Some(approve_at_or_above), Some(decline_below)) if !any_band => {
+                if approve_at_or_above < decline_below {
+                    let message = format!("approves from {approve_at_or_above} but declines below {decline_below}");
+                    self.error("inverted_cutoff", format!("{at}/approve_at_or_above"), message);
+                }
+                Some(Cut::Points { approve_at_or_above, decline_below })
+            }
+            (None, None) if any_band => {
+                let all: Vec<&String> = by_bands.into_iter().flatten().collect();
+                if let Some(band) = all.iter().enumerate().find_map(|(i, band)| all[..i].contains(band).then_some(band))
+                {
+                    self.error("overlapping_cutoffs", at, format!("band {band} is listed twice"));
+                }
+                let [approve, refer, decline] = by_bands.map(Clone::clone);
+                Some(Cut::Bands { approve, refer, decline })
+            }
+            _ => {
+                self.error("incomplete_cutoff", at, "either both approve_at_or_above and decline_below, or bands");
+                None
+            }
+        }
+    }
+
+    /// Rules that an earlier rule leaves nothing to.
+    pub(crate) fn across(
+        &mut self,
+        knockouts: &[Option<Arc<KnockoutRule>>],
+        zones: &[Option<Arc<ZoneRule>>],
+        cutoffs: &[Option<CutoffRule>],
+    ) {
+        let document = self.document;
+        let mut earlier: Vec<(&Condition, &[String], &str)> = Vec::new();
+        let knockouts = document.knockouts.iter().zip(knockouts).enumerate().map(|(i, (source, rule))| {
+            (format!("/knockouts/{i}/when"), rule.as_ref().map(|rule| &rule.when), &source.products, &source.id)
+        });
+        let zones = document.zones.iter().zip(zones).enumerate().map(|(i, (source, rule))| {
+            (format!("/zones/{i}/when"), rule.as_ref().map(|rule| &rule.when), &source.products, &source.id)
+        });
+        for (path, when, products, id) in knockouts.chain(zones) {
+            let Some(when) = when else { continue };
+            let twin = earlier.iter().find(|(other, others, _)| {
+                fold::same(other.expression(), when.expression()) && overlap(document, others, products)
+            });
+            if let Some((_, _, other)) = twin {
+                self.error("unreachable", path, format!("{other} has the same condition"));
+            }
+            earlier.push((when, products, id));
+        }
+        self.cutoffs_behind(cutoffs);
+    }
+
+    fn cutoffs_behind(&mut self, cutoffs: &[Option<CutoffRule>]) {
+        let sources = &self.document.cutoffs;
+        for (index, (source, rule)) in sources.iter().zip(cutoffs).enumerate() {
+            let Some(rule) = rule else { continue };
+            let at = format!("/cutoffs/{index}");
+            let before = sources[..index].iter().zip(cutoffs).filter(|(other, _)| other.product == source.product);
+            let before: Vec<_> =
+                before.filter_map(|(other, rule)| rule.as_ref().map(|rule| (&other.id, &rule.when))).collect();
+            for (id, when) in before {
+                match (when, &rule.when) {
+                    (None, None) => {
+                        self.error("overlapping_cutoffs", &at, format!("{id} already decides every score"));
+                    }
+                    (None, Some(_)) => self.error("unreachable", &at, format!("{id} before it holds always")),
+                    (Some(other), Some(when)) if fold::same(other.expression(), when.expression()) => {
+                        self.error("unreachable", format!("{at}/when"), format!("{id} has the same condition"));
+                    }
+                    (Some(_), _) => {}
+                }
+            }
+        }
+    }
+}
+
+fn overlap(document: &Document, left: &[String], right: &[String]) -> bool {
+    document.products.iter().any(|product| holds_for(left, &product.product) && holds_for(right, &product.product))
+}

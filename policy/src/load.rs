@@ -1,0 +1,282 @@
+//! Bytes of a document → a compiled policy, or every finding at once. The digest is of the bytes: a comment changes it.
+
+use crate::condition::Condition;
+use crate::document::{Cutoff, Document, Knockout, KnockoutOutcome, Limit, LimitOutcome, Product, Zone};
+use crate::finding::Finding;
+use crate::inspect::Inspector;
+use crate::locate::line_of;
+use domain::Digest;
+use std::sync::Arc;
+
+/// A policy version, ready to decide. Immutable.
+#[derive(Debug)]
+pub struct Compiled {
+    name: String,
+    version: String,
+    digest: String,
+    products: Vec<ProductRules>,
+    warnings: Vec<Finding>,
+}
+
+/// The document is not taken.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}", .findings.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+pub struct Rejected {
+    /// Everything found, warnings included, in the document's order.
+    pub findings: Vec<Finding>,
+}
+
+/// What holds for one product, in the document's order.
+#[derive(Debug)]
+pub(crate) struct ProductRules {
+    pub product: String,
+    pub scale_id: String,
+    pub currencies: Vec<String>,
+    pub knockouts: Vec<Arc<KnockoutRule>>,
+    pub limits: Vec<LimitRule>,
+    pub zones: Vec<Arc<ZoneRule>>,
+    pub cutoffs: Vec<CutoffRule>,
+}
+
+#[derive(Debug)]
+pub(crate) struct KnockoutRule {
+    pub id: String,
+    pub when: Condition,
+    pub outcome: KnockoutOutcome,
+    pub reason: Option<ReasonText>,
+    pub value: Option<Condition>,
+    pub threshold: Option<Condition>,
+}
+
+#[derive(Debug)]
+pub(crate) struct LimitRule {
+    pub id: String,
+    pub currency: String,
+    pub bands: Vec<String>,
+    pub when: Option<Condition>,
+    pub max_amount_minor: i64,
+    pub outcome: LimitOutcome,
+    pub reason: Option<ReasonText>,
+}
+
+#[derive(Debug)]
+pub(crate) struct ZoneRule {
+    pub id: String,
+    pub when: Condition,
+    pub referral: String,
+}
+
+#[derive(Debug)]
+pub(crate) struct CutoffRule {
+    pub id: String,
+    pub when: Option<Condition>,
+    pub by: Cut,
+}
+
+#[derive(Debug)]
+pub(crate) enum Cut {
+    Points { approve_at_or_above: i32, decline_below: i32 },
+    Bands { approve: Vec<String>, refer: Vec<String>, decline: Vec<String> },
+}
+
+/// A reason as the applicant and the regulator read it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ReasonText {
+    pub code: String,
+    pub text: String,
+    pub form_c1: String,
+    pub hmda: u8,
+}
+
+/// Everything that is wrong with a document, errors and warnings, in its order.
+pub fn check(bytes: &[u8]) -> Vec<Finding> {
+    match Compiled::load(bytes) {
+        Ok(compiled) => compiled.warnings,
+        Err(rejected) => rejected.findings,
+    }
+}
+
+impl Compiled {
+    /// Checks and compiles a document.
+    ///
+    /// # Errors
+    /// [`Rejected`] with every finding, when at least one is an error.
+    pub fn load(bytes: &[u8]) -> Result<Self, Rejected> {
+        let text = std::str::from_utf8(bytes).map_err(|_| one(Finding::error("malformed", "", "is not UTF-8")))?;
+        let document = parse(text).map_err(one)?;
+        let mut inspector = Inspector::new(&document);
+        let products = assemble(&document, &mut inspector);
+        let findings = inspector.finish(|path| line_of(text, path));
+        if findings.iter().any(Finding::is_error) {
+            return Err(Rejected { findings });
+        }
+        let digest = Digest::of(bytes).to_string();
+        Ok(Self { name: document.name, version: document.version, digest, products, warnings: findings })
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its version.
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// SHA-256 of its bytes, hexadecimal.
+    pub fn digest(&self) -> &str {
+        &self.digest
+    }
+
+    /// What someone should look at although the document is taken.
+    pub fn warnings(&self) -> &[Finding] {
+        &self.warnings
+    }
+
+    /// The products it decides on, in the document's order.
+    pub fn products(&self) -> impl Iterator<Item = &str> {
+        self.products.iter().map(|rules| rules.product.as_str())
+    }
+
+    /// How many conditions run natively, and how many there are.
+    pub fn native_share(&self) -> (usize, usize) {
+        let conditions = self.products.iter().flat_map(ProductRules::conditions);
+        conditions.fold((0, 0), |(native, all), condition| (native + usize::from(condition.is_native()), all + 1))
+    }
+
+    pub(crate) fn rules(&self, product: &str) -> Option<&ProductRules> {
+        self.products.iter().find(|rules| rules.product == product)
+    }
+
+    pub(crate) fn all_rules(&self) -> &[ProductRules] {
+        &self.products
+    }
+}
+
+impl ProductRules {
+    fn conditions(&self) -> impl Iterator<Item = &Condition> {
+        let knockouts = self.knockouts.iter().map(|rule| &rule.when);
+        let zones = self.zones.iter().map(|rule| &rule.when);
+        let limits = self.limits.iter().filter_map(|rule| rule.when.as_ref());
+        let cutoffs = self.cutoffs.iter().filter_map(|rule| rule.when.as_ref());
+        knockouts.chain(zones).chain(limits).chain(cutoffs)
+    }
+}
+
+fn one(finding: Finding) -> Rejected {
+    Rejected { findings: vec![finding] }
+}
+
+fn parse(text: &str) -> Result<Document, Finding> {
+    serde_path_to_error::deserialize(serde_yaml_ng::Deserializer::from_str(text)).map_err(|error| {
+        let path = pointer(error.path());
+        let inner = error.into_inner();
+        let message = inner.to_string();
+        let code = if message.contains("unknown field") { "unknown_field" } else { "malformed" };
+        let line = inner.location().map(|at| at.line()).or_else(|| line_of(text, &path));
+        Finding { line, ..Finding::error(code, path, message) }
+    })
+}
+
+fn pointer(path: &serde_path_to_error::Path) -> String {
+    use serde_path_to_error::Segment;
+    let segment = |segment: &Segment| match segment {
+        Segment::Seq { index } => format!("/{index}"),
+        Segment::Map { key } => format!("/{key}"),
+        Segment::Enum { variant } => format!("/{variant}"),
+        Segment::Unknown => String::new(),
+    };
+    path.iter().map(segment).collect()
+}
+
+fn assemble(document: &Document, inspector: &mut Inspector<'_>) -> Vec<ProductRules> {
+    inspector.header();
+    let knockouts: Vec<_> = indexed(&document.knockouts, |i, rule| knockout(i, rule, inspector));
+    let limits: Vec<_> = indexed(&document.limits, |i, rule| limit(i, rule, inspector));
+    let zones: Vec<_> = indexed(&document.zones, |i, rule| zone(i, rule, inspector));
+    let cutoffs: Vec<_> = indexed(&document.cutoffs, |i, rule| cutoff(i, rule, inspector));
+    inspector.across(&knockouts, &zones, &cutoffs);
+
+    let (mut limits, mut cutoffs) = (limits, cutoffs);
+    let rules_of = |product: &Product| ProductRules {
+        product: product.product.clone(),
+        scale_id: product.scale_id.clone(),
+        currencies: product.currencies.clone(),
+        knockouts: shared(&document.knockouts, &knockouts, |rule| holds_for(&rule.products, &product.product)),
+        zones: shared(&document.zones, &zones, |rule| holds_for(&rule.products, &product.product)),
+        limits: taken(&document.limits, &mut limits, |rule| rule.product == product.product),
+        cutoffs: taken(&document.cutoffs, &mut cutoffs, |rule| rule.product == product.product),
+    };
+    document.products.iter().map(rules_of).collect()
+}
+
+/// Rules that several products may share.
+fn shared<S, R>(sources: &[S], rules: &[Option<Arc<R>>], holds: impl Fn(&S) -> bool) -> Vec<Arc<R>> {
+    sources.iter().zip(rules).filter(|(source, _)| holds(source)).filter_map(|(_, rule)| rule.clone()).collect()
+}
+
+/// Rules of exactly one product.
+fn taken<S, R>(sources: &[S], rules: &mut [Option<R>], holds: impl Fn(&S) -> bool) -> Vec<R> {
+    sources.iter().zip(rules).filter(|(source, _)| holds(source)).filter_map(|(_, rule)| rule.take()).collect()
+}
+
+fn indexed<S, R>(sources: &[S], mut build: impl FnMut(usize, &S) -> Option<R>) -> Vec<Option<R>> {
+    sources.iter().enumerate().map(|(index, source)| build(index, source)).collect()
+}
+
+/// Whether a rule with that list of products holds for a product.
+pub(crate) fn holds_for(products: &[String], product: &str) -> bool {
+    products.is_empty() || products.iter().any(|listed| listed == product)
+}
+
+fn knockout(index: usize, rule: &Knockout, inspector: &mut Inspector<'_>) -> Option<Arc<KnockoutRule>> {
+    let at = format!("/knockouts/{index}");
+    inspector.rule(&at, &rule.id, &rule.products);
+    let declines = rule.outcome == KnockoutOutcome::Decline;
+    let reason = inspector.reason(&at, rule.reason.as_deref(), declines);
+    let value = rule.value.as_deref().and_then(|source| inspector.expression(&format!("{at}/value"), source));
+    let threshold =
+        rule.threshold.as_deref().and_then(|source| inspector.expression(&format!("{at}/threshold"), source));
+    let when = inspector.condition(&format!("{at}/when"), &rule.when)?;
+    inspector.knockout(&at, &when, declines);
+    Some(Arc::new(KnockoutRule { id: rule.id.clone(), when, outcome: rule.outcome, reason, value, threshold }))
+}
+
+fn limit(index: usize, rule: &Limit, inspector: &mut Inspector<'_>) -> Option<LimitRule> {
+    let at = format!("/limits/{index}");
+    inspector.rule(&at, &rule.id, std::slice::from_ref(&rule.product));
+    inspector.limit(&at, index, rule);
+    let reason = inspector.reason(&at, rule.reason.as_deref(), rule.outcome == LimitOutcome::Decline);
+    let when = optional(inspector, &at, rule.when.as_deref())?;
+    Some(LimitRule {
+        id: rule.id.clone(),
+        currency: rule.currency.clone(),
+        bands: rule.bands.clone(),
+        when,
+        max_amount_minor: rule.max_amount_minor,
+        outcome: rule.outcome,
+        reason,
+    })
+}
+
+fn zone(index: usize, rule: &Zone, inspector: &mut Inspector<'_>) -> Option<Arc<ZoneRule>> {
+    let at = format!("/zones/{index}");
+    inspector.rule(&at, &rule.id, &rule.products);
+    inspector.token(&format!("{at}/referral"), &rule.referral);
+    let when = inspector.condition(&format!("{at}/when"), &rule.when)?;
+    Some(Arc::new(ZoneRule { id: rule.id.clone(), when, referral: rule.referral.clone() }))
+}
+
+fn cutoff(index: usize, rule: &Cutoff, inspector: &mut Inspector<'_>) -> Option<CutoffRule> {
+    let at = format!("/cutoffs/{index}");
+    inspector.rule(&at, &rule.id, std::slice::from_ref(&rule.product));
+    let by = inspector.cut(&at, rule);
+    let when = optional(inspector, &at, rule.when.as_deref())?;
+    Some(CutoffRule { id: rule.id.clone(), when, by: by? })
+}
+
+/// A condition that may be left out; `None` when it is there and faulty.
+fn optional(inspector: &mut Inspector<'_>, at: &str, source: Option<&str>) -> Option<Option<Condition>> {
+    source.map(|source| inspector.condition(&format!("{at}/when"), source)).map_or(Some(None), |found| found.map(Some))
+}

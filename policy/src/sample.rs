@@ -1,0 +1,126 @@
+//! A made-up event in which everything has a value, to try an expression on before it meets a real one. Never leaves this
+//! crate.
+
+use crate::fold::children;
+use cel::common::ast::{Expr, IdedExpr, LiteralValue, operators as op};
+use schemas::application::*;
+use schemas::risk::*;
+
+/// An event that has every fact, and every feature that `expr` names.
+pub(crate) fn event(expr: &IdedExpr) -> RiskEvent {
+    let mut event = bare();
+    let mut names = Vec::new();
+    feature_names(expr, &mut names);
+    event.features = names
+        .into_iter()
+        .map(|name| FeatureUsed { name: name.to_owned(), value: 1.0, flag: None, contribution: 0.0 })
+        .collect();
+    event
+}
+
+fn feature_names<'e>(expr: &'e IdedExpr, into: &mut Vec<&'e str>) {
+    let is_features = |of: &IdedExpr| matches!(&of.expr, Expr::Ident(name) if name == "features");
+    match &expr.expr {
+        Expr::Select(select) if is_features(&select.operand) => into.push(&select.field),
+        Expr::Call(call) => match (call.func_name.as_str(), call.args.as_slice()) {
+            (op::INDEX, [map, key]) | (op::IN, [key, map]) if is_features(map) => {
+                if let Expr::Literal(LiteralValue::String(name)) = &key.expr {
+                    into.push(name.inner());
+                }
+            }
+            _ => {}
+        },
+        _ => {}
+    }
+    children(expr).into_iter().for_each(|child| feature_names(child, into));
+}
+
+fn bare() -> RiskEvent {
+    let word = || Some("word".to_owned());
+    RiskEvent {
+        application: ApplicationRef { tenant: "t".into(), application_id: "a".into(), revision: 1 },
+        subjects: Vec::new(),
+        input: InputRef {
+            event_id: String::new(),
+            topic: String::new(),
+            partition: 0,
+            offset: 0,
+            data_digest: String::new(),
+        },
+        product: "product".into(),
+        intent: "decide".into(),
+        request_type: "new".into(),
+        channel: "online".into(),
+        jurisdiction: "US-CA".into(),
+        requested: Requested { amount: money(), term_months: Some(12), purpose: word() },
+        facts: Facts {
+            of_legal_age: Some(true),
+            income: vec![Income {
+                amount: money(),
+                period: "month".into(),
+                basis: "net".into(),
+                evidence: "stated".into(),
+            }],
+            debts: vec![Debt {
+                kind: "loan".into(),
+                balance: Some(money()),
+                payment: Some(money()),
+                period: Some("month".into()),
+                evidence: "stated".into(),
+            }],
+            employment: Some(Employment {
+                status: word(),
+                tenure_months: Some(1),
+                tenure_band: word(),
+                occupation: word(),
+            }),
+            housing: Some(Housing { status: word(), residence_months: Some(1), residence_band: word() }),
+            dependants: Some(1),
+            dependants_band: word(),
+            accounts: Some(Accounts { checking_band: word(), savings_band: word() }),
+            obligations: Some(Obligations {
+                credit_history: word(),
+                instalment_rate_band: word(),
+                other_instalment_plans: word(),
+                existing_credits_band: word(),
+                other_debtors: word(),
+            }),
+            assets: Some(Assets { most_valuable: word() }),
+            telephone: Some(true),
+        },
+        times: Times {
+            submitted_at: "2026-01-01T00:00:00Z".into(),
+            completed_at: None,
+            received_at: "2026-01-01T00:00:00Z".into(),
+            as_of: "2026-01-01".into(),
+        },
+        status: "scored".into(),
+        unscorable: Vec::new(),
+        model: None,
+        route: RouteRef { digest: String::new(), bucket: 0 },
+        score: Some(Score {
+            margin: 0.0,
+            pd_raw: 0.5,
+            pd: 0.5,
+            class: 1,
+            threshold: 0.5,
+            score: 600,
+            range: [300, 850],
+            scale_id: "scale".into(),
+            band: "C".into(),
+        }),
+        features: Vec::new(),
+        explanation: None,
+        reasons: Vec::new(),
+        reports: vec![ReportUsed {
+            source: "bureau".into(),
+            report_id: "r".into(),
+            status: "hit".into(),
+            pulled_at: "2026-01-01T00:00:00Z".into(),
+        }],
+    }
+}
+
+fn money() -> WireMoney {
+    WireMoney { amount_minor: 100, currency: "USD".into() }
+}

@@ -1,0 +1,43 @@
+//! Whether a policy's cutoffs and bands exist on the scales that models publish in. Reads no file: scales are an argument.
+
+use crate::finding::Finding;
+use crate::load::{Compiled, Cut, ProductRules};
+use domain::scale::Scale;
+
+impl Compiled {
+    /// Findings about points outside their scale, and scales and bands that do not exist.
+    pub fn check_scales(&self, scales: &[Scale]) -> Vec<Finding> {
+        self.all_rules().iter().flat_map(|rules| on_scale(rules, scales)).collect()
+    }
+}
+
+fn on_scale(rules: &ProductRules, scales: &[Scale]) -> Vec<Finding> {
+    let Some(scale) = scales.iter().find(|scale| scale.id() == rules.scale_id) else {
+        let message = format!("no scale is called {}", rules.scale_id);
+        return vec![Finding::error("unknown_scale", "/products", message)];
+    };
+    let (floor, cap) = scale.range();
+    let mut findings = Vec::new();
+    let band = |name: &String, id: &str| {
+        let known = scale.bands().iter().any(|band| band.name == *name);
+        (!known).then(|| Finding::error("unknown_band", "/cutoffs", format!("{id}: {} has no band {name}", scale.id())))
+    };
+    for cutoff in &rules.cutoffs {
+        match &cutoff.by {
+            Cut::Points { approve_at_or_above, decline_below } => {
+                if *decline_below < floor || *approve_at_or_above > cap {
+                    let message = format!("{}: {} runs from {floor} to {cap}", cutoff.id, scale.id());
+                    findings.push(Finding::error("points_off_scale", "/cutoffs", message));
+                }
+            }
+            Cut::Bands { approve, refer, decline } => {
+                let all = approve.iter().chain(refer).chain(decline);
+                findings.extend(all.filter_map(|name| band(name, &cutoff.id)));
+            }
+        }
+    }
+    for limit in &rules.limits {
+        findings.extend(limit.bands.iter().filter_map(|name| band(name, &limit.id)));
+    }
+    findings
+}
