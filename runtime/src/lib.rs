@@ -1,8 +1,18 @@
 //! The shell library: the one transactional Kafka loop, its keyed state, the Kafka → PostgreSQL variant, configuration,
 //! telemetry, health, shutdown and tokens. Knows no word of credit.
 //!
-//! Reading order: [`clock`], [`task`], [`stream`], then whatever a room needs.
+//! Reading order: [`clock`], [`task`], [`shell`], [`stream`], then whatever a room needs.
 
+pub mod auth;
 pub mod clock;
+pub mod config;
+pub mod health;
+pub mod http;
+pub mod kafka;
+pub mod metrics;
+pub mod pg;
+pub mod shell;
+pub mod shutdown;
 pub mod stream;
 pub mod task;
+pub mod telemetry;

@@ -25,3 +25,57 @@ where
 {
     std::thread::Builder::new().name(name.to_owned()).spawn(body)
 }
+
+/// A room that runs: a thread or a task with a name. It ends well at shutdown, or with what went wrong.
+#[derive(Debug)]
+pub struct RoomHandle {
+    name: &'static str,
+    body: Body,
+}
+
+#[derive(Debug)]
+enum Body {
+    Thread(JoinHandle<Result<(), String>>),
+    Task(tokio::task::JoinHandle<Result<(), String>>),
+}
+
+impl RoomHandle {
+    /// A room on a thread of its own.
+    pub fn thread(name: &'static str, handle: JoinHandle<Result<(), String>>) -> Self {
+        Self { name, body: Body::Thread(handle) }
+    }
+
+    /// A room that is a task.
+    pub fn task(name: &'static str, handle: tokio::task::JoinHandle<Result<(), String>>) -> Self {
+        Self { name, body: Body::Task(handle) }
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Whether it has ended.
+    pub fn is_finished(&self) -> bool {
+        match &self.body {
+            Body::Thread(handle) => handle.is_finished(),
+            Body::Task(handle) => handle.is_finished(),
+        }
+    }
+
+    /// Waits for its end.
+    ///
+    /// # Errors
+    /// What the room ended with, or its panic.
+    pub async fn join(self) -> Result<(), String> {
+        let name = self.name;
+        let panicked = || format!("{name} panicked");
+        match self.body {
+            Body::Thread(handle) => {
+                let joined = tokio::task::spawn_blocking(move || handle.join()).await;
+                joined.map_err(|_| panicked())?.map_err(|_| panicked())?
+            }
+            Body::Task(handle) => handle.await.map_err(|_| panicked())?,
+        }
+    }
+}

@@ -4,6 +4,9 @@ use super::handler::{HandleError, Handler, Outbox, Verdict};
 use super::record::{Output, OwnedInput};
 use super::state::{Tables, View, fold};
 
+/// One verdict for each record, and the outputs with the partition of their inputs.
+pub type Fed = (Vec<Verdict>, Vec<(i32, Output)>);
+
 /// A handler with its state, committed after every call.
 pub struct Harness<H: Handler> {
     handler: H,
@@ -20,7 +23,7 @@ impl<H: Handler> Harness<H> {
     ///
     /// # Errors
     /// The handler's; state is then unchanged.
-    pub fn feed(&mut self, block: &[OwnedInput]) -> Result<(Vec<Verdict>, Vec<(i32, Output)>), HandleError> {
+    pub fn feed(&mut self, block: &[OwnedInput]) -> Result<Fed, HandleError> {
         let inputs: Vec<_> = block.iter().map(OwnedInput::as_input).collect();
         self.step(block, |handler, view, out| handler.handle(&inputs, view, out))
     }
@@ -29,7 +32,7 @@ impl<H: Handler> Harness<H> {
     ///
     /// # Errors
     /// The handler's; state is then unchanged.
-    pub fn control(&mut self, record: &OwnedInput) -> Result<(Vec<Verdict>, Vec<(i32, Output)>), HandleError> {
+    pub fn control(&mut self, record: &OwnedInput) -> Result<Fed, HandleError> {
         let input = record.as_input();
         self.step(std::slice::from_ref(record), |handler, view, out| handler.control(&input, view, out))
     }
@@ -38,7 +41,7 @@ impl<H: Handler> Harness<H> {
         &mut self,
         block: &[OwnedInput],
         call: impl FnOnce(&mut H, &mut View<'_, H::Key, H::Value>, &mut Outbox) -> Result<(), HandleError>,
-    ) -> Result<(Vec<Verdict>, Vec<(i32, Output)>), HandleError> {
+    ) -> Result<Fed, HandleError> {
         for record in block {
             self.tables.entry(record.partition).or_default();
         }

@@ -3,11 +3,24 @@
 //! [`record`] is what goes in and out, [`handler`] what a room writes, [`state`] what it may remember, [`harness`] runs a
 //! handler without a broker.
 
+mod assignment;
+mod committer;
+mod engine;
+mod flood;
 pub mod handler;
 pub mod harness;
+pub mod meter;
+#[cfg(test)]
+mod model;
+pub mod pg;
 pub mod record;
+mod restore;
+mod run;
 pub mod state;
 
+pub use committer::dead_letter_header;
+pub use engine::HANDLER_FAILED;
 pub use handler::{HandleError, Handler, Outbox, Verdict};
 pub use record::{Input, Output, OwnedInput, Route};
+pub use run::{LoopSpec, Tuning, spawn_loop};
 pub use state::{NoState, Stored, View};

@@ -1,6 +1,6 @@
 //! Records as handlers see them: inputs borrow from the client's buffers, outputs own their bytes.
 
-use rdkafka::message::{BorrowedHeaders, Headers as _};
+use rdkafka::message::{BorrowedHeaders, BorrowedMessage, Headers as _, Message as _};
 use std::sync::Arc;
 
 /// A record to handle.
@@ -87,6 +87,34 @@ impl OwnedInput {
             key: self.key.as_deref(),
             payload: self.payload.as_deref(),
             headers: HeaderSource::Owned(&self.headers),
+        }
+    }
+}
+
+/// A client's message as an input.
+pub(super) fn borrowed<'m>(message: &'m BorrowedMessage<'_>) -> Input<'m> {
+    Input {
+        topic: message.topic(),
+        partition: message.partition(),
+        offset: message.offset(),
+        timestamp_ms: message.timestamp().to_millis().unwrap_or(0),
+        key: message.key(),
+        payload: message.payload(),
+        headers: message.headers().map_or(HeaderSource::None, HeaderSource::Kafka),
+    }
+}
+
+impl From<&Input<'_>> for OwnedInput {
+    fn from(input: &Input<'_>) -> Self {
+        let headers = input.headers().into_iter().map(|(key, value)| (key.to_owned(), value.map(<[u8]>::to_vec)));
+        Self {
+            topic: input.topic.to_owned(),
+            partition: input.partition,
+            offset: input.offset,
+            timestamp_ms: input.timestamp_ms,
+            key: input.key.map(<[u8]>::to_vec),
+            payload: input.payload.map(<[u8]>::to_vec),
+            headers: headers.collect(),
         }
     }
 }

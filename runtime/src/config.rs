@@ -1,0 +1,307 @@
+//! Configuration in layers: file, then environment, then flags; the later wins. An unknown key is an error that names it, a
+//! secret never prints. Does not know any key itself.
+
+use secrecy::{ExposeSecret, SecretString};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::Path;
+use toml::{Table, Value};
+
+/// What stands in place of a secret wherever it would show.
+pub const REDACTED: &str = "***";
+
+/// A value that prints and serialises as [`REDACTED`].
+#[derive(Clone, Default)]
+pub struct Secret(SecretString);
+
+impl Secret {
+    /// The value itself, for whoever must use it.
+    pub fn expose(&self) -> &str {
+        self.0.expose_secret()
+    }
+
+    /// Whether nothing is set.
+    pub fn is_empty(&self) -> bool {
+        self.expose().is_empty()
+    }
+}
+
+impl From<&str> for Secret {
+    fn from(value: &str) -> Self {
+        Self(SecretString::from(value))
+    }
+}
+
+impl From<String> for Secret {
+    fn from(value: String) -> Self {
+        Self(SecretString::from(value))
+    }
+}
+
+impl PartialEq for Secret {
+    fn eq(&self, other: &Self) -> bool {
+        self.expose() == other.expose()
+    }
+}
+
+impl Eq for Secret {}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(REDACTED)
+    }
+}
+
+impl Serialize for Secret {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(if self.is_empty() { "" } else { REDACTED })
+    }
+}
+
+impl<'de> Deserialize<'de> for Secret {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(Self::from)
+    }
+}
+
+/// Why a configuration does not load.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("reading {path}: {source}")]
+    Read {
+        /// The file.
+        path: String,
+        /// From the file system.
+        source: std::io::Error,
+    },
+    /// The file is not TOML.
+    #[error("{path}: {source}")]
+    Syntax {
+        /// The file.
+        path: String,
+        /// Where and what.
+        source: Box<toml::de::Error>,
+    },
+    /// A key that is unknown, or a value that does not fit.
+    #[error("configuration key `{key}` (from {layer}): {why}")]
+    Key {
+        /// Dotted.
+        key: String,
+        /// `file`, `environment` or `flag`.
+        layer: &'static str,
+        /// In the words of the type.
+        why: String,
+    },
+}
+
+/// Loads a configuration from a file, the process's environment and flags. Variables are `PREFIX__SECTION__KEY`; overrides are
+/// (`section.key`, value).
+///
+/// # Errors
+/// [`ConfigError`], which names the file or the key.
+pub fn load<T: DeserializeOwned + Serialize + Default>(
+    file: Option<&Path>,
+    env_prefix: &str,
+    overrides: &[(String, String)],
+) -> Result<T, ConfigError> {
+    let text = match file {
+        Some(path) => std::fs::read_to_string(path)
+            .map_err(|source| ConfigError::Read { path: path.display().to_string(), source })?,
+        None => String::new(),
+    };
+    let name = file.map_or_else(String::new, |path| path.display().to_string());
+    let variables = std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)));
+    layered((&name, &text), env_prefix, variables, overrides)
+}
+
+/// The configuration as TOML. Secrets are redacted by their types.
+///
+/// # Errors
+/// When the type cannot be written as TOML.
+pub fn show<T: Serialize>(config: &T) -> Result<String, toml::ser::Error> {
+    toml::to_string_pretty(config)
+}
+
+fn layered<T: DeserializeOwned + Serialize + Default>(
+    (name, text): (&str, &str),
+    env_prefix: &str,
+    variables: impl Iterator<Item = (String, String)>,
+    overrides: &[(String, String)],
+) -> Result<T, ConfigError> {
+    let root: Table = text
+        .parse()
+        .map_err(|source| ConfigError::Syntax { path: name.to_owned(), source: Box::new(source) })?;
+    let known = Table::try_from(T::default()).unwrap_or_default();
+    let mut layers = Layers { root, texts: BTreeMap::new() };
+    let prefix = format!("{env_prefix}__");
+    for (variable, value) in variables {
+        if let Some(rest) = variable.strip_prefix(&prefix) {
+            layers.put(&as_known(&known, rest), &value, "environment")?;
+        }
+    }
+    for (key, value) in overrides {
+        let path: Vec<String> = key.split('.').map(str::to_owned).collect();
+        layers.put(&path, value, "flag")?;
+    }
+    layers.read()
+}
+
+/// `AUDIT_SINK__BATCH` as the path that the defaults spell `audit-sink.batch`.
+fn as_known(known: &Table, variable: &str) -> Vec<String> {
+    let mut level = Some(known);
+    let mut path = Vec::new();
+    for part in variable.split("__") {
+        let part = part.to_lowercase();
+        let spelt = level.and_then(|table| table.keys().find(|key| key.replace('-', "_") == part));
+        let part = spelt.cloned().unwrap_or(part);
+        level = level.and_then(|table| table.get(&part)).and_then(Value::as_table);
+        path.push(part);
+    }
+    path
+}
+
+struct Layers {
+    root: Table,
+    /// What environment and flags set: dotted path → (as typed, layer).
+    texts: BTreeMap<String, (String, &'static str)>,
+}
+
+impl Layers {
+    fn put(&mut self, path: &[String], text: &str, layer: &'static str) -> Result<(), ConfigError> {
+        let key = path.join(".");
+        let wrong = |why: &str| ConfigError::Key { key: key.clone(), layer, why: why.to_owned() };
+        let (last, sections) = path.split_last().ok_or_else(|| wrong("no key"))?;
+        let mut table = &mut self.root;
+        for section in sections {
+            let entry = table.entry(section.clone()).or_insert_with(|| Value::Table(Table::new()));
+            table = entry.as_table_mut().ok_or_else(|| wrong("stands below a value"))?;
+        }
+        table.insert(last.clone(), guess(text));
+        self.texts.insert(key, (text.to_owned(), layer));
+        Ok(())
+    }
+
+    /// Reads the type. A text that was taken for a number or a flag where a text is wanted is handed over as text.
+    fn read<T: DeserializeOwned>(mut self) -> Result<T, ConfigError> {
+        loop {
+            let error = match serde_path_to_error::deserialize(Value::Table(self.root.clone())) {
+                Ok(config) => return Ok(config),
+                Err(error) => error,
+            };
+            let key = error.path().to_string();
+            let typed = self.texts.get(&key).cloned();
+            match typed {
+                Some((text, _)) if self.replace(&key, &text) => {}
+                _ => {
+                    let layer = self.layer_of(&key);
+                    return Err(ConfigError::Key { key, layer, why: error.into_inner().message().to_owned() });
+                }
+            }
+        }
+    }
+
+    /// Puts a text where something else was guessed; false when it is a text already.
+    fn replace(&mut self, key: &str, text: &str) -> bool {
+        let mut parts = key.split('.').peekable();
+        let mut table = &mut self.root;
+        while let Some(part) = parts.next() {
+            let Some(value) = table.get_mut(part) else { return false };
+            if parts.peek().is_none() {
+                let was_text = value.is_str();
+                *value = Value::String(text.to_owned());
+                return !was_text;
+            }
+            let Some(below) = value.as_table_mut() else { return false };
+            table = below;
+        }
+        false
+    }
+
+    fn layer_of(&self, key: &str) -> &'static str {
+        let below = |path: &str| path == key || path.starts_with(&format!("{key}."));
+        self.texts.iter().find(|(path, _)| below(path)).map_or("file", |(_, (_, layer))| layer)
+    }
+}
+
+/// A TOML scalar or array if it reads as one, else the text itself.
+fn guess(text: &str) -> Value {
+    let line = format!("v = {text}");
+    let parsed = line.parse::<Table>().ok().filter(|table| table.len() == 1).and_then(|mut table| table.remove("v"));
+    parsed.unwrap_or_else(|| Value::String(text.to_owned()))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
+    #[serde(default, deny_unknown_fields)]
+    struct Room {
+        block: u32,
+        name: String,
+        password: Option<Secret>,
+        kinds: Vec<String>,
+    }
+
+    #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
+    #[serde(default, deny_unknown_fields)]
+    struct Whole {
+        scorer: Room,
+        #[serde(rename = "audit-sink")]
+        audit_sink: Room,
+    }
+
+    fn read(file: &str, env: &[(&str, &str)], flags: &[(&str, &str)]) -> Result<Whole, String> {
+        let env = env.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
+        let flags: Vec<_> = flags.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        layered(("x.toml", file), "DX", env, &flags).map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn the_later_layer_wins() {
+        let file = "[scorer]\nblock = 1\nname = 'file'\n[audit-sink]\nblock = 7";
+        let read = read(file, &[("DX__SCORER__BLOCK", "2"), ("DX__AUDIT_SINK__NAME", "env")], &[("scorer.block", "3")]);
+        let read = read.unwrap();
+        assert_eq!((read.scorer.block, read.scorer.name.as_str()), (3, "file"));
+        assert_eq!((read.audit_sink.block, read.audit_sink.name.as_str()), (7, "env"));
+    }
+
+    #[test]
+    fn a_text_may_look_like_anything() {
+        for text in ["123", "true", "1979-05-27", "a = b", "'quoted", "x # y"] {
+            let read = read("", &[("DX__SCORER__PASSWORD", text), ("DX__SCORER__NAME", text)], &[]).unwrap();
+            assert_eq!(read.scorer.name, text);
+            assert_eq!(read.scorer.password.unwrap().expose(), text);
+        }
+        let read = read("", &[("DX__SCORER__KINDS", "['a', 'b']")], &[]).unwrap();
+        assert_eq!(read.scorer.kinds, ["a", "b"]);
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_with_its_layer() {
+        let cases: [(Result<Whole, String>, &[&str]); 5] = [
+            (read("[scorrer]\nblock = 1", &[], &[]), &["scorrer", "file"]),
+            (read("[scorer]\nblok = 1", &[], &[]), &["scorer.blok", "file"]),
+            (read("", &[("DX__SCORER__BLOK", "1")], &[]), &["scorer.blok", "environment"]),
+            (read("", &[], &[("scorer.block", "many")]), &["scorer.block", "flag", "invalid type"]),
+            (read("[scorer", &[], &[]), &["x.toml"]),
+        ];
+        for (read, wanted) in cases {
+            let error = read.unwrap_err();
+            for word in wanted {
+                assert!(error.contains(word), "{error:?} lacks {word:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn secrets_do_not_show() {
+        let config = read("[scorer]\npassword = 'hush'", &[], &[]).unwrap();
+        let shown = show(&config).unwrap() + &format!("{config:?}");
+        assert!(!shown.contains("hush") && shown.contains(REDACTED), "{shown}");
+    }
+}

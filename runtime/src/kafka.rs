@@ -1,0 +1,145 @@
+//! How to reach Kafka: one section of the configuration, turned into client settings. Opens no connection.
+
+use crate::config::{REDACTED, Secret};
+use rdkafka::ClientConfig;
+use serde::{Deserialize, Serialize, Serializer};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+/// Section `[kafka]`.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct KafkaConfig {
+    /// `host:port`, several separated by commas.
+    pub bootstrap: String,
+    /// In front of every topic, group and transactional id, so that deployments share a cluster. May be empty.
+    pub topic_prefix: String,
+    /// Partitions of every keyed topic, fixed for the life of a prefix: a hop writes to the partition it read.
+    pub partitions: i32,
+    /// Copies of each topic; −1 takes the broker's default.
+    pub replication_factor: i32,
+    /// `plaintext`, `ssl`, `sasl_plaintext` or `sasl_ssl`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub security_protocol: Option<String>,
+    /// `PLAIN`, `SCRAM-SHA-256` or `SCRAM-SHA-512`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sasl_mechanism: Option<String>,
+    /// User of SASL.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sasl_username: Option<String>,
+    /// Password of SASL.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sasl_password: Option<Secret>,
+    /// PEM file of the authorities that sign the brokers; the system's when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ssl_ca_location: Option<String>,
+    /// PEM file of the client's certificate.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ssl_certificate_location: Option<String>,
+    /// PEM file of the client's key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ssl_key_location: Option<String>,
+    /// Password of that key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ssl_key_password: Option<Secret>,
+    /// Any other setting of librdkafka, passed through last, so that it wins.
+    #[serde(serialize_with = "redacted")]
+    pub properties: BTreeMap<String, String>,
+}
+
+impl Default for KafkaConfig {
+    fn default() -> Self {
+        Self {
+            bootstrap: "127.0.0.1:9092".to_owned(),
+            topic_prefix: String::new(),
+            partitions: 6,
+            replication_factor: -1,
+            security_protocol: None,
+            sasl_mechanism: None,
+            sasl_username: None,
+            sasl_password: None,
+            ssl_ca_location: None,
+            ssl_certificate_location: None,
+            ssl_key_location: None,
+            ssl_key_password: None,
+            properties: BTreeMap::new(),
+        }
+    }
+}
+
+impl KafkaConfig {
+    /// Settings that every client shares; callers add what is theirs.
+    pub fn client(&self) -> ClientConfig {
+        let mut client = ClientConfig::new();
+        client.set("bootstrap.servers", &self.bootstrap).set("client.id", "defaultx");
+        let optional = [
+            ("security.protocol", self.security_protocol.as_deref()),
+            ("sasl.mechanism", self.sasl_mechanism.as_deref()),
+            ("sasl.username", self.sasl_username.as_deref()),
+            ("sasl.password", self.sasl_password.as_ref().map(Secret::expose)),
+            ("ssl.ca.location", self.ssl_ca_location.as_deref()),
+            ("ssl.certificate.location", self.ssl_certificate_location.as_deref()),
+            ("ssl.key.location", self.ssl_key_location.as_deref()),
+            ("ssl.key.password", self.ssl_key_password.as_ref().map(Secret::expose)),
+        ];
+        for (name, value) in optional {
+            if let Some(value) = value {
+                client.set(name, value);
+            }
+        }
+        for (name, value) in &self.properties {
+            client.set(name, value);
+        }
+        client
+    }
+
+    /// A name (of a topic, a group, a transactional id) with the prefix in front.
+    pub fn topic(&self, base_name: &str) -> Arc<str> {
+        format!("{}{base_name}", self.topic_prefix).into()
+    }
+}
+
+impl fmt::Debug for KafkaConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KafkaConfig")
+            .field("bootstrap", &self.bootstrap)
+            .field("topic_prefix", &self.topic_prefix)
+            .field("security_protocol", &self.security_protocol)
+            .field("properties", &shown(&self.properties))
+            .finish_non_exhaustive()
+    }
+}
+
+fn redacted<S: Serializer>(properties: &BTreeMap<String, String>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(shown(properties))
+}
+
+/// librdkafka's settings are public but for those that name a secret.
+fn shown(properties: &BTreeMap<String, String>) -> BTreeMap<&str, &str> {
+    let is_secret = |name: &str| ["password", "secret", ".pem", "jaas"].iter().any(|word| name.contains(word));
+    properties.iter().map(|(k, v)| (k.as_str(), if is_secret(k) { REDACTED } else { v.as_str() })).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_pass_through_and_secrets_do_not_show() {
+        let properties = [("ssl.key.pem", "KEY"), ("socket.keepalive.enable", "true"), ("client.id", "mine")];
+        let config = KafkaConfig {
+            topic_prefix: "t1.".to_owned(),
+            sasl_password: Some("hush".into()),
+            properties: properties.map(|(k, v)| (k.to_owned(), v.to_owned())).into(),
+            ..KafkaConfig::default()
+        };
+        let client = config.client();
+        assert_eq!(client.get("sasl.password"), Some("hush"));
+        assert_eq!(client.get("client.id"), Some("mine"), "the user's own setting wins");
+        assert_eq!(&*config.topic("credit.risk.v1"), "t1.credit.risk.v1");
+        let shown = crate::config::show(&config).expect("plain TOML") + &format!("{config:?}");
+        assert!(!shown.contains("hush") && !shown.contains("KEY"), "{shown}");
+        assert!(shown.contains("socket.keepalive.enable"));
+    }
+}

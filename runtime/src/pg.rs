@@ -1,0 +1,141 @@
+//! How to reach PostgreSQL: one section of the configuration, single sessions and a bounded pool; and [`offsets`], the rows that
+//! make Kafka → PostgreSQL exactly once. Knows no other table.
+
+pub mod offsets;
+
+use crate::config::{REDACTED, Secret};
+use crate::task;
+use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod, Runtime, Timeouts};
+use serde::{Deserialize, Serialize, Serializer};
+use std::time::Duration;
+use tokio_postgres::{Client, NoTls};
+
+/// Section `[database]`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DatabaseConfig {
+    /// `postgres://user:password@host:port/database`.
+    #[serde(serialize_with = "without_password")]
+    pub url: Secret,
+    /// Most sessions of the pool; a room that writes a log holds one more of its own for each shard.
+    pub pool_size: usize,
+    /// Milliseconds that a caller waits for a session of the pool, or for a connection.
+    pub connect_timeout_ms: u64,
+    /// Milliseconds after which the server ends a statement; 0 never.
+    pub statement_timeout_ms: u64,
+}
+
+impl Default for DatabaseConfig {
+    fn default() -> Self {
+        Self { url: Secret::default(), pool_size: 8, connect_timeout_ms: 5_000, statement_timeout_ms: 30_000 }
+    }
+}
+
+/// Why there is no session.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// No database is configured, or its URL does not parse.
+    #[error("[database] url: {0}")]
+    Url(String),
+    /// The server refuses or cannot be reached.
+    #[error("connecting to PostgreSQL: {0}")]
+    Connect(#[from] tokio_postgres::Error),
+    /// The pool cannot be made.
+    #[error("pool of PostgreSQL sessions: {0}")]
+    Pool(#[from] deadpool_postgres::BuildError),
+}
+
+/// A bounded pool. Connects when first asked.
+///
+/// # Errors
+/// [`ConnectError`] when the URL does not parse.
+pub fn pool(config: &DatabaseConfig) -> Result<Pool, ConnectError> {
+    let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+    let manager = Manager::from_config(settings(config)?, NoTls, recycling);
+    let patience = Some(Duration::from_millis(config.connect_timeout_ms));
+    let timeouts = Timeouts { wait: patience, create: patience, recycle: patience };
+    Ok(Pool::builder(manager).max_size(config.pool_size.max(1)).runtime(Runtime::Tokio1).timeouts(timeouts).build()?)
+}
+
+/// One session outside any pool, for advisory locks and long transactions.
+///
+/// # Errors
+/// [`ConnectError`].
+pub async fn connect(config: &DatabaseConfig) -> Result<Client, ConnectError> {
+    let (client, connection) = settings(config)?.connect(NoTls).await?;
+    task::spawn("pg-connection", async move {
+        if let Err(error) = connection.await {
+            tracing::warn!(%error, "database session ended");
+        }
+    });
+    Ok(client)
+}
+
+fn settings(config: &DatabaseConfig) -> Result<tokio_postgres::Config, ConnectError> {
+    if config.url.is_empty() {
+        return Err(ConnectError::Url("is not set".to_owned()));
+    }
+    // The parser's message names what is wrong, never the password.
+    let parsed: Result<tokio_postgres::Config, _> = config.url.expose().parse();
+    let mut settings = parsed.map_err(|error| ConnectError::Url(error.to_string()))?;
+    let own = format!("-c statement_timeout={}", config.statement_timeout_ms);
+    let options = settings.get_options().map_or(own.clone(), |given| format!("{own} {given}"));
+    settings.options(options);
+    settings.connect_timeout(Duration::from_millis(config.connect_timeout_ms));
+    if settings.get_application_name().is_none() {
+        settings.application_name("defaultx");
+    }
+    Ok(settings)
+}
+
+fn without_password<S: Serializer>(url: &Secret, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&shown(url.expose()))
+}
+
+/// The URL with its password redacted; anything else than a URL wholly.
+fn shown(url: &str) -> String {
+    if url.is_empty() {
+        return String::new();
+    }
+    let plain = || {
+        let (scheme, rest) = url.split_once("://")?;
+        let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
+        let (user, host) = rest.rsplit_once('@').unwrap_or(("", rest));
+        let user = user.split_once(':').map_or_else(|| user.to_owned(), |(name, _)| format!("{name}:{REDACTED}"));
+        let at = if user.is_empty() { "" } else { "@" };
+        let query = if query.is_empty() { "" } else { "?…" };
+        Some(format!("{scheme}://{user}{at}{host}{query}"))
+    };
+    plain().unwrap_or_else(|| REDACTED.to_owned())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passwords_do_not_show() {
+        let cases = [
+            ("postgres://u:p@ss@h:5432/d", "postgres://u:***@h:5432/d"),
+            ("postgres://u@h/d?password=x", "postgres://u@h/d?…"),
+            ("postgres://h/d", "postgres://h/d"),
+            ("host=h password=p", "***"),
+            ("", ""),
+        ];
+        for (url, wanted) in cases {
+            assert_eq!(shown(url), wanted);
+        }
+        let config = DatabaseConfig { url: "postgres://u:hush@h/d".into(), ..DatabaseConfig::default() };
+        let printed = crate::config::show(&config).unwrap() + &format!("{config:?}");
+        assert!(!printed.contains("hush"), "{printed}");
+    }
+
+    #[test]
+    fn the_server_is_told_the_statement_timeout() {
+        let url = "postgres://u@h/d?options=-c%20search_path%3Dx";
+        let config = DatabaseConfig { url: url.into(), statement_timeout_ms: 7, ..DatabaseConfig::default() };
+        assert_eq!(settings(&config).unwrap().get_options(), Some("-c statement_timeout=7 -c search_path=x"));
+        assert!(settings(&DatabaseConfig::default()).is_err(), "no database is an error, not a default");
+    }
+}

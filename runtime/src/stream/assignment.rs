@@ -1,0 +1,209 @@
+//! The consumer's side of a rebalance: what must happen before partitions go and before they are read.
+
+use super::committer::Gate;
+use super::meter::Meter;
+use super::restore::{Apply, Changelog, restore};
+use super::state::Stored;
+use hashbrown::HashMap;
+use rdkafka::client::ClientContext;
+use rdkafka::config::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::Message;
+use rdkafka::statistics::Statistics;
+use rdkafka::topic_partition_list::TopicPartitionListElem;
+use rdkafka::types::RDKafkaRespErr;
+use rdkafka::{Offset, TopicPartitionList};
+use std::hash::Hash;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// What a rebalance did, told to the loop after the poll in which it happened.
+pub(crate) enum Change<K, V> {
+    Revoked,
+    Assigned(HashMap<i32, HashMap<K, V>>),
+    /// The restore failed; the loop must start again with new clients.
+    Failed(String),
+}
+
+/// The consumer's context.
+pub(crate) struct Assignment<K, V> {
+    pub gate: Arc<Gate>,
+    pub meter: Arc<Meter>,
+    /// Configuration of plain clients on the same cluster, and the changelog's topic where the room has state.
+    pub plain: ClientConfig,
+    pub changelog: Option<Arc<str>>,
+    pub restore_timeout: Duration,
+    pub changes: Mutex<Vec<Change<K, V>>>,
+}
+
+impl<K: Stored + Eq + Hash, V: Stored> Assignment<K, V> {
+    /// The changes since the last call, in order.
+    pub fn take_changes(&self) -> Vec<Change<K, V>> {
+        std::mem::take(&mut *self.changes.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn tell(&self, change: Change<K, V>) {
+        self.changes.lock().unwrap_or_else(PoisonError::into_inner).push(change);
+    }
+
+    fn take_over(
+        &self,
+        consumer: &BaseConsumer<Self>,
+        tpl: &mut TopicPartitionList,
+    ) -> Result<HashMap<i32, HashMap<K, V>>, KafkaError> {
+        let started = Instant::now();
+        let committed = stable_committed(consumer, tpl, self.restore_timeout)?;
+        let mut tables = HashMap::new();
+        let mut reader = match &self.changelog {
+            Some(topic) => Some(Reader::new(&self.plain, topic, &committed, self.restore_timeout)?),
+            None => None,
+        };
+        for element in committed.elements() {
+            let partition = element.partition();
+            let mut next = offset_of(&element);
+            let table = match &mut reader {
+                Some(reader) => {
+                    let restored = restore::<K, V, _>(reader, partition)?;
+                    if restored.unreadable > 0 {
+                        tracing::error!(partition, count = restored.unreadable, "changelog records of another form");
+                    }
+                    next = restored.next_offset;
+                    restored.table
+                }
+                None => HashMap::new(),
+            };
+            let from = next.map_or(Offset::Beginning, Offset::Offset);
+            tpl.set_partition_offset(element.topic(), partition, from)?;
+            tables.insert(partition, table);
+        }
+        self.meter.restored(started.elapsed());
+        Ok(tables)
+    }
+}
+
+/// The offset of an element that has one.
+fn offset_of(element: &TopicPartitionListElem<'_>) -> Option<i64> {
+    match element.offset() {
+        Offset::Offset(offset) => Some(offset),
+        _ => None,
+    }
+}
+
+/// Committed offsets, asked until no open transaction holds one.
+fn stable_committed<C: ConsumerContext>(
+    consumer: &BaseConsumer<C>,
+    tpl: &TopicPartitionList,
+    timeout: Duration,
+) -> Result<TopicPartitionList, KafkaError> {
+    // With isolation.level=read_committed the client asks with RequireStable and retries on UNSTABLE_OFFSET_COMMIT.
+    consumer.committed_offsets(tpl.clone(), timeout)
+}
+
+impl<K: Stored + Eq + Hash, V: Stored> ClientContext for Assignment<K, V> {
+    fn stats(&self, statistics: Statistics) {
+        self.meter.statistics(&statistics);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        tracing::warn!(room = self.meter.room(), %error, reason, "kafka client");
+    }
+}
+
+impl<K: Stored + Eq + Hash, V: Stored> ConsumerContext for Assignment<K, V> {
+    fn rebalance(&self, consumer: &BaseConsumer<Self>, err: RDKafkaRespErr, tpl: &mut TopicPartitionList) {
+        self.meter.rebalanced();
+        if err == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS {
+            let change = match self.take_over(consumer, tpl) {
+                Ok(tables) => Change::Assigned(tables),
+                Err(error) => Change::Failed(format!("restore: {error}")),
+            };
+            let may_read = matches!(change, Change::Assigned(_));
+            self.tell(change);
+            if may_read && let Err(error) = consumer.assign(tpl) {
+                self.tell(Change::Failed(format!("assign: {error}")));
+            }
+        } else {
+            self.gate.revoke(consumer.assignment_lost());
+            self.tell(Change::Revoked);
+            if let Err(error) = consumer.unassign() {
+                self.tell(Change::Failed(format!("unassign: {error}")));
+            }
+        }
+    }
+}
+
+/// The restore's questions, asked of a real broker.
+struct Reader {
+    topic: Arc<str>,
+    committed: HashMap<i32, Option<i64>>,
+    uncommitted: BaseConsumer,
+    reader: BaseConsumer,
+    deadline: Instant,
+    timeout: Duration,
+}
+
+impl Reader {
+    fn new(
+        plain: &ClientConfig,
+        topic: &Arc<str>,
+        committed: &TopicPartitionList,
+        timeout: Duration,
+    ) -> Result<Self, KafkaError> {
+        let client = |isolation: &str| -> Result<BaseConsumer, KafkaError> {
+            let mut config = plain.clone();
+            config.set("group.id", format!("{topic}-restore")).set("isolation.level", isolation);
+            config.set("enable.partition.eof", "true").set("enable.auto.commit", "false");
+            config.set("auto.offset.reset", "earliest").set("queued.max.messages.kbytes", "8192");
+            config.create()
+        };
+        let offsets = committed.elements().into_iter().map(|e| (e.partition(), offset_of(&e)));
+        Ok(Self {
+            topic: topic.clone(),
+            committed: offsets.collect(),
+            uncommitted: client("read_uncommitted")?,
+            reader: client("read_committed")?,
+            deadline: Instant::now() + timeout,
+            timeout,
+        })
+    }
+}
+
+impl Changelog for Reader {
+    type Error = KafkaError;
+
+    fn stable_committed(&mut self, partition: i32) -> Result<Option<i64>, KafkaError> {
+        Ok(self.committed.get(&partition).copied().flatten())
+    }
+
+    fn high_watermark(&mut self, partition: i32) -> Result<i64, KafkaError> {
+        Ok(self.uncommitted.fetch_watermarks(&self.topic, partition, self.timeout)?.1)
+    }
+
+    fn last_stable(&mut self, partition: i32) -> Result<i64, KafkaError> {
+        Ok(self.reader.fetch_watermarks(&self.topic, partition, self.timeout)?.1)
+    }
+
+    fn pause(&mut self) -> Result<(), KafkaError> {
+        if Instant::now() > self.deadline {
+            return Err(KafkaError::Global(RDKafkaErrorCode::OperationTimedOut));
+        }
+        std::thread::sleep(Duration::from_millis(2));
+        Ok(())
+    }
+
+    fn read_committed(&mut self, partition: i32, apply: &mut Apply<'_>) -> Result<(), KafkaError> {
+        let mut tpl = TopicPartitionList::new();
+        tpl.add_partition_offset(&self.topic, partition, Offset::Beginning)?;
+        self.reader.assign(&tpl)?;
+        loop {
+            match self.reader.poll(Duration::from_millis(200)) {
+                Some(Ok(message)) => apply(message.key().unwrap_or_default(), message.payload()),
+                // The end of the partition for this isolation level is its last stable offset, which is past the mark.
+                Some(Err(KafkaError::PartitionEOF(at))) if at == partition => return Ok(()),
+                Some(Err(error)) => return Err(error),
+                None => self.pause()?,
+            }
+        }
+    }
+}

@@ -1,0 +1,320 @@
+//! The loop's mind: turns a batch into what its transaction must hold. Pure but for the handler it owns; speaks to no broker,
+//! so that the crash model in the tests drives exactly this code.
+
+use super::handler::{HandleError, Handler, Outbox, Verdict};
+use super::record::{Input, Output};
+use super::state::{Overlay, Stored, Tables, View, fold};
+use hashbrown::HashMap;
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// Reason of a record that breaks its handler even when alone.
+pub const HANDLER_FAILED: &str = "handler_failed";
+/// At most this many entries are forgotten in one batch, so that a sweep never makes a transaction long.
+const SWEEP_MAX: usize = 5_000;
+/// Stream time between two sweeps of a partition.
+const SWEEP_EVERY_MS: i64 = 3_600_000;
+
+/// A record set aside: whole, with its reason.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct DeadLetter {
+    /// Index in the batch.
+    pub index: usize,
+    pub reason: &'static str,
+    pub detail: String,
+}
+
+/// What the transaction of one batch must hold.
+pub(crate) struct Prepared<K, V> {
+    pub outputs: Vec<(i32, Output)>,
+    pub dead_letters: Vec<DeadLetter>,
+    /// One for each record that was handled, in order; shorter than the batch when `stopped`.
+    pub verdicts: Vec<Verdict>,
+    pub overlay: Overlay<K, V>,
+    /// The next offset of each (topic, partition) that was touched.
+    pub offsets: BTreeMap<(String, i32), i64>,
+    /// Why the rest of the batch must wait.
+    pub stopped: Option<HandleError>,
+}
+
+pub(crate) struct Engine<H: Handler> {
+    handler: H,
+    control: Option<(&'static str, &'static str)>,
+    tables: Tables<H::Key, H::Value>,
+    swept_at: HashMap<i32, i64>,
+}
+
+impl<H: Handler> Engine<H> {
+    /// `control` names the header and the prefix of its value that make a record a control record.
+    pub fn new(handler: H, control: Option<(&'static str, &'static str)>) -> Self {
+        Self { handler, control, tables: Tables::new(), swept_at: HashMap::new() }
+    }
+
+    /// Takes over a partition with its restored table.
+    pub fn assign(&mut self, partition: i32, table: HashMap<H::Key, H::Value>) {
+        self.tables.insert(partition, table);
+    }
+
+    /// Lets every partition go.
+    pub fn revoke_all(&mut self) {
+        self.tables.clear();
+        self.swept_at.clear();
+    }
+
+    /// Entries held, over all partitions.
+    pub fn entries(&self) -> usize {
+        self.tables.values().map(HashMap::len).sum()
+    }
+
+    /// Handles a batch against the tables plus the overlay of the batch whose commit is under way.
+    pub fn prepare(
+        &mut self,
+        batch: &[Input<'_>],
+        in_flight: Option<&Overlay<H::Key, H::Value>>,
+    ) -> Prepared<H::Key, H::Value> {
+        let mut prepared = Prepared {
+            outputs: Vec::with_capacity(batch.len() * 2),
+            dead_letters: Vec::new(),
+            verdicts: Vec::with_capacity(batch.len()),
+            overlay: Overlay::new(),
+            offsets: BTreeMap::new(),
+            stopped: None,
+        };
+        let mut from = 0;
+        while from < batch.len() && prepared.stopped.is_none() {
+            let is_control = self.is_control(&batch[from]);
+            let until = if is_control {
+                from + 1
+            } else {
+                batch[from..].iter().position(|r| self.is_control(r)).map_or(batch.len(), |n| from + n)
+            };
+            if let Err(error) = self.block(&batch[from..until], from, is_control, in_flight, &mut prepared) {
+                prepared.stopped = Some(error);
+            }
+            from = until;
+        }
+        for record in &batch[..prepared.verdicts.len()] {
+            advance(&mut prepared.offsets, record);
+        }
+        self.sweep(batch, in_flight, &mut prepared);
+        prepared
+    }
+
+    /// Folds in what a transaction has committed.
+    pub fn committed(&mut self, overlay: Overlay<H::Key, H::Value>) {
+        fold(&mut self.tables, overlay);
+    }
+
+    fn is_control(&self, record: &Input<'_>) -> bool {
+        self.control.is_some_and(|(header, prefix)| {
+            record.header(header).is_some_and(|value| value.starts_with(prefix.as_bytes()))
+        })
+    }
+
+    /// Handles one block; halves it while the handler breaks, until the record that breaks it stands alone.
+    fn block(
+        &mut self,
+        block: &[Input<'_>],
+        index: usize,
+        is_control: bool,
+        in_flight: Option<&Overlay<H::Key, H::Value>>,
+        prepared: &mut Prepared<H::Key, H::Value>,
+    ) -> Result<(), HandleError> {
+        let mut out = Outbox::default();
+        let mut view = View::new(&self.tables, [in_flight, Some(&prepared.overlay)]);
+        let handler = &mut self.handler;
+        let call = AssertUnwindSafe(|| match is_control {
+            true => handler.control(&block[0], &mut view, &mut out),
+            false => handler.handle(block, &mut view, &mut out),
+        });
+        let result = catch_unwind(call).unwrap_or_else(|panic| Err(HandleError::Poison(panic_text(&*panic))));
+        let scratch = view.scratch;
+        let result = match result {
+            Ok(()) if out.verdicts.len() != block.len() => {
+                Err(HandleError::Poison(format!("{} verdicts for {} records", out.verdicts.len(), block.len())))
+            }
+            other => other,
+        };
+        match result {
+            Ok(()) => {
+                for (at, verdict) in out.verdicts.iter().enumerate() {
+                    if let Verdict::DeadLetter { reason, detail } = verdict {
+                        prepared.dead_letters.push(DeadLetter { index: index + at, reason, detail: detail.clone() });
+                    }
+                }
+                prepared.outputs.append(&mut out.outputs);
+                prepared.verdicts.append(&mut out.verdicts);
+                prepared.overlay.extend(scratch);
+                Ok(())
+            }
+            Err(HandleError::Poison(why)) if block.len() == 1 => {
+                tracing::error!(
+                    why,
+                    partition = block[0].partition,
+                    offset = block[0].offset,
+                    "record breaks its handler"
+                );
+                prepared.dead_letters.push(DeadLetter { index, reason: HANDLER_FAILED, detail: why.clone() });
+                prepared.verdicts.push(Verdict::DeadLetter { reason: HANDLER_FAILED, detail: why });
+                Ok(())
+            }
+            Err(HandleError::Poison(_)) => {
+                let (left, right) = block.split_at(block.len() / 2);
+                self.block(left, index, is_control, in_flight, prepared)?;
+                self.block(right, index + left.len(), is_control, in_flight, prepared)
+            }
+            Err(other) => Err(other),
+        }
+    }
+
+    /// Forgets what has expired, once an hour of stream time for each partition.
+    fn sweep(
+        &mut self,
+        batch: &[Input<'_>],
+        in_flight: Option<&Overlay<H::Key, H::Value>>,
+        prepared: &mut Prepared<H::Key, H::Value>,
+    ) {
+        let mut newest: HashMap<i32, i64> = HashMap::new();
+        for record in &batch[..prepared.verdicts.len()] {
+            let at = newest.entry(record.partition).or_insert(i64::MIN);
+            *at = record.timestamp_ms.max(*at);
+        }
+        for (partition, now_ms) in newest {
+            let due = self.swept_at.entry(partition).or_insert(i64::MIN);
+            if now_ms < due.saturating_add(SWEEP_EVERY_MS) {
+                continue;
+            }
+            let Some(table) = self.tables.get(&partition) else { continue };
+            let changing = |key: &H::Key| {
+                let place = (partition, key.clone());
+                prepared.overlay.contains_key(&place) || in_flight.is_some_and(|o| o.contains_key(&place))
+            };
+            let expired: Vec<_> = table
+                .iter()
+                .filter(|(key, value)| self.handler.expired(value, now_ms) && !changing(key))
+                .map(|(key, _)| key.clone())
+                .take(SWEEP_MAX)
+                .collect();
+            if expired.len() < SWEEP_MAX {
+                *due = now_ms;
+            }
+            prepared.overlay.extend(expired.into_iter().map(|key| ((partition, key), None)));
+        }
+    }
+}
+
+fn advance(offsets: &mut BTreeMap<(String, i32), i64>, record: &Input<'_>) {
+    let place = (record.topic.to_owned(), record.partition);
+    let next = offsets.entry(place).or_insert(0);
+    *next = (*next).max(record.offset + 1);
+}
+
+/// Records of the changelog: (partition, key bytes, value bytes or a tombstone).
+pub(crate) fn changelog<K: Stored, V: Stored>(overlay: &Overlay<K, V>) -> Vec<(i32, Vec<u8>, Option<Vec<u8>>)> {
+    overlay.iter().map(|((partition, key), value)| (*partition, key.encode(), value.as_ref().map(V::encode))).collect()
+}
+
+fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    format!("panic: {}", text.unwrap_or("no message"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stream::record::OwnedInput;
+
+    /// Counts each key; breaks on `boom`, panics on `panic`, waits on `wait`; forgets what is older than an hour.
+    struct Count;
+
+    impl Handler for Count {
+        type Key = u32;
+        type Value = u32;
+        fn handle(
+            &mut self,
+            block: &[Input<'_>],
+            state: &mut View<'_, u32, u32>,
+            out: &mut Outbox,
+        ) -> Result<(), HandleError> {
+            for record in block {
+                match record.payload {
+                    Some(b"boom") => return Err(HandleError::Poison("boom".into())),
+                    Some(b"panic") => panic!("panic"),
+                    Some(b"wait") => return Err(HandleError::NotReady("wait".into())),
+                    _ => {}
+                }
+                let seen = state.get(record.partition, &1).unwrap_or(0) + 1;
+                state.put(record.partition, 1, seen);
+                out.verdict(Verdict::Done("counted"));
+            }
+            Ok(())
+        }
+        fn expired(&self, value: &u32, now_ms: i64) -> bool {
+            i64::from(*value) < now_ms
+        }
+    }
+
+    fn batch(payloads: &[&str]) -> Vec<OwnedInput> {
+        let record = |(offset, payload): (usize, &&str)| OwnedInput {
+            topic: "t".into(),
+            offset: offset as i64,
+            payload: Some(payload.as_bytes().to_vec()),
+            ..OwnedInput::default()
+        };
+        payloads.iter().enumerate().map(record).collect()
+    }
+
+    fn prepare(engine: &mut Engine<Count>, records: &[OwnedInput]) -> Prepared<u32, u32> {
+        let inputs: Vec<_> = records.iter().map(OwnedInput::as_input).collect();
+        engine.prepare(&inputs, None)
+    }
+
+    #[test]
+    fn only_the_record_that_breaks_is_set_aside() {
+        for bad in ["boom", "panic"] {
+            let mut engine = Engine::new(Count, None);
+            engine.assign(0, HashMap::new());
+            let prepared = prepare(&mut engine, &batch(&["a", "b", "c", bad, "d"]));
+            assert_eq!(prepared.dead_letters.len(), 1, "{bad}");
+            assert_eq!(prepared.dead_letters[0].index, 3);
+            assert_eq!(prepared.verdicts.len(), 5);
+            assert_eq!(prepared.overlay[&(0, 1)], Some(4), "every other record is counted once");
+            assert_eq!(prepared.offsets[&("t".to_owned(), 0)], 5);
+        }
+    }
+
+    #[test]
+    fn a_batch_is_seen_by_the_next_before_it_is_committed() {
+        let mut engine = Engine::new(Count, None);
+        engine.assign(0, HashMap::new());
+        let records = batch(&["a", "b"]);
+        let first = prepare(&mut engine, &records);
+        let inputs: Vec<_> = records.iter().map(OwnedInput::as_input).collect();
+        let second = engine.prepare(&inputs, Some(&first.overlay));
+        assert_eq!(second.overlay[&(0, 1)], Some(4));
+        assert_eq!(engine.entries(), 0, "nothing is folded before a commit");
+        engine.committed(first.overlay);
+        assert_eq!(engine.entries(), 1);
+    }
+
+    #[test]
+    fn a_record_that_must_wait_stops_the_batch_before_it() {
+        let mut engine = Engine::new(Count, None);
+        engine.assign(0, HashMap::new());
+        let prepared = prepare(&mut engine, &batch(&["wait"]));
+        assert!(matches!(prepared.stopped, Some(HandleError::NotReady(_))));
+        assert!(prepared.verdicts.is_empty() && prepared.offsets.is_empty());
+    }
+
+    #[test]
+    fn what_expires_is_forgotten_by_stream_time() {
+        let mut engine = Engine::new(Count, None);
+        engine.assign(0, [(7, 5), (8, 50)].into_iter().collect());
+        let mut records = batch(&["a"]);
+        records[0].timestamp_ms = 20;
+        let prepared = prepare(&mut engine, &records);
+        assert_eq!(prepared.overlay.get(&(0, 7)), Some(&None));
+        assert_eq!(prepared.overlay.get(&(0, 8)), None);
+    }
+}

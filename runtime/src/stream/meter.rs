@@ -1,0 +1,153 @@
+//! What every loop measures about itself. Names are constants here and nowhere else.
+
+use crate::metrics::registered;
+use prometheus::{Gauge, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
+use rdkafka::statistics::Statistics;
+use std::time::Duration;
+
+/// Records by room and named outcome.
+pub const RECORDS: &str = "defaultx_records_total";
+/// Dead letters by room and reason.
+pub const DEAD_LETTERS: &str = "defaultx_dead_letters_total";
+/// Records in a transaction.
+pub const BATCH_RECORDS: &str = "defaultx_batch_records";
+/// Seconds to handle a batch.
+pub const HANDLE_SECONDS: &str = "defaultx_handle_seconds";
+/// Seconds from begin to commit.
+pub const COMMIT_SECONDS: &str = "defaultx_commit_seconds";
+/// Transactions by how they ended.
+pub const COMMITS: &str = "defaultx_commits_total";
+/// Rebalances.
+pub const REBALANCES: &str = "defaultx_rebalances_total";
+/// Seconds of the last restore.
+pub const RESTORE_SECONDS: &str = "defaultx_restore_seconds";
+/// Records behind the end of the inputs.
+pub const LAG_RECORDS: &str = "defaultx_lag_records";
+/// Age of the last record handled while behind; 0 when at the end.
+pub const LAG_SECONDS: &str = "defaultx_lag_seconds";
+/// High watermark minus last stable offset of the inputs.
+pub const UNSTABLE_RECORDS: &str = "defaultx_unstable_records";
+/// Age of the open transaction.
+pub const OPEN_TRANSACTION_SECONDS: &str = "defaultx_open_transaction_seconds";
+/// Entries of keyed state.
+pub const STATE_ENTRIES: &str = "defaultx_state_entries";
+/// 1 while the state's cap holds intake back.
+pub const STATE_PAUSED: &str = "defaultx_state_paused";
+/// 1 once the flood limit has stopped the room.
+pub const FLOOD_STOPPED: &str = "defaultx_flood_stopped";
+/// Times that another instance took this one's id.
+pub const FENCED: &str = "defaultx_fenced_total";
+/// Times that a room was started again with new clients.
+pub const ROOM_RESTARTS: &str = "defaultx_room_restarts_total";
+
+/// One room's share of the metrics.
+pub(crate) struct Meter {
+    room: &'static str,
+    records: IntCounterVec,
+    dead_letters: IntCounterVec,
+    commits: IntCounterVec,
+    batch: Histogram,
+    handle: Histogram,
+    commit: Histogram,
+    rebalances: IntCounter,
+    restore: Gauge,
+    lag: IntGauge,
+    lag_seconds: Gauge,
+    unstable: IntGauge,
+    pub open_transaction: Gauge,
+    pub state_entries: IntGauge,
+    pub state_paused: IntGauge,
+    pub flood_stopped: IntGauge,
+    pub fenced: IntCounter,
+    pub restarts: IntCounter,
+}
+
+impl Meter {
+    /// Registers a room's metrics, each with the constant label `room`.
+    pub fn new(registry: &Registry, room: &'static str) -> Result<Self, prometheus::Error> {
+        let options = |name: &str, help: &str| Opts::new(name, help).const_label("room", room);
+        let counters = |name: &str, help: &str, label: &str| -> Result<IntCounterVec, prometheus::Error> {
+            registered(registry, IntCounterVec::new(options(name, help), &[label])?)
+        };
+        let counter = |name: &str, help: &str| registered(registry, IntCounter::with_opts(options(name, help))?);
+        let gauge = |name: &str, help: &str| registered(registry, Gauge::with_opts(options(name, help))?);
+        let whole = |name: &str, help: &str| registered(registry, IntGauge::with_opts(options(name, help))?);
+        let histogram = |name: &str, help: &str, edges: &[f64]| {
+            let options = HistogramOpts::from(options(name, help)).buckets(edges.to_vec());
+            registered(registry, Histogram::with_opts(options)?)
+        };
+        let seconds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
+        let sizes = [1.0, 10.0, 50.0, 100.0, 250.0, 500.0, 1000.0, 2000.0, 5000.0];
+        Ok(Self {
+            room,
+            records: counters(RECORDS, "Records by named outcome", "outcome")?,
+            dead_letters: counters(DEAD_LETTERS, "Dead letters by reason", "reason")?,
+            commits: counters(COMMITS, "Transactions by how they ended", "result")?,
+            batch: histogram(BATCH_RECORDS, "Records in a transaction", &sizes)?,
+            handle: histogram(HANDLE_SECONDS, "Seconds to handle a batch", &seconds)?,
+            commit: histogram(COMMIT_SECONDS, "Seconds from begin to commit", &seconds)?,
+            rebalances: counter(REBALANCES, "Rebalances")?,
+            restore: gauge(RESTORE_SECONDS, "Seconds of the last restore")?,
+            lag: whole(LAG_RECORDS, "Records behind the end of the inputs")?,
+            lag_seconds: gauge(LAG_SECONDS, "Age of the last record handled while behind")?,
+            unstable: whole(UNSTABLE_RECORDS, "High watermark minus last stable offset of the inputs")?,
+            open_transaction: gauge(OPEN_TRANSACTION_SECONDS, "Age of the open transaction")?,
+            state_entries: whole(STATE_ENTRIES, "Entries of keyed state")?,
+            state_paused: whole(STATE_PAUSED, "1 while the state's cap holds intake back")?,
+            flood_stopped: whole(FLOOD_STOPPED, "1 once the flood limit has stopped the room")?,
+            fenced: counter(FENCED, "Times that another instance took this one's id")?,
+            restarts: counter(ROOM_RESTARTS, "Times that the room was started again with new clients")?,
+        })
+    }
+
+    pub fn room(&self) -> &'static str {
+        self.room
+    }
+
+    pub fn record(&self, outcome: &str, count: u64) {
+        self.records.with_label_values(&[outcome]).inc_by(count);
+    }
+
+    pub fn dead_letter(&self, reason: &str) {
+        self.dead_letters.with_label_values(&[reason]).inc();
+    }
+
+    pub fn handled(&self, records: usize, took: Duration) {
+        self.batch.observe(records as f64);
+        self.handle.observe(took.as_secs_f64());
+    }
+
+    pub fn ended(&self, result: &str, took: Duration) {
+        self.commits.with_label_values(&[result]).inc();
+        self.commit.observe(took.as_secs_f64());
+    }
+
+    pub fn rebalanced(&self) {
+        self.rebalances.inc();
+    }
+
+    pub fn restored(&self, took: Duration) {
+        self.restore.set(took.as_secs_f64());
+    }
+
+    pub fn age(&self, last_record_ms: i64, now_ms: i64) {
+        let behind = self.lag.get() > 0;
+        let age = (now_ms - last_record_ms).max(0) as f64 / 1000.0;
+        self.lag_seconds.set(if behind { age } else { 0.0 });
+    }
+
+    pub fn statistics(&self, statistics: &Statistics) {
+        let held: Vec<_> = statistics
+            .topics
+            .values()
+            .flat_map(|topic| topic.partitions.values())
+            .filter(|p| p.partition >= 0 && p.desired && p.hi_offset >= 0)
+            .collect();
+        let lag: i64 = held.iter().filter(|p| p.app_offset >= 0).map(|p| (p.ls_offset - p.app_offset).max(0)).sum();
+        self.lag.set(lag);
+        self.unstable.set(held.iter().map(|p| (p.hi_offset - p.ls_offset).max(0)).sum());
+        if lag == 0 {
+            self.lag_seconds.set(0.0);
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! Taking over a partition: the order in which an owner may believe what it reads. Written against a trait, so that the crash
+//! model walks the same steps as the broker.
+//!
+//! The order is the proof. Committed offsets are asked *stable*: an open transaction that holds offsets of this partition has
+//! ended when they come. Its changelog records were flushed before its offsets were sent, so the high watermark, asked next
+//! and without isolation, lies beyond them; only their commit markers may still be on the way. Reading committed records
+//! until the last stable offset has passed that mark waits for the markers. No record that a committed offset implies can
+//! then be missing from the table.
+
+use super::state::Stored;
+use hashbrown::HashMap;
+use std::hash::Hash;
+
+/// What the restore asks of a broker.
+pub(crate) trait Changelog {
+    type Error;
+    /// The committed offset of the input partition once no open transaction holds one; `None` when there is none.
+    fn stable_committed(&mut self, partition: i32) -> Result<Option<i64>, Self::Error>;
+    /// The end of the changelog, uncommitted records included.
+    fn high_watermark(&mut self, partition: i32) -> Result<i64, Self::Error>;
+    /// The offset below which every transaction of the changelog has ended.
+    fn last_stable(&mut self, partition: i32) -> Result<i64, Self::Error>;
+    /// Waits a moment; gives up when the deadline has passed.
+    fn pause(&mut self) -> Result<(), Self::Error>;
+    /// Committed records from the start up to the last stable offset, in order.
+    fn read_committed(&mut self, partition: i32, apply: &mut Apply<'_>) -> Result<(), Self::Error>;
+}
+
+/// Takes a key and its value, or a tombstone.
+pub(crate) type Apply<'a> = dyn FnMut(&[u8], Option<&[u8]>) + 'a;
+
+/// What an owner starts from.
+pub(crate) struct Restored<K, V> {
+    /// Where to consume from; `None` is the beginning.
+    pub next_offset: Option<i64>,
+    pub table: HashMap<K, V>,
+    /// Changelog records that were not of this handler's form and were left out.
+    pub unreadable: u64,
+}
+
+/// Restores one partition.
+pub(crate) fn restore<K, V, C>(log: &mut C, partition: i32) -> Result<Restored<K, V>, C::Error>
+where
+    K: Stored + Eq + Hash,
+    V: Stored,
+    C: Changelog,
+{
+    let next_offset = log.stable_committed(partition)?;
+    let mut restored = Restored { next_offset, table: HashMap::new(), unreadable: 0 };
+    let mark = log.high_watermark(partition)?;
+    while log.last_stable(partition)? < mark {
+        log.pause()?;
+    }
+    log.read_committed(partition, &mut |key, value| match (K::decode(key), value.map(V::decode)) {
+        (Some(key), Some(Some(value))) => {
+            restored.table.insert(key, value);
+        }
+        (Some(key), None) => {
+            restored.table.remove(&key);
+        }
+        _ => restored.unreadable += 1,
+    })?;
+    Ok(restored)
+}
