@@ -131,9 +131,8 @@ fn layered<T: DeserializeOwned + Serialize + Default>(
     variables: impl Iterator<Item = (String, String)>,
     overrides: &[(String, String)],
 ) -> Result<T, ConfigError> {
-    let root: Table = text
-        .parse()
-        .map_err(|source| ConfigError::Syntax { path: name.to_owned(), source: Box::new(source) })?;
+    let root: Table =
+        text.parse().map_err(|source| ConfigError::Syntax { path: name.to_owned(), source: Box::new(source) })?;
     let known = Table::try_from(T::default()).unwrap_or_default();
     let mut layers = Layers { root, texts: BTreeMap::new() };
     let prefix = format!("{env_prefix}__");

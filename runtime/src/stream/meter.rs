@@ -1,6 +1,6 @@
 //! What every loop measures about itself. Names are constants here and nowhere else.
 
-use crate::metrics::registered;
+use prometheus::core::Collector;
 use prometheus::{Gauge, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
 use rdkafka::statistics::Statistics;
 use std::time::Duration;
@@ -150,4 +150,9 @@ impl Meter {
             self.lag_seconds.set(0.0);
         }
     }
+}
+
+fn registered<C: Collector + Clone + 'static>(registry: &Registry, collector: C) -> Result<C, prometheus::Error> {
+    registry.register(Box::new(collector.clone()))?;
+    Ok(collector)
 }

@@ -464,7 +464,7 @@ impl<'a> Life<'a> {
         error: &HandleError,
     ) -> Result<(), LoopError> {
         tracing::error!(room = self.spec.room, %error, "room waits");
-        component.set_ready(false, &error.to_string());
+        component.set_ready(false, error.to_string());
         std::thread::sleep(Duration::from_millis(500));
         self.rewind(consumer)?;
         component.set_ready(true, "reading again");
