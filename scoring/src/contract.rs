@@ -1,0 +1,267 @@
+//! The feature contract, checked: what each number of the graph's input is, where it comes from, and what is said when it
+//! counts against an applicant. A contract that contradicts itself, or reads what it may not, does not load.
+
+use crate::error::LoadError;
+use crate::expr::{Expr, FORBIDDEN};
+use crate::lookup::{Lookup, split_pointer};
+use crate::manifest::{self, FeatureType, Manifest, Missing, Monotone, UnknownPolicy};
+use domain::money::Currency;
+use domain::reason;
+use std::sync::Arc;
+
+/// The most features a contract may have.
+pub const MAX_FEATURES: usize = 512;
+
+/// A checked contract.
+#[derive(Debug)]
+pub struct Contract {
+    /// Every place that the features read.
+    pub(crate) lookup: Lookup,
+    /// In the graph's order.
+    pub(crate) features: Vec<Feature>,
+    /// Every reason that a feature names.
+    pub(crate) codes: Vec<ReasonText>,
+}
+
+/// One feature.
+#[derive(Debug)]
+pub struct Feature {
+    /// Its name.
+    pub name: Arc<str>,
+    /// What its number means: `minor:TWD`, months.
+    pub unit: Option<String>,
+    /// Direction of pd in the value.
+    pub monotone: Monotone,
+    /// Whether a person can act on it.
+    pub actionable: bool,
+    pub(crate) kind: Kind,
+    pub(crate) source: Source,
+    pub(crate) range: Option<(f64, f64)>,
+    /// What stands for a missing value; `None` makes the application unscorable.
+    pub(crate) missing: Option<f32>,
+    /// Whether an unknown category makes the application unscorable.
+    pub(crate) unknown_is_unscorable: bool,
+    /// Indices of the reasons for a low, a high and a missing value.
+    pub(crate) reasons: [usize; 3],
+}
+
+#[derive(Debug)]
+pub(crate) enum Kind {
+    Number,
+    Integer,
+    Boolean,
+    Category(Vec<String>),
+    Money { currency: Currency, scale: f64 },
+}
+
+#[derive(Debug)]
+pub(crate) enum Source {
+    Slot(usize),
+    Expr(Expr),
+}
+
+/// A reason as it is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReasonText {
+    /// Reason code.
+    pub code: Arc<str>,
+    /// What the applicant is told.
+    pub text: Arc<str>,
+    /// Form C-1 code or `other`.
+    pub form_c1: Arc<str>,
+    /// HMDA reason for denial, 1..=9.
+    pub hmda: u8,
+}
+
+impl Contract {
+    /// Checks the features and reasons of a manifest.
+    ///
+    /// # Errors
+    /// [`LoadError::Contract`] names the feature or reason.
+    pub fn new(manifest: &Manifest) -> Result<Self, LoadError> {
+        let count = manifest.feature.len();
+        if count == 0 || count > MAX_FEATURES {
+            return Err(LoadError::contract("feature", format!("1 to {MAX_FEATURES} are allowed, there are {count}")));
+        }
+        let mut contract = Self { lookup: Lookup::default(), features: Vec::with_capacity(count), codes: Vec::new() };
+        let own = own_reasons(&manifest.reason)?;
+        for raw in &manifest.feature {
+            let fault = |why: String| LoadError::contract(format!("feature {}", raw.name), why);
+            if contract.features.iter().any(|other| *other.name == *raw.name) {
+                return Err(fault("is there twice".into()));
+            }
+            let feature = contract.feature(raw, &own).map_err(fault)?;
+            contract.features.push(feature);
+        }
+        if let Some(unused) = own.iter().find(|own| contract.codes.iter().all(|used| used.code != own.code)) {
+            return Err(LoadError::contract(format!("reason {}", unused.code), "no feature names it"));
+        }
+        Ok(contract)
+    }
+
+    /// By feature, what stands for a missing value where no present value can be equal to it.
+    pub(crate) fn sentinels(&self) -> Vec<Option<f32>> {
+        self.features.iter().map(Feature::sentinel).collect()
+    }
+
+    fn feature(&mut self, raw: &manifest::Feature, own: &[ReasonText]) -> Result<Feature, String> {
+        token(&raw.name)?;
+        let kind = kind_of(raw)?;
+        let range = range_of(raw)?;
+        let missing = match raw.missing {
+            Missing::Unscorable {} => None,
+            Missing::Value { value } if value.is_finite() && (value as f32).is_finite() => Some(value as f32),
+            Missing::Value { value } => return Err(format!("the missing value {value} is not a number")),
+        };
+        if raw.monotone != Monotone::None && matches!(kind, Kind::Category(_)) {
+            return Err("categories have no order, so monotone must be none".into());
+        }
+        let codes = [&raw.reason_low, &raw.reason_high, &raw.reason_missing];
+        let mut reasons = [0; 3];
+        for (index, code) in reasons.iter_mut().zip(codes) {
+            *index = self.code(code, own)?;
+        }
+        Ok(Feature {
+            name: raw.name.as_str().into(),
+            unit: raw.unit.clone(),
+            monotone: raw.monotone,
+            actionable: raw.actionable,
+            source: self.source(raw)?,
+            kind,
+            range,
+            missing,
+            unknown_is_unscorable: raw.unknown == UnknownPolicy::Unscorable,
+            reasons,
+        })
+    }
+
+    fn source(&mut self, raw: &manifest::Feature) -> Result<Source, String> {
+        match (&raw.pointer, &raw.expr) {
+            (Some(pointer), None) => {
+                let steps = split_pointer(pointer).ok_or_else(|| format!("{pointer:?} is not a JSON pointer"))?;
+                let forbidden = steps.iter().filter_map(|step| step.key()).find(|key| FORBIDDEN.contains(key));
+                match forbidden {
+                    Some(key) => Err(format!("points into {key}, which no feature may read")),
+                    None => Ok(Source::Slot(self.lookup.slot(&steps))),
+                }
+            }
+            (None, Some(_)) if raw.r#type == FeatureType::Money => {
+                Err("money has a currency: read it by pointer".into())
+            }
+            (None, Some(expr)) => Expr::compile(expr, &mut self.lookup).map(Source::Expr),
+            _ => Err("needs either pointer or expr".into()),
+        }
+    }
+
+    /// The index of a reason, taken up on its first use.
+    fn code(&mut self, code: &str, own: &[ReasonText]) -> Result<usize, String> {
+        if let Some(known) = self.codes.iter().position(|known| *known.code == *code) {
+            return Ok(known);
+        }
+        let built_in = reason::find(code).map(|found| ReasonText {
+            code: found.code.into(),
+            text: found.text.into(),
+            form_c1: found.code.into(),
+            hmda: found.hmda,
+        });
+        let reason = built_in.or_else(|| own.iter().find(|own| *own.code == *code).cloned());
+        self.codes.push(reason.ok_or_else(|| format!("reason code {code} is in no catalogue"))?);
+        Ok(self.codes.len() - 1)
+    }
+}
+
+impl Feature {
+    fn sentinel(&self) -> Option<f32> {
+        let possible = match (&self.kind, self.range) {
+            (Kind::Category(words), _) => Some((0.0, words.len() as f64 - 1.0)),
+            (Kind::Boolean, _) => Some((0.0, 1.0)),
+            (Kind::Number | Kind::Integer | Kind::Money { .. }, range) => range,
+        };
+        self.missing.filter(|value| possible.is_some_and(|(low, high)| !(low..=high).contains(&f64::from(*value))))
+    }
+}
+
+fn own_reasons(raw: &[manifest::Reason]) -> Result<Vec<ReasonText>, LoadError> {
+    let mut own: Vec<ReasonText> = Vec::with_capacity(raw.len());
+    for raw in raw {
+        let fault = |why: &str| Err(LoadError::contract(format!("reason {}", raw.code), why));
+        token(&raw.code).map_err(|why| LoadError::contract(format!("reason {}", raw.code), why))?;
+        if reason::find(&raw.code).is_some() {
+            return fault("is in the built-in catalogue, which may not be reworded");
+        }
+        if own.iter().any(|other| *other.code == *raw.code) {
+            return fault("is there twice");
+        }
+        if raw.text.trim().is_empty() {
+            return fault("has no text");
+        }
+        if reason::find(&raw.form_c1).is_none() {
+            return fault("form_c1 is no code of Form C-1");
+        }
+        if !(1..=9).contains(&raw.hmda) {
+            return fault("hmda must be 1 to 9");
+        }
+        own.push(ReasonText {
+            code: raw.code.as_str().into(),
+            text: raw.text.as_str().into(),
+            form_c1: raw.form_c1.as_str().into(),
+            hmda: raw.hmda,
+        });
+    }
+    Ok(own)
+}
+
+fn kind_of(raw: &manifest::Feature) -> Result<Kind, String> {
+    let is = |kind: FeatureType| raw.r#type == kind;
+    if raw.scale.is_some() && !is(FeatureType::Money) {
+        return Err("only money has a scale".into());
+    }
+    if raw.categories.is_empty() == is(FeatureType::Category) {
+        return Err("a category has categories, and nothing else has".into());
+    }
+    if raw.unknown == UnknownPolicy::Unscorable && !is(FeatureType::Category) {
+        return Err("only a category can be unknown".into());
+    }
+    Ok(match raw.r#type {
+        FeatureType::Number => Kind::Number,
+        FeatureType::Integer => Kind::Integer,
+        FeatureType::Boolean => Kind::Boolean,
+        FeatureType::Category => {
+            let words = &raw.categories;
+            if let Some(twice) = words.iter().enumerate().find(|(at, word)| words[..*at].contains(word)) {
+                return Err(format!("category {} is there twice", twice.1));
+            }
+            Kind::Category(words.clone())
+        }
+        FeatureType::Money => {
+            let code = raw.unit.as_deref().and_then(|unit| unit.strip_prefix("minor:"));
+            let code = code.ok_or("money needs a unit such as minor:EUR")?;
+            let scale = raw.scale.unwrap_or(1.0);
+            if !scale.is_finite() || scale <= 0.0 {
+                return Err(format!("scale {scale} is not above zero"));
+            }
+            Kind::Money { currency: Currency::parse(code).map_err(|error| error.to_string())?, scale }
+        }
+    })
+}
+
+fn range_of(raw: &manifest::Feature) -> Result<Option<(f64, f64)>, String> {
+    let Some([low, high]) = raw.range else { return Ok(None) };
+    if matches!(raw.r#type, FeatureType::Category | FeatureType::Boolean) {
+        return Err("a category or boolean has no range".into());
+    }
+    let fits = |bound: f64| bound.is_finite() && (bound as f32).is_finite();
+    if !fits(low) || !fits(high) || low >= high {
+        return Err(format!("range [{low}, {high}] is empty or not of numbers"));
+    }
+    Ok(Some((low, high)))
+}
+
+/// Names that appear in events: `[a-z0-9_]{1,64}`.
+pub(crate) fn token(name: &str) -> Result<(), String> {
+    let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+    match (1..=64).contains(&name.len()) && name.bytes().all(allowed) {
+        true => Ok(()),
+        false => Err(format!("{name:?} is no name: 1 to 64 of a-z, 0-9 and _")),
+    }
+}

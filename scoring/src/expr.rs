@@ -1,0 +1,196 @@
+//! Expressions of the feature contract: CEL over one variable, `data`. Compiled once. May read facts, never who somebody is.
+
+use crate::lookup::{Found, Lookup};
+use crate::lower::{self, Halt, Number, Truth};
+use cel::common::ast::{EntryExpr, Expr as Node, LiteralValue, operators};
+use cel::objects::Map;
+use cel::{Context, Env, ExecutionError, IdedExpr, Program};
+use serde_json::Value;
+use std::cell::OnceCell;
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock};
+
+/// Members of an application that no feature may touch: who somebody is, and what must not matter.
+pub const FORBIDDEN: [&str; 4] = ["identity", "protected", "customer_ref", "subject"];
+
+static ENV: LazyLock<Arc<Env>> = LazyLock::new(|| Arc::new(Env::stdlib()));
+
+/// What an expression yields.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Yield {
+    /// Of int, uint or double.
+    Number(f64),
+    /// Of bool.
+    Bool(bool),
+    /// Of string.
+    Text(Arc<String>),
+}
+
+/// Why an expression yields nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// A key it depends on is absent or null.
+    Missing,
+    /// It failed otherwise: a type, an overflow.
+    Failed,
+}
+
+/// An application as expressions and pointers see it.
+pub struct Document<'a> {
+    data: &'a Value,
+    found: Vec<Found<'a>>,
+    cel: OnceCell<cel::Value>,
+}
+
+impl<'a> Document<'a> {
+    /// Looks up all that a contract reads.
+    pub fn new(data: &'a Value, lookup: &Lookup) -> Self {
+        Self { data, found: lookup.find(data), cel: OnceCell::new() }
+    }
+
+    /// What is in a slot of the contract's lookup.
+    pub fn at(&self, slot: usize) -> Found<'a> {
+        self.found[slot]
+    }
+
+    fn as_cel(&self) -> cel::Value {
+        self.cel.get_or_init(|| to_cel(self.data)).clone()
+    }
+}
+
+/// A compiled expression.
+#[derive(Debug)]
+pub struct Expr {
+    program: Program,
+    fast: Option<Fast>,
+}
+
+#[derive(Debug)]
+enum Fast {
+    Number(Number),
+    Truth(Truth),
+}
+
+impl Expr {
+    /// Compiles `source` and refuses what may not be read.
+    ///
+    /// # Errors
+    /// What is wrong, for people.
+    pub fn compile(source: &str, lookup: &mut Lookup) -> Result<Self, String> {
+        let program = Program::compile(source).map_err(|errors| format!("not CEL: {errors}"))?;
+        let root = program.expression();
+        check(root, &mut vec!["data"])?;
+        let mut grown = lookup.clone();
+        let fast = lower::number(root, &mut grown).map(Fast::Number);
+        let fast = fast.or_else(|| {
+            grown = lookup.clone();
+            lower::truth(root, &mut grown).map(Fast::Truth)
+        });
+        if fast.is_some() {
+            *lookup = grown;
+        }
+        Ok(Self { program, fast })
+    }
+
+    /// Evaluates it on one application.
+    ///
+    /// # Errors
+    /// [`Fault`].
+    pub fn eval(&self, document: &Document<'_>) -> Result<Yield, Fault> {
+        let fast = match &self.fast {
+            Some(Fast::Number(number)) => number.eval(&document.found).map(Yield::Number),
+            Some(Fast::Truth(truth)) => truth.eval(&document.found).map(Yield::Bool),
+            None => Err(Halt::Unsure),
+        };
+        match fast {
+            Ok(value) => Ok(value),
+            Err(Halt::Missing) => Err(Fault::Missing),
+            Err(Halt::Unsure) => self.interpret(document),
+        }
+    }
+
+    /// Whether plain arithmetic serves it.
+    pub fn is_lowered(&self) -> bool {
+        self.fast.is_some()
+    }
+
+    fn interpret(&self, document: &Document<'_>) -> Result<Yield, Fault> {
+        let mut context = Context::with_env(ENV.clone());
+        context.add_variable_from_value("data", document.as_cel());
+        match self.program.execute(&context) {
+            Ok(cel::Value::Float(value)) => Ok(Yield::Number(value)),
+            Ok(cel::Value::Int(value)) => Ok(Yield::Number(value as f64)),
+            Ok(cel::Value::UInt(value)) => Ok(Yield::Number(value as f64)),
+            Ok(cel::Value::Bool(value)) => Ok(Yield::Bool(value)),
+            Ok(cel::Value::String(text)) => Ok(Yield::Text(text)),
+            Ok(cel::Value::Null) => Err(Fault::Missing),
+            Err(ExecutionError::NoSuchKey(_) | ExecutionError::IndexOutOfBounds(_)) => Err(Fault::Missing),
+            Ok(_) | Err(_) => Err(Fault::Failed),
+        }
+    }
+}
+
+/// Null members are left out: to a feature, asked and unknown is as missing as never asked.
+fn to_cel(value: &Value) -> cel::Value {
+    match value {
+        Value::Null => cel::Value::Null,
+        Value::Bool(value) => cel::Value::Bool(*value),
+        Value::String(text) => cel::Value::String(Arc::new(text.clone())),
+        Value::Array(elements) => cel::Value::List(Arc::new(elements.iter().map(to_cel).collect())),
+        Value::Object(members) => {
+            let present = members.iter().filter(|(_, value)| !value.is_null());
+            let map: HashMap<_, _> = present.map(|(key, value)| (key.as_str().into(), to_cel(value))).collect();
+            cel::Value::Map(Map { map: Arc::new(map) })
+        }
+        Value::Number(number) => match (number.as_i64(), number.as_u64()) {
+            (Some(int), _) => cel::Value::Int(int),
+            (None, Some(uint)) => cel::Value::UInt(uint),
+            (None, None) => cel::Value::Float(number.as_f64().unwrap_or(f64::NAN)),
+        },
+    }
+}
+
+/// Walks an expression: only known names, only literal indices, nothing that is forbidden.
+fn check<'e>(expr: &'e IdedExpr, scope: &mut Vec<&'e str>) -> Result<(), String> {
+    match &expr.expr {
+        Node::Unspecified | Node::Struct(_) => {
+            Err("only fields, arithmetic, conditions, lists and maps are allowed".into())
+        }
+        Node::Literal(LiteralValue::String(text)) => allowed(text.inner()),
+        Node::Literal(_) => Ok(()),
+        Node::Ident(name) if scope.contains(&name.as_str()) => Ok(()),
+        Node::Ident(name) => Err(format!("unknown name {name}: expressions read `data` only")),
+        Node::Select(select) => allowed(&select.field).and_then(|()| check(&select.operand, scope)),
+        Node::List(list) => list.elements.iter().try_for_each(|element| check(element, scope)),
+        Node::Map(map) => map.entries.iter().try_for_each(|entry| match &entry.expr {
+            EntryExpr::StructField(field) => check(&field.value, scope),
+            EntryExpr::MapEntry(entry) => check(&entry.key, scope).and_then(|()| check(&entry.value, scope)),
+        }),
+        Node::Call(call) => {
+            let indexes = matches!(call.func_name.as_str(), operators::INDEX | operators::OPT_INDEX);
+            if indexes && !matches!(call.args.last().map(|arg| &arg.expr), Some(Node::Literal(_))) {
+                return Err("an index must be a literal".into());
+            }
+            call.target.iter().map(AsRef::as_ref).chain(&call.args).try_for_each(|part| check(part, scope))
+        }
+        Node::Comprehension(inner) => {
+            check(&inner.iter_range, scope)?;
+            check(&inner.accu_init, scope)?;
+            let outer = scope.len();
+            scope.extend([inner.iter_var.as_str(), inner.accu_var.as_str()]);
+            scope.extend(inner.iter_var2.as_deref());
+            for part in [&inner.loop_cond, &inner.loop_step, &inner.result] {
+                check(part, scope)?;
+            }
+            scope.truncate(outer);
+            Ok(())
+        }
+    }
+}
+
+fn allowed(name: &str) -> Result<(), String> {
+    match FORBIDDEN.contains(&name) {
+        true => Err(format!("reads {name}, which no feature may")),
+        false => Ok(()),
+    }
+}

@@ -1,0 +1,174 @@
+//! The proof: a package serves only if this engine gives its golden answers, from features to bands and from whole
+//! applications to scores, and if the directions it claims are true. Compares; corrects nothing.
+
+use crate::error::{EngineError, LoadError, Part};
+use crate::manifest::{Kind, Monotone};
+use crate::mapping::FeatureVector;
+use crate::model::Model;
+use crate::plan::Answers;
+use domain::pd::sigmoid;
+use serde::Deserialize;
+use serde_json::Value;
+use std::fmt::Debug;
+
+/// How far a number may be from its golden one: absolutely, or relative to it where it is above one.
+pub const TOLERANCE: f64 = 1e-6;
+/// The least that proves anything.
+pub const MIN_ROWS: usize = 64;
+/// The least that proves the mapping.
+pub const MIN_APPLICATIONS: usize = 5;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    rows: Vec<Row>,
+    applications: Vec<Application>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Row {
+    features: Vec<f32>,
+    margin: f64,
+    pd_raw: f64,
+    pd: f64,
+    score: i32,
+    band: String,
+    #[serde(default)]
+    partials: Vec<f64>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Application {
+    data: Value,
+    features: Vec<f32>,
+    pd: f64,
+    score: i32,
+}
+
+/// Lets a model prove itself.
+///
+/// # Errors
+/// [`LoadError::Golden`] at the first answer that differs.
+pub(crate) fn prove(model: &Model, golden: &[u8]) -> Result<(), LoadError> {
+    let file: File = serde_json::from_slice(golden).map_err(|error| LoadError::form(Part::Golden, error))?;
+    enough("rows", file.rows.len(), MIN_ROWS)?;
+    enough("applications", file.applications.len(), MIN_APPLICATIONS)?;
+    prove_rows(model, &file.rows)?;
+    for (index, application) in file.applications.iter().enumerate() {
+        prove_application(model, application, &format!("applications[{index}]"))?;
+    }
+    prove_directions(model, &file.rows)
+}
+
+fn enough(what: &'static str, found: usize, least: usize) -> Result<(), LoadError> {
+    if found >= least { Ok(()) } else { Err(LoadError::GoldenTooFew { what, least, found }) }
+}
+
+fn prove_rows(model: &Model, rows: &[Row]) -> Result<(), LoadError> {
+    let width = model.features().len();
+    for (index, row) in rows.iter().enumerate() {
+        same(&format!("rows[{index}]"), "features", width, row.features.len())?;
+    }
+    let vectors: Vec<_> = rows.iter().map(|row| FeatureVector::plain(row.features.clone())).collect();
+    let answers = model.raw(&vectors).map_err(engine)?;
+    for (index, (row, margin)) in rows.iter().zip(&answers.margins).enumerate() {
+        let place = format!("rows[{index}]");
+        close(&place, "margin", row.margin, f64::from(*margin))?;
+        close(&place, "pd_raw", row.pd_raw, sigmoid(f64::from(*margin)))?;
+        prove_partials(model, row, &answers, index, &place)?;
+        prove_score(model, *margin, (row.pd, row.score, Some(&row.band)), &place)?;
+    }
+    Ok(())
+}
+
+/// The parts are the golden ones, and with the intercept they add up to the margin.
+fn prove_partials(model: &Model, row: &Row, answers: &Answers, index: usize, place: &str) -> Result<(), LoadError> {
+    let Some(intercept) = model.manifest().graph.intercept else {
+        return same(place, "partials", 0, row.partials.len());
+    };
+    let width = row.features.len();
+    let partials = &answers.partials[index * width..][..width];
+    same(place, "partials", width, row.partials.len())?;
+    for (golden, found) in row.partials.iter().zip(partials) {
+        close(place, "partials", *golden, f64::from(*found))?;
+    }
+    let sum = partials.iter().map(|part| f64::from(*part)).sum::<f64>() + intercept;
+    close(place, "intercept + Σ partials", f64::from(answers.margins[index]), sum)
+}
+
+fn prove_score(model: &Model, margin: f32, golden: (f64, i32, Option<&String>), place: &str) -> Result<(), LoadError> {
+    let (golden_pd, golden_score, golden_band) = golden;
+    let pd = model.pd(margin).ok_or_else(|| differs(place, "pd", golden_pd, "no number"))?;
+    close(place, "pd", golden_pd, pd.get())?;
+    let score = model.scale().score(pd);
+    // A net's margin may differ in its last bit between engines, and a point may turn on that.
+    let slack = i32::from(model.manifest().kind == Kind::Net && pd.get() != golden_pd);
+    if (score - golden_score).abs() > slack {
+        return Err(differs(place, "score", golden_score, score));
+    }
+    match golden_band {
+        Some(band) if score == golden_score => same(place, "band", band.as_str(), model.scale().band(score)),
+        _ => Ok(()),
+    }
+}
+
+fn prove_application(model: &Model, golden: &Application, place: &str) -> Result<(), LoadError> {
+    let row = model.map(&golden.data).map_err(|refused| {
+        let words: Vec<_> = refused.iter().map(ToString::to_string).collect();
+        differs(place, "features", "a row", format!("unscorable({})", words.join(", ")))
+    })?;
+    same(place, "features", &golden.features, &row.values)?;
+    let margin = model.raw(&[row]).map_err(engine)?.margins[0];
+    prove_score(model, margin, (golden.pd, golden.score, None), place)
+}
+
+/// A scorecard's parts are functions of one feature each, so a claimed direction can be followed over all values at hand.
+fn prove_directions(model: &Model, rows: &[Row]) -> Result<(), LoadError> {
+    if model.manifest().kind != Kind::Scorecard {
+        return Ok(());
+    }
+    let width = model.features().len();
+    for (index, feature) in model.features().iter().enumerate() {
+        let falls = match feature.monotone {
+            Monotone::None => continue,
+            Monotone::Increasing => false,
+            Monotone::Decreasing => true,
+        };
+        let mut values: Vec<f32> = rows.iter().map(|row| row.features[index]).collect();
+        values.retain(|value| Some(*value) != feature.missing);
+        values.sort_by(f32::total_cmp);
+        let place = |value: &f32| {
+            let mut row = rows[0].features.clone();
+            row[index] = *value;
+            FeatureVector::plain(row)
+        };
+        let answers = model.raw(&values.iter().map(place).collect::<Vec<_>>()).map_err(engine)?;
+        let parts: Vec<f32> = answers.partials.chunks(width).map(|parts| parts[index]).collect();
+        if parts.windows(2).any(|pair| if falls { pair[1] > pair[0] } else { pair[1] < pair[0] }) {
+            let why = format!("is declared {:?}, but its part of the margin is not", feature.monotone).to_lowercase();
+            return Err(LoadError::contract(format!("feature {}", feature.name), why));
+        }
+    }
+    Ok(())
+}
+
+fn close(place: &str, field: &'static str, golden: f64, found: f64) -> Result<(), LoadError> {
+    // One unit in the last place of the published digits must not fail on its own binary rounding.
+    let allowed = TOLERANCE * golden.abs().max(1.0) * (1.0 + 1e-9);
+    if (golden - found).abs() <= allowed { Ok(()) } else { Err(differs(place, field, golden, found)) }
+}
+
+fn same<T: PartialEq + Debug>(place: &str, field: &'static str, golden: T, found: T) -> Result<(), LoadError> {
+    if golden == found { Ok(()) } else { Err(differs(place, field, golden, found)) }
+}
+
+fn differs(place: &str, field: &'static str, golden: impl Debug, found: impl Debug) -> LoadError {
+    let (expected, found) = (format!("{golden:?}"), format!("{found:?}"));
+    LoadError::Golden { place: place.to_owned(), field, expected, found }
+}
+
+fn engine(error: EngineError) -> LoadError {
+    LoadError::Graph(error.to_string())
+}

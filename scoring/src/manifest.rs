@@ -1,0 +1,207 @@
+//! `manifest.toml` as it is written: strict, and nothing more than its form. What it means is checked in [`crate::contract`].
+
+use crate::error::{LoadError, Part};
+use serde::Deserialize;
+
+/// The whole file.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)] // the package format describes each key
+pub struct Manifest {
+    pub name: String,
+    pub version: String,
+    pub kind: Kind,
+    pub product: String,
+    pub scale_id: String,
+    /// Attribution and licence of the training data.
+    pub data_source: String,
+    pub graph_sha256: String,
+    pub golden_sha256: String,
+    pub reference_sha256: String,
+    pub target: Target,
+    pub graph: Graph,
+    pub calibration: Calibration,
+    pub classification: Classification,
+    pub reasons: Reasons,
+    pub feature: Vec<Feature>,
+    #[serde(default)]
+    pub reason: Vec<Reason>,
+}
+
+/// How the graph is built, which decides how it is explained.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// A sum of step functions, one for each feature.
+    Scorecard,
+    /// A dense net.
+    Net,
+}
+
+/// What a probability is a probability of.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Target {
+    /// What counts as bad.
+    pub definition: String,
+    pub horizon_months: u32,
+    /// `booked` or `through_the_door`.
+    pub population: String,
+    pub prior_correction: String,
+}
+
+/// Names of the graph's input and outputs.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Graph {
+    pub input: String,
+    pub margin: String,
+    /// Scorecards only.
+    pub partials: Option<String>,
+    /// Scorecards only: margin = intercept + Σ partials.
+    pub intercept: Option<f64>,
+}
+
+/// pd = sigmoid(a · margin + b).
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Calibration {
+    pub method: CalibrationMethod,
+    pub a: Option<f64>,
+    pub b: Option<f64>,
+}
+
+/// How margins become probabilities.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs)]
+pub enum CalibrationMethod {
+    Platt,
+    None,
+}
+
+/// pd at or above `threshold` is class 1.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Classification {
+    pub threshold: f64,
+}
+
+/// What contributions are measured against.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Reasons {
+    pub reference: ReferenceName,
+}
+
+/// A population of the reference file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReferenceName {
+    /// Applicants whose pd is nearest the threshold.
+    NearCutoff,
+    /// All applicants.
+    All,
+}
+
+impl ReferenceName {
+    /// The word on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NearCutoff => "near_cutoff",
+            Self::All => "all",
+        }
+    }
+}
+
+/// One entry of the feature contract.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Feature {
+    pub name: String,
+    pub r#type: FeatureType,
+    pub pointer: Option<String>,
+    pub expr: Option<String>,
+    pub unit: Option<String>,
+    pub scale: Option<f64>,
+    pub range: Option<[f64; 2]>,
+    #[serde(default)]
+    pub categories: Vec<String>,
+    #[serde(default)]
+    pub unknown: UnknownPolicy,
+    pub missing: Missing,
+    pub reason_low: String,
+    pub reason_high: String,
+    pub reason_missing: String,
+    pub actionable: bool,
+    pub monotone: Monotone,
+}
+
+/// What a feature is before it becomes an f32.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs)]
+pub enum FeatureType {
+    Number,
+    Integer,
+    Boolean,
+    Category,
+    Money,
+}
+
+/// What becomes of a word that is not among the categories.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs)]
+pub enum UnknownPolicy {
+    #[default]
+    Missing,
+    Unscorable,
+}
+
+/// What becomes of a value that is not there.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[serde(tag = "policy", rename_all = "snake_case", deny_unknown_fields)]
+#[allow(missing_docs)]
+pub enum Missing {
+    Value { value: f64 },
+    Unscorable {},
+}
+
+/// Direction of pd in the value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs)]
+pub enum Monotone {
+    Increasing,
+    Decreasing,
+    None,
+}
+
+/// A reason that is not in the built-in catalogue.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Reason {
+    pub code: String,
+    pub text: String,
+    pub form_c1: String,
+    pub hmda: u8,
+}
+
+impl Manifest {
+    /// Parses the file.
+    ///
+    /// # Errors
+    /// [`LoadError::Form`] with the line.
+    pub fn parse(bytes: &[u8]) -> Result<Self, LoadError> {
+        let text = std::str::from_utf8(bytes).map_err(|error| LoadError::form(Part::Manifest, error))?;
+        toml::from_str(text).map_err(|error| LoadError::form(Part::Manifest, error))
+    }
+}

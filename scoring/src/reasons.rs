@@ -1,0 +1,172 @@
+//! Candidate reasons: what counted against an applicant, as codes, strongest first. Whether and how they are told is policy.
+
+use crate::contract::{Contract, Feature};
+use crate::manifest::Monotone;
+use crate::mapping::{FeatureVector, Flag};
+use domain::reason::MAX_PRINCIPAL_REASONS;
+
+/// A code with the features behind it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Candidate {
+    /// Index of the reason in [`crate::model::Model::reasons`].
+    pub reason: usize,
+    /// Indices of the features, in the contract's order.
+    pub features: Vec<usize>,
+    /// Their summed contribution, to 1e-6.
+    pub contribution: f64,
+}
+
+/// Ranks the adverse features of a row by code. `contributions` are the published ones, `typical` is the reference's usual
+/// value of each feature.
+pub fn candidates(
+    contract: &Contract,
+    row: &FeatureVector,
+    contributions: &[f64],
+    typical: &[Option<f32>],
+) -> Vec<Candidate> {
+    let mut found: Vec<Candidate> = Vec::new();
+    for (index, feature) in contract.features.iter().enumerate() {
+        if contributions[index] <= 0.0 {
+            continue;
+        }
+        let reason = feature.reasons[side(feature, row.values[index], row.flags[index], typical[index]) as usize];
+        match found.iter_mut().find(|candidate| candidate.reason == reason) {
+            Some(candidate) => {
+                candidate.features.push(index);
+                candidate.contribution += contributions[index];
+            }
+            None => found.push(Candidate { reason, features: vec![index], contribution: contributions[index] }),
+        }
+    }
+    found.iter_mut().for_each(|candidate| candidate.contribution = crate::model::millionths(candidate.contribution));
+    let code = |candidate: &Candidate| &contract.codes[candidate.reason].code;
+    found.sort_by(|a, b| b.contribution.total_cmp(&a.contribution).then_with(|| code(a).cmp(code(b))));
+    found.truncate(MAX_PRINCIPAL_REASONS);
+    found
+}
+
+/// Which of a feature's three codes speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Side {
+    Low = 0,
+    High = 1,
+    Missing = 2,
+}
+
+/// Where the direction is known, an adverse value is on its adverse side; else the usual value of the reference divides.
+fn side(feature: &Feature, value: f32, flag: Option<Flag>, typical: Option<f32>) -> Side {
+    match (flag, feature.monotone) {
+        (Some(Flag::Missing | Flag::Unknown), _) => Side::Missing,
+        (_, Monotone::Increasing) => Side::High,
+        (_, Monotone::Decreasing) => Side::Low,
+        (_, Monotone::None) if typical.is_some_and(|typical| value < typical) => Side::Low,
+        (_, Monotone::None) => Side::High,
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::manifest::Manifest;
+
+    const HEAD: &str = r#"
+        name = "m"
+        version = "1"
+        kind = "net"
+        product = "p"
+        scale_id = "p.v1"
+        data_source = "none"
+        graph_sha256 = ""
+        golden_sha256 = ""
+        reference_sha256 = ""
+        target = { definition = "d", horizon_months = 12, population = "booked", prior_correction = "none" }
+        graph = { input = "features", margin = "margin" }
+        calibration = { method = "none" }
+        classification = { threshold = 0.5 }
+        reasons = { reference = "near_cutoff" }
+    "#;
+
+    /// Features f0, f1 … with the given codes and direction.
+    fn contract(features: &[(&str, &str, &str, &str)]) -> Contract {
+        let mut text = HEAD.to_owned();
+        for (index, (low, high, missing, monotone)) in features.iter().enumerate() {
+            text.push_str(&format!(
+                "[[feature]]\nname = \"f{index}\"\ntype = \"number\"\npointer = \"/attributes/f{index}\"\n\
+                 missing = {{ policy = \"value\", value = 0.0 }}\nreason_low = \"{low}\"\nreason_high = \"{high}\"\n\
+                 reason_missing = \"{missing}\"\nactionable = true\nmonotone = \"{monotone}\"\n"
+            ));
+        }
+        Contract::new(&Manifest::parse(text.as_bytes()).unwrap()).unwrap()
+    }
+
+    fn check(
+        features: &[(&str, &str, &str, &str)],
+        row: &[(f32, Option<Flag>, f64)],
+        expected: &[(&str, &[usize], f64)],
+    ) {
+        let contract = contract(features);
+        let (values, flags) = (row.iter().map(|r| r.0).collect(), row.iter().map(|r| r.1).collect());
+        let contributions: Vec<_> = row.iter().map(|r| r.2).collect();
+        let typical = vec![Some(10.0); row.len()];
+        let found = candidates(&contract, &FeatureVector { values, flags }, &contributions, &typical);
+        let found: Vec<_> =
+            found.iter().map(|c| (&*contract.codes[c.reason].code, c.features.as_slice(), c.contribution)).collect();
+        assert_eq!(found, expected);
+    }
+
+    const LOW_HIGH: (&str, &str, &str, &str) =
+        ("income_insufficient", "excessive_obligations", "income_unverified", "none");
+
+    #[test]
+    fn the_side_chooses_the_code() {
+        let up = ("income_insufficient", "excessive_obligations", "income_unverified", "increasing");
+        let down = ("income_insufficient", "excessive_obligations", "income_unverified", "decreasing");
+        let rows: &[(_, f32, _, &str)] = &[
+            (LOW_HIGH, 9.0, None, "income_insufficient"),
+            (LOW_HIGH, 11.0, None, "excessive_obligations"),
+            (LOW_HIGH, 10.0, None, "excessive_obligations"),
+            (LOW_HIGH, 9.0, Some(Flag::Clamped), "income_insufficient"),
+            (LOW_HIGH, 9.0, Some(Flag::Missing), "income_unverified"),
+            (LOW_HIGH, 11.0, Some(Flag::Unknown), "income_unverified"),
+            (up, 9.0, None, "excessive_obligations"),
+            (down, 11.0, None, "income_insufficient"),
+            (down, 11.0, Some(Flag::Missing), "income_unverified"),
+        ];
+        for (feature, value, flag, code) in rows {
+            check(&[*feature], &[(*value, *flag, 0.5)], &[(code, &[0], 0.5)]);
+        }
+    }
+
+    #[test]
+    fn only_what_counts_against_is_told() {
+        check(&[LOW_HIGH, LOW_HIGH], &[(9.0, None, -0.5), (9.0, None, 0.0)], &[]);
+    }
+
+    #[test]
+    fn features_of_one_code_speak_together_and_the_strongest_comes_first() {
+        let other = ("bankruptcy", "garnishment", "no_credit_file", "none");
+        check(
+            &[LOW_HIGH, other, LOW_HIGH, LOW_HIGH],
+            &[(9.0, None, 0.2), (9.0, None, 0.3), (9.0, None, 0.2), (9.0, None, -5.0)],
+            &[("income_insufficient", &[0, 2], 0.4), ("bankruptcy", &[1], 0.3)],
+        );
+    }
+
+    #[test]
+    fn at_most_four_and_ties_by_code() {
+        let one = |code: &'static str| (code, code, code, "none");
+        let features = ["garnishment", "other", "bankruptcy", "employment_length", "no_credit_file"].map(one);
+        let row = [0.1, 0.1, 0.1, 0.1, 0.2].map(|contribution| (9.0, None, contribution));
+        check(
+            &features,
+            &row,
+            &[
+                ("no_credit_file", &[4], 0.2),
+                ("bankruptcy", &[2], 0.1),
+                ("employment_length", &[3], 0.1),
+                ("garnishment", &[0], 0.1),
+            ],
+        );
+    }
+}

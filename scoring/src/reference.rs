@@ -1,0 +1,108 @@
+//! `reference.json`: the population that contributions are measured against. What only monitors read is skipped here.
+
+use crate::error::{LoadError, Part};
+use crate::manifest::{Kind, ReferenceName};
+use serde::Deserialize;
+
+/// The population chosen by the manifest.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reference {
+    /// `near_cutoff` or `all`.
+    pub name: ReferenceName,
+    /// Scorecards: the mean part of the margin, by feature.
+    pub mean_partials: Vec<f64>,
+    /// Rows of the population, spread evenly.
+    pub background: Vec<Vec<f32>>,
+    /// By feature: the median of the background, missing values apart; `None` where all are missing.
+    pub typical: Vec<Option<f32>>,
+}
+
+#[derive(Deserialize)]
+struct File {
+    near_cutoff: Group,
+    all: Group,
+}
+
+#[derive(Deserialize)]
+struct Group {
+    rows: u64,
+    #[serde(default)]
+    mean_partials: Vec<f64>,
+    background: Vec<Vec<f32>>,
+}
+
+impl Reference {
+    /// Parses the file and checks it against the contract: `missing` holds what stands for a missing value, by feature.
+    ///
+    /// # Errors
+    /// [`LoadError::Form`] or [`LoadError::Reference`].
+    pub fn parse(bytes: &[u8], name: ReferenceName, kind: Kind, missing: &[Option<f32>]) -> Result<Self, LoadError> {
+        let file: File = serde_json::from_slice(bytes).map_err(|error| LoadError::form(Part::Reference, error))?;
+        let group = match name {
+            ReferenceName::NearCutoff => file.near_cutoff,
+            ReferenceName::All => file.all,
+        };
+        let fault = |place: &str, why: String| LoadError::Reference { place: format!("{}{place}", name.as_str()), why };
+        let width = missing.len();
+        if group.rows == 0 || group.background.is_empty() {
+            return Err(fault("", "holds no rows".into()));
+        }
+        let expected = if kind == Kind::Scorecard { width } else { 0 };
+        if group.mean_partials.len() != expected || group.mean_partials.iter().any(|part| !part.is_finite()) {
+            return Err(fault(".mean_partials", format!("must hold {expected} numbers")));
+        }
+        for (at, row) in group.background.iter().enumerate() {
+            if row.len() != width || row.iter().any(|value| !value.is_finite()) {
+                return Err(fault(&format!(".background[{at}]"), format!("must hold {width} numbers")));
+            }
+        }
+        let typical = (0..width).map(|feature| median(&group.background, feature, missing[feature])).collect();
+        Ok(Self { name, mean_partials: group.mean_partials, background: group.background, typical })
+    }
+}
+
+/// The lower median, so that it is a value somebody had.
+fn median(rows: &[Vec<f32>], feature: usize, missing: Option<f32>) -> Option<f32> {
+    let mut values: Vec<f32> = rows.iter().map(|row| row[feature]).filter(|value| Some(*value) != missing).collect();
+    values.sort_by(f32::total_cmp);
+    values.get(values.len().saturating_sub(1) / 2).copied()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn parse(near: &str, kind: Kind) -> Result<Reference, LoadError> {
+        let text = format!(r#"{{"rows": 9, "near_cutoff": {near}, "all": {{"rows": 1, "background": [[0, 0]]}}}}"#);
+        Reference::parse(text.as_bytes(), ReferenceName::NearCutoff, kind, &[Some(-1e9), None])
+    }
+
+    #[test]
+    fn the_typical_value_leaves_missing_ones_out() {
+        let near = r#"{"rows": 4, "mean_partials": [0.5, 0], "background": [[-1e9, 4], [3, 2], [1, 1], [2, 3]]}"#;
+        let reference = parse(near, Kind::Scorecard).unwrap();
+        assert_eq!(reference.typical, [Some(2.0), Some(2.0)]);
+        let near = r#"{"rows": 4, "background": [[-1e9, 4]]}"#;
+        assert_eq!(parse(near, Kind::Net).unwrap().typical, [None, Some(4.0)]);
+    }
+
+    #[test]
+    fn what_does_not_fit_is_named() {
+        let rows = [
+            (r#"{"rows": 0, "background": [[1, 2]]}"#, Kind::Net, "near_cutoff: holds no rows"),
+            (
+                r#"{"rows": 1, "background": [[1, 2], [1]]}"#,
+                Kind::Net,
+                "near_cutoff.background[1]: must hold 2 numbers",
+            ),
+            (r#"{"rows": 1, "background": [[1, 2]]}"#, Kind::Scorecard, "mean_partials: must hold 2 numbers"),
+            (r#"{"rows": 1, "mean_partials": [1, 2], "background": [[1, 2]]}"#, Kind::Net, "must hold 0 numbers"),
+            (r#"{"rows": 1}"#, Kind::Net, "missing field `background`"),
+        ];
+        for (near, kind, expected) in rows {
+            let why = parse(near, kind).unwrap_err().to_string();
+            assert!(why.contains(expected), "{why}");
+        }
+    }
+}
