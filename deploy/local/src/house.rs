@@ -2,21 +2,16 @@
 //! Never lets two houses share a data directory.
 
 use std::env;
-use std::fs::{self, File, TryLockError};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::thread;
-use std::time::Duration;
 
-use crate::kafka::{self, Broker};
-use crate::postgres::{self, Server};
-use crate::process::{Ending, until};
-use crate::progress::Progress;
+use crate::LocalError;
+use crate::kafka::Broker;
+use crate::postgres::Server;
+use crate::process::Ending;
+use crate::site::Site;
 use crate::state::{BrokerState, DatabaseState, State};
-use crate::tools::{self, Tool};
-use crate::{LocalError, jars};
-
-/// How long the servers of a killed owner may take to stop: they are on their way out.
-const LAST_OWNER_LEAVES: Duration = Duration::from_secs(30);
 
 /// What to start, and where.
 #[derive(Debug, Clone)]
@@ -75,18 +70,10 @@ impl House {
     /// [`LocalError::Missing`] with the line to type, [`LocalError::AlreadyRunning`], or why a server did not start; then
     /// nothing of it is left running.
     pub fn start(options: &Options) -> Result<House, LocalError> {
-        let data_dir = existing_dir(&options.data_dir)?;
-        let lock = take_possession(&data_dir)?;
-        let last = State::read(&data_dir);
-        let cache_dir = existing_dir(&options.cache_dir)?;
-        let progress = Progress::new(options.progress);
-        let programs = Programs::provide(options, &cache_dir, &progress)?;
-        let site = Site { data_dir: &data_dir, last: last.as_ref(), tied: !options.keep_running, progress: &progress };
-        let (broker, database) = side_by_side(
-            || programs.broker.as_ref().map(|found| site.start_broker(found, &cache_dir, &options.broker_properties)),
-            || programs.postgres.as_ref().map(|bin| site.start_database(bin)),
-        );
-        let house = House::of(data_dir, options.keep_running, broker.transpose()?, database.transpose()?, Some(lock));
+        let site = Site::prepare(options)?;
+        let (broker, database) = side_by_side(|| site.broker(), || site.database());
+        let Site { data_dir, lock, .. } = site;
+        let house = House::of(data_dir, options.keep_running, broker?, database?, Some(lock));
         house.remember()?;
         Ok(house)
     }
@@ -146,7 +133,7 @@ impl House {
     /// # Errors
     /// [`LocalError::NotAskedFor`], [`LocalError::Unstoppable`].
     pub fn stop_broker(&mut self, ending: Ending) -> Result<(), LocalError> {
-        self.broker_mut()?.stop(ending)
+        self.broker_mut()?.stop(ending).map(drop)
     }
 
     /// Brings the broker back on the same port with the same data; nothing to do if it runs.
@@ -173,7 +160,7 @@ impl House {
     /// # Errors
     /// [`LocalError::NotAskedFor`], [`LocalError::Unstoppable`].
     pub fn stop_database(&mut self, ending: Ending) -> Result<(), LocalError> {
-        self.database_mut()?.stop(ending)
+        self.database_mut()?.stop(ending).map(drop)
     }
 
     /// Brings PostgreSQL back on the same port with the same data; nothing to do if it runs.
@@ -234,8 +221,8 @@ impl House {
     fn end(&mut self) -> Result<(), LocalError> {
         let (broker, database) = (self.broker.as_mut(), self.database.as_mut());
         let (broker, database) = side_by_side(
-            || broker.map_or(Ok(()), |broker| broker.stop(Ending::Clean)),
-            || database.map_or(Ok(()), |database| database.stop(Ending::Clean)),
+            || broker.map_or(Ok(()), |broker| broker.stop(Ending::Clean).map(drop)),
+            || database.map_or(Ok(()), |database| database.stop(Ending::Clean).map(drop)),
         );
         broker.and(database)
     }
@@ -257,85 +244,6 @@ impl House {
     }
 }
 
-/// Where the servers' programs are, for those that are asked for.
-struct Programs {
-    broker: Option<BrokerPrograms>,
-    postgres: Option<PathBuf>,
-}
-
-/// Maven only while the jars are not there yet.
-struct BrokerPrograms {
-    java: PathBuf,
-    maven: Option<PathBuf>,
-}
-
-impl Programs {
-    /// All at once, so that what is missing is installed, or told, once.
-    fn provide(options: &Options, cache_dir: &Path, progress: &Progress) -> Result<Programs, LocalError> {
-        let fetch = options.kafka && jars::cached(cache_dir).is_none();
-        let asked = [(options.kafka, Tool::Java), (fetch, Tool::Maven), (options.postgres, Tool::Postgres)];
-        let tools: Vec<_> = asked.iter().filter(|(wanted, _)| *wanted).map(|(_, tool)| *tool).collect();
-        let mut paths = tools::provide(&tools, progress)?.into_iter();
-        let mut next = |wanted: bool| if wanted { paths.next() } else { None };
-        let (java, maven, postgres) = (next(options.kafka), next(fetch), next(options.postgres));
-        Ok(Programs { broker: java.map(|java| BrokerPrograms { java, maven }), postgres })
-    }
-}
-
-/// What both servers are started with.
-struct Site<'a> {
-    data_dir: &'a Path,
-    last: Option<&'a State>,
-    tied: bool,
-    progress: &'a Progress,
-}
-
-impl Site<'_> {
-    fn start_broker(
-        &self,
-        programs: &BrokerPrograms,
-        cache_dir: &Path,
-        properties: &[(String, String)],
-    ) -> Result<Broker, LocalError> {
-        let step = self.progress.step("Kafka");
-        let jars = match &programs.maven {
-            Some(maven) => jars::fetch(cache_dir, maven, &step)?,
-            None => jars::place(cache_dir),
-        };
-        let (java, dir) = (programs.java.clone(), self.data_dir.join("kafka"));
-        let plan = kafka::Plan { java, jars, dir, properties: properties.to_vec(), tied: self.tied };
-        let ports = self.last.and_then(|state| Some(state.broker.as_ref()?.ports));
-        let broker = Broker::start(plan, ports, &step)?;
-        step.done(&format!("ready on {}", broker.bootstrap()));
-        Ok(broker)
-    }
-
-    fn start_database(&self, bin: &Path) -> Result<Server, LocalError> {
-        let step = self.progress.step("PostgreSQL");
-        let (dir, user) = postgres::settle(self.data_dir, &step)?;
-        let port = self.last.and_then(|state| Some(state.database.as_ref()?.port));
-        let server = Server::start(postgres::Plan { bin: bin.to_owned(), dir, user, tied: self.tied }, port, &step)?;
-        step.done(&format!("ready on 127.0.0.1:{}", server.port));
-        Ok(server)
-    }
-}
-
-/// Ours alone from here on. Servers that nobody meant to leave running are on their way out and are waited for.
-fn take_possession(data_dir: &Path) -> Result<File, LocalError> {
-    let path = data_dir.join("house.lock");
-    let lock = File::options().create(true).truncate(false).write(true).open(&path);
-    let lock = lock.map_err(LocalError::io(|| format!("opening {}", path.display())))?;
-    let taken = || LocalError::AlreadyRunning(data_dir.to_owned());
-    match lock.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => return Err(taken()),
-        Err(TryLockError::Error(error)) => return Err(LocalError::io(|| format!("locking {}", path.display()))(error)),
-    }
-    let Some(last) = State::read(data_dir) else { return Ok(lock) };
-    let patience = if last.kept { Duration::ZERO } else { LAST_OWNER_LEAVES };
-    if until(patience, || !last.runs()) { Ok(lock) } else { Err(taken()) }
-}
-
 fn side_by_side<L: Send, R: Send>(left: impl FnOnce() -> L + Send, right: impl FnOnce() -> R) -> (L, R) {
     thread::scope(|scope| {
         let left = scope.spawn(left);
@@ -343,13 +251,6 @@ fn side_by_side<L: Send, R: Send>(left: impl FnOnce() -> L + Send, right: impl F
         let left = left.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         (left, right)
     })
-}
-
-/// The directory with its full path: the servers run elsewhere and must not depend on where we stand.
-fn existing_dir(dir: &Path) -> Result<PathBuf, LocalError> {
-    fs::create_dir_all(dir)
-        .and_then(|()| fs::canonicalize(dir))
-        .map_err(LocalError::io(|| format!("creating {}", dir.display())))
 }
 
 fn default_cache_dir() -> PathBuf {

@@ -6,9 +6,12 @@
 //!
 //! Everything is synchronous and blocks for seconds: call it from `spawn_blocking` when on an async thread.
 //!
-//! Reading order: [`house`] (what callers use), `kafka`, `postgres`, `prometheus` (one server each), `jars` and `tools`
-//! (where their programs come from), `process`, `ports`, `state`, `progress` (how they are run, placed, remembered, shown).
+//! Reading order: [`house`] (what callers use), `site` (what a start needs), `kafka`, `postgres` with `cluster_home`,
+//! `prometheus` (one server each), `tools`, `jars`, `class_archive` (where programs come from), `process`, `ports`, `state`,
+//! `progress` (how servers are run, placed, remembered, shown).
 
+mod class_archive;
+mod cluster_home;
 mod error;
 pub mod house;
 mod jars;
@@ -18,6 +21,7 @@ mod postgres;
 mod process;
 mod progress;
 mod prometheus;
+mod site;
 mod state;
 mod tools;
 

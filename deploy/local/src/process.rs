@@ -116,16 +116,17 @@ impl Process {
         }
     }
 
-    /// Returns once the process is gone.
-    pub(crate) fn end(&mut self, ending: Ending) -> Result<(), LocalError> {
+    /// Returns once the process is gone, and how it went in the end.
+    pub(crate) fn end(&mut self, ending: Ending) -> Result<Ending, LocalError> {
         let polite = if ending == Ending::Clean { self.manners } else { &[] };
-        for &(signal, patience) in polite.iter().chain(&[(Signal::SIGKILL, AFTER_KILL)]) {
+        let ways = polite.iter().map(|&(signal, patience)| (Ending::Clean, signal, patience));
+        for (way, signal, patience) in ways.chain([(Ending::Kill, Signal::SIGKILL, AFTER_KILL)]) {
             if !self.runs() {
-                return Ok(());
+                return Ok(Ending::Clean);
             }
             self.signal(signal)?;
             if self.gone_within(patience) {
-                return Ok(());
+                return Ok(way);
             }
             tracing::warn!(server = self.name, pid = self.identity.pid, %signal, "server does not stop");
         }
@@ -361,7 +362,7 @@ mod tests {
         })
         .unwrap();
         assert!(until(Duration::from_secs(10), || since(&log, 0).contains("up")));
-        process.end(Ending::Clean).unwrap();
+        assert_eq!(process.end(Ending::Clean).unwrap(), Ending::Kill);
         assert!(!process.runs());
         assert!(!process.identity().runs());
     }

@@ -48,7 +48,7 @@ impl Prometheus {
     /// # Errors
     /// [`LocalError::Unstoppable`] if it survives even SIGKILL.
     pub fn stop(mut self) -> Result<(), LocalError> {
-        self.process.end(Ending::Clean)
+        self.process.end(Ending::Clean).map(drop)
     }
 }
 

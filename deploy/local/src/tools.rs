@@ -60,19 +60,17 @@ impl Tool {
 
 /// The paths of the tools in the order asked for. Installs what is missing in one go, if it may.
 pub(crate) fn provide(tools: &[Tool], progress: &Progress) -> Result<Vec<PathBuf>, LocalError> {
-    if missing(tools).is_empty() {
-        return found(tools);
-    }
-    if !may_install() {
-        return Err(not_installed(&missing(tools)));
-    }
-    let lock = lock_file(Path::new(INSTALL_LOCK))?;
-    let missing = missing(tools); // again: another of us may just have installed them
-    if !missing.is_empty() {
+    let missing = match find_all(tools) {
+        Ok(paths) => return Ok(paths),
+        Err(missing) if !may_install() => return Err(not_installed(&missing)),
+        Err(missing) => missing,
+    };
+    let _lock = lock_file(Path::new(INSTALL_LOCK))?;
+    // Another of us may have installed them while we waited.
+    if let Err(missing) = find_all(&missing) {
         install(&missing, progress)?;
     }
-    drop(lock);
-    found(tools)
+    find_all(tools).map_err(|missing| not_installed(&missing))
 }
 
 /// PostgreSQL's programs of one major version, for a data directory that this version wrote.
@@ -89,12 +87,11 @@ pub(crate) fn lock_file(path: &Path) -> Result<File, LocalError> {
     Ok(file)
 }
 
-fn missing(tools: &[Tool]) -> Vec<Tool> {
-    tools.iter().copied().filter(|tool| tool.find().is_none()).collect()
-}
-
-fn found(tools: &[Tool]) -> Result<Vec<PathBuf>, LocalError> {
-    tools.iter().map(|tool| tool.find().ok_or_else(|| not_installed(&[*tool]))).collect()
+/// All of them, or those that are missing.
+fn find_all(tools: &[Tool]) -> Result<Vec<PathBuf>, Vec<Tool>> {
+    let found: Vec<_> = tools.iter().map(|tool| (*tool, tool.find())).collect();
+    let missing: Vec<_> = found.iter().filter(|(_, path)| path.is_none()).map(|(tool, _)| *tool).collect();
+    if missing.is_empty() { Ok(found.into_iter().filter_map(|(_, path)| path).collect()) } else { Err(missing) }
 }
 
 fn may_install() -> bool {

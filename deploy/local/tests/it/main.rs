@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used)]
 
 use std::fs;
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -72,6 +74,46 @@ fn a_house_left_running_is_found_and_stopped_and_its_data_found_again() {
 
     let again = House::start(&options).unwrap();
     assert!(matches!(again.create_database("mine"), Err(LocalError::Failed { .. })), "the data is still there");
+}
+
+/// Also the proof that data does not depend on ports: the controller's address is part of what the broker has stored.
+#[test]
+fn taken_ports_are_replaced_and_free_ones_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = Options::new(dir.path());
+    let address = |house: &House| {
+        let database = house.database_url().split(['@', '/']).nth(3).unwrap().to_owned();
+        (house.bootstrap().to_owned(), database)
+    };
+    let house = House::start(&options).unwrap();
+    create_topic(house.bootstrap(), "kept");
+    let first = address(&house);
+    house.stop().unwrap();
+
+    let house = House::start(&options).unwrap();
+    assert_eq!(address(&house), first, "nobody took them");
+    house.stop().unwrap();
+
+    let taken = [TcpListener::bind(&first.0).unwrap(), TcpListener::bind(&first.1).unwrap()];
+    let house = House::start(&options).unwrap();
+    let second = address(&house);
+    assert!(second.0 != first.0 && second.1 != first.1, "{first:?} {second:?}");
+    assert!(topics(house.bootstrap()).contains(&"kept".to_owned()));
+    assert_eq!(sql(house.database_url(), "SELECT 'here'"), "here");
+    drop(taken);
+}
+
+/// Only root runs the server as somebody else, who may not be let through to the house.
+#[test]
+fn a_cluster_that_cannot_be_reached_below_its_house_lives_elsewhere() {
+    let parent = tempfile::tempdir().unwrap();
+    fs::set_permissions(parent.path(), fs::Permissions::from_mode(0o700)).unwrap();
+    let options = Options { kafka: false, ..Options::new(parent.path().join("house")) };
+    for _ in 0..2 {
+        let house = House::start(&options).unwrap();
+        assert_eq!(sql(house.database_url(), "SELECT 'here'"), "here");
+        house.stop().unwrap();
+    }
 }
 
 #[test]

@@ -1,0 +1,93 @@
+//! The broker's classes, loaded and checked once and kept in a file that Java maps at the next start: it halves the work of
+//! a start. Only a shortcut: where it cannot be made, or does not fit the Java at hand, brokers start without it.
+
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::kafka::{Broker, Plan};
+use crate::process::Ending;
+use crate::progress::Step;
+use crate::{LocalError, tools};
+
+/// Where a broker takes its classes from.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) enum Classes {
+    /// From the jars.
+    Jars,
+    /// From the jars, with the help of this archive.
+    Archived(PathBuf),
+    /// From the jars; when it ends it writes this archive.
+    Archiving(PathBuf),
+}
+
+impl Classes {
+    /// What tells a server so.
+    pub(crate) fn flag(&self) -> Option<OsString> {
+        match self {
+            Classes::Jars => None,
+            Classes::Archived(archive) => Some(flag("-XX:SharedArchiveFile=", archive)),
+            Classes::Archiving(archive) => Some(flag("-XX:ArchiveClassesAtExit=", archive)),
+        }
+    }
+
+    /// What tells a short-lived tool so, which never writes an archive.
+    pub(crate) fn flag_for_tool(&self) -> Option<OsString> {
+        self.flag().filter(|_| matches!(self, Classes::Archived(_)))
+    }
+}
+
+/// The archive beside the jars; made first, by a broker that is started and stopped for it, if there is none yet.
+pub(crate) fn provide(java: &Path, jars: &Path, step: &Step) -> Result<Classes, LocalError> {
+    let archive = jars.with_extension("jsa");
+    if !archive.exists() {
+        step.now("waiting for the archive of the broker's classes");
+        let _lock = tools::lock_file(&jars.with_extension("lock"))?;
+        if !archive.exists() {
+            make(java, jars, &archive, step)?;
+        }
+    }
+    // An empty file says that this machine's Java could not make one.
+    Ok(if fs::metadata(&archive).is_ok_and(|meta| meta.len() > 0) { Classes::Archived(archive) } else { Classes::Jars })
+}
+
+fn make(java: &Path, jars: &Path, archive: &Path, step: &Step) -> Result<(), LocalError> {
+    step.now("preparing quick starts (once)");
+    let scratch = jars.with_extension("scratch");
+    let fresh = scratch.join("classes.jsa");
+    clear(&scratch)?;
+    if let Err(error) = live_once(java, jars, &scratch, &fresh, step) {
+        tracing::warn!(%error, "no archive of the broker's classes");
+    }
+    if !fresh.exists() {
+        File::create(&fresh).map_err(LocalError::io(|| format!("creating {}", fresh.display())))?;
+    }
+    fs::rename(&fresh, archive).map_err(LocalError::io(|| format!("putting {} in place", archive.display())))?;
+    clear(&scratch)
+}
+
+fn live_once(java: &Path, jars: &Path, scratch: &Path, fresh: &Path, step: &Step) -> Result<(), LocalError> {
+    let classes = Classes::Archiving(fresh.to_owned());
+    let (java, jars, dir) = (java.to_owned(), jars.to_owned(), scratch.to_owned());
+    let plan = Plan { java, jars, classes, dir, properties: Vec::new(), tied: true };
+    let ended = Broker::start(plan, None, step)?.stop(Ending::Clean)?;
+    if ended == Ending::Kill && fresh.exists() {
+        fs::remove_file(fresh).map_err(LocalError::io(|| format!("removing {}", fresh.display())))?; // cut off while writing
+    }
+    Ok(())
+}
+
+fn clear(dir: &Path) -> Result<(), LocalError> {
+    if !dir.exists() {
+        return Ok(());
+    }
+    fs::remove_dir_all(dir).map_err(LocalError::io(|| format!("removing {}", dir.display())))
+}
+
+fn flag(name: &str, path: &Path) -> OsString {
+    let mut flag = OsString::from(name);
+    flag.push(path);
+    flag
+}

@@ -1,0 +1,121 @@
+//! What has to be there before the servers are: the data directory to ourselves, the programs, the jars. Then each server
+//! on its ground. Knows nothing of what happens to a house once it stands.
+
+use std::fs::{self, File, TryLockError};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::house::Options;
+use crate::kafka::{self, Broker};
+use crate::postgres::{self, Server};
+use crate::process::until;
+use crate::progress::Progress;
+use crate::state::State;
+use crate::tools::{self, Tool};
+use crate::{LocalError, class_archive, cluster_home, jars};
+
+/// How long the servers of a killed owner may take to stop: they are on their way out.
+const LAST_OWNER_LEAVES: Duration = Duration::from_secs(30);
+
+/// A data directory that is ours, and everything to build with.
+pub(crate) struct Site {
+    pub data_dir: PathBuf,
+    /// While it is held, nobody else starts a house here.
+    pub lock: File,
+    cache_dir: PathBuf,
+    last: Option<State>,
+    programs: Programs,
+    properties: Vec<(String, String)>,
+    tied: bool,
+    progress: Progress,
+}
+
+/// Where the programs are that are needed this time.
+struct Programs {
+    java: Option<PathBuf>,
+    /// Only while the jars are not there yet.
+    maven: Option<PathBuf>,
+    postgres: Option<PathBuf>,
+}
+
+impl Site {
+    pub(crate) fn prepare(options: &Options) -> Result<Site, LocalError> {
+        let data_dir = existing_dir(&options.data_dir)?;
+        let lock = take_possession(&data_dir)?;
+        let cache_dir = existing_dir(&options.cache_dir)?;
+        let progress = Progress::new(options.progress);
+        Ok(Site {
+            programs: Programs::provide(options, &cache_dir, &progress)?,
+            last: State::read(&data_dir),
+            properties: options.broker_properties.clone(),
+            tied: !options.keep_running,
+            data_dir,
+            lock,
+            cache_dir,
+            progress,
+        })
+    }
+
+    /// The broker, if it was asked for.
+    pub(crate) fn broker(&self) -> Result<Option<Broker>, LocalError> {
+        let Some(java) = self.programs.java.clone() else { return Ok(None) };
+        let step = self.progress.step("Kafka");
+        let jars = match &self.programs.maven {
+            Some(maven) => jars::fetch(&self.cache_dir, maven, &step)?,
+            None => jars::place(&self.cache_dir),
+        };
+        let classes = class_archive::provide(&java, &jars, &step)?;
+        let (dir, properties) = (self.data_dir.join("kafka"), self.properties.clone());
+        let plan = kafka::Plan { java, jars, classes, dir, properties, tied: self.tied };
+        let last = self.last.as_ref().and_then(|state| Some(state.broker.as_ref()?.ports));
+        let broker = Broker::start(plan, last, &step)?;
+        step.done(&format!("ready on {}", broker.bootstrap()));
+        Ok(Some(broker))
+    }
+
+    /// The database server, if it was asked for.
+    pub(crate) fn database(&self) -> Result<Option<Server>, LocalError> {
+        let Some(bin) = self.programs.postgres.clone() else { return Ok(None) };
+        let step = self.progress.step("PostgreSQL");
+        let (dir, user) = cluster_home::settle(&self.data_dir, &step)?;
+        let last = self.last.as_ref().and_then(|state| Some(state.database.as_ref()?.port));
+        let server = Server::start(postgres::Plan { bin, dir, user, tied: self.tied }, last, &step)?;
+        step.done(&format!("ready on 127.0.0.1:{}", server.port));
+        Ok(Some(server))
+    }
+}
+
+impl Programs {
+    /// All at once, so that what is missing is installed, or told, once.
+    fn provide(options: &Options, cache_dir: &Path, progress: &Progress) -> Result<Programs, LocalError> {
+        let fetch = options.kafka && jars::cached(cache_dir).is_none();
+        let asked = [(options.kafka, Tool::Java), (fetch, Tool::Maven), (options.postgres, Tool::Postgres)];
+        let tools: Vec<_> = asked.iter().filter(|(wanted, _)| *wanted).map(|(_, tool)| *tool).collect();
+        let mut paths = tools::provide(&tools, progress)?.into_iter();
+        let mut next = |wanted: bool| if wanted { paths.next() } else { None };
+        Ok(Programs { java: next(options.kafka), maven: next(fetch), postgres: next(options.postgres) })
+    }
+}
+
+/// Ours alone from here on. Servers that nobody meant to leave running are on their way out and are waited for.
+fn take_possession(data_dir: &Path) -> Result<File, LocalError> {
+    let path = data_dir.join("house.lock");
+    let lock = File::options().create(true).truncate(false).write(true).open(&path);
+    let lock = lock.map_err(LocalError::io(|| format!("opening {}", path.display())))?;
+    let taken = || LocalError::AlreadyRunning(data_dir.to_owned());
+    match lock.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => return Err(taken()),
+        Err(TryLockError::Error(error)) => return Err(LocalError::io(|| format!("locking {}", path.display()))(error)),
+    }
+    let Some(last) = State::read(data_dir) else { return Ok(lock) };
+    let patience = if last.kept { Duration::ZERO } else { LAST_OWNER_LEAVES };
+    if until(patience, || !last.runs()) { Ok(lock) } else { Err(taken()) }
+}
+
+/// The directory with its full path: the servers run elsewhere and must not depend on where we stand.
+fn existing_dir(dir: &Path) -> Result<PathBuf, LocalError> {
+    fs::create_dir_all(dir)
+        .and_then(|()| fs::canonicalize(dir))
+        .map_err(LocalError::io(|| format!("creating {}", dir.display())))
+}
