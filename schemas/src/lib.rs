@@ -11,6 +11,7 @@ pub mod decision;
 pub mod envelope;
 pub mod event_id;
 pub mod intake;
+pub mod migrations;
 pub mod notification;
 pub mod reply;
 pub mod risk;
