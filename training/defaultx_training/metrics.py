@@ -8,7 +8,7 @@ import numpy as np
 from scipy.stats import rankdata
 
 ECE_BINS = 15
-BOOTSTRAPS = 400
+BOOTSTRAPS = 200
 FEWEST = 30  # a group with fewer rows is shown but takes no part in the ratio
 
 

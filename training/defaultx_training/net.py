@@ -7,16 +7,19 @@ integers) enter as steps, because their distances mean nothing.
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
 
 from defaultx_training.features import Feature
+from defaultx_training.scorecard import wide_enough
 
 HIDDEN = (64, 32)
 BATCH = 256
-EPOCHS = 60
-PATIENCE = 6
+LEARNING_RATE = 5.0e-4
 UNKNOWN_CODE = -1.0  # a missing category lies below every step
 FEW_CODES = 12
 
@@ -24,9 +27,10 @@ FEW_CODES = 12
 class Net(ClassifierMixin, BaseEstimator):
     """A fitted one has `centre`, `rate`, `edges`, `edge_feature` and `layers`, all f32."""
 
-    def __init__(self, features: list[Feature], alpha: float, seed: int = 0):
+    def __init__(self, features: list[Feature], alpha: float, epochs: int, seed: int = 0):
         self.features = features
         self.alpha = alpha
+        self.epochs = epochs
         self.seed = seed
 
     def fit(self, x: np.ndarray, y: np.ndarray) -> Net:
@@ -35,11 +39,13 @@ class Net(ClassifierMixin, BaseEstimator):
         x = np.asarray(x, dtype=np.float32)
         self._lay_steps(x)
         self._centre(x)
+        # A fixed number of epochs: the library's early stopping watches accuracy, which says little at these base rates.
         mlp = MLPClassifier(
-            HIDDEN, alpha=self.alpha, batch_size=BATCH, learning_rate_init=1.0e-3, max_iter=EPOCHS,
-            early_stopping=True, validation_fraction=0.1, n_iter_no_change=PATIENCE, tol=1.0e-5, random_state=self.seed,
+            HIDDEN, alpha=self.alpha, batch_size=BATCH, learning_rate_init=LEARNING_RATE, max_iter=self.epochs,
+            tol=0.0, n_iter_no_change=self.epochs, random_state=self.seed,
         )  # fmt: skip
-        mlp.fit(self.squash(x).astype(np.float32), y)
+        with warnings.catch_warnings(action="ignore", category=ConvergenceWarning):
+            mlp.fit(self.squash(x).astype(np.float32), y)
         pairs = zip(mlp.coefs_, mlp.intercepts_, strict=True)
         self.layers = [(w.astype(np.float32), b.astype(np.float32)) for w, b in pairs]
         return self
@@ -47,10 +53,9 @@ class Net(ClassifierMixin, BaseEstimator):
     def squash(self, x: np.ndarray) -> np.ndarray:
         """What the perceptron sees, in f64."""
         x = np.asarray(x, dtype=np.float32)
-        smooth, wide = self.smooth, x.astype(np.float64)[:, self.smooth]
+        wide = x[:, self.smooth].astype(np.float64)
         t = (wide - self.centre.astype(np.float64)) * self.rate.astype(np.float64)
         steps = (x[:, self.edge_feature] > self.edges).astype(np.float64)
-        assert len(smooth) == len(self.centre)
         return np.hstack([np.sign(t) * np.log1p(np.abs(t)), steps])
 
     def decision_function(self, x: np.ndarray) -> np.ndarray:
@@ -94,7 +99,7 @@ def is_amount(feature: Feature) -> bool:
 def step_edges(feature: Feature, column: np.ndarray) -> list[float]:
     """Where a feature's codes change; none for amounts with many values."""
     if feature.edges:
-        return list(feature.edges)
+        return [float(edge) for edge in wide_enough(column, feature.edges)]
     if feature.type in ("category", "boolean"):
         return [code - 0.5 for code in range(max(len(feature.categories), 2))]
     codes = np.unique(column).astype(np.float64)

@@ -38,6 +38,8 @@ class Product:
     limits: list[str]
     date_column: str | None = None
     kinds: tuple[str, ...] = ("scorecard", "net")
-    net_alpha: float = 1.0e-3
+    l2: float = 1.0e-4
+    net_alpha: float = 0.1
+    net_epochs: int = 20
     reference_auc: dict[str, dict[str, float]] = field(default_factory=dict)  # split -> kind -> AUC to hold
     split_note: str = "30 % stratified hold-out (`train_test_split`, seed 0)"

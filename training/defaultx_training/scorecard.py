@@ -8,6 +8,8 @@ margins below 64 all f32 sums of such numbers are exact in any order, on any mac
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+
 import numpy as np
 from scipy.optimize import minimize
 from sklearn.base import BaseEstimator, ClassifierMixin
@@ -16,15 +18,19 @@ from defaultx_training.features import MISSING, Feature
 
 GRID = 2.0**-14
 PRESENT = -5.0e8  # the edge between the missing sentinel and every real value
-SMALLEST_BIN = 0.01  # share of rows on either side of an edge
+SMALLEST_BIN = 0.005  # share of rows between two edges, and beyond the outer ones
 CAUTIOUS = 0.75  # a missing value never seen in training counts as this quantile of the feature's points
-NEWTON_STEPS = 50
+NEWTON_STEPS = 100
+HALVINGS = 30
+FLAT = 1.0e-11  # largest component of a gradient that counts as zero
+TINY = 1.0e-12
+ROUNDING = 1.0e-14
 
 
 class Scorecard(ClassifierMixin, BaseEstimator):
     """A fitted one has `edges`, `feature_of`, `deltas` (per edge, on the grid) and `intercept`."""
 
-    def __init__(self, features: list[Feature], l1: float, l2: float = 1.0e-3, bins: int = 20):
+    def __init__(self, features: list[Feature], l1: float, l2: float, bins: int = 20):
         self.features = features
         self.l1 = l1
         self.l2 = l2
@@ -61,8 +67,7 @@ class Scorecard(ClassifierMixin, BaseEstimator):
         edges, of = [], []
         for index, feature in enumerate(self.features):
             column = x[:, index]
-            own = np.array(feature.edges or candidate_edges(column, feature, self.bins), dtype=np.float32)
-            own = np.array([edge for edge in own if wide_enough(column > edge)], dtype=np.float32)
+            own = wide_enough(column, feature.edges or candidate_edges(column, feature, self.bins))
             edges += [np.float32(PRESENT), *own]
             of += [index] * (len(own) + 1)
         self.edges = np.array(edges, dtype=np.float32)
@@ -101,9 +106,16 @@ class Scorecard(ClassifierMixin, BaseEstimator):
         self.intercept = float(np.round(intercept / GRID) * GRID)
 
 
-def wide_enough(above: np.ndarray) -> bool:
-    """Whether enough rows lie on both sides of an edge."""
-    return SMALLEST_BIN <= above.mean() <= 1.0 - SMALLEST_BIN
+def wide_enough(column: np.ndarray, edges: Iterable[float]) -> list[np.float32]:
+    """The edges that leave enough rows in every bin, from the lowest on."""
+    present = np.sort(column[column > PRESENT])
+    kept, below = [], 0
+    for edge in sorted({np.float32(edge) for edge in edges}):
+        here = int(np.searchsorted(present, edge, side="right"))
+        if min(here - below, len(present) - here) >= SMALLEST_BIN * len(column):
+            kept.append(edge)
+            below = here
+    return kept
 
 
 def candidate_edges(column: np.ndarray, feature: Feature, bins: int) -> np.ndarray:
@@ -146,26 +158,35 @@ def solve(design: np.ndarray, y: np.ndarray, signs: np.ndarray, l1: float, l2: f
     bounds = [(None, None)] + [(0.0, None)] * len(columns)
     options = {"maxiter": 5000, "maxfun": 10000, "ftol": 1e-13, "gtol": 1e-7, "maxcor": 30}
     w = minimize(loss, start, jac=True, bounds=bounds, method="L-BFGS-B", options=options).x
-    w = polish(a, y, w, penalty, ridge)
+    w = polish(a, loss, w, ridge)
     steps = np.zeros(len(signs))
     np.add.at(steps, columns, direction * w[1:])
     return float(w[0]), steps
 
 
-def polish(a: np.ndarray, y: np.ndarray, w: np.ndarray, penalty: np.ndarray, ridge: np.ndarray) -> np.ndarray:
-    """Newton steps on the coordinates that are not at their bound, until nothing moves."""
+def polish(a: np.ndarray, loss: Callable, w: np.ndarray, ridge: np.ndarray) -> np.ndarray:
+    """Projected Newton steps with backtracking, until the gradient of all that is free is numerically zero."""
+    value, gradient = loss(w)
     for _ in range(NEWTON_STEPS):
-        pd = 1.0 / (1.0 + np.exp(-(a @ w)))
-        gradient = a.T @ (pd - y) / len(y) + penalty + ridge * w
-        free = (w > 1e-9) | (gradient < -1e-12)
+        free = (w > 0.0) | (gradient < 0.0)
         free[0] = True
+        if np.max(np.abs(gradient[free])) < FLAT:
+            return w
+        pd = 1.0 / (1.0 + np.exp(-(a @ w)))
         b = a[:, free]
-        hessian = (b * (pd * (1.0 - pd))[:, None]).T @ b / len(y) + np.diag(ridge[free])
-        move = np.linalg.solve(hessian, gradient[free])
-        new = np.zeros_like(w)
-        new[free] = w[free] - move
+        hessian = (b * (pd * (1.0 - pd))[:, None]).T @ b / len(a) + np.diag(ridge[free] + TINY)
+        move = np.zeros_like(w)
+        move[free] = np.linalg.solve(hessian, gradient[free])
+        w, value, gradient = backtrack(loss, w, value, move)
+    raise ArithmeticError("the scorecard's fit did not settle")
+
+
+def backtrack(loss: Callable, w: np.ndarray, value: float, move: np.ndarray) -> tuple[np.ndarray, float, np.ndarray]:
+    """The longest halved step, held at the bounds, that does not make the loss worse beyond rounding."""
+    for halvings in range(HALVINGS):
+        new = w - move * 0.5**halvings
         new[1:] = np.maximum(new[1:], 0.0)
-        if np.max(np.abs(new - w)) < 1e-12:
-            return new
-        w = new
-    return w
+        new_value, new_gradient = loss(new)
+        if new_value <= value + ROUNDING:
+            return new, new_value, new_gradient
+    raise ArithmeticError("the scorecard's fit found no better step")

@@ -18,7 +18,7 @@ VERSION = "1.0.0"
 # name of the package -> product and kind of model
 PACKAGES: dict[str, tuple[Product, str]] = {
     f"{product.short}-{kind}": (product, kind)
-    for product in (taiwan.PRODUCT,)
+    for product in (taiwan.PRODUCT, sba.PRODUCT, german.PRODUCT)
     for kind in product.kinds
 }
 
@@ -76,11 +76,11 @@ def splits(product: Product) -> dict[str, Split]:
 def fit(product: Product, kind: str, split: Split) -> Fit:
     """Fits one kind of model on one split."""
     y = data.labels(product.dataset)
-    x = with_sentinel = sentinel_matrix(product)
+    x = sentinel_matrix(product)
     missing = [features.MISSING] * len(product.features)
     if kind == "net":
-        missing = net.missing_values(product.features, with_sentinel[split.train])
-        x = np.where(with_sentinel == np.float32(features.MISSING), np.array(missing, dtype=np.float32), with_sentinel)
+        missing = net.missing_values(product.features, x[split.train])
+        x = np.where(x == np.float32(features.MISSING), np.array(missing, dtype=np.float32), x)
     x_train, y_train = x[split.train], y[split.train]
     platt = calibration.fit(lambda: unfitted(product, kind), x_train, y_train)
     model = unfitted(product, kind).fit(x_train, y_train)
@@ -90,8 +90,8 @@ def fit(product: Product, kind: str, split: Split) -> Fit:
 def unfitted(product: Product, kind: str) -> Scorecard | Net:
     """A fresh model with the product's settings."""
     if kind == "scorecard":
-        return Scorecard(product.features, product.l1)
-    return Net(product.features, product.net_alpha)
+        return Scorecard(product.features, product.l1, product.l2)
+    return Net(product.features, product.net_alpha, product.net_epochs)
 
 
 _MATRICES: dict[str, np.ndarray] = {}
