@@ -25,6 +25,9 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+/// Four heartbeats: by then the coordinator has told a member that another one joined under its name.
+const USURPER_SHOWS_WITHIN: Duration = Duration::from_secs(4);
+
 /// Knobs of one loop.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -218,7 +221,10 @@ impl<'a> Life<'a> {
         })?;
         let inputs: Vec<&str> = self.spec.inputs.iter().map(AsRef::as_ref).collect();
         consumer.subscribe(&inputs)?;
-        let result = self.cycle(&consumer, engine);
+        let result = match self.cycle(&consumer, engine) {
+            Err(LoopError::Fenced(why)) if !self.is_usurped(&consumer) => Err(LoopError::Broken(why)),
+            other => other,
+        };
         // Closing the consumer may call back for a revoke; the gate is idle by now, so that it returns at once.
         drop(consumer);
         drop(self.jobs);
@@ -226,6 +232,18 @@ impl<'a> Life<'a> {
             return Err(LoopError::Broken("the committing thread panicked".to_owned()));
         }
         result
+    }
+
+    /// Whether another instance holds this one's group membership. A producer is also fenced when its transaction timed out
+    /// while the broker was away; the membership tells the two apart, and only its loss makes this instance a zombie.
+    fn is_usurped<K: Stored + Eq + Hash, V: Stored>(&self, consumer: &Assigned<K, V>) -> bool {
+        let until = Instant::now() + USURPER_SHOWS_WITHIN;
+        while Instant::now() < until {
+            if let Some(Err(KafkaError::MessageConsumptionFatal(code))) = consumer.poll(Duration::from_millis(100)) {
+                return is_fenced(code);
+            }
+        }
+        false
     }
 
     fn consumer_config(&self) -> ClientConfig {

@@ -1,0 +1,248 @@
+//! A broker of its own, topics, a room that admits each number once, and readers.
+
+use local::{House, Options};
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaError;
+use rdkafka::message::{Header, Message, OwnedHeaders};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use rdkafka::{Offset, TopicPartitionList};
+use runtime::kafka::KafkaConfig;
+use runtime::shell::Shell;
+use runtime::stream::{
+    HandleError, Handler, Input, LoopSpec, Outbox, Output, OwnedInput, Route, Tuning, Verdict, View, spawn_loop,
+};
+use runtime::task::RoomHandle;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio_util::sync::CancellationToken;
+
+const PARTITIONS: i32 = 3;
+/// Nothing here waits this long unless it hangs; the limit turns a hang into a failure.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Number(u32);
+
+impl runtime::stream::Stored for Number {
+    fn encode(&self) -> Vec<u8> {
+        self.0.to_be_bytes().to_vec()
+    }
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        bytes.try_into().ok().map(|b| Self(u32::from_be_bytes(b)))
+    }
+}
+
+struct AdmitOnce {
+    out: Arc<str>,
+}
+
+impl Handler for AdmitOnce {
+    type Key = Number;
+    type Value = Number;
+
+    fn handle(
+        &mut self,
+        block: &[Input<'_>],
+        state: &mut View<'_, Number, Number>,
+        out: &mut Outbox,
+    ) -> Result<(), HandleError> {
+        for record in block {
+            let payload = record.payload.unwrap_or_default();
+            let Ok(bytes) = payload.try_into() else {
+                if payload == b"bad" {
+                    out.verdict(Verdict::DeadLetter { reason: "bad", detail: String::new() });
+                    continue;
+                }
+                return Err(HandleError::Poison("not a number".into()));
+            };
+            let key = Number(u32::from_be_bytes(bytes));
+            if state.get(record.partition, &key).is_some() {
+                out.verdict(Verdict::Done("duplicate"));
+                continue;
+            }
+            state.put(record.partition, key, key);
+            let output = Output {
+                topic: self.out.clone(),
+                route: Route::Same,
+                key: record.key.map(<[u8]>::to_vec),
+                payload: Some(payload.to_vec()),
+                headers: vec![],
+            };
+            out.emit(record, output);
+            out.verdict(Verdict::Done("accepted"));
+        }
+        Ok(())
+    }
+}
+
+/// Numbers as bodies.
+pub fn numbers(range: std::ops::Range<u32>) -> Vec<Vec<u8>> {
+    range.map(|n| n.to_be_bytes().to_vec()).collect()
+}
+
+pub struct Room {
+    handle: RoomHandle,
+    shutdown: CancellationToken,
+}
+
+impl Room {
+    pub fn join(self) -> Result<(), String> {
+        tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(self.handle.join())
+    }
+
+    pub fn stop(self) -> Result<(), String> {
+        self.shutdown.cancel();
+        self.join()
+    }
+}
+
+pub struct Bench {
+    pub house: House,
+    kafka: KafkaConfig,
+    health: runtime::health::Health,
+    _dir: tempfile::TempDir,
+}
+
+impl Bench {
+    pub fn start() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let options = Options { postgres: false, ..Options::new(dir.path()) };
+        let house = House::start(&options).unwrap();
+        let kafka = KafkaConfig {
+            bootstrap: house.bootstrap().to_owned(),
+            topic_prefix: "t.".to_owned(),
+            ..KafkaConfig::default()
+        };
+        let bench = Self { house, kafka, health: Shell::new(KafkaConfig::default()).health, _dir: dir };
+        bench.make_topics();
+        bench
+    }
+
+    fn make_topics(&self) {
+        let admin: AdminClient<DefaultClientContext> = self.kafka.client().create().unwrap();
+        let names: Vec<_> = ["in", "out", "state", "dead"].iter().map(|name| self.topic(name)).collect();
+        let topics: Vec<_> =
+            names.iter().map(|name| NewTopic::new(name, PARTITIONS, TopicReplication::Fixed(1))).collect();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let made = runtime.block_on(admin.create_topics(&topics, &AdminOptions::new())).unwrap();
+        made.into_iter().for_each(|result| drop(result.unwrap()));
+    }
+
+    pub fn topic(&self, name: &str) -> Arc<str> {
+        self.kafka.topic(name)
+    }
+
+    /// Starts a room under an instance id.
+    pub fn run(&self, instance: &str) -> Room {
+        let mut shell = Shell::new(self.kafka.clone());
+        shell.instance = instance.to_owned();
+        shell.health = self.health.clone();
+        let spec = LoopSpec {
+            room: "admit",
+            inputs: vec![self.topic("in")],
+            changelog: Some(self.topic("state")),
+            dead_letters: self.topic("dead"),
+            control: None,
+            tuning: Tuning { batch_records: 200, flood_window: 300, ..Tuning::default() },
+        };
+        let handler = AdmitOnce { out: self.topic("out") };
+        Room { handle: spawn_loop(spec, handler, &shell).unwrap(), shutdown: shell.shutdown }
+    }
+
+    /// Publishes bodies keyed by themselves, and waits for their acknowledgement.
+    pub fn publish(&self, topic: &str, bodies: Vec<Vec<u8>>) {
+        let mut config = self.kafka.client();
+        config.set("enable.idempotence", "true");
+        let producer: BaseProducer = config.create().unwrap();
+        let topic = self.topic(topic);
+        for body in &bodies {
+            let headers = OwnedHeaders::new().insert(Header { key: "sent", value: Some("yes") });
+            producer.send(BaseRecord::to(&topic).key(body).payload(body).headers(headers)).unwrap();
+        }
+        producer.flush(PATIENCE).unwrap();
+    }
+
+    /// Every committed record of a topic, up to its end at the time of the call.
+    pub fn read_all(&self, topic: &str) -> Vec<OwnedInput> {
+        let mut config = self.kafka.client();
+        config.set("group.id", "reader").set("isolation.level", "read_committed").set("enable.partition.eof", "true");
+        let consumer: BaseConsumer = config.create().unwrap();
+        let mut tpl = TopicPartitionList::new();
+        for partition in 0..PARTITIONS {
+            tpl.add_partition_offset(&self.topic(topic), partition, Offset::Beginning).unwrap();
+        }
+        consumer.assign(&tpl).unwrap();
+        let (mut records, mut ended) = (Vec::new(), std::collections::BTreeSet::new());
+        while ended.len() < PARTITIONS as usize {
+            match consumer.poll(PATIENCE).expect("the broker answers") {
+                Ok(message) => records.push(OwnedInput {
+                    topic: message.topic().to_owned(),
+                    partition: message.partition(),
+                    offset: message.offset(),
+                    key: message.key().map(<[u8]>::to_vec),
+                    payload: message.payload().map(<[u8]>::to_vec),
+                    headers: headers(&message),
+                    ..OwnedInput::default()
+                }),
+                Err(KafkaError::PartitionEOF(partition)) => drop(ended.insert(partition)),
+                Err(error) => panic!("{error}"),
+            }
+        }
+        records
+    }
+
+    /// Waits until committed offsets say that `count` records were handled.
+    pub fn wait_handled(&self, count: i64) {
+        self.wait(|bench| bench.committed().iter().sum::<i64>() >= count, "records handled");
+    }
+
+    /// Waits until committed offsets have reached the end of a topic.
+    pub fn wait_drained(&self, topic: &str) {
+        let consumer: BaseConsumer = self.group_client();
+        let topic = self.topic(topic);
+        let ends = |partition| consumer.fetch_watermarks(&topic, partition, PATIENCE).unwrap().1;
+        let ends: Vec<i64> = (0..PARTITIONS).map(ends).collect();
+        self.wait(|bench| bench.committed() == ends, "topic drained");
+    }
+
+    /// Waits until a component says that it is not ready for this reason.
+    pub fn wait_unready(&self, reason: &str) {
+        let has = |bench: &Self| bench.health.states().values().any(|s| !s.ready && s.reason.contains(reason));
+        self.wait(has, reason);
+    }
+
+    fn wait(&self, done: impl Fn(&Self) -> bool, what: &str) {
+        let started = Instant::now();
+        while !done(self) {
+            assert!(started.elapsed() < PATIENCE, "still waiting: {what}");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    fn group_client(&self) -> BaseConsumer {
+        let mut config = self.kafka.client();
+        config.set("group.id", self.topic("admit").as_ref()).create().unwrap()
+    }
+
+    fn committed(&self) -> Vec<i64> {
+        let mut tpl = TopicPartitionList::new();
+        tpl.add_partition_range(&self.topic("in"), 0, PARTITIONS - 1);
+        // A coordinator that is still electing itself knows of no commit; the callers ask again.
+        let Ok(committed) = self.group_client().committed_offsets(tpl, PATIENCE) else {
+            return vec![0; PARTITIONS as usize];
+        };
+        let offset = |e: rdkafka::topic_partition_list::TopicPartitionListElem<'_>| match e.offset() {
+            Offset::Offset(offset) => offset,
+            _ => 0,
+        };
+        committed.elements().into_iter().map(offset).collect()
+    }
+}
+
+fn headers(message: &rdkafka::message::BorrowedMessage<'_>) -> Vec<(String, Option<Vec<u8>>)> {
+    use rdkafka::message::Headers;
+    let all = message.headers().map(|headers| headers.iter().map(|h| (h.key.to_owned(), h.value.map(<[u8]>::to_vec))));
+    all.map(Iterator::collect).unwrap_or_default()
+}

@@ -1,0 +1,83 @@
+//! The loop against a real broker: rebalances, a zombie, a broker that dies, poison. Whatever happens, a plain
+//! `read_committed` reader finds every key admitted once.
+#![allow(clippy::unwrap_used)]
+
+mod bench;
+
+use bench::{Bench, numbers};
+use local::Ending;
+use runtime::stream::dead_letter_header;
+use std::collections::BTreeMap;
+
+/// Admissions by key, as a reader of committed records sees them.
+fn admissions(bench: &Bench) -> BTreeMap<u32, usize> {
+    let mut seen = BTreeMap::new();
+    for record in bench.read_all("out") {
+        *seen.entry(u32::from_be_bytes(record.payload.unwrap().try_into().unwrap())).or_default() += 1;
+    }
+    seen
+}
+
+fn assert_once(bench: &Bench, keys: u32) {
+    let seen = admissions(bench);
+    let doubled: Vec<_> = seen.iter().filter(|(_, count)| **count > 1).collect();
+    assert!(doubled.is_empty(), "admitted more than once: {doubled:?}");
+    assert_eq!(seen.len(), keys as usize, "every key is admitted");
+}
+
+#[test]
+fn each_key_is_admitted_once_through_everything() {
+    let mut bench = Bench::start();
+    bench.publish("in", numbers(0..4_000));
+    let a = bench.run("a");
+    bench.wait_handled(1_000);
+    let b = bench.run("b");
+    bench.publish("in", numbers(2_000..6_000));
+    bench.wait_handled(5_000);
+
+    // A second owner under a's name: a is a zombie from now on and must end with an error.
+    let usurper = bench.run("a");
+    bench.publish("in", numbers(5_000..8_000));
+    let error = a.join().unwrap_err();
+    assert!(error.contains("fenced") || error.contains("Fenced"), "{error}");
+
+    bench.house.restart_broker(Ending::Kill).unwrap();
+    bench.publish("in", numbers(0..10_000));
+    bench.wait_drained("in");
+    b.stop().unwrap();
+    bench.publish("in", numbers(9_000..11_000));
+    bench.wait_drained("in");
+    usurper.stop().unwrap();
+    assert_once(&bench, 11_000);
+}
+
+#[test]
+fn poison_is_set_aside_byte_for_byte_and_the_stream_goes_on() {
+    let bench = Bench::start();
+    let mut records = numbers(0..500);
+    records.insert(250, b"poison".to_vec());
+    bench.publish("in", records);
+    let room = bench.run("a");
+    bench.wait_drained("in");
+    room.stop().unwrap();
+    assert_once(&bench, 500);
+    let dead = bench.read_all("dead");
+    assert_eq!(dead.len(), 1);
+    assert_eq!(dead[0].payload.as_deref(), Some(b"poison".as_slice()));
+    assert_eq!(dead[0].key.as_deref(), Some(b"poison".as_slice()));
+    let input = dead[0].as_input();
+    assert_eq!(input.header("sent"), Some(b"yes".as_slice()), "the sender's headers stay");
+    assert_eq!(input.header_str(dead_letter_header::REASON), Some(runtime::stream::HANDLER_FAILED));
+    assert_eq!(input.header_str(dead_letter_header::TOPIC), Some(bench.topic("in").as_ref()));
+}
+
+#[test]
+fn a_flood_of_dead_letters_stops_the_room() {
+    let bench = Bench::start();
+    bench.publish("in", (0..600).map(|_| b"bad".to_vec()).collect());
+    let room = bench.run("a");
+    bench.wait_unready("flood");
+    room.stop().unwrap();
+    let kept = bench.read_all("dead").len();
+    assert!(kept < 600, "the topic was drained into the dead letters: {kept}");
+}
