@@ -7,7 +7,7 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 pub enum LocalError {
     /// A program is not installed and may not be installed from here.
-    #[error("{what} is not installed; type this and try again:\n  {line}")]
+    #[error("{what} is not installed; type this (Debian's words) and try again:\n  {line}")]
     Missing {
         /// The program, as a person names it.
         what: String,

@@ -2,7 +2,8 @@
 //! same for as long as they can, because clients remember them.
 
 use std::ffi::OsString;
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -153,7 +154,9 @@ impl Broker {
 /// Directories, logging, and the storage format of a first start.
 fn prepare(plan: &Plan, step: &Step) -> Result<(), LocalError> {
     let data = data_dir(plan);
-    fs::create_dir_all(&data).map_err(LocalError::io(|| format!("creating {}", data.display())))?;
+    fs::create_dir_all(&data)
+        .and_then(|()| fs::set_permissions(&plan.dir, Permissions::from_mode(0o700))) // records are nobody else's to read
+        .map_err(LocalError::io(|| format!("creating {}", data.display())))?;
     write(&plan.dir.join("log4j2.properties"), LOGGING)?;
     if data.join("meta.properties").exists() {
         return Ok(());
