@@ -1,0 +1,193 @@
+//! Rooms as separate processes, two instances of each, that can be killed, frozen and replaced under the same ids. A process
+//! that ends by itself is started again, as an orchestrator would, unless it was retired.
+
+use anyhow::{Context, Result, bail};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// The first argument by which a benchmark binary becomes the product.
+pub const AS_DEFAULTX: &str = "as-defaultx";
+
+/// Runs the product's own command line when the process was started as it; otherwise returns.
+pub fn become_defaultx_if_asked() {
+    let mut arguments: Vec<String> = std::env::args().collect();
+    if arguments.get(1).is_some_and(|word| word == AS_DEFAULTX) {
+        arguments.remove(1);
+        std::process::exit(defaultx::main_with(arguments));
+    }
+}
+
+/// One process: a room under an instance id.
+struct Process {
+    room: &'static str,
+    instance: u32,
+    child: Child,
+}
+
+/// All processes of a run.
+pub struct Supervisor {
+    config: PathBuf,
+    logs: PathBuf,
+    running: Vec<Process>,
+    frozen: Vec<Process>,
+    /// Processes that ended by themselves and were started again.
+    pub restarts: u32,
+}
+
+impl Supervisor {
+    /// Starts `instances` of each room.
+    ///
+    /// # Errors
+    /// When a process cannot be started.
+    pub fn start(config: &Path, logs: &Path, rooms: &[&'static str], instances: u32) -> Result<Self> {
+        std::fs::create_dir_all(logs)?;
+        let mut all = Self {
+            config: config.to_owned(),
+            logs: logs.to_owned(),
+            running: Vec::new(),
+            frozen: Vec::new(),
+            restarts: 0,
+        };
+        for room in rooms {
+            for instance in 0..instances {
+                let process = all.spawn(room, instance)?;
+                all.running.push(process);
+            }
+        }
+        Ok(all)
+    }
+
+    /// How many processes there are.
+    pub fn len(&self) -> usize {
+        self.running.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.running.is_empty()
+    }
+
+    /// Kills one with SIGKILL and starts it again; gives its name.
+    ///
+    /// # Errors
+    /// When it cannot be started again.
+    pub fn kill(&mut self, index: usize) -> Result<String> {
+        let process = &mut self.running[index];
+        process.child.kill()?;
+        process.child.wait()?;
+        let (room, instance) = (process.room, process.instance);
+        self.running[index] = self.spawn(room, instance)?;
+        Ok(format!("{room}-{instance}"))
+    }
+
+    /// Freezes one, and starts a replacement under the same ids.
+    ///
+    /// # Errors
+    /// When the replacement cannot be started.
+    pub fn freeze(&mut self, index: usize) -> Result<String> {
+        let (room, instance) = (self.running[index].room, self.running[index].instance);
+        signal(&self.running[index].child, Signal::SIGSTOP)?;
+        let replacement = self.spawn(room, instance)?;
+        let zombie = std::mem::replace(&mut self.running[index], replacement);
+        self.frozen.push(zombie);
+        Ok(format!("{room}-{instance}"))
+    }
+
+    /// Lets every frozen process run on, beside its replacement.
+    ///
+    /// # Errors
+    /// When one cannot be signalled.
+    pub fn thaw(&mut self) -> Result<()> {
+        self.frozen.iter().try_for_each(|process| signal(&process.child, Signal::SIGCONT))
+    }
+
+    /// Waits until every thawed process has ended by itself.
+    ///
+    /// # Errors
+    /// When one goes on, or ends as if all were well.
+    pub fn zombies_end(&mut self, patience: Duration) -> Result<()> {
+        let started = Instant::now();
+        for process in &mut self.frozen {
+            loop {
+                if let Some(status) = process.child.try_wait()? {
+                    if status.success() {
+                        bail!("the zombie {}-{} ended as if all were well", process.room, process.instance);
+                    }
+                    break;
+                }
+                if started.elapsed() > patience {
+                    bail!("the zombie {}-{} still runs", process.room, process.instance);
+                }
+                std::thread::sleep(Duration::from_millis(100));
+            }
+        }
+        self.frozen.clear();
+        Ok(())
+    }
+
+    /// Starts again whatever has ended by itself.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn tend(&mut self) -> Result<()> {
+        for index in 0..self.running.len() {
+            if self.running[index].child.try_wait()?.is_some() {
+                self.restarts += 1;
+                let (room, instance) = (self.running[index].room, self.running[index].instance);
+                self.running[index] = self.spawn(room, instance)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Asks every process to drain, and waits for its end.
+    ///
+    /// # Errors
+    /// When one does not end in time.
+    pub fn stop(mut self, patience: Duration) -> Result<()> {
+        self.running.iter().try_for_each(|process| signal(&process.child, Signal::SIGTERM))?;
+        let started = Instant::now();
+        for process in &mut self.running {
+            while process.child.try_wait()?.is_none() {
+                if started.elapsed() > patience {
+                    bail!("{}-{} does not drain", process.room, process.instance);
+                }
+                std::thread::sleep(Duration::from_millis(50));
+            }
+        }
+        Ok(())
+    }
+
+    fn spawn(&self, room: &'static str, instance: u32) -> Result<Process> {
+        let log = self.logs.join(format!("{room}-{instance}.log"));
+        let log = File::options().create(true).append(true).open(&log).context("opening a log")?;
+        let child = Command::new(std::env::current_exe()?)
+            .args([AS_DEFAULTX, "run", room, "--instance", &instance.to_string(), "--config"])
+            .arg(&self.config)
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            .spawn()
+            .context("starting a room")?;
+        Ok(Process { room, instance, child })
+    }
+}
+
+impl Drop for Supervisor {
+    /// Nothing is left running, however the run ended.
+    fn drop(&mut self) {
+        for process in self.running.iter_mut().chain(&mut self.frozen) {
+            if process.child.kill().is_ok() && process.child.wait().is_err() {
+                eprintln!("{}-{} could not be waited for", process.room, process.instance);
+            }
+        }
+    }
+}
+
+fn signal(child: &Child, signal: Signal) -> Result<()> {
+    Ok(kill(Pid::from_raw(child.id() as i32), signal)?)
+}

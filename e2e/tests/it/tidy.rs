@@ -1,0 +1,144 @@
+//! House rules that no compiler holds, each with its reason in the message of its failure.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+/// Files of the project, as the work tree holds them, build output and hidden folders aside.
+fn files(below: &Path, extension: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![below.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            if path.is_dir() {
+                if !name.starts_with('.') && name != "target" && name != "__pycache__" {
+                    folders.push(path);
+                }
+            } else if extension.is_empty() || path.extension().is_some_and(|e| e == extension) {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+/// What each crate may depend on among our own.
+const EDGES: &[(&str, &[&str])] = &[
+    ("domain", &[]),
+    ("schemas", &["domain"]),
+    ("scoring", &["domain", "schemas"]),
+    ("policy", &["domain", "schemas"]),
+    ("runtime", &[]),
+    ("deploy/local", &[]),
+    ("ingest", &["domain", "schemas", "runtime"]),
+    ("scorer", &["domain", "schemas", "runtime", "scoring"]),
+    ("decision", &["domain", "schemas", "runtime", "policy"]),
+    ("notifier", &["domain", "schemas", "runtime"]),
+    ("audit-sink", &["domain", "schemas", "runtime"]),
+    ("read-api", &["domain", "schemas", "runtime"]),
+];
+
+#[test]
+fn crates_depend_only_on_what_the_design_allows() {
+    let ours: BTreeSet<&str> =
+        EDGES.iter().map(|(name, _)| name.rsplit('/').next().unwrap()).chain(["defaultx", "e2e"]).collect();
+    for (folder, allowed) in EDGES {
+        let manifest = std::fs::read_to_string(root().join(folder).join("Cargo.toml")).unwrap();
+        let manifest: toml::Table = manifest.parse().unwrap();
+        let dependencies = manifest["dependencies"].as_table().unwrap();
+        for name in dependencies.keys().filter(|name| ours.contains(name.as_str())) {
+            assert!(
+                allowed.contains(&name.as_str()),
+                "{folder} depends on {name}: rooms never know each other, pure crates never know the shell"
+            );
+        }
+    }
+}
+
+#[test]
+fn pure_crates_do_not_touch_the_world() {
+    let worldly = ["std::fs", "std::net", "std::env", "std::thread", "tokio::", "SystemTime", "Instant::now", "tracing::", "println!"];
+    for folder in ["domain", "scoring", "policy"] {
+        for file in files(&root().join(folder).join("src"), "rs") {
+            let text = std::fs::read_to_string(&file).unwrap();
+            let code = text.split("#[cfg(test)]").next().unwrap();
+            for word in worldly {
+                let said = code.lines().find(|line| line.contains(word) && !line.trim_start().starts_with("//"));
+                assert!(said.is_none(), "{} says {word}: pure crates are data in, data out", file.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn every_source_file_says_what_it_is_for() {
+    for folder in EDGES.iter().map(|(folder, _)| *folder).chain(["defaultx", "e2e"]) {
+        for file in files(&root().join(folder).join("src"), "rs") {
+            let text = std::fs::read_to_string(&file).unwrap();
+            assert!(text.starts_with("//!"), "{} does not open with //!", file.display());
+            let lines = text.lines().count();
+            assert!(lines <= 600, "{} has {lines} lines: it holds more than one thought", file.display());
+        }
+    }
+}
+
+#[test]
+fn every_crate_has_a_short_readme() {
+    for folder in EDGES.iter().map(|(folder, _)| *folder).chain(["defaultx", "e2e"]) {
+        assert!(root().join(folder).join("README.md").exists(), "{folder} has no README.md");
+    }
+}
+
+#[test]
+fn every_metric_that_a_dashboard_or_rule_names_exists() {
+    let mut known = BTreeSet::new();
+    for file in files(&root(), "rs") {
+        for part in std::fs::read_to_string(&file).unwrap().split('"').filter(|part| part.starts_with("defaultx_")) {
+            known.insert(part.to_owned());
+        }
+    }
+    let mut asked: BTreeMap<String, PathBuf> = BTreeMap::new();
+    for folder in ["deploy/grafana", "deploy/prometheus"] {
+        for file in files(&root().join(folder), "") {
+            let Ok(text) = std::fs::read_to_string(&file) else { continue };
+            let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+            let starts = text.match_indices("defaultx_").map(|(at, _)| at);
+            for at in starts.filter(|at| *at == 0 || !text[..*at].ends_with(|c: char| is_word(c) || c == '.')) {
+                let name: String = text[at..].chars().take_while(|c| is_word(*c)).collect();
+                asked.insert(name, file.clone());
+            }
+        }
+    }
+    for (name, file) in asked {
+        let base = ["_bucket", "_sum", "_count"].iter().find_map(|suffix| name.strip_suffix(suffix)).unwrap_or(&name);
+        // Recording rules and roles of the database are named in the same files.
+        let ours = known.contains(&name) || known.contains(base) || name.starts_with("defaultx_read");
+        assert!(ours, "{} names {name}, which no crate exports", file.display());
+    }
+}
+
+#[test]
+fn every_table_names_its_writer() {
+    for file in files(&root().join("schemas/migrations"), "sql") {
+        let text = std::fs::read_to_string(&file).unwrap();
+        let tables = text.matches("CREATE TABLE").count();
+        let writers = text.to_lowercase().matches("writer:").count();
+        assert!(writers >= tables, "{}: {tables} tables, {writers} lines `-- writer: <room>`", file.display());
+    }
+}
+
+#[test]
+fn no_file_is_large() {
+    for file in files(&root(), "") {
+        let path = file.strip_prefix(root()).unwrap();
+        let may_be_large = path.starts_with("models") || path.starts_with("training/data");
+        let bytes = std::fs::metadata(&file).unwrap().len();
+        assert!(may_be_large || bytes <= 2 << 20, "{} has {bytes} bytes", path.display());
+    }
+}
