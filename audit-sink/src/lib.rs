@@ -1,1 +1,34 @@
-//! audit-sink
+//! The room that remembers: every audited topic becomes entries of an append-only Merkle log in PostgreSQL and rows of the
+//! projections, in one transaction with the offsets. The invariant: what the log holds can be proven, and what it held can not
+//! be taken back unseen. Sets nothing aside, sends nothing back, holds no personal data outside the identity store.
+//!
+//! Reading order: [`tree`] and [`seal`] (pure: what a batch adds to a log), [`project`] (pure: what it says), [`handler`] (the
+//! writer), [`store`] and [`rows`] (its tables), [`note`] and [`checkpoint`] (signed heads), [`verify`] and [`report`] (the
+//! walk), [`watch`], [`identity`], [`reference`].
+
+pub mod checkpoint;
+pub mod config;
+pub mod error;
+pub mod handler;
+pub mod identity;
+pub mod metrics;
+pub mod note;
+pub mod project;
+mod project_decision;
+mod project_score;
+pub mod reference;
+pub mod report;
+pub mod rows;
+pub mod seal;
+mod start;
+pub mod store;
+pub mod tree;
+pub mod verify;
+mod verify_coordinates;
+mod verify_segment;
+pub mod watch;
+
+pub use config::Config;
+pub use error::Error;
+pub use report::Report;
+pub use start::{ROOM, audited_topics, start};

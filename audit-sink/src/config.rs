@@ -1,0 +1,87 @@
+//! The knobs of audit-sink.
+
+use crate::error::Error;
+use crate::note::Signer;
+use crate::seal::DigestKey;
+use runtime::config::Secret;
+use serde::{Deserialize, Serialize};
+
+/// Section `[audit-sink]`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Number of logs; a partition belongs to log (partition mod shards). Fixed at the first entry: another number is
+    /// refused. One log is one writer, enough for tens of thousands of records a second.
+    pub shards: u32,
+    /// Most records in a database transaction. Larger spreads the cost of a commit, smaller holds less in memory.
+    pub batch_records: usize,
+    /// Most bytes of values in a database transaction.
+    pub batch_bytes: usize,
+    /// Milliseconds to wait for more records once there is one. The log may lag a little: full batches are cheaper.
+    pub linger_ms: u64,
+    /// Bytes of entries in a segment before compression. Reading one entry uncompresses its segment.
+    pub segment_bytes: usize,
+    /// zstd level, 1 to 19. 1 keeps up with the stream at a third of the size.
+    pub zstd_level: i32,
+    /// Name of the digest key, stored in each digest so that keys can change.
+    pub digest_key_id: String,
+    /// Key of the digests of records with personal data: 64 or more hexadecimal digits. Secret; required.
+    pub digest_key: Secret,
+    /// First line of checkpoints and name of their key: a domain and path that no other log uses.
+    pub checkpoint_origin: String,
+    /// Ed25519 seed that signs checkpoints: 64 hexadecimal digits. Secret; without it no checkpoints are made.
+    pub checkpoint_key: Secret,
+    /// Seconds between checkpoints while the log grows. 0 makes none.
+    pub checkpoint_interval_s: u64,
+    /// Seconds between walks over the whole log. 0 walks never; `defaultx audit verify` does at any time.
+    pub verify_interval_s: u64,
+    /// Directory of model packages whose reference distributions the dashboards compare with. Empty: none are loaded.
+    pub models_dir: String,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            shards: 1,
+            batch_records: 4000,
+            batch_bytes: 16 << 20,
+            linger_ms: 50,
+            segment_bytes: 1 << 20,
+            zstd_level: 1,
+            digest_key_id: "k1".to_owned(),
+            digest_key: Secret::default(),
+            checkpoint_origin: "defaultx.invalid/audit".to_owned(),
+            checkpoint_key: Secret::default(),
+            checkpoint_interval_s: 10,
+            verify_interval_s: 3600,
+            models_dir: String::new(),
+        }
+    }
+}
+
+impl Config {
+    /// The key of the digests.
+    ///
+    /// # Errors
+    /// [`Error::Config`] when it is absent, not hexadecimal or too short.
+    pub fn digest_key(&self) -> Result<DigestKey, Error> {
+        let secret = hex::decode(self.digest_key.expose()).map_err(|_| not_hex("digest_key"))?;
+        DigestKey::new(&self.digest_key_id, &secret)
+    }
+
+    /// The signer of checkpoints; `None` when there is no key.
+    ///
+    /// # Errors
+    /// [`Error::Config`] when the key is not 64 hexadecimal digits or the origin does not fit a note.
+    pub fn signer(&self) -> Result<Option<Signer>, Error> {
+        if self.checkpoint_key.is_empty() {
+            return Ok(None);
+        }
+        let seed = hex::decode(self.checkpoint_key.expose()).ok().and_then(|seed| seed.try_into().ok());
+        Signer::new(&self.checkpoint_origin, &seed.ok_or_else(|| not_hex("checkpoint_key"))?).map(Some)
+    }
+}
+
+fn not_hex(knob: &str) -> Error {
+    Error::Config(format!("{knob} must be at least 64 hexadecimal digits; `openssl rand -hex 32` makes one"))
+}

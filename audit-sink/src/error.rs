@@ -1,0 +1,55 @@
+//! The one error of this crate.
+
+use schemas::audit_entry::BadEntry;
+
+/// Why the log could not be written, read or started.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A knob that cannot be used.
+    #[error("configuration: {0}")]
+    Config(String),
+    /// A record of a topic that the log does not take: a fault of wiring.
+    #[error("topic {0} is not audited")]
+    UnknownTopic(String),
+    /// Bytes that are no entry, or a record that does not fit one.
+    #[error("entry: {0}")]
+    Entry(#[from] BadEntry),
+    /// From the database; worth trying again.
+    #[error("database: {0}")]
+    Database(#[from] tokio_postgres::Error),
+    /// No connection to the database; worth trying again.
+    #[error("connecting to the database: {0}")]
+    Connect(String),
+    /// Compression failed.
+    #[error("zstd: {0}")]
+    Zstd(std::io::Error),
+    /// The stored head and the tree in memory differ: another writer, or a log that was tampered with.
+    #[error("the head of log {0} is not where this writer left it")]
+    HeadMoved(i32),
+    /// The rows of a log contradict its head.
+    #[error("log {log} cannot be continued: {why}")]
+    Broken {
+        /// The log.
+        log: i32,
+        /// What does not fit.
+        why: String,
+    },
+    /// A signed note that cannot be read or made.
+    #[error("checkpoint: {0}")]
+    Note(String),
+    /// The broker would not take a checkpoint; worth trying again.
+    #[error("kafka: {0}")]
+    Kafka(#[from] rdkafka::error::KafkaError),
+    /// The loop could not be started.
+    #[error("start: {0}")]
+    Start(String),
+}
+
+impl From<Error> for runtime::stream::pg::PgError {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Database(error) => Self::Database(error),
+            other => Self::Other(other.to_string()),
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! What audit-sink measures beyond the loop. Names never change: dashboards and alerts hold them.
+
+use prometheus::{Gauge, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
+
+/// Entries written, by topic and whether their body is in the log (`plain`, `digest_only`).
+pub const ENTRIES_TOTAL: &str = "defaultx_audit_entries_total";
+/// Entries of each log.
+pub const LOG_SIZE: &str = "defaultx_audit_log_size";
+/// Compressed bytes of segments written.
+pub const SEGMENT_BYTES_TOTAL: &str = "defaultx_audit_segment_bytes_total";
+/// Bytes of entries written, before compression.
+pub const RAW_BYTES_TOTAL: &str = "defaultx_audit_raw_bytes_total";
+/// Age of the newest record of the last batch when its transaction committed, seconds.
+pub const LAG_SECONDS: &str = "defaultx_audit_lag_seconds";
+/// Records by what became of them in the projections: `row`, `log_only`, `unreadable`.
+pub const PROJECTED_TOTAL: &str = "defaultx_audit_projected_total";
+/// Entries that the newest checkpoint of each log covers.
+pub const CHECKPOINT_SIZE: &str = "defaultx_audit_checkpoint_size";
+/// When the newest checkpoint was made, seconds since 1970.
+pub const CHECKPOINT_TIMESTAMP: &str = "defaultx_audit_checkpoint_timestamp_seconds";
+/// When a walk last found every log whole, seconds since 1970.
+pub const VERIFIED_TIMESTAMP: &str = "defaultx_audit_verified_timestamp_seconds";
+/// Faults that the last walk found.
+pub const VERIFY_FAULTS: &str = "defaultx_audit_verify_faults";
+/// Identities stored.
+pub const IDENTITIES_TOTAL: &str = "defaultx_audit_identities_total";
+
+/// The handles.
+#[derive(Debug, Clone)]
+#[allow(missing_docs)] // named as the constants above
+pub struct Metrics {
+    pub entries: IntCounterVec,
+    pub log_size: IntGaugeVec,
+    pub segment_bytes: IntCounter,
+    pub raw_bytes: IntCounter,
+    pub lag_seconds: Gauge,
+    pub projected: IntCounterVec,
+    pub checkpoint_size: IntGaugeVec,
+    pub checkpoint_timestamp: IntGauge,
+    pub verified_timestamp: IntGauge,
+    pub verify_faults: IntGauge,
+    pub identities: IntCounterVec,
+}
+
+impl Metrics {
+    /// Makes and registers them.
+    ///
+    /// # Errors
+    /// When a name is registered already.
+    pub fn new(registry: &Registry) -> Result<Self, prometheus::Error> {
+        let metrics = Self {
+            entries: IntCounterVec::new(
+                Opts::new(ENTRIES_TOTAL, "Entries written to the audit log"),
+                &["topic", "codec"],
+            )?,
+            log_size: IntGaugeVec::new(Opts::new(LOG_SIZE, "Entries of each audit log"), &["log"])?,
+            segment_bytes: IntCounter::new(SEGMENT_BYTES_TOTAL, "Compressed bytes of segments written")?,
+            raw_bytes: IntCounter::new(RAW_BYTES_TOTAL, "Bytes of entries before compression")?,
+            lag_seconds: Gauge::new(LAG_SECONDS, "Age of the newest record of the last batch at its commit")?,
+            projected: IntCounterVec::new(
+                Opts::new(PROJECTED_TOTAL, "Records by what the projections made of them"),
+                &["outcome"],
+            )?,
+            checkpoint_size: IntGaugeVec::new(
+                Opts::new(CHECKPOINT_SIZE, "Entries under the newest checkpoint"),
+                &["log"],
+            )?,
+            checkpoint_timestamp: IntGauge::new(CHECKPOINT_TIMESTAMP, "When the newest checkpoint was made")?,
+            verified_timestamp: IntGauge::new(VERIFIED_TIMESTAMP, "When a walk last found every log whole")?,
+            verify_faults: IntGauge::new(VERIFY_FAULTS, "Faults that the last walk found")?,
+            identities: IntCounterVec::new(
+                Opts::new(IDENTITIES_TOTAL, "Records for the identity store"),
+                &["outcome"],
+            )?,
+        };
+        registry.register(Box::new(metrics.entries.clone()))?;
+        registry.register(Box::new(metrics.log_size.clone()))?;
+        registry.register(Box::new(metrics.segment_bytes.clone()))?;
+        registry.register(Box::new(metrics.raw_bytes.clone()))?;
+        registry.register(Box::new(metrics.lag_seconds.clone()))?;
+        registry.register(Box::new(metrics.projected.clone()))?;
+        registry.register(Box::new(metrics.checkpoint_size.clone()))?;
+        registry.register(Box::new(metrics.checkpoint_timestamp.clone()))?;
+        registry.register(Box::new(metrics.verified_timestamp.clone()))?;
+        registry.register(Box::new(metrics.verify_faults.clone()))?;
+        registry.register(Box::new(metrics.identities.clone()))?;
+        Ok(metrics)
+    }
+}

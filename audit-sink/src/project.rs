@@ -1,0 +1,327 @@
+//! PURE. What a record says in the projections. Parses each body once and only the fields that a row needs; a record that
+//! says nothing there, or nothing that can be read, still is in the log.
+
+use crate::rows::{
+    ActivationRow, Activations, ApplicationRow, Applications, DeadLetterRow, DeadLetters, Decisions, IdentityRow,
+    ReceiptRow, Receipts, Replies, ReplyRow, Scores, WithdrawalRow, Withdrawals,
+};
+use crate::{project_decision, project_score};
+use chrono::{DateTime, NaiveDate, Utc};
+use domain::ApplicationKey;
+use runtime::stream::{Input, OwnedInput, dead_letter_header};
+use schemas::Topic;
+use schemas::control::{ACTIVATED, Activation};
+use schemas::envelope::header;
+use schemas::event_id::coordinates_id;
+use schemas::intake;
+use schemas::notification::Receipt;
+use schemas::reply::Reply;
+use serde::Deserialize;
+use std::borrow::Cow;
+use tokio_postgres::Transaction;
+use uuid::Uuid;
+
+/// The last millisecond of year 9999: what PostgreSQL and RFC 3339 both can say.
+const LATEST_MS: i64 = 253_402_300_799_999;
+
+/// Where the log keeps the whole record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Position {
+    /// Log.
+    pub log: i32,
+    /// Sequence number.
+    pub seq: i64,
+}
+
+/// What became of a record here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Projected {
+    /// A row was gathered.
+    Row,
+    /// Its topic has no projection.
+    LogOnly,
+    /// Its body is not what its topic promises.
+    Unreadable,
+}
+
+/// Rows of a batch.
+#[derive(Debug, Default)]
+#[allow(missing_docs)] // one for each table
+pub struct Projections {
+    pub applications: Applications,
+    pub withdrawals: Withdrawals,
+    pub scores: Scores,
+    pub decisions: Decisions,
+    pub replies: Replies,
+    pub receipts: Receipts,
+    pub dead_letters: DeadLetters,
+    pub activations: Activations,
+}
+
+impl Projections {
+    /// Gathers what a record says.
+    pub fn add(&mut self, topic: Topic, record: &OwnedInput, at: Position) -> Projected {
+        let input = record.as_input();
+        let event = Event::of(&input, at);
+        let gathered = match topic {
+            _ if event.kind == ACTIVATED => self.activation(&event),
+            Topic::Applications if event.kind == schemas::application::WITHDRAWN => self.withdrawal(&event),
+            Topic::Applications => self.application(&event),
+            // A withdrawal goes the same way as an application, but has no score.
+            Topic::Risk if event.kind == schemas::application::WITHDRAWN => return Projected::LogOnly,
+            Topic::Risk | Topic::Shadow => {
+                project_score::row(&event, topic == Topic::Shadow).map(|row| self.scores.push(row))
+            }
+            Topic::Decisions => project_decision::row(&event).map(|row| self.decisions.push(row)),
+            Topic::LoanReplies => self.reply(&event),
+            Topic::Notifications => self.receipt(&event),
+            Topic::DeadLetters => self.dead_letter(&event),
+            Topic::LoanApplications | Topic::Intake | Topic::Identities | Topic::Protected => {
+                return Projected::LogOnly;
+            }
+            Topic::Checkpoints | Topic::AdmitState | Topic::ScorerState | Topic::DecisionState => {
+                return Projected::LogOnly;
+            }
+        };
+        gathered.map_or(Projected::Unreadable, |()| Projected::Row)
+    }
+
+    /// Writes what was gathered.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn insert(&self, tx: &Transaction<'_>) -> Result<(), tokio_postgres::Error> {
+        self.applications.insert(tx).await?;
+        self.withdrawals.insert(tx).await?;
+        self.scores.insert(tx).await?;
+        self.decisions.insert(tx).await?;
+        self.replies.insert(tx).await?;
+        self.receipts.insert(tx).await?;
+        self.dead_letters.insert(tx).await?;
+        self.activations.insert(tx).await
+    }
+
+    fn application(&mut self, event: &Event<'_>) -> Option<()> {
+        let body: ApplicationBody = event.body()?;
+        let received_at = event.header_number(intake::header::RECEIVED_AT).map_or(event.at, time_of_ms);
+        self.applications.push(ApplicationRow {
+            tenant: body.tenant,
+            application_id: body.application_id,
+            revision: body.revision,
+            event_id: event.id,
+            product: body.product,
+            intent: body.intent,
+            request_type: body.request_type,
+            channel: body.channel,
+            jurisdiction: body.jurisdiction,
+            amount_minor: body.requested.amount.amount_minor,
+            currency: body.requested.amount.currency,
+            term_months: body.requested.term_months.and_then(|months| months.try_into().ok()),
+            purpose: body.requested.purpose,
+            subject: body.applicants.into_iter().next().and_then(|first| first.subject).map(|subject| subject.subject),
+            as_of: NaiveDate::parse_from_str(&body.as_of, "%Y-%m-%d").ok(),
+            submitted_at: time(&body.submitted_at),
+            completed_at: body.completed_at.as_deref().and_then(time),
+            received_at,
+            accepted_at: event.at,
+            log: event.position.log,
+            seq: event.position.seq,
+        });
+        Some(())
+    }
+
+    fn withdrawal(&mut self, event: &Event<'_>) -> Option<()> {
+        let body: WithdrawalBody = event.body()?;
+        self.withdrawals.push(WithdrawalRow {
+            tenant: body.tenant,
+            application_id: body.application_id,
+            event_id: event.id,
+            withdrawn_at: time(&body.withdrawn_at),
+            accepted_at: event.at,
+            log: event.position.log,
+            seq: event.position.seq,
+        });
+        Some(())
+    }
+
+    fn reply(&mut self, event: &Event<'_>) -> Option<()> {
+        let body: Reply = event.body()?;
+        self.replies.push(ReplyRow {
+            event_id: event.id,
+            tenant: body.tenant,
+            application_id: body.application_id,
+            revision: body.revision.and_then(|revision| revision.try_into().ok()),
+            status: body.status,
+            problem: body.problem.map(|problem| problem.kind),
+            origin_topic: body.origin.topic,
+            origin_partition: body.origin.partition,
+            origin_offset: body.origin.offset,
+            replied_at: event.at,
+            log: event.position.log,
+            seq: event.position.seq,
+        });
+        Some(())
+    }
+
+    fn receipt(&mut self, event: &Event<'_>) -> Option<()> {
+        let body: Receipt = event.body()?;
+        self.receipts.push(ReceiptRow {
+            tenant: body.tenant,
+            application_id: body.application_id,
+            revision: body.revision.try_into().ok()?,
+            event_id: event.id,
+            delivery_id: body.delivery_id,
+            subscription: body.subscription,
+            told_of: body.event_id,
+            status: body.status,
+            attempts: body.attempts.try_into().ok()?,
+            http_status: body.http_status.map(i32::from),
+            ended_at: time(&body.at).unwrap_or(event.at),
+            log: event.position.log,
+            seq: event.position.seq,
+        });
+        Some(())
+    }
+
+    fn dead_letter(&mut self, event: &Event<'_>) -> Option<()> {
+        let input = event.input;
+        let text = |name| input.header_str(name).filter(|text| !text.contains('\0')).map(str::to_owned);
+        self.dead_letters.push(DeadLetterRow {
+            partition: input.partition,
+            offset: input.offset,
+            room: text(dead_letter_header::STAGE).unwrap_or_else(|| "unknown".to_owned()),
+            reason: text(dead_letter_header::REASON).unwrap_or_else(|| "unknown".to_owned()),
+            origin_topic: text(dead_letter_header::TOPIC),
+            origin_partition: event.header_number(dead_letter_header::PARTITION).and_then(|n| n.try_into().ok()),
+            origin_offset: event.header_number(dead_letter_header::OFFSET),
+            set_aside_at: event.at,
+            log: event.position.log,
+            seq: event.position.seq,
+        });
+        Some(())
+    }
+
+    fn activation(&mut self, event: &Event<'_>) -> Option<()> {
+        let body: Activation = event.body()?;
+        self.activations.push(ActivationRow {
+            kind: body.kind,
+            name: body.name,
+            version: body.version,
+            digest: body.digest,
+            activated_by: body.activated_by,
+            activated_at: time(&body.activated_at)?,
+            log: event.position.log,
+            seq: event.position.seq,
+        });
+        Some(())
+    }
+}
+
+/// The identity store's row of a record of `credit.identities.v1`; `None` when it cannot be read.
+pub fn identity(record: &OwnedInput) -> Option<IdentityRow> {
+    let input = record.as_input();
+    let event = Event::of(&input, Position { log: 0, seq: 0 });
+    let (tenant, application_id) = ApplicationKey::split(std::str::from_utf8(input.key?).ok()?)?;
+    let body: serde_json::Value = event.body()?;
+    Some(IdentityRow {
+        tenant: tenant.to_owned(),
+        application_id: application_id.to_owned(),
+        revision: event.header_number(intake::header::REVISION)?.try_into().ok()?,
+        event_id: event.id,
+        body: body.to_string(),
+        received_at: event.header_number(intake::header::RECEIVED_AT).map_or(event.at, time_of_ms),
+    })
+}
+
+/// What every projection needs of a record.
+pub(crate) struct Event<'a> {
+    pub input: &'a Input<'a>,
+    pub id: Uuid,
+    pub kind: &'a str,
+    pub at: DateTime<Utc>,
+    pub position: Position,
+}
+
+impl<'a> Event<'a> {
+    fn of(input: &'a Input<'a>, position: Position) -> Self {
+        let kind = input.header_str(header::TYPE).unwrap_or_default();
+        let id = input.header_str(header::ID).and_then(|id| Uuid::parse_str(id).ok());
+        let id = id.unwrap_or_else(|| coordinates_id(kind, input.topic, input.partition, input.offset));
+        Self { input, id, kind, at: time_of_ms(input.timestamp_ms), position }
+    }
+
+    /// The body. PostgreSQL holds no U+0000 in text: it becomes U+FFFD here, while the log keeps it.
+    pub fn body<T: serde::de::DeserializeOwned>(&self) -> Option<T> {
+        let text = std::str::from_utf8(self.input.payload?).ok()?;
+        let text =
+            if text.contains("\\u0000") { Cow::Owned(text.replace("\\u0000", "\\ufffd")) } else { Cow::Borrowed(text) };
+        serde_json::from_str(&text).ok()
+    }
+
+    fn header_number(&self, name: &str) -> Option<i64> {
+        self.input.header_str(name)?.parse().ok()
+    }
+}
+
+/// A time that PostgreSQL can hold, from milliseconds since 1970.
+pub(crate) fn time_of_ms(ms: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp_millis(ms.clamp(0, LATEST_MS)).unwrap_or_default()
+}
+
+/// RFC 3339 to UTC.
+pub(crate) fn time(text: &str) -> Option<DateTime<Utc>> {
+    DateTime::parse_from_rfc3339(text).ok().map(|at| at.to_utc())
+}
+
+#[derive(Deserialize)]
+struct ApplicationBody {
+    tenant: String,
+    application_id: String,
+    revision: i32,
+    product: String,
+    intent: String,
+    request_type: String,
+    channel: String,
+    jurisdiction: String,
+    requested: Asked,
+    submitted_at: String,
+    #[serde(default)]
+    completed_at: Option<String>,
+    as_of: String,
+    #[serde(default)]
+    applicants: Vec<ApplicantBody>,
+}
+
+/// What was asked for. Unlike the sender's form, fields that come later are ignored.
+#[derive(Deserialize)]
+pub(crate) struct Asked {
+    pub amount: Amount,
+    #[serde(default)]
+    pub term_months: Option<u32>,
+    #[serde(default)]
+    pub purpose: Option<String>,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Amount {
+    pub amount_minor: i64,
+    pub currency: String,
+}
+
+#[derive(Deserialize)]
+struct WithdrawalBody {
+    tenant: String,
+    application_id: String,
+    withdrawn_at: String,
+}
+
+#[derive(Deserialize)]
+struct ApplicantBody {
+    #[serde(default)]
+    subject: Option<SubjectBody>,
+}
+
+#[derive(Deserialize)]
+struct SubjectBody {
+    subject: String,
+}

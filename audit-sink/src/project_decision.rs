@@ -1,0 +1,133 @@
+//! PURE. A decision event as a row. Reasons and fired rules are passed through as the JSON that the event has.
+
+use crate::project::{Asked, Event, time};
+use crate::rows::DecisionRow;
+use schemas::decision::{Notice, Offer, PolicyRef};
+use schemas::risk::{ApplicationRef, Score};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+/// The row of a decision; `None` when it cannot be read.
+pub(crate) fn row(event: &Event<'_>) -> Option<DecisionRow> {
+    let body: Body = event.body()?;
+    let approved_minor = body.approved_minor();
+    let (score_status, model, score) = match body.risk {
+        Some(risk) => (Some(risk.status), risk.model, risk.score),
+        None => (None, None, None),
+    };
+    let (amount_minor, currency) = match body.requested {
+        Some(asked) => (Some(asked.amount.amount_minor), Some(asked.amount.currency)),
+        None => (None, None),
+    };
+    Some(DecisionRow {
+        tenant: body.application.tenant,
+        application_id: body.application.application_id,
+        revision: body.application.revision.try_into().ok()?,
+        decision_number: body.decision_number,
+        event_id: event.id,
+        outcome: body.outcome,
+        is_final: body.is_final,
+        automation: body.automation,
+        step: body.step,
+        referral: body.referral,
+        product: body.product,
+        intent: body.intent,
+        channel: body.channel,
+        jurisdiction: body.jurisdiction,
+        amount_minor,
+        approved_minor,
+        currency,
+        score_status,
+        model_version: model.as_ref().map(|model| model.version.clone()),
+        model_role: model.as_ref().map(|model| model.role.clone()),
+        model: model.map(|model| model.name),
+        pd: score.as_ref().map(|score| score.pd),
+        score: score.as_ref().map(|score| score.score),
+        class: score.as_ref().map(|score| i16::from(score.class)),
+        band: score.as_ref().map(|score| score.band.clone()),
+        scale_id: score.map(|score| score.scale_id),
+        policy: body.policy.name,
+        policy_version: body.policy.version,
+        policy_digest: body.policy.digest,
+        reasons: array(body.principal_reasons),
+        rules: array(body.rules),
+        adverse_action: body.adverse_action,
+        notice_due_by: body.notice.and_then(|notice| time(&notice.due_by)),
+        received_at: body.times.and_then(|times| time(&times.received_at)).unwrap_or(event.at),
+        decided_at: time(&body.decided_at).unwrap_or(event.at),
+        log: event.position.log,
+        seq: event.position.seq,
+    })
+}
+
+fn array(json: Option<Box<RawValue>>) -> String {
+    json.map_or_else(|| "[]".to_owned(), |json| json.get().to_owned())
+}
+
+#[derive(Deserialize)]
+struct Body {
+    application: ApplicationRef,
+    decision_number: i32,
+    outcome: String,
+    #[serde(rename = "final")]
+    is_final: bool,
+    automation: String,
+    step: String,
+    #[serde(default)]
+    referral: Option<String>,
+    product: String,
+    intent: String,
+    channel: String,
+    jurisdiction: String,
+    #[serde(default)]
+    requested: Option<Asked>,
+    #[serde(default)]
+    risk: Option<Risk>,
+    policy: PolicyRef,
+    #[serde(default)]
+    rules: Option<Box<RawValue>>,
+    #[serde(default)]
+    principal_reasons: Option<Box<RawValue>>,
+    adverse_action: bool,
+    #[serde(default)]
+    notice: Option<Notice>,
+    #[serde(default)]
+    offer: Option<Offer>,
+    #[serde(default)]
+    times: Option<ReceivedAt>,
+    decided_at: String,
+}
+
+impl Body {
+    /// What was granted, in minor units: the offer's amount, or what was asked for.
+    fn approved_minor(&self) -> Option<i64> {
+        match self.outcome.as_str() {
+            "approve" => {
+                let offered = self.offer.as_ref().map(|offer| offer.amount_minor);
+                offered.or(self.requested.as_ref().map(|asked| asked.amount.amount_minor))
+            }
+            _ => None,
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Risk {
+    status: String,
+    #[serde(default)]
+    model: Option<Model>,
+    #[serde(default)]
+    score: Option<Score>,
+}
+
+#[derive(Deserialize)]
+struct Model {
+    name: String,
+    version: String,
+    role: String,
+}
+
+#[derive(Deserialize)]
+struct ReceivedAt {
+    received_at: String,
+}

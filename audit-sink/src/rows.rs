@@ -1,0 +1,177 @@
+//! Rows of the projections, gathered by column and written by one statement a table. A row whose key is there already is left
+//! alone: events may come twice and in any order. Decides nothing about what a row says.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use tokio_postgres::Transaction;
+use uuid::Uuid;
+
+/// Defines a row, its columns and the insert: `field: Rust type, "type of the array's elements", "expression over it"`.
+macro_rules! projection {
+    ($(#[$doc:meta])* $row:ident, $columns:ident, $table:literal { $($field:ident $(as $column:literal)? : $ty:ty, $sql:literal $(, $expr:literal)?;)+ }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq)]
+        #[allow(missing_docs)] // columns are described where the table is made
+        pub struct $row { $(pub $field: $ty),+ }
+
+        #[doc = concat!("Rows of `", $table, "` by column.")]
+        #[derive(Debug, Default)]
+        pub struct $columns { $($field: Vec<$ty>),+ }
+
+        impl $columns {
+            /// Adds a row.
+            pub fn push(&mut self, row: $row) {
+                $(self.$field.push(row.$field);)+
+            }
+
+            /// Rows gathered.
+            pub fn len(&self) -> usize {
+                [$(self.$field.len()),+][0]
+            }
+
+            /// Writes the rows that are not there yet.
+            ///
+            /// # Errors
+            /// The database's.
+            pub async fn insert(&self, tx: &Transaction<'_>) -> Result<(), tokio_postgres::Error> {
+                if self.len() == 0 {
+                    return Ok(());
+                }
+                let columns = [$(column!($field $(as $column)?)),+].join(", ");
+                let values = [$(expression!($field $(, $expr)?)),+].join(", ");
+                let names = [$(concat!("x_", stringify!($field))),+].join(", ");
+                let types = [$($sql),+];
+                let arrays: Vec<_> = types.iter().enumerate().map(|(n, sql)| format!("${}::{sql}[]", n + 1)).collect();
+                let statement = format!(
+                    "INSERT INTO {} ({columns}) SELECT {values} FROM unnest({}) AS r({names}) ON CONFLICT DO NOTHING",
+                    $table, arrays.join(", "),
+                );
+                tx.execute(&statement, &[$(&self.$field),+]).await.map(drop)
+            }
+        }
+    };
+}
+
+macro_rules! column {
+    ($field:ident) => {
+        stringify!($field)
+    };
+    ($field:ident as $column:literal) => {
+        $column
+    };
+}
+
+macro_rules! expression {
+    ($field:ident) => {
+        concat!("x_", stringify!($field))
+    };
+    ($field:ident, $expr:literal) => {
+        $expr
+    };
+}
+
+type Time = DateTime<Utc>;
+
+projection! {
+    /// An accepted application.
+    ApplicationRow, Applications, "defaultx.applications" {
+        tenant: String, "text"; application_id: String, "text"; revision: i32, "int4"; event_id: Uuid, "uuid";
+        product: String, "text"; intent: String, "text"; request_type: String, "text"; channel: String, "text";
+        jurisdiction: String, "text"; amount_minor: i64, "int8"; currency: String, "text";
+        term_months: Option<i32>, "int4"; purpose: Option<String>, "text"; subject: Option<String>, "text";
+        as_of: Option<NaiveDate>, "date"; submitted_at: Option<Time>, "timestamptz";
+        completed_at: Option<Time>, "timestamptz"; received_at: Time, "timestamptz"; accepted_at: Time, "timestamptz";
+        log: i32, "int4"; seq: i64, "int8";
+    }
+}
+
+projection! {
+    /// An application that the applicant ended.
+    WithdrawalRow, Withdrawals, "defaultx.withdrawals" {
+        tenant: String, "text"; application_id: String, "text"; event_id: Uuid, "uuid";
+        withdrawn_at: Option<Time>, "timestamptz"; accepted_at: Time, "timestamptz";
+        log: i32, "int4"; seq: i64, "int8";
+    }
+}
+
+projection! {
+    /// A score event. Lists of names travel joined by commas.
+    ScoreRow, Scores, "defaultx.scores" {
+        tenant: String, "text"; application_id: String, "text"; revision: i32, "int4"; event_id: Uuid, "uuid";
+        shadow: bool, "bool"; product: String, "text"; intent: String, "text"; channel: String, "text";
+        jurisdiction: String, "text"; status: String, "text";
+        unscorable: String, "text", "string_to_array(x_unscorable, ',')";
+        model: Option<String>, "text"; model_version: Option<String>, "text"; model_role: Option<String>, "text";
+        bucket: Option<i32>, "int4"; pd: Option<f64>, "float8"; score: Option<i32>, "int4"; band: Option<String>, "text";
+        class: Option<i16>, "int2"; scale_id: Option<String>, "text";
+        missing: String, "text", "string_to_array(x_missing, ',')";
+        clamped: String, "text", "string_to_array(x_clamped, ',')";
+        unknown: String, "text", "string_to_array(x_unknown, ',')";
+        features: i32, "int4";
+        report_status: String, "text", "string_to_array(x_report_status, ',')";
+        report_age_days: Option<i32>, "int4";
+        received_at: Time, "timestamptz"; scored_at: Time, "timestamptz";
+        log: i32, "int4"; seq: i64, "int8";
+    }
+}
+
+projection! {
+    /// A decision. Reasons and rules are JSON arrays as the event has them.
+    DecisionRow, Decisions, "defaultx.decisions" {
+        tenant: String, "text"; application_id: String, "text"; revision: i32, "int4"; decision_number: i32, "int4";
+        event_id: Uuid, "uuid"; outcome: String, "text"; is_final: bool, "bool"; automation: String, "text";
+        step: String, "text"; referral: Option<String>, "text"; product: String, "text"; intent: String, "text";
+        channel: String, "text"; jurisdiction: String, "text"; amount_minor: Option<i64>, "int8";
+        approved_minor: Option<i64>, "int8"; currency: Option<String>, "text"; score_status: Option<String>, "text";
+        model: Option<String>, "text"; model_version: Option<String>, "text"; model_role: Option<String>, "text";
+        pd: Option<f64>, "float8"; score: Option<i32>, "int4"; band: Option<String>, "text"; class: Option<i16>, "int2";
+        scale_id: Option<String>, "text"; policy: String, "text"; policy_version: String, "text";
+        policy_digest: String, "text"; reasons: String, "text", "x_reasons::jsonb"; rules: String, "text", "x_rules::jsonb";
+        adverse_action: bool, "bool"; notice_due_by: Option<Time>, "timestamptz"; received_at: Time, "timestamptz";
+        decided_at: Time, "timestamptz"; log: i32, "int4"; seq: i64, "int8";
+    }
+}
+
+projection! {
+    /// The answer to a published record.
+    ReplyRow, Replies, "defaultx.replies" {
+        event_id: Uuid, "uuid"; tenant: Option<String>, "text"; application_id: Option<String>, "text";
+        revision: Option<i32>, "int4"; status: String, "text"; problem: Option<String>, "text"; origin_topic: String, "text";
+        origin_partition: i32, "int4"; origin_offset: i64, "int8"; replied_at: Time, "timestamptz";
+        log: i32, "int4"; seq: i64, "int8";
+    }
+}
+
+projection! {
+    /// A delivery that ended.
+    ReceiptRow, Receipts, "defaultx.receipts" {
+        tenant: String, "text"; application_id: String, "text"; revision: i32, "int4"; event_id: Uuid, "uuid";
+        delivery_id: String, "text"; subscription: String, "text"; told_of: String, "text"; status: String, "text";
+        attempts: i32, "int4"; http_status: Option<i32>, "int4"; ended_at: Time, "timestamptz";
+        log: i32, "int4"; seq: i64, "int8";
+    }
+}
+
+projection! {
+    /// A record that was set aside.
+    DeadLetterRow, DeadLetters, "defaultx.dead_letters" {
+        partition: i32, "int4"; offset as "\"offset\"": i64, "int8"; room: String, "text"; reason: String, "text";
+        origin_topic: Option<String>, "text"; origin_partition: Option<i32>, "int4"; origin_offset: Option<i64>, "int8";
+        set_aside_at: Time, "timestamptz"; log: i32, "int4"; seq: i64, "int8";
+    }
+}
+
+projection! {
+    /// A version that came into force.
+    ActivationRow, Activations, "defaultx.activations" {
+        kind: String, "text"; name: String, "text"; version: String, "text"; digest: String, "text";
+        activated_by: String, "text"; activated_at: Time, "timestamptz"; log: i32, "int4"; seq: i64, "int8";
+    }
+}
+
+projection! {
+    /// What was stripped from an application: for the identity store alone.
+    IdentityRow, Identities, "identity.identities" {
+        tenant: String, "text"; application_id: String, "text"; revision: i32, "int4"; event_id: Uuid, "uuid";
+        body: String, "text", "x_body::jsonb"; received_at: Time, "timestamptz";
+    }
+}

@@ -1,0 +1,241 @@
+//! PURE. Turns a batch of records into what one log gains by it: entries in segments, index rows, tiles, the next head. A
+//! topic with personal data leaves coordinates and a keyed digest; its key, its value and its own headers never get in here.
+
+use crate::error::Error;
+use crate::tree::{Hash, Tile, Tree, leaf_hash};
+use hmac::{Hmac, Mac};
+use runtime::stream::{OwnedInput, dead_letter_header};
+use schemas::Topic;
+use schemas::audit_entry::{Codec, Entry};
+use sha2::Sha256;
+
+/// Bytes reserved for the length in front of an entry.
+const LENGTH: usize = 4;
+
+/// The key of digests: whoever holds it and a record can show that it is the one logged; nobody else can guess at it.
+#[derive(Clone)]
+pub struct DigestKey {
+    id: String,
+    mac: Hmac<Sha256>,
+}
+
+impl DigestKey {
+    /// `id` names the key in each entry; `secret` is at least 32 bytes.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for a short secret or an id that is empty or longer than 64 bytes.
+    pub fn new(id: &str, secret: &[u8]) -> Result<Self, Error> {
+        if secret.len() < 32 || id.is_empty() || id.len() > 64 {
+            return Err(Error::Config("digest_key needs 32 bytes or more, and digest_key_id 1 to 64".to_owned()));
+        }
+        let mac = Hmac::new_from_slice(secret).map_err(|error| Error::Config(error.to_string()))?;
+        Ok(Self { id: id.to_owned(), mac })
+    }
+
+    /// u8 length and name of the key, then the MAC over `plain`.
+    fn digest(&self, plain: &[u8]) -> Vec<u8> {
+        let mac = self.mac.clone().chain_update(plain).finalize().into_bytes();
+        [&[self.id.len() as u8], self.id.as_bytes(), &mac].concat()
+    }
+}
+
+/// Entries one after another, not yet compressed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Segment {
+    /// Sequence number of the first entry.
+    pub first_seq: u64,
+    /// Sequence number of the last entry.
+    pub last_seq: u64,
+    /// `len32 ‖ entry`, repeated.
+    pub raw: Vec<u8>,
+}
+
+/// Where a record stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IndexRow {
+    /// Sequence number in its log, from 0.
+    pub seq: u64,
+    /// Topic.
+    pub topic: Topic,
+    /// Partition.
+    pub partition: i32,
+    /// Offset.
+    pub offset: i64,
+    /// The broker's time, milliseconds since 1970.
+    pub timestamp_ms: i64,
+    /// Leaf hash.
+    pub leaf: Hash,
+}
+
+/// What a batch adds to a log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sealed {
+    /// One for each record, in the batch's order.
+    pub index: Vec<IndexRow>,
+    /// Their entries.
+    pub segments: Vec<Segment>,
+    /// Tiles that they completed.
+    pub tiles: Vec<Tile>,
+    /// The tree after them.
+    pub tree: Tree,
+}
+
+/// Seals `batch` behind `tree`. A segment is closed once it holds `segment_bytes`.
+///
+/// # Errors
+/// [`Error::UnknownTopic`] for a record of a topic that is not audited, [`Error::Entry`] for one that no entry can hold.
+pub fn seal(
+    batch: &[OwnedInput],
+    prefix: &str,
+    key: &DigestKey,
+    segment_bytes: usize,
+    mut tree: Tree,
+) -> Result<Sealed, Error> {
+    let (mut index, mut segments, mut tiles) = (Vec::with_capacity(batch.len()), Vec::new(), Vec::new());
+    let (mut raw, mut first_seq, mut plain) = (Vec::with_capacity(segment_bytes), tree.size(), Vec::new());
+    for record in batch {
+        let topic = Topic::of_name(prefix, &record.topic).filter(|topic| topic.is_audited());
+        let topic = topic.ok_or_else(|| Error::UnknownTopic(record.topic.clone()))?;
+        let start = raw.len() + LENGTH;
+        raw.extend_from_slice(&[0; LENGTH]);
+        encode(record, topic, key, &mut plain, &mut raw)?;
+        let length = u32::try_from(raw.len() - start).map_err(|_| Error::Entry(too_long(raw.len() - start)))?;
+        raw[start - LENGTH..start].copy_from_slice(&length.to_be_bytes());
+        let leaf = leaf_hash(&raw[start..]);
+        let (partition, offset, timestamp_ms) = (record.partition, record.offset, record.timestamp_ms);
+        index.push(IndexRow { seq: tree.size(), topic, partition, offset, timestamp_ms, leaf });
+        tree.append(leaf, &mut tiles);
+        if raw.len() >= segment_bytes {
+            let full = std::mem::replace(&mut raw, Vec::with_capacity(segment_bytes));
+            segments.push(Segment { first_seq, last_seq: tree.size() - 1, raw: full });
+            first_seq = tree.size();
+        }
+    }
+    if !raw.is_empty() {
+        segments.push(Segment { first_seq, last_seq: tree.size() - 1, raw });
+    }
+    Ok(Sealed { index, segments, tiles, tree })
+}
+
+fn too_long(bytes: usize) -> schemas::audit_entry::BadEntry {
+    schemas::audit_entry::BadEntry::TooLong(bytes)
+}
+
+fn encode(
+    record: &OwnedInput,
+    topic: Topic,
+    key: &DigestKey,
+    scratch: &mut Vec<u8>,
+    out: &mut Vec<u8>,
+) -> Result<(), Error> {
+    let entry = plain(record, topic);
+    if topic.body_is_logged() {
+        return Ok(entry.encode_into(out)?);
+    }
+    scratch.clear();
+    entry.encode_into(scratch)?;
+    let digest = key.digest(scratch);
+    let headers = if topic == Topic::DeadLetters { names_of_failure(&entry) } else { Vec::new() };
+    let kept = Entry { codec: Codec::DigestOnly, key: None, headers, value: Some(&digest), ..entry };
+    Ok(kept.encode_into(out)?)
+}
+
+fn plain<'a>(record: &'a OwnedInput, topic: Topic) -> Entry<'a> {
+    Entry {
+        codec: Codec::Plain,
+        topic: topic.base_name(),
+        partition: record.partition,
+        offset: record.offset,
+        timestamp_ms: record.timestamp_ms,
+        key: record.key.as_deref(),
+        headers: record.headers.iter().map(|(name, value)| (name.as_str(), value.as_deref())).collect(),
+        value: record.payload.as_deref(),
+    }
+}
+
+/// What the loop itself put on a dead letter, without its detail in words. The last of a name is the loop's; one that the
+/// sender wrote under the same name stands before it and is left out.
+fn names_of_failure<'a>(entry: &Entry<'a>) -> Vec<(&'a str, Option<&'a [u8]>)> {
+    use dead_letter_header::{OFFSET, PARTITION, REASON, STAGE, TOPIC};
+    let kept = [REASON, STAGE, TOPIC, PARTITION, OFFSET].into_iter();
+    kept.filter_map(|name| entry.headers.iter().rev().find(|(header, _)| *header == name).copied()).collect()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use schemas::audit_entry::entries;
+
+    fn key() -> DigestKey {
+        DigestKey::new("k1", &[7; 32]).unwrap()
+    }
+
+    fn record(topic: Topic, offset: i64) -> OwnedInput {
+        let header = |name: &str, value: &str| (name.to_owned(), Some(value.as_bytes().to_vec()));
+        OwnedInput {
+            topic: topic.name("t."),
+            partition: 3,
+            offset,
+            timestamp_ms: 1_000 + offset,
+            key: Some(b"bank|Anna Svensson".to_vec()),
+            payload: Some(br#"{"name":"Anna Svensson"}"#.to_vec()),
+            headers: vec![
+                header("dl_reason", "Anna Svensson"),
+                header("from", "Anna Svensson"),
+                header("dl_reason", "schema_violation"),
+                header("dl_detail", "Anna Svensson"),
+            ],
+        }
+    }
+
+    fn sealed(batch: &[OwnedInput], segment_bytes: usize) -> Sealed {
+        seal(batch, "t.", &key(), segment_bytes, Tree::default()).unwrap()
+    }
+
+    #[test]
+    fn a_logged_body_comes_back_whole() {
+        let batch = [record(Topic::Risk, 5)];
+        let sealed = sealed(&batch, 1 << 20);
+        let bytes = entries(&sealed.segments[0].raw).next().unwrap().unwrap();
+        let entry = Entry::decode(bytes).unwrap();
+        assert_eq!(entry, plain(&batch[0], Topic::Risk));
+        assert_eq!(sealed.index[0].leaf, leaf_hash(bytes));
+        assert_eq!(sealed.tree.root(), leaf_hash(bytes));
+    }
+
+    #[test]
+    fn topics_with_personal_data_leave_coordinates_and_a_digest() {
+        for topic in Topic::ALL.iter().copied().filter(|topic| topic.is_audited() && !topic.body_is_logged()) {
+            let raw = sealed(&[record(topic, 5)], 1 << 20).segments.remove(0).raw;
+            assert!(!raw.windows(4).any(|bytes| bytes == b"Anna"), "{topic:?}");
+            let entry = Entry::decode(entries(&raw).next().unwrap().unwrap()).unwrap();
+            let mut plain_bytes = Vec::new();
+            plain(&record(topic, 5), topic).encode_into(&mut plain_bytes).unwrap();
+            assert_eq!(entry.value, Some(key().digest(&plain_bytes).as_slice()), "{topic:?}");
+            assert_eq!((entry.key, entry.partition, entry.offset), (None, 3, 5), "{topic:?}");
+            let reason = (topic == Topic::DeadLetters).then_some(&b"schema_violation"[..]);
+            assert_eq!(entry.header("dl_reason"), reason, "{topic:?}");
+        }
+    }
+
+    #[test]
+    fn segments_follow_each_other_without_a_gap() {
+        let batch: Vec<_> = (0..7).map(|offset| record(Topic::Decisions, offset)).collect();
+        let one = sealed(&batch[..1], usize::MAX >> 40).segments[0].raw.len();
+        let sealed = sealed(&batch, 3 * one);
+        let spans: Vec<_> = sealed.segments.iter().map(|s| (s.first_seq, s.last_seq)).collect();
+        assert_eq!(spans, [(0, 2), (3, 5), (6, 6)]);
+        assert_eq!(sealed.index.iter().map(|row| row.seq).collect::<Vec<_>>(), [0, 1, 2, 3, 4, 5, 6]);
+    }
+
+    #[test]
+    fn what_the_log_does_not_take_is_refused() {
+        for topic in ["t.credit.checkpoints.v1", "u.credit.risk.v1", "t.unknown"] {
+            let record = OwnedInput { topic: topic.to_owned(), ..OwnedInput::default() };
+            let result = seal(&[record], "t.", &key(), 1, Tree::default());
+            assert!(matches!(result, Err(Error::UnknownTopic(_))), "{topic}");
+        }
+        assert!(DigestKey::new("k", &[0; 31]).is_err());
+    }
+}

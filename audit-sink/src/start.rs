@@ -1,0 +1,109 @@
+//! Wiring: the writers of the logs, the identity store, checkpoints, the watch.
+
+use crate::config::Config;
+use crate::error::Error;
+use crate::handler::{AuditHandler, Settings};
+use crate::identity::{self, IdentityHandler};
+use crate::metrics::Metrics;
+use crate::verify::Options;
+use crate::{checkpoint, reference, watch};
+use runtime::pg::connect;
+use runtime::shell::Shell;
+use runtime::stream::pg::{PgSpec, spawn_pg_loop};
+use runtime::task::{self, RoomHandle};
+use schemas::Topic;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Name of the room: its consumer, its label in metrics, its line in health.
+pub const ROOM: &str = "audit-sink";
+
+/// High half of the advisory lock of each log's writer.
+const LOCK_SPACE: i32 = 0x4158_0001;
+/// High half of the advisory lock of the identity store's writer.
+const IDENTITY_LOCK_SPACE: i32 = 0x4158_0002;
+
+/// Topics that the log takes.
+pub fn audited_topics() -> impl Iterator<Item = Topic> {
+    Topic::ALL.iter().copied().filter(|topic| topic.is_audited())
+}
+
+/// Starts every part of the room.
+///
+/// # Errors
+/// [`Error::Config`] for knobs that cannot be used, [`Error::Start`] without a database.
+pub fn start(config: Config, shell: Shell) -> Result<Vec<RoomHandle>, Error> {
+    let settings = Settings {
+        prefix: shell.topic(""),
+        key: config.digest_key()?,
+        segment_bytes: config.segment_bytes.max(1),
+        zstd_level: config.zstd_level,
+        shards: i32::try_from(config.shards).ok().filter(|shards| *shards > 0).ok_or_else(no_shards)?,
+    };
+    let signer = config.signer()?;
+    let metrics = Metrics::new(&shell.registry).map_err(|error| Error::Start(error.to_string()))?;
+
+    let spec = PgSpec {
+        room: ROOM,
+        topics: audited_topics().map(|topic| shell.topic(topic.base_name())).collect(),
+        shards: config.shards,
+        lock_space: LOCK_SPACE,
+        batch_records: config.batch_records,
+        batch_bytes: config.batch_bytes,
+        linger_ms: config.linger_ms,
+    };
+    let identities = PgSpec {
+        room: identity::ROOM,
+        topics: vec![shell.topic(Topic::Identities.base_name())],
+        shards: 1,
+        lock_space: IDENTITY_LOCK_SPACE,
+        ..spec.clone()
+    };
+    let writer = |log| AuditHandler::new(log, settings.clone(), metrics.clone());
+    let mut rooms = spawn_pg_loop(spec, &shell, writer).map_err(Error::Start)?;
+    let keeper = |_| IdentityHandler::new(metrics.clone());
+    rooms.extend(spawn_pg_loop(identities, &shell, keeper).map_err(Error::Start)?);
+
+    let options = Options {
+        verifier_key: signer.as_ref().map(|signer| signer.verifier_key()),
+        record: true,
+        ..Options::default()
+    };
+    let every = Duration::from_secs(config.verify_interval_s);
+    let watching = watch::keep(options, every, shell.clone(), metrics.clone());
+    rooms.push(RoomHandle::task("audit-watch", task::spawn("audit-watch", watching)));
+    if let Some(signer) = signer.filter(|_| config.checkpoint_interval_s > 0) {
+        let every = Duration::from_secs(config.checkpoint_interval_s);
+        let signing = checkpoint::keep(signer, every, shell.clone(), metrics);
+        rooms.push(RoomHandle::task("audit-checkpoint", task::spawn("audit-checkpoint", signing)));
+    }
+    if !config.models_dir.is_empty() {
+        let loading = load_references(Arc::from(config.models_dir), shell);
+        rooms.push(RoomHandle::task("audit-references", task::spawn("audit-references", loading)));
+    }
+    Ok(rooms)
+}
+
+fn no_shards() -> Error {
+    Error::Config("shards must be at least 1".to_owned())
+}
+
+/// Loads reference distributions, until it worked once. Dashboards do without them meanwhile.
+async fn load_references(dir: Arc<str>, shell: Shell) -> Result<(), String> {
+    while let Err(error) = load_once(&dir, &shell).await {
+        tracing::warn!(%error, "reference distributions are not loaded");
+        if tokio::time::timeout(Duration::from_secs(10), shell.shutdown.cancelled()).await.is_ok() {
+            return Ok(());
+        }
+    }
+    shell.shutdown.cancelled().await;
+    Ok(())
+}
+
+async fn load_once(dir: &str, shell: &Shell) -> Result<usize, Error> {
+    let config = shell.database.as_ref().ok_or_else(|| Error::Config("references need a database".to_owned()))?;
+    let client = connect(config).await.map_err(|error| Error::Connect(error.to_string()))?;
+    client.batch_execute("SET ROLE defaultx_audit").await?;
+    reference::load(&client, &PathBuf::from(dir)).await
+}
