@@ -22,7 +22,7 @@ SMALLEST_BIN = 0.005  # share of rows between two edges, and beyond the outer on
 CAUTIOUS = 0.75  # a missing value never seen in training counts as this quantile of the feature's points
 NEWTON_STEPS = 100
 HALVINGS = 30
-FLAT = 1.0e-11  # largest component of a gradient that counts as zero
+FLAT = 1.0e-14  # largest component of a gradient that counts as zero
 TINY = 1.0e-12
 ROUNDING = 1.0e-14
 

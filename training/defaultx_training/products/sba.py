@@ -186,6 +186,7 @@ PRODUCT = Product(
     limits=[
         "The drop from the random to the out-of-time figures is real: the last 30 % are the vintages that met the crisis of 2008, "
         "their default rate is far above the training rows', and pd is too low for them. A monitor must see this.",
+        "In fiscal 2006, the farthest from training, the scorecard ranks no better than chance: the mix of banks had changed.",
         "Labels of the training rows were complete only years after the split's date; a lender on that day knew less.",
         "A guaranteed share of exactly 1.00 has no default in 682 loans and 0.90 has 81 % in 315: artefacts of what was kept. All "
         "shares above 0.80 share one bin so that neither is learned.",

@@ -1,0 +1,166 @@
+"""The committed packages keep their promises: digests, contract, golden vectors, directions, exactness, size."""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+import pytest
+
+from defaultx_training import calibration, data, features, golden, manifest, scale, train
+from defaultx_training.features import MISSING
+
+from conftest import Package
+
+MEBIBYTE = 2**20
+DIGESTS = {"graph": "model.onnx", "golden": "golden.json", "reference": "reference.json"}
+
+
+def lists_of_features(package: Package) -> np.ndarray:
+    return np.array([row["features"] for row in package.golden["rows"]], dtype=np.float32)
+
+
+def test_digests_are_those_of_the_files(committed: Package) -> None:
+    for part, file in DIGESTS.items():
+        assert committed.manifest[f"{part}_sha256"] == hashlib.sha256((committed.folder / file).read_bytes()).hexdigest()
+
+
+def test_files_are_small(committed: Package) -> None:
+    for name, content in committed.contents().items():
+        assert len(content) < (60 * 1024 if name.endswith(".png") else 2 * MEBIBYTE), name
+
+
+def test_the_manifest_is_the_one_the_code_writes(committed: Package, name: str) -> None:
+    product, kind = train.PACKAGES[name]
+    said = committed.manifest
+    assert (said["name"], said["version"], said["kind"], said["product"]) == (name, train.VERSION, kind, product.product)
+    assert [feature["name"] for feature in said["feature"]] == [feature.name for feature in product.features]
+    assert scale.load(data.MODELS / "scales.toml", said["scale_id"]).product == said["product"]
+
+
+def test_every_feature_has_one_source_outside_identity_and_protected(committed: Package) -> None:
+    for feature in committed.manifest["feature"]:
+        assert ("pointer" in feature) != ("expr" in feature)
+        source = feature.get("pointer", feature.get("expr"))
+        assert "identity" not in source and "protected" not in source
+
+
+def test_every_reason_is_built_in_or_told(committed: Package) -> None:
+    own = {reason["code"]: reason for reason in committed.manifest.get("reason", [])}
+    used = {feature[f"reason_{side}"] for feature in committed.manifest["feature"] for side in ("low", "high", "missing")}
+    assert used <= manifest.BUILT_IN | own.keys()
+    assert not own.keys() & manifest.BUILT_IN and own.keys() <= used
+    for reason in own.values():
+        assert reason["form_c1"] in manifest.BUILT_IN and 1 <= reason["hmda"] <= 9 and reason["text"]
+
+
+def test_golden_rows_come_out_of_the_graph(committed: Package) -> None:
+    said, rows = committed.manifest, committed.golden["rows"]
+    platt = calibration.Platt(said["calibration"]["a"], said["calibration"]["b"])
+    points = scale.load(data.MODELS / "scales.toml", said["scale_id"])
+    margins = golden.run_graph(committed.graph, lists_of_features(committed), ["margin"])[0][:, 0]
+    assert len(rows) >= 64
+    for row, margin in zip(rows, margins, strict=True):
+        assert margin == pytest.approx(row["margin"], abs=1e-6)
+        assert calibration.sigmoid(row["margin"]) == pytest.approx(row["pd_raw"], abs=1e-9)
+        assert platt.pd(row["margin"]) == row["pd"]
+        assert (points.score(row["pd"]), points.band(row["score"])) == (row["score"], row["band"])
+        assert [float(np.float32(value)) for value in row["features"]] == row["features"]
+
+
+def test_golden_rows_hold_missing_values_and_extremes(committed: Package) -> None:
+    x, said = lists_of_features(committed), committed.manifest["feature"]
+    for index, feature in enumerate(said):
+        absent = feature["missing"].get("value", MISSING if committed.manifest["kind"] == "scorecard" else x[0, index])
+        assert np.float32(absent) in x[:, index], feature["name"]
+        for bound in feature.get("range", []):
+            assert np.float32(bound) in x[:, index], feature["name"]
+
+
+def test_golden_applications_give_their_features(committed: Package, name: str) -> None:
+    product, _ = train.PACKAGES[name]
+    missing = [feature["missing"].get("value", MISSING) for feature in committed.manifest["feature"]]
+    cases = committed.golden["applications"]
+    assert len(cases) >= 5 and any(np.float32(value) in case["features"] for value in missing for case in cases)
+    for case in cases:
+        assert "identity" not in str(case["data"]) and "protected" not in str(case["data"])
+        values = features.row(product.features, case["data"], missing)
+        assert [float(value) for value in values] == case["features"]
+        margin = golden.run_graph(committed.graph, values[None], ["margin"])[0][0, 0]
+        a, b = committed.manifest["calibration"]["a"], committed.manifest["calibration"]["b"]
+        assert calibration.Platt(a, b).pd(margin) == pytest.approx(case["pd"], abs=1.5e-6)
+
+
+def test_a_scorecard_s_sums_are_exact_in_any_order(committed: Package) -> None:
+    if committed.manifest["kind"] != "scorecard":
+        assert "partials" not in committed.manifest["graph"]
+        return
+    x = lists_of_features(committed)
+    margins, partials = golden.run_graph(committed.graph, x, ["margin", "partials"])
+    intercept = np.float32(committed.manifest["graph"]["intercept"])
+    for order in (np.arange(x.shape[1]), np.arange(x.shape[1])[::-1]):
+        total = np.full(len(x), intercept, dtype=np.float32)
+        for index in order:
+            total = (total + partials[:, index]).astype(np.float32)
+        assert np.array_equal(total, margins[:, 0])
+    assert [row["partials"] for row in committed.golden["rows"]] == partials.astype(float).tolist()
+    alone = np.vstack([golden.run_graph(committed.graph, row[None], ["margin"])[0] for row in x])
+    assert np.array_equal(alone, margins)
+    assert np.max(np.abs(margins)) < 64
+
+
+def test_a_scorecard_keeps_the_directions_it_declares(committed: Package) -> None:
+    if committed.manifest["kind"] != "scorecard":
+        return
+    usual = np.median(lists_of_features(committed), axis=0)
+    for index, feature in enumerate(committed.manifest["feature"]):
+        sign = {"increasing": 1, "decreasing": -1, "none": 0}[feature["monotone"]]
+        seen = committed.reference["features"][index]
+        steps = np.unique(np.array(seen.get("edges", range(len(seen.get("categories", [])))), dtype=np.float32))
+        rows = np.repeat(usual[None], len(steps), axis=0).astype(np.float32)
+        rows[:, index] = steps
+        margins = golden.run_graph(committed.graph, rows, ["margin"])[0][:, 0]
+        assert np.all(sign * np.diff(margins) >= 0.0), feature["name"]
+
+
+def test_the_reference_counts_every_training_row(committed: Package) -> None:
+    known, kind = committed.reference, committed.manifest["kind"]
+    assert sum(known["score_histogram"]["counts"]) == known["rows"]
+    assert sum(known["share_by_band"].values()) == pytest.approx(1.0, abs=1e-6)
+    assert len(known["score_histogram"]["edges"]) == len(known["score_histogram"]["counts"]) + 1
+    for feature in known["features"]:
+        assert sum(feature["counts"]) + feature["missing"] == known["rows"], feature["name"]
+        assert len(feature.get("edges", feature["counts"] + [0])) == len(feature["counts"]) + 1
+    for group in (known["near_cutoff"], known["all"]):
+        assert len(group["background"]) == 32
+        assert all(len(row) == len(known["features"]) for row in group["background"])
+        assert ("mean_partials" in group) == (kind == "scorecard")
+    assert known["near_cutoff"]["rows"] == known["rows"] // 10
+
+
+def test_each_band_has_its_share(committed: Package) -> None:
+    assert all(0.05 <= share <= 0.45 for share in committed.reference["share_by_band"].values())
+
+
+def test_the_card_says_what_a_card_must(committed: Package) -> None:
+    card = (committed.folder / "CARD.md").read_text(encoding="utf-8")
+    for heading in ("Intended use", "Data", "Features", "Left out, and why", "Figures", "Calibration", "By group", "Limits"):
+        assert f"\n## {heading}" in card
+    assert committed.manifest["data_source"] in card
+    for word in ("AUC", "Gini", "KS", "Brier", "ECE", "AIR", "calibration.png", "scores.png"):
+        assert word in card
+
+
+DATA_DIGESTS = {
+    "taiwan": "55f516888f2c886093bdd09e94e6b56eeb05d28421c9a65301bba3bb1f59f5cb",
+    "sba_national_22k": "95c1add14413077ada8c2d103bf6ea49e14db9417d3299c0d2196c30e308b58a",
+    "south_german": "660a7de6052088ecb3733f67da093cc6c8507d30524926eb4ae70ab05e8d95ca",
+}
+
+
+@pytest.mark.parametrize("dataset", DATA_DIGESTS)
+def test_data_are_the_files_the_packages_were_trained_on(dataset: str) -> None:
+    folder = data.folder(dataset)
+    assert hashlib.sha256((folder / f"{dataset}.csv.gz").read_bytes()).hexdigest() == DATA_DIGESTS[dataset]
+    about = (folder / "README.md").read_text(encoding="utf-8")
+    assert "Source:" in about and "Licence:" in about and "doi" in about
