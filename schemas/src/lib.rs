@@ -2,10 +2,11 @@
 //! topics and migrations themselves. Decides nothing and talks to nobody.
 //!
 //! Reading order: [`topics`], [`envelope`], [`application`], [`intake`], [`reply`], [`risk`], [`decision`], [`notification`],
-//! [`control`], [`audit_entry`].
+//! [`control`], [`audit_entry`], [`catalogue`].
 
 pub mod application;
 pub mod audit_entry;
+pub mod catalogue;
 pub mod control;
 pub mod decision;
 pub mod envelope;

@@ -31,7 +31,7 @@ pub enum MigrateError {
     #[error("database: {}", in_full(.0))]
     Database(#[from] tokio_postgres::Error),
     /// From the migrations.
-    #[error("migration: {0}: {}", in_full(.0))]
+    #[error("migration: {}: {}", .0, in_full(.0))]
     Migration(#[from] refinery::Error),
 }
 

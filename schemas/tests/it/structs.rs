@@ -1,0 +1,36 @@
+//! Which wire struct mirrors which event type, and what a body looks like after it went through.
+
+use schemas::application::{Application, Withdrawal};
+use schemas::control::Activation;
+use schemas::decision::Decision;
+use schemas::intake::{Identities, Protecteds, Received};
+use schemas::notification::{Receipt, Webhook};
+use schemas::reply::Reply;
+use schemas::risk::RiskEvent;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+/// Reads `text` as the struct of `event_type` and writes it again; the error is serde's.
+pub fn round_trip(event_type: &str, text: &str) -> Result<Value, String> {
+    let through: fn(&str) -> Result<Value, String> = match event_type {
+        "application.submitted.v1" => through::<Application>,
+        "application.withdrawn.v1" => through::<Withdrawal>,
+        "application.replied.v1" => through::<Reply>,
+        "application.received.v1" | "application.accepted.v1" => through::<Received>,
+        "identity.received.v1" => through::<Identities>,
+        "protected.received.v1" => through::<Protecteds>,
+        "control.activated.v1" => through::<Activation>,
+        "score.computed.v1" | "score.shadow_computed.v1" => through::<RiskEvent>,
+        "decision.made.v1" => through::<Decision>,
+        "notification.delivered.v1" => through::<Receipt>,
+        "webhook.v1" => through::<Webhook>,
+        other => panic!("{other} has no struct: name it here"),
+    };
+    through(text)
+}
+
+fn through<T: Serialize + DeserializeOwned>(text: &str) -> Result<Value, String> {
+    let body: T = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    serde_json::to_value(body).map_err(|error| error.to_string())
+}
