@@ -30,7 +30,7 @@ pub struct Feature {
     pub name: Arc<str>,
     /// What its number means: `minor:TWD`, months.
     pub unit: Option<String>,
-    /// Direction of pd in the value.
+    /// Direction of pd in the value; categories are ordered as they are listed.
     pub monotone: Monotone,
     /// Whether a person can act on it.
     pub actionable: bool,
@@ -113,9 +113,6 @@ impl Contract {
             Missing::Value { value } if value.is_finite() && (value as f32).is_finite() => Some(value as f32),
             Missing::Value { value } => return Err(format!("the missing value {value} is not a number")),
         };
-        if raw.monotone != Monotone::None && matches!(kind, Kind::Category(_)) {
-            return Err("categories have no order, so monotone must be none".into());
-        }
         let codes = [&raw.reason_low, &raw.reason_high, &raw.reason_missing];
         let mut reasons = [0; 3];
         for (index, code) in reasons.iter_mut().zip(codes) {

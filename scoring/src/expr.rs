@@ -1,7 +1,7 @@
 //! Expressions of the feature contract: CEL over one variable, `data`. Compiled once. May read facts, never who somebody is.
 
 use crate::lookup::{Found, Lookup};
-use crate::lower::{self, Halt, Number, Truth};
+use crate::lower::{self, Halt, Number, Text, Truth};
 use cel::common::ast::{EntryExpr, Expr as Node, LiteralValue, operators};
 use cel::objects::Map;
 use cel::{Context, Env, ExecutionError, IdedExpr, Program};
@@ -23,7 +23,7 @@ pub enum Yield {
     /// Of bool.
     Bool(bool),
     /// Of string.
-    Text(Arc<String>),
+    Text(String),
 }
 
 /// Why an expression yields nothing.
@@ -69,6 +69,7 @@ pub struct Expr {
 enum Fast {
     Number(Number),
     Truth(Truth),
+    Text(Text),
 }
 
 impl Expr {
@@ -80,15 +81,7 @@ impl Expr {
         let program = Program::compile(source).map_err(|errors| format!("not CEL: {errors}"))?;
         let root = program.expression();
         check(root, &mut vec!["data"])?;
-        let mut grown = lookup.clone();
-        let fast = lower::number(root, &mut grown).map(Fast::Number);
-        let fast = fast.or_else(|| {
-            grown = lookup.clone();
-            lower::truth(root, &mut grown).map(Fast::Truth)
-        });
-        if fast.is_some() {
-            *lookup = grown;
-        }
+        let fast = lowered(root, lookup);
         Ok(Self { program, fast })
     }
 
@@ -100,6 +93,7 @@ impl Expr {
         let fast = match &self.fast {
             Some(Fast::Number(number)) => number.eval(&document.found).map(Yield::Number),
             Some(Fast::Truth(truth)) => truth.eval(&document.found).map(Yield::Bool),
+            Some(Fast::Text(text)) => text.eval(&document.found).map(|text| Yield::Text(text.into_owned())),
             None => Err(Halt::Unsure),
         };
         match fast {
@@ -122,12 +116,27 @@ impl Expr {
             Ok(cel::Value::Int(value)) => Ok(Yield::Number(value as f64)),
             Ok(cel::Value::UInt(value)) => Ok(Yield::Number(value as f64)),
             Ok(cel::Value::Bool(value)) => Ok(Yield::Bool(value)),
-            Ok(cel::Value::String(text)) => Ok(Yield::Text(text)),
+            Ok(cel::Value::String(text)) => Ok(Yield::Text(text.to_string())),
             Ok(cel::Value::Null) => Err(Fault::Missing),
             Err(ExecutionError::NoSuchKey(_) | ExecutionError::IndexOutOfBounds(_)) => Err(Fault::Missing),
             Ok(_) | Err(_) => Err(Fault::Failed),
         }
     }
+}
+
+/// Plain arithmetic for an expression, where its shape is a common one; `lookup` grows by what it reads then.
+fn lowered(root: &IdedExpr, lookup: &mut Lookup) -> Option<Fast> {
+    let tries: [fn(&IdedExpr, &mut Lookup) -> Option<Fast>; 3] = [
+        |root, lookup| lower::number(root, lookup).map(Fast::Number),
+        |root, lookup| lower::truth(root, lookup).map(Fast::Truth),
+        |root, lookup| lower::text(root, lookup).map(Fast::Text),
+    ];
+    tries.into_iter().find_map(|lower| {
+        let mut grown = lookup.clone();
+        let fast = lower(root, &mut grown)?;
+        *lookup = grown;
+        Some(fast)
+    })
 }
 
 /// Null members are left out: to a feature, asked and unknown is as missing as never asked.

@@ -6,6 +6,7 @@ use crate::lookup::{Found, Lookup, Step};
 use cel::IdedExpr;
 use cel::common::ast::{CallExpr, Expr, LiteralValue, operators as op};
 use serde_json::Value;
+use std::borrow::Cow;
 
 /// Integers beyond this are not exact as f64.
 const EXACT: f64 = 9_007_199_254_740_992.0;
@@ -49,14 +50,19 @@ pub(crate) enum Truth {
         member: usize,
     },
     Compare(Comparison, Box<(Operand, Operand)>),
-    IsText {
-        slot: usize,
-        text: String,
-        negated: bool,
-    },
+    SameText(Box<(Text, Text)>),
     Not(Box<Truth>),
     And(Box<(Truth, Truth)>),
     Or(Box<(Truth, Truth)>),
+}
+
+/// An expression that yields a string.
+#[derive(Debug, Clone)]
+pub(crate) enum Text {
+    Constant(String),
+    Slot(usize),
+    Join(Box<(Text, Text)>),
+    If(Box<(Truth, Text, Text)>),
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -138,13 +144,39 @@ fn truth_call(call: &CallExpr, lookup: &mut Lookup) -> Option<Truth> {
         _ => return None,
     };
     let [left, right] = call.args.as_slice() else { return None };
-    if let (Comparison::Equal | Comparison::NotEqual, Expr::Literal(LiteralValue::String(text))) =
-        (comparison, &right.expr)
-    {
-        let negated = matches!(comparison, Comparison::NotEqual);
-        return Some(Truth::IsText { slot: lookup.slot(&path(left)?), text: text.inner().to_owned(), negated });
+    if let (Comparison::Equal | Comparison::NotEqual, true) = (comparison, is_text(left) || is_text(right)) {
+        let same = Truth::SameText(Box::new((text(left, lookup)?, text(right, lookup)?)));
+        return Some(match comparison {
+            Comparison::NotEqual => Truth::Not(Box::new(same)),
+            _ => same,
+        });
     }
     Some(Truth::Compare(comparison, Box::new((operand(left, lookup)?, operand(right, lookup)?))))
+}
+
+/// Lowers what yields a string; `None` leaves it to CEL.
+pub(crate) fn text(expr: &IdedExpr, lookup: &mut Lookup) -> Option<Text> {
+    match &expr.expr {
+        Expr::Literal(LiteralValue::String(value)) => Some(Text::Constant(value.inner().to_owned())),
+        Expr::Call(call) if call.target.is_none() => match (call.func_name.as_str(), call.args.as_slice()) {
+            (op::ADD, [left, right]) => Some(Text::Join(Box::new((text(left, lookup)?, text(right, lookup)?)))),
+            (op::CONDITIONAL, [condition, yes, no]) => {
+                Some(Text::If(Box::new((truth(condition, lookup)?, text(yes, lookup)?, text(no, lookup)?))))
+            }
+            (op::INDEX, _) => Some(Text::Slot(lookup.slot(&path(expr)?))),
+            _ => None,
+        },
+        _ => Some(Text::Slot(lookup.slot(&path(expr)?))),
+    }
+}
+
+/// Whether an expression can only be a string: a literal, or one joined to something.
+fn is_text(expr: &IdedExpr) -> bool {
+    match &expr.expr {
+        Expr::Literal(LiteralValue::String(_)) => true,
+        Expr::Call(call) if call.func_name == op::ADD => call.args.iter().any(is_text),
+        _ => false,
+    }
 }
 
 fn operand(expr: &IdedExpr, lookup: &mut Lookup) -> Option<Operand> {
@@ -220,10 +252,10 @@ impl Truth {
                 _ => Err(Halt::Unsure),
             },
             Self::Compare(comparison, sides) => compare(*comparison, sides.0.eval(found)?, sides.1.eval(found)?),
-            Self::IsText { slot, text, negated } => match value_at(found[*slot])? {
-                Value::String(value) => Ok((value == text) != *negated),
-                _ => Err(Halt::Unsure),
-            },
+            Self::SameText(sides) => {
+                let left = sides.0.eval(found)?;
+                Ok(left == sides.1.eval(found)?)
+            }
             Self::Not(inner) => inner.eval(found).map(|value| !value),
             Self::And(sides) => match sides.0.eval(found) {
                 Ok(false) => Ok(false),
@@ -235,6 +267,21 @@ impl Truth {
                 Ok(false) => sides.1.eval(found),
                 Err(_) => Err(Halt::Unsure),
             },
+        }
+    }
+}
+
+impl Text {
+    pub(crate) fn eval<'a>(&'a self, found: &[Found<'a>]) -> Result<Cow<'a, str>, Halt> {
+        match self {
+            Self::Constant(text) => Ok(Cow::Borrowed(text)),
+            Self::Slot(slot) => match value_at(found[*slot])? {
+                Value::String(text) => Ok(Cow::Borrowed(text)),
+                _ => Err(Halt::Unsure),
+            },
+            Self::Join(sides) => Ok(sides.0.eval(found)? + sides.1.eval(found)?),
+            Self::If(parts) if parts.0.eval(found)? => parts.1.eval(found),
+            Self::If(parts) => parts.2.eval(found),
         }
     }
 }

@@ -1,0 +1,164 @@
+//! The score event as it is written: the borrowed twin of [`schemas::risk::RiskEvent`], so that saying what was read copies
+//! nothing. A test holds the two together.
+#![allow(missing_docs)] // each field is described in its twin
+
+use scoring::contract::ReasonText;
+use scoring::reasons::Candidate;
+use scoring::{FeatureVector, Model, Scored};
+use serde::ser::{Serialize, Serializer};
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+/// The body of `score.computed.v1`.
+#[derive(serde::Serialize)]
+pub struct Event<'a> {
+    pub application: ApplicationRef<'a>,
+    pub subjects: Vec<Subject<'a>>,
+    pub input: InputRef<'a>,
+    pub product: &'a str,
+    pub intent: &'a str,
+    pub request_type: &'a str,
+    pub channel: &'a str,
+    pub jurisdiction: &'a str,
+    pub requested: &'a Value,
+    pub facts: &'a Value,
+    pub times: Times<'a>,
+    pub status: &'static str,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    pub unscorable: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Option<&'a RawValue>,
+    pub route: RouteRef<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub score: Option<Score<'a>>,
+    pub features: Features<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub explanation: Option<Explanation<'a>>,
+    pub reasons: Reasons<'a>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub reports: Vec<ReportUsed<'a>>,
+}
+
+#[derive(serde::Serialize)]
+pub struct ApplicationRef<'a> {
+    pub tenant: &'a str,
+    pub application_id: &'a str,
+    pub revision: u32,
+}
+
+#[derive(serde::Serialize)]
+pub struct Subject<'a> {
+    pub role: &'a str,
+    pub kind: &'a str,
+    pub key_id: &'a str,
+    pub subject: &'a str,
+}
+
+#[derive(serde::Serialize)]
+pub struct InputRef<'a> {
+    pub event_id: &'a str,
+    pub topic: &'a str,
+    pub partition: i32,
+    pub offset: i64,
+    pub data_digest: &'a str,
+}
+
+#[derive(serde::Serialize)]
+pub struct Times<'a> {
+    pub submitted_at: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub completed_at: Option<&'a str>,
+    pub received_at: &'a str,
+    pub as_of: &'a str,
+}
+
+#[derive(serde::Serialize)]
+pub struct RouteRef<'a> {
+    pub digest: &'a str,
+    pub bucket: u32,
+}
+
+#[derive(serde::Serialize)]
+pub struct Score<'a> {
+    pub margin: f32,
+    pub pd_raw: f64,
+    pub pd: f64,
+    pub class: u8,
+    pub threshold: f64,
+    pub score: i32,
+    pub range: [i32; 2],
+    pub scale_id: &'a str,
+    pub band: &'a str,
+}
+
+#[derive(serde::Serialize)]
+pub struct Explanation<'a> {
+    pub method: &'a str,
+    pub reference: &'a str,
+    pub base: f64,
+    pub residual: f64,
+}
+
+#[derive(serde::Serialize)]
+pub struct ReportUsed<'a> {
+    pub source: &'a str,
+    pub report_id: &'a str,
+    pub status: &'a str,
+    pub pulled_at: &'a str,
+}
+
+/// The values used; none where nothing was scored.
+pub struct Features<'a>(pub Option<(&'a Model, &'a FeatureVector, &'a Scored)>);
+
+#[derive(serde::Serialize)]
+struct FeatureUsed<'a> {
+    name: &'a str,
+    value: f32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    flag: Option<&'static str>,
+    contribution: f64,
+}
+
+impl Serialize for Features<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Some((model, row, scored)) = self.0 else { return serializer.collect_seq(std::iter::empty::<()>()) };
+        serializer.collect_seq(model.features().iter().enumerate().map(|(index, feature)| FeatureUsed {
+            name: &feature.name,
+            value: row.values[index],
+            flag: row.flags[index].map(|flag| flag.as_str()),
+            contribution: scored.contributions[index],
+        }))
+    }
+}
+
+/// Candidate reasons, strongest first; none where nothing was scored.
+pub struct Reasons<'a>(pub Option<(&'a Model, &'a [Candidate])>);
+
+#[derive(serde::Serialize)]
+struct Reason<'a> {
+    rank: usize,
+    code: &'a str,
+    text: &'a str,
+    form_c1: &'a str,
+    hmda: u8,
+    features: Vec<&'a str>,
+    contribution: f64,
+}
+
+impl Serialize for Reasons<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Some((model, candidates)) = self.0 else { return serializer.collect_seq(std::iter::empty::<()>()) };
+        serializer.collect_seq(candidates.iter().enumerate().map(|(index, candidate)| {
+            let ReasonText { code, text, form_c1, hmda } = &model.reasons()[candidate.reason];
+            Reason {
+                rank: index + 1,
+                code,
+                text,
+                form_c1,
+                hmda: *hmda,
+                features: candidate.features.iter().map(|at| &*model.features()[*at].name).collect(),
+                contribution: candidate.contribution,
+            }
+        }))
+    }
+}

@@ -1,0 +1,302 @@
+//! The shell: decode → score → encode → verdict. The only file that meets both records and scores; holds no rule.
+
+use crate::application::{Application, Heads};
+use crate::error::Error;
+use crate::in_force::{InForce, MODEL, Package, ROUTE};
+use crate::library::Library;
+use crate::metrics::Metrics;
+use crate::route::Routes;
+use crate::score::{self, Origin, Outcome, Serving};
+use runtime::stream::{HandleError, Handler, Input, Outbox, Output, Route, Verdict, View};
+use schemas::application::WITHDRAWN;
+use schemas::control::Activation;
+use schemas::envelope::{JSON, header};
+use schemas::event_id::event_id;
+use schemas::intake::{ACCEPTED, header as extension};
+use schemas::risk::COMPUTED;
+use schemas::topics::Topic;
+use serde_json::Value;
+use std::sync::Arc;
+
+/// `ce_source` of everything that this room says.
+pub const SOURCE: &str = "/defaultx/scorer";
+/// Ordinal of the score event of an application without a model.
+const NO_MODEL: &str = "none";
+
+/// Every header that ingest writes: what is passed on keeps its own.
+const KNOWN_HEADERS: [&str; 20] = [
+    header::SPECVERSION,
+    header::ID,
+    header::SOURCE,
+    header::TYPE,
+    header::SUBJECT,
+    header::TIME,
+    header::CORRELATION,
+    header::CAUSATION,
+    header::PARTITION_KEY,
+    header::CONTENT_TYPE,
+    header::TRACEPARENT,
+    extension::TENANT,
+    extension::REVISION,
+    extension::DATA_DIGEST,
+    extension::RECEIVED_AT,
+    extension::ORIGIN_ID,
+    extension::ORIGIN_CHANNEL,
+    extension::ORIGIN_TOPIC,
+    extension::ORIGIN_PARTITION,
+    extension::ORIGIN_OFFSET,
+];
+
+/// The scorer room, behind the one loop.
+pub struct ScorerHandler {
+    /// Every model of the library.
+    servings: Vec<Serving>,
+    /// By product of the route: index of the serving where no activation record has said otherwise.
+    defaults: Vec<usize>,
+    routes: Routes,
+    risk: Arc<str>,
+    block: usize,
+    metrics: Metrics,
+}
+
+/// A record, read.
+enum Read {
+    Application(Value),
+    Withdrawal,
+    DeadLetter { reason: &'static str, detail: String },
+}
+
+/// An application with the place of its product in the route and the serving in force there.
+struct Job<'a> {
+    application: Application<'a>,
+    product: Option<usize>,
+    serving: Option<usize>,
+    outcome: Option<Outcome>,
+}
+
+/// Servings in force in the partitions of one block: no control record stands inside a block.
+type InForceHere = Vec<(i32, usize, usize)>;
+
+impl ScorerHandler {
+    /// A handler that writes to the topic `risk` (with prefix), `block` applications at a time.
+    ///
+    /// # Errors
+    /// [`Error`] when a package of the route does not serve.
+    pub fn new(
+        library: Library,
+        routes: Routes,
+        risk: Arc<str>,
+        block: usize,
+        metrics: Metrics,
+    ) -> Result<Self, Error> {
+        let defaults = library.serve(&routes)?;
+        let servings = library.models().iter().cloned().map(Serving::new).collect::<Result<_, _>>()?;
+        Ok(Self { servings, defaults, routes, risk, block: block.max(1), metrics })
+    }
+
+    fn loaded(&self, name: &str, wanted: &InForce) -> Result<usize, HandleError> {
+        let matches = |serving: &Serving| serving.digest() == wanted.digest && serving.model().manifest().name == name;
+        self.servings.iter().position(matches).ok_or_else(|| {
+            HandleError::NotReady(format!("model {name}@{} ({}) is not loaded", wanted.version, wanted.digest))
+        })
+    }
+
+    /// The serving of a product in a partition.
+    fn in_force(
+        &self,
+        partition: i32,
+        product: usize,
+        state: &View<'_, Package, InForce>,
+        here: &mut InForceHere,
+    ) -> Result<usize, HandleError> {
+        if let Some((_, _, serving)) = here.iter().find(|known| (known.0, known.1) == (partition, product)) {
+            return Ok(*serving);
+        }
+        let name = &self.routes.products()[product].name;
+        let serving = match state.get(partition, &Package(name.clone())) {
+            Some(in_force) => self.loaded(name, &in_force)?,
+            None => self.defaults[product],
+        };
+        here.push((partition, product, serving));
+        Ok(serving)
+    }
+
+    /// Scores the applications of a part of the block, model by model.
+    fn score<'a>(
+        &mut self,
+        part: &[Input<'_>],
+        read: &'a [Read],
+        state: &View<'_, Package, InForce>,
+        here: &mut InForceHere,
+    ) -> Result<Vec<Option<Result<Job<'a>, &'static str>>>, HandleError> {
+        let mut jobs = Vec::with_capacity(part.len());
+        for (input, read) in part.iter().zip(read) {
+            let Read::Application(data) = read else {
+                jobs.push(None);
+                continue;
+            };
+            let Ok(application) = Application::of(data).map_err(|pointer| jobs.push(Some(Err(pointer)))) else {
+                continue;
+            };
+            let product = self.routes.find(application.product);
+            let serving = product.map(|product| self.in_force(input.partition, product, state, here)).transpose()?;
+            let outcome = serving.is_none().then(|| score::without_model(application.product));
+            jobs.push(Some(Ok(Job { application, product, serving, outcome })));
+        }
+        for (index, serving) in self.servings.iter_mut().enumerate() {
+            let of_it = |job: &&mut Job<'a>| job.serving == Some(index);
+            let mut mine: Vec<_> = jobs.iter_mut().flatten().flatten().filter(of_it).collect();
+            if mine.is_empty() {
+                continue;
+            }
+            let documents: Vec<_> = mine.iter().map(|job| job.application.data).collect();
+            let outcomes = score::score(serving, &documents).map_err(|error| HandleError::Poison(error.to_string()))?;
+            mine.iter_mut().zip(outcomes).for_each(|(job, outcome)| job.outcome = Some(outcome));
+        }
+        Ok(jobs)
+    }
+
+    fn say(&self, input: &Input<'_>, job: &Job<'_>, out: &mut Outbox) -> Verdict {
+        let (Some(outcome), application) = (&job.outcome, &job.application) else {
+            return Verdict::DeadLetter { reason: "not_scored", detail: String::new() };
+        };
+        let heads = Heads::of(input);
+        let serving = job.serving.map(|index| &self.servings[index]);
+        let received_at = rfc3339(heads.received_at_ms.unwrap_or(input.timestamp_ms));
+        let origin = Origin {
+            event_id: heads.id,
+            topic: Topic::Applications.base_name(),
+            partition: input.partition,
+            offset: input.offset,
+            data_digest: heads.data_digest,
+            received_at: &received_at,
+        };
+        let event = score::event(application, origin, self.routes.digest(), serving, outcome);
+        let mut payload = Vec::with_capacity(6144);
+        // Strings, integers and finite numbers: there is nothing in it that JSON cannot hold.
+        serde_json::to_writer(&mut payload, &event).expect("a score event is always JSON");
+        let (tenant, id, revision) = (application.tenant, application.application_id, application.revision);
+        let no_model = score::ordinal(NO_MODEL);
+        let ordinal = serving.map_or(no_model.as_str(), Serving::ordinal);
+        let headers = headers(&heads, &event_id(COMPUTED, tenant, id, revision, ordinal).to_string());
+        let key = input.key.map_or_else(|| format!("{tenant}|{id}").into_bytes(), <[u8]>::to_vec);
+        let topic = Arc::clone(&self.risk);
+        out.emit(input, Output { topic, route: Route::Same, key: Some(key), payload: Some(payload), headers });
+        let scored = matches!(outcome, Outcome::Scored(..));
+        self.metrics.count(job.product, scored);
+        Verdict::Done(if scored { "scored" } else { "unscorable" })
+    }
+
+    fn pass_on(&self, input: &Input<'_>, out: &mut Outbox) {
+        let known = |name: &str| KNOWN_HEADERS.iter().copied().find(|known| *known == name);
+        let headers = input.headers().into_iter();
+        let headers = headers.filter_map(|(name, value)| Some((known(name)?, value?.to_vec()))).collect();
+        let (key, payload) = (input.key.map(<[u8]>::to_vec), input.payload.map(<[u8]>::to_vec));
+        out.emit(input, Output { topic: Arc::clone(&self.risk), route: Route::Same, key, payload, headers });
+    }
+}
+
+impl Handler for ScorerHandler {
+    type Key = Package;
+    type Value = InForce;
+
+    fn handle(
+        &mut self,
+        block: &[Input<'_>],
+        state: &mut View<'_, Package, InForce>,
+        out: &mut Outbox,
+    ) -> Result<(), HandleError> {
+        let mut here = InForceHere::new();
+        for part in block.chunks(self.block) {
+            let read: Vec<_> = part.iter().map(read).collect();
+            let jobs = self.score(part, &read, state, &mut here)?;
+            for ((input, read), job) in part.iter().zip(&read).zip(&jobs) {
+                let verdict = match (read, job) {
+                    (_, Some(Ok(job))) => self.say(input, job, out),
+                    (_, Some(Err(pointer))) => {
+                        Verdict::DeadLetter { reason: "malformed_body", detail: (*pointer).to_owned() }
+                    }
+                    (Read::DeadLetter { reason, detail }, None) => {
+                        Verdict::DeadLetter { reason, detail: detail.clone() }
+                    }
+                    (Read::Withdrawal | Read::Application(_), None) => {
+                        self.pass_on(input, out);
+                        Verdict::Done("withdrawal_passed")
+                    }
+                };
+                out.verdict(verdict);
+            }
+        }
+        let mut shown: Vec<usize> = here.iter().map(|known| known.2).collect();
+        shown.sort_unstable();
+        shown.dedup();
+        let shown: Vec<_> = shown.into_iter().map(|index| (index, self.servings[index].model())).collect();
+        self.metrics.in_force(&shown);
+        Ok(())
+    }
+
+    fn control(
+        &mut self,
+        record: &Input<'_>,
+        state: &mut View<'_, Package, InForce>,
+        out: &mut Outbox,
+    ) -> Result<(), HandleError> {
+        let Ok(activation) = serde_json::from_slice::<Activation>(record.payload.unwrap_or_default()) else {
+            out.verdict(Verdict::DeadLetter { reason: "bad_activation", detail: String::new() });
+            return Ok(());
+        };
+        let word = match activation.kind.as_str() {
+            MODEL => {
+                let name = activation.name.clone();
+                let in_force = InForce::from(activation);
+                self.loaded(&name, &in_force)?;
+                state.put(record.partition, Package(name), in_force);
+                "activated"
+            }
+            ROUTE if activation.digest != self.routes.digest() => {
+                return Err(HandleError::NotReady(format!("route {} is not the one configured", activation.digest)));
+            }
+            ROUTE => "activated",
+            _ => "control_passed",
+        };
+        self.pass_on(record, out);
+        out.verdict(Verdict::Done(word));
+        Ok(())
+    }
+}
+
+fn read(input: &Input<'_>) -> Read {
+    match input.header(header::TYPE) {
+        Some(kind) if kind == ACCEPTED.as_bytes() => match serde_json::from_slice(input.payload.unwrap_or_default()) {
+            Ok(data) => Read::Application(data),
+            // The text of the error may quote values, so only the place is kept.
+            Err(error) => {
+                let detail = format!("line {} column {}", error.line(), error.column());
+                Read::DeadLetter { reason: "malformed_body", detail }
+            }
+        },
+        Some(kind) if kind == WITHDRAWN.as_bytes() => Read::Withdrawal,
+        _ => Read::DeadLetter { reason: "unknown_type", detail: "ce_type is none that this room reads".to_owned() },
+    }
+}
+
+/// The envelope of an event that an application causes, as [`schemas::Envelope::child`] makes it.
+fn headers(heads: &Heads<'_>, id: &str) -> Vec<(&'static str, Vec<u8>)> {
+    let present = [
+        (header::SPECVERSION, Some("1.0")),
+        (header::ID, Some(id)),
+        (header::SOURCE, Some(SOURCE)),
+        (header::TYPE, Some(COMPUTED)),
+        (header::CONTENT_TYPE, Some(JSON)),
+        (header::SUBJECT, heads.subject),
+        (header::CORRELATION, heads.correlation),
+        (header::CAUSATION, Some(heads.id)),
+        (header::PARTITION_KEY, heads.partition_key),
+        (header::TRACEPARENT, heads.traceparent),
+    ];
+    present.into_iter().filter_map(|(name, value)| Some((name, value?.as_bytes().to_vec()))).collect()
+}
+
+fn rfc3339(ms: i64) -> String {
+    chrono::DateTime::from_timestamp_millis(ms).map(runtime::clock::rfc3339).unwrap_or_default()
+}

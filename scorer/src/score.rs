@@ -1,0 +1,226 @@
+//! The room's thought: applications and the models that serve them → what is said of each. Pure but for the engine's own
+//! working memory; knows no topic.
+
+use crate::application::{Application, subject_of};
+use crate::event::{
+    ApplicationRef, Event, Explanation, Features, InputRef, Reasons, ReportUsed, RouteRef, Score, Subject, Times,
+};
+use crate::route::{CHAMPION, bucket};
+use schemas::risk::{ModelRef, Target};
+use scoring::fingerprint::{ENGINE, kernel};
+use scoring::model::MARGIN_NOT_FINITE;
+use scoring::{EngineError, FeatureVector, Model, Scored, ThreadState};
+use serde_json::Value;
+use serde_json::value::RawValue;
+use std::sync::Arc;
+
+/// A model with this thread's working memory and the parts of an event that never change.
+pub struct Serving {
+    model: Arc<Model>,
+    state: ThreadState,
+    digest: String,
+    ordinal: String,
+    model_ref: Box<RawValue>,
+    reads_reports: bool,
+}
+
+impl Serving {
+    /// Sets a model up for this thread.
+    ///
+    /// # Errors
+    /// [`EngineError`].
+    pub fn new(model: Arc<Model>) -> Result<Self, EngineError> {
+        let manifest = model.manifest();
+        let digest = model.digest().to_string();
+        let target = &manifest.target;
+        let model_ref = ModelRef {
+            name: manifest.name.clone(),
+            version: manifest.version.clone(),
+            digest: digest.clone(),
+            role: CHAMPION.to_owned(),
+            target: Target {
+                definition: target.definition.clone(),
+                horizon_months: target.horizon_months,
+                population: target.population.clone(),
+                prior_correction: target.prior_correction.clone(),
+            },
+            engine: ENGINE.to_owned(),
+            kernel: kernel(),
+        };
+        // A struct of strings and an integer is always JSON.
+        let model_ref = serde_json::value::to_raw_value(&model_ref).expect("a model reference is JSON");
+        let reads = |source: &Option<String>| source.as_ref().is_some_and(|text| text.contains("reports"));
+        let reads_reports = manifest.feature.iter().any(|feature| reads(&feature.pointer) || reads(&feature.expr));
+        let ordinal = ordinal(&manifest.name);
+        Ok(Self { state: model.state()?, digest, ordinal, model_ref, reads_reports, model })
+    }
+
+    /// The model.
+    pub fn model(&self) -> &Model {
+        &self.model
+    }
+
+    /// SHA-256 of its manifest, hexadecimal.
+    pub fn digest(&self) -> &str {
+        &self.digest
+    }
+
+    /// What tells its score events from those of other models of one application.
+    pub fn ordinal(&self) -> &str {
+        &self.ordinal
+    }
+}
+
+/// Role and name of a model, as event ids carry them.
+pub fn ordinal(name: &str) -> String {
+    format!("{CHAMPION}:{name}")
+}
+
+/// What became of an application.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Outcome {
+    /// It has a score.
+    Scored(FeatureVector, Scored),
+    /// It has none, for these reasons.
+    Unscorable(Vec<String>),
+}
+
+/// Scores applications that one model serves, in their order. Each answer depends on its own application only.
+///
+/// # Errors
+/// [`EngineError`].
+pub fn score(serving: &mut Serving, documents: &[&Value]) -> Result<Vec<Outcome>, EngineError> {
+    let Serving { model, state, .. } = serving;
+    let mut rows = Vec::with_capacity(documents.len());
+    let mut refused = Vec::with_capacity(documents.len());
+    for data in documents {
+        refused.push(match model.map(data) {
+            Ok(row) => {
+                rows.push(row);
+                None
+            }
+            Err(causes) => Some(causes.iter().map(ToString::to_string).collect()),
+        });
+    }
+    let scored = model.score_block(state, &rows)?;
+    let mut answers = rows.into_iter().zip(scored);
+    let outcome = |refused: Option<Vec<String>>| match refused {
+        Some(causes) => Outcome::Unscorable(causes),
+        None => match answers.next() {
+            Some((row, Some(scored))) => Outcome::Scored(row, scored),
+            _ => Outcome::Unscorable(vec![MARGIN_NOT_FINITE.to_owned()]),
+        },
+    };
+    Ok(refused.into_iter().map(outcome).collect())
+}
+
+/// What an application of a product without a model gets.
+pub fn without_model(product: &str) -> Outcome {
+    Outcome::Unscorable(vec![format!("no_model:{product}")])
+}
+
+/// Where an application came from, and when it came to the house.
+#[derive(Debug, Clone, Copy)]
+pub struct Origin<'a> {
+    /// Event id of the accepted application.
+    pub event_id: &'a str,
+    /// Topic without prefix.
+    pub topic: &'a str,
+    /// Partition.
+    pub partition: i32,
+    /// Offset.
+    pub offset: i64,
+    /// SHA-256 of the RFC 8785 form of the sender's `data`.
+    pub data_digest: &'a str,
+    /// RFC 3339.
+    pub received_at: &'a str,
+}
+
+/// The event that says what became of an application.
+pub fn event<'a>(
+    application: &Application<'a>,
+    origin: Origin<'a>,
+    route_digest: &'a str,
+    serving: Option<&'a Serving>,
+    outcome: &'a Outcome,
+) -> Event<'a> {
+    let scored = match (serving, outcome) {
+        (Some(serving), Outcome::Scored(row, scored)) => Some((&*serving.model, row, scored)),
+        _ => None,
+    };
+    let unscorable = match outcome {
+        Outcome::Unscorable(causes) => causes.as_slice(),
+        Outcome::Scored(..) => &[],
+    };
+    let Origin { event_id, topic, partition, offset, data_digest, received_at } = origin;
+    let Application { tenant, application_id, revision, submitted_at, completed_at, as_of, .. } = *application;
+    Event {
+        application: ApplicationRef { tenant, application_id, revision },
+        subjects: subjects(application.applicants),
+        input: InputRef { event_id, topic, partition, offset, data_digest },
+        product: application.product,
+        intent: application.intent,
+        request_type: application.request_type,
+        channel: application.channel,
+        jurisdiction: application.jurisdiction,
+        requested: application.requested,
+        facts: application.facts,
+        times: Times { submitted_at, completed_at, received_at, as_of },
+        status: if scored.is_some() { "scored" } else { "unscorable" },
+        unscorable,
+        model: serving.map(|serving| &*serving.model_ref),
+        route: RouteRef { digest: route_digest, bucket: bucket(application.primary_subject) },
+        score: scored.map(|(model, _, scored)| published(model, scored)),
+        features: Features(scored),
+        explanation: scored.map(|(model, _, scored)| Explanation {
+            method: model.method(),
+            reference: model.manifest().reasons.reference.as_str(),
+            base: scored.base,
+            residual: scored.residual,
+        }),
+        reasons: Reasons(scored.map(|(model, _, scored)| (model, scored.candidates.as_slice()))),
+        reports: match serving {
+            Some(serving) if serving.reads_reports => reports(application.applicants),
+            _ => Vec::new(),
+        },
+    }
+}
+
+fn published<'a>(model: &'a Model, scored: &Scored) -> Score<'a> {
+    let scale = model.scale();
+    let (floor, cap) = scale.range();
+    Score {
+        margin: scored.margin,
+        pd_raw: scored.pd_raw,
+        pd: scored.pd.get(),
+        class: scored.class,
+        threshold: model.manifest().classification.threshold,
+        score: scored.score,
+        range: [floor, cap],
+        scale_id: scale.id(),
+        band: scale.band(scored.score),
+    }
+}
+
+fn subjects(applicants: &[Value]) -> Vec<Subject<'_>> {
+    let subject = |applicant| {
+        let (key_id, subject) = subject_of(applicant)?;
+        Some(Subject { role: word(applicant, "role"), kind: word(applicant, "kind"), key_id, subject })
+    };
+    applicants.iter().filter_map(subject).collect()
+}
+
+fn reports(applicants: &[Value]) -> Vec<ReportUsed<'_>> {
+    let all = applicants.iter().filter_map(|applicant| applicant.get("reports")?.as_array()).flatten();
+    let used = |report| ReportUsed {
+        source: word(report, "source"),
+        report_id: word(report, "report_id"),
+        status: word(report, "status"),
+        pulled_at: word(report, "pulled_at"),
+    };
+    all.map(used).collect()
+}
+
+fn word<'a>(of: &'a Value, name: &str) -> &'a str {
+    of.get(name).and_then(Value::as_str).unwrap_or_default()
+}
