@@ -65,12 +65,11 @@ def data_section(fits: dict[str, Fit]) -> str:
 
 def feature_table(fit: Fit) -> str:
     """Each feature with its source and direction."""
-    lines = ["| feature | what it is | read from | direction of pd |", "|---|---|---|---|"]
+    lines = ["| feature | what it is | read from | pd held to be |", "|---|---|---|---|"]
     for feature in fit.product.features:
         source = f"`{feature.pointer}`" if feature.pointer else "expression in the manifest"
-        lines.append(f"| `{feature.name}` | {feature.about} | {source} | {feature.monotone} |")
-    held = "The scorecard's steps are held to the direction." if fit.kind == "scorecard" else "The net is not held to a direction."
-    return "\n".join(lines) + f"\n\n{held}"
+        lines.append(f"| `{feature.name}` | {feature.about} | {source} | {fit.direction(feature)} |")
+    return "\n".join(lines) + "\n\nWhere pd is held, it never moves the other way as the value rises. A net is held to nothing."
 
 
 def exclusions(product: Product) -> str:

@@ -50,12 +50,12 @@ def text(fit: Fit, digests: dict[str, str]) -> str:
         toml_text.table("[classification]", {"threshold": product.threshold}),
         toml_text.table("[reasons]", {"reference": "near_cutoff"}),
     ]
-    parts += [feature_table(feature, value) for feature, value in zip(product.features, fit.missing, strict=True)]
+    parts += [feature_table(fit, feature, value) for feature, value in zip(product.features, fit.missing, strict=True)]
     parts += [reason_table(code, *product.reasons[code]) for code in own_codes(product.features)]
     return "\n".join(parts)
 
 
-def feature_table(feature: Feature, missing: float) -> str:
+def feature_table(fit: Fit, feature: Feature, missing: float) -> str:
     """One [[feature]]."""
     low, high, absent = feature.reasons
     policy = {"policy": "unscorable"} if feature.required else {"policy": "value", "value": missing}
@@ -74,7 +74,7 @@ def feature_table(feature: Feature, missing: float) -> str:
         "reason_high": high,
         "reason_missing": absent,
         "actionable": feature.actionable,
-        "monotone": feature.monotone,
+        "monotone": fit.direction(feature),
     }
     return toml_text.table("[[feature]]", entries)
 

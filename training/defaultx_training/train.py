@@ -8,6 +8,7 @@ import numpy as np
 
 from defaultx_training import calibration, data, export, features, net
 from defaultx_training.calibration import Platt
+from defaultx_training.features import Feature
 from defaultx_training.net import Net
 from defaultx_training.product import Product
 from defaultx_training.products import german, sba, taiwan
@@ -53,6 +54,10 @@ class Fit:
         if isinstance(self.model, Scorecard):
             return export.scorecard_graph(self.model)
         return export.net_graph(self.model)
+
+    def direction(self, feature: Feature) -> str:
+        """The direction the model is held to; a net is held to none."""
+        return feature.monotone if isinstance(self.model, Scorecard) else "none"
 
     def pds(self, rows: np.ndarray) -> np.ndarray:
         """Published probabilities of some rows."""

@@ -109,8 +109,9 @@ def test_a_scorecard_s_sums_are_exact_in_any_order(committed: Package) -> None:
     assert np.max(np.abs(margins)) < 64
 
 
-def test_a_scorecard_keeps_the_directions_it_declares(committed: Package) -> None:
+def test_a_scorecard_keeps_the_directions_it_declares_and_a_net_declares_none(committed: Package) -> None:
     if committed.manifest["kind"] != "scorecard":
+        assert {feature["monotone"] for feature in committed.manifest["feature"]} == {"none"}
         return
     usual = np.median(lists_of_features(committed), axis=0)
     for index, feature in enumerate(committed.manifest["feature"]):

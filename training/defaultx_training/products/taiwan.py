@@ -103,8 +103,14 @@ def status(month: int) -> Feature:
 def amount(name: str, reasons: tuple[str, str, str], monotone: str) -> Feature:
     return Feature(
         name, "money", reasons, pointer=f"/attributes/{name}", unit=f"minor:{CURRENCY}", scale=0.01, range=AMOUNT_RANGE,
-        monotone=monotone, about=name.replace("_", " "),
+        monotone=monotone, about=month_words(name),
     )  # fmt: skip
+
+
+def month_words(name: str) -> str:
+    """`bill_amount_1` as words."""
+    kind, month = name.rsplit("_", 1)
+    return f"{kind.replace('_', ' ')}, {month} month(s) back"
 
 
 def ratio(name: str, expr: str, mirror: Callable[[dict], float], reasons: tuple[str, str, str],
