@@ -1,1 +1,8 @@
-//! Integration tests.
+//! The log, its projections and its walk against a real PostgreSQL.
+#![allow(clippy::unwrap_used)]
+
+mod events;
+mod guards;
+mod projections;
+mod stand;
+mod tamper;

@@ -1,0 +1,114 @@
+//! A PostgreSQL for all tests of this binary, a database for each, and the loop's part of the work.
+
+use audit_sink::handler::{AuditHandler, Settings};
+use audit_sink::metrics::Metrics;
+use audit_sink::note::Signer;
+use audit_sink::seal::DigestKey;
+use local::{House, Options};
+use prometheus::Registry;
+use runtime::pg::{DatabaseConfig, connect, offsets};
+use runtime::stream::OwnedInput;
+use runtime::stream::pg::PgHandler;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::OnceLock;
+use tokio_postgres::Client;
+
+/// Prefix of the topics.
+pub const PREFIX: &str = "it.";
+/// The consumer's name, as the loop makes it.
+pub const CONSUMER: &str = "it.audit-sink";
+
+fn house() -> &'static House {
+    static HOUSE: OnceLock<House> = OnceLock::new();
+    HOUSE.get_or_init(|| {
+        let data_dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("audit-sink-it");
+        House::start(&Options { kafka: false, ..Options::new(data_dir) }).unwrap()
+    })
+}
+
+/// The address of a fresh database with the whole schema.
+pub async fn database(name: &str) -> String {
+    let url = tokio::task::spawn_blocking({
+        let name = name.to_owned();
+        move || {
+            let house = house();
+            (house.database_url().to_owned(), name)
+        }
+    });
+    let (main, name) = url.await.unwrap();
+    drop_database(&main, &name).await;
+    let url = tokio::task::spawn_blocking(move || house().create_database(&name).unwrap()).await.unwrap();
+    schemas::migrations::migrate(&mut client(&url).await).await.unwrap();
+    url
+}
+
+/// A copy of a database that nobody is connected to.
+pub async fn copy(from: &str, name: &str) -> String {
+    let main = house().database_url();
+    drop_database(main, name).await;
+    let template = from.rsplit_once('/').unwrap().1.to_owned();
+    client(main).await.batch_execute(&format!("CREATE DATABASE {name} TEMPLATE {template}")).await.unwrap();
+    from.replace(&template, name)
+}
+
+async fn drop_database(main: &str, name: &str) {
+    client(main).await.batch_execute(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await.unwrap();
+}
+
+/// A session of the superuser.
+pub async fn client(url: &str) -> Client {
+    connect(&DatabaseConfig { url: url.into(), ..DatabaseConfig::default() }).await.unwrap()
+}
+
+/// A writer of log 0 with the loop's bookkeeping.
+pub struct Writer {
+    pub client: Client,
+    handler: AuditHandler,
+    expected: BTreeMap<offsets::Place, i64>,
+}
+
+impl Writer {
+    pub async fn new(url: &str) -> Self {
+        let client = client(url).await;
+        let settings = Settings {
+            prefix: PREFIX.into(),
+            key: DigestKey::new("k1", &[9; 32]).unwrap(),
+            segment_bytes: 64 << 10,
+            zstd_level: 1,
+            shards: 1,
+        };
+        let mut handler = AuditHandler::new(0, settings, Metrics::new(&Registry::new()).unwrap());
+        handler.reset(&client).await.unwrap();
+        let expected = offsets::load(&client, CONSUMER).await.unwrap();
+        Self { client, handler, expected }
+    }
+
+    /// What the loop does with a batch.
+    pub async fn write(&mut self, batch: &[OwnedInput]) -> Result<(), String> {
+        let tx = self.client.transaction().await.unwrap();
+        let mut next = BTreeMap::new();
+        for record in batch {
+            next.insert((record.topic.clone(), record.partition), record.offset + 1);
+        }
+        let applied = self.handler.apply(&tx, batch).await;
+        if let Err(error) = applied {
+            tx.rollback().await.unwrap();
+            self.handler.reset(&self.client).await.unwrap();
+            return Err(error.to_string());
+        }
+        for (place, new) in &next {
+            let old = self.expected.get(place).copied();
+            assert!(offsets::advance(&tx, CONSUMER, place, old, *new).await.unwrap());
+        }
+        tx.commit().await.unwrap();
+        self.handler.committed();
+        self.expected.extend(next);
+        Ok(())
+    }
+}
+
+/// Signs the tests' checkpoints.
+pub fn signer() -> Signer {
+    Signer::new("it.example/audit", &[3; 32]).unwrap()
+}
