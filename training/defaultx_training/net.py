@@ -20,6 +20,7 @@ from defaultx_training.scorecard import wide_enough
 HIDDEN = (64, 32)
 BATCH = 256
 LEARNING_RATE = 5.0e-4
+GRID = 2.0**-12  # of weights: the sums over steps are then exact in f32, which halves what engines may differ by
 UNKNOWN_CODE = -1.0  # a missing category lies below every step
 FEW_CODES = 12
 
@@ -47,7 +48,7 @@ class Net(ClassifierMixin, BaseEstimator):
         with warnings.catch_warnings(action="ignore", category=ConvergenceWarning):
             mlp.fit(self.squash(x).astype(np.float32), y)
         pairs = zip(mlp.coefs_, mlp.intercepts_, strict=True)
-        self.layers = [(w.astype(np.float32), b.astype(np.float32)) for w, b in pairs]
+        self.layers = [(on_grid(weights), on_grid(bias)) for weights, bias in pairs]
         return self
 
     def squash(self, x: np.ndarray) -> np.ndarray:
@@ -89,6 +90,11 @@ class Net(ClassifierMixin, BaseEstimator):
         spread = np.where(spread > 0.0, spread, wide.std(axis=0))
         self.centre = centre.astype(np.float32)
         self.rate = (1.0 / np.where(spread > 0.0, spread, 1.0)).astype(np.float32)
+
+
+def on_grid(weights: np.ndarray) -> np.ndarray:
+    """Rounded to the grid, in f32."""
+    return (np.round(weights / GRID) * GRID).astype(np.float32)
 
 
 def is_amount(feature: Feature) -> bool:

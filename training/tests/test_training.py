@@ -28,6 +28,16 @@ def test_the_graph_is_the_model(trainer: Trainer, name: str) -> None:
             assert np.array_equal(margins.astype(np.float64), fit.model.decision_function(fit.x))
 
 
+def test_golden_margins_are_well_conditioned(trainer: Trainer, name: str) -> None:
+    """Golden rows leave another engine room: f32 sums lie well within the tolerance of 1e-6 around the f64 ones."""
+    fit = next(iter(trainer.fits(name).values()))
+    rows = trainer.package(name).golden["rows"]
+    x = np.array([row["features"] for row in rows], dtype=np.float32)
+    margins = np.array([row["margin"] for row in rows])
+    error = np.abs(margins - fit.model.decision_function(x)) / np.maximum(1.0, np.abs(margins))
+    assert np.max(error) < 5e-7
+
+
 def test_auc_is_not_below_the_reference(trainer: Trainer, name: str) -> None:
     for split, fit in trainer.fits(name).items():
         known = fit.product.reference_auc[split][fit.kind]
