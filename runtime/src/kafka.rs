@@ -7,11 +7,14 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+/// The largest record that a client of ours sends: a sender's body with the headers of a dead letter on top.
+pub const MESSAGE_MAX_BYTES: u32 = 17 << 20;
+
 /// Section `[kafka]`.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct KafkaConfig {
-    /// `host:port`, several separated by commas.
+    /// `host:port`, several separated by commas. Empty: none is configured.
     pub bootstrap: String,
     /// In front of every topic, group and transactional id, so that deployments share a cluster. May be empty.
     pub topic_prefix: String,
@@ -51,7 +54,7 @@ pub struct KafkaConfig {
 impl Default for KafkaConfig {
     fn default() -> Self {
         Self {
-            bootstrap: "127.0.0.1:9092".to_owned(),
+            bootstrap: String::new(),
             topic_prefix: String::new(),
             partitions: 6,
             replication_factor: -1,
@@ -73,6 +76,7 @@ impl KafkaConfig {
     pub fn client(&self) -> ClientConfig {
         let mut client = ClientConfig::new();
         client.set("bootstrap.servers", &self.bootstrap).set("client.id", "defaultx");
+        client.set("message.max.bytes", MESSAGE_MAX_BYTES.to_string());
         let optional = [
             ("security.protocol", self.security_protocol.as_deref()),
             ("sasl.mechanism", self.sasl_mechanism.as_deref()),

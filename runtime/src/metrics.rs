@@ -30,18 +30,25 @@ pub fn register_process(
     rooms: &[&str],
 ) -> Result<(), prometheus::Error> {
     let build = IntGaugeVec::new(Opts::new(BUILD_INFO, "Constant 1; what runs"), &["version", "instance"])?;
-    build.with_label_values(&[version, instance]).set(1);
-    let up = IntGaugeVec::new(Opts::new(UP, "Constant 1 for each room of the process"), &["room"])?;
+    registered(registry, build)?.with_label_values(&[version, instance]).set(1);
+    let up =
+        registered(registry, IntGaugeVec::new(Opts::new(UP, "Constant 1 for each room of the process"), &["room"])?)?;
     rooms.iter().for_each(|room| up.with_label_values(&[room]).set(1));
-    let start = Gauge::new(START_TIME, "When the process started, in seconds since 1970")?;
+    let start = registered(registry, Gauge::new(START_TIME, "When the process started, in seconds since 1970")?)?;
     start.set(clock::now_ms() as f64 / 1000.0);
-    registry.register(Box::new(build))?;
-    registry.register(Box::new(up))?;
-    registry.register(Box::new(start))?;
     registry.register(Box::new(Usage {
         memory: IntGauge::new(RESIDENT_MEMORY, "Memory that is resident")?,
         cpu: Counter::new(CPU_SECONDS, "Processor time since the start, user and system")?,
     }))
+}
+
+/// Registers a collector and gives it back.
+///
+/// # Errors
+/// When the registry holds it already.
+pub fn registered<C: Collector + Clone + 'static>(registry: &Registry, collector: C) -> Result<C, prometheus::Error> {
+    registry.register(Box::new(collector.clone()))?;
+    Ok(collector)
 }
 
 /// Bytes of this process's memory that are resident; `None` where the kernel does not tell.
