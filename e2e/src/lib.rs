@@ -1,1 +1,10 @@
-//! e2e
+//! What whole-house tests, chaos and benchmarks share: servers, traffic, processes, and a plain reader that says what is true.
+//!
+//! Reading order: [`stage`], [`traffic`], [`supervisor`], [`truth`], [`watch`], [`ceiling`].
+
+pub mod ceiling;
+pub mod stage;
+pub mod supervisor;
+pub mod traffic;
+pub mod truth;
+pub mod watch;

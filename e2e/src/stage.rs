@@ -1,0 +1,90 @@
+//! Real servers with the topics and tables of one deployment, and a configuration file that processes can be started with.
+
+use anyhow::Result;
+use local::{House, Options};
+use runtime::kafka::KafkaConfig;
+use std::path::{Path, PathBuf};
+
+/// Servers for a run. They stop when it is dropped.
+pub struct Stage {
+    /// The servers.
+    pub house: House,
+    /// How to reach the broker.
+    pub kafka: KafkaConfig,
+    dir: PathBuf,
+}
+
+/// The project's root.
+pub fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."))
+}
+
+impl Stage {
+    /// Starts a broker and a database with their data in `dir`, makes the topics and the tables.
+    ///
+    /// # Errors
+    /// When a server does not start.
+    pub fn start(dir: &Path, progress: bool) -> Result<Self> {
+        let house = House::start(&Options { progress, ..Options::new(dir) })?;
+        let mut stage = Self { kafka: KafkaConfig::default(), dir: dir.to_owned(), house };
+        stage.kafka.bootstrap = stage.house.bootstrap().to_owned();
+        stage.kafka.replication_factor = 1;
+        runtime()?.block_on(async {
+            let (mut client, connection) =
+                tokio_postgres::connect(stage.house.database_url(), tokio_postgres::NoTls).await?;
+            let connection = runtime::task::spawn("migrate", connection);
+            schemas::migrations::migrate(&mut client).await?;
+            drop(client);
+            connection.await??;
+            anyhow::Ok(())
+        })?;
+        stage.deploy("")?;
+        Ok(stage)
+    }
+
+    /// Makes the topics of another deployment beside, under a prefix, and speaks of it from now on.
+    ///
+    /// # Errors
+    /// When the broker refuses.
+    pub fn deploy(&mut self, prefix: &str) -> Result<()> {
+        prefix.clone_into(&mut self.kafka.topic_prefix);
+        runtime()?.block_on(defaultx::topics::apply(&self.kafka))?;
+        Ok(())
+    }
+
+    /// Writes a configuration of this deployment; `more` is appended as it is.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn config(&self, name: &str, more: &str) -> Result<PathBuf> {
+        let path = self.dir.join(format!("{name}.toml"));
+        let (models, policies) = (root().join("models"), root().join("policies"));
+        let text = format!(
+            "[process]\nops_listen = \"127.0.0.1:0\"\nlog_filter = \"info,librdkafka=off,tract=warn\"\n\n\
+             [kafka]\nbootstrap = {:?}\ntopic_prefix = {:?}\nreplication_factor = 1\n\n[database]\nurl = {:?}\n\n\
+             [scorer]\nmodels_dir = {models:?}\n\n[decision]\npolicy_dir = {policies:?}\n\n\
+             [audit-sink]\nmodels_dir = {:?}\ndigest_key = \"{}\"\ncheckpoint_key = \"{}\"\n\n{more}",
+            self.kafka.bootstrap,
+            self.kafka.topic_prefix,
+            self.house.database_url(),
+            models.display().to_string(),
+            "11".repeat(32),
+            "22".repeat(32),
+        );
+        std::fs::write(&path, text)?;
+        Ok(path)
+    }
+
+    /// Where this run's files are.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+}
+
+/// A small runtime for the few things that are async here.
+///
+/// # Errors
+/// When no thread is to be had.
+pub fn runtime() -> Result<tokio::runtime::Runtime> {
+    Ok(tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?)
+}

@@ -1,0 +1,138 @@
+//! Applications as an origination system sends them: rows of the three data sets under ids of their own, as many as wanted, and
+//! a plain producer that sends them.
+
+use crate::stage::root;
+use anyhow::{Context, Result};
+use flate2::read::GzDecoder;
+use ingest::mapping::Mapping;
+use rand::SeedableRng;
+use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{Header, OwnedHeaders};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use runtime::kafka::KafkaConfig;
+use schemas::Topic;
+use schemas::application::SUBMITTED;
+use schemas::envelope::header;
+use serde_json::Value;
+use std::time::Duration;
+
+/// Rows to send, in one shuffled order.
+pub struct Traffic {
+    rows: Vec<Value>,
+}
+
+/// One record to send.
+pub struct Event {
+    /// The application's id.
+    pub application_id: String,
+    /// CloudEvents id of the record.
+    pub event_id: String,
+    /// `data`.
+    pub body: Vec<u8>,
+}
+
+impl Traffic {
+    /// Loads all rows of the three sets.
+    ///
+    /// # Errors
+    /// When a file is not there or a row does not map.
+    pub fn load(seed: u64) -> Result<Self> {
+        let sets = [("taiwan", "taiwan"), ("sba_national_22k", "sba_national_22k"), ("south_german", "south_german")];
+        let mut rows = Vec::new();
+        for (folder, file) in sets {
+            let folder = root().join("training/data").join(folder);
+            let mapping = Mapping::load(&folder.join("mapping.toml"))?;
+            let bytes = std::fs::File::open(folder.join(format!("{file}.csv.gz"))).with_context(|| file.to_owned())?;
+            let mut reader = csv::Reader::from_reader(GzDecoder::new(bytes));
+            let header = reader.headers()?.clone();
+            let bound = mapping.bind(header.iter())?;
+            for (number, row) in reader.records().enumerate() {
+                rows.push(bound.application(&row?, number as u64 + 1)?);
+            }
+        }
+        rows.shuffle(&mut ChaCha8Rng::seed_from_u64(seed));
+        Ok(Self { rows })
+    }
+
+    /// The `number`-th application of a run, sent at `now` (RFC 3339).
+    ///
+    /// # Errors
+    /// Never for rows that were loaded.
+    pub fn event(&self, run: &str, number: usize, now: &str) -> Result<Event> {
+        let mut data = self.rows[number % self.rows.len()].clone();
+        let application_id = format!("{run}-{number}");
+        data["application_id"] = application_id.clone().into();
+        data["submitted_at"] = now.into();
+        data["completed_at"] = now.into();
+        Ok(Event { event_id: format!("{application_id}-1"), body: serde_json::to_vec(&data)?, application_id })
+    }
+}
+
+/// A plain producer of an origination system.
+pub struct Sender {
+    producer: BaseProducer,
+    topic: String,
+}
+
+impl Sender {
+    /// Connects. `partitioner` is librdkafka's word: `consistent_random` (CRC32) or `murmur2_random` (Java's).
+    ///
+    /// # Errors
+    /// When the client cannot be made.
+    pub fn connect(kafka: &KafkaConfig, partitioner: &str) -> Result<Self> {
+        let mut config = kafka.client();
+        config.set("enable.idempotence", "true").set("partitioner", partitioner).set("linger.ms", "5");
+        config.set("queue.buffering.max.messages", "500000").set("message.timeout.ms", "120000");
+        Ok(Self { producer: config.create()?, topic: Topic::LoanApplications.name(&kafka.topic_prefix) })
+    }
+
+    /// Sends one event; waits only when the queue is full.
+    ///
+    /// # Errors
+    /// When the client refuses it.
+    pub fn send(&self, event: &Event, key: Option<&str>) -> Result<()> {
+        let headers = [
+            (header::SPECVERSION, "1.0"),
+            (header::ID, event.event_id.as_str()),
+            (header::SOURCE, "/los"),
+            (header::TYPE, SUBMITTED),
+            (header::SUBJECT, event.application_id.as_str()),
+            (header::CONTENT_TYPE, "application/json"),
+        ];
+        self.send_raw(&headers.map(|(name, value)| (name, value.as_bytes())), key, &event.body)
+    }
+
+    /// Sends any bytes.
+    ///
+    /// # Errors
+    /// When the client refuses them.
+    pub fn send_raw(&self, headers: &[(&str, &[u8])], key: Option<&str>, body: &[u8]) -> Result<()> {
+        let owned = headers
+            .iter()
+            .fold(OwnedHeaders::new(), |all, (key, value)| all.insert(Header { key, value: Some(value) }));
+        let mut record = BaseRecord::<str, [u8]>::to(&self.topic).payload(body).headers(owned);
+        record.key = key;
+        loop {
+            match self.producer.send(record) {
+                Ok(()) => break,
+                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), back)) => {
+                    self.producer.poll(Duration::from_millis(10));
+                    record = back;
+                }
+                Err((error, _)) => return Err(error.into()),
+            }
+        }
+        self.producer.poll(Duration::ZERO);
+        Ok(())
+    }
+
+    /// Waits until the broker has acknowledged everything.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub fn flush(&self) -> Result<()> {
+        Ok(self.producer.flush(Duration::from_secs(180))?)
+    }
+}
