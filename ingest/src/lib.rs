@@ -1,1 +1,39 @@
-//! ingest
+//! Ingest: everything that comes in comes through here. `receive` parses, checks, strips and re-keys; `admit` deduplicates.
+//! Invariants: each published record gets exactly one reply; an application is admitted once for each revision; no value of
+//! `identity` or `protected` leaves for any topic but their own.
+//!
+//! Reading order: [`config`], [`refusal`] (the words), [`strict`] (JSON), [`sender`] (envelopes), [`rules`] and [`check`]
+//! (meaning), [`strip`], [`receive`] and its shell, [`admit`] and its shell, [`outputs`]; then the other ways in: [`transaction`],
+//! [`publisher`], [`door`], [`mapping`] and [`batch`]; [`activate`];
+//! and [`start`].
+
+pub mod activate;
+pub mod admit;
+pub mod admit_handler;
+pub mod batch;
+pub mod check;
+mod check_applicant;
+pub mod config;
+pub mod door;
+pub mod error;
+pub mod mapping;
+pub mod metrics;
+pub mod outputs;
+pub mod published;
+pub mod publisher;
+pub mod receive;
+pub mod receive_handler;
+pub mod refusal;
+pub mod rules;
+pub mod sender;
+pub mod start;
+pub mod strict;
+pub mod strip;
+pub mod transaction;
+
+pub use admit_handler::AdmitHandler;
+pub use config::Config;
+pub use error::Error;
+pub use metrics::Metrics;
+pub use receive_handler::ReceiveHandler;
+pub use start::start;

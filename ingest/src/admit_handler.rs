@@ -1,0 +1,228 @@
+//! The shell of `admit`: reads what `receive` put into headers, asks the pure step, passes the record on as it is, answers.
+//! Never parses a body.
+
+use crate::admit::{Answer, Ask, Entry, Key, Times, admit, short};
+use crate::config::Config;
+use crate::metrics::Metrics;
+use crate::outputs::{self, SOURCE, Topics};
+use crate::refusal::Reason;
+use domain::{ApplicationKey, Digest};
+use runtime::kafka::KafkaConfig;
+use runtime::stream::{HandleError, Handler, Input, Outbox, Output, Route, Verdict, View};
+use schemas::application::WITHDRAWN;
+use schemas::envelope::{Envelope, header as ce};
+use schemas::event_id::event_id;
+use schemas::intake::{ACCEPTED, RECEIVED, header};
+use schemas::reply::{Coordinates, Problem, Reply};
+
+/// Headers that go on as they came.
+const PASSED_ON: &[&str] = &[
+    ce::SUBJECT,
+    ce::TIME,
+    ce::CORRELATION,
+    ce::PARTITION_KEY,
+    ce::TRACEPARENT,
+    header::TENANT,
+    header::DATA_DIGEST,
+    header::ORIGIN_ID,
+    header::ORIGIN_CHANNEL,
+    header::ORIGIN_TOPIC,
+    header::ORIGIN_PARTITION,
+    header::ORIGIN_OFFSET,
+];
+
+/// Deduplicates intake into applications.
+pub struct AdmitHandler {
+    topics: Topics,
+    window_ms: i64,
+    metrics: Metrics,
+}
+
+/// An intake record, read.
+struct Intake<'i> {
+    envelope: Envelope,
+    tenant: &'i str,
+    application_id: &'i str,
+    ask: Ask,
+    received_at_ms: i64,
+}
+
+impl AdmitHandler {
+    /// A handler with the window of a configuration.
+    pub fn new(config: &Config, kafka: &KafkaConfig, metrics: Metrics) -> Self {
+        let window_ms = i64::from(config.dedup_window_days) * 86_400_000;
+        Self { topics: Topics::new(kafka), window_ms, metrics }
+    }
+
+    fn one(&self, input: &Input<'_>, state: &mut View<'_, Key, Entry>, out: &mut Outbox) -> Verdict {
+        let Some(intake) = read(input) else { return self.malformed(input, out) };
+        let key = Key::of(input.key.unwrap_or_default());
+        let times =
+            Times { received_at_ms: intake.received_at_ms, now_ms: input.timestamp_ms, window_ms: self.window_ms };
+        let known = state.get(input.partition, &key).filter(|entry| !entry.is_expired(times.now_ms, self.window_ms));
+        let (answer, remembered) = admit(intake.ask, times, known);
+        if let Some(entry) = remembered {
+            state.put(input.partition, key, entry);
+        }
+        let (status, problem, verdict) = words(answer);
+        match answer {
+            Answer::Accepted => {
+                let Ask::Application { revision, .. } = intake.ask else {
+                    unreachable!("only applications are accepted")
+                };
+                out.emit(input, self.passed_on(input, &intake, ACCEPTED, revision));
+            }
+            Answer::Withdrawn { revision } => out.emit(input, self.passed_on(input, &intake, WITHDRAWN, revision)),
+            Answer::Noted | Answer::Duplicate | Answer::Superseded | Answer::Refused(_) => {}
+        }
+        self.metrics.replied(status);
+        if let Answer::Refused(reason) = answer {
+            let channel = input.header_str(header::ORIGIN_CHANNEL);
+            let channel = ["kafka", "http", "batch"].into_iter().find(|word| Some(*word) == channel);
+            self.metrics.rejected(reason.as_str(), channel.unwrap_or("unknown"));
+        }
+        out.emit(input, self.answer(input, &intake, status, problem));
+        verdict
+    }
+
+    /// The record under its new name; body and the sender's facts untouched.
+    fn passed_on(&self, input: &Input<'_>, intake: &Intake<'_>, event_type: &str, revision: u32) -> Output {
+        let id = event_id(event_type, intake.tenant, intake.application_id, revision, "");
+        let mut headers: Vec<(&'static str, Vec<u8>)> = Vec::with_capacity(20);
+        let mut put = |name, value: &[u8]| headers.push((name, value.to_vec()));
+        put(ce::SPECVERSION, b"1.0");
+        put(ce::ID, id.to_string().as_bytes());
+        put(ce::SOURCE, SOURCE.as_bytes());
+        put(ce::TYPE, event_type.as_bytes());
+        put(ce::CONTENT_TYPE, schemas::envelope::JSON.as_bytes());
+        put(ce::CAUSATION, intake.envelope.id.as_bytes());
+        put(header::REVISION, revision.to_string().as_bytes());
+        put(header::RECEIVED_AT, intake.received_at_ms.to_string().as_bytes());
+        for (name, value) in input.headers() {
+            if let (Some(known), Some(value)) = (PASSED_ON.iter().find(|known| **known == name), value) {
+                put(known, value);
+            }
+        }
+        Output {
+            topic: self.topics.applications.clone(),
+            route: Route::Same,
+            key: input.key.map(<[u8]>::to_vec),
+            payload: input.payload.map(<[u8]>::to_vec),
+            headers,
+        }
+    }
+
+    fn answer(&self, input: &Input<'_>, intake: &Intake<'_>, status: &str, problem: Option<&str>) -> Output {
+        let here = self.here(input);
+        let body = Reply {
+            status: status.to_owned(),
+            tenant: Some(intake.tenant.to_owned()),
+            application_id: Some(intake.application_id.to_owned()),
+            revision: match intake.ask {
+                Ask::Application { revision, .. } => Some(revision),
+                Ask::Withdrawal => None,
+            },
+            origin_id: input.header_str(header::ORIGIN_ID).map(str::to_owned),
+            origin: origin(input).unwrap_or_else(|| here.clone()),
+            problem: problem.map(|word| Problem {
+                kind: word.to_owned(),
+                pointers: Vec::new(),
+                attributes: Vec::new(),
+            }),
+        };
+        outputs::reply(&body, &intake.envelope, &here, &self.topics)
+    }
+
+    /// Something else than `receive` wrote into intake. Whoever it was gets an answer all the same.
+    fn malformed(&self, input: &Input<'_>, out: &mut Outbox) -> Verdict {
+        let reason = Reason::MalformedIntake.as_str();
+        let here = self.here(input);
+        let body = Reply {
+            status: "rejected".to_owned(),
+            tenant: None,
+            application_id: None,
+            revision: None,
+            origin_id: None,
+            origin: here.clone(),
+            problem: Some(Problem { kind: reason.to_owned(), pointers: Vec::new(), attributes: Vec::new() }),
+        };
+        self.metrics.replied("rejected");
+        self.metrics.rejected(reason, "unknown");
+        out.emit(input, outputs::reply(&body, &Envelope::default(), &here, &self.topics));
+        Verdict::DeadLetter { reason, detail: String::new() }
+    }
+
+    fn here(&self, input: &Input<'_>) -> Coordinates {
+        let topic = self.topics.base(input.topic).to_owned();
+        Coordinates { topic, partition: input.partition, offset: input.offset }
+    }
+}
+
+impl Handler for AdmitHandler {
+    type Key = Key;
+    type Value = Entry;
+
+    fn handle(
+        &mut self,
+        block: &[Input<'_>],
+        state: &mut View<'_, Key, Entry>,
+        out: &mut Outbox,
+    ) -> Result<(), HandleError> {
+        for input in block {
+            let verdict = self.one(input, state, out);
+            out.verdict(verdict);
+        }
+        Ok(())
+    }
+
+    fn expired(&self, value: &Entry, now_ms: i64) -> bool {
+        value.is_expired(now_ms, self.window_ms)
+    }
+}
+
+/// Status and problem of the reply, and the verdict of the record.
+fn words(answer: Answer) -> (&'static str, Option<&'static str>, Verdict) {
+    match answer {
+        Answer::Accepted => ("accepted", None, Verdict::Done("accepted")),
+        Answer::Withdrawn { .. } => ("accepted", None, Verdict::Done("withdrawn")),
+        Answer::Noted => ("accepted", None, Verdict::Done("withdrawal_noted")),
+        Answer::Duplicate => ("duplicate", None, Verdict::Done("duplicate")),
+        Answer::Superseded => ("superseded", Some("superseded"), Verdict::Done("superseded")),
+        Answer::Refused(reason) => {
+            let status = if reason == Reason::Conflict { "conflict" } else { "rejected" };
+            let verdict = Verdict::DeadLetter { reason: reason.as_str(), detail: String::new() };
+            (status, Some(reason.as_str()), verdict)
+        }
+    }
+}
+
+fn read<'i>(input: &Input<'i>) -> Option<Intake<'i>> {
+    let (tenant, application_id) = ApplicationKey::split(std::str::from_utf8(input.key?).ok()?)?;
+    input.payload?;
+    let envelope = Envelope::from_headers(|name| input.header(name)).ok()?;
+    let ask = match envelope.event_type.as_str() {
+        RECEIVED => Ask::Application {
+            revision: input.header_str(header::REVISION)?.parse().ok().filter(|n| (1..=i32::MAX as u32).contains(n))?,
+            digest: short(Digest::parse(input.header_str(header::DATA_DIGEST)?).ok()?.0),
+        },
+        WITHDRAWN => Ask::Withdrawal,
+        _ => return None,
+    };
+    let received_at_ms = match input.header_str(header::RECEIVED_AT) {
+        Some(text) => text.parse().ok()?,
+        None => input.timestamp_ms,
+    };
+    Some(Intake { envelope, tenant, application_id, ask, received_at_ms })
+}
+
+/// Where the sender's record stands. Through the door there was none: the intake record's own place says which one it is.
+fn origin(input: &Input<'_>) -> Option<Coordinates> {
+    if input.header_str(header::ORIGIN_CHANNEL) == Some("http") {
+        return Some(Coordinates { topic: "http".to_owned(), partition: input.partition, offset: input.offset });
+    }
+    Some(Coordinates {
+        topic: input.header_str(header::ORIGIN_TOPIC)?.to_owned(),
+        partition: input.header_str(header::ORIGIN_PARTITION)?.parse().ok()?,
+        offset: input.header_str(header::ORIGIN_OFFSET)?.parse().ok()?,
+    })
+}

@@ -1,0 +1,188 @@
+//! A file of applications through the same door as everything else: CSV by a mapping, or NDJSON, gzipped or not. Rows that are
+//! refused become dead letters, are answered, and are listed with their line. Event ids come from the file's digest and the
+//! row, so that running it twice publishes nothing new: `admit` answers `duplicate`.
+//!
+//! [`rows`] reads the file, [`report`] lists what was refused; here the rows are received and published in groups.
+
+pub mod report;
+pub mod rows;
+
+use crate::config::Config;
+use crate::error::Error;
+use crate::mapping::Mapping;
+use crate::outputs::{self, Origin, Topics};
+use crate::receive::{Arrival, Channel, Received, receive};
+use crate::refusal::{Reason, Refusal, Who};
+use crate::rules::{Rules, TenantRule, Tenants};
+use crate::transaction::Transactions;
+use indicatif::{ProgressBar, ProgressStyle};
+use report::{Report, Summary};
+use rows::{Row, Source};
+use runtime::clock;
+use runtime::kafka::KafkaConfig;
+use runtime::stream::dead_letter_header as dl;
+use runtime::stream::{Output, Route};
+use schemas::application::SUBMITTED;
+use schemas::envelope::{JSON, header as ce};
+use schemas::reply::Coordinates;
+use std::path::PathBuf;
+
+/// What to publish and how.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// `*.csv`, `*.ndjson` or `*.jsonl`, each also with `.gz`.
+    pub file: PathBuf,
+    /// Mapping file; required for CSV.
+    pub mapping: Option<PathBuf>,
+    /// The tenant that the file is from; `demo` when absent.
+    pub tenant: Option<String>,
+    /// Replaces `intent` of every row, such as `score_only` for a portfolio of existing loans.
+    pub intent: Option<String>,
+    /// Where refused rows are listed: CSV, or JSON when it ends in `.json`. None lists them nowhere.
+    pub report: Option<PathBuf>,
+    /// Rows of one transaction; 0 takes 1000.
+    pub group_rows: usize,
+    /// Shows no progress.
+    pub quiet: bool,
+}
+
+/// Publishes a file. Blocks until Kafka has all of it.
+///
+/// # Errors
+/// [`Error`] when the file, its mapping or Kafka fails. What was published before stays; the same call goes on from anywhere.
+pub fn run(options: &Options, config: &Config, kafka: &KafkaConfig) -> Result<Summary, Error> {
+    let mapping = options.mapping.as_deref().map(Mapping::load).transpose()?;
+    let source = Source::open(&options.file)?;
+    let batch = Batch::new(options, config, kafka, source.digest())?;
+    let producer = Transactions::connect(kafka, &format!("ingest-batch-{}", batch.file), config.door_timeout_ms)?;
+    let bar = bar(source.bytes(), options.quiet);
+    let mut report = Report::create(options.report.as_deref())?;
+    let group_rows = if options.group_rows == 0 { 1000 } else { options.group_rows };
+    let mut group: Vec<Output> = Vec::new();
+    let mut rows_in_group = 0;
+    for row in source.rows(mapping.as_ref(), options.intent.as_deref())? {
+        let row = row?;
+        group.extend(batch.records(&row, &mut report)?);
+        rows_in_group += 1;
+        if rows_in_group == group_rows {
+            producer.write(group.iter().map(|record| (None, record)))?;
+            bar.set_position(row.read_bytes);
+            group.clear();
+            rows_in_group = 0;
+        }
+    }
+    if !group.is_empty() {
+        producer.write(group.iter().map(|record| (None, record)))?;
+    }
+    bar.finish_and_clear();
+    report.finish()
+}
+
+/// What every row of a file shares.
+pub struct Batch {
+    rules: Rules,
+    tenant: TenantRule,
+    topics: Topics,
+    /// First digits of the file's digest.
+    file: String,
+}
+
+impl Batch {
+    /// Joins options and configuration; `file` is the hexadecimal digest of the file.
+    ///
+    /// # Errors
+    /// [`Error::Config`] when the tenant is not configured.
+    pub fn new(options: &Options, config: &Config, kafka: &KafkaConfig, file: &str) -> Result<Self, Error> {
+        let tenant = options.tenant.as_deref().unwrap_or("demo");
+        let tenants = Tenants::new(config, &kafka.topic_prefix)?;
+        let rule =
+            tenants.named(tenant).ok_or_else(|| Error::Config(format!("tenant {tenant:?} is not configured")))?;
+        Ok(Self {
+            rules: Rules::new(config)?,
+            tenant: TenantRule::clone(rule),
+            topics: Topics::new(kafka),
+            file: file.chars().take(16).collect(),
+        })
+    }
+
+    /// The records that a row becomes: intake with what belongs to it, or a dead letter with its answer and a line in the report.
+    ///
+    /// # Errors
+    /// [`Error::File`] when the report cannot be written.
+    pub fn records(&self, row: &Row, report: &mut Report) -> Result<Vec<Output>, Error> {
+        report.count();
+        match self.received(row) {
+            Ok(taken) => {
+                let place = Some((Channel::Batch.as_str(), 0, row.number as i64));
+                let origin = Origin { channel: Channel::Batch, place, received_at_ms: None };
+                Ok(outputs::received(taken, origin, &self.topics))
+            }
+            Err(refusal) => {
+                report.refused(row.line, &refusal)?;
+                Ok(vec![self.answer(row, &refusal), self.dead_letter(row, &refusal)])
+            }
+        }
+    }
+
+    fn received(&self, row: &Row) -> Result<Received, Box<Refusal>> {
+        if let Some(why) = &row.unmapped {
+            let who = Who { tenant: self.tenant.tenant().as_str().to_owned(), ..Who::default() };
+            let pointers = vec![format!("/{}", why.column)];
+            return Err(Box::new(Refusal { reason: Reason::UnmappedRow, pointers, attributes: Vec::new(), who }));
+        }
+        let headers = self.headers(row);
+        let header_of = |name: &str| headers.iter().find(|header| header.0 == name).map(|header| header.1.as_slice());
+        let arrival = Arrival {
+            channel: Channel::Batch,
+            at_ms: clock::now_ms(),
+            header_of: &header_of,
+            body: Some(&row.body),
+            tenant: &self.tenant,
+        };
+        receive(&self.rules, &arrival)
+    }
+
+    fn headers(&self, row: &Row) -> Vec<(&'static str, Vec<u8>)> {
+        vec![
+            (ce::SPECVERSION, b"1.0".to_vec()),
+            (ce::ID, format!("batch:{}:{}", self.file, row.number).into_bytes()),
+            (ce::SOURCE, format!("/batch/{}", self.file).into_bytes()),
+            (ce::TYPE, SUBMITTED.into()),
+            (ce::CONTENT_TYPE, JSON.into()),
+        ]
+    }
+
+    fn answer(&self, row: &Row, refusal: &Refusal) -> Output {
+        let at = |topic: String| Coordinates { topic, partition: 0, offset: row.number as i64 };
+        let answers = at(format!("batch:{}", self.file));
+        outputs::rejection(refusal, at(Channel::Batch.as_str().to_owned()), &answers, &self.topics)
+    }
+
+    fn dead_letter(&self, row: &Row, refusal: &Refusal) -> Output {
+        let mut headers = self.headers(row);
+        headers.extend([
+            (dl::REASON, refusal.reason.as_str().into()),
+            (dl::STAGE, b"batch".to_vec()),
+            (dl::DETAIL, refusal.detail().into_bytes()),
+            (dl::TOPIC, Channel::Batch.as_str().into()),
+            (dl::PARTITION, b"0".to_vec()),
+            (dl::OFFSET, row.number.to_string().into_bytes()),
+        ]);
+        Output {
+            topic: self.topics.dead_letters.clone(),
+            route: Route::ByKey,
+            key: None,
+            payload: Some(row.body.clone()),
+            headers,
+        }
+    }
+}
+
+fn bar(bytes: u64, quiet: bool) -> ProgressBar {
+    if quiet {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template("{bar:40} {bytes}/{total_bytes} {elapsed} left {eta}");
+    let bar = ProgressBar::new(bytes);
+    if let Ok(style) = style { bar.with_style(style) } else { bar }
+}

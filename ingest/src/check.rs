@@ -1,0 +1,183 @@
+//! What a body means, held against the contract: identifiers, closed lists, money, times, the order of applicants. Sees one
+//! parsed body and collects every fault in it, up to a bound; never changes anything.
+
+use crate::refusal::{Fault, Reason};
+use crate::rules::{Rules, limit};
+use chrono::{DateTime, NaiveDate};
+use domain::{ApplicationId, Currency, Money, Revision, Tenant};
+use schemas::application::{Application, WireMoney, Withdrawal};
+
+/// At most so many faults are told of.
+const MAX_FAULTS: usize = 16;
+/// The earliest date that facts may describe.
+const EARLIEST: NaiveDate = NaiveDate::from_ymd_opt(1900, 1, 1).expect("a calendar day");
+/// 1900-01-01T00:00:00Z in milliseconds since 1970.
+const EARLIEST_MS: i64 = -2_208_988_800_000;
+const DAY_MS: i64 = 86_400_000;
+
+/// Every fault of an application that was sent by `tenant` and touched at `now_ms`.
+pub fn application(body: &Application, tenant: &Tenant, rules: &Rules, now_ms: i64) -> Vec<Fault> {
+    let mut check = Check { rules, now_ms, faults: Vec::new() };
+    check.identity(&body.tenant, &body.application_id, tenant);
+    check.that(Revision::new(body.revision).is_ok(), Reason::BadIdentifier, || "/revision".into());
+    check.that(rules.products.contains(&body.product), Reason::UnknownProduct, || "/product".into());
+    check.word(&body.intent, &["decide", "prequalify", "score_only"], || "/intent".into());
+    let request_types = ["new", "increase", "renewal", "existing_review"];
+    check.word(&body.request_type, &request_types, || "/request_type".into());
+    check.token(&body.channel, || "/channel".into());
+    check.that(is_subdivision(&body.jurisdiction), Reason::BadValue, || "/jurisdiction".into());
+    check.requested(body);
+    check.securities(body);
+    check.submission(&body.submitted_at, || "/submitted_at".into());
+    if let Some(completed_at) = &body.completed_at {
+        check.submission(completed_at, || "/completed_at".into());
+    }
+    check.date(&body.as_of, || "/as_of".into());
+    check.applicants(&body.applicants);
+    check.at_most(limit::ATTRIBUTES, body.attributes.len(), || "/attributes".into());
+    check.faults
+}
+
+/// Every fault of a withdrawal.
+pub fn withdrawal(body: &Withdrawal, tenant: &Tenant, rules: &Rules, now_ms: i64) -> Vec<Fault> {
+    let mut check = Check { rules, now_ms, faults: Vec::new() };
+    check.identity(&body.tenant, &body.application_id, tenant);
+    check.submission(&body.withdrawn_at, || "/withdrawn_at".into());
+    if let Some(reason) = &body.reason {
+        check.token(reason, || "/reason".into());
+    }
+    check.faults
+}
+
+pub(crate) struct Check<'r> {
+    rules: &'r Rules,
+    now_ms: i64,
+    faults: Vec<Fault>,
+}
+
+/// Each rule takes the place as a closure: a good body builds no pointer.
+impl Check<'_> {
+    pub(crate) fn that(&mut self, holds: bool, reason: Reason, at: impl FnOnce() -> String) {
+        if !holds && self.faults.len() < MAX_FAULTS {
+            self.faults.push(Fault::new(reason, at()));
+        }
+    }
+
+    pub(crate) fn word(&mut self, text: &str, list: &[&str], at: impl FnOnce() -> String) {
+        self.that(list.contains(&text), Reason::UnknownWord, at);
+    }
+
+    pub(crate) fn optional_word(&mut self, text: Option<&String>, list: &[&str], at: impl FnOnce() -> String) {
+        self.that(text.is_none_or(|text| list.contains(&text.as_str())), Reason::UnknownWord, at);
+    }
+
+    /// A token is `[a-z_]{1,64}`.
+    pub(crate) fn token(&mut self, text: &str, at: impl FnOnce() -> String) {
+        let letters = text.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
+        self.that((1..=64).contains(&text.len()) && letters, Reason::BadValue, at);
+    }
+
+    /// A sender's own text: some characters, none of them a control character.
+    pub(crate) fn reference(&mut self, text: &str, longest: usize, at: impl FnOnce() -> String) {
+        let fits = !text.is_empty() && text.chars().count() <= longest;
+        self.that(fits && !text.contains(char::is_control), Reason::BadValue, at);
+    }
+
+    pub(crate) fn at_most(&mut self, bound: usize, len: usize, at: impl FnOnce() -> String) {
+        self.that(len <= bound, Reason::TooMany, at);
+    }
+
+    /// Money of at least `least` minor units, where a least is given.
+    pub(crate) fn money(&mut self, money: &WireMoney, least: Option<i64>, at: impl Fn() -> String) {
+        let currency = Currency::parse(&money.currency);
+        self.that(currency.is_ok(), Reason::UnknownCurrency, || at() + "/currency");
+        if let Ok(currency) = currency {
+            let fits = least.is_none_or(|least| money.amount_minor >= least)
+                && Money::new(money.amount_minor, currency).is_ok();
+            self.that(fits, Reason::BadAmount, || at() + "/amount_minor");
+        }
+    }
+
+    /// A moment that is not in the future and not absurd.
+    pub(crate) fn moment(&mut self, text: &str, at: impl FnOnce() -> String) {
+        self.time(text, EARLIEST_MS, at);
+    }
+
+    fn submission(&mut self, text: &str, at: impl FnOnce() -> String) {
+        self.time(text, self.now_ms - self.rules.oldest_submission_ms, at);
+    }
+
+    fn time(&mut self, text: &str, earliest_ms: i64, at: impl FnOnce() -> String) {
+        // The contract wants UTC: an offset would be a second way to write the same instant.
+        let is_utc = text.ends_with('Z') && text.as_bytes().get(10) == Some(&b'T');
+        match DateTime::parse_from_rfc3339(text).map(|time| time.timestamp_millis()) {
+            Ok(_) if !is_utc => self.that(false, Reason::BadTime, at),
+            Err(_) => self.that(false, Reason::BadTime, at),
+            Ok(ms) if ms > self.now_ms + self.rules.clock_skew_ms => self.that(false, Reason::FutureTime, at),
+            Ok(ms) => self.that(ms >= earliest_ms, Reason::AncientTime, at),
+        }
+    }
+
+    /// A calendar day; tomorrow is allowed, because it has begun somewhere.
+    pub(crate) fn date(&mut self, text: &str, at: impl FnOnce() -> String) {
+        let tomorrow = DateTime::from_timestamp_millis(self.now_ms + DAY_MS).map(|time| time.date_naive());
+        match parse_date(text) {
+            None => self.that(false, Reason::BadTime, at),
+            Some(date) if tomorrow.is_some_and(|tomorrow| date > tomorrow) => self.that(false, Reason::FutureTime, at),
+            Some(date) => self.that(date >= EARLIEST, Reason::AncientTime, at),
+        }
+    }
+
+    fn identity(&mut self, tenant: &str, application_id: &str, bound: &Tenant) {
+        if Tenant::new(tenant).is_err() {
+            self.that(false, Reason::BadIdentifier, || "/tenant".into());
+        } else {
+            self.that(tenant == bound.as_str(), Reason::TenantMismatch, || "/tenant".into());
+        }
+        self.that(ApplicationId::new(application_id).is_ok(), Reason::BadIdentifier, || "/application_id".into());
+    }
+
+    fn requested(&mut self, body: &Application) {
+        self.money(&body.requested.amount, Some(1), || "/requested/amount".into());
+        let term = body.requested.term_months.unwrap_or(1);
+        self.that((1..=limit::TERM_MONTHS).contains(&term), Reason::BadValue, || "/requested/term_months".into());
+        if let Some(purpose) = &body.requested.purpose {
+            self.token(purpose, || "/requested/purpose".into());
+        }
+    }
+
+    fn securities(&mut self, body: &Application) {
+        self.at_most(limit::ELEMENTS, body.collateral.len(), || "/collateral".into());
+        for (i, collateral) in body.collateral.iter().enumerate() {
+            self.token(&collateral.kind, || format!("/collateral/{i}/kind"));
+            if let Some(value) = &collateral.value {
+                self.money(value, Some(0), || format!("/collateral/{i}/value"));
+            }
+            if let Some(valued_at) = &collateral.valued_at {
+                self.date(valued_at, || format!("/collateral/{i}/valued_at"));
+            }
+        }
+        self.at_most(limit::DOCUMENTS, body.documents.len(), || "/documents".into());
+        for (i, document) in body.documents.iter().enumerate() {
+            self.reference(&document.id, limit::ID_CHARS, || format!("/documents/{i}/id"));
+            self.token(&document.kind, || format!("/documents/{i}/kind"));
+            let digest = domain::Digest::parse(&document.sha256);
+            self.that(digest.is_ok(), Reason::BadValue, || format!("/documents/{i}/sha256"));
+        }
+    }
+}
+
+/// The shape of ISO 3166-2: a country's two letters, a bar, one to three letters or digits.
+fn is_subdivision(text: &str) -> bool {
+    let Some((country, part)) = text.split_once('-') else { return false };
+    let letters = country.len() == 2 && country.bytes().all(|b| b.is_ascii_uppercase());
+    letters && (1..=3).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
+}
+
+/// `YYYY-MM-DD` and nothing else.
+pub(crate) fn parse_date(text: &str) -> Option<NaiveDate> {
+    let bytes = text.as_bytes();
+    let shaped = bytes.len() == 10
+        && bytes.iter().enumerate().all(|(i, b)| if i == 4 || i == 7 { *b == b'-' } else { b.is_ascii_digit() });
+    if shaped { text.parse().ok() } else { None }
+}

@@ -1,0 +1,90 @@
+//! Every knob of ingest, each with its unit and why.
+
+use runtime::config::Secret;
+use runtime::stream::Tuning;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Key of the demonstration tenant. Public, so it protects nobody: the start of the room says so in the log.
+pub const DEMO_KEY: &str = "demo-1:00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+
+/// Section `[ingest]`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Sender topic, without prefix → the one tenant that may write to it. `receive` reads exactly these topics.
+    pub tenant_of_topic: BTreeMap<String, String>,
+    /// Tenant → `key_id:hexadecimal`, the key that makes pseudonyms of customer references. Never changed under the same id:
+    /// the same customer would become another subject.
+    pub subject_keys: BTreeMap<String, Secret>,
+    /// Products that are taken; any other is refused at the border, not decided by accident.
+    pub products: Vec<String>,
+    /// Bytes of one body. Larger ones are refused before they are parsed.
+    pub max_body_bytes: usize,
+    /// Levels of one body; bounds the parser's stack.
+    pub max_depth: usize,
+    /// Seconds by which a sender's clock may run ahead of the broker's.
+    pub clock_skew_seconds: u32,
+    /// Days that `submitted_at` may lie back; older ones are a sender's mistake, such as a clock that was never set.
+    pub oldest_submission_days: u32,
+    /// Days over which an application is remembered, by the broker's clock. Longer than any sender may resend or any topic
+    /// keep: a record that is older is `stale`.
+    pub dedup_window_days: u32,
+    /// Address of the HTTP door, such as `127.0.0.1:8080`; empty opens none. Port 0 takes a free one.
+    pub door_address: String,
+    /// Tenant of requests where no token is asked for, and of tokens that are good for every tenant.
+    pub door_tenant: String,
+    /// PEM of the public Ed25519 key that tokens are checked with. Once it is set a token is required; its tenant is the sender's.
+    pub door_token_key: String,
+    /// `iss` of tokens.
+    pub door_token_issuer: String,
+    /// `aud` of tokens.
+    pub door_token_audience: String,
+    /// Bytes of one request; NDJSON has many bodies.
+    pub door_max_request_bytes: usize,
+    /// Lines of one NDJSON request: they share one transaction.
+    pub door_max_lines: usize,
+    /// Requests handled at once; more are answered 503, so that memory stays bounded when Kafka is slow.
+    pub door_max_concurrent: usize,
+    /// Requests a second over all senders; more are answered 429. 0 sets no limit.
+    pub door_requests_per_second: u32,
+    /// Milliseconds that a request may wait for others to share its transaction: a commit costs the same for one or a hundred.
+    pub door_group_ms: u64,
+    /// Records of one such transaction.
+    pub door_group_records: usize,
+    /// Milliseconds that any call to the broker may take.
+    pub door_timeout_ms: u64,
+    /// Knobs of the receiving loop.
+    pub receive: Tuning,
+    /// Knobs of the admitting loop; its `state_cap` is the cap of remembered applications.
+    pub admit: Tuning,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            tenant_of_topic: [("loan.applications.v1".to_owned(), "demo".to_owned())].into(),
+            subject_keys: [("demo".to_owned(), Secret::from(DEMO_KEY))].into(),
+            products: ["credit_card", "small_business_term", "consumer_instalment"].map(str::to_owned).into(),
+            max_body_bytes: 1 << 20,
+            max_depth: 32,
+            clock_skew_seconds: 300,
+            oldest_submission_days: 3660,
+            dedup_window_days: 30,
+            door_address: String::new(),
+            door_tenant: "demo".to_owned(),
+            door_token_key: String::new(),
+            door_token_issuer: "defaultx".to_owned(),
+            door_token_audience: "defaultx-api".to_owned(),
+            door_max_request_bytes: 4 << 20,
+            door_max_lines: 1000,
+            door_max_concurrent: 256,
+            door_requests_per_second: 0,
+            door_group_ms: 3,
+            door_group_records: 2000,
+            door_timeout_ms: 10_000,
+            receive: Tuning::default(),
+            admit: Tuning::default(),
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! The HTTP door: applications and withdrawals by request. It answers 202 only after Kafka has the records, and anything that
+//! `receive` refuses at once, as RFC 9457 problems. What `admit` has to say comes as a reply, as for any other sender.
+//!
+//! [`request`] turns a request into arrivals, [`limits`] bounds what is under way, [`problem`] is how errors look.
+
+pub mod limits;
+pub mod problem;
+pub mod request;
+mod routes;
+
+use crate::config::Config;
+use crate::error::Error;
+use crate::metrics::Metrics;
+use crate::outputs::Topics;
+use crate::publisher::{Grouping, Publisher};
+use crate::rules::{Rules, TenantRule, Tenants};
+use limits::Bucket;
+use runtime::auth::{Realm, Verifier};
+use runtime::http;
+use runtime::shell::Shell;
+use runtime::task::{self, RoomHandle};
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use tokio::sync::Semaphore;
+
+pub use routes::router;
+
+/// Roles of a token that may send.
+pub const SENDER_ROLES: &[&str] = &["Originator", "Admin"];
+
+/// What every request needs. Shared, immutable but for the bucket.
+pub struct Door {
+    rules: Rules,
+    tenants: Tenants,
+    topics: Topics,
+    publisher: Publisher,
+    metrics: Metrics,
+    verifier: Option<Verifier>,
+    open_tenant: Option<Arc<TenantRule>>,
+    under_way: Arc<Semaphore>,
+    bucket: Mutex<Bucket>,
+    max_request_bytes: usize,
+    max_lines: usize,
+}
+
+impl Door {
+    /// Joins configuration and publisher.
+    ///
+    /// # Errors
+    /// [`Error`] when a key, a tenant or a binding is no good.
+    pub fn new(config: &Config, shell: &Shell, publisher: Publisher, metrics: Metrics) -> Result<Self, Error> {
+        let tenants = Tenants::new(config, &shell.kafka.topic_prefix)?;
+        let realm = Realm { issuer: config.door_token_issuer.clone(), audience: config.door_token_audience.clone() };
+        let key = Some(config.door_token_key.as_str()).filter(|pem| !pem.is_empty());
+        let verifier = key.map(|pem| Verifier::new(pem, &realm)).transpose();
+        let named = |tenant: &str| {
+            tenants.named(tenant).cloned().ok_or_else(|| Error::Door(format!("tenant {tenant:?} has no subject key")))
+        };
+        let open = Some(config.door_tenant.as_str()).filter(|tenant| !tenant.is_empty());
+        Ok(Self {
+            rules: Rules::new(config)?,
+            open_tenant: open.map(named).transpose()?,
+            verifier: verifier.map_err(|error| Error::Door(error.to_string()))?,
+            topics: Topics::new(&shell.kafka),
+            under_way: Arc::new(Semaphore::new(config.door_max_concurrent)),
+            bucket: Mutex::new(Bucket::new(config.door_requests_per_second)),
+            max_request_bytes: config.door_max_request_bytes,
+            max_lines: config.door_max_lines,
+            tenants,
+            publisher,
+            metrics,
+        })
+    }
+}
+
+/// Opens the door; gives the address that is bound.
+///
+/// # Errors
+/// [`Error`] when the configuration is no good or the address is taken.
+pub async fn open(config: &Config, shell: &Shell, metrics: Metrics) -> Result<(SocketAddr, RoomHandle), Error> {
+    let address: SocketAddr = config
+        .door_address
+        .parse()
+        .map_err(|_| Error::Door(format!("{:?} is no address with a port", config.door_address)))?;
+    let component = shell.health.component("door");
+    let grouping = Grouping {
+        id: format!("ingest-door-{}", shell.instance),
+        wait_ms: config.door_group_ms,
+        max_records: config.door_group_records,
+        timeout_ms: config.door_timeout_ms,
+    };
+    let ready = move |connected: bool| {
+        component.set_ready(connected, if connected { "listening" } else { "kafka is not reachable" });
+    };
+    let (publisher, thread) = Publisher::start(shell.kafka.clone(), grouping, metrics.clone(), ready)?;
+    let door = Arc::new(Door::new(config, shell, publisher, metrics)?);
+    let served = http::serve("door", address, router(door), shell.shutdown.clone()).await;
+    let (bound, server) = served.map_err(|error| Error::Door(format!("{address}: {error}")))?;
+    let both = async move {
+        server.join().await?;
+        // The router is gone with the server, and with it the last way to the publisher, which then ends.
+        RoomHandle::thread("door-publish", publish_end(thread)?).join().await
+    };
+    Ok((bound, RoomHandle::task("door", task::spawn("door", both))))
+}
+
+fn publish_end(thread: std::thread::JoinHandle<()>) -> Result<std::thread::JoinHandle<Result<(), String>>, String> {
+    let wait = move || thread.join().map_err(|_| "the publisher panicked".to_owned());
+    task::thread("door-end", wait).map_err(|error| error.to_string())
+}

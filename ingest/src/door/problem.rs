@@ -1,0 +1,86 @@
+//! RFC 9457 problems: a type that is one of our words, a fixed title, pointers. Never a value of the body.
+
+use crate::refusal::{Reason, Refusal};
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+
+/// In front of a problem's word.
+pub const TYPE_PREFIX: &str = "urn:defaultx:problem:";
+
+/// A problem document.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Problem {
+    /// [`TYPE_PREFIX`] and a word.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The same for every occurrence.
+    pub title: &'static str,
+    /// The HTTP status.
+    pub status: u16,
+    /// JSON pointers into `data`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub pointers: Vec<String>,
+    /// CloudEvents attributes.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub attributes: Vec<&'static str>,
+    /// Of an NDJSON request: every refused line.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub lines: Vec<Line>,
+}
+
+/// A refused line.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Line {
+    /// From 1.
+    pub line: usize,
+    /// What is wrong with it.
+    #[serde(flatten)]
+    pub problem: Box<Problem>,
+}
+
+impl Problem {
+    /// A problem that is not about a body.
+    pub fn new(status: StatusCode, word: &str, title: &'static str) -> Self {
+        Self {
+            kind: format!("{TYPE_PREFIX}{word}"),
+            title,
+            status: status.as_u16(),
+            pointers: Vec::new(),
+            attributes: Vec::new(),
+            lines: Vec::new(),
+        }
+    }
+
+    /// The problem of a reason.
+    pub fn of(reason: Reason) -> Self {
+        let status = StatusCode::from_u16(reason.http_status()).unwrap_or(StatusCode::BAD_REQUEST);
+        Self::new(status, reason.as_str(), reason.title())
+    }
+}
+
+impl From<&Refusal> for Problem {
+    fn from(refusal: &Refusal) -> Self {
+        let (pointers, attributes) = (refusal.pointers.clone(), refusal.attributes.clone());
+        Self { pointers, attributes, ..Self::of(refusal.reason) }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = (status, Json(self)).into_response();
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        match status {
+            StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
+                response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+            }
+            StatusCode::UNAUTHORIZED => {
+                response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            }
+            _ => {}
+        }
+        response
+    }
+}

@@ -1,0 +1,214 @@
+//! The routes of the door, in the order of a request: bound, limit, who, read, receive, publish, answer.
+
+use super::problem::{Line, Problem};
+use super::request::{self, Event};
+use super::{Door, SENDER_ROLES};
+use crate::outputs::{self, Origin};
+use crate::receive::{Arrival, Channel, Content, Received, receive};
+use crate::refusal::{Reason, Refusal};
+use crate::rules::TenantRule;
+use crate::strict;
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::{Path, Request, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use axum::{Json, Router};
+use runtime::auth::EVERY_TENANT;
+use runtime::clock;
+use schemas::application::{WITHDRAWN, Withdrawal};
+use schemas::envelope::header as ce;
+use serde::{Deserialize, Serialize};
+use std::sync::{Arc, PoisonError};
+use std::time::Instant;
+
+/// The router of a door.
+pub fn router(door: Arc<Door>) -> Router {
+    Router::new()
+        .route("/v1/applications", post(submit))
+        .route("/v1/applications/{application_id}/withdraw", post(withdraw))
+        .layer(middleware::from_fn_with_state(door.clone(), bounded))
+        .with_state(door)
+}
+
+/// What is taken, for the sender's records.
+#[derive(Debug, Serialize)]
+struct Taken {
+    tenant: String,
+    application_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    revision: Option<u32>,
+    /// The event's id, as replies will echo it.
+    event_id: String,
+}
+
+/// Answers at once when too much is under way or comes too fast; counts and times the rest.
+async fn bounded(State(door): State<Arc<Door>>, request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let may_come = door.bucket.lock().unwrap_or_else(PoisonError::into_inner).take(started);
+    let response = match (may_come, door.under_way.clone().try_acquire_owned()) {
+        (false, _) => {
+            Problem::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", "Requests come faster than the limit")
+                .into_response()
+        }
+        (true, Err(_)) => {
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "busy", "Too many requests are under way").into_response()
+        }
+        (true, Ok(_permit)) => next.run(request).await,
+    };
+    door.metrics.answered(response.status().as_u16(), started.elapsed().as_secs_f64());
+    response
+}
+
+async fn submit(State(door): State<Arc<Door>>, headers: HeaderMap, body: Body) -> Result<Response, Problem> {
+    let tenant = door.tenant_of(&headers)?;
+    let bytes = door.read(body).await?;
+    let is_one = !request::is_ndjson(&headers);
+    let taken = {
+        let door = door.clone();
+        // A thousand lines take tens of milliseconds: not on a thread that other requests wait for.
+        let work = move || door.receive_all(&headers, &bytes, &tenant);
+        if is_one { work() } else { tokio::task::spawn_blocking(work).await.map_err(|_| broken())? }
+    }?;
+    let receipts: Vec<Taken> = taken.iter().map(receipt).collect();
+    door.publish(taken).await?;
+    let body = match (is_one, receipts.first()) {
+        (true, Some(only)) => serde_json::to_value(only),
+        _ => serde_json::to_value(serde_json::json!({ "accepted": receipts })),
+    };
+    Ok((StatusCode::ACCEPTED, Json(body.map_err(|_| broken())?)).into_response())
+}
+
+/// What the body of a withdrawal may say. Everything else is in the path or the token.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WithdrawalRequest {
+    withdrawn_at: Option<String>,
+    reason: Option<String>,
+}
+
+async fn withdraw(
+    State(door): State<Arc<Door>>,
+    Path(application_id): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    let tenant = door.tenant_of(&headers)?;
+    let bytes = door.read(body).await?;
+    let asked = door.withdrawal_request(&bytes)?;
+    let data = Withdrawal {
+        tenant: tenant.tenant().as_str().to_owned(),
+        withdrawn_at: asked.withdrawn_at.unwrap_or_else(|| clock::rfc3339(clock::now())),
+        reason: asked.reason,
+        application_id,
+    };
+    let bytes = serde_json::to_vec(&data).map_err(|_| broken())?;
+    let mut event = request::events(&headers, &bytes, &data.tenant, 1).map_err(Problem::of)?.remove(0).1;
+    event.headers.retain(|(name, _)| *name != ce::CONTENT_TYPE && *name != ce::TYPE);
+    event.headers.push((ce::TYPE, WITHDRAWN.into()));
+    if !headers.contains_key("ce-id") && !headers.contains_key("idempotency-key") {
+        event.headers.retain(|(name, _)| *name != ce::ID);
+        event.headers.push((ce::ID, format!("withdraw:{}", data.application_id).into_bytes()));
+    }
+    let taken = door.receive_one(&event, &tenant).map_err(|refusal| Problem::from(&*refusal))?;
+    let receipt = receipt(&taken);
+    door.publish(vec![taken]).await?;
+    Ok((StatusCode::ACCEPTED, Json(receipt)).into_response())
+}
+
+impl Door {
+    /// The tenant that may send by these headers: the token's, or the open one where no token is asked for.
+    fn tenant_of(&self, headers: &HeaderMap) -> Result<Arc<TenantRule>, Problem> {
+        let forbidden = || Problem::new(StatusCode::FORBIDDEN, "forbidden", "The token does not open this door");
+        let unauthorized = || Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", "A valid token is required");
+        let token = headers.get("authorization").and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
+        match (token, &self.verifier) {
+            (Some(token), Some(verifier)) => {
+                let claims = verifier.verify(token.trim()).map_err(|_| unauthorized())?;
+                if !SENDER_ROLES.iter().any(|role| claims.has_role(role)) {
+                    return Err(forbidden());
+                }
+                match claims.tenant.as_str() {
+                    EVERY_TENANT => self.open_tenant.clone().ok_or_else(forbidden),
+                    tenant => self.tenants.named(tenant).cloned().ok_or_else(forbidden),
+                }
+            }
+            (None, Some(_)) => Err(unauthorized()),
+            (_, None) => self.open_tenant.clone().ok_or_else(unauthorized),
+        }
+    }
+
+    async fn read(&self, body: Body) -> Result<Bytes, Problem> {
+        to_bytes(body, self.max_request_bytes).await.map_err(|_| Problem::of(Reason::BodyTooLarge))
+    }
+
+    fn withdrawal_request(&self, bytes: &[u8]) -> Result<WithdrawalRequest, Problem> {
+        if bytes.trim_ascii().is_empty() {
+            return Ok(WithdrawalRequest::default());
+        }
+        let parsed = strict::parse(bytes, self.rules.max_depth).and_then(|node| strict::from_node(&node));
+        parsed.map_err(|fault| Problem { pointers: vec![fault.pointer], ..Problem::of(fault.reason) })
+    }
+
+    /// All events of a request or none: a request is mended and sent again as a whole.
+    fn receive_all(&self, headers: &HeaderMap, bytes: &[u8], tenant: &TenantRule) -> Result<Vec<Received>, Problem> {
+        let name = tenant.tenant().as_str();
+        let events = request::events(headers, bytes, name, self.max_lines).map_err(Problem::of)?;
+        let is_one = !request::is_ndjson(headers);
+        let mut taken = Vec::with_capacity(events.len());
+        let mut refused = Vec::new();
+        for (line, event) in events {
+            match self.receive_one(&event, tenant) {
+                Ok(received) => taken.push(received),
+                Err(refusal) => refused.push(Line { line, problem: Box::new(Problem::from(&*refusal)) }),
+            }
+        }
+        if refused.is_empty() {
+            return Ok(taken);
+        }
+        if is_one {
+            return Err(*refused.remove(0).problem);
+        }
+        let whole = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "refused_lines", "Lines of the request are refused");
+        Err(Problem { lines: refused, ..whole })
+    }
+
+    fn receive_one(&self, event: &Event<'_>, tenant: &TenantRule) -> Result<Received, Box<Refusal>> {
+        let header_of = |name: &str| event.header(name);
+        let arrival = Arrival {
+            channel: Channel::Http,
+            at_ms: clock::now_ms(),
+            header_of: &header_of,
+            body: Some(event.body),
+            tenant,
+        };
+        receive(&self.rules, &arrival)
+            .inspect_err(|refusal| self.metrics.rejected(refusal.reason.as_str(), Channel::Http.as_str()))
+    }
+
+    async fn publish(&self, taken: Vec<Received>) -> Result<(), Problem> {
+        let origin = Origin { channel: Channel::Http, place: None, received_at_ms: None };
+        let records = taken.into_iter().flat_map(|taken| outputs::received(taken, origin, &self.topics)).collect();
+        self.publisher.publish(records).await.map_err(|error| {
+            tracing::warn!(%error, "request not published");
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Kafka does not have it; send it again")
+        })
+    }
+}
+
+fn receipt(taken: &Received) -> Taken {
+    Taken {
+        tenant: taken.tenant.clone(),
+        application_id: taken.application_id.clone(),
+        revision: match &taken.content {
+            Content::Application { revision, .. } => Some(revision.get()),
+            Content::Withdrawal { .. } => None,
+        },
+        event_id: taken.envelope.id.clone(),
+    }
+}
+
+fn broken() -> Problem {
+    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "The request could not be handled")
+}

@@ -1,0 +1,81 @@
+//! Metric names of ingest, and the only place that touches them. Labels are words of closed lists.
+
+use prometheus::{Histogram, HistogramOpts, IntCounterVec, Opts, Registry};
+use std::sync::Arc;
+
+/// Refused records by reason and channel (`kafka`, `http`, `batch`). Counted when handled: a batch that is tried again counts
+/// again; the dead letters of the loop count exactly.
+pub const REJECTS: &str = "defaultx_ingest_rejects_total";
+/// Replies by status. Counted when handled.
+pub const REPLIES: &str = "defaultx_ingest_replies_total";
+/// Requests at the HTTP door by status code.
+pub const DOOR_REQUESTS: &str = "defaultx_door_requests_total";
+/// Seconds from a request's head to its answer.
+pub const DOOR_SECONDS: &str = "defaultx_door_seconds";
+/// Records in one transaction of the door.
+pub const DOOR_GROUP_RECORDS: &str = "defaultx_door_group_records";
+
+/// The metrics, shared by the loops and the door.
+#[derive(Clone)]
+pub struct Metrics {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    rejects: IntCounterVec,
+    replies: IntCounterVec,
+    door_requests: IntCounterVec,
+    door_seconds: Histogram,
+    door_group_records: Histogram,
+}
+
+impl Metrics {
+    /// Registers the metrics.
+    ///
+    /// # Errors
+    /// When they are registered already.
+    pub fn new(registry: &Registry) -> Result<Self, prometheus::Error> {
+        let counter = |name, help, labels: &[&str]| -> Result<IntCounterVec, prometheus::Error> {
+            let counter = IntCounterVec::new(Opts::new(name, help), labels)?;
+            registry.register(Box::new(counter.clone()))?;
+            Ok(counter)
+        };
+        let histogram = |name, help, edges: &[f64]| -> Result<Histogram, prometheus::Error> {
+            let histogram = Histogram::with_opts(HistogramOpts::new(name, help).buckets(edges.to_vec()))?;
+            registry.register(Box::new(histogram.clone()))?;
+            Ok(histogram)
+        };
+        let seconds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
+        let sizes = [1.0, 5.0, 10.0, 50.0, 100.0, 500.0, 1000.0, 5000.0];
+        Ok(Self {
+            inner: Arc::new(Inner {
+                rejects: counter(REJECTS, "Refused records by reason and channel.", &["reason", "source"])?,
+                replies: counter(REPLIES, "Replies by status.", &["status"])?,
+                door_requests: counter(DOOR_REQUESTS, "Requests at the HTTP door by status code.", &["code"])?,
+                door_seconds: histogram(DOOR_SECONDS, "Seconds from a request's head to its answer.", &seconds)?,
+                door_group_records: histogram(DOOR_GROUP_RECORDS, "Records in one transaction of the door.", &sizes)?,
+            }),
+        })
+    }
+
+    /// Counts a refused record.
+    pub fn rejected(&self, reason: &'static str, source: &'static str) {
+        self.inner.rejects.with_label_values(&[reason, source]).inc();
+    }
+
+    /// Counts a reply.
+    pub fn replied(&self, status: &'static str) {
+        self.inner.replies.with_label_values(&[status]).inc();
+    }
+
+    /// Counts and times a request.
+    pub fn answered(&self, code: u16, seconds: f64) {
+        self.inner.door_requests.with_label_values(&[code.to_string().as_str()]).inc();
+        self.inner.door_seconds.observe(seconds);
+    }
+
+    /// Counts the records of a transaction.
+    pub fn grouped(&self, records: usize) {
+        self.inner.door_group_records.observe(records as f64);
+    }
+}

@@ -1,0 +1,82 @@
+//! The shell of `receive`: a Kafka record in, the records it becomes out, one verdict. Holds no state.
+
+use crate::config::Config;
+use crate::error::Error;
+use crate::metrics::Metrics;
+use crate::outputs::{self, Origin, Topics};
+use crate::receive::{Arrival, Channel, receive};
+use crate::rules::{Rules, Tenants};
+use runtime::kafka::KafkaConfig;
+use runtime::stream::{HandleError, Handler, Input, NoState, Outbox, Verdict, View};
+use schemas::reply::Coordinates;
+
+/// The verdict of a record that is taken.
+pub const RECEIVED: &str = "received";
+
+/// Turns senders' records into intake.
+pub struct ReceiveHandler {
+    rules: Rules,
+    tenants: Tenants,
+    topics: Topics,
+    metrics: Metrics,
+}
+
+impl ReceiveHandler {
+    /// A handler for the topics of a configuration.
+    ///
+    /// # Errors
+    /// [`Error::Config`] when a key or a binding is no good.
+    pub fn new(config: &Config, kafka: &KafkaConfig, metrics: Metrics) -> Result<Self, Error> {
+        let tenants = Tenants::new(config, &kafka.topic_prefix)?;
+        Ok(Self { rules: Rules::new(config)?, tenants, topics: Topics::new(kafka), metrics })
+    }
+
+    fn one(&self, input: &Input<'_>, out: &mut Outbox) -> Result<Verdict, HandleError> {
+        let topic = self.topics.base(input.topic);
+        let Some(tenant) = self.tenants.of_topic(input.topic) else {
+            return Err(HandleError::NotReady(format!("no tenant is bound to {topic}")));
+        };
+        let header_of = |name: &str| input.header(name);
+        let arrival = Arrival {
+            channel: Channel::Kafka,
+            at_ms: input.timestamp_ms,
+            header_of: &header_of,
+            body: input.payload,
+            tenant,
+        };
+        match receive(&self.rules, &arrival) {
+            Ok(taken) => {
+                let place = Some((topic, input.partition, input.offset));
+                let origin = Origin { channel: Channel::Kafka, place, received_at_ms: Some(input.timestamp_ms) };
+                outputs::received(taken, origin, &self.topics).into_iter().for_each(|record| out.emit(input, record));
+                Ok(Verdict::Done(RECEIVED))
+            }
+            Err(refusal) => {
+                let reason = refusal.reason.as_str();
+                self.metrics.rejected(reason, Channel::Kafka.as_str());
+                self.metrics.replied("rejected");
+                let at = Coordinates { topic: topic.to_owned(), partition: input.partition, offset: input.offset };
+                out.emit(input, outputs::rejection(&refusal, at.clone(), &at, &self.topics));
+                Ok(Verdict::DeadLetter { reason, detail: refusal.detail() })
+            }
+        }
+    }
+}
+
+impl Handler for ReceiveHandler {
+    type Key = NoState;
+    type Value = NoState;
+
+    fn handle(
+        &mut self,
+        block: &[Input<'_>],
+        _: &mut View<'_, NoState, NoState>,
+        out: &mut Outbox,
+    ) -> Result<(), HandleError> {
+        for input in block {
+            let verdict = self.one(input, out)?;
+            out.verdict(verdict);
+        }
+        Ok(())
+    }
+}

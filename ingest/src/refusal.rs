@@ -1,0 +1,180 @@
+//! Why something is not taken: the closed list of words that replies, dead letters, problems and metrics share, and what is
+//! known of the sender. Never holds a value of the body.
+
+/// A reason, each with one word on the wire.
+macro_rules! reasons {
+    ($($(#[$doc:meta])* $variant:ident = $word:literal, $status:literal, $title:literal;)+) => {
+        /// Why a record is refused.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum Reason { $($(#[$doc])* $variant),+ }
+
+        impl Reason {
+            /// Every reason.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// The word on the wire and in metrics.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $word),+ }
+            }
+
+            /// The status with which the HTTP door answers it.
+            pub fn http_status(self) -> u16 {
+                match self { $(Self::$variant => $status),+ }
+            }
+
+            /// One line for people, the same for every occurrence (RFC 9457 `title`).
+            pub fn title(self) -> &'static str {
+                match self { $(Self::$variant => $title),+ }
+            }
+        }
+    };
+}
+
+reasons! {
+    /// No value, or no byte in it.
+    Empty = "empty", 400, "The record has no body";
+    /// More bytes than the limit.
+    BodyTooLarge = "body_too_large", 413, "The body is larger than the limit";
+    /// Confluent's wire format: a zero byte and a schema id before the body.
+    SchemaRegistryFraming = "schema_registry_framing", 415, "The body is framed for a schema registry; plain JSON is expected";
+    /// Neither JSON nor a CloudEvent in JSON.
+    UnsupportedMediaType = "unsupported_media_type", 415, "The content type is not one that is read here";
+    /// CloudEvents attributes missing or malformed.
+    BadEnvelope = "bad_envelope", 400, "A CloudEvents attribute is missing or malformed";
+    /// A type that ingest does not take.
+    UnknownEventType = "unknown_event_type", 400, "The event type is not one that is taken here";
+    /// Bytes that are no UTF-8.
+    NotUtf8 = "not_utf8", 400, "The body is not UTF-8";
+    /// Not one JSON document.
+    NotJson = "not_json", 400, "The body is not one JSON document";
+    /// More levels than the limit.
+    TooDeep = "too_deep", 400, "The body is nested deeper than the limit";
+    /// A key twice in one object.
+    DuplicateKey = "duplicate_key", 400, "A key stands twice in one object";
+    /// A number that a JSON reader may not hold exactly.
+    NumberOutOfRange = "number_out_of_range", 400, "A number is beyond ±(2^53−1)";
+    /// U+0000, which databases do not hold.
+    NulCharacter = "nul_character", 400, "A string holds U+0000";
+    /// A field outside `attributes` that the contract does not have.
+    UnknownField = "unknown_field", 422, "A field is not part of the contract";
+    /// A required field is absent.
+    MissingField = "missing_field", 422, "A required field is absent";
+    /// Another JSON type than the contract's.
+    WrongType = "wrong_type", 422, "A field has the wrong type";
+    /// Outside a range, pattern or length.
+    BadValue = "bad_value", 422, "A field is outside its range, pattern or length";
+    /// Not a word of a closed list.
+    UnknownWord = "unknown_word", 422, "A field holds a word that its list does not have";
+    /// Tenant, application id or revision outside its alphabet or range.
+    BadIdentifier = "bad_identifier", 422, "An identifier is outside its alphabet, length or range";
+    /// Zero, negative or too large where it may not be.
+    BadAmount = "bad_amount", 422, "An amount is zero, negative or too large";
+    /// Not in ISO 4217.
+    UnknownCurrency = "unknown_currency", 422, "A currency is not in ISO 4217";
+    /// Not a product of this deployment.
+    UnknownProduct = "unknown_product", 422, "The product is not one of this deployment";
+    /// Not RFC 3339 in UTC, or no date.
+    BadTime = "bad_time", 422, "A time is not RFC 3339 in UTC or a date is not a calendar day";
+    /// Later than the clock allows.
+    FutureTime = "future_time", 422, "A time lies in the future";
+    /// Earlier than the contract allows.
+    AncientTime = "ancient_time", 422, "A time lies too far back";
+    /// More elements than the bound.
+    TooMany = "too_many", 422, "A list has more elements than its bound";
+    /// Not exactly one primary applicant, first.
+    BadApplicants = "bad_applicants", 422, "Exactly one primary applicant must come first";
+    /// A body that names another tenant than its topic or principal.
+    TenantMismatch = "tenant_mismatch", 403, "The body names another tenant than the one bound to its sender";
+    /// `ce_subject` is not the application id.
+    SubjectMismatch = "subject_mismatch", 422, "The subject attribute is not the application id";
+    /// A row of a file that its mapping cannot carry.
+    UnmappedRow = "unmapped_row", 422, "A row of the file does not fit its mapping";
+    /// The same revision with other content.
+    Conflict = "conflict", 409, "The same revision was accepted before with other content";
+    /// Older than the window of deduplication.
+    Stale = "stale", 422, "The record is older than the window of deduplication";
+    /// The application was withdrawn before.
+    Withdrawn = "withdrawn", 409, "The application was withdrawn before";
+    /// An intake record that `receive` cannot have written.
+    MalformedIntake = "malformed_intake", 500, "The intake record lacks what receive writes";
+}
+
+/// One thing that is wrong in a body.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// Its word.
+    pub reason: Reason,
+    /// JSON pointer (RFC 6901) into `data`; empty for the whole.
+    pub pointer: String,
+}
+
+/// Pointers longer than this are cut: a sender's key is in them.
+const MAX_POINTER_BYTES: usize = 256;
+
+impl Fault {
+    /// A fault with its pointer, cut where it is overlong.
+    pub fn new(reason: Reason, mut pointer: String) -> Self {
+        if pointer.len() > MAX_POINTER_BYTES {
+            let cut = (0..=MAX_POINTER_BYTES).rev().find(|at| pointer.is_char_boundary(*at)).unwrap_or(0);
+            pointer.truncate(cut);
+        }
+        Self { reason, pointer }
+    }
+}
+
+/// What is known of a refused record, for its answer.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Who {
+    /// The tenant that topic or principal is bound to.
+    pub tenant: String,
+    /// From the body, when it is an identifier.
+    pub application_id: Option<String>,
+    /// From the body, when it is a revision.
+    pub revision: Option<u32>,
+    /// The sender's event id.
+    pub event_id: Option<String>,
+    /// The sender's thread.
+    pub correlation_id: Option<String>,
+    /// The sender's trace.
+    pub traceparent: Option<String>,
+}
+
+/// A refused record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// The word of the first fault.
+    pub reason: Reason,
+    /// Where in `data`, first fault first, without repetition.
+    pub pointers: Vec<String>,
+    /// CloudEvents attributes that are missing or wrong.
+    pub attributes: Vec<&'static str>,
+    /// Whom to answer.
+    pub who: Who,
+}
+
+impl Refusal {
+    /// The detail of a dead letter: where, never what.
+    pub fn detail(&self) -> String {
+        let attributes = self.attributes.iter().map(|name| format!("attribute {name}"));
+        self.pointers.iter().cloned().chain(attributes).collect::<Vec<_>>().join(" ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_unique_and_answers_are_errors() {
+        for (index, reason) in Reason::ALL.iter().enumerate() {
+            assert!((400..600).contains(&reason.http_status()), "{}", reason.as_str());
+            assert!(Reason::ALL[..index].iter().all(|other| other.as_str() != reason.as_str()), "{}", reason.as_str());
+        }
+    }
+
+    #[test]
+    fn a_pointer_is_cut_between_characters() {
+        let fault = Fault::new(Reason::UnknownField, format!("/{}", "ä".repeat(200)));
+        assert_eq!(fault.pointer.len(), 255);
+    }
+}

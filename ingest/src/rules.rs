@@ -1,0 +1,167 @@
+//! What this deployment takes: products, tenants with their keys, limits. Built once from [`crate::Config`]; immutable after.
+
+use crate::config::Config;
+use crate::error::Error;
+use crate::published::Published;
+use domain::Tenant;
+use hmac::{Hmac, Mac};
+use sha2::Sha256;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+/// Limits that are part of the contract and no deployment's choice. The published schemas say the same numbers.
+pub mod limit {
+    /// Applicants of one application.
+    pub const APPLICANTS: usize = 16;
+    /// Documents of one application.
+    pub const DOCUMENTS: usize = 256;
+    /// Debts of one applicant.
+    pub const DEBTS: usize = 256;
+    /// Elements of any other list.
+    pub const ELEMENTS: usize = 64;
+    /// Members of `attributes`, and of the `fields` of a report.
+    pub const ATTRIBUTES: usize = 1024;
+    /// Characters of a customer reference.
+    pub const CUSTOMER_REF_CHARS: usize = 256;
+    /// Characters of a sender's id of a report or document.
+    pub const ID_CHARS: usize = 128;
+    /// Characters of a bureau's name or a version.
+    pub const NAME_CHARS: usize = 64;
+    /// Longest term, in months.
+    pub const TERM_MONTHS: u32 = 600;
+}
+
+/// What bodies are held against.
+#[derive(Clone)]
+pub struct Rules {
+    /// Products of the deployment.
+    pub products: BTreeSet<String>,
+    /// Bytes of a body.
+    pub max_body_bytes: usize,
+    /// Levels of a body.
+    pub max_depth: usize,
+    /// How far a sender's clock may run ahead, in milliseconds.
+    pub clock_skew_ms: i64,
+    /// How old a submission may be, in milliseconds.
+    pub oldest_submission_ms: i64,
+    /// The published schemas, asked only about a body that is refused.
+    pub published: Arc<Published>,
+}
+
+impl Rules {
+    /// Takes the rules out of the configuration.
+    ///
+    /// # Errors
+    /// [`Error::Config`] when a published schema is broken, which the tests of the schemas exclude.
+    pub fn new(config: &Config) -> Result<Self, Error> {
+        Ok(Self {
+            products: config.products.iter().cloned().collect(),
+            max_body_bytes: config.max_body_bytes,
+            max_depth: config.max_depth,
+            clock_skew_ms: i64::from(config.clock_skew_seconds) * 1000,
+            oldest_submission_ms: i64::from(config.oldest_submission_days) * 86_400_000,
+            published: Arc::new(Published::new()?),
+        })
+    }
+}
+
+/// A tenant with the key that makes pseudonyms of its customers' references.
+#[derive(Clone)]
+pub struct TenantRule {
+    tenant: Tenant,
+    key_id: String,
+    mac: Hmac<Sha256>,
+}
+
+impl TenantRule {
+    /// Reads `key_id:hexadecimal` with at least 16 bytes of key.
+    ///
+    /// # Errors
+    /// [`Error::Config`] without the key.
+    pub fn new(tenant: &str, key: &str) -> Result<Self, Error> {
+        let refused = |why: &str| Error::Config(format!("subject key of tenant {tenant:?}: {why}"));
+        let name = Tenant::new(tenant).map_err(|error| Error::Config(error.to_string()))?;
+        let (key_id, digits) = key.split_once(':').ok_or_else(|| refused("must be key_id:hexadecimal"))?;
+        let bytes = hex::decode(digits).map_err(|_| refused("is not hexadecimal"))?;
+        if bytes.len() < 16 || key_id.is_empty() {
+            return Err(refused("has no id or fewer than 16 bytes"));
+        }
+        let mac = Hmac::new_from_slice(&bytes).map_err(|_| refused("is no HMAC key"))?;
+        Ok(Self { tenant: name, key_id: key_id.to_owned(), mac })
+    }
+
+    /// The tenant.
+    pub fn tenant(&self) -> &Tenant {
+        &self.tenant
+    }
+
+    /// Which key makes the pseudonyms.
+    pub fn key_id(&self) -> &str {
+        &self.key_id
+    }
+
+    /// The pseudonym of a customer: HMAC-SHA-256(tenant key, reference), hexadecimal.
+    pub fn subject(&self, customer_ref: &str) -> String {
+        let mut mac = self.mac.clone();
+        mac.update(customer_ref.as_bytes());
+        hex::encode(mac.finalize().into_bytes())
+    }
+}
+
+/// Tenants by name and by the topic that is bound to them.
+#[derive(Clone)]
+pub struct Tenants {
+    by_name: BTreeMap<String, Arc<TenantRule>>,
+    by_topic: HashMap<String, Arc<TenantRule>>,
+}
+
+impl Tenants {
+    /// Joins the configured keys and bindings; topics carry `prefix`.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for a bad key, or a topic whose tenant has none.
+    pub fn new(config: &Config, prefix: &str) -> Result<Self, Error> {
+        let mut by_name = BTreeMap::new();
+        for (tenant, key) in &config.subject_keys {
+            by_name.insert(tenant.clone(), Arc::new(TenantRule::new(tenant, key.expose())?));
+        }
+        let mut by_topic = HashMap::new();
+        for (topic, tenant) in &config.tenant_of_topic {
+            let rule =
+                by_name.get(tenant).ok_or_else(|| Error::Config(format!("tenant {tenant:?} has no subject key")))?;
+            by_topic.insert(format!("{prefix}{topic}"), rule.clone());
+        }
+        Ok(Self { by_name, by_topic })
+    }
+
+    /// The tenant that a topic, with its prefix, is bound to.
+    pub fn of_topic(&self, topic: &str) -> Option<&Arc<TenantRule>> {
+        self.by_topic.get(topic)
+    }
+
+    /// A tenant by name.
+    pub fn named(&self, tenant: &str) -> Option<&Arc<TenantRule>> {
+        self.by_name.get(tenant)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pseudonym_is_the_standard_mac() {
+        // RFC 4231, test case 1.
+        let rule = TenantRule::new("bank", &format!("k1:{}", "0b".repeat(20))).unwrap();
+        assert_eq!(rule.subject("Hi There"), "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7");
+    }
+
+    #[test]
+    fn weak_or_malformed_keys_are_refused_without_being_shown() {
+        for key in ["", "k1", "k1:zz", "k1:00", ":000102030405060708090a0b0c0d0e0f"] {
+            let error = TenantRule::new("bank", key).map(|_| ()).unwrap_err().to_string();
+            assert!(key.len() < 4 || !error.contains(key), "{error}");
+        }
+    }
+}

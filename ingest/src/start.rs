@@ -1,0 +1,68 @@
+//! Starts the rooms of ingest: both loops, and the door where one is configured.
+
+use crate::admit_handler::AdmitHandler;
+use crate::config::{Config, DEMO_KEY};
+use crate::door;
+use crate::error::Error;
+use crate::metrics::Metrics;
+use crate::receive_handler::ReceiveHandler;
+use runtime::shell::Shell;
+use runtime::stream::{LoopSpec, spawn_loop};
+use runtime::task::{self, RoomHandle};
+use schemas::Topic;
+
+/// Room, group and transactional id of the first step.
+pub const RECEIVE: &str = "ingest-receive";
+/// Room, group and transactional id of the second step.
+pub const ADMIT: &str = "ingest-admit";
+
+/// Starts ingest.
+///
+/// # Errors
+/// [`Error`] when the configuration is no good or a loop does not start.
+pub fn start(config: Config, shell: Shell) -> Result<Vec<RoomHandle>, Error> {
+    if config.subject_keys.values().any(|key| key.expose() == DEMO_KEY) {
+        tracing::warn!("the public demonstration key makes pseudonyms: set ingest.subject_keys");
+    }
+    let metrics = Metrics::new(&shell.registry)?;
+    let receive = ReceiveHandler::new(&config, &shell.kafka, metrics.clone())?;
+    let admit = AdmitHandler::new(&config, &shell.kafka, metrics.clone());
+    let mut rooms = vec![
+        spawn_loop(receive_spec(&config, &shell), receive, &shell).map_err(Error::Loop)?,
+        spawn_loop(admit_spec(&config, &shell), admit, &shell).map_err(Error::Loop)?,
+    ];
+    if !config.door_address.is_empty() {
+        let opened = async move {
+            let opened = door::open(&config, &shell, metrics).await;
+            let (_, room) = opened.map_err(|error| error.to_string())?;
+            room.join().await
+        };
+        rooms.push(RoomHandle::task("door", task::spawn("door", opened)));
+    }
+    Ok(rooms)
+}
+
+/// How the receiving loop runs.
+pub fn receive_spec(config: &Config, shell: &Shell) -> LoopSpec {
+    LoopSpec {
+        room: RECEIVE,
+        inputs: config.tenant_of_topic.keys().map(|topic| shell.topic(topic)).collect(),
+        changelog: None,
+        dead_letters: shell.topic(Topic::DeadLetters.base_name()),
+        // Senders write here: none of their headers may pass for one of ours.
+        control: None,
+        tuning: config.receive.clone(),
+    }
+}
+
+/// How the admitting loop runs.
+pub fn admit_spec(config: &Config, shell: &Shell) -> LoopSpec {
+    LoopSpec {
+        room: ADMIT,
+        inputs: vec![shell.topic(Topic::Intake.base_name())],
+        changelog: Some(shell.topic(Topic::AdmitState.base_name())),
+        dead_letters: shell.topic(Topic::DeadLetters.base_name()),
+        control: None,
+        tuning: config.admit.clone(),
+    }
+}
