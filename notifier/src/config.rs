@@ -1,0 +1,221 @@
+//! The knobs of notifier, and the checks that only need the text. Opens nothing.
+
+use crate::address;
+use crate::deliver::Schedule;
+use crate::error::Error;
+use domain::outcome::Outcome;
+use runtime::config::Secret;
+use schemas::decision;
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// Most subscriptions of a deployment: each has workers of its own, so that a slow receiver delays nobody else.
+pub const MAX_SUBSCRIPTIONS: usize = 64;
+
+/// Section `[notifier]`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Who is told, of what. `[[notifier.subscriptions]]`, at most [`MAX_SUBSCRIPTIONS`].
+    pub subscriptions: Vec<Subscription>,
+    /// Whether receivers may stand on loopback, private or otherwise special addresses, and be reached without TLS. For one
+    /// machine and for networks that are trusted as a whole; otherwise a subscription could be used to probe the inside.
+    pub allow_private_addresses: bool,
+    /// Rows leased at once. Larger spreads the cost of a claim, smaller leaves more to other instances.
+    pub claim_rows: usize,
+    /// Requests under way at once, for each subscription and instance.
+    pub concurrency: usize,
+    /// Milliseconds for one attempt, from resolving the name to the last byte of the answer.
+    pub request_timeout_ms: u64,
+    /// Milliseconds for resolving and connecting, within the above.
+    pub connect_timeout_ms: u64,
+    /// Most bytes of an answer that are read; what lies beyond is left and the connection closed.
+    pub response_max_bytes: usize,
+    /// Milliseconds for which a claimed row is nobody else's. Must leave time for an attempt; a crash delays a delivery by this.
+    pub lease_ms: u64,
+    /// Milliseconds between looks at an empty queue, at most. New decisions of this instance wake it at once.
+    pub idle_poll_ms: u64,
+    /// Seconds before the second, third … attempt. After the last the delivery has failed.
+    pub retry_after_s: Vec<u64>,
+    /// Share of each wait that is drawn at random on top, 0 to 1, so that retries do not come in step.
+    pub jitter: f64,
+    /// Milliseconds to wait for Kafka to take receipts; those not taken are sent later.
+    pub receipt_timeout_ms: u64,
+    /// Milliseconds between looks at late receipts and at the queue's gauges.
+    pub sweep_ms: u64,
+    /// Writers of the queue: a partition of decisions belongs to shard (partition mod shards). One is enough for tens of
+    /// thousands a second.
+    pub shards: u32,
+    /// Most decisions in a database transaction.
+    pub batch_records: usize,
+    /// Most bytes of decisions in a database transaction.
+    pub batch_bytes: usize,
+    /// Milliseconds to wait for more decisions once there is one.
+    pub linger_ms: u64,
+}
+
+/// One receiver.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Subscription {
+    /// `[A-Za-z0-9._:-]{1,64}`; part of every delivery's id, so never reused for another receiver.
+    pub id: String,
+    /// Where to post. May hold a token, so it does not print.
+    pub url: Secret,
+    /// `whsec_…` (base64 of 24 to 64 bytes). Each attempt is signed with all of them: put a new one first, drop the old one
+    /// once the receiver knows the new.
+    pub secrets: Vec<Secret>,
+    /// What is told; `decision.made.v1`.
+    #[serde(default = "default_event_types")]
+    pub event_types: Vec<String>,
+    /// Only these tenants; empty is all.
+    #[serde(default)]
+    pub tenants: Vec<String>,
+    /// Only these products; empty is all.
+    #[serde(default)]
+    pub products: Vec<String>,
+    /// Only these outcomes; empty is all, those of tomorrow included.
+    #[serde(default)]
+    pub outcomes: Vec<String>,
+    /// False: nothing is queued and nothing is sent; what is queued waits.
+    #[serde(default = "default_enabled")]
+    pub enabled: bool,
+}
+
+fn default_event_types() -> Vec<String> {
+    vec![decision::MADE.to_owned()]
+}
+
+fn default_enabled() -> bool {
+    true
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            subscriptions: Vec::new(),
+            allow_private_addresses: false,
+            claim_rows: 200,
+            concurrency: 32,
+            request_timeout_ms: 15_000,
+            connect_timeout_ms: 5_000,
+            response_max_bytes: 16 << 10,
+            lease_ms: 60_000,
+            idle_poll_ms: 1_000,
+            retry_after_s: vec![5, 300, 1_800, 7_200, 18_000, 36_000],
+            jitter: 0.2,
+            receipt_timeout_ms: 5_000,
+            sweep_ms: 5_000,
+            shards: 1,
+            batch_records: 1_000,
+            batch_bytes: 8 << 20,
+            linger_ms: 20,
+        }
+    }
+}
+
+impl Config {
+    /// Checks what can be checked without a network.
+    ///
+    /// # Errors
+    /// [`Error::Config`] names the knob or the subscription; never a secret.
+    pub fn check(&self) -> Result<(), Error> {
+        let bounds = [
+            ("subscriptions", self.subscriptions.len() <= MAX_SUBSCRIPTIONS, "are too many"),
+            ("claim_rows", (1..=10_000).contains(&self.claim_rows), "must be 1 to 10000"),
+            ("concurrency", (1..=1_024).contains(&self.concurrency), "must be 1 to 1024"),
+            ("request_timeout_ms", (1..=600_000).contains(&self.request_timeout_ms), "must be 1 to 600000"),
+            ("lease_ms", self.lease_ms >= self.request_timeout_ms * 2, "must be twice request_timeout_ms at least"),
+            ("jitter", (0.0..=1.0).contains(&self.jitter), "must be 0 to 1"),
+            ("retry_after_s", self.retry_after_s.iter().all(|s| *s <= 86_400 * 30), "holds more than 30 days"),
+            ("shards", self.shards >= 1, "must be 1 at least"),
+            ("batch_records", self.batch_records >= 1, "must be 1 at least"),
+        ];
+        for (knob, holds, why) in bounds {
+            if !holds {
+                return Err(Error::Config(format!("{knob} {why}")));
+            }
+        }
+        for (index, subscription) in self.subscriptions.iter().enumerate() {
+            let twin = self.subscriptions[..index].iter().any(|other| other.id == subscription.id);
+            let checked = if twin { Err("is there twice".to_owned()) } else { self.check_one(subscription) };
+            checked.map_err(|why| Error::Config(format!("subscription {:?} {why}", subscription.id)))?;
+        }
+        Ok(())
+    }
+
+    fn check_one(&self, subscription: &Subscription) -> Result<(), String> {
+        domain::ids::ApplicationId::new(&subscription.id).map_err(|_| "has an id outside [A-Za-z0-9._:-]{1,64}")?;
+        address::endpoint(subscription.url.expose(), self.allow_private_addresses)?;
+        if subscription.secrets.is_empty() || subscription.secrets.len() > 4 {
+            return Err("must have 1 to 4 secrets".to_owned());
+        }
+        if subscription.secrets.iter().any(|secret| standardwebhooks::Webhook::new(secret.expose()).is_err()) {
+            return Err("has a secret that is not whsec_ and base64".to_owned());
+        }
+        if let Some(unknown) = subscription.event_types.iter().find(|event_type| *event_type != decision::MADE) {
+            return Err(format!("wants {unknown}, which is not sent"));
+        }
+        if let Some(unknown) = subscription.outcomes.iter().find(|outcome| Outcome::parse(outcome).is_none()) {
+            return Err(format!("wants outcome {unknown}, which there is not"));
+        }
+        Ok(())
+    }
+
+    /// The retry schedule.
+    pub fn schedule(&self) -> Schedule {
+        let waits = self.retry_after_s.iter().map(|seconds| Duration::from_secs(*seconds)).collect();
+        Schedule { waits, jitter: self.jitter }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn subscription() -> Subscription {
+        Subscription {
+            id: "los".to_owned(),
+            url: "https://los.example.com/hook".into(),
+            secrets: vec!["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".into()],
+            event_types: default_event_types(),
+            tenants: Vec::new(),
+            products: Vec::new(),
+            outcomes: Vec::new(),
+            enabled: true,
+        }
+    }
+
+    #[test]
+    fn what_cannot_work_is_refused_at_the_start() {
+        type Change = fn(&mut Config);
+        let cases: [(&str, Change, &str); 10] = [
+            ("as it is", |_| {}, ""),
+            ("twins", |c| c.subscriptions.push(c.subscriptions[0].clone()), "is there twice"),
+            ("no secret", |c| c.subscriptions[0].secrets.clear(), "1 to 4 secrets"),
+            ("bad secret", |c| c.subscriptions[0].secrets[0] = "whsec_!".into(), "not whsec_"),
+            ("no TLS", |c| c.subscriptions[0].url = "http://los.example.com/".into(), "https"),
+            ("inside", |c| c.subscriptions[0].url = "https://10.0.0.1/".into(), "private"),
+            ("unknown event", |c| c.subscriptions[0].event_types = vec!["x".into()], "not sent"),
+            ("unknown outcome", |c| c.subscriptions[0].outcomes = vec!["maybe".into()], "there is not"),
+            ("short lease", |c| c.lease_ms = 20_000, "lease_ms"),
+            ("bad id", |c| c.subscriptions[0].id = "a b".into(), "id outside"),
+        ];
+        for (name, change, wanted) in cases {
+            let mut config = Config { subscriptions: vec![subscription()], ..Config::default() };
+            change(&mut config);
+            match config.check() {
+                Ok(()) => assert_eq!(wanted, "", "{name} passed"),
+                Err(error) => assert!(!wanted.is_empty() && error.to_string().contains(wanted), "{name}: {error}"),
+            }
+        }
+    }
+
+    #[test]
+    fn neither_url_nor_secret_prints() {
+        let config = Config { subscriptions: vec![subscription()], ..Config::default() };
+        let printed = format!("{config:?}{}", runtime::config::show(&config).unwrap_or_default());
+        assert!(!printed.contains("MfKQ9") && !printed.contains("example.com"), "{printed}");
+        assert!(printed.contains("los"));
+    }
+}

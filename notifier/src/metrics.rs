@@ -1,0 +1,97 @@
+//! What notifier measures of deliveries. The loop that reads decisions has metrics of its own.
+
+use crate::deliver::Cause;
+use crate::store::{Backlog, Ended};
+use prometheus::core::Collector;
+use prometheus::{Gauge, Histogram, HistogramOpts, IntCounterVec, IntGauge, Opts, Registry};
+
+/// Deliveries by result: `queued`, `delivered`, `retried`, `failed`, `disabled`, `stale` (the lease was lost), `unreadable` (a
+/// decision that is not one).
+pub const DELIVERIES: &str = "defaultx_deliveries_total";
+/// Attempts that did not succeed, by cause.
+pub const FAILURES: &str = "defaultx_delivery_failures_total";
+/// Seconds of an attempt.
+pub const ATTEMPT_SECONDS: &str = "defaultx_delivery_attempt_seconds";
+/// Rows that wait or are under way. Every instance shows the same: take the maximum.
+pub const BACKLOG: &str = "defaultx_deliveries_backlog";
+/// Age of the oldest of them, in seconds.
+pub const OLDEST_PENDING_SECONDS: &str = "defaultx_deliveries_oldest_pending_seconds";
+/// Endpoints that answered 410.
+pub const DISABLED_ENDPOINTS: &str = "defaultx_delivery_endpoints_disabled";
+/// Receipts by result: `taken`, `late` (Kafka did not take it in time; it is offered again).
+pub const RECEIPTS: &str = "defaultx_delivery_receipts_total";
+
+/// The metrics of one process.
+#[derive(Debug, Clone)]
+pub struct Meter {
+    deliveries: IntCounterVec,
+    failures: IntCounterVec,
+    receipts: IntCounterVec,
+    attempt: Histogram,
+    backlog: IntGauge,
+    oldest: Gauge,
+    disabled: IntGauge,
+}
+
+impl Meter {
+    /// Registers all of them; every word is there from the start, at zero.
+    ///
+    /// # Errors
+    /// When a name is taken.
+    pub fn new(registry: &Registry) -> Result<Self, prometheus::Error> {
+        let edges = vec![0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0];
+        let attempt = HistogramOpts::new(ATTEMPT_SECONDS, "Seconds of an attempt").buckets(edges);
+        let meter = Self {
+            deliveries: IntCounterVec::new(Opts::new(DELIVERIES, "Deliveries by result"), &["result"])?,
+            failures: IntCounterVec::new(Opts::new(FAILURES, "Attempts that did not succeed"), &["cause"])?,
+            receipts: IntCounterVec::new(Opts::new(RECEIPTS, "Receipts by result"), &["result"])?,
+            attempt: Histogram::with_opts(attempt)?,
+            backlog: IntGauge::new(BACKLOG, "Deliveries that wait or are under way")?,
+            oldest: Gauge::new(OLDEST_PENDING_SECONDS, "Age of the oldest delivery that waits")?,
+            disabled: IntGauge::new(DISABLED_ENDPOINTS, "Endpoints that answered 410")?,
+        };
+        let all: [Box<dyn Collector>; 7] = [
+            Box::new(meter.deliveries.clone()),
+            Box::new(meter.failures.clone()),
+            Box::new(meter.receipts.clone()),
+            Box::new(meter.attempt.clone()),
+            Box::new(meter.backlog.clone()),
+            Box::new(meter.oldest.clone()),
+            Box::new(meter.disabled.clone()),
+        ];
+        all.into_iter().try_for_each(|collector| registry.register(collector))?;
+        let words = [Ended::Delivered, Ended::Failed, Ended::Disabled].map(Ended::as_str);
+        words.iter().chain(&["queued", "retried", "stale", "unreadable"]).for_each(|word| meter.delivery(word, 0));
+        Cause::ALL.iter().for_each(|cause| meter.failures.with_label_values(&[cause.as_str()]).inc_by(0));
+        meter.receipts(0, 0);
+        Ok(meter)
+    }
+
+    /// Counts deliveries.
+    pub fn delivery(&self, result: &str, count: u64) {
+        self.deliveries.with_label_values(&[result]).inc_by(count);
+    }
+
+    /// Counts an attempt that did not succeed.
+    pub fn failure(&self, cause: &str) {
+        self.failures.with_label_values(&[cause]).inc();
+    }
+
+    /// Measures an attempt, in seconds.
+    pub fn attempt(&self, seconds: f64) {
+        self.attempt.observe(seconds);
+    }
+
+    /// Counts receipts.
+    pub fn receipts(&self, taken: u64, late: u64) {
+        self.receipts.with_label_values(&["taken"]).inc_by(taken);
+        self.receipts.with_label_values(&["late"]).inc_by(late);
+    }
+
+    /// Shows what waits.
+    pub fn backlog(&self, backlog: Backlog) {
+        self.backlog.set(backlog.rows);
+        self.oldest.set(backlog.oldest_s);
+        self.disabled.set(backlog.disabled_endpoints);
+    }
+}

@@ -1,0 +1,84 @@
+//! Wiring, in order: check, clients, the reader, the workers, the sweep.
+
+use crate::config::Config;
+use crate::error::Error;
+use crate::handler::Queueing;
+use crate::metrics::Meter;
+use crate::receipts::KafkaReceipts;
+use crate::sender::{Pace, Workshop};
+use crate::store::Store;
+use crate::webhook::{Endpoint, Poster};
+use runtime::shell::Shell;
+use runtime::stream::pg::{PgSpec, spawn_pg_loop};
+use runtime::task::{self, RoomHandle};
+use schemas::Topic;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Notify;
+
+/// The room's name.
+pub const ROOM: &str = "notifier";
+/// High half of the advisory lock that makes one writer of each shard.
+const LOCK_SPACE: i32 = 0x6e6f_7469;
+
+/// Starts reader, workers and sweep. Must be called on an async runtime.
+///
+/// # Errors
+/// [`Error`] when the configuration cannot work or a client cannot be made; servers that are away are waited for later.
+pub fn start(config: Config, shell: Shell) -> Result<Vec<RoomHandle>, Error> {
+    config.check()?;
+    let database = shell.database.as_ref().ok_or_else(|| Error::Config("needs [database] url".to_owned()))?;
+    let wake = Arc::new(Notify::new());
+    let meter = Meter::new(&shell.registry)?;
+    let workshop = Arc::new(Workshop {
+        store: Store::new(runtime::pg::pool(database)?),
+        poster: Poster::new(&config)?,
+        receipts: KafkaReceipts::new(&shell.kafka, Duration::from_millis(config.receipt_timeout_ms))?,
+        meter: meter.clone(),
+        pace: pace(&config),
+        chance: rand::random::<f64>,
+        wake: wake.clone(),
+        shutdown: shell.shutdown.clone(),
+    });
+    let enabled = config.subscriptions.iter().filter(|subscription| subscription.enabled);
+    let endpoints: Vec<Endpoint> = enabled
+        .map(|subscription| Endpoint::new(subscription, config.allow_private_addresses))
+        .collect::<Result<_, _>>()?;
+
+    let subscriptions: Arc<[_]> = config.subscriptions.clone().into();
+    let queueing = |_| Queueing::new(subscriptions.clone(), meter.clone(), wake.clone());
+    let mut handles = spawn_pg_loop(spec(&config, &shell), &shell, queueing).map_err(Error::Loop)?;
+
+    let sending = shell.health.component("notifier-send");
+    sending.set_ready(true, format!("sending to {} endpoints", endpoints.len()));
+    let known = endpoints.iter().map(|endpoint| (endpoint.subscription.clone(), endpoint.url_sha256)).collect();
+    handles.push(RoomHandle::task(ROOM, task::spawn("notifier-sweep", workshop.clone().sweep(known))));
+    for endpoint in endpoints {
+        handles.push(RoomHandle::task(ROOM, task::spawn("notifier-worker", workshop.clone().work(endpoint))));
+    }
+    Ok(handles)
+}
+
+fn spec(config: &Config, shell: &Shell) -> PgSpec {
+    PgSpec {
+        room: ROOM,
+        topics: vec![shell.topic(Topic::Decisions.base_name())],
+        shards: config.shards,
+        lock_space: LOCK_SPACE,
+        batch_records: config.batch_records,
+        batch_bytes: config.batch_bytes,
+        linger_ms: config.linger_ms,
+    }
+}
+
+fn pace(config: &Config) -> Pace {
+    Pace {
+        claim_rows: config.claim_rows,
+        concurrency: config.concurrency,
+        lease: Duration::from_millis(config.lease_ms),
+        attempt: Duration::from_millis(config.request_timeout_ms),
+        idle_poll: Duration::from_millis(config.idle_poll_ms),
+        sweep: Duration::from_millis(config.sweep_ms),
+        schedule: config.schedule(),
+    }
+}

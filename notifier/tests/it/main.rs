@@ -1,0 +1,10 @@
+//! Deliveries against a real PostgreSQL, a real receiver and, where receipts matter, a real broker.
+#![allow(clippy::unwrap_used)]
+
+mod delivering;
+mod disabling;
+mod leasing;
+mod queueing;
+mod receiver;
+mod room;
+mod stand;

@@ -1,0 +1,213 @@
+//! One house for all tests of this binary, a database for each, decisions as the decision room writes them, and workers whose
+//! receipts can be looked at.
+
+use local::{House, Options};
+use notifier::deliver::Schedule;
+use notifier::handler::Queueing;
+use notifier::metrics::Meter;
+use notifier::receipts::{Receipts, Told};
+use notifier::sender::{Pace, Workshop};
+use notifier::store::Store;
+use notifier::webhook::{Endpoint, Poster};
+use notifier::{Config, Subscription};
+use prometheus::Registry;
+use runtime::pg::{DatabaseConfig, connect};
+use runtime::stream::OwnedInput;
+use runtime::stream::pg::PgHandler;
+use schemas::catalogue;
+use schemas::envelope::Envelope;
+use serde_json::Value;
+use std::path::Path;
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::{Duration, Instant};
+use tokio::sync::Notify;
+use tokio_postgres::Client;
+use tokio_util::sync::CancellationToken;
+
+/// How long anything may take that is not a measurement.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+/// Two secrets, the newer first.
+pub const SECRETS: [&str; 2] = ["whsec_bmV3LXNlY3JldC1uZXctc2VjcmV0", "whsec_b2xkLXNlY3JldC1vbGQtc2VjcmV0"];
+
+pub fn house() -> &'static House {
+    static HOUSE: OnceLock<House> = OnceLock::new();
+    HOUSE.get_or_init(|| {
+        let data_dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("notifier-it");
+        House::start(&Options::new(data_dir)).unwrap()
+    })
+}
+
+/// A fresh database with the whole schema.
+pub async fn database(name: &'static str) -> DatabaseConfig {
+    let main = tokio::task::spawn_blocking(|| house().database_url().to_owned()).await.unwrap();
+    let drop = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
+    client(&config(&main)).await.batch_execute(&drop).await.unwrap();
+    let url = tokio::task::spawn_blocking(move || house().create_database(name).unwrap()).await.unwrap();
+    let config = config(&url);
+    schemas::migrations::migrate(&mut client(&config).await).await.unwrap();
+    config
+}
+
+fn config(url: &str) -> DatabaseConfig {
+    DatabaseConfig { url: url.into(), ..DatabaseConfig::default() }
+}
+
+pub async fn client(config: &DatabaseConfig) -> Client {
+    connect(config).await.unwrap()
+}
+
+pub fn subscription(id: &str, url: &str) -> Subscription {
+    let secrets = SECRETS.map(|secret| format!("{secret:?}")).join(",");
+    let text = format!(r#"{{"id":{id:?},"url":{url:?},"secrets":[{secrets}]}}"#);
+    serde_json::from_str(&text).unwrap()
+}
+
+/// The decision of application `n` as a record at offset `n`.
+pub fn decision(topic: &str, n: usize) -> OwnedInput {
+    let example =
+        catalogue::find("decision.made.v1").unwrap().examples.iter().find(|e| e.name == "good-approve").unwrap();
+    let mut body: Value = serde_json::from_str(example.text).unwrap();
+    let id = format!("L-{n}");
+    body["application"]["application_id"] = Value::from(id.clone());
+    let envelope = Envelope {
+        id: schemas::event_id::event_id("decision.made.v1", "demo", &id, 1, "1").to_string(),
+        source: "/defaultx/decision".to_owned(),
+        event_type: "decision.made.v1".to_owned(),
+        subject: Some(id.clone()),
+        correlation_id: Some(format!("thread-{n}")),
+        traceparent: Some("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".to_owned()),
+        ..Envelope::default()
+    };
+    OwnedInput {
+        topic: topic.to_owned(),
+        offset: i64::try_from(n).unwrap(),
+        key: Some(format!("demo|{id}").into_bytes()),
+        payload: Some(body.to_string().into_bytes()),
+        headers: envelope.to_headers().into_iter().map(|(key, value)| (key.to_owned(), Some(value))).collect(),
+        ..OwnedInput::default()
+    }
+}
+
+/// Queues the decisions of applications in `range`, as the loop would.
+pub async fn queue(database: &DatabaseConfig, subscriptions: &[Subscription], range: std::ops::Range<usize>) {
+    let meter = Meter::new(&Registry::new()).unwrap();
+    let mut handler = Queueing::new(subscriptions.to_vec().into(), meter, Arc::new(Notify::new()));
+    let mut client = client(database).await;
+    let batch: Vec<OwnedInput> = range.map(|n| decision("credit.decisions.v1", n)).collect();
+    let tx = client.transaction().await.unwrap();
+    handler.apply(&tx, &batch).await.unwrap();
+    tx.commit().await.unwrap();
+    handler.committed();
+}
+
+/// Receipts in memory.
+#[derive(Clone, Default)]
+pub struct Ledger {
+    pub taken: Arc<Mutex<Vec<Told>>>,
+    /// Kafka is away.
+    pub refuses: Arc<Mutex<bool>>,
+}
+
+impl Receipts for Ledger {
+    async fn publish(&self, receipts: Vec<Told>) -> Vec<bool> {
+        let takes = !*self.refuses.lock().unwrap();
+        let answers = vec![takes; receipts.len()];
+        if takes {
+            self.taken.lock().unwrap().extend(receipts);
+        }
+        answers
+    }
+}
+
+impl Ledger {
+    /// (delivery id, status, attempts), in order.
+    pub fn ended(&self) -> Vec<(String, String, u32)> {
+        let taken = self.taken.lock().unwrap();
+        taken.iter().map(|t| (t.receipt.delivery_id.clone(), t.receipt.status.clone(), t.receipt.attempts)).collect()
+    }
+}
+
+/// A worker of one subscription.
+pub struct Worker {
+    pub workshop: Arc<Workshop<Ledger>>,
+    pub ledger: Ledger,
+    running: tokio::task::JoinHandle<Result<(), String>>,
+}
+
+/// Numbers for tests: everything soon.
+pub fn pace() -> Pace {
+    Pace {
+        claim_rows: 20,
+        concurrency: 8,
+        lease: Duration::from_secs(30),
+        attempt: Duration::from_secs(10),
+        idle_poll: Duration::from_millis(50),
+        sweep: Duration::from_millis(50),
+        schedule: Schedule { waits: vec![Duration::from_millis(10); 2], jitter: 0.5 },
+    }
+}
+
+pub fn poster(request_timeout_ms: u64, allow_private_addresses: bool) -> Poster {
+    Poster::new(&Config { request_timeout_ms, allow_private_addresses, ..Config::default() }).unwrap()
+}
+
+pub fn endpoint(subscription: &Subscription) -> Endpoint {
+    Endpoint::new(subscription, true).unwrap()
+}
+
+impl Worker {
+    pub fn start(database: &DatabaseConfig, subscription: &Subscription, pace: Pace, request_timeout_ms: u64) -> Self {
+        let ledger = Ledger::default();
+        let workshop = Arc::new(Workshop {
+            store: store(database),
+            poster: poster(request_timeout_ms, true),
+            receipts: ledger.clone(),
+            meter: Meter::new(&Registry::new()).unwrap(),
+            pace,
+            chance: || 0.5,
+            wake: Arc::new(Notify::new()),
+            shutdown: CancellationToken::new(),
+        });
+        let running = runtime::task::spawn("worker", workshop.clone().work(endpoint(subscription)));
+        Self { workshop, ledger, running }
+    }
+
+    /// Drains.
+    pub async fn stop(self) -> Ledger {
+        self.workshop.shutdown.cancel();
+        self.running.await.unwrap().unwrap();
+        self.ledger
+    }
+}
+
+pub fn store(database: &DatabaseConfig) -> Store {
+    Store::new(runtime::pg::pool(database).unwrap())
+}
+
+/// Rows by status.
+pub async fn rows(client: &Client, status: &str) -> usize {
+    let count = "SELECT count(*) FROM defaultx.deliveries WHERE status = $1";
+    usize::try_from(client.query_one(count, &[&status]).await.unwrap().get::<_, i64>(0)).unwrap()
+}
+
+/// Waits until that many rows have a status.
+pub async fn until_rows(client: &Client, status: &str, wanted: usize) {
+    let started = Instant::now();
+    loop {
+        let found = rows(client, status).await;
+        if found == wanted {
+            return;
+        }
+        assert!(started.elapsed() < PATIENCE, "{found} rows are {status}, waited for {wanted}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// Waits until something holds.
+pub async fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let started = Instant::now();
+    while !holds() {
+        assert!(started.elapsed() < PATIENCE, "waited in vain: {what}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
