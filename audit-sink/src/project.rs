@@ -185,7 +185,7 @@ impl Projections {
 
     fn dead_letter(&mut self, event: &Event<'_>) -> Option<()> {
         let input = event.input;
-        let text = |name| input.header_str(name).filter(|text| !text.contains('\0')).map(str::to_owned);
+        let text = |name| event.header_text(name);
         self.dead_letters.push(DeadLetterRow {
             partition: input.partition,
             offset: input.offset,
@@ -228,6 +228,7 @@ pub fn identity(record: &OwnedInput) -> Option<IdentityRow> {
         application_id: application_id.to_owned(),
         revision: event.header_number(intake::header::REVISION)?.try_into().ok()?,
         event_id: event.id,
+        data_digest: event.header_text(intake::header::DATA_DIGEST)?,
         body: body.to_string(),
         received_at: event.header_number(intake::header::RECEIVED_AT).map_or(event.at, time_of_ms),
     })
@@ -256,6 +257,11 @@ impl<'a> Event<'a> {
         let text =
             if text.contains("\\u0000") { Cow::Owned(text.replace("\\u0000", "\\ufffd")) } else { Cow::Borrowed(text) };
         serde_json::from_str(&text).ok()
+    }
+
+    /// A header that PostgreSQL can hold.
+    fn header_text(&self, name: &str) -> Option<String> {
+        self.input.header_str(name).filter(|text| !text.contains('\0')).map(str::to_owned)
     }
 
     fn header_number(&self, name: &str) -> Option<i64> {

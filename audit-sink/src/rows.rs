@@ -172,6 +172,6 @@ projection! {
     /// What was stripped from an application: for the identity store alone.
     IdentityRow, Identities, "identity.identities" {
         tenant: String, "text"; application_id: String, "text"; revision: i32, "int4"; event_id: Uuid, "uuid";
-        body: String, "text", "x_body::jsonb"; received_at: Time, "timestamptz";
+        data_digest: String, "text"; body: String, "text", "x_body::jsonb"; received_at: Time, "timestamptz";
     }
 }

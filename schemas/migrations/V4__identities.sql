@@ -17,12 +17,13 @@ CREATE TABLE identity.identities (
     tenant         text        COLLATE "C" NOT NULL,
     application_id text        COLLATE "C" NOT NULL,
     revision       int         NOT NULL,
+    data_digest    text        COLLATE "C" NOT NULL,
     event_id       uuid        NOT NULL,
     body           jsonb       NOT NULL,
     received_at    timestamptz NOT NULL,
-    PRIMARY KEY (tenant, application_id, revision, event_id)
+    PRIMARY KEY (tenant, application_id, revision, data_digest)
 );
-COMMENT ON TABLE identity.identities IS 'writer: audit-sink. What was stripped from `identity` of an application''s applicants; deleted on request.';
+COMMENT ON TABLE identity.identities IS 'writer: audit-sink. What was stripped from `identity` of an application''s applicants; deleted on request. Written before deduplication: the digest tells which body was accepted.';
 
 GRANT USAGE ON SCHEMA identity, defaultx TO defaultx_identity;
 GRANT SELECT, INSERT, DELETE ON identity.identities TO defaultx_identity;

@@ -38,6 +38,7 @@ impl Topics {
                 header("ce_tenant", "bank"),
                 header("ce_revision", "1"),
                 header("ce_receivedat", &RECEIVED_MS.to_string()),
+                header("ce_datadigest", &format!("{n:064x}")),
             ],
         }
     }
