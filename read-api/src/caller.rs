@@ -9,7 +9,7 @@ use runtime::auth::{Claims, EVERY_TENANT};
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
 
-/// Runs the deployment: sees everything of the tenants that the token opens.
+/// Runs the deployment: sees how its parts are doing, and everything of the tenants that the token opens.
 pub const ADMIN: &str = "Admin";
 /// Decides on applications: sees who applied.
 pub const OFFICER: &str = "Officer";
@@ -28,14 +28,21 @@ impl Caller {
     /// # Errors
     /// 403 for a tenant that the token does not open, 400 when one must be chosen.
     pub fn tenant(&self, asked: Option<&str>) -> Result<String, Problem> {
-        match asked {
-            Some(tenant) if self.claims.opens(tenant) && tenant != EVERY_TENANT => Ok(tenant.to_owned()),
-            Some(_) => Err(Problem::forbidden("the token does not open that tenant")),
+        let tenant = match asked {
+            Some(tenant) if self.claims.opens(tenant) && tenant != EVERY_TENANT => tenant,
+            Some(_) => return Err(Problem::forbidden("the token does not open that tenant")),
             None if self.claims.tenant == EVERY_TENANT => {
-                Err(Problem::bad_request("the token opens several tenants: choose one by ?tenant="))
+                return Err(Problem::bad_request("the token opens several tenants: choose one by ?tenant="));
             }
-            None => Ok(self.claims.tenant.clone()),
-        }
+            None => &self.claims.tenant,
+        };
+        let named = domain::Tenant::new(tenant).map_err(|error| Problem::bad_request(error.to_string()))?;
+        Ok(named.as_str().to_owned())
+    }
+
+    /// Whether the caller runs the deployment, and may see how its parts are doing.
+    pub fn is_admin(&self) -> bool {
+        self.claims.has_role(ADMIN)
     }
 
     /// The role by which the caller may see who applied.
@@ -58,10 +65,13 @@ impl FromRequestParts<Arc<App>> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
         let header = parts.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let token = header.and_then(|value| value.split_once(' ')).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+        let token =
+            header.and_then(|value| value.split_once(' ')).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
         let (_, token) = token.ok_or_else(Problem::unauthorized)?;
         let claims = app.verifier.verify(token.trim()).map_err(|_| Problem::unauthorized())?;
         let known = [ADMIN, OFFICER, REVIEWER].iter().any(|role| claims.has_role(role));
+        let holder = format!("{}|{}", claims.tenant, claims.sub);
+        app.admit(&holder).map_err(Problem::too_many_requests)?;
         if !known {
             return Err(Problem::forbidden("the token has none of the roles Admin, Officer, Reviewer"));
         }
@@ -91,5 +101,51 @@ impl FromRequestParts<Arc<App>> for ApplicationId {
         let Path(text) = Path::<String>::from_request_parts(parts, app).await.map_err(|_| Problem::not_found())?;
         let id = domain::ApplicationId::new(&text).map_err(|_| Problem::not_found())?;
         Ok(Self(id.as_str().to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn caller(tenant: &str, roles: &[&str]) -> Caller {
+        let claims = Claims {
+            sub: "ana".to_owned(),
+            iss: String::new(),
+            aud: String::new(),
+            exp: 0,
+            nbf: 0,
+            roles: roles.iter().map(|role| (*role).to_owned()).collect(),
+            tenant: tenant.to_owned(),
+        };
+        Caller { claims }
+    }
+
+    #[test]
+    fn a_token_opens_its_own_tenant_and_no_other() {
+        let cases = [
+            ("a", None, Ok("a")),
+            ("a", Some("a"), Ok("a")),
+            ("a", Some("b"), Err(403)),
+            ("a", Some("*"), Err(403)),
+            ("*", None, Err(400)),
+            ("*", Some("b"), Ok("b")),
+            ("*", Some("*"), Err(403)),
+            ("*", Some("b\0"), Err(400)),
+            ("", None, Err(400)),
+        ];
+        for (own, asked, expected) in cases {
+            let tenant = caller(own, &[ADMIN]).tenant(asked).map_err(|problem| problem.status);
+            assert_eq!(tenant.as_deref().map_err(|status| *status), expected, "{own:?} asks for {asked:?}");
+        }
+    }
+
+    #[test]
+    fn identities_are_not_for_reviewers() {
+        let cases: [(&[&str], Option<&str>); 4] =
+            [(&[ADMIN], Some(ADMIN)), (&[OFFICER, REVIEWER], Some(OFFICER)), (&[REVIEWER], None), (&[], None)];
+        for (roles, expected) in cases {
+            assert_eq!(caller("a", roles).may_see_identities().ok(), expected, "{roles:?}");
+        }
     }
 }

@@ -1,26 +1,38 @@
 //! The knobs of read-api.
 
-use runtime::auth::Realm;
+use crate::error::Error;
+use runtime::auth::{Realm, Verifier};
+use runtime::config::Secret;
 use serde::{Deserialize, Serialize};
 
 /// Section `[read-api]`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// Address and port. Loopback by default: a deployment puts its TLS end in front.
+    /// Address and port; port 0 takes a free one. Loopback by default: a deployment puts its TLS end in front.
     pub listen: String,
-    /// Public key of tokens, PEM (`defaultx token` prints its own); required.
+    /// Public Ed25519 key of tokens: the PEM itself, or the path of a file that holds it. Required.
     pub token_key: String,
     /// `iss` that a token must carry.
     pub token_issuer: String,
     /// `aud` that a token must carry.
     pub token_audience: String,
-    /// Milliseconds that a request may take before 503; the database gives up a little earlier.
+    /// Connection of its own, such as to a replica. Secret; empty asks `[database]`.
+    pub database_url: Secret,
+    /// Role that questions are asked under, made by the migrations; the login must be a member. Empty keeps the login's own.
+    pub database_role: String,
+    /// Milliseconds that a request may take before 503; a statement ends after four fifths of it.
     pub timeout_ms: u64,
     /// Requests answered at a time; one more gets 503 at once.
     pub concurrency: usize,
+    /// Requests that one token holder may make in a minute before 429; 0 sets no limit.
+    pub requests_per_minute: u32,
+    /// Most applications on a page.
+    pub page_size_max: u32,
+    /// Applications on a page when the caller names no number.
+    pub page_size: u32,
     /// Longest period of figures, in days: they are counted from rows.
-    pub most_days: i64,
+    pub figures_days_max: u32,
 }
 
 impl Default for Config {
@@ -31,16 +43,76 @@ impl Default for Config {
             token_key: String::new(),
             token_issuer: realm.issuer,
             token_audience: realm.audience,
+            database_url: Secret::default(),
+            database_role: "defaultx_read".to_owned(),
             timeout_ms: 10_000,
             concurrency: 64,
-            most_days: 400,
+            requests_per_minute: 600,
+            page_size_max: 200,
+            page_size: 50,
+            figures_days_max: 400,
         }
     }
 }
 
 impl Config {
-    /// Whose tokens are taken.
-    pub fn realm(&self) -> Realm {
-        Realm { issuer: self.token_issuer.clone(), audience: self.token_audience.clone() }
+    /// What checks tokens.
+    ///
+    /// # Errors
+    /// [`Error::Config`] when the key is absent, cannot be read or is none.
+    pub fn verifier(&self) -> Result<Verifier, Error> {
+        let realm = Realm { issuer: self.token_issuer.clone(), audience: self.token_audience.clone() };
+        let bad = |why: String| Error::Config(format!("token_key: {why}"));
+        let pem = match self.token_key.trim() {
+            "" => return Err(bad("is not set; `defaultx token` shows how to make one".to_owned())),
+            pem if pem.starts_with("-----BEGIN") => pem.to_owned(),
+            path => std::fs::read_to_string(path).map_err(|error| bad(format!("{path}: {error}")))?,
+        };
+        Verifier::new(&pem, &realm).map_err(|error| bad(error.to_string()))
+    }
+
+    /// Milliseconds after which the database gives a statement up: before the request does, so that the answer can say so.
+    pub fn statement_timeout_ms(&self) -> u64 {
+        (self.timeout_ms * 4 / 5).max(1)
+    }
+
+    /// The role as it may stand in a statement.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for anything but letters, digits and underscores.
+    pub fn role(&self) -> Result<Option<String>, Error> {
+        let plain = self.database_role.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        if !plain {
+            return Err(Error::Config("database_role: letters, digits and underscores only".to_owned()));
+        }
+        Ok(Some(self.database_role.clone()).filter(|role| !role.is_empty()))
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_key_may_be_inline_or_a_file() {
+        let (_, public) = runtime::auth::generate().unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("token.pem");
+        std::fs::write(&path, &public).unwrap();
+        let path = path.to_str().unwrap().to_owned();
+        let cases = [(public, true), (path, true), (String::new(), false), ("/nowhere".to_owned(), false)];
+        for (token_key, good) in cases {
+            let config = Config { token_key, ..Config::default() };
+            assert_eq!(config.verifier().is_ok(), good, "{}", config.token_key);
+        }
+    }
+
+    #[test]
+    fn a_role_is_a_plain_word() {
+        for (role, good) in [("defaultx_read", true), ("", true), ("a; DROP", false), ("a\"b", false)] {
+            let config = Config { database_role: role.to_owned(), ..Config::default() };
+            assert_eq!(config.role().is_ok(), good, "{role}");
+        }
     }
 }

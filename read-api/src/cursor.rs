@@ -38,7 +38,9 @@ impl Cursor {
         let micros = parts.next().and_then(|part| part.parse().ok()).ok_or_else(bad)?;
         let revision = parts.next().and_then(|part| part.parse().ok()).ok_or_else(bad)?;
         let id = domain::ApplicationId::new(parts.next().ok_or_else(bad)?).map_err(|_| bad())?;
-        DateTime::from_timestamp_micros(micros).filter(|at| (0..=9999).contains(&chrono::Datelike::year(at))).ok_or_else(bad)?;
+        DateTime::from_timestamp_micros(micros)
+            .filter(|at| (0..=9999).contains(&chrono::Datelike::year(at)))
+            .ok_or_else(bad)?;
         Ok(Self(micros, id.as_str().to_owned(), revision))
     }
 }

@@ -1,1 +1,32 @@
-//! Being written right now by another engineer (see the git log); nobody else edits this folder.
+//! The room that answers: what became of applications, for people and programs that hold a token. The invariant: an answer
+//! holds data of exactly one tenant, one that the token opens, and who applied only for roles that may know. Never writes:
+//! every question is a read-only transaction under the read role.
+//!
+//! Reading order: [`caller`] (who asks), [`router`] with `guard` and [`limit`] (what every request passes), [`store`] (the
+//! snapshot behind an answer), then one module a question: [`applications`] with [`filter`] and [`cursor`], [`story`] with
+//! [`log`] and [`story_parts`], [`identities`], [`figures`] with [`tally`], [`stream`]. Refusals are [`problem`]s.
+
+pub mod applications;
+pub mod caller;
+pub mod config;
+pub mod cursor;
+pub mod error;
+pub mod figures;
+pub mod filter;
+mod guard;
+pub mod identities;
+pub mod limit;
+pub mod log;
+pub mod metrics;
+pub mod problem;
+pub mod router;
+mod start;
+pub mod store;
+pub mod story;
+pub mod story_parts;
+pub mod stream;
+pub mod tally;
+
+pub use config::Config;
+pub use error::Error;
+pub use start::{ROOM, Running, bind, start};

@@ -14,7 +14,7 @@ pub const MEDIA_TYPE: &str = "application/problem+json";
 pub struct Problem {
     /// A stable URN, `urn:defaultx:problem:…`.
     #[serde(rename = "type")]
-    #[schema(example = "urn:defaultx:problem:not_found")]
+    #[schema(value_type = String, example = "urn:defaultx:problem:not_found")]
     pub kind: String,
     /// What it is, in words.
     pub title: &'static str,
@@ -23,11 +23,24 @@ pub struct Problem {
     /// What about this request.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
+    /// Sent as `Retry-After`.
+    #[serde(skip)]
+    retry_after_s: Option<u64>,
 }
 
 impl Problem {
     fn new(status: StatusCode, word: &str, title: &'static str) -> Self {
-        Self { kind: format!("urn:defaultx:problem:{word}"), title, status: status.as_u16(), detail: None }
+        Self {
+            kind: format!("urn:defaultx:problem:{word}"),
+            title,
+            status: status.as_u16(),
+            detail: None,
+            retry_after_s: None,
+        }
+    }
+
+    fn again_in(self, seconds: u64) -> Self {
+        Self { retry_after_s: Some(seconds), ..self }
     }
 
     fn because(self, detail: impl Into<String>) -> Self {
@@ -59,9 +72,20 @@ impl Problem {
         Self::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "This can only be read")
     }
 
+    /// 413: questions have no body.
+    pub fn body_not_taken() -> Self {
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "body_not_taken", "Questions have no body")
+    }
+
+    /// 429: more than one token holder may ask.
+    pub fn too_many_requests(retry_after_s: u64) -> Self {
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", "Too many requests in this minute")
+            .again_in(retry_after_s)
+    }
+
     /// 503: too many at once.
     pub fn busy() -> Self {
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", "Too many requests at a time; try again")
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", "Too many requests at a time; try again").again_in(1)
     }
 
     /// 503: not in time.
@@ -71,7 +95,7 @@ impl Problem {
 
     /// 503: the database is out of reach.
     pub fn unavailable() -> Self {
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "The database cannot be asked; try again")
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "The database cannot be asked; try again").again_in(5)
     }
 
     /// 500: what is stored cannot be read.
@@ -83,14 +107,15 @@ impl Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let retry_after_s = self.retry_after_s;
         let mut response = (status, Json(self)).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, header::HeaderValue::from_static(MEDIA_TYPE));
         if status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, header::HeaderValue::from_static("Bearer"));
         }
-        if status == StatusCode::SERVICE_UNAVAILABLE {
-            headers.insert(header::RETRY_AFTER, header::HeaderValue::from_static("1"));
+        if let Some(seconds) = retry_after_s {
+            headers.insert(header::RETRY_AFTER, header::HeaderValue::from(seconds));
         }
         response
     }

@@ -1,20 +1,26 @@
-//! Sessions that can only read: a read-only transaction under the read role, whatever the login may do.
+//! Where answers come from: read-only transactions under the read role, whatever the login may do.
 
 use crate::problem::Problem;
 use deadpool_postgres::{Object, Pool};
+use prometheus::Histogram;
 use tokio_postgres::{IsolationLevel, Transaction};
 
-/// Where answers come from.
-#[derive(Clone)]
+/// A pool, and the terms on which it is asked.
+#[derive(Debug, Clone)]
 pub struct Store {
     pool: Pool,
-    statement_timeout_ms: u64,
+    /// Said at the start of every transaction.
+    terms: String,
+    wait_seconds: Histogram,
 }
 
 impl Store {
-    /// Over a pool; a statement is given up after `statement_timeout_ms`.
-    pub fn new(pool: Pool, statement_timeout_ms: u64) -> Self {
-        Self { pool, statement_timeout_ms }
+    /// Over a pool. Questions are asked under `role`, or the login's own without one; a statement ends after
+    /// `statement_timeout_ms`. Waits for a session are told to `wait_seconds`.
+    pub fn new(pool: Pool, role: Option<&str>, statement_timeout_ms: u64, wait_seconds: Histogram) -> Self {
+        let role = role.map_or_else(String::new, |role| format!("SET LOCAL ROLE {role};"));
+        let terms = format!("{role} SET LOCAL statement_timeout = {statement_timeout_ms}; SET LOCAL TimeZone = 'UTC'");
+        Self { pool, terms, wait_seconds }
     }
 
     /// A session of the pool.
@@ -22,10 +28,13 @@ impl Store {
     /// # Errors
     /// 503 when there is none in time.
     pub async fn session(&self) -> Result<Object, Problem> {
-        Ok(self.pool.get().await?)
+        let timer = self.wait_seconds.start_timer();
+        let session = self.pool.get().await;
+        timer.observe_duration();
+        Ok(session?)
     }
 
-    /// One snapshot of everything, under the read role.
+    /// One view of everything, unmoved by what is written meanwhile.
     ///
     /// # Errors
     /// 503.
@@ -33,8 +42,7 @@ impl Store {
         let client: &mut tokio_postgres::Client = session;
         let builder = client.build_transaction().isolation_level(IsolationLevel::RepeatableRead).read_only(true);
         let tx = builder.start().await?;
-        let timeout = self.statement_timeout_ms;
-        tx.batch_execute(&format!("SET LOCAL ROLE defaultx_read; SET LOCAL statement_timeout = {timeout}")).await?;
+        tx.batch_execute(&self.terms).await?;
         Ok(tx)
     }
 }

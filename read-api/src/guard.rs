@@ -1,0 +1,59 @@
+//! What every request passes on its way in and out: counted, timed, bounded in number and duration. Knows no question.
+
+use crate::problem::Problem;
+use crate::router::App;
+use axum::body::HttpBody;
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{HeaderValue, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use prometheus::IntGauge;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// The route of a request that no route takes: what strangers ask must not become labels.
+const UNMATCHED: &str = "unmatched";
+
+/// Lets a request through to its handler, or answers it.
+pub(crate) async fn guard(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let route = request.extensions().get::<MatchedPath>().map_or(UNMATCHED, MatchedPath::as_str).to_owned();
+    let started = Instant::now();
+    let in_flight = InFlight::begin(&app.metrics.in_flight);
+    let mut response = answer(&app, request, next).await;
+    drop(in_flight);
+    let (status, seconds) = (response.status(), started.elapsed().as_secs_f64());
+    app.metrics.requests.with_label_values(&[route.as_str(), status.as_str()]).inc();
+    app.metrics.seconds.with_label_values(&[route.as_str()]).observe(seconds);
+    tracing::debug!(route, status = status.as_u16(), seconds, "request answered");
+    // Answers hold what only this caller may see.
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}
+
+async fn answer(app: &App, request: Request, next: Next) -> Response {
+    if !request.body().is_end_stream() {
+        return Problem::body_not_taken().into_response();
+    }
+    let Ok(_place) = app.places.try_acquire() else {
+        return Problem::busy().into_response();
+    };
+    let answered = tokio::time::timeout(app.timeout, next.run(request)).await;
+    answered.unwrap_or_else(|_| Problem::timeout().into_response())
+}
+
+/// Counts a request until it is answered or its caller has gone away.
+struct InFlight(IntGauge);
+
+impl InFlight {
+    fn begin(gauge: &IntGauge) -> Self {
+        gauge.inc();
+        Self(gauge.clone())
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}

@@ -1,0 +1,86 @@
+//! Who applied: the one answer with personal data, from the identity store, for Officer and Admin. Each is counted and logged
+//! with who asked. Shows only the body that was accepted: a conflicting one may name somebody else.
+
+use crate::caller::{ApplicationId, Caller, Params};
+use crate::log;
+use crate::problem::Problem;
+use crate::router::App;
+use crate::story::{StoryParams, find};
+use axum::Json;
+use axum::extract::State;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use std::sync::Arc;
+use utoipa::ToSchema;
+
+/// The applicants of a revision.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Applicants {
+    /// Tenant.
+    pub tenant: String,
+    /// The originator's id.
+    pub application_id: String,
+    /// From 1.
+    pub revision: i32,
+    /// In the order of the application.
+    pub applicants: Vec<Applicant>,
+}
+
+/// One applicant.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct Applicant {
+    /// `primary`, `co_applicant` or `guarantor`.
+    pub role: String,
+    /// `person` or `organisation`.
+    pub kind: String,
+    /// The pseudonym in every event.
+    pub subject: String,
+    /// The sender's reference.
+    pub customer_ref: String,
+    /// Names, national id, address, contacts, as sent.
+    #[schema(value_type = Object)]
+    pub identity: Map<String, Value>,
+}
+
+/// What the identity store keeps; unknown members are left out.
+#[derive(Deserialize)]
+struct Stored {
+    applicants: Vec<Applicant>,
+}
+
+/// Who applied. 404 also once they were erased.
+#[utoipa::path(get, path = "/v1/applications/{application_id}/identities", tag = "applications",
+    params(("application_id" = String, Path, description = "The originator's id"), StoryParams),
+    responses(
+        (status = 200, description = "The applicants; for Officer and Admin", body = Applicants),
+        (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
+        (status = "5XX", description = "Failed", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub(crate) async fn show(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    ApplicationId(id): ApplicationId,
+    Params(params): Params<StoryParams>,
+) -> Result<Json<Applicants>, Problem> {
+    let role = caller.may_see_identities()?;
+    let tenant = caller.tenant(params.tenant.as_deref())?;
+    let mut session = app.store.session().await?;
+    let tx = app.store.snapshot(&mut session).await?;
+    let (application, _) = find(&tx, &tenant, &id, params.revision).await?;
+    let accepted = log::events(&tx, &[application.position]).await?.remove(&application.position);
+    let digest = accepted.and_then(|event| event.data_digest).ok_or_else(Problem::not_found)?;
+    let query = "SELECT body FROM identity.identities
+                 WHERE tenant = $1 AND application_id = $2 AND revision = $3 AND body ->> 'data_digest' = $4
+                 ORDER BY received_at, event_id LIMIT 1";
+    let row =
+        tx.query_opt(query, &[&tenant, &id, &application.revision, &digest]).await?.ok_or_else(Problem::not_found)?;
+    let stored: Stored = serde_json::from_value(row.try_get(0)?).map_err(|_| {
+        tracing::error!(tenant, application_id = id, "identity cannot be read");
+        Problem::internal()
+    })?;
+    app.metrics.identity_reads.with_label_values(&[role]).inc();
+    tracing::info!(who = caller.subject(), role, tenant, application_id = id, "identity shown");
+    let applicants = stored.applicants;
+    Ok(Json(Applicants { tenant, application_id: id, revision: application.revision, applicants }))
+}

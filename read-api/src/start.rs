@@ -1,0 +1,91 @@
+//! Wiring: a pool, the routes, the server, and the watch that says whether the database answers.
+
+use crate::config::Config;
+use crate::error::Error;
+use crate::metrics::Metrics;
+use crate::problem::Problem;
+use crate::router::{App, router};
+use crate::store::Store;
+use runtime::health::Component;
+use runtime::http::serve;
+use runtime::pg::{DatabaseConfig, pool};
+use runtime::shell::Shell;
+use runtime::task::{self, RoomHandle};
+use std::io::ErrorKind;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// Name of the room: its line in health.
+pub const ROOM: &str = "read-api";
+
+/// How often the database is asked whether it answers.
+const LOOK: Duration = Duration::from_secs(5);
+
+/// The room, listening.
+#[derive(Debug)]
+pub struct Running {
+    /// Where it listens: the port that was taken when 0 was asked for.
+    pub local_addr: SocketAddr,
+    /// Its tasks. They end at shutdown, once the requests they have are answered.
+    pub rooms: Vec<RoomHandle>,
+}
+
+/// Starts the room.
+///
+/// # Errors
+/// [`Error`]; a database that is down is none: the room waits for it.
+pub async fn start(config: Config, shell: Shell) -> Result<Vec<RoomHandle>, Error> {
+    Ok(bind(config, shell).await?.rooms)
+}
+
+/// Starts the room and says where.
+///
+/// # Errors
+/// As [`start`].
+pub async fn bind(config: Config, shell: Shell) -> Result<Running, Error> {
+    let metrics = Metrics::new(&shell.registry)?;
+    let role = config.role()?;
+    let pool = pool(&database(&config, &shell)?)?;
+    let store = Store::new(pool, role.as_deref(), config.statement_timeout_ms(), metrics.pool_wait.clone());
+    let listen = config.listen.clone();
+    let app = Arc::new(App::new(config, store.clone(), metrics)?);
+    let failed = |source| Error::Listen { address: listen.clone(), source };
+    let address = listen.parse().map_err(|error| failed(std::io::Error::new(ErrorKind::InvalidInput, error)))?;
+    let served = serve(ROOM, address, router(app), shell.shutdown.clone()).await;
+    let (local_addr, server) = served.map_err(failed)?;
+    let watching = watch(store, shell.health.component(ROOM), shell.shutdown);
+    let watch = RoomHandle::task("read-api-watch", task::spawn("read-api-watch", watching));
+    Ok(Running { local_addr, rooms: vec![server, watch] })
+}
+
+fn database(config: &Config, shell: &Shell) -> Result<DatabaseConfig, Error> {
+    let given = shell.database.clone();
+    if config.database_url.is_empty() {
+        return given.ok_or_else(|| Error::Config("needs [database] url, or database_url of its own".to_owned()));
+    }
+    Ok(DatabaseConfig { url: config.database_url.clone(), ..given.unwrap_or_default() })
+}
+
+/// Ready while the database answers under the read role.
+async fn watch(store: Store, health: Component, shutdown: CancellationToken) -> Result<(), String> {
+    while !shutdown.is_cancelled() {
+        match answers(&store).await {
+            Ok(()) => health.set_ready(true, "listening"),
+            Err(problem) => health.set_ready(false, problem.title),
+        }
+        if tokio::time::timeout(LOOK, shutdown.cancelled()).await.is_ok() {
+            break;
+        }
+    }
+    health.set_ready(false, "draining");
+    Ok(())
+}
+
+async fn answers(store: &Store) -> Result<(), Problem> {
+    let mut session = store.session().await?;
+    let tx = store.snapshot(&mut session).await?;
+    tx.simple_query("SELECT FROM defaultx.applications LIMIT 0").await?;
+    Ok(())
+}

@@ -1,0 +1,114 @@
+//! PURE. Folds counted groups into figures with their rates. A rate without anything to divide by is absent, not zero.
+
+use serde::Serialize;
+use std::collections::BTreeMap;
+use utoipa::ToSchema;
+
+/// Applications of one group with one outcome, counted by the database.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Counted {
+    /// Outcome of the decision that stands; none before it.
+    pub outcome: Option<String>,
+    /// Applications.
+    pub applications: i64,
+    /// Of them decided without a human.
+    pub automatic: i64,
+    /// Of them with a score.
+    pub scored: i64,
+    /// Of them unscorable.
+    pub unscorable: i64,
+    /// Of the scored those of class 1.
+    pub risky: i64,
+}
+
+/// What became of a group of applications.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, ToSchema)]
+pub struct Figures {
+    /// Applications, each by its newest revision.
+    pub applications: i64,
+    /// Of them decided.
+    pub decided: i64,
+    /// Decided, by outcome.
+    pub outcomes: BTreeMap<String, i64>,
+    /// Approved, of the decided.
+    pub approval_rate: Option<f64>,
+    /// Referred to a person, of the decided.
+    pub referral_rate: Option<f64>,
+    /// Declined, of the decided.
+    pub decline_rate: Option<f64>,
+    /// Decided without a human, of the decided.
+    pub automatic_share: Option<f64>,
+    /// Unscorable, of all that the scorer has seen.
+    pub unscorable_share: Option<f64>,
+    /// Class 1, of the scored.
+    pub risky_share: Option<f64>,
+}
+
+/// Figures of a group from its parts by outcome.
+pub fn figures<'a>(parts: impl IntoIterator<Item = &'a Counted>) -> Figures {
+    let mut sum = Counted::default();
+    let mut outcomes: BTreeMap<String, i64> = BTreeMap::new();
+    for part in parts {
+        sum.applications += part.applications;
+        sum.automatic += part.automatic;
+        sum.scored += part.scored;
+        sum.unscorable += part.unscorable;
+        sum.risky += part.risky;
+        if let Some(outcome) = &part.outcome {
+            *outcomes.entry(outcome.clone()).or_default() += part.applications;
+        }
+    }
+    let decided = outcomes.values().sum();
+    let of_decided = |outcome| share(outcomes.get(outcome).copied().unwrap_or_default(), decided);
+    Figures {
+        applications: sum.applications,
+        decided,
+        approval_rate: of_decided("approve"),
+        referral_rate: of_decided("refer"),
+        decline_rate: of_decided("decline"),
+        automatic_share: share(sum.automatic, decided),
+        unscorable_share: share(sum.unscorable, sum.unscorable + sum.scored),
+        risky_share: share(sum.risky, sum.scored),
+        outcomes,
+    }
+}
+
+fn share(part: i64, whole: i64) -> Option<f64> {
+    (whole > 0).then(|| part as f64 / whole as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn counted(outcome: Option<&str>, applications: i64, automatic: i64) -> Counted {
+        let outcome = outcome.map(str::to_owned);
+        Counted { outcome, applications, automatic, scored: applications, unscorable: 0, risky: 1 }
+    }
+
+    #[test]
+    fn rates_are_of_the_decided() {
+        let parts = [
+            counted(Some("approve"), 6, 6),
+            counted(Some("refer"), 1, 1),
+            counted(Some("decline"), 2, 1),
+            counted(Some("postponed"), 1, 0),
+            counted(None, 5, 0),
+        ];
+        let figures = figures(&parts);
+        assert_eq!((figures.applications, figures.decided), (15, 10));
+        assert_eq!(
+            (figures.approval_rate, figures.referral_rate, figures.decline_rate),
+            (Some(0.6), Some(0.1), Some(0.2))
+        );
+        assert_eq!(figures.automatic_share, Some(0.8));
+        assert_eq!(figures.outcomes.get("postponed"), Some(&1), "an outcome of tomorrow is counted");
+        assert_eq!((figures.unscorable_share, figures.risky_share), (Some(0.0), Some(5.0 / 15.0)));
+    }
+
+    #[test]
+    fn nothing_has_no_rate() {
+        assert_eq!(figures([]), Figures::default());
+        assert_eq!(figures(&[counted(None, 3, 0)]).approval_rate, None);
+    }
+}
