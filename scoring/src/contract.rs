@@ -262,3 +262,120 @@ pub(crate) fn token(name: &str) -> Result<(), String> {
         false => Err(format!("{name:?} is no name: 1 to 64 of a-z, 0-9 and _")),
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+pub(crate) mod tests {
+    use super::*;
+
+    const HEAD: &str = r#"
+        name = "m"
+        version = "1"
+        kind = "net"
+        product = "p"
+        scale_id = "p.v1"
+        data_source = "none"
+        graph_sha256 = ""
+        golden_sha256 = ""
+        reference_sha256 = ""
+        target = { definition = "d", horizon_months = 12, population = "booked", prior_correction = "none" }
+        graph = { input = "features", margin = "margin" }
+        calibration = { method = "none" }
+        classification = { threshold = 0.5 }
+        reasons = { reference = "near_cutoff" }
+    "#;
+
+    /// A contract of the `[[feature]]` and `[[reason]]` tables in `text`.
+    pub(crate) fn contract(text: &str) -> Result<Contract, LoadError> {
+        Contract::new(&Manifest::parse(format!("{HEAD}{text}").as_bytes())?)
+    }
+
+    /// One `[[feature]]` with what every feature needs, then `rest`.
+    pub(crate) fn feature(name: &str, kind: &str, rest: &str) -> String {
+        format!(
+            "[[feature]]\nname = \"{name}\"\ntype = \"{kind}\"\nreason_low = \"other\"\nreason_high = \"other\"\n\
+             reason_missing = \"other\"\nactionable = true\nmonotone = \"none\"\n{rest}\n"
+        )
+    }
+
+    const MISSING: &str = "missing = { policy = \"unscorable\" }";
+
+    #[test]
+    fn what_contradicts_itself_does_not_load() {
+        let rows = [
+            ("number", "", "needs either pointer or expr"),
+            ("number", "pointer = '/a'\nexpr = '1.0'", "needs either pointer or expr"),
+            ("number", "pointer = 'a'", "is not a JSON pointer"),
+            ("number", "pointer = '/applicants/0/identity/age'", "points into identity"),
+            ("number", "pointer = '/applicants/0/protected/age'", "points into protected"),
+            ("number", "pointer = '/applicants/0/customer_ref'", "points into customer_ref"),
+            ("number", "pointer = '/applicants/0/subject/subject'", "points into subject"),
+            ("number", "expr = '1.0 +'", "not CEL"),
+            ("number", "expr = 'double(data.applicants[0].protected.age)'", "reads protected"),
+            ("number", "expr = 'double(data.applicants[0][\"identity\"].age)'", "reads identity"),
+            ("number", "expr = 'data.applicants.map(a, a.protected.age)[0]'", "reads protected"),
+            ("boolean", "expr = 'has(data.applicants[0].identity)'", "reads identity"),
+            ("number", "expr = 'data[\"iden\" + \"tity\"]'", "an index must be a literal"),
+            ("number", "expr = 'now'", "unknown name now"),
+            ("number", "pointer = '/a'\nrange = [1.0, 1.0]", "is empty"),
+            ("number", "pointer = '/a'\nrange = [0.0, 1e300]", "is empty or not of numbers"),
+            ("number", "pointer = '/a'\nscale = 2.0", "only money has a scale"),
+            ("number", "pointer = '/a'\ncategories = ['x']", "a category has categories"),
+            ("number", "pointer = '/a'\nunknown = 'unscorable'", "only a category can be unknown"),
+            ("category", "pointer = '/a'", "a category has categories"),
+            ("category", "pointer = '/a'\ncategories = ['x', 'x']", "category x is there twice"),
+            ("category", "pointer = '/a'\ncategories = ['x']\nrange = [0.0, 1.0]", "has no range"),
+            ("money", "pointer = '/a'", "money needs a unit"),
+            ("money", "pointer = '/a'\nunit = 'minor:ABC'", "not an ISO 4217 currency"),
+            ("money", "pointer = '/a'\nunit = 'minor:EUR'\nscale = 0.0", "not above zero"),
+            ("money", "expr = '1.0'\nunit = 'minor:EUR'", "read it by pointer"),
+            ("number", "pointer = '/a'\ntypo = 1", "unknown field `typo`"),
+            ("date", "pointer = '/a'", "unknown variant `date`"),
+        ];
+        for (kind, rest, expected) in rows {
+            let why = contract(&feature("f", kind, &format!("{MISSING}\n{rest}"))).unwrap_err().to_string();
+            assert!(why.contains(expected), "{rest}: {why}");
+            assert!(why.starts_with("manifest.toml"), "{why}");
+        }
+    }
+
+    #[test]
+    fn names_codes_and_missing_values_are_checked() {
+        let good = feature("f", "number", &format!("pointer = '/a'\n{MISSING}"));
+        let own = |code: &str, text: &str, form: &str, hmda: u8| {
+            format!("[[reason]]\ncode = '{code}'\ntext = '{text}'\nform_c1 = '{form}'\nhmda = {hmda}\n")
+        };
+        let rows = [
+            (String::new(), "missing field `feature`"),
+            (format!("{good}{good}"), "feature f: is there twice"),
+            (good.replace("\"f\"", "\"F 1\""), "is no name"),
+            (good.replace("reason_low = \"other\"", "reason_low = \"bad_vibes\""), "bad_vibes is in no catalogue"),
+            (good.replace(MISSING, "missing = { policy = 'value', value = nan }"), "is not a number"),
+            (good.replace(MISSING, "missing = { policy = 'value' }"), "missing field `value`"),
+            (good.replace(MISSING, "missing = { policy = 'guess' }"), "unknown variant `guess`"),
+            (good.clone() + &own("own", "t", "other", 9), "reason own: no feature names it"),
+            (good.clone() + &own("other", "t", "other", 9), "may not be reworded"),
+            (good.clone() + &own("own", " ", "other", 9), "has no text"),
+            (good.clone() + &own("own", "t", "mood", 9), "form_c1 is no code"),
+            (good.clone() + &own("own", "t", "other", 10), "hmda must be 1 to 9"),
+            (good.clone() + &own("own", "t", "other", 9) + &own("own", "t", "other", 9), "is there twice"),
+        ];
+        for (text, expected) in rows {
+            let why = contract(&text).unwrap_err().to_string();
+            assert!(why.contains(expected), "{why}");
+        }
+        assert!(contract(&good).is_ok());
+    }
+
+    #[test]
+    fn a_value_that_nobody_can_have_stands_for_missing() {
+        let with = |kind: &str, rest: &str| {
+            let rest = format!("pointer = '/a'\nmissing = {{ policy = 'value', value = -1.0 }}\n{rest}");
+            contract(&feature("f", kind, &rest)).unwrap().sentinels()
+        };
+        assert_eq!(with("number", ""), [None]);
+        assert_eq!(with("number", "range = [-2.0, 2.0]"), [None]);
+        assert_eq!(with("number", "range = [0.0, 2.0]"), [Some(-1.0)]);
+        assert_eq!(with("category", "categories = ['x']"), [Some(-1.0)]);
+    }
+}

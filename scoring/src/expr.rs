@@ -203,3 +203,144 @@ fn allowed(name: &str) -> Result<(), String> {
         false => Ok(()),
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    /// Evaluates both ways; gives what CEL says after checking that the short way agrees.
+    fn both(source: &str, data: &Value) -> Result<Yield, Fault> {
+        let mut lookup = Lookup::default();
+        let expr = Expr::compile(source, &mut lookup).unwrap();
+        let document = Document::new(data, &lookup);
+        let (short, long) = (expr.eval(&document), expr.interpret(&document));
+        match (&short, &long) {
+            (Ok(Yield::Number(a)), Ok(Yield::Number(b))) => assert_eq!(a.to_bits(), b.to_bits(), "{source} on {data}"),
+            _ => assert_eq!(short, long, "{source} on {data}"),
+        }
+        long
+    }
+
+    #[test]
+    fn the_usual_shapes_are_lowered_and_the_others_are_not() {
+        for (source, lowered) in [
+            ("double(data.a.b) / 2.0", true),
+            ("double(data.a) > 0.0 ? double(data.b) / double(data.a) : 0.0", true),
+            ("has(data.a.b) && data.a.b", true),
+            ("data.n > 3 || !(data.m <= 2.5)", true),
+            ("\"US-\" + data.state == data.jurisdiction", true),
+            ("data.state + (data.kind == \"x\" ? \"/y\" : \"\")", true),
+            ("double(data.list[0].a)", true),
+            ("data.a + 1", false),
+            ("data.list.map(x, double(x))[0]", false),
+            ("double(data.a + 1)", false),
+        ] {
+            let expr = Expr::compile(source, &mut Lookup::default()).unwrap();
+            assert_eq!(expr.is_lowered(), lowered, "{source}");
+        }
+    }
+
+    #[test]
+    fn null_is_as_absent_as_absent() {
+        for data in [json!({}), json!({"a": null}), json!({"a": {}}), json!({"a": {"b": null}})] {
+            assert_eq!(both("double(data.a.b)", &data), Err(Fault::Missing), "{data}");
+        }
+        assert_eq!(both("has(data.a)", &json!({"a": null})), Ok(Yield::Bool(false)));
+    }
+
+    fn path() -> impl Strategy<Value = String> {
+        prop::sample::select(vec!["data.a", "data.b", "data.o.a", "data.o.p.b", "data.l[0]", "data.l[1].a"])
+            .prop_map(str::to_owned)
+    }
+
+    fn number(depth: u32) -> BoxedStrategy<String> {
+        let constant = prop::sample::select(vec!["0.0", "1.5", "-2.0", "100.0"]).prop_map(str::to_owned);
+        let leaf = prop_oneof![constant, path().prop_map(|path| format!("double({path})"))].boxed();
+        if depth == 0 {
+            return leaf;
+        }
+        let binary = (number(depth - 1), prop::sample::select(vec!["+", "-", "*", "/"]), number(depth - 1));
+        let choice = (truth(depth - 1), number(depth - 1), number(depth - 1));
+        prop_oneof![
+            leaf,
+            binary.prop_map(|(a, op, b)| format!("({a} {op} {b})")),
+            choice.prop_map(|(c, a, b)| format!("({c} ? {a} : {b})")),
+            number(depth - 1).prop_map(|a| format!("-({a})")),
+        ]
+        .boxed()
+    }
+
+    fn truth(depth: u32) -> BoxedStrategy<String> {
+        let compare = prop::sample::select(vec!["<", "<=", ">", ">=", "==", "!="]);
+        let leaf = prop_oneof![
+            path(),
+            path()
+                .prop_filter("an index cannot be asked for", |path| !path.ends_with(']'))
+                .prop_map(|p| format!("has({p})")),
+            (path(), compare.clone(), prop::sample::select(vec!["1", "-2", "1.5"]))
+                .prop_map(|(a, op, b)| format!("{a} {op} {b}")),
+            (path(), prop::sample::select(vec!["==", "!="])).prop_map(|(a, op)| format!("{a} {op} \"x\"")),
+            path().prop_map(|a| format!("\"x\" + {a} == \"xx\"")),
+        ]
+        .boxed();
+        if depth == 0 {
+            return leaf;
+        }
+        prop_oneof![
+            leaf,
+            (number(depth - 1), compare, number(depth - 1)).prop_map(|(a, op, b)| format!("{a} {op} {b}")),
+            (truth(depth - 1), prop::sample::select(vec!["&&", "||"]), truth(depth - 1))
+                .prop_map(|(a, op, b)| format!("({a} {op} {b})")),
+            truth(depth - 1).prop_map(|a| format!("!({a})")),
+        ]
+        .boxed()
+    }
+
+    fn leaf_value() -> impl Strategy<Value = Value> {
+        prop_oneof![
+            Just(json!(null)),
+            Just(json!(0)),
+            Just(json!(1)),
+            Just(json!(-2)),
+            Just(json!(1.5)),
+            Just(json!("x")),
+            Just(json!("3.5")),
+            Just(json!(true)),
+            Just(json!([])),
+            Just(json!(18_446_744_073_709_551_615_u64)),
+        ]
+    }
+
+    prop_compose! {
+        fn document()(values in prop::collection::vec(prop::option::of(leaf_value()), 6), shape in 0..4) -> Value {
+            let mut data = json!({});
+            let mut put = |pointer: &str, value: &Option<Value>| {
+                let Some(value) = value else { return };
+                let mut at = &mut data;
+                for step in pointer.split('.') {
+                    at = &mut at[step];
+                }
+                *at = value.clone();
+            };
+            put("a", &values[0]);
+            put("b", &values[1]);
+            put("o.a", &values[2]);
+            if shape != 1 { put("o.p.b", &values[3]); }
+            if shape == 2 { put("o", &values[3]); }
+            if shape != 3 { data["l"] = json!([values[4], {"a": values[5]}]); }
+            data
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+
+        #[test]
+        fn the_short_way_says_what_cel_says(source in prop_oneof![number(3), truth(3)], data in document()) {
+            let _same = both(&source, &data);
+        }
+    }
+}

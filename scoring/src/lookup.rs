@@ -29,9 +29,9 @@ impl Step {
 pub enum Found<'a> {
     /// A value, perhaps null.
     Value(&'a Value),
-    /// A member or element on the way is absent, or null.
+    /// A member or element on the way is absent.
     Absent,
-    /// The way goes through something that has no members.
+    /// The way goes through something that has no members, such as null.
     NotAContainer,
 }
 
@@ -94,7 +94,6 @@ fn walk<'a>(level: &[Node], value: &'a Value, found: &mut [Found<'a>]) {
         let next = match (value, &node.step) {
             (Value::Object(members), Step::Key(key) | Step::KeyOrIndex(key, _)) => members.get(key),
             (Value::Array(elements), Step::Index(at) | Step::KeyOrIndex(_, at)) => elements.get(*at),
-            (Value::Null, _) => None,
             _ => {
                 mark(node, Found::NotAContainer, found);
                 continue;
@@ -157,7 +156,7 @@ mod tests {
         let found = lookup.find(&document);
         for (pointer, slot) in pointers.iter().zip(slots) {
             let expected = match *pointer {
-                "/s/t" => Found::NotAContainer,
+                "/s/t" | "/a/n/m" => Found::NotAContainer,
                 pointer => document.pointer(pointer).map_or(Found::Absent, Found::Value),
             };
             assert_eq!(found[slot], expected, "{pointer}");

@@ -14,7 +14,7 @@ const EXACT: f64 = 9_007_199_254_740_992.0;
 /// Why plain arithmetic stops.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Halt {
-    /// A key that the value depends on is absent or null.
+    /// A key that the value depends on is absent.
     Missing,
     /// CEL must say.
     Unsure,
@@ -247,7 +247,7 @@ impl Truth {
                 _ => Err(Halt::Unsure),
             },
             Self::Has { parent, member } => match (parent.map(|slot| found[slot]), found[*member]) {
-                (_, Found::Value(value)) => Ok(!value.is_null()),
+                (_, Found::Value(value)) if !value.is_null() => Ok(true),
                 (None | Some(Found::Value(Value::Object(_))), Found::Absent) => Ok(false),
                 _ => Err(Halt::Unsure),
             },
@@ -297,9 +297,10 @@ impl Operand {
 
 fn value_at<'a>(found: Found<'a>) -> Result<&'a Value, Halt> {
     match found {
-        Found::Value(Value::Null) | Found::Absent => Err(Halt::Missing),
+        Found::Absent => Err(Halt::Missing),
+        // Null counts as absent where it is a member, and is a value where it is an element.
+        Found::Value(Value::Null) | Found::NotAContainer => Err(Halt::Unsure),
         Found::Value(value) => Ok(value),
-        Found::NotAContainer => Err(Halt::Unsure),
     }
 }
 

@@ -178,3 +178,140 @@ fn whole(number: f64) -> Result<Raw, &'static str> {
 fn index_of(words: &[String], text: &str) -> Raw {
     words.iter().position(|word| word == text).map_or(Raw::Unknown, |index| Raw::Number(index as f64))
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::contract::tests::{contract, feature};
+    use serde_json::json;
+
+    const VALUE: &str = "missing = { policy = 'value', value = -9.0 }\n";
+    const NONE: &str = "missing = { policy = 'unscorable' }\n";
+
+    type Expected<'a> = Result<(f32, Option<Flag>), &'a str>;
+
+    /// Maps `data` by one feature `f` and checks value and flag, or the refusal.
+    fn check(kind: &str, rest: &str, data: &Value, expected: Expected<'_>) {
+        let contract = contract(&feature("f", kind, rest)).unwrap();
+        let found = map(&contract, data).map(|row| (row.values[0], row.flags[0]));
+        let found = found.map_err(|refused| refused.iter().map(ToString::to_string).collect::<Vec<_>>().join(","));
+        assert_eq!(found, expected.map_err(|word| format!("{word}:f")), "{kind} {rest} {data}");
+    }
+
+    #[test]
+    fn each_type_takes_its_own_values_only() {
+        let rows: &[(&str, &str, Value, Expected<'_>)] = &[
+            ("number", VALUE, json!(1.5), Ok((1.5, None))),
+            ("number", VALUE, json!(-0.0), Ok((0.0, None))),
+            ("number", VALUE, json!(7), Ok((7.0, None))),
+            ("number", VALUE, json!(16_777_217), Ok((16_777_216.0, None))),
+            ("number", VALUE, json!("7"), Err(WRONG_TYPE)),
+            ("number", VALUE, json!(true), Err(WRONG_TYPE)),
+            ("number", VALUE, json!([1]), Err(WRONG_TYPE)),
+            ("number", VALUE, json!(1e300), Err(NOT_FINITE)),
+            ("number", VALUE, json!(null), Ok((-9.0, Some(Flag::Missing)))),
+            ("number", NONE, json!(null), Err(MISSING)),
+            ("integer", VALUE, json!(-2), Ok((-2.0, None))),
+            ("integer", VALUE, json!(2.0), Ok((2.0, None))),
+            ("integer", VALUE, json!(2.5), Err(WRONG_TYPE)),
+            ("boolean", VALUE, json!(true), Ok((1.0, None))),
+            ("boolean", VALUE, json!(false), Ok((0.0, None))),
+            ("boolean", VALUE, json!(1), Err(WRONG_TYPE)),
+        ];
+        for (kind, policy, value, expected) in rows {
+            check(kind, &format!("pointer = '/x'\n{policy}"), &json!({ "x": value }), *expected);
+        }
+        for (value, expected) in
+            [(json!("b"), Ok((1.0, None))), (json!("B"), Ok((-9.0, Some(Flag::Unknown)))), (json!(1), Err(WRONG_TYPE))]
+        {
+            let rest = format!("pointer = '/x'\n{VALUE}categories = ['a', 'b']");
+            check("category", &rest, &json!({ "x": value }), expected);
+        }
+    }
+
+    #[test]
+    fn money_has_the_currency_of_the_contract() {
+        for (value, expected) in [
+            (json!({"amount_minor": 59_000_000, "currency": "TWD"}), Ok((590_000.0, None))),
+            (json!({"amount_minor": -1, "currency": "TWD"}), Ok((-0.01, None))),
+            (json!({"amount_minor": 1, "currency": "USD"}), Err(WRONG_CURRENCY)),
+            (json!({"amount_minor": 1.5, "currency": "TWD"}), Err(WRONG_TYPE)),
+            (json!({"amount_minor": 1}), Err(WRONG_TYPE)),
+            (json!({"currency": "TWD"}), Err(WRONG_TYPE)),
+            (json!(5), Err(WRONG_TYPE)),
+        ] {
+            let rest = format!("pointer = '/x'\n{NONE}unit = 'minor:TWD'\nscale = 0.01");
+            check("money", &rest, &json!({ "x": value }), expected);
+        }
+    }
+
+    #[test]
+    fn what_is_not_there_follows_the_missing_policy() {
+        for (pointer, data) in [
+            ("/a/b", json!({})),
+            ("/a/b", json!({"a": null})),
+            ("/a/b", json!({"a": {}})),
+            ("/a/b", json!({"a": {"b": null}})),
+            ("/a/b", json!({"a": "text"})),
+            ("/a/0", json!({"a": []})),
+        ] {
+            check("number", &format!("pointer = '{pointer}'\n{VALUE}"), &data, Ok((-9.0, Some(Flag::Missing))));
+            check("number", &format!("pointer = '{pointer}'\n{NONE}"), &data, Err(MISSING));
+        }
+    }
+
+    #[test]
+    fn ranges_clamp_and_say_so() {
+        let rest = format!("pointer = '/x'\nrange = [-1.0, 2.5]\n{VALUE}");
+        for (value, expected) in [
+            (json!(-1), (-1.0, None)),
+            (json!(2.5), (2.5, None)),
+            (json!(2.500_001), (2.5, Some(Flag::Clamped))),
+            (json!(-1e300), (-1.0, Some(Flag::Clamped))),
+        ] {
+            check("number", &rest, &json!({ "x": value }), Ok(expected));
+        }
+    }
+
+    #[test]
+    fn unknown_categories_may_be_forbidden() {
+        let forbidden = format!("pointer = '/x'\ncategories = ['a']\nunknown = 'unscorable'\n{VALUE}");
+        check("category", &forbidden, &json!({"x": "z"}), Err(UNKNOWN_CATEGORY));
+        check("category", &forbidden, &json!({}), Ok((-9.0, Some(Flag::Missing))));
+        let required = format!("pointer = '/x'\ncategories = ['a']\n{NONE}");
+        check("category", &required, &json!({"x": "z"}), Err(UNKNOWN_CATEGORY));
+    }
+
+    #[test]
+    fn expressions_compute_or_are_missing_or_fail() {
+        let ratio = "double(data.debt) / double(data.income)";
+        let months = "data.debts.map(d, d.months).size()";
+        let rows = [
+            ("number", ratio, json!({"debt": 1, "income": 4}), Ok((0.25, None))),
+            ("number", ratio, json!({"debt": 1}), Ok((-9.0, Some(Flag::Missing)))),
+            ("number", ratio, json!({"debt": null, "income": 4}), Ok((-9.0, Some(Flag::Missing)))),
+            ("number", ratio, json!({"debt": 1, "income": 0}), Err(NOT_FINITE)),
+            ("number", ratio, json!({"debt": "x", "income": 4}), Err(EXPRESSION_FAILED)),
+            ("number", ratio, json!({"debt": "1.5", "income": 4}), Ok((0.375, None))),
+            ("integer", months, json!({"debts": [{"months": 3}, {"months": 4}]}), Ok((2.0, None))),
+            ("integer", months, json!({"debts": [{}]}), Ok((-9.0, Some(Flag::Missing)))),
+            ("boolean", "data.a > 1", json!({"a": 2}), Ok((1.0, None))),
+            ("boolean", "data.a + 1", json!({"a": 2}), Err(WRONG_TYPE)),
+            ("boolean", "data.a == \"x\"", json!({"a": "x"}), Ok((1.0, None))),
+            ("number", "data.list[1]", json!({"list": [1]}), Ok((-9.0, Some(Flag::Missing)))),
+        ];
+        for (kind, expr, data, expected) in rows {
+            check(kind, &format!("expr = '{expr}'\n{VALUE}"), &data, expected);
+        }
+    }
+
+    #[test]
+    fn every_refusal_is_told_in_order() {
+        let text = feature("a", "number", &format!("pointer = '/a'\n{NONE}"))
+            + &feature("b", "number", &format!("pointer = '/b'\n{VALUE}"))
+            + &feature("c", "boolean", &format!("pointer = '/c'\n{NONE}"));
+        let refused = map(&contract(&text).unwrap(), &json!({"c": "yes"})).unwrap_err();
+        assert_eq!(refused.iter().map(ToString::to_string).collect::<Vec<_>>(), ["missing:a", "wrong_type:c"]);
+    }
+}

@@ -68,36 +68,18 @@ fn side(feature: &Feature, value: f32, flag: Option<Flag>, typical: Option<f32>)
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::manifest::Manifest;
-
-    const HEAD: &str = r#"
-        name = "m"
-        version = "1"
-        kind = "net"
-        product = "p"
-        scale_id = "p.v1"
-        data_source = "none"
-        graph_sha256 = ""
-        golden_sha256 = ""
-        reference_sha256 = ""
-        target = { definition = "d", horizon_months = 12, population = "booked", prior_correction = "none" }
-        graph = { input = "features", margin = "margin" }
-        calibration = { method = "none" }
-        classification = { threshold = 0.5 }
-        reasons = { reference = "near_cutoff" }
-    "#;
+    use crate::contract::tests::contract as contract_of;
 
     /// Features f0, f1 … with the given codes and direction.
     fn contract(features: &[(&str, &str, &str, &str)]) -> Contract {
-        let mut text = HEAD.to_owned();
-        for (index, (low, high, missing, monotone)) in features.iter().enumerate() {
-            text.push_str(&format!(
+        let feature = |(index, (low, high, missing, monotone)): (usize, &(&str, &str, &str, &str))| {
+            format!(
                 "[[feature]]\nname = \"f{index}\"\ntype = \"number\"\npointer = \"/attributes/f{index}\"\n\
                  missing = {{ policy = \"value\", value = 0.0 }}\nreason_low = \"{low}\"\nreason_high = \"{high}\"\n\
                  reason_missing = \"{missing}\"\nactionable = true\nmonotone = \"{monotone}\"\n"
-            ));
-        }
-        Contract::new(&Manifest::parse(text.as_bytes()).unwrap()).unwrap()
+            )
+        };
+        contract_of(&features.iter().enumerate().map(feature).collect::<String>()).unwrap()
     }
 
     fn check(

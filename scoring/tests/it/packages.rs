@@ -1,6 +1,7 @@
 //! The packages of the repository, as the other tests need them.
 
-use scoring::{Model, PackageFiles, Scales};
+use scoring::{FeatureVector, Model, PackageFiles, Scales};
+use serde_json::Value;
 use std::path::{Path, PathBuf};
 
 /// The folder of all packages.
@@ -21,7 +22,7 @@ pub fn folders() -> Vec<PathBuf> {
     };
     let mut folders: Vec<_> = below(&models()).iter().flat_map(|name| below(name)).collect();
     folders.sort();
-    assert!(!folders.is_empty());
+    assert!(folders.len() >= 5, "three scorecards and two nets");
     folders
 }
 
@@ -36,18 +37,28 @@ pub fn files(folder: &Path) -> PackageFiles {
     }
 }
 
-/// Every model.
-pub fn all() -> Vec<Model> {
-    let load = |folder: &PathBuf| Model::load(&files(folder), &scales()).unwrap_or_else(|e| panic!("{folder:?}: {e}"));
-    folders().iter().map(load).collect()
+/// A package by name.
+pub fn named(name: &str) -> PackageFiles {
+    files(&models().join(name).join("1.0.0"))
 }
 
-/// Rows of a package's golden file.
-pub fn golden_rows(folder: &Path) -> Vec<Vec<f32>> {
-    let golden: serde_json::Value = serde_json::from_slice(&files(folder).golden).unwrap();
-    serde_json::from_value::<Vec<serde_json::Value>>(golden["rows"].clone())
-        .unwrap()
+/// Every model with real rows: golden ones and those of its reference.
+pub fn all() -> Vec<(Model, Vec<FeatureVector>)> {
+    folders()
         .iter()
-        .map(|row| serde_json::from_value(row["features"].clone()).unwrap())
+        .map(|folder| {
+            let files = files(folder);
+            let model = Model::load(&files, &scales()).unwrap_or_else(|error| panic!("{folder:?}: {error}"));
+            (model, rows(&files))
+        })
         .collect()
+}
+
+fn rows(files: &PackageFiles) -> Vec<FeatureVector> {
+    let golden: Value = serde_json::from_slice(&files.golden).unwrap();
+    let reference: Value = serde_json::from_slice(&files.reference).unwrap();
+    let golden = golden["rows"].as_array().unwrap().iter().map(|row| &row["features"]);
+    let groups = ["near_cutoff", "all"].map(|group| reference[group]["background"].as_array().unwrap());
+    let all = golden.chain(groups.into_iter().flatten());
+    all.map(|row| FeatureVector::plain(serde_json::from_value(row.clone()).unwrap())).collect()
 }

@@ -1,0 +1,199 @@
+use crate::fixture::{accepted, applications, record, room};
+use runtime::stream::{OwnedInput, Route, Verdict};
+use schemas::application::WITHDRAWN;
+use schemas::event_id::event_id;
+use schemas::risk::{COMPUTED, RiskEvent};
+use scorer::Config;
+use serde_json::{Value, json};
+
+const PACKAGES: [&str; 3] = ["taiwan-scorecard", "sba-scorecard", "german-scorecard"];
+
+fn mixed() -> Vec<OwnedInput> {
+    let all: Vec<_> = PACKAGES.iter().map(|package| applications(package)).collect();
+    let longest = all.iter().map(Vec::len).max().unwrap();
+    let interleaved = (0..longest).flat_map(|at| all.iter().filter_map(move |of_one| of_one.get(at)));
+    interleaved.enumerate().map(|(offset, data)| accepted(data, (offset % 3) as i32, offset as i64)).collect()
+}
+
+fn value(bytes: &[u8]) -> Value {
+    serde_json::from_slice(bytes).unwrap()
+}
+
+#[test]
+fn each_application_gets_one_event_with_its_golden_score() {
+    let records = mixed();
+    let (verdicts, outputs) = room(&Config::default()).feed(&records).unwrap();
+    assert!(verdicts.iter().all(|verdict| *verdict == Verdict::Done("scored")), "{verdicts:?}");
+    assert_eq!(outputs.len(), records.len());
+    let mut golden = Vec::new();
+    for package in PACKAGES {
+        let path = crate::fixture::models().join(package).join("1.0.0/golden.json");
+        golden.extend(value(&std::fs::read(path).unwrap())["applications"].as_array().unwrap().clone());
+    }
+    for (record, (partition, output)) in records.iter().zip(&outputs) {
+        assert_eq!((*partition, output.route, &output.key), (record.partition, Route::Same, &record.key));
+        let event: RiskEvent = serde_json::from_slice(output.payload.as_ref().unwrap()).unwrap();
+        let data = value(record.payload.as_ref().unwrap());
+        let same = |golden: &&Value| {
+            golden["data"]["attributes"] == data["attributes"]
+                && golden["data"]["application_id"] == data["application_id"]
+                && golden["data"]["requested"] == data["requested"]
+                && golden["data"]["applicants"][0].get("facts").unwrap_or(&json!({})) == &data["applicants"][0]["facts"]
+        };
+        let golden = golden.iter().find(same).unwrap();
+        let score = event.score.as_ref().unwrap();
+        assert_eq!(json!(score.score), golden["score"], "{}", event.application.application_id);
+        assert_eq!(json!(score.pd), golden["pd"]);
+        let values: Vec<f32> = event.features.iter().map(|feature| feature.value).collect();
+        assert_eq!(values, serde_json::from_value::<Vec<f32>>(golden["features"].clone()).unwrap());
+    }
+}
+
+#[test]
+fn what_is_written_is_the_published_event() {
+    let (_, outputs) = room(&Config::default()).feed(&mixed()).unwrap();
+    for (_, output) in outputs {
+        let written = value(output.payload.as_ref().unwrap());
+        let event: RiskEvent = serde_json::from_value(written.clone()).unwrap();
+        let mut again = value(&serde_json::to_vec(&event).unwrap());
+        // Facts travel as ingest wrote them: what was never asked stays absent.
+        again["facts"] = written["facts"].clone();
+        again["requested"] = written["requested"].clone();
+        assert_eq!(keys(&written), keys(&again));
+        assert_eq!(written, again);
+    }
+}
+
+fn keys(value: &Value) -> Vec<String> {
+    value.as_object().unwrap().keys().cloned().collect()
+}
+
+#[test]
+fn contributions_explain_the_margin_and_reasons_are_adverse() {
+    let (_, outputs) = room(&Config::default()).feed(&mixed()).unwrap();
+    for (_, output) in outputs {
+        let event: RiskEvent = serde_json::from_slice(output.payload.as_ref().unwrap()).unwrap();
+        let (explanation, score) = (event.explanation.unwrap(), event.score.unwrap());
+        let explained = explanation.base + event.features.iter().map(|f| f.contribution).sum::<f64>();
+        let rounding = 0.5e-6 * (event.features.len() as f64 + 1.0);
+        assert!((f64::from(score.margin) - explained - explanation.residual).abs() <= rounding + 1e-9);
+        assert!(explanation.residual.abs() <= 1e-6);
+        assert!(event.reasons.len() <= 4);
+        for (at, reason) in event.reasons.iter().enumerate() {
+            assert_eq!(reason.rank as usize, at + 1);
+            assert!(reason.contribution > 0.0 && !reason.features.is_empty() && !reason.text.is_empty());
+        }
+    }
+}
+
+#[test]
+fn an_event_does_not_depend_on_its_company() {
+    let records = mixed();
+    let (_, together) = room(&Config::default()).feed(&records).unwrap();
+    let mut alone = Vec::new();
+    let mut lonely = room(&Config { block: 1, ..Config::default() });
+    for record in &records {
+        alone.extend(lonely.feed(std::slice::from_ref(record)).unwrap().1);
+    }
+    assert_eq!(together, alone);
+    let (_, again) = room(&Config { block: 7, ..Config::default() }).feed(&records).unwrap();
+    assert_eq!(together, again);
+}
+
+#[test]
+fn the_envelope_descends_from_the_application() {
+    let data = &applications("taiwan-scorecard")[0];
+    let (_, outputs) = room(&Config::default()).feed(&[accepted(data, 2, 9)]).unwrap();
+    let id = data["application_id"].as_str().unwrap();
+    let expected = event_id(COMPUTED, "demo", id, 1, "champion:taiwan-scorecard").to_string();
+    let header = |name: &str| {
+        let found = outputs[0].1.headers.iter().find(|(key, _)| *key == name);
+        found.map(|(_, value)| String::from_utf8(value.clone()).unwrap())
+    };
+    for (name, wanted) in [
+        ("ce_id", expected.as_str()),
+        ("ce_type", COMPUTED),
+        ("ce_source", "/defaultx/scorer"),
+        ("ce_causationid", "e-9"),
+        ("ce_correlationid", "c-1"),
+        ("ce_subject", id),
+        ("ce_specversion", "1.0"),
+    ] {
+        assert_eq!(header(name).as_deref(), Some(wanted), "{name}");
+    }
+    assert_eq!(header("traceparent").unwrap().len(), 55);
+    let event: RiskEvent = serde_json::from_slice(outputs[0].1.payload.as_ref().unwrap()).unwrap();
+    assert_eq!(
+        (event.input.topic.as_str(), event.input.partition, event.input.offset),
+        ("credit.applications.v1", 2, 9)
+    );
+    assert_eq!(event.times.received_at, "2026-11-25T09:46:40.000Z");
+    assert!(event.route.bucket < 10_000);
+}
+
+/// Applications that cannot be scored are answered, with the reason.
+#[test]
+fn nobody_goes_unanswered() {
+    let change = |pointer: &str, to: Value| {
+        let mut data = applications("taiwan-scorecard")[0].clone();
+        *data.pointer_mut(pointer).unwrap() = to;
+        data
+    };
+    let rows: [(Value, &[&str]); 5] = [
+        (change("/product", json!("mortgage")), &["no_model:mortgage"]),
+        (change("/requested/amount/currency", json!("USD")), &["wrong_currency:limit"]),
+        (change("/attributes/repayment_status_1", json!(null)), &["missing:repayment_status_1"]),
+        (
+            change("/attributes/repayment_status_2", json!("late")),
+            &["wrong_type:repayment_status_2", "expression_failed:months_late", "expression_failed:months_unused"],
+        ),
+        (change("/attributes/payment_amount_1/currency", json!("EUR")), &["wrong_currency:payment_amount_1"]),
+    ];
+    let records: Vec<_> = rows.iter().enumerate().map(|(at, row)| accepted(&row.0, 0, at as i64)).collect();
+    let (verdicts, outputs) = room(&Config::default()).feed(&records).unwrap();
+    assert!(verdicts.iter().all(|verdict| *verdict == Verdict::Done("unscorable")));
+    for ((_, reasons), (_, output)) in rows.iter().zip(&outputs) {
+        let event: RiskEvent = serde_json::from_slice(output.payload.as_ref().unwrap()).unwrap();
+        assert_eq!((event.status.as_str(), event.unscorable.as_slice()), ("unscorable", &reasons.map_owned()[..]));
+        assert!(event.score.is_none() && event.features.is_empty() && event.reasons.is_empty());
+        assert_eq!(event.model.is_none(), reasons[0].starts_with("no_model"));
+    }
+}
+
+trait MapOwned {
+    fn map_owned(&self) -> Vec<String>;
+}
+
+impl MapOwned for &[&str] {
+    fn map_owned(&self) -> Vec<String> {
+        self.iter().map(|word| (*word).to_owned()).collect()
+    }
+}
+
+#[test]
+fn what_is_not_an_application_has_a_name() {
+    let withdrawal = record(WITHDRAWN, "L-1", br#"{"tenant":"demo","application_id":"L-1"}"#.to_vec(), 1, 3);
+    let rows = [
+        (withdrawal.clone(), Verdict::Done("withdrawal_passed")),
+        (record("application.accepted.v1", "L-2", b"{".to_vec(), 0, 0), dead("malformed_body", "line 1 column 1")),
+        (record("application.accepted.v1", "L-2", b"{}".to_vec(), 0, 0), dead("malformed_body", "/applicants/0")),
+        (
+            record("weather.v1", "L-3", b"{}".to_vec(), 0, 0),
+            dead("unknown_type", "ce_type is none that this room reads"),
+        ),
+    ];
+    for (input, expected) in &rows {
+        let (verdicts, outputs) = room(&Config::default()).feed(std::slice::from_ref(input)).unwrap();
+        assert_eq!(verdicts, std::slice::from_ref(expected));
+        assert_eq!(outputs.len(), usize::from(*expected == Verdict::Done("withdrawal_passed")));
+    }
+    let (_, outputs) = room(&Config::default()).feed(std::slice::from_ref(&withdrawal)).unwrap();
+    let (partition, output) = &outputs[0];
+    assert_eq!((*partition, &output.key, &output.payload), (1, &withdrawal.key, &withdrawal.payload));
+    let headers: Vec<_> = output.headers.iter().map(|(key, value)| ((*key).to_owned(), Some(value.clone()))).collect();
+    assert_eq!(headers, withdrawal.headers);
+}
+
+fn dead(reason: &'static str, detail: &str) -> Verdict {
+    Verdict::DeadLetter { reason, detail: detail.to_owned() }
+}

@@ -1,0 +1,6 @@
+//! Tests of the room over the repository's packages, without a broker.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod control;
+mod events;
+mod fixture;

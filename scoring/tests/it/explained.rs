@@ -1,0 +1,67 @@
+//! Contributions add up, say what they claim, and reasons are made of them.
+
+use crate::packages;
+use proptest::prelude::*;
+use scoring::manifest::Kind;
+use scoring::{FeatureVector, Model};
+use std::sync::LazyLock;
+
+static MODELS: LazyLock<Vec<(Model, Vec<FeatureVector>)>> = LazyLock::new(packages::all);
+
+/// Feature by feature from one real row or another: rows that are possible, and that nobody had.
+fn mixed(rows: &[FeatureVector], picks: &[usize]) -> FeatureVector {
+    let width = rows[0].values.len();
+    let value = |feature: usize| rows[picks[feature % picks.len()] % rows.len()].values[feature];
+    FeatureVector::plain((0..width).map(value).collect())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn contributions_add_up_to_the_margin(picks in prop::collection::vec(0..1000usize, 24)) {
+        for (model, rows) in MODELS.iter() {
+            let row = mixed(rows, &picks);
+            let scored = model.score_block(&mut model.state().unwrap(), &[row]).unwrap().remove(0).unwrap();
+            prop_assert!(scored.residual.abs() <= 1e-6, "{}: {}", model.manifest().name, scored.residual);
+            let sum = scored.base + scored.contributions.iter().sum::<f64>();
+            // Each published number was rounded once.
+            let rounding = 0.5e-6 * (scored.contributions.len() as f64 + 2.0) + 1e-9;
+            prop_assert!((f64::from(scored.margin) - sum).abs() <= rounding + scored.residual.abs());
+            let strongest: Vec<_> = scored.candidates.iter().map(|candidate| candidate.contribution).collect();
+            prop_assert!(strongest.len() <= 4 && strongest.windows(2).all(|pair| pair[0] >= pair[1]));
+            for candidate in &scored.candidates {
+                let sum: f64 = candidate.features.iter().map(|at| scored.contributions[*at]).sum();
+                prop_assert!((candidate.contribution - sum).abs() < 1e-6 && candidate.contribution > 0.0);
+            }
+        }
+    }
+}
+
+#[test]
+fn the_method_is_named() {
+    for (model, _) in MODELS.iter() {
+        let expected = match model.manifest().kind {
+            Kind::Scorecard => "scorecard_exact",
+            Kind::Net => "shapley_permutation_antithetic_16",
+        };
+        assert_eq!(model.method(), expected);
+    }
+}
+
+/// The fixed walks are a sample; averaged over many applicants they must not lean to a side, and each must agree with
+/// the margin's own answer where only one feature differs from every background row's.
+#[test]
+fn a_feature_that_changes_nothing_contributes_nothing() {
+    for (model, rows) in MODELS.iter().filter(|(model, _)| model.manifest().kind == Kind::Net) {
+        let mut state = model.state().unwrap();
+        let scored = model.score_block(&mut state, &rows[..32]).unwrap();
+        for (row, scored) in rows.iter().zip(scored.iter().flatten()) {
+            for (at, contribution) in scored.contributions.iter().enumerate() {
+                let same =
+                    rows[rows.len() - 64..rows.len() - 32].iter().all(|other| other.values[at] == row.values[at]);
+                assert!(!same || *contribution == 0.0, "{}: feature {at}", model.manifest().name);
+            }
+        }
+    }
+}
