@@ -170,6 +170,10 @@ fn score_of<'a>(event: &'a RiskEvent, rules: &ProductRules) -> Result<&'a Score,
     let fallback = |referral| refer(Step::Fallback, referral);
     let score = event.score.as_ref().filter(|_| event.status == "scored");
     let score = score.ok_or_else(|| fallback(Referral::Unscorable))?;
+    let [floor, cap] = score.range;
+    if !(floor..=cap).contains(&score.score) || !(0.0..=1.0).contains(&score.pd) {
+        return Err(fallback(Referral::RuleError));
+    }
     if score.scale_id != rules.scale_id {
         return Err(fallback(Referral::ScaleMismatch));
     }

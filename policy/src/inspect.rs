@@ -10,6 +10,9 @@ use crate::vocabulary::Kind;
 use domain::{Currency, reason};
 use std::sync::Arc;
 
+/// The longest text of a reason: the contract's bound.
+const MAX_TEXT_BYTES: usize = 512;
+
 /// Collects what is found in one document.
 pub(crate) struct Inspector<'d> {
     document: &'d Document,
@@ -83,8 +86,8 @@ impl<'d> Inspector<'d> {
         if repeated || reason::find(&own.code).is_some() {
             self.error("duplicate_id", format!("{at}/code"), format!("reason {} exists already", own.code));
         }
-        if own.text.trim().is_empty() {
-            self.error("unspecific_code", format!("{at}/text"), "the applicant must be told something");
+        if own.text.trim().is_empty() || own.text.len() > MAX_TEXT_BYTES {
+            self.error("unspecific_code", format!("{at}/text"), "tell the applicant something, in at most 512 bytes");
         }
         if reason::find(&own.form_c1).is_none() {
             self.error("unknown_code", format!("{at}/form_c1"), format!("Form C-1 has no {}", own.form_c1));
@@ -104,6 +107,14 @@ impl<'d> Inspector<'d> {
             if !self.document.products.iter().any(|known| known.product == *product) {
                 self.error("unknown_product", at, format!("{product} is not among the products"));
             }
+        }
+    }
+
+    /// The word of a referral, as the contract writes words.
+    pub(crate) fn referral(&mut self, path: &str, word: &str) {
+        self.token(path, word);
+        if word.contains('-') {
+            self.error("bad_token", path, "the word of a referral has no hyphen");
         }
     }
 

@@ -263,7 +263,7 @@ fn limit(index: usize, rule: &Limit, inspector: &mut Inspector<'_>) -> Option<Li
 fn zone(index: usize, rule: &Zone, inspector: &mut Inspector<'_>) -> Option<Arc<ZoneRule>> {
     let at = format!("/zones/{index}");
     inspector.rule(&at, &rule.id, &rule.products);
-    inspector.token(&format!("{at}/referral"), &rule.referral);
+    inspector.referral(&format!("{at}/referral"), &rule.referral);
     let when = inspector.condition(&format!("{at}/when"), &rule.when)?;
     Some(Arc::new(ZoneRule { id: rule.id.clone(), when, referral: rule.referral.clone() }))
 }

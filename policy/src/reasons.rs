@@ -14,6 +14,9 @@ pub const NOTICE_DAYS: i64 = 30;
 /// Key factors of a score that are disclosed, before inquiries.
 const MAX_KEY_FACTORS: usize = 4;
 
+/// Characters of a recorded value or threshold: the contract's bound.
+const MAX_RECORDED_CHARS: usize = 512;
+
 /// The code of inquiries, disclosed as a fifth factor.
 const INQUIRIES: &str = "recent_inquiries";
 
@@ -76,9 +79,8 @@ fn is_specific(event: &RiskEvent, candidate: &CandidateReason) -> bool {
 
 /// The notice of an adverse action; `None` when the event has no time to count from.
 pub(crate) fn notice(event: &RiskEvent) -> Option<Notice> {
-    let parse = |text: &str| DateTime::parse_from_rfc3339(text).ok().map(|at| at.with_timezone(&Utc));
-    let completed = event.times.completed_at.as_deref().and_then(parse);
-    let from = completed.or_else(|| parse(&event.times.received_at))?;
+    let completed = event.times.completed_at.as_deref().and_then(instant);
+    let from = completed.or_else(|| instant(&event.times.received_at))?;
     let due_by = from.checked_add_signed(TimeDelta::days(NOTICE_DAYS))?;
     let role = |role: &str| event.subjects.iter().any(|subject| subject.role == role);
     let recipient = match event.subjects.first() {
@@ -88,17 +90,22 @@ pub(crate) fn notice(event: &RiskEvent) -> Option<Notice> {
     Some(Notice { due_by: due_by.to_rfc3339_opts(SecondsFormat::Millis, true), recipients: vec![recipient] })
 }
 
+fn instant(text: &str) -> Option<DateTime<Utc>> {
+    DateTime::parse_from_rfc3339(text).ok().map(|at| at.with_timezone(&Utc))
+}
+
 /// The lender's own score, where it was used. The lender is the one who made it.
 pub(crate) fn disclosure(event: &RiskEvent) -> Vec<ScoreDisclosure> {
     let Some(score) = &event.score else { return Vec::new() };
     let factors = factors(event);
     let (named, rest) = factors.split_at(factors.len().min(MAX_KEY_FACTORS));
     let fifth = rest.iter().find(|factor| factor.code == INQUIRIES);
-    let date = event.times.received_at.split('T').next().unwrap_or_default();
+    let date = [Some(event.times.received_at.as_str()), event.times.completed_at.as_deref()];
+    let date = date.into_iter().flatten().find_map(instant).map(|at| at.date_naive().to_string());
     vec![ScoreDisclosure {
         score: i64::from(score.score),
         range: score.range.map(i64::from),
-        date: date.to_owned(),
+        date: date.unwrap_or_default(),
         agency: event.application.tenant.clone(),
         key_factors: named.iter().chain(fifth).map(|factor| factor.text.clone()).collect(),
     }]
@@ -124,5 +131,7 @@ pub(crate) fn zone_record(event: &RiskEvent, rule: &ZoneRule) -> RuleFired {
 }
 
 fn fired(id: &str, step: Step, value: Option<String>, threshold: Option<String>) -> RuleFired {
+    let short = |text: String| text.chars().take(MAX_RECORDED_CHARS).collect();
+    let (value, threshold) = (value.map(short), threshold.map(short));
     RuleFired { id: id.to_owned(), step: step.as_str().to_owned(), value, threshold }
 }

@@ -1,0 +1,54 @@
+//! The room's knobs, and its start.
+
+use crate::error::Error;
+use crate::handler::DecisionHandler;
+use crate::library::Library;
+use crate::metrics::Metrics;
+use runtime::shell::Shell;
+use runtime::stream::{LoopSpec, Tuning, spawn_loop};
+use runtime::task::RoomHandle;
+use schemas::{Topic, control, envelope};
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// Knobs of the decision room.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Directory of policies, `<name>/<version>.yaml`; read once at start, because versions change by activation records.
+    pub policy_dir: PathBuf,
+    /// `name@version` in force in a partition that has seen no activation record.
+    pub default_policy: String,
+    /// Knobs of the loop.
+    pub tuning: Tuning,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            policy_dir: PathBuf::from("policies"),
+            default_policy: "standard@1.0.0".to_owned(),
+            tuning: Tuning::default(),
+        }
+    }
+}
+
+/// Starts the room.
+///
+/// # Errors
+/// [`Error`] when the default policy cannot be used or the loop does not start.
+pub fn start(config: Config, shell: Shell) -> Result<Vec<RoomHandle>, Error> {
+    let library = Library::read(&config.policy_dir, &config.default_policy)?;
+    let metrics = Metrics::new(&shell.registry)?;
+    let decisions = shell.topic(Topic::Decisions.base_name());
+    let handler = DecisionHandler::new(library, decisions, runtime::clock::now, metrics);
+    let spec = LoopSpec {
+        room: "decision",
+        inputs: vec![shell.topic(Topic::Risk.base_name())],
+        changelog: Some(shell.topic(Topic::DecisionState.base_name())),
+        dead_letters: shell.topic(Topic::DeadLetters.base_name()),
+        control: Some((envelope::header::TYPE, control::ACTIVATED)),
+        tuning: config.tuning,
+    };
+    Ok(vec![spawn_loop(spec, handler, &shell).map_err(Error::Loop)?])
+}

@@ -1,0 +1,228 @@
+//! The shell: decode → decide → encode → verdict. The only file that meets both records and decisions; holds no rule.
+
+use crate::decide;
+use crate::in_force::{InForce, Kind, POLICY};
+use crate::library::Library;
+use crate::metrics::Metrics;
+use crate::salvage::{self, Outside, Salvaged};
+use chrono::{DateTime, Utc};
+use domain::outcome::{Outcome, Step};
+use policy::Compiled;
+use runtime::stream::{HandleError, Handler, Input, Outbox, Output, Route, Verdict, View};
+use schemas::application::{WITHDRAWN, Withdrawal};
+use schemas::control::Activation;
+use schemas::decision::{Decision, MADE};
+use schemas::envelope::{Envelope, header};
+use schemas::event_id::{coordinates_id, event_id};
+use schemas::intake::header as extension;
+use schemas::risk::{COMPUTED, RiskEvent, SHADOW_COMPUTED};
+use std::sync::Arc;
+
+/// `ce_source` of everything that this room says.
+pub const SOURCE: &str = "/defaultx/decision";
+
+/// The decision room, behind the one loop.
+pub struct DecisionHandler {
+    library: Library,
+    decisions: Arc<str>,
+    clock: fn() -> DateTime<Utc>,
+    metrics: Metrics,
+}
+
+/// What becomes of one record.
+enum Answer {
+    Decided(Box<Decision>),
+    Nothing(&'static str),
+    DeadLetter { reason: &'static str, detail: String },
+}
+
+impl DecisionHandler {
+    /// A handler that writes to the topic `decisions` (with prefix) and takes `decided_at` from `clock`.
+    pub fn new(library: Library, decisions: Arc<str>, clock: fn() -> DateTime<Utc>, mut metrics: Metrics) -> Self {
+        metrics.in_force(std::iter::once(&**library.default_policy()));
+        Self { library, decisions, clock, metrics }
+    }
+
+    /// The policy in force in a partition, as of the block in hand.
+    fn policy_of(&self, partition: i32, state: &View<'_, Kind, InForce>) -> Result<Arc<Compiled>, HandleError> {
+        match state.get(partition, &Kind(POLICY)) {
+            None => Ok(Arc::clone(self.library.default_policy())),
+            Some(in_force) => self.loaded(&in_force),
+        }
+    }
+
+    fn loaded(&self, wanted: &InForce) -> Result<Arc<Compiled>, HandleError> {
+        self.library.get(&wanted.digest).map(Arc::clone).ok_or_else(|| {
+            HandleError::NotReady(format!(
+                "policy {}@{} ({}) is not loaded",
+                wanted.name, wanted.version, wanted.digest
+            ))
+        })
+    }
+
+    fn emit(&mut self, input: &Input<'_>, cause: &Envelope, decision: &Decision, policy: &Compiled, out: &mut Outbox) {
+        let application = &decision.application;
+        let (tenant, id) = (application.tenant.as_str(), application.application_id.as_str());
+        let number = decision.decision_number.to_string();
+        let mut event = cause.child(SOURCE, MADE, event_id(MADE, tenant, id, application.revision, &number));
+        event.time = Some(decision.decided_at.clone());
+        let mut headers = event.to_headers();
+        headers.push((extension::TENANT, tenant.as_bytes().to_vec()));
+        headers.push((extension::REVISION, application.revision.to_string().into_bytes()));
+        let mut payload = Vec::with_capacity(2048);
+        // A decision holds strings, integers and finite numbers: there is nothing in it that JSON cannot hold.
+        serde_json::to_writer(&mut payload, decision).expect("a decision is always JSON");
+        let key = input.key.map(<[u8]>::to_vec).or_else(|| Some(format!("{tenant}|{id}").into_bytes()));
+        let topic = Arc::clone(&self.decisions);
+        out.emit(input, Output { topic, route: Route::Same, key, payload: Some(payload), headers });
+
+        let word = |text: &str| Outcome::parse(text).map_or("other", Outcome::as_str);
+        let step = |text: &str| Step::parse(text).map_or("other", Step::as_str);
+        let product = policy.products().find(|known| *known == decision.product);
+        self.metrics.decided(product, word(&decision.outcome), step(&decision.step));
+    }
+}
+
+impl Handler for DecisionHandler {
+    type Key = Kind;
+    type Value = InForce;
+
+    fn handle(
+        &mut self,
+        block: &[Input<'_>],
+        state: &mut View<'_, Kind, InForce>,
+        out: &mut Outbox,
+    ) -> Result<(), HandleError> {
+        let decided_at = decide::timestamp((self.clock)());
+        let mut policies: Vec<(i32, Arc<Compiled>)> = Vec::new();
+        for input in block {
+            let known = policies.iter().find(|(partition, _)| *partition == input.partition);
+            let policy = match known.map(|(_, policy)| Arc::clone(policy)) {
+                Some(policy) => policy,
+                None => {
+                    let policy = self.policy_of(input.partition, state)?;
+                    policies.push((input.partition, Arc::clone(&policy)));
+                    policy
+                }
+            };
+            let (cause, answer) = answer(input, &policy, &decided_at);
+            let verdict = match answer {
+                Answer::Decided(decision) => {
+                    self.emit(input, &cause, &decision, &policy, out);
+                    Verdict::Done(Outcome::parse(&decision.outcome).map_or("decided", Outcome::as_str))
+                }
+                Answer::Nothing(word) => Verdict::Done(word),
+                Answer::DeadLetter { reason, detail } => Verdict::DeadLetter { reason, detail },
+            };
+            out.verdict(verdict);
+        }
+        let mut shown: Vec<&Compiled> = policies.iter().map(|(_, policy)| &**policy).collect();
+        shown.sort_by_key(|policy| policy.digest());
+        shown.dedup_by_key(|policy| policy.digest());
+        self.metrics.in_force(shown.into_iter());
+        Ok(())
+    }
+
+    fn control(
+        &mut self,
+        record: &Input<'_>,
+        state: &mut View<'_, Kind, InForce>,
+        out: &mut Outbox,
+    ) -> Result<(), HandleError> {
+        let body = record.payload.unwrap_or_default();
+        out.verdict(match serde_json::from_slice::<Activation>(body) {
+            Ok(activation) if activation.kind == POLICY => {
+                let in_force = InForce::from(activation);
+                self.loaded(&in_force)?;
+                state.put(record.partition, Kind(POLICY), in_force);
+                Verdict::Done("activated")
+            }
+            Ok(_) => Verdict::Done("control_ignored"),
+            Err(error) => Verdict::DeadLetter { reason: "bad_activation", detail: place_of(&error) },
+        });
+        Ok(())
+    }
+}
+
+/// What one record gets, and the envelope that its answer descends from.
+fn answer(input: &Input<'_>, policy: &Compiled, decided_at: &str) -> (Envelope, Answer) {
+    let headers = input.headers();
+    let header_of = |name: &str| headers.iter().rev().find(|(key, _)| *key == name).and_then(|(_, value)| *value);
+    let revision = header_of(extension::REVISION).and_then(|bytes| std::str::from_utf8(bytes).ok());
+    let outside = Outside { key: input.key, revision };
+    let cause = match Envelope::from_headers(header_of) {
+        Ok(envelope) => envelope,
+        Err(problem) => match stand_in(input, header_of(header::TYPE)) {
+            Some(envelope) => envelope,
+            None => {
+                let detail = problem.to_string();
+                return (Envelope::default(), Answer::DeadLetter { reason: "bad_envelope", detail });
+            }
+        },
+    };
+    let answer = match cause.event_type.as_str() {
+        COMPUTED => on_score(input, &cause, outside, policy, decided_at),
+        WITHDRAWN => on_withdrawal(input, outside, policy, decided_at),
+        SHADOW_COMPUTED => Answer::Nothing("shadow_ignored"),
+        _ => Answer::DeadLetter { reason: "unknown_type", detail: "ce_type is none that this room reads".to_owned() },
+    };
+    (cause, answer)
+}
+
+/// Damaged headers are no reason to leave an application of ours without an answer.
+fn stand_in(input: &Input<'_>, event_type: Option<&[u8]>) -> Option<Envelope> {
+    let event_type = [COMPUTED, WITHDRAWN].into_iter().find(|known| event_type == Some(known.as_bytes()))?;
+    let (tenant, application_id) = salvage::identity(input.key)?;
+    Some(Envelope {
+        id: coordinates_id(event_type, input.topic, input.partition, input.offset).to_string(),
+        source: SOURCE.to_owned(),
+        event_type: event_type.to_owned(),
+        subject: Some(application_id.to_owned()),
+        partition_key: Some(format!("{tenant}|{application_id}")),
+        ..Envelope::default()
+    })
+}
+
+fn on_score(input: &Input<'_>, cause: &Envelope, outside: Outside<'_>, policy: &Compiled, decided_at: &str) -> Answer {
+    let payload = input.payload.unwrap_or_default();
+    match serde_json::from_slice::<RiskEvent>(payload) {
+        Ok(event) if !salvage::is_about(&event.application, outside) => {
+            salvaged(input, outside, policy, decided_at, "names another application")
+        }
+        Ok(event) if event.intent == "score_only" => Answer::Nothing("score_only"),
+        Ok(event) => Answer::Decided(Box::new(decide::on_score(event, &cause.id, policy, decided_at))),
+        Err(error) => salvaged(input, outside, policy, decided_at, &place_of(&error)),
+    }
+}
+
+fn salvaged(input: &Input<'_>, outside: Outside<'_>, policy: &Compiled, decided_at: &str, problem: &str) -> Answer {
+    tracing::warn!(partition = input.partition, offset = input.offset, problem, "score event unreadable");
+    match salvage::salvage(input.payload, outside, policy, decided_at) {
+        Salvaged::ScoreOnly => Answer::Nothing("score_only"),
+        Salvaged::Referral(decision) => Answer::Decided(decision),
+        Salvaged::Unidentified => Answer::DeadLetter { reason: "unidentified", detail: problem.to_owned() },
+    }
+}
+
+fn on_withdrawal(input: &Input<'_>, outside: Outside<'_>, policy: &Compiled, decided_at: &str) -> Answer {
+    let parsed = input.payload.and_then(|bytes| serde_json::from_slice::<Withdrawal>(bytes).ok());
+    let keyed = || {
+        let (tenant, application_id) = salvage::identity(input.key)?;
+        let (tenant, application_id) = (tenant.to_owned(), application_id.to_owned());
+        Some(Withdrawal { tenant, application_id, withdrawn_at: String::new(), reason: None })
+    };
+    let Some(withdrawal) = parsed.or_else(keyed) else {
+        return Answer::DeadLetter {
+            reason: "unidentified",
+            detail: "neither body nor key name an application".to_owned(),
+        };
+    };
+    // A withdrawal ends the application, not one revision of it; where ingest does not say which was the last, the first.
+    let revision = outside.revision.and_then(|text| text.parse().ok()).unwrap_or(1);
+    Answer::Decided(Box::new(decide::on_withdrawal(&withdrawal, revision, policy, decided_at)))
+}
+
+/// Where JSON stopped being readable; the text of the error may quote values, so it is not kept.
+fn place_of(error: &serde_json::Error) -> String {
+    format!("line {} column {}", error.line(), error.column())
+}

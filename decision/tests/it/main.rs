@@ -1,0 +1,8 @@
+//! The room behind a harness: records in, decisions and verdicts out. No broker.
+#![allow(clippy::unwrap_used)]
+
+mod activation;
+mod answers;
+mod fixture;
+mod library;
+mod snapshots;

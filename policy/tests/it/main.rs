@@ -1,0 +1,8 @@
+//! The policy crate from outside: what a document may say, what is decided under it, and what never happens.
+#![allow(clippy::unwrap_used)]
+
+mod decisions;
+mod findings;
+mod fixture;
+mod properties;
+mod standard;
