@@ -71,7 +71,7 @@ pub enum Next {
 pub fn judge(attempt: Attempt, attempts: u32, schedule: &Schedule, chance: f64) -> Next {
     let (cause, retry_after) = match attempt {
         Attempt::Answered { status: 200..=299, .. } => return Next::Delivered,
-        Attempt::Answered { status: 410, .. } => return Next::DisableEndpoint,
+        gone if gone.is_gone() => return Next::DisableEndpoint,
         Attempt::Answered { status, retry_after } => (Cause::of_status(status), retry_after),
         Attempt::Unanswered(cause) => (cause, None),
     };
@@ -93,6 +93,11 @@ impl Attempt {
             Self::Answered { status, .. } => Some(*status),
             Self::Unanswered(_) => None,
         }
+    }
+
+    /// 410: the receiver wants nothing more.
+    pub fn is_gone(&self) -> bool {
+        self.status() == Some(410)
     }
 }
 

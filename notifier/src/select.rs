@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 /// What of a decision is read; the rest is not this room's business.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct Told {
+struct Told {
     application: Application,
     decision_number: u32,
     outcome: String,

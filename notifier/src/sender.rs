@@ -69,6 +69,8 @@ pub struct Workshop<R> {
 
 struct Job {
     row: Leased,
+    /// Before its lease was asked for.
+    asked_at: Instant,
     /// Not posted after this: the lease might end first.
     not_after: Instant,
 }
@@ -122,7 +124,7 @@ impl<R: Receipts> Workshop<R> {
                     let full = rows.len() == claim_rows;
                     // Counted from before the claim: the database's lease began later, and so ends later.
                     let not_after = asked_at + lease.saturating_sub(attempt);
-                    room.zip(rows).for_each(|(place, row)| place.send(Job { row, not_after }));
+                    room.zip(rows).for_each(|(place, row)| place.send(Job { row, asked_at, not_after }));
                     if full { Duration::ZERO } else { GATHER }
                 }
                 Ok(Claimed::Rows(_)) => {
@@ -150,12 +152,16 @@ impl<R: Receipts> Workshop<R> {
         results: mpsc::Sender<Done>,
     ) {
         let mut under_way = FuturesUnordered::new();
+        // What was claimed before is not posted any more. Later claims ask the table whether the endpoint is enabled.
+        let mut gone_at: Option<Instant> = None;
         loop {
             let done = tokio::select! {
                 biased;
                 Some(done) = under_way.next(), if !under_way.is_empty() => done,
                 job = jobs.recv(), if under_way.len() < self.pace.concurrency => match job {
-                    Some(job) if self.shutdown.is_cancelled() => Done::Unused(job.row),
+                    Some(job) if self.shutdown.is_cancelled() || gone_at.is_some_and(|at| job.asked_at <= at) => {
+                        Done::Unused(job.row)
+                    }
                     Some(job) if Instant::now() > job.not_after => continue,
                     Some(job) => {
                         under_way.push(self.attempt(&endpoint, job.row));
@@ -168,6 +174,9 @@ impl<R: Receipts> Workshop<R> {
                     },
                 },
             };
+            if matches!(&done, Done::Posted { attempt, .. } if attempt.is_gone()) {
+                gone_at = Some(Instant::now());
+            }
             if results.send(done).await.is_err() {
                 break;
             }

@@ -2,11 +2,13 @@
 
 use crate::receiver::{Answer, Receiver};
 use crate::stand::*;
+use local::{Ending, House, Options};
 use notifier::receipts::{Receipts, Told};
 use notifier::sender::Workshop;
 use notifier::store::{Claimed, Ended, Leased, Outcome, Store};
 use prometheus::Registry;
 use runtime::clock;
+use runtime::pg::DatabaseConfig;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -143,4 +145,38 @@ async fn draining_finishes_what_is_under_way_and_gives_the_rest_back() {
     let free = "SELECT count(*) FROM defaultx.deliveries WHERE status = 'pending' AND next_at <= now() AND lease_until IS NULL";
     let free: i64 = client.query_one(free, &[]).await.unwrap().get(0);
     assert_eq!(usize::try_from(free).unwrap(), 60 - receiver.seen().len(), "all else is free at once");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_dies_under_way_costs_no_delivery_and_doubles_none() {
+    let data = tempfile::tempdir().unwrap();
+    let options = Options { kafka: false, ..Options::new(data.path()) };
+    let house = tokio::task::spawn_blocking(move || House::start(&options).unwrap()).await.unwrap();
+    let database = DatabaseConfig { url: house.database_url().into(), ..DatabaseConfig::default() };
+    schemas::migrations::migrate(&mut client(&database).await).await.unwrap();
+    let receiver = Receiver::start(|_| Answer::After(Duration::from_millis(5))).await;
+    let los = subscription("los", &receiver.url());
+    queue(&database, std::slice::from_ref(&los), 0..400).await;
+    let worker = Worker::start(&database, &los, pace(), 5_000);
+    until("the first posts", || receiver.seen().len() >= 40).await;
+
+    let (house, posted) = tokio::task::spawn_blocking({
+        let (mut house, receiver) = (house, receiver.clone());
+        move || {
+            house.stop_database(Ending::Kill).unwrap();
+            let posted = receiver.seen().len();
+            house.start_database().unwrap();
+            (house, posted)
+        }
+    })
+    .await
+    .unwrap();
+    assert!(posted < 400, "it died under way");
+    until_rows(&client(&database).await, "delivered", 400).await;
+    worker.stop().await;
+    let mut posts: BTreeMap<String, usize> = BTreeMap::new();
+    receiver.seen().iter().for_each(|request| *posts.entry(request.id()).or_default() += 1);
+    assert_eq!(posts.len(), 400);
+    assert!(posts.values().all(|count| *count == 1), "results waited for the database within their leases");
+    tokio::task::spawn_blocking(move || house.stop().unwrap()).await.unwrap();
 }
