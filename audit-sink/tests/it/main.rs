@@ -5,4 +5,5 @@ mod events;
 mod guards;
 mod projections;
 mod stand;
+mod stream;
 mod tamper;

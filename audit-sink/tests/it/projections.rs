@@ -125,6 +125,22 @@ async fn personal_data_is_in_the_identity_store_alone() {
     assert_eq!(count(&client, "identity.identities WHERE application_id = 'L-7'").await, 0);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_conflicting_body_does_not_displace_the_accepted_identity() {
+    let url = database("conflict").await;
+    let mut topics = Topics::default();
+    let (first, mut second) = (topics.story(1), topics.story(1));
+    for (name, value) in &mut second[2].headers {
+        if name == "ce_datadigest" {
+            *value = Some(b"another".to_vec());
+        }
+    }
+    keep_identities(&url, &first).await;
+    keep_identities(&url, &second).await;
+    keep_identities(&url, &first).await;
+    assert_eq!(count(&client(&url).await, "identity.identities WHERE application_id = 'L-1'").await, 2);
+}
+
 async fn keep_identities(url: &str, stream: &[OwnedInput]) {
     let mut client = client(url).await;
     let mut handler = IdentityHandler::new(Metrics::new(&prometheus::Registry::new()).unwrap());
