@@ -1,1 +1,50 @@
-//! defaultx
+//! The one binary of the house as a library, so that tests and benchmarks drive the same code: the command line, the whole
+//! configuration, the rooms in one process, topics, dead letters, the demonstration. Scores, decides and writes nothing itself.
+//!
+//! Reading order: [`cli`] (what can be asked for), [`settings`] and [`place`] (with what, and where), [`rooms`] and [`run`]
+//! (the house), [`topics`], [`letters`] and [`redrive`], [`reader`], [`commands`], [`demo`].
+
+pub mod cli;
+mod commands;
+pub mod demo;
+pub mod letters;
+pub mod place;
+pub mod reader;
+pub mod redrive;
+pub mod rooms;
+pub mod run;
+pub mod settings;
+pub mod topics;
+
+use clap::Parser;
+use std::ffi::OsString;
+
+/// Exit code of a failure.
+const FAILED: i32 = 1;
+
+/// Runs a command line whose first word is the program's name; gives the exit code.
+pub fn main_with(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> i32 {
+    let cli = match cli::Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => {
+            if error.print().is_err() {
+                return FAILED;
+            }
+            return error.exit_code();
+        }
+    };
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("error: {error}");
+            return FAILED;
+        }
+    };
+    match runtime.block_on(commands::dispatch(cli)) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            FAILED
+        }
+    }
+}

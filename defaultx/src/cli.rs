@@ -1,0 +1,290 @@
+//! The command line: what can be asked for, with examples. Does nothing.
+
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+
+const EXAMPLES: &str = "\
+Examples:
+  defaultx demo                              Kafka, PostgreSQL, every room, 53,308 applications, a summary
+  defaultx up && defaultx run all            a house that stays: servers first, then all rooms in one process
+  defaultx run scorer --instance 1 --kafka broker:9092 --prefix prod.
+  defaultx batch portfolio.csv --mapping training/data/taiwan/mapping.toml
+  defaultx dead-letters list --reason unknown_product
+  defaultx audit verify --database postgres://auditor@db/defaultx
+
+Configuration: --config FILE < DEFAULTX__SECTION__KEY in the environment < --set section.key=value.
+`defaultx config show` prints what is in force.";
+
+/// Loan applications in, explained and audited decisions out.
+#[derive(Debug, Parser)]
+#[command(name = "defaultx", version, after_help = EXAMPLES, disable_help_subcommand = true)]
+pub struct Cli {
+    /// Where the world is.
+    #[command(flatten)]
+    pub place: PlaceArgs,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Options of every command.
+#[derive(Debug, Clone, Default, Args)]
+pub struct PlaceArgs {
+    /// TOML file with the sections [process] [kafka] [database] and one for each room
+    #[arg(long, global = true, value_name = "FILE", env = "DEFAULTX_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// Your own Kafka; without it the one that `defaultx up` started
+    #[arg(long, global = true, value_name = "HOST:PORT")]
+    pub kafka: Option<String>,
+    /// Your own PostgreSQL; without it the one that `defaultx up` started
+    #[arg(long, global = true, value_name = "URL")]
+    pub database: Option<String>,
+    /// In front of every topic, group and transactional id
+    #[arg(long, global = true, value_name = "TEXT")]
+    pub prefix: Option<String>,
+    /// Any knob, as often as needed; wins over file and environment
+    #[arg(long = "set", global = true, value_name = "SECTION.KEY=VALUE")]
+    pub set: Vec<String>,
+    /// Where `defaultx up` keeps its servers and their data
+    #[arg(long, global = true, value_name = "DIR", default_value = "target/house")]
+    pub house: PathBuf,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run rooms until SIGTERM: ingest, scorer, decision, notifier, audit-sink, read-api, or all
+    #[command(
+        after_help = "A room is a Kafka consumer group: start more instances, each with its own --instance, to take more \
+                            partitions.\nSIGTERM drains; any other end has a code other than 0, so that a supervisor starts it \
+                            again under the same id."
+    )]
+    Run(RunArgs),
+    /// Bring everything up, stream 53,308 public applications through it and count what became of them
+    Demo(DemoArgs),
+    /// Start a Kafka broker and a PostgreSQL on this machine and leave them running
+    Up,
+    /// Stop what `up` started; its data stays
+    Down,
+    /// The Kafka topics of a prefix
+    #[command(subcommand)]
+    Topics(TopicsCommand),
+    /// Bring the database up to the newest migration
+    Migrate,
+    /// Send a file of applications: CSV by a mapping, or NDJSON. Safe to run twice
+    #[command(after_help = "Examples:\n  defaultx batch rows.csv --mapping mapping.toml --tenant bank-a\n  \
+                            defaultx batch portfolio.ndjson --intent score_only --rejects rejects.csv")]
+    Batch(BatchArgs),
+    /// What could not be handled: look at it, send it again
+    #[command(name = "dead-letters", subcommand)]
+    DeadLetters(DeadLettersCommand),
+    /// The audit log
+    #[command(subcommand)]
+    Audit(AuditCommand),
+    /// Policy versions
+    #[command(subcommand)]
+    Policy(PolicyCommand),
+    /// Model packages
+    #[command(subcommand)]
+    Model(ModelCommand),
+    /// The configuration
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Mint a token for the read-api and the HTTP door
+    #[command(after_help = "Example:\n  curl -H \"Authorization: Bearer $(defaultx token --role Officer)\" \
+                            http://127.0.0.1:8090/v1/applications")]
+    Token(TokenArgs),
+}
+
+/// Options of `run`.
+#[derive(Debug, Clone, Args)]
+pub struct RunArgs {
+    /// Rooms, or `all`
+    #[arg(required = true, value_name = "ROOM")]
+    pub rooms: Vec<String>,
+    /// Stable id of this instance: its replacement takes the same, two at once never do
+    #[arg(long, value_name = "ID")]
+    pub instance: Option<String>,
+    /// Address of /livez, /readyz and /metrics; port 0 takes a free one
+    #[arg(long, value_name = "HOST:PORT")]
+    pub ops: Option<String>,
+}
+
+/// Options of `demo`.
+#[derive(Debug, Clone, Args)]
+pub struct DemoArgs {
+    /// Leave everything running until Ctrl-C, and print URLs and a token
+    #[arg(long)]
+    pub keep: bool,
+    /// Share of the data to send, above 0 and at most 1
+    #[arg(long, default_value_t = 1.0)]
+    pub scale: f64,
+    /// Seed of shuffling, duplicates, broken events and conflicts
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Where the summary goes
+    #[arg(long, default_value = "target/demo/summary.json", value_name = "FILE")]
+    pub out: PathBuf,
+    /// Servers and keys of the demonstration
+    #[arg(long, default_value = "target/demo/house", value_name = "DIR")]
+    pub demo_house: PathBuf,
+    /// Folder with the three data sets and their mappings
+    #[arg(long, default_value = "training/data", value_name = "DIR")]
+    pub data: PathBuf,
+}
+
+/// Subcommands of `topics`.
+#[derive(Debug, Clone, Subcommand)]
+pub enum TopicsCommand {
+    /// Make the topics that are missing. Refuses to change a partition count
+    Apply,
+    /// Say what differs from what it should be; ends with code 1 if anything does
+    Check,
+}
+
+/// Options of `batch`.
+#[derive(Debug, Clone, Args)]
+pub struct BatchArgs {
+    /// The file; `.gz` is unpacked
+    pub file: PathBuf,
+    /// Column mapping of a CSV file
+    #[arg(long, value_name = "FILE")]
+    pub mapping: Option<PathBuf>,
+    /// Replaces `intent`: decide, prequalify, or score_only for a portfolio of existing loans
+    #[arg(long)]
+    pub intent: Option<String>,
+    /// Tenant on whose behalf the file is sent
+    #[arg(long, default_value = "demo")]
+    pub tenant: String,
+    /// Where the rejects go, with line numbers
+    #[arg(long, value_name = "FILE")]
+    pub rejects: Option<PathBuf>,
+}
+
+/// Subcommands of `dead-letters`.
+#[derive(Debug, Clone, Subcommand)]
+pub enum DeadLettersCommand {
+    /// One line for each, newest last
+    List(LettersArgs),
+    /// One letter whole: headers and original bytes. May print personal data
+    Show {
+        /// PARTITION:OFFSET on the dead-letter topic, as `list` prints it
+        at: String,
+        /// Only the original value, byte for byte
+        #[arg(long)]
+        raw: bool,
+    },
+    /// Publish originals again, byte for byte, where they came from. Each at most once, however often it is asked
+    Redrive {
+        /// Which letters
+        #[command(flatten)]
+        letters: LettersArgs,
+        /// Who asks; recorded with each letter
+        #[arg(long, value_name = "NAME")]
+        by: String,
+        /// Only say what would be sent
+        #[arg(long)]
+        dry_run: bool,
+    },
+}
+
+/// Which dead letters.
+#[derive(Debug, Clone, Default, Args)]
+pub struct LettersArgs {
+    /// Only this reason
+    #[arg(long)]
+    pub reason: Option<String>,
+    /// Only those that this room set aside
+    #[arg(long)]
+    pub stage: Option<String>,
+    /// Only these, as PARTITION:OFFSET
+    #[arg(long, value_name = "PARTITION:OFFSET")]
+    pub at: Vec<String>,
+}
+
+/// Subcommands of `audit`.
+#[derive(Debug, Clone, Subcommand)]
+pub enum AuditCommand {
+    /// Walk the whole log again: every entry, leaf, tile, head and checkpoint; ends with code 1 if anything does not hold
+    Verify {
+        /// Verifier key of the deployment (`name+id+key`); without it signatures are not checked
+        #[arg(long, value_name = "KEY")]
+        key: Option<String>,
+        /// Checkpoints kept elsewhere, one signed note a file
+        #[arg(long, value_name = "FILE")]
+        checkpoint: Vec<PathBuf>,
+        /// Print the report as JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// Subcommands of `policy`.
+#[derive(Debug, Clone, Subcommand)]
+pub enum PolicyCommand {
+    /// Say everything that is wrong with a policy file
+    Check {
+        /// The YAML file
+        file: PathBuf,
+    },
+    /// Put a checked policy version in force, in every partition at one position
+    Activate {
+        /// The YAML file; every decision instance must hold it
+        file: PathBuf,
+        /// Who asks
+        #[arg(long, value_name = "NAME")]
+        by: String,
+    },
+}
+
+/// Subcommands of `model`.
+#[derive(Debug, Clone, Subcommand)]
+pub enum ModelCommand {
+    /// Load packages as the scorer does: digests, contract, golden vectors
+    Check {
+        /// Package folders such as models/taiwan-scorecard/1.0.0
+        #[arg(required = true)]
+        packages: Vec<PathBuf>,
+        /// The products' scales
+        #[arg(long, default_value = "models/scales.toml")]
+        scales: PathBuf,
+    },
+    /// Put a package version in force, in every partition at one position
+    Activate {
+        /// Package folder; every scorer instance must hold it
+        package: PathBuf,
+        /// The products' scales
+        #[arg(long, default_value = "models/scales.toml")]
+        scales: PathBuf,
+        /// Who asks
+        #[arg(long, value_name = "NAME")]
+        by: String,
+    },
+}
+
+/// Subcommands of `config`.
+#[derive(Debug, Clone, Subcommand)]
+pub enum ConfigCommand {
+    /// Print the configuration in force as TOML, secrets redacted
+    Show,
+}
+
+/// Options of `token`.
+#[derive(Debug, Clone, Args)]
+pub struct TokenArgs {
+    /// Admin, Officer or Reviewer; as often as needed
+    #[arg(long = "role", value_name = "ROLE", default_value = "Officer")]
+    pub roles: Vec<String>,
+    /// The tenant whose data it opens; `*` is all
+    #[arg(long, default_value = "demo")]
+    pub tenant: String,
+    /// Who it is for
+    #[arg(long, default_value = "demo-user")]
+    pub subject: String,
+    /// Minutes for which it is good
+    #[arg(long, default_value_t = 60)]
+    pub minutes: i64,
+    /// Private Ed25519 key (PEM); without it the one of the local house
+    #[arg(long, value_name = "FILE")]
+    pub key: Option<PathBuf>,
+}

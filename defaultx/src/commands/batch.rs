@@ -1,0 +1,31 @@
+//! `batch`: sends a file through ingest, and says what was refused.
+
+use crate::cli::{BatchArgs, PlaceArgs};
+use crate::place::{Needs, settle};
+use crate::settings::Settings;
+use anyhow::Result;
+use ingest::batch::{self, Options};
+
+/// Runs it; code 1 when any row was refused.
+pub async fn run(mut settings: Settings, place: &PlaceArgs, args: BatchArgs) -> Result<i32> {
+    settle(&mut settings, &place.house, Needs::KAFKA)?;
+    let options = Options {
+        file: args.file,
+        mapping: args.mapping,
+        tenant: Some(args.tenant),
+        intent: args.intent,
+        report: args.rejects,
+        ..Options::default()
+    };
+    let (ingest, kafka) = (settings.ingest, settings.kafka);
+    let summary = tokio::task::spawn_blocking(move || batch::run(&options, &ingest, &kafka)).await??;
+    println!("{} rows: {} published, {} refused", summary.rows, summary.published, summary.refused);
+    for (reason, count) in &summary.by_reason {
+        println!("  {count} {reason}");
+    }
+    for row in &summary.first_refused {
+        let id = row.application_id.as_deref().unwrap_or("?");
+        println!("  line {}: {id}: {} {}", row.line, row.reason, row.pointers.join(" "));
+    }
+    Ok(i32::from(summary.refused > 0))
+}

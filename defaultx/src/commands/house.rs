@@ -1,0 +1,40 @@
+//! `up` and `down`: servers of this machine that stay between commands.
+
+use crate::cli::PlaceArgs;
+use crate::place::{Keys, point, start_house};
+use crate::settings::Settings;
+use crate::topics;
+use anyhow::{Context, Result, bail};
+use local::House;
+use std::path::Path;
+
+/// Starts the servers, makes topics and tables, and leaves the servers running.
+pub async fn up(mut settings: Settings, place: &PlaceArgs) -> Result<i32> {
+    let dir = place.house.clone();
+    let asked = settings.clone();
+    let house = tokio::task::spawn_blocking(move || start_house(&asked, &dir, true)).await??;
+    let Some(house) = house else { bail!("both servers are yours already: --kafka and --database are set") };
+    Keys::of(&place.house)?;
+    point(&mut settings, &house);
+    let made = topics::apply(&settings.kafka).await?;
+    let migrated = super::migrate_database(&settings).await?;
+    println!("Kafka       {}", house.bootstrap());
+    println!("PostgreSQL  {}", house.database_url());
+    println!("            {} topics made, {} migrations applied", made.len(), migrated.len());
+    println!("\nNow `defaultx run all`; `defaultx down` stops the servers.");
+    tokio::task::spawn_blocking(|| house.leave_running()).await??;
+    Ok(0)
+}
+
+/// Stops them; the data stays.
+pub async fn down(place: &PlaceArgs) -> Result<i32> {
+    stop(&place.house).await?;
+    println!("stopped; the data stays in {}", place.house.display());
+    Ok(0)
+}
+
+async fn stop(dir: &Path) -> Result<()> {
+    let dir = dir.to_owned();
+    let stopped = tokio::task::spawn_blocking(move || House::stop_left_running(&dir)).await?;
+    stopped.context("stopping the servers")
+}

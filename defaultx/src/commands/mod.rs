@@ -1,0 +1,104 @@
+//! One function for each command: settings in, the work called, the result printed. Logic lives elsewhere.
+
+mod audit;
+mod batch;
+mod dead_letters;
+mod house;
+mod versions;
+
+use crate::cli::{Cli, Command, ConfigCommand, PlaceArgs, RunArgs, TokenArgs, TopicsCommand};
+use crate::place::{self, Keys, Needs};
+use crate::rooms::Room;
+use crate::settings::{self, Settings};
+use crate::{demo, run, topics};
+use anyhow::{Context, Result};
+use runtime::auth::{self, Realm};
+use runtime::{pg, shutdown, telemetry};
+
+/// Runs a command; gives the exit code.
+///
+/// # Errors
+/// What went wrong, for people.
+pub async fn dispatch(cli: Cli) -> Result<i32> {
+    let Cli { place, command } = cli;
+    let settings = settings::load(&place)?;
+    let is_service = matches!(command, Command::Run(_));
+    let filter = if is_service { &settings.process.log_filter } else { "warn,librdkafka=off,tract=error" };
+    telemetry::init(settings.process.log_format, std::env::var("RUST_LOG").as_deref().unwrap_or(filter))?;
+    match command {
+        Command::Run(args) => run_rooms(settings, &place, &args).await,
+        Command::Demo(args) => demo::run(settings, &args).await,
+        Command::Up => house::up(settings, &place).await,
+        Command::Down => house::down(&place).await,
+        Command::Topics(command) => topics_of(settings, &place, &command).await,
+        Command::Migrate => migrate(settings, &place).await,
+        Command::Batch(args) => batch::run(settings, &place, args).await,
+        Command::DeadLetters(command) => dead_letters::run(settings, &place, command).await,
+        Command::Audit(command) => audit::run(settings, &place, command).await,
+        Command::Policy(command) => versions::policy(settings, &place, command).await,
+        Command::Model(command) => versions::model(settings, &place, command).await,
+        Command::Config(ConfigCommand::Show) => {
+            println!("{}", runtime::config::show(&settings)?);
+            Ok(0)
+        }
+        Command::Token(args) => token(&settings, &place, &args),
+    }
+}
+
+async fn run_rooms(mut settings: Settings, place: &PlaceArgs, args: &RunArgs) -> Result<i32> {
+    let rooms = Room::parse(&args.rooms)?;
+    if let Some(instance) = &args.instance {
+        settings.process.instance.clone_from(instance);
+    }
+    if let Some(ops) = &args.ops {
+        settings.process.ops_listen.clone_from(ops);
+    }
+    place::settle(&mut settings, &place.house, Needs::of(true, rooms.iter().any(|room| room.needs_database())))?;
+    let running = run::start(&settings, &rooms, shutdown::on_signal()?).await?;
+    running.wait().await?;
+    Ok(0)
+}
+
+async fn topics_of(mut settings: Settings, place: &PlaceArgs, command: &TopicsCommand) -> Result<i32> {
+    place::settle(&mut settings, &place.house, Needs::KAFKA)?;
+    match command {
+        TopicsCommand::Apply => {
+            let made = topics::apply(&settings.kafka).await?;
+            made.iter().for_each(|name| println!("made {name}"));
+            println!("{} topics made, {} there before", made.len(), schemas::Topic::ALL.len() - made.len());
+            Ok(0)
+        }
+        TopicsCommand::Check => {
+            let findings = topics::check(&settings.kafka).await?;
+            findings.iter().for_each(|finding| println!("{finding}"));
+            println!("{} topics, {} findings", schemas::Topic::ALL.len(), findings.len());
+            Ok(i32::from(!findings.is_empty()))
+        }
+    }
+}
+
+async fn migrate(mut settings: Settings, place: &PlaceArgs) -> Result<i32> {
+    place::settle(&mut settings, &place.house, Needs::DATABASE)?;
+    let applied = migrate_database(&settings).await?;
+    applied.iter().for_each(|name| println!("applied {name}"));
+    println!("{} migrations applied", applied.len());
+    Ok(0)
+}
+
+/// Brings the database of the settings up to date.
+pub(crate) async fn migrate_database(settings: &Settings) -> Result<Vec<String>> {
+    let mut client = pg::connect(&settings.database).await?;
+    Ok(schemas::migrations::migrate(&mut client).await?)
+}
+
+fn token(settings: &Settings, place: &PlaceArgs, args: &TokenArgs) -> Result<i32> {
+    let private = match &args.key {
+        Some(path) => std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?,
+        None => Keys::of(&place.house)?.token_private,
+    };
+    let api = &settings.read_api;
+    let realm = Realm { issuer: api.token_issuer.clone(), audience: api.token_audience.clone() };
+    let roles: Vec<&str> = args.roles.iter().map(String::as_str).collect();
+    println!("{}", auth::mint(&private, &realm, (&args.subject, &args.tenant, &roles), args.minutes * 60)?);
+    Ok(0)
+}

@@ -1,0 +1,129 @@
+//! PURE. What a risk officer asks of a run: by product, how many were approved, referred and declined, how risky each band is,
+//! and why.
+
+use schemas::decision::Decision;
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+/// Reasons shown for a product.
+const TOP: usize = 4;
+
+/// Decisions by product.
+#[derive(Debug, Clone, Default)]
+pub struct RiskBook {
+    products: BTreeMap<String, Product>,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Product {
+    outcomes: BTreeMap<String, u64>,
+    /// Band → (decisions, sum of probabilities of default).
+    bands: BTreeMap<String, (u64, f64)>,
+    /// (code, text) → decisions that name it.
+    reasons: BTreeMap<(String, String), u64>,
+    /// Word → referrals.
+    referrals: BTreeMap<String, u64>,
+    model: String,
+}
+
+impl RiskBook {
+    /// Enters a decision.
+    pub fn enter(&mut self, decision: &Decision) {
+        let product = self.products.entry(decision.product.clone()).or_default();
+        *product.outcomes.entry(decision.outcome.clone()).or_default() += 1;
+        for reason in &decision.principal_reasons {
+            *product.reasons.entry((reason.code.clone(), reason.text.clone())).or_default() += 1;
+        }
+        if let Some(word) = &decision.referral {
+            *product.referrals.entry(word.clone()).or_default() += 1;
+        }
+        let Some(risk) = &decision.risk else { return };
+        if let Some(model) = &risk.model {
+            product.model = format!("{} {}", model.name, model.version);
+        }
+        if let Some(score) = &risk.score {
+            let band = product.bands.entry(score.band.clone()).or_default();
+            band.0 += 1;
+            band.1 += score.pd;
+        }
+    }
+
+    /// For people.
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        for (name, product) in &self.products {
+            product.write(name, &mut text);
+        }
+        text
+    }
+}
+
+impl Product {
+    fn write(&self, name: &str, text: &mut String) {
+        let all: u64 = self.outcomes.values().sum();
+        let share = |outcome: &str| percent(self.outcomes.get(outcome).copied().unwrap_or(0), all);
+        let mut line = |content: String| text.push_str(&(content + "\n"));
+        line(format!("{name}  ({}, scored by {})", counted(all, "application"), self.model));
+        line(format!("  approved {}  referred {}  declined {}", share("approve"), share("refer"), share("decline")));
+        let mut bands = String::from("  mean probability of default by band:");
+        for (band, (count, sum)) in &self.bands {
+            let mean = percent_of(sum / *count as f64);
+            if write!(bands, "  {band} {mean} of {}", counted(*count, "")).is_err() {
+                return;
+            }
+        }
+        line(bands);
+        for ((code, reason), count) in top(&self.reasons) {
+            line(format!("  {:>7} named  {reason} [{code}]", percent(*count, all)));
+        }
+        for (word, count) in top(&self.referrals) {
+            line(format!("  {:>7} referred as {word}", percent(*count, all)));
+        }
+        line(String::new());
+    }
+}
+
+fn top<K: Ord>(counts: &BTreeMap<K, u64>) -> impl Iterator<Item = (&K, &u64)> {
+    let mut sorted: Vec<_> = counts.iter().collect();
+    sorted.sort_by(|a, b| b.1.cmp(a.1).then_with(|| a.0.cmp(b.0)));
+    sorted.into_iter().take(TOP)
+}
+
+/// `30,000 applications`.
+pub fn counted(count: u64, what: &str) -> String {
+    let digits = count.to_string();
+    let mut grouped = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at) % 3 == 0 {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    match what {
+        "" => grouped,
+        _ if count == 1 => format!("{grouped} {what}"),
+        _ => format!("{grouped} {what}s"),
+    }
+}
+
+fn percent(part: u64, whole: u64) -> String {
+    percent_of(if whole == 0 { 0.0 } else { part as f64 / whole as f64 })
+}
+
+fn percent_of(share: f64) -> String {
+    format!("{:.1} %", share * 100.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_read_well() {
+        for (count, wanted) in [(0, "0"), (999, "999"), (1000, "1,000"), (53_308, "53,308"), (1_234_567, "1,234,567")] {
+            assert_eq!(counted(count, ""), wanted);
+        }
+        assert_eq!((counted(1, "letter"), counted(2, "letter")), ("1 letter".to_owned(), "2 letters".to_owned()));
+        assert_eq!((percent(1, 8), percent(1, 0)), ("12.5 %".to_owned(), "0.0 %".to_owned()));
+    }
+}

@@ -1,0 +1,183 @@
+//! What the demonstration stands on: servers, topics, tables, rooms in this process, a webhook receiver. Its own servers are
+//! fresh for each run; on servers of the user's it makes a prefix of its own and leaves everything else alone.
+
+use super::progress::phase;
+use super::receiver::Receiver;
+use crate::place::{Keys, point, start_house};
+use crate::rooms::Room;
+use crate::run::{self, Running};
+use crate::settings::Settings;
+use crate::{commands, topics};
+use anyhow::{Context, Result};
+use chrono::{DateTime, Utc};
+use local::{House, LocalError};
+use notifier::Subscription;
+use runtime::auth::{self, Realm};
+use runtime::{pg, shutdown};
+use std::net::TcpListener;
+use std::path::Path;
+use std::time::{Duration, Instant};
+use tokio_postgres::Client;
+use tokio_postgres::types::ToSql;
+use tokio_util::sync::CancellationToken;
+
+/// How long rooms may take to be ready.
+const READY: Duration = Duration::from_secs(60);
+
+/// Everything that runs.
+pub struct Stage {
+    /// As in force, addresses included.
+    pub settings: Settings,
+    /// Counts webhooks.
+    pub receiver: Receiver,
+    running: Running,
+    house: Option<House>,
+    keys: Keys,
+}
+
+impl Stage {
+    /// Brings everything up.
+    ///
+    /// # Errors
+    /// What does not start.
+    pub async fn set(mut settings: Settings, dir: &Path, now: DateTime<Utc>) -> Result<Self> {
+        let (asked, place) = (settings.clone(), dir.to_owned());
+        let house = tokio::task::spawn_blocking(move || fresh_house(&asked, &place)).await??;
+        let keys = Keys::of(dir)?;
+        if let Some(house) = &house {
+            point(&mut settings, house);
+        }
+        keys.fill(&mut settings);
+        if settings.kafka.topic_prefix.is_empty() {
+            settings.kafka.topic_prefix = format!("demo-{:x}.", now.timestamp());
+        }
+        phase("making topics and tables");
+        topics::apply(&settings.kafka).await?;
+        commands::migrate_database(&settings).await?;
+        let stop = shutdown::on_signal()?;
+        let receiver = Receiver::start(&keys.webhook_secret, stop.clone()).await?;
+        tell(&mut settings, &receiver, &keys);
+        listen(&mut settings)?;
+        phase("starting the rooms");
+        let running = run::start(&settings, &Room::ALL, stop).await?;
+        running.ready(READY).await?;
+        Ok(Self { settings, receiver, running, house, keys })
+    }
+
+    /// Cancelled by Ctrl-C.
+    pub fn stop(&self) -> &CancellationToken {
+        &self.running.shell.shutdown
+    }
+
+    /// Asks the database until the number that it gives will do; false when that takes too long.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn until(
+        &self,
+        query: &str,
+        parameters: &[&(dyn ToSql + Sync)],
+        patience: Duration,
+        will_do: impl Fn(i64) -> bool,
+    ) -> Result<bool> {
+        let client = self.unhurried().await?;
+        let (mut last, mut moved) = (i64::MIN, Instant::now());
+        loop {
+            let number: i64 = client.query_one(query, parameters).await?.get(0);
+            if will_do(number) {
+                return Ok(true);
+            }
+            if number != last {
+                (last, moved) = (number, Instant::now());
+            } else if moved.elapsed() > patience {
+                return Ok(false);
+            }
+            tokio::time::sleep(Duration::from_millis(250)).await;
+        }
+    }
+
+    /// A session whose statements may take their time.
+    ///
+    /// # Errors
+    /// When the database cannot be reached.
+    pub async fn unhurried(&self) -> Result<Client> {
+        let config = pg::DatabaseConfig { statement_timeout_ms: 0, ..self.settings.database.clone() };
+        Ok(pg::connect(&config).await?)
+    }
+
+    /// Prints where everything is, and waits for Ctrl-C.
+    ///
+    /// # Errors
+    /// When no token can be minted.
+    pub async fn keep(&self) -> Result<()> {
+        let api = &self.settings.read_api;
+        let realm = Realm { issuer: api.token_issuer.clone(), audience: api.token_audience.clone() };
+        let who = ("demo-user", auth::EVERY_TENANT, &["Admin", "Officer", "Reviewer"][..]);
+        let token = auth::mint(&self.keys.token_private, &realm, who, 12 * 3600)?;
+        println!("Kafka        {}  (prefix {})", self.settings.kafka.bootstrap, self.settings.kafka.topic_prefix);
+        if let Some(house) = &self.house {
+            println!("PostgreSQL   {}", house.database_url());
+        }
+        println!("read-api     http://{}/v1/applications", api.listen);
+        println!("HTTP door    http://{}/v1/applications", self.settings.ingest.door_address);
+        println!("metrics      http://{}/metrics", self.running.ops);
+        println!("token        {token}");
+        println!("\nCtrl-C stops everything.");
+        self.stop().cancelled().await;
+        Ok(())
+    }
+
+    /// Takes everything down.
+    ///
+    /// # Errors
+    /// What did not end well.
+    pub async fn strike(self) -> Result<()> {
+        let stopped = self.running.stop().await;
+        if let Some(house) = self.house {
+            tokio::task::spawn_blocking(|| house.stop()).await??;
+        }
+        stopped.context("stopping the rooms")
+    }
+}
+
+/// Servers without anything in them, where the user names none.
+fn fresh_house(settings: &Settings, dir: &Path) -> Result<Option<House>> {
+    match House::stop_left_running(dir) {
+        Ok(()) | Err(LocalError::NotRunning(_)) => {}
+        Err(error) => return Err(error.into()),
+    }
+    // Only what an earlier demonstration left: a house says what it is.
+    if dir.join("house.json").is_file() {
+        std::fs::remove_dir_all(dir).with_context(|| format!("clearing {}", dir.display()))?;
+    }
+    start_house(settings, dir, false)
+}
+
+/// Somebody wants to hear of what people must look at.
+fn tell(settings: &mut Settings, receiver: &Receiver, keys: &Keys) {
+    settings.notifier.allow_private_addresses = true;
+    settings.notifier.subscriptions.push(Subscription {
+        id: "demo-referrals".to_owned(),
+        url: receiver.url().into(),
+        secrets: vec![keys.webhook_secret.as_str().into()],
+        event_types: vec![schemas::decision::MADE.to_owned()],
+        tenants: Vec::new(),
+        products: Vec::new(),
+        outcomes: vec!["refer".to_owned()],
+        enabled: true,
+    });
+}
+
+/// The usual ports where they are free, else others.
+fn listen(settings: &mut Settings) -> Result<()> {
+    if settings.ingest.door_address.is_empty() {
+        settings.ingest.door_address = "127.0.0.1:8080".to_owned();
+    }
+    for address in [&mut settings.ingest.door_address, &mut settings.read_api.listen, &mut settings.process.ops_listen]
+    {
+        if TcpListener::bind(address.as_str()).is_err() {
+            *address = TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,84 @@
+//! Which rooms there are, and how each is started. The only place that names them all.
+
+use crate::settings::Settings;
+use anyhow::{Context, Result, bail};
+use runtime::shell::Shell;
+use runtime::task::RoomHandle;
+
+/// A room of the house.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Room {
+    Ingest,
+    Scorer,
+    Decision,
+    Notifier,
+    AuditSink,
+    ReadApi,
+}
+
+impl Room {
+    /// Every room, downstream first: whoever reads is there before whoever writes.
+    pub const ALL: [Self; 6] =
+        [Self::ReadApi, Self::AuditSink, Self::Notifier, Self::Decision, Self::Scorer, Self::Ingest];
+
+    /// Its name on the command line and in metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ingest => "ingest",
+            Self::Scorer => "scorer",
+            Self::Decision => "decision",
+            Self::Notifier => "notifier",
+            Self::AuditSink => "audit-sink",
+            Self::ReadApi => "read-api",
+        }
+    }
+
+    /// Whether it cannot do without PostgreSQL.
+    pub fn needs_database(self) -> bool {
+        matches!(self, Self::Notifier | Self::AuditSink | Self::ReadApi)
+    }
+
+    /// The rooms that words on the command line mean; each once, in the order of [`Self::ALL`].
+    ///
+    /// # Errors
+    /// When a word is no room.
+    pub fn parse(words: &[String]) -> Result<Vec<Self>> {
+        let names = || Self::ALL.map(Self::name).join(", ");
+        if let Some(word) = words.iter().find(|word| *word != "all" && Self::ALL.iter().all(|r| r.name() != *word)) {
+            bail!("{word} is no room: there are {}, or all", names());
+        }
+        let is_meant = |room: &Self| words.iter().any(|word| word == "all" || word == room.name());
+        Ok(Self::ALL.into_iter().filter(is_meant).collect())
+    }
+
+    /// Starts it.
+    ///
+    /// # Errors
+    /// Why it cannot run with this configuration.
+    pub async fn start(self, settings: &Settings, shell: Shell) -> Result<Vec<RoomHandle>> {
+        let started: Result<Vec<RoomHandle>> = match self {
+            Self::Ingest => ingest::start(settings.ingest.clone(), shell).map_err(Into::into),
+            Self::Scorer => scorer::start(settings.scorer.clone(), shell).map_err(Into::into),
+            Self::Decision => decision::config::start(settings.decision.clone(), shell).map_err(Into::into),
+            Self::Notifier => notifier::start(settings.notifier.clone(), shell).map_err(Into::into),
+            Self::AuditSink => audit_sink::start(settings.audit_sink.clone(), shell).map_err(Into::into),
+            Self::ReadApi => read_api::start(settings.read_api.clone(), shell).await.map_err(Into::into),
+        };
+        started.with_context(|| format!("starting {}", self.name()))
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_mean_rooms() {
+        let parse = |words: &[&str]| Room::parse(&words.iter().map(|w| (*w).to_owned()).collect::<Vec<_>>());
+        assert_eq!(parse(&["all"]).unwrap(), Room::ALL);
+        assert_eq!(parse(&["ingest", "scorer", "ingest"]).unwrap(), [Room::Scorer, Room::Ingest]);
+        assert!(parse(&["scorrer"]).unwrap_err().to_string().contains("audit-sink"));
+    }
+}

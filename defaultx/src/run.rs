@@ -1,0 +1,126 @@
+//! Rooms in this process until they are told to stop or one of them ends. Whatever ends a process but the signal to stop is a
+//! failure, so that a supervisor starts it again under the same ids.
+
+use crate::rooms::Room;
+use crate::settings::Settings;
+use anyhow::{Context, Result, bail};
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use runtime::shell::Shell;
+use runtime::task::RoomHandle;
+use runtime::{http, metrics};
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+use tokio_util::sync::CancellationToken;
+
+/// Rooms that run in this process.
+#[derive(Debug)]
+pub struct Running {
+    /// Their surroundings.
+    pub shell: Shell,
+    /// Where /livez, /readyz and /metrics are.
+    pub ops: SocketAddr,
+    handles: Vec<RoomHandle>,
+    drain: Duration,
+}
+
+/// Starts rooms; they stop when `shutdown` is cancelled.
+///
+/// # Errors
+/// Why one of them cannot run; those before it are told to stop.
+pub async fn start(settings: &Settings, rooms: &[Room], shutdown: CancellationToken) -> Result<Running> {
+    let mut shell = Shell::new(settings.kafka.clone());
+    shell.instance.clone_from(&settings.process.instance);
+    shell.shutdown = shutdown;
+    shell.database = Some(settings.database.clone()).filter(|database| !database.url.is_empty());
+    let names: Vec<&str> = rooms.iter().map(|room| room.name()).collect();
+    metrics::register_process(&shell.registry, env!("CARGO_PKG_VERSION"), &shell.instance, &names)?;
+    let listen = &settings.process.ops_listen;
+    let address: SocketAddr = listen.parse().with_context(|| format!("[process] ops_listen = {listen:?}"))?;
+    let served = http::serve_ops(address, shell.health.clone(), shell.registry.clone(), shell.shutdown.clone()).await;
+    let (ops, handle) = served.with_context(|| format!("listening on {address}"))?;
+    let drain = Duration::from_secs(settings.process.drain_seconds);
+    let mut running = Running { shell, ops, handles: vec![handle], drain };
+    for room in rooms {
+        match room.start(settings, running.shell.clone()).await {
+            Ok(handles) => running.handles.extend(handles),
+            Err(error) => {
+                running.shell.shutdown.cancel();
+                return Err(error);
+            }
+        }
+    }
+    Ok(running)
+}
+
+impl Running {
+    /// Waits until every component is ready.
+    ///
+    /// # Errors
+    /// When that takes too long, with what is not; or a room has ended.
+    pub async fn ready(&self, patience: Duration) -> Result<()> {
+        let until = Instant::now() + patience;
+        while !self.shell.health.is_ready() {
+            if let Some(ended) = self.handles.iter().find(|handle| handle.is_finished()) {
+                bail!("{} has ended", ended.name());
+            }
+            if Instant::now() > until {
+                let states = self.shell.health.states();
+                let waiting = states.iter().filter(|(_, state)| !state.ready);
+                let waiting: Vec<String> = waiting.map(|(name, state)| format!("{name}: {}", state.reason)).collect();
+                bail!("not ready: {}", waiting.join(", "));
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        Ok(())
+    }
+
+    /// Runs until shutdown, then drains.
+    ///
+    /// # Errors
+    /// When a room ended unasked, or with an error, or draining took too long.
+    pub async fn wait(self) -> Result<()> {
+        let shutdown = self.shell.shutdown.clone();
+        let mut ends: FuturesUnordered<_> = self.handles.into_iter().map(ended).collect();
+        let mut first_error = None;
+        tokio::select! {
+            () = shutdown.cancelled() => {}
+            Some((name, result)) = ends.next() => {
+                first_error = Some(match result {
+                    // The signal may have come first, and this select looked at the room first.
+                    Ok(()) if shutdown.is_cancelled() => None,
+                    Ok(()) => Some(format!("{name} ended unasked")),
+                    Err(why) => Some(format!("{name}: {why}")),
+                }).flatten();
+                shutdown.cancel();
+            }
+        }
+        let drained = tokio::time::timeout(self.drain, async {
+            while let Some((name, result)) = ends.next().await {
+                if let Err(why) = result {
+                    first_error.get_or_insert(format!("{name}: {why}"));
+                }
+            }
+        });
+        if drained.await.is_err() {
+            first_error.get_or_insert(format!("draining took more than {} s", self.drain.as_secs()));
+        }
+        match first_error {
+            None => Ok(()),
+            Some(why) => bail!(why),
+        }
+    }
+
+    /// Tells the rooms to stop and waits until they have.
+    ///
+    /// # Errors
+    /// As [`Self::wait`].
+    pub async fn stop(self) -> Result<()> {
+        self.shell.shutdown.cancel();
+        self.wait().await
+    }
+}
+
+async fn ended(handle: RoomHandle) -> (&'static str, Result<(), String>) {
+    (handle.name(), handle.join().await)
+}

@@ -1,0 +1,103 @@
+//! The whole configuration: a section for the process, for Kafka, for PostgreSQL and for each room. Knows no knob of a room.
+
+use crate::cli::PlaceArgs;
+use anyhow::{Context, Result};
+use runtime::kafka::KafkaConfig;
+use runtime::pg::DatabaseConfig;
+use runtime::telemetry::Format;
+use serde::{Deserialize, Serialize};
+
+/// In front of environment variables, followed by two underscores.
+pub const ENV_PREFIX: &str = "DEFAULTX";
+
+/// Every section.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[allow(missing_docs)] // each is described by its crate
+pub struct Settings {
+    pub process: Process,
+    pub kafka: KafkaConfig,
+    pub database: DatabaseConfig,
+    pub ingest: ingest::Config,
+    pub scorer: scorer::Config,
+    pub decision: decision::Config,
+    pub notifier: notifier::Config,
+    #[serde(rename = "audit-sink")]
+    pub audit_sink: audit_sink::Config,
+    #[serde(rename = "read-api")]
+    pub read_api: read_api::Config,
+}
+
+/// Section `[process]`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Process {
+    /// Stable id of this instance: its replacement takes the same, two at once never do.
+    pub instance: String,
+    /// Address of /livez, /readyz and /metrics. Port 0 takes a free one.
+    pub ops_listen: String,
+    /// Log lines for people (`text`) or collectors (`json`).
+    pub log_format: Format,
+    /// Which lines, such as `info,runtime=debug`.
+    pub log_filter: String,
+    /// Seconds that draining may take before the process ends anyway; below the supervisor's own patience.
+    pub drain_seconds: u64,
+}
+
+impl Default for Process {
+    fn default() -> Self {
+        Self {
+            instance: "0".to_owned(),
+            ops_listen: "127.0.0.1:9464".to_owned(),
+            log_format: Format::Text,
+            log_filter: "info,librdkafka=error,tract=warn".to_owned(),
+            drain_seconds: 25,
+        }
+    }
+}
+
+/// Loads file < environment < flags.
+///
+/// # Errors
+/// What is wrong, with the key.
+pub fn load(place: &PlaceArgs) -> Result<Settings> {
+    let mut overrides = Vec::new();
+    for pair in &place.set {
+        let (key, value) = pair.split_once('=').with_context(|| format!("--set {pair}: expected section.key=value"))?;
+        overrides.push((key.trim().to_owned(), value.to_owned()));
+    }
+    let flags =
+        [("kafka.bootstrap", &place.kafka), ("database.url", &place.database), ("kafka.topic_prefix", &place.prefix)];
+    overrides.extend(flags.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value.clone()?))));
+    Ok(runtime::config::load(place.config.as_deref(), ENV_PREFIX, &overrides)?)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn defaults_show_and_load_again() {
+        let shown = runtime::config::show(&Settings::default()).unwrap();
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), &shown).unwrap();
+        let place = PlaceArgs { config: Some(file.path().to_owned()), ..PlaceArgs::default() };
+        let loaded = load(&place).unwrap();
+        assert_eq!(runtime::config::show(&loaded).unwrap(), shown);
+    }
+
+    #[test]
+    fn flags_win() {
+        let place = PlaceArgs {
+            kafka: Some("broker:9092".to_owned()),
+            set: vec!["scorer.block=7".to_owned(), "audit-sink.shards=3".to_owned()],
+            ..PlaceArgs::default()
+        };
+        let loaded = load(&place).unwrap();
+        assert_eq!((loaded.kafka.bootstrap.as_str(), loaded.scorer.block), ("broker:9092", 7));
+        assert_eq!(loaded.audit_sink.shards, 3);
+        let typo = PlaceArgs { set: vec!["scorer.blok=7".to_owned()], ..PlaceArgs::default() };
+        assert!(load(&typo).unwrap_err().to_string().contains("scorer.blok"));
+    }
+}
