@@ -149,6 +149,9 @@ pub const EVENTS: &[Event] = &[
             "bad-revision-zero",
             "bad-two-primaries",
             "bad-unknown-field",
+            "bad-unknown-word-in-facts",
+            "bad-line-break-in-reference",
+            "bad-collateral-of-negative-value",
             "bad-unknown-intent",
             "bad-unknown-nested-field",
         ]

@@ -41,11 +41,14 @@ async fn a_webhook_is_thin_and_verifies_under_either_secret() {
     assert_eq!(ledger.taken.lock().unwrap()[0].correlation_id.as_deref(), Some("thread-0"));
 }
 
+/// Subscription; what the receiver answers to the first, second, third attempt; what becomes of it; attempts; status and cause
+/// of the last.
+type Case = (&'static str, [Answer; 3], &'static str, u32, Option<i32>, Option<&'static str>);
+
 #[tokio::test(flavor = "multi_thread")]
 async fn failures_are_tried_again_under_the_same_id_until_the_schedule_ends() {
     let database = database("retries").await;
-    // What the receiver answers to the first, second, third attempt; what becomes of it; the last status.
-    let cases: [(&str, [Answer; 3], &str, u32, Option<i32>, Option<&str>); 5] = [
+    let cases: [Case; 5] = [
         (
             "server-error",
             [Answer::Status(500), Answer::Status(503), Answer::Status(200)],

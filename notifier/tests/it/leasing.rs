@@ -95,7 +95,7 @@ async fn a_crash_between_post_and_record_posts_again_under_the_same_id() {
     let receiver = Receiver::start(|_| Answer::Status(200)).await;
     let los = subscription("los", &receiver.url());
     queue(&database, std::slice::from_ref(&los), 0..1).await;
-    let doomed = std::thread::spawn({
+    let doomed = runtime::task::thread("doomed", {
         let (database, los, receiver) = (database.clone(), los.clone(), receiver.clone());
         move || {
             let process = tokio::runtime::Runtime::new().unwrap();
@@ -115,7 +115,8 @@ async fn a_crash_between_post_and_record_posts_again_under_the_same_id() {
             });
             process.shutdown_background();
         }
-    });
+    })
+    .unwrap();
     tokio::task::spawn_blocking(|| doomed.join().unwrap()).await.unwrap();
     let client = client(&database).await;
     assert_eq!(rows(&client, "pending").await, 1, "nothing was written down");
