@@ -509,14 +509,14 @@ def instances():
         ),
         table(
             "Models in force",
-            "One digest for each name, or instances disagree.",
+            "What handled the newest block of each instance. One digest for each name, or instances disagree.",
             prom("count by (name, version, digest) (defaultx_model_info)", "table", instant=True),
             width=9,
             overrides=digests,
         ),
         table(
             "Policies in force",
-            "One digest for each name, or instances disagree.",
+            "What handled the newest block of each instance. One digest for each name, or instances disagree.",
             prom("count by (name, version, digest) (defaultx_policy_info)", "table", instant=True),
             width=9,
             overrides=digests,
