@@ -68,7 +68,7 @@ async fn failures_are_tried_again_under_the_same_id_until_the_schedule_ends() {
         let receiver = Receiver::start(move |_| script.next().unwrap()).await;
         let subscription = subscription(id, &receiver.url());
         queue(&database, std::slice::from_ref(&subscription), 0..1).await;
-        let worker = Worker::start(&database, &subscription, pace(), 300);
+        let worker = Worker::start(&database, &subscription, pace(), 1_500);
         let ledger = worker.ledger.clone();
         until(id, || !ledger.ended().is_empty()).await;
         worker.stop().await;
