@@ -71,8 +71,7 @@ pub(crate) async fn show(
     let accepted = log::events(&tx, &[application.position]).await?.remove(&application.position);
     let digest = accepted.and_then(|event| event.data_digest).ok_or_else(Problem::not_found)?;
     let query = "SELECT body FROM identity.identities
-                 WHERE tenant = $1 AND application_id = $2 AND revision = $3 AND body ->> 'data_digest' = $4
-                 ORDER BY received_at, event_id LIMIT 1";
+                 WHERE tenant = $1 AND application_id = $2 AND revision = $3 AND data_digest = $4";
     let row =
         tx.query_opt(query, &[&tenant, &id, &application.revision, &digest]).await?.ok_or_else(Problem::not_found)?;
     let stored: Stored = serde_json::from_value(row.try_get(0)?).map_err(|_| {

@@ -1,0 +1,61 @@
+//! The published description: it is OpenAPI 3.1, it names every route, and a change of it is seen.
+
+use crate::house::run;
+use crate::stand::shared;
+use hyper::Method;
+use serde_json::Value;
+
+#[test]
+fn the_description_is_served_and_lists_every_route() {
+    run(async {
+        let stand = shared().await;
+        let served = stand.ask(Method::GET, "/openapi.json", None, "").await.good();
+        assert_eq!(served, serde_json::to_value(read_api::router::openapi()).unwrap());
+        assert!(served["openapi"].as_str().unwrap().starts_with("3.1."), "{}", served["openapi"]);
+        let routes: Vec<String> =
+            served["paths"].as_object().unwrap().iter().map(|(path, item)| route(path, item)).collect();
+        insta::assert_snapshot!("routes", routes.join("\n"));
+        for path in served["paths"].as_object().unwrap().keys() {
+            let asked = path.replace("{application_id}", "L-1");
+            let answer = stand.ask(Method::GET, &asked, None, "").await;
+            assert_eq!(answer.problem(), "unauthorized", "{path} exists and wants a token");
+        }
+    });
+}
+
+#[test]
+fn a_change_of_the_contract_is_seen() {
+    let description = serde_json::to_string_pretty(&read_api::router::openapi()).unwrap();
+    insta::assert_snapshot!("openapi", description);
+}
+
+#[test]
+fn every_reference_leads_somewhere() {
+    let description = serde_json::to_value(read_api::router::openapi()).unwrap();
+    let mut references = Vec::new();
+    gather(&description, &mut references);
+    assert!(references.len() > 20);
+    for reference in references {
+        let found = description.pointer(reference.strip_prefix('#').unwrap());
+        assert!(found.is_some(), "{reference}");
+    }
+}
+
+/// A route as one line: method, path, parameters.
+fn route(path: &str, item: &Value) -> String {
+    let parameters = item["get"]["parameters"].as_array().unwrap().iter();
+    let names: Vec<_> = parameters.map(|parameter| parameter["name"].as_str().unwrap()).collect();
+    let methods: Vec<_> = item.as_object().unwrap().keys().map(String::as_str).collect();
+    format!("{} {path} ({})", methods.join(","), names.join(", "))
+}
+
+fn gather<'a>(value: &'a Value, references: &mut Vec<&'a str>) {
+    match value {
+        Value::Object(members) => {
+            references.extend(members.get("$ref").and_then(Value::as_str));
+            members.values().for_each(|member| gather(member, references));
+        }
+        Value::Array(items) => items.iter().for_each(|item| gather(item, references)),
+        _ => {}
+    }
+}

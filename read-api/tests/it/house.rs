@@ -1,0 +1,87 @@
+//! A PostgreSQL for all tests of this binary, databases in it, and the log's writer with the loop's part of the work.
+
+use audit_sink::handler::{AuditHandler, Settings};
+use audit_sink::identity::IdentityHandler;
+use audit_sink::metrics::Metrics;
+use audit_sink::seal::DigestKey;
+use local::{House, Options};
+use prometheus::Registry;
+use runtime::pg::{DatabaseConfig, connect};
+use runtime::stream::OwnedInput;
+use runtime::stream::pg::PgHandler;
+use schemas::Topic;
+use std::future::Future;
+use std::path::Path;
+use std::sync::OnceLock;
+use tokio::runtime::Runtime;
+use tokio_postgres::Client;
+
+/// Runs a test on the one runtime of the binary, so that what tests share outlives each of them.
+pub fn run<T>(test: impl Future<Output = T>) -> T {
+    static RUNTIME: OnceLock<Runtime> = OnceLock::new();
+    RUNTIME.get_or_init(|| Runtime::new().unwrap()).block_on(test)
+}
+
+fn house() -> &'static House {
+    static HOUSE: OnceLock<House> = OnceLock::new();
+    HOUSE.get_or_init(|| {
+        let data_dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("read-api-it");
+        House::start(&Options { kafka: false, ..Options::new(data_dir) }).unwrap()
+    })
+}
+
+/// The settings of a fresh database with the whole schema.
+pub async fn database(name: &'static str) -> DatabaseConfig {
+    let main = tokio::task::spawn_blocking(|| house().database_url().to_owned()).await.unwrap();
+    let drop = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
+    client(&of(&main)).await.batch_execute(&drop).await.unwrap();
+    let url = tokio::task::spawn_blocking(move || house().create_database(name).unwrap()).await.unwrap();
+    schemas::migrations::migrate(&mut client(&of(&url)).await).await.unwrap();
+    of(&url)
+}
+
+fn of(url: &str) -> DatabaseConfig {
+    DatabaseConfig { url: url.into(), ..DatabaseConfig::default() }
+}
+
+/// A session of the superuser.
+pub async fn client(database: &DatabaseConfig) -> Client {
+    connect(database).await.unwrap()
+}
+
+/// The writer of log 0 and of the identity store.
+pub struct Writer {
+    pub client: Client,
+    log: AuditHandler,
+    identities: IdentityHandler,
+}
+
+impl Writer {
+    pub async fn new(database: &DatabaseConfig) -> Self {
+        let client = client(database).await;
+        let settings = Settings {
+            prefix: "".into(),
+            key: DigestKey::new("k1", &[9; 32]).unwrap(),
+            segment_bytes: 4 << 10,
+            zstd_level: 1,
+            shards: 1,
+        };
+        let metrics = Metrics::new(&Registry::new()).unwrap();
+        let mut log = AuditHandler::new(0, settings, metrics.clone());
+        log.reset(&client).await.unwrap();
+        Self { client, log, identities: IdentityHandler::new(metrics) }
+    }
+
+    /// Writes a batch as the loop would, offsets aside.
+    pub async fn write(&mut self, batch: &[OwnedInput]) {
+        let tx = self.client.transaction().await.unwrap();
+        self.log.apply(&tx, batch).await.unwrap();
+        tx.commit().await.unwrap();
+        self.log.committed();
+        let identities = Topic::Identities.base_name();
+        let personal: Vec<_> = batch.iter().filter(|record| record.topic == identities).cloned().collect();
+        let tx = self.client.transaction().await.unwrap();
+        self.identities.apply(&tx, &personal).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+}
