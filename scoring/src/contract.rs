@@ -3,7 +3,7 @@
 
 use crate::error::LoadError;
 use crate::expr::{Expr, FORBIDDEN};
-use crate::lookup::{Lookup, split_pointer};
+use crate::lookup::{Lookup, Step, split_pointer};
 use crate::manifest::{self, FeatureType, Manifest, Missing, Monotone, UnknownPolicy};
 use domain::money::Currency;
 use domain::reason;
@@ -57,6 +57,8 @@ pub(crate) enum Kind {
 #[derive(Debug)]
 pub(crate) enum Source {
     Slot(usize),
+    /// Slots of the object, its currency and its amount.
+    Money([usize; 3]),
     Expr(Expr),
 }
 
@@ -139,6 +141,7 @@ impl Contract {
                 let forbidden = steps.iter().filter_map(|step| step.key()).find(|key| FORBIDDEN.contains(key));
                 match forbidden {
                     Some(key) => Err(format!("points into {key}, which no feature may read")),
+                    None if raw.r#type == FeatureType::Money => Ok(Source::Money(self.money_slots(steps))),
                     None => Ok(Source::Slot(self.lookup.slot(&steps))),
                 }
             }
@@ -148,6 +151,17 @@ impl Contract {
             (None, Some(expr)) => Expr::compile(expr, &mut self.lookup).map(Source::Expr),
             _ => Err("needs either pointer or expr".into()),
         }
+    }
+
+    fn money_slots(&mut self, mut steps: Vec<Step>) -> [usize; 3] {
+        let object = self.lookup.slot(&steps);
+        let mut member = |name: &str| {
+            steps.push(Step::Key(name.to_owned()));
+            let slot = self.lookup.slot(&steps);
+            steps.pop();
+            slot
+        };
+        [object, member("currency"), member("amount_minor")]
     }
 
     /// The index of a reason, taken up on its first use.

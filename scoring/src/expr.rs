@@ -37,24 +37,44 @@ pub enum Fault {
 
 /// An application as expressions and pointers see it.
 pub struct Document<'a> {
-    data: &'a Value,
+    source: Source<'a>,
     found: Vec<Found<'a>>,
     cel: OnceCell<cel::Value>,
+}
+
+#[derive(Clone, Copy)]
+enum Source<'a> {
+    Tree(&'a Value),
+    Text(&'a str),
 }
 
 impl<'a> Document<'a> {
     /// Looks up all that a contract reads.
     pub fn new(data: &'a Value, lookup: &Lookup) -> Self {
-        Self { data, found: lookup.find(data), cel: OnceCell::new() }
+        Self { source: Source::Tree(data), found: lookup.find(data), cel: OnceCell::new() }
+    }
+
+    /// The same from JSON text, of which only what is read is kept.
+    ///
+    /// # Errors
+    /// The parser's.
+    pub fn of_text(text: &'a str, lookup: &Lookup) -> Result<Self, serde_json::Error> {
+        Ok(Self { source: Source::Text(text), found: lookup.find_in_text(text)?, cel: OnceCell::new() })
     }
 
     /// What is in a slot of the contract's lookup.
-    pub fn at(&self, slot: usize) -> Found<'a> {
-        self.found[slot]
+    pub fn at(&self, slot: usize) -> &Found<'a> {
+        &self.found[slot]
     }
 
+    /// The whole of it, for the interpreter; built when it is first asked for.
     fn as_cel(&self) -> cel::Value {
-        self.cel.get_or_init(|| to_cel(self.data)).clone()
+        let build = || match self.source {
+            Source::Tree(data) => to_cel(data),
+            // The text was read once already, so it is JSON.
+            Source::Text(text) => serde_json::from_str(text).map_or(cel::Value::Null, |data| to_cel(&data)),
+        };
+        self.cel.get_or_init(build).clone()
     }
 }
 
@@ -216,7 +236,10 @@ mod tests {
         let mut lookup = Lookup::default();
         let expr = Expr::compile(source, &mut lookup).unwrap();
         let document = Document::new(data, &lookup);
-        let (short, long) = (expr.eval(&document), expr.interpret(&document));
+        let text = data.to_string();
+        let read = Document::of_text(&text, &lookup).unwrap();
+        assert_eq!(document.found, read.found, "{source} on {data}");
+        let (short, long) = (expr.eval(&document), expr.interpret(&read));
         match (&short, &long) {
             (Ok(Yield::Number(a)), Ok(Yield::Number(b))) => assert_eq!(a.to_bits(), b.to_bits(), "{source} on {data}"),
             _ => assert_eq!(short, long, "{source} on {data}"),

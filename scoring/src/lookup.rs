@@ -1,7 +1,10 @@
-//! Finds many places of one JSON document in one walk: a trie of all paths that a contract reads, each with a slot. Pure;
-//! borrows the document and copies nothing.
+//! Finds many places of one JSON document in one walk: a trie of all paths that a contract reads, each with a slot. Walks a
+//! parsed tree, or the text itself without building one. Pure; borrows the document.
 
+use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
+use std::borrow::Cow;
+use std::fmt;
 
 /// One step into a document.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,17 +25,56 @@ impl Step {
             Self::Index(_) => None,
         }
     }
+
+    fn index(&self) -> Option<usize> {
+        match self {
+            Self::Index(at) | Self::KeyOrIndex(_, at) => Some(*at),
+            Self::Key(_) => None,
+        }
+    }
+
+    /// Whether both may lead to one place of one document.
+    fn overlaps(&self, other: &Self) -> bool {
+        let both = |a: Option<&str>, b: Option<&str>| a.is_some() && a == b;
+        self != other && (both(self.key(), other.key()) || (self.index().is_some() && self.index() == other.index()))
+    }
 }
 
 /// What is at a path.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Found<'a> {
-    /// A value, perhaps null.
-    Value(&'a Value),
     /// A member or element on the way is absent.
     Absent,
-    /// The way goes through something that has no members, such as null.
+    /// The way goes through something that has no such members, such as null.
     NotAContainer,
+    /// null.
+    Null,
+    /// true or false.
+    Bool(bool),
+    /// A whole number.
+    Int(i64),
+    /// A whole number above 2^63−1.
+    Uint(u64),
+    /// Any other number.
+    Float(f64),
+    /// A string.
+    Text(Cow<'a, str>),
+    /// An array, whatever is in it.
+    Array,
+    /// An object, whatever is in it.
+    Object,
+}
+
+impl Found<'_> {
+    /// A number as f64.
+    pub fn number(&self) -> Option<f64> {
+        match self {
+            Self::Int(value) => Some(*value as f64),
+            Self::Uint(value) => Some(*value as f64),
+            Self::Float(value) => Some(*value),
+            _ => None,
+        }
+    }
 }
 
 /// All paths of a contract.
@@ -40,6 +82,8 @@ pub enum Found<'a> {
 pub struct Lookup {
     roots: Vec<Node>,
     slots: usize,
+    /// Two paths may lead to one place under different steps: only a tree can be walked twice.
+    overlapping: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -55,9 +99,9 @@ impl Lookup {
         let (last, init) = path.split_last().expect("a path has at least one step");
         let mut level = &mut self.roots;
         for step in init {
-            level = &mut child(level, step).children;
+            level = &mut child(level, step, &mut self.overlapping).children;
         }
-        let slot = &mut child(level, last).slot;
+        let slot = &mut child(level, last, &mut self.overlapping).slot;
         let next = self.slots;
         self.slots += usize::from(slot.is_none());
         *slot.get_or_insert(next)
@@ -73,18 +117,54 @@ impl Lookup {
         self.slots == 0
     }
 
-    /// Looks every path up: one entry for each slot.
+    /// Looks every path up in a tree: one entry for each slot.
     pub fn find<'a>(&self, document: &'a Value) -> Vec<Found<'a>> {
         let mut found = vec![Found::Absent; self.slots];
         walk(&self.roots, document, &mut found);
         found
     }
+
+    /// Looks every path up in JSON text, without building a tree.
+    ///
+    /// # Errors
+    /// The parser's, when the text is not one JSON document.
+    pub fn find_in_text<'a>(&self, text: &'a str) -> Result<Vec<Found<'a>>, serde_json::Error> {
+        let mut found = vec![Found::Absent; self.slots];
+        if self.overlapping {
+            let tree: Value = serde_json::from_str(text)?;
+            return Ok(self.find(&tree).into_iter().map(Found::into_owned).collect());
+        }
+        let mut parser = serde_json::Deserializer::from_str(text);
+        Fill { level: &self.roots, slot: None, found: &mut found }.deserialize(&mut parser)?;
+        parser.end()?;
+        Ok(found)
+    }
 }
 
-fn child<'n>(level: &'n mut Vec<Node>, step: &Step) -> &'n mut Node {
+impl Found<'_> {
+    fn into_owned<'b>(self) -> Found<'b> {
+        match self {
+            Self::Text(text) => Found::Text(Cow::Owned(text.into_owned())),
+            Self::Absent => Found::Absent,
+            Self::NotAContainer => Found::NotAContainer,
+            Self::Null => Found::Null,
+            Self::Bool(value) => Found::Bool(value),
+            Self::Int(value) => Found::Int(value),
+            Self::Uint(value) => Found::Uint(value),
+            Self::Float(value) => Found::Float(value),
+            Self::Array => Found::Array,
+            Self::Object => Found::Object,
+        }
+    }
+}
+
+fn child<'n>(level: &'n mut Vec<Node>, step: &Step, overlapping: &mut bool) -> &'n mut Node {
     let at = level.iter().position(|node| node.step == *step).unwrap_or_else(|| {
-        level.push(Node { step: step.clone(), slot: None, children: Vec::new() });
-        level.len() - 1
+        *overlapping |= level.iter().any(|node| node.step.overlaps(step));
+        // In the order of their names, as most writers put them: the next member is then the next node.
+        let at = level.partition_point(|node| node.step.key() <= step.key());
+        level.insert(at, Node { step: step.clone(), slot: None, children: Vec::new() });
+        at
     });
     &mut level[at]
 }
@@ -95,24 +175,175 @@ fn walk<'a>(level: &[Node], value: &'a Value, found: &mut [Found<'a>]) {
             (Value::Object(members), Step::Key(key) | Step::KeyOrIndex(key, _)) => members.get(key),
             (Value::Array(elements), Step::Index(at) | Step::KeyOrIndex(_, at)) => elements.get(*at),
             _ => {
-                mark(node, Found::NotAContainer, found);
+                close(node, found);
                 continue;
             }
         };
         if let Some(next) = next {
             if let Some(slot) = node.slot {
-                found[slot] = Found::Value(next);
+                found[slot] = leaf(next);
             }
             walk(&node.children, next, found);
         }
     }
 }
 
-fn mark<'a>(node: &Node, as_what: Found<'a>, found: &mut [Found<'a>]) {
-    if let Some(slot) = node.slot {
-        found[slot] = as_what;
+fn leaf(value: &Value) -> Found<'_> {
+    match value {
+        Value::Null => Found::Null,
+        Value::Bool(value) => Found::Bool(*value),
+        Value::String(text) => Found::Text(Cow::Borrowed(text)),
+        Value::Array(_) => Found::Array,
+        Value::Object(_) => Found::Object,
+        Value::Number(number) => match (number.as_i64(), number.as_u64()) {
+            (Some(int), _) => Found::Int(int),
+            (None, Some(uint)) => Found::Uint(uint),
+            (None, None) => Found::Float(number.as_f64().unwrap_or(f64::NAN)),
+        },
     }
-    node.children.iter().for_each(|child| mark(child, as_what, found));
+}
+
+/// Nothing is to be found at a node or below it.
+fn close(node: &Node, found: &mut [Found<'_>]) {
+    if let Some(slot) = node.slot {
+        found[slot] = Found::NotAContainer;
+    }
+    node.children.iter().for_each(|child| close(child, found));
+}
+
+/// Fills the slots of one place and of those below it while the parser reads on.
+struct Fill<'n, 'f, 'a> {
+    level: &'n [Node],
+    slot: Option<usize>,
+    found: &'f mut [Found<'a>],
+}
+
+impl<'a> Fill<'_, '_, 'a> {
+    fn put(&mut self, leaf: Found<'a>) {
+        if let Some(slot) = self.slot {
+            self.found[slot] = leaf;
+        }
+    }
+
+    fn put_last(mut self, leaf: Found<'a>) {
+        self.level.iter().for_each(|node| close(node, self.found));
+        self.put(leaf);
+    }
+}
+
+impl<'a> DeserializeSeed<'a> for Fill<'_, '_, 'a> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'a>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'a> Visitor<'a> for Fill<'_, '_, 'a> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<(), E> {
+        self.put_last(Found::Null);
+        Ok(())
+    }
+
+    fn visit_bool<E: Error>(self, value: bool) -> Result<(), E> {
+        self.put_last(Found::Bool(value));
+        Ok(())
+    }
+
+    fn visit_i64<E: Error>(self, value: i64) -> Result<(), E> {
+        self.put_last(Found::Int(value));
+        Ok(())
+    }
+
+    fn visit_u64<E: Error>(self, value: u64) -> Result<(), E> {
+        self.put_last(i64::try_from(value).map_or(Found::Uint(value), Found::Int));
+        Ok(())
+    }
+
+    fn visit_f64<E: Error>(self, value: f64) -> Result<(), E> {
+        self.put_last(Found::Float(value));
+        Ok(())
+    }
+
+    fn visit_borrowed_str<E: Error>(self, text: &'a str) -> Result<(), E> {
+        self.put_last(Found::Text(Cow::Borrowed(text)));
+        Ok(())
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<(), E> {
+        self.put_last(Found::Text(Cow::Owned(text.to_owned())));
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'a>>(mut self, mut elements: A) -> Result<(), A::Error> {
+        self.put(Found::Array);
+        self.level.iter().filter(|node| node.step.index().is_none()).for_each(|node| close(node, self.found));
+        for at in 0.. {
+            let more = match self.level.iter().find(|node| node.step.index() == Some(at)) {
+                Some(node) => {
+                    let fill = Fill { level: &node.children, slot: node.slot, found: self.found };
+                    elements.next_element_seed(fill)?.is_some()
+                }
+                None => elements.next_element::<IgnoredAny>()?.is_some(),
+            };
+            if !more {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'a>>(mut self, mut members: A) -> Result<(), A::Error> {
+        self.put(Found::Object);
+        self.level.iter().filter(|node| node.step.key().is_none()).for_each(|node| close(node, self.found));
+        let mut from = 0;
+        while let Some(at) = members.next_key_seed(Member { level: self.level, from })? {
+            match at {
+                Some(at) => {
+                    from = at + 1;
+                    let node = &self.level[at];
+                    members.next_value_seed(Fill { level: &node.children, slot: node.slot, found: self.found })?;
+                }
+                None => {
+                    members.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Finds the node of a member's name, looking first where the last one was found.
+struct Member<'n> {
+    level: &'n [Node],
+    from: usize,
+}
+
+impl<'a> DeserializeSeed<'a> for Member<'_> {
+    type Value = Option<usize>;
+
+    fn deserialize<D: Deserializer<'a>>(self, deserializer: D) -> Result<Option<usize>, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for Member<'_> {
+    type Value = Option<usize>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a member's name")
+    }
+
+    fn visit_str<E: Error>(self, name: &str) -> Result<Option<usize>, E> {
+        let is_it = |at: &usize| self.level[*at].step.key() == Some(name);
+        Ok((self.from..self.level.len()).chain(0..self.from.min(self.level.len())).find(is_it))
+    }
 }
 
 /// Splits a JSON pointer (RFC 6901); `None` when it is not one or points to the whole document.
@@ -153,11 +384,12 @@ mod tests {
             ["/a", "/a/b/0", "/a/b/1/c", "/a/b/2", "/a/", "/a/x~1y", "/a/7", "/a/n", "/a/n/m", "/s/t", "/z/z"];
         let mut lookup = Lookup::default();
         let slots: Vec<_> = pointers.iter().map(|p| lookup.slot(&split_pointer(p).unwrap())).collect();
-        let found = lookup.find(&document);
+        let (found, text) = (lookup.find(&document), document.to_string());
+        assert_eq!(lookup.find_in_text(&text).unwrap(), found);
         for (pointer, slot) in pointers.iter().zip(slots) {
             let expected = match *pointer {
                 "/s/t" | "/a/n/m" => Found::NotAContainer,
-                pointer => document.pointer(pointer).map_or(Found::Absent, Found::Value),
+                pointer => document.pointer(pointer).map_or(Found::Absent, leaf),
             };
             assert_eq!(found[slot], expected, "{pointer}");
         }

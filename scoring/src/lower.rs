@@ -5,7 +5,6 @@
 use crate::lookup::{Found, Lookup, Step};
 use cel::IdedExpr;
 use cel::common::ast::{CallExpr, Expr, LiteralValue, operators as op};
-use serde_json::Value;
 use std::borrow::Cow;
 
 /// Integers beyond this are not exact as f64.
@@ -221,7 +220,7 @@ impl Number {
     pub(crate) fn eval(&self, found: &[Found<'_>]) -> Result<f64, Halt> {
         Ok(match self {
             Self::Constant(value) => *value,
-            Self::Slot(slot) => number_at(found[*slot])?,
+            Self::Slot(slot) => number_at(&found[*slot])?,
             Self::Negative(inner) => -inner.eval(found)?,
             Self::Binary(arithmetic, sides) => {
                 let (left, right) = (sides.0.eval(found)?, sides.1.eval(found)?);
@@ -242,14 +241,14 @@ impl Truth {
     pub(crate) fn eval(&self, found: &[Found<'_>]) -> Result<bool, Halt> {
         match self {
             Self::Constant(value) => Ok(*value),
-            Self::Slot(slot) => match value_at(found[*slot])? {
-                Value::Bool(value) => Ok(*value),
-                _ => Err(Halt::Unsure),
+            Self::Slot(slot) => match &found[*slot] {
+                Found::Bool(value) => Ok(*value),
+                other => Err(halt(other)),
             },
-            Self::Has { parent, member } => match (parent.map(|slot| found[slot]), found[*member]) {
-                (_, Found::Value(value)) if !value.is_null() => Ok(true),
-                (None | Some(Found::Value(Value::Object(_))), Found::Absent) => Ok(false),
-                _ => Err(Halt::Unsure),
+            Self::Has { parent, member } => match (parent.map(|slot| &found[slot]), &found[*member]) {
+                (None | Some(Found::Object), Found::Absent) => Ok(false),
+                (_, Found::Absent | Found::NotAContainer | Found::Null) => Err(Halt::Unsure),
+                _ => Ok(true),
             },
             Self::Compare(comparison, sides) => compare(*comparison, sides.0.eval(found)?, sides.1.eval(found)?),
             Self::SameText(sides) => {
@@ -272,12 +271,12 @@ impl Truth {
 }
 
 impl Text {
-    pub(crate) fn eval<'a>(&'a self, found: &[Found<'a>]) -> Result<Cow<'a, str>, Halt> {
+    pub(crate) fn eval<'s>(&'s self, found: &'s [Found<'_>]) -> Result<Cow<'s, str>, Halt> {
         match self {
             Self::Constant(text) => Ok(Cow::Borrowed(text)),
-            Self::Slot(slot) => match value_at(found[*slot])? {
-                Value::String(text) => Ok(Cow::Borrowed(text)),
-                _ => Err(Halt::Unsure),
+            Self::Slot(slot) => match &found[*slot] {
+                Found::Text(text) => Ok(Cow::Borrowed(text)),
+                other => Err(halt(other)),
             },
             Self::Join(sides) => Ok(sides.0.eval(found)? + sides.1.eval(found)?),
             Self::If(parts) if parts.0.eval(found)? => parts.1.eval(found),
@@ -290,25 +289,22 @@ impl Operand {
     fn eval(&self, found: &[Found<'_>]) -> Result<f64, Halt> {
         match self {
             Self::Number(number) => number.eval(found),
-            Self::Path(slot) => number_at(found[*slot]),
+            Self::Path(slot) => number_at(&found[*slot]),
         }
     }
 }
 
-fn value_at<'a>(found: Found<'a>) -> Result<&'a Value, Halt> {
+/// Null counts as absent where it is a member, and is a value where it is an element: CEL tells them apart.
+fn halt(found: &Found<'_>) -> Halt {
     match found {
-        Found::Absent => Err(Halt::Missing),
-        // Null counts as absent where it is a member, and is a value where it is an element.
-        Found::Value(Value::Null) | Found::NotAContainer => Err(Halt::Unsure),
-        Found::Value(value) => Ok(value),
+        Found::Absent => Halt::Missing,
+        _ => Halt::Unsure,
     }
 }
 
-fn number_at(found: Found<'_>) -> Result<f64, Halt> {
-    match value_at(found)? {
-        Value::Number(number) => number.as_f64().filter(|value| value.abs() < EXACT).ok_or(Halt::Unsure),
-        _ => Err(Halt::Unsure),
-    }
+fn number_at(found: &Found<'_>) -> Result<f64, Halt> {
+    let number = found.number().ok_or_else(|| halt(found))?;
+    if number.abs() < EXACT { Ok(number) } else { Err(Halt::Unsure) }
 }
 
 fn compare(comparison: Comparison, left: f64, right: f64) -> Result<bool, Halt> {

@@ -4,7 +4,6 @@
 use crate::contract::{Contract, Feature, Kind, Source};
 use crate::expr::{Document, Fault, Yield};
 use crate::lookup::Found;
-use serde_json::Value;
 use std::fmt;
 use std::sync::Arc;
 
@@ -79,13 +78,12 @@ pub const NOT_FINITE: &str = "not_finite";
 ///
 /// # Errors
 /// Every reason why it cannot be scored, in the contract's order.
-pub fn map(contract: &Contract, data: &Value) -> Result<FeatureVector, Vec<Unscorable>> {
-    let document = Document::new(data, &contract.lookup);
+pub fn map(contract: &Contract, document: &Document<'_>) -> Result<FeatureVector, Vec<Unscorable>> {
     let count = contract.features.len();
     let mut row = FeatureVector { values: Vec::with_capacity(count), flags: Vec::with_capacity(count) };
     let mut refused = Vec::new();
     for feature in &contract.features {
-        match feature.value(&document) {
+        match feature.value(document) {
             Ok((value, flag)) => {
                 row.values.push(value);
                 row.flags.push(flag);
@@ -118,8 +116,12 @@ impl Feature {
     fn raw(&self, document: &Document<'_>) -> Result<Raw, &'static str> {
         match &self.source {
             Source::Slot(slot) => match document.at(*slot) {
-                Found::Value(Value::Null) | Found::Absent | Found::NotAContainer => Ok(Raw::Missing),
-                Found::Value(value) => self.kind.read(value),
+                Found::Null | Found::Absent | Found::NotAContainer => Ok(Raw::Missing),
+                found => self.kind.read(found),
+            },
+            Source::Money([object, currency, amount]) => match document.at(*object) {
+                Found::Null | Found::Absent | Found::NotAContainer => Ok(Raw::Missing),
+                _ => self.kind.money(document.at(*currency), document.at(*amount)),
             },
             Source::Expr(expr) => match expr.eval(document) {
                 Ok(value) => self.kind.take(value),
@@ -141,21 +143,21 @@ impl Feature {
 }
 
 impl Kind {
-    fn read(&self, value: &Value) -> Result<Raw, &'static str> {
-        match (self, value) {
-            (Self::Number, Value::Number(number)) => number.as_f64().map(Raw::Number).ok_or(WRONG_TYPE),
-            (Self::Integer, Value::Number(number)) => whole(number.as_f64().ok_or(WRONG_TYPE)?),
-            (Self::Boolean, Value::Bool(value)) => Ok(Raw::Number(f64::from(u8::from(*value)))),
-            (Self::Category(words), Value::String(text)) => Ok(index_of(words, text)),
-            (Self::Money { currency, scale }, Value::Object(money)) => {
-                match (money.get("currency"), money.get("amount_minor")) {
-                    (Some(Value::String(code)), _) if code != currency.code() => Err(WRONG_CURRENCY),
-                    (Some(Value::String(_)), Some(Value::Number(amount))) => {
-                        amount.as_i64().map(|minor| Raw::Number(minor as f64 * scale)).ok_or(WRONG_TYPE)
-                    }
-                    _ => Err(WRONG_TYPE),
-                }
-            }
+    fn read(&self, found: &Found<'_>) -> Result<Raw, &'static str> {
+        match (self, found) {
+            (Self::Number, found) => found.number().map(Raw::Number).ok_or(WRONG_TYPE),
+            (Self::Integer, found) => whole(found.number().ok_or(WRONG_TYPE)?),
+            (Self::Boolean, Found::Bool(value)) => Ok(Raw::Number(f64::from(u8::from(*value)))),
+            (Self::Category(words), Found::Text(text)) => Ok(index_of(words, text)),
+            _ => Err(WRONG_TYPE),
+        }
+    }
+
+    fn money(&self, code: &Found<'_>, amount: &Found<'_>) -> Result<Raw, &'static str> {
+        let Self::Money { currency, scale } = self else { return Err(WRONG_TYPE) };
+        match (code, amount) {
+            (Found::Text(code), _) if code != currency.code() => Err(WRONG_CURRENCY),
+            (Found::Text(_), Found::Int(minor)) => Ok(Raw::Number(*minor as f64 * scale)),
             _ => Err(WRONG_TYPE),
         }
     }
@@ -184,7 +186,7 @@ fn index_of(words: &[String], text: &str) -> Raw {
 mod tests {
     use super::*;
     use crate::contract::tests::{contract, feature};
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     const VALUE: &str = "missing = { policy = 'value', value = -9.0 }\n";
     const NONE: &str = "missing = { policy = 'unscorable' }\n";
@@ -194,7 +196,11 @@ mod tests {
     /// Maps `data` by one feature `f` and checks value and flag, or the refusal.
     fn check(kind: &str, rest: &str, data: &Value, expected: Expected<'_>) {
         let contract = contract(&feature("f", kind, rest)).unwrap();
-        let found = map(&contract, data).map(|row| (row.values[0], row.flags[0]));
+        let text = data.to_string();
+        let document = Document::of_text(&text, &contract.lookup).unwrap();
+        let found = map(&contract, &Document::new(data, &contract.lookup));
+        assert_eq!(found, map(&contract, &document), "from a tree and from text");
+        let found = found.map(|row| (row.values[0], row.flags[0]));
         let found = found.map_err(|refused| refused.iter().map(ToString::to_string).collect::<Vec<_>>().join(","));
         assert_eq!(found, expected.map_err(|word| format!("{word}:f")), "{kind} {rest} {data}");
     }
@@ -311,7 +317,8 @@ mod tests {
         let text = feature("a", "number", &format!("pointer = '/a'\n{NONE}"))
             + &feature("b", "number", &format!("pointer = '/b'\n{VALUE}"))
             + &feature("c", "boolean", &format!("pointer = '/c'\n{NONE}"));
-        let refused = map(&contract(&text).unwrap(), &json!({"c": "yes"})).unwrap_err();
+        let (contract, data) = (contract(&text).unwrap(), json!({"c": "yes"}));
+        let refused = map(&contract, &Document::new(&data, &contract.lookup)).unwrap_err();
         assert_eq!(refused.iter().map(ToString::to_string).collect::<Vec<_>>(), ["missing:a", "wrong_type:c"]);
     }
 }

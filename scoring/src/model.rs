@@ -3,6 +3,7 @@
 use crate::contract::{self, Contract, ReasonText};
 use crate::error::{EngineError, LoadError, Part};
 use crate::explain::{self, Contributions, Shapley};
+use crate::expr::Document;
 use crate::golden;
 use crate::manifest::{CalibrationMethod, Kind, Manifest};
 use crate::mapping::{self, FeatureVector, Unscorable};
@@ -141,7 +142,15 @@ impl Model {
     /// # Errors
     /// Every reason why it cannot be scored.
     pub fn map(&self, data: &Value) -> Result<FeatureVector, Vec<Unscorable>> {
-        mapping::map(&self.contract, data)
+        mapping::map(&self.contract, &Document::new(data, &self.contract.lookup))
+    }
+
+    /// The same from JSON text, without building a tree of it.
+    ///
+    /// # Errors
+    /// The outer one is the parser's.
+    pub fn map_text(&self, data: &str) -> Result<Result<FeatureVector, Vec<Unscorable>>, serde_json::Error> {
+        Ok(mapping::map(&self.contract, &Document::of_text(data, &self.contract.lookup)?))
     }
 
     /// Working memory for one thread.
