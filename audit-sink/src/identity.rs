@@ -35,7 +35,7 @@ impl PgHandler for IdentityHandler {
                 None => tracing::warn!(partition = record.partition, offset = record.offset, "identity cannot be read"),
             }
         }
-        self.pending = [rows.len() as u64, (batch.len() - rows.len()) as u64];
+        self.pending = [rows.count() as u64, (batch.len() - rows.count()) as u64];
         rows.insert(tx).await?;
         Ok(())
     }

@@ -24,7 +24,7 @@ macro_rules! projection {
             }
 
             /// Rows gathered.
-            pub fn len(&self) -> usize {
+            pub fn count(&self) -> usize {
                 [$(self.$field.len()),+][0]
             }
 
@@ -33,7 +33,7 @@ macro_rules! projection {
             /// # Errors
             /// The database's.
             pub async fn insert(&self, tx: &Transaction<'_>) -> Result<(), tokio_postgres::Error> {
-                if self.len() == 0 {
+                if self.count() == 0 {
                     return Ok(());
                 }
                 let columns = [$(column!($field $(as $column)?)),+].join(", ");

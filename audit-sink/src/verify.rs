@@ -205,7 +205,7 @@ impl<'a, 't> Walk<'a, 't> {
             }
             Err(why) => {
                 self.faults.push(Fault::Segment { log, first_seq: segment.first_seq, why });
-                self.from_index(segment.first_seq, segment.last_seq + 1, &index).await?;
+                self.go_by_index(segment.first_seq, segment.last_seq + 1, &index).await?;
             }
         }
         Ok(segment.last_seq + 1)
@@ -229,7 +229,7 @@ impl<'a, 't> Walk<'a, 't> {
         if seq != segment.last_seq + 1 {
             let why = format!("it holds {} entries, not {}", seq - segment.first_seq, segment.len());
             self.faults.push(Fault::Segment { log, first_seq: segment.first_seq, why });
-            self.from_index(seq, segment.last_seq + 1, index).await?;
+            self.go_by_index(seq, segment.last_seq + 1, index).await?;
         }
         Ok(())
     }
@@ -239,12 +239,12 @@ impl<'a, 't> Walk<'a, 't> {
         if from < to {
             self.faults.push(Fault::Missing { log: self.head.log, from, to });
             let index = self.index(from, to).await?;
-            self.from_index(from, to, &index).await?;
+            self.go_by_index(from, to, &index).await?;
         }
         Ok(())
     }
 
-    async fn from_index(&mut self, from: i64, to: i64, index: &[IndexedEntry]) -> Result<(), Error> {
+    async fn go_by_index(&mut self, from: i64, to: i64, index: &[IndexedEntry]) -> Result<(), Error> {
         let begin = index.partition_point(|row| row.seq < from);
         let mut rows = index[begin..].iter().peekable();
         for seq in from..to {

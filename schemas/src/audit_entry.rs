@@ -49,6 +49,9 @@ impl Codec {
     }
 }
 
+/// Name and value of a header.
+pub type Header<'a> = (&'a str, Option<&'a [u8]>);
+
 /// One record as the log holds it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry<'a> {
@@ -65,7 +68,7 @@ pub struct Entry<'a> {
     /// Record key.
     pub key: Option<&'a [u8]>,
     /// Headers in their order.
-    pub headers: Vec<(&'a str, Option<&'a [u8]>)>,
+    pub headers: Vec<Header<'a>>,
     /// Stored value.
     pub value: Option<&'a [u8]>,
 }
@@ -203,7 +206,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn headers(&mut self) -> Result<Vec<(&'a str, Option<&'a [u8]>)>, BadEntry> {
+    fn headers(&mut self) -> Result<Vec<Header<'a>>, BadEntry> {
         let count = u32::from_be_bytes(self.array()?);
         (0..count).map(|_| Ok((self.name()?, self.bytes()?))).collect()
     }

@@ -3,6 +3,7 @@
 
 mod events;
 mod guards;
+mod large;
 mod projections;
 mod stand;
 mod stream;

@@ -31,8 +31,11 @@ async fn log() -> (String, String) {
     (url, note)
 }
 
+/// What was done, how, and which fault tells of it.
+type Tampering = (&'static str, &'static str, fn(&Fault) -> bool);
+
 /// Each with what the walk must say. `$last` is the first number of the last segment.
-const TAMPERINGS: [(&str, &str, fn(&Fault) -> bool); 17] = [
+const TAMPERINGS: [Tampering; 17] = [
     (
         "a flipped byte of a body",
         "UPDATE defaultx.audit_segments SET body = set_byte(body, 100, get_byte(body, 100) # 1) WHERE first_seq = 0",
