@@ -18,7 +18,10 @@ pub mod topics;
 
 use clap::Parser;
 use std::ffi::OsString;
+use std::time::Duration;
 
+/// How long threads may take to end once the command has.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 /// Exit code of a failure.
 const FAILED: i32 = 1;
 
@@ -40,7 +43,10 @@ pub fn main_with(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone
             return FAILED;
         }
     };
-    match runtime.block_on(commands::dispatch(cli)) {
+    let ended = runtime.block_on(commands::dispatch(cli));
+    // Whatever still blocks a thread has nobody left to answer to.
+    runtime.shutdown_timeout(LAST_WORDS);
+    match ended {
         Ok(code) => code,
         Err(error) => {
             eprintln!("error: {error:#}");

@@ -60,7 +60,7 @@ impl Room {
         let started: Result<Vec<RoomHandle>> = match self {
             Self::Ingest => ingest::start(settings.ingest.clone(), shell).map_err(Into::into),
             Self::Scorer => scorer::start(settings.scorer.clone(), shell).map_err(Into::into),
-            Self::Decision => decision::config::start(settings.decision.clone(), shell).map_err(Into::into),
+            Self::Decision => decision::start(settings.decision.clone(), shell).map_err(Into::into),
             Self::Notifier => notifier::start(settings.notifier.clone(), shell).map_err(Into::into),
             Self::AuditSink => audit_sink::start(settings.audit_sink.clone(), shell).map_err(Into::into),
             Self::ReadApi => read_api::start(settings.read_api.clone(), shell).await.map_err(Into::into),

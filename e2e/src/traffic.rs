@@ -101,19 +101,20 @@ impl Sender {
             (header::SUBJECT, event.application_id.as_str()),
             (header::CONTENT_TYPE, "application/json"),
         ];
-        self.send_raw(&headers.map(|(name, value)| (name, value.as_bytes())), key, &event.body)
+        self.send_raw(&headers.map(|(name, value)| (name, value.as_bytes())), key, Some(&event.body))
     }
 
-    /// Sends any bytes.
+    /// Sends any bytes; no body is a tombstone.
     ///
     /// # Errors
     /// When the client refuses them.
-    pub fn send_raw(&self, headers: &[(&str, &[u8])], key: Option<&str>, body: &[u8]) -> Result<()> {
+    pub fn send_raw(&self, headers: &[(&str, &[u8])], key: Option<&str>, body: Option<&[u8]>) -> Result<()> {
         let owned = headers
             .iter()
-            .fold(OwnedHeaders::new(), |all, (key, value)| all.insert(Header { key, value: Some(value) }));
-        let mut record = BaseRecord::<str, [u8]>::to(&self.topic).payload(body).headers(owned);
+            .fold(OwnedHeaders::new(), |all, (key, value)| all.insert(Header { key, value: Some(*value) }));
+        let mut record = BaseRecord::<str, [u8]>::to(&self.topic).headers(owned);
         record.key = key;
+        record.payload = body;
         loop {
             match self.producer.send(record) {
                 Ok(()) => break,

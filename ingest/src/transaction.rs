@@ -8,9 +8,6 @@ use runtime::kafka::KafkaConfig;
 use runtime::stream::Output;
 use std::time::{Duration, Instant};
 
-/// Longest body that may travel, so that what is refused as too large still fits into a dead letter.
-const MAX_MESSAGE_BYTES: &str = "16777216";
-
 /// Writes groups of records, each in a transaction of its own.
 pub struct Transactions {
     producer: BaseProducer,
@@ -28,7 +25,6 @@ impl Transactions {
             .set("transactional.id", kafka.topic(id).as_ref())
             .set("partitioner", "murmur2_random")
             .set("compression.type", "lz4")
-            .set("message.max.bytes", MAX_MESSAGE_BYTES)
             .set("linger.ms", "1")
             .set("retry.backoff.ms", "5")
             .set("transaction.timeout.ms", "10000")

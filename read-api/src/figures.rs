@@ -1,11 +1,12 @@
 //! Key figures of a period, counted from rows: volumes and rates in all, by product, band and day, the distribution of
 //! scores, what was approved. Probabilities are not averaged here: horizons differ between models.
 
+use crate::applications::STANDING;
 use crate::caller::{Caller, Params};
 use crate::filter::{Filter, Period};
 use crate::problem::Problem;
 use crate::router::App;
-use crate::tally::{Counted, Figures, figures};
+use crate::tally::{Counted, Distribution, Figures, figures};
 use axum::Json;
 use axum::extract::State;
 use chrono::{Duration, NaiveDate};
@@ -13,56 +14,32 @@ use runtime::clock::{self, rfc3339};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Row, Transaction};
 use utoipa::{IntoParams, ToSchema};
 
 /// Days back from now when the caller names no period.
 const USUAL_DAYS: i64 = 30;
-/// Points in a bin of the distribution.
-const BIN_POINTS: i32 = 20;
 
-/// One row for each application: its newest revision, that revision's newest score and the decision that stands for it.
-/// Portfolios that are only scored count when they are asked for.
-const BASE: &str = "
-    WITH base AS (
-        SELECT a.product, a.received_at::date AS day, s.status, s.class, s.score, s.band, s.scale_id,
-               d.outcome, d.automation, d.approved_minor, d.currency
-        FROM defaultx.applications a
-        LEFT JOIN (
-            SELECT DISTINCT ON (application_id, revision) * FROM defaultx.scores
-            WHERE tenant = $1 AND NOT shadow ORDER BY application_id, revision, scored_at DESC, event_id
-        ) s ON s.application_id = a.application_id AND s.revision = a.revision
-        LEFT JOIN (
-            SELECT DISTINCT ON (application_id, revision) * FROM defaultx.decisions
-            WHERE tenant = $1 ORDER BY application_id, revision, decision_number DESC
-        ) d ON d.application_id = a.application_id AND d.revision = a.revision
-        WHERE a.tenant = $1 AND a.received_at >= $2 AND a.received_at < $3
-          AND ($4::text IS NULL OR a.product = $4) AND ($5::text IS NULL OR a.channel = $5)
-          AND ($6::text IS NULL OR a.jurisdiction = $6) AND a.intent = coalesce($7, nullif(a.intent, 'score_only'))
-          AND ($8::text IS NULL OR s.model = $8) AND ($9::text IS NULL OR d.policy = $9)
-          AND NOT EXISTS (
-              SELECT FROM defaultx.applications later
-              WHERE later.tenant = $1 AND later.application_id = a.application_id AND later.revision > a.revision)
-    )";
-
+/// Groups of one kind each, told apart by the bits of grouping(): unset is what a row is grouped by. An application counts
+/// once, by its newest revision; portfolios that are only scored count when they are asked for. A sum that no integer holds
+/// is shown as the largest one.
 const GROUPS: &str = "
-    SELECT grouping(product), grouping(scale_id), grouping(day), product, scale_id, band, day, outcome, count(*),
-           count(*) FILTER (WHERE automation = 'automatic'), count(*) FILTER (WHERE status = 'scored'),
-           count(*) FILTER (WHERE status = 'unscorable'), count(*) FILTER (WHERE class = 1)
-    FROM base GROUP BY GROUPING SETS ((outcome), (product, outcome), (scale_id, band, outcome), (day, outcome))";
+    SELECT grouping(product, band, day, score, currency) AS kind, product, scale_id, band, day, score, currency, outcome,
+           count(*) AS applications, count(*) FILTER (WHERE automation = 'automatic') AS automatic,
+           count(*) FILTER (WHERE status = 'scored') AS scored, count(*) FILTER (WHERE status = 'unscorable') AS unscorable,
+           count(*) FILTER (WHERE class = 1) AS risky,
+           least(coalesce(sum(approved_minor), 0), 9223372036854775807)::int8 AS approved_minor
+    FROM base GROUP BY GROUPING SETS
+        ((outcome), (product, outcome), (scale_id, band, outcome), (day, outcome), (scale_id, score), (currency, outcome))";
 
-/// The row of a scale without a bin carries its median.
-const SCORES: &str = "
-    SELECT scale_id, floor(score::float8 / 20)::int4 * 20 AS low, count(*), percentile_disc(0.5) WITHIN GROUP (ORDER BY score)
-    FROM base WHERE score IS NOT NULL AND scale_id IS NOT NULL
-    GROUP BY GROUPING SETS ((scale_id, low), (scale_id)) ORDER BY scale_id, low NULLS FIRST";
-
-/// A sum that no integer holds is shown as the largest one.
-const APPROVED: &str = "
-    SELECT currency, count(*), least(sum(approved_minor), 9223372036854775807)::int8
-    FROM base WHERE outcome = 'approve' AND currency IS NOT NULL AND approved_minor IS NOT NULL
-    GROUP BY currency ORDER BY currency";
+const COUNTED: &str = "
+    WHERE a.tenant = $1 AND a.received_at >= $2 AND a.received_at < $3
+      AND ($4::text IS NULL OR a.product = $4) AND ($5::text IS NULL OR a.channel = $5)
+      AND ($6::text IS NULL OR a.jurisdiction = $6) AND a.intent = coalesce($7, nullif(a.intent, 'score_only'))
+      AND ($8::text IS NULL OR s.model = $8) AND ($9::text IS NULL OR d.policy = $9)
+      AND (SELECT max(x.revision) FROM defaultx.applications x
+           WHERE x.tenant = a.tenant AND x.application_id = a.application_id) = a.revision";
 
 /// Which applications count.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -147,30 +124,6 @@ pub struct DayFigures {
     pub figures: Figures,
 }
 
-/// Scores on one scale.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct Distribution {
-    /// Scale.
-    pub scale_id: String,
-    /// Scores.
-    pub count: i64,
-    /// The score in the middle.
-    pub median: i32,
-    /// Points in a bin.
-    pub bin_points: i32,
-    /// Bins that hold a score, lowest first.
-    pub bins: Vec<Bin>,
-}
-
-/// Scores from `low` to just below the next bin.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct Bin {
-    /// Lowest points.
-    pub low: i32,
-    /// Scores.
-    pub count: i64,
-}
-
 /// Approved amounts of a currency.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Approved {
@@ -202,11 +155,11 @@ pub(crate) async fn count(
 
     let mut session = app.store.session().await?;
     let tx = app.store.snapshot(&mut session).await?;
-    let groups = Groups::of_rows(&tx.query(&format!("{BASE} {GROUPS}"), &asked).await?)?;
-    let scores = distributions(&tx, &asked).await?;
-    let approved = approved(&tx, &asked).await?;
-    let (from, to) = (rfc3339(period.from), rfc3339(period.to));
-    Ok(Json(groups.told(tenant, from, to, scores, approved)))
+    let base = "SELECT a.product, a.received_at::date AS day, s.status, s.class, s.score, s.band, s.scale_id,
+                       d.outcome, d.automation, d.approved_minor, d.currency";
+    let query = format!("WITH base AS ({base} {STANDING} {COUNTED}) {GROUPS}");
+    let groups = Groups::of_rows(&tx.query(&query, &asked).await?)?;
+    Ok(Json(groups.told(tenant, rfc3339(period.from), rfc3339(period.to))))
 }
 
 fn period(params: &FigureParams, days_max: i64) -> Result<Period, Problem> {
@@ -227,51 +180,69 @@ impl FigureParams {
     }
 }
 
-/// Counted groups, each by outcome.
+/// Counted groups.
 #[derive(Default)]
 struct Groups {
     total: Vec<Counted>,
     product: BTreeMap<String, Vec<Counted>>,
     band: BTreeMap<(Option<String>, Option<String>), Vec<Counted>>,
     day: BTreeMap<NaiveDate, Vec<Counted>>,
+    scores: BTreeMap<String, BTreeMap<i32, i64>>,
+    approved: Vec<Approved>,
 }
 
 impl Groups {
     fn of_rows(rows: &[Row]) -> Result<Self, Problem> {
         let mut groups = Self::default();
         for row in rows {
-            let counted = Counted {
-                outcome: row.try_get(7)?,
-                applications: row.try_get(8)?,
-                automatic: row.try_get(9)?,
-                scored: row.try_get(10)?,
-                unscorable: row.try_get(11)?,
-                risky: row.try_get(12)?,
-            };
-            // grouping() is 0 for the column that the row is grouped by.
-            let by: (i32, i32, i32) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
-            match by {
-                (0, _, _) => groups.product.entry(row.try_get(3)?).or_default(),
-                (_, 0, _) => groups.band.entry((row.try_get(4)?, row.try_get(5)?)).or_default(),
-                (_, _, 0) => groups.day.entry(row.try_get(6)?).or_default(),
-                _ => &mut groups.total,
-            }
-            .push(counted);
+            groups.add(row)?;
         }
         Ok(groups)
     }
 
-    fn told(
-        self,
-        tenant: String,
-        from: String,
-        to: String,
-        scores: Vec<Distribution>,
-        approved: Vec<Approved>,
-    ) -> Kpis {
+    fn add(&mut self, row: &Row) -> Result<(), Problem> {
+        let counted = Counted {
+            outcome: row.try_get("outcome")?,
+            applications: row.try_get("applications")?,
+            automatic: row.try_get("automatic")?,
+            scored: row.try_get("scored")?,
+            unscorable: row.try_get("unscorable")?,
+            risky: row.try_get("risky")?,
+        };
+        match row.try_get::<_, i32>("kind")? {
+            0b01111 => self.product.entry(row.try_get("product")?).or_default().push(counted),
+            0b10111 => self.band.entry((row.try_get("scale_id")?, row.try_get("band")?)).or_default().push(counted),
+            0b11011 => self.day.entry(row.try_get("day")?).or_default().push(counted),
+            0b11101 => self.add_scores(row.try_get("scale_id")?, row.try_get("score")?, counted.applications),
+            0b11110 => self.add_approved(row.try_get("currency")?, row.try_get("approved_minor")?, &counted),
+            0b11111 => self.total.push(counted),
+            kind => {
+                tracing::error!(kind, "figures hold a group that was not asked for");
+                return Err(Problem::internal());
+            }
+        }
+        Ok(())
+    }
+
+    /// What has no score is in no distribution.
+    fn add_scores(&mut self, scale_id: Option<String>, score: Option<i32>, count: i64) {
+        if let Some((scale_id, score)) = scale_id.zip(score) {
+            self.scores.entry(scale_id).or_default().insert(score, count);
+        }
+    }
+
+    fn add_approved(&mut self, currency: Option<String>, amount_minor: i64, counted: &Counted) {
+        if let Some(currency) = currency.filter(|_| counted.outcome.as_deref() == Some("approve")) {
+            self.approved.push(Approved { currency, count: counted.applications, amount_minor });
+        }
+    }
+
+    fn told(mut self, tenant: String, from: String, to: String) -> Kpis {
         let product = |(product, parts): (String, Vec<_>)| ProductFigures { product, figures: figures(&parts) };
         let band = |((scale_id, band), parts): (_, Vec<_>)| BandFigures { scale_id, band, figures: figures(&parts) };
         let day = |(day, parts): (NaiveDate, Vec<_>)| DayFigures { day: day.to_string(), figures: figures(&parts) };
+        let scale = |(scale_id, scores): (String, BTreeMap<_, _>)| Distribution::of(scale_id, &scores);
+        self.approved.sort_by(|a, b| a.currency.cmp(&b.currency));
         Kpis {
             tenant,
             from,
@@ -280,33 +251,10 @@ impl Groups {
             by_product: self.product.into_iter().map(product).collect(),
             by_band: self.band.into_iter().map(band).collect(),
             by_day: self.day.into_iter().map(day).collect(),
-            scores,
-            approved,
+            scores: self.scores.into_iter().filter_map(scale).collect(),
+            approved: self.approved,
         }
     }
-}
-
-async fn distributions(tx: &Transaction<'_>, asked: &[&(dyn ToSql + Sync)]) -> Result<Vec<Distribution>, Problem> {
-    let mut scales: Vec<Distribution> = Vec::new();
-    for row in tx.query(&format!("{BASE} {SCORES}"), asked).await? {
-        let (scale_id, low, count): (String, Option<i32>, i64) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
-        match (low, scales.last_mut()) {
-            (Some(low), Some(scale)) => scale.bins.push(Bin { low, count }),
-            _ => {
-                let median = row.try_get(3)?;
-                scales.push(Distribution { scale_id, count, median, bin_points: BIN_POINTS, bins: Vec::new() });
-            }
-        }
-    }
-    Ok(scales)
-}
-
-async fn approved(tx: &Transaction<'_>, asked: &[&(dyn ToSql + Sync)]) -> Result<Vec<Approved>, Problem> {
-    let rows = tx.query(&format!("{BASE} {APPROVED}"), asked).await?;
-    let sums = rows
-        .iter()
-        .map(|row| Ok(Approved { currency: row.try_get(0)?, count: row.try_get(1)?, amount_minor: row.try_get(2)? }));
-    sums.collect()
 }
 
 #[cfg(test)]

@@ -19,7 +19,9 @@ impl Store {
     /// `statement_timeout_ms`. Waits for a session are told to `wait_seconds`.
     pub fn new(pool: Pool, role: Option<&str>, statement_timeout_ms: u64, wait_seconds: Histogram) -> Self {
         let role = role.map_or_else(String::new, |role| format!("SET LOCAL ROLE {role};"));
-        let terms = format!("{role} SET LOCAL statement_timeout = {statement_timeout_ms}; SET LOCAL TimeZone = 'UTC'");
+        // Compiling a statement takes longer than answering most of them.
+        let settings = "SET LOCAL TimeZone = 'UTC'; SET LOCAL jit = off";
+        let terms = format!("{role} SET LOCAL statement_timeout = {statement_timeout_ms}; {settings}");
         Self { pool, terms, wait_seconds }
     }
 

@@ -1,7 +1,7 @@
 //! One application with its whole story: what was asked, scored, decided, delivered, replied, and where the audit log holds
 //! it. Shows pseudonyms only; who applied is [`crate::identities`]' to say.
 
-use crate::applications::{DecisionSummary, SUMMARY, ScoreSummary, Summary};
+use crate::applications::{DecisionSummary, STANDING, SUMMARY, ScoreSummary, Summary};
 use crate::caller::{ApplicationId, Caller, Params};
 use crate::log::{self, Attested, AuditPosition, Logged, Position};
 use crate::problem::Problem;
@@ -220,7 +220,7 @@ pub(crate) async fn find(
     let rows = tx.query(revisions, &[&tenant, &application_id, &ROWS_MAX]).await?;
     let revisions: Vec<i32> = rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
     let chosen = revision.or_else(|| revisions.first().copied()).ok_or_else(Problem::not_found)?;
-    let one = format!("{SUMMARY} WHERE a.tenant = $1 AND a.application_id = $2 AND a.revision = $3");
+    let one = format!("{SUMMARY} {STANDING} WHERE a.tenant = $1 AND a.application_id = $2 AND a.revision = $3");
     let row = tx.query_opt(&one, &[&tenant, &application_id, &chosen]).await?;
     Ok((Summary::of_row(&row.ok_or_else(Problem::not_found)?)?, revisions))
 }

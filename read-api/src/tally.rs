@@ -1,8 +1,11 @@
-//! PURE. Folds counted groups into figures with their rates. A rate without anything to divide by is absent, not zero.
+//! PURE. Folds counted groups into figures with their rates, and scores into distributions. A rate without anything to divide by is absent, not zero.
 
 use serde::Serialize;
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
+
+/// Points in a bin of a distribution.
+pub const BIN_POINTS: i32 = 20;
 
 /// Applications of one group with one outcome, counted by the database.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -42,6 +45,49 @@ pub struct Figures {
     pub unscorable_share: Option<f64>,
     /// Class 1, of the scored.
     pub risky_share: Option<f64>,
+}
+
+/// Scores on one scale.
+#[derive(Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Distribution {
+    /// Scale.
+    pub scale_id: String,
+    /// Scores.
+    pub count: i64,
+    /// The score in the middle.
+    pub median: i32,
+    /// Points in a bin.
+    pub bin_points: i32,
+    /// Bins that hold a score, lowest first.
+    pub bins: Vec<Bin>,
+}
+
+/// Scores from `low` to just below the next bin.
+#[derive(Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Bin {
+    /// Lowest points.
+    pub low: i32,
+    /// Scores.
+    pub count: i64,
+}
+
+impl Distribution {
+    /// Of the number of applications at each score; none without any.
+    pub fn of(scale_id: String, scores: &BTreeMap<i32, i64>) -> Option<Self> {
+        let count = scores.values().sum();
+        let mut below = 0;
+        let mut reaches_middle = |at: i64| {
+            below += at;
+            2 * below >= count
+        };
+        let median = scores.iter().find(|(_, at)| reaches_middle(**at)).map(|(score, _)| *score)?;
+        let mut bins: BTreeMap<i32, i64> = BTreeMap::new();
+        for (score, at) in scores {
+            *bins.entry(score.div_euclid(BIN_POINTS) * BIN_POINTS).or_default() += at;
+        }
+        let bins = bins.into_iter().map(|(low, count)| Bin { low, count }).collect();
+        Some(Self { scale_id, count, median, bin_points: BIN_POINTS, bins })
+    }
 }
 
 /// Figures of a group from its parts by outcome.
@@ -104,6 +150,22 @@ mod tests {
         assert_eq!(figures.automatic_share, Some(0.8));
         assert_eq!(figures.outcomes.get("postponed"), Some(&1), "an outcome of tomorrow is counted");
         assert_eq!((figures.unscorable_share, figures.risky_share), (Some(0.0), Some(5.0 / 15.0)));
+    }
+
+    #[test]
+    fn scores_fall_into_bins_around_a_median() {
+        let spread = |scores: &[(i32, i64)]| {
+            let of = Distribution::of("s".to_owned(), &scores.iter().copied().collect())?;
+            Some((of.count, of.median, of.bins.iter().map(|bin| (bin.low, bin.count)).collect::<Vec<_>>()))
+        };
+        assert_eq!(spread(&[]), None);
+        assert_eq!(spread(&[(619, 1)]), Some((1, 619, vec![(600, 1)])));
+        assert_eq!(
+            spread(&[(599, 2), (600, 1), (619, 1)]),
+            Some((4, 599, vec![(580, 2), (600, 2)])),
+            "the lower of two"
+        );
+        assert_eq!(spread(&[(-1, 1), (0, 3)]), Some((4, 0, vec![(-20, 1), (0, 3)])));
     }
 
     #[test]

@@ -2,21 +2,27 @@
 //! make Kafka → PostgreSQL exactly once. Knows no other table.
 
 pub mod offsets;
+mod tls;
 
 use crate::config::{REDACTED, Secret};
 use crate::task;
 use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod, Runtime, Timeouts};
 use serde::{Deserialize, Serialize, Serializer};
 use std::time::Duration;
-use tokio_postgres::{Client, NoTls};
+use tls::Tls;
+use tokio_postgres::Client;
+use tokio_postgres::config::SslMode;
 
 /// Section `[database]`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DatabaseConfig {
-    /// `postgres://user:password@host:port/database`.
+    /// `postgres://user:password@host:port/database`; with `?sslmode=require` over TLS, the server's name checked.
     #[serde(serialize_with = "without_password")]
     pub url: Secret,
+    /// PEM file of the authorities that sign the server, in place of the system's; with it TLS is required.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ssl_ca_location: Option<String>,
     /// Most sessions of the pool; a room that writes a log holds one more of its own for each shard.
     pub pool_size: usize,
     /// Milliseconds that a caller waits for a session of the pool, or for a connection.
@@ -27,7 +33,13 @@ pub struct DatabaseConfig {
 
 impl Default for DatabaseConfig {
     fn default() -> Self {
-        Self { url: Secret::default(), pool_size: 8, connect_timeout_ms: 5_000, statement_timeout_ms: 30_000 }
+        Self {
+            url: Secret::default(),
+            ssl_ca_location: None,
+            pool_size: 8,
+            connect_timeout_ms: 5_000,
+            statement_timeout_ms: 30_000,
+        }
     }
 }
 
@@ -37,6 +49,9 @@ pub enum ConnectError {
     /// No database is configured, or its URL does not parse.
     #[error("[database] url: {0}")]
     Url(String),
+    /// TLS is wanted and its authorities cannot be read.
+    #[error("TLS to PostgreSQL: {0}")]
+    Tls(String),
     /// The server refuses or cannot be reached.
     #[error("connecting to PostgreSQL: {0}")]
     Connect(#[from] tokio_postgres::Error),
@@ -51,7 +66,8 @@ pub enum ConnectError {
 /// [`ConnectError`] when the URL does not parse.
 pub fn pool(config: &DatabaseConfig) -> Result<Pool, ConnectError> {
     let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
-    let manager = Manager::from_config(settings(config)?, NoTls, recycling);
+    let (settings, tls) = settings(config)?;
+    let manager = Manager::from_config(settings, tls, recycling);
     let patience = Some(Duration::from_millis(config.connect_timeout_ms));
     let timeouts = Timeouts { wait: patience, create: patience, recycle: patience };
     Ok(Pool::builder(manager).max_size(config.pool_size.max(1)).runtime(Runtime::Tokio1).timeouts(timeouts).build()?)
@@ -62,7 +78,8 @@ pub fn pool(config: &DatabaseConfig) -> Result<Pool, ConnectError> {
 /// # Errors
 /// [`ConnectError`].
 pub async fn connect(config: &DatabaseConfig) -> Result<Client, ConnectError> {
-    let (client, connection) = settings(config)?.connect(NoTls).await?;
+    let (settings, tls) = settings(config)?;
+    let (client, connection) = settings.connect(tls).await?;
     task::spawn("pg-connection", async move {
         if let Err(error) = connection.await {
             tracing::warn!(%error, "database session ended");
@@ -71,7 +88,7 @@ pub async fn connect(config: &DatabaseConfig) -> Result<Client, ConnectError> {
     Ok(client)
 }
 
-fn settings(config: &DatabaseConfig) -> Result<tokio_postgres::Config, ConnectError> {
+fn settings(config: &DatabaseConfig) -> Result<(tokio_postgres::Config, Tls), ConnectError> {
     if config.url.is_empty() {
         return Err(ConnectError::Url("is not set".to_owned()));
     }
@@ -85,7 +102,11 @@ fn settings(config: &DatabaseConfig) -> Result<tokio_postgres::Config, ConnectEr
     if settings.get_application_name().is_none() {
         settings.application_name("defaultx");
     }
-    Ok(settings)
+    // All or nothing: encryption that gives way when the other side asks for it protects nobody.
+    let wants_tls = settings.get_ssl_mode() == SslMode::Require || config.ssl_ca_location.is_some();
+    settings.ssl_mode(if wants_tls { SslMode::Require } else { SslMode::Disable });
+    let tls = if wants_tls { Tls::trusting(config.ssl_ca_location.as_deref())? } else { Tls::none() };
+    Ok((settings, tls))
 }
 
 fn without_password<S: Serializer>(url: &Secret, serializer: S) -> Result<S::Ok, S::Error> {
@@ -135,7 +156,20 @@ mod tests {
     fn the_server_is_told_the_statement_timeout() {
         let url = "postgres://u@h/d?options=-c%20search_path%3Dx";
         let config = DatabaseConfig { url: url.into(), statement_timeout_ms: 7, ..DatabaseConfig::default() };
-        assert_eq!(settings(&config).unwrap().get_options(), Some("-c statement_timeout=7 -c search_path=x"));
+        assert_eq!(settings(&config).unwrap().0.get_options(), Some("-c statement_timeout=7 -c search_path=x"));
         assert!(settings(&DatabaseConfig::default()).is_err(), "no database is an error, not a default");
+    }
+
+    #[test]
+    fn encryption_is_all_or_nothing() {
+        let mode = |url: &str, ca: Option<&str>| {
+            let ca = ca.map(str::to_owned);
+            let config = DatabaseConfig { url: url.into(), ssl_ca_location: ca, ..DatabaseConfig::default() };
+            settings(&config).map(|(settings, _)| settings.get_ssl_mode())
+        };
+        assert_eq!(mode("postgres://u@h/d", None).unwrap(), SslMode::Disable);
+        assert_eq!(mode("postgres://u@h/d?sslmode=prefer", None).unwrap(), SslMode::Disable);
+        assert_eq!(mode("postgres://u@h/d?sslmode=require", None).unwrap(), SslMode::Require);
+        assert!(matches!(mode("postgres://u@h/d", Some("no such file")), Err(ConnectError::Tls(_))));
     }
 }

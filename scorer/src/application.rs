@@ -1,10 +1,12 @@
-//! What the room reads of an accepted application: a view that borrows from the parsed body, and the record's headers in one
+//! What the room reads of an accepted application: a view that borrows from the body's text, and the record's headers in one
 //! pass. Judges no fact: ingest has.
 
 use runtime::stream::Input;
 use schemas::envelope::header;
 use schemas::intake::header as extension;
-use serde_json::Value;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use std::borrow::Cow;
 
 /// Headers that the room reads or hands on.
 #[derive(Debug, Clone, Copy, Default)]
@@ -49,76 +51,101 @@ impl<'a> Heads<'a> {
     }
 }
 
-/// An accepted application.
-#[derive(Debug, Clone, Copy)]
+/// An accepted application. Fields that only pass through stay the text that they were.
+#[derive(Debug, Deserialize)]
 pub struct Application<'a> {
     /// The whole body.
-    pub data: &'a Value,
+    #[serde(skip)]
+    pub text: &'a str,
     /// Tenant.
-    pub tenant: &'a str,
+    #[serde(borrow)]
+    pub tenant: Cow<'a, str>,
     /// The originator's id.
-    pub application_id: &'a str,
+    #[serde(borrow)]
+    pub application_id: Cow<'a, str>,
     /// From 1.
     pub revision: u32,
     /// Product.
-    pub product: &'a str,
+    #[serde(borrow)]
+    pub product: Cow<'a, str>,
     /// `decide`, `prequalify` or `score_only`.
-    pub intent: &'a str,
+    #[serde(borrow)]
+    pub intent: Cow<'a, str>,
     /// `new`, `increase` …
-    pub request_type: &'a str,
+    #[serde(borrow)]
+    pub request_type: Cow<'a, str>,
     /// Sales channel.
-    pub channel: &'a str,
+    #[serde(borrow)]
+    pub channel: Cow<'a, str>,
     /// ISO 3166-2.
-    pub jurisdiction: &'a str,
+    #[serde(borrow)]
+    pub jurisdiction: Cow<'a, str>,
     /// Amount, term, purpose.
-    pub requested: &'a Value,
+    #[serde(borrow)]
+    pub requested: &'a RawValue,
     /// The sender's clock.
-    pub submitted_at: &'a str,
+    #[serde(borrow)]
+    pub submitted_at: Cow<'a, str>,
     /// When it was complete.
-    pub completed_at: Option<&'a str>,
+    #[serde(borrow, default)]
+    pub completed_at: Option<Cow<'a, str>>,
     /// The date that the facts describe.
-    pub as_of: &'a str,
-    /// The primary's typed facts, as ingest wrote them.
-    pub facts: &'a Value,
+    #[serde(borrow)]
+    pub as_of: Cow<'a, str>,
     /// Who applies, the primary first.
-    pub applicants: &'a [Value],
-    /// The primary's pseudonym.
-    pub primary_subject: &'a str,
+    #[serde(borrow)]
+    pub applicants: Vec<Applicant<'a>>,
+}
+
+/// One of those who apply.
+#[derive(Debug, Deserialize)]
+pub struct Applicant<'a> {
+    /// `primary`, `co_applicant` or `guarantor`.
+    #[serde(borrow)]
+    pub role: Cow<'a, str>,
+    /// `person` or `organisation`.
+    #[serde(borrow)]
+    pub kind: Cow<'a, str>,
+    /// The pseudonym.
+    #[serde(borrow)]
+    pub subject: Subject<'a>,
+    /// Typed facts, as ingest wrote them.
+    #[serde(borrow, default)]
+    pub facts: Option<&'a RawValue>,
+    /// Bureau reports, as ingest wrote them.
+    #[serde(borrow, default)]
+    pub reports: Option<&'a RawValue>,
+}
+
+/// A person or organisation under a tenant's key.
+#[derive(Debug, Deserialize)]
+pub struct Subject<'a> {
+    /// Which tenant key made it.
+    #[serde(borrow)]
+    pub key_id: Cow<'a, str>,
+    /// HMAC-SHA-256(tenant key, customer_ref), hexadecimal.
+    #[serde(borrow)]
+    pub subject: Cow<'a, str>,
 }
 
 impl<'a> Application<'a> {
-    /// The view of a parsed body.
+    /// Reads a body.
     ///
     /// # Errors
-    /// The JSON pointer of the first field that is not as ingest writes it.
-    pub fn of(data: &'a Value) -> Result<Self, &'static str> {
-        let text = |name: &str, pointer| data.get(name).and_then(Value::as_str).ok_or(pointer);
-        let applicants = data.get("applicants").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-        let primary = applicants.first().ok_or("/applicants/0")?;
-        let revision = data.get("revision").and_then(Value::as_u64).and_then(|number| u32::try_from(number).ok());
-        Ok(Self {
-            data,
-            tenant: text("tenant", "/tenant")?,
-            application_id: text("application_id", "/application_id")?,
-            revision: revision.ok_or("/revision")?,
-            product: text("product", "/product")?,
-            intent: text("intent", "/intent")?,
-            request_type: text("request_type", "/request_type")?,
-            channel: text("channel", "/channel")?,
-            jurisdiction: text("jurisdiction", "/jurisdiction")?,
-            requested: data.get("requested").filter(|value| value.is_object()).ok_or("/requested")?,
-            submitted_at: text("submitted_at", "/submitted_at")?,
-            completed_at: data.get("completed_at").and_then(Value::as_str),
-            as_of: text("as_of", "/as_of")?,
-            facts: primary.get("facts").filter(|value| value.is_object()).ok_or("/applicants/0/facts")?,
-            applicants,
-            primary_subject: subject_of(primary).map(|(_, subject)| subject).ok_or("/applicants/0/subject")?,
-        })
+    /// Where it is not as ingest writes it: the place only, because the parser's words may quote values.
+    pub fn of(payload: &'a [u8]) -> Result<Self, String> {
+        let text = std::str::from_utf8(payload).map_err(|error| format!("byte {}", error.valid_up_to()))?;
+        let place = |error: serde_json::Error| format!("line {} column {}", error.line(), error.column());
+        let mut application: Self = serde_json::from_str(text).map_err(place)?;
+        application.text = text;
+        match application.applicants.is_empty() {
+            true => Err("/applicants".to_owned()),
+            false => Ok(application),
+        }
     }
-}
 
-/// Key id and pseudonym of an applicant.
-pub fn subject_of(applicant: &Value) -> Option<(&str, &str)> {
-    let subject = applicant.get("subject")?;
-    Some((subject.get("key_id")?.as_str()?, subject.get("subject")?.as_str()?))
+    /// Who is judged.
+    pub fn primary(&self) -> &Applicant<'a> {
+        &self.applicants[0]
+    }
 }

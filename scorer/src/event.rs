@@ -2,11 +2,11 @@
 //! nothing. A test holds the two together.
 #![allow(missing_docs)] // each field is described in its twin
 
+use schemas::risk::ReportUsed;
 use scoring::contract::ReasonText;
 use scoring::reasons::Candidate;
 use scoring::{FeatureVector, Model, Scored};
 use serde::ser::{Serialize, Serializer};
-use serde_json::Value;
 use serde_json::value::RawValue;
 
 /// The body of `score.computed.v1`.
@@ -20,8 +20,9 @@ pub struct Event<'a> {
     pub request_type: &'a str,
     pub channel: &'a str,
     pub jurisdiction: &'a str,
-    pub requested: &'a Value,
-    pub facts: &'a Value,
+    pub requested: &'a RawValue,
+    #[serde(serialize_with = "or_empty")]
+    pub facts: Option<&'a RawValue>,
     pub times: Times<'a>,
     pub status: &'static str,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
@@ -36,7 +37,7 @@ pub struct Event<'a> {
     pub explanation: Option<Explanation<'a>>,
     pub reasons: Reasons<'a>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub reports: Vec<ReportUsed<'a>>,
+    pub reports: Vec<ReportUsed>,
 }
 
 #[derive(serde::Serialize)]
@@ -99,12 +100,12 @@ pub struct Explanation<'a> {
     pub residual: f64,
 }
 
-#[derive(serde::Serialize)]
-pub struct ReportUsed<'a> {
-    pub source: &'a str,
-    pub report_id: &'a str,
-    pub status: &'a str,
-    pub pulled_at: &'a str,
+/// Readers expect facts to be an object.
+fn or_empty<S: Serializer>(facts: &Option<&RawValue>, serializer: S) -> Result<S::Ok, S::Error> {
+    match facts {
+        Some(facts) => facts.serialize(serializer),
+        None => serializer.collect_map(std::iter::empty::<((), ())>()),
+    }
 }
 
 /// The values used; none where nothing was scored.

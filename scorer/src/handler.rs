@@ -15,7 +15,6 @@ use schemas::event_id::event_id;
 use schemas::intake::{ACCEPTED, header as extension};
 use schemas::risk::COMPUTED;
 use schemas::topics::Topic;
-use serde_json::Value;
 use std::sync::Arc;
 
 /// `ce_source` of everything that this room says.
@@ -60,14 +59,15 @@ pub struct ScorerHandler {
 }
 
 /// A record, read.
-enum Read {
-    Application(Value),
+enum Read<'a> {
+    Application(Job<'a>),
     Withdrawal,
     DeadLetter { reason: &'static str, detail: String },
 }
 
 /// An application with the place of its product in the route and the serving in force there.
 struct Job<'a> {
+    heads: Heads<'a>,
     application: Application<'a>,
     product: Option<usize>,
     serving: Option<usize>,
@@ -121,46 +121,46 @@ impl ScorerHandler {
         Ok(serving)
     }
 
-    /// Scores the applications of a part of the block, model by model.
-    fn score<'a>(
-        &mut self,
-        part: &[Input<'_>],
-        read: &'a [Read],
+    /// Finds each application's model.
+    fn assign(
+        &self,
+        input: &Input<'_>,
+        job: &mut Job<'_>,
         state: &View<'_, Package, InForce>,
         here: &mut InForceHere,
-    ) -> Result<Vec<Option<Result<Job<'a>, &'static str>>>, HandleError> {
-        let mut jobs = Vec::with_capacity(part.len());
-        for (input, read) in part.iter().zip(read) {
-            let Read::Application(data) = read else {
-                jobs.push(None);
-                continue;
-            };
-            let Ok(application) = Application::of(data).map_err(|pointer| jobs.push(Some(Err(pointer)))) else {
-                continue;
-            };
-            let product = self.routes.find(application.product);
-            let serving = product.map(|product| self.in_force(input.partition, product, state, here)).transpose()?;
-            let outcome = serving.is_none().then(|| score::without_model(application.product));
-            jobs.push(Some(Ok(Job { application, product, serving, outcome })));
+    ) -> Result<(), HandleError> {
+        job.product = self.routes.find(&job.application.product);
+        match job.product {
+            Some(product) => job.serving = Some(self.in_force(input.partition, product, state, here)?),
+            None => job.outcome = Some(score::without_model(&job.application.product)),
         }
+        Ok(())
+    }
+
+    /// Scores the applications of a part of the block, model by model.
+    fn score(&mut self, read: &mut [Read<'_>]) -> Result<(), HandleError> {
         for (index, serving) in self.servings.iter_mut().enumerate() {
-            let of_it = |job: &&mut Job<'a>| job.serving == Some(index);
-            let mut mine: Vec<_> = jobs.iter_mut().flatten().flatten().filter(of_it).collect();
+            let jobs = read.iter_mut().filter_map(|read| match read {
+                Read::Application(job) if job.serving == Some(index) => Some(job),
+                _ => None,
+            });
+            let mut mine: Vec<_> = jobs.collect();
             if mine.is_empty() {
                 continue;
             }
-            let documents: Vec<_> = mine.iter().map(|job| job.application.data).collect();
-            let outcomes = score::score(serving, &documents).map_err(|error| HandleError::Poison(error.to_string()))?;
+            let applications: Vec<_> = mine.iter().map(|job| &job.application).collect();
+            let outcomes =
+                score::score(serving, &applications).map_err(|error| HandleError::Poison(error.to_string()))?;
             mine.iter_mut().zip(outcomes).for_each(|(job, outcome)| job.outcome = Some(outcome));
         }
-        Ok(jobs)
+        Ok(())
     }
 
     fn say(&self, input: &Input<'_>, job: &Job<'_>, out: &mut Outbox) -> Verdict {
         let (Some(outcome), application) = (&job.outcome, &job.application) else {
             return Verdict::DeadLetter { reason: "not_scored", detail: String::new() };
         };
-        let heads = Heads::of(input);
+        let heads = &job.heads;
         let serving = job.serving.map(|index| &self.servings[index]);
         let received_at = rfc3339(heads.received_at_ms.unwrap_or(input.timestamp_ms));
         let origin = Origin {
@@ -175,10 +175,10 @@ impl ScorerHandler {
         let mut payload = Vec::with_capacity(6144);
         // Strings, integers and finite numbers: there is nothing in it that JSON cannot hold.
         serde_json::to_writer(&mut payload, &event).expect("a score event is always JSON");
-        let (tenant, id, revision) = (application.tenant, application.application_id, application.revision);
+        let (tenant, id, revision) = (&*application.tenant, &*application.application_id, application.revision);
         let no_model = score::ordinal(NO_MODEL);
         let ordinal = serving.map_or(no_model.as_str(), Serving::ordinal);
-        let headers = headers(&heads, &event_id(COMPUTED, tenant, id, revision, ordinal).to_string());
+        let headers = headers(heads, &event_id(COMPUTED, tenant, id, revision, ordinal).to_string());
         let key = input.key.map_or_else(|| format!("{tenant}|{id}").into_bytes(), <[u8]>::to_vec);
         let topic = Arc::clone(&self.risk);
         out.emit(input, Output { topic, route: Route::Same, key: Some(key), payload: Some(payload), headers });
@@ -208,18 +208,18 @@ impl Handler for ScorerHandler {
     ) -> Result<(), HandleError> {
         let mut here = InForceHere::new();
         for part in block.chunks(self.block) {
-            let read: Vec<_> = part.iter().map(read).collect();
-            let jobs = self.score(part, &read, state, &mut here)?;
-            for ((input, read), job) in part.iter().zip(&read).zip(&jobs) {
-                let verdict = match (read, job) {
-                    (_, Some(Ok(job))) => self.say(input, job, out),
-                    (_, Some(Err(pointer))) => {
-                        Verdict::DeadLetter { reason: "malformed_body", detail: (*pointer).to_owned() }
-                    }
-                    (Read::DeadLetter { reason, detail }, None) => {
-                        Verdict::DeadLetter { reason, detail: detail.clone() }
-                    }
-                    (Read::Withdrawal | Read::Application(_), None) => {
+            let mut read: Vec<_> = part.iter().map(read).collect();
+            for (input, read) in part.iter().zip(&mut read) {
+                if let Read::Application(job) = read {
+                    self.assign(input, job, state, &mut here)?;
+                }
+            }
+            self.score(&mut read)?;
+            for (input, read) in part.iter().zip(read) {
+                let verdict = match read {
+                    Read::Application(job) => self.say(input, &job, out),
+                    Read::DeadLetter { reason, detail } => Verdict::DeadLetter { reason, detail },
+                    Read::Withdrawal => {
                         self.pass_on(input, out);
                         Verdict::Done("withdrawal_passed")
                     }
@@ -265,17 +265,16 @@ impl Handler for ScorerHandler {
     }
 }
 
-fn read(input: &Input<'_>) -> Read {
-    match input.header(header::TYPE) {
-        Some(kind) if kind == ACCEPTED.as_bytes() => match serde_json::from_slice(input.payload.unwrap_or_default()) {
-            Ok(data) => Read::Application(data),
-            // The text of the error may quote values, so only the place is kept.
-            Err(error) => {
-                let detail = format!("line {} column {}", error.line(), error.column());
-                Read::DeadLetter { reason: "malformed_body", detail }
+fn read<'a>(input: &Input<'a>) -> Read<'a> {
+    let heads = Heads::of(input);
+    match heads.event_type {
+        ACCEPTED => match Application::of(input.payload.unwrap_or_default()) {
+            Ok(application) => {
+                Read::Application(Job { heads, application, product: None, serving: None, outcome: None })
             }
+            Err(detail) => Read::DeadLetter { reason: "malformed_body", detail },
         },
-        Some(kind) if kind == WITHDRAWN.as_bytes() => Read::Withdrawal,
+        WITHDRAWN => Read::Withdrawal,
         _ => Read::DeadLetter { reason: "unknown_type", detail: "ce_type is none that this room reads".to_owned() },
     }
 }

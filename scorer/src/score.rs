@@ -1,16 +1,14 @@
 //! The room's thought: applications and the models that serve them → what is said of each. Pure but for the engine's own
 //! working memory; knows no topic.
 
-use crate::application::{Application, subject_of};
-use crate::event::{
-    ApplicationRef, Event, Explanation, Features, InputRef, Reasons, ReportUsed, RouteRef, Score, Subject, Times,
-};
+use crate::application::{Applicant, Application};
+use crate::event::{ApplicationRef, Event, Explanation, Features, InputRef, Reasons, RouteRef, Score, Subject, Times};
 use crate::route::{CHAMPION, bucket};
-use schemas::risk::{ModelRef, Target};
+use schemas::application::Report;
+use schemas::risk::{ModelRef, ReportUsed, Target};
 use scoring::fingerprint::{ENGINE, kernel};
 use scoring::model::MARGIN_NOT_FINITE;
 use scoring::{EngineError, FeatureVector, Model, Scored, ThreadState};
-use serde_json::Value;
 use serde_json::value::RawValue;
 use std::sync::Arc;
 
@@ -89,17 +87,18 @@ pub enum Outcome {
 ///
 /// # Errors
 /// [`EngineError`].
-pub fn score(serving: &mut Serving, documents: &[&Value]) -> Result<Vec<Outcome>, EngineError> {
+pub fn score(serving: &mut Serving, applications: &[&Application<'_>]) -> Result<Vec<Outcome>, EngineError> {
     let Serving { model, state, .. } = serving;
-    let mut rows = Vec::with_capacity(documents.len());
-    let mut refused = Vec::with_capacity(documents.len());
-    for data in documents {
-        refused.push(match model.map(data) {
-            Ok(row) => {
+    let mut rows = Vec::with_capacity(applications.len());
+    let mut refused = Vec::with_capacity(applications.len());
+    for application in applications {
+        refused.push(match model.map_text(application.text) {
+            Ok(Ok(row)) => {
                 rows.push(row);
                 None
             }
-            Err(causes) => Some(causes.iter().map(ToString::to_string).collect()),
+            Ok(Err(causes)) => Some(causes.iter().map(ToString::to_string).collect()),
+            Err(_) => Some(vec![UNREADABLE.to_owned()]),
         });
     }
     let scored = model.score_block(state, &rows)?;
@@ -113,6 +112,9 @@ pub fn score(serving: &mut Serving, documents: &[&Value]) -> Result<Vec<Outcome>
     };
     Ok(refused.into_iter().map(outcome).collect())
 }
+
+/// The body was read in part, and cannot be read in whole.
+pub const UNREADABLE: &str = "unreadable_body";
 
 /// What an application of a product without a model gets.
 pub fn without_model(product: &str) -> Outcome {
@@ -138,7 +140,7 @@ pub struct Origin<'a> {
 
 /// The event that says what became of an application.
 pub fn event<'a>(
-    application: &Application<'a>,
+    application: &'a Application<'_>,
     origin: Origin<'a>,
     route_digest: &'a str,
     serving: Option<&'a Serving>,
@@ -153,23 +155,32 @@ pub fn event<'a>(
         Outcome::Scored(..) => &[],
     };
     let Origin { event_id, topic, partition, offset, data_digest, received_at } = origin;
-    let Application { tenant, application_id, revision, submitted_at, completed_at, as_of, .. } = *application;
+    let primary = application.primary();
     Event {
-        application: ApplicationRef { tenant, application_id, revision },
-        subjects: subjects(application.applicants),
+        application: ApplicationRef {
+            tenant: &application.tenant,
+            application_id: &application.application_id,
+            revision: application.revision,
+        },
+        subjects: application.applicants.iter().map(subject).collect(),
         input: InputRef { event_id, topic, partition, offset, data_digest },
-        product: application.product,
-        intent: application.intent,
-        request_type: application.request_type,
-        channel: application.channel,
-        jurisdiction: application.jurisdiction,
+        product: &application.product,
+        intent: &application.intent,
+        request_type: &application.request_type,
+        channel: &application.channel,
+        jurisdiction: &application.jurisdiction,
         requested: application.requested,
-        facts: application.facts,
-        times: Times { submitted_at, completed_at, received_at, as_of },
+        facts: primary.facts,
+        times: Times {
+            submitted_at: &application.submitted_at,
+            completed_at: application.completed_at.as_deref(),
+            received_at,
+            as_of: &application.as_of,
+        },
         status: if scored.is_some() { "scored" } else { "unscorable" },
         unscorable,
         model: serving.map(|serving| &*serving.model_ref),
-        route: RouteRef { digest: route_digest, bucket: bucket(application.primary_subject) },
+        route: RouteRef { digest: route_digest, bucket: bucket(&primary.subject.subject) },
         score: scored.map(|(model, _, scored)| published(model, scored)),
         features: Features(scored),
         explanation: scored.map(|(model, _, scored)| Explanation {
@@ -180,7 +191,7 @@ pub fn event<'a>(
         }),
         reasons: Reasons(scored.map(|(model, _, scored)| (model, scored.candidates.as_slice()))),
         reports: match serving {
-            Some(serving) if serving.reads_reports => reports(application.applicants),
+            Some(serving) if serving.reads_reports => application.applicants.iter().flat_map(reports).collect(),
             _ => Vec::new(),
         },
     }
@@ -202,25 +213,19 @@ fn published<'a>(model: &'a Model, scored: &Scored) -> Score<'a> {
     }
 }
 
-fn subjects(applicants: &[Value]) -> Vec<Subject<'_>> {
-    let subject = |applicant| {
-        let (key_id, subject) = subject_of(applicant)?;
-        Some(Subject { role: word(applicant, "role"), kind: word(applicant, "kind"), key_id, subject })
-    };
-    applicants.iter().filter_map(subject).collect()
+fn subject<'a>(applicant: &'a Applicant<'_>) -> Subject<'a> {
+    let (key_id, subject) = (&*applicant.subject.key_id, &*applicant.subject.subject);
+    Subject { role: &applicant.role, kind: &applicant.kind, key_id, subject }
 }
 
-fn reports(applicants: &[Value]) -> Vec<ReportUsed<'_>> {
-    let all = applicants.iter().filter_map(|applicant| applicant.get("reports")?.as_array()).flatten();
-    let used = |report| ReportUsed {
-        source: word(report, "source"),
-        report_id: word(report, "report_id"),
-        status: word(report, "status"),
-        pulled_at: word(report, "pulled_at"),
+fn reports(applicant: &Applicant<'_>) -> Vec<ReportUsed> {
+    let reports: Vec<Report> =
+        applicant.reports.and_then(|text| serde_json::from_str(text.get()).ok()).unwrap_or_default();
+    let used = |report: Report| ReportUsed {
+        source: report.source,
+        report_id: report.report_id,
+        status: report.status,
+        pulled_at: report.pulled_at,
     };
-    all.map(used).collect()
-}
-
-fn word<'a>(of: &'a Value, name: &str) -> &'a str {
-    of.get(name).and_then(Value::as_str).unwrap_or_default()
+    reports.into_iter().map(used).collect()
 }

@@ -24,16 +24,13 @@ pub struct Document {
 }
 
 impl Document {
-    /// From a `data` document, with the sender's clock and mark.
+    /// From a `data` document; its clock says `now` (RFC 3339), as a sender's would.
     ///
     /// # Errors
     /// When it has no tenant or id.
-    pub fn new(mut data: Value, origin: &Origin) -> Result<Self> {
-        data["submitted_at"] = origin.now.as_str().into();
-        data["completed_at"] = origin.now.as_str().into();
-        if let Some(id) = data["application_id"].as_str().map(|id| format!("{id}{}", origin.suffix)) {
-            data["application_id"] = id.into();
-        }
+    pub fn new(mut data: Value, now: &str) -> Result<Self> {
+        data["submitted_at"] = now.into();
+        data["completed_at"] = now.into();
         let text = |field: &str| data[field].as_str().map(str::to_owned).with_context(|| format!("no {field}"));
         let (tenant, application_id) = (text("tenant")?, text("application_id")?);
         Ok(Self { tenant, application_id, data: data.to_string().into() })
@@ -45,31 +42,22 @@ impl Document {
     }
 }
 
-/// What an origination system adds of its own.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Origin {
-    /// RFC 3339.
-    pub now: String,
-    /// Behind every application id; a new one for each run in a database that has seen an earlier run.
-    pub suffix: String,
-}
-
 /// Reads the data sets under `folder`; of each the first `scale` (above 0, at most 1).
 ///
 /// # Errors
 /// When a file cannot be read, or a row does not fit its mapping.
-pub fn read(folder: &Path, scale: f64, origin: &Origin) -> Result<Vec<Document>> {
+pub fn read(folder: &Path, scale: f64, now: &str) -> Result<Vec<Document>> {
     let mut all = Vec::new();
     for name in DATA_SETS {
         let path = folder.join(name);
-        let rows = read_set(&path, name, origin).with_context(|| format!("data set {}", path.display()))?;
+        let rows = read_set(&path, name, now).with_context(|| format!("data set {}", path.display()))?;
         let wanted = (rows.len() as f64 * scale).ceil() as usize;
         all.extend(rows.into_iter().take(wanted));
     }
     Ok(all)
 }
 
-fn read_set(path: &Path, name: &str, origin: &Origin) -> Result<Vec<Document>> {
+fn read_set(path: &Path, name: &str, now: &str) -> Result<Vec<Document>> {
     let mapping = Mapping::load(&path.join("mapping.toml"))?;
     let file = File::open(path.join(format!("{name}.csv.gz")))?;
     let mut rows = csv::Reader::from_reader(GzDecoder::new(file));
@@ -78,7 +66,7 @@ fn read_set(path: &Path, name: &str, origin: &Origin) -> Result<Vec<Document>> {
     let mut documents = Vec::new();
     for (number, row) in (1..).zip(rows.records()) {
         let data = bound.application(&row?, number).with_context(|| format!("row {number}"))?;
-        documents.push(Document::new(data, origin)?);
+        documents.push(Document::new(data, now)?);
     }
     Ok(documents)
 }

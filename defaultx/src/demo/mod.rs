@@ -20,8 +20,7 @@ pub mod summary;
 
 use crate::cli::DemoArgs;
 use crate::settings::Settings;
-use anyhow::{Result, bail};
-use applications::Origin;
+use anyhow::{Result, anyhow, bail};
 use ledger::Ledger;
 use live::Live;
 use plan::{Mix, Plan};
@@ -49,12 +48,13 @@ pub async fn run(settings: Settings, args: &DemoArgs) -> Result<i32> {
     }
     phase("reading the public data sets");
     let now = clock::now();
-    let suffix = if settings.database.url.is_empty() { String::new() } else { format!("-{:x}", now.timestamp()) };
-    let origin = Origin { now: clock::rfc3339(now), suffix };
-    let documents = applications::read(&args.data, args.scale, &origin)?;
+    let documents = applications::read(&args.data, args.scale, &clock::rfc3339(now))?;
     let plan = Plan::new(documents, Mix::of_scale(args.scale), args.seed);
     let stage = Stage::set(settings, &args.demo_house, now).await?;
-    let result = perform(&stage, plan, args).await;
+    let result = tokio::select! {
+        result = perform(&stage, plan, args) => result,
+        () = stage.stop().cancelled() => Err(anyhow!("interrupted")),
+    };
     if args.keep && result.is_ok() {
         stage.keep().await?;
     }
@@ -83,6 +83,10 @@ fn contradictions(ledger: &Ledger, plan: &Plan, summary: &Summary, stage: &Stage
     if received != summary.notifications_delivered {
         wrong.push(format!("{received} webhooks arrived, {} have a receipt", summary.notifications_delivered));
     }
+    let later = ledger.dead_later.iter();
+    wrong.extend(
+        later.map(|((room, reason), count)| format!("{count} accepted applications set aside by {room}: {reason}")),
+    );
     wrong
 }
 
@@ -131,14 +135,13 @@ impl Stage {
     /// Counts once the deliveries have ended and the log holds what the topics hold.
     async fn drained(&self, patience: Duration) -> Result<Ledger> {
         let pending = "SELECT count(*) FROM defaultx.deliveries WHERE status = 'pending' OR receipt_due";
-        if !self.until(pending, &[], patience, |pending| pending == 0).await? {
+        if !self.until(pending, patience, |pending| pending == 0).await? {
             eprintln!("  some webhooks are still pending");
         }
         let kafka = self.settings.kafka.clone();
         let ledger = tokio::task::spawn_blocking(move || count::count(&kafka)).await??;
         let wanted = ledger.audited;
-        let prefix = &self.settings.kafka.topic_prefix;
-        if !self.until(ENTRIES, &[prefix], patience, |entries| entries as u64 >= wanted).await? {
+        if !self.until(ENTRIES, patience, |entries| entries as u64 >= wanted).await? {
             eprintln!("  the audit log is behind");
         }
         Ok(ledger)
@@ -149,11 +152,11 @@ impl Stage {
         let key = self.settings.audit_sink.signer()?.map(|signer| signer.verifier_key());
         let options = audit_sink::verify::Options { verifier_key: key, ..Default::default() };
         let mut client = self.unhurried().await?;
-        let entries: i64 = client.query_one(ENTRIES, &[&self.settings.kafka.topic_prefix]).await?.get(0);
+        let entries: i64 = client.query_one(ENTRIES, &[]).await?.get(0);
         let report = audit_sink::verify::walk(&mut client, &options).await?;
         report.faults.iter().take(5).for_each(|fault| eprintln!("  {fault}"));
         Ok(Audit { entries: entries as u64, is_whole: report.is_whole() })
     }
 }
 
-const ENTRIES: &str = "SELECT count(*) FROM defaultx.audit_entries WHERE starts_with(topic, $1)";
+const ENTRIES: &str = "SELECT count(*) FROM defaultx.audit_entries";

@@ -194,7 +194,6 @@ fn conflicting(document: &Document) -> Shot {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use super::super::applications::Origin;
     use super::*;
     use std::collections::HashSet;
 
@@ -203,7 +202,7 @@ mod tests {
             json!({"tenant": "demo", "application_id": format!("a-{n}"), "revision": 1, "jurisdiction": "US-CA",
                 "channel": "branch", "product": "p", "requested": {"amount": {"amount_minor": 100, "currency": "USD"}}})
         };
-        (0..count).map(|n| Document::new(data(n), &Origin::default()).unwrap()).collect()
+        (0..count).map(|n| Document::new(data(n), "2026-01-01T00:00:00Z").unwrap()).collect()
     }
 
     #[test]

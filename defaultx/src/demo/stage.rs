@@ -8,7 +8,7 @@ use crate::rooms::Room;
 use crate::run::{self, Running};
 use crate::settings::Settings;
 use crate::{commands, topics};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use chrono::{DateTime, Utc};
 use local::{House, LocalError};
 use notifier::Subscription;
@@ -18,7 +18,6 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::time::{Duration, Instant};
 use tokio_postgres::Client;
-use tokio_postgres::types::ToSql;
 use tokio_util::sync::CancellationToken;
 
 /// How long rooms may take to be ready.
@@ -52,8 +51,9 @@ impl Stage {
             settings.kafka.topic_prefix = format!("demo-{:x}.", now.timestamp());
         }
         phase("making topics and tables");
-        topics::apply(&settings.kafka).await?;
         commands::migrate_database(&settings).await?;
+        without_a_past(&settings).await?;
+        topics::apply(&settings.kafka).await?;
         let stop = shutdown::on_signal()?;
         let receiver = Receiver::start(&keys.webhook_secret, stop.clone()).await?;
         tell(&mut settings, &receiver, &keys);
@@ -73,17 +73,11 @@ impl Stage {
     ///
     /// # Errors
     /// The database's.
-    pub async fn until(
-        &self,
-        query: &str,
-        parameters: &[&(dyn ToSql + Sync)],
-        patience: Duration,
-        will_do: impl Fn(i64) -> bool,
-    ) -> Result<bool> {
+    pub async fn until(&self, query: &str, patience: Duration, will_do: impl Fn(i64) -> bool) -> Result<bool> {
         let client = self.unhurried().await?;
         let (mut last, mut moved) = (i64::MIN, Instant::now());
         loop {
-            let number: i64 = client.query_one(query, parameters).await?.get(0);
+            let number: i64 = client.query_one(query, &[]).await?.get(0);
             if will_do(number) {
                 return Ok(true);
             }
@@ -151,6 +145,18 @@ fn fresh_house(settings: &Settings, dir: &Path) -> Result<Option<House>> {
         std::fs::remove_dir_all(dir).with_context(|| format!("clearing {}", dir.display()))?;
     }
     start_house(settings, dir, false)
+}
+
+/// A log holds one prefix: what another one wrote at the same coordinates would contradict it.
+async fn without_a_past(settings: &Settings) -> Result<()> {
+    let client = pg::connect(&settings.database).await?;
+    let has_entries = "SELECT EXISTS (SELECT FROM defaultx.audit_entries)";
+    if client.query_one(has_entries, &[]).await?.get(0) {
+        bail!(
+            "this database holds an audit log already; the demonstration wants one of its own: createdb defaultx_demo"
+        );
+    }
+    Ok(())
 }
 
 /// Somebody wants to hear of what people must look at.

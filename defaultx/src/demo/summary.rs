@@ -34,7 +34,7 @@ pub struct Summary {
     pub outcomes: Outcomes,
     /// Distinct webhooks that the receiver took, by their receipts.
     pub notifications_delivered: u64,
-    /// Entries of the audit log under this run's prefix.
+    /// Entries of the audit log.
     pub audit_entries: u64,
     /// Whether the log was walked whole, without a fault, and holds every record.
     pub audit_verified: bool,
@@ -75,7 +75,7 @@ impl Latency {
 /// What the audit log said.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Audit {
-    /// Entries under this run's prefix.
+    /// Entries.
     pub entries: u64,
     /// Whether the walk found no fault.
     pub is_whole: bool,

@@ -6,18 +6,22 @@ mod topics;
 
 use local::{House, Options};
 use runtime::kafka::KafkaConfig;
+use std::path::Path;
 use std::sync::{LazyLock, Mutex, PoisonError};
 
 /// One broker for all tests, each with a prefix of its own. It ends with this process.
-static HOUSE: LazyLock<Mutex<(House, tempfile::TempDir)>> = LazyLock::new(|| {
-    let dir = tempfile::tempdir().unwrap();
-    Mutex::new((House::start(&Options { postgres: false, ..Options::new(dir.path()) }).unwrap(), dir))
+static HOUSE: LazyLock<Mutex<House>> = LazyLock::new(|| {
+    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("defaultx-it");
+    if dir.exists() {
+        std::fs::remove_dir_all(&dir).unwrap(); // what an earlier run left
+    }
+    Mutex::new(House::start(&Options { postgres: false, ..Options::new(dir) }).unwrap())
 });
 
 fn kafka(prefix: &str) -> KafkaConfig {
     let house = HOUSE.lock().unwrap_or_else(PoisonError::into_inner);
     KafkaConfig {
-        bootstrap: house.0.bootstrap().to_owned(),
+        bootstrap: house.bootstrap().to_owned(),
         topic_prefix: prefix.to_owned(),
         partitions: 3,
         replication_factor: 1,

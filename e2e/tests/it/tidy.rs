@@ -63,7 +63,17 @@ fn crates_depend_only_on_what_the_design_allows() {
 
 #[test]
 fn pure_crates_do_not_touch_the_world() {
-    let worldly = ["std::fs", "std::net", "std::env", "std::thread", "tokio::", "SystemTime", "Instant::now", "tracing::", "println!"];
+    let worldly = [
+        "std::fs",
+        "std::net",
+        "std::env",
+        "std::thread",
+        "tokio::",
+        "SystemTime",
+        "Instant::now",
+        "tracing::",
+        "println!",
+    ];
     for folder in ["domain", "scoring", "policy"] {
         for file in files(&root().join(folder).join("src"), "rs") {
             let text = std::fs::read_to_string(&file).unwrap();

@@ -155,6 +155,9 @@ impl Batch {
     fn answer(&self, row: &Row, refusal: &Refusal) -> Output {
         let at = |topic: String| Coordinates { topic, partition: 0, offset: row.number as i64 };
         let answers = at(format!("batch:{}", self.file));
+        // A column is no place in `data`: only the report names it.
+        let pointers = if row.unmapped.is_some() { Vec::new() } else { refusal.pointers.clone() };
+        let refusal = &Refusal { pointers, ..refusal.clone() };
         outputs::rejection(refusal, at(Channel::Batch.as_str().to_owned()), &answers, &self.topics)
     }
 

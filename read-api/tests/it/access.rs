@@ -110,7 +110,7 @@ fn who_applied_is_for_officers_and_admins() {
     run(async {
         let stand = shared().await;
         let loan = Loan::new("people", "L-1");
-        stand.tell(&[loan.clone()]).await;
+        stand.tell(std::slice::from_ref(&loan)).await;
         // The same revision sent again with another body: refused, but stripped and stored before that.
         let conflicting = [loan.identity(&"f".repeat(64), "Somebody Else"), loan.replied("conflict")];
         stand.writer.lock().await.write(&conflicting).await;

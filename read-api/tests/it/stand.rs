@@ -102,6 +102,15 @@ impl Stand {
     }
 }
 
+impl Stand {
+    /// Requests being answered.
+    pub fn in_flight(&self) -> f64 {
+        let families = self.shell.registry.gather();
+        let gauge = families.iter().find(|family| family.name() == read_api::metrics::IN_FLIGHT).unwrap();
+        gauge.get_metric()[0].get_gauge().get_value()
+    }
+}
+
 impl Answer {
     /// The word of a problem, after checking that it is one.
     pub fn problem(&self) -> &str {

@@ -1,0 +1,119 @@
+//! `receive` and `admit` in a row, as one room: what a test sends goes through both.
+
+use crate::corpus::Record;
+use ingest::{AdmitHandler, Config, Metrics, ReceiveHandler};
+use runtime::kafka::KafkaConfig;
+use runtime::stream::harness::Harness;
+use runtime::stream::{Output, OwnedInput, Verdict};
+use serde_json::Value;
+
+/// 2026-11-20T00:00:00Z.
+pub const NOW_MS: i64 = 1_795_132_800_000;
+pub const DAY_MS: i64 = 86_400_000;
+
+/// Both handlers with their state, and the next offsets.
+pub struct House {
+    receive: Harness<ReceiveHandler>,
+    admit: Harness<AdmitHandler>,
+    received: i64,
+    admitted: i64,
+    pub now_ms: i64,
+}
+
+/// What became of one record.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The last verdict: of `receive` when it refused, otherwise of `admit`.
+    pub verdict: Verdict,
+    /// Everything that was written, by base topic.
+    pub outputs: Vec<Output>,
+}
+
+impl Outcome {
+    pub fn on(&self, topic: &str) -> Vec<&Output> {
+        self.outputs.iter().filter(|output| &*output.topic == topic).collect()
+    }
+
+    /// The one reply.
+    pub fn reply(&self) -> Value {
+        let replies = self.on("t.loan.replies.v1");
+        assert_eq!(replies.len(), 1, "exactly one reply");
+        serde_json::from_slice(replies[0].payload.as_deref().unwrap()).unwrap()
+    }
+
+    pub fn is_accepted(&self) -> bool {
+        self.verdict == Verdict::Done("accepted")
+    }
+}
+
+pub fn header<'o>(output: &'o Output, name: &str) -> Option<&'o str> {
+    let found = output.headers.iter().find(|header| header.0 == name)?;
+    Some(std::str::from_utf8(&found.1).unwrap())
+}
+
+pub fn kafka() -> KafkaConfig {
+    KafkaConfig { topic_prefix: "t.".to_owned(), ..KafkaConfig::default() }
+}
+
+impl House {
+    pub fn new() -> Self {
+        Self::with(&Config::default())
+    }
+
+    pub fn with(config: &Config) -> Self {
+        let metrics = Metrics::new(&prometheus::Registry::new()).unwrap();
+        Self {
+            receive: Harness::new(ReceiveHandler::new(config, &kafka(), metrics.clone()).unwrap()),
+            admit: Harness::new(AdmitHandler::new(config, &kafka(), metrics)),
+            received: 0,
+            admitted: 0,
+            now_ms: NOW_MS,
+        }
+    }
+
+    /// Sends a record through both steps.
+    pub fn send(&mut self, record: &Record) -> Outcome {
+        let input = OwnedInput {
+            topic: "t.loan.applications.v1".to_owned(),
+            partition: 3,
+            offset: self.received,
+            timestamp_ms: self.now_ms,
+            key: None,
+            payload: record.body.clone(),
+            headers: record.headers.iter().map(|(name, value)| (name.clone(), Some(value.clone()))).collect(),
+        };
+        self.received += 1;
+        let (verdicts, written) = self.receive.feed(&[input]).unwrap();
+        let mut outputs: Vec<Output> = written.into_iter().map(|(_, output)| output).collect();
+        let mut verdict = verdicts.into_iter().next().unwrap();
+        let intake: Vec<Output> = outputs.iter().filter(|o| &*o.topic == "t.credit.intake.v1").cloned().collect();
+        assert_eq!(intake.len(), usize::from(matches!(verdict, Verdict::Done(_))), "intake means received");
+        for record in intake {
+            let (admitted, written) = self.admit_record(&as_input(&record, 0));
+            verdict = admitted;
+            outputs.extend(written);
+        }
+        Outcome { verdict, outputs }
+    }
+
+    /// Feeds an intake record to `admit` at the house's time.
+    pub fn admit_record(&mut self, record: &OwnedInput) -> (Verdict, Vec<Output>) {
+        let input = OwnedInput { offset: self.admitted, timestamp_ms: self.now_ms, ..record.clone() };
+        self.admitted += 1;
+        let (verdicts, written) = self.admit.feed(&[input]).unwrap();
+        (verdicts.into_iter().next().unwrap(), written.into_iter().map(|(_, output)| output).collect())
+    }
+}
+
+/// A written record as the next step reads it.
+pub fn as_input(output: &Output, partition: i32) -> OwnedInput {
+    OwnedInput {
+        topic: output.topic.to_string(),
+        partition,
+        offset: 0,
+        timestamp_ms: 0,
+        key: output.key.clone(),
+        payload: output.payload.clone(),
+        headers: output.headers.iter().map(|(name, value)| ((*name).to_owned(), Some(value.clone()))).collect(),
+    }
+}

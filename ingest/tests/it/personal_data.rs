@@ -1,0 +1,106 @@
+//! Personal data leaves for its own topics and nowhere else.
+
+use crate::corpus::{Record, good};
+use crate::house::House;
+use proptest::prelude::*;
+use schemas::intake::{Identities, Protecteds, Received};
+use serde_json::{Value, json};
+
+const APART: [&str; 2] = ["t.credit.identities.v1", "t.credit.protected.v1"];
+
+fn with(identity: Value, protected: Value) -> Record {
+    let mut record = good("L-1").0;
+    let mut data: Value = serde_json::from_slice(record.body.as_deref().unwrap()).unwrap();
+    data["applicants"][0]["customer_ref"] = "REF-needle".into();
+    data["applicants"][0]["identity"] = identity;
+    data["applicants"][0]["protected"] = protected;
+    record.body = Some(data.to_string().into_bytes());
+    record
+}
+
+fn holds(haystack: &[u8], needle: &str) -> bool {
+    haystack.windows(needle.len()).any(|window| window == needle.as_bytes())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn no_byte_of_it_is_in_any_other_record(name in "[A-Za-z\"\\\\ äñ€😀]{0,12}", deep in 0u8..4) {
+        let mut identity = json!({"full_name": format!("NEEDLE{name}"), "national_id": "N33DLE-1"});
+        for _ in 0..deep {
+            identity = json!({"inner": identity, "list": [{"phone": "N33DLE-2"}]});
+        }
+        let mut house = House::new();
+        let record = with(identity, json!({"sex": "N33DLE-3", "age": 77_777_777}));
+        // Accepted, duplicate, conflict and refused: what is written for any of them.
+        let mut conflict = record.clone();
+        let text = String::from_utf8(conflict.body.clone().unwrap()).unwrap();
+        conflict.body = Some(text.replace("2000000", "2000001").into_bytes());
+        let mut refused = record.clone();
+        refused.body = Some(text.replace("\"channel\"", "\"chanel\"").into_bytes());
+        for record in [&record, &record, &conflict, &refused] {
+            for output in house.send(record).outputs.iter().filter(|output| !APART.contains(&&*output.topic)) {
+                let headers = output.headers.iter().map(|header| header.1.as_slice());
+                for bytes in headers.chain(output.key.as_deref()).chain(output.payload.as_deref()) {
+                    for needle in ["NEEDLE", "N33DLE", "77777777", "REF-needle"] {
+                        prop_assert!(!holds(bytes, needle), "{} on {}", needle, output.topic);
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn what_was_stripped_arrives_whole_under_the_same_pseudonym() {
+    let mut house = House::new();
+    let outcome = house.send(&with(json!({"full_name": "Nameless"}), json!({"age": 40})));
+    let body = |topic: &str| outcome.on(topic)[0].payload.clone().unwrap();
+    let received: Received = serde_json::from_slice(&body("t.credit.intake.v1")).unwrap();
+    let identities: Identities = serde_json::from_slice(&body(APART[0])).unwrap();
+    let protected: Protecteds = serde_json::from_slice(&body(APART[1])).unwrap();
+    let subject = &received.applicants[0].subject;
+    assert_eq!(subject.subject.len(), 64);
+    let identity = &identities.applicants[0];
+    assert_eq!((&identity.subject.subject, &identity.subject.key_id), (&subject.subject, &subject.key_id));
+    assert_eq!(Value::Object(identity.identity.clone()), json!({"full_name": "Nameless"}));
+    assert_eq!(identity.customer_ref, "REF-needle");
+    assert_eq!(protected.applicants[0].subject.subject, subject.subject);
+    assert_eq!(Value::Object(protected.applicants[0].protected.clone()), json!({"age": 40}));
+    assert_eq!(identities.data_digest, protected.data_digest);
+}
+
+#[test]
+fn nothing_protected_writes_nothing() {
+    let mut house = House::new();
+    let outcome = house.send(&with(json!({}), json!({})));
+    assert!(outcome.is_accepted());
+    assert_eq!((outcome.on(APART[0]).len(), outcome.on(APART[1]).len()), (1, 0));
+}
+
+#[test]
+fn the_pseudonym_depends_on_tenant_key_and_reference_only() {
+    let subject = |identity: Value| {
+        let outcome = House::new().send(&with(identity, json!({})));
+        let body = outcome.on("t.credit.intake.v1")[0].payload.clone().unwrap();
+        let received: Received = serde_json::from_slice(&body).unwrap();
+        received.applicants[0].subject.clone()
+    };
+    assert_eq!(subject(json!({"a": 1})), subject(json!({"b": 2})));
+}
+
+#[test]
+fn absent_null_and_zero_stay_three_things() {
+    let mut record = good("L-1").0;
+    let mut data: Value = serde_json::from_slice(record.body.as_deref().unwrap()).unwrap();
+    data["applicants"][0]["facts"] = json!({"dependants": 0, "telephone": null});
+    for list in ["collateral", "documents"] {
+        data.as_object_mut().unwrap().remove(list);
+    }
+    record.body = Some(data.to_string().into_bytes());
+    let outcome = House::new().send(&record);
+    let body = outcome.on("t.credit.intake.v1")[0].payload.clone().unwrap();
+    let normal: Value = serde_json::from_slice(&body).unwrap();
+    assert_eq!(normal["applicants"][0]["facts"], json!({"dependants": 0, "telephone": null}));
+    assert_eq!((&normal["collateral"], &normal["documents"]), (&json!([]), &json!([])));
+}

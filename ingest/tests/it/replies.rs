@@ -1,0 +1,135 @@
+//! Histories of one application and the reply to each record of them.
+
+use crate::corpus::{Record, good};
+use crate::house::{DAY_MS, House, as_input, header};
+use runtime::stream::Verdict;
+use serde_json::Value;
+
+/// A good application with a revision and an amount.
+fn app(revision: u32, amount: u32) -> Record {
+    let mut record = good("L-1").0;
+    let mut data: Value = serde_json::from_slice(record.body.as_deref().unwrap()).unwrap();
+    data["revision"] = revision.into();
+    data["requested"]["amount"]["amount_minor"] = amount.into();
+    record.body = Some(data.to_string().into_bytes());
+    record
+}
+
+#[test]
+fn every_status_is_given_where_it_belongs() {
+    let end = good("L-1").1;
+    let rows: &[(&str, Vec<Record>, &str, Option<&str>)] = &[
+        ("new", vec![app(1, 5)], "accepted", None),
+        ("again", vec![app(1, 5), app(1, 5)], "duplicate", None),
+        ("changed", vec![app(1, 5), app(1, 6)], "conflict", Some("conflict")),
+        ("revised", vec![app(1, 5), app(2, 6)], "accepted", None),
+        ("late", vec![app(2, 5), app(1, 5)], "superseded", Some("superseded")),
+        ("withdrawn", vec![app(1, 5), end.clone()], "accepted", None),
+        ("withdrawn twice", vec![app(1, 5), end.clone(), end.clone()], "duplicate", None),
+        ("too late", vec![app(1, 5), end.clone(), app(2, 5)], "rejected", Some("withdrawn")),
+        ("never came", vec![end.clone()], "accepted", None),
+        ("broken", vec![Record { body: Some(b"{".to_vec()), ..app(1, 5) }], "rejected", Some("not_json")),
+    ];
+    for (name, records, status, problem) in rows {
+        let mut house = House::new();
+        let outcomes: Vec<_> = records.iter().map(|record| house.send(record)).collect();
+        let reply = outcomes.last().unwrap().reply();
+        assert_eq!((reply["status"].as_str(), reply["problem"]["type"].as_str()), (Some(*status), *problem), "{name}");
+    }
+}
+
+#[test]
+fn an_accepted_record_carries_what_the_scorer_needs() {
+    let mut house = House::new();
+    let mut record = app(4, 5);
+    record.headers.push(("ce_correlationid".into(), b"thread-7".to_vec()));
+    record.headers.push(("traceparent".into(), b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".to_vec()));
+    let outcome = house.send(&record);
+    let (intake, accepted) = (outcome.on("t.credit.intake.v1")[0], outcome.on("t.credit.applications.v1")[0]);
+    assert_eq!(accepted.payload, intake.payload, "admit does not touch the body");
+    assert_eq!(accepted.key.as_deref(), Some(&b"demo|L-1"[..]));
+    let expected = [
+        ("ce_type", "application.accepted.v1"),
+        ("ce_subject", "L-1"),
+        ("ce_tenant", "demo"),
+        ("ce_revision", "4"),
+        ("ce_partitionkey", "demo|L-1"),
+        ("ce_correlationid", "thread-7"),
+        ("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"),
+        ("ce_receivedat", &house.now_ms.to_string()),
+        ("ce_originid", "L-1"),
+        ("ce_originchannel", "kafka"),
+        ("ce_origintopic", "loan.applications.v1"),
+        ("ce_originpartition", "3"),
+        ("ce_originoffset", "0"),
+        ("ce_causationid", header(intake, "ce_id").unwrap()),
+    ];
+    for (name, value) in expected {
+        assert_eq!(header(accepted, name), Some(value), "{name}");
+    }
+    assert_eq!(header(accepted, "ce_datadigest").map(str::len), Some(64));
+    let names: std::collections::BTreeSet<_> = accepted.headers.iter().map(|header| header.0).collect();
+    assert_eq!(names.len(), accepted.headers.len(), "no header twice");
+}
+
+#[test]
+fn a_withdrawal_goes_on_with_the_revision_that_it_ends() {
+    let mut house = House::new();
+    house.send(&app(7, 5));
+    let outcome = house.send(&good("L-1").1);
+    let on = outcome.on("t.credit.applications.v1");
+    assert_eq!(on.len(), 1);
+    assert_eq!((header(on[0], "ce_type"), header(on[0], "ce_revision")), (Some("application.withdrawn.v1"), Some("7")));
+    assert!(House::new().send(&good("L-1").1).on("t.credit.applications.v1").is_empty(), "nothing to end yet");
+}
+
+#[test]
+fn event_ids_are_the_same_when_everything_runs_again() {
+    let ids = || -> Vec<String> {
+        let mut house = House::new();
+        let outcome = house.send(&app(1, 5));
+        outcome.outputs.iter().map(|output| header(output, "ce_id").unwrap().to_owned()).collect()
+    };
+    let first = ids();
+    assert_eq!(first, ids());
+    assert_eq!(first.iter().collect::<std::collections::BTreeSet<_>>().len(), first.len());
+}
+
+#[test]
+fn what_is_older_than_the_window_is_stale_and_what_is_forgotten_is_new() {
+    let mut house = House::new();
+    let first = house.send(&app(1, 5));
+    let intake = as_input(first.on("t.credit.intake.v1")[0], 0);
+    house.now_ms += 29 * DAY_MS;
+    assert_eq!(house.admit_record(&intake).0, Verdict::Done("duplicate"), "still remembered");
+    house.now_ms += 2 * DAY_MS;
+    let (verdict, outputs) = house.admit_record(&intake);
+    assert_eq!(verdict, Verdict::DeadLetter { reason: "stale", detail: String::new() });
+    let reply: Value = serde_json::from_slice(outputs[0].payload.as_deref().unwrap()).unwrap();
+    assert_eq!((reply["status"].as_str(), reply["problem"]["type"].as_str()), (Some("rejected"), Some("stale")));
+    assert_eq!(outputs.len(), 1, "a stale record goes nowhere");
+}
+
+#[test]
+fn what_receive_did_not_write_is_set_aside_with_an_answer() {
+    let mut house = House::new();
+    let good = as_input(house.send(&app(1, 5)).on("t.credit.intake.v1")[0], 0);
+    let without = |name: &str| {
+        let mut record = good.clone();
+        record.headers.retain(|header| header.0 != name);
+        record
+    };
+    let rows = [
+        without("ce_datadigest"),
+        without("ce_revision"),
+        without("ce_type"),
+        runtime::stream::OwnedInput { key: None, ..good.clone() },
+        runtime::stream::OwnedInput { key: Some(b"no bar".to_vec()), ..good.clone() },
+        runtime::stream::OwnedInput { payload: None, ..good.clone() },
+    ];
+    for record in &rows {
+        let (verdict, outputs) = house.admit_record(record);
+        assert_eq!(verdict, Verdict::DeadLetter { reason: "malformed_intake", detail: String::new() });
+        assert_eq!(outputs.len(), 1, "one reply");
+    }
+}
