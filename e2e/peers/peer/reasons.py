@@ -1,0 +1,28 @@
+"""The built-in catalogue of adverse-action reasons, as in domain/src/reason.rs: code → text and HMDA code."""
+
+CATALOGUE = {
+    "application_incomplete": ("Credit application incomplete", 7),
+    "insufficient_references": ("Insufficient number of credit references provided", 3),
+    "unacceptable_references": ("Unacceptable type of credit references provided", 3),
+    "references_unverified": ("Unable to verify credit references", 6),
+    "irregular_employment": ("Temporary or irregular employment", 2),
+    "employment_unverified": ("Unable to verify employment", 6),
+    "employment_length": ("Length of employment", 2),
+    "income_insufficient": ("Income insufficient for amount of credit requested", 1),
+    "excessive_obligations": ("Excessive obligations in relation to income", 1),
+    "income_unverified": ("Unable to verify income", 6),
+    "residence_length": ("Length of residence", 9),
+    "temporary_residence": ("Temporary residence", 9),
+    "residence_unverified": ("Unable to verify residence", 6),
+    "no_credit_file": ("No credit file", 3),
+    "limited_experience": ("Limited credit experience", 3),
+    "poor_performance_with_us": ("Poor credit performance with us", 3),
+    "delinquent_obligations": ("Delinquent past or present credit obligations with others", 3),
+    "collection_or_judgment": ("Collection action or judgment", 3),
+    "garnishment": ("Garnishment or attachment", 3),
+    "foreclosure_or_repossession": ("Foreclosure or repossession", 3),
+    "bankruptcy": ("Bankruptcy", 3),
+    "recent_inquiries": ("Number of recent inquiries on credit bureau report", 3),
+    "collateral_insufficient": ("Value or type of collateral not sufficient", 4),
+    "other": ("Other", 9),
+}
