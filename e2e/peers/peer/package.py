@@ -1,5 +1,6 @@
 """A model package at work: rows in, whole blocks of scores, contributions and reasons out, with numpy where it pays."""
 
+import platform
 import tomllib
 from bisect import bisect_right
 from hashlib import sha256
@@ -61,7 +62,7 @@ class Package:
             "role": "champion",
             "target": {k: target[k] for k in ("definition", "horizon_months", "population", "prior_correction")},
             "engine": f"onnxruntime {onnxruntime.__version__}",
-            "kernel": "x86_64+avx2+fma+avx512f",
+            "kernel": f"{platform.machine()} CPUExecutionProvider",
         }))
 
     def _load_reasons(self, reference: dict, features: list[dict]) -> None:

@@ -44,9 +44,9 @@ def knockouts(event: dict) -> list[tuple[str, str, str, str]]:
         values = {each["name"]: each["value"] for each in event["features"] if each.get("flag") not in ("missing", "unknown")}
         late, months = values.get("repayment_status_1"), values.get("months_late")
         if late is not None and late >= 3.0:
-            found.append(("card_three_months_late", f"{late:g}", "3.0", "poor_performance_with_us"))
+            found.append(("card_three_months_late", f"{late:g}", "3", "poor_performance_with_us"))
         if months is not None and months >= 6.0:
-            found.append(("card_always_late", f"{months:g}", "6.0", "poor_performance_with_us"))
+            found.append(("card_always_late", f"{months:g}", "6", "poor_performance_with_us"))
     elif product == "consumer_instalment":
         term = event["requested"].get("term_months")
         if term is not None and term > 72:
@@ -86,7 +86,7 @@ def decide(event: dict) -> dict:
     if declined:
         return decline(event, "limit", rules, of_policy(declined), False)
     if limited:
-        return refer("limit", "limit", rules)
+        return refer("limit", "amount_limit", rules)
     points = score["score"]
     if points >= approve_at:
         rules.append({"id": cutoff, "step": "cutoff", "value": str(points), "threshold": str(approve_at)})

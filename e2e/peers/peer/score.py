@@ -114,6 +114,5 @@ class Handler:
             ordinal = f"champion:{name}" if name else "none"
             made = event_id("score.computed.v1", about["tenant"], about["application_id"], about["revision"], ordinal)
             headers = child(heads, SOURCE, b"score.computed.v1", made)
-            headers += [("ce_tenant", heads["ce_tenant"]), ("ce_revision", heads["ce_revision"])]
             outputs.append((risk, dumps(event), message.key(), message.partition(), headers))
         return outputs
