@@ -199,10 +199,11 @@ def test_what_came_before_is_a_duplicate_and_what_differs_a_conflict_also_after_
     status, topics, entries = play(first, data)
     assert (status, len(entries)) == ("accepted", 1) and "p.credit.applications.v1" in topics
     second = admit.Handler("p.")
-    for entry in entries:
-        second.remember(entry["partition"], entry["key"], entry["value"])
+    for partition, logged in entries.items():
+        for entry in logged:
+            second.remember(partition, entry["key"], entry["value"])
     for handler in (first, second):
-        assert play(handler, data) == ("duplicate", {"p.loan.replies.v1"}, [])
+        assert play(handler, data) == ("duplicate", {"p.loan.replies.v1"}, {})
         assert play(handler, {**data, "channel": "branch"})[:2] == ("conflict", {"p.loan.replies.v1", "p.credit.dead-letters.v1"})
         assert play(handler, {**data, "revision": 2})[0] == "accepted"
         assert play(handler, data)[0] == "superseded"

@@ -35,7 +35,7 @@ class Handler:
             known[key] = value
 
     def handle(self, messages, pack=ENTRY.pack, unpack=ENTRY.unpack, dumps=orjson.dumps):
-        outputs, entries = [], []
+        outputs, entries = [], {}
         applications, replies = self.prefix + "credit.applications.v1", self.prefix + "loan.replies.v1"
         base = "credit.intake.v1"
         for message in messages:
@@ -78,7 +78,7 @@ class Handler:
                     status, problem = "conflict", "conflict"
             if entered is not None:
                 known[name] = entered
-                entries.append({"key": name, "value": entered, "partition": partition})
+                entries.setdefault(partition, []).append({"key": name, "value": entered})
             if accepted is not None:
                 event = event_id(accepted, tenant, application_id, accepted_revision, "")
                 headers = [

@@ -93,9 +93,10 @@ def run(hop, bootstrap, prefix, topic, handler, changelog=None):
         producer.begin_transaction()
         for to, value, key, partition, headers in outputs:
             produce(to, value, key, partition, headers=headers)
-        if entries:
-            # No headers here, so that all go to the client in one call.
-            if producer.produce_batch(log_topic, entries) != len(entries):
+        for partition, logged in (entries or {}).items():
+            # Without headers a list goes to the client in one call. The partition is the call's: the client does not
+            # heed one inside a message of the list.
+            if producer.produce_batch(log_topic, logged, partition) != len(logged):
                 raise BufferError("the producer's queue is full")
         producer.poll(0)
         offsets = [TopicPartition(prefix + topic, p, o) for p, o in next_offsets.items()]
