@@ -1,10 +1,12 @@
 //! One whole house for the tests that share it: servers, all rooms in this process, a webhook receiver, some traffic.
 
 use defaultx::demo::stage::Stage;
+use defaultx::place::Keys;
 use defaultx::settings::Settings;
 use e2e::stage::root;
 use e2e::traffic::{Event, Sender, Traffic};
 use rdkafka::message::Message;
+use runtime::auth::{self, Realm};
 use schemas::Topic;
 use schemas::reply::Reply;
 use std::io::{Read, Write};
@@ -22,6 +24,7 @@ pub struct Whole {
     pub stage: Stage,
     pub runtime: tokio::runtime::Runtime,
     pub traffic: Traffic,
+    token: String,
 }
 
 /// Settings with the data folders of the project, wherever the tests run.
@@ -40,7 +43,11 @@ pub fn whole() -> &'static Whole {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
         let dir = tempfile::tempdir().unwrap().keep();
         let stage = runtime.block_on(Stage::set(settings(), Path::new(&dir), runtime::clock::now())).unwrap();
-        let whole = Whole { stage, runtime, traffic: Traffic::load(7).unwrap() };
+        let door = &stage.settings.ingest;
+        let realm = Realm { issuer: door.door_token_issuer.clone(), audience: door.door_token_audience.clone() };
+        let keys = Keys::of(&dir).unwrap();
+        let token = auth::mint(&keys.token_private, &realm, ("los", "demo", &["Officer"]), 3600).unwrap();
+        let whole = Whole { stage, runtime, traffic: Traffic::load(7).unwrap(), token };
         let sender = whole.sender("murmur2_random");
         for number in 0..APPLICATIONS {
             let event = whole.event("base", number);
@@ -100,7 +107,8 @@ impl Whole {
         let address = &self.stage.settings.ingest.door_address;
         let head = format!(
             "POST {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\ncontent-type: application/json\r\n\
-             idempotency-key: {idempotency_key}\r\ncontent-length: {}\r\n\r\n",
+             authorization: Bearer {}\r\nidempotency-key: {idempotency_key}\r\ncontent-length: {}\r\n\r\n",
+            self.token,
             body.len()
         );
         let mut stream = TcpStream::connect(address).unwrap();

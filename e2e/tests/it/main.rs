@@ -2,9 +2,11 @@
 #![allow(clippy::unwrap_used)]
 
 #[path = "../../../ingest/tests/support/corpus.rs"]
+#[allow(dead_code)] // each suite looks at other parts of a case
 mod corpus;
 mod demo;
 mod house;
 mod insight;
+mod python;
 mod tidy;
 mod whole;

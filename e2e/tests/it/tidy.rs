@@ -79,7 +79,9 @@ fn pure_crates_do_not_touch_the_world() {
             let text = std::fs::read_to_string(&file).unwrap();
             let code = text.split("#[cfg(test)]").next().unwrap();
             for word in worldly {
-                let said = code.lines().find(|line| line.contains(word) && !line.trim_start().starts_with("//"));
+                // What the compiler knows of the machine is a constant, not the environment.
+                let says = |line: &&str| line.replace("std::env::consts", "").contains(word);
+                let said = code.lines().filter(says).find(|line| !line.trim_start().starts_with("//"));
                 assert!(said.is_none(), "{} says {word}: pure crates are data in, data out", file.display());
             }
         }
