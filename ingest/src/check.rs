@@ -44,7 +44,7 @@ pub fn withdrawal(body: &Withdrawal, tenant: &Tenant, rules: &Rules, now_ms: i64
     check.identity(&body.tenant, &body.application_id, tenant);
     check.submission(&body.withdrawn_at, || "/withdrawn_at".into());
     if let Some(reason) = &body.reason {
-        check.token(reason, || "/reason".into());
+        check.code(reason, || "/reason".into());
     }
     check.faults
 }
@@ -75,6 +75,12 @@ impl Check<'_> {
     pub(crate) fn token(&mut self, text: &str, at: impl FnOnce() -> String) {
         let letters = text.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
         self.that((1..=64).contains(&text.len()) && letters, Reason::BadValue, at);
+    }
+
+    /// A code is `[a-z0-9_]{1,64}`.
+    fn code(&mut self, text: &str, at: impl FnOnce() -> String) {
+        let sound = text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
+        self.that((1..=64).contains(&text.len()) && sound, Reason::BadValue, at);
     }
 
     /// A sender's own text: some characters, none of them a control character.

@@ -53,7 +53,7 @@ pub struct Options {
 pub fn run(options: &Options, config: &Config, kafka: &KafkaConfig) -> Result<Summary, Error> {
     let mapping = options.mapping.as_deref().map(Mapping::load).transpose()?;
     let source = Source::open(&options.file)?;
-    let batch = Batch::new(options, config, kafka, source.digest())?;
+    let batch = Batch::new(options, config, kafka, source.digest(), clock::now_ms)?;
     let producer = Transactions::connect(kafka, &format!("ingest-batch-{}", batch.file), config.door_timeout_ms)?;
     let bar = bar(source.bytes(), options.quiet);
     let mut report = Report::create(options.report.as_deref())?;
@@ -85,6 +85,8 @@ pub struct Batch {
     topics: Topics,
     /// First digits of the file's digest.
     file: String,
+    /// Milliseconds since 1970.
+    clock: fn() -> i64,
 }
 
 impl Batch {
@@ -92,7 +94,13 @@ impl Batch {
     ///
     /// # Errors
     /// [`Error::Config`] when the tenant is not configured.
-    pub fn new(options: &Options, config: &Config, kafka: &KafkaConfig, file: &str) -> Result<Self, Error> {
+    pub fn new(
+        options: &Options,
+        config: &Config,
+        kafka: &KafkaConfig,
+        file: &str,
+        clock: fn() -> i64,
+    ) -> Result<Self, Error> {
         let tenant = options.tenant.as_deref().unwrap_or("demo");
         let tenants = Tenants::new(config, &kafka.topic_prefix)?;
         let rule =
@@ -102,6 +110,7 @@ impl Batch {
             tenant: TenantRule::clone(rule),
             topics: Topics::new(kafka),
             file: file.chars().take(16).collect(),
+            clock,
         })
     }
 
@@ -134,7 +143,7 @@ impl Batch {
         let header_of = |name: &str| headers.iter().find(|header| header.0 == name).map(|header| header.1.as_slice());
         let arrival = Arrival {
             channel: Channel::Batch,
-            at_ms: clock::now_ms(),
+            at_ms: (self.clock)(),
             header_of: &header_of,
             body: Some(&row.body),
             tenant: &self.tenant,

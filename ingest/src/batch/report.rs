@@ -46,7 +46,7 @@ pub struct Report {
 }
 
 enum Format {
-    Csv(csv::Writer<File>),
+    Csv(Box<csv::Writer<File>>),
     /// One array, written as it grows.
     Json(BufWriter<File>),
 }
@@ -62,7 +62,7 @@ impl Report {
         let format = if path.extension().is_some_and(|extension| extension == "json") {
             Format::Json(BufWriter::new(file))
         } else {
-            Format::Csv(csv::Writer::from_writer(file))
+            Format::Csv(Box::new(csv::Writer::from_writer(file)))
         };
         let mut report = Self { summary: Summary::default(), out: Some((path.to_owned(), format)) };
         report.write(|format| match format {

@@ -16,6 +16,7 @@ use crate::publisher::{Grouping, Publisher};
 use crate::rules::{Rules, TenantRule, Tenants};
 use limits::Bucket;
 use runtime::auth::{Realm, Verifier};
+use runtime::clock;
 use runtime::http;
 use runtime::shell::Shell;
 use runtime::task::{self, RoomHandle};
@@ -41,6 +42,8 @@ pub struct Door {
     bucket: Mutex<Bucket>,
     max_request_bytes: usize,
     max_lines: usize,
+    /// Milliseconds since 1970.
+    clock: fn() -> i64,
 }
 
 impl Door {
@@ -48,7 +51,13 @@ impl Door {
     ///
     /// # Errors
     /// [`Error`] when a key, a tenant or a binding is no good.
-    pub fn new(config: &Config, shell: &Shell, publisher: Publisher, metrics: Metrics) -> Result<Self, Error> {
+    pub fn new(
+        config: &Config,
+        shell: &Shell,
+        publisher: Publisher,
+        metrics: Metrics,
+        clock: fn() -> i64,
+    ) -> Result<Self, Error> {
         let tenants = Tenants::new(config, &shell.kafka.topic_prefix)?;
         let realm = Realm { issuer: config.door_token_issuer.clone(), audience: config.door_token_audience.clone() };
         let key = Some(config.door_token_key.as_str()).filter(|pem| !pem.is_empty());
@@ -69,6 +78,7 @@ impl Door {
             tenants,
             publisher,
             metrics,
+            clock,
         })
     }
 }
@@ -93,7 +103,7 @@ pub async fn open(config: &Config, shell: &Shell, metrics: Metrics) -> Result<(S
         component.set_ready(connected, if connected { "listening" } else { "kafka is not reachable" });
     };
     let (publisher, thread) = Publisher::start(shell.kafka.clone(), grouping, metrics.clone(), ready)?;
-    let door = Arc::new(Door::new(config, shell, publisher, metrics)?);
+    let door = Arc::new(Door::new(config, shell, publisher, metrics, clock::now_ms)?);
     let served = http::serve("door", address, router(door), shell.shutdown.clone()).await;
     let (bound, server) = served.map_err(|error| Error::Door(format!("{address}: {error}")))?;
     let both = async move {

@@ -15,6 +15,7 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Json, Router};
+use chrono::DateTime;
 use runtime::auth::EVERY_TENANT;
 use runtime::clock;
 use schemas::application::{WITHDRAWN, Withdrawal};
@@ -99,7 +100,7 @@ async fn withdraw(
     let asked = door.withdrawal_request(&bytes)?;
     let data = Withdrawal {
         tenant: tenant.tenant().as_str().to_owned(),
-        withdrawn_at: asked.withdrawn_at.unwrap_or_else(|| clock::rfc3339(clock::now())),
+        withdrawn_at: asked.withdrawn_at.unwrap_or_else(|| door.now()),
         reason: asked.reason,
         application_id,
     };
@@ -137,6 +138,10 @@ impl Door {
             (None, Some(_)) => Err(unauthorized()),
             (_, None) => self.open_tenant.clone().ok_or_else(unauthorized),
         }
+    }
+
+    fn now(&self) -> String {
+        clock::rfc3339(DateTime::from_timestamp_millis((self.clock)()).unwrap_or_default())
     }
 
     async fn read(&self, body: Body) -> Result<Bytes, Problem> {
@@ -178,7 +183,7 @@ impl Door {
         let header_of = |name: &str| event.header(name);
         let arrival = Arrival {
             channel: Channel::Http,
-            at_ms: clock::now_ms(),
+            at_ms: (self.clock)(),
             header_of: &header_of,
             body: Some(event.body),
             tenant,

@@ -103,7 +103,7 @@ impl<'de> Visitor<'de> for Place<'_> {
     }
 
     fn visit_f64<E: de::Error>(self, value: f64) -> Result<Node<'de>, E> {
-        if !(value.abs() <= MAX_MINOR as f64) {
+        if value.is_nan() || value.abs() > MAX_MINOR as f64 {
             return Err(self.refuse(Reason::NumberOutOfRange));
         }
         Ok(if value.fract() == 0.0 { Node::Int(value as i64) } else { Node::Float(value) })

@@ -105,10 +105,25 @@ impl<'n> de::Deserializer<'n> for Reader<'n, '_> {
         visitor.visit_newtype_struct(self)
     }
 
+    /// A derived struct would read an array as its fields in order: here an object is an object.
+    fn deserialize_struct<V: Visitor<'n>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Mistake> {
+        if matches!(self.0, Node::Map(_)) { self.deserialize_any(visitor) } else { Err(Mistake::new(Reason::WrongType)) }
+    }
+
+    /// A free-form map would read null as empty: here null is not an object.
+    fn deserialize_map<V: Visitor<'n>>(self, visitor: V) -> Result<V::Value, Mistake> {
+        if matches!(self.0, Node::Map(_)) { self.deserialize_any(visitor) } else { Err(Mistake::new(Reason::WrongType)) }
+    }
+
     forward_to_deserialize_any! {
         <W: Visitor<'n>>
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct seq tuple
-        tuple_struct map struct enum identifier ignored_any
+        tuple_struct enum identifier ignored_any
     }
 }
 
@@ -180,6 +195,7 @@ mod tests {
                 Some((Reason::WrongType, "/amount/amount_minor")),
             ),
             ("[]".into(), Some((Reason::WrongType, ""))),
+            (r#"{"amount":[1,"USD"]}"#.into(), Some((Reason::WrongType, "/amount"))),
         ];
         for (text, expected) in rows {
             check::<Requested>(&text, expected);

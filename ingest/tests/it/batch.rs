@@ -1,7 +1,7 @@
 //! Files become the same records whenever they are read, and the shipped data sets are applications that `receive` takes.
 
 use crate::corpus::good;
-use crate::house::{House, header, kafka};
+use crate::house::{House, NOW_MS, header, kafka};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use ingest::Config;
@@ -26,7 +26,7 @@ fn written(
     report: Option<&Path>,
 ) -> (Vec<Output>, Summary) {
     let source = Source::open(file).unwrap();
-    let batch = Batch::new(&Options::default(), &Config::default(), &kafka(), source.digest()).unwrap();
+    let batch = Batch::new(&Options::default(), &Config::default(), &kafka(), source.digest(), || NOW_MS).unwrap();
     let mut report = Report::create(report).unwrap();
     let rows: Vec<Row> = source.rows(mapping, intent).unwrap().collect::<Result<_, _>>().unwrap();
     let records = rows.iter().flat_map(|row| batch.records(row, &mut report).unwrap()).collect();
@@ -38,7 +38,7 @@ fn the_shipped_data_sets_are_taken_whole() {
     for (name, rows) in [("taiwan", 30_000), ("sba_national_22k", 22_308), ("south_german", 1_000)] {
         let (file, mapping) = data_set(name);
         let source = Source::open(&file).unwrap();
-        let batch = Batch::new(&Options::default(), &Config::default(), &kafka(), source.digest()).unwrap();
+        let batch = Batch::new(&Options::default(), &Config::default(), &kafka(), source.digest(), || NOW_MS).unwrap();
         let mut report = Report::create(None).unwrap();
         for row in source.rows(Some(&mapping), None).unwrap() {
             batch.records(&row.unwrap(), &mut report).unwrap();

@@ -1,7 +1,7 @@
 //! The door without a Kafka behind it: what it refuses it refuses at once, and what it cannot keep it does not take.
 
 use crate::corpus::good;
-use crate::house::kafka;
+use crate::house::{NOW_MS, kafka};
 use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
@@ -23,7 +23,7 @@ fn door(config: &Config) -> Router {
     let metrics = Metrics::new(&shell.registry).unwrap();
     let grouping = Grouping { id: "door".into(), wait_ms: 1, max_records: 10, timeout_ms: 50 };
     let (publisher, _thread) = Publisher::start(kafka, grouping, metrics.clone(), |_| {}).unwrap();
-    router(Arc::new(Door::new(config, &shell, publisher, metrics).unwrap()))
+    router(Arc::new(Door::new(config, &shell, publisher, metrics, || NOW_MS).unwrap()))
 }
 
 async fn ask(router: &Router, path: &str, headers: &[(&str, &str)], body: Vec<u8>) -> (StatusCode, String, Value) {
