@@ -39,7 +39,7 @@ impl Metrics {
     }
 
     /// Shows exactly these models, given with their indices.
-    pub fn in_force<'a>(&mut self, models: &[(usize, &'a Model)]) {
+    pub fn in_force(&mut self, models: &[(usize, &Model)]) {
         if models.iter().map(|(index, _)| index).eq(&self.shown) {
             return;
         }

@@ -146,7 +146,8 @@ fn every_panel_and_every_rule_has_an_answer() {
         (whole.number("SELECT count(*) FROM defaultx.decisions") >= crate::house::APPLICATIONS as i64).then_some(())
     });
     let dir = tempfile::tempdir().unwrap();
-    let config = insight::write_prometheus_config(dir.path(), &[whole.stage.settings.process.ops_listen.clone()]);
+    let config =
+        insight::write_prometheus_config(dir.path(), std::slice::from_ref(&whole.stage.settings.process.ops_listen));
     let prometheus = local::start_prometheus(&config, &dir.path().join("data")).unwrap();
     insight::every_query_answers(&prometheus.url(), whole.stage.settings.database.url.expose());
     prometheus.stop().unwrap();

@@ -86,7 +86,7 @@ mod tests {
             let key = "[a-z\"\u{1}€\u{1f600}\u{fb33}]{0,4}";
             prop_oneof![
                 prop::collection::vec(inner.clone(), 0..6).prop_map(Value::from),
-                prop::collection::btree_map(key, inner, 0..6).prop_map(|map| Value::from_iter(map)),
+                prop::collection::btree_map(key, inner, 0..6).prop_map(Value::from_iter),
             ]
         })
     }

@@ -112,12 +112,20 @@ impl<'n> de::Deserializer<'n> for Reader<'n, '_> {
         _: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Mistake> {
-        if matches!(self.0, Node::Map(_)) { self.deserialize_any(visitor) } else { Err(Mistake::new(Reason::WrongType)) }
+        if matches!(self.0, Node::Map(_)) {
+            self.deserialize_any(visitor)
+        } else {
+            Err(Mistake::new(Reason::WrongType))
+        }
     }
 
     /// A free-form map would read null as empty: here null is not an object.
     fn deserialize_map<V: Visitor<'n>>(self, visitor: V) -> Result<V::Value, Mistake> {
-        if matches!(self.0, Node::Map(_)) { self.deserialize_any(visitor) } else { Err(Mistake::new(Reason::WrongType)) }
+        if matches!(self.0, Node::Map(_)) {
+            self.deserialize_any(visitor)
+        } else {
+            Err(Mistake::new(Reason::WrongType))
+        }
     }
 
     forward_to_deserialize_any! {

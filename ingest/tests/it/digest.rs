@@ -25,7 +25,7 @@ fn shuffled(value: &Value, seed: &mut u64, out: &mut String) {
                 out.push_str(if index > 0 { "," } else { "" });
                 out.push_str(blank);
                 out.push_str(&escaped(key, next(seed, 2) == 0));
-                out.push_str(":");
+                out.push(':');
                 out.push_str(blank);
                 shuffled(member, seed, out);
             }

@@ -134,7 +134,7 @@ fn opened(value: &Value) -> Value {
                 ("$ref", Some(text)) => Value::from(text.trim_start_matches("common.v1.json")),
                 _ => opened(v),
             };
-            let kept = fields.iter().filter(|(name, v)| !(strict.contains(&name.as_str()) && !v.is_object()));
+            let kept = fields.iter().filter(|(name, v)| !strict.contains(&name.as_str()) || v.is_object());
             Value::Object(kept.map(|(name, v)| (name.clone(), reference(name, v))).collect())
         }
         Value::Array(items) => items.iter().map(opened).collect(),
