@@ -4,7 +4,7 @@
 use super::labels::Labels;
 use super::operator::{Built, Fact, Operator, built};
 use super::rows::{self, tensor};
-use super::transform::PostTransform;
+use super::transform::{PostTransform, logistic};
 use super::{NodeProto, ParsingContext};
 use tract_onnx::tract_hir::internal::*;
 
@@ -108,7 +108,7 @@ pub(super) fn linear_classifier(_ctx: &ParsingContext, node: &NodeProto) -> Buil
     let transform = PostTransform::of(node)?;
     if targets == 1 {
         node.expect(labels.len() == 2, "two labels for one row of coefficients")?;
-        if transform != PostTransform::None {
+        if !matches!(transform, PostTransform::None | PostTransform::Logistic) {
             return node.bail(
                 "post_transform of a single score is read differently by different engines; export the coefficients \
                  and intercepts of both classes",
@@ -145,10 +145,20 @@ impl Operator for LinearClassifier {
             targets => scores.chunks(targets).map(greatest).collect(),
         };
         match self.weights.targets {
-            1 => scores = scores.iter().flat_map(|score| [1.0 - score, *score]).collect(),
+            1 => scores = scores.iter().flat_map(|score| self.pair(*score)).collect(),
             targets => scores.chunks_mut(targets).for_each(|row| self.transform.apply(row)),
         }
         Ok(vec![self.labels.pick(&classes)?, tensor(&[classes.len(), self.labels.len()], scores)?])
+    }
+}
+
+impl LinearClassifier {
+    /// Scores of both classes from the second's.
+    fn pair(&self, score: f32) -> [f32; 2] {
+        match self.transform {
+            PostTransform::Logistic => [logistic(-score), logistic(score)],
+            _ => [1.0 - score, score],
+        }
     }
 }
 

@@ -6,7 +6,7 @@
 //! make it loadable: an answer is never silently another engine's. Every sum has a fixed order.
 //!
 //! Reading order: [`check`] → [`operator`] (what an operator is) → [`scaler`], [`encoder`], [`features`], [`linear`],
-//! [`svm`], with [`rows`], [`labels`] and [`transform`] below them; [`cast`] replaces one of the standard's own.
+//! [`svm`], [`trees`], with [`rows`], [`labels`] and [`transform`] below them; [`cast`] replaces one of the standard's own.
 
 mod attributes;
 mod cast;
@@ -20,6 +20,7 @@ mod rows;
 mod scaler;
 mod svm;
 mod transform;
+mod trees;
 
 pub(crate) use labels::Labels;
 pub(crate) use rows::{slice, tensor};
@@ -47,6 +48,9 @@ const ML: &[(&str, Builder)] = &[
     ("SVMClassifier", svm::svm_classifier),
     ("SVMRegressor", svm::svm_regressor),
     ("Scaler", scaler::scaler),
+    ("TreeEnsemble", trees::tree_ensemble),
+    ("TreeEnsembleClassifier", trees::tree_ensemble_classifier),
+    ("TreeEnsembleRegressor", trees::tree_ensemble_regressor),
     ("ZipMap", features::zip_map),
 ];
 

@@ -13,6 +13,12 @@ pub(crate) struct Fact {
     pub shape: TVec<TDim>,
 }
 
+impl Fact {
+    fn of(fact: &TypedFact) -> Self {
+        Self { datum_type: fact.datum_type, shape: fact.shape.to_tvec() }
+    }
+}
+
 /// An operator: a pure function of tensors.
 pub(crate) trait Operator: std::fmt::Debug + Send + Sync + 'static {
     /// As the standard calls it.
@@ -27,6 +33,11 @@ pub(crate) trait Operator: std::fmt::Debug + Send + Sync + 'static {
     /// Number of outputs.
     fn outputs(&self) -> usize {
         1
+    }
+
+    /// The operator that runs, where it can be made ready once the facts of its inputs are known.
+    fn settle(&self, _inputs: &[Fact]) -> TractResult<Option<Arc<dyn Operator>>> {
+        Ok(None)
     }
 }
 
@@ -71,8 +82,7 @@ impl EvalOp for Node {
 
 impl TypedOp for Node {
     fn output_facts(&self, inputs: &[&TypedFact]) -> TractResult<TVec<TypedFact>> {
-        let fact = |input: &&TypedFact| Fact { datum_type: input.datum_type, shape: input.shape.to_tvec() };
-        let inputs: Vec<Fact> = inputs.iter().map(fact).collect();
+        let inputs: Vec<Fact> = inputs.iter().map(|input| Fact::of(input)).collect();
         Ok(self.0.facts(&inputs)?.into_iter().map(|fact| fact.datum_type.fact(&*fact.shape)).collect())
     }
 
@@ -118,17 +128,21 @@ impl Expansion for Exported {
 
     fn wire(&self, prefix: &str, model: &mut TypedModel, inputs: &[OutletId]) -> TractResult<TVec<OutletId>> {
         let mut plain_inputs: TVec<OutletId> = tvec!();
+        let mut facts = vec![];
         for (index, input) in inputs.iter().enumerate() {
             let datum_type = model.outlet_fact(*input)?.datum_type;
-            plain_inputs.push(match plain(datum_type) == datum_type {
+            let outlet = match plain(datum_type) == datum_type {
                 true => *input,
                 false => {
                     let cast = tract_core::ops::cast::cast(plain(datum_type));
                     model.wire_node(format!("{prefix}.input-{index}"), cast, &[*input])?[0]
                 }
-            });
+            };
+            facts.push(Fact::of(model.outlet_fact(outlet)?));
+            plain_inputs.push(outlet);
         }
-        model.wire_node(prefix, self.0.clone(), &plain_inputs)
+        let settled = self.0.0.settle(&facts)?.map_or_else(|| self.0.clone(), Node);
+        model.wire_node(prefix, settled, &plain_inputs)
     }
 }
 
