@@ -8,6 +8,10 @@ pub mod error;
 pub mod walk;
 
 mod compiled;
+mod kernel;
+mod keys;
+mod nodes;
+mod planes;
 
 pub use compiled::Compiled;
 pub use ensemble::{Aggregate, Compare, Draft, Ensemble, Node, Precision, Real, Test, Tree, Vote};

@@ -1,13 +1,21 @@
 //! What an ensemble means, in the plainest code: one row down one tree at a time. The fast paths must give these very bits.
 //!
 //! **Order of the sum, the same on every path:** a target starts at +0; trees in their order, votes of a leaf in their order,
-//! each added in the ensemble's precision (f32 or f64); `Average` divides once; `base` is added last.
+//! each added in the ensemble's precision (f32 or f64); `Average` divides once; `base` is added last, +0 where there is
+//! none.
 
-use super::ensemble::{Aggregate, Compare, Draft, Ensemble, Node, Test, Tree};
+use super::ensemble::{Aggregate, Compare, Ensemble, Node, Test, Tree};
+use super::keys::Key;
 use std::ops::{Add, Div};
 
 /// f32 or f64: the arithmetic of an ensemble.
-pub trait Number: Copy + PartialOrd + Default + Add<Output = Self> + Div<Output = Self> + 'static {
+pub trait Number:
+    Copy + PartialOrd + Default + std::fmt::Debug + Add<Output = Self> + Div<Output = Self> + 'static
+{
+    /// Orders the numbers.
+    type Key: Key;
+    /// Exact; all NaN are one, and so are both zeros.
+    fn key(self) -> Self::Key;
     /// Nearest.
     fn of(value: f64) -> Self;
     /// Exact.
@@ -15,6 +23,13 @@ pub trait Number: Copy + PartialOrd + Default + Add<Output = Self> + Div<Output 
 }
 
 impl Number for f32 {
+    type Key = u32;
+    fn key(self) -> u32 {
+        // −0 + 0 = +0. Negative numbers are turned round, positive ones put above them.
+        let bits = (self + 0.0).to_bits();
+        let turned = bits ^ (((bits as i32) >> 31) as u32 | (1 << 31));
+        if self.is_nan() { u32::MAX } else { turned }
+    }
     fn of(value: f64) -> Self {
         value as f32
     }
@@ -24,6 +39,13 @@ impl Number for f32 {
 }
 
 impl Number for f64 {
+    type Key = u64;
+    fn key(self) -> u64 {
+        // −0 + 0 = +0. Negative numbers are turned round, positive ones put above them.
+        let bits = (self + 0.0).to_bits();
+        let turned = bits ^ (((bits as i64) >> 63) as u64 | (1 << 63));
+        if self.is_nan() { u64::MAX } else { turned }
+    }
     fn of(value: f64) -> Self {
         value
     }
@@ -72,47 +94,50 @@ impl Tree {
 impl Ensemble {
     /// One row's answer, one number for each target. `row` must have the ensemble's width, `answer` its targets.
     pub fn answer<T: Number>(&self, row: &[T], answer: &mut [T]) {
-        let mut sums = Sums::new(self.get());
-        for tree in &self.get().trees {
+        let draft = self.get();
+        answer.fill(draft.aggregate.start());
+        for tree in &draft.trees {
             if let Node::Leaf { votes } = &tree.nodes[tree.leaf(row)] {
-                votes.iter().for_each(|vote| sums.add(vote.target as usize, T::of(vote.weight.0)));
+                for vote in votes {
+                    let sum = &mut answer[vote.target as usize];
+                    *sum = draft.aggregate.join(*sum, T::of(vote.weight.0));
+                }
             }
         }
-        sums.finish(self, answer);
-    }
-}
-
-/// Votes so far, of one row.
-struct Sums<T> {
-    aggregate: Aggregate,
-    sums: Vec<Option<T>>,
-}
-
-impl<T: Number> Sums<T> {
-    fn new(draft: &Draft) -> Self {
-        Self { aggregate: draft.aggregate, sums: vec![None; draft.targets] }
-    }
-
-    fn add(&mut self, target: usize, weight: T) {
-        let sum = &mut self.sums[target];
-        *sum = Some(match (self.aggregate, *sum) {
-            (Aggregate::Sum | Aggregate::Average, sum) => sum.unwrap_or_default() + weight,
-            (Aggregate::Min, Some(least)) if least <= weight => least,
-            (Aggregate::Max, Some(most)) if most >= weight => most,
-            (Aggregate::Min | Aggregate::Max, _) => weight,
-        });
-    }
-
-    fn finish(self, ensemble: &Ensemble, answer: &mut [T]) {
-        let trees = T::of(ensemble.get().trees.len() as f64);
-        for (target, (sum, answer)) in self.sums.into_iter().zip(answer).enumerate() {
-            let sum = sum.unwrap_or_default();
-            let divided = if self.aggregate == Aggregate::Average && !ensemble.get().trees.is_empty() {
-                sum / trees
-            } else {
-                sum
-            };
-            *answer = divided + T::of(ensemble.base(target));
+        for (target, answer) in answer.iter_mut().enumerate() {
+            *answer = draft.aggregate.finish(*answer, draft.trees.len(), self.base(target));
         }
+    }
+}
+
+impl Aggregate {
+    /// Before any vote. No vote is NaN, so NaN can stand for none where 0 is a vote like another.
+    pub(super) fn start<T: Number>(self) -> T {
+        match self {
+            Self::Sum | Self::Average => T::default(),
+            Self::Min | Self::Max => T::of(f64::NAN),
+        }
+    }
+
+    /// With one vote more.
+    #[inline]
+    pub(super) fn join<T: Number>(self, sum: T, weight: T) -> T {
+        match self {
+            Self::Sum | Self::Average => sum + weight,
+            Self::Min if sum <= weight => sum,
+            Self::Max if sum >= weight => sum,
+            Self::Min | Self::Max => weight,
+        }
+    }
+
+    /// After all votes of `trees` trees.
+    pub(super) fn finish<T: Number>(self, sum: T, trees: usize, base: f64) -> T {
+        let found = match self {
+            Self::Sum => sum,
+            Self::Average => sum / T::of(trees.max(1) as f64),
+            Self::Min | Self::Max if sum.wide().is_nan() => T::default(),
+            Self::Min | Self::Max => sum,
+        };
+        found + T::of(base)
     }
 }

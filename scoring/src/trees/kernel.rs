@@ -1,0 +1,407 @@
+//! The one file with `unsafe`: AVX-512 over the block form of [`super::planes`]. What it does is written there; here is how,
+//! on 512 rows at once, and nothing but whole-vector loads and stores needs `unsafe`.
+//!
+//! Why it is sound: a [`Group`] proves its own positions when it is compiled ([`Sound::new`]), and [`run`] checks the lengths
+//! of what it is given and that the machine has the instructions. Bits are those of [`super::Ensemble::answer`]: questions are
+//! exact on integers, and each row's weights are added in the order of the trees, in the same precision.
+#![allow(unsafe_code)] // Intrinsics on raw addresses and on instructions that the build does not assume.
+
+use super::planes::{Column, Group, Mask};
+use super::walk::Number;
+
+/// A group whose every position is in range.
+#[derive(Debug, Clone)]
+pub(super) struct Sound<T: Number> {
+    group: Group<T>,
+    columns: usize,
+    targets: usize,
+}
+
+impl<T: Number> Sound<T> {
+    /// `None` if a position is out of range, which would be a fault of the compiler.
+    pub fn new(group: Group<T>, columns: usize, targets: usize) -> Option<Self> {
+        group.is_sound(columns, targets).then_some(Self { group, columns, targets })
+    }
+}
+
+/// Working memory.
+#[derive(Debug, Default)]
+pub(super) struct Masks(Vec<Mask>);
+
+/// A precision that has a kernel.
+pub(super) trait Lanes: Number {
+    /// Adds the weights of a group's trees to each row's sums, if this machine can: otherwise nothing is done, and said so.
+    /// Only the first `rows` of the block are meant; the others may be added to or not.
+    fn run(
+        group: &Sound<Self>,
+        columns: &[Column<Self::Key>],
+        rows: usize,
+        masks: &mut Masks,
+        sums: &mut [Sums<Self>],
+    ) -> bool;
+}
+
+/// A block's sums for one target.
+#[derive(Debug, Clone, Copy)]
+#[repr(align(64))]
+pub(super) struct Sums<T>(pub [T; super::planes::BLOCK]);
+
+/// Whether this machine has the instructions.
+pub(super) fn available() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    {
+        is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512bw")
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    {
+        false
+    }
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+mod lanes {
+    use super::{Column, Lanes, Masks, Sound, Sums};
+
+    impl Lanes for f32 {
+        fn run(_: &Sound<f32>, _: &[Column<u32>], _: usize, _: &mut Masks, _: &mut [Sums<f32>]) -> bool {
+            false
+        }
+    }
+
+    impl Lanes for f64 {
+        fn run(_: &Sound<f64>, _: &[Column<u64>], _: usize, _: &mut Masks, _: &mut [Sums<f64>]) -> bool {
+            false
+        }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+mod lanes {
+    use super::super::planes::{Asked, BLOCK, By, Group, MAX_SLOTS, Shape, Step};
+    use super::{Column, Lanes, Mask, Masks, Number, Sound, Sums, available};
+    use std::arch::x86_64::*;
+
+    /// Leaf numbers of a block.
+    #[repr(align(64))]
+    struct Numbers([u8; BLOCK]);
+
+    macro_rules! lanes {
+        ($number:ty, $key:ty, $group:ident, $asked:ident, $weights:ident) => {
+            impl Lanes for $number {
+                fn run(
+                    sound: &Sound<$number>,
+                    columns: &[Column<$key>],
+                    rows: usize,
+                    masks: &mut Masks,
+                    sums: &mut [Sums<$number>],
+                ) -> bool {
+                    let fits = columns.len() >= sound.columns && sums.len() >= sound.targets && rows <= BLOCK;
+                    if !(available() && fits) {
+                        return false;
+                    }
+                    if masks.0.len() < sound.group.asks.len() {
+                        masks.0.resize(sound.group.asks.len(), Mask::default());
+                    }
+                    // SAFETY: the instructions are there, `Sound` proved the group's positions for so many columns and
+                    // targets, and the lengths were checked above.
+                    unsafe { $group(&sound.group, columns, rows, &mut masks.0, sums) };
+                    true
+                }
+            }
+
+            /// # Safety
+            /// The group is sound for these columns and sums; there is a mask for each question.
+            #[target_feature(enable = "avx512f,avx512bw")]
+            unsafe fn $group(
+                group: &Group<$number>,
+                columns: &[Column<$key>],
+                rows: usize,
+                masks: &mut [Mask],
+                sums: &mut [Sums<$number>],
+            ) {
+                // SAFETY: as the caller promised.
+                unsafe {
+                    for (at, asked) in group.asks.iter().enumerate() {
+                        $asked::<false>(
+                            asked,
+                            columns.get_unchecked(asked.column as usize),
+                            rows,
+                            masks.get_unchecked_mut(at),
+                        );
+                    }
+                    for (mask, asked) in &group.more {
+                        let column = columns.get_unchecked(asked.column as usize);
+                        $asked::<true>(asked, column, rows, masks.get_unchecked_mut(*mask as usize));
+                    }
+                    let mut numbers = Numbers([0; BLOCK]);
+                    for shape in &group.trees {
+                        let bits = leaf_bits(group, shape, masks);
+                        spread(&bits[..usize::from(shape.bits)], rows, &mut numbers);
+                        for output in group.outputs.get_unchecked(shape.outputs.0 as usize..shape.outputs.1 as usize) {
+                            let table = group.tables.as_ptr().add(output.table as usize);
+                            let sums = sums.get_unchecked_mut(output.target as usize);
+                            $weights(table, shape.bits, &numbers, &bits, rows, sums);
+                        }
+                    }
+                }
+            }
+        };
+    }
+    lanes!(f32, u32, group_f32, ask_u32, add_f32);
+    lanes!(f64, u64, group_f64, ask_u64, add_f64);
+
+    /// Sixteen rows at a time.
+    #[target_feature(enable = "avx512f,avx512bw")]
+    fn ask_u32<const OR: bool>(asked: &Asked<u32>, column: &Column<u32>, rows: usize, mask: &mut Mask) {
+        let from = _mm512_set1_epi32(asked.ask.from.cast_signed());
+        let length = _mm512_set1_epi32(asked.ask.length.cast_signed());
+        for (keys, word) in column.0.as_chunks::<64>().0.iter().zip(&mut mask.0).take(rows.div_ceil(64)) {
+            let mut bits = 0;
+            for (quarter, keys) in keys.as_chunks::<16>().0.iter().enumerate() {
+                // SAFETY: sixteen keys are there.
+                let keys = unsafe { _mm512_loadu_si512(keys.as_ptr().cast()) };
+                let yes = _mm512_cmplt_epu32_mask(_mm512_sub_epi32(keys, from), length);
+                bits |= u64::from(yes) << (16 * quarter);
+            }
+            *word = if OR { *word | bits } else { bits };
+        }
+    }
+
+    /// Eight rows at a time.
+    #[target_feature(enable = "avx512f,avx512bw")]
+    fn ask_u64<const OR: bool>(asked: &Asked<u64>, column: &Column<u64>, rows: usize, mask: &mut Mask) {
+        let from = _mm512_set1_epi64(asked.ask.from.cast_signed());
+        let length = _mm512_set1_epi64(asked.ask.length.cast_signed());
+        for (keys, word) in column.0.as_chunks::<64>().0.iter().zip(&mut mask.0).take(rows.div_ceil(64)) {
+            let mut bits = 0;
+            for (eighth, keys) in keys.as_chunks::<8>().0.iter().enumerate() {
+                // SAFETY: eight keys are there.
+                let keys = unsafe { _mm512_loadu_si512(keys.as_ptr().cast()) };
+                let yes = _mm512_cmplt_epu64_mask(_mm512_sub_epi64(keys, from), length);
+                bits |= u64::from(yes) << (8 * eighth);
+            }
+            *word = if OR { *word | bits } else { bits };
+        }
+    }
+
+    #[target_feature(enable = "avx512f,avx512bw")]
+    fn load(mask: &Mask) -> __m512i {
+        // SAFETY: a mask is eight words.
+        unsafe { _mm512_load_si512(mask.0.as_ptr().cast()) }
+    }
+
+    #[target_feature(enable = "avx512f,avx512bw")]
+    fn store(bits: __m512i) -> Mask {
+        let mut mask = Mask::default();
+        // SAFETY: a mask is eight words.
+        unsafe { _mm512_store_si512(mask.0.as_mut_ptr().cast(), bits) };
+        mask
+    }
+
+    /// `yes` where the bit is set, `no` elsewhere.
+    #[target_feature(enable = "avx512f,avx512bw")]
+    fn choose(bits: __m512i, yes: __m512i, no: __m512i) -> __m512i {
+        _mm512_ternarylogic_epi64::<0xCA>(bits, yes, no)
+    }
+
+    /// The bits of each row's leaf number, the highest first.
+    ///
+    /// # Safety
+    /// The group is sound and there is a mask for each of its questions.
+    #[target_feature(enable = "avx512f,avx512bw")]
+    unsafe fn leaf_bits<T: Number>(group: &Group<T>, shape: &Shape, masks: &[Mask]) -> [Mask; 8] {
+        let mut found = [Mask::default(); 8];
+        match shape.by {
+            By::Select(first) => {
+                let mut bits = [_mm512_setzero_si512(); 8];
+                for level in 0..usize::from(shape.bits) {
+                    let first = first as usize + (1 << level) - 1;
+                    // SAFETY: a sound tree has all its levels, and all their masks.
+                    bits[level] = unsafe {
+                        let nodes = group.levels.get_unchecked(first..first + (1 << level));
+                        match level {
+                            0 => select0(&bits, nodes, masks),
+                            1 => select1(&bits, nodes, masks),
+                            2 => select2(&bits, nodes, masks),
+                            3 => select3(&bits, nodes, masks),
+                            4 => select4(&bits, nodes, masks),
+                            5 => select5(&bits, nodes, masks),
+                            6 => select6(&bits, nodes, masks),
+                            _ => select7(&bits, nodes, masks),
+                        }
+                    };
+                    found[level] = store(bits[level]);
+                }
+            }
+            By::Reach(first, last) => {
+                // SAFETY: as above.
+                let bits = unsafe {
+                    let steps = group.steps.get_unchecked(first as usize..last as usize);
+                    reach(steps, usize::from(shape.bits), masks)
+                };
+                found.iter_mut().zip(bits).for_each(|(found, bits)| *found = store(bits));
+            }
+        }
+        found
+    }
+
+    /// The one answer of a level of one node.
+    ///
+    /// # Safety
+    /// There is one node, and its mask.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw")]
+    unsafe fn select0(_: &[__m512i], nodes: &[u32], masks: &[Mask]) -> __m512i {
+        // SAFETY: as the caller promised.
+        unsafe { load(masks.get_unchecked(*nodes.get_unchecked(0) as usize)) }
+    }
+
+    macro_rules! select {
+        ($name:ident, $below:ident, $half:literal) => {
+            /// Each row's answer at its node of a level, found by its answers at the levels above, the root's first.
+            ///
+            /// # Safety
+            /// There are twice this half of nodes, their masks, and the bits of all levels above.
+            #[inline]
+            #[target_feature(enable = "avx512f,avx512bw")]
+            unsafe fn $name(bits: &[__m512i], nodes: &[u32], masks: &[Mask]) -> __m512i {
+                // SAFETY: as the caller promised.
+                unsafe {
+                    let below = bits.get_unchecked(1..);
+                    let no = $below(below, nodes.get_unchecked(..$half), masks);
+                    let yes = $below(below, nodes.get_unchecked($half..), masks);
+                    choose(*bits.get_unchecked(0), yes, no)
+                }
+            }
+        };
+    }
+    select!(select1, select0, 1);
+    select!(select2, select1, 2);
+    select!(select3, select2, 4);
+    select!(select4, select3, 8);
+    select!(select5, select4, 16);
+    select!(select6, select5, 32);
+    select!(select7, select6, 64);
+
+    /// Bits of the leaf numbers, the highest of `count` first, by the rows that reach each leaf.
+    ///
+    /// # Safety
+    /// Slots, masks and numbers are in range.
+    #[target_feature(enable = "avx512f,avx512bw")]
+    unsafe fn reach(steps: &[Step], count: usize, masks: &[Mask]) -> [__m512i; 8] {
+        let mut bits = [_mm512_setzero_si512(); 8];
+        let mut slots = [_mm512_set1_epi64(-1); MAX_SLOTS];
+        for step in steps {
+            match *step {
+                // SAFETY: as the caller promised.
+                Step::Branch { mask, slot } => unsafe {
+                    let slot = usize::from(slot);
+                    let answer = load(masks.get_unchecked(mask as usize));
+                    let here = *slots.get_unchecked(slot);
+                    *slots.get_unchecked_mut(slot + 1) = _mm512_and_si512(here, answer);
+                    *slots.get_unchecked_mut(slot) = _mm512_andnot_si512(answer, here);
+                },
+                Step::Leaf { number, slot } => {
+                    // SAFETY: as the caller promised.
+                    let here = unsafe { *slots.get_unchecked(usize::from(slot)) };
+                    for (place, bits) in bits[..count].iter_mut().rev().enumerate() {
+                        if number >> place & 1 == 1 {
+                            *bits = _mm512_or_si512(*bits, here);
+                        }
+                    }
+                }
+            }
+        }
+        bits
+    }
+
+    /// Leaf numbers, a byte for each row, from their bits, the highest first.
+    #[target_feature(enable = "avx512f,avx512bw")]
+    fn spread(bits: &[Mask], rows: usize, numbers: &mut Numbers) {
+        for (word, numbers) in numbers.0.as_chunks_mut::<64>().0.iter_mut().enumerate().take(rows.div_ceil(64)) {
+            let mut sum = _mm512_setzero_si512();
+            for (place, bits) in bits.iter().rev().enumerate() {
+                sum = _mm512_mask_add_epi8(sum, bits.0[word], sum, _mm512_set1_epi8((1u8 << place).cast_signed()));
+            }
+            // SAFETY: sixty-four bytes are there.
+            unsafe { _mm512_store_si512(numbers.as_mut_ptr().cast(), sum) };
+        }
+    }
+
+    /// Adds each row's weight by its leaf's number.
+    ///
+    /// # Safety
+    /// The table has the length for these bits, and the numbers are below it.
+    #[target_feature(enable = "avx512f,avx512bw")]
+    unsafe fn add_f32(
+        table: *const f32,
+        bits: u8,
+        numbers: &Numbers,
+        top: &[Mask; 8],
+        rows: usize,
+        sums: &mut Sums<f32>,
+    ) {
+        // SAFETY: as the caller promised.
+        let part = |at: usize| unsafe { _mm512_loadu_ps(table.add(16 * at)) };
+        let low = [part(0), part(1)];
+        let pick = |pair: [__m512; 2], index| _mm512_permutex2var_ps(pair[0], index, pair[1]);
+        match bits {
+            0..=5 => add_each(numbers, rows, sums, |index, _| pick(low, index)),
+            6 => {
+                let high = [part(2), part(3)];
+                add_each(numbers, rows, sums, |index, at| {
+                    _mm512_mask_blend_ps(sixteen(&top[0], at), pick(low, index), pick(high, index))
+                });
+            }
+            7 => {
+                let high = [[part(2), part(3)], [part(4), part(5)], [part(6), part(7)]];
+                add_each(numbers, rows, sums, |index, at| {
+                    let second = sixteen(&top[1], at);
+                    let lower = _mm512_mask_blend_ps(second, pick(low, index), pick(high[0], index));
+                    let upper = _mm512_mask_blend_ps(second, pick(high[1], index), pick(high[2], index));
+                    _mm512_mask_blend_ps(sixteen(&top[0], at), lower, upper)
+                });
+            }
+            // SAFETY: as the caller promised.
+            _ => add_each(numbers, rows, sums, |index, _| unsafe { _mm512_i32gather_ps::<4>(index, table) }),
+        }
+    }
+
+    /// Adds what `weight` says of sixteen leaf numbers, again and again.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw")]
+    fn add_each(numbers: &Numbers, rows: usize, sums: &mut Sums<f32>, weight: impl Fn(__m512i, usize) -> __m512) {
+        let numbers = numbers.0.as_chunks::<16>().0.iter();
+        let sums = sums.0.as_chunks_mut::<16>().0.iter_mut();
+        for (at, (numbers, sums)) in numbers.zip(sums).enumerate().take(rows.div_ceil(16)) {
+            // SAFETY: sixteen numbers and sums are there.
+            unsafe {
+                let index = _mm512_cvtepu8_epi32(_mm_loadu_si128(numbers.as_ptr().cast()));
+                let sum = _mm512_add_ps(_mm512_loadu_ps(sums.as_ptr()), weight(index, at));
+                _mm512_storeu_ps(sums.as_mut_ptr(), sum);
+            }
+        }
+    }
+
+    /// The bits of the `at`-th sixteen rows.
+    fn sixteen(mask: &Mask, at: usize) -> u16 {
+        (mask.0[at / 4] >> (16 * (at % 4))) as u16
+    }
+
+    /// As [`add_f32`], eight rows at a time.
+    ///
+    /// # Safety
+    /// As there.
+    #[target_feature(enable = "avx512f,avx512bw")]
+    unsafe fn add_f64(table: *const f64, _: u8, numbers: &Numbers, _: &[Mask; 8], rows: usize, sums: &mut Sums<f64>) {
+        let numbers = numbers.0.as_chunks::<8>().0.iter();
+        for (numbers, sums) in numbers.zip(sums.0.as_chunks_mut::<8>().0).take(rows.div_ceil(8)) {
+            // SAFETY: eight numbers and sums are there, and as the caller promised.
+            unsafe {
+                let index = _mm512_cvtepu8_epi64(_mm_loadl_epi64(numbers.as_ptr().cast()));
+                let weights = _mm512_i64gather_pd::<8>(index, table);
+                _mm512_storeu_pd(sums.as_mut_ptr(), _mm512_add_pd(_mm512_loadu_pd(sums.as_ptr()), weights));
+            }
+        }
+    }
+}
