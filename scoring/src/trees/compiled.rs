@@ -3,11 +3,11 @@
 
 use super::ensemble::{Aggregate, Ensemble, Precision};
 use super::error::TreeError;
-use super::kernel::{Lanes, Masks, Sound, Sums};
+use super::kernel::{Lanes, Sound, Sums, with_masks};
 use super::nodes::Nodes;
-use super::planes::{BLOCK, Column, Columns, Grouping};
+use super::planes::Grouping;
+use super::questions::{BLOCK, Column, Columns};
 use super::walk::Number;
-use std::cell::RefCell;
 
 /// Fewer rows than this go one by one: a block costs about as much as this many.
 const FEW: usize = 10;
@@ -17,11 +17,6 @@ const MAX_BLOCK_KEYS: usize = 1 << 20;
 const MAX_COLUMNS: usize = 1 << 12;
 /// Targets that the block form may add up, 2 or 4 KiB each.
 const MAX_BLOCK_TARGETS: usize = 1 << 10;
-
-thread_local! {
-    /// Working memory, kept from call to call; no answer depends on what is in it.
-    static MASKS: RefCell<Masks> = RefCell::default();
-}
 
 /// A compiled ensemble. Its answers are, to the bit, those of [`Ensemble::answer`], for any number of rows.
 #[derive(Debug, Clone)]
@@ -213,7 +208,7 @@ impl<T: Lanes> Engine<T> {
         let walks = self.parts.iter().any(|part| matches!(part, Part::Walk(_)));
         let keys: Vec<T::Key> = if walks { rows.iter().map(|value| value.key()).collect() } else { Vec::new() };
         let mut sums = vec![Sums([T::default(); BLOCK]); targets];
-        MASKS.with_borrow_mut(|masks| {
+        with_masks(|masks| {
             for part in &self.parts {
                 match part {
                     Part::Block(group) => _ = T::run(group, &columns, count, masks, &mut sums),

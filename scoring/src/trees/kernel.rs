@@ -6,8 +6,11 @@
 //! exact on integers, and each row's weights are added in the order of the trees, in the same precision.
 #![allow(unsafe_code)] // Intrinsics on raw addresses and on instructions that the build does not assume.
 
-use super::planes::{Column, Group, Mask};
+use super::planes::Group;
+use super::questions::{BLOCK, Column, Mask};
+use super::shap::Terms;
 use super::walk::Number;
+use std::cell::RefCell;
 
 /// A group whose every position is in range.
 #[derive(Debug, Clone)]
@@ -24,9 +27,45 @@ impl<T: Number> Sound<T> {
     }
 }
 
+/// The same of contributions.
+#[derive(Debug, Clone)]
+pub(super) struct SoundTerms<T: Number> {
+    terms: Terms<T>,
+    columns: usize,
+}
+
+impl<T: Number> SoundTerms<T> {
+    /// As [`Sound::new`].
+    pub fn new(terms: Terms<T>, columns: usize) -> Option<Self> {
+        terms.is_sound(columns).then_some(Self { terms, columns })
+    }
+
+    /// For the plain path.
+    pub fn terms(&self) -> &Terms<T> {
+        &self.terms
+    }
+}
+
 /// Working memory.
 #[derive(Debug, Default)]
 pub(super) struct Masks(Vec<Mask>);
+
+impl Masks {
+    fn at_least(&mut self, masks: usize) -> &mut [Mask] {
+        if self.0.len() < masks {
+            self.0.resize(masks, Mask::default());
+        }
+        &mut self.0
+    }
+}
+
+/// Lends this thread's working memory, kept from call to call; no answer depends on what is in it.
+pub(super) fn with_masks(run: impl FnOnce(&mut Masks)) {
+    thread_local! {
+        static MASKS: RefCell<Masks> = RefCell::default();
+    }
+    MASKS.with_borrow_mut(run);
+}
 
 /// A precision that has a kernel.
 pub(super) trait Lanes: Number {
@@ -39,12 +78,23 @@ pub(super) trait Lanes: Number {
         masks: &mut Masks,
         sums: &mut [Sums<Self>],
     ) -> bool;
+
+    /// Adds the parts of a group's trees to each row's, if this machine can, as [`Lanes::run`] does. `tree` and `parts` stand
+    /// by column; `tree` is all 0, before and after.
+    fn explain(
+        group: &SoundTerms<Self>,
+        columns: &[Column<Self::Key>],
+        rows: usize,
+        masks: &mut Masks,
+        tree: &mut [Sums<f32>],
+        parts: &mut [Sums<f64>],
+    ) -> bool;
 }
 
 /// A block's sums for one target.
 #[derive(Debug, Clone, Copy)]
 #[repr(align(64))]
-pub(super) struct Sums<T>(pub [T; super::planes::BLOCK]);
+pub(super) struct Sums<T>(pub [T; BLOCK]);
 
 /// Whether this machine has the instructions.
 pub(super) fn available() -> bool {
@@ -60,10 +110,21 @@ pub(super) fn available() -> bool {
 
 #[cfg(not(target_arch = "x86_64"))]
 mod lanes {
-    use super::{Column, Lanes, Masks, Sound, Sums};
+    use super::{Column, Lanes, Masks, Sound, SoundTerms, Sums};
 
     impl Lanes for f32 {
         fn run(_: &Sound<f32>, _: &[Column<u32>], _: usize, _: &mut Masks, _: &mut [Sums<f32>]) -> bool {
+            false
+        }
+
+        fn explain(
+            _: &SoundTerms<f32>,
+            _: &[Column<u32>],
+            _: usize,
+            _: &mut Masks,
+            _: &mut [Sums<f32>],
+            _: &mut [Sums<f64>],
+        ) -> bool {
             false
         }
     }
@@ -72,13 +133,26 @@ mod lanes {
         fn run(_: &Sound<f64>, _: &[Column<u64>], _: usize, _: &mut Masks, _: &mut [Sums<f64>]) -> bool {
             false
         }
+
+        fn explain(
+            _: &SoundTerms<f64>,
+            _: &[Column<u64>],
+            _: usize,
+            _: &mut Masks,
+            _: &mut [Sums<f32>],
+            _: &mut [Sums<f64>],
+        ) -> bool {
+            false
+        }
     }
 }
 
 #[cfg(target_arch = "x86_64")]
 mod lanes {
-    use super::super::planes::{Asked, BLOCK, By, Group, MAX_SLOTS, Shape, Step};
-    use super::{Column, Lanes, Mask, Masks, Number, Sound, Sums, available};
+    use super::super::planes::{By, Group, MAX_SLOTS, Shape, Step};
+    use super::super::questions::{Asked, Questions};
+    use super::super::shap::{SLOTS, Step as Term, Terms, table_len};
+    use super::{BLOCK, Column, Lanes, Mask, Masks, Number, Sound, SoundTerms, Sums, available};
     use std::arch::x86_64::*;
 
     /// Leaf numbers of a block.
@@ -86,7 +160,7 @@ mod lanes {
     struct Numbers([u8; BLOCK]);
 
     macro_rules! lanes {
-        ($number:ty, $key:ty, $group:ident, $asked:ident, $weights:ident) => {
+        ($number:ty, $key:ty, $group:ident, $ask_all:ident, $ask:ident, $weights:ident) => {
             impl Lanes for $number {
                 fn run(
                     sound: &Sound<$number>,
@@ -99,12 +173,33 @@ mod lanes {
                     if !(available() && fits) {
                         return false;
                     }
-                    if masks.0.len() < sound.group.asks.len() {
-                        masks.0.resize(sound.group.asks.len(), Mask::default());
-                    }
+                    let masks = masks.at_least(sound.group.questions.asks.len());
                     // SAFETY: the instructions are there, `Sound` proved the group's positions for so many columns and
                     // targets, and the lengths were checked above.
-                    unsafe { $group(&sound.group, columns, rows, &mut masks.0, sums) };
+                    unsafe { $group(&sound.group, columns, rows, masks, sums) };
+                    true
+                }
+
+                fn explain(
+                    sound: &SoundTerms<$number>,
+                    columns: &[Column<$key>],
+                    rows: usize,
+                    masks: &mut Masks,
+                    tree: &mut [Sums<f32>],
+                    parts: &mut [Sums<f64>],
+                ) -> bool {
+                    let columns_are_there =
+                        [columns.len(), tree.len(), parts.len()].iter().all(|n| *n >= sound.columns);
+                    if !(available() && columns_are_there && rows <= BLOCK) {
+                        return false;
+                    }
+                    let masks = masks.at_least(sound.terms.questions.asks.len() + SLOTS);
+                    // SAFETY: the instructions are there, `SoundTerms` proved the positions for so many columns, and the
+                    // lengths were checked above.
+                    unsafe {
+                        $ask_all(&sound.terms.questions, columns, rows, masks);
+                        explain(&sound.terms, rows, masks, tree, parts);
+                    }
                     true
                 }
             }
@@ -121,18 +216,7 @@ mod lanes {
             ) {
                 // SAFETY: as the caller promised.
                 unsafe {
-                    for (at, asked) in group.asks.iter().enumerate() {
-                        $asked::<false>(
-                            asked,
-                            columns.get_unchecked(asked.column as usize),
-                            rows,
-                            masks.get_unchecked_mut(at),
-                        );
-                    }
-                    for (mask, asked) in &group.more {
-                        let column = columns.get_unchecked(asked.column as usize);
-                        $asked::<true>(asked, column, rows, masks.get_unchecked_mut(*mask as usize));
-                    }
+                    $ask_all(&group.questions, columns, rows, masks);
                     let mut numbers = Numbers([0; BLOCK]);
                     for shape in &group.trees {
                         let bits = leaf_bits(group, shape, masks);
@@ -145,10 +229,32 @@ mod lanes {
                     }
                 }
             }
+
+            /// # Safety
+            /// The questions are sound for these columns, and there is a mask for each.
+            #[target_feature(enable = "avx512f,avx512bw")]
+            unsafe fn $ask_all(
+                questions: &Questions<$number>,
+                columns: &[Column<$key>],
+                rows: usize,
+                masks: &mut [Mask],
+            ) {
+                // SAFETY: as the caller promised.
+                unsafe {
+                    for (at, asked) in questions.asks.iter().enumerate() {
+                        let column = columns.get_unchecked(asked.column as usize);
+                        $ask::<false>(asked, column, rows, masks.get_unchecked_mut(at));
+                    }
+                    for (mask, asked) in &questions.more {
+                        let column = columns.get_unchecked(asked.column as usize);
+                        $ask::<true>(asked, column, rows, masks.get_unchecked_mut(*mask as usize));
+                    }
+                }
+            }
         };
     }
-    lanes!(f32, u32, group_f32, ask_u32, add_f32);
-    lanes!(f64, u64, group_f64, ask_u64, add_f64);
+    lanes!(f32, u32, group_f32, ask_all_f32, ask_u32, add_f32);
+    lanes!(f64, u64, group_f64, ask_all_f64, ask_u64, add_f64);
 
     /// Sixteen rows at a time.
     #[target_feature(enable = "avx512f,avx512bw")]
@@ -401,6 +507,60 @@ mod lanes {
                 let index = _mm512_cvtepu8_epi64(_mm_loadl_epi64(numbers.as_ptr().cast()));
                 let weights = _mm512_i64gather_pd::<8>(index, table);
                 _mm512_storeu_pd(sums.as_mut_ptr(), _mm512_add_pd(_mm512_loadu_pd(sums.as_ptr()), weights));
+            }
+        }
+    }
+
+    /// Runs the program of the contributions.
+    ///
+    /// # Safety
+    /// The terms are sound for these sums; there is a mask for each question, and the slots after them.
+    #[target_feature(enable = "avx512f,avx512bw")]
+    unsafe fn explain<T: Number>(
+        terms: &Terms<T>,
+        rows: usize,
+        masks: &mut [Mask],
+        tree: &mut [Sums<f32>],
+        parts: &mut [Sums<f64>],
+    ) {
+        let slots = terms.questions.asks.len();
+        let mut numbers = Numbers([0; BLOCK]);
+        // SAFETY: as the caller promised.
+        unsafe {
+            for step in &terms.steps {
+                match *step {
+                    Term::Way { mask, no, and, slot } => {
+                        let turn = _mm512_set1_epi64(if no { -1 } else { 0 });
+                        let mut met = _mm512_xor_si512(load(masks.get_unchecked(mask as usize)), turn);
+                        if let Some(and) = and {
+                            met = _mm512_and_si512(met, load(masks.get_unchecked(slots + usize::from(and))));
+                        }
+                        *masks.get_unchecked_mut(slots + usize::from(slot)) = store(met);
+                    }
+                    Term::Unit { place, bits, outputs, table } => {
+                        let mut found = [Mask::default(); 8];
+                        let places = terms.places.get_unchecked(place as usize..place as usize + usize::from(bits));
+                        // The highest first, as of leaf numbers.
+                        for (found, place) in found.iter_mut().zip(places.iter().rev()) {
+                            *found = *masks.get_unchecked(*place as usize);
+                        }
+                        spread(&found[..usize::from(bits)], rows, &mut numbers);
+                        let outputs = terms.outputs.get_unchecked(outputs.0 as usize..outputs.1 as usize);
+                        for (at, output) in outputs.iter().enumerate() {
+                            let table = terms.tables.as_ptr().add(table as usize + at * table_len(bits));
+                            add_f32(table, bits, &numbers, &found, rows, tree.get_unchecked_mut(*output as usize));
+                        }
+                    }
+                    Term::Tree { outputs } => {
+                        for output in terms.outputs.get_unchecked(outputs.0 as usize..outputs.1 as usize) {
+                            let tree = tree.get_unchecked_mut(*output as usize);
+                            let parts = parts.get_unchecked_mut(*output as usize);
+                            for (part, sum) in parts.0.iter_mut().zip(&mut tree.0).take(rows.next_multiple_of(16)) {
+                                *part += f64::from(std::mem::take(sum));
+                            }
+                        }
+                    }
+                }
             }
         }
     }

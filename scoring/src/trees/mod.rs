@@ -5,6 +5,7 @@
 
 pub mod ensemble;
 pub mod error;
+pub mod shap;
 pub mod walk;
 
 mod compiled;
@@ -12,7 +13,9 @@ mod kernel;
 mod keys;
 mod nodes;
 mod planes;
+mod questions;
 
 pub use compiled::Compiled;
 pub use ensemble::{Aggregate, Compare, Draft, Ensemble, Node, Precision, Real, Test, Tree, Vote};
 pub use error::TreeError;
+pub use shap::TreeShap;

@@ -1,19 +1,14 @@
 //! The block form: a block of rows against every question at once, one bit a row, then whole trees by logic on bits.
 //!
 //! Trees are taken in groups. Each distinct question of a group is asked once of all rows of a block, which gives a mask of
-//! [`BLOCK`] bits; a tree's inner nodes are then such masks, and the number of the leaf that each row comes to is found bit by
+//! [`super::questions::BLOCK`] bits; a tree's inner nodes are then such masks, and the number of the leaf that each row comes to is found bit by
 //! bit by [`Shape`], with no memory access that depends on a row. Close to QuickScorer (Lucchese et al., SIGIR 2015) in
 //! asking instead of walking, but by rows where that goes by leaves, and with no limit of 64 leaves.
 
 use super::ensemble::{Node, Tree, Vote};
-use super::keys::{Interval, intervals};
+use super::questions::{Asking, Columns, Questions};
 use super::walk::Number;
-use std::collections::HashMap;
 
-/// Rows of a block: the bits of a mask.
-pub(super) const BLOCK: usize = 512;
-/// Questions of a group: as many masks as stay in a core's second cache, with the keys.
-const MAX_ASKS: usize = 6144;
 /// Leaves of a tree that is met this way: a leaf's number fits a byte. Beyond it, walking is faster.
 pub(super) const MAX_LEAVES: usize = 256;
 /// Rows may have to be remembered at so many unfinished nodes of a tree.
@@ -21,30 +16,10 @@ pub(super) const MAX_SLOTS: usize = 64;
 /// Tables must be filled to at least one part in so many, or they cost more memory than they are worth.
 const MAX_SPARSE: usize = 16;
 
-/// A mask: bit `row % 64` of word `row / 64`.
-#[derive(Debug, Clone, Copy, Default)]
-#[repr(align(64))]
-pub(super) struct Mask(pub [u64; BLOCK / 64]);
-
-/// One feature of a block's rows, as keys.
-#[derive(Debug, Clone, Copy)]
-#[repr(align(64))]
-pub(super) struct Column<K>(pub [K; BLOCK]);
-
-/// Is this column's key in that interval?
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) struct Asked<K> {
-    pub column: u32,
-    pub ask: Interval<K>,
-}
-
 /// Consecutive trees and the questions that they share.
 #[derive(Debug, Clone)]
 pub(super) struct Group<T: Number> {
-    /// The question of each mask.
-    pub asks: Vec<Asked<T::Key>>,
-    /// Further intervals of a mask: a yes to any is a yes.
-    pub more: Vec<(u32, Asked<T::Key>)>,
+    pub questions: Questions<T>,
     pub trees: Vec<Shape>,
     /// Masks of the inner nodes of [`Shape::Select`], level by level, position in a level by the answers so far.
     pub levels: Vec<u32>,
@@ -101,32 +76,14 @@ impl Shape {
 /// Fills groups, tree after tree.
 #[derive(Debug)]
 pub(super) struct Grouping<'a, T: Number> {
-    /// Column of each feature, where it has one.
     columns: &'a mut Columns,
+    asking: Asking<T>,
     group: Group<T>,
-    masks: HashMap<(u32, Vec<Interval<T::Key>>), u32>,
-}
-
-/// The features that are asked for, in order of first use.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Columns {
-    /// Feature of each column.
-    pub features: Vec<u32>,
-    of: HashMap<u32, u32>,
-}
-
-impl Columns {
-    fn of(&mut self, feature: u32) -> u32 {
-        *self.of.entry(feature).or_insert_with(|| {
-            self.features.push(feature);
-            self.features.len() as u32 - 1
-        })
-    }
 }
 
 impl<'a, T: Number> Grouping<'a, T> {
     pub fn new(columns: &'a mut Columns) -> Self {
-        Self { columns, group: Group::empty(), masks: HashMap::new() }
+        Self { columns, asking: Asking::new(), group: Group::empty() }
     }
 
     /// Whether the group holds no tree.
@@ -136,13 +93,13 @@ impl<'a, T: Number> Grouping<'a, T> {
 
     /// Whether another tree may need more questions than a group should ask.
     pub fn is_full(&self, tree: &Tree) -> bool {
-        !self.is_empty() && self.group.asks.len() + self.group.more.len() + branches(tree) > MAX_ASKS
+        !self.is_empty() && self.asking.is_full(questions(tree))
     }
 
     /// The group so far; what follows goes into a new one.
     pub fn take(&mut self) -> Group<T> {
-        self.masks.clear();
-        std::mem::replace(&mut self.group, Group::empty())
+        let group = std::mem::replace(&mut self.group, Group::empty());
+        Group { questions: self.asking.take(), ..group }
     }
 
     /// Adds a tree, unless walking it is better.
@@ -158,19 +115,8 @@ impl<'a, T: Number> Grouping<'a, T> {
         true
     }
 
-    /// The mask of a branch's question, a new one if it was not asked before.
     fn mask(&mut self, node: &Node) -> u32 {
-        let Node::Branch { feature, test, missing_tracks_true, .. } = node else { return 0 };
-        let intervals = intervals::<T>(test, *missing_tracks_true);
-        let column = self.columns.of(*feature);
-        let group = &mut self.group;
-        *self.masks.entry((column, intervals)).or_insert_with_key(|(column, intervals)| {
-            let mask = group.asks.len() as u32;
-            let asked = |ask: &Interval<T::Key>| Asked { column: *column, ask: *ask };
-            group.asks.extend(intervals.first().map(asked));
-            group.more.extend(intervals[1..].iter().map(|ask| (mask, asked(ask))));
-            mask
-        })
+        self.asking.mask(node, self.columns)
     }
 
     fn select(&mut self, tree: &Tree, bits: u8) -> By {
@@ -237,8 +183,7 @@ impl<'a, T: Number> Grouping<'a, T> {
 impl<T: Number> Group<T> {
     fn empty() -> Self {
         Self {
-            asks: vec![],
-            more: vec![],
+            questions: Asking::new().take(),
             trees: vec![],
             levels: vec![],
             steps: vec![],
@@ -249,15 +194,11 @@ impl<T: Number> Group<T> {
 
     /// Whether every position that the kernel goes to is there: of `columns` columns and `targets` targets.
     pub fn is_sound(&self, columns: usize, targets: usize) -> bool {
-        let masks = self.asks.len();
-        let asks = self.asks.iter().chain(self.more.iter().map(|(_, asked)| asked));
-        asks.clone().all(|asked| (asked.column as usize) < columns)
-            && self.more.iter().all(|(mask, _)| (*mask as usize) < masks)
-            && self.trees.iter().all(|shape| self.is_sound_tree(shape, targets))
+        self.questions.is_sound(columns) && self.trees.iter().all(|shape| self.is_sound_tree(shape, targets))
     }
 
     fn is_sound_tree(&self, shape: &Shape, targets: usize) -> bool {
-        let masks = self.asks.len() as u32;
+        let masks = self.questions.asks.len() as u32;
         let (first, last) = (shape.outputs.0 as usize, shape.outputs.1 as usize);
         let outputs = self.outputs.get(first..last).is_some_and(|outputs| {
             outputs.iter().all(|output| {
@@ -322,7 +263,8 @@ fn votes(node: &Node) -> &[Vote] {
     }
 }
 
-fn branches(tree: &Tree) -> usize {
+/// At most so many questions.
+pub(super) fn questions(tree: &Tree) -> usize {
     let of = |node: &Node| if let Node::Branch { test: super::Test::Member(set), .. } = node { set.len() } else { 1 };
     tree.nodes.iter().map(of).sum()
 }
