@@ -3,7 +3,7 @@
 
 use super::ensemble::{Aggregate, Ensemble, Precision};
 use super::error::TreeError;
-use super::kernel::{Lanes, Sound, Sums, with_masks};
+use super::kernel::{Lanes, Sound, Sums, with_answers, with_masks};
 use super::nodes::Nodes;
 use super::planes::Grouping;
 use super::questions::{BLOCK, Column, Columns};
@@ -39,6 +39,8 @@ struct Engine<T: Number> {
     parts: Vec<Part<T>>,
     /// Feature of each column that the parts ask for.
     columns: Vec<u32>,
+    /// Whether all parts have a form for one row.
+    rows: bool,
     shape: Shape,
 }
 
@@ -147,7 +149,9 @@ impl<T: Lanes> Engine<T> {
             true => parts(ensemble),
             false => (Vec::new(), Vec::new()),
         };
-        Self { nodes: Nodes::new(ensemble), parts, columns, shape }
+        let has_rows = |part: &Part<T>| matches!(part, Part::Block(group) if group.has_rows());
+        let rows = !parts.is_empty() && parts.iter().all(has_rows);
+        Self { nodes: Nodes::new(ensemble), parts, columns, rows, shape }
     }
 
     fn run(&self, rows: &[T], answers: &mut [T]) {
@@ -168,9 +172,13 @@ impl<T: Lanes> Engine<T> {
 
     /// One row through several trees at once.
     fn row(&self, row: &[T], answer: &mut [T]) {
-        let keys: Vec<T::Key> = row.iter().map(|value| value.key()).collect();
         let aggregate = self.shape.aggregate;
         answer.fill(aggregate.start());
+        if self.rows {
+            self.row_parts(row, answer);
+            return self.finish(answer);
+        }
+        let keys: Vec<T::Key> = row.iter().map(|value| value.key()).collect();
         match answer {
             [answer] if aggregate != Aggregate::Min && aggregate != Aggregate::Max => {
                 let mut sum = *answer;
@@ -180,6 +188,19 @@ impl<T: Lanes> Engine<T> {
             _ => self.nodes.add_row(&keys, |target, weight| answer[target] = aggregate.join(answer[target], weight)),
         }
         self.finish(answer);
+    }
+
+    /// One row, where every part has the form for it.
+    fn row_parts(&self, row: &[T], answer: &mut [T]) {
+        let keys: Vec<T::Key> = self.columns.iter().map(|feature| row[*feature as usize].key()).collect();
+        with_answers(|answers| {
+            for part in &self.parts {
+                if let Part::Block(group) = part {
+                    let add = |target: usize, weight| answer[target] = answer[target] + weight;
+                    T::run_row(group, &keys, answers, add);
+                }
+            }
+        });
     }
 
     /// Several rows through one tree at once.

@@ -8,6 +8,7 @@
 
 use super::planes::Group;
 use super::questions::{BLOCK, Column, Mask};
+use super::rows::Rows;
 use super::shap::Terms;
 use super::walk::Number;
 use std::cell::RefCell;
@@ -18,12 +19,22 @@ pub(super) struct Sound<T: Number> {
     group: Group<T>,
     columns: usize,
     targets: usize,
+    rows: Option<Rows<T>>,
 }
 
 impl<T: Number> Sound<T> {
     /// `None` if a position is out of range, which would be a fault of the compiler.
     pub fn new(group: Group<T>, columns: usize, targets: usize) -> Option<Self> {
-        group.is_sound(columns, targets).then_some(Self { group, columns, targets })
+        if !group.is_sound(columns, targets) {
+            return None;
+        }
+        let rows = Rows::new(&group).filter(|rows| rows.is_sound(&group, columns));
+        Some(Self { group, columns, targets, rows })
+    }
+
+    /// Whether it has a form for one row.
+    pub fn has_rows(&self) -> bool {
+        self.rows.is_some()
     }
 }
 
@@ -59,12 +70,24 @@ impl Masks {
     }
 }
 
+/// Working memory for one row.
+#[derive(Debug, Default)]
+pub(super) struct Answers(Vec<u8>);
+
 /// Lends this thread's working memory, kept from call to call; no answer depends on what is in it.
 pub(super) fn with_masks(run: impl FnOnce(&mut Masks)) {
     thread_local! {
         static MASKS: RefCell<Masks> = RefCell::default();
     }
     MASKS.with_borrow_mut(run);
+}
+
+/// The same for one row.
+pub(super) fn with_answers(run: impl FnOnce(&mut Answers)) {
+    thread_local! {
+        static ANSWERS: RefCell<Answers> = RefCell::default();
+    }
+    ANSWERS.with_borrow_mut(run);
 }
 
 /// A precision that has a kernel.
@@ -78,6 +101,9 @@ pub(super) trait Lanes: Number {
         masks: &mut Masks,
         sums: &mut [Sums<Self>],
     ) -> bool;
+
+    /// Tells the weights of one row, whose keys stand by column, in order, if the machine and the group have the form.
+    fn run_row(group: &Sound<Self>, keys: &[Self::Key], answers: &mut Answers, add: impl FnMut(usize, Self)) -> bool;
 
     /// Adds the parts of a group's trees to each row's, if this machine can, as [`Lanes::run`] does. `tree` and `parts` stand
     /// by column; `tree` is all 0, before and after.
@@ -100,7 +126,9 @@ pub(super) struct Sums<T>(pub [T; BLOCK]);
 pub(super) fn available() -> bool {
     #[cfg(target_arch = "x86_64")]
     {
-        is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512bw")
+        is_x86_feature_detected!("avx512f")
+            && is_x86_feature_detected!("avx512bw")
+            && is_x86_feature_detected!("avx512vl")
     }
     #[cfg(not(target_arch = "x86_64"))]
     {
@@ -110,10 +138,14 @@ pub(super) fn available() -> bool {
 
 #[cfg(not(target_arch = "x86_64"))]
 mod lanes {
-    use super::{Column, Lanes, Masks, Sound, SoundTerms, Sums};
+    use super::{Answers, Column, Lanes, Masks, Sound, SoundTerms, Sums};
 
     impl Lanes for f32 {
         fn run(_: &Sound<f32>, _: &[Column<u32>], _: usize, _: &mut Masks, _: &mut [Sums<f32>]) -> bool {
+            false
+        }
+
+        fn run_row(_: &Sound<f32>, _: &[u32], _: &mut Answers, _: impl FnMut(usize, f32)) -> bool {
             false
         }
 
@@ -134,6 +166,10 @@ mod lanes {
             false
         }
 
+        fn run_row(_: &Sound<f64>, _: &[u64], _: &mut Answers, _: impl FnMut(usize, f64)) -> bool {
+            false
+        }
+
         fn explain(
             _: &SoundTerms<f64>,
             _: &[Column<u64>],
@@ -151,8 +187,9 @@ mod lanes {
 mod lanes {
     use super::super::planes::{By, Group, MAX_SLOTS, Shape, Step};
     use super::super::questions::{Asked, Questions};
+    use super::super::rows::{RUN, Rows};
     use super::super::shap::{SLOTS, Step as Term, Terms, table_len};
-    use super::{BLOCK, Column, Lanes, Mask, Masks, Number, Sound, SoundTerms, Sums, available};
+    use super::{Answers, BLOCK, Column, Lanes, Mask, Masks, Number, Sound, SoundTerms, Sums, available};
     use std::arch::x86_64::*;
 
     /// Leaf numbers of a block.
@@ -160,7 +197,7 @@ mod lanes {
     struct Numbers([u8; BLOCK]);
 
     macro_rules! lanes {
-        ($number:ty, $key:ty, $group:ident, $ask_all:ident, $ask:ident, $weights:ident) => {
+        ($number:ty, $key:ty, $group:ident, $ask_all:ident, $ask:ident, $weights:ident, $answer_row:ident) => {
             impl Lanes for $number {
                 fn run(
                     sound: &Sound<$number>,
@@ -177,6 +214,28 @@ mod lanes {
                     // SAFETY: the instructions are there, `Sound` proved the group's positions for so many columns and
                     // targets, and the lengths were checked above.
                     unsafe { $group(&sound.group, columns, rows, masks, sums) };
+                    true
+                }
+
+                fn run_row(
+                    sound: &Sound<$number>,
+                    keys: &[$key],
+                    answers: &mut Answers,
+                    add: impl FnMut(usize, $number),
+                ) -> bool {
+                    let Some(form) = &sound.rows else { return false };
+                    if !(available() && keys.len() >= sound.columns) {
+                        return false;
+                    }
+                    if answers.0.len() < form.from.len() {
+                        answers.0.resize(form.from.len(), 0);
+                    }
+                    // SAFETY: the instructions are there, `Sound` proved the positions for so many columns, and there is an
+                    // answer for each question.
+                    unsafe {
+                        $answer_row(form, keys, &mut answers.0);
+                        walk_row(&sound.group, &form.levels, &answers.0, add);
+                    }
                     true
                 }
 
@@ -206,7 +265,7 @@ mod lanes {
 
             /// # Safety
             /// The group is sound for these columns and sums; there is a mask for each question.
-            #[target_feature(enable = "avx512f,avx512bw")]
+            #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
             unsafe fn $group(
                 group: &Group<$number>,
                 columns: &[Column<$key>],
@@ -232,7 +291,7 @@ mod lanes {
 
             /// # Safety
             /// The questions are sound for these columns, and there is a mask for each.
-            #[target_feature(enable = "avx512f,avx512bw")]
+            #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
             unsafe fn $ask_all(
                 questions: &Questions<$number>,
                 columns: &[Column<$key>],
@@ -253,11 +312,11 @@ mod lanes {
             }
         };
     }
-    lanes!(f32, u32, group_f32, ask_all_f32, ask_u32, add_f32);
-    lanes!(f64, u64, group_f64, ask_all_f64, ask_u64, add_f64);
+    lanes!(f32, u32, group_f32, ask_all_f32, ask_u32, add_f32, answer_row_u32);
+    lanes!(f64, u64, group_f64, ask_all_f64, ask_u64, add_f64, answer_row_u64);
 
     /// Sixteen rows at a time.
-    #[target_feature(enable = "avx512f,avx512bw")]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
     fn ask_u32<const OR: bool>(asked: &Asked<u32>, column: &Column<u32>, rows: usize, mask: &mut Mask) {
         let from = _mm512_set1_epi32(asked.ask.from.cast_signed());
         let length = _mm512_set1_epi32(asked.ask.length.cast_signed());
@@ -274,7 +333,7 @@ mod lanes {
     }
 
     /// Eight rows at a time.
-    #[target_feature(enable = "avx512f,avx512bw")]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
     fn ask_u64<const OR: bool>(asked: &Asked<u64>, column: &Column<u64>, rows: usize, mask: &mut Mask) {
         let from = _mm512_set1_epi64(asked.ask.from.cast_signed());
         let length = _mm512_set1_epi64(asked.ask.length.cast_signed());
@@ -290,13 +349,13 @@ mod lanes {
         }
     }
 
-    #[target_feature(enable = "avx512f,avx512bw")]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
     fn load(mask: &Mask) -> __m512i {
         // SAFETY: a mask is eight words.
         unsafe { _mm512_load_si512(mask.0.as_ptr().cast()) }
     }
 
-    #[target_feature(enable = "avx512f,avx512bw")]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
     fn store(bits: __m512i) -> Mask {
         let mut mask = Mask::default();
         // SAFETY: a mask is eight words.
@@ -305,7 +364,7 @@ mod lanes {
     }
 
     /// `yes` where the bit is set, `no` elsewhere.
-    #[target_feature(enable = "avx512f,avx512bw")]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
     fn choose(bits: __m512i, yes: __m512i, no: __m512i) -> __m512i {
         _mm512_ternarylogic_epi64::<0xCA>(bits, yes, no)
     }
@@ -314,7 +373,7 @@ mod lanes {
     ///
     /// # Safety
     /// The group is sound and there is a mask for each of its questions.
-    #[target_feature(enable = "avx512f,avx512bw")]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
     unsafe fn leaf_bits<T: Number>(group: &Group<T>, shape: &Shape, masks: &[Mask]) -> [Mask; 8] {
         let mut found = [Mask::default(); 8];
         match shape.by {
@@ -356,7 +415,7 @@ mod lanes {
     /// # Safety
     /// There is one node, and its mask.
     #[inline]
-    #[target_feature(enable = "avx512f,avx512bw")]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
     unsafe fn select0(_: &[__m512i], nodes: &[u32], masks: &[Mask]) -> __m512i {
         // SAFETY: as the caller promised.
         unsafe { load(masks.get_unchecked(*nodes.get_unchecked(0) as usize)) }
@@ -369,7 +428,7 @@ mod lanes {
             /// # Safety
             /// There are twice this half of nodes, their masks, and the bits of all levels above.
             #[inline]
-            #[target_feature(enable = "avx512f,avx512bw")]
+            #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
             unsafe fn $name(bits: &[__m512i], nodes: &[u32], masks: &[Mask]) -> __m512i {
                 // SAFETY: as the caller promised.
                 unsafe {
@@ -393,7 +452,7 @@ mod lanes {
     ///
     /// # Safety
     /// Slots, masks and numbers are in range.
-    #[target_feature(enable = "avx512f,avx512bw")]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
     unsafe fn reach(steps: &[Step], count: usize, masks: &[Mask]) -> [__m512i; 8] {
         let mut bits = [_mm512_setzero_si512(); 8];
         let mut slots = [_mm512_set1_epi64(-1); MAX_SLOTS];
@@ -422,7 +481,7 @@ mod lanes {
     }
 
     /// Leaf numbers, a byte for each row, from their bits, the highest first.
-    #[target_feature(enable = "avx512f,avx512bw")]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
     fn spread(bits: &[Mask], rows: usize, numbers: &mut Numbers) {
         for (word, numbers) in numbers.0.as_chunks_mut::<64>().0.iter_mut().enumerate().take(rows.div_ceil(64)) {
             let mut sum = _mm512_setzero_si512();
@@ -438,7 +497,7 @@ mod lanes {
     ///
     /// # Safety
     /// The table has the length for these bits, and the numbers are below it.
-    #[target_feature(enable = "avx512f,avx512bw")]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
     unsafe fn add_f32(
         table: *const f32,
         bits: u8,
@@ -475,7 +534,7 @@ mod lanes {
 
     /// Adds what `weight` says of sixteen leaf numbers, again and again.
     #[inline]
-    #[target_feature(enable = "avx512f,avx512bw")]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
     fn add_each(numbers: &Numbers, rows: usize, sums: &mut Sums<f32>, weight: impl Fn(__m512i, usize) -> __m512) {
         let numbers = numbers.0.as_chunks::<16>().0.iter();
         let sums = sums.0.as_chunks_mut::<16>().0.iter_mut();
@@ -498,7 +557,7 @@ mod lanes {
     ///
     /// # Safety
     /// As there.
-    #[target_feature(enable = "avx512f,avx512bw")]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
     unsafe fn add_f64(table: *const f64, _: u8, numbers: &Numbers, _: &[Mask; 8], rows: usize, sums: &mut Sums<f64>) {
         let numbers = numbers.0.as_chunks::<8>().0.iter();
         for (numbers, sums) in numbers.zip(sums.0.as_chunks_mut::<8>().0).take(rows.div_ceil(8)) {
@@ -515,7 +574,7 @@ mod lanes {
     ///
     /// # Safety
     /// The terms are sound for these sums; there is a mask for each question, and the slots after them.
-    #[target_feature(enable = "avx512f,avx512bw")]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
     unsafe fn explain<T: Number>(
         terms: &Terms<T>,
         rows: usize,
@@ -560,6 +619,78 @@ mod lanes {
                             }
                         }
                     }
+                }
+            }
+        }
+    }
+
+    /// Answers all questions for one row: a byte each, 1 for yes.
+    ///
+    /// # Safety
+    /// The form is sound for these keys; there is an answer for each question.
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
+    unsafe fn answer_row_u32(form: &Rows<f32>, keys: &[u32], answers: &mut [u8]) {
+        // SAFETY: as the caller promised.
+        unsafe {
+            for (run, column) in form.columns.iter().enumerate() {
+                let key = _mm512_set1_epi32(keys.get_unchecked(*column as usize).cast_signed());
+                let from = _mm512_loadu_si512(form.from.as_ptr().add(run * RUN).cast());
+                let length = _mm512_loadu_si512(form.length.as_ptr().add(run * RUN).cast());
+                let yes = _mm512_cmplt_epu32_mask(_mm512_sub_epi32(key, from), length);
+                let bytes = _mm_maskz_set1_epi8(yes, 1);
+                _mm_storeu_si128(answers.as_mut_ptr().add(run * RUN).cast(), bytes);
+            }
+            for (place, column, ask) in &form.more {
+                let yes = ask.holds(*keys.get_unchecked(*column as usize));
+                *answers.get_unchecked_mut(usize::from(*place)) |= u8::from(yes);
+            }
+        }
+    }
+
+    /// As [`answer_row_u32`].
+    ///
+    /// # Safety
+    /// As there.
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
+    unsafe fn answer_row_u64(form: &Rows<f64>, keys: &[u64], answers: &mut [u8]) {
+        // SAFETY: as the caller promised.
+        unsafe {
+            for (run, column) in form.columns.iter().enumerate() {
+                let key = _mm512_set1_epi64(keys.get_unchecked(*column as usize).cast_signed());
+                let half = |at: usize| {
+                    let from = _mm512_loadu_si512(form.from.as_ptr().add(at).cast());
+                    let length = _mm512_loadu_si512(form.length.as_ptr().add(at).cast());
+                    _mm512_cmplt_epu64_mask(_mm512_sub_epi64(key, from), length)
+                };
+                let yes = u16::from(half(run * RUN)) | u16::from(half(run * RUN + 8)) << 8;
+                let bytes = _mm_maskz_set1_epi8(yes, 1);
+                _mm_storeu_si128(answers.as_mut_ptr().add(run * RUN).cast(), bytes);
+            }
+            for (place, column, ask) in &form.more {
+                let yes = ask.holds(*keys.get_unchecked(*column as usize));
+                *answers.get_unchecked_mut(usize::from(*place)) |= u8::from(yes);
+            }
+        }
+    }
+
+    /// Walks each tree over the answers.
+    ///
+    /// # Safety
+    /// The group and these levels are sound, there is an answer for each place, and all trees are perfect.
+    unsafe fn walk_row<T: Number>(group: &Group<T>, levels: &[u16], answers: &[u8], mut add: impl FnMut(usize, T)) {
+        for shape in &group.trees {
+            let By::Select(first) = shape.by else { continue };
+            let mut at = 0;
+            for level in 0..u32::from(shape.bits) {
+                let node = first as usize + (1 << level) - 1 + at;
+                // SAFETY: as the caller promised.
+                let yes = unsafe { *answers.get_unchecked(usize::from(*levels.get_unchecked(node))) };
+                at = 2 * at + usize::from(yes);
+            }
+            // SAFETY: as the caller promised.
+            unsafe {
+                for output in group.outputs.get_unchecked(shape.outputs.0 as usize..shape.outputs.1 as usize) {
+                    add(output.target as usize, *group.tables.get_unchecked(output.table as usize + at));
                 }
             }
         }

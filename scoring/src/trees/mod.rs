@@ -14,6 +14,7 @@ mod keys;
 mod nodes;
 mod planes;
 mod questions;
+mod rows;
 
 pub use compiled::Compiled;
 pub use ensemble::{Aggregate, Compare, Draft, Ensemble, Node, Precision, Real, Test, Tree, Vote};

@@ -11,6 +11,8 @@ use super::walk::Number;
 
 /// Leaves of a tree that is met this way: a leaf's number fits a byte. Beyond it, walking is faster.
 pub(super) const MAX_LEAVES: usize = 256;
+/// Trees of at most this depth are padded to perfect ones, however few leaves they have: one row profits.
+const LEVEL: usize = 6;
 /// Rows may have to be remembered at so many unfinished nodes of a tree.
 pub(super) const MAX_SLOTS: usize = 64;
 /// Tables must be filled to at least one part in so many, or they cost more memory than they are worth.
@@ -242,7 +244,7 @@ impl Plan {
         }
         let depth = positions(tree).map(|(_, depth, _)| depth).max().unwrap_or_default();
         let width = leaves.next_power_of_two().ilog2() as usize;
-        let select = depth <= 8 && 2 << depth <= (leaves - 1) * 5 + leaves * width / 2;
+        let select = depth <= LEVEL || (depth <= 8 && 2 << depth <= (leaves - 1) * 5 + leaves * width / 2);
         let votes: usize = tree.nodes.iter().map(|node| votes(node).len()).sum();
         let outputs = outputs(tree);
         let plan = Self { select, depth, leaves, outputs };
