@@ -101,8 +101,8 @@ impl Graph {
         for start in (0..rows).step_by(self.block) {
             let end = rows.min(start + self.block);
             let block = self.block(table, &places, start, end)?;
-            let answers =
-                state.run(block).map_err(|error| EngineError(format!("rows {} to {end}: {:#}", start + 1, error)))?;
+            let answers = ops::guarded(|| state.run(block))
+                .map_err(|why| EngineError(format!("rows {} to {end}: {why}", start + 1)))?;
             for ((into, answer), head) in collected.iter_mut().zip(&answers).zip(&self.heads) {
                 let values = Values::of_tensor(answer, (end - start) * head.columns.len()).map_err(failed)?;
                 match into {
@@ -219,13 +219,14 @@ impl Declared {
 }
 
 fn compile(proto: &ModelProto, inputs: &[Input], block: usize) -> Result<Arc<TypedRunnableModel>, LoadError> {
-    ops::guarded(|| {
+    let work = || {
         let mut model = ops::onnx().model_for_proto_model(proto)?;
         for (index, input) in inputs.iter().enumerate() {
             model.set_input_fact(index, input.kind.datum_type().fact(&*input.shape(block)).into())?;
         }
         model.into_optimized()?.into_runnable()
-    })
+    };
+    ops::guarded(work).map_err(LoadError::Graph)
 }
 
 /// Checks that an output has one row for each row, and names its columns.

@@ -157,12 +157,13 @@ fn compile(
     outputs: &[usize],
 ) -> Result<Arc<TypedRunnableModel>, LoadError> {
     let fact = f32::fact([block, shape.width]);
-    ops::guarded(|| {
+    let work = || {
         let mut model = ops::onnx().model_for_proto_model(proto)?;
         let wanted: Vec<_> = outputs.iter().map(|at| model.outputs[*at]).collect();
         model.select_output_outlets(&wanted)?;
         model.with_input_fact(0, fact.into())?.into_optimized()?.into_runnable()
-    })
+    };
+    ops::guarded(work).map_err(LoadError::Graph)
 }
 
 fn failed(error: TractError) -> EngineError {

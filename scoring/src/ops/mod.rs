@@ -6,8 +6,10 @@
 //! make it loadable: an answer is never silently another engine's. Every sum has a fixed order.
 //!
 //! Reading order: [`check`] → [`operator`] (what an operator is) → [`scaler`], [`encoder`], [`features`], [`linear`],
-//! [`svm`], [`trees`], with [`rows`], [`labels`] and [`transform`] below them; [`cast`] replaces one of the standard's own.
+//! [`svm`], [`trees`], with [`rows`], [`labels`] and [`transform`] below them; [`cast`],
+//! [`activations`] and [`questions`] replace some of the standard's own.
 
+mod activations;
 mod attributes;
 mod cast;
 mod check;
@@ -16,6 +18,7 @@ mod features;
 mod labels;
 mod linear;
 mod operator;
+mod questions;
 mod rows;
 mod scaler;
 mod svm;
@@ -55,7 +58,14 @@ const ML: &[(&str, Builder)] = &[
 ];
 
 /// Our operators of the standard's own domain.
-const STANDARD: &[(&str, Builder)] = &[("Cast", cast::cast)];
+const STANDARD: &[(&str, Builder)] = &[
+    ("Cast", cast::cast),
+    ("IsInf", questions::is_inf),
+    ("IsNaN", questions::is_nan),
+    ("Selu", activations::selu),
+    ("Sigmoid", activations::sigmoid),
+    ("Swish", activations::swish),
+];
 
 /// tract with our operators. Shapes are inferred anew for the rows at hand, not taken from what the exporter noted.
 pub fn onnx() -> Onnx {
@@ -72,17 +82,17 @@ pub fn onnx() -> Onnx {
 /// [`LoadError::Graph`] with the node's name and what would make the graph loadable.
 pub fn read(bytes: &[u8]) -> Result<ModelProto, LoadError> {
     let onnx = onnx();
-    let proto = guarded(|| onnx.proto_model_for_read(&mut std::io::Cursor::new(bytes)))?;
+    let read = guarded(|| onnx.proto_model_for_read(&mut std::io::Cursor::new(bytes)));
+    let proto = read.map_err(LoadError::Graph)?;
     check::model(&proto, &onnx).map_err(LoadError::Graph)?;
     Ok(proto)
 }
 
-/// Runs what reads or builds a graph. A defect of the engine's that some malformed graph brings out is that graph's refusal,
-/// not the end of the process.
-pub(crate) fn guarded<T>(work: impl FnOnce() -> TractResult<T>) -> Result<T, LoadError> {
+/// Reads, builds or runs a graph. A defect of the engine's that some malformed graph brings out is that graph's refusal, not
+/// the end of the process.
+pub(crate) fn guarded<T>(work: impl FnOnce() -> TractResult<T>) -> Result<T, String> {
     match std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)) {
-        Ok(Ok(done)) => Ok(done),
-        Ok(Err(error)) => Err(LoadError::Graph(format!("the engine refuses it: {error:#}"))),
-        Err(_) => Err(LoadError::Graph("the engine cannot build it: the graph is malformed".to_owned())),
+        Ok(done) => done.map_err(|error| format!("the engine refuses it: {error:#}")),
+        Err(_) => Err("the engine has no answer to what it holds".to_owned()),
     }
 }

@@ -52,6 +52,11 @@ pub(crate) fn built(operator: impl Operator) -> Built {
     Ok((expand(Exported(Node(Arc::new(operator)))), vec![]))
 }
 
+/// An operator for a graph whose types and shapes are known.
+pub(crate) fn node(operator: impl Operator) -> Box<dyn TypedOp> {
+    Box::new(Node(Arc::new(operator)))
+}
+
 /// An operator after inference: what runs.
 #[derive(Debug, Clone)]
 struct Node(Arc<dyn Operator>);
