@@ -11,12 +11,16 @@ use std::hash::Hash;
 
 /// An unsigned integer that orders numbers.
 pub trait Key: Copy + Ord + Hash + Debug + Default + 'static {
+    /// The one before on the ring.
+    fn previous(self) -> Self;
     /// Of every NaN.
     const MISSING: Self;
     /// All keys but one.
     const MOST: Self;
     /// The next on the ring.
     fn next(self) -> Self;
+    /// So many on.
+    fn plus(self, count: Self) -> Self;
     /// How far `self` lies behind `from` on the ring.
     fn after(self, from: Self) -> Self;
 }
@@ -26,6 +30,12 @@ macro_rules! key {
         impl Key for $key {
             const MISSING: Self = Self::MAX;
             const MOST: Self = Self::MAX;
+            fn previous(self) -> Self {
+                self.wrapping_sub(1)
+            }
+            fn plus(self, count: Self) -> Self {
+                self.wrapping_add(count)
+            }
             fn next(self) -> Self {
                 self.wrapping_add(1)
             }

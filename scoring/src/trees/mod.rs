@@ -5,6 +5,7 @@
 
 pub mod ensemble;
 pub mod error;
+pub mod monotone;
 pub mod shap;
 pub mod walk;
 
@@ -19,4 +20,5 @@ mod rows;
 pub use compiled::Compiled;
 pub use ensemble::{Aggregate, Compare, Draft, Ensemble, Node, Precision, Real, Test, Tree, Vote};
 pub use error::TreeError;
+pub use monotone::{Monotone, monotone};
 pub use shap::TreeShap;

@@ -11,3 +11,6 @@ mod proof;
 mod trees;
 mod trees_forest;
 mod trees_shap;
+mod trees;
+mod trees_forest;
+mod trees_shap;

@@ -86,7 +86,7 @@ impl TreeShap {
         let rows: Vec<&[N]> = background.chunks(width).collect();
         Self::new(ensemble, target, |tree, leaf| {
             let tree = &ensemble.get().trees[tree];
-            Game::background(rows.iter().map(|row| pattern(tree, leaf, *row)))
+            Game::background(rows.iter().map(|row| pattern(tree, leaf, row)))
         })
     }
 

@@ -19,7 +19,6 @@ pub(super) struct Leaf {
 /// is one more.
 #[derive(Debug, Clone)]
 pub(super) struct Unit {
-    pub root: usize,
     /// The way to the root.
     pub way: Vec<(usize, bool)>,
     /// Branches below, in depth-first order, yes first.
@@ -78,7 +77,7 @@ pub(super) fn units(tree: &Tree, target: u32) -> Vec<Unit> {
     let plan = plan(tree, tree.root as usize, &mut Vec::new());
     let unit = |(root, way): (usize, Vec<(usize, bool)>)| {
         let branches = below(tree, root);
-        Unit { root, leaves: leaves(tree, root, &way, target), branches, way }
+        Unit { leaves: leaves(tree, root, &way, target), branches, way }
     };
     plan.roots.into_iter().map(unit).filter(|unit| !unit.leaves.is_empty()).collect()
 }
