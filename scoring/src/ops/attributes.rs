@@ -26,13 +26,27 @@ pub(crate) fn check(proto: &TensorProto) -> Result<(), String> {
     let length = length.ok_or_else(|| format!("has impossible dimensions {:?}", proto.dims))?;
     let found = match (proto.raw_data.is_empty(), width(data_type)) {
         (false, None) => return Err(format!("is of {data_type:?}, which is not read here: cast it to float32")),
-        (false, Some(width)) if proto.raw_data.len() % width != 0 => usize::MAX,
+        (false, Some(width)) if !proto.raw_data.len().is_multiple_of(width) => usize::MAX,
         (false, Some(width)) => proto.raw_data.len() / width,
         (true, _) => listed(proto, data_type)?,
     };
     match found == length {
         true => Ok(()),
         false => Err(format!("its dimensions {:?} do not fit its data", proto.dims)),
+    }
+}
+
+/// The elements of a tensor of whole numbers; none of another.
+pub(crate) fn whole_numbers(proto: &TensorProto) -> Vec<i64> {
+    let raw = &proto.raw_data;
+    match DataType::try_from(proto.data_type) {
+        Ok(DataType::Int64) if raw.is_empty() => proto.int64_data.clone(),
+        Ok(DataType::Int32) if raw.is_empty() => proto.int32_data.iter().copied().map(i64::from).collect(),
+        Ok(DataType::Int64) => raw.chunks_exact(8).filter_map(|b| b.try_into().ok()).map(i64::from_le_bytes).collect(),
+        Ok(DataType::Int32) => {
+            raw.chunks_exact(4).filter_map(|b| b.try_into().ok()).map(|b| i32::from_le_bytes(b).into()).collect()
+        }
+        _ => vec![],
     }
 }
 

@@ -2,9 +2,9 @@
 //! somewhere, and that tensors hold what they say. Each refusal names its place.
 
 use super::attributes;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use tract_onnx::Onnx;
-use tract_onnx::pb::{GraphProto, ModelProto, NodeProto};
+use tract_onnx::pb::{GraphProto, ModelProto, NodeProto, TensorProto};
 
 /// Domains of the standard itself.
 const STANDARD: [&str; 2] = ["", "ai.onnx"];
@@ -12,6 +12,10 @@ const STANDARD: [&str; 2] = ["", "ai.onnx"];
 const ML: &str = "ai.onnx.ml";
 /// Graphs within graphs, at most.
 const DEEPEST: usize = 16;
+/// Elements of a tensor that a graph has made, at most: the file is small, and its tensors must not be huge.
+const MOST_ELEMENTS: i64 = 1 << 24;
+/// Operators that make a tensor as large as numbers in the file say.
+const MAKERS: [&str; 8] = ["ConstantOfShape", "Expand", "EyeLike", "OneHot", "Pad", "Range", "Resize", "Tile"];
 
 /// Checks a model.
 pub(super) fn model(proto: &ModelProto, onnx: &Onnx) -> Result<(), String> {
@@ -27,8 +31,10 @@ fn check_graph(graph: &GraphProto, onnx: &Onnx, outer: &HashSet<&str>, depth: us
         attributes::check(tensor).map_err(|why| format!("tensor {}: {why}", tensor.name))?;
     }
     let known = names(graph, outer)?;
+    let constants = constants(graph);
     for node in &graph.node {
         check_operator(node, onnx)?;
+        check_size(node, &constants)?;
         let missing = node.input.iter().find(|name| !name.is_empty() && !known.contains(name.as_str()));
         if let Some(missing) = missing {
             return Err(format!("{}: nothing gives its input {missing}", place(node)));
@@ -47,6 +53,29 @@ fn check_graph(graph: &GraphProto, onnx: &Onnx, outer: &HashSet<&str>, depth: us
         Some(output) => Err(format!("nothing gives its output {}", output.name)),
         None => Ok(()),
     }
+}
+
+/// The numbers of the file that may say a size, by the name of their tensor.
+fn constants(graph: &GraphProto) -> HashMap<&str, &TensorProto> {
+    let constant = |node: &NodeProto| node.op_type == "Constant";
+    let nodes = graph.node.iter().filter(|node| constant(node));
+    let made = nodes.filter_map(|node| Some((node.output.first()?.as_str(), node.attribute.first()?.t.as_ref()?)));
+    graph.initializer.iter().map(|tensor| (tensor.name.as_str(), tensor)).chain(made).collect()
+}
+
+/// Refuses a node that would make a huge tensor of a few numbers.
+fn check_size(node: &NodeProto, constants: &HashMap<&str, &TensorProto>) -> Result<(), String> {
+    if !MAKERS.contains(&node.op_type.as_str()) {
+        return Ok(());
+    }
+    for tensor in node.input.iter().filter_map(|name| constants.get(name.as_str())) {
+        let sizes = attributes::whole_numbers(tensor);
+        let size = sizes.iter().try_fold(1i64, |size, number| size.checked_mul(number.saturating_abs().max(1)));
+        if size.is_none_or(|size| size > MOST_ELEMENTS) {
+            return Err(format!("{}: makes a tensor of more than {MOST_ELEMENTS} elements", place(node)));
+        }
+    }
+    Ok(())
 }
 
 /// Every name that gives a value; refuses a name that is given twice.

@@ -75,6 +75,11 @@ impl Case {
         self.said["most"].as_f64().unwrap()
     }
 
+    /// A part of what the refusal must say.
+    pub fn says(&self) -> &str {
+        self.said["says"].as_str().unwrap()
+    }
+
     fn tensors(&self, side: &str) -> Vec<Tensor> {
         let count = self.said[format!("{side}s")].as_u64().unwrap();
         (0..count).map(|index| read(&self.folder.join(format!("{side}_{index}.pb")))).collect()
