@@ -188,7 +188,7 @@ mod lanes {
     use super::super::planes::{By, Group, MAX_SLOTS, Shape, Step};
     use super::super::questions::{Asked, Questions};
     use super::super::rows::{RUN, Rows};
-    use super::super::shap::{SLOTS, Step as Term, Terms, table_len};
+    use super::super::shap::{MAX_BITS, SLOTS, Step as Term, Terms, table_len};
     use super::{Answers, BLOCK, Column, Lanes, Mask, Masks, Number, Sound, SoundTerms, Sums, available};
     use std::arch::x86_64::*;
 
@@ -498,14 +498,7 @@ mod lanes {
     /// # Safety
     /// The table has the length for these bits, and the numbers are below it.
     #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
-    unsafe fn add_f32(
-        table: *const f32,
-        bits: u8,
-        numbers: &Numbers,
-        top: &[Mask; 8],
-        rows: usize,
-        sums: &mut Sums<f32>,
-    ) {
+    unsafe fn add_f32(table: *const f32, bits: u8, numbers: &Numbers, top: &[Mask], rows: usize, sums: &mut Sums<f32>) {
         // SAFETY: as the caller promised.
         let part = |at: usize| unsafe { _mm512_loadu_ps(table.add(16 * at)) };
         let low = [part(0), part(1)];
@@ -548,6 +541,25 @@ mod lanes {
         }
     }
 
+    /// As [`add_f32`], for numbers of more than eight bits.
+    ///
+    /// # Safety
+    /// As there.
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
+    unsafe fn add_wide(table: *const f32, low: &Numbers, high: &Numbers, rows: usize, sums: &mut Sums<f32>) {
+        let numbers = low.0.as_chunks::<16>().0.iter().zip(high.0.as_chunks::<16>().0);
+        for ((low, high), sums) in numbers.zip(sums.0.as_chunks_mut::<16>().0).take(rows.div_ceil(16)) {
+            // SAFETY: sixteen numbers and sums are there, and as the caller promised.
+            unsafe {
+                let low = _mm512_cvtepu8_epi32(_mm_loadu_si128(low.as_ptr().cast()));
+                let high = _mm512_cvtepu8_epi32(_mm_loadu_si128(high.as_ptr().cast()));
+                let index = _mm512_or_si512(low, _mm512_slli_epi32::<8>(high));
+                let weights = _mm512_i32gather_ps::<4>(index, table);
+                _mm512_storeu_ps(sums.as_mut_ptr(), _mm512_add_ps(_mm512_loadu_ps(sums.as_ptr()), weights));
+            }
+        }
+    }
+
     /// The bits of the `at`-th sixteen rows.
     fn sixteen(mask: &Mask, at: usize) -> u16 {
         (mask.0[at / 4] >> (16 * (at % 4))) as u16
@@ -558,7 +570,7 @@ mod lanes {
     /// # Safety
     /// As there.
     #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
-    unsafe fn add_f64(table: *const f64, _: u8, numbers: &Numbers, _: &[Mask; 8], rows: usize, sums: &mut Sums<f64>) {
+    unsafe fn add_f64(table: *const f64, _: u8, numbers: &Numbers, _: &[Mask], rows: usize, sums: &mut Sums<f64>) {
         let numbers = numbers.0.as_chunks::<8>().0.iter();
         for (numbers, sums) in numbers.zip(sums.0.as_chunks_mut::<8>().0).take(rows.div_ceil(8)) {
             // SAFETY: eight numbers and sums are there, and as the caller promised.
@@ -583,7 +595,8 @@ mod lanes {
         parts: &mut [Sums<f64>],
     ) {
         let slots = terms.questions.asks.len();
-        let mut numbers = Numbers([0; BLOCK]);
+        // Patterns: the part below 256, and the part above, where there is one.
+        let (mut numbers, mut numbers_256) = (Numbers([0; BLOCK]), Numbers([0; BLOCK]));
         // SAFETY: as the caller promised.
         unsafe {
             for step in &terms.steps {
@@ -597,17 +610,25 @@ mod lanes {
                         *masks.get_unchecked_mut(slots + usize::from(slot)) = store(met);
                     }
                     Term::Unit { place, bits, outputs, table } => {
-                        let mut found = [Mask::default(); 8];
+                        let mut found = [Mask::default(); MAX_BITS];
                         let places = terms.places.get_unchecked(place as usize..place as usize + usize::from(bits));
                         // The highest first, as of leaf numbers.
                         for (found, place) in found.iter_mut().zip(places.iter().rev()) {
                             *found = *masks.get_unchecked(*place as usize);
                         }
-                        spread(&found[..usize::from(bits)], rows, &mut numbers);
+                        let (upper, lower) = found[..usize::from(bits)].split_at(usize::from(bits.saturating_sub(8)));
+                        spread(lower, rows, &mut numbers);
+                        if bits > 8 {
+                            spread(upper, rows, &mut numbers_256);
+                        }
                         let outputs = terms.outputs.get_unchecked(outputs.0 as usize..outputs.1 as usize);
                         for (at, output) in outputs.iter().enumerate() {
                             let table = terms.tables.as_ptr().add(table as usize + at * table_len(bits));
-                            add_f32(table, bits, &numbers, &found, rows, tree.get_unchecked_mut(*output as usize));
+                            let tree = tree.get_unchecked_mut(*output as usize);
+                            match bits {
+                                0..=8 => add_f32(table, bits, &numbers, &found, rows, tree),
+                                _ => add_wide(table, &numbers, &numbers_256, rows, tree),
+                            }
                         }
                     }
                     Term::Tree { outputs } => {

@@ -7,7 +7,7 @@ use super::keys::{Interval, intervals};
 use super::walk::Number;
 
 /// Walks side by side.
-pub(super) const LOCKSTEP: usize = 8;
+pub(super) const LOCKSTEP: usize = 5;
 /// Walks of at most so many steps go them all without looking whether they have arrived.
 const BLIND: u32 = 8;
 

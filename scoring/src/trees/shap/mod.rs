@@ -16,6 +16,7 @@ use game::{Game, MAX_FEATURES, Shares};
 use paths::{Leaf, Unit};
 use terms::Gathering;
 
+pub(super) use paths::MAX_BITS;
 pub(super) use terms::{SLOTS, Step, Terms, table_len};
 
 /// Branches on all ways to all leaves.
@@ -27,7 +28,7 @@ const MAX_GAMES: usize = 1 << 26;
 /// Tests of background rows at load.
 const MAX_TESTS: usize = 1 << 32;
 /// Fewer rows than this go one by one: a block streams every table through the cache.
-const FEW: usize = 4;
+const FEW: usize = 3;
 /// Features that blocks may add to; their sums are 6 KiB each.
 const MAX_COLUMNS: usize = 1 << 12;
 

@@ -2,8 +2,10 @@
 
 use crate::trees::ensemble::{Node, Tree};
 
-/// Bits of a table's index: beyond it a table costs more than its leaf.
-pub(super) const MAX_BITS: usize = 8;
+/// Bits of a table's index: beyond it a table has more entries than the background rows and covers that made it.
+pub(in crate::trees) const MAX_BITS: usize = 14;
+/// Bits of a table that leaves share: beyond it look-ups leave the fast caches.
+const SHARED_BITS: usize = 8;
 
 /// A leaf and its way.
 #[derive(Debug, Clone)]
@@ -104,7 +106,7 @@ fn plan(tree: &Tree, node: usize, way: &mut Vec<(usize, bool)>) -> Cut {
     };
     let (yes, no) = (child(yes, true), child(no, false));
     let branches = match (yes.branches, no.branches) {
-        (Some(yes), Some(no)) if yes.len() + no.len() < MAX_BITS => Some([vec![node], yes, no].concat()),
+        (Some(yes), Some(no)) if yes.len() + no.len() < SHARED_BITS => Some([vec![node], yes, no].concat()),
         _ => None,
     };
     let whole = branches.as_ref().map_or(usize::MAX, |branches| cost(tree, way, branches));
@@ -133,6 +135,7 @@ fn cost(tree: &Tree, way: &[(usize, bool)], branches: &[usize]) -> usize {
         6 => 7,
         7 => 13,
         8 => 25,
+        9..=MAX_BITS if branches.is_empty() => 40,
         _ => return NO_TABLE,
     };
     found.len() * each + bits / 2 + 2
