@@ -2,9 +2,8 @@
 //! written by Python under `tests/conformance`, once for all tests here.
 
 use crate::ops_cases::{Case, written};
-use scoring::graph::{Column, Graph, Output, Table, Values};
+use scoring::graph::{Column, Graph, Kind, Output, Table, Values};
 use std::collections::BTreeSet;
-use std::path::Path;
 
 /// What is not run or not passed, with its reason.
 const LISTED: &str = include_str!("../../../docs/onnx-conformance.md");
@@ -133,9 +132,27 @@ fn columns(table: &Output) -> Vec<Column> {
 }
 
 #[test]
+fn columns_are_found_by_name_and_outputs_are_headed_by_class() {
+    let case = written("exports").into_iter().find(|case| case.name == "pipeline_one_hot").unwrap();
+    let graph = Graph::load(&case.graph(), None).unwrap();
+    let inputs = case.inputs();
+    let named = graph.inputs().iter().zip(&inputs);
+    let mut columns: Vec<Column> = named
+        .map(|(input, cells)| Column { name: input.name.clone(), values: crate::ops_cases::values(cells) })
+        .collect();
+    let in_order = graph.run(&Table { columns: columns.clone() }).unwrap();
+    columns.reverse();
+    let header: Vec<String> = columns.iter().map(|column| column.name.clone()).collect();
+    assert_eq!(graph.kinds(&header).unwrap()[..3], [Kind::Text, Kind::Text, Kind::F32]);
+    assert_eq!(graph.run(&Table { columns: columns.clone() }).unwrap(), in_order);
+    assert_eq!(in_order[1].columns, ["output_probability_0", "output_probability_1"]);
+    columns.pop();
+    let error = graph.run(&Table { columns }).unwrap_err().to_string();
+    assert!(error.contains("takes 10 columns, the table has 9"), "{error}");
+}
+
+#[test]
 fn a_graph_that_cannot_be_run_says_what_would_make_it_loadable() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models");
-    assert!(root.exists());
     let refusals: &[(&[u8], &str)] = &[(b"", "holds no graph"), (b"no protobuf at all", "the engine refuses it")];
     for (bytes, expected) in refusals {
         let error = Graph::load(bytes, None).map(|_| ()).unwrap_err().to_string();

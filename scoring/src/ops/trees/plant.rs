@@ -134,6 +134,7 @@ impl Chain {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::trees::{Aggregate, Draft, Precision};
 
     fn eq(value: f64, yes: usize, no: usize) -> Listed {
         let test = Test::Threshold(Compare::Eq, Real(value));
@@ -154,7 +155,16 @@ mod tests {
     }
 
     #[test]
-    fn a_ring_ends() {
-        assert_eq!(tree(&[eq(1.0, 2, 1), eq(2.0, 2, 0), leaf()], 0).nodes.len(), 2);
+    fn a_ring_ends_and_is_refused() {
+        let ring = tree(&[eq(1.0, 2, 1), eq(2.0, 2, 0), leaf()], 0);
+        let draft = Draft {
+            width: 1,
+            targets: 1,
+            precision: Precision::Single,
+            aggregate: Aggregate::Sum,
+            base: vec![],
+            trees: vec![ring],
+        };
+        assert!(draft.check().is_err());
     }
 }
