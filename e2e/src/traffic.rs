@@ -11,6 +11,7 @@ use rand_chacha::ChaCha8Rng;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use runtime::clock;
 use runtime::kafka::KafkaConfig;
 use schemas::Topic;
 use schemas::application::SUBMITTED;
@@ -67,6 +68,15 @@ impl Traffic {
         data["submitted_at"] = now.into();
         data["completed_at"] = now.into();
         Ok(Event { event_id: format!("{application_id}-1"), body: serde_json::to_vec(&data)?, application_id })
+    }
+
+    /// Many of them, made before they are sent.
+    ///
+    /// # Errors
+    /// Never for rows that were loaded.
+    pub fn events(&self, run: &str, numbers: std::ops::Range<usize>) -> Result<Vec<Event>> {
+        let now = clock::rfc3339(clock::now());
+        numbers.map(|number| self.event(run, number, &now)).collect()
     }
 }
 

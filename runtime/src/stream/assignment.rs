@@ -43,6 +43,11 @@ impl<K: Stored + Eq + Hash, V: Stored> Assignment<K, V> {
         std::mem::take(&mut *self.changes.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// Whether there are changes to take.
+    pub fn has_changed(&self) -> bool {
+        !self.changes.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
     fn tell(&self, change: Change<K, V>) {
         self.changes.lock().unwrap_or_else(PoisonError::into_inner).push(change);
     }
