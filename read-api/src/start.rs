@@ -8,7 +8,7 @@ use crate::router::{App, router};
 use crate::store::Store;
 use runtime::health::Component;
 use runtime::http::serve;
-use runtime::pg::{DatabaseConfig, pool};
+use runtime::pg::{DatabaseConfig, Pool};
 use runtime::shell::Shell;
 use runtime::task::{self, RoomHandle};
 use std::io::ErrorKind;
@@ -47,8 +47,8 @@ pub async fn start(config: Config, shell: Shell) -> Result<Vec<RoomHandle>, Erro
 pub async fn bind(config: Config, shell: Shell) -> Result<Running, Error> {
     let metrics = Metrics::new(&shell.registry)?;
     let role = config.role()?;
-    let pool = pool(&database(&config, &shell)?)?;
-    let store = Store::new(pool, role.as_deref(), config.statement_timeout_ms(), metrics.pool_wait.clone());
+    let pool = Pool::new(&database(&config, &shell)?, &shell.registry, ROOM)?;
+    let store = Store::new(pool, role.as_deref(), config.statement_timeout_ms());
     let listen = config.listen.clone();
     let app = Arc::new(App::new(config, store.clone(), metrics)?);
     let failed = |source| Error::Listen { address: listen.clone(), source };
