@@ -55,7 +55,7 @@ pub async fn bind(config: Config, shell: Shell) -> Result<Running, Error> {
     let address = listen.parse().map_err(|error| failed(std::io::Error::new(ErrorKind::InvalidInput, error)))?;
     let served = serve(ROOM, address, router(app), shell.shutdown.clone()).await;
     let (local_addr, server) = served.map_err(failed)?;
-    let watching = watch(store, shell.health.component(ROOM), shell.shutdown);
+    let watching = watch(store, local_addr, shell.health.component(ROOM), shell.shutdown);
     let watch = RoomHandle::task("read-api-watch", task::spawn("read-api-watch", watching));
     Ok(Running { local_addr, rooms: vec![server, watch] })
 }
@@ -69,10 +69,15 @@ fn database(config: &Config, shell: &Shell) -> Result<DatabaseConfig, Error> {
 }
 
 /// Ready while the database answers under the read role.
-async fn watch(store: Store, health: Component, shutdown: CancellationToken) -> Result<(), String> {
+async fn watch(
+    store: Store,
+    local_addr: SocketAddr,
+    health: Component,
+    shutdown: CancellationToken,
+) -> Result<(), String> {
     while !shutdown.is_cancelled() {
         match answers(&store).await {
-            Ok(()) => health.set_ready(true, "listening"),
+            Ok(()) => health.set_ready(true, format!("listening on {local_addr}")),
             Err(problem) => health.set_ready(false, problem.title),
         }
         if tokio::time::timeout(LOOK, shutdown.cancelled()).await.is_ok() {
