@@ -50,6 +50,7 @@ fn a_revision_replaces_and_a_withdrawal_ends() {
             application_id: "revised-1".into(),
             event_id: id.into(),
             body: serde_json::to_vec(body).unwrap(),
+            has_protected: true,
         };
         sender.send(&event, Some("revised-1")).unwrap();
         sender.flush().unwrap();
