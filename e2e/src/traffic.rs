@@ -69,7 +69,9 @@ impl Traffic {
         data["application_id"] = application_id.clone().into();
         data["submitted_at"] = now.into();
         data["completed_at"] = now.into();
-        let has_protected = data["applicants"].as_array().is_some_and(|all| all.iter().any(|a| a["protected"].as_object().is_some_and(|p| !p.is_empty())));
+        let has_protected = data["applicants"]
+            .as_array()
+            .is_some_and(|all| all.iter().any(|a| a["protected"].as_object().is_some_and(|p| !p.is_empty())));
         let (event_id, body) = (format!("{application_id}-1"), serde_json::to_vec(&data)?);
         Ok(Event { application_id, event_id, body, has_protected })
     }

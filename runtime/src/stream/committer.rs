@@ -157,10 +157,12 @@ impl Committer {
     }
 
     fn transact(&self, job: &Job) -> Ended {
-        let begun = self.again(|| self.producer.begin_transaction());
-        if let Err(error) = begun.and_then(|()| self.produce(job)).and_then(|()| self.flush()) {
+        let begun = Instant::now();
+        let began = self.again(|| self.producer.begin_transaction());
+        if let Err(error) = began.and_then(|()| self.produce(job)).and_then(|()| self.flush()) {
             return self.give_up(error);
         }
+        let flushed = begun.elapsed();
         if !self.gate.may_send_offsets() {
             return self.abort("partitions revoked before offsets were sent".to_owned());
         }
@@ -168,11 +170,16 @@ impl Committer {
         if let Err(error) = sent {
             return self.give_up(error);
         }
+        let offsets_sent = begun.elapsed();
         if !self.gate.may_commit() {
             return self.abort("assignment lost before the commit".to_owned());
         }
         match self.again(|| self.producer.commit_transaction(self.timeout)) {
-            Ok(()) => Ended::Committed,
+            Ok(()) => {
+                let (room, records, committed) = (self.room, job.outputs.len(), begun.elapsed());
+                tracing::debug!(room, records, ?flushed, ?offsets_sent, ?committed, "transaction");
+                Ended::Committed
+            }
             Err(error) => self.give_up(error),
         }
     }
