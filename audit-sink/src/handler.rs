@@ -3,7 +3,7 @@
 
 use crate::error::Error;
 use crate::metrics::Metrics;
-use crate::project::{Position, Projected, Projections};
+use crate::project::{Position, Projected, Projections, Repeated};
 use crate::seal::{DigestKey, Sealed, seal};
 use crate::store::{self, Written};
 use crate::tree::Tree;
@@ -43,6 +43,7 @@ struct Pending {
     sealed: Sealed,
     written: Written,
     outcomes: [u64; 3],
+    repeated: Repeated,
     newest_ms: i64,
 }
 
@@ -59,9 +60,9 @@ impl AuditHandler {
         let sealed = seal(batch, prefix, key, *segment_bytes, before.clone())?;
         let written = store::append(tx, self.log, before, &sealed, *zstd_level).await?;
         let (projections, outcomes) = self.project(batch, &sealed);
-        projections.insert(tx).await?;
+        let repeated = projections.insert(tx).await?;
         let newest_ms = batch.iter().map(|record| record.timestamp_ms).max().unwrap_or_default();
-        self.pending = Some(Pending { sealed, written, outcomes, newest_ms });
+        self.pending = Some(Pending { sealed, written, outcomes, repeated, newest_ms });
         Ok(())
     }
 
@@ -86,6 +87,9 @@ impl AuditHandler {
         }
         for (outcome, count) in ["row", "log_only", "unreadable"].into_iter().zip(pending.outcomes) {
             metrics.projected.with_label_values(&[outcome]).inc_by(count);
+        }
+        for (table, count) in pending.repeated {
+            metrics.repeated_rows.with_label_values(&[table]).inc_by(count);
         }
         metrics.segment_bytes.inc_by(pending.written.segment_bytes);
         metrics.raw_bytes.inc_by(pending.written.raw_bytes);

@@ -14,6 +14,8 @@ pub const RAW_BYTES_TOTAL: &str = "defaultx_audit_raw_bytes_total";
 pub const LAG_SECONDS: &str = "defaultx_audit_lag_seconds";
 /// Records by what became of them in the projections: `row`, `log_only`, `unreadable`.
 pub const PROJECTED_TOTAL: &str = "defaultx_audit_projected_total";
+/// Rows that a record would have made and that were there already, by table: an event that came twice.
+pub const REPEATED_ROWS_TOTAL: &str = "defaultx_audit_repeated_rows_total";
 /// Entries that the newest checkpoint of each log covers.
 pub const CHECKPOINT_SIZE: &str = "defaultx_audit_checkpoint_size";
 /// When the newest checkpoint was made, seconds since 1970.
@@ -35,6 +37,7 @@ pub struct Metrics {
     pub raw_bytes: IntCounter,
     pub lag_seconds: Gauge,
     pub projected: IntCounterVec,
+    pub repeated_rows: IntCounterVec,
     pub checkpoint_size: IntGaugeVec,
     pub checkpoint_timestamp: IntGauge,
     pub verified_timestamp: IntGauge,
@@ -61,6 +64,10 @@ impl Metrics {
                 Opts::new(PROJECTED_TOTAL, "Records by what the projections made of them"),
                 &["outcome"],
             )?,
+            repeated_rows: IntCounterVec::new(
+                Opts::new(REPEATED_ROWS_TOTAL, "Rows that were there already"),
+                &["table"],
+            )?,
             checkpoint_size: IntGaugeVec::new(
                 Opts::new(CHECKPOINT_SIZE, "Entries under the newest checkpoint"),
                 &["log"],
@@ -79,6 +86,7 @@ impl Metrics {
         registry.register(Box::new(metrics.raw_bytes.clone()))?;
         registry.register(Box::new(metrics.lag_seconds.clone()))?;
         registry.register(Box::new(metrics.projected.clone()))?;
+        registry.register(Box::new(metrics.repeated_rows.clone()))?;
         registry.register(Box::new(metrics.checkpoint_size.clone()))?;
         registry.register(Box::new(metrics.checkpoint_timestamp.clone()))?;
         registry.register(Box::new(metrics.verified_timestamp.clone()))?;

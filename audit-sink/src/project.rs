@@ -44,6 +44,9 @@ pub enum Projected {
     Unreadable,
 }
 
+/// Rows that were there already, by table.
+pub type Repeated = [(&'static str, u64); 8];
+
 /// Rows of a batch.
 #[derive(Debug, Default)]
 #[allow(missing_docs)] // one for each table
@@ -86,19 +89,21 @@ impl Projections {
         gathered.map_or(Projected::Unreadable, |()| Projected::Row)
     }
 
-    /// Writes what was gathered.
+    /// Writes what was gathered; gives what was there already.
     ///
     /// # Errors
     /// The database's.
-    pub async fn insert(&self, tx: &Transaction<'_>) -> Result<(), tokio_postgres::Error> {
-        self.applications.insert(tx).await?;
-        self.withdrawals.insert(tx).await?;
-        self.scores.insert(tx).await?;
-        self.decisions.insert(tx).await?;
-        self.replies.insert(tx).await?;
-        self.receipts.insert(tx).await?;
-        self.dead_letters.insert(tx).await?;
-        self.activations.insert(tx).await
+    pub async fn insert(&self, tx: &Transaction<'_>) -> Result<Repeated, tokio_postgres::Error> {
+        Ok([
+            ("applications", self.applications.insert(tx).await?),
+            ("withdrawals", self.withdrawals.insert(tx).await?),
+            ("scores", self.scores.insert(tx).await?),
+            ("decisions", self.decisions.insert(tx).await?),
+            ("replies", self.replies.insert(tx).await?),
+            ("receipts", self.receipts.insert(tx).await?),
+            ("dead_letters", self.dead_letters.insert(tx).await?),
+            ("activations", self.activations.insert(tx).await?),
+        ])
     }
 
     fn application(&mut self, event: &Event<'_>) -> Option<()> {

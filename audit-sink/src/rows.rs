@@ -28,13 +28,13 @@ macro_rules! projection {
                 [$(self.$field.len()),+][0]
             }
 
-            /// Writes the rows that are not there yet.
+            /// Writes the rows that are not there yet; gives how many were there already.
             ///
             /// # Errors
             /// The database's.
-            pub async fn insert(&self, tx: &Transaction<'_>) -> Result<(), tokio_postgres::Error> {
+            pub async fn insert(&self, tx: &Transaction<'_>) -> Result<u64, tokio_postgres::Error> {
                 if self.count() == 0 {
-                    return Ok(());
+                    return Ok(0);
                 }
                 let columns = [$(column!($field $(as $column)?)),+].join(", ");
                 let values = [$(expression!($field $(, $expr)?)),+].join(", ");
@@ -45,7 +45,8 @@ macro_rules! projection {
                     "INSERT INTO {} ({columns}) SELECT {values} FROM unnest({}) AS r({names}) ON CONFLICT DO NOTHING",
                     $table, arrays.join(", "),
                 );
-                tx.execute(&statement, &[$(&self.$field),+]).await.map(drop)
+                let written = tx.execute(&statement, &[$(&self.$field),+]).await?;
+                Ok((self.count() as u64).saturating_sub(written))
             }
         }
     };

@@ -5,7 +5,7 @@ use crate::in_force::{InForce, Kind, POLICY};
 use crate::library::Library;
 use crate::metrics::Metrics;
 use crate::salvage::{self, Outside, Salvaged};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use domain::outcome::{Outcome, Step};
 use policy::Compiled;
 use runtime::stream::{HandleError, Handler, Input, Outbox, Output, Route, Verdict, View};
@@ -93,7 +93,8 @@ impl Handler for DecisionHandler {
         state: &mut View<'_, Kind, InForce>,
         out: &mut Outbox,
     ) -> Result<(), HandleError> {
-        let decided_at = decide::timestamp((self.clock)());
+        let now = (self.clock)();
+        let decided_at = decide::timestamp(now);
         let mut policies: Vec<(i32, Arc<Compiled>)> = Vec::new();
         for input in block {
             let known = policies.iter().find(|(partition, _)| *partition == input.partition);
@@ -108,6 +109,9 @@ impl Handler for DecisionHandler {
             let (cause, answer) = answer(input, &policy, &decided_at);
             let verdict = match answer {
                 Answer::Decided(decision) => {
+                    if let Some(waited) = waited(&decision, now) {
+                        self.metrics.took(waited);
+                    }
                     self.emit(input, &cause, &decision, &policy, out);
                     Verdict::Done(Outcome::parse(&decision.outcome).map_or("decided", Outcome::as_str))
                 }
@@ -142,6 +146,12 @@ impl Handler for DecisionHandler {
         });
         Ok(())
     }
+}
+
+/// How long the application waited; `None` where the decision does not know when it was received.
+fn waited(decision: &Decision, now: DateTime<Utc>) -> Option<TimeDelta> {
+    let received_at = &decision.times.as_ref()?.received_at;
+    DateTime::parse_from_rfc3339(received_at).ok().map(|at| now - at.to_utc())
 }
 
 /// What one record gets, and the envelope that its answer descends from.

@@ -1,14 +1,19 @@
 //! Metric names of the room, and the only place that touches them. Labels are bounded: a product that no policy knows is
 //! `other`.
 
+use chrono::TimeDelta;
 use policy::Compiled;
-use prometheus::{IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry};
+use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry};
 use std::collections::HashMap;
 
 /// Decisions by product, outcome and deciding step. Counted when handled: a batch that is tried again counts again.
 pub const DECISIONS_TOTAL: &str = "defaultx_decisions_total";
 /// 1 for each policy version that decided the newest block.
 pub const POLICY_INFO: &str = "defaultx_policy_info";
+/// Seconds from the broker's time of the sender's record to its automatic decision. Counted when handled.
+pub const RECEIVED_TO_DECIDED_SECONDS: &str = "defaultx_received_to_decided_seconds";
+/// The objective, 5 s, is an edge, so that the share within it is counted and not guessed.
+const EDGES: [f64; 13] = [0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 3600.0];
 /// The label of products outside the policy.
 const OTHER: &str = "other";
 
@@ -16,6 +21,7 @@ const OTHER: &str = "other";
 pub struct Metrics {
     decisions: IntCounterVec,
     policy_info: IntGaugeVec,
+    received_to_decided: Histogram,
     counters: HashMap<(String, &'static str, &'static str), IntCounter>,
     shown: Vec<String>,
 }
@@ -30,9 +36,12 @@ impl Metrics {
         let decisions = IntCounterVec::new(decisions, &["product", "outcome", "step"])?;
         let policy_info = Opts::new(POLICY_INFO, "Policy versions that decided the newest block.");
         let policy_info = IntGaugeVec::new(policy_info, &["name", "version", "digest"])?;
+        let took = HistogramOpts::new(RECEIVED_TO_DECIDED_SECONDS, "Seconds from the sender's record to its decision.");
+        let received_to_decided = Histogram::with_opts(took.buckets(EDGES.to_vec()))?;
         registry.register(Box::new(decisions.clone()))?;
         registry.register(Box::new(policy_info.clone()))?;
-        Ok(Self { decisions, policy_info, counters: HashMap::new(), shown: Vec::new() })
+        registry.register(Box::new(received_to_decided.clone()))?;
+        Ok(Self { decisions, policy_info, received_to_decided, counters: HashMap::new(), shown: Vec::new() })
     }
 
     /// Counts a decision.
@@ -48,6 +57,11 @@ impl Metrics {
         let counter = self.decisions.with_label_values(&[product, outcome, step]);
         counter.inc();
         self.counters.insert((product.to_owned(), outcome, step), counter);
+    }
+
+    /// Measures how long an application waited for its automatic decision.
+    pub fn took(&self, waited: TimeDelta) {
+        self.received_to_decided.observe(waited.as_seconds_f64().max(0.0));
     }
 
     /// Shows exactly these policies as in force.

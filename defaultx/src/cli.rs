@@ -226,11 +226,17 @@ pub enum PolicyCommand {
     Check {
         /// The YAML file
         file: PathBuf,
+        /// The products' scales, which cutoffs and bands are checked against
+        #[arg(long, default_value = "models/scales.toml")]
+        scales: PathBuf,
     },
     /// Put a checked policy version in force, in every partition at one position
     Activate {
         /// The YAML file; every decision instance must hold it
         file: PathBuf,
+        /// The products' scales, which cutoffs and bands are checked against
+        #[arg(long, default_value = "models/scales.toml")]
+        scales: PathBuf,
         /// Who asks
         #[arg(long, value_name = "NAME")]
         by: String,

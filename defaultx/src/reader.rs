@@ -2,12 +2,11 @@
 //! follows them until told to stop. What people and the demonstration count with. Commits nothing.
 
 use anyhow::{Context, Result, bail};
-use rdkafka::client::ClientContext;
-use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
+use rdkafka::consumer::Consumer;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::BorrowedMessage;
 use rdkafka::{Offset, TopicPartitionList};
-use runtime::kafka::KafkaConfig;
+use runtime::kafka::{KafkaConfig, Plain, PlainConsumer};
 use std::collections::BTreeSet;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -74,23 +73,10 @@ pub fn header<'m>(message: &'m BorrowedMessage<'_>, name: &str) -> Option<&'m st
     std::str::from_utf8(found.value?).ok()
 }
 
-/// The end of a partition is no error here.
-struct Reader;
-
-impl ClientContext for Reader {
-    fn error(&self, error: KafkaError, reason: &str) {
-        if error.rdkafka_error_code() != Some(RDKafkaErrorCode::PartitionEOF) {
-            tracing::warn!(%error, reason, "Kafka client");
-        }
-    }
-}
-
-impl ConsumerContext for Reader {}
-
 fn assigned<'t>(
     kafka: &KafkaConfig,
     topics: impl IntoIterator<Item = &'t str>,
-) -> Result<(BaseConsumer<Reader>, BTreeSet<i32>)> {
+) -> Result<(PlainConsumer, BTreeSet<i32>)> {
     let mut config = kafka.client();
     config
         .set("group.id", "defaultx-reader") // librdkafka wants one; nothing is ever committed under it
@@ -101,7 +87,7 @@ fn assigned<'t>(
         .set("fetch.queue.backoff.ms", "10")
         .set("fetch.wait.max.ms", "50")
         .set("queued.max.messages.kbytes", "16384");
-    let consumer: BaseConsumer<Reader> = config.create_with_context(Reader).context("Kafka client")?;
+    let consumer: PlainConsumer = config.create_with_context(Plain).context("Kafka client")?;
     let mut assignment = TopicPartitionList::new();
     let mut all = BTreeSet::new();
     for topic in topics {

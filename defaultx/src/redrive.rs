@@ -28,6 +28,8 @@ pub struct Redriven {
     pub published: u64,
     /// Published again before.
     pub already: u64,
+    /// Came by file or HTTP, so that no topic holds a place to put them: their sender sends them again.
+    pub without_topic: u64,
 }
 
 /// Publishes what is selected and not marked. Blocks.
@@ -57,6 +59,10 @@ pub fn redrive(kafka: &KafkaConfig, selection: &Selection, by: &str, dry_run: bo
             return Ok(());
         }
         done.selected += 1;
+        if Topic::of_name(&kafka.topic_prefix, &letter.origin.topic).is_none() {
+            done.without_topic += 1;
+            return Ok(());
+        }
         if !marked.insert(letter.origin.clone()) {
             done.already += 1;
             return Ok(());

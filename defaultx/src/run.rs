@@ -58,11 +58,12 @@ impl Running {
     ///
     /// # Errors
     /// When that takes too long, with what is not; or a room has ended.
-    pub async fn ready(&self, patience: Duration) -> Result<()> {
+    pub async fn ready(&mut self, patience: Duration) -> Result<()> {
         let until = Instant::now() + patience;
         while !self.shell.health.is_ready() {
-            if let Some(ended) = self.handles.iter().find(|handle| handle.is_finished()) {
-                bail!("{} has ended", ended.name());
+            if let Some(at) = self.handles.iter().position(RoomHandle::is_finished) {
+                let (name, result) = ended(self.handles.swap_remove(at)).await;
+                bail!("{name} ended at its start: {}", result.err().unwrap_or_default());
             }
             if Instant::now() > until {
                 let states = self.shell.health.states();

@@ -537,7 +537,7 @@ def cases():
 WITH chosen AS (
   SELECT d.*
   {STANDING.replace(chr(10), chr(10) + "  ")}
-), large AS (
+), large AS MATERIALIZED (
   SELECT product, currency, percentile_disc(0.99) WITHIN GROUP (ORDER BY amount_minor) AS edge
   FROM chosen WHERE amount_minor IS NOT NULL GROUP BY 1, 2
 )

@@ -11,6 +11,7 @@ use rand_chacha::ChaCha8Rng;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use runtime::clock;
 use runtime::kafka::KafkaConfig;
 use schemas::Topic;
 use schemas::application::SUBMITTED;
@@ -31,6 +32,8 @@ pub struct Event {
     pub event_id: String,
     /// `data`.
     pub body: Vec<u8>,
+    /// Whether `receive` strips protected facts of it into a record of their own.
+    pub has_protected: bool,
 }
 
 impl Traffic {
@@ -66,7 +69,20 @@ impl Traffic {
         data["application_id"] = application_id.clone().into();
         data["submitted_at"] = now.into();
         data["completed_at"] = now.into();
-        Ok(Event { event_id: format!("{application_id}-1"), body: serde_json::to_vec(&data)?, application_id })
+        let has_protected = data["applicants"]
+            .as_array()
+            .is_some_and(|all| all.iter().any(|a| a["protected"].as_object().is_some_and(|p| !p.is_empty())));
+        let (event_id, body) = (format!("{application_id}-1"), serde_json::to_vec(&data)?);
+        Ok(Event { application_id, event_id, body, has_protected })
+    }
+
+    /// Many of them, made before they are sent.
+    ///
+    /// # Errors
+    /// Never for rows that were loaded.
+    pub fn events(&self, run: &str, numbers: std::ops::Range<usize>) -> Result<Vec<Event>> {
+        let now = clock::rfc3339(clock::now());
+        numbers.map(|number| self.event(run, number, &now)).collect()
     }
 }
 

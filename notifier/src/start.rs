@@ -31,7 +31,7 @@ pub fn start(config: Config, shell: Shell) -> Result<Vec<RoomHandle>, Error> {
     let wake = Arc::new(Notify::new());
     let meter = Meter::new(&shell.registry)?;
     let workshop = Arc::new(Workshop {
-        store: Store::new(runtime::pg::pool(database)?),
+        store: Store::new(runtime::pg::Pool::new(database, &shell.registry, ROOM)?),
         poster: Poster::new(&config)?,
         receipts: KafkaReceipts::new(&shell.kafka, Duration::from_millis(config.receipt_timeout_ms))?,
         meter: meter.clone(),

@@ -4,7 +4,8 @@
 use crate::error::Error;
 use crate::select::Delivery;
 use chrono::{DateTime, Utc};
-use deadpool_postgres::{GenericClient, Pool};
+use deadpool_postgres::GenericClient;
+use runtime::pg::Pool;
 use std::time::Duration;
 use tokio_postgres::{Row, Transaction};
 use uuid::Uuid;

@@ -37,7 +37,7 @@ pub(crate) const SUMMARY: &str = "
            d.decision_number, d.outcome, d.is_final, d.automation, d.step, d.referral, d.policy, d.policy_version, d.decided_at";
 
 /// $2..$4 is the last row of the page before.
-const PAGE: &str = "
+const WITHIN: &str = "
     WHERE a.tenant = $1 AND (a.received_at, a.application_id, a.revision) < ($2, $3, $4)
       AND a.received_at >= $5 AND a.received_at < $6
       AND ($7::text IS NULL OR a.product = $7) AND ($8::text IS NULL OR a.channel = $8)
@@ -46,7 +46,15 @@ const PAGE: &str = "
       AND ($13::text IS NULL OR s.model = $13) AND ($14::text IS NULL OR d.policy = $14)
       AND ($15 OR NOT EXISTS (
           SELECT FROM defaultx.applications later
-          WHERE later.tenant = a.tenant AND later.application_id = a.application_id AND later.revision > a.revision))
+          WHERE later.tenant = a.tenant AND later.application_id = a.application_id AND later.revision > a.revision))";
+
+/// Said where an outcome is asked for. [`WITHIN`] says which decision stands; this names the few applications that ever had a
+/// rare outcome, so that finding fifty of them does not look at all.
+const EVER_HAD: &str = "
+      AND (a.application_id, a.revision) IN (
+          SELECT o.application_id, o.revision FROM defaultx.decisions o WHERE o.tenant = $1 AND o.outcome = $11)";
+
+const NEWEST_FIRST: &str = "
     ORDER BY a.received_at DESC, a.application_id DESC, a.revision DESC LIMIT $16";
 
 /// Which applications.
@@ -212,9 +220,10 @@ pub(crate) async fn list(
     let tx = app.store.snapshot(&mut session).await?;
     let one_more = i64::from(limit) + 1;
     let Filter { product, channel, jurisdiction, intent, outcome, band, model, policy } = &filter;
+    let ever_had = if outcome.is_some() { EVER_HAD } else { "" };
     let rows = tx
         .query(
-            &format!("{SUMMARY} {STANDING} {PAGE}"),
+            &format!("{SUMMARY} {STANDING} {WITHIN} {ever_had} {NEWEST_FIRST}"),
             &[
                 &tenant,
                 &at,

@@ -1,6 +1,6 @@
 //! What read-api measures. Labels are routes as written in the code, never paths as asked.
 
-use prometheus::{Histogram, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, Opts, Registry};
+use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, IntGauge, Opts, Registry};
 use runtime::metrics::registered;
 
 /// Requests by route and status.
@@ -9,8 +9,6 @@ pub const REQUESTS_TOTAL: &str = "defaultx_read_api_requests_total";
 pub const REQUEST_SECONDS: &str = "defaultx_read_api_request_seconds";
 /// Requests being answered.
 pub const IN_FLIGHT: &str = "defaultx_read_api_in_flight";
-/// Seconds that a request waited for a database session.
-pub const POOL_WAIT_SECONDS: &str = "defaultx_read_api_pool_wait_seconds";
 /// Times that an identity was shown, by role.
 pub const IDENTITY_READS_TOTAL: &str = "defaultx_read_api_identity_reads_total";
 
@@ -21,7 +19,6 @@ pub struct Metrics {
     pub requests: IntCounterVec,
     pub seconds: HistogramVec,
     pub in_flight: IntGauge,
-    pub pool_wait: Histogram,
     pub identity_reads: IntCounterVec,
 }
 
@@ -32,15 +29,13 @@ impl Metrics {
     /// When a name is registered already.
     pub fn new(registry: &Registry) -> Result<Self, prometheus::Error> {
         let buckets = vec![0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
-        let seconds = HistogramOpts::new(REQUEST_SECONDS, "Seconds to the answer").buckets(buckets.clone());
-        let wait = HistogramOpts::new(POOL_WAIT_SECONDS, "Seconds waited for a database session").buckets(buckets);
+        let seconds = HistogramOpts::new(REQUEST_SECONDS, "Seconds to the answer").buckets(buckets);
         let requests = Opts::new(REQUESTS_TOTAL, "Requests answered");
         let identity = Opts::new(IDENTITY_READS_TOTAL, "Times that an identity was shown");
         Ok(Self {
             requests: registered(registry, IntCounterVec::new(requests, &["route", "status"])?)?,
             seconds: registered(registry, HistogramVec::new(seconds, &["route"])?)?,
             in_flight: registered(registry, IntGauge::new(IN_FLIGHT, "Requests being answered")?)?,
-            pool_wait: registered(registry, Histogram::with_opts(wait)?)?,
             identity_reads: registered(registry, IntCounterVec::new(identity, &["role"])?)?,
         })
     }

@@ -8,7 +8,7 @@ use crate::router::{App, router};
 use crate::store::Store;
 use runtime::health::Component;
 use runtime::http::serve;
-use runtime::pg::{DatabaseConfig, pool};
+use runtime::pg::{DatabaseConfig, Pool};
 use runtime::shell::Shell;
 use runtime::task::{self, RoomHandle};
 use std::io::ErrorKind;
@@ -47,15 +47,15 @@ pub async fn start(config: Config, shell: Shell) -> Result<Vec<RoomHandle>, Erro
 pub async fn bind(config: Config, shell: Shell) -> Result<Running, Error> {
     let metrics = Metrics::new(&shell.registry)?;
     let role = config.role()?;
-    let pool = pool(&database(&config, &shell)?)?;
-    let store = Store::new(pool, role.as_deref(), config.statement_timeout_ms(), metrics.pool_wait.clone());
+    let pool = Pool::new(&database(&config, &shell)?, &shell.registry, ROOM)?;
+    let store = Store::new(pool, role.as_deref(), config.statement_timeout_ms());
     let listen = config.listen.clone();
     let app = Arc::new(App::new(config, store.clone(), metrics)?);
     let failed = |source| Error::Listen { address: listen.clone(), source };
     let address = listen.parse().map_err(|error| failed(std::io::Error::new(ErrorKind::InvalidInput, error)))?;
     let served = serve(ROOM, address, router(app), shell.shutdown.clone()).await;
     let (local_addr, server) = served.map_err(failed)?;
-    let watching = watch(store, shell.health.component(ROOM), shell.shutdown);
+    let watching = watch(store, local_addr, shell.health.component(ROOM), shell.shutdown);
     let watch = RoomHandle::task("read-api-watch", task::spawn("read-api-watch", watching));
     Ok(Running { local_addr, rooms: vec![server, watch] })
 }
@@ -69,10 +69,15 @@ fn database(config: &Config, shell: &Shell) -> Result<DatabaseConfig, Error> {
 }
 
 /// Ready while the database answers under the read role.
-async fn watch(store: Store, health: Component, shutdown: CancellationToken) -> Result<(), String> {
+async fn watch(
+    store: Store,
+    local_addr: SocketAddr,
+    health: Component,
+    shutdown: CancellationToken,
+) -> Result<(), String> {
     while !shutdown.is_cancelled() {
         match answers(&store).await {
-            Ok(()) => health.set_ready(true, "listening"),
+            Ok(()) => health.set_ready(true, format!("listening on {local_addr}")),
             Err(problem) => health.set_ready(false, problem.title),
         }
         if tokio::time::timeout(LOOK, shutdown.cancelled()).await.is_ok() {

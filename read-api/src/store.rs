@@ -1,8 +1,8 @@
 //! Where answers come from: read-only transactions under the read role, whatever the login may do.
 
 use crate::problem::Problem;
-use deadpool_postgres::{Object, Pool};
-use prometheus::Histogram;
+use deadpool_postgres::Object;
+use runtime::pg::Pool;
 use tokio_postgres::{IsolationLevel, Transaction};
 
 /// A pool, and the terms on which it is asked.
@@ -11,18 +11,17 @@ pub struct Store {
     pool: Pool,
     /// Said at the start of every transaction.
     terms: String,
-    wait_seconds: Histogram,
 }
 
 impl Store {
     /// Over a pool. Questions are asked under `role`, or the login's own without one; a statement ends after
-    /// `statement_timeout_ms`. Waits for a session are told to `wait_seconds`.
-    pub fn new(pool: Pool, role: Option<&str>, statement_timeout_ms: u64, wait_seconds: Histogram) -> Self {
+    /// `statement_timeout_ms`.
+    pub fn new(pool: Pool, role: Option<&str>, statement_timeout_ms: u64) -> Self {
         let role = role.map_or_else(String::new, |role| format!("SET LOCAL ROLE {role};"));
         // Compiling a statement takes longer than answering most of them.
         let settings = "SET LOCAL TimeZone = 'UTC'; SET LOCAL jit = off";
         let terms = format!("{role} SET LOCAL statement_timeout = {statement_timeout_ms}; {settings}");
-        Self { pool, terms, wait_seconds }
+        Self { pool, terms }
     }
 
     /// A session of the pool.
@@ -30,10 +29,7 @@ impl Store {
     /// # Errors
     /// 503 when there is none in time.
     pub async fn session(&self) -> Result<Object, Problem> {
-        let timer = self.wait_seconds.start_timer();
-        let session = self.pool.get().await;
-        timer.observe_duration();
-        Ok(session?)
+        Ok(self.pool.get().await?)
     }
 
     /// One view of everything, unmoved by what is written meanwhile.

@@ -108,7 +108,7 @@ pub(crate) async fn look(
     let now = clock::now();
     let mut session = app.store.session().await?;
     let tx = app.store.snapshot(&mut session).await?;
-    // The index of decisions by time serves this: it stops at the tenant's first.
+    // One row of an index each, however long ago the tenant's last was.
     let decision = "SELECT decided_at FROM defaultx.decisions WHERE tenant = $1 ORDER BY decided_at DESC LIMIT 1";
     let application =
         "SELECT received_at FROM defaultx.applications WHERE tenant = $1 ORDER BY received_at DESC LIMIT 1";

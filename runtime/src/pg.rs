@@ -1,12 +1,14 @@
-//! How to reach PostgreSQL: one section of the configuration, single sessions and a bounded pool; and [`offsets`], the rows that
-//! make Kafka → PostgreSQL exactly once. Knows no other table.
+//! How to reach PostgreSQL: one section of the configuration, single sessions and a bounded, measured pool; and [`offsets`], the
+//! rows that make Kafka → PostgreSQL exactly once. Knows no other table.
 
 pub mod offsets;
 mod tls;
 
 use crate::config::{REDACTED, Secret};
+use crate::metrics::registered;
 use crate::task;
-use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod, Runtime, Timeouts};
+use deadpool_postgres::{Manager, ManagerConfig, Object, PoolError, RecyclingMethod, Runtime, Timeouts};
+use prometheus::{Histogram, HistogramOpts, Registry};
 use serde::{Deserialize, Serialize, Serializer};
 use std::time::Duration;
 use tls::Tls;
@@ -58,19 +60,49 @@ pub enum ConnectError {
     /// The pool cannot be made.
     #[error("pool of PostgreSQL sessions: {0}")]
     Pool(#[from] deadpool_postgres::BuildError),
+    /// Its metrics cannot be registered.
+    #[error("metrics: {0}")]
+    Metrics(#[from] prometheus::Error),
 }
 
-/// A bounded pool. Connects when first asked.
-///
-/// # Errors
-/// [`ConnectError`] when the URL does not parse.
-pub fn pool(config: &DatabaseConfig) -> Result<Pool, ConnectError> {
-    let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
-    let (settings, tls) = settings(config)?;
-    let manager = Manager::from_config(settings, tls, recycling);
-    let patience = Some(Duration::from_millis(config.connect_timeout_ms));
-    let timeouts = Timeouts { wait: patience, create: patience, recycle: patience };
-    Ok(Pool::builder(manager).max_size(config.pool_size.max(1)).runtime(Runtime::Tokio1).timeouts(timeouts).build()?)
+/// Seconds that a caller waited for a session of a room's pool, whether it got one or not.
+pub const POOL_WAIT_SECONDS: &str = "defaultx_database_pool_wait_seconds";
+
+/// A bounded pool of sessions that tells how long its callers wait. Connects when first asked.
+#[derive(Debug, Clone)]
+pub struct Pool {
+    sessions: deadpool_postgres::Pool,
+    wait: Histogram,
+}
+
+impl Pool {
+    /// The pool of a room.
+    ///
+    /// # Errors
+    /// [`ConnectError`] when the URL does not parse, or the room has a pool already.
+    pub fn new(config: &DatabaseConfig, registry: &Registry, room: &str) -> Result<Self, ConnectError> {
+        let edges = vec![0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+        let wait = HistogramOpts::new(POOL_WAIT_SECONDS, "Seconds waited for a session of the pool").buckets(edges);
+        let wait = registered(registry, Histogram::with_opts(wait.const_label("room", room))?)?;
+        let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+        let (settings, tls) = settings(config)?;
+        let manager = Manager::from_config(settings, tls, recycling);
+        let patience = Some(Duration::from_millis(config.connect_timeout_ms));
+        let timeouts = Timeouts { wait: patience, create: patience, recycle: patience };
+        let pool = deadpool_postgres::Pool::builder(manager).max_size(config.pool_size.max(1));
+        Ok(Self { sessions: pool.runtime(Runtime::Tokio1).timeouts(timeouts).build()?, wait })
+    }
+
+    /// A session, given back when it is dropped.
+    ///
+    /// # Errors
+    /// When there is none in time, or the server cannot be reached.
+    pub async fn get(&self) -> Result<Object, PoolError> {
+        let timer = self.wait.start_timer();
+        let session = self.sessions.get().await;
+        timer.observe_duration();
+        session
+    }
 }
 
 /// One session outside any pool, for advisory locks and long transactions.
@@ -158,6 +190,18 @@ mod tests {
         let config = DatabaseConfig { url: url.into(), statement_timeout_ms: 7, ..DatabaseConfig::default() };
         assert_eq!(settings(&config).unwrap().0.get_options(), Some("-c statement_timeout=7 -c search_path=x"));
         assert!(settings(&DatabaseConfig::default()).is_err(), "no database is an error, not a default");
+    }
+
+    #[tokio::test]
+    async fn a_wait_is_measured_whether_or_not_it_was_worth_it() {
+        let registry = Registry::new();
+        // Nobody listens on the discard port.
+        let config = DatabaseConfig { url: "postgres://u@127.0.0.1:9/d".into(), ..DatabaseConfig::default() };
+        let pool = Pool::new(&config, &registry, "notifier").unwrap();
+        assert!(pool.get().await.is_err());
+        assert_eq!(pool.wait.get_sample_count(), 1);
+        assert!(Pool::new(&config, &registry, "read-api").is_ok(), "each room has its own");
+        assert!(matches!(Pool::new(&config, &registry, "notifier"), Err(ConnectError::Metrics(_))));
     }
 
     #[test]

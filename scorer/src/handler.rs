@@ -138,7 +138,7 @@ impl ScorerHandler {
     }
 
     /// Scores the applications of a part of the block, model by model.
-    fn score(&mut self, read: &mut [Read<'_>]) -> Result<(), HandleError> {
+    fn score(&mut self, read: &mut [Read<'_>]) {
         for (index, serving) in self.servings.iter_mut().enumerate() {
             let jobs = read.iter_mut().filter_map(|read| match read {
                 Read::Application(job) if job.serving == Some(index) => Some(job),
@@ -149,11 +149,9 @@ impl ScorerHandler {
                 continue;
             }
             let applications: Vec<_> = mine.iter().map(|job| &job.application).collect();
-            let outcomes =
-                score::score(serving, &applications).map_err(|error| HandleError::Poison(error.to_string()))?;
+            let outcomes = score::score(serving, &applications);
             mine.iter_mut().zip(outcomes).for_each(|(job, outcome)| job.outcome = Some(outcome));
         }
-        Ok(())
     }
 
     fn say(&self, input: &Input<'_>, job: &Job<'_>, out: &mut Outbox) -> Verdict {
@@ -214,7 +212,7 @@ impl Handler for ScorerHandler {
                     self.assign(input, job, state, &mut here)?;
                 }
             }
-            self.score(&mut read)?;
+            self.score(&mut read);
             for (input, read) in part.iter().zip(read) {
                 let verdict = match read {
                     Read::Application(job) => self.say(input, &job, out),

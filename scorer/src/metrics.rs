@@ -38,9 +38,9 @@ impl Metrics {
         self.scored[at][usize::from(!scored)].inc();
     }
 
-    /// Shows exactly these models, given with their indices.
+    /// Shows exactly these models, given with their indices. A block without applications says nothing of what is in force.
     pub fn in_force(&mut self, models: &[(usize, &Model)]) {
-        if models.iter().map(|(index, _)| index).eq(&self.shown) {
+        if models.is_empty() || models.iter().map(|(index, _)| index).eq(&self.shown) {
             return;
         }
         self.model_info.reset();

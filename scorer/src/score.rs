@@ -84,15 +84,11 @@ pub enum Outcome {
 }
 
 /// Scores applications that one model serves, in their order. Each answer depends on its own application only.
-///
-/// # Errors
-/// [`EngineError`].
-pub fn score(serving: &mut Serving, applications: &[&Application<'_>]) -> Result<Vec<Outcome>, EngineError> {
-    let Serving { model, state, .. } = serving;
+pub fn score(serving: &mut Serving, applications: &[&Application<'_>]) -> Vec<Outcome> {
     let mut rows = Vec::with_capacity(applications.len());
     let mut refused = Vec::with_capacity(applications.len());
     for application in applications {
-        refused.push(match model.map_text(application.text) {
+        refused.push(match serving.model.map_text(application.text) {
             Ok(Ok(row)) => {
                 rows.push(row);
                 None
@@ -101,17 +97,35 @@ pub fn score(serving: &mut Serving, applications: &[&Application<'_>]) -> Result
             Err(_) => Some(vec![UNREADABLE.to_owned()]),
         });
     }
-    let scored = model.score_block(state, &rows)?;
-    let mut answers = rows.into_iter().zip(scored);
-    let outcome = |refused: Option<Vec<String>>| match refused {
-        Some(causes) => Outcome::Unscorable(causes),
-        None => match answers.next() {
-            Some((row, Some(scored))) => Outcome::Scored(row, scored),
-            _ => Outcome::Unscorable(vec![MARGIN_NOT_FINITE.to_owned()]),
+    let answers = serving.answers(&rows);
+    let mut answers = rows.into_iter().zip(answers);
+    let outcome = |refused: Option<Vec<String>>| match (refused, &mut answers) {
+        (Some(causes), _) => Outcome::Unscorable(causes),
+        (None, answers) => match answers.next() {
+            Some((row, Ok(Some(scored)))) => Outcome::Scored(row, scored),
+            Some((_, Ok(None))) => Outcome::Unscorable(vec![MARGIN_NOT_FINITE.to_owned()]),
+            Some((_, Err(_))) | None => Outcome::Unscorable(vec![ENGINE_FAILED.to_owned()]),
         },
     };
-    Ok(refused.into_iter().map(outcome).collect())
+    refused.into_iter().map(outcome).collect()
 }
+
+impl Serving {
+    /// One answer for each row. Where the engine fails on a block, the rows go one by one, so that only the guilty has none.
+    fn answers(&mut self, rows: &[FeatureVector]) -> Vec<Result<Option<Scored>, EngineError>> {
+        match self.model.score_block(&mut self.state, rows) {
+            Ok(scored) => scored.into_iter().map(Ok).collect(),
+            Err(error) if rows.len() < 2 => {
+                tracing::error!(model = self.ordinal, reason = %error, "engine failed");
+                vec![Err(error)]
+            }
+            Err(_) => rows.iter().flat_map(|row| self.answers(std::slice::from_ref(row))).collect(),
+        }
+    }
+}
+
+/// The engine failed on a row that the contract lets through.
+pub const ENGINE_FAILED: &str = "engine_failed";
 
 /// The body was read in part, and cannot be read in whole.
 pub const UNREADABLE: &str = "unreadable_body";

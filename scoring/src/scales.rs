@@ -58,6 +58,11 @@ impl Scales {
         Ok(Self { scales })
     }
 
+    /// Every scale, in the file's order.
+    pub fn iter(&self) -> impl Iterator<Item = &Scale> {
+        self.scales.iter().map(|(_, scale)| scale)
+    }
+
     /// The scale `id`, with the product it belongs to.
     pub fn find(&self, id: &str) -> Option<(&str, &Scale)> {
         self.scales.iter().find(|(_, scale)| scale.id() == id).map(|(product, scale)| (product.as_str(), scale))
@@ -86,6 +91,7 @@ mod tests {
         let scales = Scales::parse(ONE.as_bytes()).unwrap();
         let (product, scale) = scales.find("p.v1").unwrap();
         assert_eq!((product, scale.range()), ("p", (300, 850)));
+        assert_eq!(scales.iter().map(Scale::id).collect::<Vec<_>>(), ["p.v1"]);
         assert!(scales.find("q.v1").is_none());
     }
 

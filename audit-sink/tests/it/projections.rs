@@ -58,8 +58,11 @@ async fn an_event_that_comes_twice_counts_once() {
     let url = database("twice").await;
     let mut writer = Writer::new(&url).await;
     let mut topics = Topics::default();
+    let repeated = |writer: &Writer, table: &str| writer.metrics.repeated_rows.with_label_values(&[table]).get();
     writer.write(&topics.story(1)).await.unwrap();
+    assert_eq!(repeated(&writer, "decisions"), 0);
     writer.write(&topics.story(1)).await.unwrap();
+    assert_eq!(repeated(&writer, "decisions"), 1, "and is counted as repeated");
     assert_eq!(count(&writer.client, "defaultx.decisions").await, 1);
     assert_eq!(count(&writer.client, "defaultx.replies").await, 1);
     assert_eq!(count(&writer.client, "defaultx.audit_entries").await, 18, "the log has both");

@@ -64,6 +64,7 @@ pub async fn client(url: &str) -> Client {
 /// A writer of log 0 with the loop's bookkeeping.
 pub struct Writer {
     pub client: Client,
+    pub metrics: Metrics,
     handler: AuditHandler,
     expected: BTreeMap<offsets::Place, i64>,
 }
@@ -78,10 +79,11 @@ impl Writer {
             zstd_level: 1,
             shards: 1,
         };
-        let mut handler = AuditHandler::new(0, settings, Metrics::new(&Registry::new()).unwrap());
+        let metrics = Metrics::new(&Registry::new()).unwrap();
+        let mut handler = AuditHandler::new(0, settings, metrics.clone());
         handler.reset(&client).await.unwrap();
         let expected = offsets::load(&client, CONSUMER).await.unwrap();
-        Self { client, handler, expected }
+        Self { client, metrics, handler, expected }
     }
 
     /// What the loop does with a batch.

@@ -149,6 +149,22 @@ fn metrics_count_by_product_outcome_and_step() {
     assert_eq!(rows, ["approve credit_card cutoff 2", "refer other fallback 1"]);
 }
 
+#[test]
+fn the_wait_of_what_was_received_is_measured() {
+    let (mut room, registry) = room(Library::of(standard()));
+    let earlier = |received_at: &str| scored(&card_with(&[("/times/received_at", json!(received_at))]));
+    let withdrawal = record("application.withdrawn.v1", &json!("?"));
+    // Noon and a quarter of a second is now; a broker's clock may be ahead of ours.
+    let inputs = [earlier("2026-11-02T11:59:55.250Z"), earlier("2026-11-02T12:00:09Z"), earlier("soon"), withdrawal];
+    room.feed(&inputs).unwrap();
+    let families = registry.gather();
+    let waits = families.iter().find(|family| family.name() == "defaultx_received_to_decided_seconds").unwrap();
+    let waits = waits.get_metric()[0].get_histogram();
+    assert_eq!((waits.get_sample_count(), waits.get_sample_sum()), (2, 5.0));
+    let within = waits.get_bucket().iter().find(|bucket| bucket.upper_bound() == 5.0).unwrap();
+    assert_eq!(within.cumulative_count(), 2, "what takes as long as the objective allows is within it");
+}
+
 proptest! {
     /// Whatever happens to the bytes of a score event, its application is answered; what cannot be read goes to people.
     #[test]

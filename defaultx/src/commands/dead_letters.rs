@@ -25,6 +25,9 @@ pub async fn run(mut settings: Settings, place: &PlaceArgs, command: DeadLetters
             let done = redrive(&kafka, &Selection::of(&letters)?, &by, dry_run)?;
             let what = if dry_run { "would be published again" } else { "published again" };
             println!("{} selected, {} {what}, {} had been before", done.selected, done.published, done.already);
+            if done.without_topic > 0 {
+                println!("{} came by file or HTTP: correct them and send them there again", done.without_topic);
+            }
             Ok(0)
         }
     })

@@ -4,7 +4,8 @@ use crate::cli::{ModelCommand, PlaceArgs, PolicyCommand};
 use crate::place::{Needs, settle};
 use crate::settings::Settings;
 use anyhow::{Context, Result, bail};
-use policy::Compiled;
+use domain::scale::Scale;
+use policy::{Compiled, Finding};
 use runtime::clock;
 use runtime::kafka::KafkaConfig;
 use schemas::control::Activation;
@@ -14,15 +15,19 @@ use std::path::Path;
 /// Runs `policy check` or `policy activate`.
 pub async fn policy(mut settings: Settings, place: &PlaceArgs, command: PolicyCommand) -> Result<i32> {
     match command {
-        PolicyCommand::Check { file } => {
-            let findings = policy::check(&read(&file)?);
+        PolicyCommand::Check { file, scales } => {
+            let findings = check(&read(&file)?, &read_scales(&scales)?);
             findings.iter().for_each(|finding| println!("{}: {finding}", file.display()));
             let errors = findings.iter().filter(|finding| finding.is_error()).count();
             println!("{errors} errors, {} warnings", findings.len() - errors);
             Ok(i32::from(errors > 0))
         }
-        PolicyCommand::Activate { file, by } => {
+        PolicyCommand::Activate { file, scales, by } => {
             let policy = Compiled::load(&read(&file)?).with_context(|| format!("{} may not decide", file.display()))?;
+            let off_scale = policy.check_scales(&read_scales(&scales)?);
+            if let Some(finding) = off_scale.iter().find(|finding| finding.is_error()) {
+                bail!("{} may not decide: {finding}", file.display());
+            }
             settle(&mut settings, &place.house, Needs::KAFKA)?;
             activate(settings.kafka, activation("policy", (policy.name(), policy.version(), policy.digest()), by)).await
         }
@@ -62,6 +67,18 @@ pub async fn model(mut settings: Settings, place: &PlaceArgs, command: ModelComm
     }
 }
 
+/// Everything that is wrong with a policy: in itself, and once it stands, against the scales that models publish on.
+fn check(policy: &[u8], scales: &[Scale]) -> Vec<Finding> {
+    match Compiled::load(policy) {
+        Ok(policy) => [policy.warnings(), &policy.check_scales(scales)].concat(),
+        Err(rejected) => rejected.findings,
+    }
+}
+
+fn read_scales(path: &Path) -> Result<Vec<Scale>> {
+    Ok(Scales::parse(&read(path)?)?.iter().cloned().collect())
+}
+
 fn load(package: &Path, scales: &Path) -> Result<Model> {
     let scales = Scales::parse(&read(scales)?)?;
     Ok(Model::load(&scorer::library::read_package(package)?, &scales)?)
@@ -90,4 +107,28 @@ async fn activate(kafka: KafkaConfig, activation: Activation) -> Result<i32> {
 
 fn read(path: &Path) -> Result<Vec<u8>> {
     std::fs::read(path).with_context(|| format!("reading {}", path.display()))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    const STANDARD: &str = include_str!("../../../policies/standard/1.0.0.yaml");
+
+    #[test]
+    fn a_policy_is_checked_against_the_scales_of_the_models() {
+        let scales = read_scales(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/scales.toml")).unwrap();
+        let rows: [(&str, &str, &[&str]); 4] = [
+            ("name: standard", "name: standard", &[]),
+            ("approve_at_or_above: ", "approve_at_or_above: 9", &["points_off_scale"]),
+            ("scale_id: credit_card.v1", "scale_id: credit_card.v2", &["unknown_scale"]),
+            ("name: standard", "nmae: standard", &["unknown_field"]),
+        ];
+        for (from, to, expected) in rows {
+            assert!(STANDARD.contains(from), "the standard policy has no {from:?}");
+            let findings = check(STANDARD.replacen(from, to, 1).as_bytes(), &scales);
+            assert_eq!(findings.iter().map(|finding| finding.code).collect::<Vec<_>>(), expected, "{to}");
+        }
+    }
 }

@@ -115,6 +115,8 @@ async fn stream(stage: &Stage, plan: Arc<Plan>) -> Result<Streamed> {
     let decided = live.seen().decided();
     let took = live.seen().newest_decision().map_or(Duration::MAX, |at| at.duration_since(started));
 
+    // Nobody's backlog may stand in the way of what is timed.
+    stage.quiet(PATIENCE).await?;
     let (paced, sender) = (plan.clone(), publisher.clone());
     let sent = tokio::task::spawn_blocking(move || {
         let due = send_paced(&sender, &paced.paced, PACE_PER_S)?;

@@ -59,7 +59,7 @@ impl Stage {
         tell(&mut settings, &receiver, &keys);
         listen(&mut settings)?;
         phase("starting the rooms");
-        let running = run::start(&settings, &Room::ALL, stop).await?;
+        let mut running = run::start(&settings, &Room::ALL, stop).await?;
         running.ready(READY).await?;
         Ok(Self { settings, receiver, running, house, keys })
     }
@@ -88,6 +88,28 @@ impl Stage {
             }
             tokio::time::sleep(Duration::from_millis(250)).await;
         }
+    }
+
+    /// Waits until the audit log has not grown for a second and no webhook is pending; goes on when that takes too long.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn quiet(&self, patience: Duration) -> Result<()> {
+        let client = self.unhurried().await?;
+        let busy = "SELECT COALESCE((SELECT sum(size) FROM defaultx.audit_logs), 0)::bigint,
+                           (SELECT count(*) FROM defaultx.deliveries WHERE status = 'pending' OR receipt_due)";
+        let (started, mut last, mut since) = (Instant::now(), -1, Instant::now());
+        while started.elapsed() < patience {
+            let row = client.query_one(busy, &[]).await?;
+            let (size, pending): (i64, i64) = (row.get(0), row.get(1));
+            if size != last || pending > 0 {
+                (last, since) = (size, Instant::now());
+            } else if since.elapsed() > Duration::from_secs(1) {
+                return Ok(());
+            }
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+        Ok(())
     }
 
     /// A session whose statements may take their time.

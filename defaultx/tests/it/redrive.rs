@@ -40,6 +40,17 @@ fn set_aside(kafka: &KafkaConfig) {
     producer.flush(Duration::from_secs(30)).unwrap();
 }
 
+fn set_aside_row(kafka: &KafkaConfig) {
+    let producer: BaseProducer = kafka.client().create().unwrap();
+    let letters = kafka.topic(Topic::DeadLetters.base_name());
+    let own = [("dl_reason", "not_a_number"), ("dl_stage", "batch"), ("dl_topic", "batch")];
+    let headers = own.into_iter().chain([("dl_partition", "0"), ("dl_offset", "4")]);
+    let headers = headers.fold(OwnedHeaders::new(), |all, (key, v)| all.insert(Header { key, value: Some(v) }));
+    let record = BaseRecord::<[u8], [u8]>::to(&letters).partition(0).payload(b"row").headers(headers);
+    producer.send(record).map_err(|(error, _)| error).unwrap();
+    producer.flush(Duration::from_secs(30)).unwrap();
+}
+
 fn arrived(kafka: &KafkaConfig) -> Vec<(i32, Original)> {
     let topic = kafka.topic(Topic::LoanApplications.base_name());
     let mut all = Vec::new();
@@ -66,13 +77,17 @@ async fn each_original_goes_back_once_however_often_it_is_asked() {
         let first = LettersArgs { at: vec!["2:0".to_owned()], ..LettersArgs::default() };
         let all = LettersArgs { reason: Some("not_json".to_owned()), ..LettersArgs::default() };
         let told = again(&kafka, &all, true);
-        assert_eq!(told, Redriven { selected: 2, published: 2, already: 0 });
+        assert_eq!(told, Redriven { selected: 2, published: 2, already: 0, without_topic: 0 });
         assert_eq!(arrived(&kafka), [], "a dry run publishes nothing");
 
-        assert_eq!(again(&kafka, &first, false), Redriven { selected: 1, published: 1, already: 0 });
-        assert_eq!(again(&kafka, &first, false), Redriven { selected: 1, published: 0, already: 1 });
-        assert_eq!(again(&kafka, &all, false), Redriven { selected: 2, published: 1, already: 1 });
-        assert_eq!(again(&kafka, &all, false), Redriven { selected: 2, published: 0, already: 2 });
+        assert_eq!(again(&kafka, &first, false), Redriven { selected: 1, published: 1, already: 0, without_topic: 0 });
+        assert_eq!(again(&kafka, &first, false), Redriven { selected: 1, published: 0, already: 1, without_topic: 0 });
+        assert_eq!(again(&kafka, &all, false), Redriven { selected: 2, published: 1, already: 1, without_topic: 0 });
+        assert_eq!(again(&kafka, &all, false), Redriven { selected: 2, published: 0, already: 2, without_topic: 0 });
+        set_aside_row(&kafka);
+        let rows = LettersArgs { stage: Some("batch".to_owned()), ..LettersArgs::default() };
+        let nowhere = Redriven { selected: 1, without_topic: 1, ..Redriven::default() };
+        assert_eq!(again(&kafka, &rows, false), nowhere, "a row of a file has no topic to go back to");
         let other = LettersArgs { stage: Some("scorer".to_owned()), ..LettersArgs::default() };
         assert_eq!(again(&kafka, &other, false), Redriven::default());
 

@@ -6,13 +6,13 @@ use clap::Parser;
 use e2e::ceiling::{self, Shape};
 use e2e::stage::{Stage, root, runtime};
 use e2e::supervisor::{AS_DEFAULTX, become_defaultx_if_asked};
-use e2e::traffic::{Sender, Traffic};
+use e2e::traffic::{Event, Sender, Traffic};
 use e2e::watch::{Schedule, Watch};
 use rdkafka::message::{Headers, Message};
 use runtime::kafka::KafkaConfig;
 use runtime::shell::Shell;
+use runtime::shutdown;
 use runtime::stream::Tuning;
-use runtime::{clock, shutdown};
 use schemas::Topic;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -24,8 +24,10 @@ use std::time::{Duration, Instant};
 const AS_CEILING: &str = "as-ceiling";
 /// Applications that are decided before the clock starts: groups are joined, producers initialised, code paths warm.
 const WARM: usize = 2_000;
-/// Records that one application leaves on audited topics.
-const AUDITED_PER_APPLICATION: i64 = 8;
+/// Applications that are made and sent at once where more are sent than memory should hold.
+const PART: usize = 20_000;
+/// Records that one application leaves on audited topics, beside one for its protected facts.
+const AUDITED_PER_APPLICATION: i64 = 7;
 
 /// Measure the house against its ceiling and a Python peer.
 #[derive(Parser)]
@@ -198,12 +200,13 @@ fn run_ceiling(bootstrap: &str, prefix: &str, shapes: &str) -> Result<()> {
 
 /// Applications a second, from the first send to the last decision that a reader of committed records sees.
 fn throughput(stage: &Stage, traffic: &Traffic, count: usize) -> Result<f64> {
+    let events = traffic.events("bench", 0..WARM + count)?;
     let watch = Watch::start(&stage.kafka, Schedule::default())?;
     let sender = Sender::connect(&stage.kafka, "murmur2_random")?;
-    send(traffic, &sender, 0..WARM)?;
+    send(&sender, &events[..WARM])?;
     watch.wait(WARM)?;
     let started = Instant::now();
-    send(traffic, &sender, WARM..WARM + count)?;
+    send(&sender, &events[WARM..])?;
     let last = watch.wait(WARM + count)?;
     watch.stop()?;
     Ok(count as f64 / last.duration_since(started).as_secs_f64())
@@ -213,27 +216,27 @@ fn throughput(stage: &Stage, traffic: &Traffic, count: usize) -> Result<f64> {
 fn more(stage: &Stage, traffic: &Traffic, from: usize, count: usize) -> Result<()> {
     let watch = Watch::start(&stage.kafka, Schedule::default())?;
     let sender = Sender::connect(&stage.kafka, "murmur2_random")?;
-    send(traffic, &sender, from..from + count)?;
+    for part in (from..from + count).step_by(PART) {
+        send(&sender, &traffic.events("bench", part..(part + PART).min(from + count))?)?;
+    }
     watch.wait(from + count)?;
     watch.stop()
 }
 
-fn send(traffic: &Traffic, sender: &Sender, numbers: std::ops::Range<usize>) -> Result<()> {
-    let now = clock::rfc3339(clock::now());
-    for number in numbers {
-        let event = traffic.event("bench", number, &now)?;
-        sender.send(&event, Some(&event.application_id))?;
-    }
+/// Sends events that were made before, so that making them costs the measured rooms nothing.
+fn send(sender: &Sender, events: &[Event]) -> Result<()> {
+    events.iter().try_for_each(|event| sender.send(event, Some(&event.application_id)))?;
     sender.flush()
 }
 
 /// Applications a second until the log and its projections hold all of them.
 fn audited(stage: &Stage, traffic: &Traffic, count: usize) -> Result<f64> {
     let sender = Sender::connect(&stage.kafka, "murmur2_random")?;
-    let logged = |applications: usize| -> Result<()> {
+    let logged = |sent: &[Event]| -> Result<()> {
         let started = Instant::now();
         let runtime = runtime()?;
-        while runtime.block_on(log_size(stage.house.database_url()))? < applications as i64 * AUDITED_PER_APPLICATION {
+        let expected = sent.iter().map(|event| AUDITED_PER_APPLICATION + i64::from(event.has_protected)).sum();
+        while runtime.block_on(log_size(stage.house.database_url()))? < expected {
             if started.elapsed() > Duration::from_secs(300) {
                 bail!("the log does not drain");
             }
@@ -241,11 +244,12 @@ fn audited(stage: &Stage, traffic: &Traffic, count: usize) -> Result<f64> {
         }
         Ok(())
     };
-    send(traffic, &sender, 0..WARM)?;
-    logged(WARM)?;
+    let events = traffic.events("bench", 0..WARM + count)?;
+    send(&sender, &events[..WARM])?;
+    logged(&events[..WARM])?;
     let started = Instant::now();
-    send(traffic, &sender, WARM..WARM + count)?;
-    logged(WARM + count)?;
+    send(&sender, &events[WARM..])?;
+    logged(&events)?;
     Ok(count as f64 / started.elapsed().as_secs_f64())
 }
 
@@ -263,12 +267,10 @@ fn half_load(stage: &Stage, traffic: &Traffic, rate: f64) -> Result<(f64, f64)> 
     let sender = Sender::connect(&stage.kafka, "murmur2_random")?;
     let schedule = Schedule::default();
     let watch = Watch::start(&stage.kafka, schedule.clone())?;
-    let warm = traffic_of(traffic, "warm", WARM)?;
-    warm.iter().try_for_each(|event| sender.send(event, Some(&event.application_id)))?;
-    sender.flush()?;
+    send(&sender, &traffic.events("warm", 0..WARM)?)?;
     watch.wait(WARM)?;
     let count = (rate * 20.0) as usize;
-    let events = traffic_of(traffic, "half", count)?;
+    let events = traffic.events("half", 0..count)?;
     let started = Instant::now() + Duration::from_millis(100);
     let due = |number: usize| started + Duration::from_secs_f64(number as f64 / rate);
     *schedule.lock().unwrap_or_else(PoisonError::into_inner) = (0..count).map(due).collect();
@@ -283,11 +285,6 @@ fn half_load(stage: &Stage, traffic: &Traffic, rate: f64) -> Result<(f64, f64)> 
     let quantiles = (watch.latency_ms(0.5), watch.latency_ms(0.99));
     watch.stop()?;
     Ok(quantiles)
-}
-
-fn traffic_of(traffic: &Traffic, run: &str, count: usize) -> Result<Vec<e2e::traffic::Event>> {
-    let now = clock::rfc3339(clock::now());
-    (0..count).map(|number| traffic.event(run, number, &now)).collect()
 }
 
 /// The Python peer's throughput, on topics of its own.

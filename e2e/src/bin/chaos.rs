@@ -14,7 +14,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use runtime::{clock, task};
 use serde_json::json;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -47,8 +47,16 @@ fn main() -> Result<()> {
     let args = Args::parse();
     let dir = tempfile::tempdir()?;
     let mut stage = Stage::start(dir.path(), true)?;
+    let logs = args.out.with_extension("logs");
+    let outcome = run(&args, &mut stage, &logs);
+    // Whoever looks for a cause wants the broker's word beside the rooms'.
+    std::fs::copy(dir.path().join("kafka/broker.log"), logs.join("broker.log")).context("keeping the broker's log")?;
+    outcome
+}
+
+fn run(args: &Args, stage: &mut Stage, logs: &Path) -> Result<()> {
     let config = stage.config("chaos", "")?;
-    let mut house = Supervisor::start(&config, &args.out.with_extension("logs"), ROOMS, 2)?;
+    let mut house = Supervisor::start(&config, logs, ROOMS, 2)?;
 
     let traffic = Traffic::load(args.seed)?;
     let sender = Sender::connect(&stage.kafka, "consistent_random")?;
@@ -57,12 +65,12 @@ fn main() -> Result<()> {
         let (stop, sent, rate) = (stop.clone(), sent.clone(), args.rate);
         task::thread("publisher", move || publish(&traffic, &sender, rate, &stop, &sent))?
     };
-    let kills = strike(&mut stage, &mut house, &args, &sent)?;
+    let kills = strike(stage, &mut house, args, &sent)?;
     stop.store(true, Ordering::Relaxed);
     publisher.join().map_err(|_| anyhow::anyhow!("the publisher panicked"))??;
     let submitted = sent.load(Ordering::Relaxed);
 
-    let truth = drained(&stage, &mut house, submitted)?;
+    let truth = drained(stage, &mut house, submitted)?;
     house.zombies_end(Duration::from_secs(60))?;
     let restarts = house.restarts;
     house.stop(Duration::from_secs(60))?;

@@ -1,5 +1,4 @@
 //! One whole house for the tests that share it: servers, all rooms in this process, a webhook receiver, some traffic.
-#![allow(dead_code)] // the door's client waits for the test of four ways in
 
 use defaultx::demo::stage::Stage;
 use defaultx::place::Keys;

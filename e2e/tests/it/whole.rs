@@ -18,6 +18,29 @@ fn decisions(whole: &Whole, prefix: &str) -> Vec<Value> {
 }
 
 #[test]
+fn one_application_by_four_ways_is_accepted_once_and_answered_four_times() {
+    let whole = whole();
+    let event = whole.event("fourways", 0);
+    let java = whole.sender("murmur2_random");
+    let native = whole.sender("consistent_random");
+    java.send(&event, Some(&format!("demo|{}", event.application_id))).unwrap();
+    native.send(&event, Some(&event.application_id)).unwrap();
+    native.send(&event, None).unwrap();
+    java.flush().unwrap();
+    native.flush().unwrap();
+    let (status, answer) = whole.post("/v1/applications", "fourways-http", &event.body);
+    assert_eq!(status, 202, "{answer}");
+    assert!(answer.contains(&event.application_id), "{answer}");
+
+    let replies = whole.wait_replies(|reply| is_of(reply, "fourways-"), 4);
+    let mut statuses: Vec<&str> = replies.iter().map(|reply| reply.status.as_str()).collect();
+    statuses.sort_unstable();
+    assert_eq!(statuses, ["accepted", "duplicate", "duplicate", "duplicate"]);
+    let decided = wait("the decision", || Some(decisions(whole, "fourways-")).filter(|all| !all.is_empty()));
+    assert_eq!(decided.len(), 1);
+}
+
+#[test]
 fn a_revision_replaces_and_a_withdrawal_ends() {
     let whole = whole();
     let sender = whole.sender("murmur2_random");
@@ -27,6 +50,7 @@ fn a_revision_replaces_and_a_withdrawal_ends() {
             application_id: "revised-1".into(),
             event_id: id.into(),
             body: serde_json::to_vec(body).unwrap(),
+            has_protected: true,
         };
         sender.send(&event, Some("revised-1")).unwrap();
         sender.flush().unwrap();

@@ -26,8 +26,9 @@ use tokio::sync::Semaphore;
 
 pub use routes::router;
 
-/// Roles of a token that may send.
-pub const SENDER_ROLES: &[&str] = &["Originator", "Admin"];
+/// Roles of a token that may send: an origination system's own, the people who take applications in, and Admin. A Reviewer
+/// only looks.
+pub const SENDER_ROLES: &[&str] = &["Originator", "Officer", "Admin"];
 
 /// What every request needs. Shared, immutable but for the bucket.
 pub struct Door {

@@ -22,7 +22,11 @@ use schemas::application::{WITHDRAWN, Withdrawal};
 use schemas::envelope::header as ce;
 use serde::{Deserialize, Serialize};
 use std::sync::{Arc, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
+use tokio::time::timeout;
+
+/// A client that has not sent its body by then gives its place to another.
+const BODY_WITHIN: Duration = Duration::from_secs(30);
 
 /// The router of a door.
 pub fn router(door: Arc<Door>) -> Router {
@@ -145,7 +149,9 @@ impl Door {
     }
 
     async fn read(&self, body: Body) -> Result<Bytes, Problem> {
-        to_bytes(body, self.max_request_bytes).await.map_err(|_| Problem::of(Reason::BodyTooLarge))
+        let late = |_| Problem::new(StatusCode::REQUEST_TIMEOUT, "request_timeout", "The body did not arrive in time");
+        let read = timeout(BODY_WITHIN, to_bytes(body, self.max_request_bytes)).await.map_err(late)?;
+        read.map_err(|_| Problem::of(Reason::BodyTooLarge))
     }
 
     fn withdrawal_request(&self, bytes: &[u8]) -> Result<WithdrawalRequest, Problem> {

@@ -126,6 +126,7 @@ async fn a_token_opens_the_door_of_its_tenant_only() {
         ("no sender's role", token("demo", "Reviewer"), 403),
         ("a tenant without a key", token("rival", "Originator"), 403),
         ("good, but Kafka is away", token("demo", "Originator"), 503),
+        ("an officer's", token("demo", "Officer"), 503),
         ("every tenant's", token("*", "Admin"), 503),
     ];
     for (name, authorization, status) in rows {

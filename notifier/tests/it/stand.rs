@@ -181,7 +181,7 @@ impl Worker {
 }
 
 pub fn store(database: &DatabaseConfig) -> Store {
-    Store::new(runtime::pg::pool(database).unwrap())
+    Store::new(runtime::pg::Pool::new(database, &Registry::new(), "notifier").unwrap())
 }
 
 /// Rows by status.

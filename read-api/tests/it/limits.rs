@@ -4,7 +4,7 @@ use crate::events::Loan;
 use crate::house::{client, database, run};
 use crate::stand::{Stand, shared, token};
 use hyper::Method;
-use prometheus::{Histogram, HistogramOpts};
+use prometheus::Registry;
 use read_api::metrics::{REQUEST_SECONDS, REQUESTS_TOTAL};
 use read_api::store::Store;
 use runtime::pg::DatabaseConfig;
@@ -138,9 +138,8 @@ fn without_a_database_it_says_so_and_waits() {
 fn it_asks_under_a_role_that_can_only_read() {
     run(async {
         let database = database("roles").await;
-        let wait = Histogram::with_opts(HistogramOpts::new("wait", "wait")).unwrap();
-        let pool = runtime::pg::pool(&database).unwrap();
-        let store = Store::new(pool, Some("defaultx_read"), 1000, wait);
+        let pool = runtime::pg::Pool::new(&database, &Registry::new(), "read-api").unwrap();
+        let store = Store::new(pool, Some("defaultx_read"), 1000);
         let mut session = store.session().await.unwrap();
         let tx = store.snapshot(&mut session).await.unwrap();
         let row = tx.query_one("SELECT current_user::text, current_setting('statement_timeout')", &[]).await.unwrap();

@@ -4,6 +4,7 @@ use super::committer::Gate;
 use super::meter::Meter;
 use super::restore::{Apply, Changelog, restore};
 use super::state::Stored;
+use crate::kafka::{Plain, PlainConsumer};
 use hashbrown::HashMap;
 use rdkafka::client::ClientContext;
 use rdkafka::config::ClientConfig;
@@ -41,6 +42,11 @@ impl<K: Stored + Eq + Hash, V: Stored> Assignment<K, V> {
     /// The changes since the last call, in order.
     pub fn take_changes(&self) -> Vec<Change<K, V>> {
         std::mem::take(&mut *self.changes.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Whether there are changes to take.
+    pub fn has_changed(&self) -> bool {
+        !self.changes.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
     }
 
     fn tell(&self, change: Change<K, V>) {
@@ -137,8 +143,8 @@ impl<K: Stored + Eq + Hash, V: Stored> ConsumerContext for Assignment<K, V> {
 struct Reader {
     topic: Arc<str>,
     committed: HashMap<i32, Option<i64>>,
-    uncommitted: BaseConsumer,
-    reader: BaseConsumer,
+    uncommitted: PlainConsumer,
+    reader: PlainConsumer,
     deadline: Instant,
     timeout: Duration,
 }
@@ -150,12 +156,14 @@ impl Reader {
         committed: &TopicPartitionList,
         timeout: Duration,
     ) -> Result<Self, KafkaError> {
-        let client = |isolation: &str| -> Result<BaseConsumer, KafkaError> {
+        let client = |isolation: &str| -> Result<PlainConsumer, KafkaError> {
             let mut config = plain.clone();
             config.set("group.id", format!("{topic}-restore")).set("isolation.level", isolation);
             config.set("enable.partition.eof", "true").set("enable.auto.commit", "false");
             config.set("auto.offset.reset", "earliest").set("queued.max.messages.kbytes", "8192");
-            config.create()
+            // A partition is read right after another: its turn must not wait for a fetch that waits for more of the last one.
+            config.set("fetch.wait.max.ms", "10").set("fetch.queue.backoff.ms", "10");
+            config.create_with_context(Plain)
         };
         let offsets = committed.elements().into_iter().map(|e| (e.partition(), offset_of(&e)));
         Ok(Self {
@@ -201,8 +209,9 @@ impl Changelog for Reader {
                 Some(Ok(message)) => apply(message.key().unwrap_or_default(), message.payload()),
                 // The end of the partition for this isolation level is its last stable offset, which is past the mark.
                 Some(Err(KafkaError::PartitionEOF(at))) if at == partition => return Ok(()),
-                Some(Err(error)) => return Err(error),
-                None => self.pause()?,
+                Some(Err(error @ KafkaError::MessageConsumptionFatal(_))) => return Err(error),
+                // Whatever else it is, the client mends it by itself, or the deadline passes.
+                Some(Err(_)) | None => self.pause()?,
             }
         }
     }

@@ -8,8 +8,12 @@ use rdkafka::consumer::ConsumerGroupMetadata;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
+
+/// How long one look for acknowledgements lasts.
+const FLUSH_SLICE: Duration = Duration::from_millis(1);
 
 /// What one transaction holds.
 pub(crate) struct Job {
@@ -153,10 +157,12 @@ impl Committer {
     }
 
     fn transact(&self, job: &Job) -> Ended {
-        let begun = self.again(|| self.producer.begin_transaction());
-        if let Err(error) = begun.and_then(|()| self.produce(job)).and_then(|()| self.producer.flush(self.timeout)) {
+        let begun = Instant::now();
+        let began = self.again(|| self.producer.begin_transaction());
+        if let Err(error) = began.and_then(|()| self.produce(job)).and_then(|()| self.flush()) {
             return self.give_up(error);
         }
+        let flushed = begun.elapsed();
         if !self.gate.may_send_offsets() {
             return self.abort("partitions revoked before offsets were sent".to_owned());
         }
@@ -164,11 +170,16 @@ impl Committer {
         if let Err(error) = sent {
             return self.give_up(error);
         }
+        let offsets_sent = begun.elapsed();
         if !self.gate.may_commit() {
             return self.abort("assignment lost before the commit".to_owned());
         }
         match self.again(|| self.producer.commit_transaction(self.timeout)) {
-            Ok(()) => Ended::Committed,
+            Ok(()) => {
+                let (room, records, committed) = (self.room, job.outputs.len(), begun.elapsed());
+                tracing::debug!(room, records, ?flushed, ?offsets_sent, ?committed, "transaction");
+                Ended::Committed
+            }
             Err(error) => self.give_up(error),
         }
     }
@@ -236,6 +247,19 @@ impl Committer {
         }
     }
 
+    /// Waits until the broker has acknowledged every record. The client's own flush sleeps 100 ms out once it has begun to
+    /// wait, several times what a whole transaction takes.
+    fn flush(&self) -> Result<(), KafkaError> {
+        let started = Instant::now();
+        while self.producer.in_flight_count() > 0 {
+            if started.elapsed() > self.timeout {
+                return Err(KafkaError::Flush(RDKafkaErrorCode::OperationTimedOut));
+            }
+            self.producer.poll(FLUSH_SLICE);
+        }
+        Ok(())
+    }
+
     /// The same call again while the client says that it may be retried.
     fn again(&self, call: impl Fn() -> Result<(), KafkaError>) -> Result<(), KafkaError> {
         let started = Instant::now();
@@ -247,6 +271,22 @@ impl Committer {
                 other => return other,
             }
         }
+    }
+
+    /// Runs a call that waits for delivery reports, and takes them meanwhile: an abort purges what is on its way, and does
+    /// not end before each purged record was reported.
+    fn polled<T>(&self, call: impl FnOnce() -> T) -> T {
+        let done = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !done.load(Ordering::Relaxed) {
+                    self.producer.poll(FLUSH_SLICE);
+                }
+            });
+            let result = call();
+            done.store(true, Ordering::Relaxed);
+            result
+        })
     }
 
     fn give_up(&self, error: KafkaError) -> Ended {
@@ -261,7 +301,7 @@ impl Committer {
     }
 
     fn abort(&self, why: String) -> Ended {
-        match self.again(|| self.producer.abort_transaction(self.timeout)) {
+        match self.polled(|| self.again(|| self.producer.abort_transaction(self.timeout))) {
             Ok(()) => Ended::Aborted(why),
             Err(KafkaError::Transaction(error)) if is_fenced(error.code()) => Ended::Fenced(error.string()),
             Err(error) => Ended::Broken(format!("{why}; then the abort failed: {error}")),

@@ -27,6 +27,8 @@ use std::time::{Duration, Instant};
 
 /// Four heartbeats: by then the coordinator has told a member that another one joined under its name.
 const USURPER_SHOWS_WITHIN: Duration = Duration::from_secs(4);
+/// A broker that is up tells its metadata sooner.
+const BROKER_ANSWERS_WITHIN: Duration = Duration::from_secs(1);
 
 /// Knobs of one loop.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, Deserialize)]
@@ -221,10 +223,10 @@ impl<'a> Life<'a> {
         })?;
         let inputs: Vec<&str> = self.spec.inputs.iter().map(AsRef::as_ref).collect();
         consumer.subscribe(&inputs)?;
-        let result = match self.cycle(&consumer, engine) {
-            Err(LoopError::Fenced(why)) if !self.is_usurped(&consumer) => Err(LoopError::Broken(why)),
-            other => other,
-        };
+        let result = self.cycle(&consumer, engine).map_err(|error| {
+            let (LoopError::Fenced(why) | LoopError::Broken(why)) = error;
+            if self.is_usurped(&consumer) { LoopError::Fenced(why) } else { LoopError::Broken(why) }
+        });
         // Closing the consumer may call back for a revoke; the gate is idle by now, so that it returns at once.
         drop(consumer);
         drop(self.jobs);
@@ -234,13 +236,19 @@ impl<'a> Life<'a> {
         result
     }
 
-    /// Whether another instance holds this one's group membership. A producer is also fenced when its transaction timed out
-    /// while the broker was away; the membership tells the two apart, and only its loss makes this instance a zombie.
+    /// Whether another instance holds this one's group membership, asked before new clients would take its ids from it. A
+    /// producer is also fenced when its transaction timed out while the broker was away, and a zombie may meet any other
+    /// error first; only the membership tells. While the broker is away nobody can tell, and nothing else can be done.
     fn is_usurped<K: Stored + Eq + Hash, V: Stored>(&self, consumer: &Assigned<K, V>) -> bool {
-        let until = Instant::now() + USURPER_SHOWS_WITHIN;
-        while Instant::now() < until {
+        let mut heard: Option<Instant> = None;
+        while !self.shell.shutdown.is_cancelled() && heard.is_none_or(|at| at.elapsed() < USURPER_SHOWS_WITHIN) {
             if let Some(Err(KafkaError::MessageConsumptionFatal(code))) = consumer.poll(Duration::from_millis(100)) {
                 return is_fenced(code);
+            }
+            let answers =
+                || consumer.fetch_metadata(self.spec.inputs.first().map(AsRef::as_ref), BROKER_ANSWERS_WITHIN);
+            if heard.is_none() && answers().is_ok() {
+                heard = Some(Instant::now());
             }
         }
         false
@@ -305,7 +313,9 @@ impl<'a> Life<'a> {
         Ok(())
     }
 
-    /// Polls until the batch is full, or the linger has passed. While a commit is under way it goes on collecting.
+    /// Polls until the batch is full, or the linger has passed. While a commit is under way it goes on collecting. Ends at a
+    /// rebalance with nothing: what was collected is of the old assignment, which the new one reads again from its committed
+    /// offsets; a record polled after it would be of the new one and must not be dropped with the rest.
     fn collect<'c, K: Stored + Eq + Hash, V: Stored>(
         &self,
         consumer: &'c Assigned<K, V>,
@@ -317,7 +327,11 @@ impl<'a> Life<'a> {
         let mut until = Instant::now() + Duration::from_millis(if committing { tuning.linger_ms } else { 100 });
         while batch.len() < tuning.batch_records && bytes < tuning.batch_bytes {
             let wait = until.saturating_duration_since(Instant::now());
-            match consumer.poll(wait) {
+            let polled = consumer.poll(wait);
+            if consumer.context().has_changed() {
+                return Ok(Vec::new());
+            }
+            match polled {
                 Some(Ok(message)) => {
                     if batch.is_empty() {
                         until = Instant::now() + Duration::from_millis(tuning.linger_ms);
@@ -334,7 +348,7 @@ impl<'a> Life<'a> {
         Ok(batch)
     }
 
-    /// Applies what rebalances did during the poll. Whatever was collected in that poll must then be dropped.
+    /// Applies what a rebalance did during the poll, and tells whether there was one.
     fn follow_changes<H: Handler>(
         &self,
         consumer: &Consuming<H>,

@@ -89,7 +89,10 @@ pub struct Room {
 
 impl Room {
     pub fn join(self) -> Result<(), String> {
-        tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(self.handle.join())
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let ended = runtime.block_on(async { tokio::time::timeout(PATIENCE, self.handle.join()).await });
+        runtime.shutdown_background(); // a room that hangs must not keep the test from saying so
+        ended.expect("the room ends")
     }
 
     pub fn stop(self) -> Result<(), String> {

@@ -51,6 +51,23 @@ fn each_key_is_admitted_once_through_everything() {
     assert_once(&bench, 11_000);
 }
 
+/// Owners come and go while there is a backlog, so that a rebalance finds each of them with records in hand.
+#[test]
+fn a_rebalance_with_a_backlog_skips_nothing() {
+    let bench = Bench::start();
+    bench.publish("in", numbers(0..30_000));
+    let stays = bench.run("a");
+    for round in 1..=6 {
+        bench.wait_handled(round * 1_000);
+        let comes = bench.run("b");
+        bench.wait_handled(round * 1_000 + 500);
+        comes.stop().unwrap();
+    }
+    bench.wait_drained("in");
+    stays.stop().unwrap();
+    assert_once(&bench, 30_000);
+}
+
 #[test]
 fn poison_is_set_aside_byte_for_byte_and_the_stream_goes_on() {
     let bench = Bench::start();
