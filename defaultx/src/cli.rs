@@ -1,5 +1,9 @@
 //! The command line: what can be asked for, with examples. Does nothing.
 
+mod model;
+
+pub use model::{ModelCommand, PackageArgs, RunGraphArgs};
+
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -11,6 +15,7 @@ Examples:
   defaultx batch portfolio.csv --mapping training/data/taiwan/mapping.toml
   defaultx dead-letters list --reason unknown_product
   defaultx audit verify --database postgres://auditor@db/defaultx
+  defaultx model run graph.onnx --input rows.csv --output scores.csv
 
 Configuration: --config FILE < DEFAULTX__SECTION__KEY in the environment < --set section.key=value.
 `defaultx config show` prints what is in force.";
@@ -84,7 +89,7 @@ pub enum Command {
     /// Policy versions
     #[command(subcommand)]
     Policy(PolicyCommand),
-    /// Model packages
+    /// Models: run a bare graph, check, explain and time a package, put one in force
     #[command(subcommand)]
     Model(ModelCommand),
     /// The configuration
@@ -235,31 +240,6 @@ pub enum PolicyCommand {
         /// The YAML file; every decision instance must hold it
         file: PathBuf,
         /// The products' scales, which cutoffs and bands are checked against
-        #[arg(long, default_value = "models/scales.toml")]
-        scales: PathBuf,
-        /// Who asks
-        #[arg(long, value_name = "NAME")]
-        by: String,
-    },
-}
-
-/// Subcommands of `model`.
-#[derive(Debug, Clone, Subcommand)]
-pub enum ModelCommand {
-    /// Load packages as the scorer does: digests, contract, golden vectors
-    Check {
-        /// Package folders such as models/taiwan-scorecard/1.0.0
-        #[arg(required = true)]
-        packages: Vec<PathBuf>,
-        /// The products' scales
-        #[arg(long, default_value = "models/scales.toml")]
-        scales: PathBuf,
-    },
-    /// Put a package version in force, in every partition at one position
-    Activate {
-        /// Package folder; every scorer instance must hold it
-        package: PathBuf,
-        /// The products' scales
         #[arg(long, default_value = "models/scales.toml")]
         scales: PathBuf,
         /// Who asks

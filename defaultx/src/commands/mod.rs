@@ -4,6 +4,7 @@ mod audit;
 mod batch;
 mod dead_letters;
 mod house;
+mod model;
 mod versions;
 
 use crate::cli::{Cli, Command, ConfigCommand, PlaceArgs, RunArgs, TokenArgs, TopicsCommand};
@@ -36,7 +37,7 @@ pub async fn dispatch(cli: Cli) -> Result<i32> {
         Command::DeadLetters(command) => dead_letters::run(settings, &place, command).await,
         Command::Audit(command) => audit::run(settings, &place, command).await,
         Command::Policy(command) => versions::policy(settings, &place, command).await,
-        Command::Model(command) => versions::model(settings, &place, command).await,
+        Command::Model(command) => model::run(settings, &place, command).await,
         Command::Config(ConfigCommand::Show) => {
             println!("{}", runtime::config::show(&settings)?);
             Ok(0)

@@ -1,6 +1,6 @@
-//! `policy` and `model`: what a version is, whether it may serve, and putting it in force.
+//! Versions of policies and models: whether one may decide, and putting it in force.
 
-use crate::cli::{ModelCommand, PlaceArgs, PolicyCommand};
+use crate::cli::{PlaceArgs, PolicyCommand};
 use crate::place::{Needs, settle};
 use crate::settings::Settings;
 use anyhow::{Context, Result, bail};
@@ -34,37 +34,11 @@ pub async fn policy(mut settings: Settings, place: &PlaceArgs, command: PolicyCo
     }
 }
 
-/// Runs `model check` or `model activate`.
-pub async fn model(mut settings: Settings, place: &PlaceArgs, command: ModelCommand) -> Result<i32> {
-    match command {
-        ModelCommand::Check { packages, scales } => {
-            let mut code = 0;
-            for package in &packages {
-                match load(package, &scales) {
-                    Ok(model) => {
-                        let manifest = model.manifest();
-                        let (features, digest) = (model.features().len(), model.digest());
-                        println!(
-                            "{} {}: proven; {features} features, digest {digest}",
-                            manifest.name, manifest.version
-                        );
-                    }
-                    Err(error) => {
-                        println!("{}: {error:#}", package.display());
-                        code = 1;
-                    }
-                }
-            }
-            Ok(code)
-        }
-        ModelCommand::Activate { package, scales, by } => {
-            let model = load(&package, &scales)?;
-            settle(&mut settings, &place.house, Needs::KAFKA)?;
-            let (manifest, digest) = (model.manifest(), model.digest().to_string());
-            let what = (manifest.name.as_str(), manifest.version.as_str(), digest.as_str());
-            activate(settings.kafka, activation("model", what, by)).await
-        }
-    }
+/// Puts a model that has proven itself in force.
+pub async fn activate_model(mut settings: Settings, place: &PlaceArgs, model: &Model, by: String) -> Result<i32> {
+    settle(&mut settings, &place.house, Needs::KAFKA)?;
+    let (manifest, digest) = (model.manifest(), model.digest().to_string());
+    activate(settings.kafka, activation("model", (&manifest.name, &manifest.version, &digest), by)).await
 }
 
 /// Everything that is wrong with a policy: in itself, and once it stands, against the scales that models publish on.
@@ -77,11 +51,6 @@ fn check(policy: &[u8], scales: &[Scale]) -> Vec<Finding> {
 
 fn read_scales(path: &Path) -> Result<Vec<Scale>> {
     Ok(Scales::parse(&read(path)?)?.iter().cloned().collect())
-}
-
-fn load(package: &Path, scales: &Path) -> Result<Model> {
-    let scales = Scales::parse(&read(scales)?)?;
-    Ok(Model::load(&scorer::library::read_package(package)?, &scales)?)
 }
 
 fn activation(kind: &str, (name, version, digest): (&str, &str, &str), by: String) -> Activation {

@@ -1,0 +1,134 @@
+//! What can be asked of models. Does nothing.
+
+use clap::{Args, Subcommand};
+use std::path::PathBuf;
+
+/// Subcommands of `model`.
+#[derive(Debug, Clone, Subcommand)]
+pub enum ModelCommand {
+    /// Run a bare ONNX graph, as its exporter wrote it, over a CSV file
+    #[command(after_help = RUN)]
+    Run(RunGraphArgs),
+    /// Prove packages as the scorer does when it loads them, and say what their contracts cover
+    #[command(after_help = CHECK)]
+    Check {
+        /// Package folders such as models/taiwan-scorecard/1.0.0
+        #[arg(required = true, value_name = "PACKAGE")]
+        packages: Vec<PathBuf>,
+        /// The products' scales
+        #[arg(long, value_name = "FILE", default_value = "models/scales.toml")]
+        scales: PathBuf,
+        /// One JSON document for each package, one a line
+        #[arg(long)]
+        json: bool,
+    },
+    /// Say what each feature of one application did to its score, as a bar chart
+    #[command(after_help = EXPLAIN)]
+    Explain {
+        /// Which package
+        #[command(flatten)]
+        package: PackageArgs,
+        /// The application's `data`, or an event that holds it; `-` is standard input
+        #[arg(long, value_name = "FILE")]
+        input: PathBuf,
+        /// Print it as JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Measure a package on this machine: rows a second and microseconds a row, on one thread
+    #[command(after_help = BENCH)]
+    Bench {
+        /// Which package
+        #[command(flatten)]
+        package: PackageArgs,
+        /// Seconds for each figure
+        #[arg(long, value_name = "SECONDS", default_value_t = 2.0)]
+        seconds: f64,
+        /// Print it as JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Put a package version in force, in every partition at one position
+    Activate {
+        /// Package folder; every scorer instance must hold it
+        package: PathBuf,
+        /// The products' scales
+        #[arg(long, value_name = "FILE", default_value = "models/scales.toml")]
+        scales: PathBuf,
+        /// Who asks
+        #[arg(long, value_name = "NAME")]
+        by: String,
+    },
+}
+
+/// A package and what it needs.
+#[derive(Debug, Clone, Args)]
+pub struct PackageArgs {
+    /// Package folder such as models/taiwan-scorecard/1.0.0
+    pub package: PathBuf,
+    /// The products' scales
+    #[arg(long, value_name = "FILE", default_value = "models/scales.toml")]
+    pub scales: PathBuf,
+}
+
+/// Options of `model run`.
+#[derive(Debug, Clone, Args)]
+pub struct RunGraphArgs {
+    /// The graph: scikit-learn, XGBoost, LightGBM, CatBoost, PyTorch or Keras, exported and unedited
+    #[arg(value_name = "GRAPH.onnx")]
+    pub graph: PathBuf,
+    /// CSV file with a header; `.gz` is unpacked; an empty cell is a missing value
+    #[arg(long, value_name = "FILE")]
+    pub input: PathBuf,
+    /// Where the answers go, one line for each row; without it, standard output
+    #[arg(long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Only these columns go to the graph, in this order; without it all that are not kept
+    #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
+    pub columns: Vec<String>,
+    /// Copy these columns to the output, and do not give them to the graph
+    #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
+    pub keep: Vec<String>,
+    /// Write the outputs that hold classes too, not only numbers
+    #[arg(long)]
+    pub labels: bool,
+}
+
+const RUN: &str = "\
+Columns are found by name where the graph has one named input for each, as pipelines over text and numbers do; a graph
+with one input for a whole row takes the columns in their order.
+
+The output has one column for each class probability (`probabilities_0`, `probabilities_1`) or target. Numbers are
+written so that reading them gives the same bits. Memory does not grow with the file. A file that cannot be run to its
+end leaves no output.
+
+Examples:
+  defaultx model run xgboost.onnx --input rows.csv --output scores.csv
+  defaultx model run pipeline.onnx --input rows.csv.gz --keep loan_id,default --labels > scores.csv
+  defaultx model run net.onnx --input rows.csv --columns income,debt,age";
+
+const CHECK: &str = "\
+A package is proven by its own files: digests, contract, graph, reference, the golden rows and whole applications with
+their expected answers, and claimed directions. On top of that this says how near the answers are, what a missing value
+of each feature does to a typical row, and what of the contract the golden rows reach.
+
+Ends with code 1 if any package may not serve. Notes do not change the code.
+
+Examples:
+  defaultx model check models/taiwan-scorecard/1.0.0
+  defaultx model check models/*/1.0.0 --json";
+
+const EXPLAIN: &str = "\
+Contributions are parts of the log-odds of default against the package's reference population, strongest first: a bar to
+the right makes the application riskier. With the base they add up to the margin.
+
+Examples:
+  defaultx model explain models/taiwan-scorecard/1.0.0 --input application.json
+  jq '.applications[0].data' models/sba-net/1.0.0/golden.json | defaultx model explain models/sba-net/1.0.0 --input -";
+
+const BENCH: &str = "\
+Rows are the package's golden applications, over and over. Mapping an application, scoring it alone, and scoring it in
+blocks are timed for themselves; scores come with contributions and reasons, as in the house.
+
+Example:
+  defaultx model bench models/taiwan-net/1.0.0 --seconds 1";

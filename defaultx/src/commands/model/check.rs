@@ -1,0 +1,284 @@
+//! `model check`: what loading proves, how near the golden answers are, what missing values do, what the golden rows reach.
+
+use super::golden::Golden;
+use super::load;
+use anyhow::{Context, Result};
+use scoring::manifest::{Feature, Missing};
+use scoring::mapping::Flag;
+use scoring::{Model, PackageFiles, ThreadState};
+use serde::Serialize;
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+/// Checks packages; code 1 when any may not serve.
+pub fn run(packages: &[PathBuf], scales: &Path, json: bool) -> Result<i32> {
+    let mut fails = false;
+    for package in packages {
+        let report = report(package, scales);
+        fails |= !report.faults.is_empty();
+        match json {
+            true => println!("{}", serde_json::to_string(&report)?),
+            false => print!("{}", text(&report)),
+        }
+    }
+    Ok(i32::from(fails))
+}
+
+/// What is known of a package after it was checked.
+#[derive(Debug, Serialize)]
+struct Report {
+    package: String,
+    /// Why it may not serve; none of one that may.
+    faults: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    proven: Option<Proven>,
+}
+
+#[derive(Debug, Serialize)]
+struct Proven {
+    name: String,
+    version: String,
+    digest: String,
+    method: String,
+    golden: Parity,
+    features: Vec<Known>,
+    /// What the golden rows do not show; nothing that keeps a package from serving.
+    notes: Vec<String>,
+}
+
+/// How near the golden answers are.
+#[derive(Debug, Serialize)]
+struct Parity {
+    rows: usize,
+    applications: usize,
+    /// Relative above one.
+    greatest_margin_difference: f64,
+    greatest_pd_difference: f64,
+    greatest_residual: f64,
+}
+
+/// A feature, and what a missing value of it does.
+#[derive(Debug, PartialEq, Serialize)]
+struct Known {
+    feature: String,
+    when_missing: Absent,
+    /// Values that the golden rows have of it.
+    golden_values: usize,
+    golden_has_missing: bool,
+}
+
+/// What becomes of the golden applications without a feature's value.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "outcome")]
+enum Absent {
+    /// They are not scored.
+    Unscorable,
+    /// A value of the contract's stands for it; how far that moves pd, at most.
+    Scored { pd_moves_by: f64 },
+    /// It is made of other values, or of an object that others need.
+    NotTried,
+}
+
+fn report(package: &Path, scales: &Path) -> Report {
+    let name = package.display().to_string();
+    let checked = load(package, scales).and_then(|(files, model)| prove(&files, &model));
+    match checked {
+        Ok((proven, faults)) => Report { package: name, faults, proven: Some(proven) },
+        Err(error) => Report { package: name, faults: vec![format!("{error:#}")], proven: None },
+    }
+}
+
+fn prove(files: &PackageFiles, model: &Model) -> Result<(Proven, Vec<String>)> {
+    let golden = Golden::parse(&files.golden)?;
+    let mut state = model.state()?;
+    let (manifest, mut faults) = (model.manifest(), Vec::new());
+    let mut features = Vec::new();
+    for (index, feature) in manifest.feature.iter().enumerate() {
+        let when_missing = without(model, &mut state, &golden, index, feature).unwrap_or_else(|fault| {
+            faults.push(format!("feature {}: {fault:#}", feature.name));
+            Absent::NotTried
+        });
+        features.push(known(&golden, index, feature, when_missing));
+    }
+    let proven = Proven {
+        name: manifest.name.clone(),
+        version: manifest.version.clone(),
+        digest: model.digest().to_string(),
+        method: model.method().to_owned(),
+        golden: parity(model, &mut state, &golden)?,
+        notes: notes(&features, manifest.feature.as_slice()),
+        features,
+    };
+    Ok((proven, faults))
+}
+
+fn parity(model: &Model, state: &mut ThreadState, golden: &Golden) -> Result<Parity> {
+    let (mut margin, mut pd, mut residual) = (0f64, 0f64, 0f64);
+    for (row, scored) in golden.rows.iter().zip(model.score_block(state, &golden.vectors())?) {
+        let scored = scored.context("a golden row has no score")?;
+        margin = margin.max((f64::from(scored.margin) - row.margin).abs() / row.margin.abs().max(1.0));
+        pd = pd.max((scored.pd.get() - row.pd).abs());
+        residual = residual.max(scored.residual.abs());
+    }
+    for application in &golden.applications {
+        if let Some(found) = pd_of(model, state, &application.data)? {
+            pd = pd.max((found - application.pd).abs());
+        }
+    }
+    Ok(Parity {
+        rows: golden.rows.len(),
+        applications: golden.applications.len(),
+        greatest_margin_difference: margin,
+        greatest_pd_difference: pd,
+        greatest_residual: residual,
+    })
+}
+
+/// The golden applications once more, each without the feature's value, against what the contract says of that.
+fn without(model: &Model, state: &mut ThreadState, golden: &Golden, index: usize, feature: &Feature) -> Result<Absent> {
+    let Some(pointer) = &feature.pointer else { return Ok(Absent::NotTried) };
+    let (mut moves, mut outcome) = (0f64, Absent::NotTried);
+    for application in &golden.applications {
+        let mut data = application.data.clone();
+        if !remove(&mut data, pointer) {
+            continue;
+        }
+        match (model.map(&data), &feature.missing) {
+            (Err(causes), Missing::Unscorable {}) if causes.iter().any(|cause| *cause.feature == *feature.name) => {
+                outcome = Absent::Unscorable;
+            }
+            (Err(_), Missing::Unscorable {}) => {
+                anyhow::bail!("without it an application is refused for another feature")
+            }
+            (Ok(_), Missing::Unscorable {}) => anyhow::bail!("must be there, and an application without it is scored"),
+            // Another feature that reads the same place may not do without it.
+            (Err(causes), _) if causes.iter().any(|cause| *cause.feature == *feature.name) => {
+                anyhow::bail!("may be missing, and an application without it is refused")
+            }
+            (Err(_), _) => return Ok(Absent::NotTried),
+            (Ok(row), _) => {
+                anyhow::ensure!(row.flags[index] == Some(Flag::Missing), "is gone, and is not flagged as missing");
+                let scored = model.score_block(state, &[row])?.into_iter().next().flatten();
+                let scored = scored.context("has no score without it")?;
+                moves = moves.max((scored.pd.get() - application.pd).abs());
+                outcome = Absent::Scored { pd_moves_by: moves };
+            }
+        }
+    }
+    Ok(outcome)
+}
+
+fn pd_of(model: &Model, state: &mut ThreadState, data: &Value) -> Result<Option<f64>> {
+    let Ok(row) = model.map(data) else { return Ok(None) };
+    let scored = model.score_block(state, &[row])?;
+    Ok(scored.into_iter().next().flatten().map(|scored| scored.pd.get()))
+}
+
+/// Takes a value out of a document; false where there was none.
+fn remove(data: &mut Value, pointer: &str) -> bool {
+    let Some((parent, key)) = pointer.rsplit_once('/') else { return false };
+    let key = key.replace("~1", "/").replace("~0", "~");
+    match data.pointer_mut(parent) {
+        Some(Value::Object(members)) => members.remove(&key).is_some_and(|value| !value.is_null()),
+        _ => false,
+    }
+}
+
+fn known(golden: &Golden, index: usize, feature: &Feature, when_missing: Absent) -> Known {
+    let sentinel = match feature.missing {
+        Missing::Value { value } => Some(value as f32),
+        _ => None,
+    };
+    let values = || golden.rows.iter().filter_map(|row| row.features.get(index).copied());
+    let is_missing = |value: &Option<f32>| value.is_none() || *value == sentinel;
+    let distinct: BTreeSet<u32> = values().filter(|value| !is_missing(value)).flatten().map(f32::to_bits).collect();
+    Known {
+        feature: feature.name.clone(),
+        when_missing,
+        golden_values: distinct.len(),
+        golden_has_missing: values().any(|value| is_missing(&value)),
+    }
+}
+
+fn notes(features: &[Known], contract: &[Feature]) -> Vec<String> {
+    let mut notes = Vec::new();
+    for (known, feature) in features.iter().zip(contract) {
+        let may_be_missing = !matches!(feature.missing, Missing::Unscorable {});
+        if known.golden_values < 2 {
+            notes.push(format!("{}: the golden rows have {} value of it", known.feature, known.golden_values));
+        }
+        if may_be_missing && !known.golden_has_missing {
+            notes.push(format!("{}: may be missing, and is in no golden row", known.feature));
+        }
+    }
+    notes
+}
+
+/// A few lines for people.
+fn text(report: &Report) -> String {
+    let mut lines = Vec::new();
+    let verdict = if report.faults.is_empty() { "proven" } else { "may not serve" };
+    match &report.proven {
+        None => lines.push(format!("{}: {verdict}", report.package)),
+        Some(proven) => {
+            let Proven { name, version, digest, method, golden, features, notes } = proven;
+            lines.push(format!("{name} {version}: {verdict}; {} features, digest {digest}", features.len()));
+            lines.push(format!(
+                "  {} golden rows and {} applications: margins to {:.1e}, pd to {:.1e}; {method}, residual {:.1e}",
+                golden.rows,
+                golden.applications,
+                golden.greatest_margin_difference,
+                golden.greatest_pd_difference,
+                golden.greatest_residual
+            ));
+            lines.extend(missing_line("not scored without", features, |absent| *absent == Absent::Unscorable));
+            lines.extend(moved_line(features));
+            lines.extend(missing_line("not tried, since made of other values:", features, |absent| {
+                *absent == Absent::NotTried
+            }));
+            lines.extend(notes.iter().map(|note| format!("  note: {note}")));
+        }
+    }
+    lines.extend(report.faults.iter().map(|fault| format!("  fault: {fault}")));
+    lines.iter().map(|line| format!("{line}\n")).collect()
+}
+
+fn missing_line(what: &str, features: &[Known], chosen: impl Fn(&Absent) -> bool) -> Option<String> {
+    let names: Vec<&str> =
+        features.iter().filter(|known| chosen(&known.when_missing)).map(|known| known.feature.as_str()).collect();
+    (!names.is_empty()).then(|| format!("  {what} {}", names.join(", ")))
+}
+
+/// How far pd moves without a feature, furthest first.
+fn moved_line(features: &[Known]) -> Option<String> {
+    let moved = |known: &Known| match known.when_missing {
+        Absent::Scored { pd_moves_by } => Some((known.feature.clone(), pd_moves_by)),
+        _ => None,
+    };
+    let mut moved: Vec<(String, f64)> = features.iter().filter_map(moved).collect();
+    moved.sort_by(|a, b| b.1.total_cmp(&a.1));
+    let words: Vec<String> = moved.iter().map(|(name, by)| format!("{name} ({by:.4})")).collect();
+    (!words.is_empty()).then(|| format!("  scored without (pd moves by up to) {}", words.join(", ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn values_are_taken_out_by_their_pointer() {
+        let rows = [
+            ("/a/b", json!({ "a": { "c": 2 }, "x/y": 3 }), true),
+            ("/x~1y", json!({ "a": { "b": 1, "c": 2 } }), true),
+            ("/a/z", json!({ "a": { "b": 1, "c": 2 }, "x/y": 3 }), false),
+            ("", json!({ "a": { "b": 1, "c": 2 }, "x/y": 3 }), false),
+        ];
+        for (pointer, expected, was_there) in rows {
+            let mut data = json!({ "a": { "b": 1, "c": 2 }, "x/y": 3 });
+            assert_eq!(remove(&mut data, pointer), was_there, "{pointer}");
+            assert_eq!(data, expected, "{pointer}");
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! `model`: what model people ask of a graph or a package, without Kafka and without a database.
+//!
+//! Reading order: [`run`] is for a bare graph, with [`cells`] below it; [`check`], [`explain`] and [`bench`] are for packages,
+//! with [`golden`] below them.
+
+mod bench;
+mod cells;
+mod check;
+mod explain;
+mod golden;
+mod run;
+
+use crate::cli::{ModelCommand, PlaceArgs};
+use crate::commands::versions;
+use crate::settings::Settings;
+use anyhow::{Context, Result};
+use scoring::{Model, PackageFiles, Scales};
+use std::path::Path;
+
+/// Runs a subcommand; gives the exit code.
+pub async fn run(settings: Settings, place: &PlaceArgs, command: ModelCommand) -> Result<i32> {
+    match command {
+        ModelCommand::Run(args) => run::run(&args),
+        ModelCommand::Check { packages, scales, json } => check::run(&packages, &scales, json),
+        ModelCommand::Explain { package, input, json } => {
+            let (_, model) = load(&package.package, &package.scales)?;
+            explain::run(&model, &input, json)
+        }
+        ModelCommand::Bench { package, seconds, json } => {
+            let (files, model) = load(&package.package, &package.scales)?;
+            bench::run(&files, &model, seconds, json)
+        }
+        ModelCommand::Activate { package, scales, by } => {
+            let (_, model) = load(&package, &scales)?;
+            versions::activate_model(settings, place, &model, by).await
+        }
+    }
+}
+
+/// A package's files and what they load as.
+fn load(package: &Path, scales: &Path) -> Result<(PackageFiles, Model)> {
+    let files = scorer::library::read_package(package)?;
+    let scales = std::fs::read(scales).with_context(|| format!("reading {}", scales.display()))?;
+    let model = Model::load(&files, &Scales::parse(&scales)?);
+    Ok((files, model.with_context(|| format!("{} may not serve", package.display()))?))
+}

@@ -1,0 +1,216 @@
+//! `model run`: a bare graph over a CSV file, block by block, so that memory does not grow with the file.
+
+use super::cells::Cells;
+use crate::cli::RunGraphArgs;
+use anyhow::{Context, Result, bail};
+use csv::{ReaderBuilder, StringRecord, Writer};
+use flate2::read::MultiGzDecoder;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use scoring::graph::{Graph, Output, Table, Values};
+use std::fs::File;
+use std::io::{BufReader, IsTerminal, Read, Write};
+use std::path::{Path, PathBuf};
+
+/// Rows that are held at once.
+const BLOCK: usize = 8_192;
+
+/// Runs it.
+pub fn run(args: &RunGraphArgs) -> Result<i32> {
+    let bytes = std::fs::read(&args.graph).with_context(|| format!("reading {}", args.graph.display()))?;
+    let (input, bar) = open(&args.input)?;
+    let mut csv = ReaderBuilder::new().flexible(false).from_reader(input);
+    let named = || args.input.display().to_string();
+    let header: Vec<String> = csv.headers().with_context(named)?.iter().map(|name| name.trim().to_owned()).collect();
+    let kept = places(&header, &args.keep)?;
+    let given = match args.columns.as_slice() {
+        [] => (0..header.len()).filter(|at| !kept.contains(at)).collect(),
+        columns => places(&header, columns)?,
+    };
+    let names: Vec<String> = given.iter().map(|at| header[*at].clone()).collect();
+    let graph = Graph::load(&bytes, Some(given.len())).with_context(|| args.graph.display().to_string())?;
+    let kinds = graph.kinds(&names).with_context(|| format!("{} has the columns {}", named(), names.join(", ")))?;
+
+    let sheet = Sheet { names, kinds, given, kept };
+    let mut sink = Sink::create(args.output.as_deref())?;
+    let mut heading: Vec<String> = sheet.kept.iter().map(|at| header[*at].clone()).collect();
+    let (mut rows, mut is_headed) = (0_u64, false);
+    loop {
+        let block = sheet.read(&mut csv, BLOCK).with_context(named)?;
+        let outputs = graph.run(&block.table).with_context(|| format!("{}, rows from {} on", named(), rows + 1))?;
+        let chosen = chosen(&outputs, args.labels);
+        if !is_headed {
+            heading.extend(chosen.iter().flat_map(|output| output.columns.iter().cloned()));
+            sink.csv.write_record(&heading)?;
+            is_headed = true;
+        }
+        for (row, kept) in block.kept.iter().enumerate() {
+            write_row(&mut sink.csv, kept, &chosen, row)?;
+        }
+        rows += block.kept.len() as u64;
+        bar.set_message(format!("{rows} rows"));
+        if block.kept.len() < BLOCK {
+            break;
+        }
+    }
+    bar.finish_and_clear();
+    sink.keep()?;
+    eprintln!("{rows} rows, {} columns to {}", sheet.names.len(), outputs_of(args));
+    Ok(0)
+}
+
+fn outputs_of(args: &RunGraphArgs) -> String {
+    args.output.as_ref().map_or("standard output".to_owned(), |path| path.display().to_string())
+}
+
+/// The columns of a file, and which of them are whose.
+struct Sheet {
+    /// Of the columns that the graph takes, in its order.
+    names: Vec<String>,
+    kinds: Vec<scoring::graph::Kind>,
+    given: Vec<usize>,
+    kept: Vec<usize>,
+}
+
+struct Block {
+    table: Table,
+    /// By row.
+    kept: Vec<Vec<String>>,
+}
+
+impl Sheet {
+    /// The next rows, fewer than asked for at the end of the file only.
+    fn read<R: Read>(&self, csv: &mut csv::Reader<R>, most: usize) -> Result<Block> {
+        let mut columns: Vec<Cells> = self.kinds.iter().map(|kind| Cells::of(*kind)).collect();
+        let (mut kept, mut record) = (Vec::new(), StringRecord::new());
+        while kept.len() < most && csv.read_record(&mut record)? {
+            let line = record.position().map_or(0, csv::Position::line);
+            for ((cells, at), name) in columns.iter_mut().zip(&self.given).zip(&self.names) {
+                cells.push(&record[*at]).map_err(|why| anyhow::anyhow!("line {line}, column {name}: {why}"))?;
+            }
+            kept.push(self.kept.iter().map(|at| record[*at].to_owned()).collect());
+        }
+        let columns = columns.into_iter().zip(&self.names).map(|(cells, name)| cells.column(name)).collect();
+        Ok(Block { table: Table { columns }, kept })
+    }
+}
+
+/// Where columns stand, each exactly once.
+fn places(header: &[String], wanted: &[String]) -> Result<Vec<usize>> {
+    let place = |name: &String| {
+        let mut found = header.iter().enumerate().filter(|(_, column)| *column == name).map(|(at, _)| at);
+        match (found.next(), found.next()) {
+            (Some(at), None) => Ok(at),
+            (Some(_), Some(_)) => bail!("two columns are called {name}"),
+            (None, _) => bail!("there is no column {name}; there are {}", header.join(", ")),
+        }
+    };
+    wanted.iter().map(place).collect()
+}
+
+/// Outputs of numbers; those of classes too if asked for, or if there are no others.
+fn chosen(outputs: &[Output], labels: bool) -> Vec<&Output> {
+    let is_number = |output: &&Output| matches!(output.values, Values::F32(_) | Values::F64(_));
+    let numbers: Vec<&Output> = outputs.iter().filter(is_number).collect();
+    if labels || numbers.is_empty() { outputs.iter().collect() } else { numbers }
+}
+
+fn write_row(csv: &mut Writer<Box<dyn Write>>, kept: &[String], outputs: &[&Output], row: usize) -> Result<()> {
+    for cell in kept {
+        csv.write_field(cell)?;
+    }
+    for output in outputs {
+        let width = output.columns.len();
+        for at in row * width..(row + 1) * width {
+            match &output.values {
+                Values::F32(cells) => csv.write_field(cells[at].to_string())?,
+                Values::F64(cells) => csv.write_field(cells[at].to_string())?,
+                Values::I64(cells) => csv.write_field(cells[at].to_string())?,
+                Values::Text(cells) => csv.write_field(&cells[at])?,
+            }
+        }
+    }
+    Ok(csv.write_record(None::<&[u8]>)?)
+}
+
+/// The file, unpacked where its name says so, and a bar that its bytes move. Nobody sees the bar of a short file.
+fn open(path: &Path) -> Result<(Box<dyn Read>, ProgressBar)> {
+    let file = File::open(path).with_context(|| format!("reading {}", path.display()))?;
+    let bar = ProgressBar::with_draw_target(Some(file.metadata()?.len()), ProgressDrawTarget::stderr_with_hz(5));
+    if !std::io::stderr().is_terminal() {
+        bar.set_draw_target(ProgressDrawTarget::hidden());
+    }
+    bar.set_style(ProgressStyle::with_template("{bar:40} {percent:>3} %  {msg}, {eta} left")?);
+    let bytes = bar.wrap_read(BufReader::new(file));
+    let is_packed = path.extension().is_some_and(|extension| extension == "gz");
+    let reader: Box<dyn Read> = if is_packed { Box::new(MultiGzDecoder::new(bytes)) } else { Box::new(bytes) };
+    Ok((reader, bar))
+}
+
+/// Where answers go: beside the file that is asked for until they are whole.
+struct Sink {
+    csv: Writer<Box<dyn Write>>,
+    /// From, to.
+    rename: Option<(PathBuf, PathBuf)>,
+}
+
+impl Sink {
+    fn create(output: Option<&Path>) -> Result<Self> {
+        let Some(path) = output else {
+            return Ok(Self { csv: Writer::from_writer(Box::new(std::io::stdout())), rename: None });
+        };
+        let mut partial = path.as_os_str().to_owned();
+        partial.push(".partial");
+        let file = File::create(&partial).with_context(|| format!("writing {}", path.display()))?;
+        Ok(Self { csv: Writer::from_writer(Box::new(file)), rename: Some((partial.into(), path.to_owned())) })
+    }
+
+    fn keep(mut self) -> Result<()> {
+        self.csv.flush()?;
+        match self.rename.take() {
+            Some((from, to)) => std::fs::rename(&from, &to).with_context(|| format!("writing {}", to.display())),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Drop for Sink {
+    fn drop(&mut self) {
+        if let Some((partial, _)) = self.rename.take()
+            && let Err(error) = std::fs::remove_file(&partial)
+        {
+            eprintln!("{} is left: {error}", partial.display());
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_named_once_and_exist() {
+        let header: Vec<String> = ["id", "age", "age", "debt"].map(str::to_owned).to_vec();
+        let rows: [(&[&str], Result<Vec<usize>, &str>); 4] = [
+            (&["debt", "id"], Ok(vec![3, 0])),
+            (&[], Ok(vec![])),
+            (&["age"], Err("two columns are called age")),
+            (&["income"], Err("there is no column income; there are id, age, age, debt")),
+        ];
+        for (wanted, expected) in rows {
+            let wanted: Vec<String> = wanted.iter().map(|name| (*name).to_owned()).collect();
+            let found = places(&header, &wanted).map_err(|error| error.to_string());
+            assert_eq!(found, expected.map_err(str::to_owned));
+        }
+    }
+
+    #[test]
+    fn a_run_that_fails_leaves_no_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("out.csv");
+        drop(Sink::create(Some(&path)).unwrap());
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+        Sink::create(Some(&path)).unwrap().keep().unwrap();
+        assert!(path.exists());
+    }
+}
