@@ -21,6 +21,8 @@ pub struct Contract {
     pub(crate) features: Vec<Feature>,
     /// Every reason that a feature names.
     pub(crate) codes: Vec<ReasonText>,
+    /// Whether a missing value may be NaN.
+    takes_nan: bool,
 }
 
 /// One feature.
@@ -85,7 +87,9 @@ impl Contract {
         if count == 0 || count > MAX_FEATURES {
             return Err(LoadError::contract("feature", format!("1 to {MAX_FEATURES} are allowed, there are {count}")));
         }
-        let mut contract = Self { lookup: Lookup::default(), features: Vec::with_capacity(count), codes: Vec::new() };
+        let takes_nan = manifest.kind == manifest::Kind::Trees;
+        let features = Vec::with_capacity(count);
+        let mut contract = Self { lookup: Lookup::default(), features, codes: Vec::new(), takes_nan };
         let own = own_reasons(&manifest.reason)?;
         for raw in &manifest.feature {
             let fault = |why: String| LoadError::contract(format!("feature {}", raw.name), why);
@@ -101,7 +105,7 @@ impl Contract {
         Ok(contract)
     }
 
-    /// By feature, what stands for a missing value where no present value can be equal to it.
+    /// By feature, what stands for a missing value (NaN is always free for it) where no present value can be equal to it.
     pub(crate) fn sentinels(&self) -> Vec<Option<f32>> {
         self.features.iter().map(Feature::sentinel).collect()
     }
@@ -112,6 +116,8 @@ impl Contract {
         let range = range_of(raw)?;
         let missing = match raw.missing {
             Missing::Unscorable {} => None,
+            Missing::Nan {} if self.takes_nan => Some(f32::NAN),
+            Missing::Nan {} => return Err("only trees have a way for a value that is not a number".into()),
             Missing::Value { value } if value.is_finite() && (value as f32).is_finite() => Some(value as f32),
             Missing::Value { value } => return Err(format!("the missing value {value} is not a number")),
         };
@@ -183,6 +189,9 @@ impl Contract {
 
 impl Feature {
     fn sentinel(&self) -> Option<f32> {
+        if self.missing.is_some_and(f32::is_nan) {
+            return self.missing;
+        }
         let possible = match (&self.kind, self.range) {
             (Kind::Category(words), _) => Some((0.0, words.len() as f64 - 1.0)),
             (Kind::Boolean, _) => Some((0.0, 1.0)),

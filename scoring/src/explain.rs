@@ -1,11 +1,21 @@
-//! Contributions: each feature's part of the margin against the reference. Exact for scorecards; for nets Shapley values
-//! by fixed permutations, the same for every application. No randomness at run time.
+//! Contributions: each feature's part of the margin against the reference. Exact for scorecards, and for trees (see
+//! [`crate::forest`]); for nets Shapley values by fixed permutations, the same for every application. No randomness at run time.
 
 use crate::error::EngineError;
 use crate::plan::{Plan, PlanState};
 
 /// Method of a scorecard.
 pub const SCORECARD: &str = "scorecard_exact";
+
+/// Contributions and base add up to the margin within this, or the event says why they do not.
+pub const EFFICIENCY: f64 = 1e-5;
+/// The one way that they may not: the graph rounds while it adds, contributions do not.
+pub const MARGIN_ROUNDED: &str = "margin_rounded_in_single_precision";
+
+/// Why contributions do not add up, where they do not.
+pub fn inexact(residual: f64) -> Option<&'static str> {
+    (residual.abs() > EFFICIENCY).then_some(MARGIN_ROUNDED)
+}
 
 /// Parts of one margin.
 #[derive(Debug, Clone, PartialEq)]
@@ -14,6 +24,8 @@ pub struct Contributions {
     pub parts: Vec<f64>,
     /// Margin of the reference.
     pub base: f64,
+    /// Sampled ones only: no part is farther from the Shapley value than this, with 95 % confidence each.
+    pub error: Option<f64>,
 }
 
 impl Contributions {
@@ -26,7 +38,7 @@ impl Contributions {
 /// A scorecard's: its own parts less the reference's mean parts.
 pub fn scorecard(partials: &[f32], mean_partials: &[f64], intercept: f64) -> Contributions {
     let parts = partials.iter().zip(mean_partials).map(|(own, mean)| f64::from(*own) - mean).collect();
-    Contributions { parts, base: intercept + mean_partials.iter().sum::<f64>() }
+    Contributions { parts, base: intercept + mean_partials.iter().sum::<f64>(), error: None }
 }
 
 /// Walks from background rows to an applicant, one feature at a time, in fixed orders and their reverses; what the margin
@@ -95,20 +107,60 @@ impl Shapley {
             }
         }
         let margins = plan.run(state, &places)?.margins;
-        let mut parts = vec![0.0; self.width];
+        let mut spread = Spread::new(self.width);
         let mut from = 0;
-        for (walk, moves) in self.walks.iter().zip(&moves) {
-            let until = from + moves.len().saturating_sub(1);
-            let mut before = walk.start_margin;
-            for (feature, after) in moves.iter().zip(margins[from..until].iter().chain([&margin])) {
-                parts[*feature] += f64::from(*after) - f64::from(before);
-                before = *after;
+        for (pair, moves) in self.walks.chunks(2).zip(moves.chunks(2)) {
+            for (walk, moves) in pair.iter().zip(moves) {
+                let until = from + moves.len().saturating_sub(1);
+                let mut before = walk.start_margin;
+                for (feature, after) in moves.iter().zip(margins[from..until].iter().chain([&margin])) {
+                    spread.pair[*feature] += f64::from(*after) - f64::from(before);
+                    before = *after;
+                }
+                from = until;
             }
-            from = until;
+            spread.close();
         }
-        let count = self.walks.len() as f64;
-        parts.iter_mut().for_each(|part| *part /= count);
-        Ok(Contributions { parts, base: self.base })
+        let (parts, error) = spread.finish(self.walks.len());
+        Ok(Contributions { parts, base: self.base, error })
+    }
+}
+
+/// Sums of what pairs of walks say of each feature, and of their squares. A walk and its reverse lean to opposite sides,
+/// so pairs, not walks, are the independent answers.
+struct Spread {
+    /// Of the pair at hand.
+    pair: Vec<f64>,
+    sums: Vec<f64>,
+    squares: Vec<f64>,
+    pairs: usize,
+}
+
+/// Standard errors on both sides that hold 95 % of answers.
+const TWO_SIDED_95: f64 = 1.96;
+
+impl Spread {
+    fn new(width: usize) -> Self {
+        Self { pair: vec![0.0; width], sums: vec![0.0; width], squares: vec![0.0; width], pairs: 0 }
+    }
+
+    fn close(&mut self) {
+        for (pair, (sum, square)) in self.pair.iter_mut().zip(self.sums.iter_mut().zip(&mut self.squares)) {
+            *sum += *pair;
+            *square += *pair * *pair / 4.0;
+            *pair = 0.0;
+        }
+        self.pairs += 1;
+    }
+
+    /// Mean parts over all walks, and the widest of their intervals; none from one pair.
+    fn finish(mut self, walks: usize) -> (Vec<f64>, Option<f64>) {
+        self.sums.iter_mut().for_each(|sum| *sum /= walks.max(1) as f64);
+        let pairs = self.pairs as f64;
+        let variance = |(mean, square): (&f64, &f64)| (square / pairs - mean * mean).max(0.0) * pairs / (pairs - 1.0);
+        let widest = self.sums.iter().zip(&self.squares).map(variance).fold(0.0, f64::max);
+        let error = (self.pairs > 1).then(|| TWO_SIDED_95 * (widest / pairs).sqrt());
+        (self.sums, error)
     }
 }
 
@@ -137,6 +189,7 @@ fn permutation(width: usize, index: usize) -> Vec<usize> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
@@ -150,9 +203,26 @@ mod tests {
     }
 
     #[test]
+    fn pairs_that_agree_have_no_error_and_others_say_how_far() {
+        let of = |pairs: &[f64]| {
+            let mut spread = Spread::new(1);
+            for pair in pairs {
+                spread.pair[0] = 2.0 * pair;
+                spread.close();
+            }
+            spread.finish(2 * pairs.len())
+        };
+        assert_eq!(of(&[0.5, 0.5, 0.5]), (vec![0.5], Some(0.0)));
+        let (parts, error) = of(&[0.0, 1.0]);
+        assert_eq!(parts, [0.5]);
+        assert!((error.unwrap() - 1.96 * 0.5).abs() < 1e-12, "{error:?}");
+        assert_eq!(of(&[0.3]), (vec![0.3], None));
+    }
+
+    #[test]
     fn a_scorecards_parts_are_against_the_reference() {
         let found = scorecard(&[0.5, -0.25], &[0.25, 0.0], -1.0);
-        assert_eq!(found, Contributions { parts: vec![0.25, -0.25], base: -0.75 });
+        assert_eq!(found, Contributions { parts: vec![0.25, -0.25], base: -0.75, error: None });
         assert_eq!(found.residual(-0.75), 0.0);
         assert_eq!(found.residual(-0.5), 0.25);
     }

@@ -2,17 +2,19 @@
 //! applications to scores, and if the directions it claims are true. Compares; corrects nothing.
 
 use crate::error::{EngineError, LoadError, Part};
+use crate::forest::Forest;
 use crate::manifest::{Kind, Monotone};
 use crate::mapping::FeatureVector;
 use crate::model::Model;
 use crate::plan::Answers;
-use domain::pd::sigmoid;
 use serde::Deserialize;
 use serde_json::Value;
 use std::fmt::Debug;
 
 /// How far a number may be from its golden one: absolutely, or relative to it where it is above one.
 pub const TOLERANCE: f64 = 1e-6;
+/// The same for contributions, which other libraries reckon in single precision.
+pub const CONTRIBUTION_TOLERANCE: f64 = 1e-5;
 /// The least that proves anything.
 pub const MIN_ROWS: usize = 64;
 /// The least that proves the mapping.
@@ -21,6 +23,8 @@ pub const MIN_APPLICATIONS: usize = 5;
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
+    /// Trees: the mean margin of the reference.
+    base: Option<f64>,
     rows: Vec<Row>,
     applications: Vec<Application>,
 }
@@ -28,7 +32,8 @@ struct File {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Row {
-    features: Vec<f32>,
+    /// `null` is not a number.
+    features: Vec<Option<f32>>,
     margin: f64,
     pd_raw: f64,
     pd: f64,
@@ -36,13 +41,16 @@ struct Row {
     band: String,
     #[serde(default)]
     partials: Vec<f64>,
+    /// Trees with covers: contributions by the library that grew them.
+    #[serde(default)]
+    path_parts: Vec<f64>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Application {
     data: Value,
-    features: Vec<f32>,
+    features: Vec<Option<f32>>,
     pd: f64,
     score: i32,
 }
@@ -59,7 +67,10 @@ pub(crate) fn prove(model: &Model, golden: &[u8]) -> Result<(), LoadError> {
     for (index, application) in file.applications.iter().enumerate() {
         prove_application(model, application, &format!("applications[{index}]"))?;
     }
-    prove_directions(model, &file.rows)
+    match model.forest() {
+        Some(forest) => prove_trees(model, forest, &file),
+        None => prove_directions(model, &file.rows),
+    }
 }
 
 fn enough(what: &'static str, found: usize, least: usize) -> Result<(), LoadError> {
@@ -71,12 +82,16 @@ fn prove_rows(model: &Model, rows: &[Row]) -> Result<(), LoadError> {
     for (index, row) in rows.iter().enumerate() {
         same(&format!("rows[{index}]"), "features", width, row.features.len())?;
     }
-    let vectors: Vec<_> = rows.iter().map(|row| FeatureVector::plain(row.features.clone())).collect();
+    let vectors: Vec<_> = rows.iter().map(|row| FeatureVector::plain(numbers(&row.features))).collect();
     let answers = model.raw(&vectors).map_err(engine)?;
     for (index, (row, margin)) in rows.iter().zip(&answers.margins).enumerate() {
         let place = format!("rows[{index}]");
-        close(&place, "margin", row.margin, f64::from(*margin))?;
-        close(&place, "pd_raw", row.pd_raw, sigmoid(f64::from(*margin)))?;
+        match model.forest() {
+            // A sum of fixed order has no excuse to differ.
+            Some(_) => same(&place, "margin", row.margin, f64::from(*margin))?,
+            None => close(&place, "margin", row.margin, f64::from(*margin))?,
+        }
+        close(&place, "pd_raw", row.pd_raw, model.pd_raw(*margin))?;
         prove_partials(model, row, &answers, index, &place)?;
         prove_score(model, *margin, (row.pd, row.score, Some(&row.band)), &place)?;
     }
@@ -96,6 +111,34 @@ fn prove_partials(model: &Model, row: &Row, answers: &Answers, index: usize, pla
     }
     let sum = partials.iter().map(|part| f64::from(*part)).sum::<f64>() + intercept;
     close(place, "intercept + Σ partials", f64::from(answers.margins[index]), sum)
+}
+
+/// Trees: what the graph itself says, what it says of the reference, and every direction, from the trees' structure.
+fn prove_trees(model: &Model, forest: &Forest, file: &File) -> Result<(), LoadError> {
+    let base = file.base.ok_or_else(|| differs("base", "base", "the reference's", "none"))?;
+    near("base", "base", base, forest.base(), CONTRIBUTION_TOLERANCE)?;
+    let flat: Vec<f32> = file.rows.iter().flat_map(|row| numbers(&row.features)).collect();
+    let probabilities = forest.graph_probabilities(&flat).map_err(engine)?;
+    for (index, (row, probability)) in file.rows.iter().zip(&probabilities).enumerate() {
+        let place = format!("rows[{index}]");
+        close(&place, "the graph's probability", row.pd_raw, *probability)?;
+        if row.path_parts.is_empty() {
+            continue;
+        }
+        let found = forest.explain_by_covers(&numbers(&row.features)).map_err(engine)?;
+        let parts = found.ok_or_else(|| differs(&place, "path_parts", "covers in the reference", "none"))?.parts;
+        same(&place, "path_parts", parts.len(), row.path_parts.len())?;
+        for (golden, found) in row.path_parts.iter().zip(parts) {
+            near(&place, "path_parts", *golden, found, CONTRIBUTION_TOLERANCE)?;
+        }
+    }
+    for (index, feature) in model.features().iter().enumerate() {
+        forest.prove_direction(index, feature.monotone).map_err(|why| {
+            let claimed = format!("{:?}", feature.monotone).to_lowercase();
+            LoadError::contract(format!("feature {}", feature.name), format!("is declared {claimed}, {why}"))
+        })?;
+    }
+    Ok(())
 }
 
 fn prove_score(model: &Model, margin: f32, golden: (f64, i32, Option<&String>), place: &str) -> Result<(), LoadError> {
@@ -119,7 +162,11 @@ fn prove_application(model: &Model, golden: &Application, place: &str) -> Result
         let words: Vec<_> = refused.iter().map(ToString::to_string).collect();
         differs(place, "features", "a row", format!("unscorable({})", words.join(", ")))
     })?;
-    same(place, "features", &golden.features, &row.values)?;
+    let features = numbers(&golden.features);
+    let equal = |(a, b): (&f32, &f32)| a == b || (a.is_nan() && b.is_nan());
+    if features.len() != row.values.len() || !features.iter().zip(&row.values).all(equal) {
+        return Err(differs(place, "features", &features, &row.values));
+    }
     let margin = model.raw(&[row]).map_err(engine)?.margins[0];
     prove_score(model, margin, (golden.pd, golden.score, None), place)
 }
@@ -136,11 +183,11 @@ fn prove_directions(model: &Model, rows: &[Row]) -> Result<(), LoadError> {
             Monotone::Increasing => false,
             Monotone::Decreasing => true,
         };
-        let mut values: Vec<f32> = rows.iter().map(|row| row.features[index]).collect();
+        let mut values: Vec<f32> = rows.iter().filter_map(|row| row.features[index]).collect();
         values.retain(|value| Some(*value) != feature.missing);
         values.sort_by(f32::total_cmp);
         let place = |value: &f32| {
-            let mut row = rows[0].features.clone();
+            let mut row = numbers(&rows[0].features);
             row[index] = *value;
             FeatureVector::plain(row)
         };
@@ -154,9 +201,17 @@ fn prove_directions(model: &Model, rows: &[Row]) -> Result<(), LoadError> {
     Ok(())
 }
 
+fn numbers(row: &[Option<f32>]) -> Vec<f32> {
+    row.iter().map(|value| value.unwrap_or(f32::NAN)).collect()
+}
+
 fn close(place: &str, field: &'static str, golden: f64, found: f64) -> Result<(), LoadError> {
+    near(place, field, golden, found, TOLERANCE)
+}
+
+fn near(place: &str, field: &'static str, golden: f64, found: f64, tolerance: f64) -> Result<(), LoadError> {
     // One unit in the last place of the published digits must not fail on its own binary rounding.
-    let allowed = TOLERANCE * golden.abs().max(1.0) * (1.0 + 1e-9);
+    let allowed = tolerance * golden.abs().max(1.0) * (1.0 + 1e-9);
     if (golden - found).abs() <= allowed { Ok(()) } else { Err(differs(place, field, golden, found)) }
 }
 

@@ -3,6 +3,7 @@
 
 use crate::error::{EngineError, LoadError};
 use crate::ops::{self, Labels};
+use crate::trees::Ensemble;
 use tract_onnx::pb::{GraphProto, ModelProto, ValueInfoProto, tensor_proto::DataType, type_proto};
 use tract_onnx::prelude::*;
 
@@ -74,6 +75,42 @@ impl Graph {
     /// What it takes, in its order.
     pub fn inputs(&self) -> &[Input] {
         &self.inputs
+    }
+
+    /// The place of an output with one or two columns.
+    pub(crate) fn place(&self, name: &str) -> Option<usize> {
+        self.heads.iter().position(|head| head.name == name && (1..=2).contains(&head.columns.len()))
+    }
+
+    /// The trees of a graph that is nothing else: one tree operator over the columns of its one input, with only what
+    /// keeps columns before it. One target: the raw sum of the positive class, before any post-transform.
+    ///
+    /// # Errors
+    /// [`LoadError::Graph`] says what is in the way.
+    pub(crate) fn trees(&self) -> Result<Ensemble, LoadError> {
+        let model = self.plan.model();
+        let found = model.nodes.iter().filter_map(|node| Some((node, ops::of_node(&*node.op)?.raw_sum()?)));
+        let found: Vec<_> = found.collect();
+        let [(node, sum)] = found.as_slice() else {
+            return Err(refused(&format!("must have one tree ensemble, it has {}", found.len())));
+        };
+        let mut source = node.inputs[0].node;
+        while !model.nodes[source].inputs.is_empty() {
+            let before = &model.nodes[source];
+            let number = matches!(before.outputs[0].fact.datum_type, DatumType::F32 | DatumType::F64);
+            if !number || !["Cast", "Identity"].contains(&before.op.name().as_ref()) {
+                let (name, op) = (&before.name, before.op.name());
+                return Err(refused(&format!(
+                    "its trees must read the features as they are; {name} ({op}) is before them: leave it out and let \
+                     the feature contract do it"
+                )));
+            }
+            source = before.inputs[0].node;
+        }
+        match sum {
+            Ok(ensemble) => Ok(ensemble.clone()),
+            Err(why) => Err(refused(&format!("{}: {why:#}", node.name))),
+        }
     }
 
     /// What the cells of each column of a table with this header are, so that they can be read as that.

@@ -2,15 +2,17 @@
 //! network, no logging. What a score leads to is not decided here.
 //!
 //! Reading order: [`model`] is the whole of it; a package is [`manifest`] → [`contract`] (with [`expr`] and [`lookup`]) →
-//! [`plan`] → [`reference`] → [`golden`]; an application is [`mapping`] → [`plan`] → [`explain`] → [`reasons`]. [`ops`] are
+//! [`plan`] or [`forest`] → [`reference`] → [`golden`]; an application is [`mapping`] → [`plan`] → [`explain`] → [`reasons`]. [`ops`] are
 //! the operators that a graph may use; [`graph`] runs one that is in no package. [`trees`] is
 //! the tree engine, for itself.
 
+pub mod calibration;
 pub mod contract;
 pub mod error;
 pub mod explain;
 pub mod expr;
 pub mod fingerprint;
+pub mod forest;
 pub mod golden;
 pub mod graph;
 pub mod lookup;

@@ -36,6 +36,8 @@ pub enum Kind {
     Scorecard,
     /// A dense net.
     Net,
+    /// A tree ensemble as its exporter wrote it.
+    Trees,
 }
 
 /// What a probability is a probability of.
@@ -57,21 +59,44 @@ pub struct Target {
 #[allow(missing_docs)]
 pub struct Graph {
     pub input: String,
-    pub margin: String,
+    /// Scorecards and nets: the output that is the margin.
+    pub margin: Option<String>,
+    /// Trees only: the output with the probability of default, alone or as the second of two columns.
+    pub probability: Option<String>,
+    /// Trees only: what the raw sum of the trees is.
+    pub link: Option<Link>,
     /// Scorecards only.
     pub partials: Option<String>,
     /// Scorecards only: margin = intercept + Σ partials.
     pub intercept: Option<f64>,
 }
 
-/// pd = sigmoid(a · margin + b).
+/// What the raw sum of a tree ensemble is, which is the margin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Link {
+    /// Log-odds of default: boosted trees.
+    LogOdds,
+    /// The probability itself: forests.
+    Probability,
+}
+
+/// From the margin to pd: sigmoid(a · margin + b), or by points.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs)]
 pub struct Calibration {
     pub method: CalibrationMethod,
+    /// Platt only.
     pub a: Option<f64>,
+    /// Platt only.
     pub b: Option<f64>,
+    /// Isotonic: the points' margins. Binned: the edges between bins.
+    #[serde(default)]
+    pub margins: Vec<f64>,
+    /// Isotonic: one for each margin. Binned: one more than edges.
+    #[serde(default)]
+    pub pds: Vec<f64>,
 }
 
 /// How margins become probabilities.
@@ -80,6 +105,8 @@ pub struct Calibration {
 #[allow(missing_docs)]
 pub enum CalibrationMethod {
     Platt,
+    Isotonic,
+    Binned,
     None,
 }
 
@@ -170,8 +197,12 @@ pub enum UnknownPolicy {
 #[serde(tag = "policy", rename_all = "snake_case", deny_unknown_fields)]
 #[allow(missing_docs)]
 pub enum Missing {
-    Value { value: f64 },
+    Value {
+        value: f64,
+    },
     Unscorable {},
+    /// Not a number, which trees send their own missing way.
+    Nan {},
 }
 
 /// Direction of pd in the value.

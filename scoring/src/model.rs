@@ -1,13 +1,15 @@
 //! A package that has proven itself: the only thing that scores. Built by [`Model::load`] or not at all.
 
+use crate::calibration::Calibration;
 use crate::contract::{self, Contract, ReasonText};
 use crate::error::{EngineError, LoadError, Part};
 use crate::explain::{self, Contributions, Shapley};
 use crate::expr::Document;
+use crate::forest::{self, Forest};
 use crate::golden;
-use crate::manifest::{CalibrationMethod, Kind, Manifest};
+use crate::manifest::{Kind, Manifest};
 use crate::mapping::{self, FeatureVector, Unscorable};
-use crate::plan::{Plan, PlanState, Shape};
+use crate::plan::{Answers, Plan, PlanState, Shape};
 use crate::reasons::{self, Candidate};
 use crate::reference::Reference;
 use crate::scales::Scales;
@@ -35,18 +37,27 @@ pub struct Model {
     manifest: Manifest,
     digest: Digest,
     contract: Contract,
+    calibration: Calibration,
     scale: Scale,
     reference: Reference,
-    plan: Plan,
-    /// Nets only.
-    shapley: Option<Shapley>,
+    engine: Engine,
+}
+
+/// What gives margins and contributions.
+#[derive(Debug)]
+enum Engine {
+    Scorecard(Plan),
+    Net(Plan, Shapley),
+    Trees(Box<Forest>),
 }
 
 /// One thread's working memory for one model.
 #[derive(Debug)]
 pub struct ThreadState {
-    plan: PlanState,
+    /// None for trees, which need none.
+    plan: Option<PlanState>,
     rows: Vec<f32>,
+    parts: Vec<f64>,
 }
 
 /// A score with its explanation, quantised as it is published.
@@ -68,6 +79,8 @@ pub struct Scored {
     pub base: f64,
     /// margin − base − Σ contributions as the method left it, to 1e-6.
     pub residual: f64,
+    /// Sampled contributions only: how far one may be from the Shapley value, 95 % confidence, to 1e-6.
+    pub error: Option<f64>,
     /// At most four, strongest first.
     pub candidates: Vec<Candidate>,
 }
@@ -86,23 +99,14 @@ impl Model {
         check_digest(Part::Golden, &manifest.golden_sha256, &files.golden)?;
         check_digest(Part::Reference, &manifest.reference_sha256, &files.reference)?;
         check_head(&manifest)?;
+        let calibration = Calibration::new(&manifest.calibration)?;
         let contract = Contract::new(&manifest)?;
         let scale = scale_of(&manifest, scales)?;
         let reference =
             Reference::parse(&files.reference, manifest.reasons.reference, manifest.kind, &contract.sentinels())?;
-        let shape = Shape {
-            input: &manifest.graph.input,
-            width: contract.features.len(),
-            margin: &manifest.graph.margin,
-            partials: manifest.graph.partials.as_deref(),
-        };
-        let plan = Plan::new(&files.graph, shape)?;
-        let shapley = match manifest.kind {
-            Kind::Scorecard => None,
-            Kind::Net => Some(Shapley::new(&plan, &reference.background).map_err(|e| LoadError::Graph(e.to_string()))?),
-        };
+        let engine = Engine::new(&manifest, &files.graph, contract.features.len(), &reference)?;
         let digest = Digest::of(&files.manifest);
-        let model = Self { manifest, digest, contract, scale, reference, plan, shapley };
+        let model = Self { manifest, digest, contract, calibration, scale, reference, engine };
         golden::prove(&model, &files.golden)?;
         Ok(model)
     }
@@ -127,6 +131,11 @@ impl Model {
         &self.contract.codes
     }
 
+    /// How margins become probabilities.
+    pub fn calibration(&self) -> &Calibration {
+        &self.calibration
+    }
+
     /// Points and bands.
     pub fn scale(&self) -> &Scale {
         &self.scale
@@ -134,7 +143,19 @@ impl Model {
 
     /// How contributions are made.
     pub fn method(&self) -> &str {
-        self.shapley.as_ref().map_or(explain::SCORECARD, Shapley::method)
+        match &self.engine {
+            Engine::Scorecard(_) => explain::SCORECARD,
+            Engine::Net(_, shapley) => shapley.method(),
+            Engine::Trees(_) => forest::TREESHAP,
+        }
+    }
+
+    /// The trees, where it is made of them.
+    pub fn forest(&self) -> Option<&Forest> {
+        match &self.engine {
+            Engine::Trees(forest) => Some(forest),
+            Engine::Scorecard(_) | Engine::Net(..) => None,
+        }
     }
 
     /// Maps an application's `data` to a row.
@@ -158,7 +179,7 @@ impl Model {
     /// # Errors
     /// [`EngineError`].
     pub fn state(&self) -> Result<ThreadState, EngineError> {
-        Ok(ThreadState { plan: self.plan.state()?, rows: Vec::new() })
+        Ok(ThreadState { plan: self.engine.state()?, rows: Vec::new(), parts: Vec::new() })
     }
 
     /// Scores and explains rows; one answer each, `None` where the graph gave no number. A row's answer does not depend on
@@ -171,55 +192,77 @@ impl Model {
         state: &mut ThreadState,
         rows: &[FeatureVector],
     ) -> Result<Vec<Option<Scored>>, EngineError> {
-        let width = self.contract.features.len();
         state.rows.clear();
         rows.iter().for_each(|row| state.rows.extend_from_slice(&row.values));
-        let answers = self.plan.run(&mut state.plan, &state.rows)?;
+        let answers = self.engine.run(state.plan.as_mut(), &state.rows)?;
+        if let Engine::Trees(forest) = &self.engine {
+            state.parts.resize(state.rows.len(), 0.0);
+            forest.explain(&state.rows, &mut state.parts)?;
+        }
         let mut scored = Vec::with_capacity(rows.len());
         for (index, (row, margin)) in rows.iter().zip(&answers.margins).enumerate() {
-            let contributions = match &self.shapley {
-                _ if !margin.is_finite() => {
-                    scored.push(None);
-                    continue;
-                }
-                Some(shapley) => shapley.explain(&self.plan, &mut state.plan, &row.values, *margin)?,
-                None => {
-                    let partials = &answers.partials[index * width..][..width];
-                    let intercept = self.manifest.graph.intercept.unwrap_or_default();
-                    explain::scorecard(partials, &self.reference.mean_partials, intercept)
-                }
-            };
-            scored.push(self.publish(row, *margin, contributions));
+            scored.push(match margin.is_finite() {
+                true => self.publish(row, *margin, self.explain(state, &answers, index, row)?),
+                false => None,
+            });
         }
         Ok(scored)
     }
 
+    /// The contributions of one row of a block.
+    fn explain(
+        &self,
+        state: &mut ThreadState,
+        answers: &Answers,
+        index: usize,
+        row: &FeatureVector,
+    ) -> Result<Contributions, EngineError> {
+        let width = self.contract.features.len();
+        let own = index * width..(index + 1) * width;
+        match &self.engine {
+            Engine::Scorecard(_) => {
+                let intercept = self.manifest.graph.intercept.unwrap_or_default();
+                Ok(explain::scorecard(&answers.partials[own], &self.reference.mean_partials, intercept))
+            }
+            Engine::Net(plan, shapley) => {
+                let state = state.plan.as_mut().ok_or_else(no_state)?;
+                shapley.explain(plan, state, &row.values, answers.margins[index])
+            }
+            Engine::Trees(forest) => {
+                Ok(Contributions { parts: state.parts[own].to_vec(), base: forest.base(), error: None })
+            }
+        }
+    }
+
     /// Margins and, for scorecards, parts as the graph gives them, for proofs.
-    pub(crate) fn raw(&self, rows: &[FeatureVector]) -> Result<crate::plan::Answers, EngineError> {
+    pub(crate) fn raw(&self, rows: &[FeatureVector]) -> Result<Answers, EngineError> {
         let flat: Vec<f32> = rows.iter().flat_map(|row| row.values.iter().copied()).collect();
-        self.plan.run(&mut self.plan.state()?, &flat)
+        self.engine.run(self.engine.state()?.as_mut(), &flat)
+    }
+
+    /// The probability that a margin means before calibration.
+    pub(crate) fn pd_raw(&self, margin: f32) -> f64 {
+        match &self.engine {
+            Engine::Trees(forest) => forest.probability(f64::from(margin)),
+            Engine::Scorecard(_) | Engine::Net(..) => sigmoid(f64::from(margin)),
+        }
     }
 
     /// The calibrated probability of a margin.
     pub(crate) fn pd(&self, margin: f32) -> Option<Pd> {
-        let (a, b) = match self.manifest.calibration.method {
-            CalibrationMethod::None => (1.0, 0.0),
-            CalibrationMethod::Platt => {
-                (self.manifest.calibration.a.unwrap_or(1.0), self.manifest.calibration.b.unwrap_or(0.0))
-            }
-        };
-        Pd::quantise(sigmoid(a * f64::from(margin) + b))
+        Pd::quantise(self.calibration.pd(f64::from(margin), self.pd_raw(margin)))
     }
 
     fn publish(&self, row: &FeatureVector, margin: f32, contributions: Contributions) -> Option<Scored> {
         let pd = self.pd(margin)?;
         let residual = millionths(contributions.residual(margin));
         let base = millionths(contributions.base);
+        let error = contributions.error.map(millionths);
         let mut parts = contributions.parts;
         parts.iter_mut().for_each(|part| *part = millionths(*part));
         Some(Scored {
             margin,
-            pd_raw: millionths(sigmoid(f64::from(margin))),
+            pd_raw: millionths(self.pd_raw(margin)),
             pd,
             class: u8::from(pd.get() >= self.manifest.classification.threshold),
             score: self.scale.score(pd),
@@ -227,8 +270,49 @@ impl Model {
             contributions: parts,
             base,
             residual,
+            error,
         })
     }
+}
+
+impl Engine {
+    fn new(manifest: &Manifest, graph: &[u8], width: usize, reference: &Reference) -> Result<Self, LoadError> {
+        let said = &manifest.graph;
+        let shape = Shape {
+            input: &said.input,
+            width,
+            margin: said.margin.as_deref().unwrap_or_default(),
+            partials: said.partials.as_deref(),
+        };
+        Ok(match manifest.kind {
+            Kind::Scorecard => Self::Scorecard(Plan::new(graph, shape)?),
+            Kind::Net => {
+                let plan = Plan::new(graph, shape)?;
+                let shapley = Shapley::new(&plan, &reference.background);
+                let shapley = shapley.map_err(|error| LoadError::Graph(error.to_string()))?;
+                Self::Net(plan, shapley)
+            }
+            Kind::Trees => Self::Trees(Box::new(Forest::new(graph, said, width, reference)?)),
+        })
+    }
+
+    fn state(&self) -> Result<Option<PlanState>, EngineError> {
+        match self {
+            Self::Scorecard(plan) | Self::Net(plan, _) => plan.state().map(Some),
+            Self::Trees(_) => Ok(None),
+        }
+    }
+
+    fn run(&self, state: Option<&mut PlanState>, rows: &[f32]) -> Result<Answers, EngineError> {
+        match self {
+            Self::Scorecard(plan) | Self::Net(plan, _) => plan.run(state.ok_or_else(no_state)?, rows),
+            Self::Trees(forest) => forest.run(rows),
+        }
+    }
+}
+
+fn no_state() -> EngineError {
+    EngineError("the working memory is another model's".to_owned())
 }
 
 /// Rounds to 1e-6; never a negative zero.
@@ -266,23 +350,21 @@ fn check_head(manifest: &Manifest) -> Result<(), LoadError> {
         return fault("target", "population must be booked or through_the_door");
     }
     let graph = &manifest.graph;
+    let trees = manifest.kind == Kind::Trees;
+    if graph.margin.is_some() == trees {
+        return fault("graph", "a scorecard or net names its margin, trees have none: it is their sum");
+    }
+    if graph.probability.is_some() != trees || graph.link.is_some() != trees {
+        return fault("graph", "trees name their probability and link, and only they have them");
+    }
     match manifest.kind {
         Kind::Scorecard if graph.partials.is_none() || graph.intercept.is_none_or(|value| !value.is_finite()) => {
             return fault("graph", "a scorecard names its partials and its intercept");
         }
-        Kind::Net if graph.partials.is_some() || graph.intercept.is_some() => {
+        Kind::Net | Kind::Trees if graph.partials.is_some() || graph.intercept.is_some() => {
             return fault("graph", "only a scorecard has partials and an intercept");
         }
-        Kind::Scorecard | Kind::Net => {}
-    }
-    let calibration = &manifest.calibration;
-    let fits = match (calibration.method, calibration.a, calibration.b) {
-        (CalibrationMethod::Platt, Some(a), Some(b)) => a.is_finite() && a > 0.0 && b.is_finite(),
-        (CalibrationMethod::Platt, _, _) => false,
-        (CalibrationMethod::None, a, b) => a.is_none() && b.is_none(),
-    };
-    if !fits {
-        return fault("calibration", "platt needs a above zero and b; none has neither");
+        Kind::Scorecard | Kind::Net | Kind::Trees => {}
     }
     let threshold = manifest.classification.threshold;
     if !(threshold > 0.0 && threshold < 1.0) {

@@ -15,12 +15,15 @@ pub struct Reference {
     pub background: Vec<Vec<f32>>,
     /// By feature: the median of the background, missing values apart; `None` where all are missing.
     pub typical: Vec<Option<f32>>,
+    /// Trees that bring them: for each tree, how much of the training data met each node.
+    pub covers: Option<Vec<Vec<f64>>>,
 }
 
 #[derive(Deserialize)]
 struct File {
     near_cutoff: Group,
     all: Group,
+    covers: Option<Vec<Vec<f64>>>,
 }
 
 #[derive(Deserialize)]
@@ -28,7 +31,8 @@ struct Group {
     rows: u64,
     #[serde(default)]
     mean_partials: Vec<f64>,
-    background: Vec<Vec<f32>>,
+    /// `null` is not a number: a value that was missing.
+    background: Vec<Vec<Option<f32>>>,
 }
 
 impl Reference {
@@ -51,19 +55,27 @@ impl Reference {
         if group.mean_partials.len() != expected || group.mean_partials.iter().any(|part| !part.is_finite()) {
             return Err(fault(".mean_partials", format!("must hold {expected} numbers")));
         }
+        if file.covers.is_some() && kind != Kind::Trees {
+            return Err(LoadError::Reference { place: "covers".into(), why: "only trees have them".into() });
+        }
+        let may_lack = |feature: usize| missing[feature].is_some_and(f32::is_nan);
+        let mut background = Vec::with_capacity(group.background.len());
         for (at, row) in group.background.iter().enumerate() {
-            if row.len() != width || row.iter().any(|value| !value.is_finite()) {
+            let fits = |(feature, value): (usize, &Option<f32>)| value.map_or(may_lack(feature), f32::is_finite);
+            if row.len() != width || !row.iter().enumerate().all(fits) {
                 return Err(fault(&format!(".background[{at}]"), format!("must hold {width} numbers")));
             }
+            background.push(row.iter().map(|value| value.unwrap_or(f32::NAN)).collect());
         }
-        let typical = (0..width).map(|feature| median(&group.background, feature, missing[feature])).collect();
-        Ok(Self { name, mean_partials: group.mean_partials, background: group.background, typical })
+        let typical = (0..width).map(|feature| median(&background, feature, missing[feature])).collect();
+        Ok(Self { name, mean_partials: group.mean_partials, background, typical, covers: file.covers })
     }
 }
 
 /// The lower median, so that it is a value somebody had.
 fn median(rows: &[Vec<f32>], feature: usize, missing: Option<f32>) -> Option<f32> {
-    let mut values: Vec<f32> = rows.iter().map(|row| row[feature]).filter(|value| Some(*value) != missing).collect();
+    let is_missing = |value: f32| value.is_nan() || Some(value) == missing;
+    let mut values: Vec<f32> = rows.iter().map(|row| row[feature]).filter(|value| !is_missing(*value)).collect();
     values.sort_by(f32::total_cmp);
     values.get(values.len().saturating_sub(1) / 2).copied()
 }

@@ -9,10 +9,15 @@ from defaultx_training import metrics, plots
 from defaultx_training.product import Product
 from defaultx_training.scale import Scale
 from defaultx_training.train import VERSION, Fit
+from defaultx_training.trees import HOLE_RATE, HOLED_ROWS, Trees
+
+EXPORT_TOLERANCE = 1.0e-6
 
 KINDS = {
     "scorecard": "a points-based scorecard: logistic regression over bins, each feature a step function",
     "net": "a dense net, 64 and 32 rectified units, over squashed amounts and stepped codes",
+    "xgboost": "boosted trees, grown by XGBoost and exported by its stock converter",
+    "lightgbm": "boosted trees, grown by LightGBM and exported by its stock converter",
 }
 
 
@@ -30,11 +35,13 @@ def files(fits: dict[str, Fit], scale: Scale) -> dict[str, bytes]:
 def text(fits: dict[str, Fit], scale: Scale) -> str:
     """The whole card."""
     fit = next(iter(fits.values()))
+    trees = [f"## Trees\n\n{trees_section(fit)}"] if isinstance(fit.model, Trees) else []
     sections = [
         f"# {fit.name} {VERSION}\n\n{sentence(KINDS[fit.kind])} Version {VERSION}, product `{fit.product.product}`.",
         f"## Intended use\n\n{fit.product.intended}",
         f"## Data\n\n{data_section(fits)}",
         f"## Features\n\n{feature_table(fit)}",
+        *trees,
         f"## Left out, and why\n\n{exclusions(fit.product)}",
         f"## Figures\n\n{figure_table(fits)}",
         f"## Calibration and scores\n\n{calibration_section(fit, scale)}",
@@ -70,6 +77,26 @@ def feature_table(fit: Fit) -> str:
         source = f"`{feature.pointer}`" if feature.pointer else "expression in the manifest"
         lines.append(f"| `{feature.name}` | {feature.about} | {source} | {fit.direction(feature)} |")
     return "\n".join(lines) + "\n\nWhere pd is held, it never moves the other way as the value rises. A net is held to nothing."
+
+
+def trees_section(fit: Fit) -> str:
+    """Size, missing values, and what the export changed."""
+    forest = fit.model.forest
+    native, exported = fit.model.decision_function(fit.x), fit.margins(fit.x).astype(np.float64)
+    change = np.abs(1.0 / (1.0 + np.exp(-native)) - 1.0 / (1.0 + np.exp(-exported)))
+    differ = np.flatnonzero(change > EXPORT_TOLERANCE)
+    changed = ", ".join(f"row {row} by {change[row]:.2g}" for row in differ[:20]) or "none"
+    return bullets(
+        [
+            f"{len(forest.roots)} trees, {int((~forest.leaf).sum()):,} questions, {int(forest.leaf.sum()):,} leaves. "
+            "The margin is their sum in single precision, tree by tree.",
+            f"A missing value is not a number and goes the way that training found for it: {HOLED_ROWS:.0%} of the rows entered "
+            f"a second time with {HOLE_RATE:.0%} of their optional values taken away (seed 0). Who leaves a value out on purpose is not like those: ask for what is missing.",
+            "Contributions are exact Shapley values against the applicants near the cutoff (interventional TreeSHAP).",
+            f"Rows of the whole set whose probability the export changed by more than {EXPORT_TOLERANCE:g} against the library: "
+            f"{len(differ)} of {len(fit.x):,} ({changed}).",
+        ]
+    )
 
 
 def exclusions(product: Product) -> str:

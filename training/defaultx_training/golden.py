@@ -15,10 +15,12 @@ from defaultx_training import calibration, data, features
 from defaultx_training.scale import Scale
 from defaultx_training.scorecard import Scorecard
 from defaultx_training.train import Fit
+from defaultx_training.trees import Trees
 
 SPREAD_ROWS = 64
 WHOLE_APPLICATIONS = 6
 DIGITS = 12
+NATIVE_ROWS = 8  # rows that carry the library's own contributions
 
 
 def run_graph(graph: bytes, x: np.ndarray, outputs: list[str]) -> list[np.ndarray]:
@@ -29,33 +31,57 @@ def run_graph(graph: bytes, x: np.ndarray, outputs: list[str]) -> list[np.ndarra
     return session.run(outputs, {"features": x.astype(np.float32)})
 
 
-def document(fit: Fit, graph: bytes, scale: Scale) -> dict:
-    """The whole of golden.json."""
-    x = np.unique(np.vstack([spread_rows(fit), *hard_rows(fit)]), axis=0)
-    return {"rows": rows(fit, graph, scale, x), "applications": applications(fit, graph, scale)}
+def document(fit: Fit, graph: bytes, scale: Scale, base: float | None = None) -> dict:
+    """The whole of golden.json. `base`: the mean margin of the reference, of trees."""
+    x = distinct(np.vstack([spread_rows(fit), *hard_rows(fit)]))
+    head = {} if base is None else {"base": base}
+    return head | {"rows": rows(fit, graph, scale, x), "applications": applications(fit, graph, scale)}
+
+
+def distinct(x: np.ndarray) -> np.ndarray:
+    """Each row once, sorted, missing values first."""
+    unique = np.unique(np.where(np.isnan(x), np.float32(features.MISSING), x), axis=0)
+    return np.where(unique == np.float32(features.MISSING), np.float32(np.nan), unique) if np.isnan(x).any() else unique
+
+
+def margins_of(fit: Fit, graph: bytes, x: np.ndarray) -> list[float]:
+    """onnxruntime's margins; of trees, whose graph gives none, the exported trees' sums."""
+    if isinstance(fit.model, Trees):
+        return [float(margin) for margin in fit.margins(x)]
+    return [float(margin) for margin in run_graph(graph, x, ["margin"])[0][:, 0]]
 
 
 def rows(fit: Fit, graph: bytes, scale: Scale, x: np.ndarray) -> list[dict]:
     """The answer to each row of features."""
-    wanted = ["margin", "partials"] if isinstance(fit.model, Scorecard) else ["margin"]
-    margins, *partials = run_graph(graph, x, wanted)
+    partials = run_graph(graph, x, ["partials"])[0] if isinstance(fit.model, Scorecard) else None
+    trees = isinstance(fit.model, Trees)
+    probabilities = run_graph(graph, x, ["probabilities"])[0][:, 1] if trees else None
+    native = fit.model.path_parts(x[:: max(1, len(x) // NATIVE_ROWS)]) if trees else None
     answers = []
-    for index, values in enumerate(x):
-        margin = float(margins[index, 0])
+    for index, (values, margin) in enumerate(zip(x, margins_of(fit, graph, x), strict=True)):
         pd = fit.platt.pd(margin)
         score = scale.score(pd)
+        raw = calibration.sigmoid(margin) if probabilities is None else float(probabilities[index])
         answer = {
-            "features": [float(value) for value in values],
+            "features": listed(values),
             "margin": margin,
-            "pd_raw": round(calibration.sigmoid(margin), DIGITS),
+            "pd_raw": round(raw, DIGITS),
             "pd": pd,
             "score": score,
             "band": scale.band(score),
         }
-        if partials:
-            answer["partials"] = [float(part) for part in partials[0][index]]
+        if partials is not None:
+            answer["partials"] = [float(part) for part in partials[index]]
+        step = max(1, len(x) // NATIVE_ROWS)
+        if native is not None and index % step == 0:
+            answer["path_parts"] = [round(float(part), DIGITS) for part in native[index // step]]
         answers.append(answer)
     return answers
+
+
+def listed(values: np.ndarray) -> list[float | None]:
+    """A row for JSON, which has no NaN."""
+    return [None if np.isnan(value) else float(value) for value in values]
 
 
 def spread_rows(fit: Fit) -> np.ndarray:
@@ -67,19 +93,30 @@ def spread_rows(fit: Fit) -> np.ndarray:
 def hard_rows(fit: Fit) -> Iterable[np.ndarray]:
     """All lowest, all highest, each feature missing alone and all at once, and values on and beside an edge."""
     lows, highs = zip(*(bounds(feature) for feature in fit.product.features), strict=True)
-    usual = np.median(fit.x[fit.split.train], axis=0)
-    yield np.array([lows, highs, fit.missing], dtype=np.float32)
+    usual = np.nanmedian(fit.x[fit.split.train], axis=0)
+    missing = np.array(fit.missing)
+    if isinstance(fit.model, Trees):
+        missing = np.where([feature.required for feature in fit.product.features], usual, missing)
+    yield np.array([lows, highs, missing], dtype=np.float32)
     alone = np.repeat(usual[None], len(usual), axis=0)
-    np.fill_diagonal(alone, fit.missing)
+    np.fill_diagonal(alone, missing)
     yield alone.astype(np.float32)
-    of = fit.model.feature_of if isinstance(fit.model, Scorecard) else fit.model.edge_feature
+    edges, of = edges_of(fit)
     beside = []
-    for edge, feature in list(zip(fit.model.edges, of, strict=True))[:: max(1, len(of) // 12)]:
+    for edge, feature in list(zip(edges, of, strict=True))[:: max(1, len(of) // 12)]:
         for value in (edge, np.nextafter(edge, np.float32(np.inf)), np.nextafter(edge, np.float32(-np.inf))):
             row = usual.astype(np.float32)
             row[feature] = value
             beside.append(row)
     yield np.array(beside, dtype=np.float32).reshape(-1, len(usual))
+
+
+def edges_of(fit: Fit) -> tuple[np.ndarray, np.ndarray]:
+    """Where the model's answer may jump, and the feature of each place."""
+    if isinstance(fit.model, Trees):
+        forest = fit.model.forest
+        return forest.threshold[~forest.leaf], forest.feature[~forest.leaf]
+    return fit.model.edges, fit.model.feature_of if isinstance(fit.model, Scorecard) else fit.model.edge_feature
 
 
 def bounds(feature: features.Feature) -> tuple[float, float]:
@@ -99,9 +136,8 @@ def applications(fit: Fit, graph: bytes, scale: Scale) -> list[dict]:
 def answer(fit: Fit, graph: bytes, scale: Scale, application: dict) -> dict:
     """An application's features and what comes of them."""
     values = features.row(fit.product.features, application, fit.missing)
-    pd = fit.platt.pd(float(run_graph(graph, values[None], ["margin"])[0][0, 0]))
-    listed = [float(value) for value in values]
-    return {"data": application, "features": listed, "pd": pd, "score": scale.score(pd)}
+    pd = fit.platt.pd(margins_of(fit, graph, values[None])[0])
+    return {"data": application, "features": listed(values), "pd": pd, "score": scale.score(pd)}
 
 
 def stripped(application: dict) -> dict:

@@ -6,6 +6,7 @@ from defaultx_training import toml_text
 from defaultx_training.features import Feature
 from defaultx_training.scorecard import Scorecard
 from defaultx_training.train import VERSION, Fit
+from defaultx_training.trees import Trees
 
 # Codes of sample Form C-1, which every house knows; any other code comes with its text.
 BUILT_IN = frozenset(
@@ -21,10 +22,11 @@ def text(fit: Fit, digests: dict[str, str]) -> str:
     """The whole file; `digests` are of graph, golden and reference."""
     product = fit.product
     scorecard = fit.model if isinstance(fit.model, Scorecard) else None
+    trees = isinstance(fit.model, Trees)
     head = {
         "name": fit.name,
         "version": VERSION,
-        "kind": fit.kind,
+        "kind": "trees" if trees else fit.kind,
         "product": product.product,
         "scale_id": product.scale_id,
         "data_source": product.data_source,
@@ -38,7 +40,9 @@ def text(fit: Fit, digests: dict[str, str]) -> str:
     }
     graph = {
         "input": "features",
-        "margin": "margin",
+        "margin": None if trees else "margin",
+        "probability": "probabilities" if trees else None,
+        "link": "log_odds" if trees else None,
         "partials": "partials" if scorecard else None,
         "intercept": scorecard.intercept if scorecard else None,
     }
@@ -58,7 +62,8 @@ def text(fit: Fit, digests: dict[str, str]) -> str:
 def feature_table(fit: Fit, feature: Feature, missing: float) -> str:
     """One [[feature]]."""
     low, high, absent = feature.reasons
-    policy = {"policy": "unscorable"} if feature.required else {"policy": "value", "value": missing}
+    present = {"policy": "nan"} if isinstance(fit.model, Trees) else {"policy": "value", "value": missing}
+    policy = {"policy": "unscorable"} if feature.required else present
     entries = {
         "name": feature.name,
         "type": feature.type,

@@ -15,10 +15,11 @@ def write(fits: dict[str, Fit], out: Path) -> Path:
     fit = next(iter(fits.values()))
     scale_of = scale.load(data.MODELS / "scales.toml", fit.product.scale_id)
     graph = fit.graph()
+    distributions = reference.document(fit, scale_of)
     parts = {
         "graph": graph,
-        "golden": json_bytes(golden.document(fit, graph, scale_of)),
-        "reference": json_bytes(reference.document(fit, scale_of)),
+        "golden": json_bytes(golden.document(fit, graph, scale_of, reference.base(fit, distributions))),
+        "reference": json_bytes(distributions),
     }
     digests = {part: hashlib.sha256(content).hexdigest() for part, content in parts.items()}
     files = {

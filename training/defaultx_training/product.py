@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -37,9 +38,10 @@ class Product:
     intended: str
     limits: list[str]
     date_column: str | None = None
-    kinds: tuple[str, ...] = ("scorecard", "net")
+    kinds: tuple[str, ...] = ("scorecard", "net", "xgboost", "lightgbm")
     l2: float = 1.0e-4
     net_alpha: float = 0.1
     net_epochs: int = 20
+    tree_settings: dict[str, dict[str, Any]] = field(default_factory=dict)  # library -> what differs from the shared ones
     reference_auc: dict[str, dict[str, float]] = field(default_factory=dict)  # split -> kind -> AUC to hold
     split_note: str = "30 % stratified hold-out (`train_test_split`, seed 0)"

@@ -9,12 +9,15 @@ import numpy as np
 
 from defaultx_training import features
 from defaultx_training.features import Feature
+from defaultx_training.golden import listed
 from defaultx_training.scale import Scale
 from defaultx_training.scorecard import Scorecard
 from defaultx_training.train import Fit, sentinel_matrix
+from defaultx_training.trees import Trees
 
 NEAR_SHARE = 0.1
 BACKGROUND_ROWS = 32
+TREE_BACKGROUND_ROWS = 100  # exact contributions cost nothing more for more rows
 SCORE_STEP = 10
 DECILES = 10
 
@@ -27,6 +30,7 @@ def document(fit: Fit, scale: Scale) -> dict:
     bands = np.array([scale.band(score) for score in scores])
     edges = list(range(scale.floor, scale.cap + 1, SCORE_STEP))
     known = sentinel_matrix(fit.product)[train]
+    trees = {"covers": fit.model.covers()} if isinstance(fit.model, Trees) else {}
     return {
         "rows": len(train),
         "base_rate": round(float(y.mean()), 9),
@@ -36,6 +40,7 @@ def document(fit: Fit, scale: Scale) -> dict:
         "bad_rate_by_band": {each["name"]: mean(y[bands == each["name"]]) for each in scale.bands},
         "share_by_band": {each["name"]: mean(bands == each["name"]) for each in scale.bands},
         "features": [distribution(feature, known[:, i]) for i, feature in enumerate(fit.product.features)],
+        **trees,
     }
 
 
@@ -50,9 +55,18 @@ def group(fit: Fit, rows: np.ndarray) -> dict:
     result: dict = {"rows": len(rows)}
     if isinstance(fit.model, Scorecard):
         result["mean_partials"] = [round(float(part), 9) for part in fit.model.partials(fit.x[rows]).mean(axis=0)]
-    chosen = rows[np.linspace(0, len(rows) - 1, BACKGROUND_ROWS).astype(int)]
-    result["background"] = [[float(value) for value in row] for row in fit.x[chosen]]
+    count = TREE_BACKGROUND_ROWS if isinstance(fit.model, Trees) else BACKGROUND_ROWS
+    chosen = rows[np.linspace(0, len(rows) - 1, count).astype(int)]
+    result["background"] = [listed(row) for row in fit.x[chosen]]
     return result
+
+
+def base(fit: Fit, reference: dict) -> float | None:
+    """The mean margin of the background that reasons are measured against, of trees."""
+    if not isinstance(fit.model, Trees):
+        return None
+    background = np.array(reference["near_cutoff"]["background"], dtype=np.float32)
+    return round(float(fit.margins(background).astype(np.float64).mean()), 9)
 
 
 def distribution(feature: Feature, column: np.ndarray) -> dict:

@@ -13,6 +13,7 @@ from defaultx_training.net import Net
 from defaultx_training.product import Product
 from defaultx_training.products import german, sba, taiwan
 from defaultx_training.scorecard import Scorecard
+from defaultx_training.trees import LIBRARIES, Trees
 
 VERSION = "1.0.0"
 
@@ -38,7 +39,7 @@ class Fit:
 
     product: Product
     kind: str
-    model: Scorecard | Net
+    model: Scorecard | Net | Trees
     platt: Platt
     missing: list[float]
     split: Split
@@ -53,15 +54,19 @@ class Fit:
         """The model as ONNX."""
         if isinstance(self.model, Scorecard):
             return export.scorecard_graph(self.model)
-        return export.net_graph(self.model)
+        return self.model.graph if isinstance(self.model, Trees) else export.net_graph(self.model)
 
     def direction(self, feature: Feature) -> str:
         """The direction the model is held to; a net is held to none."""
-        return feature.monotone if isinstance(self.model, Scorecard) else "none"
+        return "none" if isinstance(self.model, Net) else feature.monotone
 
     def pds(self, rows: np.ndarray) -> np.ndarray:
         """Published probabilities of some rows."""
-        return self.platt.pds(self.model.decision_function(self.x[rows]))
+        return self.platt.pds(self.margins(self.x[rows]))
+
+    def margins(self, x: np.ndarray) -> np.ndarray:
+        """Log-odds as the package has them: of trees, the exported ones."""
+        return self.model.forest.margins(x) if isinstance(self.model, Trees) else self.model.decision_function(x)
 
 
 def fits(name: str) -> dict[str, Fit]:
@@ -86,14 +91,19 @@ def fit(product: Product, kind: str, split: Split) -> Fit:
     if kind == "net":
         missing = net.missing_values(product.features, x[split.train])
         x = np.where(x == np.float32(features.MISSING), np.array(missing, dtype=np.float32), x)
+    if kind in LIBRARIES:
+        missing = [np.nan] * len(product.features)
+        x = np.where(x == np.float32(features.MISSING), np.float32(np.nan), x)
     x_train, y_train = x[split.train], y[split.train]
     platt = calibration.fit(lambda: unfitted(product, kind), x_train, y_train)
     model = unfitted(product, kind).fit(x_train, y_train)
     return Fit(product, kind, model, platt, missing, split, x, y)
 
 
-def unfitted(product: Product, kind: str) -> Scorecard | Net:
+def unfitted(product: Product, kind: str) -> Scorecard | Net | Trees:
     """A fresh model with the product's settings."""
+    if kind in LIBRARIES:
+        return Trees(product.features, kind, product.tree_settings[kind])
     if kind == "scorecard":
         return Scorecard(product.features, product.l1, product.l2)
     return Net(product.features, product.net_alpha, product.net_epochs)

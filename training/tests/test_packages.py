@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 
 import numpy as np
+import onnx
 import pytest
 
-from defaultx_training import calibration, data, features, golden, manifest, scale, train
+from defaultx_training import calibration, data, features, forest, golden, manifest, scale, train
 from defaultx_training.features import MISSING
+from defaultx_training.trees import LIBRARIES
 
 from conftest import Package
 
@@ -17,7 +19,18 @@ DIGESTS = {"graph": "model.onnx", "golden": "golden.json", "reference": "referen
 
 
 def lists_of_features(package: Package) -> np.ndarray:
-    return np.array([row["features"] for row in package.golden["rows"]], dtype=np.float32)
+    return np.array([row["features"] for row in package.golden["rows"]], dtype=np.float32)  # null becomes NaN
+
+
+def margins_of(package: Package, x: np.ndarray) -> np.ndarray:
+    """onnxruntime's margins; of trees the sums of the exported ones, as their graph gives none."""
+    if package.manifest["kind"] == "trees":
+        return forest.read(package.graph).margins(x)
+    return golden.run_graph(package.graph, x, ["margin"])[0][:, 0]
+
+
+def listed(values: np.ndarray) -> list:
+    return [None if np.isnan(value) else float(value) for value in values]
 
 
 def test_digests_are_those_of_the_files(committed: Package) -> None:
@@ -33,7 +46,8 @@ def test_files_are_small(committed: Package) -> None:
 def test_the_manifest_is_the_one_the_code_writes(committed: Package, name: str) -> None:
     product, kind = train.PACKAGES[name]
     said = committed.manifest
-    assert (said["name"], said["version"], said["kind"], said["product"]) == (name, train.VERSION, kind, product.product)
+    written = "trees" if kind in LIBRARIES else kind
+    assert (said["name"], said["version"], said["kind"], said["product"]) == (name, train.VERSION, written, product.product)
     assert [feature["name"] for feature in said["feature"]] == [feature.name for feature in product.features]
     assert scale.load(data.MODELS / "scales.toml", said["scale_id"]).product == said["product"]
 
@@ -58,35 +72,40 @@ def test_golden_rows_come_out_of_the_graph(committed: Package) -> None:
     said, rows = committed.manifest, committed.golden["rows"]
     platt = calibration.Platt(said["calibration"]["a"], said["calibration"]["b"])
     points = scale.load(data.MODELS / "scales.toml", said["scale_id"])
-    margins = golden.run_graph(committed.graph, lists_of_features(committed), ["margin"])[0][:, 0]
+    margins = margins_of(committed, lists_of_features(committed))
     assert len(rows) >= 64
     for row, margin in zip(rows, margins, strict=True):
         assert margin == pytest.approx(row["margin"], abs=1e-6)
-        assert calibration.sigmoid(row["margin"]) == pytest.approx(row["pd_raw"], abs=1e-9)
+        assert calibration.sigmoid(row["margin"]) == pytest.approx(row["pd_raw"], abs=1e-9 if said["kind"] != "trees" else 1e-6)
         assert platt.pd(row["margin"]) == row["pd"]
         assert (points.score(row["pd"]), points.band(row["score"])) == (row["score"], row["band"])
-        assert [float(np.float32(value)) for value in row["features"]] == row["features"]
+        assert listed(np.array(row["features"], dtype=np.float32)) == row["features"]
 
 
 def test_golden_rows_hold_missing_values_and_extremes(committed: Package) -> None:
     x, said = lists_of_features(committed), committed.manifest["feature"]
     for index, feature in enumerate(said):
-        absent = feature["missing"].get("value", MISSING if committed.manifest["kind"] == "scorecard" else x[0, index])
-        assert np.float32(absent) in x[:, index], feature["name"]
+        if feature["missing"]["policy"] == "nan":
+            assert np.isnan(x[:, index]).any(), feature["name"]
+        else:
+            absent = feature["missing"].get("value", MISSING if committed.manifest["kind"] == "scorecard" else x[0, index])
+            assert np.float32(absent) in x[:, index], feature["name"]
         for bound in feature.get("range", []):
             assert np.float32(bound) in x[:, index], feature["name"]
 
 
 def test_golden_applications_give_their_features(committed: Package, name: str) -> None:
     product, _ = train.PACKAGES[name]
-    missing = [feature["missing"].get("value", MISSING) for feature in committed.manifest["feature"]]
+    nan = committed.manifest["kind"] == "trees"
+    missing = [feature["missing"].get("value", np.nan if nan else MISSING) for feature in committed.manifest["feature"]]
     cases = committed.golden["applications"]
-    assert len(cases) >= 5 and any(np.float32(value) in case["features"] for value in missing for case in cases)
+    signs = [None] if nan else [np.float32(value) for value in missing]
+    assert len(cases) >= 5 and any(sign in case["features"] for sign in signs for case in cases)
     for case in cases:
         assert "identity" not in str(case["data"]) and "protected" not in str(case["data"])
         values = features.row(product.features, case["data"], missing)
-        assert [float(value) for value in values] == case["features"]
-        margin = golden.run_graph(committed.graph, values[None], ["margin"])[0][0, 0]
+        assert listed(values) == case["features"]
+        margin = margins_of(committed, values[None])[0]
         a, b = committed.manifest["calibration"]["a"], committed.manifest["calibration"]["b"]
         assert calibration.Platt(a, b).pd(margin) == pytest.approx(case["pd"], abs=1.5e-6)
 
@@ -109,19 +128,36 @@ def test_a_scorecard_s_sums_are_exact_in_any_order(committed: Package) -> None:
     assert np.max(np.abs(margins)) < 64
 
 
-def test_a_scorecard_keeps_the_directions_it_declares_and_a_net_declares_none(committed: Package) -> None:
-    if committed.manifest["kind"] != "scorecard":
+def test_scorecards_and_trees_keep_the_directions_they_declare_and_a_net_declares_none(committed: Package) -> None:
+    if committed.manifest["kind"] == "net":
         assert {feature["monotone"] for feature in committed.manifest["feature"]} == {"none"}
         return
-    usual = np.median(lists_of_features(committed), axis=0)
+    usual = np.nanmedian(lists_of_features(committed), axis=0)
     for index, feature in enumerate(committed.manifest["feature"]):
         sign = {"increasing": 1, "decreasing": -1, "none": 0}[feature["monotone"]]
         seen = committed.reference["features"][index]
         steps = np.unique(np.array(seen.get("edges", range(len(seen.get("categories", [])))), dtype=np.float32))
         rows = np.repeat(usual[None], len(steps), axis=0).astype(np.float32)
         rows[:, index] = steps
-        margins = golden.run_graph(committed.graph, rows, ["margin"])[0][:, 0]
+        margins = margins_of(committed, rows)
         assert np.all(sign * np.diff(margins) >= 0.0), feature["name"]
+
+
+def test_trees_are_a_stock_export_with_covers_that_add_up(committed: Package) -> None:
+    if committed.manifest["kind"] != "trees":
+        assert "covers" not in committed.reference
+        return
+    assert onnx.load_from_string(committed.graph).producer_name == "OnnxMLTools"
+    trees, covers = forest.read(committed.graph), committed.reference["covers"]
+    for tree, known in enumerate(covers):
+        of = dict(zip(trees.order(tree), known, strict=True))
+        for node, cover in of.items():
+            if not trees.leaf[node]:
+                assert of[int(trees.yes[node])] + of[int(trees.no[node])] == pytest.approx(cover, rel=1e-4)
+    background = np.array(committed.reference["near_cutoff"]["background"], dtype=np.float32)
+    assert trees.margins(background).astype(np.float64).mean() == pytest.approx(committed.golden["base"], abs=1e-8)
+    assert sum("path_parts" in row for row in committed.golden["rows"]) >= 8
+    assert sum(len(content) for content in committed.contents().values()) < 1.5 * MEBIBYTE
 
 
 def test_the_reference_counts_every_training_row(committed: Package) -> None:
@@ -133,7 +169,7 @@ def test_the_reference_counts_every_training_row(committed: Package) -> None:
         assert sum(feature["counts"]) + feature["missing"] == known["rows"], feature["name"]
         assert len(feature.get("edges", feature["counts"] + [0])) == len(feature["counts"]) + 1
     for group in (known["near_cutoff"], known["all"]):
-        assert len(group["background"]) == 32
+        assert len(group["background"]) == (100 if kind == "trees" else 32)
         assert all(len(row) == len(known["features"]) for row in group["background"])
         assert ("mean_partials" in group) == (kind == "scorecard")
     assert known["near_cutoff"]["rows"] == known["rows"] // 10

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from defaultx_training import data, golden, metrics, package, train
+from defaultx_training import data, forest, golden, metrics, package, train
+from defaultx_training.trees import Trees
 
 from conftest import Package, Trainer
 
@@ -20,6 +21,12 @@ NET_PD_TOLERANCE = 0.05
 def test_the_graph_is_the_model(trainer: Trainer, name: str) -> None:
     """onnxruntime in f32 against the fitted estimator, on every row of the set."""
     for fit in trainer.fits(name).values():
+        if isinstance(fit.model, Trees):
+            expected = fit.model.predict_proba(fit.x)[:, 1]
+            actual = golden.run_graph(fit.graph(), fit.x, ["probabilities"])[0][:, 1]
+            ours = 1.0 / (1.0 + np.exp(-fit.margins(fit.x).astype(np.float64)))
+            assert np.max(np.abs(actual - expected)) < 1e-6 and np.max(np.abs(actual - ours)) < 1e-6
+            continue
         margins = golden.run_graph(fit.graph(), fit.x, ["margin"])[0][:, 0]
         expected = 1.0 / (1.0 + np.exp(-(fit.platt.a * fit.model.decision_function(fit.x) + fit.platt.b)))
         actual = 1.0 / (1.0 + np.exp(-(fit.platt.a * margins.astype(np.float64) + fit.platt.b)))
@@ -34,6 +41,9 @@ def test_golden_margins_are_well_conditioned(trainer: Trainer, name: str) -> Non
     rows = trainer.package(name).golden["rows"]
     x = np.array([row["features"] for row in rows], dtype=np.float32)
     margins = np.array([row["margin"] for row in rows])
+    if isinstance(fit.model, Trees):
+        assert np.array_equal(margins, fit.margins(x).astype(np.float64))
+        return
     error = np.abs(margins - fit.model.decision_function(x)) / np.maximum(1.0, np.abs(margins))
     assert np.max(error) < 5e-7
 
@@ -47,7 +57,8 @@ def test_auc_is_not_below_the_reference(trainer: Trainer, name: str) -> None:
 
 
 def test_training_again_gives_the_same_package(trainer: Trainer, name: str, tmp_path) -> None:
-    """A scorecard: the committed files, byte for byte. A net: two runs here byte for byte, and near the committed one."""
+    """A scorecard: the committed files, byte for byte. A net or trees, whose gains are sums in floating point too: two runs
+    here byte for byte, and near the committed one."""
     again, committed = trainer.package(name), Package(data.MODELS / name / train.VERSION)
     if again.manifest["kind"] == "scorecard":
         assert exact(again) == exact(committed)
@@ -55,7 +66,10 @@ def test_training_again_gives_the_same_package(trainer: Trainer, name: str, tmp_
     assert again.contents() == Package(package.make(name, tmp_path)).contents()
     fit = next(iter(trainer.fits(name).values()))
     test = fit.split.test
-    shipped = golden.run_graph(committed.graph, fit.x[test], ["margin"])[0][:, 0]
+    if isinstance(fit.model, Trees):
+        shipped = forest.read(committed.graph).margins(fit.x[test])
+    else:
+        shipped = golden.run_graph(committed.graph, fit.x[test], ["margin"])[0][:, 0]
     calibration = committed.manifest["calibration"]
     shipped_pd = 1.0 / (1.0 + np.exp(-(calibration["a"] * shipped.astype(np.float64) + calibration["b"])))
     y, pd = fit.y[test], fit.pds(test)

@@ -26,6 +26,7 @@ mod transform;
 mod trees;
 
 pub(crate) use labels::Labels;
+pub(crate) use operator::of_node;
 pub(crate) use rows::{slice, tensor};
 pub(crate) use tract_onnx::model::ParsingContext;
 pub(crate) use tract_onnx::pb::NodeProto;

@@ -2,6 +2,7 @@
 //! else that tract asks for stands here, once.
 
 use super::{NodeProto, ParsingContext};
+use crate::trees::Ensemble;
 use tract_onnx::tract_hir::internal::*;
 
 /// Type and shape of a value.
@@ -38,6 +39,11 @@ pub(crate) trait Operator: std::fmt::Debug + Send + Sync + 'static {
     /// The operator that runs, where it can be made ready once the facts of its inputs are known.
     fn settle(&self, _inputs: &[Fact]) -> TractResult<Option<Arc<dyn Operator>>> {
         Ok(None)
+    }
+
+    /// The trees whose one target is the raw sum that the positive class is decided by; of a tree operator only.
+    fn raw_sum(&self) -> Option<TractResult<Ensemble>> {
+        None
     }
 }
 
@@ -92,6 +98,11 @@ impl TypedOp for Node {
     }
 
     as_op!();
+}
+
+/// The operator of ours behind a node of a graph that runs.
+pub(crate) fn of_node(op: &dyn TypedOp) -> Option<&dyn Operator> {
+    op.downcast_ref::<Node>().map(|node| &*node.0)
 }
 
 /// An operator before inference: what the parser builds.

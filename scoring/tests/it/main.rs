@@ -4,6 +4,7 @@
 
 mod batches;
 mod explained;
+mod forests;
 mod ops;
 mod ops_cases;
 mod ops_hostile;

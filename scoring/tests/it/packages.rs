@@ -60,5 +60,7 @@ fn rows(files: &PackageFiles) -> Vec<FeatureVector> {
     let golden = golden["rows"].as_array().unwrap().iter().map(|row| &row["features"]);
     let groups = ["near_cutoff", "all"].map(|group| reference[group]["background"].as_array().unwrap());
     let all = golden.chain(groups.into_iter().flatten());
-    all.map(|row| FeatureVector::plain(serde_json::from_value(row.clone()).unwrap())).collect()
+    let of = |row: &Value| serde_json::from_value::<Vec<Option<f32>>>(row.clone()).unwrap();
+    let row = |values: Vec<Option<f32>>| values.into_iter().map(|value| value.unwrap_or(f32::NAN)).collect();
+    all.map(|values| FeatureVector::plain(row(of(values)))).collect()
 }

@@ -13,7 +13,7 @@ fn every_package_of_the_repository_proves_itself() {
 }
 
 /// Puts the digests of the files into the manifest, as training does.
-fn sealed(mut files: PackageFiles) -> PackageFiles {
+pub(crate) fn sealed(mut files: PackageFiles) -> PackageFiles {
     let mut text = String::from_utf8(files.manifest).unwrap();
     for (key, bytes) in [("graph", &files.graph), ("golden", &files.golden), ("reference", &files.reference)] {
         let start = text.find(&format!("{key}_sha256 = \"")).unwrap() + key.len() + 11;
@@ -27,12 +27,12 @@ fn refusal(files: &PackageFiles) -> String {
     Model::load(files, &scales()).err().map_or("it loads".to_owned(), |error| error.to_string())
 }
 
-fn check(files: PackageFiles, expected: &str) {
+pub(crate) fn check(files: PackageFiles, expected: &str) {
     let why = refusal(&files);
     assert!(why.contains(expected), "expected {expected:?}, got {why:?}");
 }
 
-fn edited(files: &PackageFiles, from: &str, to: &str) -> PackageFiles {
+pub(crate) fn edited(files: &PackageFiles, from: &str, to: &str) -> PackageFiles {
     let text = String::from_utf8(files.manifest.clone()).unwrap();
     assert!(text.contains(from), "{from}");
     PackageFiles { manifest: text.replacen(from, to, 1).into_bytes(), ..files.clone() }
@@ -98,7 +98,7 @@ fn a_manifest_that_contradicts_itself_is_refused_with_its_place() {
     }
 }
 
-fn with_json(bytes: &[u8], change: impl FnOnce(&mut Value)) -> Vec<u8> {
+pub(crate) fn with_json(bytes: &[u8], change: impl FnOnce(&mut Value)) -> Vec<u8> {
     let mut value = serde_json::from_slice(bytes).unwrap();
     change(&mut value);
     serde_json::to_vec(&value).unwrap()

@@ -144,6 +144,14 @@ impl Finish for Classifier {
         ]
     }
 
+    fn positive(&self) -> Option<usize> {
+        match self.scheme {
+            Scheme::Single { .. } => Some(0),
+            Scheme::Second { .. } | Scheme::Both => Some(1),
+            Scheme::Many { .. } => None,
+        }
+    }
+
     fn finish(&self, _datum_type: DatumType, answers: Vec<f64>) -> TractResult<Vec<Tensor>> {
         let classes = self.labels.len();
         let targets = match self.scheme {

@@ -84,6 +84,20 @@ impl Forest {
 }
 
 impl Settled {
+    /// The trees with the votes for one target alone. Its sum has the bits that it has among the others.
+    pub(super) fn of_target(&self, target: usize) -> TractResult<Ensemble> {
+        let mut draft = self.compiled.ensemble().clone().into_draft();
+        draft.base = draft.base.get(target).copied().into_iter().collect();
+        draft.targets = 1;
+        for node in draft.trees.iter_mut().flat_map(|tree| &mut tree.nodes) {
+            if let Node::Leaf { votes } = node {
+                votes.retain(|vote| vote.target as usize == target);
+                votes.iter_mut().for_each(|vote| vote.target = 0);
+            }
+        }
+        Ok(draft.check()?)
+    }
+
     /// Row by row, one number for each target; in single precision each is an f32.
     pub(super) fn answers(&self, input: &Tensor) -> TractResult<Vec<f64>> {
         let (count, width) = rows::of_shape(input.shape())?;

@@ -16,7 +16,7 @@ use super::operator::{Built, Fact, Operator, built};
 use super::rows::{self, tensor};
 use super::transform::PostTransform;
 use super::{NodeProto, ParsingContext};
-use crate::trees::{Node, Tree};
+use crate::trees::{Ensemble, Node, Tree};
 use forest::{Forest, Settled};
 use tract_onnx::tract_hir::internal::*;
 
@@ -30,6 +30,9 @@ trait Finish: std::fmt::Debug + Send + Sync + 'static {
 
     /// Facts of the outputs for an input of a type and number of rows.
     fn facts(&self, datum_type: DatumType, count: TDim) -> Vec<Fact>;
+
+    /// The target whose raw sum the positive class is decided by, where there is one.
+    fn positive(&self) -> Option<usize>;
 
     /// The outputs from answers laid row by row.
     fn finish(&self, datum_type: DatumType, answers: Vec<f64>) -> TractResult<Vec<Tensor>>;
@@ -74,6 +77,12 @@ impl<F: Finish> Operator for TreeOperator<F> {
         let settled = self.settled.as_ref().context("has no rows of a known width")?;
         self.finish.finish(inputs[0].datum_type(), settled.answers(&inputs[0])?)
     }
+
+    fn raw_sum(&self) -> Option<TractResult<Ensemble>> {
+        let target = self.finish.positive().context("it has several classes: a package has one score");
+        let settled = self.settled.as_ref().context("has no rows of a known width");
+        Some(target.and_then(|target| settled?.of_target(target)))
+    }
 }
 
 /// Scores of targets.
@@ -94,6 +103,10 @@ impl Finish for Scores {
     fn facts(&self, datum_type: DatumType, count: TDim) -> Vec<Fact> {
         let datum_type = if self.as_input { datum_type } else { f32::datum_type() };
         vec![Fact { datum_type, shape: tvec!(count, self.targets.into()) }]
+    }
+
+    fn positive(&self) -> Option<usize> {
+        (self.targets == 1).then_some(0)
     }
 
     fn finish(&self, datum_type: DatumType, answers: Vec<f64>) -> TractResult<Vec<Tensor>> {
