@@ -23,8 +23,9 @@ pub struct ScoreParts {
 pub struct Feature {
     /// Its name in the feature contract.
     pub name: String,
-    /// What the model was given.
-    pub value: f64,
+    /// What the model was given; absent where a missing value was given as no number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<f64>,
     /// `missing`, `clamped` or `unknown`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub flag: Option<String>,

@@ -2,7 +2,7 @@
 //! needs. Numbers are quantised here, once.
 
 use crate::application::{Facts, Requested};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// `ce_type` of the assigned arm's score.
 pub const COMPUTED: &str = "score.computed.v1";
@@ -183,13 +183,19 @@ pub struct Score {
 pub struct FeatureUsed {
     /// Its name in the feature contract.
     pub name: String,
-    /// What the graph was given.
+    /// What the graph was given; NaN, `null` on the wire, where a missing value is given as none.
+    #[serde(deserialize_with = "number_or_none")]
     pub value: f32,
     /// `missing`, `clamped` or `unknown`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub flag: Option<String>,
     /// Its part of the margin against the reference, to 1e-6; positive is riskier.
     pub contribution: f64,
+}
+
+/// `null` is NaN, which JSON has no word for.
+fn number_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f32, D::Error> {
+    Ok(Option::<f32>::deserialize(deserializer)?.unwrap_or(f32::NAN))
 }
 
 /// How contributions were made.
@@ -203,6 +209,12 @@ pub struct Explanation {
     pub base: f64,
     /// margin − base − Σ contributions, to 1e-6.
     pub residual: f64,
+    /// Why the residual is above 1e-5, where it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inexact: Option<String>,
+    /// Sampled contributions only: how far one may be from the Shapley value, with 95 % confidence, to 1e-6.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error_95: Option<f64>,
 }
 
 /// An adverse characteristic with its code.

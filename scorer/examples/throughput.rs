@@ -4,6 +4,7 @@
 use prometheus::Registry;
 use runtime::stream::OwnedInput;
 use runtime::stream::harness::Harness;
+use scorer::handler::Outlets;
 use scorer::metrics::Metrics;
 use scorer::{Config, Library, Routes, ScorerHandler};
 use serde_json::{Value, json};
@@ -19,10 +20,12 @@ fn main() {
     let library = Library::read(&models).expect("the packages are readable");
     let model = library.models().iter().find(|model| model.manifest().name == package).expect("the package serves");
     let own = format!("{package}@{}", model.manifest().version);
-    let config = Config { route: [(model.manifest().product.clone(), own)].into(), ..Config::default() };
-    let routes = Routes::new(&config.route).expect("the route is well formed");
+    let route = [(model.manifest().product.clone(), own)].into();
+    let config = Config { route, shadows: Default::default(), ..Config::default() };
+    let routes = Routes::new(&config.route, &config.shadows).expect("the route is well formed");
     let metrics = Metrics::new(&Registry::new(), routes.products().iter().map(|r| r.product.as_str()));
-    let handler = ScorerHandler::new(library, routes, "risk".into(), config.block, metrics.expect("metrics register"));
+    let outlets = Outlets { risk: "risk".into(), shadow: "shadow".into() };
+    let handler = ScorerHandler::new(library, routes, outlets, config.block, metrics.expect("metrics register"));
     let mut room = Harness::new(handler.expect("the room starts"));
     let records = records(&models.join(&package).join("1.0.0/golden.json"));
     let input: usize = records.iter().filter_map(|record| record.payload.as_ref()).map(Vec::len).sum();

@@ -1,7 +1,7 @@
 //! The room's knobs, and its start.
 
 use crate::error::Error;
-use crate::handler::ScorerHandler;
+use crate::handler::{Outlets, ScorerHandler};
 use crate::library::Library;
 use crate::metrics::Metrics;
 use crate::route::Routes;
@@ -22,6 +22,8 @@ pub struct Config {
     pub models_dir: PathBuf,
     /// Product → `name@version`, in force in a partition that has seen no activation record.
     pub route: BTreeMap<String, String>,
+    /// Product → up to 20 `name@version` that score every application of it, on `credit.shadow.v1`, and decide nothing.
+    pub shadows: BTreeMap<String, Vec<String>>,
     /// Applications parsed and scored together; bounds the memory of a batch, not its result.
     pub block: usize,
     /// Knobs of the loop.
@@ -32,11 +34,20 @@ impl Default for Config {
     fn default() -> Self {
         let route = [
             ("consumer_instalment", "german-scorecard@1.0.0"),
-            ("credit_card", "taiwan-scorecard@1.0.0"),
-            ("small_business_term", "sba-scorecard@1.0.0"),
+            ("credit_card", "taiwan-lightgbm@1.0.0"),
+            ("small_business_term", "sba-lightgbm@1.0.0"),
         ];
-        let route = route.map(|(product, package)| (product.to_owned(), package.to_owned())).into();
-        Self { models_dir: PathBuf::from("models"), route, block: 256, tuning: Tuning::default() }
+        let shadows = [
+            ("credit_card", ["taiwan-scorecard@1.0.0", "taiwan-xgboost@1.0.0"]),
+            ("small_business_term", ["sba-scorecard@1.0.0", "sba-xgboost@1.0.0"]),
+        ];
+        Self {
+            models_dir: PathBuf::from("models"),
+            route: route.map(|(product, package)| (product.to_owned(), package.to_owned())).into(),
+            shadows: shadows.map(|(product, list)| (product.to_owned(), list.map(str::to_owned).into())).into(),
+            block: 256,
+            tuning: Tuning::default(),
+        }
     }
 }
 
@@ -46,10 +57,11 @@ impl Default for Config {
 /// [`Error`] when a package of the route does not prove itself or the loop does not start.
 pub fn start(config: Config, shell: Shell) -> Result<Vec<RoomHandle>, Error> {
     let library = Library::read(&config.models_dir)?;
-    let routes = Routes::new(&config.route)?;
+    let routes = Routes::new(&config.route, &config.shadows)?;
     let metrics = Metrics::new(&shell.registry, routes.products().iter().map(|route| route.product.as_str()))?;
     let risk = shell.topic(Topic::Risk.base_name());
-    let handler = ScorerHandler::new(library, routes, risk, config.block, metrics)?;
+    let shadow = shell.topic(Topic::Shadow.base_name());
+    let handler = ScorerHandler::new(library, routes, Outlets { risk, shadow }, config.block, metrics)?;
     let spec = LoopSpec {
         room: "scorer",
         inputs: vec![shell.topic(Topic::Applications.base_name())],

@@ -9,7 +9,7 @@ use scoring::{FeatureVector, Model, Scored};
 use serde::ser::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
-/// The body of `score.computed.v1`.
+/// The body of `score.computed.v1` and of `score.shadow_computed.v1`.
 #[derive(serde::Serialize)]
 pub struct Event<'a> {
     pub application: ApplicationRef<'a>,
@@ -98,6 +98,10 @@ pub struct Explanation<'a> {
     pub reference: &'a str,
     pub base: f64,
     pub residual: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub inexact: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error_95: Option<f64>,
 }
 
 /// Readers expect facts to be an object.
@@ -114,6 +118,7 @@ pub struct Features<'a>(pub Option<(&'a Model, &'a FeatureVector, &'a Scored)>);
 #[derive(serde::Serialize)]
 struct FeatureUsed<'a> {
     name: &'a str,
+    /// A number that is none is written as `null`.
     value: f32,
     #[serde(skip_serializing_if = "Option::is_none")]
     flag: Option<&'static str>,

@@ -5,15 +5,14 @@ use crate::error::Error;
 use crate::in_force::{InForce, MODEL, Package, ROUTE};
 use crate::library::Library;
 use crate::metrics::Metrics;
-use crate::route::Routes;
-use crate::score::{self, Origin, Outcome, Serving};
+use crate::route::{PackageName, Routes};
+use crate::score::{self, Origin, Outcome, Role, Serving};
 use runtime::stream::{HandleError, Handler, Input, Outbox, Output, Route, Verdict, View};
 use schemas::application::WITHDRAWN;
 use schemas::control::Activation;
 use schemas::envelope::{JSON, header};
 use schemas::event_id::event_id;
 use schemas::intake::{ACCEPTED, header as extension};
-use schemas::risk::COMPUTED;
 use schemas::topics::Topic;
 use std::sync::Arc;
 
@@ -46,14 +45,23 @@ const KNOWN_HEADERS: [&str; 20] = [
     extension::ORIGIN_OFFSET,
 ];
 
+/// The topics that the room writes to, with prefix.
+#[derive(Debug, Clone)]
+pub struct Outlets {
+    /// Scores that decide.
+    pub risk: Arc<str>,
+    /// Scores of shadows.
+    pub shadow: Arc<str>,
+}
+
 /// The scorer room, behind the one loop.
 pub struct ScorerHandler {
     /// Every model of the library.
     servings: Vec<Serving>,
-    /// By product of the route: index of the serving where no activation record has said otherwise.
-    defaults: Vec<usize>,
+    /// By product of the route and package of it: index of the serving where no activation record has said otherwise.
+    defaults: Vec<Vec<usize>>,
     routes: Routes,
-    risk: Arc<str>,
+    outlets: Outlets,
     block: usize,
     metrics: Metrics,
 }
@@ -65,33 +73,48 @@ enum Read<'a> {
     DeadLetter { reason: &'static str, detail: String },
 }
 
-/// An application with the place of its product in the route and the serving in force there.
+impl<'a> Read<'a> {
+    fn job(&mut self) -> Option<&mut Job<'a>> {
+        match self {
+            Self::Application(job) => Some(job),
+            Self::Withdrawal | Self::DeadLetter { .. } => None,
+        }
+    }
+}
+
+/// An application with the place of its product in the route and the models that score it there.
 struct Job<'a> {
     heads: Heads<'a>,
     application: Application<'a>,
     product: Option<usize>,
-    serving: Option<usize>,
+    /// The one that decides, then the shadows; none where the product has no route.
+    arms: Vec<Arm>,
+}
+
+/// A model in force for an application, and what became of it.
+struct Arm {
+    serving: usize,
     outcome: Option<Outcome>,
 }
 
-/// Servings in force in the partitions of one block: no control record stands inside a block.
-type InForceHere = Vec<(i32, usize, usize)>;
+/// Servings in force for the products of one block, by partition: no control record stands inside a block.
+type InForceHere = Vec<(i32, usize, Vec<usize>)>;
 
 impl ScorerHandler {
-    /// A handler that writes to the topic `risk` (with prefix), `block` applications at a time.
+    /// A handler that writes to these topics, `block` applications at a time.
     ///
     /// # Errors
     /// [`Error`] when a package of the route does not serve.
     pub fn new(
         library: Library,
         routes: Routes,
-        risk: Arc<str>,
+        outlets: Outlets,
         block: usize,
         metrics: Metrics,
     ) -> Result<Self, Error> {
         let defaults = library.serve(&routes)?;
         let servings = library.models().iter().cloned().map(Serving::new).collect::<Result<_, _>>()?;
-        Ok(Self { servings, defaults, routes, risk, block: block.max(1), metrics })
+        Ok(Self { servings, defaults, routes, outlets, block: block.max(1), metrics })
     }
 
     fn loaded(&self, name: &str, wanted: &InForce) -> Result<usize, HandleError> {
@@ -101,27 +124,29 @@ impl ScorerHandler {
         })
     }
 
-    /// The serving of a product in a partition.
-    fn in_force(
+    /// The servings of a product in a partition, by package of its route.
+    fn in_force<'h>(
         &self,
         partition: i32,
         product: usize,
         state: &View<'_, Package, InForce>,
-        here: &mut InForceHere,
-    ) -> Result<usize, HandleError> {
-        if let Some((_, _, serving)) = here.iter().find(|known| (known.0, known.1) == (partition, product)) {
-            return Ok(*serving);
+        here: &'h mut InForceHere,
+    ) -> Result<&'h [usize], HandleError> {
+        if let Some(known) = here.iter().position(|known| (known.0, known.1) == (partition, product)) {
+            return Ok(&here[known].2);
         }
-        let name = &self.routes.products()[product].name;
-        let serving = match state.get(partition, &Package(name.clone())) {
-            Some(in_force) => self.loaded(name, &in_force)?,
-            None => self.defaults[product],
-        };
-        here.push((partition, product, serving));
-        Ok(serving)
+        let packages = self.routes.products()[product].packages.iter().zip(&self.defaults[product]);
+        let serving =
+            |(package, default): (&PackageName, &usize)| match state.get(partition, &Package(package.name.clone())) {
+                Some(in_force) => self.loaded(&package.name, &in_force),
+                None => Ok(*default),
+            };
+        let servings = packages.map(serving).collect::<Result<Vec<_>, _>>()?;
+        here.push((partition, product, servings));
+        Ok(here.last().map_or(&[], |known| &known.2))
     }
 
-    /// Finds each application's model.
+    /// Finds each application's models.
     fn assign(
         &self,
         input: &Input<'_>,
@@ -130,36 +155,60 @@ impl ScorerHandler {
         here: &mut InForceHere,
     ) -> Result<(), HandleError> {
         job.product = self.routes.find(&job.application.product);
-        match job.product {
-            Some(product) => job.serving = Some(self.in_force(input.partition, product, state, here)?),
-            None => job.outcome = Some(score::without_model(&job.application.product)),
+        if let Some(product) = job.product {
+            let servings = self.in_force(input.partition, product, state, here)?;
+            job.arms = servings.iter().map(|serving| Arm { serving: *serving, outcome: None }).collect();
         }
         Ok(())
     }
 
-    /// Scores the applications of a part of the block, model by model.
+    /// Scores the applications of a part of the block, model by model, in whatever role.
     fn score(&mut self, read: &mut [Read<'_>]) {
         for (index, serving) in self.servings.iter_mut().enumerate() {
-            let jobs = read.iter_mut().filter_map(|read| match read {
-                Read::Application(job) if job.serving == Some(index) => Some(job),
-                _ => None,
-            });
-            let mut mine: Vec<_> = jobs.collect();
-            if mine.is_empty() {
-                continue;
+            let mut applications = Vec::with_capacity(read.len());
+            let mut outcomes = Vec::with_capacity(read.len());
+            for job in read.iter_mut().filter_map(Read::job) {
+                if let Some(arm) = job.arms.iter_mut().find(|arm| arm.serving == index) {
+                    applications.push(&job.application);
+                    outcomes.push(&mut arm.outcome);
+                }
             }
-            let applications: Vec<_> = mine.iter().map(|job| &job.application).collect();
-            let outcomes = score::score(serving, &applications);
-            mine.iter_mut().zip(outcomes).for_each(|(job, outcome)| job.outcome = Some(outcome));
+            if !applications.is_empty() {
+                let scored = score::score(serving, &applications);
+                outcomes.into_iter().zip(scored).for_each(|(into, outcome)| *into = Some(outcome));
+            }
         }
     }
 
+    /// One event for each model of an application; its fate is that of the first, which decides.
     fn say(&self, input: &Input<'_>, job: &Job<'_>, out: &mut Outbox) -> Verdict {
-        let (Some(outcome), application) = (&job.outcome, &job.application) else {
-            return Verdict::DeadLetter { reason: "not_scored", detail: String::new() };
+        let Some(arm) = job.arms.first() else {
+            let outcome = score::without_model(&job.application.product);
+            return self.say_as(Role::Champion, None, input, job, &outcome, out);
         };
+        let mut verdict = Verdict::DeadLetter { reason: "not_scored", detail: String::new() };
+        if let Some(outcome) = &arm.outcome {
+            verdict = self.say_as(Role::Champion, Some(&self.servings[arm.serving]), input, job, outcome, out);
+        }
+        for arm in &job.arms[1..] {
+            if let Some(outcome) = &arm.outcome {
+                self.say_as(Role::Shadow, Some(&self.servings[arm.serving]), input, job, outcome, out);
+            }
+        }
+        verdict
+    }
+
+    fn say_as(
+        &self,
+        role: Role,
+        serving: Option<&Serving>,
+        input: &Input<'_>,
+        job: &Job<'_>,
+        outcome: &Outcome,
+        out: &mut Outbox,
+    ) -> Verdict {
+        let application = &job.application;
         let heads = &job.heads;
-        let serving = job.serving.map(|index| &self.servings[index]);
         let received_at = rfc3339(heads.received_at_ms.unwrap_or(input.timestamp_ms));
         let origin = Origin {
             event_id: heads.id,
@@ -169,19 +218,23 @@ impl ScorerHandler {
             data_digest: heads.data_digest,
             received_at: &received_at,
         };
-        let event = score::event(application, origin, self.routes.digest(), serving, outcome);
+        let event = score::event(application, origin, self.routes.digest(), role, serving, outcome);
         let mut payload = Vec::with_capacity(6144);
         // Strings, integers and finite numbers: there is nothing in it that JSON cannot hold.
         serde_json::to_writer(&mut payload, &event).expect("a score event is always JSON");
         let (tenant, id, revision) = (&*application.tenant, &*application.application_id, application.revision);
-        let no_model = score::ordinal(NO_MODEL);
-        let ordinal = serving.map_or(no_model.as_str(), Serving::ordinal);
-        let headers = headers(heads, &event_id(COMPUTED, tenant, id, revision, ordinal).to_string());
+        let no_model = score::ordinal(role, NO_MODEL);
+        let ordinal = serving.map_or(no_model.as_str(), |serving| serving.ordinal(role));
+        let event_type = role.event_type();
+        let headers = headers(heads, event_type, &event_id(event_type, tenant, id, revision, ordinal).to_string());
         let key = input.key.map_or_else(|| format!("{tenant}|{id}").into_bytes(), <[u8]>::to_vec);
-        let topic = Arc::clone(&self.risk);
+        let topic = match role {
+            Role::Champion => Arc::clone(&self.outlets.risk),
+            Role::Shadow => Arc::clone(&self.outlets.shadow),
+        };
         out.emit(input, Output { topic, route: Route::Same, key: Some(key), payload: Some(payload), headers });
         let scored = matches!(outcome, Outcome::Scored(..));
-        self.metrics.count(job.product, scored);
+        self.metrics.count(role, job.product, scored);
         Verdict::Done(if scored { "scored" } else { "unscorable" })
     }
 
@@ -190,7 +243,7 @@ impl ScorerHandler {
         let headers = input.headers().into_iter();
         let headers = headers.filter_map(|(name, value)| Some((known(name)?, value?.to_vec()))).collect();
         let (key, payload) = (input.key.map(<[u8]>::to_vec), input.payload.map(<[u8]>::to_vec));
-        out.emit(input, Output { topic: Arc::clone(&self.risk), route: Route::Same, key, payload, headers });
+        out.emit(input, Output { topic: Arc::clone(&self.outlets.risk), route: Route::Same, key, payload, headers });
     }
 }
 
@@ -225,7 +278,7 @@ impl Handler for ScorerHandler {
                 out.verdict(verdict);
             }
         }
-        let mut shown: Vec<usize> = here.iter().map(|known| known.2).collect();
+        let mut shown: Vec<usize> = here.iter().filter_map(|known| known.2.first().copied()).collect();
         shown.sort_unstable();
         shown.dedup();
         let shown: Vec<_> = shown.into_iter().map(|index| (index, self.servings[index].model())).collect();
@@ -267,9 +320,7 @@ fn read<'a>(input: &Input<'a>) -> Read<'a> {
     let heads = Heads::of(input);
     match heads.event_type {
         ACCEPTED => match Application::of(input.payload.unwrap_or_default()) {
-            Ok(application) => {
-                Read::Application(Job { heads, application, product: None, serving: None, outcome: None })
-            }
+            Ok(application) => Read::Application(Job { heads, application, product: None, arms: Vec::new() }),
             Err(detail) => Read::DeadLetter { reason: "malformed_body", detail },
         },
         WITHDRAWN => Read::Withdrawal,
@@ -278,12 +329,12 @@ fn read<'a>(input: &Input<'a>) -> Read<'a> {
 }
 
 /// The envelope of an event that an application causes, as [`schemas::Envelope::child`] makes it.
-fn headers(heads: &Heads<'_>, id: &str) -> Vec<(&'static str, Vec<u8>)> {
+fn headers(heads: &Heads<'_>, event_type: &str, id: &str) -> Vec<(&'static str, Vec<u8>)> {
     let present = [
         (header::SPECVERSION, Some("1.0")),
         (header::ID, Some(id)),
         (header::SOURCE, Some(SOURCE)),
-        (header::TYPE, Some(COMPUTED)),
+        (header::TYPE, Some(event_type)),
         (header::CONTENT_TYPE, Some(JSON)),
         (header::SUBJECT, heads.subject),
         (header::CORRELATION, heads.correlation),

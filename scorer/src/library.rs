@@ -1,7 +1,7 @@
 //! Every package that this instance holds, read once at start. The only file of the room that reads files.
 
 use crate::error::Error;
-use crate::route::Routes;
+use crate::route::{PackageName, Route, Routes};
 use scoring::{LoadError, Model, PackageFiles, Scales};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -54,21 +54,23 @@ impl Library {
         self.models.iter().position(|model| model.digest().to_string() == digest)
     }
 
-    /// For each product of a route, the index of its model.
+    /// For each product of a route, the indices of its models, the deciding one first.
     ///
     /// # Errors
     /// [`Error::Package`] or [`Error::Route`].
-    pub fn serve(&self, routes: &Routes) -> Result<Vec<usize>, Error> {
-        routes.products().iter().map(|route| self.of_route(&route.product, &route.name, &route.version)).collect()
+    pub fn serve(&self, routes: &Routes) -> Result<Vec<Vec<usize>>, Error> {
+        let of_package = |route: &Route, package: &PackageName| self.of_route(&route.product, package);
+        let of_product = |route: &Route| route.packages.iter().map(|package| of_package(route, package)).collect();
+        routes.products().iter().map(of_product).collect()
     }
 
-    fn of_route(&self, product: &str, name: &str, version: &str) -> Result<usize, Error> {
+    fn of_route(&self, product: &str, PackageName { name, version }: &PackageName) -> Result<usize, Error> {
         let package = format!("{name}@{version}");
         if let Some(source) = self.refused.get(&package) {
             return Err(Error::Package { package, source: source.clone() });
         }
         let fault = |why: String| Error::Route { product: product.to_owned(), why };
-        let matches = |model: &Arc<Model>| model.manifest().name == name && model.manifest().version == version;
+        let matches = |model: &Arc<Model>| &model.manifest().name == name && &model.manifest().version == version;
         let index =
             self.models.iter().position(matches).ok_or_else(|| fault(format!("there is no package {package}")))?;
         match &self.models[index].manifest().product {

@@ -1,10 +1,13 @@
 //! Metric names of the room, and the only place that touches them. Labels are bounded: a product outside the route is `other`.
 
+use crate::score::Role;
 use prometheus::{IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry};
 use scoring::Model;
 
 /// Score events by product and status. Counted when handled: a batch that is tried again counts again.
 pub const SCORED_TOTAL: &str = "defaultx_scored_total";
+/// Score events of shadows by product and status, counted the same way.
+pub const SHADOW_SCORED_TOTAL: &str = "defaultx_shadow_scored_total";
 /// 1 for each model that scored the newest block.
 pub const MODEL_INFO: &str = "defaultx_model_info";
 
@@ -12,6 +15,7 @@ pub const MODEL_INFO: &str = "defaultx_model_info";
 pub struct Metrics {
     /// By product of the route, then `other`: scored and unscorable.
     scored: Vec<[IntCounter; 2]>,
+    shadow_scored: Vec<[IntCounter; 2]>,
     model_info: IntGaugeVec,
     shown: Vec<usize>,
 }
@@ -22,20 +26,30 @@ impl Metrics {
     /// # Errors
     /// When they are registered already.
     pub fn new<'a>(registry: &Registry, products: impl Iterator<Item = &'a str>) -> Result<Self, prometheus::Error> {
-        let scored = Opts::new(SCORED_TOTAL, "Score events by product and status.");
-        let scored = IntCounterVec::new(scored, &["product", "status"])?;
-        let info = Opts::new(MODEL_INFO, "Models that scored the newest block.");
+        let counters = |name: &str, help: &str| IntCounterVec::new(Opts::new(name, help), &["product", "status"]);
+        let scored = counters(SCORED_TOTAL, "Score events by product and status.")?;
+        let shadow = counters(SHADOW_SCORED_TOTAL, "Score events of shadows by product and status.")?;
+        let info = Opts::new(MODEL_INFO, "Models that decided on the newest block.");
         let model_info = IntGaugeVec::new(info, &["name", "version", "digest"])?;
         registry.register(Box::new(scored.clone()))?;
+        registry.register(Box::new(shadow.clone()))?;
         registry.register(Box::new(model_info.clone()))?;
-        let of = |product: &str| ["scored", "unscorable"].map(|status| scored.with_label_values(&[product, status]));
-        Ok(Self { scored: products.chain(["other"]).map(of).collect(), model_info, shown: Vec::new() })
+        let products: Vec<&str> = products.chain(["other"]).collect();
+        let of = |counters: &IntCounterVec, product: &str| {
+            ["scored", "unscorable"].map(|status| counters.with_label_values(&[product, status]))
+        };
+        let of_all = |counters: &IntCounterVec| products.iter().map(|product| of(counters, product)).collect();
+        Ok(Self { scored: of_all(&scored), shadow_scored: of_all(&shadow), model_info, shown: Vec::new() })
     }
 
     /// Counts a score event; `product` is its index in the route.
-    pub fn count(&self, product: Option<usize>, scored: bool) {
-        let at = product.unwrap_or(self.scored.len() - 1);
-        self.scored[at][usize::from(!scored)].inc();
+    pub fn count(&self, role: Role, product: Option<usize>, scored: bool) {
+        let counters = match role {
+            Role::Champion => &self.scored,
+            Role::Shadow => &self.shadow_scored,
+        };
+        let at = product.unwrap_or(counters.len() - 1);
+        counters[at][usize::from(!scored)].inc();
     }
 
     /// Shows exactly these models, given with their indices. A block without applications says nothing of what is in force.

@@ -3,9 +3,10 @@
 
 use crate::application::{Applicant, Application};
 use crate::event::{ApplicationRef, Event, Explanation, Features, InputRef, Reasons, RouteRef, Score, Subject, Times};
-use crate::route::{CHAMPION, bucket};
+use crate::route::{CHAMPION, SHADOW, bucket};
 use schemas::application::Report;
-use schemas::risk::{ModelRef, ReportUsed, Target};
+use schemas::risk::{COMPUTED, ModelRef, ReportUsed, SHADOW_COMPUTED, Target};
+use scoring::explain::inexact;
 use scoring::fingerprint::{ENGINE, kernel};
 use scoring::model::MARGIN_NOT_FINITE;
 use scoring::{EngineError, FeatureVector, Model, Scored, ThreadState};
@@ -17,25 +18,53 @@ pub struct Serving {
     model: Arc<Model>,
     state: ThreadState,
     digest: String,
-    ordinal: String,
-    model_ref: Box<RawValue>,
+    champion: Voice,
+    shadow: Voice,
     reads_reports: bool,
 }
 
-impl Serving {
-    /// Sets a model up for this thread.
-    ///
-    /// # Errors
-    /// [`EngineError`].
-    pub fn new(model: Arc<Model>) -> Result<Self, EngineError> {
+/// What a model says of itself in a role.
+struct Voice {
+    ordinal: String,
+    model_ref: Box<RawValue>,
+}
+
+/// In which role a model speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// It decides.
+    Champion,
+    /// It never does.
+    Shadow,
+}
+
+impl Role {
+    /// The word on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Champion => CHAMPION,
+            Self::Shadow => SHADOW,
+        }
+    }
+
+    /// The `ce_type` of its events.
+    pub fn event_type(self) -> &'static str {
+        match self {
+            Self::Champion => COMPUTED,
+            Self::Shadow => SHADOW_COMPUTED,
+        }
+    }
+}
+
+impl Voice {
+    fn new(model: &Model, digest: &str, role: Role) -> Self {
         let manifest = model.manifest();
-        let digest = model.digest().to_string();
         let target = &manifest.target;
         let model_ref = ModelRef {
             name: manifest.name.clone(),
             version: manifest.version.clone(),
-            digest: digest.clone(),
-            role: CHAMPION.to_owned(),
+            digest: digest.to_owned(),
+            role: role.as_str().to_owned(),
             target: Target {
                 definition: target.definition.clone(),
                 horizon_months: target.horizon_months,
@@ -47,10 +76,23 @@ impl Serving {
         };
         // A struct of strings and an integer is always JSON.
         let model_ref = serde_json::value::to_raw_value(&model_ref).expect("a model reference is JSON");
+        Self { ordinal: ordinal(role, &manifest.name), model_ref }
+    }
+}
+
+impl Serving {
+    /// Sets a model up for this thread.
+    ///
+    /// # Errors
+    /// [`EngineError`].
+    pub fn new(model: Arc<Model>) -> Result<Self, EngineError> {
+        let digest = model.digest().to_string();
         let reads = |source: &Option<String>| source.as_ref().is_some_and(|text| text.contains("reports"));
-        let reads_reports = manifest.feature.iter().any(|feature| reads(&feature.pointer) || reads(&feature.expr));
-        let ordinal = ordinal(&manifest.name);
-        Ok(Self { state: model.state()?, digest, ordinal, model_ref, reads_reports, model })
+        let features = &model.manifest().feature;
+        let reads_reports = features.iter().any(|feature| reads(&feature.pointer) || reads(&feature.expr));
+        let voice = |role| Voice::new(&model, &digest, role);
+        let (champion, shadow) = (voice(Role::Champion), voice(Role::Shadow));
+        Ok(Self { state: model.state()?, champion, shadow, reads_reports, digest, model })
     }
 
     /// The model.
@@ -63,15 +105,22 @@ impl Serving {
         &self.digest
     }
 
-    /// What tells its score events from those of other models of one application.
-    pub fn ordinal(&self) -> &str {
-        &self.ordinal
+    /// What tells its score events in a role from the other ones of an application.
+    pub fn ordinal(&self, role: Role) -> &str {
+        &self.voice(role).ordinal
+    }
+
+    fn voice(&self, role: Role) -> &Voice {
+        match role {
+            Role::Champion => &self.champion,
+            Role::Shadow => &self.shadow,
+        }
     }
 }
 
 /// Role and name of a model, as event ids carry them.
-pub fn ordinal(name: &str) -> String {
-    format!("{CHAMPION}:{name}")
+pub fn ordinal(role: Role, name: &str) -> String {
+    format!("{}:{name}", role.as_str())
 }
 
 /// What became of an application.
@@ -116,7 +165,7 @@ impl Serving {
         match self.model.score_block(&mut self.state, rows) {
             Ok(scored) => scored.into_iter().map(Ok).collect(),
             Err(error) if rows.len() < 2 => {
-                tracing::error!(model = self.ordinal, reason = %error, "engine failed");
+                tracing::error!(model = self.model.manifest().name, reason = %error, "engine failed");
                 vec![Err(error)]
             }
             Err(_) => rows.iter().flat_map(|row| self.answers(std::slice::from_ref(row))).collect(),
@@ -157,6 +206,7 @@ pub fn event<'a>(
     application: &'a Application<'_>,
     origin: Origin<'a>,
     route_digest: &'a str,
+    role: Role,
     serving: Option<&'a Serving>,
     outcome: &'a Outcome,
 ) -> Event<'a> {
@@ -193,7 +243,7 @@ pub fn event<'a>(
         },
         status: if scored.is_some() { "scored" } else { "unscorable" },
         unscorable,
-        model: serving.map(|serving| &*serving.model_ref),
+        model: serving.map(|serving| &*serving.voice(role).model_ref),
         route: RouteRef { digest: route_digest, bucket: bucket(&primary.subject.subject) },
         score: scored.map(|(model, _, scored)| published(model, scored)),
         features: Features(scored),
@@ -202,6 +252,8 @@ pub fn event<'a>(
             reference: model.manifest().reasons.reference.as_str(),
             base: scored.base,
             residual: scored.residual,
+            inexact: inexact(scored.residual),
+            error_95: scored.error,
         }),
         reasons: Reasons(scored.map(|(model, _, scored)| (model, scored.candidates.as_slice()))),
         reports: match serving {

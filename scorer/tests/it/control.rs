@@ -12,12 +12,12 @@ fn with_route(product: &str, package: &str) -> Config {
 #[test]
 fn activation_records_are_kept_by_position_and_passed_on() {
     let mut room = room(&Config::default());
-    let digest = digest_of("taiwan-scorecard");
-    let record = activation("model", "taiwan-scorecard", "1.0.0", &digest, 1);
+    let digest = digest_of("taiwan-lightgbm");
+    let record = activation("model", "taiwan-lightgbm", "1.0.0", &digest, 1);
     let (verdicts, outputs) = room.control(&record).unwrap();
     assert_eq!(verdicts, [Verdict::Done("activated")]);
     assert_eq!(outputs[0].1.payload, record.payload);
-    let data = &applications("taiwan-scorecard")[0];
+    let data = &applications("taiwan-lightgbm")[0];
     let (_, outputs) = room.feed(&[accepted(data, 1, 1)]).unwrap();
     let event: RiskEvent = serde_json::from_slice(outputs[0].1.payload.as_ref().unwrap()).unwrap();
     assert_eq!(event.model.unwrap().digest, digest);
@@ -51,7 +51,7 @@ fn other_kinds_are_only_passed_on() {
 fn a_route_to_what_does_not_serve_is_refused_at_start() {
     let library = Library::read(&models()).unwrap();
     for (product, package) in [("credit_card", "taiwan-scorecard@9"), ("credit_card", "sba-scorecard@1.0.0")] {
-        let routes = Routes::new(&with_route(product, package).route).unwrap();
+        let routes = Routes::new(&with_route(product, package).route, &Default::default()).unwrap();
         assert!(matches!(library.serve(&routes), Err(Error::Route { .. })), "{package}");
     }
 }
@@ -72,6 +72,6 @@ fn a_package_that_fails_its_proof_is_kept_out_and_says_why() {
     let library = Library::read(folder.path()).unwrap();
     assert!(library.models().is_empty());
     let route = [("credit_card".to_owned(), "taiwan-scorecard@1.0.0".to_owned())].into();
-    let why = library.serve(&Routes::new(&route).unwrap()).unwrap_err().to_string();
+    let why = library.serve(&Routes::new(&route, &Default::default()).unwrap()).unwrap_err().to_string();
     assert!(why.contains("taiwan-scorecard@1.0.0 does not serve: model.onnx: the manifest names digest"), "{why}");
 }

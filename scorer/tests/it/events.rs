@@ -1,12 +1,12 @@
-use crate::fixture::{accepted, applications, record, room};
+use crate::fixture::{Said, accepted, applications, deciding, record, room, shadowing};
 use runtime::stream::{OwnedInput, Route, Verdict};
 use schemas::application::WITHDRAWN;
 use schemas::event_id::event_id;
-use schemas::risk::{COMPUTED, RiskEvent};
+use schemas::risk::{ApplicationRef, COMPUTED, RiskEvent, SHADOW_COMPUTED};
 use scorer::Config;
 use serde_json::{Value, json};
 
-const PACKAGES: [&str; 3] = ["taiwan-scorecard", "sba-scorecard", "german-scorecard"];
+const PACKAGES: [&str; 3] = ["taiwan-lightgbm", "sba-lightgbm", "german-scorecard"];
 
 fn mixed() -> Vec<OwnedInput> {
     let all: Vec<_> = PACKAGES.iter().map(|package| applications(package)).collect();
@@ -24,6 +24,7 @@ fn each_application_gets_one_event_with_its_golden_score() {
     let records = mixed();
     let (verdicts, outputs) = room(&Config::default()).feed(&records).unwrap();
     assert!(verdicts.iter().all(|verdict| *verdict == Verdict::Done("scored")), "{verdicts:?}");
+    let outputs = deciding(outputs);
     assert_eq!(outputs.len(), records.len());
     let mut golden = Vec::new();
     for package in PACKAGES {
@@ -44,8 +45,8 @@ fn each_application_gets_one_event_with_its_golden_score() {
         let score = event.score.as_ref().unwrap();
         assert_eq!(json!(score.score), golden["score"], "{}", event.application.application_id);
         assert_eq!(json!(score.pd), golden["pd"]);
-        let values: Vec<f32> = event.features.iter().map(|feature| feature.value).collect();
-        assert_eq!(values, serde_json::from_value::<Vec<f32>>(golden["features"].clone()).unwrap());
+        let values: Vec<_> = event.features.iter().map(|f| Some(f.value).filter(|value| !value.is_nan())).collect();
+        assert_eq!(values, serde_json::from_value::<Vec<Option<f32>>>(golden["features"].clone()).unwrap());
     }
 }
 
@@ -76,13 +77,53 @@ fn contributions_explain_the_margin_and_reasons_are_adverse() {
         let explained = explanation.base + event.features.iter().map(|f| f.contribution).sum::<f64>();
         let rounding = 0.5e-6 * (event.features.len() as f64 + 1.0);
         assert!((f64::from(score.margin) - explained - explanation.residual).abs() <= rounding + 1e-9);
-        assert!(explanation.residual.abs() <= 1e-6);
+        assert!(explanation.residual.abs() <= 1e-5 && explanation.inexact.is_none());
         assert!(event.reasons.len() <= 4);
         for (at, reason) in event.reasons.iter().enumerate() {
             assert_eq!(reason.rank as usize, at + 1);
             assert!(reason.contribution > 0.0 && !reason.features.is_empty() && !reason.text.is_empty());
         }
     }
+}
+
+/// Shadows score what the champion scores, beside it, and change nothing of what it says.
+#[test]
+fn shadows_speak_on_their_own_topic_only() {
+    let records = mixed();
+    let config = Config::default();
+    let (verdicts, outputs) = room(&config).feed(&records).unwrap();
+    let alone = Config { shadows: Default::default(), ..Config::default() };
+    let (verdicts_alone, outputs_alone) = room(&alone).feed(&records).unwrap();
+    assert_eq!(verdicts, verdicts_alone);
+    let bare = |outputs: Vec<Said>| {
+        let without_digest = |(partition, output): Said| {
+            let mut body = value(output.payload.as_ref().unwrap());
+            body["route"]["digest"] = json!("");
+            (partition, output.headers, body)
+        };
+        deciding(outputs).into_iter().map(without_digest).collect::<Vec<_>>()
+    };
+    assert_eq!(bare(outputs.clone()), bare(outputs_alone));
+    let shadows = shadowing(outputs);
+    let shadowed = records.iter().filter(|record| {
+        config.shadows.contains_key(value(record.payload.as_ref().unwrap())["product"].as_str().unwrap())
+    });
+    assert_eq!(shadows.len(), 2 * shadowed.count());
+    let mut ids = std::collections::HashSet::new();
+    for (_, output) in &shadows {
+        let event: RiskEvent = serde_json::from_slice(output.payload.as_ref().unwrap()).unwrap();
+        let model = event.model.unwrap();
+        assert_eq!((model.role.as_str(), event.status.as_str()), ("shadow", "scored"));
+        let ApplicationRef { tenant, application_id, revision } = &event.application;
+        let id = event_id(SHADOW_COMPUTED, tenant, application_id, *revision, &format!("shadow:{}", model.name));
+        let header = |name: &str| &output.headers.iter().find(|(key, _)| *key == name).unwrap().1;
+        assert_eq!(*header("ce_id"), id.to_string().into_bytes());
+        assert_eq!(*header("ce_type"), SHADOW_COMPUTED.as_bytes());
+        ids.insert((output.key.clone(), model.name));
+    }
+    assert!(
+        ids.iter().any(|(_, name)| name == "taiwan-xgboost") && ids.iter().any(|(_, name)| name == "sba-scorecard")
+    );
 }
 
 #[test]
@@ -101,10 +142,10 @@ fn an_event_does_not_depend_on_its_company() {
 
 #[test]
 fn the_envelope_descends_from_the_application() {
-    let data = &applications("taiwan-scorecard")[0];
+    let data = &applications("taiwan-lightgbm")[0];
     let (_, outputs) = room(&Config::default()).feed(&[accepted(data, 2, 9)]).unwrap();
     let id = data["application_id"].as_str().unwrap();
-    let expected = event_id(COMPUTED, "demo", id, 1, "champion:taiwan-scorecard").to_string();
+    let expected = event_id(COMPUTED, "demo", id, 1, "champion:taiwan-lightgbm").to_string();
     let header = |name: &str| {
         let found = outputs[0].1.headers.iter().find(|(key, _)| *key == name);
         found.map(|(_, value)| String::from_utf8(value.clone()).unwrap())
@@ -134,7 +175,7 @@ fn the_envelope_descends_from_the_application() {
 #[test]
 fn nobody_goes_unanswered() {
     let change = |pointer: &str, to: Value| {
-        let mut data = applications("taiwan-scorecard")[0].clone();
+        let mut data = applications("taiwan-lightgbm")[0].clone();
         *data.pointer_mut(pointer).unwrap() = to;
         data
     };
@@ -150,6 +191,7 @@ fn nobody_goes_unanswered() {
     ];
     let records: Vec<_> = rows.iter().enumerate().map(|(at, row)| accepted(&row.0, 0, at as i64)).collect();
     let (verdicts, outputs) = room(&Config::default()).feed(&records).unwrap();
+    let outputs = deciding(outputs);
     assert!(verdicts.iter().all(|verdict| *verdict == Verdict::Done("unscorable")));
     for ((_, reasons), (_, output)) in rows.iter().zip(&outputs) {
         let event: RiskEvent = serde_json::from_slice(output.payload.as_ref().unwrap()).unwrap();

@@ -1,11 +1,12 @@
 //! The room with the repository's packages, and accepted applications as ingest writes them.
 
 use prometheus::Registry;
-use runtime::stream::OwnedInput;
 use runtime::stream::harness::Harness;
+use runtime::stream::{Output, OwnedInput};
 use schemas::control::{ACTIVATED, Activation};
 use schemas::envelope::header;
 use schemas::intake::{ACCEPTED, header as extension};
+use scorer::handler::Outlets;
 use scorer::metrics::Metrics;
 use scorer::{Config, Library, Routes, ScorerHandler};
 use serde_json::{Value, json};
@@ -16,10 +17,24 @@ pub fn models() -> PathBuf {
 }
 
 pub fn room(config: &Config) -> Harness<ScorerHandler> {
-    let routes = Routes::new(&config.route).unwrap();
+    let routes = Routes::new(&config.route, &config.shadows).unwrap();
     let metrics = Metrics::new(&Registry::new(), routes.products().iter().map(|r| r.product.as_str())).unwrap();
     let library = Library::read(&models()).unwrap();
-    Harness::new(ScorerHandler::new(library, routes, "t.credit.risk.v1".into(), config.block, metrics).unwrap())
+    let outlets = Outlets { risk: "t.credit.risk.v1".into(), shadow: "t.credit.shadow.v1".into() };
+    Harness::new(ScorerHandler::new(library, routes, outlets, config.block, metrics).unwrap())
+}
+
+/// An output with its partition.
+pub type Said = (i32, Output);
+
+/// What decides.
+pub fn deciding(outputs: Vec<Said>) -> Vec<Said> {
+    outputs.into_iter().filter(|(_, output)| &*output.topic == "t.credit.risk.v1").collect()
+}
+
+/// What shadows say.
+pub fn shadowing(outputs: Vec<Said>) -> Vec<Said> {
+    outputs.into_iter().filter(|(_, output)| &*output.topic == "t.credit.shadow.v1").collect()
 }
 
 /// The golden applications of a package, as ingest hands them on.
