@@ -22,7 +22,7 @@ fn main() {
     let own = format!("{package}@{}", model.manifest().version);
     let route = [(model.manifest().product.clone(), own)].into();
     let config = Config { route, shadows: Default::default(), ..Config::default() };
-    let routes = Routes::new(&config.route, &config.shadows).expect("the route is well formed");
+    let routes = Routes::new(&config.route, &config.challengers, &config.shadows).expect("the route is well formed");
     let metrics = Metrics::new(&Registry::new(), routes.products().iter().map(|r| r.product.as_str()));
     let outlets = Outlets { risk: "risk".into(), shadow: "shadow".into() };
     let handler = ScorerHandler::new(library, routes, outlets, config.block, metrics.expect("metrics register"));

@@ -22,12 +22,28 @@ pub struct Config {
     pub models_dir: PathBuf,
     /// Product → `name@version`, in force in a partition that has seen no activation record.
     pub route: BTreeMap<String, String>,
+    /// Product → a package that decides on some of its customers in the champion's place.
+    pub challengers: BTreeMap<String, Challenger>,
     /// Product → up to 20 `name@version` that score every application of it, on `credit.shadow.v1`, and decide nothing.
     pub shadows: BTreeMap<String, Vec<String>>,
     /// Applications parsed and scored together; bounds the memory of a batch, not its result.
     pub block: usize,
     /// Knobs of the loop.
     pub tuning: Tuning,
+}
+
+/// A package and the customers that are assigned to it, by the sticky bucket of the primary applicant's subject.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Challenger {
+    /// `name@version`.
+    pub package: String,
+    /// Of 10,000 buckets, the first so many are its.
+    pub buckets: u32,
+    /// The last so many stay with the champion: a larger share that would touch them is refused, so that there is always
+    /// somebody to compare with whom no challenger has decided on.
+    #[serde(default)]
+    pub holdout: u32,
 }
 
 impl Default for Config {
@@ -44,6 +60,7 @@ impl Default for Config {
         Self {
             models_dir: PathBuf::from("models"),
             route: route.map(|(product, package)| (product.to_owned(), package.to_owned())).into(),
+            challengers: BTreeMap::new(),
             shadows: shadows.map(|(product, list)| (product.to_owned(), list.map(str::to_owned).into())).into(),
             block: 256,
             tuning: Tuning::default(),
@@ -57,7 +74,7 @@ impl Default for Config {
 /// [`Error`] when a package of the route does not prove itself or the loop does not start.
 pub fn start(config: Config, shell: Shell) -> Result<Vec<RoomHandle>, Error> {
     let library = Library::read(&config.models_dir)?;
-    let routes = Routes::new(&config.route, &config.shadows)?;
+    let routes = Routes::new(&config.route, &config.challengers, &config.shadows)?;
     let metrics = Metrics::new(&shell.registry, routes.products().iter().map(|route| route.product.as_str()))?;
     let risk = shell.topic(Topic::Risk.base_name());
     let shadow = shell.topic(Topic::Shadow.base_name());

@@ -5,8 +5,8 @@ use crate::error::Error;
 use crate::in_force::{InForce, MODEL, Package, ROUTE};
 use crate::library::Library;
 use crate::metrics::Metrics;
-use crate::route::{PackageName, Routes};
-use crate::score::{self, Origin, Outcome, Role, Serving};
+use crate::route::{PackageName, Role, Routes, bucket};
+use crate::score::{self, Origin, Outcome, Serving};
 use runtime::stream::{HandleError, Handler, Input, Outbox, Output, Route, Verdict, View};
 use schemas::application::WITHDRAWN;
 use schemas::control::Activation;
@@ -87,12 +87,13 @@ struct Job<'a> {
     heads: Heads<'a>,
     application: Application<'a>,
     product: Option<usize>,
-    /// The one that decides, then the shadows; none where the product has no route.
+    /// The one that decides on this customer, then the shadows; none where the product has no route.
     arms: Vec<Arm>,
 }
 
-/// A model in force for an application, and what became of it.
+/// A model in force for an application in its role, and what became of it.
 struct Arm {
+    role: Role,
     serving: usize,
     outcome: Option<Outcome>,
 }
@@ -156,8 +157,17 @@ impl ScorerHandler {
     ) -> Result<(), HandleError> {
         job.product = self.routes.find(&job.application.product);
         if let Some(product) = job.product {
+            let route = &self.routes.products()[product];
+            let deciding = route.deciding(bucket(&job.application.primary().subject.subject));
             let servings = self.in_force(input.partition, product, state, here)?;
-            job.arms = servings.iter().map(|serving| Arm { serving: *serving, outcome: None }).collect();
+            let packages = route.packages.iter().zip(servings);
+            let speaks = packages.filter(|(package, _)| package.role == deciding || package.role == Role::Shadow);
+            let arm = |(package, serving): (&PackageName, &usize)| Arm {
+                role: package.role,
+                serving: *serving,
+                outcome: None,
+            };
+            job.arms = speaks.map(arm).collect();
         }
         Ok(())
     }
@@ -182,17 +192,16 @@ impl ScorerHandler {
 
     /// One event for each model of an application; its fate is that of the first, which decides.
     fn say(&self, input: &Input<'_>, job: &Job<'_>, out: &mut Outbox) -> Verdict {
-        let Some(arm) = job.arms.first() else {
+        if job.arms.is_empty() {
             let outcome = score::without_model(&job.application.product);
             return self.say_as(Role::Champion, None, input, job, &outcome, out);
-        };
-        let mut verdict = Verdict::DeadLetter { reason: "not_scored", detail: String::new() };
-        if let Some(outcome) = &arm.outcome {
-            verdict = self.say_as(Role::Champion, Some(&self.servings[arm.serving]), input, job, outcome, out);
         }
-        for arm in &job.arms[1..] {
-            if let Some(outcome) = &arm.outcome {
-                self.say_as(Role::Shadow, Some(&self.servings[arm.serving]), input, job, outcome, out);
+        let mut verdict = Verdict::DeadLetter { reason: "not_scored", detail: String::new() };
+        for (at, Arm { role, serving, outcome }) in job.arms.iter().enumerate() {
+            let Some(outcome) = outcome else { continue };
+            let own = self.say_as(*role, Some(&self.servings[*serving]), input, job, outcome, out);
+            if at == 0 {
+                verdict = own;
             }
         }
         verdict
@@ -229,7 +238,7 @@ impl ScorerHandler {
         let headers = headers(heads, event_type, &event_id(event_type, tenant, id, revision, ordinal).to_string());
         let key = input.key.map_or_else(|| format!("{tenant}|{id}").into_bytes(), <[u8]>::to_vec);
         let topic = match role {
-            Role::Champion => Arc::clone(&self.outlets.risk),
+            Role::Champion | Role::Challenger => Arc::clone(&self.outlets.risk),
             Role::Shadow => Arc::clone(&self.outlets.shadow),
         };
         out.emit(input, Output { topic, route: Route::Same, key: Some(key), payload: Some(payload), headers });
@@ -278,7 +287,14 @@ impl Handler for ScorerHandler {
                 out.verdict(verdict);
             }
         }
-        let mut shown: Vec<usize> = here.iter().filter_map(|known| known.2.first().copied()).collect();
+        let decides = |(_, product, servings): &(i32, usize, Vec<usize>)| {
+            let packages = self.routes.products()[*product].packages.iter().zip(servings);
+            packages
+                .filter(|(package, _)| package.role != Role::Shadow)
+                .map(|(_, serving)| *serving)
+                .collect::<Vec<_>>()
+        };
+        let mut shown: Vec<usize> = here.iter().flat_map(decides).collect();
         shown.sort_unstable();
         shown.dedup();
         let shown: Vec<_> = shown.into_iter().map(|index| (index, self.servings[index].model())).collect();

@@ -64,7 +64,7 @@ impl Library {
         routes.products().iter().map(of_product).collect()
     }
 
-    fn of_route(&self, product: &str, PackageName { name, version }: &PackageName) -> Result<usize, Error> {
+    fn of_route(&self, product: &str, PackageName { name, version, .. }: &PackageName) -> Result<usize, Error> {
         let package = format!("{name}@{version}");
         if let Some(source) = self.refused.get(&package) {
             return Err(Error::Package { package, source: source.clone() });

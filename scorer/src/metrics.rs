@@ -1,6 +1,6 @@
 //! Metric names of the room, and the only place that touches them. Labels are bounded: a product outside the route is `other`.
 
-use crate::score::Role;
+use crate::route::Role;
 use prometheus::{IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry};
 use scoring::Model;
 
@@ -45,7 +45,7 @@ impl Metrics {
     /// Counts a score event; `product` is its index in the route.
     pub fn count(&self, role: Role, product: Option<usize>, scored: bool) {
         let counters = match role {
-            Role::Champion => &self.scored,
+            Role::Champion | Role::Challenger => &self.scored,
             Role::Shadow => &self.shadow_scored,
         };
         let at = product.unwrap_or(counters.len() - 1);

@@ -1,16 +1,14 @@
-//! Which packages a product gets: the one that decides and the shadows beside it; and the bucket that a later split between
-//! arms would read. A value: nothing here changes.
+//! Which packages a product gets: the champion, a challenger that decides on some customers in its place, and the shadows
+//! beside them. A customer's bucket is sticky, so that applying again cannot re-roll. A value: nothing here changes.
 
+use crate::config::Challenger;
 use crate::error::Error;
 use domain::Digest;
+use schemas::risk::{COMPUTED, SHADOW_COMPUTED};
 use std::collections::BTreeMap;
 
 /// Buckets of the sticky hash.
 pub const BUCKETS: u64 = 10_000;
-/// The arm that decides.
-pub const CHAMPION: &str = "champion";
-/// Scores every application of its product and decides none.
-pub const SHADOW: &str = "shadow";
 /// The most shadows that a product may have: each costs as much as the champion.
 pub const MAX_SHADOWS: usize = 20;
 
@@ -21,18 +19,52 @@ pub struct Routes {
     digest: String,
 }
 
+/// In which role a model speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// It decides.
+    Champion,
+    /// It decides in the champion's place on the customers that are assigned to it.
+    Challenger,
+    /// It never does.
+    Shadow,
+}
+
+impl Role {
+    /// The word on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Champion => "champion",
+            Self::Challenger => "challenger",
+            Self::Shadow => "shadow",
+        }
+    }
+
+    /// The `ce_type` of its events.
+    pub fn event_type(self) -> &'static str {
+        match self {
+            Self::Champion | Self::Challenger => COMPUTED,
+            Self::Shadow => SHADOW_COMPUTED,
+        }
+    }
+}
+
 /// The packages of one product.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Route {
     /// The product.
     pub product: String,
-    /// The one that decides, then its shadows in their order.
+    /// The champion, then a challenger if there is one, then shadows in their order.
     pub packages: Vec<PackageName>,
+    /// Buckets below this are the challenger's.
+    assigned: u32,
 }
 
-/// A package by name, and its version where no activation record has said otherwise.
+/// A package by name in its role, and its version where no activation record has said otherwise.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PackageName {
+    /// Its role.
+    pub role: Role,
     /// The package's name.
     pub name: String,
     /// Its version.
@@ -40,40 +72,34 @@ pub struct PackageName {
 }
 
 impl Routes {
-    /// Reads a table of product → `name@version`, and one of product → shadows. The package that decides is no shadow of
-    /// itself: it is left out there, so that switching the champion needs no second edit.
+    /// Reads tables of product → `name@version`, challenger, and shadows. The champion is no shadow of itself: it is left out
+    /// there, so that switching it needs no second edit.
     ///
     /// # Errors
     /// [`Error::Route`].
-    pub fn new(champions: &BTreeMap<String, String>, shadows: &BTreeMap<String, Vec<String>>) -> Result<Self, Error> {
-        if let Some(product) = shadows.keys().find(|product| !champions.contains_key(*product)) {
-            let why = "it has shadows and no package that decides".to_owned();
+    pub fn new(
+        champions: &BTreeMap<String, String>,
+        challengers: &BTreeMap<String, Challenger>,
+        shadows: &BTreeMap<String, Vec<String>>,
+    ) -> Result<Self, Error> {
+        if let Some(product) =
+            shadows.keys().chain(challengers.keys()).find(|product| !champions.contains_key(*product))
+        {
+            let why = "it has shadows or a challenger and no champion".to_owned();
             return Err(Error::Route { product: product.clone(), why });
         }
-        let mut products = Vec::with_capacity(champions.len());
         let mut text = String::new();
-        for (product, champion) in champions {
-            let fault = |why: String| Error::Route { product: product.clone(), why };
-            let listed = shadows.get(product).map_or(&[][..], Vec::as_slice);
-            if listed.len() > MAX_SHADOWS {
-                return Err(fault(format!("{} shadows, at most {MAX_SHADOWS} are allowed", listed.len())));
-            }
-            let mut packages = vec![PackageName::of(champion).map_err(fault)?];
-            text.push_str(&format!("{product}={champion}\n"));
-            for shadow in listed.iter().filter(|shadow| *shadow != champion) {
-                let package = PackageName::of(shadow).map_err(fault)?;
-                if packages.iter().any(|known| known.name == package.name) {
-                    return Err(fault(format!("{} is there twice", package.name)));
-                }
-                text.push_str(&format!("{product}~{shadow}\n"));
-                packages.push(package);
-            }
-            products.push(Route { product: product.clone(), packages });
-        }
+        let route = |(product, champion): (&String, &String)| {
+            let shadows = shadows.get(product).map_or(&[][..], Vec::as_slice);
+            let route = Route::new(product, champion, challengers.get(product), shadows, &mut text);
+            route.map_err(|why| Error::Route { product: product.clone(), why })
+        };
+        let products = champions.iter().map(route).collect::<Result<_, _>>()?;
         Ok(Self { products, digest: Digest::of(text.as_bytes()).to_string() })
     }
 
-    /// SHA-256 of the table, sorted by product: a line `product=name@version`, then one `product~name@version` a shadow.
+    /// SHA-256 of the tables, sorted by product: a line `product=name@version`, for a challenger
+    /// `product?name@version buckets holdout`, and for each shadow `product~name@version`.
     pub fn digest(&self) -> &str {
         &self.digest
     }
@@ -89,11 +115,57 @@ impl Routes {
     }
 }
 
+impl Route {
+    fn new(
+        product: &str,
+        champion: &str,
+        challenger: Option<&Challenger>,
+        shadows: &[String],
+        text: &mut String,
+    ) -> Result<Self, String> {
+        if shadows.len() > MAX_SHADOWS {
+            return Err(format!("{} shadows, at most {MAX_SHADOWS} are allowed", shadows.len()));
+        }
+        let mut route = Self { product: product.to_owned(), packages: Vec::new(), assigned: 0 };
+        route.add(Role::Champion, champion)?;
+        text.push_str(&format!("{product}={champion}\n"));
+        if let Some(Challenger { package, buckets, holdout }) = challenger {
+            if *buckets == 0 || u64::from(*buckets) + u64::from(*holdout) > BUCKETS {
+                return Err(format!(
+                    "{buckets} buckets and a holdout of {holdout}: one or more, and {BUCKETS} together"
+                ));
+            }
+            route.add(Role::Challenger, package)?;
+            route.assigned = *buckets;
+            text.push_str(&format!("{product}?{package} {buckets} {holdout}\n"));
+        }
+        for shadow in shadows.iter().filter(|shadow| *shadow != champion) {
+            route.add(Role::Shadow, shadow)?;
+            text.push_str(&format!("{product}~{shadow}\n"));
+        }
+        Ok(route)
+    }
+
+    fn add(&mut self, role: Role, text: &str) -> Result<(), String> {
+        let package = PackageName::of(role, text)?;
+        if self.packages.iter().any(|known| known.name == package.name) {
+            return Err(format!("{} is there twice", package.name));
+        }
+        self.packages.push(package);
+        Ok(())
+    }
+
+    /// The role that decides on a bucket.
+    pub fn deciding(&self, bucket: u32) -> Role {
+        if bucket < self.assigned { Role::Challenger } else { Role::Champion }
+    }
+}
+
 impl PackageName {
-    fn of(text: &str) -> Result<Self, String> {
+    fn of(role: Role, text: &str) -> Result<Self, String> {
         match text.split_once('@') {
             Some((name, version)) if !name.is_empty() && !version.is_empty() => {
-                Ok(Self { name: name.to_owned(), version: version.to_owned() })
+                Ok(Self { role, name: name.to_owned(), version: version.to_owned() })
             }
             _ => Err(format!("{text:?} is not name@version")),
         }
@@ -120,7 +192,7 @@ mod tests {
     fn routes(champions: &[(&str, &str)], shadows: &[(&str, &[&str])]) -> Result<Routes, Error> {
         let own = |list: &[&str]| list.iter().map(|package| (*package).to_owned()).collect();
         let shadows = shadows.iter().map(|(product, list)| ((*product).to_owned(), own(list))).collect();
-        Routes::new(&table(champions), &shadows)
+        Routes::new(&table(champions), &BTreeMap::new(), &shadows)
     }
 
     fn names(routes: &Routes, product: &str) -> Vec<String> {
@@ -156,11 +228,33 @@ mod tests {
             ("a", &many, "21 shadows, at most 20"),
             ("a", &["s@1", "s@2"], "s is there twice"),
             ("a", &["m@2"], "m is there twice"),
-            ("b", &["s@1"], "no package that decides"),
+            ("b", &["s@1"], "and no champion"),
         ];
         for (product, list, expected) in rows {
             let why = routes(&[("a", "m@1")], &[(product, list)]).unwrap_err().to_string();
             assert!(why.contains(expected), "{why}");
+        }
+    }
+
+    #[test]
+    fn a_challenger_decides_on_its_buckets_and_never_on_the_holdout() {
+        let with = |package: &str, buckets, holdout| {
+            let challenger = Challenger { package: package.to_owned(), buckets, holdout };
+            Routes::new(&table(&[("a", "m@1")]), &[("a".to_owned(), challenger)].into(), &BTreeMap::new())
+        };
+        let routes = with("c@2", 2_500, 1_000).unwrap();
+        assert_eq!(routes.digest(), Digest::of(b"a=m@1\na?c@2 2500 1000\n").to_string());
+        let route = &routes.products()[0];
+        assert_eq!(route.packages.iter().map(|p| p.role).collect::<Vec<_>>(), [Role::Champion, Role::Challenger]);
+        for (bucket, expected) in
+            [(0, Role::Challenger), (2_499, Role::Challenger), (2_500, Role::Champion), (9_999, Role::Champion)]
+        {
+            assert_eq!(route.deciding(bucket), expected, "{bucket}");
+        }
+        for (package, buckets, holdout) in
+            [("m@2", 1, 0), ("c@2", 0, 0), ("c@2", 9_500, 501), ("c", 1, 0), ("c@2", u32::MAX, u32::MAX)]
+        {
+            assert!(with(package, buckets, holdout).is_err(), "{package} {buckets} {holdout}");
         }
     }
 

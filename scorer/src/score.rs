@@ -3,9 +3,9 @@
 
 use crate::application::{Applicant, Application};
 use crate::event::{ApplicationRef, Event, Explanation, Features, InputRef, Reasons, RouteRef, Score, Subject, Times};
-use crate::route::{CHAMPION, SHADOW, bucket};
+use crate::route::{Role, bucket};
 use schemas::application::Report;
-use schemas::risk::{COMPUTED, ModelRef, ReportUsed, SHADOW_COMPUTED, Target};
+use schemas::risk::{ModelRef, ReportUsed, Target};
 use scoring::explain::inexact;
 use scoring::fingerprint::{ENGINE, kernel};
 use scoring::model::MARGIN_NOT_FINITE;
@@ -19,6 +19,7 @@ pub struct Serving {
     state: ThreadState,
     digest: String,
     champion: Voice,
+    challenger: Voice,
     shadow: Voice,
     reads_reports: bool,
 }
@@ -27,33 +28,6 @@ pub struct Serving {
 struct Voice {
     ordinal: String,
     model_ref: Box<RawValue>,
-}
-
-/// In which role a model speaks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
-    /// It decides.
-    Champion,
-    /// It never does.
-    Shadow,
-}
-
-impl Role {
-    /// The word on the wire.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Champion => CHAMPION,
-            Self::Shadow => SHADOW,
-        }
-    }
-
-    /// The `ce_type` of its events.
-    pub fn event_type(self) -> &'static str {
-        match self {
-            Self::Champion => COMPUTED,
-            Self::Shadow => SHADOW_COMPUTED,
-        }
-    }
 }
 
 impl Voice {
@@ -91,8 +65,8 @@ impl Serving {
         let features = &model.manifest().feature;
         let reads_reports = features.iter().any(|feature| reads(&feature.pointer) || reads(&feature.expr));
         let voice = |role| Voice::new(&model, &digest, role);
-        let (champion, shadow) = (voice(Role::Champion), voice(Role::Shadow));
-        Ok(Self { state: model.state()?, champion, shadow, reads_reports, digest, model })
+        let [champion, challenger, shadow] = [Role::Champion, Role::Challenger, Role::Shadow].map(voice);
+        Ok(Self { state: model.state()?, champion, challenger, shadow, reads_reports, digest, model })
     }
 
     /// The model.
@@ -113,6 +87,7 @@ impl Serving {
     fn voice(&self, role: Role) -> &Voice {
         match role {
             Role::Champion => &self.champion,
+            Role::Challenger => &self.challenger,
             Role::Shadow => &self.shadow,
         }
     }

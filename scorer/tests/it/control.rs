@@ -51,7 +51,8 @@ fn other_kinds_are_only_passed_on() {
 fn a_route_to_what_does_not_serve_is_refused_at_start() {
     let library = Library::read(&models()).unwrap();
     for (product, package) in [("credit_card", "taiwan-scorecard@9"), ("credit_card", "sba-scorecard@1.0.0")] {
-        let routes = Routes::new(&with_route(product, package).route, &Default::default()).unwrap();
+        let routes =
+            Routes::new(&with_route(product, package).route, &Default::default(), &Default::default()).unwrap();
         assert!(matches!(library.serve(&routes), Err(Error::Route { .. })), "{package}");
     }
 }
@@ -72,6 +73,7 @@ fn a_package_that_fails_its_proof_is_kept_out_and_says_why() {
     let library = Library::read(folder.path()).unwrap();
     assert!(library.models().is_empty());
     let route = [("credit_card".to_owned(), "taiwan-scorecard@1.0.0".to_owned())].into();
-    let why = library.serve(&Routes::new(&route, &Default::default()).unwrap()).unwrap_err().to_string();
+    let why =
+        library.serve(&Routes::new(&route, &Default::default(), &Default::default()).unwrap()).unwrap_err().to_string();
     assert!(why.contains("taiwan-scorecard@1.0.0 does not serve: model.onnx: the manifest names digest"), "{why}");
 }

@@ -4,6 +4,7 @@ use schemas::application::WITHDRAWN;
 use schemas::event_id::event_id;
 use schemas::risk::{ApplicationRef, COMPUTED, RiskEvent, SHADOW_COMPUTED};
 use scorer::Config;
+use scorer::config::Challenger;
 use serde_json::{Value, json};
 
 const PACKAGES: [&str; 3] = ["taiwan-lightgbm", "sba-lightgbm", "german-scorecard"];
@@ -124,6 +125,40 @@ fn shadows_speak_on_their_own_topic_only() {
     assert!(
         ids.iter().any(|(_, name)| name == "taiwan-xgboost") && ids.iter().any(|(_, name)| name == "sba-scorecard")
     );
+}
+
+/// The assigned arm decides: by the customer, never by the application, and the other arm stays silent.
+#[test]
+fn a_challenger_decides_on_the_customers_that_are_its() {
+    let challenger = Challenger { package: "taiwan-scorecard@1.0.0".into(), buckets: 5_000, holdout: 1_000 };
+    let mut config = Config { shadows: Default::default(), ..Config::default() };
+    config.challengers.insert("credit_card".into(), challenger);
+    let mut data = applications("taiwan-lightgbm")[0].clone();
+    let mut records = Vec::new();
+    for customer in 0..40 {
+        data["applicants"][0]["subject"]["subject"] = json!(format!("{customer:064x}"));
+        for again in ["a", "b"] {
+            data["application_id"] = json!(format!("{customer}{again}"));
+            records.push(accepted(&data, 0, records.len() as i64));
+        }
+    }
+    let (verdicts, outputs) = room(&config).feed(&records).unwrap();
+    assert!(verdicts.iter().all(|verdict| *verdict == Verdict::Done("scored")));
+    assert_eq!(outputs.len(), records.len());
+    let said = outputs.iter().map(|(_, output)| {
+        let event: RiskEvent = serde_json::from_slice(output.payload.as_ref().unwrap()).unwrap();
+        let (role, name) = event.model.map(|model| (model.role, model.name)).unwrap();
+        (role, name, event.route.bucket)
+    });
+    let said: Vec<_> = said.collect();
+    assert!(said.chunks(2).all(|pair| pair[0] == pair[1]), "applying again re-rolls nothing");
+    for (role, name, bucket) in &said {
+        let expected =
+            if *bucket < 5_000 { ("challenger", "taiwan-scorecard") } else { ("champion", "taiwan-lightgbm") };
+        assert_eq!((role.as_str(), name.as_str()), expected);
+    }
+    let challenged = said.iter().filter(|(role, ..)| role == "challenger").count();
+    assert!((20..60).contains(&challenged), "{challenged} of 80");
 }
 
 #[test]

@@ -17,7 +17,7 @@ pub fn models() -> PathBuf {
 }
 
 pub fn room(config: &Config) -> Harness<ScorerHandler> {
-    let routes = Routes::new(&config.route, &config.shadows).unwrap();
+    let routes = Routes::new(&config.route, &config.challengers, &config.shadows).unwrap();
     let metrics = Metrics::new(&Registry::new(), routes.products().iter().map(|r| r.product.as_str())).unwrap();
     let library = Library::read(&models()).unwrap();
     let outlets = Outlets { risk: "t.credit.risk.v1".into(), shadow: "t.credit.shadow.v1".into() };
