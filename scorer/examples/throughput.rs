@@ -1,5 +1,5 @@
 //! How many applications a second one core scores, from record to record, without a broker: for profiles, not a gate.
-//! `cargo run --release -p scorer --example throughput [-- package rounds]`
+//! `cargo run --release -p scorer --example throughput [-- package[,shadow…] rounds]`
 
 use prometheus::Registry;
 use runtime::stream::OwnedInput;
@@ -14,14 +14,19 @@ use std::time::Instant;
 const BATCH: usize = 2000;
 
 fn main() {
-    let package = std::env::args().nth(1).unwrap_or_else(|| "taiwan-scorecard".to_owned());
+    let packages = std::env::args().nth(1).unwrap_or_else(|| "taiwan-lightgbm".to_owned());
+    let mut packages = packages.split(',').map(str::to_owned);
+    let package = packages.next().unwrap_or_default();
     let rounds: usize = std::env::args().nth(2).and_then(|text| text.parse().ok()).unwrap_or(30);
     let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models");
     let library = Library::read(&models).expect("the packages are readable");
     let model = library.models().iter().find(|model| model.manifest().name == package).expect("the package serves");
     let own = format!("{package}@{}", model.manifest().version);
-    let route = [(model.manifest().product.clone(), own)].into();
-    let config = Config { route, shadows: Default::default(), ..Config::default() };
+    let product = model.manifest().product.clone();
+    let shadows: Vec<String> = packages.map(|shadow| format!("{shadow}@1.0.0")).collect();
+    let beside = shadows.len();
+    let (route, shadows) = ([(product.clone(), own)].into(), [(product, shadows)].into());
+    let config = Config { route, shadows, ..Config::default() };
     let routes = Routes::new(&config.route, &config.challengers, &config.shadows).expect("the route is well formed");
     let metrics = Metrics::new(&Registry::new(), routes.products().iter().map(|r| r.product.as_str()));
     let outlets = Outlets { risk: "risk".into(), shadow: "shadow".into() };
@@ -38,7 +43,7 @@ fn main() {
     let seconds = started.elapsed().as_secs_f64();
     let count = (rounds * records.len()) as f64;
     println!(
-        "{package}: {:.0} applications/s, {:.1} µs each, {} bytes in, {:.0} bytes out",
+        "{package} with {beside} shadows: {:.0} applications/s, {:.1} µs each, {} bytes in, {:.0} bytes out",
         count / seconds,
         seconds / count * 1e6,
         input / records.len(),
