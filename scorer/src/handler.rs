@@ -6,7 +6,7 @@ use crate::in_force::{InForce, MODEL, Package, ROUTE};
 use crate::library::Library;
 use crate::metrics::Metrics;
 use crate::route::{PackageName, Role, Routes, bucket};
-use crate::score::{self, Origin, Outcome, Serving};
+use crate::score::{self, Origin, Outcome, Row, Serving};
 use runtime::stream::{HandleError, Handler, Input, Outbox, Output, Route, Verdict, View};
 use schemas::application::WITHDRAWN;
 use schemas::control::Activation;
@@ -14,6 +14,7 @@ use schemas::envelope::{JSON, header};
 use schemas::event_id::event_id;
 use schemas::intake::{ACCEPTED, header as extension};
 use schemas::topics::Topic;
+use scoring::Model;
 use std::sync::Arc;
 
 /// `ce_source` of everything that this room says.
@@ -58,6 +59,8 @@ pub struct Outlets {
 pub struct ScorerHandler {
     /// Every model of the library.
     servings: Vec<Serving>,
+    /// By serving: the first one of the same feature contract.
+    contracts: Vec<usize>,
     /// By product of the route and package of it: index of the serving where no activation record has said otherwise.
     defaults: Vec<Vec<usize>>,
     routes: Routes,
@@ -115,7 +118,11 @@ impl ScorerHandler {
     ) -> Result<Self, Error> {
         let defaults = library.serve(&routes)?;
         let servings = library.models().iter().cloned().map(Serving::new).collect::<Result<_, _>>()?;
-        Ok(Self { servings, defaults, routes, outlets, block: block.max(1), metrics })
+        let features = |model: &Arc<Model>| model.manifest().feature.clone();
+        let features: Vec<_> = library.models().iter().map(features).collect();
+        let first = |own| features.iter().position(|other| other == own).unwrap_or_default();
+        let contracts = features.iter().map(first).collect();
+        Ok(Self { servings, contracts, defaults, routes, outlets, block: block.max(1), metrics })
     }
 
     fn loaded(&self, name: &str, wanted: &InForce) -> Result<usize, HandleError> {
@@ -172,21 +179,34 @@ impl ScorerHandler {
         Ok(())
     }
 
-    /// Scores the applications of a part of the block, model by model, in whatever role.
+    /// Scores the applications of a part of the block, model by model, in whatever role. Models of one feature contract share
+    /// their rows.
     fn score(&mut self, read: &mut [Read<'_>]) {
+        let mut known: Vec<(usize, Vec<usize>, Vec<Row>)> = Vec::new();
         for (index, serving) in self.servings.iter_mut().enumerate() {
+            let mut places = Vec::with_capacity(read.len());
             let mut applications = Vec::with_capacity(read.len());
             let mut outcomes = Vec::with_capacity(read.len());
-            for job in read.iter_mut().filter_map(Read::job) {
+            for (place, job) in read.iter_mut().enumerate().filter_map(|(place, read)| Some((place, read.job()?))) {
                 if let Some(arm) = job.arms.iter_mut().find(|arm| arm.serving == index) {
+                    places.push(place);
                     applications.push(&job.application);
                     outcomes.push(&mut arm.outcome);
                 }
             }
-            if !applications.is_empty() {
-                let scored = score::score(serving, &applications);
-                outcomes.into_iter().zip(scored).for_each(|(into, outcome)| *into = Some(outcome));
+            if applications.is_empty() {
+                continue;
             }
+            let contract = self.contracts[index];
+            let rows = match known.iter().find(|known| known.0 == contract && known.1 == places) {
+                Some((_, _, rows)) => rows.clone(),
+                None => score::map(serving, &applications),
+            };
+            if self.contracts[index + 1..].contains(&contract) {
+                known.push((contract, places, rows.clone()));
+            }
+            let scored = score::score(serving, rows);
+            outcomes.into_iter().zip(scored).for_each(|(into, outcome)| *into = Some(outcome));
         }
     }
 

@@ -107,19 +107,24 @@ pub enum Outcome {
     Unscorable(Vec<String>),
 }
 
-/// Scores applications that one model serves, in their order. Each answer depends on its own application only.
-pub fn score(serving: &mut Serving, applications: &[&Application<'_>]) -> Vec<Outcome> {
-    let mut rows = Vec::with_capacity(applications.len());
-    let mut refused = Vec::with_capacity(applications.len());
-    for application in applications {
-        refused.push(match serving.model.map_text(application.text) {
-            Ok(Ok(row)) => {
-                rows.push(row);
-                None
-            }
-            Ok(Err(causes)) => Some(causes.iter().map(ToString::to_string).collect()),
-            Err(_) => Some(vec![UNREADABLE.to_owned()]),
-        });
+/// A row of the graph's input, or why there is none.
+pub type Row = Result<FeatureVector, Vec<String>>;
+
+/// Maps applications by a model's feature contract, in their order.
+pub fn map(serving: &Serving, applications: &[&Application<'_>]) -> Vec<Row> {
+    let row = |application: &&Application<'_>| match serving.model.map_text(application.text) {
+        Ok(mapped) => mapped.map_err(|causes| causes.iter().map(ToString::to_string).collect()),
+        Err(_) => Err(vec![UNREADABLE.to_owned()]),
+    };
+    applications.iter().map(row).collect()
+}
+
+/// Scores rows by one model, in their order. Each answer depends on its own row only.
+pub fn score(serving: &mut Serving, mapped: Vec<Row>) -> Vec<Outcome> {
+    let mut rows = Vec::with_capacity(mapped.len());
+    let mut refused = Vec::with_capacity(mapped.len());
+    for row in mapped {
+        refused.push(row.map(|row| rows.push(row)).err());
     }
     let answers = serving.answers(&rows);
     let mut answers = rows.into_iter().zip(answers);

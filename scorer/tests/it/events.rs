@@ -127,6 +127,25 @@ fn shadows_speak_on_their_own_topic_only() {
     );
 }
 
+/// Models of one feature contract share their rows; what a shadow says is what it would say if it decided.
+#[test]
+fn a_shadow_says_what_it_would_say_as_champion() {
+    let records = mixed();
+    let spoken = |outputs: Vec<Said>| {
+        let event = |(_, output): Said| value(output.payload.as_ref().unwrap());
+        let of_model = |event: &Value| event["model"]["name"] == json!("taiwan-xgboost");
+        let body = |event: Value| json!([event["score"], event["features"], event["explanation"], event["reasons"]]);
+        outputs.into_iter().map(event).filter(of_model).map(body).collect::<Vec<_>>()
+    };
+    let (_, outputs) = room(&Config::default()).feed(&records).unwrap();
+    let shadowed = spoken(shadowing(outputs));
+    let mut config = Config { shadows: Default::default(), ..Config::default() };
+    config.route.insert("credit_card".into(), "taiwan-xgboost@1.0.0".into());
+    let (_, outputs) = room(&config).feed(&records).unwrap();
+    assert!(!shadowed.is_empty());
+    assert_eq!(shadowed, spoken(deciding(outputs)));
+}
+
 /// The assigned arm decides: by the customer, never by the application, and the other arm stays silent.
 #[test]
 fn a_challenger_decides_on_the_customers_that_are_its() {
