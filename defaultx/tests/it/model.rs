@@ -131,6 +131,8 @@ fn packages_are_checked() {
         };
         assert_eq!(outcome("limit"), "unscorable");
         assert_eq!(outcome("repayment_status_2"), "scored");
+        let proofs = features.iter().filter(|known| known["direction"] == "golden_values").count();
+        assert_eq!(proofs > 0, report["proven"]["name"] == "taiwan-scorecard", "{report}");
     }
 
     let dir = tempfile::tempdir().unwrap();

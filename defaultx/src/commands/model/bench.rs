@@ -28,20 +28,17 @@ pub fn run(files: &PackageFiles, model: &Model, seconds: f64, as_json: bool) -> 
         next = (next + 1) % length;
         next
     };
-    let map = rate(seconds, 1, || {
-        let row = model.map_text(&texts[turn(texts.len())])?;
-        Ok(drop(black_box(row)))
-    })?;
+    let map = rate(seconds, 1, || Ok(model.map_text(&texts[turn(texts.len())])?))?;
     let one = rate(seconds, 1, || {
         let at = turn(BLOCK) * width;
-        Ok(drop(black_box(margins.run(&flat[at..at + width])?)))
+        margins.run(&flat[at..at + width])
     })?;
-    let many = rate(seconds, BLOCK, || Ok(drop(black_box(margins.run(&flat)?))))?;
+    let many = rate(seconds, BLOCK, || margins.run(&flat))?;
     let one_explained = rate(seconds, 1, || {
         let at = turn(BLOCK);
-        Ok(drop(black_box(model.score_block(&mut state, &block[at..=at])?)))
+        Ok(model.score_block(&mut state, &block[at..=at])?)
     })?;
-    let many_explained = rate(seconds, BLOCK, || Ok(drop(black_box(model.score_block(&mut state, &block)?))))?;
+    let many_explained = rate(seconds, BLOCK, || Ok(model.score_block(&mut state, &block)?))?;
 
     let (name, version) = (&model.manifest().name, &model.manifest().version);
     let figures = [
@@ -98,11 +95,11 @@ impl<'a> Margins<'a> {
 }
 
 /// Rows a second, of work that handles some rows at a time. A tenth of the time warms it up.
-fn rate(seconds: f64, rows: usize, mut work: impl FnMut() -> Result<()>) -> Result<f64> {
+fn rate<T>(seconds: f64, rows: usize, mut work: impl FnMut() -> Result<T>) -> Result<f64> {
     let mut during = |seconds: f64| {
         let (started, mut times) = (Instant::now(), 0_usize);
         loop {
-            work()?;
+            black_box(work()?);
             times += 1;
             let elapsed = started.elapsed().as_secs_f64();
             if elapsed >= seconds {

@@ -3,7 +3,7 @@
 use super::golden::Golden;
 use super::load;
 use anyhow::{Context, Result};
-use scoring::manifest::{Feature, Missing};
+use scoring::manifest::{Feature, Kind, Missing, Monotone};
 use scoring::mapping::Flag;
 use scoring::{Model, PackageFiles, ThreadState};
 use serde::Serialize;
@@ -66,6 +66,21 @@ struct Known {
     /// Values that the golden rows have of it.
     golden_values: usize,
     golden_has_missing: bool,
+    /// Of a feature whose direction the contract claims.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    direction: Option<Proof>,
+}
+
+/// What stands behind a claimed direction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Proof {
+    /// The trees themselves: no row can contradict it.
+    Structure,
+    /// Every value that the golden rows have, followed through the scorecard's part.
+    GoldenValues,
+    /// Nothing: it is claimed of a net.
+    Claimed,
 }
 
 /// What becomes of the golden applications without a feature's value.
@@ -99,7 +114,7 @@ fn prove(files: &PackageFiles, model: &Model) -> Result<(Proven, Vec<String>)> {
             faults.push(format!("feature {}: {fault:#}", feature.name));
             Absent::NotTried
         });
-        features.push(known(&golden, index, feature, when_missing));
+        features.push(known(&golden, index, feature, when_missing, direction(manifest.kind, feature)));
     }
     let proven = Proven {
         name: manifest.name.clone(),
@@ -185,7 +200,7 @@ fn remove(data: &mut Value, pointer: &str) -> bool {
     }
 }
 
-fn known(golden: &Golden, index: usize, feature: &Feature, when_missing: Absent) -> Known {
+fn known(golden: &Golden, index: usize, feature: &Feature, when_missing: Absent, direction: Option<Proof>) -> Known {
     let sentinel = match feature.missing {
         Missing::Value { value } => Some(value as f32),
         _ => None,
@@ -198,6 +213,17 @@ fn known(golden: &Golden, index: usize, feature: &Feature, when_missing: Absent)
         when_missing,
         golden_values: distinct.len(),
         golden_has_missing: values().any(|value| is_missing(&value)),
+        direction,
+    }
+}
+
+/// A package whose claims were false would not have loaded.
+fn direction(kind: Kind, feature: &Feature) -> Option<Proof> {
+    match (feature.monotone, kind) {
+        (Monotone::None, _) => None,
+        (_, Kind::Trees) => Some(Proof::Structure),
+        (_, Kind::Scorecard) => Some(Proof::GoldenValues),
+        (_, Kind::Net) => Some(Proof::Claimed),
     }
 }
 
@@ -207,6 +233,9 @@ fn notes(features: &[Known], contract: &[Feature]) -> Vec<String> {
         let may_be_missing = !matches!(feature.missing, Missing::Unscorable {});
         if known.golden_values < 2 {
             notes.push(format!("{}: the golden rows have {} value of it", known.feature, known.golden_values));
+        }
+        if known.direction == Some(Proof::Claimed) {
+            notes.push(format!("{}: its direction is claimed, and nothing proves it of a net", known.feature));
         }
         if may_be_missing && !known.golden_has_missing {
             notes.push(format!("{}: may be missing, and is in no golden row", known.feature));
@@ -232,10 +261,16 @@ fn text(report: &Report) -> String {
                 golden.greatest_pd_difference,
                 golden.greatest_residual
             ));
-            lines.extend(missing_line("not scored without", features, |absent| *absent == Absent::Unscorable));
+            let named = |what: &str, chosen: &dyn Fn(&Known) -> bool| named(what, features, chosen);
+            lines
+                .extend(named("one way, by the trees' structure:", &|known| known.direction == Some(Proof::Structure)));
+            lines.extend(named("one way, over all golden values:", &|known| {
+                known.direction == Some(Proof::GoldenValues)
+            }));
+            lines.extend(named("not scored without", &|known| known.when_missing == Absent::Unscorable));
             lines.extend(moved_line(features));
-            lines.extend(missing_line("not tried, since made of other values:", features, |absent| {
-                *absent == Absent::NotTried
+            lines.extend(named("made of other values, so not taken out:", &|known| {
+                known.when_missing == Absent::NotTried
             }));
             lines.extend(notes.iter().map(|note| format!("  note: {note}")));
         }
@@ -244,9 +279,9 @@ fn text(report: &Report) -> String {
     lines.iter().map(|line| format!("{line}\n")).collect()
 }
 
-fn missing_line(what: &str, features: &[Known], chosen: impl Fn(&Absent) -> bool) -> Option<String> {
-    let names: Vec<&str> =
-        features.iter().filter(|known| chosen(&known.when_missing)).map(|known| known.feature.as_str()).collect();
+/// The features that are so, on one line.
+fn named(what: &str, features: &[Known], chosen: &dyn Fn(&Known) -> bool) -> Option<String> {
+    let names: Vec<&str> = features.iter().filter(|known| chosen(known)).map(|known| known.feature.as_str()).collect();
     (!names.is_empty()).then(|| format!("  {what} {}", names.join(", ")))
 }
 

@@ -167,7 +167,7 @@ impl Sink {
     fn keep(mut self) -> Result<()> {
         self.csv.flush()?;
         match self.rename.take() {
-            Some((from, to)) => std::fs::rename(&from, &to).with_context(|| format!("writing {}", to.display())),
+            Some((from, to)) => std::fs::rename(from, &to).with_context(|| format!("writing {}", to.display())),
             None => Ok(()),
         }
     }

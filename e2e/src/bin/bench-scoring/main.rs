@@ -1,0 +1,155 @@
+//! The scoring engine beside onnxruntime, XGBoost and shap: the same models, the same rows, one thread each, in turns. A side
+//! that answers differently is an error before anything is timed.
+
+mod engine;
+mod forest;
+mod package;
+mod peer;
+
+use anyhow::{Context, Result};
+use clap::Parser;
+use e2e::stage::root;
+use engine::Engine;
+use peer::Peer;
+use serde_json::{Map, Value, json};
+use std::path::PathBuf;
+
+/// Measure the scoring engine beside its Python peers.
+#[derive(Parser)]
+struct Args {
+    /// Rounds of both sides, in turns; medians are reported
+    #[arg(long, default_value_t = 7)]
+    rounds: usize,
+    /// Where the result goes
+    #[arg(long, default_value = "target/bench-scoring.json")]
+    out: PathBuf,
+}
+
+/// A figure: what the engine does, and every way that a peer has of doing the same.
+struct Contest {
+    key: &'static str,
+    ours: &'static str,
+    theirs: &'static [&'static str],
+    /// What the issue asks for.
+    target: f64,
+}
+
+const CONTESTS: &[Contest] = &[
+    Contest {
+        key: "trees_batch_vs_onnxruntime",
+        ours: "trees_batch",
+        theirs: &["trees_batch_onnxruntime", "trees_batch_onnxruntime_blocks"],
+        target: 6.0,
+    },
+    Contest {
+        key: "trees_batch_vs_xgboost",
+        ours: "trees_batch",
+        theirs: &["trees_batch_xgboost", "trees_batch_xgboost_matrix"],
+        target: 2.5,
+    },
+    Contest {
+        key: "trees_one_row_vs_onnxruntime",
+        ours: "trees_one_row",
+        theirs: &[
+            "trees_one_row_onnxruntime",
+            "trees_one_row_onnxruntime_ort_values",
+            "trees_one_row_onnxruntime_bound",
+        ],
+        target: 3.0,
+    },
+    Contest { key: "treeshap_vs_xgboost", ours: "treeshap", theirs: &["treeshap_xgboost"], target: 50.0 },
+    Contest {
+        key: "treeshap_interventional_vs_shap",
+        ours: "treeshap_interventional",
+        theirs: &["treeshap_interventional_shap"],
+        target: 50.0,
+    },
+    Contest {
+        key: "dense_batch_vs_onnxruntime",
+        ours: "dense_batch",
+        theirs: &["dense_batch_onnxruntime", "dense_batch_onnxruntime_blocks"],
+        target: 1.0,
+    },
+    Contest {
+        key: "dense_blocks_vs_onnxruntime",
+        ours: "dense_batch_blocks",
+        theirs: &["dense_batch_onnxruntime_blocks"],
+        target: 1.0,
+    },
+];
+
+/// Rows and seconds of one round.
+#[derive(Debug, Clone, Copy, serde::Deserialize)]
+struct Round {
+    rows: usize,
+    seconds: f64,
+}
+
+fn main() -> Result<()> {
+    let args = Args::parse();
+    let dir = tempfile::tempdir()?;
+    eprintln!("training and writing the models…");
+    let mut peer = Peer::start(dir.path())?;
+    let mut engine = Engine::load(dir.path())?;
+    let differences = engine.prove().context("the sides answer differently")?;
+
+    let mut result = Map::new();
+    let mut rates = Map::new();
+    for contest in CONTESTS {
+        let figure = contest.run(&mut engine, &mut peer, args.rounds)?;
+        eprintln!("{} {:.2} (asked for {})", contest.key, figure.ratio, contest.target);
+        result.insert(contest.key.to_owned(), json!(figure.ratio));
+        rates.extend(figure.rates.into_iter().map(|(name, rate)| (name, json!(rate))));
+    }
+    let packages = package::run(&root().join("models"), dir.path(), &mut peer, args.rounds)?;
+    result.insert("rates_per_s".to_owned(), Value::Object(rates));
+    result.insert("packages".to_owned(), Value::Object(packages));
+    result.insert("greatest_differences".to_owned(), json!(differences));
+    result.insert("model".to_owned(), json!(engine.shape()));
+    result.insert("rounds".to_owned(), json!(args.rounds));
+    result.insert("peers".to_owned(), peer.versions().clone());
+    if let Some(folder) = args.out.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    let result = Value::Object(result);
+    std::fs::write(&args.out, serde_json::to_vec_pretty(&result)?)?;
+    println!("{result:#}");
+    Ok(())
+}
+
+/// A ratio and the medians that it is made of.
+struct Figure {
+    ratio: f64,
+    rates: Vec<(String, f64)>,
+}
+
+impl Contest {
+    fn run(&self, engine: &mut Engine, peer: &mut Peer, rounds: usize) -> Result<Figure> {
+        let mut ours = Vec::new();
+        let mut theirs = vec![Vec::new(); self.theirs.len()];
+        // The first round warms both sides up and is not kept.
+        for round in 0..=rounds {
+            let own = engine.time(self.ours)?;
+            let others = self.theirs.iter().map(|name| peer.time(name)).collect::<Result<Vec<_>>>()?;
+            if round > 0 {
+                ours.push(rate(own));
+                theirs.iter_mut().zip(others).for_each(|(rates, other)| rates.push(rate(other)));
+            }
+        }
+        let ours = median(&mut ours);
+        let theirs: Vec<f64> = theirs.iter_mut().map(|rates| median(rates)).collect();
+        let fastest = theirs.iter().copied().fold(0.0, f64::max);
+        let mut rates = vec![(self.ours.to_owned(), ours)];
+        rates.extend(self.theirs.iter().map(|name| (*name).to_owned()).zip(theirs));
+        Ok(Figure { ratio: ours / fastest, rates })
+    }
+}
+
+fn rate(round: Round) -> f64 {
+    round.rows as f64 / round.seconds
+}
+
+fn median(values: &mut [f64]) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(0.0)
+}

@@ -1,0 +1,64 @@
+//! The Python side: a process that trains, writes what both sides need, and times one round at a time when it is asked to.
+
+use crate::Round;
+use anyhow::{Context, Result, bail};
+use e2e::stage::root;
+use serde_json::Value;
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+
+/// A running peer. It ends with this value.
+pub struct Peer {
+    child: Child,
+    questions: ChildStdin,
+    answers: BufReader<ChildStdout>,
+    versions: Value,
+}
+
+impl Peer {
+    /// Installs it where it is not yet, starts it, and waits until it has written its models to a folder.
+    pub fn start(folder: &Path) -> Result<Self> {
+        let script = root().join("e2e/peers/scoring/run");
+        let prepared = Command::new(&script).arg("--prepare").status().context("e2e/peers/scoring/run")?;
+        if !prepared.success() {
+            bail!("the peers' environment could not be made");
+        }
+        let mut command = Command::new(&script);
+        command.arg("--serve").arg(folder).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.spawn()?;
+        let questions = child.stdin.take().context("no way to ask the peer")?;
+        let answers = BufReader::new(child.stdout.take().context("no way to hear the peer")?);
+        let mut peer = Self { child, questions, answers, versions: Value::Null };
+        peer.versions = peer.read::<Value>()?["versions"].take();
+        Ok(peer)
+    }
+
+    /// Versions of the libraries that it runs.
+    pub fn versions(&self) -> &Value {
+        &self.versions
+    }
+
+    /// One round of a measure.
+    pub fn time(&mut self, question: &str) -> Result<Round> {
+        writeln!(self.questions, "{question}")?;
+        self.questions.flush()?;
+        self.read().with_context(|| format!("the peer was asked for {question}"))
+    }
+
+    fn read<T: serde::de::DeserializeOwned>(&mut self) -> Result<T> {
+        let mut line = String::new();
+        if self.answers.read_line(&mut line)? == 0 {
+            bail!("the peer has ended; what it said stands above");
+        }
+        Ok(serde_json::from_str(&line)?)
+    }
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        if self.child.kill().is_err() || self.child.wait().is_err() {
+            eprintln!("the peer could not be stopped");
+        }
+    }
+}
