@@ -2,6 +2,7 @@
 //! is scored with: a batch of one gives the bits of a batch of many. Knows no credit word.
 
 use crate::error::{EngineError, LoadError};
+use crate::ops;
 use tract_onnx::pb;
 use tract_onnx::prelude::*;
 
@@ -55,7 +56,7 @@ impl Plan {
     /// # Errors
     /// [`LoadError::Graph`].
     pub fn new(bytes: &[u8], shape: Shape<'_>) -> Result<Self, LoadError> {
-        let proto = onnx().proto_model_for_read(&mut std::io::Cursor::new(bytes)).map_err(engine)?;
+        let proto = ops::read(bytes)?;
         let outputs = outputs_in_order(&proto, shape)?;
         let block = compile(&proto, BLOCK, shape, &outputs)?;
         let single = shape.partials.map(|_| compile(&proto, 1, shape, &outputs)).transpose()?;
@@ -156,15 +157,13 @@ fn compile(
     outputs: &[usize],
 ) -> Result<Arc<TypedRunnableModel>, LoadError> {
     let fact = f32::fact([block, shape.width]);
-    let mut model = onnx().model_for_proto_model(proto).map_err(engine)?;
-    let wanted: Vec<_> = outputs.iter().map(|at| model.outputs[*at]).collect();
-    model.select_output_outlets(&wanted).map_err(engine)?;
-    let model = model.with_input_fact(0, fact.into()).map_err(engine)?;
-    model.into_optimized().and_then(IntoRunnable::into_runnable).map_err(engine)
-}
-
-fn engine(error: TractError) -> LoadError {
-    LoadError::Graph(format!("the engine refuses it: {error:#}"))
+    let work = || {
+        let mut model = ops::onnx().model_for_proto_model(proto)?;
+        let wanted: Vec<_> = outputs.iter().map(|at| model.outputs[*at]).collect();
+        model.select_output_outlets(&wanted)?;
+        model.with_input_fact(0, fact.into())?.into_optimized()?.into_runnable()
+    };
+    ops::guarded(work).map_err(LoadError::Graph)
 }
 
 fn failed(error: TractError) -> EngineError {

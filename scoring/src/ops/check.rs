@@ -1,0 +1,135 @@
+//! What is checked of a graph before tract builds it: that every operator is one that runs here, that names lead
+//! somewhere, and that tensors hold what they say. Each refusal names its place.
+
+use super::attributes;
+use std::collections::{HashMap, HashSet};
+use tract_onnx::Onnx;
+use tract_onnx::pb::{GraphProto, ModelProto, NodeProto, TensorProto};
+
+/// Domains of the standard itself.
+const STANDARD: [&str; 2] = ["", "ai.onnx"];
+/// Domain of classical models.
+const ML: &str = "ai.onnx.ml";
+/// Graphs within graphs, at most.
+const DEEPEST: usize = 16;
+/// Elements of a tensor that a graph has made, at most: the file is small, and its tensors must not be huge.
+const MOST_ELEMENTS: i64 = 1 << 24;
+/// Operators that make a tensor as large as numbers in the file say.
+const MAKERS: [&str; 8] = ["ConstantOfShape", "Expand", "EyeLike", "OneHot", "Pad", "Range", "Resize", "Tile"];
+
+/// Checks a model.
+pub(super) fn model(proto: &ModelProto, onnx: &Onnx) -> Result<(), String> {
+    let graph = proto.graph.as_ref().ok_or("holds no graph")?;
+    if !graph.sparse_initializer.is_empty() {
+        return Err("holds sparse tensors: export them dense".to_owned());
+    }
+    check_graph(graph, onnx, &HashSet::new(), DEEPEST)
+}
+
+fn check_graph(graph: &GraphProto, onnx: &Onnx, outer: &HashSet<&str>, depth: usize) -> Result<(), String> {
+    for tensor in &graph.initializer {
+        attributes::check(tensor).map_err(|why| format!("tensor {}: {why}", tensor.name))?;
+    }
+    let known = names(graph, outer)?;
+    let constants = constants(graph);
+    for node in &graph.node {
+        check_operator(node, onnx)?;
+        check_size(node, &constants)?;
+        let missing = node.input.iter().find(|name| !name.is_empty() && !known.contains(name.as_str()));
+        if let Some(missing) = missing {
+            return Err(format!("{}: nothing gives its input {missing}", place(node)));
+        }
+        for attribute in &node.attribute {
+            for tensor in attribute.t.iter().chain(&attribute.tensors).filter(|tensor| tensor.data_type != 0) {
+                attributes::check(tensor).map_err(|why| format!("{}, {}: {why}", place(node), attribute.name))?;
+            }
+            for inner in attribute.g.iter().chain(&attribute.graphs) {
+                let depth = depth.checked_sub(1).ok_or_else(|| format!("{}: is nested too deep", place(node)))?;
+                check_graph(inner, onnx, &known, depth)?;
+            }
+        }
+    }
+    match graph.output.iter().find(|output| !known.contains(output.name.as_str())) {
+        Some(output) => Err(format!("nothing gives its output {}", output.name)),
+        None => Ok(()),
+    }
+}
+
+/// The numbers of the file that may say a size, by the name of their tensor.
+fn constants(graph: &GraphProto) -> HashMap<&str, &TensorProto> {
+    let constant = |node: &NodeProto| node.op_type == "Constant";
+    let nodes = graph.node.iter().filter(|node| constant(node));
+    let made = nodes.filter_map(|node| Some((node.output.first()?.as_str(), node.attribute.first()?.t.as_ref()?)));
+    graph.initializer.iter().map(|tensor| (tensor.name.as_str(), tensor)).chain(made).collect()
+}
+
+/// Refuses a node that would make a huge tensor of a few numbers.
+fn check_size(node: &NodeProto, constants: &HashMap<&str, &TensorProto>) -> Result<(), String> {
+    if !MAKERS.contains(&node.op_type.as_str()) {
+        return Ok(());
+    }
+    for tensor in node.input.iter().filter_map(|name| constants.get(name.as_str())) {
+        let sizes = attributes::whole_numbers(tensor);
+        let size = sizes.iter().try_fold(1i64, |size, number| size.checked_mul(number.saturating_abs().max(1)));
+        if size.is_none_or(|size| size > MOST_ELEMENTS) {
+            return Err(format!("{}: makes a tensor of more than {MOST_ELEMENTS} elements", place(node)));
+        }
+    }
+    Ok(())
+}
+
+/// Every name that gives a value; refuses a name that is given twice.
+fn names<'a>(graph: &'a GraphProto, outer: &HashSet<&'a str>) -> Result<HashSet<&'a str>, String> {
+    let constants: HashSet<&str> = graph.initializer.iter().map(|tensor| tensor.name.as_str()).collect();
+    if constants.len() != graph.initializer.len() {
+        return Err("two of its tensors have the same name".to_owned());
+    }
+    let inputs = graph.input.iter().map(|input| input.name.as_str()).filter(|name| !constants.contains(name));
+    let outputs = graph.node.iter().flat_map(|node| &node.output).map(String::as_str).filter(|name| !name.is_empty());
+    let mut known: HashSet<&str> = constants.clone();
+    for name in inputs.chain(outputs) {
+        if !known.insert(name) {
+            return Err(format!("two of its values are named {name}"));
+        }
+    }
+    known.extend(outer);
+    Ok(known)
+}
+
+fn check_operator(node: &NodeProto, onnx: &Onnx) -> Result<(), String> {
+    let ours = super::ML.iter().any(|(name, _)| *name == node.op_type);
+    let fits = match node.domain.as_str() {
+        ML => ours,
+        domain if STANDARD.contains(&domain) => !ours && onnx.op_register.0.contains_key(&node.op_type),
+        domain => {
+            return Err(format!(
+                "{}: is of domain {domain}; export with operators of ai.onnx and {ML} alone",
+                place(node)
+            ));
+        }
+    };
+    match fits {
+        true => Ok(()),
+        false => Err(format!("{}: this engine has no such operator; {}", place(node), instead(&node.op_type))),
+    }
+}
+
+/// What would make a graph loadable that needs an operator we do not have.
+fn instead(operator: &str) -> &'static str {
+    match operator {
+        "TfIdfVectorizer" | "StringNormalizer" | "Tokenizer" | "StringConcat" | "StringSplit" | "RegexFullMatch" => {
+            "make text into numbers before the graph"
+        }
+        "DictVectorizer" | "CastMap" => "give the features as a tensor, one column each, not as a map",
+        "SequenceAt" | "SequenceConstruct" | "SequenceEmpty" | "SequenceInsert" | "ConcatFromSequence" => {
+            "export the probabilities as one tensor (in skl2onnx: the option zipmap=False)"
+        }
+        _ => "export the model without it, or with an older opset that spells it by simpler operators",
+    }
+}
+
+/// How a node is named in a refusal.
+fn place(node: &NodeProto) -> String {
+    let name = if node.name.is_empty() { node.output.first().map_or("", String::as_str) } else { &node.name };
+    format!("node {name} ({})", node.op_type)
+}

@@ -1,0 +1,98 @@
+//! PURE. The operators of `ai.onnx.ml` as this engine has them, in place of or beside tract's, and the one way to a graph:
+//! [`read`] parses and checks its bytes, [`onnx`] is tract with our operators in its register.
+//!
+//! What an operator does follows the standard, and onnxruntime where the standard is silent. Where the two contradict each
+//! other, or where an exporter's intent cannot be known, the graph is refused at load with the node's name and what would
+//! make it loadable: an answer is never silently another engine's. Every sum has a fixed order.
+//!
+//! Reading order: [`check`] → [`operator`] (what an operator is) → [`scaler`], [`encoder`], [`features`], [`linear`],
+//! [`svm`], [`trees`], with [`rows`], [`labels`] and [`transform`] below them; [`cast`],
+//! [`activations`] and [`questions`] replace some of the standard's own.
+
+mod activations;
+mod attributes;
+mod cast;
+mod check;
+mod encoder;
+mod features;
+mod labels;
+mod linear;
+mod operator;
+mod questions;
+mod rows;
+mod scaler;
+mod svm;
+mod transform;
+mod trees;
+
+pub(crate) use labels::Labels;
+pub(crate) use rows::{slice, tensor};
+pub(crate) use tract_onnx::model::ParsingContext;
+pub(crate) use tract_onnx::pb::NodeProto;
+
+use crate::error::LoadError;
+use operator::Builder;
+use tract_onnx::Onnx;
+use tract_onnx::pb::ModelProto;
+use tract_onnx::prelude::{Framework, TractResult};
+
+/// Our operators of `ai.onnx.ml`.
+const ML: &[(&str, Builder)] = &[
+    ("ArrayFeatureExtractor", features::array_feature_extractor),
+    ("Binarizer", scaler::binarizer),
+    ("CategoryMapper", encoder::category_mapper),
+    ("FeatureVectorizer", features::feature_vectorizer),
+    ("Imputer", scaler::imputer),
+    ("LabelEncoder", encoder::label_encoder),
+    ("LinearClassifier", linear::linear_classifier),
+    ("LinearRegressor", linear::linear_regressor),
+    ("Normalizer", scaler::normalizer),
+    ("OneHotEncoder", encoder::one_hot_encoder),
+    ("SVMClassifier", svm::svm_classifier),
+    ("SVMRegressor", svm::svm_regressor),
+    ("Scaler", scaler::scaler),
+    ("TreeEnsemble", trees::tree_ensemble),
+    ("TreeEnsembleClassifier", trees::tree_ensemble_classifier),
+    ("TreeEnsembleRegressor", trees::tree_ensemble_regressor),
+    ("ZipMap", features::zip_map),
+];
+
+/// Our operators of the standard's own domain.
+const STANDARD: &[(&str, Builder)] = &[
+    ("Cast", cast::cast),
+    ("IsInf", questions::is_inf),
+    ("IsNaN", questions::is_nan),
+    ("Selu", activations::selu),
+    ("Sigmoid", activations::sigmoid),
+    ("Swish", activations::swish),
+];
+
+/// tract with our operators. Shapes are inferred anew for the rows at hand, not taken from what the exporter noted.
+pub fn onnx() -> Onnx {
+    let mut onnx = tract_onnx::onnx().with_ignore_value_info(true);
+    for (name, builder) in ML.iter().chain(STANDARD) {
+        onnx.op_register.insert(name, *builder);
+    }
+    onnx
+}
+
+/// Parses a graph and checks what can be checked of it before it is built.
+///
+/// # Errors
+/// [`LoadError::Graph`] with the node's name and what would make the graph loadable.
+pub fn read(bytes: &[u8]) -> Result<ModelProto, LoadError> {
+    let onnx = onnx();
+    let read = guarded(|| onnx.proto_model_for_read(&mut std::io::Cursor::new(bytes)));
+    let proto = read.map_err(LoadError::Graph)?;
+    check::model(&proto, &onnx).map_err(LoadError::Graph)?;
+    Ok(proto)
+}
+
+/// Reads, builds or runs a graph. A defect of the engine's that some malformed graph brings out is that graph's refusal, not
+/// the end of the process.
+pub(crate) fn guarded<T>(work: impl FnOnce() -> TractResult<T>) -> Result<T, String> {
+    match std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)) {
+        Ok(done) => done.map_err(|error| format!("the engine refuses it: {error:#}")),
+        Err(_) => Err("the engine has no answer to what it holds".to_owned()),
+    }
+}

@@ -1,0 +1,155 @@
+//! A tree's leaves with what their ways ask, and the units into which a tree is cut for its tables.
+
+use crate::trees::ensemble::{Node, Tree};
+
+/// Bits of a table's index: beyond it a table has more entries than the background rows and covers that made it.
+pub(in crate::trees) const MAX_BITS: usize = 14;
+/// Bits of a table that leaves share: beyond it look-ups leave the fast caches.
+const SHARED_BITS: usize = 8;
+
+/// A leaf and its way.
+#[derive(Debug, Clone)]
+pub(super) struct Leaf {
+    pub weight: f64,
+    /// Branches from the root on, with the answer that leads here.
+    pub way: Vec<(usize, bool)>,
+    /// Distinct features of the way, in order of first use.
+    pub features: Vec<u32>,
+}
+
+/// A subtree whose leaves share a table. What the way to its root asks is one bit for each distinct feature; each branch below
+/// is one more.
+#[derive(Debug, Clone)]
+pub(super) struct Unit {
+    /// The way to the root.
+    pub way: Vec<(usize, bool)>,
+    /// Branches below, in depth-first order, yes first.
+    pub branches: Vec<usize>,
+    /// Leaves below in that order.
+    pub leaves: Vec<Leaf>,
+}
+
+/// Feature of a branch.
+pub(super) fn feature(tree: &Tree, node: usize) -> u32 {
+    match &tree.nodes[node] {
+        Node::Branch { feature, .. } => *feature,
+        Node::Leaf { .. } => 0,
+    }
+}
+
+/// Distinct features of a way, in order of first use.
+pub(super) fn features(tree: &Tree, way: &[(usize, bool)]) -> Vec<u32> {
+    let mut found = Vec::new();
+    for (node, _) in way {
+        let feature = feature(tree, *node);
+        if !found.contains(&feature) {
+            found.push(feature);
+        }
+    }
+    found
+}
+
+/// Leaves with a vote for the target, in depth-first order, yes first, given the way to the node where they start.
+pub(super) fn leaves(tree: &Tree, node: usize, way: &[(usize, bool)], target: u32) -> Vec<Leaf> {
+    let mut found = Vec::new();
+    let mut way = way.to_vec();
+    // A node with the length of the way to it and its last step.
+    let mut open = vec![(node, way.len(), None)];
+    while let Some((node, length, step)) = open.pop() {
+        way.truncate(length);
+        way.extend(step);
+        if let Some((yes, no)) = tree.children(node) {
+            open.extend([(no, way.len(), Some((node, false))), (yes, way.len(), Some((node, true)))]);
+        } else if let Some(weight) = weight(&tree.nodes[node], target) {
+            found.push(Leaf { weight, way: way.clone(), features: features(tree, &way) });
+        }
+    }
+    found
+}
+
+fn weight(node: &Node, target: u32) -> Option<f64> {
+    let Node::Leaf { votes } = node else { return None };
+    let mut votes = votes.iter().filter(|vote| vote.target == target).map(|vote| vote.weight.0).peekable();
+    votes.peek().is_some().then(|| votes.sum())
+}
+
+/// Cuts a tree into units at the least cost of looking tables up. A leaf whose way asks too many features is a unit without
+/// a table.
+pub(super) fn units(tree: &Tree, target: u32) -> Vec<Unit> {
+    let plan = plan(tree, tree.root as usize, &mut Vec::new());
+    let unit = |(root, way): (usize, Vec<(usize, bool)>)| {
+        let branches = below(tree, root);
+        Unit { leaves: leaves(tree, root, &way, target), branches, way }
+    };
+    plan.roots.into_iter().map(unit).filter(|unit| !unit.leaves.is_empty()).collect()
+}
+
+/// The cheapest cut of a subtree.
+struct Cut {
+    cost: usize,
+    roots: Vec<(usize, Vec<(usize, bool)>)>,
+    /// Branches of the subtree and their distinct features; none once there are more than bits.
+    branches: Option<Vec<usize>>,
+}
+
+/// Goes as deep as the tree, which is bounded.
+fn plan(tree: &Tree, node: usize, way: &mut Vec<(usize, bool)>) -> Cut {
+    let Some((yes, no)) = tree.children(node) else {
+        let cost = cost(tree, way, &[]);
+        return Cut { cost, roots: vec![(node, way.clone())], branches: Some(vec![]) };
+    };
+    let mut child = |child: usize, answer: bool| {
+        way.push((node, answer));
+        let cut = plan(tree, child, way);
+        way.pop();
+        cut
+    };
+    let (yes, no) = (child(yes, true), child(no, false));
+    let branches = match (yes.branches, no.branches) {
+        (Some(yes), Some(no)) if yes.len() + no.len() < SHARED_BITS => Some([vec![node], yes, no].concat()),
+        _ => None,
+    };
+    let whole = branches.as_ref().map_or(usize::MAX, |branches| cost(tree, way, branches));
+    if whole <= yes.cost + no.cost && whole < NO_TABLE {
+        Cut { cost: whole, roots: vec![(node, way.clone())], branches }
+    } else {
+        Cut { cost: yes.cost + no.cost, roots: [yes.roots, no.roots].concat(), branches }
+    }
+}
+
+/// Cost of a leaf that has no table, in vector instructions for sixteen rows.
+const NO_TABLE: usize = 1 << 12;
+
+/// Cost of one unit: for each feature a look-up in a table of so many bits; and the bits must be gathered.
+fn cost(tree: &Tree, way: &[(usize, bool)], branches: &[usize]) -> usize {
+    let mut found = features(tree, way);
+    let bits = found.len() + branches.len();
+    for branch in branches {
+        let feature = feature(tree, *branch);
+        if !found.contains(&feature) {
+            found.push(feature);
+        }
+    }
+    let each = match bits {
+        0..=5 => 5,
+        6 => 7,
+        7 => 13,
+        8 => 25,
+        9..=MAX_BITS if branches.is_empty() => 40,
+        _ => return NO_TABLE,
+    };
+    found.len() * each + bits / 2 + 2
+}
+
+/// Branches of a subtree in depth-first order, yes first.
+fn below(tree: &Tree, root: usize) -> Vec<usize> {
+    let mut found = Vec::new();
+    let mut open = vec![root];
+    while let Some(node) = open.pop() {
+        if let Some((yes, no)) = tree.children(node) {
+            found.push(node);
+            open.extend([no, yes]);
+        }
+    }
+    found
+}

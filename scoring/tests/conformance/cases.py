@@ -1,0 +1,52 @@
+"""A case on disk: a graph, the tensors it is given, and those it must give."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+from onnx import helper, numpy_helper
+
+ML = "ai.onnx.ml"
+
+
+def write(folder: Path, model: onnx.ModelProto, inputs: list, outputs: list, **said) -> None:
+    """Writes a case. `said` goes into case.json: rtol and atol, or `refused` for a graph that must not load."""
+    folder.mkdir(parents=True)
+    (folder / "model.onnx").write_bytes(model.SerializeToString())
+    for side, tensors in (("input", inputs), ("output", outputs)):
+        for index, array in enumerate(tensors):
+            tensor = array if isinstance(array, onnx.TensorProto) else numpy_helper.from_array(np.asarray(array))
+            (folder / f"{side}_{index}.pb").write_bytes(tensor.SerializeToString())
+    (folder / "case.json").write_text(json.dumps({"inputs": len(inputs), "outputs": len(outputs), **said}))
+
+
+def answers(model: onnx.ModelProto, inputs: dict) -> list:
+    """What onnxruntime gives, on one thread; maps of probabilities as tensors, in the order of their labels."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.log_severity_level = 4
+    session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    return [tensor(found) for found in session.run(None, inputs)]
+
+
+def tensor(found):
+    if isinstance(found, list) and found and isinstance(found[0], dict):
+        return np.array([list(row.values()) for row in found], np.float32)
+    return np.asarray(found)
+
+
+def single_node(operator, inputs: list, outputs: list, opset: int, domain: str = ML, standard: int = 17, **attributes):
+    """A graph of one node. Inputs and outputs are (name, numpy type) pairs."""
+    node = helper.make_node(operator, [i for i, _, _ in inputs], [o for o, _ in outputs], domain=domain, name="it", **attributes)
+    value = helper.make_tensor_value_info
+    kind = helper.np_dtype_to_tensor_dtype
+    graph = helper.make_graph(
+        [node],
+        "case",
+        [value(name, kind(np.dtype(dtype)), [None] * rank) for name, dtype, rank in inputs],
+        [value(name, kind(np.dtype(dtype)), None) for name, dtype in outputs],
+    )
+    imports = [helper.make_opsetid("", standard), helper.make_opsetid(ML, opset)]
+    return helper.make_model(graph, opset_imports=imports, ir_version=8)

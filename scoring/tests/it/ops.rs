@@ -1,0 +1,161 @@
+//! The engine's operators against the ONNX project's own tests, against onnxruntime, and on stock exports. The cases are
+//! written by Python under `tests/conformance`, once for all tests here.
+
+use crate::ops_cases::{Case, written};
+use scoring::graph::{Column, Graph, Kind, Output, Table, Values};
+use std::collections::BTreeSet;
+
+/// What is not run or not passed, with its reason.
+const LISTED: &str = include_str!("../../../docs/onnx-conformance.md");
+
+#[test]
+fn every_operator_answers_as_onnxruntime_does() {
+    let mut failed = vec![];
+    let cases = written("operators");
+    for case in &cases {
+        let outcome = if case.refused { case.is_refused() } else { case.passes().and_then(|()| case.row_by_row()) };
+        failed.extend(outcome.err().map(|why| format!("{}: {why}", case.name)));
+    }
+    assert!(cases.len() > 1000, "only {} cases were written", cases.len());
+    assert!(failed.is_empty(), "{} of {}:\n{}", failed.len(), cases.len(), failed.join("\n"));
+}
+
+#[test]
+fn node_tests_pass_but_for_those_listed() {
+    let listed: BTreeSet<&str> = LISTED.split('`').filter(|word| word.starts_with("test_")).collect();
+    let cases = written("standard");
+    let mut missed = crate::ops_cases::unwritten("standard");
+    let mut reasons = vec![];
+    for case in &cases {
+        if let Err(why) = case.passes() {
+            missed.insert(case.name.clone());
+            reasons.push(format!("{}: {why}", case.name));
+        }
+    }
+    let missed: BTreeSet<&str> = missed.iter().map(String::as_str).collect();
+    let unlisted: Vec<_> = missed.difference(&listed).collect();
+    let passing: Vec<_> = listed.difference(&missed).collect();
+    let reasons = reasons.join("\n");
+    assert!(unlisted.is_empty(), "fail without being listed: {unlisted:?}\n{reasons}");
+    assert!(passing.is_empty(), "are listed, and pass: {passing:?}");
+    assert!(cases.iter().filter(|case| case.name.starts_with("test_ai_onnx_ml")).count() >= 8);
+}
+
+#[test]
+fn stock_exports_answer_as_onnxruntime_does() {
+    let mut failed = vec![];
+    let cases = written("exports");
+    for case in &cases {
+        let before = std::time::Instant::now();
+        match parity(case) {
+            Ok(most) => println!("{}: {most:e} in {} ms", case.name, before.elapsed().as_millis()),
+            Err(why) => failed.push(format!("{}: {why}", case.name)),
+        }
+    }
+    assert!(cases.len() >= 25, "only {} exports were written", cases.len());
+    assert!(failed.is_empty(), "{} of {}:\n{}", failed.len(), cases.len(), failed.join("\n"));
+}
+
+/// Runs every row through the graph as exported; the greatest difference, or the first row that is wrong.
+fn parity(case: &Case) -> Result<f64, String> {
+    let inputs: Vec<Output> = case.inputs().iter().map(|tensor| cells(&case.name, tensor)).collect();
+    let width = |input: &Output| input.columns.len();
+    let columns: Vec<Column> = inputs.iter().flat_map(columns).collect();
+    let graph = Graph::load(&case.graph(), Some(inputs.iter().map(width).sum())).map_err(|error| error.to_string())?;
+    let outputs = graph.run(&Table { columns }).map_err(|error| error.to_string())?;
+    let expected: Vec<Output> = case.outputs().iter().map(|tensor| cells(&case.name, tensor)).collect();
+    if expected.len() != outputs.len() {
+        return Err(format!("gives {} outputs, not {}", outputs.len(), expected.len()));
+    }
+    let mut most = 0f64;
+    for (output, expected) in outputs.iter().zip(&expected) {
+        most = most.max(
+            difference(&output.values, &expected.values, case.most())
+                .map_err(|why| format!("{}: {why}", output.name))?,
+        );
+    }
+    let rows = expected.first().map_or(0, |output| output.values.len() / output.columns.len());
+    if rows < 10_000 {
+        return Err(format!("was tried on {rows} rows only"));
+    }
+    Ok(most)
+}
+
+fn difference(found: &Values, expected: &Values, most: f64) -> Result<f64, String> {
+    if found.len() != expected.len() {
+        return Err(format!("has {} cells, not {}", found.len(), expected.len()));
+    }
+    let numbers = |values: &Values| match values {
+        Values::F32(cells) => Some(cells.iter().copied().map(f64::from).collect::<Vec<f64>>()),
+        Values::F64(cells) => Some(cells.clone()),
+        Values::I64(_) | Values::Text(_) => None,
+    };
+    match (numbers(found), numbers(expected)) {
+        (Some(found), Some(expected)) => greatest(&found, &expected, most),
+        (None, None) if found == expected => Ok(0.0),
+        (None, None) => Err("some labels differ".to_owned()),
+        _ => Err("is of another type".to_owned()),
+    }
+}
+
+/// The greatest difference: absolute below one, as for probabilities, relative above, as for margins and targets.
+fn greatest(found: &[f64], expected: &[f64], allowed: f64) -> Result<f64, String> {
+    let mut most = 0f64;
+    for (at, (found, expected)) in found.iter().zip(expected).enumerate() {
+        let same = found == expected || found.is_nan() && expected.is_nan();
+        let apart = if same { 0.0 } else { (found - expected).abs() / expected.abs().max(1.0) };
+        if apart.is_nan() || apart > allowed {
+            return Err(format!("cell {at} is {found}, not {expected}"));
+        }
+        most = most.max(apart);
+    }
+    Ok(most)
+}
+
+/// A tensor as cells of numbered columns.
+fn cells(name: &str, tensor: &tract_onnx::prelude::Tensor) -> Output {
+    let width: usize = tensor.shape().iter().skip(1).product();
+    let columns = (0..width).map(|column| format!("{name}{column}")).collect();
+    Output { name: name.to_owned(), columns, values: crate::ops_cases::values(tensor) }
+}
+
+/// The same, column by column.
+fn columns(table: &Output) -> Vec<Column> {
+    let width = table.columns.len();
+    let column = |at: usize| match &table.values {
+        Values::F32(cells) => Values::F32(cells.iter().skip(at).step_by(width).copied().collect()),
+        Values::F64(cells) => Values::F64(cells.iter().skip(at).step_by(width).copied().collect()),
+        Values::I64(cells) => Values::I64(cells.iter().skip(at).step_by(width).copied().collect()),
+        Values::Text(cells) => Values::Text(cells.iter().skip(at).step_by(width).cloned().collect()),
+    };
+    table.columns.iter().enumerate().map(|(at, name)| Column { name: name.clone(), values: column(at) }).collect()
+}
+
+#[test]
+fn columns_are_found_by_name_and_outputs_are_headed_by_class() {
+    let case = written("exports").into_iter().find(|case| case.name == "pipeline_one_hot").unwrap();
+    let graph = Graph::load(&case.graph(), None).unwrap();
+    let inputs = case.inputs();
+    let named = graph.inputs().iter().zip(&inputs);
+    let mut columns: Vec<Column> = named
+        .map(|(input, cells)| Column { name: input.name.clone(), values: crate::ops_cases::values(cells) })
+        .collect();
+    let in_order = graph.run(&Table { columns: columns.clone() }).unwrap();
+    columns.reverse();
+    let header: Vec<String> = columns.iter().map(|column| column.name.clone()).collect();
+    assert_eq!(graph.kinds(&header).unwrap()[..3], [Kind::Text, Kind::Text, Kind::F32]);
+    assert_eq!(graph.run(&Table { columns: columns.clone() }).unwrap(), in_order);
+    assert_eq!(in_order[1].columns, ["output_probability_0", "output_probability_1"]);
+    columns.pop();
+    let error = graph.run(&Table { columns }).unwrap_err().to_string();
+    assert!(error.contains("takes 10 columns, the table has 9"), "{error}");
+}
+
+#[test]
+fn a_graph_that_cannot_be_run_says_what_would_make_it_loadable() {
+    let refusals: &[(&[u8], &str)] = &[(b"", "holds no graph"), (b"no protobuf at all", "the engine refuses it")];
+    for (bytes, expected) in refusals {
+        let error = Graph::load(bytes, None).map(|_| ()).unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
+    }
+}
