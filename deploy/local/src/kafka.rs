@@ -43,7 +43,7 @@ const JVM: [&str; 7] = [
 ];
 
 /// The broker's settings, before those of the caller.
-const SETTINGS: [(&str, &str); 23] = [
+const SETTINGS: [(&str, &str); 24] = [
     ("process.roles", "broker,controller"),
     ("node.id", "1"),
     ("controller.listener.names", "CONTROLLER"),
@@ -63,6 +63,8 @@ const SETTINGS: [(&str, &str); 23] = [
     ("group.initial.rebalance.delay.ms", "0"),
     ("group.min.session.timeout.ms", "1000"),
     ("transaction.abort.timed.out.transaction.cleanup.interval.ms", "1000"),
+    // Offsets and markers of a transaction are written at once: waiting for company saves nothing on one machine.
+    ("group.coordinator.append.linger.ms", "0"),
     // A broker that was killed may register again once its old session is over: with the default that took 12 s.
     ("broker.session.timeout.ms", "3000"),
     ("broker.heartbeat.interval.ms", "500"),

@@ -1,6 +1,9 @@
-//! The producing half of the loop: a thread that owns the transactional producer and turns one prepared batch after another
+//! The producing half of the loop: a thread that owns the transactional producers and turns one prepared batch after another
 //! into one transaction each. The consuming half handles the next batch meanwhile, and nothing of it gets here before the
 //! result of the last one went back.
+//!
+//! The producers take turns, because a broker that has answered a commit still has to write its markers, and refuses the same
+//! producer's next transaction until then. Never are two transactions open at once (ADR 8).
 
 use super::record::{Output, OwnedInput, Route};
 use rdkafka::TopicPartitionList;
@@ -112,9 +115,12 @@ impl Gate {
     }
 }
 
-/// Owns the producer.
+/// Producers that take turns.
+pub(crate) const PRODUCERS: usize = 2;
+
+/// Owns the producers.
 pub(crate) struct Committer {
-    producer: BaseProducer,
+    producers: [BaseProducer; PRODUCERS],
     gate: Arc<Gate>,
     room: &'static str,
     changelog_topic: Arc<str>,
@@ -140,22 +146,31 @@ pub mod dead_letter_header {
 
 impl Committer {
     pub fn new(
-        producer: BaseProducer,
+        producers: [BaseProducer; PRODUCERS],
         gate: Arc<Gate>,
         room: &'static str,
         (changelog_topic, dead_letter_topic): (Arc<str>, Arc<str>),
         timeout: Duration,
     ) -> Self {
-        Self { producer, gate, room, changelog_topic, dead_letter_topic, timeout }
+        Self { producers, gate, room, changelog_topic, dead_letter_topic, timeout }
     }
 
-    /// Runs one job to its end and lets a waiting revoke go on.
-    pub fn run(&self, job: &Job) -> Ended {
-        let ended = self.transact(job);
+    /// Runs one job to its end and lets a waiting revoke go on. The next job is another producer's turn.
+    pub fn run(&mut self, job: &Job) -> Ended {
+        let ended = Turn { producer: &self.producers[0], committer: self }.transact(job);
+        self.producers.rotate_left(1);
         self.gate.close();
         ended
     }
+}
 
+/// One transaction of one producer.
+struct Turn<'c> {
+    producer: &'c BaseProducer,
+    committer: &'c Committer,
+}
+
+impl Turn<'_> {
     fn transact(&self, job: &Job) -> Ended {
         let begun = Instant::now();
         let began = self.again(|| self.producer.begin_transaction());
@@ -163,20 +178,20 @@ impl Committer {
             return self.give_up(error);
         }
         let flushed = begun.elapsed();
-        if !self.gate.may_send_offsets() {
+        if !self.committer.gate.may_send_offsets() {
             return self.abort("partitions revoked before offsets were sent".to_owned());
         }
-        let sent = self.again(|| self.producer.send_offsets_to_transaction(&job.offsets, &job.group, self.timeout));
+        let sent = self.again(|| self.producer.send_offsets_to_transaction(&job.offsets, &job.group, self.committer.timeout));
         if let Err(error) = sent {
             return self.give_up(error);
         }
         let offsets_sent = begun.elapsed();
-        if !self.gate.may_commit() {
+        if !self.committer.gate.may_commit() {
             return self.abort("assignment lost before the commit".to_owned());
         }
-        match self.again(|| self.producer.commit_transaction(self.timeout)) {
+        match self.again(|| self.producer.commit_transaction(self.committer.timeout)) {
             Ok(()) => {
-                let (room, records, committed) = (self.room, job.outputs.len(), begun.elapsed());
+                let (room, records, committed) = (self.committer.room, job.outputs.len(), begun.elapsed());
                 tracing::debug!(room, records, ?flushed, ?offsets_sent, ?committed, "transaction");
                 Ended::Committed
             }
@@ -200,13 +215,13 @@ impl Committer {
             self.send(with_body(record.headers(headers), output.key.as_deref(), output.payload.as_deref()))?;
         }
         for (partition, key, value) in &job.changelog {
-            let record = BaseRecord::<[u8], [u8]>::to(&self.changelog_topic).partition(*partition);
+            let record = BaseRecord::<[u8], [u8]>::to(&self.committer.changelog_topic).partition(*partition);
             self.send(with_body(record, Some(key), value.as_deref()))?;
         }
         for (input, reason, detail) in &job.dead_letters {
             let headers = self.dead_letter_headers(input, reason, detail);
             let record =
-                BaseRecord::<[u8], [u8]>::to(&self.dead_letter_topic).partition(input.partition).headers(headers);
+                BaseRecord::<[u8], [u8]>::to(&self.committer.dead_letter_topic).partition(input.partition).headers(headers);
             self.send(with_body(record, input.key.as_deref(), input.payload.as_deref()))?;
         }
         Ok(())
@@ -216,7 +231,7 @@ impl Committer {
         let (partition, offset) = (input.partition.to_string(), input.offset.to_string());
         let own = [
             (dead_letter_header::REASON, reason),
-            (dead_letter_header::STAGE, self.room),
+            (dead_letter_header::STAGE, self.committer.room),
             (dead_letter_header::DETAIL, detail),
             (dead_letter_header::TOPIC, &input.topic),
             (dead_letter_header::PARTITION, &partition),
@@ -237,7 +252,7 @@ impl Committer {
             match self.producer.send(record) {
                 Ok(()) => return Ok(()),
                 Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), back))
-                    if started.elapsed() < self.timeout =>
+                    if started.elapsed() < self.committer.timeout =>
                 {
                     self.producer.poll(Duration::from_millis(5));
                     record = back;
@@ -252,7 +267,7 @@ impl Committer {
     fn flush(&self) -> Result<(), KafkaError> {
         let started = Instant::now();
         while self.producer.in_flight_count() > 0 {
-            if started.elapsed() > self.timeout {
+            if started.elapsed() > self.committer.timeout {
                 return Err(KafkaError::Flush(RDKafkaErrorCode::OperationTimedOut));
             }
             self.producer.poll(FLUSH_SLICE);
@@ -265,8 +280,8 @@ impl Committer {
         let started = Instant::now();
         loop {
             match call() {
-                Err(KafkaError::Transaction(error)) if error.is_retriable() && started.elapsed() < self.timeout => {
-                    tracing::debug!(room = self.room, error = error.string(), "transaction call retried");
+                Err(KafkaError::Transaction(error)) if error.is_retriable() && started.elapsed() < self.committer.timeout => {
+                    tracing::debug!(room = self.committer.room, error = error.string(), "transaction call retried");
                 }
                 other => return other,
             }
@@ -301,7 +316,7 @@ impl Committer {
     }
 
     fn abort(&self, why: String) -> Ended {
-        match self.polled(|| self.again(|| self.producer.abort_transaction(self.timeout))) {
+        match self.polled(|| self.again(|| self.producer.abort_transaction(self.committer.timeout))) {
             Ok(()) => Ended::Aborted(why),
             Err(KafkaError::Transaction(error)) if is_fenced(error.code()) => Ended::Fenced(error.string()),
             Err(error) => Ended::Broken(format!("{why}; then the abort failed: {error}")),

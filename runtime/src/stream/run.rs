@@ -2,7 +2,7 @@
 //! produced, and no overlay folded in, before the commit of batch N has returned.
 
 use super::assignment::{Assignment, Change};
-use super::committer::{Committer, Ended, Gate, Job, is_fenced};
+use super::committer::{Committer, Ended, Gate, Job, PRODUCERS, is_fenced};
 use super::engine::{Engine, Prepared, changelog};
 use super::flood::Flood;
 use super::handler::{HandleError, Handler, Verdict};
@@ -181,23 +181,17 @@ struct InFlight<H: Handler> {
 impl<'a> Life<'a> {
     fn begin(spec: &'a LoopSpec, shell: &'a Shell, meter: &'a Arc<Meter>) -> Result<Self, LoopError> {
         let timeout = Duration::from_millis(spec.tuning.timeout_ms);
-        let mut config = shell.kafka.client();
-        config
-            .set("transactional.id", shell.kafka.topic(&format!("{}-{}", spec.room, shell.instance)).as_ref())
-            .set("partitioner", "murmur2_random")
-            .set("linger.ms", "5")
-            .set("retry.backoff.ms", "5")
-            .set("transaction.timeout.ms", "10000")
-            .set("message.timeout.ms", "9000")
-            .set("queue.buffering.max.messages", "200000")
-            .set("queue.buffering.max.kbytes", "65536")
-            .set("batch.num.messages", "10000")
-            .set("batch.size", "524288");
-        let producer: BaseProducer = config.create()?;
-        producer.init_transactions(timeout)?;
+        let producer = |turn: usize| -> Result<BaseProducer, LoopError> {
+            let id = shell.kafka.topic(&format!("{}-{}-{turn}", spec.room, shell.instance));
+            let producer: BaseProducer = producer_config(shell).set("transactional.id", id.as_ref()).create()?;
+            producer.init_transactions(timeout)?;
+            Ok(producer)
+        };
+        // All of them before anything is restored: whatever a predecessor left open under any of its ids has ended by then.
+        let producers: [BaseProducer; PRODUCERS] = [producer(0)?, producer(1)?];
         let gate = Gate::new();
         let topics = (spec.changelog.clone().unwrap_or_else(|| "".into()), spec.dead_letters.clone());
-        let committer = Committer::new(producer, gate.clone(), spec.room, topics, timeout);
+        let mut committer = Committer::new(producers, gate.clone(), spec.room, topics, timeout);
         let (jobs, inbox) = sync_channel::<Job>(1);
         let (outbox, ended) = sync_channel(1);
         let body = move || {
@@ -555,6 +549,22 @@ impl<'a> Life<'a> {
         }
         Ok(())
     }
+}
+
+fn producer_config(shell: &Shell) -> ClientConfig {
+    let mut config = shell.kafka.client();
+    config
+        .set("partitioner", "murmur2_random")
+        // A batch is whole before its partitions are registered, so that there is nothing to linger for.
+        .set("linger.ms", "1")
+        .set("retry.backoff.ms", "5")
+        .set("transaction.timeout.ms", "10000")
+        .set("message.timeout.ms", "9000")
+        .set("queue.buffering.max.messages", "200000")
+        .set("queue.buffering.max.kbytes", "65536")
+        .set("batch.num.messages", "10000")
+        .set("batch.size", "524288");
+    config
 }
 
 fn inputs<'m>(batch: &'m [BorrowedMessage<'_>]) -> Vec<Input<'m>> {
