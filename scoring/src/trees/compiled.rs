@@ -3,14 +3,16 @@
 
 use super::ensemble::{Aggregate, Ensemble, Precision};
 use super::error::TreeError;
-use super::kernel::{Lanes, Sound, Sums, with_answers, with_masks};
+use super::lanes::{Lanes, Sound, Sums, Vectors, with_answers, with_masks};
 use super::nodes::Nodes;
 use super::planes::Grouping;
 use super::questions::{BLOCK, Column, Columns};
 use super::walk::Number;
 
-/// Fewer rows than this go one by one: a block costs about as much as this many.
+/// Fewer rows than this go one by one, where there is a form for one row: a block costs about as much as this many.
 const FEW: usize = 10;
+/// The same where one row walks.
+const FEW_WALKS: usize = 24;
 /// Keys of a block, row by row.
 const MAX_BLOCK_KEYS: usize = 1 << 20;
 /// Features that the block form may ask for, 2 or 4 KiB each.
@@ -39,6 +41,7 @@ struct Engine<T: Number> {
     parts: Vec<Part<T>>,
     /// Feature of each column that the parts ask for.
     columns: Vec<u32>,
+    vectors: Vectors,
     /// Whether all parts have a form for one row.
     rows: bool,
     shape: Shape,
@@ -65,18 +68,15 @@ struct Shape {
 impl Compiled {
     /// Compiles. What [`super::Draft::check`] let through always compiles.
     pub fn new(ensemble: Ensemble) -> Self {
-        let form = match ensemble.get().precision {
-            Precision::Single => Form::Single(Engine::new(&ensemble, super::kernel::available())),
-            Precision::Double => Form::Double(Engine::new(&ensemble, super::kernel::available())),
-        };
-        Self { ensemble, form }
+        Self::using(ensemble, Vectors::best())
     }
 
-    /// The same by walking alone, which is what a machine without vector instructions does; for tests and comparisons.
-    pub fn without_vectors(ensemble: Ensemble) -> Self {
+    /// Compiles for these instructions, or none if the machine does not have them; for tests and comparisons.
+    pub fn using(ensemble: Ensemble, vectors: Vectors) -> Self {
+        let vectors = if vectors.are_here() { vectors } else { Vectors::None };
         let form = match ensemble.get().precision {
-            Precision::Single => Form::Single(Engine::new(&ensemble, false)),
-            Precision::Double => Form::Double(Engine::new(&ensemble, false)),
+            Precision::Single => Form::Single(Engine::new(&ensemble, vectors)),
+            Precision::Double => Form::Double(Engine::new(&ensemble, vectors)),
         };
         Self { ensemble, form }
     }
@@ -135,7 +135,7 @@ impl Compiled {
 }
 
 impl<T: Lanes> Engine<T> {
-    fn new(ensemble: &Ensemble, vectors: bool) -> Self {
+    fn new(ensemble: &Ensemble, vectors: Vectors) -> Self {
         let draft = ensemble.get();
         let shape = Shape {
             width: draft.width,
@@ -145,13 +145,13 @@ impl<T: Lanes> Engine<T> {
             base: draft.base.iter().map(|base| base.0).collect(),
         };
         let adds = matches!(draft.aggregate, Aggregate::Sum | Aggregate::Average);
-        let (parts, columns) = match vectors && adds && draft.targets <= MAX_BLOCK_TARGETS {
+        let (parts, columns) = match vectors != Vectors::None && adds && draft.targets <= MAX_BLOCK_TARGETS {
             true => parts(ensemble),
             false => (Vec::new(), Vec::new()),
         };
-        let has_rows = |part: &Part<T>| matches!(part, Part::Block(group) if group.has_rows());
-        let rows = !parts.is_empty() && parts.iter().all(has_rows);
-        Self { nodes: Nodes::new(ensemble), parts, columns, rows, shape }
+        let has_rows = |part: &Part<T>| matches!(part, Part::Block(group) if group.rows().is_some());
+        let rows = vectors == Vectors::Avx512 && !parts.is_empty() && parts.iter().all(has_rows);
+        Self { nodes: Nodes::new(ensemble), parts, columns, vectors, rows, shape }
     }
 
     fn run(&self, rows: &[T], answers: &mut [T]) {
@@ -160,7 +160,7 @@ impl<T: Lanes> Engine<T> {
         let block = (MAX_BLOCK_KEYS / width).clamp(1, BLOCK);
         for (rows, answers) in rows.chunks(block * width).zip(answers.chunks_mut(block * targets)) {
             let count = rows.len() / width;
-            if count < FEW {
+            if count < if self.rows { FEW } else { FEW_WALKS } {
                 rows.chunks(width).zip(answers.chunks_mut(targets)).for_each(|(row, answer)| self.row(row, answer));
             } else if self.parts.is_empty() {
                 self.walk(rows, answers);
@@ -232,7 +232,7 @@ impl<T: Lanes> Engine<T> {
         with_masks(|masks| {
             for part in &self.parts {
                 match part {
-                    Part::Block(group) => _ = T::run(group, &columns, count, masks, &mut sums),
+                    Part::Block(group) => _ = T::run(self.vectors, group, &columns, count, masks, &mut sums),
                     Part::Walk(tree) => self.nodes.add_tree(*tree, &keys, width, |row, target, weight| {
                         let sum = &mut sums[target].0[row];
                         *sum = *sum + weight;

@@ -10,9 +10,13 @@ pub mod shap;
 pub mod walk;
 
 mod compiled;
+#[cfg(target_arch = "x86_64")]
 mod kernel;
 mod keys;
+mod lanes;
 mod nodes;
+#[cfg(target_arch = "x86_64")]
+mod plain;
 mod planes;
 mod questions;
 mod rows;
@@ -20,5 +24,6 @@ mod rows;
 pub use compiled::Compiled;
 pub use ensemble::{Aggregate, Compare, Draft, Ensemble, Node, Precision, Real, Test, Tree, Vote};
 pub use error::TreeError;
+pub use lanes::Vectors;
 pub use monotone::{Monotone, monotone};
 pub use shap::TreeShap;

@@ -2,7 +2,9 @@
 
 use crate::trees_forest::{BOOSTED, Kind, forest, rows};
 use proptest::prelude::*;
-use scoring::trees::{Aggregate, Compare, Compiled, Draft, Ensemble, Node, Precision, Real, Test, TreeError, Vote};
+use scoring::trees::{
+    Aggregate, Compare, Compiled, Draft, Ensemble, Node, Precision, Real, Test, TreeError, Vectors, Vote,
+};
 
 /// Of every way through the engine at least one.
 const KINDS: &[(&str, Kind)] = &[
@@ -65,12 +67,14 @@ proptest! {
     fn every_way_gives_the_same_bits(seed: u64) {
         for (name, kind) in KINDS {
             let ensemble = forest(seed, *kind);
-            let (fast, walking) = (Compiled::new(ensemble.clone()), Compiled::without_vectors(ensemble.clone()));
-            for count in [1, 7, 10, 17, 130, 530] {
+            let ways = [Vectors::None, Vectors::Avx2, Vectors::Avx512];
+            let ways = ways.map(|vectors| (vectors, Compiled::using(ensemble.clone(), vectors)));
+            for count in [1, 7, 10, 24, 130, 530] {
                 let rows = rows(seed, kind.width, count);
                 let expected = plain(&ensemble, &rows);
-                prop_assert_eq!(&compiled(&fast, &rows), &expected, "{}, {} rows", name, count);
-                prop_assert_eq!(&compiled(&walking, &rows), &expected, "{}, {} rows, walking", name, count);
+                for (vectors, way) in &ways {
+                    prop_assert_eq!(&compiled(way, &rows), &expected, "{}, {} rows, {:?}", name, count, vectors);
+                }
             }
         }
     }

@@ -4,7 +4,7 @@ use crate::trees_forest::{BOOSTED, Dice, Kind, forest, rows};
 use proptest::prelude::*;
 use scoring::trees::shap::count_covers;
 use scoring::trees::{
-    Aggregate, Compare, Draft, Ensemble, Monotone, Node, Precision, Real, Test, Tree, TreeShap, Vote, monotone,
+    Aggregate, Compare, Draft, Ensemble, Monotone, Node, Precision, Real, Test, Tree, TreeShap, Vectors, Vote, monotone,
 };
 
 const KINDS: &[(&str, Kind)] = &[
@@ -146,10 +146,12 @@ proptest! {
             let ensemble = forest(seed, kind);
             let rows = rows_for(&ensemble, seed, 600);
             let shap = TreeShap::interventional(&ensemble, 0, &rows[..kind.width * 20]).unwrap();
-            let whole = explain(&shap, &ensemble, &rows);
-            for (row, parts) in rows.chunks(kind.width).zip(whole.chunks(kind.width)).step_by(37) {
-                let alone = explain(&shap, &ensemble, row);
-                prop_assert!(alone.iter().zip(parts).all(|(a, b)| a.to_bits() == b.to_bits()), "{:?} {:?}", alone, parts);
+            let bits = |parts: Vec<f64>| parts.into_iter().map(f64::to_bits).collect::<Vec<_>>();
+            let shaps = [Vectors::None, Vectors::Avx2, Vectors::Avx512].map(|vectors| shap.clone().using(vectors));
+            let [walked, narrow, wide] = shaps.each_ref().map(|shap| bits(explain(shap, &ensemble, &rows)));
+            prop_assert!(walked == narrow && walked == wide, "{:?}", kind);
+            for (row, parts) in rows.chunks(kind.width).zip(walked.chunks(kind.width)).step_by(37) {
+                prop_assert_eq!(bits(explain(&shap, &ensemble, row)), parts);
             }
         }
     }

@@ -9,7 +9,7 @@ mod terms;
 
 use super::ensemble::{Aggregate, Ensemble, Node, Precision, Tree};
 use super::error::TreeError;
-use super::kernel::{Lanes, SoundTerms, Sums};
+use super::lanes::{Lanes, SoundTerms, Sums, Vectors};
 use super::questions::{BLOCK, Column};
 use super::walk::Number;
 use game::{Game, MAX_FEATURES, Shares};
@@ -39,6 +39,7 @@ pub struct TreeShap {
     ensemble: Ensemble,
     base: f64,
     form: Form,
+    vectors: Vectors,
     shares: Shares,
     /// Leaves without a table.
     direct: Vec<Direct>,
@@ -117,7 +118,8 @@ impl TreeShap {
             Precision::Double => Form::Double(built.sum(ensemble, target, game)?),
         };
         let Built { base, direct } = built;
-        Ok(Self { ensemble: ensemble.clone(), base, form, shares: Shares::new(MAX_FEATURES), direct })
+        let vectors = Vectors::best();
+        Ok(Self { ensemble: ensemble.clone(), base, form, vectors, shares: Shares::new(MAX_FEATURES), direct })
     }
 
     /// The margin that is expected before anything is known of a row, the ensemble's base value in it.
@@ -152,14 +154,10 @@ impl TreeShap {
         Ok(())
     }
 
-    /// The same without vector instructions, for tests and comparisons: the bits are the same.
-    ///
-    /// # Errors
-    /// [`TreeError`].
-    pub fn explain_f32_without_vectors(&self, rows: &[f32], parts: &mut [f64]) -> Result<(), TreeError> {
-        let width = self.ensemble.get().width;
-        self.check(rows.len(), parts.len())?;
-        rows.chunks(width).zip(parts.chunks_mut(width)).try_for_each(|(row, parts)| self.explain_f32(row, parts))
+    /// The same by these instructions, or none if the machine does not have them; for tests and comparisons.
+    pub fn using(mut self, vectors: Vectors) -> Self {
+        self.vectors = if vectors.are_here() { vectors } else { Vectors::None };
+        self
     }
 
     fn check(&self, rows: usize, parts: usize) -> Result<(), TreeError> {
@@ -176,7 +174,7 @@ impl TreeShap {
     fn run<T: Lanes>(&self, sum: &Sum<T>, rows: &[T], parts: &mut [f64]) {
         let width = self.ensemble.get().width;
         parts.fill(0.0);
-        sum.add(rows, width, parts);
+        sum.add(self.vectors, rows, width, parts);
         if !self.direct.is_empty() {
             rows.chunks(width).zip(parts.chunks_mut(width)).for_each(|(row, parts)| self.add_direct(row, parts));
         }
@@ -284,18 +282,18 @@ impl Built {
 
 impl<T: Lanes> Sum<T> {
     /// Adds to each row's parts; both have `width` numbers a row.
-    fn add(&self, rows: &[T], width: usize, parts: &mut [f64]) {
-        let vectors = super::kernel::available() && self.columns.len() <= MAX_COLUMNS;
+    fn add(&self, vectors: Vectors, rows: &[T], width: usize, parts: &mut [f64]) {
+        let blocks = vectors != Vectors::None && self.columns.len() <= MAX_COLUMNS;
         for (rows, parts) in rows.chunks(BLOCK * width).zip(parts.chunks_mut(BLOCK * width)) {
-            if vectors && rows.len() / width >= FEW {
-                self.add_block(rows, width, parts);
+            if blocks && rows.len() / width >= FEW {
+                self.add_block(vectors, rows, width, parts);
             } else {
                 self.add_rows(rows, width, parts);
             }
         }
     }
 
-    fn add_block(&self, rows: &[T], width: usize, parts: &mut [f64]) {
+    fn add_block(&self, vectors: Vectors, rows: &[T], width: usize, parts: &mut [f64]) {
         let mut columns = vec![Column([T::Key::default(); BLOCK]); self.columns.len()];
         for (column, feature) in columns.iter_mut().zip(&self.columns) {
             let values = rows.iter().skip(*feature as usize).step_by(width);
@@ -304,9 +302,9 @@ impl<T: Lanes> Sum<T> {
         let mut tree = vec![Sums([0.0f32; BLOCK]); columns.len()];
         let mut sums = vec![Sums([0.0f64; BLOCK]); columns.len()];
         let count = rows.len() / width;
-        super::kernel::with_masks(|masks| {
+        super::lanes::with_masks(|masks| {
             for group in &self.groups {
-                T::explain(group, &columns, count, masks, &mut tree, &mut sums);
+                T::explain(vectors, group, &columns, count, masks, &mut tree, &mut sums);
             }
         });
         for (sums, feature) in sums.iter().zip(&self.columns) {
