@@ -3,7 +3,7 @@
 //! result of the last one went back.
 //!
 //! The producers take turns, because a broker that has answered a commit still has to write its markers, and refuses the same
-//! producer's next transaction until then. Never are two transactions open at once (ADR 8).
+//! producer's next transaction until then. Never are two transactions open at once (ADR 9).
 
 use super::record::{Output, OwnedInput, Route};
 use rdkafka::TopicPartitionList;
@@ -181,7 +181,8 @@ impl Turn<'_> {
         if !self.committer.gate.may_send_offsets() {
             return self.abort("partitions revoked before offsets were sent".to_owned());
         }
-        let sent = self.again(|| self.producer.send_offsets_to_transaction(&job.offsets, &job.group, self.committer.timeout));
+        let sent =
+            self.again(|| self.producer.send_offsets_to_transaction(&job.offsets, &job.group, self.committer.timeout));
         if let Err(error) = sent {
             return self.give_up(error);
         }
@@ -220,8 +221,9 @@ impl Turn<'_> {
         }
         for (input, reason, detail) in &job.dead_letters {
             let headers = self.dead_letter_headers(input, reason, detail);
-            let record =
-                BaseRecord::<[u8], [u8]>::to(&self.committer.dead_letter_topic).partition(input.partition).headers(headers);
+            let record = BaseRecord::<[u8], [u8]>::to(&self.committer.dead_letter_topic)
+                .partition(input.partition)
+                .headers(headers);
             self.send(with_body(record, input.key.as_deref(), input.payload.as_deref()))?;
         }
         Ok(())
@@ -280,7 +282,9 @@ impl Turn<'_> {
         let started = Instant::now();
         loop {
             match call() {
-                Err(KafkaError::Transaction(error)) if error.is_retriable() && started.elapsed() < self.committer.timeout => {
+                Err(KafkaError::Transaction(error))
+                    if error.is_retriable() && started.elapsed() < self.committer.timeout =>
+                {
                     tracing::debug!(room = self.committer.room, error = error.string(), "transaction call retried");
                 }
                 other => return other,
