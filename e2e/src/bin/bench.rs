@@ -22,6 +22,12 @@ use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
 const AS_CEILING: &str = "as-ceiling";
+/// What the Python peer scores with, so that both do the same: a scorecard for each product, nothing beside it.
+const SCORECARDS: &str = "[scorer.route]\ncredit_card = \"taiwan-scorecard@1.0.0\"\n\
+     consumer_instalment = \"german-scorecard@1.0.0\"\nsmall_business_term = \"sba-scorecard@1.0.0\"\n\n\
+     [scorer.shadows]\ncredit_card = []\nsmall_business_term = []\n";
+/// What the house ships: champions of trees, two shadows beside each.
+const SHIPPED: &str = "";
 /// Applications that are decided before the clock starts: groups are joined, producers initialised, code paths warm.
 const WARM: usize = 2_000;
 /// Applications that are made and sent at once where more are sent than memory should hold.
@@ -63,7 +69,7 @@ fn main() -> Result<()> {
     let (mut product, mut least, mut shapes, mut peak) = (Vec::new(), Vec::new(), BTreeMap::new(), 0.0_f64);
     for round in 0..args.rounds {
         stage.deploy(&format!("p{round}."))?;
-        let mut rooms = start_product(&stage, &["ingest", "scorer", "decision"])?;
+        let mut rooms = start_product(&stage, SCORECARDS, &["ingest", "scorer", "decision"])?;
         product.push(throughput(&stage, &traffic, n)?);
         peak = peak.max(rooms.peak_mb()?);
         if shapes.is_empty() {
@@ -78,20 +84,31 @@ fn main() -> Result<()> {
     }
     let (throughput_per_s, ceiling_per_s) = (median(&mut product), median(&mut least));
 
+    let mut shipped = Vec::new();
+    for round in 0..args.rounds {
+        stage.deploy(&format!("t{round}."))?;
+        let mut rooms = start_product(&stage, SHIPPED, &["ingest", "scorer", "decision"])?;
+        shipped.push(throughput(&stage, &traffic, n)?);
+        peak = peak.max(rooms.peak_mb()?);
+        rooms.stop()?;
+        eprintln!("round {round}: tree champions with two shadows {:.0}/s", shipped[round]);
+    }
+    let shipped_per_s = median(&mut shipped);
+
     stage.deploy("audited.")?;
-    let mut rooms = start_product(&stage, &["ingest", "scorer", "decision", "audit-sink"])?;
+    let mut rooms = start_product(&stage, SCORECARDS, &["ingest", "scorer", "decision", "audit-sink"])?;
     let audited_per_s = audited(&stage, &traffic, n)?;
     rooms.stop()?;
     eprintln!("audited: {audited_per_s:.0}/s");
 
     stage.deploy("half.")?;
-    let mut rooms = start_product(&stage, &["ingest", "scorer", "decision"])?;
+    let mut rooms = start_product(&stage, SCORECARDS, &["ingest", "scorer", "decision"])?;
     let (p50, p99) = half_load(&stage, &traffic, throughput_per_s / 2.0)?;
     rooms.stop()?;
     eprintln!("half load: p50 {p50:.0} ms, p99 {p99:.0} ms");
 
     stage.deploy("memory.")?;
-    let mut rooms = start_product(&stage, &["ingest", "scorer", "decision"])?;
+    let mut rooms = start_product(&stage, SCORECARDS, &["ingest", "scorer", "decision"])?;
     throughput(&stage, &traffic, n)?;
     let after_one = rooms.resident_mb()?;
     more(&stage, &traffic, WARM + n, 9 * n)?;
@@ -110,6 +127,8 @@ fn main() -> Result<()> {
         "ceiling_per_s": ceiling_per_s,
         "throughput_per_s": throughput_per_s,
         "throughput_audited_per_s": audited_per_s,
+        "throughput_trees_and_shadows_per_s": shipped_per_s,
+        "ratio_trees_and_shadows_to_scorecards": shipped_per_s / throughput_per_s,
         "ratio_to_ceiling": throughput_per_s / ceiling_per_s,
         "python_per_s": python_per_s,
         "ratio_to_python": python_per_s.map(|python| throughput_per_s / python),
@@ -169,8 +188,8 @@ impl Drop for Rooms {
     }
 }
 
-fn start_product(stage: &Stage, rooms: &[&str]) -> Result<Rooms> {
-    let config = stage.config("bench", "")?;
+fn start_product(stage: &Stage, models: &str, rooms: &[&str]) -> Result<Rooms> {
+    let config = stage.config("bench", models)?;
     let mut command = Command::new(std::env::current_exe()?);
     command.args([AS_DEFAULTX, "run"]).args(rooms).arg("--config").arg(config);
     Rooms::start(command, &stage.dir().join("product.log"))
