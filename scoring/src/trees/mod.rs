@@ -1,7 +1,9 @@
 //! PURE. Tree ensembles as ONNX's `ai.onnx.ml` means them: checked once, compiled once, then answered as fast as the machine
 //! can, to the bit the same on every machine and for every batch. Knows no graph engine and no credit word.
 //!
-//! Reading order: [`ensemble`] is the data and its proof, [`walk`] its meaning in plain code.
+//! Reading order: [`ensemble`] is the data and its proof, [`walk`] its meaning in plain code, [`Compiled`] its fast form; how
+//! that is fast stand in `keys` (numbers as integers), `nodes` (walks), `questions` and `planes` (blocks of rows), `rows` (one
+//! row) and the kernels. [`shap`] is the contributions, [`mod@monotone`] what can be proven of a margin.
 
 pub mod ensemble;
 pub mod error;

@@ -200,6 +200,9 @@ impl<T: Number> Group<T> {
     }
 
     fn is_sound_tree(&self, shape: &Shape, targets: usize) -> bool {
+        if shape.bits > 8 {
+            return false;
+        }
         let masks = self.questions.asks.len() as u32;
         let (first, last) = (shape.outputs.0 as usize, shape.outputs.1 as usize);
         let outputs = self.outputs.get(first..last).is_some_and(|outputs| {
@@ -222,7 +225,7 @@ impl<T: Number> Group<T> {
                 })
             }),
         };
-        shape.bits <= 8 && outputs && walk
+        outputs && walk
     }
 }
 

@@ -297,6 +297,9 @@ fn what_has_no_contributions_is_refused() {
     let least = forest(5, Kind { aggregate: Aggregate::Min, ..BOOSTED });
     assert!(why(TreeShap::interventional(&least, 0, &rows)).contains("no sum of contributions"));
     let mut covers = count_covers(&ensemble, &rows).unwrap();
+    let root = covers[2][0];
+    covers[2][0] = root / 4.0;
+    assert!(why(TreeShap::path_dependent(&ensemble, 0, &covers)).contains("tree 2, node 0: has cover 0.5, a child"));
     covers[2][0] = -1.0;
     assert!(why(TreeShap::path_dependent(&ensemble, 0, &covers)).contains("tree 2, node 0: has cover -1"));
     covers[2].pop();

@@ -25,6 +25,9 @@ pub const MAX_WAYS: usize = 1 << 26;
 pub const MAX_TABLE_BYTES: usize = 256 << 20;
 /// Numbers of the games of leaves without a table.
 const MAX_GAMES: usize = 1 << 26;
+/// Covers are sums in f32 where they come from, so a child's may be this much more than its parent's; beyond it they are
+/// covers of another tree.
+const COVERS_ROUND: f64 = 1.001;
 /// Tests of background rows at load.
 const MAX_TESTS: usize = 1 << 32;
 /// Fewer rows than this go one by one: a block streams every table through the cache.
@@ -384,10 +387,13 @@ fn check_covers(ensemble: &Ensemble, covers: &[Vec<f64>]) -> Result<(), TreeErro
                 return Err(TreeError::Node { tree: at, node, why: format!("has cover {cover}") });
             }
             if let Some((yes, no)) = tree.children(node)
-                && *cover == 0.0
-                && covers[yes] + covers[no] > 0.0
+                && covers[yes].max(covers[no]) > cover * COVERS_ROUND
             {
-                return Err(TreeError::Node { tree: at, node, why: "has cover 0, its children have more".to_owned() });
+                return Err(TreeError::Node {
+                    tree: at,
+                    node,
+                    why: format!("has cover {cover}, a child of it has more"),
+                });
             }
         }
     }
