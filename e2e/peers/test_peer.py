@@ -14,7 +14,9 @@ from peer.contract import Unscorable, compile_row, translate
 from peer.package import MODELS, Package
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = sorted(path.parent.parent.name for path in MODELS.glob("*/1.0.0/manifest.toml"))
+MANIFESTS = {path.parent.parent.name: tomllib.loads(path.read_text()) for path in MODELS.glob("*/1.0.0/manifest.toml")}
+# The peer scores what is measured against it: graphs that give their margin. It has no trees.
+PACKAGES = sorted(name for name, manifest in MANIFESTS.items() if "margin" in manifest["graph"])
 SCORECARDS = [name for name in PACKAGES if name.endswith("scorecard")]
 
 
