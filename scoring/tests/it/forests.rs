@@ -55,7 +55,7 @@ fn another_reference_or_other_covers_are_seen() {
             (&|r| r["near_cutoff"]["background"] = r["all"]["background"].clone(), "base must be"),
             (&|r| r["near_cutoff"]["background"][2] = json!([1]), "near_cutoff.background[2]: must hold"),
             (&|r| r["near_cutoff"]["background"][2][0] = json!("x"), "reference.json"),
-            (&|r| r["covers"][0][0] = json!(1.0), "covers: tree 0, node 0 has 1"),
+            (&|r| r["covers"][0][0] = json!(1.0), "covers: tree 0, node 0: has cover 1, a child of it has more"),
             (&|r| r["covers"][1] = json!([1.0]), "covers"),
             (&|r| _ = r["covers"].as_array_mut().unwrap().pop(), "covers"),
             (&|r| _ = r.as_object_mut().unwrap().remove("covers"), "path_parts must be \"covers in the reference\""),
