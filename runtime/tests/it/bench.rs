@@ -11,7 +11,8 @@ use rdkafka::{Offset, TopicPartitionList};
 use runtime::kafka::KafkaConfig;
 use runtime::shell::Shell;
 use runtime::stream::{
-    HandleError, Handler, Input, LoopSpec, Outbox, Output, OwnedInput, Route, Tuning, Verdict, View, spawn_loop,
+    HandleError, Handler, Input, LoopSpec, NoState, Outbox, Output, OwnedInput, Route, Tuning, Verdict, View,
+    spawn_loop,
 };
 use runtime::task::RoomHandle;
 use std::sync::Arc;
@@ -77,6 +78,31 @@ impl Handler for AdmitOnce {
     }
 }
 
+/// Passes everything on and remembers nothing, so that it reads as soon as it has partitions.
+struct PassOn {
+    out: Arc<str>,
+}
+
+impl Handler for PassOn {
+    type Key = NoState;
+    type Value = NoState;
+
+    fn handle(
+        &mut self,
+        block: &[Input<'_>],
+        _: &mut View<'_, NoState, NoState>,
+        out: &mut Outbox,
+    ) -> Result<(), HandleError> {
+        for record in block {
+            let (topic, route) = (self.out.clone(), Route::Same);
+            let (key, payload) = (record.key.map(<[u8]>::to_vec), record.payload.map(<[u8]>::to_vec));
+            out.emit(record, Output { topic, route, key, payload, headers: vec![] });
+            out.verdict(Verdict::Done("passed"));
+        }
+        Ok(())
+    }
+}
+
 /// Numbers as bodies.
 pub fn numbers(range: std::ops::Range<u32>) -> Vec<Vec<u8>> {
     range.map(|n| n.to_be_bytes().to_vec()).collect()
@@ -137,20 +163,28 @@ impl Bench {
         self.kafka.topic(name)
     }
 
-    /// Starts a room under an instance id.
+    /// Starts a room that admits each number once, under an instance id.
     pub fn run(&self, instance: &str) -> Room {
+        self.room(instance, Some(self.topic("state")), AdmitOnce { out: self.topic("out") })
+    }
+
+    /// Starts a room that passes everything on, under an instance id.
+    pub fn run_stateless(&self, instance: &str) -> Room {
+        self.room(instance, None, PassOn { out: self.topic("out") })
+    }
+
+    fn room<H: Handler + 'static>(&self, instance: &str, changelog: Option<Arc<str>>, handler: H) -> Room {
         let mut shell = Shell::new(self.kafka.clone());
         shell.instance = instance.to_owned();
         shell.health = self.health.clone();
         let spec = LoopSpec {
             room: "admit",
             inputs: vec![self.topic("in")],
-            changelog: Some(self.topic("state")),
+            changelog,
             dead_letters: self.topic("dead"),
             control: None,
             tuning: Tuning { batch_records: 200, flood_window: 300, ..Tuning::default() },
         };
-        let handler = AdmitOnce { out: self.topic("out") };
         Room { handle: spawn_loop(spec, handler, &shell).unwrap(), shutdown: shell.shutdown }
     }
 
