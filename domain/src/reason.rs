@@ -47,6 +47,9 @@ pub const CATALOGUE: &[Reason] = &[
 /// At most this many principal reasons are given (Comment 9(b)(2)-1 of Regulation B).
 pub const MAX_PRINCIPAL_REASONS: usize = 4;
 
+/// The code of inquiries: the one key factor of a score that is disclosed beyond the first four (FCRA 609(f)(9)).
+pub const INQUIRIES: &str = "recent_inquiries";
+
 /// Looks a built-in code up.
 pub fn find(code: &str) -> Option<&'static Reason> {
     CATALOGUE.iter().find(|reason| reason.code == code)

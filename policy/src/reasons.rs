@@ -4,7 +4,7 @@
 use crate::load::{KnockoutRule, LimitRule, ReasonText, ZoneRule};
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use domain::outcome::Step;
-use domain::reason::{self, MAX_PRINCIPAL_REASONS};
+use domain::reason::{self, INQUIRIES, MAX_PRINCIPAL_REASONS};
 use schemas::decision::{Notice, PrincipalReason, RuleFired, ScoreDisclosure};
 use schemas::risk::{CandidateReason, RiskEvent};
 
@@ -16,9 +16,6 @@ const MAX_KEY_FACTORS: usize = 4;
 
 /// Characters of a recorded value or threshold: the contract's bound.
 const MAX_RECORDED_CHARS: usize = 512;
-
-/// The code of inquiries, disclosed as a fifth factor.
-const INQUIRIES: &str = "recent_inquiries";
 
 /// Reasons of rules that declined: equals all, so the order of codes is their order.
 pub(crate) fn of_policy(reasons: &[&ReasonText]) -> Vec<PrincipalReason> {

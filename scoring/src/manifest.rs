@@ -134,6 +134,8 @@ pub enum ReferenceName {
     NearCutoff,
     /// All applicants.
     All,
+    /// Nobody: the value of each feature that is best for the applicant. Never by default, for it blames whoever is not perfect.
+    BestValue,
 }
 
 impl ReferenceName {
@@ -142,6 +144,7 @@ impl ReferenceName {
         match self {
             Self::NearCutoff => "near_cutoff",
             Self::All => "all",
+            Self::BestValue => "best_value",
         }
     }
 }

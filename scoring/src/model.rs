@@ -81,7 +81,7 @@ pub struct Scored {
     pub residual: f64,
     /// Sampled contributions only: how far one may be from the Shapley value, 95 % confidence, to 1e-6.
     pub error: Option<f64>,
-    /// At most four, strongest first.
+    /// At most four and inquiries, strongest first.
     pub candidates: Vec<Candidate>,
 }
 

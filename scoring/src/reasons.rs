@@ -3,7 +3,7 @@
 use crate::contract::{Contract, Feature};
 use crate::manifest::Monotone;
 use crate::mapping::{FeatureVector, Flag};
-use domain::reason::MAX_PRINCIPAL_REASONS;
+use domain::reason::{INQUIRIES, MAX_PRINCIPAL_REASONS};
 
 /// A code with the features behind it.
 #[derive(Debug, Clone, PartialEq)]
@@ -16,7 +16,8 @@ pub struct Candidate {
     pub contribution: f64,
 }
 
-/// Ranks the adverse features of a row by code. `contributions` are the published ones, `typical` is the reference's usual
+/// Ranks the adverse features of a row by code: the four strongest, and inquiries as a fifth where they are weaker.
+/// `contributions` are the published ones, `typical` is the reference's usual
 /// value of each feature.
 pub fn candidates(
     contract: &Contract,
@@ -41,7 +42,9 @@ pub fn candidates(
     found.iter_mut().for_each(|candidate| candidate.contribution = crate::model::millionths(candidate.contribution));
     let code = |candidate: &Candidate| &contract.codes[candidate.reason].code;
     found.sort_by(|a, b| b.contribution.total_cmp(&a.contribution).then_with(|| code(a).cmp(code(b))));
-    found.truncate(MAX_PRINCIPAL_REASONS);
+    // Inquiries are disclosed as a fifth key factor of a score where they are one (FCRA 609(f)(9)), so they go on beyond four.
+    let mut rank = 0..;
+    found.retain(|candidate| rank.next().is_some_and(|at| at < MAX_PRINCIPAL_REASONS) || code(candidate) == INQUIRIES);
     found
 }
 
@@ -133,6 +136,21 @@ mod tests {
             &[(9.0, None, 0.2), (9.0, None, 0.3), (9.0, None, 0.2), (9.0, None, -5.0)],
             &[("income_insufficient", &[0, 2], 0.4), ("bankruptcy", &[1], 0.3)],
         );
+    }
+
+    #[test]
+    fn inquiries_are_a_fifth_and_nothing_else_is() {
+        let one = |code: &'static str| (code, code, code, "none");
+        let codes = ["garnishment", "other", "bankruptcy", "employment_length", "no_credit_file", "recent_inquiries"];
+        let row = [0.6, 0.5, 0.4, 0.3, 0.2, 0.1].map(|contribution| (9.0, None, contribution));
+        let told: [(&str, &[usize], f64); 5] = [
+            ("garnishment", &[0], 0.6),
+            ("other", &[1], 0.5),
+            ("bankruptcy", &[2], 0.4),
+            ("employment_length", &[3], 0.3),
+            ("recent_inquiries", &[5], 0.1),
+        ];
+        check(&codes.map(one), &row, &told);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use serde::Deserialize;
 /// The population chosen by the manifest.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Reference {
-    /// `near_cutoff` or `all`.
+    /// `near_cutoff`, `all` or `best_value`.
     pub name: ReferenceName,
     /// Scorecards: the mean part of the margin, by feature.
     pub mean_partials: Vec<f64>,
@@ -23,6 +23,8 @@ pub struct Reference {
 struct File {
     near_cutoff: Group,
     all: Group,
+    /// Only in packages that choose it.
+    best_value: Option<Group>,
     covers: Option<Vec<Vec<f64>>>,
 }
 
@@ -42,11 +44,14 @@ impl Reference {
     /// [`LoadError::Form`] or [`LoadError::Reference`].
     pub fn parse(bytes: &[u8], name: ReferenceName, kind: Kind, missing: &[Option<f32>]) -> Result<Self, LoadError> {
         let file: File = serde_json::from_slice(bytes).map_err(|error| LoadError::form(Part::Reference, error))?;
+        let fault = |place: &str, why: String| LoadError::Reference { place: format!("{}{place}", name.as_str()), why };
         let group = match name {
             ReferenceName::NearCutoff => file.near_cutoff,
             ReferenceName::All => file.all,
+            ReferenceName::BestValue => {
+                file.best_value.ok_or_else(|| fault("", "is chosen by the manifest and missing".into()))?
+            }
         };
-        let fault = |place: &str, why: String| LoadError::Reference { place: format!("{}{place}", name.as_str()), why };
         let width = missing.len();
         if group.rows == 0 || group.background.is_empty() {
             return Err(fault("", "holds no rows".into()));

@@ -44,7 +44,11 @@ fn enter(ledger: &mut Ledger, topic: Topic, message: &BorrowedMessage<'_>, prefi
             ledger.reply(&reply.status, (origin.topic, origin.partition, origin.offset));
         }
         Topic::Applications if kind == Some(ACCEPTED) => ledger.accept(triple(message)?),
-        Topic::Risk if kind == Some(COMPUTED) => ledger.score(header(message, ce::ID)?),
+        Topic::Risk if kind == Some(COMPUTED) => {
+            ledger.score(header(message, ce::ID)?);
+            ledger.explained.enter(&serde_json::from_slice(body).ok()?);
+        }
+        Topic::Shadow => ledger.explained.shadows += 1,
         Topic::Decisions if kind == Some(MADE) => {
             let decision: Decision = serde_json::from_slice(body).ok()?;
             if decision.automation == "automatic" && decision.outcome != "withdrawn" {

@@ -1,6 +1,7 @@
 //! PURE. What `read_committed` records say became of every application: counts, and the truth that follows from them. Believes
 //! no metric.
 
+use super::explained::Explained;
 use super::risk::RiskBook;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -30,6 +31,8 @@ pub struct Ledger {
     delivered: HashSet<String>,
     /// What a risk officer asks.
     pub risk: RiskBook,
+    /// How scores explain themselves.
+    pub explained: Explained,
     /// Records on audited topics.
     pub audited: u64,
     /// Records that cannot be read: none should be.
@@ -155,6 +158,8 @@ impl Ledger {
             self.scored() == truth.accepted,
             format!("{} scores for {} accepted applications", self.scored(), truth.accepted),
         );
+        let unexplained = self.explained.unexplained;
+        must(unexplained == 0, format!("{unexplained} scores do not explain themselves"));
         must(self.unreadable == 0, format!("{} records cannot be read", self.unreadable));
         for reason in refusals.keys().copied().chain(self.refused.keys().map(String::as_str)) {
             let (wanted, is) =
@@ -234,5 +239,8 @@ mod tests {
         let wrong = [("unknown_field", 1)].into();
         assert_eq!(whole().contradictions(4, &wrong).len(), 2, "one reason too many, one too few");
         assert!(!whole().contradictions(6, &refusals()).is_empty());
+        let mut silent = whole();
+        silent.explained.unexplained = 1;
+        assert_eq!(silent.contradictions(4, &refusals()), ["1 scores do not explain themselves"]);
     }
 }

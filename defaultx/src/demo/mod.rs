@@ -7,6 +7,7 @@
 
 pub mod applications;
 pub mod count;
+pub mod explained;
 pub mod faults;
 pub mod ledger;
 pub mod live;

@@ -149,6 +149,14 @@ impl Summary {
             "Decided",
             format!("{} applications; lost {}, doubled {}", many(self.decided_distinct), self.lost, self.doubled),
         );
+        let explained = &ledger.explained;
+        let methods = explained.by_method.iter().map(|(method, count)| format!("{method} {}", many(*count)));
+        let mut methods: Vec<String> = methods.collect();
+        if explained.inexact > 0 {
+            methods.push(format!("{} say why they do not add up", many(explained.inexact)));
+        }
+        let beside = format!("; {} scores of shadows beside", many(explained.shadows));
+        line("Explained", methods.join(", ") + &beside);
         line("Told", format!("{} signed webhooks delivered", many(self.notifications_delivered)));
         let verified = if self.audit_verified { "walked and whole" } else { "NOT VERIFIED" };
         line("Audit log", format!("{} entries, {verified}", many(self.audit_entries)));

@@ -81,7 +81,12 @@ fn a_manifest_that_contradicts_itself_is_refused_with_its_place() {
         ("method = \"platt\"\na = ", "method = \"platt\"\na = -", "calibration: platt needs a above zero"),
         ("method = \"platt\"", "method = \"none\"", "calibration: platt needs"),
         ("threshold = 0.", "threshold = 1.", "classification: threshold"),
-        ("reference = \"near_cutoff\"", "reference = \"best_value\"", "unknown variant `best_value`"),
+        ("reference = \"near_cutoff\"", "reference = \"best\"", "unknown variant `best`"),
+        (
+            "reference = \"near_cutoff\"",
+            "reference = \"best_value\"",
+            "best_value: is chosen by the manifest and missing",
+        ),
         ("b = 0.", "b = 1.", "golden.json, rows[0]: pd must be"),
         ("monotone = \"decreasing\"", "monotone = \"increasing\"", "feature limit: is declared increasing"),
         ("range = [0.0, 100000000.0]", "range = [0.0, 1000.0]", "golden.json, applications[0]: features must be"),
