@@ -95,7 +95,7 @@ fn the_folder_is_read_once_and_what_is_wrong_names_its_file() {
     let routes = read("standard@1.0.0").unwrap();
     assert_eq!((routes.all().len(), routes.default_route().label().as_str()), (1, "standard@1.0.0"));
     assert_eq!(routes.default_route().digest(), domain::Digest::of(STANDARD.as_bytes()).to_string());
-    assert_eq!(routes.products(), [CARD, "consumer_instalment", "small_business_term"]);
+    assert_eq!(routes.products(), ["consumer_instalment", CARD, "small_business_term"]);
     for (default, expected) in [
         ("standard@1.1.0", "standard/1.1.0.toml: entry 1 (cards), champion: there is no package visa@1.0.0"),
         ("standard@1.2.0", "standard/1.2.0.toml: it says it is standard@1.0.0: move it to standard/1.0.0.toml"),
@@ -158,8 +158,10 @@ fn twenty_shadows_speak_at_once_and_change_nothing() {
     let listed: Vec<String> = names.iter().map(|name| format!("{name}@1.0.0")).collect();
     let with = document("r", "1.0.0", &entry("cards", CARD, "taiwan-lightgbm", &format!("shadows = {listed:?}")));
     let without = document("r", "1.0.0", &entry("cards", CARD, "taiwan-lightgbm", ""));
-    let data = applications("taiwan-lightgbm");
-    let records: Vec<OwnedInput> = data.iter().enumerate().map(|(at, data)| accepted(data, 0, at as i64)).collect();
+    let named = |(at, data): (usize, &Value)| {
+        accepted(&changed(data, |data| data["application_id"] = json!(format!("L-{at}"))), 0, at as i64)
+    };
+    let records: Vec<OwnedInput> = applications("taiwan-lightgbm").iter().enumerate().map(named).collect();
     let (verdicts, outputs) = room_of(library.clone(), &[&with], 256).feed(&records).unwrap();
     let (verdicts_alone, alone) = room_of(library, &[&without], 256).feed(&records).unwrap();
     assert_eq!(verdicts, verdicts_alone);
