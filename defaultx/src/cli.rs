@@ -1,8 +1,10 @@
 //! The command line: what can be asked for, with examples. Does nothing.
 
 mod model;
+mod route;
 
 pub use model::{ModelCommand, PackageArgs, RunGraphArgs};
+pub use route::RouteCommand;
 
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -92,6 +94,9 @@ pub enum Command {
     /// Models: run a bare graph, check, explain and time a package, put one in force
     #[command(subcommand)]
     Model(ModelCommand),
+    /// Routes: which model scores which application, and which of them decides
+    #[command(subcommand)]
+    Route(RouteCommand),
     /// The configuration
     #[command(subcommand)]
     Config(ConfigCommand),

@@ -52,17 +52,36 @@ impl Stage {
         Ok(())
     }
 
-    /// Writes a configuration of this deployment; `more` is appended as it is.
+    /// Writes a configuration of this deployment, with the route that the house ships; `more` is appended as it is.
     ///
     /// # Errors
     /// When the file cannot be written.
     pub fn config(&self, name: &str, more: &str) -> Result<PathBuf> {
+        self.write_config(name, &root().join("routes"), &scorer::Config::default().route, more)
+    }
+
+    /// The same with a route of its own, given as the entries of its document; without any, the one that the house ships.
+    ///
+    /// # Errors
+    /// When a file cannot be written.
+    pub fn config_routed(&self, name: &str, entries: &str, more: &str) -> Result<PathBuf> {
+        if entries.is_empty() {
+            return self.config(name, more);
+        }
+        let routes = self.dir.join("routes");
+        let folder = routes.join(name);
+        std::fs::create_dir_all(&folder)?;
+        std::fs::write(folder.join("1.0.0.toml"), format!("name = {name:?}\nversion = \"1.0.0\"\n\n{entries}"))?;
+        self.write_config(name, &routes, &format!("{name}@1.0.0"), more)
+    }
+
+    fn write_config(&self, name: &str, routes: &Path, route: &str, more: &str) -> Result<PathBuf> {
         let path = self.dir.join(format!("{name}.toml"));
         let (models, policies) = (root().join("models"), root().join("policies"));
         let text = format!(
             "[process]\nops_listen = \"127.0.0.1:0\"\nlog_filter = \"info,librdkafka=off,tract=warn\"\n\n\
              [kafka]\nbootstrap = {:?}\ntopic_prefix = {:?}\nreplication_factor = 1\n\n[database]\nurl = {:?}\n\n\
-             [scorer]\nmodels_dir = {models:?}\n\n[decision]\npolicy_dir = {policies:?}\n\n\
+             [scorer]\nmodels_dir = {models:?}\nroutes_dir = {routes:?}\nroute = {route:?}\n\n[decision]\npolicy_dir = {policies:?}\n\n\
              [audit-sink]\nmodels_dir = {:?}\ndigest_key = \"{}\"\ncheckpoint_key = \"{}\"\n\n{more}",
             self.kafka.bootstrap,
             self.kafka.topic_prefix,

@@ -97,7 +97,7 @@ fn bare() -> RiskEvent {
         status: "scored".into(),
         unscorable: Vec::new(),
         model: None,
-        route: RouteRef { digest: String::new(), bucket: 0 },
+        route: RouteRef::default(),
         score: Some(Score {
             margin: 0.0,
             pd_raw: 0.5,

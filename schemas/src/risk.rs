@@ -147,12 +147,30 @@ pub struct Target {
 }
 
 /// The route that chose the arm.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RouteRef {
     /// SHA-256 of the route document.
     pub digest: String,
+    /// Name of the document.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Its version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
     /// Sticky hash of the primary's subject, 0..=9999.
     pub bucket: u32,
+    /// Id of the entry that applied; absent where none did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entry: Option<String>,
+    /// The arm that decides on this customer: `champion` or `challenger`; absent where no entry applied.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub arm: Option<String>,
+    /// Whether the customer is one of those whom no challenger gets; absent where no entry applied.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub holdout: Option<bool>,
+    /// Ids of entries whose condition could not be told on this application, and which therefore did not apply.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub untold: Vec<String>,
 }
 
 /// The score itself.

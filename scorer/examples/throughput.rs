@@ -6,7 +6,7 @@ use runtime::stream::OwnedInput;
 use runtime::stream::harness::Harness;
 use scorer::handler::Outlets;
 use scorer::metrics::Metrics;
-use scorer::{Config, Library, Routes, ScorerHandler};
+use scorer::{Config, Library, Route, Routes, ScorerHandler};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::time::Instant;
@@ -22,15 +22,17 @@ fn main() {
     let library = Library::read(&models).expect("the packages are readable");
     let model = library.models().iter().find(|model| model.manifest().name == package).expect("the package serves");
     let own = format!("{package}@{}", model.manifest().version);
-    let product = model.manifest().product.clone();
     let shadows: Vec<String> = packages.map(|shadow| format!("{shadow}@1.0.0")).collect();
+    let document = format!(
+        "name = \"one\"\nversion = \"1.0.0\"\n[[entry]]\nid = \"one\"\nproduct = {:?}\nchampion = {own:?}\nshadows = {shadows:?}\n",
+        model.manifest().product
+    );
     let beside = shadows.len();
-    let (route, shadows) = ([(product.clone(), own)].into(), [(product, shadows)].into());
-    let config = Config { route, shadows, ..Config::default() };
-    let routes = Routes::new(&config.route, &config.challengers, &config.shadows).expect("the route is well formed");
-    let metrics = Metrics::new(&Registry::new(), routes.products().iter().map(|r| r.product.as_str()));
+    let routes = Routes::of(vec![Route::load(document.as_bytes(), &library).expect("the route is well formed")]);
+    let metrics = Metrics::new(&Registry::new(), &routes);
     let outlets = Outlets { risk: "risk".into(), shadow: "shadow".into() };
-    let handler = ScorerHandler::new(library, routes, outlets, config.block, metrics.expect("metrics register"));
+    let handler =
+        ScorerHandler::new(library, routes, outlets, Config::default().block, metrics.expect("metrics register"));
     let mut room = Harness::new(handler.expect("the room starts"));
     let records = records(&models.join(&package).join("1.0.0/golden.json"));
     let input: usize = records.iter().filter_map(|record| record.payload.as_ref()).map(Vec::len).sum();

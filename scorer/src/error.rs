@@ -22,21 +22,21 @@ pub enum Error {
         /// What is wrong.
         source: LoadError,
     },
-    /// A package of the route did not prove itself.
-    #[error("package {package} does not serve: {source}")]
-    Package {
-        /// `name@version`.
-        package: String,
-        /// What is wrong and where.
-        source: LoadError,
-    },
-    /// The route names a package that is not there, or not for that product.
-    #[error("route of {product}: {why}")]
+    /// The route of the configuration is not taken.
+    #[error("{path}: {why}")]
     Route {
-        /// The product.
-        product: String,
-        /// What is wrong.
+        /// The file.
+        path: PathBuf,
+        /// Everything that is wrong, each with its entry and key.
         why: String,
+    },
+    /// The route of the configuration is not there.
+    #[error("route = {default:?} names no document: there is none at <name>/<version>.toml under {folder}")]
+    NoRoute {
+        /// `name@version`.
+        default: String,
+        /// The routes' folder.
+        folder: PathBuf,
     },
     /// The engine cannot set a proven package up.
     #[error(transparent)]

@@ -2,6 +2,7 @@
 //! nothing. A test holds the two together.
 #![allow(missing_docs)] // each field is described in its twin
 
+use crate::route::{Assignment, Route};
 use schemas::risk::ReportUsed;
 use scoring::contract::ReasonText;
 use scoring::reasons::Candidate;
@@ -73,10 +74,38 @@ pub struct Times<'a> {
     pub as_of: &'a str,
 }
 
-#[derive(serde::Serialize)]
+#[derive(Clone, Default, serde::Serialize)]
 pub struct RouteRef<'a> {
     pub digest: &'a str,
+    pub name: &'a str,
+    pub version: &'a str,
     pub bucket: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub entry: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub arm: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub holdout: Option<bool>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub untold: Vec<&'a str>,
+}
+
+impl<'a> RouteRef<'a> {
+    /// What is said of an assignment.
+    pub fn of(route: &'a Route, assignment: Assignment<'a>) -> Self {
+        let Assignment { bucket, chosen, untold } = assignment;
+        let entry = chosen.map(|chosen| &route.entries()[chosen.entry]);
+        Self {
+            digest: route.digest(),
+            name: route.name(),
+            version: route.version(),
+            bucket,
+            entry: entry.map(|entry| entry.id.as_str()),
+            arm: entry.zip(chosen).map(|(entry, chosen)| entry.packages[chosen.deciding].role.as_str()),
+            holdout: chosen.map(|chosen| chosen.holdout),
+            untold,
+        }
+    }
 }
 
 #[derive(serde::Serialize)]

@@ -2,10 +2,13 @@
 
 use crate::application::{Application, Heads};
 use crate::error::Error;
-use crate::in_force::{InForce, MODEL, Package, ROUTE};
+use crate::event::RouteRef;
+use crate::in_force::{InForce, MODEL, ROUTE, Switch};
 use crate::library::Library;
 use crate::metrics::Metrics;
-use crate::route::{PackageName, Role, Routes, bucket};
+use crate::resolve::{Here, Holdings, State};
+use crate::route::{Asked, Chosen, Package, Role};
+use crate::routes::Routes;
 use crate::score::{self, Origin, Outcome, Row, Serving};
 use runtime::stream::{HandleError, Handler, Input, Outbox, Output, Route, Verdict, View};
 use schemas::application::WITHDRAWN;
@@ -57,13 +60,11 @@ pub struct Outlets {
 
 /// The scorer room, behind the one loop.
 pub struct ScorerHandler {
-    /// Every model of the library.
+    /// Every model of the library, in its order.
     servings: Vec<Serving>,
     /// By serving: the first one of the same feature contract.
     contracts: Vec<usize>,
-    /// By product of the route and package of it: index of the serving where no activation record has said otherwise.
-    defaults: Vec<Vec<usize>>,
-    routes: Routes,
+    holdings: Arc<Holdings>,
     outlets: Outlets,
     block: usize,
     metrics: Metrics,
@@ -85,12 +86,12 @@ impl<'a> Read<'a> {
     }
 }
 
-/// An application with the place of its product in the route and the models that score it there.
+/// An application, what the route in force says of it, and the models that score it.
 struct Job<'a> {
     heads: Heads<'a>,
     application: Application<'a>,
-    product: Option<usize>,
-    /// The one that decides on this customer, then the shadows; none where the product has no route.
+    route: RouteRef<'a>,
+    /// The one that decides on this customer, then the shadows; none where the route has nothing for it.
     arms: Vec<Arm>,
 }
 
@@ -101,14 +102,11 @@ struct Arm {
     outcome: Option<Outcome>,
 }
 
-/// Servings in force for the products of one block, by partition: no control record stands inside a block.
-type InForceHere = Vec<(i32, usize, Vec<usize>)>;
-
 impl ScorerHandler {
     /// A handler that writes to these topics, `block` applications at a time.
     ///
     /// # Errors
-    /// [`Error`] when a package of the route does not serve.
+    /// [`Error`] when the engine cannot set a package up.
     pub fn new(
         library: Library,
         routes: Routes,
@@ -116,66 +114,38 @@ impl ScorerHandler {
         block: usize,
         metrics: Metrics,
     ) -> Result<Self, Error> {
-        let defaults = library.serve(&routes)?;
         let servings = library.models().iter().cloned().map(Serving::new).collect::<Result<_, _>>()?;
         let features = |model: &Arc<Model>| model.manifest().feature.clone();
         let features: Vec<_> = library.models().iter().map(features).collect();
         let first = |own| features.iter().position(|other| other == own).unwrap_or_default();
         let contracts = features.iter().map(first).collect();
-        Ok(Self { servings, contracts, defaults, routes, outlets, block: block.max(1), metrics })
+        let holdings = Arc::new(Holdings { library, routes });
+        Ok(Self { servings, contracts, holdings, outlets, block: block.max(1), metrics })
     }
 
-    fn loaded(&self, name: &str, wanted: &InForce) -> Result<usize, HandleError> {
-        let matches = |serving: &Serving| serving.digest() == wanted.digest && serving.model().manifest().name == name;
-        self.servings.iter().position(matches).ok_or_else(|| {
-            HandleError::NotReady(format!("model {name}@{} ({}) is not loaded", wanted.version, wanted.digest))
-        })
-    }
-
-    /// The servings of a product in a partition, by package of its route.
-    fn in_force<'h>(
+    /// Finds an application's models: of the route in force where it stands, the arm of its customer and the shadows.
+    fn assign<'a>(
         &self,
         partition: i32,
-        product: usize,
-        state: &View<'_, Package, InForce>,
-        here: &'h mut InForceHere,
-    ) -> Result<&'h [usize], HandleError> {
-        if let Some(known) = here.iter().position(|known| (known.0, known.1) == (partition, product)) {
-            return Ok(&here[known].2);
-        }
-        let packages = self.routes.products()[product].packages.iter().zip(&self.defaults[product]);
-        let serving =
-            |(package, default): (&PackageName, &usize)| match state.get(partition, &Package(package.name.clone())) {
-                Some(in_force) => self.loaded(&package.name, &in_force),
-                None => Ok(*default),
-            };
-        let servings = packages.map(serving).collect::<Result<Vec<_>, _>>()?;
-        here.push((partition, product, servings));
-        Ok(here.last().map_or(&[], |known| &known.2))
-    }
-
-    /// Finds each application's models.
-    fn assign(
-        &self,
-        input: &Input<'_>,
-        job: &mut Job<'_>,
-        state: &View<'_, Package, InForce>,
-        here: &mut InForceHere,
+        job: &mut Job<'a>,
+        state: &State<'_>,
+        here: &mut Here<'a>,
     ) -> Result<(), HandleError> {
-        job.product = self.routes.find(&job.application.product);
-        if let Some(product) = job.product {
-            let route = &self.routes.products()[product];
-            let deciding = route.deciding(bucket(&job.application.primary().subject.subject));
-            let servings = self.in_force(input.partition, product, state, here)?;
-            let packages = route.packages.iter().zip(servings);
-            let speaks = packages.filter(|(package, _)| package.role == deciding || package.role == Role::Shadow);
-            let arm = |(package, serving): (&PackageName, &usize)| Arm {
-                role: package.role,
-                serving: *serving,
-                outcome: None,
-            };
-            job.arms = speaks.map(arm).collect();
+        let route = here.route(partition, state)?;
+        let application = &job.application;
+        let subject = &*application.primary().subject.subject;
+        let (tenant, product, text) = (&*application.tenant, &*application.product, application.text);
+        let assignment = route.assign(Asked { tenant, product, subject, text });
+        self.metrics.untold(route, &assignment.untold);
+        if let Some(Chosen { entry, deciding, .. }) = assignment.chosen {
+            let entry = &route.entries()[entry];
+            let models = here.models(partition, entry, state)?;
+            let arm = |at: usize| Arm { role: entry.packages[at].role, serving: models[at], outcome: None };
+            let is_shadow = |(at, package): (usize, &Package)| (package.role == Role::Shadow).then_some(at);
+            let shadows = entry.packages.iter().enumerate().filter_map(is_shadow);
+            job.arms = std::iter::once(deciding).chain(shadows).map(arm).collect();
         }
+        job.route = RouteRef::of(route, assignment);
         Ok(())
     }
 
@@ -247,7 +217,7 @@ impl ScorerHandler {
             data_digest: heads.data_digest,
             received_at: &received_at,
         };
-        let event = score::event(application, origin, self.routes.digest(), role, serving, outcome);
+        let event = score::event(application, origin, &job.route, role, serving, outcome);
         let mut payload = Vec::with_capacity(6144);
         // Strings, integers and finite numbers: there is nothing in it that JSON cannot hold.
         serde_json::to_writer(&mut payload, &event).expect("a score event is always JSON");
@@ -263,7 +233,7 @@ impl ScorerHandler {
         };
         out.emit(input, Output { topic, route: Route::Same, key: Some(key), payload: Some(payload), headers });
         let scored = matches!(outcome, Outcome::Scored(..));
-        self.metrics.count(role, job.product, scored);
+        self.metrics.count(role, &application.product, scored);
         Verdict::Done(if scored { "scored" } else { "unscorable" })
     }
 
@@ -277,21 +247,22 @@ impl ScorerHandler {
 }
 
 impl Handler for ScorerHandler {
-    type Key = Package;
+    type Key = Switch;
     type Value = InForce;
 
     fn handle(
         &mut self,
         block: &[Input<'_>],
-        state: &mut View<'_, Package, InForce>,
+        state: &mut View<'_, Switch, InForce>,
         out: &mut Outbox,
     ) -> Result<(), HandleError> {
-        let mut here = InForceHere::new();
+        let holdings = Arc::clone(&self.holdings);
+        let mut here = Here::new(&holdings);
         for part in block.chunks(self.block) {
             let mut read: Vec<_> = part.iter().map(read).collect();
             for (input, read) in part.iter().zip(&mut read) {
                 if let Read::Application(job) = read {
-                    self.assign(input, job, state, &mut here)?;
+                    self.assign(input.partition, job, state, &mut here)?;
                 }
             }
             self.score(&mut read);
@@ -307,17 +278,7 @@ impl Handler for ScorerHandler {
                 out.verdict(verdict);
             }
         }
-        let decides = |(_, product, servings): &(i32, usize, Vec<usize>)| {
-            let packages = self.routes.products()[*product].packages.iter().zip(servings);
-            packages
-                .filter(|(package, _)| package.role != Role::Shadow)
-                .map(|(_, serving)| *serving)
-                .collect::<Vec<_>>()
-        };
-        let mut shown: Vec<usize> = here.iter().flat_map(decides).collect();
-        shown.sort_unstable();
-        shown.dedup();
-        let shown: Vec<_> = shown.into_iter().map(|index| (index, self.servings[index].model())).collect();
+        let shown: Vec<_> = here.deciding().into_iter().map(|index| (index, self.servings[index].model())).collect();
         self.metrics.in_force(&shown);
         Ok(())
     }
@@ -325,7 +286,7 @@ impl Handler for ScorerHandler {
     fn control(
         &mut self,
         record: &Input<'_>,
-        state: &mut View<'_, Package, InForce>,
+        state: &mut View<'_, Switch, InForce>,
         out: &mut Outbox,
     ) -> Result<(), HandleError> {
         let Ok(activation) = serde_json::from_slice::<Activation>(record.payload.unwrap_or_default()) else {
@@ -333,17 +294,8 @@ impl Handler for ScorerHandler {
             return Ok(());
         };
         let word = match activation.kind.as_str() {
-            MODEL => {
-                let name = activation.name.clone();
-                let in_force = InForce::from(activation);
-                self.loaded(&name, &in_force)?;
-                state.put(record.partition, Package(name), in_force);
-                "activated"
-            }
-            ROUTE if activation.digest != self.routes.digest() => {
-                return Err(HandleError::NotReady(format!("route {} is not the one configured", activation.digest)));
-            }
-            ROUTE => "activated",
+            MODEL => self.switch_model(record.partition, activation, state)?,
+            ROUTE => self.switch_route(record.partition, activation, state)?,
             _ => "control_passed",
         };
         self.pass_on(record, out);
@@ -352,11 +304,48 @@ impl Handler for ScorerHandler {
     }
 }
 
+impl ScorerHandler {
+    fn switch_model(
+        &self,
+        partition: i32,
+        activation: Activation,
+        state: &mut State<'_>,
+    ) -> Result<&'static str, HandleError> {
+        let Activation { name, version, digest, .. } = activation;
+        let in_force = InForce { version, digest };
+        self.holdings.model(&name, &in_force)?;
+        state.put(partition, Switch::Model(name), in_force);
+        Ok("activated")
+    }
+
+    /// The newest record counts: a route puts the versions that it names in force, whatever was activated of them before.
+    fn switch_route(
+        &self,
+        partition: i32,
+        activation: Activation,
+        state: &mut State<'_>,
+    ) -> Result<&'static str, HandleError> {
+        let Activation { name, version, digest, .. } = activation;
+        let in_force = InForce { version: format!("{name}@{version}"), digest };
+        let route = self.holdings.route(&in_force)?;
+        for package in route.entries().iter().flat_map(|entry| &entry.packages) {
+            let switch = Switch::Model(package.name.clone());
+            if state.get(partition, &switch).is_some() {
+                state.remove(partition, switch);
+            }
+        }
+        state.put(partition, Switch::Route, in_force);
+        Ok("activated")
+    }
+}
+
 fn read<'a>(input: &Input<'a>) -> Read<'a> {
     let heads = Heads::of(input);
     match heads.event_type {
         ACCEPTED => match Application::of(input.payload.unwrap_or_default()) {
-            Ok(application) => Read::Application(Job { heads, application, product: None, arms: Vec::new() }),
+            Ok(application) => {
+                Read::Application(Job { heads, application, route: RouteRef::default(), arms: Vec::new() })
+            }
             Err(detail) => Read::DeadLetter { reason: "malformed_body", detail },
         },
         WITHDRAWN => Read::Withdrawal,

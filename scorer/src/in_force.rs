@@ -1,42 +1,45 @@
-//! Which version of a package scores in a partition from here on. Set by activation records alone, so that it is a function of
-//! position; remembered through the changelog.
+//! Which version of a package, and which route, is in force in a partition from here on. Set by activation records alone, so
+//! that it is a function of position; remembered through the changelog.
 
 use runtime::stream::Stored;
-use schemas::control::Activation;
 use serde::{Deserialize, Serialize};
 
 /// The kind of activation record that switches a package's version.
 pub const MODEL: &str = "model";
-/// The kind that switches the whole route; an instance serves the one it is configured with.
+/// The kind that switches the whole route.
 pub const ROUTE: &str = "route";
 
-/// What is switched: the package's name.
+/// What is switched: the state's key.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Package(pub String);
+pub enum Switch {
+    /// The version of the package of that name.
+    Model(String),
+    /// The route.
+    Route,
+}
 
-/// The version in force.
+/// The version in force: the state's value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InForce {
-    /// Its version.
+    /// Version of the package; of a route `name@version`.
     pub version: String,
-    /// SHA-256 of its manifest, hexadecimal.
+    /// SHA-256 of the manifest or of the route's bytes, hexadecimal.
     pub digest: String,
 }
 
-impl From<Activation> for InForce {
-    fn from(record: Activation) -> Self {
-        Self { version: record.version, digest: record.digest }
-    }
-}
-
-impl Stored for Package {
+impl Stored for Switch {
     fn encode(&self) -> Vec<u8> {
-        format!("{MODEL}:{}", self.0).into_bytes()
+        match self {
+            Self::Model(name) => format!("{MODEL}:{name}").into_bytes(),
+            Self::Route => ROUTE.as_bytes().to_vec(),
+        }
     }
 
     fn decode(bytes: &[u8]) -> Option<Self> {
-        let name = std::str::from_utf8(bytes).ok()?.strip_prefix(MODEL)?.strip_prefix(':')?;
-        Some(Self(name.to_owned()))
+        match std::str::from_utf8(bytes).ok()? {
+            ROUTE => Some(Self::Route),
+            text => Some(Self::Model(text.strip_prefix(MODEL)?.strip_prefix(':')?.to_owned())),
+        }
     }
 }
 
@@ -57,9 +60,11 @@ mod tests {
 
     #[test]
     fn state_comes_back_as_it_went() {
-        let (key, value) = (Package("m".into()), InForce { version: "1.0.0".into(), digest: "00".into() });
-        assert_eq!(Package::decode(&key.encode()), Some(key));
+        for key in [Switch::Model("m".into()), Switch::Model("route".into()), Switch::Route] {
+            assert_eq!(Switch::decode(&key.encode()), Some(key));
+        }
+        let value = InForce { version: "1.0.0".into(), digest: "00".into() };
         assert_eq!(InForce::decode(&value.encode()), Some(value));
-        assert_eq!((Package::decode(b"policy"), InForce::decode(b"1")), (None, None));
+        assert_eq!((Switch::decode(b"policy"), InForce::decode(b"1")), (None, None));
     }
 }

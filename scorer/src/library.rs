@@ -1,7 +1,7 @@
-//! Every package that this instance holds, read once at start. The only file of the room that reads files.
+//! Every package that this instance holds, read once at start. Here, and beside it in [`crate::routes`], the room reads files;
+//! nowhere else.
 
 use crate::error::Error;
-use crate::route::{PackageName, Route, Routes};
 use scoring::{LoadError, Model, PackageFiles, Scales};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -54,28 +54,25 @@ impl Library {
         self.models.iter().position(|model| model.digest().to_string() == digest)
     }
 
-    /// For each product of a route, the indices of its models, the deciding one first.
+    /// The name in a `name@version`, and the index of its model, which must be for `product`.
     ///
     /// # Errors
-    /// [`Error::Package`] or [`Error::Route`].
-    pub fn serve(&self, routes: &Routes) -> Result<Vec<Vec<usize>>, Error> {
-        let of_package = |route: &Route, package: &PackageName| self.of_route(&route.product, package);
-        let of_product = |route: &Route| route.packages.iter().map(|package| of_package(route, package)).collect();
-        routes.products().iter().map(of_product).collect()
-    }
-
-    fn of_route(&self, product: &str, PackageName { name, version, .. }: &PackageName) -> Result<usize, Error> {
-        let package = format!("{name}@{version}");
-        if let Some(source) = self.refused.get(&package) {
-            return Err(Error::Package { package, source: source.clone() });
+    /// Why there is none, for people.
+    pub fn find<'t>(&self, product: &str, package: &'t str) -> Result<(&'t str, usize), String> {
+        let Some((name, version)) =
+            package.split_once('@').filter(|(name, version)| !name.is_empty() && !version.is_empty())
+        else {
+            return Err(format!("{package:?} is not name@version"));
+        };
+        if let Some(fault) = self.refused.get(package) {
+            return Err(format!("package {package} does not serve: {fault}"));
         }
-        let fault = |why: String| Error::Route { product: product.to_owned(), why };
-        let matches = |model: &Arc<Model>| &model.manifest().name == name && &model.manifest().version == version;
-        let index =
-            self.models.iter().position(matches).ok_or_else(|| fault(format!("there is no package {package}")))?;
+        let matches = |model: &Arc<Model>| model.manifest().name == name && model.manifest().version == version;
+        let index = self.models.iter().position(matches);
+        let index = index.ok_or_else(|| format!("there is no package {package} in models_dir"))?;
         match &self.models[index].manifest().product {
-            own if own == product => Ok(index),
-            own => Err(fault(format!("package {package} is for {own}"))),
+            own if own == product => Ok((name, index)),
+            own => Err(format!("package {package} is for {own}, not for {product}")),
         }
     }
 }
@@ -95,12 +92,12 @@ pub fn read_package(folder: &Path) -> Result<PackageFiles, Error> {
     })
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, Error> {
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Error> {
     std::fs::read(path).map_err(|source| Error::Unreadable { path: path.to_owned(), source })
 }
 
-/// The folders in a folder, sorted, so that every instance holds its models in the same order.
-fn folders(folder: &Path) -> Result<Vec<PathBuf>, Error> {
+/// The folders in a folder, sorted, so that every instance holds what it reads in the same order.
+pub(crate) fn folders(folder: &Path) -> Result<Vec<PathBuf>, Error> {
     let fault = |source| Error::Unreadable { path: folder.to_owned(), source };
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(fault)? {
@@ -113,6 +110,6 @@ fn folders(folder: &Path) -> Result<Vec<PathBuf>, Error> {
     Ok(found)
 }
 
-fn file_name(path: &Path) -> String {
+pub(crate) fn file_name(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }

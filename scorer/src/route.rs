@@ -1,23 +1,18 @@
-//! Which packages a product gets: the champion, a challenger that decides on some customers in its place, and the shadows
-//! beside them. A customer's bucket is sticky, so that applying again cannot re-roll. A value: nothing here changes.
+//! A route version: which packages score an application, and which of them decides. Pure: the answer depends on the
+//! application alone. A customer's bucket is sticky, so that applying again cannot re-roll.
+//!
+//! Reading order: [`Route`], [`Route::assign`], [`bucket`]; [`crate::inspect`] makes one of a document.
 
-use crate::config::Challenger;
-use crate::error::Error;
+use crate::condition::Condition;
 use domain::Digest;
 use schemas::risk::{COMPUTED, SHADOW_COMPUTED};
-use std::collections::BTreeMap;
+use scoring::expr;
+use scoring::lookup::Lookup;
 
 /// Buckets of the sticky hash.
-pub const BUCKETS: u64 = 10_000;
-/// The most shadows that a product may have: each costs as much as the champion.
+pub const BUCKETS: u32 = 10_000;
+/// The most shadows that an entry may have: each costs as much as the champion.
 pub const MAX_SHADOWS: usize = 20;
-
-/// Product → packages.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Routes {
-    products: Vec<Route>,
-    digest: String,
-}
 
 /// In which role a model speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,126 +44,156 @@ impl Role {
     }
 }
 
-/// The packages of one product.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A checked route. Immutable.
+#[derive(Debug)]
 pub struct Route {
-    /// The product.
-    pub product: String,
-    /// The champion, then a challenger if there is one, then shadows in their order.
-    pub packages: Vec<PackageName>,
-    /// Buckets below this are the challenger's.
-    assigned: u32,
+    pub(crate) name: String,
+    pub(crate) version: String,
+    pub(crate) digest: String,
+    /// In the document's order.
+    pub(crate) entries: Vec<Entry>,
+    /// Every place that the conditions read.
+    pub(crate) lookup: Lookup,
 }
 
-/// A package by name in its role, and its version where no activation record has said otherwise.
+/// Some applications and the packages that score them.
+#[derive(Debug)]
+pub struct Entry {
+    /// Unique in the route.
+    pub id: String,
+    /// The product that it applies to.
+    pub product: String,
+    /// The only tenant that it applies to.
+    pub tenant: Option<String>,
+    /// Absent means always.
+    pub(crate) when: Option<Condition>,
+    /// The champion, then challengers, then shadows, each in their order.
+    pub packages: Vec<Package>,
+    /// So many buckets, the last ones, stay with the champion.
+    pub holdout: u32,
+}
+
+/// A package in its role.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PackageName {
+pub struct Package {
     /// Its role.
     pub role: Role,
-    /// The package's name.
+    /// Its name.
     pub name: String,
-    /// Its version.
-    pub version: String,
+    /// How many buckets are its, where it is a challenger.
+    pub buckets: u32,
+    /// Index in the library of the version that the route names.
+    pub model: usize,
 }
 
-impl Routes {
-    /// Reads tables of product → `name@version`, challenger, and shadows. The champion is no shadow of itself: it is left out
-    /// there, so that switching it needs no second edit.
-    ///
-    /// # Errors
-    /// [`Error::Route`].
-    pub fn new(
-        champions: &BTreeMap<String, String>,
-        challengers: &BTreeMap<String, Challenger>,
-        shadows: &BTreeMap<String, Vec<String>>,
-    ) -> Result<Self, Error> {
-        if let Some(product) =
-            shadows.keys().chain(challengers.keys()).find(|product| !champions.contains_key(*product))
-        {
-            let why = "it has shadows or a challenger and no champion".to_owned();
-            return Err(Error::Route { product: product.clone(), why });
-        }
-        let mut text = String::new();
-        let route = |(product, champion): (&String, &String)| {
-            let shadows = shadows.get(product).map_or(&[][..], Vec::as_slice);
-            let route = Route::new(product, champion, challengers.get(product), shadows, &mut text);
-            route.map_err(|why| Error::Route { product: product.clone(), why })
-        };
-        let products = champions.iter().map(route).collect::<Result<_, _>>()?;
-        Ok(Self { products, digest: Digest::of(text.as_bytes()).to_string() })
+/// What an assignment looks at.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked<'a> {
+    /// Tenant.
+    pub tenant: &'a str,
+    /// Product.
+    pub product: &'a str,
+    /// The primary's pseudonym.
+    pub subject: &'a str,
+    /// The application's `data`, as JSON text.
+    pub text: &'a str,
+}
+
+/// Who scores an application, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Assignment<'r> {
+    /// Sticky hash of the primary's pseudonym.
+    pub bucket: u32,
+    /// What applies; `None` where the route has nothing for the application.
+    pub chosen: Option<Chosen>,
+    /// Ids of entries whose condition could not be told, and which therefore did not apply.
+    pub untold: Vec<&'r str>,
+}
+
+/// An entry and its arm for one customer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Chosen {
+    /// Index of the entry.
+    pub entry: usize,
+    /// Index of the package that decides.
+    pub deciding: usize,
+    /// Whether the customer is one of those whom no challenger gets.
+    pub holdout: bool,
+}
+
+impl Route {
+    /// `name@version`.
+    pub fn label(&self) -> String {
+        format!("{}@{}", self.name, self.version)
     }
 
-    /// SHA-256 of the tables, sorted by product: a line `product=name@version`, for a challenger
-    /// `product?name@version buckets holdout`, and for each shadow `product~name@version`.
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its version.
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// SHA-256 of its bytes, hexadecimal.
     pub fn digest(&self) -> &str {
         &self.digest
     }
 
-    /// Every product's route, sorted by product.
-    pub fn products(&self) -> &[Route] {
-        &self.products
+    /// Its entries, in the document's order.
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
     }
 
-    /// The index of a product's route.
-    pub fn find(&self, product: &str) -> Option<usize> {
-        self.products.iter().position(|route| route.product == product)
+    /// Who scores an application: the first entry that applies, the tenant's own before those for all.
+    pub fn assign(&self, asked: Asked<'_>) -> Assignment<'_> {
+        let bucket = bucket(asked.subject);
+        let mut untold = Vec::new();
+        let mut data = None;
+        let mut holds = |entry: &'_ Entry| match &entry.when {
+            None => Some(true),
+            Some(condition) => {
+                let read = || expr::Document::of_text(asked.text, &self.lookup).ok();
+                condition.holds(data.get_or_insert_with(read).as_ref()?)
+            }
+        };
+        let of = |entry: &Entry, own: bool| match &entry.tenant {
+            Some(tenant) => own && tenant == asked.tenant,
+            None => !own,
+        };
+        let of_product = || self.entries.iter().enumerate().filter(|(_, entry)| entry.product == asked.product);
+        let own = of_product().filter(|(_, entry)| of(entry, true));
+        let general = of_product().filter(|(_, entry)| of(entry, false));
+        for (at, entry) in own.chain(general) {
+            match holds(entry) {
+                Some(true) => {
+                    let (deciding, holdout) = (entry.deciding(bucket), bucket >= BUCKETS - entry.holdout);
+                    return Assignment { bucket, chosen: Some(Chosen { entry: at, deciding, holdout }), untold };
+                }
+                Some(false) => {}
+                None => untold.push(entry.id.as_str()),
+            }
+        }
+        Assignment { bucket, chosen: None, untold }
     }
 }
 
-impl Route {
-    fn new(
-        product: &str,
-        champion: &str,
-        challenger: Option<&Challenger>,
-        shadows: &[String],
-        text: &mut String,
-    ) -> Result<Self, String> {
-        if shadows.len() > MAX_SHADOWS {
-            return Err(format!("{} shadows, at most {MAX_SHADOWS} are allowed", shadows.len()));
-        }
-        let mut route = Self { product: product.to_owned(), packages: Vec::new(), assigned: 0 };
-        route.add(Role::Champion, champion)?;
-        text.push_str(&format!("{product}={champion}\n"));
-        if let Some(Challenger { package, buckets, holdout }) = challenger {
-            if *buckets == 0 || u64::from(*buckets) + u64::from(*holdout) > BUCKETS {
-                return Err(format!(
-                    "{buckets} buckets and a holdout of {holdout}: one or more, and {BUCKETS} together"
-                ));
-            }
-            route.add(Role::Challenger, package)?;
-            route.assigned = *buckets;
-            text.push_str(&format!("{product}?{package} {buckets} {holdout}\n"));
-        }
-        for shadow in shadows.iter().filter(|shadow| *shadow != champion) {
-            route.add(Role::Shadow, shadow)?;
-            text.push_str(&format!("{product}~{shadow}\n"));
-        }
-        Ok(route)
+impl Entry {
+    /// The index of the package that decides on a bucket: challengers have the first ones, in their order.
+    pub fn deciding(&self, bucket: u32) -> usize {
+        let mut end = 0;
+        let is_assigned = |package: &Package| {
+            end += package.buckets;
+            bucket < end
+        };
+        self.packages.iter().position(is_assigned).unwrap_or(0)
     }
 
-    fn add(&mut self, role: Role, text: &str) -> Result<(), String> {
-        let package = PackageName::of(role, text)?;
-        if self.packages.iter().any(|known| known.name == package.name) {
-            return Err(format!("{} is there twice", package.name));
-        }
-        self.packages.push(package);
-        Ok(())
-    }
-
-    /// The role that decides on a bucket.
-    pub fn deciding(&self, bucket: u32) -> Role {
-        if bucket < self.assigned { Role::Challenger } else { Role::Champion }
-    }
-}
-
-impl PackageName {
-    fn of(role: Role, text: &str) -> Result<Self, String> {
-        match text.split_once('@') {
-            Some((name, version)) if !name.is_empty() && !version.is_empty() => {
-                Ok(Self { role, name: name.to_owned(), version: version.to_owned() })
-            }
-            _ => Err(format!("{text:?} is not name@version")),
-        }
+    /// Whether it applies under a condition.
+    pub fn is_conditional(&self) -> bool {
+        self.when.is_some()
     }
 }
 
@@ -177,85 +202,90 @@ pub fn bucket(subject: &str) -> u32 {
     let digest = Digest::of(subject.as_bytes());
     let mut head = [0; 8];
     head.copy_from_slice(&digest.0[..8]);
-    (u64::from_be_bytes(head) % BUCKETS) as u32
+    (u64::from_be_bytes(head) % u64::from(BUCKETS)) as u32
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
-    fn table(rows: &[(&str, &str)]) -> BTreeMap<String, String> {
-        rows.iter().map(|(product, package)| ((*product).to_owned(), (*package).to_owned())).collect()
-    }
-
-    fn routes(champions: &[(&str, &str)], shadows: &[(&str, &[&str])]) -> Result<Routes, Error> {
-        let own = |list: &[&str]| list.iter().map(|package| (*package).to_owned()).collect();
-        let shadows = shadows.iter().map(|(product, list)| ((*product).to_owned(), own(list))).collect();
-        Routes::new(&table(champions), &BTreeMap::new(), &shadows)
-    }
-
-    fn names(routes: &Routes, product: &str) -> Vec<String> {
-        let at = routes.find(product).unwrap();
-        routes.products()[at].packages.iter().map(|package| package.name.clone()).collect()
-    }
-
-    #[test]
-    fn the_digest_is_of_the_content() {
-        let plain = routes(&[("b", "n@2"), ("a", "m@1")], &[]).unwrap();
-        assert_eq!(plain.digest(), Digest::of(b"a=m@1\nb=n@2\n").to_string());
-        assert_eq!((names(&plain, "b"), plain.find("c")), (vec!["n".to_owned()], None));
-        assert_ne!(plain.digest(), routes(&[("a", "m@1")], &[]).unwrap().digest());
-        let shadowed = routes(&[("b", "n@2"), ("a", "m@1")], &[("a", &["k@1", "m@1", "l@3"])]).unwrap();
-        assert_eq!(shadowed.digest(), Digest::of(b"a=m@1\na~k@1\na~l@3\nb=n@2\n").to_string());
-        assert_eq!(names(&shadowed, "a"), ["m", "k", "l"], "the champion is no shadow of itself");
-    }
-
-    #[test]
-    fn what_is_no_package_is_refused() {
-        for bad in ["m", "@1", "m@", ""] {
-            assert!(routes(&[("a", bad)], &[]).is_err(), "{bad}");
-            assert!(routes(&[("a", "m@1")], &[("a", &[bad])]).is_err(), "{bad}");
+    fn entry(id: &str, tenant: Option<&str>, when: Option<&str>, lookup: &mut Lookup) -> Entry {
+        let package = |role, name: &str, buckets| Package { role, name: name.to_owned(), buckets, model: 0 };
+        Entry {
+            id: id.to_owned(),
+            product: "loan".to_owned(),
+            tenant: tenant.map(str::to_owned),
+            when: when.map(|source| Condition::compile(source, lookup).unwrap()),
+            packages: vec![
+                package(Role::Champion, "m", 0),
+                package(Role::Challenger, "a", 2_500),
+                package(Role::Challenger, "b", 1_500),
+                package(Role::Shadow, "s", 0),
+            ],
+            holdout: 1_000,
         }
     }
 
-    #[test]
-    fn shadows_are_bounded_distinct_and_of_a_product() {
-        let many: Vec<String> = (0..=MAX_SHADOWS).map(|at| format!("s{at}@1")).collect();
-        let many: Vec<&str> = many.iter().map(String::as_str).collect();
-        assert!(routes(&[("a", "m@1")], &[("a", &many[1..])]).is_ok());
-        let rows: &[(&str, &[&str], &str)] = &[
-            ("a", &many, "21 shadows, at most 20"),
-            ("a", &["s@1", "s@2"], "s is there twice"),
-            ("a", &["m@2"], "m is there twice"),
-            ("b", &["s@1"], "and no champion"),
+    fn route() -> Route {
+        let mut lookup = Lookup::default();
+        let thin = "data.applicants[0].facts.trade_lines < 3";
+        let entries = vec![
+            entry("thin", None, Some(thin), &mut lookup),
+            entry("all", None, None, &mut lookup),
+            entry("a_web", Some("a"), Some("data.channel == \"web\""), &mut lookup),
+            entry("b_all", Some("b"), None, &mut lookup),
         ];
-        for (product, list, expected) in rows {
-            let why = routes(&[("a", "m@1")], &[(product, list)]).unwrap_err().to_string();
-            assert!(why.contains(expected), "{why}");
-        }
+        Route { name: "r".into(), version: "1.0.0".into(), digest: "00".into(), entries, lookup }
     }
 
     #[test]
-    fn a_challenger_decides_on_its_buckets_and_never_on_the_holdout() {
-        let with = |package: &str, buckets, holdout| {
-            let challenger = Challenger { package: package.to_owned(), buckets, holdout };
-            Routes::new(&table(&[("a", "m@1")]), &[("a".to_owned(), challenger)].into(), &BTreeMap::new())
-        };
-        let routes = with("c@2", 2_500, 1_000).unwrap();
-        assert_eq!(routes.digest(), Digest::of(b"a=m@1\na?c@2 2500 1000\n").to_string());
-        let route = &routes.products()[0];
-        assert_eq!(route.packages.iter().map(|p| p.role).collect::<Vec<_>>(), [Role::Champion, Role::Challenger]);
+    fn the_first_entry_that_applies_counts_and_a_tenants_own_come_first() {
+        let route = route();
+        let facts = |lines: serde_json::Value| json!([{"facts": {"trade_lines": lines}}]);
+        type Row<'r> = (&'r str, serde_json::Value, &'r str, &'r [&'r str]);
+        let rows: [Row<'_>; 8] = [
+            ("c", json!({"applicants": facts(json!(1))}), "thin", &[]),
+            ("c", json!({"applicants": facts(json!(3))}), "all", &[]),
+            ("c", json!({"applicants": facts(json!(null))}), "all", &["thin"]),
+            ("c", json!({"applicants": facts(json!("two"))}), "all", &["thin"]),
+            ("a", json!({"channel": "web", "applicants": facts(json!(1))}), "a_web", &[]),
+            ("a", json!({"channel": "branch", "applicants": facts(json!(1))}), "thin", &[]),
+            ("a", json!({}), "all", &["a_web", "thin"]),
+            ("b", json!({"applicants": facts(json!(1))}), "b_all", &[]),
+        ];
+        for (tenant, data, expected, untold) in rows {
+            let text = data.to_string();
+            let assigned = route.assign(Asked { tenant, product: "loan", subject: "s", text: &text });
+            let chosen = assigned.chosen.map(|chosen| route.entries[chosen.entry].id.as_str());
+            assert_eq!((chosen, assigned.untold.as_slice()), (Some(expected), untold), "{tenant} {data}");
+        }
+        let other = route.assign(Asked { tenant: "b", product: "card", subject: "s", text: "{}" });
+        assert_eq!((other.chosen, other.bucket), (None, bucket("s")));
+    }
+
+    #[test]
+    fn challengers_decide_on_their_buckets_and_never_on_the_holdout() {
+        let route = route();
+        let names = |bucket| route.entries[1].packages[route.entries[1].deciding(bucket)].name.as_str();
         for (bucket, expected) in
-            [(0, Role::Challenger), (2_499, Role::Challenger), (2_500, Role::Champion), (9_999, Role::Champion)]
+            [(0, "a"), (2_499, "a"), (2_500, "b"), (3_999, "b"), (4_000, "m"), (8_999, "m"), (9_999, "m")]
         {
-            assert_eq!(route.deciding(bucket), expected, "{bucket}");
+            assert_eq!(names(bucket), expected, "{bucket}");
         }
-        for (package, buckets, holdout) in
-            [("m@2", 1, 0), ("c@2", 0, 0), ("c@2", 9_500, 501), ("c", 1, 0), ("c@2", u32::MAX, u32::MAX)]
-        {
-            assert!(with(package, buckets, holdout).is_err(), "{package} {buckets} {holdout}");
+        let (mut held, mut challenged) = (0, 0);
+        for customer in 0..2_000 {
+            let subject = customer.to_string();
+            let asked = |product| Asked { tenant: "b", product, subject: &subject, text: "{}" };
+            let chosen = route.assign(asked("loan")).chosen.unwrap();
+            assert_eq!(chosen.holdout, bucket(&subject) >= 9_000);
+            let role = route.entries[chosen.entry].packages[chosen.deciding].role;
+            assert!(!chosen.holdout || role == Role::Champion);
+            held += u32::from(chosen.holdout);
+            challenged += u32::from(role == Role::Challenger);
         }
+        assert!((150..250).contains(&held) && (720..880).contains(&challenged), "{held} {challenged}");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use crate::application::{Applicant, Application};
 use crate::event::{ApplicationRef, Event, Explanation, Features, InputRef, Reasons, RouteRef, Score, Subject, Times};
-use crate::route::{Role, bucket};
+use crate::route::Role;
 use schemas::application::Report;
 use schemas::risk::{ModelRef, ReportUsed, Target};
 use scoring::explain::inexact;
@@ -185,7 +185,7 @@ pub struct Origin<'a> {
 pub fn event<'a>(
     application: &'a Application<'_>,
     origin: Origin<'a>,
-    route_digest: &'a str,
+    route: &RouteRef<'a>,
     role: Role,
     serving: Option<&'a Serving>,
     outcome: &'a Outcome,
@@ -224,7 +224,7 @@ pub fn event<'a>(
         status: if scored.is_some() { "scored" } else { "unscorable" },
         unscorable,
         model: serving.map(|serving| &*serving.voice(role).model_ref),
-        route: RouteRef { digest: route_digest, bucket: bucket(&primary.subject.subject) },
+        route: route.clone(),
         score: scored.map(|(model, _, scored)| published(model, scored)),
         features: Features(scored),
         explanation: scored.map(|(model, _, scored)| Explanation {

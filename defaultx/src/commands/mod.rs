@@ -5,6 +5,7 @@ mod batch;
 mod dead_letters;
 mod house;
 mod model;
+mod route;
 mod versions;
 
 use crate::cli::{Cli, Command, ConfigCommand, PlaceArgs, RunArgs, TokenArgs, TopicsCommand};
@@ -38,6 +39,7 @@ pub async fn dispatch(cli: Cli) -> Result<i32> {
         Command::Audit(command) => audit::run(settings, &place, command).await,
         Command::Policy(command) => versions::policy(settings, &place, command).await,
         Command::Model(command) => model::run(settings, &place, command).await,
+        Command::Route(command) => route::run(settings, &place, command).await,
         Command::Config(ConfigCommand::Show) => {
             println!("{}", runtime::config::show(&settings)?);
             Ok(0)

@@ -1,4 +1,4 @@
-//! Versions of policies and models: whether one may decide, and putting it in force.
+//! Versions of policies, models and routes: whether a policy may decide, and putting any of them in force.
 
 use crate::cli::{PlaceArgs, PolicyCommand};
 use crate::place::{Needs, settle};
@@ -13,7 +13,7 @@ use scoring::{Model, Scales};
 use std::path::Path;
 
 /// Runs `policy check` or `policy activate`.
-pub async fn policy(mut settings: Settings, place: &PlaceArgs, command: PolicyCommand) -> Result<i32> {
+pub async fn policy(settings: Settings, place: &PlaceArgs, command: PolicyCommand) -> Result<i32> {
     match command {
         PolicyCommand::Check { file, scales } => {
             let findings = check(&read(&file)?, &read_scales(&scales)?);
@@ -28,17 +28,25 @@ pub async fn policy(mut settings: Settings, place: &PlaceArgs, command: PolicyCo
             if let Some(finding) = off_scale.iter().find(|finding| finding.is_error()) {
                 bail!("{} may not decide: {finding}", file.display());
             }
-            settle(&mut settings, &place.house, Needs::KAFKA)?;
-            activate(settings.kafka, activation("policy", (policy.name(), policy.version(), policy.digest()), by)).await
+            let what = ("policy", (policy.name(), policy.version(), policy.digest()));
+            put_in_force(settings, place, what, by).await
         }
     }
 }
 
 /// Puts a model that has proven itself in force.
-pub async fn activate_model(mut settings: Settings, place: &PlaceArgs, model: &Model, by: String) -> Result<i32> {
-    settle(&mut settings, &place.house, Needs::KAFKA)?;
+pub async fn activate_model(settings: Settings, place: &PlaceArgs, model: &Model, by: String) -> Result<i32> {
     let (manifest, digest) = (model.manifest(), model.digest().to_string());
-    activate(settings.kafka, activation("model", (&manifest.name, &manifest.version, &digest), by)).await
+    put_in_force(settings, place, ("model", (&manifest.name, &manifest.version, &digest)), by).await
+}
+
+/// A version: its kind, then name, version and digest.
+pub type Version<'a> = (&'a str, (&'a str, &'a str, &'a str));
+
+/// Puts a version that was checked in force, in every partition.
+pub async fn put_in_force(mut settings: Settings, place: &PlaceArgs, what: Version<'_>, by: String) -> Result<i32> {
+    settle(&mut settings, &place.house, Needs::KAFKA)?;
+    activate(settings.kafka, activation(what, by)).await
 }
 
 /// Everything that is wrong with a policy: in itself, and once it stands, against the scales that models publish on.
@@ -53,7 +61,7 @@ fn read_scales(path: &Path) -> Result<Vec<Scale>> {
     Ok(Scales::parse(&read(path)?)?.iter().cloned().collect())
 }
 
-fn activation(kind: &str, (name, version, digest): (&str, &str, &str), by: String) -> Activation {
+fn activation((kind, (name, version, digest)): Version<'_>, by: String) -> Activation {
     Activation {
         kind: kind.to_owned(),
         name: name.to_owned(),
@@ -74,7 +82,8 @@ async fn activate(kafka: KafkaConfig, activation: Activation) -> Result<i32> {
     Ok(0)
 }
 
-fn read(path: &Path) -> Result<Vec<u8>> {
+/// Reads a file; the error names it.
+pub fn read(path: &Path) -> Result<Vec<u8>> {
     std::fs::read(path).with_context(|| format!("reading {}", path.display()))
 }
 

@@ -1,8 +1,9 @@
-//! Commands: those on models, and against a real broker topics of a prefix and dead letters published again.
+//! Commands: those on models and routes, and against a real broker topics of a prefix and dead letters published again.
 #![allow(clippy::unwrap_used)]
 
 mod model;
 mod redrive;
+mod route;
 mod topics;
 
 use local::{House, Options};

@@ -23,9 +23,10 @@ use std::time::{Duration, Instant};
 
 const AS_CEILING: &str = "as-ceiling";
 /// What the Python peer scores with, so that both do the same: a scorecard for each product, nothing beside it.
-const SCORECARDS: &str = "[scorer.route]\ncredit_card = \"taiwan-scorecard@1.0.0\"\n\
-     consumer_instalment = \"german-scorecard@1.0.0\"\nsmall_business_term = \"sba-scorecard@1.0.0\"\n\n\
-     [scorer.shadows]\ncredit_card = []\nsmall_business_term = []\n";
+const SCORECARDS: &str = "\
+     [[entry]]\nid = \"cards\"\nproduct = \"credit_card\"\nchampion = \"taiwan-scorecard@1.0.0\"\n\n\
+     [[entry]]\nid = \"instalment\"\nproduct = \"consumer_instalment\"\nchampion = \"german-scorecard@1.0.0\"\n\n\
+     [[entry]]\nid = \"business_term\"\nproduct = \"small_business_term\"\nchampion = \"sba-scorecard@1.0.0\"\n";
 /// What the house ships: champions of trees, two shadows beside each.
 const SHIPPED: &str = "";
 /// Applications that are decided before the clock starts: groups are joined, producers initialised, code paths warm.
@@ -188,8 +189,8 @@ impl Drop for Rooms {
     }
 }
 
-fn start_product(stage: &Stage, models: &str, rooms: &[&str]) -> Result<Rooms> {
-    let config = stage.config("bench", models)?;
+fn start_product(stage: &Stage, route: &str, rooms: &[&str]) -> Result<Rooms> {
+    let config = stage.config_routed("bench", route, "")?;
     let mut command = Command::new(std::env::current_exe()?);
     command.args([AS_DEFAULTX, "run"]).args(rooms).arg("--config").arg(config);
     Rooms::start(command, &stage.dir().join("product.log"))

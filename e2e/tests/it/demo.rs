@@ -16,6 +16,7 @@ fn a_small_demonstration_keeps_every_promise() {
         format!("--demo-house={}", dir.path().join("house").display()),
         format!("--out={}", out.display()),
         format!("--set=scorer.models_dir={}", path("models")),
+        format!("--set=scorer.routes_dir={}", path("routes")),
         format!("--set=decision.policy_dir={}", path("policies")),
         format!("--set=audit-sink.models_dir={}", path("models")),
     ];

@@ -31,6 +31,7 @@ pub struct Whole {
 pub fn settings() -> Settings {
     let mut settings = Settings::default();
     settings.scorer.models_dir = root().join("models");
+    settings.scorer.routes_dir = root().join("routes");
     settings.decision.policy_dir = root().join("policies");
     settings.audit_sink.models_dir = root().join("models").display().to_string();
     settings

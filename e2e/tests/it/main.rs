@@ -8,5 +8,6 @@ mod demo;
 mod house;
 mod insight;
 mod python;
+mod routes;
 mod tidy;
 mod whole;

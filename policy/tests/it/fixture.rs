@@ -125,7 +125,7 @@ pub fn event() -> RiskEvent {
             engine: "tract 0.23".into(),
             kernel: "generic".into(),
         }),
-        route: RouteRef { digest: "22".into(), bucket: 4711 },
+        route: RouteRef { digest: "22".into(), bucket: 4711, ..RouteRef::default() },
         score: Some(score(620, "A")),
         features: ["late", "income", "age_of_file", "inquiries", "use"].map(|name| feature(name, 1.0, None)).into(),
         explanation: None,

@@ -1,17 +1,17 @@
-use crate::fixture::{accepted, activation, applications, digest_of, models, room};
-use runtime::stream::{HandleError, Verdict};
+use crate::fixture::{
+    STANDARD, accepted, activation, activation_of, applications, digest_of, document, entry, event_of, handler,
+    library, models, room, room_of,
+};
+use crate::kept::{Changelog, Kept};
+use runtime::stream::harness::Harness;
+use runtime::stream::{HandleError, Handler, Stored, Verdict};
 use schemas::risk::RiskEvent;
-use scorer::{Config, Error, Library, Routes};
-
-fn with_route(product: &str, package: &str) -> Config {
-    let mut config = Config::default();
-    config.route.insert(product.to_owned(), package.to_owned());
-    config
-}
+use scorer::Library;
+use scorer::in_force::Switch;
 
 #[test]
 fn activation_records_are_kept_by_position_and_passed_on() {
-    let mut room = room(&Config::default());
+    let mut room = room();
     let digest = digest_of("taiwan-lightgbm");
     let record = activation("model", "taiwan-lightgbm", "1.0.0", &digest, 1);
     let (verdicts, outputs) = room.control(&record).unwrap();
@@ -25,7 +25,7 @@ fn activation_records_are_kept_by_position_and_passed_on() {
 
 #[test]
 fn an_instance_without_the_digest_stops_there() {
-    let mut room = room(&Config::default());
+    let mut room = room();
     let unknown = "0".repeat(64);
     for record in [
         activation("model", "taiwan-scorecard", "2.0.0", &unknown, 0),
@@ -38,7 +38,7 @@ fn an_instance_without_the_digest_stops_there() {
 
 #[test]
 fn other_kinds_are_only_passed_on() {
-    let mut room = room(&Config::default());
+    let mut room = room();
     let (verdicts, outputs) = room.control(&activation("policy", "standard", "2", "00", 0)).unwrap();
     assert_eq!((verdicts, outputs.len()), (vec![Verdict::Done("control_passed")], 1));
     let mut broken = activation("model", "m", "1", "00", 0);
@@ -47,14 +47,80 @@ fn other_kinds_are_only_passed_on() {
     assert!(matches!(verdicts[0], Verdict::DeadLetter { reason: "bad_activation", .. }) && outputs.is_empty());
 }
 
+/// Another champion of cards.
+fn second() -> String {
+    document("standard", "2.0.0", &entry("cards", "credit_card", "taiwan-scorecard", ""))
+}
+
+/// What an application of each partition is told by which route and model.
+fn told(room: &mut Harness<impl Handler>, partitions: &[i32]) -> Vec<(String, String)> {
+    let data = &applications("taiwan-lightgbm")[0];
+    let records: Vec<_> = partitions.iter().map(|partition| accepted(data, *partition, 7)).collect();
+    let (_, outputs) = room.feed(&records).unwrap();
+    let outputs = outputs.iter().filter(|(_, output)| &*output.topic == "t.credit.risk.v1");
+    let events = outputs.map(|(_, output)| event_of(output));
+    events.map(|event| (event.route.version.unwrap(), event.model.unwrap().name)).collect()
+}
+
+fn pair(version: &str, model: &str) -> (String, String) {
+    (version.to_owned(), model.to_owned())
+}
+
 #[test]
-fn a_route_to_what_does_not_serve_is_refused_at_start() {
-    let library = Library::read(&models()).unwrap();
-    for (product, package) in [("credit_card", "taiwan-scorecard@9"), ("credit_card", "sba-scorecard@1.0.0")] {
-        let routes =
-            Routes::new(&with_route(product, package).route, &Default::default(), &Default::default()).unwrap();
-        assert!(matches!(library.serve(&routes), Err(Error::Route { .. })), "{package}");
+fn a_route_is_in_force_from_its_record_on_and_only_in_its_partition() {
+    let (first, other) = (pair("1.0.0", "taiwan-lightgbm"), pair("2.0.0", "taiwan-scorecard"));
+    let second = second();
+    let documents = [STANDARD, &second];
+    let mut room = room_of(library(), &documents, 256);
+    assert_eq!(told(&mut room, &[0, 1]), [first.clone(), first.clone()]);
+    let record = activation_of(documents[1], 1);
+    let (verdicts, outputs) = room.control(&record).unwrap();
+    assert_eq!((verdicts, &outputs[0].1.payload), (vec![Verdict::Done("activated")], &record.payload));
+    assert_eq!(told(&mut room, &[0, 1]), [first.clone(), other]);
+    room.control(&activation_of(STANDARD, 1)).unwrap();
+    assert_eq!(told(&mut room, &[0, 1]), [first.clone(), first]);
+}
+
+#[test]
+fn the_route_that_is_not_held_stops_the_room_and_what_came_before_still_decides() {
+    let mut room = room();
+    let error = room.control(&activation_of(&second(), 0)).unwrap_err();
+    assert!(matches!(&error, HandleError::NotReady(why) if why.contains("route standard@2.0.0")), "{error}");
+    assert_eq!(told(&mut room, &[0]), [pair("1.0.0", "taiwan-lightgbm")]);
+}
+
+/// The newest record counts: a route puts the versions that it names in force, and a model's record after it switches one.
+#[test]
+fn a_route_takes_back_what_was_activated_of_its_packages() {
+    let new = second();
+    let mut kept = Kept::new(handler(library(), &[STANDARD, &new], 256), Changelog::new());
+    for name in ["taiwan-lightgbm", "taiwan-scorecard"] {
+        kept.control(&activation("model", name, "1.0.0", &digest_of(name), 0));
     }
+    kept.control(&activation_of(&new, 0));
+    let changelog = kept.changelog();
+    let value = |key: Switch| changelog.get(&key.encode()).map(Option::is_some);
+    assert_eq!(value(Switch::Route), Some(true));
+    assert_eq!(value(Switch::Model("taiwan-scorecard".into())), Some(false), "the new route names it");
+    assert_eq!(value(Switch::Model("taiwan-lightgbm".into())), Some(true), "it does not name this one");
+}
+
+/// Whoever takes a partition over reads the changelog, and says what its predecessor would have said.
+#[test]
+fn an_instance_that_takes_over_goes_on_with_the_same_route() {
+    let second = second();
+    let documents = [STANDARD, &second];
+    let mut before = Kept::new(handler(library(), &documents, 256), Changelog::new());
+    before.control(&activation_of(documents[1], 3));
+    let changelog = before.changelog();
+    let mut after = Kept::new(handler(library(), &documents, 256), changelog.clone());
+    let expected = [pair("2.0.0", "taiwan-scorecard")];
+    assert_eq!(told(&mut before.room, &[3]), expected);
+    assert_eq!(told(&mut after.room, &[3]), expected);
+    let mut without = Kept::new(handler(library(), &[STANDARD], 256), changelog);
+    let data = accepted(&applications("taiwan-lightgbm")[0], 3, 7);
+    let error = without.room.feed(&[data]).unwrap_err();
+    assert!(matches!(&error, HandleError::NotReady(why) if why.contains("route standard@2.0.0")), "{error}");
 }
 
 #[test]
@@ -72,8 +138,8 @@ fn a_package_that_fails_its_proof_is_kept_out_and_says_why() {
     }
     let library = Library::read(folder.path()).unwrap();
     assert!(library.models().is_empty());
-    let route = [("credit_card".to_owned(), "taiwan-scorecard@1.0.0".to_owned())].into();
-    let why =
-        library.serve(&Routes::new(&route, &Default::default(), &Default::default()).unwrap()).unwrap_err().to_string();
-    assert!(why.contains("taiwan-scorecard@1.0.0 does not serve: model.onnx: the manifest names digest"), "{why}");
+    let route = document("r", "1.0.0", &entry("cards", "credit_card", "taiwan-scorecard", ""));
+    let why = scorer::Route::load(route.as_bytes(), &library).unwrap_err().to_string();
+    let expected = "entry 1 (cards), champion: package taiwan-scorecard@1.0.0 does not serve: model.onnx: the manifest names digest";
+    assert!(why.contains(expected), "{why}");
 }

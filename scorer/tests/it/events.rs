@@ -1,10 +1,10 @@
-use crate::fixture::{Said, accepted, applications, deciding, record, room, shadowing};
+use crate::fixture::{
+    STANDARD, Said, accepted, applications, deciding, document, entry, library, record, room, room_of, shadowing,
+};
 use runtime::stream::{OwnedInput, Route, Verdict};
 use schemas::application::WITHDRAWN;
 use schemas::event_id::event_id;
 use schemas::risk::{ApplicationRef, COMPUTED, RiskEvent, SHADOW_COMPUTED};
-use scorer::Config;
-use scorer::config::Challenger;
 use serde_json::{Value, json};
 
 const PACKAGES: [&str; 3] = ["taiwan-lightgbm", "sba-lightgbm", "german-scorecard"];
@@ -16,6 +16,16 @@ fn mixed() -> Vec<OwnedInput> {
     interleaved.enumerate().map(|(offset, data)| accepted(data, (offset % 3) as i32, offset as i64)).collect()
 }
 
+/// A champion for each product, this one for cards, and nothing beside it but what `more` says.
+fn without_shadows(card: &str, more: &str) -> String {
+    let entries = [
+        entry("a", "credit_card", card, more),
+        entry("b", "small_business_term", "sba-lightgbm", ""),
+        entry("c", "consumer_instalment", "german-scorecard", ""),
+    ];
+    document("alone", "1.0.0", &entries.concat())
+}
+
 fn value(bytes: &[u8]) -> Value {
     serde_json::from_slice(bytes).unwrap()
 }
@@ -23,7 +33,7 @@ fn value(bytes: &[u8]) -> Value {
 #[test]
 fn each_application_gets_one_event_with_its_golden_score() {
     let records = mixed();
-    let (verdicts, outputs) = room(&Config::default()).feed(&records).unwrap();
+    let (verdicts, outputs) = room().feed(&records).unwrap();
     assert!(verdicts.iter().all(|verdict| *verdict == Verdict::Done("scored")), "{verdicts:?}");
     let outputs = deciding(outputs);
     assert_eq!(outputs.len(), records.len());
@@ -53,7 +63,7 @@ fn each_application_gets_one_event_with_its_golden_score() {
 
 #[test]
 fn what_is_written_is_the_published_event() {
-    let (_, outputs) = room(&Config::default()).feed(&mixed()).unwrap();
+    let (_, outputs) = room().feed(&mixed()).unwrap();
     for (_, output) in outputs {
         let written = value(output.payload.as_ref().unwrap());
         let event: RiskEvent = serde_json::from_value(written.clone()).unwrap();
@@ -71,7 +81,7 @@ fn keys(value: &Value) -> Vec<String> {
 
 #[test]
 fn contributions_explain_the_margin_and_reasons_are_adverse() {
-    let (_, outputs) = room(&Config::default()).feed(&mixed()).unwrap();
+    let (_, outputs) = room().feed(&mixed()).unwrap();
     for (_, output) in outputs {
         let event: RiskEvent = serde_json::from_slice(output.payload.as_ref().unwrap()).unwrap();
         let (explanation, score) = (event.explanation.unwrap(), event.score.unwrap());
@@ -91,24 +101,24 @@ fn contributions_explain_the_margin_and_reasons_are_adverse() {
 #[test]
 fn shadows_speak_on_their_own_topic_only() {
     let records = mixed();
-    let config = Config::default();
-    let (verdicts, outputs) = room(&config).feed(&records).unwrap();
-    let alone = Config { shadows: Default::default(), ..Config::default() };
-    let (verdicts_alone, outputs_alone) = room(&alone).feed(&records).unwrap();
+    let (verdicts, outputs) = room().feed(&records).unwrap();
+    let alone = without_shadows("taiwan-lightgbm", "");
+    let (verdicts_alone, outputs_alone) = room_of(library(), &[&alone], 256).feed(&records).unwrap();
     assert_eq!(verdicts, verdicts_alone);
     let bare = |outputs: Vec<Said>| {
         let without_digest = |(partition, output): Said| {
             let mut body = value(output.payload.as_ref().unwrap());
-            body["route"]["digest"] = json!("");
+            // Which document it is, and what it calls its entries.
+            ["digest", "name", "entry"].into_iter().for_each(|key| body["route"][key] = json!(""));
             (partition, output.headers, body)
         };
         deciding(outputs).into_iter().map(without_digest).collect::<Vec<_>>()
     };
     assert_eq!(bare(outputs.clone()), bare(outputs_alone));
     let shadows = shadowing(outputs);
-    let shadowed = records.iter().filter(|record| {
-        config.shadows.contains_key(value(record.payload.as_ref().unwrap())["product"].as_str().unwrap())
-    });
+    let has_shadows =
+        |record: &&OwnedInput| value(record.payload.as_ref().unwrap())["product"] != "consumer_instalment";
+    let shadowed = records.iter().filter(has_shadows);
     assert_eq!(shadows.len(), 2 * shadowed.count());
     let mut ids = std::collections::HashSet::new();
     for (_, output) in &shadows {
@@ -137,11 +147,10 @@ fn a_shadow_says_what_it_would_say_as_champion() {
         let body = |event: Value| json!([event["score"], event["features"], event["explanation"], event["reasons"]]);
         outputs.into_iter().map(event).filter(of_model).map(body).collect::<Vec<_>>()
     };
-    let (_, outputs) = room(&Config::default()).feed(&records).unwrap();
+    let (_, outputs) = room().feed(&records).unwrap();
     let shadowed = spoken(shadowing(outputs));
-    let mut config = Config { shadows: Default::default(), ..Config::default() };
-    config.route.insert("credit_card".into(), "taiwan-xgboost@1.0.0".into());
-    let (_, outputs) = room(&config).feed(&records).unwrap();
+    let alone = without_shadows("taiwan-xgboost", "");
+    let (_, outputs) = room_of(library(), &[&alone], 256).feed(&records).unwrap();
     assert!(!shadowed.is_empty());
     assert_eq!(shadowed, spoken(deciding(outputs)));
 }
@@ -149,9 +158,9 @@ fn a_shadow_says_what_it_would_say_as_champion() {
 /// The assigned arm decides: by the customer, never by the application, and the other arm stays silent.
 #[test]
 fn a_challenger_decides_on_the_customers_that_are_its() {
-    let challenger = Challenger { package: "taiwan-scorecard@1.0.0".into(), buckets: 5_000, holdout: 1_000 };
-    let mut config = Config { shadows: Default::default(), ..Config::default() };
-    config.challengers.insert("credit_card".into(), challenger);
+    let arms = "challengers = [\n  { package = \"taiwan-scorecard@1.0.0\", buckets = 3_000 },\n  \
+                { package = \"taiwan-xgboost@1.0.0\", buckets = 2_000 },\n]\nholdout = 1_000\n";
+    let route = without_shadows("taiwan-lightgbm", arms);
     let mut data = applications("taiwan-lightgbm")[0].clone();
     let mut records = Vec::new();
     for customer in 0..40 {
@@ -161,19 +170,23 @@ fn a_challenger_decides_on_the_customers_that_are_its() {
             records.push(accepted(&data, 0, records.len() as i64));
         }
     }
-    let (verdicts, outputs) = room(&config).feed(&records).unwrap();
+    let (verdicts, outputs) = room_of(library(), &[&route], 256).feed(&records).unwrap();
     assert!(verdicts.iter().all(|verdict| *verdict == Verdict::Done("scored")));
     assert_eq!(outputs.len(), records.len());
     let said = outputs.iter().map(|(_, output)| {
         let event: RiskEvent = serde_json::from_slice(output.payload.as_ref().unwrap()).unwrap();
         let (role, name) = event.model.map(|model| (model.role, model.name)).unwrap();
+        assert_eq!((event.route.arm.as_ref(), event.route.holdout), (Some(&role), Some(event.route.bucket >= 9_000)));
         (role, name, event.route.bucket)
     });
     let said: Vec<_> = said.collect();
     assert!(said.chunks(2).all(|pair| pair[0] == pair[1]), "applying again re-rolls nothing");
     for (role, name, bucket) in &said {
-        let expected =
-            if *bucket < 5_000 { ("challenger", "taiwan-scorecard") } else { ("champion", "taiwan-lightgbm") };
+        let expected = match bucket {
+            0..3_000 => ("challenger", "taiwan-scorecard"),
+            3_000..5_000 => ("challenger", "taiwan-xgboost"),
+            _ => ("champion", "taiwan-lightgbm"),
+        };
         assert_eq!((role.as_str(), name.as_str()), expected);
     }
     let challenged = said.iter().filter(|(role, ..)| role == "challenger").count();
@@ -183,21 +196,21 @@ fn a_challenger_decides_on_the_customers_that_are_its() {
 #[test]
 fn an_event_does_not_depend_on_its_company() {
     let records = mixed();
-    let (_, together) = room(&Config::default()).feed(&records).unwrap();
+    let (_, together) = room().feed(&records).unwrap();
     let mut alone = Vec::new();
-    let mut lonely = room(&Config { block: 1, ..Config::default() });
+    let mut lonely = room_of(library(), &[STANDARD], 1);
     for record in &records {
         alone.extend(lonely.feed(std::slice::from_ref(record)).unwrap().1);
     }
     assert_eq!(together, alone);
-    let (_, again) = room(&Config { block: 7, ..Config::default() }).feed(&records).unwrap();
+    let (_, again) = room_of(library(), &[STANDARD], 7).feed(&records).unwrap();
     assert_eq!(together, again);
 }
 
 #[test]
 fn the_envelope_descends_from_the_application() {
     let data = &applications("taiwan-lightgbm")[0];
-    let (_, outputs) = room(&Config::default()).feed(&[accepted(data, 2, 9)]).unwrap();
+    let (_, outputs) = room().feed(&[accepted(data, 2, 9)]).unwrap();
     let id = data["application_id"].as_str().unwrap();
     let expected = event_id(COMPUTED, "demo", id, 1, "champion:taiwan-lightgbm").to_string();
     let header = |name: &str| {
@@ -244,7 +257,7 @@ fn nobody_goes_unanswered() {
         (change("/attributes/payment_amount_1/currency", json!("EUR")), &["wrong_currency:payment_amount_1"]),
     ];
     let records: Vec<_> = rows.iter().enumerate().map(|(at, row)| accepted(&row.0, 0, at as i64)).collect();
-    let (verdicts, outputs) = room(&Config::default()).feed(&records).unwrap();
+    let (verdicts, outputs) = room().feed(&records).unwrap();
     let outputs = deciding(outputs);
     assert!(verdicts.iter().all(|verdict| *verdict == Verdict::Done("unscorable")));
     for ((_, reasons), (_, output)) in rows.iter().zip(&outputs) {
@@ -278,11 +291,11 @@ fn what_is_not_an_application_has_a_name() {
         ),
     ];
     for (input, expected) in &rows {
-        let (verdicts, outputs) = room(&Config::default()).feed(std::slice::from_ref(input)).unwrap();
+        let (verdicts, outputs) = room().feed(std::slice::from_ref(input)).unwrap();
         assert_eq!(verdicts, std::slice::from_ref(expected));
         assert_eq!(outputs.len(), usize::from(*expected == Verdict::Done("withdrawal_passed")));
     }
-    let (_, outputs) = room(&Config::default()).feed(std::slice::from_ref(&withdrawal)).unwrap();
+    let (_, outputs) = room().feed(std::slice::from_ref(&withdrawal)).unwrap();
     let (partition, output) = &outputs[0];
     assert_eq!((*partition, &output.key, &output.payload), (1, &withdrawal.key, &withdrawal.payload));
     let headers: Vec<_> = output.headers.iter().map(|(key, value)| ((*key).to_owned(), Some(value.clone()))).collect();

@@ -6,22 +6,70 @@ use runtime::stream::{Output, OwnedInput};
 use schemas::control::{ACTIVATED, Activation};
 use schemas::envelope::header;
 use schemas::intake::{ACCEPTED, header as extension};
+use schemas::risk::RiskEvent;
+use scorer::document::Document;
 use scorer::handler::Outlets;
+use scorer::library::read_package;
 use scorer::metrics::Metrics;
-use scorer::{Config, Library, Routes, ScorerHandler};
+use scorer::{Library, Route, Routes, ScorerHandler};
+use scoring::{Model, Scales};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 
 pub fn models() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../models")
 }
 
-pub fn room(config: &Config) -> Harness<ScorerHandler> {
-    let routes = Routes::new(&config.route, &config.challengers, &config.shadows).unwrap();
-    let metrics = Metrics::new(&Registry::new(), routes.products().iter().map(|r| r.product.as_str())).unwrap();
-    let library = Library::read(&models()).unwrap();
+/// The route that the house ships.
+pub const STANDARD: &str = include_str!("../../../routes/standard/1.0.0.toml");
+
+/// The repository's packages; proving them takes a while, so once.
+pub fn library() -> Library {
+    static LIBRARY: OnceLock<Library> = OnceLock::new();
+    LIBRARY.get_or_init(|| Library::read(&models()).unwrap()).clone()
+}
+
+/// The repository's packages and copies of them under other names.
+pub fn library_with(copies: &[(&str, &str)]) -> Library {
+    let scales = Scales::parse(&std::fs::read(models().join("scales.toml")).unwrap()).unwrap();
+    let copy = |(package, name): &(&str, &str)| {
+        let mut files = read_package(&models().join(package).join("1.0.0")).unwrap();
+        let manifest = String::from_utf8(files.manifest).unwrap();
+        let own = format!("name = \"{package}\"");
+        assert!(manifest.contains(&own));
+        files.manifest = manifest.replacen(&own, &format!("name = \"{name}\""), 1).into_bytes();
+        Arc::new(Model::load(&files, &scales).unwrap())
+    };
+    Library::of(library().models().iter().cloned().chain(copies.iter().map(copy)).collect())
+}
+
+/// A document with these entries.
+pub fn document(name: &str, version: &str, entries: &str) -> String {
+    format!("name = \"{name}\"\nversion = \"{version}\"\n{entries}")
+}
+
+/// An entry of a document; `more` is appended as it is.
+pub fn entry(id: &str, product: &str, champion: &str, more: &str) -> String {
+    format!("[[entry]]\nid = \"{id}\"\nproduct = \"{product}\"\nchampion = \"{champion}@1.0.0\"\n{more}\n")
+}
+
+/// A room that holds these routes; the first is in force.
+pub fn room_of(library: Library, documents: &[&str], block: usize) -> Harness<ScorerHandler> {
+    Harness::new(handler(library, documents, block))
+}
+
+pub fn handler(library: Library, documents: &[&str], block: usize) -> ScorerHandler {
+    let routes = documents.iter().map(|text| Route::load(text.as_bytes(), &library).unwrap());
+    let routes = Routes::of(routes.collect());
+    let metrics = Metrics::new(&Registry::new(), &routes).unwrap();
     let outlets = Outlets { risk: "t.credit.risk.v1".into(), shadow: "t.credit.shadow.v1".into() };
-    Harness::new(ScorerHandler::new(library, routes, outlets, config.block, metrics).unwrap())
+    ScorerHandler::new(library, routes, outlets, block, metrics).unwrap()
+}
+
+/// A room as the house ships it.
+pub fn room() -> Harness<ScorerHandler> {
+    room_of(library(), &[STANDARD], 256)
 }
 
 /// An output with its partition.
@@ -103,4 +151,14 @@ pub fn activation(kind: &str, name: &str, version: &str, digest: &str, partition
 pub fn digest_of(package: &str) -> String {
     let manifest = std::fs::read(models().join(package).join("1.0.0/manifest.toml")).unwrap();
     domain::Digest::of(&manifest).to_string()
+}
+
+/// The record that puts a route in force.
+pub fn activation_of(document: &str, partition: i32) -> OwnedInput {
+    let Document { name, version, .. } = Document::parse(document).unwrap();
+    activation("route", &name, &version, &domain::Digest::of(document.as_bytes()).to_string(), partition)
+}
+
+pub fn event_of(output: &Output) -> RiskEvent {
+    serde_json::from_slice(output.payload.as_ref().unwrap()).unwrap()
 }

@@ -4,3 +4,5 @@
 mod control;
 mod events;
 mod fixture;
+mod kept;
+mod routes;

@@ -1,0 +1,41 @@
+//! What can be asked of routes. Does nothing.
+
+use clap::Subcommand;
+use std::path::PathBuf;
+
+/// Subcommands of `route`.
+#[derive(Debug, Clone, Subcommand)]
+pub enum RouteCommand {
+    /// Say everything that is wrong with route files, against the packages of [scorer] models_dir
+    #[command(after_help = CHECK)]
+    Check {
+        /// TOML files such as routes/standard/1.0.0.toml
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+    },
+    /// Put a checked route version in force, in every partition at one position
+    #[command(after_help = ACTIVATE)]
+    Activate {
+        /// A document of [scorer] routes_dir; every scorer instance must hold it
+        #[arg(value_name = "NAME@VERSION")]
+        route: String,
+        /// Who asks
+        #[arg(long, value_name = "NAME")]
+        by: String,
+    },
+}
+
+const CHECK: &str = "\
+A route says which packages score an application, and which of them decides. Everything is checked that the scorer checks
+when it reads the document: keys, packages, shares, conditions, entries that no application can reach.
+
+Ends with code 1 if any file is not taken.
+
+Example:
+  defaultx route check routes/*/*.toml";
+
+const ACTIVATE: &str = "\
+Model versions that were activated before give way to those that the route names: the newest record counts.
+
+Example:
+  defaultx route activate standard@1.1.0 --by risk-team";

@@ -1,0 +1,48 @@
+//! `route`: whether a route may be in force, and putting it there.
+
+use crate::cli::{PlaceArgs, RouteCommand};
+use crate::commands::versions;
+use crate::settings::Settings;
+use anyhow::{Context, Result, bail};
+use scorer::routes::file_of;
+use scorer::{Library, Route};
+use std::path::Path;
+
+/// Runs a subcommand; gives the exit code.
+pub async fn run(settings: Settings, place: &PlaceArgs, command: RouteCommand) -> Result<i32> {
+    let library = library(&settings)?;
+    match command {
+        RouteCommand::Check { files } => {
+            let mut errors = 0;
+            for file in &files {
+                let findings = check(file, &library)?;
+                findings.iter().for_each(|finding| println!("{}: {finding}", file.display()));
+                errors += findings.len();
+            }
+            println!("{} routes, {errors} errors", files.len());
+            Ok(i32::from(errors > 0))
+        }
+        RouteCommand::Activate { route, by } => {
+            let folder = &settings.scorer.routes_dir;
+            let file = file_of(folder, &route).with_context(|| format!("{route:?} is not name@version"))?;
+            let checked = Route::load(&versions::read(&file)?, &library);
+            let checked = checked.with_context(|| format!("{} may not be in force", file.display()))?;
+            if checked.label() != route {
+                bail!("{} says it is {}", file.display(), checked.label());
+            }
+            let what = ("route", (checked.name(), checked.version(), checked.digest()));
+            versions::put_in_force(settings, place, what, by).await
+        }
+    }
+}
+
+/// Everything that is wrong with a document.
+fn check(file: &Path, library: &Library) -> Result<Vec<String>> {
+    let rejected = Route::load(&versions::read(file)?, library).err();
+    Ok(rejected.map_or_else(Vec::new, |rejected| rejected.0.iter().map(ToString::to_string).collect()))
+}
+
+fn library(settings: &Settings) -> Result<Library> {
+    let folder = &settings.scorer.models_dir;
+    Library::read(folder).with_context(|| format!("reading the packages of [scorer] models_dir = {}", folder.display()))
+}

@@ -1,0 +1,70 @@
+//! `defaultx route`, as it is called: documents checked, and put in force at one position of every partition.
+
+use crate::kafka;
+use defaultx::reader::{header, read_to_end};
+use rdkafka::message::Message;
+use runtime::kafka::KafkaConfig;
+use schemas::Topic;
+use schemas::control::{ACTIVATED, Activation};
+use std::path::Path;
+use std::process::{Command, Output};
+
+const SHIPPED: &str = include_str!("../../../routes/standard/1.0.0.toml");
+
+fn route(arguments: &[&str]) -> Output {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    Command::new(env!("CARGO_BIN_EXE_defaultx")).arg("route").args(arguments).current_dir(root).output().unwrap()
+}
+
+fn said(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[test]
+fn the_shipped_route_is_taken_and_what_is_wrong_names_file_and_key() {
+    let dir = tempfile::tempdir().unwrap();
+    let broken = dir.path().join("broken.toml");
+    std::fs::write(&broken, SHIPPED.replacen("taiwan-xgboost@1.0.0", "taiwan-lightgbm@1.0.0", 1)).unwrap();
+    let broken = broken.to_str().unwrap();
+    let checked = route(&["check", "routes/standard/1.0.0.toml"]);
+    assert_eq!((checked.status.code(), said(&checked.stdout).trim()), (Some(0), "1 routes, 0 errors"));
+    let checked = route(&["check", "routes/standard/1.0.0.toml", broken]);
+    let expected = format!("{broken}: entry 1 (cards), shadows: taiwan-lightgbm is there twice");
+    assert!(said(&checked.stdout).starts_with(&expected), "{}", said(&checked.stdout));
+    assert_eq!(checked.status.code(), Some(1));
+}
+
+#[tokio::test]
+async fn a_route_is_put_in_force_in_every_partition_and_only_where_it_is_what_it_says() {
+    let kafka: KafkaConfig = kafka("routes.");
+    defaultx::topics::apply(&kafka).await.unwrap();
+    let activate = |label: &str| {
+        let place = ["--kafka", kafka.bootstrap.as_str(), "--prefix", kafka.topic_prefix.as_str()];
+        route(&[&["activate", label, "--by", "risk-team"], &place[..]].concat())
+    };
+    for (label, expected) in [
+        ("standard", "is not name@version"),
+        ("../policies@1", "is not name@version"),
+        ("standard@9.9.9", "9.9.9.toml"),
+    ] {
+        let refused = activate(label);
+        assert!(said(&refused.stderr).contains(expected) && !refused.status.success(), "{}", said(&refused.stderr));
+    }
+    let done = activate("standard@1.0.0");
+    assert_eq!(said(&done.stdout).trim(), "route standard 1.0.0 is in force from here on in 3 partitions");
+    let mut partitions = Vec::new();
+    read_to_end(&kafka, [Topic::Applications.name(&kafka.topic_prefix).as_str()], |message| {
+        let record: Activation = serde_json::from_slice(message.payload().unwrap()).unwrap();
+        assert_eq!(header(message, "ce_type"), Some(ACTIVATED));
+        assert_eq!(
+            (record.kind.as_str(), record.name.as_str(), record.version.as_str()),
+            ("route", "standard", "1.0.0")
+        );
+        assert_eq!(record.digest, domain::Digest::of(SHIPPED.as_bytes()).to_string());
+        partitions.push(message.partition());
+        Ok(())
+    })
+    .unwrap();
+    partitions.sort_unstable();
+    assert_eq!(partitions, [0, 1, 2]);
+}

@@ -1,0 +1,199 @@
+//! A route's document → a checked [`Route`], or everything that is wrong with it, each with its entry and key. Pure; the library
+//! is asked which packages there are.
+
+use crate::condition::Condition;
+use crate::document::{Document, Entry as Written};
+use crate::library::Library;
+use crate::route::{BUCKETS, Entry, MAX_SHADOWS, Package, Role, Route};
+use domain::Digest;
+use scoring::lookup::Lookup;
+use std::fmt;
+
+/// One thing that is wrong, with its place: `entry 2 (thin_file), when`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// Entry and key, or line and key.
+    pub at: String,
+    /// What is wrong, and what to do.
+    pub why: String,
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.at.as_str() {
+            "" => f.write_str(&self.why),
+            at => write!(f, "{at}: {}", self.why),
+        }
+    }
+}
+
+/// The document is not taken.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+pub struct Rejected(pub Vec<Finding>);
+
+impl Route {
+    /// Checks the bytes of a document against the packages of a library.
+    ///
+    /// # Errors
+    /// [`Rejected`] with every finding.
+    pub fn load(bytes: &[u8], library: &Library) -> Result<Self, Rejected> {
+        let one = |why: String| Rejected(vec![Finding { at: String::new(), why }]);
+        let text = std::str::from_utf8(bytes).map_err(|_| one("is not UTF-8".to_owned()))?;
+        let document = Document::parse(text).map_err(one)?;
+        let mut inspector = Inspector { library, lookup: Lookup::default(), findings: Vec::new() };
+        inspector.header(&document);
+        let entries: Vec<Entry> =
+            document.entry.iter().enumerate().map(|(at, entry)| inspector.entry(at, entry)).collect();
+        inspector.across(&document.entry);
+        let Inspector { lookup, findings, .. } = inspector;
+        if !findings.is_empty() {
+            return Err(Rejected(findings));
+        }
+        let digest = Digest::of(bytes).to_string();
+        Ok(Self { name: document.name, version: document.version, digest, entries, lookup })
+    }
+}
+
+struct Inspector<'l> {
+    library: &'l Library,
+    lookup: Lookup,
+    findings: Vec<Finding>,
+}
+
+impl Inspector<'_> {
+    fn find(&mut self, at: impl Into<String>, why: impl Into<String>) {
+        self.findings.push(Finding { at: at.into(), why: why.into() });
+    }
+
+    fn header(&mut self, document: &Document) {
+        if !is_token(&document.name) {
+            self.find("name", format!("{:?} is not of a-z, 0-9, _ and -", document.name));
+        }
+        let number = |part: &str| !part.is_empty() && part.len() <= 9 && part.bytes().all(|b| b.is_ascii_digit());
+        let parts: Vec<_> = document.version.split('.').collect();
+        if parts.len() != 3 || !parts.into_iter().all(number) {
+            self.find("version", format!("{:?} is not three numbers such as 1.0.0", document.version));
+        }
+        if document.entry.is_empty() {
+            self.find("entry", "there is none, so nothing would be scored: add one for each product");
+        }
+    }
+
+    fn entry(&mut self, at: usize, written: &Written) -> Entry {
+        let key = |key: &str| key_of(at, written, key);
+        if !is_token(&written.id) {
+            self.find(key("id"), format!("{:?} is not of a-z, 0-9, _ and -", written.id));
+        }
+        if written.tenant.as_deref() == Some("") {
+            self.find(key("tenant"), "is empty: leave it out where the entry is for all");
+        }
+        let when = written.when.as_deref().and_then(|source| {
+            let compiled = Condition::compile(source, &mut self.lookup);
+            compiled.map_err(|why| self.find(key("when"), why)).ok()
+        });
+        self.shares(at, written);
+        if written.shadows.len() > MAX_SHADOWS {
+            self.find(key("shadows"), format!("{}, at most {MAX_SHADOWS} are allowed", written.shadows.len()));
+        }
+        let mut packages = Vec::new();
+        self.package(at, written, &mut packages, ("champion", Role::Champion), &written.champion, 0);
+        for challenger in &written.challengers {
+            let place = ("challengers", Role::Challenger);
+            self.package(at, written, &mut packages, place, &challenger.package, challenger.buckets);
+        }
+        for shadow in &written.shadows {
+            self.package(at, written, &mut packages, ("shadows", Role::Shadow), shadow, 0);
+        }
+        Entry {
+            id: written.id.clone(),
+            product: written.product.clone(),
+            tenant: written.tenant.clone(),
+            when,
+            packages,
+            holdout: written.holdout,
+        }
+    }
+
+    fn shares(&mut self, at: usize, written: &Written) {
+        if written.challengers.iter().any(|challenger| challenger.buckets == 0) {
+            let why = "buckets are 0, so it would decide on nobody: give it some, or list it in shadows";
+            self.find(key_of(at, written, "challengers"), why);
+        }
+        let buckets = written.challengers.iter().map(|challenger| u64::from(challenger.buckets));
+        let all = buckets.sum::<u64>() + u64::from(written.holdout);
+        if all > u64::from(BUCKETS) {
+            let why = format!("buckets of challengers and holdout are {all} together, and there are {BUCKETS}");
+            self.find(key_of(at, written, "holdout"), why);
+        }
+    }
+
+    fn package(
+        &mut self,
+        at: usize,
+        entry: &Written,
+        packages: &mut Vec<Package>,
+        (key, role): (&str, Role),
+        text: &str,
+        buckets: u32,
+    ) {
+        let key = key_of(at, entry, key);
+        match self.library.find(&entry.product, text) {
+            Err(why) => self.find(key, why),
+            Ok((name, _)) if packages.iter().any(|known| known.name == name) => {
+                self.find(key, format!("{name} is there twice: a package speaks once of an application"));
+            }
+            Ok((name, model)) => packages.push(Package { role, name: name.to_owned(), buckets, model }),
+        }
+    }
+
+    /// What only shows when entries are held side by side.
+    fn across(&mut self, entries: &[Written]) {
+        for (at, entry) in entries.iter().enumerate() {
+            let before = || entries[..at].iter();
+            if before().any(|earlier| earlier.id == entry.id) {
+                self.find(key_of(at, entry, "id"), "is there twice: score events name it");
+            }
+            let same_group = |other: &&Written| (&other.product, &other.tenant) == (&entry.product, &entry.tenant);
+            if let Some(earlier) = before().filter(same_group).find(|earlier| earlier.when.is_none()) {
+                let (whose, id) = (whose(entry), &earlier.id);
+                let (key, why) = match entry.when {
+                    None => ("product", format!("{whose} is there twice: {id} has it for all of them")),
+                    Some(_) => ("when", format!("can never apply: {id} before it takes all of {whose}; put it first")),
+                };
+                self.find(key_of(at, entry, key), why);
+            } else if entry.when.is_some() && before().filter(same_group).any(|earlier| earlier.when == entry.when) {
+                self.find(key_of(at, entry, "when"), "can never apply: an entry before it has the same condition");
+            }
+            let of_tenant = |other: &&Written| other.product == entry.product && is_for(other, entry.tenant.as_deref());
+            let is_last = !entries[at + 1..].iter().any(|other| same_group(&other));
+            if is_last && !entries.iter().filter(of_tenant).any(|other| other.when.is_none()) {
+                let why = format!(
+                    "{} would have no model where no condition holds: end it with an entry without `when`",
+                    whose(entry)
+                );
+                self.find(key_of(at, entry, "when"), why);
+            }
+        }
+    }
+}
+
+fn is_for(entry: &Written, tenant: Option<&str>) -> bool {
+    entry.tenant.is_none() || entry.tenant.as_deref() == tenant
+}
+
+fn whose(entry: &Written) -> String {
+    match &entry.tenant {
+        Some(tenant) => format!("product {} of tenant {tenant}", entry.product),
+        None => format!("product {}", entry.product),
+    }
+}
+
+fn key_of(at: usize, entry: &Written, key: &str) -> String {
+    format!("entry {} ({}), {key}", at + 1, entry.id)
+}
+
+fn is_token(text: &str) -> bool {
+    let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'-';
+    (1..=64).contains(&text.len()) && text.bytes().all(allowed)
+}

@@ -1,0 +1,111 @@
+//! What is in force for the records of one block, by partition: asked of the state once, because no control record stands inside
+//! a block. What is demanded and not held stops the room; nothing is guessed.
+
+use crate::in_force::{InForce, Switch};
+use crate::library::Library;
+use crate::route::{Entry, Package, Role, Route};
+use crate::routes::Routes;
+use runtime::stream::{HandleError, View};
+
+/// All that this instance holds.
+#[derive(Debug)]
+pub struct Holdings {
+    /// Packages.
+    pub library: Library,
+    /// Routes over them.
+    pub routes: Routes,
+}
+
+/// The room's state.
+pub type State<'v> = View<'v, Switch, InForce>;
+
+impl Holdings {
+    /// The index of the model that an activation record demands.
+    ///
+    /// # Errors
+    /// [`HandleError::NotReady`] when it is not held.
+    pub fn model(&self, name: &str, wanted: &InForce) -> Result<usize, HandleError> {
+        let held = self.library.by_digest(&wanted.digest);
+        let held = held.filter(|index| self.library.models()[*index].manifest().name == name);
+        held.ok_or_else(|| {
+            let InForce { version, digest } = wanted;
+            HandleError::NotReady(format!(
+                "model {name}@{version} ({digest}) is not loaded: add it to models_dir and restart"
+            ))
+        })
+    }
+
+    /// The route that an activation record demands.
+    ///
+    /// # Errors
+    /// [`HandleError::NotReady`] when it is not held.
+    pub fn route(&self, wanted: &InForce) -> Result<&Route, HandleError> {
+        self.routes.get(&wanted.digest).ok_or_else(|| {
+            let InForce { version, digest } = wanted;
+            HandleError::NotReady(format!("route {version} ({digest}) is not loaded: add it to routes_dir and restart"))
+        })
+    }
+}
+
+/// What is in force in the partitions of one block.
+pub struct Here<'h> {
+    holdings: &'h Holdings,
+    routes: Vec<(i32, &'h Route)>,
+    entries: Vec<(i32, &'h Entry, Vec<usize>)>,
+}
+
+impl<'h> Here<'h> {
+    /// Nothing asked yet.
+    pub fn new(holdings: &'h Holdings) -> Self {
+        Self { holdings, routes: Vec::new(), entries: Vec::new() }
+    }
+
+    /// The route of a partition.
+    ///
+    /// # Errors
+    /// [`HandleError::NotReady`].
+    pub fn route(&mut self, partition: i32, state: &State<'_>) -> Result<&'h Route, HandleError> {
+        if let Some((_, route)) = self.routes.iter().find(|(known, _)| *known == partition) {
+            return Ok(*route);
+        }
+        let route = match state.get(partition, &Switch::Route) {
+            Some(in_force) => self.holdings.route(&in_force)?,
+            None => self.holdings.routes.default_route(),
+        };
+        self.routes.push((partition, route));
+        Ok(route)
+    }
+
+    /// Indices of an entry's models in a partition, by package of the entry.
+    ///
+    /// # Errors
+    /// [`HandleError::NotReady`].
+    pub fn models(&mut self, partition: i32, entry: &'h Entry, state: &State<'_>) -> Result<&[usize], HandleError> {
+        let is_it = |known: &(i32, &Entry, Vec<usize>)| known.0 == partition && std::ptr::eq(known.1, entry);
+        let at = match self.entries.iter().position(is_it) {
+            Some(at) => at,
+            None => {
+                let model = |package: &Package| match state.get(partition, &Switch::Model(package.name.clone())) {
+                    Some(in_force) => self.holdings.model(&package.name, &in_force),
+                    None => Ok(package.model),
+                };
+                let models = entry.packages.iter().map(model).collect::<Result<_, _>>()?;
+                self.entries.push((partition, entry, models));
+                self.entries.len() - 1
+            }
+        };
+        Ok(&self.entries[at].2)
+    }
+
+    /// Indices of all models asked for that may decide, sorted.
+    pub fn deciding(&self) -> Vec<usize> {
+        let of = |(_, entry, models): &(i32, &Entry, Vec<usize>)| {
+            let packages = entry.packages.iter().zip(models.clone());
+            packages.filter(|(package, _)| package.role != Role::Shadow).map(|(_, model)| model).collect::<Vec<_>>()
+        };
+        let mut deciding: Vec<usize> = self.entries.iter().flat_map(of).collect();
+        deciding.sort_unstable();
+        deciding.dedup();
+        deciding
+    }
+}
