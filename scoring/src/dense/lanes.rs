@@ -35,7 +35,7 @@ enum Packed {
 
 /// A layer whose weights stand in the order in which a kernel meets them.
 #[derive(Debug, Clone)]
-struct Layer {
+pub(super) struct Layer {
     from: usize,
     inputs: usize,
     to: usize,
@@ -44,7 +44,7 @@ struct Layer {
     /// The outputs that fill no group, one after the other.
     rest: Vec<f32>,
     bias: Vec<f32>,
-    relu: bool,
+    pub relu: bool,
 }
 
 impl Program {
@@ -76,16 +76,15 @@ impl Program {
         Self { width: steps.width, planes, outputs: steps.outputs.clone(), steps: packed }
     }
 
-    /// Fills at most a block's rows in and runs them through all steps. `L` lanes make a vector, `V` vectors and `O` outputs
-    /// are summed at a time; `O` is the group that the weights are packed for.
+    /// Fills at most a block's rows in and runs them through all steps, layers by a way of the kernel's.
     #[inline(always)]
-    pub fn run<const L: usize, const V: usize, const O: usize>(&self, rows: impl Fill, planes: &mut [Plane]) {
+    pub fn run(&self, rows: impl Fill, planes: &mut [Plane], layer_by: impl Fn(&Layer, usize, &mut [Plane])) {
         let filled = rows.fill(planes).next_multiple_of(GRAIN).min(BLOCK);
         for step in &self.steps {
             match step {
                 Packed::Map(function, from, to) => map(*function, *from, *to, filled, planes),
                 Packed::Join(op, left, right, to) => join(*op, *left, *right, *to, filled, planes),
-                Packed::Layer(layer) => layer.run::<L, V, O>(filled, planes),
+                Packed::Layer(layer) => layer_by(layer, filled, planes),
             }
         }
     }
@@ -110,83 +109,44 @@ impl Fill for Rows<'_> {
     }
 }
 
+/// Some outputs of a layer: their weights, input by input, their biases, and the planes that they are of and go to.
+pub(super) type Outputs<'a, const O: usize> = (&'a [[f32; O]], &'a [f32; O], &'a [Plane], &'a mut [Plane; O]);
+
 impl Layer {
-    #[inline(always)]
-    fn run<const L: usize, const V: usize, const O: usize>(&self, filled: usize, planes: &mut [Plane]) {
+    /// Its outputs in groups, and those that fill none, one by one.
+    pub fn split<'a, const O: usize>(
+        &'a self,
+        planes: &'a mut [Plane],
+    ) -> (impl Iterator<Item = Outputs<'a, O>>, impl Iterator<Item = Outputs<'a, 1>>) {
         let (before, after) = planes.split_at_mut(self.to);
         let from = &before[self.from..self.from + self.inputs];
-        let to = &mut after[..self.bias.len()];
-        let (group_of, rest) = to.as_chunks_mut::<O>();
+        let (groups, rest) = after[..self.bias.len()].as_chunks_mut::<O>();
         let (bias, bias_of_rest) = self.bias.as_chunks::<O>();
         let weights = self.groups.as_chunks::<O>().0.chunks_exact(self.inputs);
-        for ((weights, bias), to) in weights.zip(bias).zip(group_of) {
-            each_sum::<L, V, O>(weights, bias, self.relu, from, to, filled);
-        }
+        let groups = weights.zip(bias).zip(groups).map(move |((weights, bias), to)| (weights, bias, from, to));
         let weights = self.rest.as_chunks::<1>().0.chunks_exact(self.inputs);
-        let bias = bias_of_rest.as_chunks::<1>().0;
-        for ((weights, bias), to) in weights.zip(bias).zip(rest.as_chunks_mut::<1>().0) {
-            each_sum::<L, V, 1>(weights, bias, self.relu, from, to, filled);
-        }
+        let rest = weights.zip(bias_of_rest.as_chunks::<1>().0).zip(rest.as_chunks_mut::<1>().0);
+        (groups, rest.map(move |((weights, bias), to)| (weights, bias, from, to)))
     }
-}
 
-/// `O` outputs of all rows: in a full block many vectors at a time, in a short one no more than it has.
-#[inline(always)]
-fn each_sum<const L: usize, const V: usize, const O: usize>(
-    weights: &[[f32; O]],
-    bias: &[f32; O],
-    relu: bool,
-    from: &[Plane],
-    to: &mut [Plane; O],
-    filled: usize,
-) {
-    if filled == BLOCK {
-        for at in (0..BLOCK).step_by(L * V) {
-            store(&sums::<L, V, O>(weights, from, at), bias, relu, to, at);
-        }
-    } else {
-        for at in (0..filled).step_by(L) {
-            store(&sums::<L, 1, O>(weights, from, at), bias, relu, to, at);
-        }
+    /// The meaning of a layer: what every kernel does, to the bit.
+    pub fn run_plain<const O: usize>(&self, filled: usize, planes: &mut [Plane]) {
+        let (groups, rest) = self.split::<O>(planes);
+        groups.for_each(|outputs| self.sum(outputs, filled));
+        rest.for_each(|outputs| self.sum(outputs, filled));
     }
-}
 
-/// `O` outputs of `V` vectors of rows, all kept in registers.
-#[inline(always)]
-fn sums<const L: usize, const V: usize, const O: usize>(
-    weights: &[[f32; O]],
-    from: &[Plane],
-    at: usize,
-) -> [[[f32; L]; V]; O] {
-    let mut sums = [[[0f32; L]; V]; O];
-    for (weights, plane) in weights.iter().zip(from) {
-        let rows = plane.0[at..at + L * V].as_chunks::<L>().0;
-        for v in 0..V {
-            let rows = rows[v];
-            for o in 0..O {
-                for l in 0..L {
-                    sums[o][v][l] = rows[l].mul_add(weights[o], sums[o][v][l]);
+    fn sum<const O: usize>(&self, (weights, bias, from, to): Outputs<'_, O>, filled: usize) {
+        for o in 0..O {
+            let mut sums = [0f32; BLOCK];
+            for (weights, plane) in weights.iter().zip(from) {
+                for (sum, row) in sums[..filled].iter_mut().zip(&plane.0) {
+                    *sum = row.mul_add(weights[o], *sum);
                 }
             }
-        }
-    }
-    sums
-}
-
-#[inline(always)]
-fn store<const L: usize, const V: usize, const O: usize>(
-    sums: &[[[f32; L]; V]; O],
-    bias: &[f32; O],
-    relu: bool,
-    to: &mut [Plane; O],
-    at: usize,
-) {
-    for o in 0..O {
-        let rows = to[o].0[at..at + L * V].as_chunks_mut::<L>().0;
-        for v in 0..V {
-            for l in 0..L {
-                let sum = sums[o][v][l] + bias[o];
-                rows[v][l] = if relu { self::relu(sum) } else { sum };
+            for (to, sum) in to[o].0[..filled].iter_mut().zip(sums) {
+                let sum = sum + bias[o];
+                *to = if self.relu { relu(sum) } else { sum };
             }
         }
     }
