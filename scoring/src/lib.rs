@@ -2,10 +2,10 @@
 //! network, no logging. What a score leads to is not decided here.
 //!
 //! Reading order: [`model`] is the whole of it; a package is [`manifest`] → [`contract`] (with [`expr`] and [`lookup`]) →
-//! [`plan`] or [`forest`] → [`reference`] → [`golden`]; an application is [`mapping`] → [`plan`] → [`explain`] (against
-//! [`coalitions`]) → [`reasons`]. [`follow`] looks behind a net's claimed directions. [`ops`] are
-//! the operators that a graph may use; [`graph`] runs one that is in no package. [`trees`] and
-//! [`dense`] are the engines of trees and of dense nets, for themselves.
+//! [`plan`] or [`forest`] → [`reference`] → [`golden`] (with [`follow`], for what a net claims); an application is
+//! [`mapping`] → [`plan`] → [`explain`] (held against [`coalitions`]) → [`reasons`]. [`ops`] are the operators that a graph
+//! may use; [`graph`] runs one that is in no package. [`trees`] and [`dense`] are the engines of trees and of dense nets, for
+//! themselves.
 
 pub mod calibration;
 pub mod coalitions;

@@ -7,6 +7,7 @@
 //! those of the plain path: a lane is a row, a fused multiply-add rounds once, whether an instruction does it or, slowly, a
 //! library, and each output's are in the same order.
 #![allow(unsafe_code)] // Loads and stores of vectors, and calls of functions with target features.
+#![allow(clippy::needless_range_loop)] // Registers are counted: there is nothing to iterate over.
 
 use super::lanes::{Fill, Plane, Program};
 use crate::trees::Vectors;

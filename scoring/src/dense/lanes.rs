@@ -1,8 +1,8 @@
-//! Steps over a block of rows, written once, in safe code, as loops that a compiler turns into whichever vectors it is told
-//! to use: [`super::kernel`] says which. A plane holds one column of the block; lanes are rows, so no sum ever crosses them,
-//! and every output is the same fused multiply-adds in the same order on every machine and in every place of a block.
-
-#![allow(clippy::needless_range_loop)] // Lanes are counted: what a compiler makes of iterators over arrays varies.
+//! Steps over a block of rows, in safe code: loops over columns that a compiler turns into whichever vectors
+//! [`super::kernel`] tells it to use, and the meaning of a layer. A plane holds one column of the block; lanes are rows, so no
+//! sum ever crosses them, and every output is the same fused multiply-adds in the same order on every machine and in every
+//! place of a block.
+#![allow(clippy::needless_range_loop)] // Lanes and outputs are counted, as the kernel counts them.
 
 use super::math;
 use super::steps::{Function, Join, Operand, Step, Steps};
