@@ -1,4 +1,5 @@
-//! Which engine and which kernels made a number. Scorecards give the same bits on all of them; nets only on the same pair.
+//! Which engine and which kernels made a number. Scorecards, trees and dense nets give the same bits on all kernels; a net
+//! that goes through the graph engine only on the same pair.
 
 /// The engine and its version; held to `Cargo.lock` by a test.
 pub const ENGINE: &str = "tract-onnx 0.23.9";

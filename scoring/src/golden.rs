@@ -2,6 +2,7 @@
 //! applications to scores, and if the directions it claims are true. Compares; corrects nothing.
 
 use crate::error::{EngineError, LoadError, Part};
+use crate::follow::Evidence;
 use crate::forest::Forest;
 use crate::manifest::{Kind, Monotone};
 use crate::mapping::FeatureVector;
@@ -69,6 +70,7 @@ pub(crate) fn prove(model: &Model, golden: &[u8]) -> Result<(), LoadError> {
     }
     match model.forest() {
         Some(forest) => prove_trees(model, forest, &file),
+        None if model.manifest().kind == Kind::Net => prove_net_directions(model),
         None => prove_directions(model, &file.rows),
     }
 }
@@ -171,11 +173,21 @@ fn prove_application(model: &Model, golden: &Application, place: &str) -> Result
     prove_score(model, margin, (golden.pd, golden.score, None), place)
 }
 
+/// A net's claimed directions: from its weights where they prove them, else followed over the background.
+fn prove_net_directions(model: &Model) -> Result<(), LoadError> {
+    for (index, feature) in model.features().iter().enumerate() {
+        if let Some(Evidence::Contradicted { row, from, to }) = model.net_direction(index).map_err(engine)? {
+            let claimed = format!("{:?}", feature.monotone).to_lowercase();
+            let why =
+                format!("is declared {claimed}, but from {from} to {to} background row {row} moves the other way");
+            return Err(LoadError::contract(format!("feature {}", feature.name), why));
+        }
+    }
+    Ok(())
+}
+
 /// A scorecard's parts are functions of one feature each, so a claimed direction can be followed over all values at hand.
 fn prove_directions(model: &Model, rows: &[Row]) -> Result<(), LoadError> {
-    if model.manifest().kind != Kind::Scorecard {
-        return Ok(());
-    }
     let width = model.features().len();
     for (index, feature) in model.features().iter().enumerate() {
         let falls = match feature.monotone {

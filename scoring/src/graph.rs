@@ -1,6 +1,8 @@
 //! A bare ONNX graph, as its exporter wrote it, over a table: no manifest, no contract, no explanation. For whoever wants a
-//! model's answers before it is a package. A row's bits do not depend on the others: short blocks are filled up.
+//! model's answers before it is a package. A row's bits do not depend on the others: short blocks are filled up. A graph that
+//! is a dense net is answered as one ([`crate::dense`]), like those of packages.
 
+use crate::dense::{Dense, Memory};
 use crate::error::{EngineError, LoadError};
 use crate::ops::{self, Labels};
 use crate::trees::Ensemble;
@@ -20,6 +22,7 @@ const MOST_COLUMNS: usize = 1 << 16;
 #[derive(Debug)]
 pub struct Graph {
     plan: Arc<TypedRunnableModel>,
+    dense: Option<Dense>,
     block: usize,
     inputs: Vec<Input>,
     heads: Vec<Head>,
@@ -67,9 +70,11 @@ impl Graph {
         let (inputs, block) = inputs_of(graph, columns)?;
         let plan = compile(&proto, &inputs, block)?;
         let heads = graph.output.iter().enumerate();
-        let heads =
-            heads.map(|(index, output)| head(graph, &plan, index, &output.name, block)).collect::<Result<_, _>>()?;
-        Ok(Self { plan, block, inputs, heads })
+        let heads = heads
+            .map(|(index, output)| head(graph, &plan, index, &output.name, block))
+            .collect::<Result<Vec<_>, _>>()?;
+        let dense = dense(&proto, &inputs, &heads);
+        Ok(Self { plan, dense, block, inputs, heads })
     }
 
     /// What it takes, in its order.
@@ -133,15 +138,17 @@ impl Graph {
         let header: Vec<String> = table.columns.iter().map(|column| column.name.clone()).collect();
         let places = self.places(&header)?;
         let rows = table.rows()?;
-        let mut state = self.plan.spawn().map_err(failed)?;
+        let mut runner = match &self.dense {
+            Some(dense) => Runner::Dense(dense, dense.memory()),
+            None => Runner::Graph(self.plan.spawn().map_err(failed)?),
+        };
         let mut collected: Vec<Option<Values>> = vec![None; self.heads.len()];
         for start in (0..rows).step_by(self.block) {
             let end = rows.min(start + self.block);
             let block = self.block(table, &places, start, end)?;
-            let answers = ops::guarded(|| state.run(block))
+            let answers = ops::guarded(|| runner.run(block, end - start, &self.heads))
                 .map_err(|why| EngineError(format!("rows {} to {end}: {why}", start + 1)))?;
-            for ((into, answer), head) in collected.iter_mut().zip(&answers).zip(&self.heads) {
-                let values = Values::of_tensor(answer, (end - start) * head.columns.len()).map_err(failed)?;
+            for (into, values) in collected.iter_mut().zip(answers) {
                 match into {
                     Some(into) => into.extend(values),
                     None => *into = Some(values),
@@ -185,6 +192,43 @@ impl Graph {
         };
         self.inputs.iter().zip(places).map(tensor).collect()
     }
+}
+
+/// What answers a block.
+enum Runner<'a> {
+    Dense(&'a Dense, Memory),
+    Graph(TypedSimpleState),
+}
+
+impl Runner<'_> {
+    /// The cells of each output for the first rows of a block.
+    fn run(&mut self, block: TVec<TValue>, rows: usize, heads: &[Head]) -> TractResult<Vec<Values>> {
+        match self {
+            Self::Dense(dense, memory) => {
+                let cells = ops::slice::<f32>(&block[0])?;
+                let width = block[0].shape()[1];
+                let mut answers = vec![Vec::new(); heads.len()];
+                dense.run(memory, &cells[..rows * width], &mut answers);
+                Ok(answers.into_iter().map(Values::F32).collect())
+            }
+            Self::Graph(state) => {
+                let answers = state.run(block)?;
+                let cells = |(answer, head): (&TValue, &Head)| Values::of_tensor(answer, rows * head.columns.len());
+                answers.iter().zip(heads).map(cells).collect()
+            }
+        }
+    }
+}
+
+/// The dense net that a graph is, where it is one: rows of f32 in, and such rows out.
+fn dense(proto: &ModelProto, inputs: &[Input], heads: &[Head]) -> Option<Dense> {
+    let [input] = inputs else { return None };
+    if input.kind != Kind::F32 || input.flat {
+        return None;
+    }
+    let names: Vec<&str> = heads.iter().map(|head| head.name.as_str()).collect();
+    let dense = Dense::read(proto, &input.name, input.width, &names)?;
+    dense.widths().eq(heads.iter().map(|head| head.columns.len())).then_some(dense)
 }
 
 impl Input {

@@ -2,16 +2,20 @@
 //! network, no logging. What a score leads to is not decided here.
 //!
 //! Reading order: [`model`] is the whole of it; a package is [`manifest`] → [`contract`] (with [`expr`] and [`lookup`]) →
-//! [`plan`] or [`forest`] → [`reference`] → [`golden`]; an application is [`mapping`] → [`plan`] → [`explain`] → [`reasons`]. [`ops`] are
-//! the operators that a graph may use; [`graph`] runs one that is in no package. [`trees`] is
-//! the tree engine, for itself.
+//! [`plan`] or [`forest`] → [`reference`] → [`golden`] (with [`follow`], for what a net claims); an application is
+//! [`mapping`] → [`plan`] → [`explain`] (held against [`coalitions`]) → [`reasons`]. [`ops`] are the operators that a graph
+//! may use; [`graph`] runs one that is in no package. [`trees`] and [`dense`] are the engines of trees and of dense nets, for
+//! themselves.
 
 pub mod calibration;
+pub mod coalitions;
 pub mod contract;
+pub mod dense;
 pub mod error;
 pub mod explain;
 pub mod expr;
 pub mod fingerprint;
+pub mod follow;
 pub mod forest;
 pub mod golden;
 pub mod graph;

@@ -1,10 +1,12 @@
 //! A package that has proven itself: the only thing that scores. Built by [`Model::load`] or not at all.
 
 use crate::calibration::Calibration;
+use crate::coalitions;
 use crate::contract::{self, Contract, ReasonText};
 use crate::error::{EngineError, LoadError, Part};
 use crate::explain::{self, Contributions, Shapley};
 use crate::expr::Document;
+use crate::follow::{self, Evidence};
 use crate::forest::{self, Forest};
 use crate::golden;
 use crate::manifest::{Kind, Manifest};
@@ -232,6 +234,35 @@ impl Model {
                 Ok(Contributions { parts: state.parts[own].to_vec(), base: forest.base(), error: None })
             }
         }
+    }
+
+    /// Shapley values of one row by enumeration, whatever method the model publishes. `groups` are features that count
+    /// together, every feature for itself where there are none. Only nets have them.
+    ///
+    /// # Errors
+    /// [`EngineError`], also when more groups differ from a background row than [`coalitions::MOST_GROUPS`].
+    pub fn exact(
+        &self,
+        state: &mut ThreadState,
+        row: &FeatureVector,
+        groups: Option<&[Vec<usize>]>,
+    ) -> Result<Option<Contributions>, EngineError> {
+        let Engine::Net(plan, shapley) = &self.engine else { return Ok(None) };
+        let alone: Vec<Vec<usize>> = (0..self.contract.features.len()).map(|feature| vec![feature]).collect();
+        let state = state.plan.as_mut().ok_or_else(no_state)?;
+        coalitions::shapley(plan, state, shapley.starts(), groups.unwrap_or(&alone), &row.values).map(Some)
+    }
+
+    /// What stands behind the direction that the contract claims of a net's feature; nothing where none is claimed, or of
+    /// another kind of model. A net that contradicts a claim does not load.
+    ///
+    /// # Errors
+    /// [`EngineError`].
+    pub fn net_direction(&self, feature: usize) -> Result<Option<Evidence>, EngineError> {
+        let (Engine::Net(plan, _), Some(claimed)) = (&self.engine, self.contract.features.get(feature)) else {
+            return Ok(None);
+        };
+        follow::evidence(plan, &self.reference.background, feature, claimed)
     }
 
     /// Margins and, for scorecards, parts as the graph gives them, for proofs.

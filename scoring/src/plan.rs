@@ -1,12 +1,14 @@
-//! The graph in tract, compiled for fixed block sizes. A short block is padded, so a row meets the same kernels whatever it
-//! is scored with: a batch of one gives the bits of a batch of many. Knows no credit word.
+//! The graph of a scorecard or net, as a dense net where it is one ([`crate::dense`]), else in tract, compiled for fixed block
+//! sizes. There a short block is padded, so a row meets the same kernels whatever it is scored with. Either way a batch of
+//! one gives the bits of a batch of many. Knows no credit word.
 
+use crate::dense::{self, Dense, Memory, Move};
 use crate::error::{EngineError, LoadError};
 use crate::ops;
 use tract_onnx::pb;
 use tract_onnx::prelude::*;
 
-/// Rows in a block. Wide enough to fill the kernels, small enough that padding a lone row costs microseconds.
+/// Rows in a block of tract's. Wide enough to fill the kernels, small enough that padding a lone row costs microseconds.
 pub const BLOCK: usize = 64;
 /// Up to this many rows go one by one where that gives the same bits.
 const SINGLY: usize = 4;
@@ -14,18 +16,44 @@ const SINGLY: usize = 4;
 /// A compiled graph; shared by threads.
 #[derive(Debug)]
 pub struct Plan {
-    block: Arc<TypedRunnableModel>,
-    /// Only where sums are exact in any order.
-    single: Option<Arc<TypedRunnableModel>>,
+    engine: Engine,
     width: usize,
     with_partials: bool,
 }
 
+#[derive(Debug)]
+enum Engine {
+    Dense(Dense),
+    Graph {
+        block: Arc<TypedRunnableModel>,
+        /// Only where sums are exact in any order.
+        single: Option<Arc<TypedRunnableModel>>,
+    },
+}
+
 /// One thread's working memory for a plan.
 #[derive(Debug)]
-pub struct PlanState {
-    block: TypedSimpleState,
-    single: Option<TypedSimpleState>,
+pub struct PlanState(State);
+
+#[derive(Debug)]
+enum State {
+    Dense(Memory),
+    Graph { block: TypedSimpleState, single: Option<TypedSimpleState> },
+}
+
+/// Rows that ways start from; see [`Plan::along`].
+#[derive(Debug)]
+pub struct Starts {
+    rows: Vec<Vec<f32>>,
+    /// Where the net can be taken apart, so that a move costs a part of an answer.
+    apart: Option<dense::Starts>,
+}
+
+impl Starts {
+    /// The rows.
+    pub fn rows(&self) -> &[Vec<f32>] {
+        &self.rows
+    }
 }
 
 /// What the graph says of each row.
@@ -58,9 +86,28 @@ impl Plan {
     pub fn new(bytes: &[u8], shape: Shape<'_>) -> Result<Self, LoadError> {
         let proto = ops::read(bytes)?;
         let outputs = outputs_in_order(&proto, shape)?;
-        let block = compile(&proto, BLOCK, shape, &outputs)?;
-        let single = shape.partials.map(|_| compile(&proto, 1, shape, &outputs)).transpose()?;
-        Ok(Self { block, single, width: shape.width, with_partials: shape.partials.is_some() })
+        let engine = match dense(&proto, shape) {
+            Some(dense) => Engine::Dense(dense),
+            None => Engine::Graph {
+                block: compile(&proto, BLOCK, shape, &outputs)?,
+                single: shape.partials.map(|_| compile(&proto, 1, shape, &outputs)).transpose()?,
+            },
+        };
+        Ok(Self { engine, width: shape.width, with_partials: shape.partials.is_some() })
+    }
+
+    /// Of a dense net that gives margins alone.
+    #[cfg(test)]
+    pub(crate) fn of_dense(dense: Dense, width: usize) -> Self {
+        Self { engine: Engine::Dense(dense), width, with_partials: false }
+    }
+
+    /// The dense net that it is, where it is one.
+    pub fn dense(&self) -> Option<&Dense> {
+        match &self.engine {
+            Engine::Dense(dense) => Some(dense),
+            Engine::Graph { .. } => None,
+        }
     }
 
     /// Working memory for one thread.
@@ -69,7 +116,12 @@ impl Plan {
     /// [`EngineError`] when the engine cannot set its operators up.
     pub fn state(&self) -> Result<PlanState, EngineError> {
         let spawn = |plan: &Arc<TypedRunnableModel>| plan.spawn().map_err(failed);
-        Ok(PlanState { block: spawn(&self.block)?, single: self.single.as_ref().map(spawn).transpose()? })
+        Ok(PlanState(match &self.engine {
+            Engine::Dense(dense) => State::Dense(dense.memory()),
+            Engine::Graph { block, single } => {
+                State::Graph { block: spawn(block)?, single: single.as_ref().map(spawn).transpose()? }
+            }
+        }))
     }
 
     /// Runs rows laid one after the other, `width` numbers each.
@@ -77,19 +129,82 @@ impl Plan {
     /// # Errors
     /// [`EngineError`].
     pub fn run(&self, state: &mut PlanState, rows: &[f32]) -> Result<Answers, EngineError> {
+        match (&self.engine, &mut state.0) {
+            (Engine::Dense(dense), State::Dense(memory)) => {
+                let mut answers = [Vec::new(), Vec::new()];
+                dense.run(memory, rows, &mut answers[..1 + usize::from(self.with_partials)]);
+                let [margins, partials] = answers;
+                Ok(Answers { margins, partials })
+            }
+            (Engine::Graph { .. }, State::Graph { block, single }) => {
+                self.run_graph(block, single.as_mut(), rows).map_err(failed)
+            }
+            _ => Err(EngineError("the working memory is another plan's".to_owned())),
+        }
+    }
+
+    /// Prepares rows that ways start from.
+    ///
+    /// # Errors
+    /// [`EngineError`] when the engine cannot set its operators up.
+    pub fn starts(&self, rows: &[Vec<f32>]) -> Result<Starts, EngineError> {
+        let apart = match (&self.engine, self.state()?.0) {
+            (Engine::Dense(dense), State::Dense(mut memory)) => dense.starts(&mut memory, &rows.concat()),
+            _ => None,
+        };
+        Ok(Starts { rows: rows.to_vec(), apart })
+    }
+
+    /// Margins at the places that are asked for, on ways from starts to a row that move one feature at a time. Within
+    /// rounding they are those of [`Plan::run`].
+    ///
+    /// # Errors
+    /// [`EngineError`].
+    pub fn along(
+        &self,
+        state: &mut PlanState,
+        starts: &Starts,
+        row: &[f32],
+        moves: &[Move],
+    ) -> Result<Vec<f32>, EngineError> {
+        if let (Engine::Dense(dense), State::Dense(memory), Some(apart)) = (&self.engine, &mut state.0, &starts.apart)
+            && let Some(margins) = dense.along(memory, apart, row, moves)
+        {
+            return Ok(margins);
+        }
+        let mut places = Vec::with_capacity(moves.len() * self.width);
+        let mut at = vec![0.0; self.width];
+        for step in moves {
+            let start = &starts.rows[step.start];
+            if step.first {
+                at.copy_from_slice(start);
+            }
+            at[step.feature] = if step.forth { row[step.feature] } else { start[step.feature] };
+            if step.asked {
+                places.extend_from_slice(&at);
+            }
+        }
+        Ok(self.run(state, &places)?.margins)
+    }
+
+    fn run_graph(
+        &self,
+        block: &mut TypedSimpleState,
+        mut single: Option<&mut TypedSimpleState>,
+        rows: &[f32],
+    ) -> TractResult<Answers> {
         let count = rows.len() / self.width;
         let mut answers = Answers { margins: Vec::with_capacity(count), partials: Vec::new() };
         if self.with_partials {
             answers.partials.reserve(rows.len());
         }
         for part in rows.chunks(BLOCK * self.width) {
-            match &mut state.single {
+            match &mut single {
                 Some(single) if part.len() <= SINGLY * self.width => {
                     part.chunks(self.width).try_for_each(|row| self.step(single, row, 1, &mut answers))
                 }
-                _ => self.step(&mut state.block, part, BLOCK, &mut answers),
-            }
-            .map_err(failed)?;
+                _ => self.step(block, part, BLOCK, &mut answers),
+            }?;
         }
         Ok(answers)
     }
@@ -109,6 +224,12 @@ impl Plan {
             false => Ok(()),
         }
     }
+}
+
+fn dense(proto: &pb::ModelProto, shape: Shape<'_>) -> Option<Dense> {
+    let names: Vec<&str> = [shape.margin].into_iter().chain(shape.partials).collect();
+    let dense = Dense::read(proto, shape.input, shape.width, &names)?;
+    dense.widths().eq([1, shape.width].into_iter().take(names.len())).then_some(dense)
 }
 
 /// Positions of margin and partials among the graph's outputs, after its input and outputs were checked.
@@ -168,4 +289,45 @@ fn compile(
 
 fn failed(error: TractError) -> EngineError {
     EngineError(format!("{error:#}"))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::dense::tests::{Numbers, squashed};
+
+    /// A net that is taken apart, against itself row by row.
+    #[test]
+    fn places_on_a_way_are_answered_like_rows() {
+        let plan = Plan::of_dense(Dense::read(&squashed(7, 1), "x", 4, &["y"]).unwrap(), 4);
+        let mut numbers = Numbers(3);
+        let rows: Vec<Vec<f32>> = (0..3).map(|_| numbers.many(4)).collect();
+        let row = numbers.many(4);
+        let apart = plan.starts(&rows).unwrap();
+        assert!(apart.apart.is_some());
+        let whole = Starts { rows, apart: None };
+        let features = [0, 3, 1, 2, 3, 1, 0];
+        let forth = [true, true, true, true, false, false, false];
+        let moves: Vec<Move> = (0..40)
+            .flat_map(|way| {
+                let step = move |at: usize| Move {
+                    start: way % 3,
+                    first: at == 0,
+                    feature: features[at],
+                    forth: forth[at],
+                    asked: at != 4,
+                };
+                (0..7).map(step)
+            })
+            .collect();
+        let mut state = plan.state().unwrap();
+        let found = plan.along(&mut state, &apart, &row, &moves).unwrap();
+        let expected = plan.along(&mut state, &whole, &row, &moves).unwrap();
+        assert_eq!((found.len(), expected.len()), (240, 240));
+        for (at, (own, other)) in found.iter().zip(&expected).enumerate() {
+            assert!((own - other).abs() <= 1e-5 * other.abs().max(1.0), "place {at}: {own}, not {other}");
+        }
+        assert!(expected.windows(2).any(|pair| (pair[0] - pair[1]).abs() > 0.01), "the places differ");
+    }
 }

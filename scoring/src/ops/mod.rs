@@ -25,6 +25,7 @@ mod svm;
 mod transform;
 mod trees;
 
+pub(crate) use attributes::whole_numbers;
 pub(crate) use labels::Labels;
 pub(crate) use operator::of_node;
 pub(crate) use rows::{slice, tensor};

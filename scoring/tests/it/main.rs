@@ -5,6 +5,7 @@
 mod batches;
 mod explained;
 mod forests;
+mod nets;
 mod ops;
 mod ops_cases;
 mod ops_hostile;

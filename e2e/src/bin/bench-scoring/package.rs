@@ -2,7 +2,7 @@
 
 use crate::engine::floats;
 use crate::peer::Peer;
-use crate::{Round, median, rate};
+use crate::{Round, is_wanted, median, rate};
 use anyhow::{Context, Result, ensure};
 use scoring::mapping::FeatureVector;
 use scoring::plan::{Plan, Shape};
@@ -19,12 +19,21 @@ const EXPLAINED: usize = 256;
 /// How far answers may be apart, relative above one.
 const NEAR: f32 = 1e-5;
 
-/// Measures every package in a folder.
-pub fn run(models: &Path, scratch: &Path, peer: &mut Peer, rounds: usize) -> Result<Map<String, Value>> {
+/// Measures every package in a folder whose name is wanted.
+pub fn run(
+    models: &Path,
+    scratch: &Path,
+    peer: &mut Peer,
+    rounds: usize,
+    only: &[String],
+) -> Result<Map<String, Value>> {
     let scales = Scales::parse(&std::fs::read(models.join("scales.toml"))?)?;
     let mut figures = Map::new();
     for folder in packages(models)? {
         let name = folder.strip_prefix(models)?.display().to_string();
+        if !is_wanted(&name, only) {
+            continue;
+        }
         let figure = measure(&folder, &scales, scratch, peer, rounds).with_context(|| name.clone())?;
         eprintln!("{name}: {figure}");
         figures.insert(name, figure);

@@ -1,0 +1,164 @@
+//! What can be proven of an output's direction from the weights alone: a sum rises where every product does. Rounding keeps
+//! order, so what is proven holds to the bit. Most nets prove nothing; those trained under a constraint on their weights do.
+
+use super::steps::{Function, Join, Operand, Plane, Step, Steps};
+
+/// How a number moves as one input rises, whatever the other inputs are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// Not at all.
+    Constant,
+    /// Never down.
+    Rising,
+    /// Never up.
+    Falling,
+    /// The weights prove nothing.
+    NotProven,
+}
+
+use Direction::{Constant, Falling, NotProven, Rising};
+
+impl Direction {
+    fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Constant, direction) | (direction, Constant) => direction,
+            (one, other) if one == other => one,
+            _ => NotProven,
+        }
+    }
+
+    fn flipped(self) -> Self {
+        match self {
+            Rising => Falling,
+            Falling => Rising,
+            Constant | NotProven => self,
+        }
+    }
+
+    /// Of a number times a constant.
+    fn times(self, factor: f32) -> Self {
+        match factor.partial_cmp(&0.0) {
+            Some(std::cmp::Ordering::Greater) => self,
+            Some(std::cmp::Ordering::Less) => self.flipped(),
+            // An infinite input makes zero times it no number, which has no order.
+            Some(std::cmp::Ordering::Equal) => Constant,
+            None => NotProven,
+        }
+    }
+
+    /// Of a function of it that has no direction.
+    fn lost(self) -> Self {
+        if self == Constant { Constant } else { NotProven }
+    }
+}
+
+/// The direction of each output's columns in one input.
+pub(super) fn of(steps: &Steps, input: usize) -> Vec<Vec<Direction>> {
+    let mut found = vec![Constant; steps.planes()];
+    if let Some(own) = found[..steps.width].get_mut(input) {
+        *own = Rising;
+    }
+    for step in &steps.steps {
+        match step {
+            Step::Map { function, from, to } => found[*to as usize] = mapped(*function, found[*from as usize]),
+            Step::Join { join, left, right, to } => found[*to as usize] = joined(*join, *left, *right, &found),
+            Step::Layer(layer) => {
+                let outputs = layer.bias.len();
+                for output in 0..outputs {
+                    let weights = layer.weights.iter().skip(output).step_by(outputs);
+                    let products = layer.from.iter().zip(weights).map(|(from, w)| found[*from as usize].times(*w));
+                    found[layer.to as usize + output] = products.fold(Constant, Direction::and);
+                }
+            }
+        }
+    }
+    let plane = |plane: &Plane| found[*plane as usize];
+    steps.outputs.iter().map(|planes| planes.iter().map(plane).collect()).collect()
+}
+
+fn mapped(function: Function, from: Direction) -> Direction {
+    match function {
+        Function::Copy
+        | Function::Sign
+        | Function::Exp
+        | Function::Log
+        | Function::Relu
+        | Function::Sigmoid
+        | Function::Tanh
+        | Function::Clip(..) => from,
+        Function::Neg => from.flipped(),
+        Function::Abs => from.lost(),
+        Function::Leaky(slope) => {
+            if slope >= 0.0 {
+                from
+            } else {
+                from.lost()
+            }
+        }
+        // Below one, its logarithm near zero is negative and the sign turns it over.
+        Function::SoftLog(one) => {
+            if one >= 1.0 {
+                from
+            } else {
+                from.lost()
+            }
+        }
+    }
+}
+
+fn joined(join: Join, left: Operand, right: Operand, found: &[Direction]) -> Direction {
+    let of = |operand| match operand {
+        Operand::Plane(plane) => found[plane as usize],
+        Operand::Number(_) => Constant,
+    };
+    let (a, b) = (of(left), of(right));
+    match (join, left, right) {
+        (Join::Add, ..) => a.and(b),
+        (Join::Sub | Join::Greater | Join::GreaterOrEqual, ..) => a.and(b.flipped()),
+        (Join::Less | Join::LessOrEqual, ..) => a.flipped().and(b),
+        (Join::Mul, Operand::Number(factor), _) => b.times(factor),
+        (Join::Mul | Join::Div, _, Operand::Number(factor)) => a.times(factor),
+        (Join::Mul | Join::Div, ..) => a.and(b).lost(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::steps::Layer;
+    use super::*;
+
+    /// Two inputs: a squash of the first and a step of the second, a layer of two with a relu, and an output.
+    fn net(first: [f32; 4], second: [f32; 2], squash: Function) -> Steps {
+        let layer = |from: [Plane; 2], to, weights: &[f32], outputs, relu| {
+            let (weights, bias) = (weights.to_vec(), vec![0.5; outputs]);
+            Step::Layer(Layer { from: from.to_vec(), to, weights, bias, relu })
+        };
+        let above = Step::Join { join: Join::Greater, left: Operand::Plane(1), right: Operand::Number(0.5), to: 3 };
+        let steps = vec![
+            Step::Map { function: squash, from: 0, to: 2 },
+            above,
+            layer([2, 3], 4, &first, 2, true),
+            layer([4, 5], 6, &second, 1, false),
+        ];
+        Steps { width: 2, steps, outputs: vec![vec![6]] }
+    }
+
+    #[test]
+    fn signs_that_agree_prove_and_others_do_not() {
+        let soft = Function::SoftLog(1.0);
+        for (first, second, squash, expected) in [
+            ([1.0, 2.0, -1.0, -0.5], [1.0, 3.0], soft, [Rising, Falling]),
+            ([1.0, -2.0, 0.0, 0.0], [1.0, -3.0], soft, [Rising, Constant]),
+            ([1.0, 2.0, 1.0, -1.0], [1.0, 1.0], soft, [Rising, NotProven]),
+            ([1.0, 2.0, 1.0, -1.0], [-1.0, 0.0], soft, [Falling, Falling]),
+            ([1.0, 2.0, 0.0, 1.0], [1.0, f32::NAN], soft, [NotProven, NotProven]),
+            ([1.0, 2.0, 1.0, 1.0], [1.0, 1.0], Function::SoftLog(0.5), [NotProven, Rising]),
+            ([1.0, 2.0, 1.0, 1.0], [1.0, 1.0], Function::Abs, [NotProven, Rising]),
+            ([1.0, 2.0, 1.0, 1.0], [1.0, 1.0], Function::Neg, [Falling, Rising]),
+        ] {
+            let steps = net(first, second, squash);
+            let found = [0, 1].map(|input| of(&steps, input)[0][0]);
+            assert_eq!(found, expected, "{first:?} {second:?} {squash:?}");
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! PURE. Dense nets: layers of weighted sums with functions of single numbers before, between and after them, answered in
+//! blocks of rows without a graph engine. A row's answers have the same bits on every machine and in every batch. What is
+//! not such a net is not this module's: [`Dense::read`] gives nothing.
+//!
+//! Reading order: [`read`] makes [`steps`] of a graph, [`lanes`] runs them over a block, [`math`] is their functions,
+//! [`kernel`] chooses the instructions. [`ways`] takes a net apart for answers at many places that differ in one feature,
+//! [`direction`] is what can be proven from the weights.
+
+mod direction;
+mod kernel;
+mod lanes;
+mod math;
+mod read;
+mod steps;
+mod ways;
+
+pub use direction::Direction;
+pub use ways::Move;
+pub(crate) use ways::Starts;
+
+use crate::trees::Vectors;
+use lanes::{BLOCK, Plane, Program, Rows};
+use steps::Steps;
+use tract_onnx::pb::ModelProto;
+use ways::Split;
+
+/// A compiled net. Share it between threads; each brings its own [`Memory`].
+#[derive(Debug, Clone)]
+pub struct Dense {
+    steps: Steps,
+    program: Program,
+    split: Option<Split>,
+    vectors: Vectors,
+}
+
+/// One thread's working memory for a net, kept from call to call; no answer depends on what is in it.
+#[derive(Debug)]
+pub struct Memory(Vec<Plane>);
+
+impl Dense {
+    /// Reads a net from a graph: one input f32 [N, `width`] and the named outputs, f32 [N, any]. Nothing where the graph is
+    /// more than that.
+    pub(crate) fn read(proto: &ModelProto, input: &str, width: usize, outputs: &[&str]) -> Option<Self> {
+        Self::using(proto, input, width, outputs, kernel::best())
+    }
+
+    /// The same by these instructions, or by none where the machine has them not; for tests.
+    fn using(proto: &ModelProto, input: &str, width: usize, outputs: &[&str], vectors: Vectors) -> Option<Self> {
+        let steps = read::read(proto, input, width, outputs)?;
+        let (program, split) = (Program::new(&steps, kernel::GROUP), Split::new(&steps, kernel::GROUP));
+        Some(Self { steps, program, split, vectors })
+    }
+
+    /// Working memory for one thread.
+    pub fn memory(&self) -> Memory {
+        Memory(vec![Plane([0.0; BLOCK]); self.program.planes])
+    }
+
+    /// Number of columns of each output.
+    pub fn widths(&self) -> impl Iterator<Item = usize> {
+        self.program.outputs.iter().map(Vec::len)
+    }
+
+    /// What the weights prove of each column of each output as one input rises.
+    pub fn directions(&self, input: usize) -> Vec<Vec<Direction>> {
+        direction::of(&self.steps, input)
+    }
+
+    /// Answers rows laid one after the other, width numbers each; each output's rows are added at the end of its own `into`.
+    /// Memory of another net is made this one's.
+    pub fn run(&self, memory: &mut Memory, rows: &[f32], into: &mut [Vec<f32>]) {
+        answer(self.vectors, &self.program, memory, rows, into);
+    }
+}
+
+/// Runs rows through a program, block by block.
+fn answer(vectors: Vectors, program: &Program, memory: &mut Memory, rows: &[f32], into: &mut [Vec<f32>]) {
+    let (width, outputs) = (program.width, &program.outputs);
+    memory.at_least(program.planes);
+    let count = rows.len() / width;
+    outputs.iter().zip(&mut *into).for_each(|(output, into)| into.reserve(count * output.len()));
+    for rows in rows[..count * width].chunks(BLOCK * width) {
+        kernel::run(vectors, program, Rows(rows, width), &mut memory.0);
+        let count = rows.len() / width;
+        for (output, into) in outputs.iter().zip(&mut *into) {
+            match output.as_slice() {
+                [plane] => into.extend_from_slice(&memory.0[*plane as usize].0[..count]),
+                planes => {
+                    (0..count).for_each(|row| into.extend(planes.iter().map(|at| memory.0[*at as usize].0[row])));
+                }
+            }
+        }
+    }
+}
+
+impl Memory {
+    /// Makes it another net's where it is too small for it.
+    fn at_least(&mut self, planes: usize) {
+        self.0.resize(planes.max(self.0.len()), Plane([0.0; BLOCK]));
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

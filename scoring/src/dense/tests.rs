@@ -1,0 +1,268 @@
+//! Nets made here, against plain code and against the graph engine.
+#![allow(clippy::unwrap_used)]
+
+use super::*;
+use crate::ops;
+use proptest::prelude::*;
+use tract_onnx::pb::tensor_proto::DataType;
+use tract_onnx::pb::{AttributeProto, GraphProto, NodeProto, TensorProto};
+use tract_onnx::prelude::*;
+
+/// Numbers that look random, the same for the same seed.
+pub(crate) struct Numbers(pub u64);
+
+impl Numbers {
+    pub fn next(&mut self) -> f32 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        ((self.0 >> 40) as f32 / (1u64 << 23) as f32 - 1.0) * 2.0
+    }
+
+    pub fn many(&mut self, count: usize) -> Vec<f32> {
+        (0..count).map(|_| self.next()).collect()
+    }
+}
+
+pub(crate) fn tensor(name: &str, dims: &[usize], numbers: Vec<f32>) -> TensorProto {
+    let dims = dims.iter().map(|dim| *dim as i64).collect();
+    TensorProto {
+        name: name.into(),
+        dims,
+        data_type: DataType::Float as i32,
+        float_data: numbers,
+        ..Default::default()
+    }
+}
+
+pub(crate) fn whole(name: &str, numbers: &[i64]) -> TensorProto {
+    let (dims, int64_data) = (vec![numbers.len() as i64], numbers.to_vec());
+    TensorProto { name: name.into(), dims, data_type: DataType::Int64 as i32, int64_data, ..Default::default() }
+}
+
+pub(crate) fn node(op: &str, input: &[&str], output: &str) -> NodeProto {
+    let input = input.iter().map(|name| (*name).to_owned()).collect();
+    NodeProto { op_type: op.into(), input, output: vec![output.into()], name: output.into(), ..Default::default() }
+}
+
+pub(crate) fn with(mut node: NodeProto, name: &str, i: i64) -> NodeProto {
+    // 2 is the kind of a whole number.
+    node.attribute.push(AttributeProto { name: name.into(), i, r#type: 2, ..Default::default() });
+    node
+}
+
+pub(crate) fn model(node: Vec<NodeProto>, initializer: Vec<TensorProto>) -> ModelProto {
+    let graph = GraphProto { node, initializer, name: "net".into(), ..Default::default() };
+    ModelProto { graph: Some(graph), ..Default::default() }
+}
+
+/// Layers of these widths with a function after each but the last, which has the other.
+fn layers(widths: &[usize], between: &str, last: &str, seed: u64) -> ModelProto {
+    let mut numbers = Numbers(seed);
+    let (mut nodes, mut constants, mut value) = (vec![], vec![], "x".to_owned());
+    for (at, pair) in widths.windows(2).enumerate() {
+        let (w, b, sum, out) = (format!("w{at}"), format!("b{at}"), format!("s{at}"), format!("h{at}"));
+        constants.push(tensor(&w, pair, numbers.many(pair[0] * pair[1])));
+        constants.push(tensor(&b, &pair[1..], numbers.many(pair[1])));
+        nodes.push(node("Gemm", &[&value, &w, &b], &sum));
+        nodes.push(node(if at + 2 == widths.len() { last } else { between }, &[&sum], &out));
+        value = out;
+    }
+    nodes.push(node("Identity", &[&value], "y"));
+    model(nodes, constants)
+}
+
+/// relu(x · w + b) · v: a hidden layer of `b`'s length and one output.
+pub(crate) fn shallow(width: usize, w: &[f32], b: &[f32], v: &[f32]) -> Dense {
+    let nodes = vec![node("Gemm", &["x", "w", "b"], "s"), node("Relu", &["s"], "h"), node("MatMul", &["h", "v"], "y")];
+    let hidden = b.len();
+    let constants = vec![
+        tensor("w", &[width, hidden], w.to_vec()),
+        tensor("b", &[hidden], b.to_vec()),
+        tensor("v", &[hidden, 1], v.to_vec()),
+    ];
+    Dense::read(&model(nodes, constants), "x", width, &["y"]).unwrap()
+}
+
+/// What our packages do before their first layer.
+pub(crate) fn squashed(seed: u64, outputs: usize) -> ModelProto {
+    let mut numbers = Numbers(seed);
+    let nodes = vec![
+        with(node("Gather", &["x", "smooth"], "amounts"), "axis", 1),
+        node("Sub", &["amounts", "centre"], "centred"),
+        node("Mul", &["centred", "rate"], "t"),
+        node("Sign", &["t"], "sign"),
+        node("Abs", &["t"], "size"),
+        node("Add", &["size", "one"], "size_1"),
+        node("Log", &["size_1"], "log"),
+        node("Mul", &["sign", "log"], "squashed"),
+        with(node("Gather", &["x", "coded"], "codes"), "axis", 1),
+        node("Greater", &["codes", "edges"], "above"),
+        with(node("Cast", &["above"], "steps"), "to", 1),
+        with(node("Concat", &["squashed", "steps"], "inputs"), "axis", 1),
+        node("MatMul", &["inputs", "w"], "sums"),
+        node("Add", &["sums", "b"], "biased"),
+        node("Relu", &["biased"], "h"),
+        node("Gemm", &["h", "v"], "y"),
+    ];
+    let constants = vec![
+        whole("smooth", &[0, 2]),
+        tensor("centre", &[2], numbers.many(2)),
+        tensor("rate", &[2], numbers.many(2)),
+        tensor("one", &[1], vec![1.0]),
+        whole("coded", &[1, 1, 3]),
+        tensor("edges", &[3], vec![-0.5, 0.5, 0.25]),
+        tensor("w", &[5, 11], numbers.many(55)),
+        tensor("b", &[11], numbers.many(11)),
+        tensor("v", &[11, outputs], numbers.many(11 * outputs)),
+    ];
+    model(nodes, constants)
+}
+
+fn run(dense: &Dense, rows: &[f32]) -> Vec<f32> {
+    let mut into = [vec![]];
+    dense.run(&mut dense.memory(), rows, &mut into);
+    into.concat()
+}
+
+fn bits(answers: &[f32]) -> Vec<u32> {
+    answers.iter().map(|answer| answer.to_bits()).collect()
+}
+
+/// Through the graph engine, all rows at once.
+fn through_tract(proto: &ModelProto, rows: &[f32], width: usize) -> Vec<f32> {
+    let mut proto = proto.clone();
+    let value = |name: &str| {
+        use tract_onnx::pb::{TypeProto, ValueInfoProto, type_proto};
+        let tensor = type_proto::Tensor { elem_type: DataType::Float as i32, shape: None };
+        let of = TypeProto { value: Some(type_proto::Value::TensorType(tensor)), ..Default::default() };
+        ValueInfoProto { name: name.into(), r#type: Some(of), ..Default::default() }
+    };
+    let graph = proto.graph.as_mut().unwrap();
+    graph.input.push(value("x"));
+    graph.output.push(value("y"));
+    proto.opset_import.push(tract_onnx::pb::OperatorSetIdProto { domain: String::new(), version: 17 });
+    let count = rows.len() / width;
+    let mut model = ops::onnx().model_for_proto_model(&proto).unwrap();
+    model.set_input_fact(0, f32::fact([count, width]).into()).unwrap();
+    let plan = model.into_optimized().unwrap().into_runnable().unwrap();
+    let input = ops::tensor(&[count, width], rows.to_vec()).unwrap();
+    let answers = plan.run(tvec!(input.into())).unwrap();
+    ops::slice::<f32>(&answers[0]).unwrap().to_vec()
+}
+
+/// The nets that the tests below run, with the width of their rows.
+fn nets() -> Vec<(&'static str, ModelProto, usize)> {
+    vec![
+        ("relu", layers(&[23, 64, 32, 1], "Relu", "Sigmoid", 1), 23),
+        ("tanh", layers(&[3, 17, 9, 2], "Tanh", "Identity", 2), 3),
+        ("sigmoid", layers(&[70, 5, 1], "Sigmoid", "Exp", 3), 70),
+        ("one layer", layers(&[1, 1], "Relu", "Relu", 4), 1),
+        ("squashed", squashed(5, 2), 4),
+    ]
+}
+
+#[test]
+fn nets_answer_as_the_graph_engine_does() {
+    for (name, proto, width) in nets() {
+        let dense = Dense::read(&proto, "x", width, &["y"]).unwrap_or_else(|| panic!("{name} was not read"));
+        let rows = Numbers(9).many(100 * width);
+        let (ours, theirs) = (run(&dense, &rows), through_tract(&proto, &rows, width));
+        assert_eq!(ours.len(), theirs.len(), "{name}");
+        for (own, other) in ours.iter().zip(&theirs) {
+            assert!((own - other).abs() <= 1e-5 * other.abs().max(1.0), "{name}: {own} against {other}");
+        }
+    }
+}
+
+#[test]
+fn instructions_and_batches_change_no_bit() {
+    for (name, proto, width) in nets() {
+        let by = |vectors| Dense::using(&proto, "x", width, &["y"], vectors).unwrap();
+        let mut rows = Numbers(8).many(131 * width);
+        rows[5 * width] = f32::NAN;
+        rows[7 * width] = f32::INFINITY;
+        rows[9 * width] = 1e-41;
+        let plain = bits(&run(&by(Vectors::None), &rows));
+        for vectors in [Vectors::Avx2, Vectors::Avx512] {
+            let dense = by(vectors);
+            let mut memory = dense.memory();
+            for size in [1, 2, 31, 32, 33, 63, 64, 65, 131] {
+                let mut into = [vec![]];
+                rows.chunks(size * width).for_each(|rows| dense.run(&mut memory, rows, &mut into));
+                assert_eq!(bits(&into.concat()), plain, "{name}, {vectors:?}, {size} rows at a time");
+            }
+        }
+    }
+}
+
+/// A bias or a relu joins its layer only where nobody else reads the bare sums, under whatever name.
+#[test]
+fn sums_that_others_read_stay_bare() {
+    let constants = vec![tensor("w", &[1, 1], vec![1.0])];
+    for other in ["Identity", "Abs"] {
+        let nodes = vec![
+            node("MatMul", &["x", "w"], "s"),
+            node("Identity", &["s"], "a"),
+            node(other, &["s"], "b"),
+            node("Relu", &["a"], "r"),
+            node("Add", &["r", "b"], "y"),
+        ];
+        let dense = Dense::read(&model(nodes, constants.clone()), "x", 1, &["y"]).unwrap();
+        assert_eq!(run(&dense, &[-3.0, 2.0]), if other == "Abs" { [3.0, 4.0] } else { [-3.0, 4.0] }, "{other}");
+    }
+}
+
+#[test]
+fn what_is_no_number_never_becomes_one() {
+    let dense = Dense::read(&layers(&[2, 8, 1], "Relu", "Relu", 6), "x", 2, &["y"]).unwrap();
+    assert!(run(&dense, &[f32::NAN, 1.0])[0].is_nan());
+}
+
+#[test]
+fn what_is_not_understood_whole_is_left_alone() {
+    let read = |nodes: Vec<NodeProto>| {
+        let constants = vec![
+            tensor("w", &[2, 2], vec![1.0; 4]),
+            tensor("row", &[2], vec![1.0; 2]),
+            tensor("column", &[2, 1], vec![1.0; 2]),
+            whole("place", &[0]),
+            whole("far", &[2]),
+        ];
+        Dense::read(&model(nodes, constants), "x", 2, &["y"]).is_some()
+    };
+    assert!(read(vec![node("Gemm", &["x", "w", "row"], "y")]));
+    assert!(read(vec![node("MatMul", &["x", "column"], "y")]));
+    for (why, nodes) in [
+        ("an operator it does not know", vec![node("Softmax", &["x"], "y")]),
+        ("another domain", vec![NodeProto { domain: "ai.onnx.ml".into(), ..node("Abs", &["x"], "y") }]),
+        ("an attribute of another version", vec![with(node("Add", &["x", "row"], "y"), "broadcast", 1)]),
+        ("one number for each row of a block", vec![node("Add", &["x", "column"], "y")]),
+        ("rows picked, not columns", vec![with(node("Gather", &["x", "place"], "y"), "axis", 0)]),
+        ("a column that is not there", vec![with(node("Gather", &["x", "far"], "y"), "axis", 1)]),
+        ("weights that do not fit", vec![node("Gemm", &["x", "column", "row"], "y")]),
+        ("a transposed input", vec![with(node("Gemm", &["x", "w"], "y"), "transA", 1)]),
+        ("truths as an answer", vec![node("Greater", &["x", "row"], "y")]),
+        ("nothing that gives the answer", vec![node("Abs", &["x"], "z")]),
+    ] {
+        assert!(!read(nodes), "{why}");
+    }
+}
+
+proptest! {
+    /// Plain sums in the documented order, by the bit.
+    #[test]
+    fn a_layer_is_fused_sums_in_order_and_then_the_bias(inputs in 1..40usize, outputs in 1..40usize, seed in any::<u64>()) {
+        let mut numbers = Numbers(seed);
+        let (weights, bias) = (numbers.many(inputs * outputs), numbers.many(outputs));
+        let rows = numbers.many(3 * inputs);
+        let constants = vec![tensor("w", &[inputs, outputs], weights.clone()), tensor("b", &[outputs], bias.clone())];
+        let dense = Dense::read(&model(vec![node("Gemm", &["x", "w", "b"], "y")], constants), "x", inputs, &["y"]);
+        let found = run(&dense.unwrap(), &rows);
+        for (row, found) in rows.chunks(inputs).zip(found.chunks(outputs)) {
+            for (output, found) in found.iter().enumerate() {
+                let step = |sum: f32, (input, x): (usize, &f32)| x.mul_add(weights[input * outputs + output], sum);
+                let sum = row.iter().enumerate().fold(0f32, step) + bias[output];
+                prop_assert_eq!(sum.to_bits(), found.to_bits());
+            }
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! Nets: their contributions against the definition, and the directions that a contract claims of them.
+
+use crate::packages::{self, named, scales};
+use crate::proof::{check, edited, sealed};
+use scoring::follow::Evidence;
+use scoring::manifest::Kind;
+use scoring::{FeatureVector, Model, PackageFiles};
+
+fn net(name: &str) -> (Model, Vec<FeatureVector>) {
+    packages::all().into_iter().find(|(model, _)| model.manifest().name == name).unwrap()
+}
+
+#[test]
+fn enumerated_contributions_add_up_and_walks_agree_with_them_as_far_as_they_say() {
+    let (model, rows) = net("sba-net");
+    let mut state = model.state().unwrap();
+    let (mut parts, mut within) = (0, 0);
+    for row in rows.iter().step_by(11) {
+        let exact = model.exact(&mut state, row, None).unwrap().unwrap();
+        let scored = model.score_block(&mut state, std::slice::from_ref(row)).unwrap().remove(0).unwrap();
+        assert!(exact.residual(scored.margin).abs() <= 1e-5, "{}", exact.residual(scored.margin));
+        let error = scored.error.unwrap();
+        for (own, true_part) in scored.contributions.iter().zip(&exact.parts) {
+            let apart = (own - true_part).abs();
+            assert!(apart <= 3.0 * error + 2e-6, "{own} against {true_part}, which is {error} at most");
+            parts += 1;
+            within += usize::from(apart <= error + 2e-6);
+        }
+    }
+    assert!(parts > 150 && within * 100 >= parts * 95, "{within} of {parts} are as near as they say");
+}
+
+/// Features that enter together: one player for each month's status, bill and payment.
+#[test]
+fn groups_are_explained_where_features_are_too_many() {
+    let (model, rows) = net("taiwan-net");
+    let mut state = model.state().unwrap();
+    let why = model.exact(&mut state, &rows[0], None).unwrap_err().to_string();
+    assert!(why.contains("groups of features differ"), "{why}");
+    let mut groups: Vec<Vec<usize>> = vec![];
+    let mut stems: Vec<String> = vec![];
+    for (at, feature) in model.features().iter().enumerate() {
+        let stem = feature.name.trim_end_matches(|c: char| c.is_ascii_digit() || c == '_').to_owned();
+        match stems.iter().position(|known| *known == stem) {
+            Some(group) => groups[group].push(at),
+            None => {
+                stems.push(stem);
+                groups.push(vec![at]);
+            }
+        }
+    }
+    assert!((2..=scoring::coalitions::MOST_GROUPS).contains(&groups.len()), "{stems:?}");
+    for row in &rows[..8] {
+        let exact = model.exact(&mut state, row, Some(&groups)).unwrap().unwrap();
+        let margin = model.score_block(&mut state, std::slice::from_ref(row)).unwrap().remove(0).unwrap().margin;
+        assert!(exact.residual(margin).abs() <= 1e-5, "{}", exact.residual(margin));
+    }
+}
+
+#[test]
+fn only_nets_are_enumerated_or_followed() {
+    for (model, rows) in packages::all().iter().filter(|(model, _)| model.manifest().kind != Kind::Net) {
+        let mut state = model.state().unwrap();
+        assert_eq!(model.exact(&mut state, &rows[0], None).unwrap(), None);
+        assert_eq!(model.net_direction(0).unwrap(), None);
+    }
+}
+
+#[test]
+fn a_net_that_moves_against_its_claim_does_not_load() {
+    let files = named("taiwan-net");
+    let claims = |direction: &str| -> PackageFiles {
+        // The first feature is the limit; a higher one is safer.
+        sealed(edited(&files, "monotone = \"none\"", &format!("monotone = \"{direction}\"")))
+    };
+    check(claims("increasing"), "feature limit: is declared increasing, but from ");
+    let model = Model::load(&files, &scales()).unwrap();
+    assert_eq!(model.net_direction(0).unwrap(), None::<Evidence>);
+}
