@@ -120,7 +120,7 @@ def by_definition(booster, row, background):
         chosen = np.arange(1 << len(used))[:, None] >> np.arange(len(used)) & 1
         mixed = np.tile(background, (len(chosen), 1, 1))
         mixed[:, :, used] = np.where(chosen[:, None, :] == 1, row[used], mixed[:, :, used])
-        margins = booster.inplace_predict(mixed.reshape(-1, len(row)), (number, number + 1), "margin")
+        margins = booster.inplace_predict(mixed.reshape(-1, len(row)), iteration_range=(number, number + 1), predict_type="margin")
         means = margins.reshape(len(chosen), -1).mean(axis=1, dtype=np.float64)
         sizes = chosen.sum(axis=1)
         for at, feature in enumerate(used):

@@ -96,11 +96,11 @@ impl Bench {
     }
 
     fn house_and_ceiling(&mut self, round: usize, result: &mut Map<String, Value>) -> Result<()> {
-        let compared = [Models::Scorecards, Models::Xgboost];
-        let beside = [Models::Shipped].into_iter().filter(|_| !self.args.peer_only);
-        for models in compared.into_iter().chain(beside) {
+        let all = [Models::Scorecards, Models::Xgboost, Models::Shipped];
+        // The last is not compared with the peer.
+        for models in &all[..all.len() - usize::from(self.args.peer_only)] {
             self.deploy(models.name(), round)?;
-            let mut rooms = rooms::house(&self.stage, models, DECIDING)?;
+            let mut rooms = rooms::house(&self.stage, *models, DECIDING)?;
             let rate = load::throughput(&self.stage, &self.traffic, self.args.applications)?;
             self.keep(models.name(), rate);
             self.peak_mb = self.peak_mb.max(rooms.peak_mb()?);
