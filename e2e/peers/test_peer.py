@@ -3,6 +3,8 @@
 import copy
 import tomllib
 import uuid
+from functools import cache
+from math import comb
 from pathlib import Path
 
 import numpy as np
@@ -12,16 +14,36 @@ import pytest
 from peer import admit, decide, ids, receive, score
 from peer.contract import Unscorable, compile_row, translate
 from peer.package import MODELS, Package
+from peer.trees import EXPLAINERS, PATH_DEPENDENT, SHAP, WOODELF
 
 ROOT = Path(__file__).resolve().parents[2]
 MANIFESTS = {path.parent.parent.name: tomllib.loads(path.read_text()) for path in MODELS.glob("*/1.0.0/manifest.toml")}
-# The peer scores what is measured against it: graphs that give their margin. It has no trees.
-PACKAGES = sorted(name for name, manifest in MANIFESTS.items() if "margin" in manifest["graph"])
-SCORECARDS = [name for name in PACKAGES if name.endswith("scorecard")]
+# Of the trees, the peer scores XGBoost's.
+TREES = sorted(name for name in MANIFESTS if name.endswith("xgboost"))
+GRAPHS = sorted(name for name, manifest in MANIFESTS.items() if "margin" in manifest["graph"])
+SCORECARDS = [name for name in GRAPHS if name.endswith("scorecard")]
+SCORING = [(name, "") for name in SCORECARDS] + [(name, explainer) for name in TREES for explainer in EXPLAINERS]
 
 
+@cache
 def golden(name):
     return orjson.loads((MODELS / name / "1.0.0/golden.json").read_bytes())
+
+
+@cache
+def scorer(explainer=""):
+    return score.Handler("p.", explainer)
+
+
+@cache
+def loaded(name, explainer=""):
+    served = {package.manifest["name"]: package for package in scorer(explainer).packages.values()}
+    return served.get(name) or Package(name, explainer)
+
+
+def matrix(rows):
+    """What is missing is null in JSON."""
+    return np.array(rows, dtype=np.float32)
 
 
 class Record:
@@ -58,30 +80,73 @@ def through(handler, outputs, topic):
     return handler.handle(records)[0]
 
 
-@pytest.mark.parametrize("name", PACKAGES)
+@pytest.mark.parametrize("name", GRAPHS + TREES)
 def test_rows_and_applications_score_as_the_package_says(name):
-    package, expected = Package(name), golden(name)
-    x = np.array([row["features"] for row in expected["rows"]], dtype=np.float32)
-    margins, *partials = package.run(x)
-    pds = package.pds(margins[:, 0].astype(np.float64))
+    package, expected = loaded(name, WOODELF if name in TREES else ""), golden(name)
+    x, engine = matrix([row["features"] for row in expected["rows"]]), package.engine
+    margins = engine.margins(x)
+    # Sums of trees have one order and no excuse to differ.
+    apart = np.abs(margins - [row["margin"] for row in expected["rows"]]).max()
+    assert apart == 0.0 if name in TREES else apart <= 1e-5
+    pds = package.pds(margins)
     assert np.abs(pds - [row["pd"] for row in expected["rows"]]).max() <= 1e-6
     points = package.points(pds)
     assert points == [row["score"] for row in expected["rows"]]
     assert [package.bands[p] for p in points] == [row["band"] for row in expected["rows"]]
-    if partials:
-        assert np.abs(partials[0] - [row["partials"] for row in expected["rows"]]).max() <= 1e-6
+    if name in SCORECARDS:
+        assert np.abs(engine.run(x)[1] - [row["partials"] for row in expected["rows"]]).max() <= 1e-6
     assert expected["applications"]
     for each in expected["applications"]:
-        row = np.array([package.row(each["data"])[0]]).astype(np.float32)
-        assert row[0].tolist() == each["features"]
-        pd = package.pds(package.run(row)[0][:, 0].astype(np.float64))
+        row = matrix([package.row(each["data"])[0]])
+        assert np.array_equal(row, matrix([each["features"]]), equal_nan=True)
+        pd = package.pds(engine.margins(row))
         assert abs(pd[0] - each["pd"]) <= 1e-6
         assert package.points(pd) == [each["score"]]
 
 
-@pytest.mark.parametrize("name", SCORECARDS)
-def test_contributions_add_up_and_reasons_are_what_a_loop_finds(name):
-    package = Package(name)
+@pytest.mark.parametrize("name", TREES)
+def test_the_rebuilt_booster_explains_by_covers_as_the_trained_one_did(name):
+    told = [row for row in golden(name)["rows"] if "path_parts" in row]
+    parts = loaded(name, PATH_DEPENDENT).engine.contributions(matrix([row["features"] for row in told]))
+    assert len(told) >= 8 and np.abs(parts - [row["path_parts"] for row in told]).max() <= 1e-5
+
+
+def by_definition(booster, row, background):
+    """Shapley values of one row: over all subsets of each tree's features, each filled from every row of the background."""
+    parts = np.zeros(len(row))
+    trees = orjson.loads(bytes(booster.save_raw("json")))["learner"]["gradient_booster"]["model"]["trees"]
+    for number, tree in enumerate(trees):
+        used = sorted({f for f, left in zip(tree["split_indices"], tree["left_children"], strict=True) if left != -1})
+        chosen = np.arange(1 << len(used))[:, None] >> np.arange(len(used)) & 1
+        mixed = np.tile(background, (len(chosen), 1, 1))
+        mixed[:, :, used] = np.where(chosen[:, None, :] == 1, row[used], mixed[:, :, used])
+        margins = booster.inplace_predict(mixed.reshape(-1, len(row)), iteration_range=(number, number + 1), predict_type="margin")
+        means = margins.reshape(len(chosen), -1).mean(axis=1, dtype=np.float64)
+        sizes = chosen.sum(axis=1)
+        for at, feature in enumerate(used):
+            without = np.flatnonzero(chosen[:, at] == 0)
+            weights = [1.0 / (len(used) * comb(len(used) - 1, size)) for size in sizes[without]]
+            parts[feature] += np.dot(weights, means[without | 1 << at] - means[without])
+    return parts
+
+
+@pytest.mark.parametrize("name", TREES)
+def test_contributions_of_trees_are_shapley_values_against_the_reference(name):
+    reference = orjson.loads((MODELS / name / "1.0.0/reference.json").read_bytes())[MANIFESTS[name]["reasons"]["reference"]]
+    rows = matrix([row["features"] for row in golden(name)["rows"]])
+    # The last with a hole, and the last without.
+    holed = np.isnan(rows).any(axis=1)
+    rows = rows[[np.flatnonzero(holed)[-1], np.flatnonzero(~holed)[-1]]]
+    engine = loaded(name, WOODELF).engine
+    expected = [by_definition(engine.booster, row, matrix(reference["background"])) for row in rows]
+    for explainer in (WOODELF, SHAP):
+        assert np.abs(loaded(name, explainer).engine.contributions(rows) - expected).max() <= 1e-5
+    assert abs(engine.base - golden(name)["base"]) <= 1e-6
+
+
+@pytest.mark.parametrize(("name", "explainer"), SCORING)
+def test_contributions_add_up_and_reasons_are_what_a_loop_finds(name, explainer):
+    package = loaded(name, explainer)
     rows = [package.row(each["data"]) for each in golden(name)["applications"]]
     for row, (scored, features, explanation, reasons) in zip(rows, package.score(rows), strict=True):
         parts = [each["contribution"] for each in features]
@@ -123,6 +188,15 @@ def test_an_expression_that_is_not_understood_stops_the_load(cel):
         translate(cel)
 
 
+def test_trees_are_told_that_a_value_is_missing():
+    row = compile_row([
+        {"name": "n", "type": "integer", "pointer": "/n", "range": [0, 9], "missing": {"policy": "nan"}},
+        {"name": "c", "type": "category", "pointer": "/c", "categories": ["x"], "missing": {"policy": "nan"}},
+    ])
+    values, missing, unknown, clamped = row({"c": "z"})
+    assert np.isnan(values).all() and (missing, unknown, clamped) == (1, 2, 0)
+
+
 def test_flags_and_refusals_of_a_contract():
     features = [
         {"name": "m", "type": "money", "pointer": "/m", "unit": "minor:USD", "scale": 0.01, "range": [0, 10],
@@ -160,8 +234,8 @@ def test_the_schema_holds_good_examples_and_refuses_bad_ones(event_type):
     assert seen == {True, False}
 
 
-@pytest.mark.parametrize("name", SCORECARDS)
-def test_every_hop_writes_what_the_published_schemas_allow_and_no_personal_data(name):
+@pytest.mark.parametrize(("name", "explainer"), SCORING)
+def test_every_hop_writes_what_the_published_schemas_allow_and_no_personal_data(name, explainer):
     count = len(golden(name)["applications"])
     outcomes = set()
     for row in range(count):
@@ -172,7 +246,7 @@ def test_every_hop_writes_what_the_published_schemas_allow_and_no_personal_data(
         kept = {output[0]: orjson.loads(output[1]) for output in taken}
         assert set(kept) == {"p.credit.intake.v1", "p.credit.identities.v1", "p.credit.protected.v1"}
         admitted = through(admit.Handler("p."), taken, "p.credit.intake.v1")
-        scored = through(score.Handler("p."), admitted, "p.credit.applications.v1")
+        scored = through(scorer(explainer), admitted, "p.credit.applications.v1")
         decided = through(decide.Handler("p."), scored, "p.credit.risk.v1")
         assert [len(admitted), len(scored), len(decided)] == [2, 1, 1]
         for output in taken + admitted + scored + decided:

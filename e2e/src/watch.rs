@@ -93,6 +93,6 @@ impl Watch {
 }
 
 /// The number at the end of `tenant|run-number`.
-fn number_of(key: Option<&[u8]>) -> Option<usize> {
+pub fn number_of(key: Option<&[u8]>) -> Option<usize> {
     std::str::from_utf8(key?).ok()?.rsplit_once('-')?.1.parse().ok()
 }

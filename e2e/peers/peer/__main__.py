@@ -1,4 +1,4 @@
-"""Starts one hop: `python -m peer receive|admit|score|decide --bootstrap HOST:PORT --prefix TEXT`."""
+"""Starts one hop: `python -m peer receive|admit|score|decide --bootstrap HOST:PORT --prefix TEXT [--trees EXPLAINER]`."""
 
 import argparse
 import importlib
@@ -11,6 +11,8 @@ HOPS = {
     "score": ("peer.score", "credit.applications.v1", None),
     "decide": ("peer.decide", "credit.risk.v1", None),
 }
+# woodelf pays for its tables once a call, whatever the number of rows: the more of them, the better.
+BATCHES = {"woodelf": 8000}
 
 
 def main() -> None:
@@ -18,10 +20,15 @@ def main() -> None:
     parser.add_argument("hop", choices=HOPS)
     parser.add_argument("--bootstrap", required=True)
     parser.add_argument("--prefix", default="")
+    parser.add_argument("--trees", default="", metavar="EXPLAINER", help="woodelf, shap or path-dependent; else scorecards")
     args = parser.parse_args()
     module, topic, changelog = HOPS[args.hop]
-    handler = importlib.import_module(module).Handler(args.prefix)
-    loop.run(args.hop, args.bootstrap, args.prefix, topic, handler, changelog)
+    scores = args.hop == "score"
+    handler = importlib.import_module(module).Handler(args.prefix, *([args.trees] if scores else []))
+    batch = BATCHES.get(args.trees, loop.BATCH) if scores else loop.BATCH
+    loop.run(args.hop, args.bootstrap, args.prefix, topic, handler, changelog, batch)
 
 
-main()
+# A process that shares the work of a hop begins with this file too, under another name.
+if __name__ == "__main__":
+    main()

@@ -4,6 +4,7 @@ Pointers become subscripts, CEL expressions become Python's, and every feature h
 nothing is missing.
 """
 
+import math
 import re
 from collections.abc import Callable
 
@@ -62,12 +63,13 @@ def _expression(tokens: list[str]) -> tuple[str, list[str]]:
 def compile_row(features: list[dict]) -> Callable[[dict], tuple[list[float], int, int, int]]:
     """`row(data)` → values, and three sets of bits by feature: missing, unknown category, clamped."""
     lines = ["def row(data):", "    missing = unknown = clamped = 0"]
-    names: dict[str, object] = {"Unscorable": Unscorable, "Absent": (KeyError, IndexError, TypeError)}
+    names: dict[str, object] = {"Unscorable": Unscorable, "Absent": (KeyError, IndexError, TypeError), "nan": math.nan}
     for i, feature in enumerate(features):
         read = translate(feature["expr"]) if "expr" in feature else subscripts(feature["pointer"])
         absent = [f"raise Unscorable('missing', {feature['name']!r})"]
-        if feature["missing"]["policy"] == "value":
-            absent = [f"v{i} = {float(feature['missing']['value'])!r}", f"missing |= {1 << i}"]
+        stand_in = _stand_in(feature["missing"])
+        if stand_in:
+            absent = [f"v{i} = {stand_in}", f"missing |= {1 << i}"]
         body = [f"raw = {read}", *_cast(i, feature, names)]
         if "range" in feature:
             low, high = (float(bound) for bound in feature["range"])
@@ -79,6 +81,11 @@ def compile_row(features: list[dict]) -> Callable[[dict], tuple[list[float], int
     lines.append(f"    return [{values}], missing, unknown, clamped")
     exec(compile("\n".join(lines), "<feature contract>", "exec"), names)  # noqa: S102 the packages are ours, and proven
     return names["row"]
+
+
+def _stand_in(missing: dict) -> str | None:
+    """Source of what stands for a missing value, where the contract has something."""
+    return {"value": repr(float(missing.get("value", 0.0))), "nan": "nan"}.get(missing["policy"])
 
 
 def _cast(i: int, feature: dict, names: dict) -> list[str]:
@@ -95,8 +102,9 @@ def _cast(i: int, feature: dict, names: dict) -> list[str]:
         case "category":
             names[f"codes{i}"] = {word: float(code) for code, word in enumerate(feature["categories"])}
             fallback = f"raise Unscorable('unknown_category', {name!r})"
-            if feature["missing"]["policy"] == "value":
-                fallback = f"v{i} = {float(feature['missing']['value'])!r}; unknown |= {1 << i}"
+            stand_in = _stand_in(feature["missing"])
+            if stand_in:
+                fallback = f"v{i} = {stand_in}; unknown |= {1 << i}"
             return [
                 "if raw is None: raise KeyError",
                 f"v{i} = codes{i}.get(raw)",

@@ -15,7 +15,7 @@ BATCH = 2000
 TIMEOUT_S = 10.0
 
 
-def run(hop, bootstrap, prefix, topic, handler, changelog=None):
+def run(hop, bootstrap, prefix, topic, handler, changelog=None, batch=BATCH):
     """Runs a hop until SIGTERM."""
     stopping = []
     signal.signal(signal.SIGTERM, lambda *_: stopping.append(True))
@@ -53,7 +53,7 @@ def run(hop, bootstrap, prefix, topic, handler, changelog=None):
         "heartbeat.interval.ms": 1_000,
         "fetch.queue.backoff.ms": 10,
         "fetch.wait.max.ms": 50,
-        "queued.max.messages.kbytes": 8192,
+        "queued.max.messages.kbytes": 8192 * batch // BATCH,
     })
 
     committer = ThreadPoolExecutor(1, "commit")
@@ -76,9 +76,9 @@ def run(hop, bootstrap, prefix, topic, handler, changelog=None):
     consume, handle, produce = consumer.consume, handler.handle, producer.produce
     log_topic = prefix + changelog if changelog else None
     while not stopping:
-        messages = consume(num_messages=BATCH, timeout=0.01)
-        while in_flight is not None and len(messages) < BATCH and not in_flight.done():
-            messages += consume(num_messages=BATCH - len(messages), timeout=0.005)
+        messages = consume(num_messages=batch, timeout=0.01)
+        while in_flight is not None and len(messages) < batch and not in_flight.done():
+            messages += consume(num_messages=batch - len(messages), timeout=0.005)
         if not messages:
             continue
         next_offsets = {}

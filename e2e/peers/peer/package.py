@@ -1,16 +1,15 @@
 """A model package at work: rows in, whole blocks of scores, contributions and reasons out, with numpy where it pays."""
 
-import platform
 import tomllib
 from bisect import bisect_right
 from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 import orjson
 
 from peer.contract import compile_row
+from peer.graph import Graph
 from peer.reasons import CATALOGUE
 
 MODELS = Path(__file__).resolve().parents[3] / "models"
@@ -26,18 +25,25 @@ def millionths(values):
 class Package:
     """A package and the parts of a score event that never change."""
 
-    def __init__(self, name: str, version: str = "1.0.0"):
+    def __init__(self, name: str, explainer: str = "", version: str = "1.0.0"):
         folder = MODELS / name / version
         text = (folder / "manifest.toml").read_bytes()
         self.manifest = manifest = tomllib.loads(text.decode())
-        graph = (folder / "model.onnx").read_bytes()
-        if sha256(graph).hexdigest() != manifest["graph_sha256"]:
-            raise ValueError(f"{name}: the graph is not the one of the manifest")
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        self.session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
-        self.input = manifest["graph"]["input"]
-        self.outputs = [manifest["graph"]["margin"]]
+        graph, document = (folder / "model.onnx").read_bytes(), (folder / "reference.json").read_bytes()
+        for said, found in (("graph_sha256", graph), ("reference_sha256", document)):
+            if sha256(found).hexdigest() != manifest[said]:
+                raise ValueError(f"{name}: {said} is of another file")
+        document = orjson.loads(document)
+        self.reference = manifest["reasons"]["reference"]
+        reference = document[self.reference]
+        if manifest["kind"] == "trees":
+            # Only who scores with trees needs their libraries.
+            from peer.trees import Trees
+
+            self.engine = Trees(graph, document["covers"], reference, explainer)
+        else:
+            self.engine = Graph(graph, manifest["graph"], reference)
+        self.base = float(millionths(self.engine.base))
         features = manifest["feature"]
         self.names = [feature["name"] for feature in features]
         self.row = compile_row(features)
@@ -49,11 +55,7 @@ class Package:
         lows = [low for low, _ in starts]
         every = range(self.scale["floor"], self.scale["cap"] + 1)
         self.bands = {score: starts[bisect_right(lows, score) - 1][1] for score in every}
-        self.reference = manifest["reasons"]["reference"]
-        self.exact = "partials" in manifest["graph"]
-        if self.exact:
-            self.outputs.append(manifest["graph"]["partials"])
-            self._load_reasons(orjson.loads((folder / "reference.json").read_bytes())[self.reference], features)
+        self._load_reasons(reference, features)
         target = manifest["target"]
         self.model_ref = orjson.Fragment(orjson.dumps({
             "name": manifest["name"],
@@ -61,13 +63,11 @@ class Package:
             "digest": sha256(text).hexdigest(),
             "role": "champion",
             "target": {k: target[k] for k in ("definition", "horizon_months", "population", "prior_correction")},
-            "engine": f"onnxruntime {onnxruntime.__version__}",
-            "kernel": f"{platform.machine()} CPUExecutionProvider",
+            "engine": self.engine.name,
+            "kernel": self.engine.kernel,
         }))
 
     def _load_reasons(self, reference: dict, features: list[dict]) -> None:
-        self.mean = np.array(reference["mean_partials"])
-        self.base = float(millionths(self.manifest["graph"]["intercept"] + self.mean.sum()))
         # In the order of their codes: a stable sort then breaks ties as the house does.
         texts = {reason["code"]: reason for reason in self.manifest.get("reason", ())}
         for code, (text, hmda) in CATALOGUE.items():
@@ -82,16 +82,12 @@ class Package:
         background = np.array(reference["background"], dtype=np.float32)
         self.typical = np.full(len(features), -np.inf, dtype=np.float32)
         for i, feature in enumerate(features):
-            known = np.sort(background[:, i])
+            known = np.sort(background[~np.isnan(background[:, i]), i])
             if feature["missing"]["policy"] == "value":
                 known = known[known != np.float32(feature["missing"]["value"])]
             if len(known):
                 self.typical[i] = known[(len(known) - 1) // 2]
         self.sets: dict[int, list[str]] = {}
-
-    def run(self, x: np.ndarray) -> list[np.ndarray]:
-        """Margins, and partials where the graph gives them."""
-        return self.session.run(self.outputs, {self.input: x})
 
     def pds(self, margins: np.ndarray) -> np.ndarray:
         """Published probabilities of f64 margins."""
@@ -108,14 +104,12 @@ class Package:
     def score(self, rows: list[tuple[list[float], int, int, int]]) -> list[tuple[dict, list, dict, list]]:
         """For each row of values and flags: score, features, explanation and reasons, as the event has them."""
         x = np.array([row[0] for row in rows], dtype=np.float64).astype(np.float32)
-        margins, *partials = self.run(x)
-        margins = margins[:, 0].astype(np.float64)
+        margins, contributions = self.engine.explained(x)
         pds = self.pds(margins)
         raw = millionths(1.0 / (1.0 + np.exp(-margins))).tolist()
         points = self.points(pds)
         pds = pds.tolist()
-        contributions = partials[0].astype(np.float64) - self.mean
-        residuals = millionths(margins - self.base - contributions.sum(axis=1)).tolist()
+        residuals = millionths(margins - self.engine.base - contributions.sum(axis=1)).tolist()
         contributions = millionths(contributions)
         reasons = self.ranked(x, contributions, rows)
         return self.worded(rows, x.tolist(), margins.tolist(), raw, pds, points, contributions.tolist(), residuals, reasons)
@@ -125,7 +119,7 @@ class Package:
         answers = []
         names, bands, threshold, base = self.names, self.bands, self.threshold, self.base
         score_range, scale_id = [self.scale["floor"], self.scale["cap"]], self.scale["id"]
-        reference = self.reference
+        reference, method = self.reference, self.engine.method
         columns = zip(rows, x, margins, raw, pds, points, contributions, residuals, reasons, strict=True)
         for (_, missing, unknown, clamped), values, margin, pd_raw, pd, point, parts, residual, why in columns:
             features = [{"name": n, "value": v, "contribution": c} for n, v, c in zip(names, values, parts)]
@@ -139,7 +133,7 @@ class Package:
                 "margin": margin, "pd_raw": pd_raw, "pd": pd, "class": 1 if pd >= threshold else 0,
                 "threshold": threshold, "score": point, "range": score_range, "scale_id": scale_id, "band": bands[point],
             }
-            explanation = {"method": "scorecard_exact", "reference": reference, "base": base, "residual": residual}
+            explanation = {"method": method, "reference": reference, "base": base, "residual": residual}
             answers.append((score, features, explanation, why))
         return answers
 

@@ -1,4 +1,4 @@
-"""credit.applications.v1 → credit.risk.v1: one call of the graph for each product of a batch."""
+"""credit.applications.v1 → credit.risk.v1: one call of the engine for each product of a batch."""
 
 from hashlib import sha256
 
@@ -10,26 +10,28 @@ from peer.package import Package
 
 SOURCE = b"/defaultx/scorer"
 TOPIC = "credit.applications.v1"
-ROUTES = {
+SCORECARDS = {
     "consumer_instalment": "german-scorecard",
     "credit_card": "taiwan-scorecard",
     "small_business_term": "sba-scorecard",
 }
+XGBOOST = SCORECARDS | {"credit_card": "taiwan-xgboost", "small_business_term": "sba-xgboost"}
 
 
 class Handler:
-    """The hop with its packages."""
+    """The hop with its packages: scorecards, or XGBoost where an explainer of its trees is named."""
 
-    def __init__(self, prefix: str):
+    def __init__(self, prefix: str, explainer: str = ""):
         self.risk = prefix + "credit.risk.v1"
-        self.packages = {product: Package(name) for product, name in ROUTES.items()}
-        table = "".join(f"{product}={name}@1.0.0\n" for product, name in sorted(ROUTES.items()))
+        self.routes = XGBOOST if explainer else SCORECARDS
+        self.packages = {product: Package(name, explainer) for product, name in self.routes.items()}
+        table = "".join(f"{product}={name}@1.0.0\n" for product, name in sorted(self.routes.items()))
         self.route_digest = sha256(table.encode()).hexdigest()
 
     def handle(self, messages, loads=orjson.loads):
         events = [None] * len(messages)
         passed = [None] * len(messages)
-        blocks: dict[str, tuple[list, list]] = {product: ([], []) for product in ROUTES}
+        blocks: dict[str, tuple[list, list]] = {product: ([], []) for product in self.routes}
         for index, message in enumerate(messages):
             heads = dict(message.headers())
             if heads["ce_type"] != b"application.accepted.v1":
@@ -110,7 +112,7 @@ class Handler:
                 outputs.append(as_it_is)
                 continue
             heads, about = event.pop("heads"), event["application"]
-            name = ROUTES.get(event["product"])
+            name = self.routes.get(event["product"])
             ordinal = f"champion:{name}" if name else "none"
             made = event_id("score.computed.v1", about["tenant"], about["application_id"], about["revision"], ordinal)
             headers = child(heads, SOURCE, b"score.computed.v1", made)

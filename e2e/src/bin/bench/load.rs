@@ -1,0 +1,104 @@
+//! Loads, and what is counted under them.
+
+use anyhow::{Result, bail};
+use e2e::stage::{Stage, runtime};
+use e2e::traffic::{Event, Sender, Traffic};
+use e2e::watch::{Schedule, Watch};
+use std::sync::PoisonError;
+use std::time::{Duration, Instant};
+
+/// Applications that are decided before the clock starts: groups are joined, producers initialised, code paths warm.
+pub const WARM: usize = 2_000;
+/// Applications that are made and sent at once where more are sent than memory should hold.
+const PART: usize = 20_000;
+/// Records that one application leaves on audited topics, beside one for its protected facts.
+const AUDITED_PER_APPLICATION: i64 = 7;
+
+/// Applications a second, from the first send to the last decision that a reader of committed records sees.
+pub fn throughput(stage: &Stage, traffic: &Traffic, count: usize) -> Result<f64> {
+    let events = traffic.events("bench", 0..WARM + count)?;
+    let watch = Watch::start(&stage.kafka, Schedule::default())?;
+    let sender = Sender::connect(&stage.kafka, "murmur2_random")?;
+    send(&sender, &events[..WARM])?;
+    watch.wait(WARM)?;
+    let started = Instant::now();
+    send(&sender, &events[WARM..])?;
+    let last = watch.wait(WARM + count)?;
+    watch.stop()?;
+    Ok(count as f64 / last.duration_since(started).as_secs_f64())
+}
+
+/// Sends more on top of what a deployment has decided, and waits for it.
+pub fn more(stage: &Stage, traffic: &Traffic, from: usize, count: usize) -> Result<()> {
+    let watch = Watch::start(&stage.kafka, Schedule::default())?;
+    let sender = Sender::connect(&stage.kafka, "murmur2_random")?;
+    for part in (from..from + count).step_by(PART) {
+        send(&sender, &traffic.events("bench", part..(part + PART).min(from + count))?)?;
+    }
+    watch.wait(from + count)?;
+    watch.stop()
+}
+
+/// Sends events that were made before, so that making them costs the measured rooms nothing.
+fn send(sender: &Sender, events: &[Event]) -> Result<()> {
+    events.iter().try_for_each(|event| sender.send(event, Some(&event.application_id)))?;
+    sender.flush()
+}
+
+/// Applications a second until the log and its projections hold all of them.
+pub fn audited(stage: &Stage, traffic: &Traffic, count: usize) -> Result<f64> {
+    let sender = Sender::connect(&stage.kafka, "murmur2_random")?;
+    let logged = |sent: &[Event]| -> Result<()> {
+        let started = Instant::now();
+        let runtime = runtime()?;
+        let expected = sent.iter().map(|event| AUDITED_PER_APPLICATION + i64::from(event.has_protected)).sum();
+        while runtime.block_on(log_size(stage.house.database_url()))? < expected {
+            if started.elapsed() > Duration::from_secs(300) {
+                bail!("the log does not drain");
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        Ok(())
+    };
+    let events = traffic.events("bench", 0..WARM + count)?;
+    send(&sender, &events[..WARM])?;
+    logged(&events[..WARM])?;
+    let started = Instant::now();
+    send(&sender, &events[WARM..])?;
+    logged(&events)?;
+    Ok(count as f64 / started.elapsed().as_secs_f64())
+}
+
+async fn log_size(url: &str) -> Result<i64> {
+    let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await?;
+    let connection = runtime::task::spawn("count", connection);
+    let row = client.query_one("SELECT coalesce(sum(size), 0)::bigint FROM defaultx.audit_logs", &[]).await?;
+    drop(client);
+    connection.await??;
+    Ok(row.get(0))
+}
+
+/// Latency from the moment that each application was due, at a steady rate, for 20 seconds after a warm-up.
+pub fn half_load(stage: &Stage, traffic: &Traffic, rate: f64) -> Result<(f64, f64)> {
+    let sender = Sender::connect(&stage.kafka, "murmur2_random")?;
+    let schedule = Schedule::default();
+    let watch = Watch::start(&stage.kafka, schedule.clone())?;
+    send(&sender, &traffic.events("warm", 0..WARM)?)?;
+    watch.wait(WARM)?;
+    let count = (rate * 20.0) as usize;
+    let events = traffic.events("half", 0..count)?;
+    let started = Instant::now() + Duration::from_millis(100);
+    let due = |number: usize| started + Duration::from_secs_f64(number as f64 / rate);
+    *schedule.lock().unwrap_or_else(PoisonError::into_inner) = (0..count).map(due).collect();
+    for (number, event) in events.iter().enumerate() {
+        let wait = due(number).saturating_duration_since(Instant::now());
+        if wait > Duration::from_micros(500) {
+            std::thread::sleep(wait);
+        }
+        sender.send(event, Some(&event.application_id))?;
+    }
+    watch.wait(WARM + count)?;
+    let quantiles = (watch.latency_ms(0.5), watch.latency_ms(0.99));
+    watch.stop()?;
+    Ok(quantiles)
+}

@@ -1,0 +1,159 @@
+//! What is measured, each in a process of its own: the house, and the ceiling.
+
+use anyhow::{Context, Result};
+use e2e::ceiling::{self, Shape};
+use e2e::stage::{Stage, runtime};
+use e2e::supervisor::AS_DEFAULTX;
+use rdkafka::message::{Headers, Message};
+use runtime::kafka::KafkaConfig;
+use runtime::shell::Shell;
+use runtime::shutdown;
+use runtime::stream::Tuning;
+use schemas::Topic;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+/// The word that makes this program the ceiling.
+pub const AS_CEILING: &str = "as-ceiling";
+/// The rooms between an application and its decision.
+pub const DECIDING: &[&str] = &["ingest", "scorer", "decision"];
+
+/// What the house scores with.
+#[derive(Debug, Clone, Copy)]
+pub enum Models {
+    /// A scorecard for each product, nothing beside it.
+    Scorecards,
+    /// XGBoost's trees where there are some, nothing beside them: what the Python peer scores with.
+    Xgboost,
+    /// What is shipped: champions of trees, two shadows beside each.
+    Shipped,
+}
+
+impl Models {
+    /// A word for keys and topics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Scorecards => "scorecards",
+            Self::Xgboost => "xgboost",
+            Self::Shipped => "shipped",
+        }
+    }
+
+    /// The entries of the route to them; none for what is shipped, which has a document.
+    fn route(self) -> String {
+        let kind = match self {
+            Self::Scorecards => "scorecard",
+            Self::Xgboost => "xgboost",
+            Self::Shipped => return String::new(),
+        };
+        let entry = |product: &str, package: &str| {
+            format!("[[entry]]\nid = {product:?}\nproduct = {product:?}\nchampion = \"{package}@1.0.0\"\n\n")
+        };
+        [
+            entry("consumer_instalment", "german-scorecard"),
+            entry("credit_card", &format!("taiwan-{kind}")),
+            entry("small_business_term", &format!("sba-{kind}")),
+        ]
+        .concat()
+    }
+}
+
+/// Rooms in a process of their own.
+pub struct Rooms(Child);
+
+impl Rooms {
+    /// Starts a command whose words go to a log.
+    pub fn start(mut command: Command, log: &Path) -> Result<Self> {
+        let log = std::fs::File::create(log)?;
+        let child = command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).spawn()?;
+        Ok(Self(child))
+    }
+
+    /// The most memory that it ever had.
+    pub fn peak_mb(&self) -> Result<f64> {
+        self.status_mb("VmHWM:")
+    }
+
+    /// The memory that it has.
+    pub fn resident_mb(&self) -> Result<f64> {
+        self.status_mb("VmRSS:")
+    }
+
+    fn status_mb(&self, field: &str) -> Result<f64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.0.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix(field)).context("no such field")?;
+        let kilobytes: f64 = line.trim().trim_end_matches("kB").trim().parse()?;
+        Ok(kilobytes / 1024.0)
+    }
+
+    /// Asks it to end, and waits.
+    pub fn stop(&mut self) -> Result<()> {
+        let pid = nix::unistd::Pid::from_raw(self.0.id() as i32);
+        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM)?;
+        self.0.wait()?;
+        Ok(())
+    }
+}
+
+impl Drop for Rooms {
+    fn drop(&mut self) {
+        if matches!(self.0.try_wait(), Ok(None)) && (self.0.kill().is_err() || self.0.wait().is_err()) {
+            eprintln!("the rooms could not be stopped");
+        }
+    }
+}
+
+/// Starts rooms of the house.
+pub fn house(stage: &Stage, models: Models, rooms: &[&str]) -> Result<Rooms> {
+    let config = stage.config_routed("bench", &models.route(), "")?;
+    let mut command = Command::new(std::env::current_exe()?);
+    command.args([AS_DEFAULTX, "run"]).args(rooms).arg("--config").arg(config);
+    Rooms::start(command, &stage.dir().join("house.log"))
+}
+
+/// Starts the ceiling, whose records have those shapes.
+pub fn ceiling(stage: &Stage, shapes: &BTreeMap<String, Shape>) -> Result<Rooms> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command.args([AS_CEILING, &stage.kafka.bootstrap, &stage.kafka.topic_prefix, &serde_json::to_string(shapes)?]);
+    Rooms::start(command, &stage.dir().join("ceiling.log"))
+}
+
+/// Is the ceiling until it is told to stop.
+pub fn run_ceiling(bootstrap: &str, prefix: &str, shapes: &str) -> Result<()> {
+    let shapes: BTreeMap<String, Shape> = serde_json::from_str(shapes)?;
+    let kafka =
+        KafkaConfig { bootstrap: bootstrap.to_owned(), topic_prefix: prefix.to_owned(), ..KafkaConfig::default() };
+    runtime()?.block_on(async {
+        let mut shell = Shell::new(kafka);
+        shell.shutdown = shutdown::on_signal()?;
+        let shape = |topic: Topic| shapes[topic.base_name()];
+        let rooms = ceiling::start(&shell, &Tuning::default(), shape).map_err(anyhow::Error::msg)?;
+        for room in rooms {
+            room.join().await.map_err(anyhow::Error::msg)?;
+        }
+        Ok(())
+    })
+}
+
+/// What the house writes to each topic of its way, on average.
+pub fn shapes(kafka: &KafkaConfig) -> Result<BTreeMap<String, Shape>> {
+    let mut shapes = BTreeMap::new();
+    for topic in ceiling::HOPS.iter().flat_map(|hop| hop.outputs) {
+        let (mut key, mut value, mut headers, mut count) = (0, 0, 0, 0);
+        let name = topic.name(&kafka.topic_prefix);
+        let records = defaultx::reader::read_to_end(kafka, [name.as_str()], |message| {
+            key += message.key_len();
+            value += message.payload_len();
+            for header in message.headers().into_iter().flat_map(Headers::iter) {
+                headers += header.key.len() + header.value.map_or(0, <[u8]>::len);
+                count += 1;
+            }
+            Ok(())
+        })? as usize;
+        let mean = |sum: usize| sum / records.max(1);
+        let shape = Shape { key: mean(key), value: mean(value), headers: mean(headers), header_count: mean(count) };
+        shapes.insert(topic.base_name().to_owned(), shape);
+    }
+    Ok(shapes)
+}
