@@ -8,6 +8,7 @@ mod forests;
 mod ops;
 mod ops_cases;
 mod ops_hostile;
+mod ops_native;
 mod packages;
 mod proof;
 mod trees;
