@@ -26,6 +26,22 @@ pub struct Manifest {
     pub feature: Vec<Feature>,
     #[serde(default)]
     pub reason: Vec<Reason>,
+    /// Trees only, and none of them must bring it.
+    pub native: Option<Native>,
+}
+
+/// The growing library's own answers to many rows. Checks of a package read the file; serving does not.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Native {
+    /// Name and version.
+    pub library: String,
+    /// Beside the manifest: gzipped CSV with a column for each feature, in order, and `probability` as the last.
+    pub file: String,
+    /// Of the file as it lies there.
+    pub sha256: String,
+    /// How many of its rows the export is known to answer otherwise.
+    pub changed: usize,
 }
 
 /// How the graph is built, which decides how it is explained.

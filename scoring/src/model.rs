@@ -397,6 +397,14 @@ fn check_head(manifest: &Manifest) -> Result<(), LoadError> {
         }
         Kind::Scorecard | Kind::Net | Kind::Trees => {}
     }
+    if let Some(native) = &manifest.native {
+        if !trees {
+            return fault("native", "only trees bring the answers of the library that grew them");
+        }
+        if !name_fits(&native.file) || native.library.trim().is_empty() || Digest::parse(&native.sha256).is_err() {
+            return fault("native", "needs a library, a file beside the manifest and its SHA-256");
+        }
+    }
     let threshold = manifest.classification.threshold;
     if !(threshold > 0.0 && threshold < 1.0) {
         return fault("classification", "threshold must lie between 0 and 1");

@@ -6,36 +6,36 @@ from __future__ import annotations
 import numpy as np
 
 from defaultx_training import metrics, plots
+from defaultx_training.native import FILE, TOLERANCE, Native
 from defaultx_training.product import Product
 from defaultx_training.scale import Scale
 from defaultx_training.train import VERSION, Fit
 from defaultx_training.trees import HOLE_RATE, HOLED_ROWS, Trees
 
-EXPORT_TOLERANCE = 1.0e-6
-
 KINDS = {
     "scorecard": "a points-based scorecard: logistic regression over bins, each feature a step function",
     "net": "a dense net, 64 and 32 rectified units, over squashed amounts and stepped codes",
+    "torch": "a dense net, 64 and 32 rectified units, over squashed amounts and stepped codes, learned by PyTorch and exported by torch.onnx",
     "xgboost": "boosted trees, grown by XGBoost and exported by its stock converter",
     "lightgbm": "boosted trees, grown by LightGBM and exported by its stock converter",
 }
 
 
-def files(fits: dict[str, Fit], scale: Scale) -> dict[str, bytes]:
+def files(fits: dict[str, Fit], scale: Scale, native: Native | None = None) -> dict[str, bytes]:
     """CARD.md and its pictures."""
     fit = next(iter(fits.values()))
     y, pd = fit.y[fit.split.test], fit.pds(fit.split.test)
     return {
-        "CARD.md": text(fits, scale).encode(),
+        "CARD.md": text(fits, scale, native).encode(),
         "calibration.png": plots.calibration(y, pd),
         "scores.png": plots.scores(y, scale.scores(pd), scale),
     }
 
 
-def text(fits: dict[str, Fit], scale: Scale) -> str:
+def text(fits: dict[str, Fit], scale: Scale, native: Native | None = None) -> str:
     """The whole card."""
     fit = next(iter(fits.values()))
-    trees = [f"## Trees\n\n{trees_section(fit)}"] if isinstance(fit.model, Trees) else []
+    trees = [f"## Trees\n\n{trees_section(fit, native)}"] if native else []
     sections = [
         f"# {fit.name} {VERSION}\n\n{sentence(KINDS[fit.kind])} Version {VERSION}, product `{fit.product.product}`.",
         f"## Intended use\n\n{fit.product.intended}",
@@ -79,13 +79,12 @@ def feature_table(fit: Fit) -> str:
     return "\n".join(lines) + "\n\nWhere pd is held, it never moves the other way as the value rises. A net is held to nothing."
 
 
-def trees_section(fit: Fit) -> str:
+def trees_section(fit: Fit, native: Native) -> str:
     """Size, missing values, and what the export changed."""
     forest = fit.model.forest
-    native, exported = fit.model.decision_function(fit.x), fit.margins(fit.x).astype(np.float64)
-    change = np.abs(1.0 / (1.0 + np.exp(-native)) - 1.0 / (1.0 + np.exp(-exported)))
-    differ = np.flatnonzero(change > EXPORT_TOLERANCE)
-    changed = ", ".join(f"row {row} by {change[row]:.2g}" for row in differ[:20]) or "none"
+    change = np.abs(native.probabilities - native.exported)
+    changed = ", ".join(f"line {row + 2} by {change[row]:.2g}" for row in native.changed[:20]) or "none"
+    same = np.delete(change, native.changed).max()
     return bullets(
         [
             f"{len(forest.roots)} trees, {int((~forest.leaf).sum()):,} questions, {int(forest.leaf.sum()):,} leaves. "
@@ -93,8 +92,9 @@ def trees_section(fit: Fit) -> str:
             f"A missing value is not a number and goes the way that training found for it: {HOLED_ROWS:.0%} of the rows entered "
             f"a second time with {HOLE_RATE:.0%} of their optional values taken away (seed 0). Who leaves a value out on purpose is not like those: ask for what is missing.",
             "Contributions are exact Shapley values against the applicants near the cutoff (interventional TreeSHAP).",
-            f"Rows of the whole set whose probability the export changed by more than {EXPORT_TOLERANCE:g} against the library: "
-            f"{len(differ)} of {len(fit.x):,} ({changed}).",
+            f"Against {native.library} itself, on the {len(native.x):,} rows of `{FILE}` (of the set, with holes, on and beside "
+            f"thresholds, at the ends of ranges): rows whose probability the export changed by more than {TOLERANCE:g}, or their "
+            f"class: {len(native.changed)} ({changed}); the others differ by at most {same:.1e}.",
         ]
     )
 
@@ -136,12 +136,37 @@ def calibration_section(fit: Fit, scale: Scale) -> str:
         rate, mean = (f"{y[rows].mean():.2%}", f"{pd[rows].mean():.2%}") if rows.any() else ("-", "-")
         lines.append(f"| {band['name']} | {band['min_score']} | {rows.mean():.1%} | {rate} | {mean} |")
     return (
-        f"pd = sigmoid({fit.platt.a:g} · margin {fit.platt.b:+g}), fitted on out-of-fold margins of the training rows. "
+        f"{calibration_words(fit)}\n\n"
         f"Scale `{scale.id}`: {scale.base_score:g} points at odds of {scale.base_odds:g}:1, {scale.pdo:g} points double them. "
         f"Class 1 from pd {fit.product.threshold:g}.\n\n" + "\n".join(lines) + "\n\n"
         "![observed default rate against predicted pd, in tenths of the test rows](calibration.png)\n\n"
         "![distribution of scores for defaults and the others, with the bands](scores.png)"
     )
+
+
+def calibration_words(fit: Fit) -> str:
+    """Which calibration, why, and where its probability stands still."""
+    chosen = fit.calibration
+    formula = {
+        "platt": lambda: f"pd = sigmoid({chosen.a:g} · margin {chosen.b:+g})",
+        "isotonic": lambda: f"Isotonic: straight lines between {len(chosen.margins)} points",
+        "binned": lambda: f"Binned: one pd for each of {len(chosen.values)} bins",
+    }[chosen.method]()
+    losses = ", ".join(f"{method} {loss:.5f}" for method, loss in fit.choice.losses.items())
+    words = (
+        f"{formula}, fitted on out-of-fold margins of the training rows. Log loss on rows that neither the model nor the "
+        f"calibration saw: {losses}. Chosen: {chosen.method}; {fit.choice.why}."
+    )
+    if not chosen.plateaus():
+        return words
+    margins = fit.margins(fit.x[fit.split.test]).astype(np.float64)
+    lines = ["| plateau: margins from | to | pd | share of the test rows |", "|---|---|---|---|"]
+    for flat in chosen.plateaus():
+        inside = (margins >= flat.low) & (margins < flat.high)
+        ends = [f"{end:.4f}" if np.isfinite(end) else "-" for end in (flat.low, flat.high)]
+        lines.append(f"| {ends[0]} | {ends[1]} | {flat.pd:.4f} | {inside.mean():.1%} |")
+    told = "Within a plateau only the margin tells applicants apart; a cutoff inside one does not exist."
+    return f"{words} {told}\n\n" + "\n".join(lines)
 
 
 def fairness_section(fit: Fit) -> str:

@@ -59,7 +59,7 @@ def rows(fit: Fit, graph: bytes, scale: Scale, x: np.ndarray) -> list[dict]:
     native = fit.model.path_parts(x[:: max(1, len(x) // NATIVE_ROWS)]) if trees else None
     answers = []
     for index, (values, margin) in enumerate(zip(x, margins_of(fit, graph, x), strict=True)):
-        pd = fit.platt.pd(margin)
+        pd = fit.calibration.pd(margin)
         score = scale.score(pd)
         raw = calibration.sigmoid(margin) if probabilities is None else float(probabilities[index])
         answer = {
@@ -136,7 +136,7 @@ def applications(fit: Fit, graph: bytes, scale: Scale) -> list[dict]:
 def answer(fit: Fit, graph: bytes, scale: Scale, application: dict) -> dict:
     """An application's features and what comes of them."""
     values = features.row(fit.product.features, application, fit.missing)
-    pd = fit.platt.pd(margins_of(fit, graph, values[None])[0])
+    pd = fit.calibration.pd(margins_of(fit, graph, values[None])[0])
     return {"data": application, "features": listed(values), "pd": pd, "score": scale.score(pd)}
 
 

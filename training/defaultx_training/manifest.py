@@ -18,15 +18,15 @@ BUILT_IN = frozenset(
 )
 
 
-def text(fit: Fit, digests: dict[str, str]) -> str:
-    """The whole file; `digests` are of graph, golden and reference."""
+def text(fit: Fit, digests: dict[str, str], native: dict | None) -> str:
+    """The whole file; `digests` are of graph, golden and reference, `native` is what trees say of their library's answers."""
     product = fit.product
     scorecard = fit.model if isinstance(fit.model, Scorecard) else None
     trees = isinstance(fit.model, Trees)
     head = {
         "name": fit.name,
         "version": VERSION,
-        "kind": "trees" if trees else fit.kind,
+        "kind": "trees" if trees else "scorecard" if scorecard else "net",
         "product": product.product,
         "scale_id": product.scale_id,
         "data_source": product.data_source,
@@ -50,9 +50,10 @@ def text(fit: Fit, digests: dict[str, str]) -> str:
         "# Written by training/run train; a change here makes the digests wrong.\n" + toml_text.table("", head),
         toml_text.table("[target]", target),
         toml_text.table("[graph]", graph),
-        toml_text.table("[calibration]", {"method": "platt", "a": fit.platt.a, "b": fit.platt.b}),
+        toml_text.table("[calibration]", fit.calibration.table()),
         toml_text.table("[classification]", {"threshold": product.threshold}),
         toml_text.table("[reasons]", {"reference": "near_cutoff"}),
+        *([toml_text.table("[native]", native)] if native else []),
     ]
     parts += [feature_table(fit, feature, value) for feature, value in zip(product.features, fit.missing, strict=True)]
     parts += [reason_table(code, *product.reasons[code]) for code in own_codes(product.features)]

@@ -6,11 +6,11 @@ import hashlib
 import json
 from pathlib import Path
 
-from defaultx_training import card, data, golden, manifest, reference, scale, train
+from defaultx_training import card, data, golden, manifest, native, reference, scale, train
 from defaultx_training.train import VERSION, Fit
 
 
-def write(fits: dict[str, Fit], out: Path) -> Path:
+def write(fits: dict[str, Fit], out: Path, native_share: float = 1.0) -> Path:
     """Writes the package of the first fit; the others are only compared with on the card."""
     fit = next(iter(fits.values()))
     scale_of = scale.load(data.MODELS / "scales.toml", fit.product.scale_id)
@@ -21,13 +21,17 @@ def write(fits: dict[str, Fit], out: Path) -> Path:
         "golden": json_bytes(golden.document(fit, graph, scale_of, reference.base(fit, distributions))),
         "reference": json_bytes(distributions),
     }
+    answers = native.answers(fit, native_share)
+    own = answers.content([feature.name for feature in fit.product.features]) if answers else b""
+    named = answers.table(hashlib.sha256(own).hexdigest()) if answers else None
     digests = {part: hashlib.sha256(content).hexdigest() for part, content in parts.items()}
     files = {
         "model.onnx": parts["graph"],
         "golden.json": parts["golden"],
         "reference.json": parts["reference"],
-        "manifest.toml": manifest.text(fit, digests).encode(),
-        **card.files(fits, scale_of),
+        "manifest.toml": manifest.text(fit, digests, named).encode(),
+        **({native.FILE: own} if answers else {}),
+        **card.files(fits, scale_of, answers),
     }
     folder = out / fit.name / VERSION
     folder.mkdir(parents=True, exist_ok=True)

@@ -42,6 +42,8 @@ class Product:
     l2: float = 1.0e-4
     net_alpha: float = 0.1
     net_epochs: int = 20
+    torch_decay: float = 0.1
+    torch_epochs: int = 20
     tree_settings: dict[str, dict[str, Any]] = field(default_factory=dict)  # library -> what differs from the shared ones
     reference_auc: dict[str, dict[str, float]] = field(default_factory=dict)  # split -> kind -> AUC to hold
     split_note: str = "30 % stratified hold-out (`train_test_split`, seed 0)"

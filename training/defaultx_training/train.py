@@ -7,12 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from defaultx_training import calibration, data, export, features, net
-from defaultx_training.calibration import Platt
+from defaultx_training.calibration import Calibration, Choice
 from defaultx_training.features import Feature
 from defaultx_training.net import Net
 from defaultx_training.product import Product
 from defaultx_training.products import german, sba, taiwan
 from defaultx_training.scorecard import Scorecard
+from defaultx_training.torch_net import TorchNet
 from defaultx_training.trees import LIBRARIES, Trees
 
 VERSION = "1.0.0"
@@ -22,6 +23,16 @@ PACKAGES: dict[str, tuple[Product, str]] = {
     f"{product.short}-{kind}": (product, kind)
     for product in (taiwan.PRODUCT, sba.PRODUCT, german.PRODUCT)
     for kind in product.kinds
+}
+# Those that need PyTorch, which comes with gigabytes: trained when asked for, by an environment of their own.
+WITH_TORCH: dict[str, tuple[Product, str]] = {
+    f"{product.short}-torch": (product, "torch") for product in (taiwan.PRODUCT, sba.PRODUCT)
+}
+NETS = ("net", "torch")
+
+# Kinds of model whose probability must move with every margin.
+ONLY_PLATT = {
+    "scorecard": "a scorecard is read by its points, and a plateau would make some of them mean nothing",
 }
 
 
@@ -40,7 +51,7 @@ class Fit:
     product: Product
     kind: str
     model: Scorecard | Net | Trees
-    platt: Platt
+    choice: Choice
     missing: list[float]
     split: Split
     x: np.ndarray
@@ -50,11 +61,16 @@ class Fit:
     def name(self) -> str:
         return f"{self.product.short}-{self.kind}"
 
+    @property
+    def calibration(self) -> Calibration:
+        """From margins to published probabilities."""
+        return self.choice.calibration
+
     def graph(self) -> bytes:
         """The model as ONNX."""
         if isinstance(self.model, Scorecard):
             return export.scorecard_graph(self.model)
-        return self.model.graph if isinstance(self.model, Trees) else export.net_graph(self.model)
+        return self.model.graph if isinstance(self.model, (Trees, TorchNet)) else export.net_graph(self.model)
 
     def direction(self, feature: Feature) -> str:
         """The direction the model is held to; a net is held to none."""
@@ -62,7 +78,7 @@ class Fit:
 
     def pds(self, rows: np.ndarray) -> np.ndarray:
         """Published probabilities of some rows."""
-        return self.platt.pds(self.margins(self.x[rows]))
+        return self.calibration.pds(self.margins(self.x[rows]))
 
     def margins(self, x: np.ndarray) -> np.ndarray:
         """Log-odds as the package has them: of trees, the exported ones."""
@@ -71,7 +87,7 @@ class Fit:
 
 def fits(name: str) -> dict[str, Fit]:
     """A package's model on the split that ships, first, and on any that its card compares with."""
-    product, kind = PACKAGES[name]
+    product, kind = (PACKAGES | WITH_TORCH)[name]
     return {split: fit(product, kind, rows) for split, rows in splits(product).items()}
 
 
@@ -88,16 +104,16 @@ def fit(product: Product, kind: str, split: Split) -> Fit:
     y = data.labels(product.dataset)
     x = sentinel_matrix(product)
     missing = [features.MISSING] * len(product.features)
-    if kind == "net":
+    if kind in NETS:
         missing = net.missing_values(product.features, x[split.train])
         x = np.where(x == np.float32(features.MISSING), np.array(missing, dtype=np.float32), x)
     if kind in LIBRARIES:
         missing = [np.nan] * len(product.features)
         x = np.where(x == np.float32(features.MISSING), np.float32(np.nan), x)
     x_train, y_train = x[split.train], y[split.train]
-    platt = calibration.fit(lambda: unfitted(product, kind), x_train, y_train)
+    choice = calibration.choose(lambda: unfitted(product, kind), x_train, y_train, ONLY_PLATT.get(kind))
     model = unfitted(product, kind).fit(x_train, y_train)
-    return Fit(product, kind, model, platt, missing, split, x, y)
+    return Fit(product, kind, model, choice, missing, split, x, y)
 
 
 def unfitted(product: Product, kind: str) -> Scorecard | Net | Trees:
@@ -106,6 +122,8 @@ def unfitted(product: Product, kind: str) -> Scorecard | Net | Trees:
         return Trees(product.features, kind, product.tree_settings[kind])
     if kind == "scorecard":
         return Scorecard(product.features, product.l1, product.l2)
+    if kind == "torch":
+        return TorchNet(product.features, product.torch_decay, product.torch_epochs)
     return Net(product.features, product.net_alpha, product.net_epochs)
 
 

@@ -39,13 +39,17 @@ OWN: dict[str, dict[str, Any]] = {
 
 
 class Trees(ClassifierMixin, BaseEstimator):
-    """A fitted one has `native`, and once asked for, `graph` and `forest`."""
+    """A fitted one has `native`, and once asked for, `graph` and `forest`. `rounded`: LightGBM's thresholds are f32 before the
+    export, which otherwise rounds them itself, to nearest."""
 
-    def __init__(self, features: list[Feature], library: str, settings: dict[str, Any], seed: int = 0):
+    def __init__(
+        self, features: list[Feature], library: str, settings: dict[str, Any], seed: int = 0, rounded: bool = True
+    ):
         self.features = features
         self.library = library
         self.settings = settings
         self.seed = seed
+        self.rounded = rounded
 
     def fit(self, x: np.ndarray, y: np.ndarray) -> Trees:
         """Learns from f32 features, NaN where one is missing, and 0/1 labels."""
@@ -57,7 +61,9 @@ class Trees(ClassifierMixin, BaseEstimator):
             self.native = xgboost.XGBClassifier(**settings, monotone_constraints=tuple(signs)).fit(x, y)
         else:
             self.native = lightgbm.LGBMClassifier(**settings, monotone_constraints=signs).fit(x, y)
-            self.native._Booster = in_single_precision(self.native.booster_)
+            self.grown = self.native.booster_
+            if self.rounded:
+                self.native._Booster = in_single_precision(self.grown)
         self._graph: bytes | None = None
         self._forest: Forest | None = None
         return self
@@ -73,6 +79,13 @@ class Trees(ClassifierMixin, BaseEstimator):
         """Uncalibrated probabilities of both classes."""
         pd = 1.0 / (1.0 + np.exp(-self.decision_function(x)))
         return np.column_stack([1.0 - pd, pd])
+
+    def native_probabilities(self, x: np.ndarray) -> np.ndarray:
+        """What the library that grew the trees says of rows, before anything was rounded for the export."""
+        x = np.asarray(x, dtype=np.float32)
+        if self.library == "xgboost":
+            return self.native.predict_proba(x)[:, 1].astype(np.float64)
+        return self.grown.predict(x, num_threads=1)
 
     @property
     def graph(self) -> bytes:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 
 import numpy as np
 import onnx
 import pytest
 
-from defaultx_training import calibration, data, features, forest, golden, manifest, scale, train
+from defaultx_training import calibration, data, features, forest, golden, manifest, metrics, scale, train
 from defaultx_training.features import MISSING
 from defaultx_training.trees import LIBRARIES
 
-from conftest import Package
+from conftest import BELOW_REFERENCE, PROTECTED_COST, Package
 
 MEBIBYTE = 2**20
 DIGESTS = {"graph": "model.onnx", "golden": "golden.json", "reference": "reference.json"}
@@ -44,9 +45,9 @@ def test_files_are_small(committed: Package) -> None:
 
 
 def test_the_manifest_is_the_one_the_code_writes(committed: Package, name: str) -> None:
-    product, kind = train.PACKAGES[name]
+    product, kind = (train.PACKAGES | train.WITH_TORCH)[name]
     said = committed.manifest
-    written = "trees" if kind in LIBRARIES else kind
+    written = "trees" if kind in LIBRARIES else "net" if kind in train.NETS else kind
     assert (said["name"], said["version"], said["kind"], said["product"]) == (name, train.VERSION, written, product.product)
     assert [feature["name"] for feature in said["feature"]] == [feature.name for feature in product.features]
     assert scale.load(data.MODELS / "scales.toml", said["scale_id"]).product == said["product"]
@@ -70,14 +71,14 @@ def test_every_reason_is_built_in_or_told(committed: Package) -> None:
 
 def test_golden_rows_come_out_of_the_graph(committed: Package) -> None:
     said, rows = committed.manifest, committed.golden["rows"]
-    platt = calibration.Platt(said["calibration"]["a"], said["calibration"]["b"])
+    published = calibration.of_table(said["calibration"])
     points = scale.load(data.MODELS / "scales.toml", said["scale_id"])
     margins = margins_of(committed, lists_of_features(committed))
     assert len(rows) >= 64
     for row, margin in zip(rows, margins, strict=True):
         assert margin == pytest.approx(row["margin"], abs=1e-6)
         assert calibration.sigmoid(row["margin"]) == pytest.approx(row["pd_raw"], abs=1e-9 if said["kind"] != "trees" else 1e-6)
-        assert platt.pd(row["margin"]) == row["pd"]
+        assert published.pd(row["margin"]) == row["pd"]
         assert (points.score(row["pd"]), points.band(row["score"])) == (row["score"], row["band"])
         assert listed(np.array(row["features"], dtype=np.float32)) == row["features"]
 
@@ -95,7 +96,7 @@ def test_golden_rows_hold_missing_values_and_extremes(committed: Package) -> Non
 
 
 def test_golden_applications_give_their_features(committed: Package, name: str) -> None:
-    product, _ = train.PACKAGES[name]
+    product, _ = (train.PACKAGES | train.WITH_TORCH)[name]
     nan = committed.manifest["kind"] == "trees"
     missing = [feature["missing"].get("value", np.nan if nan else MISSING) for feature in committed.manifest["feature"]]
     cases = committed.golden["applications"]
@@ -106,8 +107,8 @@ def test_golden_applications_give_their_features(committed: Package, name: str) 
         values = features.row(product.features, case["data"], missing)
         assert listed(values) == case["features"]
         margin = margins_of(committed, values[None])[0]
-        a, b = committed.manifest["calibration"]["a"], committed.manifest["calibration"]["b"]
-        assert calibration.Platt(a, b).pd(margin) == pytest.approx(case["pd"], abs=1.5e-6)
+        published = calibration.of_table(committed.manifest["calibration"])
+        assert published.pd(margin) == pytest.approx(case["pd"], abs=1.5e-6)
 
 
 def test_a_scorecard_s_sums_are_exact_in_any_order(committed: Package) -> None:
@@ -201,3 +202,57 @@ def test_data_are_the_files_the_packages_were_trained_on(dataset: str) -> None:
     assert hashlib.sha256((folder / f"{dataset}.csv.gz").read_bytes()).hexdigest() == DATA_DIGESTS[dataset]
     about = (folder / "README.md").read_text(encoding="utf-8")
     assert "Source:" in about and "Licence:" in about and "doi" in about
+
+
+def test_the_library_s_own_answers_are_there_and_the_export_keeps_them(committed: Package) -> None:
+    """At least ten thousand rows, holes and exact thresholds among them; as many changed ones as the manifest says."""
+    said = committed.manifest.get("native")
+    assert (said is not None) == (committed.manifest["kind"] == "trees")
+    if said is None:
+        return
+    content = (committed.folder / said["file"]).read_bytes()
+    assert said["sha256"] == hashlib.sha256(content).hexdigest()
+    header, *lines = [line.split(",") for line in gzip.decompress(content).decode().splitlines()]
+    assert header == [*(feature["name"] for feature in committed.manifest["feature"]), "probability"]
+    x = np.array([[float(cell) if cell else np.nan for cell in line[:-1]] for line in lines], dtype=np.float32)
+    trees = forest.read(committed.graph)
+    on = sum(np.isin(x[:, at], trees.threshold[~trees.leaf & (trees.feature == at)]) for at in range(x.shape[1]))
+    assert len(x) >= 10_000 and np.isnan(x).any(axis=1).sum() > 1_500 and (on > 0).sum() > 2_000
+    exported = 1.0 / (1.0 + np.exp(-trees.margins(x).astype(np.float64)))
+    apart = np.abs(exported - np.array([float(line[-1]) for line in lines]))
+    assert (apart > 1e-6).sum() == said["changed"]
+
+
+def test_the_committed_model_is_as_good_as_promised(committed: Package, name: str) -> None:
+    """On the test rows of the split that ships, from the committed files alone."""
+    product, kind = (train.PACKAGES | train.WITH_TORCH)[name]
+    split, rows = next(iter(train.splits(product).items()))
+    absent = np.nan if committed.manifest["kind"] == "trees" else MISSING
+    missing = [feature["missing"].get("value", absent) for feature in committed.manifest["feature"]]
+    x = train.sentinel_matrix(product)[rows.test]
+    margins = margins_of(committed, np.where(x == np.float32(MISSING), np.array(missing, dtype=np.float32), x))
+    pds = calibration.of_table(committed.manifest["calibration"]).pds(margins)
+    allowed = BELOW_REFERENCE + PROTECTED_COST.get(product.dataset, 0.0)
+    assert metrics.auc(data.labels(product.dataset)[rows.test], pds) >= product.reference_auc[split][kind] - allowed
+
+
+def test_plateaus_stand_on_the_card(committed: Package) -> None:
+    card = (committed.folder / "CARD.md").read_text(encoding="utf-8")
+    chosen = calibration.of_table(committed.manifest["calibration"])
+    assert f"Chosen: {chosen.method}; " in card
+    for flat in chosen.plateaus():
+        assert f"| {flat.pd:.4f} |" in card
+    assert ("| plateau: " in card) == (chosen.method != "platt")
+
+
+def test_one_package_proves_a_calibration_with_plateaus() -> None:
+    methods = [Package(data.MODELS / name / train.VERSION).manifest["calibration"]["method"] for name in train.PACKAGES]
+    assert {"isotonic", "binned"} & set(methods)
+
+
+def test_the_nets_of_pytorch_are_what_its_exporter_wrote() -> None:
+    for name in train.WITH_TORCH:
+        graph = onnx.load_from_string(Package(data.MODELS / name / train.VERSION).graph)
+        assert graph.producer_name == "pytorch"
+        assert [value.name for value in graph.graph.input] == ["features"]
+        assert [value.name for value in graph.graph.output] == ["margin"]

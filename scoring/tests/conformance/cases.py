@@ -11,15 +11,17 @@ from onnx import helper, numpy_helper
 ML = "ai.onnx.ml"
 
 
-def write(folder: Path, model: onnx.ModelProto, inputs: list, outputs: list, **said) -> None:
-    """Writes a case. `said` goes into case.json: rtol and atol, or `refused` for a graph that must not load."""
+def write(folder: Path, model: onnx.ModelProto, inputs: list, outputs: list, natives: list | None = None, **said) -> None:
+    """Writes a case. `natives` are what the exporter's library itself gives, output by output. `said` goes into case.json: rtol
+    and atol, or `refused` for a graph that must not load."""
     folder.mkdir(parents=True)
     (folder / "model.onnx").write_bytes(model.SerializeToString())
-    for side, tensors in (("input", inputs), ("output", outputs)):
+    for side, tensors in (("input", inputs), ("output", outputs), ("native", natives or [])):
         for index, array in enumerate(tensors):
             tensor = array if isinstance(array, onnx.TensorProto) else numpy_helper.from_array(np.asarray(array))
             (folder / f"{side}_{index}.pb").write_bytes(tensor.SerializeToString())
-    (folder / "case.json").write_text(json.dumps({"inputs": len(inputs), "outputs": len(outputs), **said}))
+    counts = {"inputs": len(inputs), "outputs": len(outputs), **({"natives": len(natives)} if natives else {})}
+    (folder / "case.json").write_text(json.dumps({**counts, **said}))
 
 
 def answers(model: onnx.ModelProto, inputs: dict) -> list:

@@ -9,6 +9,7 @@ mod nets;
 mod ops;
 mod ops_cases;
 mod ops_hostile;
+mod ops_native;
 mod packages;
 mod proof;
 mod trees;

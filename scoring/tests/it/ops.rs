@@ -113,14 +113,14 @@ fn greatest(found: &[f64], expected: &[f64], allowed: f64) -> Result<f64, String
 }
 
 /// A tensor as cells of numbered columns.
-fn cells(name: &str, tensor: &tract_onnx::prelude::Tensor) -> Output {
+pub(crate) fn cells(name: &str, tensor: &tract_onnx::prelude::Tensor) -> Output {
     let width: usize = tensor.shape().iter().skip(1).product();
     let columns = (0..width).map(|column| format!("{name}{column}")).collect();
     Output { name: name.to_owned(), columns, values: crate::ops_cases::values(tensor) }
 }
 
 /// The same, column by column.
-fn columns(table: &Output) -> Vec<Column> {
+pub(crate) fn columns(table: &Output) -> Vec<Column> {
     let width = table.columns.len();
     let column = |at: usize| match &table.values {
         Values::F32(cells) => Values::F32(cells.iter().skip(at).step_by(width).copied().collect()),

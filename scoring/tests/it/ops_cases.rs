@@ -70,6 +70,11 @@ impl Case {
         self.tensors("output")
     }
 
+    /// What the exporter's library itself gives; nothing where it could not be asked.
+    pub fn natives(&self) -> Vec<Tensor> {
+        if self.said["natives"].is_null() { vec![] } else { self.tensors("native") }
+    }
+
     /// How far a stock export's answer may be from the expected one.
     pub fn most(&self) -> f64 {
         self.said["most"].as_f64().unwrap()

@@ -202,7 +202,7 @@ PRODUCT = Product(
         "lightgbm": {"n_estimators": 200, "max_depth": 5, "num_leaves": 12, "learning_rate": 0.05},
     },
     reference_auc={
-        "out of time": {"scorecard": 0.607, "net": 0.607, "xgboost": 0.652, "lightgbm": 0.652},
-        "random": {"scorecard": 0.715, "net": 0.715, "xgboost": 0.724, "lightgbm": 0.725},
+        "out of time": {"scorecard": 0.607, "net": 0.607, "torch": 0.607, "xgboost": 0.652, "lightgbm": 0.652},
+        "random": {"scorecard": 0.715, "net": 0.715, "torch": 0.715, "xgboost": 0.724, "lightgbm": 0.725},
     },
 )

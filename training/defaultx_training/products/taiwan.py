@@ -217,5 +217,5 @@ PRODUCT = Product(
         "xgboost": {"n_estimators": 200, "max_depth": 4, "learning_rate": 0.05},
         "lightgbm": {"n_estimators": 200, "max_depth": 5, "num_leaves": 12, "learning_rate": 0.05},
     },
-    reference_auc={"random": {"scorecard": 0.7683, "net": 0.7645, "xgboost": 0.7762, "lightgbm": 0.7731}},
+    reference_auc={"random": {"scorecard": 0.7683, "net": 0.7645, "torch": 0.7645, "xgboost": 0.7762, "lightgbm": 0.7731}},
 )

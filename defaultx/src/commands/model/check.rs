@@ -1,9 +1,11 @@
-//! `model check`: what loading proves, how near the golden answers are, what missing values do, what the golden rows reach.
+//! `model check`: what loading proves, how near the golden answers and the growing
+//! library's own are, what missing values do, what the golden rows reach.
 
 use super::golden::Golden;
 use super::load;
+use super::native;
 use anyhow::{Context, Result};
-use scoring::manifest::{Feature, Kind, Missing, Monotone};
+use scoring::manifest::{Feature, Kind, Manifest, Missing, Monotone};
 use scoring::mapping::Flag;
 use scoring::{Model, PackageFiles, ThreadState};
 use serde::Serialize;
@@ -42,6 +44,9 @@ struct Proven {
     digest: String,
     method: String,
     golden: Parity,
+    /// Trees that bring their library's answers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    native: Option<native::Parity>,
     features: Vec<Known>,
     /// What the golden rows do not show; nothing that keeps a package from serving.
     notes: Vec<String>,
@@ -97,14 +102,14 @@ enum Absent {
 
 fn report(package: &Path, scales: &Path) -> Report {
     let name = package.display().to_string();
-    let checked = load(package, scales).and_then(|(files, model)| prove(&files, &model));
+    let checked = load(package, scales).and_then(|(files, model)| prove(package, &files, &model));
     match checked {
         Ok((proven, faults)) => Report { package: name, faults, proven: Some(proven) },
         Err(error) => Report { package: name, faults: vec![format!("{error:#}")], proven: None },
     }
 }
 
-fn prove(files: &PackageFiles, model: &Model) -> Result<(Proven, Vec<String>)> {
+fn prove(package: &Path, files: &PackageFiles, model: &Model) -> Result<(Proven, Vec<String>)> {
     let golden = Golden::parse(&files.golden)?;
     let mut state = model.state()?;
     let (manifest, mut faults) = (model.manifest(), Vec::new());
@@ -116,13 +121,19 @@ fn prove(files: &PackageFiles, model: &Model) -> Result<(Proven, Vec<String>)> {
         });
         features.push(known(&golden, index, feature, when_missing, direction(manifest.kind, feature)));
     }
+    let native = native::check(package, model).unwrap_or_else(|fault| {
+        faults.push(format!("{fault:#}"));
+        None
+    });
+    faults.extend(manifest.native.iter().zip(&native).filter_map(|(said, found)| found.fault(said)));
     let proven = Proven {
         name: manifest.name.clone(),
         version: manifest.version.clone(),
         digest: model.digest().to_string(),
         method: model.method().to_owned(),
         golden: parity(model, &mut state, &golden)?,
-        notes: notes(&features, manifest.feature.as_slice()),
+        notes: notes(&features, manifest, native.as_ref()),
+        native,
         features,
     };
     Ok((proven, faults))
@@ -227,9 +238,18 @@ fn direction(kind: Kind, feature: &Feature) -> Option<Proof> {
     }
 }
 
-fn notes(features: &[Known], contract: &[Feature]) -> Vec<String> {
+fn notes(features: &[Known], manifest: &Manifest, native: Option<&native::Parity>) -> Vec<String> {
     let mut notes = Vec::new();
-    for (known, feature) in features.iter().zip(contract) {
+    match native.map(|native| native.rows) {
+        Some(rows) if rows < native::FEWEST_ROWS => {
+            notes.push(format!("{rows} rows of the library that grew the trees, fewer than {}", native::FEWEST_ROWS));
+        }
+        None if manifest.kind == Kind::Trees && manifest.native.is_none() => {
+            notes.push("brings no answers of the library that grew the trees".to_owned());
+        }
+        _ => {}
+    }
+    for (known, feature) in features.iter().zip(&manifest.feature) {
         let may_be_missing = !matches!(feature.missing, Missing::Unscorable {});
         if known.golden_values < 2 {
             notes.push(format!("{}: the golden rows have {} value of it", known.feature, known.golden_values));
@@ -251,7 +271,7 @@ fn text(report: &Report) -> String {
     match &report.proven {
         None => lines.push(format!("{}: {verdict}", report.package)),
         Some(proven) => {
-            let Proven { name, version, digest, method, golden, features, notes } = proven;
+            let Proven { name, version, digest, method, golden, native, features, notes } = proven;
             lines.push(format!("{name} {version}: {verdict}; {} features, digest {digest}", features.len()));
             lines.push(format!(
                 "  {} golden rows and {} applications: margins to {:.1e}, pd to {:.1e}; {method}, residual {:.1e}",
@@ -261,6 +281,7 @@ fn text(report: &Report) -> String {
                 golden.greatest_pd_difference,
                 golden.greatest_residual
             ));
+            lines.extend(native.iter().flat_map(native::Parity::text));
             let named = |what: &str, chosen: &dyn Fn(&Known) -> bool| named(what, features, chosen);
             lines
                 .extend(named("one way, by the trees' structure:", &|known| known.direction == Some(Proof::Structure)));

@@ -1,13 +1,14 @@
 //! `model`: what model people ask of a graph or a package, without Kafka and without a database.
 //!
 //! Reading order: [`run`] is for a bare graph, with [`cells`] below it; [`check`], [`explain`] and [`bench`] are for packages,
-//! with [`golden`] below them.
+//! with [`golden`] and [`native`] below them.
 
 mod bench;
 mod cells;
 mod check;
 mod explain;
 mod golden;
+mod native;
 mod run;
 
 use crate::cli::{ModelCommand, PlaceArgs};
