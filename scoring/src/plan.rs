@@ -137,7 +137,13 @@ impl Plan {
                 Ok(Answers { margins, partials })
             }
             (Engine::Graph { .. }, State::Graph { block, single }) => {
-                self.run_graph(block, single.as_mut(), rows).map_err(failed)
+                match ops::guarded(|| self.run_graph(block, single.as_mut(), rows)) {
+                    Ok(answers) => Ok(answers),
+                    Err(why) => {
+                        *state = self.state()?; // what it held halfway is not for the next row
+                        Err(EngineError(why))
+                    }
+                }
             }
             _ => Err(EngineError("the working memory is another plan's".to_owned())),
         }
@@ -282,7 +288,7 @@ fn compile(
         let mut model = ops::onnx().model_for_proto_model(proto)?;
         let wanted: Vec<_> = outputs.iter().map(|at| model.outputs[*at]).collect();
         model.select_output_outlets(&wanted)?;
-        model.with_input_fact(0, fact.into())?.into_optimized()?.into_runnable()
+        ops::optimized(model.with_input_fact(0, fact.into())?)?.into_runnable()
     };
     ops::guarded(work).map_err(LoadError::Graph)
 }

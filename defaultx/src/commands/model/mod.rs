@@ -1,13 +1,14 @@
 //! `model`: what model people ask of a graph or a package, without Kafka and without a database.
 //!
-//! Reading order: [`run`] is for a bare graph, with [`cells`] below it; [`check`], [`explain`] and [`bench`] are for packages,
-//! with [`golden`] and [`native`] below them.
+//! Reading order: [`run`] is for a bare graph, with [`cells`] below it; [`import`] makes a package of one; [`check`],
+//! [`explain`] and [`bench`] are for packages, with [`golden`] and [`native`] below them.
 
 mod bench;
 mod cells;
 mod check;
 mod explain;
 mod golden;
+mod import;
 mod native;
 mod run;
 
@@ -22,6 +23,7 @@ use std::path::Path;
 pub async fn run(settings: Settings, place: &PlaceArgs, command: ModelCommand) -> Result<i32> {
     match command {
         ModelCommand::Run(args) => run::run(&args),
+        ModelCommand::Import(args) => import::run(&args),
         ModelCommand::Check { packages, scales, json } => check::run(&packages, &scales, json),
         ModelCommand::Explain { package, input, json } => {
             let (_, model) = load(&package.package, &package.scales)?;
