@@ -4,8 +4,8 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use domain::outcome::{Outcome, Step};
 use policy::{Compiled, Decided, Referral};
 use schemas::application::Withdrawal;
-use schemas::decision::{Decision, Inputs, ModelSummary, PolicyRef, RiskSummary};
-use schemas::risk::{ApplicationRef, RiskEvent};
+use schemas::decision::{Assignment, Decision, Inputs, ModelSummary, PolicyRef, RiskSummary};
+use schemas::risk::{ApplicationRef, RiskEvent, RouteRef};
 
 /// The number of the one automatic decision of a revision.
 pub const AUTOMATIC: u32 = 1;
@@ -50,6 +50,7 @@ pub fn on_score(event: RiskEvent, event_id: &str, policy: &Compiled, decided_at:
         notice,
         score_disclosure,
         offer,
+        assignment: assignment(&event.route),
         inputs: Inputs { route_digest: Some(event.route.digest), bucket: Some(event.route.bucket) },
         subjects: event.subjects,
         times: Some(event.times),
@@ -77,6 +78,10 @@ pub fn on_withdrawal(withdrawal: &Withdrawal, revision: u32, policy: &Compiled, 
 /// A referral that says only whose it is: where the event could not be read.
 pub fn unreadable(application: ApplicationRef, policy: &Compiled, decided_at: &str) -> Decision {
     bare(application, AUTOMATIC, policy, decided_at)
+}
+
+fn assignment(route: &RouteRef) -> Option<Assignment> {
+    Some(Assignment { arm: route.arm.clone()?, bucket: route.bucket, holdout: route.holdout? })
 }
 
 /// RFC 3339 in UTC with milliseconds.
@@ -113,6 +118,7 @@ fn bare(application: ApplicationRef, decision_number: u32, policy: &Compiled, de
         score_disclosure: Vec::new(),
         offer: None,
         inputs: Inputs { route_digest: None, bucket: None },
+        assignment: None,
         times: None,
         decided_at: decided_at.to_owned(),
     }

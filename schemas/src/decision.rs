@@ -67,6 +67,9 @@ pub struct Decision {
     pub offer: Option<Offer>,
     /// Whatever was used beyond the score event.
     pub inputs: Inputs,
+    /// Which arm of the route decided; absent where no entry of it applied.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub assignment: Option<Assignment>,
     /// All times carried on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub times: Option<Times>,
@@ -195,4 +198,15 @@ pub struct Inputs {
     /// Sticky bucket, 0..=9999.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bucket: Option<u32>,
+}
+
+/// The arm that a customer is assigned to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Assignment {
+    /// `champion` or `challenger`.
+    pub arm: String,
+    /// Sticky bucket, 0..=9999.
+    pub bucket: u32,
+    /// Whether the customer is one of those whom no challenger gets.
+    pub holdout: bool,
 }

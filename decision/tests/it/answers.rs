@@ -131,6 +131,19 @@ fn a_decision_keeps_partition_key_and_thread_and_has_the_contracts_id() {
 }
 
 #[test]
+fn a_decision_says_which_arm_decided_where_the_route_says_so() {
+    let body = |event: Value| {
+        let (_, outputs) = feed(&scored(&event));
+        serde_json::from_slice::<Value>(outputs[0].1.payload.as_deref().unwrap()).unwrap()
+    };
+    assert_eq!(body(card())["assignment"], Value::Null);
+    let mut challenged = card();
+    challenged["route"]["arm"] = json!("challenger");
+    challenged["route"]["holdout"] = json!(false);
+    assert_eq!(body(challenged)["assignment"], json!({"arm": "challenger", "bucket": 4711, "holdout": false}));
+}
+
+#[test]
 fn metrics_count_by_product_outcome_and_step() {
     let (mut room, registry) = room(Library::of(standard()));
     let stranger = scored(&card_with(&[("/product", json!("boat"))]));
