@@ -5,7 +5,7 @@ use anyhow::{Context, Result, ensure};
 use domain::{Digest, pd::Pd};
 use flate2::read::MultiGzDecoder;
 use scoring::manifest::{Link, Native};
-use scoring::{FeatureVector, Model};
+use scoring::Model;
 use serde::Serialize;
 use std::path::Path;
 
