@@ -4,8 +4,8 @@
 use anyhow::{Context, Result, ensure};
 use domain::{Digest, pd::Pd};
 use flate2::read::MultiGzDecoder;
-use scoring::manifest::{Link, Native};
 use scoring::Model;
+use scoring::manifest::{Link, Native};
 use serde::Serialize;
 use std::path::Path;
 
@@ -68,7 +68,11 @@ pub fn check(package: &Path, model: &Model) -> Result<Option<Parity>> {
 
 fn parity(model: &Model, said: &Native, bytes: &[u8]) -> Result<Parity> {
     let found = Digest::of(bytes);
-    ensure!(Digest::parse(&said.sha256) == Ok(found), "the manifest names digest {}, the file has {found}", said.sha256);
+    ensure!(
+        Digest::parse(&said.sha256) == Ok(found),
+        "the manifest names digest {}, the file has {found}",
+        said.sha256
+    );
     let names: Vec<&str> = model.manifest().feature.iter().map(|feature| feature.name.as_str()).collect();
     let rows = rows(bytes, &names)?;
     let exported = exported(model, &rows)?;
@@ -158,7 +162,9 @@ impl Parity {
         let classes = changed.iter().filter(|row| row.class_changed).count();
         let what = match changed.len() {
             0 => "none changed by the export".to_owned(),
-            n => format!("{n} changed by the export, by up to {greatest_change:.1e}, {classes} of them to another class"),
+            n => {
+                format!("{n} changed by the export, by up to {greatest_change:.1e}, {classes} of them to another class")
+            }
         };
         let mut lines = vec![format!("  {rows} rows of {library}: {what}; all others to {greatest_difference:.1e}")];
         lines.extend(changed.iter().take(SHOWN).map(|row| {
