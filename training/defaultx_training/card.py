@@ -12,6 +12,8 @@ from defaultx_training.scale import Scale
 from defaultx_training.train import VERSION, Fit
 from defaultx_training.trees import HOLE_RATE, HOLED_ROWS, Trees
 
+ALMOST_ZERO = 2.0e-35
+
 KINDS = {
     "scorecard": "a points-based scorecard: logistic regression over bins, each feature a step function",
     "net": "a dense net, 64 and 32 rectified units, over squashed amounts and stepped codes",
@@ -94,9 +96,17 @@ def trees_section(fit: Fit, native: Native) -> str:
             "Contributions are exact Shapley values against the applicants near the cutoff (interventional TreeSHAP).",
             f"Against {native.library} itself, on the {len(native.x):,} rows of `{FILE}` (of the set, with holes, on and beside "
             f"thresholds, at the ends of ranges): rows whose probability the export changed by more than {TOLERANCE:g}, or their "
-            f"class: {len(native.changed)} ({changed}); the others differ by at most {same:.1e}.",
+            f"class: {len(native.changed)} ({changed}); the others differ by at most {same:.1e}.{why_changed(native)}",
         ]
     )
+
+
+def why_changed(native: Native) -> str:
+    """What is known of the rows that an export changed."""
+    x = native.x[native.changed]
+    tiny = int(np.any((np.abs(x) < ALMOST_ZERO) & (x != 0.0), axis=1).sum())
+    words = f" Of these, {tiny} have a value within {ALMOST_ZERO:g} of zero but not zero, which LightGBM reads as zero and the export does not; no application has one."
+    return words if tiny else ""
 
 
 def exclusions(product: Product) -> str:

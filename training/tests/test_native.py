@@ -34,15 +34,22 @@ def fitted(rounded: bool) -> Fit:
 def test_rounding_to_nearest_changes_answers_on_thresholds_and_nowhere_else() -> None:
     fit = fitted(rounded=False)
     found, trees = native.answers(fit, SHARE), fit.model.forest
-    assert len(found.changed) > 10
-    assert np.abs(found.probabilities - found.exported)[found.changed].max() > 1e-3
+    changed = found.changed[~almost_zero(found.x[found.changed])]
+    assert len(changed) > 5
+    assert np.abs(found.probabilities - found.exported)[changed].max() > 1e-3
     asked = ~trees.leaf
-    for row in found.x[found.changed]:
+    for row in found.x[changed]:
         assert np.any(row[trees.feature[asked]] == trees.threshold[asked])
 
 
-def test_rounding_down_changes_none() -> None:
-    assert len(native.answers(fitted(rounded=True), SHARE).changed) == 0
+def test_rounding_down_leaves_only_what_lightgbm_reads_as_zero() -> None:
+    found = native.answers(fitted(rounded=True), SHARE)
+    assert np.all(almost_zero(found.x[found.changed]))
+
+
+def almost_zero(x: np.ndarray) -> np.ndarray:
+    """Rows with a value that LightGBM reads as zero and the export as what it is."""
+    return np.any((np.abs(x) < 2e-35) & (x != 0.0), axis=1)
 
 
 @pytest.mark.parametrize("value", ["0.1", "-7.0", "16777216.0", "1e-45", "3.4028235e+38", "nan"])

@@ -4,8 +4,8 @@
 use anyhow::{Context, Result, ensure};
 use domain::{Digest, pd::Pd};
 use flate2::read::MultiGzDecoder;
+use scoring::Model;
 use scoring::manifest::{Link, Native};
-use scoring::{FeatureVector, Model};
 use serde::Serialize;
 use std::path::Path;
 
