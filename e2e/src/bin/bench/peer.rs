@@ -59,13 +59,8 @@ pub fn throughput(stage: &Stage, traffic: &Traffic, way: Way, count: usize) -> R
     let log = stage.dir().join("peer.log");
     let mut command = Command::new(root().join(SCRIPT));
     command.args(["--bootstrap", &stage.kafka.bootstrap, "--prefix", &stage.kafka.topic_prefix]);
-    let mut rooms = Rooms::start(
-        {
-            command.args(way.arguments());
-            command
-        },
-        &log,
-    )?;
+    command.args(way.arguments());
+    let mut rooms = Rooms::start(command, &log)?;
     let rate = load::throughput(stage, traffic, count);
     if rate.is_err() {
         eprintln!("{}", std::fs::read_to_string(log)?);
