@@ -4,6 +4,7 @@ use crate::fixture::{TOPIC, card, card_with, decision_of, feed, record, room, sc
 use decision::Library;
 use proptest::prelude::*;
 use runtime::stream::{OwnedInput, Route, Verdict};
+use schemas::decision::Assignment;
 use schemas::event_id::event_id;
 use serde_json::json;
 
@@ -132,15 +133,11 @@ fn a_decision_keeps_partition_key_and_thread_and_has_the_contracts_id() {
 
 #[test]
 fn a_decision_says_which_arm_decided_where_the_route_says_so() {
-    let body = |event: Value| {
-        let (_, outputs) = feed(&scored(&event));
-        serde_json::from_slice::<Value>(outputs[0].1.payload.as_deref().unwrap()).unwrap()
-    };
-    assert_eq!(body(card())["assignment"], Value::Null);
-    let mut challenged = card();
-    challenged["route"]["arm"] = json!("challenger");
-    challenged["route"]["holdout"] = json!(false);
-    assert_eq!(body(challenged)["assignment"], json!({"arm": "challenger", "bucket": 4711, "holdout": false}));
+    let assignment = |event| decision_of(&feed(&scored(&event)).1[0].1).assignment;
+    assert_eq!(assignment(card()), None);
+    let challenged = card_with(&[("/route/arm", json!("challenger")), ("/route/holdout", json!(false))]);
+    let expected = Assignment { arm: "challenger".to_owned(), bucket: 4711, holdout: false };
+    assert_eq!(assignment(challenged), Some(expected));
 }
 
 #[test]
