@@ -2,7 +2,7 @@
 
 mod model;
 
-pub use model::{ModelCommand, PackageArgs, RunGraphArgs};
+pub use model::{ImportArgs, ModelCommand, PackageArgs, RunGraphArgs};
 
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;

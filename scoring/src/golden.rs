@@ -23,6 +23,9 @@ pub const MIN_APPLICATIONS: usize = 5;
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
+    /// Whose answers these are, for people; not said of those that another runtime gave.
+    #[serde(rename = "answers_of", default)]
+    _answers_of: Option<String>,
     /// Trees: the mean margin of the reference.
     base: Option<f64>,
     rows: Vec<Row>,

@@ -3,6 +3,12 @@
 use crate::error::{LoadError, Part};
 use serde::Deserialize;
 
+/// What a drafted manifest has where only people know what belongs there. It does not load.
+pub const FILL_IN: &str = "FILL_IN";
+
+/// Bytes of an expression, at most: a long sum is as deep as it has terms, and is walked down.
+pub const MOST_EXPR: usize = 4096;
+
 /// The whole file.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -230,9 +236,40 @@ impl Manifest {
     /// Parses the file.
     ///
     /// # Errors
-    /// [`LoadError::Form`] with the line.
+    /// [`LoadError::Form`] with the line, [`LoadError::Contract`] where something is still to be filled in.
     pub fn parse(bytes: &[u8]) -> Result<Self, LoadError> {
         let text = std::str::from_utf8(bytes).map_err(|error| LoadError::form(Part::Manifest, error))?;
-        toml::from_str(text).map_err(|error| LoadError::form(Part::Manifest, error))
+        let manifest: Self = toml::from_str(text).map_err(|error| LoadError::form(Part::Manifest, error))?;
+        manifest.check_texts()?;
+        Ok(manifest)
+    }
+
+    fn check_texts(&self) -> Result<(), LoadError> {
+        let is_open = |text: &str| text.contains(FILL_IN);
+        for (place, text) in [("data_source", &self.data_source), ("target", &self.target.definition)] {
+            if is_open(text) {
+                return Err(LoadError::contract(place, format!("is still {FILL_IN}: say it in words")));
+            }
+        }
+        for feature in &self.feature {
+            let length = feature.expr.as_ref().map_or(0, String::len);
+            if length > MOST_EXPR {
+                let why = format!("its expr has {length} bytes, at most {MOST_EXPR}: make several features of it");
+                return Err(LoadError::contract(format!("feature {}", feature.name), why));
+            }
+            let reasons = [
+                ("reason_low", &feature.reason_low),
+                ("reason_high", &feature.reason_high),
+                ("reason_missing", &feature.reason_missing),
+            ];
+            if let Some((key, _)) = reasons.into_iter().find(|(_, code)| is_open(code)) {
+                let why = format!(
+                    "{key} is still {FILL_IN}: name what an applicant may be told when this feature counts against them, a \
+                     code of Form C-1 such as income_insufficient, or one of your own with a [[reason]] table"
+                );
+                return Err(LoadError::contract(format!("feature {}", feature.name), why));
+            }
+        }
+        Ok(())
     }
 }

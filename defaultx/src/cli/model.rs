@@ -9,6 +9,9 @@ pub enum ModelCommand {
     /// Run a bare ONNX graph, as its exporter wrote it, over a CSV file
     #[command(after_help = RUN)]
     Run(RunGraphArgs),
+    /// Make a package to fill in, of a bare ONNX graph and a sample of rows whose outcome is known
+    #[command(after_help = IMPORT)]
+    Import(ImportArgs),
     /// Prove packages as the scorer does when it loads them, and say what their contracts cover
     #[command(after_help = CHECK)]
     Check {
@@ -94,6 +97,44 @@ pub struct RunGraphArgs {
     pub labels: bool,
 }
 
+/// Options of `model import`.
+#[derive(Debug, Clone, Args)]
+pub struct ImportArgs {
+    /// The graph, exported and unedited: one input of features as floats
+    #[arg(value_name = "GRAPH.onnx")]
+    pub graph: PathBuf,
+    /// CSV file with a header, best of rows that the model was not trained on; `.gz` is unpacked; an empty cell is a missing value
+    #[arg(long, value_name = "FILE")]
+    pub sample: PathBuf,
+    /// Column of the outcome: 1 is a default, 0 is none
+    #[arg(long, value_name = "COLUMN")]
+    pub label: String,
+    /// Only these columns are features, in the graph's order; without it all that are not the label or left out
+    #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
+    pub columns: Vec<String>,
+    /// Leave these columns out, such as an id
+    #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
+    pub without: Vec<String>,
+    /// Folder of packages; the package is DIR/NAME/1.0.0
+    #[arg(long, value_name = "DIR", default_value = "models")]
+    pub out: PathBuf,
+    /// The package's name; without it the graph's file name
+    #[arg(long)]
+    pub name: Option<String>,
+    /// Which product the model is for: one that has a scale; needed if there are several
+    #[arg(long)]
+    pub product: Option<String>,
+    /// The products' scales
+    #[arg(long, value_name = "FILE", default_value = "models/scales.toml")]
+    pub scales: PathBuf,
+    /// pd from which an applicant is class 1; without it the sample's rate of defaults
+    #[arg(long, value_name = "PD")]
+    pub threshold: Option<f64>,
+    /// Months within which the outcome was looked for
+    #[arg(long, value_name = "MONTHS", default_value_t = 12)]
+    pub horizon_months: u32,
+}
+
 const RUN: &str = "\
 Columns are found by name where the graph has one named input for each, as pipelines over text and numbers do; a graph
 with one input for a whole row takes the columns in their order.
@@ -106,6 +147,19 @@ Examples:
   defaultx model run xgboost.onnx --input rows.csv --output scores.csv
   defaultx model run pipeline.onnx --input rows.csv.gz --keep loan_id,default --labels > scores.csv
   defaultx model run net.onnx --input rows.csv --columns income,debt,age";
+
+const IMPORT: &str = "\
+What the graph is (trees, a scorecard, a net) is told by what it gives for the sample. The package gets a feature for each
+column, with type and range as the sample has them, read from /attributes; a calibration by Platt; golden answers, which are
+this engine's own; the reference that contributions are measured against; and a card with the sample's figures.
+
+Reasons are left as FILL_IN, and a package with any of those does not load: only people know what may be told to an
+applicant. Everything else is proven before it is written.
+
+Examples:
+  defaultx model import xgboost.onnx --sample holdout.csv --label default --product credit_card --without loan_id
+  $EDITOR models/xgboost/1.0.0/manifest.toml
+  defaultx model check models/xgboost/1.0.0";
 
 const CHECK: &str = "\
 A package is proven by its own files: digests, contract, graph, reference, the golden rows and whole applications with

@@ -1,6 +1,7 @@
 //! Commands: those on models, and against a real broker topics of a prefix and dead letters published again.
 #![allow(clippy::unwrap_used)]
 
+mod import;
 mod model;
 mod redrive;
 mod topics;

@@ -4,28 +4,28 @@ use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-fn graphs() -> PathBuf {
+pub fn graphs() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/graphs")
 }
 
-fn root() -> PathBuf {
+pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-fn model(arguments: &[&str]) -> Output {
+pub fn model(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_defaultx")).arg("model").args(arguments).current_dir(root()).output().unwrap()
 }
 
-fn said(bytes: &[u8]) -> String {
+pub fn said(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-fn words(path: &Path) -> &str {
+pub fn words(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
 /// Header and rows of a CSV file.
-fn table(bytes: &[u8]) -> (Vec<String>, Vec<Vec<String>>) {
+pub fn table(bytes: &[u8]) -> (Vec<String>, Vec<Vec<String>>) {
     let mut reader = csv::Reader::from_reader(bytes);
     let cells = |record: &csv::StringRecord| record.iter().map(str::to_owned).collect::<Vec<_>>();
     let header = cells(reader.headers().unwrap());
@@ -93,6 +93,12 @@ fn what_cannot_be_run_says_where_and_leaves_no_file() {
         ),
         ("xgboost", "income,debt,months\n1,2,3\n", &[], "takes 4 columns, the table has 3"),
         ("xgboost", "income,debt,months,age_of_file\n1,2,3\n", &[], "line: 2"),
+        (
+            "xgboost",
+            "id,income,debt,months,age_of_file\nloan-0,1,2,3,4\n",
+            &[],
+            "has the columns id, income, debt, months, age_of_file; copy an id or a label to the output with --keep",
+        ),
         ("xgboost", "a,b\n1,2\n", &["--keep", "id"], "there is no column id; there are a, b"),
         (
             "pipeline",

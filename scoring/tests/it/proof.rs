@@ -96,6 +96,14 @@ fn a_manifest_that_contradicts_itself_is_refused_with_its_place() {
     for (from, to, expected) in rows {
         check(edited(&card, from, to), expected);
     }
+    let long = format!("expr = \"1.0{}\"", " + 1.0".repeat(100_000));
+    check(
+        edited(&card, "pointer = \"/requested/amount\"", &long),
+        "feature limit: its expr has 600003 bytes, at most 4096",
+    );
+    check(edited(&card, "definition = \"", "definition = \"FILL_IN "), "target: is still FILL_IN: say it in words");
+    let open = edited(&card, "reason_high = \"", "reason_high = \"FILL_IN\"\n#");
+    check(open, "reason_high is still FILL_IN: name what an applicant may be told");
 }
 
 pub(crate) fn with_json(bytes: &[u8], change: impl FnOnce(&mut Value)) -> Vec<u8> {

@@ -1,6 +1,6 @@
 //! `model`: what model people ask of a graph or a package, without Kafka and without a database.
 //!
-//! Reading order: [`run`] is for a bare graph, with [`cells`] below it; [`check`], [`explain`] and [`bench`] are for packages,
+//! Reading order: [`run`] is for a bare graph, with [`cells`] below it; [`import`] makes a package of one; [`check`], [`explain`] and [`bench`] are for packages,
 //! with [`golden`] below them.
 
 mod bench;
@@ -8,6 +8,7 @@ mod cells;
 mod check;
 mod explain;
 mod golden;
+mod import;
 mod run;
 
 use crate::cli::{ModelCommand, PlaceArgs};
@@ -21,6 +22,7 @@ use std::path::Path;
 pub async fn run(settings: Settings, place: &PlaceArgs, command: ModelCommand) -> Result<i32> {
     match command {
         ModelCommand::Run(args) => run::run(&args),
+        ModelCommand::Import(args) => import::run(&args),
         ModelCommand::Check { packages, scales, json } => check::run(&packages, &scales, json),
         ModelCommand::Explain { package, input, json } => {
             let (_, model) = load(&package.package, &package.scales)?;

@@ -28,7 +28,7 @@ pub fn run(args: &RunGraphArgs) -> Result<i32> {
     };
     let names: Vec<String> = given.iter().map(|at| header[*at].clone()).collect();
     let graph = Graph::load(&bytes, Some(given.len())).with_context(|| args.graph.display().to_string())?;
-    let kinds = graph.kinds(&names).with_context(|| format!("{} has the columns {}", named(), names.join(", ")))?;
+    let kinds = graph.kinds(&names).with_context(|| misfit(&named(), &names))?;
 
     let sheet = Sheet { names, kinds, given, kept };
     let mut sink = Sink::create(args.output.as_deref())?;
@@ -60,6 +60,15 @@ pub fn run(args: &RunGraphArgs) -> Result<i32> {
 
 fn outputs_of(args: &RunGraphArgs) -> String {
     args.output.as_ref().map_or("standard output".to_owned(), |path| path.display().to_string())
+}
+
+/// Of a file whose columns are not the graph's.
+fn misfit(file: &str, names: &[String]) -> String {
+    format!(
+        "{file} has the columns {}; copy an id or a label to the output with --keep COLUMN instead of giving it to the graph, \
+         or name the graph's own with --columns",
+        names.join(", ")
+    )
 }
 
 /// The columns of a file, and which of them are whose.
@@ -95,7 +104,7 @@ impl Sheet {
 }
 
 /// Where columns stand, each exactly once.
-fn places(header: &[String], wanted: &[String]) -> Result<Vec<usize>> {
+pub(super) fn places(header: &[String], wanted: &[String]) -> Result<Vec<usize>> {
     let place = |name: &String| {
         let mut found = header.iter().enumerate().filter(|(_, column)| *column == name).map(|(at, _)| at);
         match (found.next(), found.next()) {
@@ -133,7 +142,7 @@ fn write_row(csv: &mut Writer<Box<dyn Write>>, kept: &[String], outputs: &[&Outp
 }
 
 /// The file, unpacked where its name says so, and a bar that its bytes move. Nobody sees the bar of a short file.
-fn open(path: &Path) -> Result<(Box<dyn Read>, ProgressBar)> {
+pub(super) fn open(path: &Path) -> Result<(Box<dyn Read>, ProgressBar)> {
     let file = File::open(path).with_context(|| format!("reading {}", path.display()))?;
     let bar = ProgressBar::with_draw_target(Some(file.metadata()?.len()), ProgressDrawTarget::stderr_with_hz(5));
     if !std::io::stderr().is_terminal() {

@@ -1,0 +1,137 @@
+//! The golden file of a graph that is imported: rows and applications of the sample, with this engine's own answers. They
+//! prove from then on that nothing changed; whether the exporter's runtime agrees, `model run` shows.
+
+use super::Draft;
+use super::contract::application;
+use anyhow::{Context, Result};
+use serde::Serialize;
+use serde_json::Value;
+
+/// Rows of the sample, from the safest to the riskiest.
+const SPREAD: usize = 64;
+/// The least that a package may have.
+const LEAST: usize = 64;
+/// Whole applications.
+const APPLICATIONS: usize = 6;
+
+/// The whole file.
+#[derive(Debug, Serialize)]
+pub struct Golden {
+    answers_of: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    base: Option<f64>,
+    rows: Vec<Row>,
+    applications: Vec<Application>,
+}
+
+#[derive(Debug, Serialize)]
+struct Row {
+    features: Vec<Option<f32>>,
+    margin: f64,
+    pd_raw: f64,
+    pd: f64,
+    score: i32,
+    band: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    partials: Vec<f64>,
+}
+
+#[derive(Debug, Serialize)]
+struct Application {
+    data: Value,
+    features: Vec<Option<f32>>,
+    pd: f64,
+    score: i32,
+}
+
+/// Answers to rows spread over the ranking, to hard ones, and to whole applications.
+pub fn document(draft: &Draft, base: Option<f64>) -> Result<Golden> {
+    let spread = draft.spread(SPREAD);
+    let mut rows: Vec<Vec<f32>> = spread.iter().map(|at| draft.rows[*at].clone()).collect();
+    hard(draft, &mut rows);
+    Ok(Golden {
+        answers_of: format!("this engine, DefaultX {}, when the graph was imported", env!("CARGO_PKG_VERSION")),
+        base,
+        rows: answers(draft, &rows)?,
+        applications: applications(draft)?,
+    })
+}
+
+/// All lowest, all highest, each feature missing alone; then the sample's rows with one value from another row, until there
+/// are enough.
+fn hard(draft: &Draft, rows: &mut Vec<Vec<f32>>) {
+    let end = |side: usize| {
+        draft.features.iter().zip(&draft.medians).map(|(f, median)| f.range.map_or(*median, |r| r[side])).collect()
+    };
+    rows.extend([end(0), end(1)]);
+    for (at, feature) in draft.features.iter().enumerate() {
+        if let Some(missing) = feature.settled(f32::NAN) {
+            let mut row = draft.medians.clone();
+            row[at] = missing;
+            rows.push(row);
+        }
+    }
+    let (count, width) = (draft.rows.len(), draft.features.len());
+    for at in 0..LEAST.saturating_sub(rows.len()) {
+        let mut row = draft.rows[at % count].clone();
+        row[at % width] = draft.rows[(at + at / count + 1) % count][at % width];
+        rows.push(row);
+    }
+}
+
+fn answers(draft: &Draft, rows: &[Vec<f32>]) -> Result<Vec<Row>> {
+    let (margins, parts) = draft.engine.margins(rows)?;
+    let mut parts = parts.chunks(draft.features.len());
+    let mut answers = Vec::with_capacity(rows.len());
+    for (row, margin) in rows.iter().zip(margins) {
+        let pd = draft.platt.pd(margin).context("the graph gives no number for a row of the sample")?;
+        let score = draft.scale.score(pd);
+        answers.push(Row {
+            features: listed(row),
+            margin: f64::from(margin),
+            pd_raw: draft.engine.raw(margin),
+            pd: pd.get(),
+            score,
+            band: draft.scale.band(score).to_owned(),
+            partials: parts.next().unwrap_or_default().iter().map(|part| f64::from(*part)).collect(),
+        });
+    }
+    Ok(answers)
+}
+
+/// Rows of the sample as applications; the same without a value, where that may be missing.
+fn applications(draft: &Draft) -> Result<Vec<Application>> {
+    let mut raw: Vec<Vec<f32>> = draft.spread(APPLICATIONS).iter().map(|at| draft.sample.rows[*at].clone()).collect();
+    let typical = raw[raw.len() / 2].clone();
+    for (at, feature) in draft.features.iter().enumerate().take(APPLICATIONS) {
+        if feature.settled(f32::NAN).is_some() && !typical[at].is_nan() {
+            let mut row = typical.clone();
+            row[at] = f32::NAN;
+            raw.push(row);
+        }
+    }
+    // One beyond every range, of which the nearest end counts.
+    raw.push(
+        draft
+            .features
+            .iter()
+            .zip(&typical)
+            .map(|(f, v)| f.range.map_or(*v, |[low, high]| (high + (high - low).ceil()).min(f32::MAX)))
+            .collect(),
+    );
+    let settled: Option<Vec<Vec<f32>>> = raw.iter().map(|row| draft.settled(row)).collect();
+    let settled = settled.context("a row of the sample lacks what it must have")?;
+    let answers = answers(draft, &settled)?;
+    let application = |(raw, answer): (&Vec<f32>, Row)| Application {
+        data: application(&draft.features, raw),
+        features: answer.features,
+        pd: answer.pd,
+        score: answer.score,
+    };
+    Ok(raw.iter().zip(answers).map(application).collect())
+}
+
+/// JSON has no NaN.
+pub fn listed(row: &[f32]) -> Vec<Option<f32>> {
+    row.iter().map(|value| Some(*value).filter(|value| !value.is_nan())).collect()
+}

@@ -1,0 +1,130 @@
+//! PURE. The text of a manifest to fill in: what the graph and the sample say is there, and what only people know is asked for.
+
+use super::Draft;
+use super::contract::{Feature, Missing};
+use domain::Digest;
+use scoring::manifest::{FILL_IN, Kind, Link};
+use std::fmt::{Display, Write};
+
+/// Digests of the other files.
+pub struct Digests {
+    /// Of `model.onnx`.
+    pub graph: Digest,
+    /// Of `golden.json`.
+    pub golden: Digest,
+    /// Of `reference.json`.
+    pub reference: Digest,
+}
+
+/// The whole file.
+pub fn text(draft: &Draft, digests: &Digests) -> String {
+    let said = &draft.engine.said;
+    let kind = match draft.engine.kind {
+        Kind::Trees => "trees",
+        Kind::Net => "net",
+        Kind::Scorecard => "scorecard",
+    };
+    let mut text = head(draft, kind, digests);
+    let link = said.link.map(|link| if link == Link::LogOdds { "log_odds" } else { "probability" }.to_owned());
+    text += "\n[graph]\n";
+    for (key, value) in [
+        ("input", Some(&said.input)),
+        ("margin", said.margin.as_ref()),
+        ("probability", said.probability.as_ref()),
+        ("link", link.as_ref()),
+        ("partials", said.partials.as_ref()),
+    ] {
+        text += &value.map(|value| format!("{key} = {}\n", quoted(value))).unwrap_or_default();
+    }
+    text += &said.intercept.map(|intercept| format!("intercept = {intercept:?}\n")).unwrap_or_default();
+    text += &format!(
+        "\n[calibration]\nmethod = \"platt\" # fitted on the sample\na = {:?}\nb = {:?}\n\
+         \n[classification]\nthreshold = {:?} # pd from which an applicant is class 1\n\
+         \n[reasons]\nreference = \"near_cutoff\"\n",
+        draft.platt.a, draft.platt.b, draft.threshold
+    );
+    draft.features.iter().for_each(|feature| text += &table(feature));
+    text
+}
+
+fn head(draft: &Draft, kind: &str, digests: &Digests) -> String {
+    let Digests { graph, golden, reference } = digests;
+    format!(
+        "# Drafted by `defaultx model import` from {rows} rows of {sample}.\n\
+         # To fill in: every {FILL_IN}, with a reason code of Form C-1 (income_insufficient, excessive_obligations, \
+         delinquent_obligations, other …)\n\
+         # or with one of your own that a [[reason]] table words (code, text, form_c1, hmda). Nothing serves before.\n\
+         # To look at: definition, horizon_months and data_source; each feature's unit, whether a person can act on it, and\n\
+         # its direction if the trees keep one; ranges, which are the sample's and hold later values to them.\n\
+         # The answers in golden.json are this engine's own. The digests are those of the other files: edit this one alone.\n\
+         name = {name}\nversion = \"{version}\"\nkind = \"{kind}\"\nproduct = {product}\nscale_id = {scale}\n\
+         data_source = {source}\ngraph_sha256 = \"{graph}\"\ngolden_sha256 = \"{golden}\"\nreference_sha256 = \"{reference}\"\n\
+         \n[target]\ndefinition = {definition}\nhorizon_months = {horizon}\npopulation = \"booked\"\nprior_correction = \"none\"\n",
+        rows = draft.rows.len(),
+        sample = draft.source,
+        name = quoted(&draft.name),
+        version = super::VERSION,
+        product = quoted(&draft.product),
+        scale = quoted(draft.scale.id()),
+        source = quoted(&draft.source),
+        definition = quoted(&format!("{} is 1 in {}", draft.label, draft.source)),
+        horizon = draft.horizon_months,
+    )
+}
+
+fn table(feature: &Feature) -> String {
+    let mut text = String::from("\n[[feature]]\n");
+    let mut line = |key: &str, value: &dyn Display| {
+        // Writing to a text cannot fail.
+        writeln!(text, "{key} = {value}").unwrap_or_default();
+    };
+    line("name", &quoted(&feature.name));
+    line("type", &quoted(if feature.is_whole { "integer" } else { "number" }));
+    line("pointer", &quoted(&feature.pointer()));
+    if let Some([low, high]) = feature.range {
+        line("range", &format!("[{low:?}, {high:?}]"));
+    }
+    line(
+        "missing",
+        &match feature.missing {
+            Missing::Nan => "{ policy = \"nan\" }".to_owned(),
+            Missing::Unscorable => "{ policy = \"unscorable\" }".to_owned(),
+            Missing::Value(value) => format!("{{ policy = \"value\", value = {value:?} }} # the sample's median"),
+        },
+    );
+    for key in ["reason_low", "reason_high"] {
+        line(key, &quoted(FILL_IN));
+    }
+    line("reason_missing", &quoted("application_incomplete"));
+    line("actionable", &true);
+    line("monotone", &quoted("none"));
+    text
+}
+
+/// A text as TOML has it.
+fn quoted(text: &str) -> String {
+    toml::Value::String(text.to_owned()).to_string()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_feature_is_a_table() {
+        let feature = Feature {
+            name: "income".into(),
+            column: "Income".into(),
+            is_whole: false,
+            range: Some([0.1, 1e20]),
+            missing: Missing::Value(2.0),
+        };
+        let read: toml::Table = table(&feature).parse().unwrap();
+        let read = &read["feature"][0];
+        assert_eq!(read["pointer"].as_str(), Some("/attributes/income"));
+        assert_eq!(read["range"][1].as_float(), Some(1e20));
+        assert_eq!(read["missing"]["value"].as_float(), Some(2.0));
+        assert_eq!(read["reason_low"].as_str(), Some(FILL_IN));
+    }
+}

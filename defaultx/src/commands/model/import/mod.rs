@@ -1,0 +1,247 @@
+//! `model import`: a bare graph and a sample of rows become a package to fill in, which serves once people have said what
+//! only they know. Writes a folder that was not there; changes none.
+//!
+//! Reading order: [`sample`] → [`engine`] (what the graph is) → [`contract`] → [`platt`] → [`golden`], [`reference`],
+//! [`manifest`], [`card`].
+
+mod card;
+mod contract;
+mod engine;
+mod golden;
+mod manifest;
+mod platt;
+mod reference;
+mod sample;
+
+use crate::cli::ImportArgs;
+use anyhow::{Context, Result, bail, ensure};
+use contract::Feature;
+use domain::Digest;
+use domain::pd::Pd;
+use domain::scale::Scale;
+use engine::Engine;
+use platt::Platt;
+use sample::{Sample, Sheet};
+use scoring::graph::Graph;
+use scoring::manifest::{FILL_IN, Kind, ReferenceName};
+use scoring::reference::Reference;
+use scoring::{Model, PackageFiles, Scales};
+use serde::Serialize;
+use std::path::{Path, PathBuf};
+
+/// Version of every package that is imported.
+const VERSION: &str = "1.0.0";
+/// A threshold lies between these.
+const THRESHOLDS: (f64, f64) = (0.0001, 0.9999);
+
+/// What is known of a package while it is made.
+pub struct Draft {
+    name: String,
+    product: String,
+    scale: Scale,
+    /// The sample's file and column.
+    source: String,
+    label: String,
+    horizon_months: u32,
+    sample: Sample,
+    engine: Engine,
+    features: Vec<Feature>,
+    /// Of the sample's columns.
+    medians: Vec<f32>,
+    /// The sample as the contract settles it.
+    rows: Vec<Vec<f32>>,
+    platt: Platt,
+    /// One for each row.
+    pds: Vec<Pd>,
+    threshold: f64,
+}
+
+/// Imports it.
+pub fn run(args: &ImportArgs) -> Result<i32> {
+    let bytes = std::fs::read(&args.graph).with_context(|| format!("reading {}", args.graph.display()))?;
+    let scales = std::fs::read(&args.scales).with_context(|| format!("reading {}", args.scales.display()))?;
+    let scales = Scales::parse(&scales)?;
+    let name = name_of(args)?;
+    let folder = args.out.join(&name).join(VERSION);
+    ensure!(!folder.exists(), "{} is there already: choose another --name or --out", folder.display());
+
+    let draft = draft(args, &bytes, name, &scales)?;
+    let files = files(&draft, bytes)?;
+    prove(&files, &scales)?;
+    write(&folder, &files, &card::text(&draft)).with_context(|| format!("writing {}", folder.display()))?;
+    println!("{}", folder.display());
+    eprintln!(
+        "AUC {:.4}, Brier {:.4} on the sample. It serves once every {FILL_IN} in its manifest.toml is a reason code; then: \
+         defaultx model check {}",
+        card::auc(&draft.pds, &draft.sample.labels),
+        card::brier(&draft.pds, &draft.sample.labels),
+        folder.display()
+    );
+    Ok(0)
+}
+
+/// The package's name: as it is asked for, else the graph's file.
+fn name_of(args: &ImportArgs) -> Result<String> {
+    let stem = || args.graph.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+    let name = args.name.clone().unwrap_or_else(stem);
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    ensure!(
+        (1..=64).contains(&name.len()) && name.bytes().all(fits) && !name.starts_with('.'),
+        "{name:?} is no name for a package: give --name, 1 to 64 letters, digits and . _ -"
+    );
+    Ok(name)
+}
+
+/// The product's scale, the newest of several.
+fn scale_of(args: &ImportArgs, scales: &Scales) -> Result<(String, Scale)> {
+    let named = scales.iter().filter_map(|scale| scales.find(scale.id()));
+    let mut found: Vec<(&str, &Scale)> = named.collect();
+    let products: Vec<&str> = found.iter().map(|(product, _)| *product).collect();
+    let products = products.join(", ");
+    if let Some(wanted) = &args.product {
+        found.retain(|(product, _)| product == wanted);
+        ensure!(
+            !found.is_empty(),
+            "no scale is of product {wanted}: {} has those of {products}",
+            args.scales.display()
+        );
+    }
+    match found.as_slice() {
+        [.., (product, scale)] if args.product.is_some() || found.len() == 1 => {
+            Ok(((*product).to_owned(), (*scale).clone()))
+        }
+        _ => bail!("say which product the model is for, with --product: {products}"),
+    }
+}
+
+fn draft(args: &ImportArgs, bytes: &[u8], name: String, scales: &Scales) -> Result<Draft> {
+    let (product, scale) = scale_of(args, scales)?;
+    let graph_file = || args.graph.display().to_string();
+    let sheet = Sheet::of(&sample::header(args)?, args).with_context(|| args.sample.display().to_string())?;
+    let graph = Graph::load(bytes, Some(sheet.names.len())).with_context(graph_file)?;
+    graph.kinds(&sheet.names).with_context(|| {
+        format!(
+            "{} has, beside the label, the columns {}; leave others out with --without, or name the graph's with --columns",
+            args.sample.display(),
+            sheet.names.join(", ")
+        )
+    })?;
+    let sample = sample::read(args, &sheet)?;
+    eprintln!(
+        "{}: {} rows, {:.2}% with {} = 1",
+        args.sample.display(),
+        sample.rows.len(),
+        sample.rate() * 100.0,
+        args.label
+    );
+
+    let medians = contract::medians(&sample);
+    let filled = contract::filled(&sample.rows, &medians);
+    let engine = Engine::of(bytes, &graph, &sample.rows, &filled).with_context(graph_file)?;
+    eprintln!("{}: {:?}, {} features", graph_file(), engine.kind, sample.names.len());
+    let features = contract::features(&sample, engine.kind, &medians);
+    let rows = if engine.kind == Kind::Trees { sample.rows.clone() } else { filled };
+    let (margins, _) = engine.margins(&rows)?;
+    let platt = Platt::fit(&margins, &sample.labels)?;
+    let pds: Option<Vec<Pd>> = margins.iter().map(|margin| platt.pd(*margin)).collect();
+    let rate = (sample.rate() * 1e4).round() / 1e4;
+    let threshold = args.threshold.unwrap_or(rate.clamp(THRESHOLDS.0, THRESHOLDS.1));
+    ensure!(threshold > 0.0 && threshold < 1.0, "--threshold must lie between 0 and 1");
+    let file = args.sample.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    Ok(Draft {
+        name,
+        product,
+        scale,
+        source: file,
+        label: args.label.clone(),
+        horizon_months: args.horizon_months,
+        sample,
+        engine,
+        features,
+        medians,
+        rows,
+        platt,
+        pds: pds.context("the graph gives no number for some rows of the sample")?,
+        threshold,
+    })
+}
+
+fn files(draft: &Draft, graph: Vec<u8>) -> Result<PackageFiles> {
+    let reference = json(&reference::document(draft)?)?;
+    let sentinels: Vec<Option<f32>> = draft.features.iter().map(|feature| feature.settled(f32::NAN)).collect();
+    let measured = Reference::parse(&reference, ReferenceName::NearCutoff, draft.engine.kind, &sentinels)?;
+    let golden = json(&golden::document(draft, draft.engine.base(&measured)?)?)?;
+    let digests =
+        manifest::Digests { graph: Digest::of(&graph), golden: Digest::of(&golden), reference: Digest::of(&reference) };
+    Ok(PackageFiles { manifest: manifest::text(draft, &digests).into_bytes(), graph, golden, reference })
+}
+
+/// Loads the package as it will be once it is filled in: whoever fills it in is not to find out what is wrong with it.
+fn prove(files: &PackageFiles, scales: &Scales) -> Result<()> {
+    let manifest = String::from_utf8_lossy(&files.manifest).replace(FILL_IN, "other").into_bytes();
+    let model = Model::load(&PackageFiles { manifest, ..files.clone() }, scales);
+    model.map(|_| ()).context("the graph cannot be a package")
+}
+
+/// All of it or nothing.
+fn write(folder: &Path, files: &PackageFiles, card: &str) -> Result<()> {
+    let mut partial = folder.as_os_str().to_owned();
+    partial.push(".partial");
+    let partial = PathBuf::from(partial);
+    std::fs::create_dir_all(&partial)?;
+    let parts: [(&str, &[u8]); 5] = [
+        ("manifest.toml", &files.manifest),
+        ("model.onnx", &files.graph),
+        ("golden.json", &files.golden),
+        ("reference.json", &files.reference),
+        ("CARD.md", card.as_bytes()),
+    ];
+    for (name, bytes) in parts {
+        std::fs::write(partial.join(name), bytes)?;
+    }
+    Ok(std::fs::rename(&partial, folder)?)
+}
+
+fn json(document: &impl Serialize) -> Result<Vec<u8>> {
+    let mut bytes = serde_json::to_vec(document)?;
+    bytes.push(b'\n');
+    Ok(bytes)
+}
+
+/// Positions spread evenly over `count`, the first and the last among them, all where there are no more than `most`.
+fn evenly(count: usize, most: usize) -> impl Iterator<Item = usize> {
+    let taken = count.min(most);
+    (0..taken).map(move |at| at * (count - 1) / (taken - 1).max(1))
+}
+
+impl Draft {
+    fn scores(&self) -> impl Iterator<Item = i32> {
+        self.pds.iter().map(|pd| self.scale.score(*pd))
+    }
+
+    /// Rows of the sample from the safest to the riskiest, spread evenly.
+    fn spread(&self, most: usize) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..self.rows.len()).collect();
+        order.sort_by_key(|row| self.pds[*row]);
+        evenly(order.len(), most).map(|at| order[at]).collect()
+    }
+
+    /// A row as the contract makes it of an application; nothing of one that lacks what it must have.
+    fn settled(&self, row: &[f32]) -> Option<Vec<f32>> {
+        self.features.iter().zip(row).map(|(feature, value)| feature.settled(*value)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn positions_are_spread_from_end_to_end() {
+        let rows: [(usize, usize, &[usize]); 4] =
+            [(10, 4, &[0, 3, 6, 9]), (3, 5, &[0, 1, 2]), (1, 5, &[0]), (5, 1, &[0])];
+        for (count, most, expected) in rows {
+            assert_eq!(evenly(count, most).collect::<Vec<_>>(), expected, "{count}, {most}");
+        }
+    }
+}
