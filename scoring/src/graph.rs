@@ -261,7 +261,7 @@ fn compile(proto: &ModelProto, inputs: &[Input], block: usize) -> Result<Arc<Typ
         for (index, input) in inputs.iter().enumerate() {
             model.set_input_fact(index, input.kind.datum_type().fact(&*input.shape(block)).into())?;
         }
-        model.into_optimized()?.into_runnable()
+        ops::optimized(model)?.into_runnable()
     };
     ops::guarded(work).map_err(LoadError::Graph)
 }

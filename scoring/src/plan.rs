@@ -83,13 +83,16 @@ impl Plan {
             answers.partials.reserve(rows.len());
         }
         for part in rows.chunks(BLOCK * self.width) {
-            match &mut state.single {
+            let outcome = ops::guarded(|| match &mut state.single {
                 Some(single) if part.len() <= SINGLY * self.width => {
                     part.chunks(self.width).try_for_each(|row| self.step(single, row, 1, &mut answers))
                 }
                 _ => self.step(&mut state.block, part, BLOCK, &mut answers),
+            });
+            if let Err(why) = outcome {
+                *state = self.state()?; // what it held halfway is not for the next row
+                return Err(EngineError(why));
             }
-            .map_err(failed)?;
         }
         Ok(answers)
     }
@@ -161,7 +164,7 @@ fn compile(
         let mut model = ops::onnx().model_for_proto_model(proto)?;
         let wanted: Vec<_> = outputs.iter().map(|at| model.outputs[*at]).collect();
         model.select_output_outlets(&wanted)?;
-        model.with_input_fact(0, fact.into())?.into_optimized()?.into_runnable()
+        ops::optimized(model.with_input_fact(0, fact.into())?)?.into_runnable()
     };
     ops::guarded(work).map_err(LoadError::Graph)
 }

@@ -4,6 +4,9 @@ use crate::error::{LoadError, Part};
 use crate::manifest::{Kind, ReferenceName};
 use serde::Deserialize;
 
+/// Numbers that a net walks through for one applicant, at most: rows of the background × features × features.
+pub const MOST_STEPS: usize = 1 << 24;
+
 /// The population chosen by the manifest.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Reference {
@@ -51,6 +54,11 @@ impl Reference {
         if group.rows == 0 || group.background.is_empty() {
             return Err(fault("", "holds no rows".into()));
         }
+        let rows = group.background.len();
+        if kind == Kind::Net && rows.saturating_mul(width * width) > MOST_STEPS {
+            let most = MOST_STEPS / (width * width).max(1);
+            return Err(fault(".background", format!("holds {rows} rows, at most {most} of {width} features")));
+        }
         let expected = if kind == Kind::Scorecard { width } else { 0 };
         if group.mean_partials.len() != expected || group.mean_partials.iter().any(|part| !part.is_finite()) {
             return Err(fault(".mean_partials", format!("must hold {expected} numbers")));
@@ -97,6 +105,18 @@ mod tests {
         assert_eq!(reference.typical, [Some(2.0), Some(2.0)]);
         let near = r#"{"rows": 4, "background": [[-1e9, 4]]}"#;
         assert_eq!(parse(near, Kind::Net).unwrap().typical, [None, Some(4.0)]);
+    }
+
+    #[test]
+    fn a_background_that_no_net_can_walk_is_refused() {
+        let check = |rows: usize, expected: &str| {
+            let group = format!(r#"{{"rows": 1, "background": [{}]}}"#, vec!["[0]"; rows].join(","));
+            let text = format!(r#"{{"near_cutoff": {group}, "all": {group}}}"#);
+            let why = Reference::parse(text.as_bytes(), ReferenceName::All, Kind::Net, &[None; 2048]).unwrap_err();
+            assert!(why.to_string().contains(expected), "{why}");
+        };
+        check(4, "all.background[0]: must hold 2048 numbers");
+        check(5, "all.background: holds 5 rows, at most 4 of 2048 features");
     }
 
     #[test]

@@ -16,6 +16,8 @@ const DEEPEST: usize = 16;
 const MOST_ELEMENTS: i64 = 1 << 24;
 /// Operators that make a tensor as large as numbers in the file say.
 const MAKERS: [&str; 8] = ["ConstantOfShape", "Expand", "EyeLike", "OneHot", "Pad", "Range", "Resize", "Tile"];
+/// Operators that never answer the same twice.
+const DICE: [&str; 5] = ["Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike"];
 
 /// Checks a model.
 pub(super) fn model(proto: &ModelProto, onnx: &Onnx) -> Result<(), String> {
@@ -97,6 +99,9 @@ fn names<'a>(graph: &'a GraphProto, outer: &HashSet<&'a str>) -> Result<HashSet<
 }
 
 fn check_operator(node: &NodeProto, onnx: &Onnx) -> Result<(), String> {
+    if DICE.contains(&node.op_type.as_str()) {
+        return Err(format!("{}: throws dice; export the model for inference, not for training", place(node)));
+    }
     let ours = super::ML.iter().any(|(name, _)| *name == node.op_type);
     let fits = match node.domain.as_str() {
         ML => ours,

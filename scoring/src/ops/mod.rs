@@ -5,12 +5,13 @@
 //! other, or where an exporter's intent cannot be known, the graph is refused at load with the node's name and what would
 //! make it loadable: an answer is never silently another engine's. Every sum has a fixed order.
 //!
-//! Reading order: [`check`] → [`operator`] (what an operator is) → [`scaler`], [`encoder`], [`features`], [`linear`],
+//! Reading order: [`check`] → [`bounds`] → [`operator`] (what an operator is) → [`scaler`], [`encoder`], [`features`], [`linear`],
 //! [`svm`], [`trees`], with [`rows`], [`labels`] and [`transform`] below them; [`cast`],
 //! [`activations`] and [`questions`] replace some of the standard's own.
 
 mod activations;
 mod attributes;
+mod bounds;
 mod cast;
 mod check;
 mod encoder;
@@ -35,7 +36,7 @@ use crate::error::LoadError;
 use operator::Builder;
 use tract_onnx::Onnx;
 use tract_onnx::pb::ModelProto;
-use tract_onnx::prelude::{Framework, TractResult};
+use tract_onnx::prelude::{Framework, InferenceModel, TractResult, TypedModel};
 
 /// Our operators of `ai.onnx.ml`.
 const ML: &[(&str, Builder)] = &[
@@ -87,6 +88,11 @@ pub fn read(bytes: &[u8]) -> Result<ModelProto, LoadError> {
     let proto = read.map_err(LoadError::Graph)?;
     check::model(&proto, &onnx).map_err(LoadError::Graph)?;
     Ok(proto)
+}
+
+/// tract's form that runs, of a graph whose inputs are set; refused where its values would be huge.
+pub(crate) fn optimized(model: InferenceModel) -> TractResult<TypedModel> {
+    bounds::optimized(model)
 }
 
 /// Reads, builds or runs a graph. A defect of the engine's that some malformed graph brings out is that graph's refusal, not

@@ -5,6 +5,7 @@
 mod batches;
 mod explained;
 mod forests;
+mod fuzzed;
 mod ops;
 mod ops_cases;
 mod ops_hostile;

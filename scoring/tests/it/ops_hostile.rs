@@ -55,3 +55,81 @@ fn refusals_name_the_node_and_the_way_out() {
         assert!(error.contains(case.says()), "{}: {error}\nmust say: {}", case.name, case.says());
     }
 }
+
+/// A field of bytes, as protocol buffers have it.
+fn field(number: u8, bytes: &[u8]) -> Vec<u8> {
+    let length = bytes.len();
+    assert!(length < 1 << 14);
+    let head = [number << 3 | 2, length as u8 & 0x7f | 0x80, (length >> 7) as u8];
+    [&head[..], bytes].concat()
+}
+
+/// A field of a small number.
+fn small(number: u8, value: u8) -> Vec<u8> {
+    vec![number << 3, value]
+}
+
+/// A graph of these nodes (operator, inputs, output, its attribute `axis`) from `x` [N, 4] to `y` [N, M], with constants of
+/// whole numbers.
+fn graph(nodes: &[(&str, &[&str], &str, Option<u8>)], constants: &[(&str, &[i64])]) -> Vec<u8> {
+    let mut graph = vec![];
+    for (operator, inputs, output, axis) in nodes {
+        let inputs = inputs.iter().flat_map(|name| field(1, name.as_bytes()));
+        let axis = axis.map(|axis| field(5, &[field(1, b"axis"), small(3, axis), vec![0xa0, 1, 2]].concat()));
+        let node = [field(2, output.as_bytes()), field(4, operator.as_bytes()), axis.unwrap_or_default()].concat();
+        graph.extend(field(1, &inputs.chain(node).collect::<Vec<u8>>()));
+    }
+    for (name, numbers) in constants {
+        let raw: Vec<u8> = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
+        graph.extend(field(
+            5,
+            &[small(1, numbers.len() as u8), small(2, 7), field(8, name.as_bytes()), field(9, &raw)].concat(),
+        ));
+    }
+    let value = |name: &str, width: &[u8]| {
+        let shape = [field(1, &field(2, b"N")), field(1, width)].concat();
+        [field(1, name.as_bytes()), field(2, &field(1, &[small(1, 1), field(2, &shape)].concat()))].concat()
+    };
+    graph.extend([field(11, &value("x", &small(1, 4))), field(12, &value("y", &field(2, b"M")))].concat());
+    [small(1, 8), field(7, &graph), field(8, &small(2, 15))].concat()
+}
+
+#[test]
+fn a_small_file_cannot_ask_for_a_machine_full_of_memory() {
+    let harmless = graph(&[("Concat", &["x", "x"], "y", Some(1))], &[]);
+    Graph::load(&harmless, None).unwrap();
+
+    let names: Vec<String> = (0..40).map(|at| if at == 39 { "y".to_owned() } else { format!("v{at}") }).collect();
+    let inputs: Vec<[&str; 2]> = (0..40).map(|at| [if at == 0 { "x" } else { names[at - 1].as_str() }; 2]).collect();
+    let doubled: Vec<(&str, &[&str], &str, Option<u8>)> =
+        (0..40).map(|at| ("Concat", &inputs[at][..], names[at].as_str(), Some(1))).collect();
+    let rows = [
+        ("doubled forty times", graph(&doubled, &[])),
+        (
+            "repeated, and repeated again",
+            graph(&[("Tile", &["x", "n"], "v", None), ("Tile", &["v", "n"], "y", None)], &[("n", &[1, 1 << 20])]),
+        ),
+        (
+            "of a size that is reckoned",
+            graph(
+                &[
+                    ("Mul", &["n", "n"], "m", None),
+                    ("ConstantOfShape", &["m"], "c", None),
+                    ("ReduceSum", &["c"], "s", None),
+                    ("Add", &["x", "s"], "y", None),
+                ],
+                &[("n", &[1 << 10, 1 << 10, 1 << 10])],
+            ),
+        ),
+    ];
+    for (what, bytes) in rows {
+        let why = Graph::load(&bytes, None).map(|_| ()).unwrap_err().to_string();
+        assert!(why.contains("elements"), "{what}: {why}");
+    }
+}
+
+#[test]
+fn a_graph_that_throws_dice_is_refused() {
+    let why = Graph::load(&graph(&[("RandomUniformLike", &["x"], "y", None)], &[]), None).map(|_| ()).unwrap_err();
+    assert!(why.to_string().contains("node y (RandomUniformLike): throws dice"), "{why}");
+}

@@ -1,0 +1,7 @@
+//! What the targets share: changes that leave graphs graphs and documents documents, packages as one input, and the eye on
+//! panics. Nothing of it is part of the engine.
+
+pub mod document;
+pub mod parcel;
+pub mod watch;
+pub mod wire;

@@ -1,0 +1,63 @@
+//! How large the values of a graph may be. A few numbers of a small file can ask for more than a machine has: so the shape of
+//! each value is worked out before the value is, node by node, and a graph that makes too much is refused at load.
+
+use tract_onnx::tract_hir::internal::*;
+
+/// Elements of one value, for a block of rows.
+const MOST_ELEMENTS: usize = 1 << 24;
+/// Elements of all values together.
+const MOST_TOGETHER: usize = 1 << 27;
+
+/// tract's form that runs, of a graph whose inputs are set.
+pub(super) fn optimized(mut model: InferenceModel) -> TractResult<TypedModel> {
+    measure(&mut model)?;
+    let typed = model.into_typed()?;
+    check_typed(&typed)?;
+    typed.into_optimized()
+}
+
+/// Infers the facts of every node in turn. Constants are folded on the way, so each node's shapes are looked at first. What
+/// cannot be inferred here is left to tract, which says why.
+fn measure(model: &mut InferenceModel) -> TractResult<()> {
+    for id in model.eval_order()? {
+        let node = model.node(id);
+        let mut op = node.op.clone();
+        let outlets: Vec<OutletId> = (0..node.outputs.len()).map(|slot| OutletId::new(id, slot)).collect();
+        let observed = op.observe_outlets(model, node)?;
+        let facts = |outlets: &[OutletId]| -> TractResult<Vec<InferenceFact>> {
+            outlets.iter().map(|outlet| model.outlet_fact(*outlet).cloned()).collect()
+        };
+        let known = [facts(&node.inputs)?, facts(&outlets)?, facts(&observed)?];
+        let of = |at: usize| known[at].iter().collect::<TVec<_>>();
+        let Ok((_, shapes, _)) = op.infer_facts(of(0), of(1), of(2)) else { continue };
+        for fact in &shapes {
+            check(&node.name, fact.shape.concretize().map(|shape| shape.to_vec()).unwrap_or_default().iter())?;
+        }
+        let Ok((_, found, _)) = op.infer(of(0), of(1), of(2)) else { continue };
+        for (outlet, fact) in outlets.into_iter().zip(found) {
+            model.set_outlet_fact(outlet, fact)?;
+        }
+    }
+    Ok(())
+}
+
+/// Looks at all values of a graph whose shapes are known.
+fn check_typed(model: &TypedModel) -> TractResult<()> {
+    let mut together = 0usize;
+    for node in &model.nodes {
+        for output in &node.outputs {
+            together = together.saturating_add(check(&node.name, output.fact.shape.iter())?);
+        }
+    }
+    ensure!(together <= MOST_TOGETHER, "its values have {together} elements together, at most {MOST_TOGETHER}");
+    Ok(())
+}
+
+/// The number of elements of a shape, one for each size that is not known.
+fn check<'a>(name: &str, shape: impl Iterator<Item = &'a TDim>) -> TractResult<usize> {
+    let mut sizes = shape.map(|dim| dim.to_usize().unwrap_or(1));
+    match sizes.try_fold(1usize, usize::checked_mul) {
+        Some(elements) if elements <= MOST_ELEMENTS => Ok(elements),
+        _ => bail!("node {name}: makes a value of more than {MOST_ELEMENTS} elements of a block of rows"),
+    }
+}
