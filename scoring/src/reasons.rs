@@ -44,7 +44,9 @@ pub fn candidates(
     found.sort_by(|a, b| b.contribution.total_cmp(&a.contribution).then_with(|| code(a).cmp(code(b))));
     // Inquiries are disclosed as a fifth key factor of a score where they are one (FCRA 609(f)(9)), so they go on beyond four.
     let mut rank = 0..;
-    found.retain(|candidate| rank.next().is_some_and(|at| at < MAX_PRINCIPAL_REASONS) || code(candidate) == INQUIRIES);
+    found.retain(|candidate| {
+        rank.next().is_some_and(|at| at < MAX_PRINCIPAL_REASONS) || **code(candidate) == *INQUIRIES
+    });
     found
 }
 
