@@ -10,6 +10,8 @@ use tract_onnx::pb::{GraphProto, ModelProto, TensorProto};
 
 /// More planes than this, 256 bytes each, are left to the graph engine.
 const MOST_PLANES: usize = 1 << 14;
+/// Numbers that are held while a graph is read, columns' and weights': a small file must not become a large net.
+const MOST_NUMBERS: usize = 1 << 24;
 /// Float, as `Cast` says it.
 const FLOAT: i64 = DataType::Float as i64;
 
@@ -48,6 +50,8 @@ struct Reader {
     /// The name that the newest layer gives, as long as it is the newest step.
     newest: String,
     next: Plane,
+    /// See [`MOST_NUMBERS`].
+    held: usize,
 }
 
 impl Reader {
@@ -67,6 +71,7 @@ impl Reader {
             steps: Vec::new(),
             newest: String::new(),
             next: width as Plane,
+            held: 0,
         })
     }
 
@@ -76,7 +81,11 @@ impl Reader {
             return None;
         }
         let value = self.value(node)?;
-        if self.next as usize > 2 * MOST_PLANES {
+        self.held += match &value {
+            Value::Numbers(planes) | Value::Truths(planes) => planes.len(),
+            Value::Constant(constant) => constant.numbers.len(),
+        };
+        if self.next as usize > 2 * MOST_PLANES || self.held > MOST_NUMBERS {
             return None;
         }
         if ["Gemm", "MatMul", "Add", "Relu"].contains(&node.op_type.as_str()) {
@@ -106,8 +115,14 @@ impl Reader {
             },
             "Gather" => self.gather(node),
             "Concat" if is_columns(node) => {
-                let parts = node.input.iter().map(|name| self.numbers(name)).collect::<Option<Vec<_>>>()?;
-                Some(Value::Numbers(parts.concat()))
+                let mut planes = Vec::new();
+                for name in &node.input {
+                    planes.extend(self.numbers(name)?);
+                    if planes.len() > MOST_PLANES {
+                        return None;
+                    }
+                }
+                Some(Value::Numbers(planes))
             }
             "Gemm" => self.gemm(node),
             "MatMul" => self.mat_mul(node),
@@ -191,7 +206,8 @@ impl Reader {
             let place = if *place < 0 { place.checked_add(count)? } else { *place };
             from.get(usize::try_from(place).ok()?).copied()
         };
-        Some(Value::Numbers(places.whole.iter().map(pick).collect::<Option<_>>()?))
+        let picked: Vec<Plane> = places.whole.iter().map(pick).collect::<Option<_>>()?;
+        (picked.len() <= MOST_PLANES).then_some(Value::Numbers(picked))
     }
 
     fn add(&mut self, node: &NodeProto) -> Option<Value> {
@@ -270,6 +286,7 @@ impl Reader {
         {
             return None;
         }
+        self.held += weights.numbers.len();
         let to = self.next;
         self.next += outputs as Plane;
         self.steps.push(Step::Layer(Layer { from, to, weights: weights.numbers, bias, relu: false }));
@@ -298,7 +315,7 @@ impl Constant {
             _ => return None,
         };
         let count = dims.iter().try_fold(1usize, |count, dim| count.checked_mul(*dim))?;
-        (numbers.len().max(whole.len()) == count).then_some(Self { dims, numbers, whole })
+        (count > 0 && numbers.len().max(whole.len()) == count).then_some(Self { dims, numbers, whole })
     }
 
     /// The numbers of one row, which every row of a block is met with.

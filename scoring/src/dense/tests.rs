@@ -247,6 +247,33 @@ fn what_is_not_understood_whole_is_left_alone() {
     }
 }
 
+/// Small files that would be large nets.
+#[test]
+fn what_grows_without_end_is_left_alone() {
+    let chain = |op: &str, count: usize, twice: bool| {
+        let value = |at: usize| if at == 0 { "x".to_owned() } else { format!("v{at}") };
+        let step = |at: usize| {
+            let (from, to) = (value(at), if at + 1 == count { "y".to_owned() } else { value(at + 1) });
+            let inputs: Vec<&str> = if twice { vec![from.as_str(), from.as_str()] } else { vec![from.as_str(), "w"] };
+            with(node(op, &inputs, &to), "axis", 1)
+        };
+        (0..count).map(step).collect::<Vec<_>>()
+    };
+    let wide = 1 << 14;
+    let read = |nodes: Vec<NodeProto>, width: usize, constants: Vec<TensorProto>| {
+        Dense::read(&model(nodes, constants), "x", width, &["y"]).is_some()
+    };
+    assert!(read(chain("Concat", 5, true), 1, vec![]));
+    assert!(!read(chain("Concat", 60, true), 1, vec![]), "doubled 60 times");
+    let all: Vec<i64> = (0..wide).collect();
+    assert!(
+        !read(chain("Gather", 3000, false), wide as usize, vec![whole("w", &all)]),
+        "a wide row picked 3,000 times"
+    );
+    let empty = tensor("w", &[0, 1 << 40], vec![]);
+    assert!(!read(vec![node("MatMul", &["x", "w"], "y")], 1, vec![empty]), "an empty tensor of a huge width");
+}
+
 proptest! {
     /// Plain sums in the documented order, by the bit.
     #[test]

@@ -6,7 +6,7 @@ use crate::{Round, is_wanted, median, rate};
 use anyhow::{Context, Result, ensure};
 use scoring::mapping::FeatureVector;
 use scoring::plan::{Plan, Shape};
-use scoring::{Model, PackageFiles, Scales};
+use scoring::{Model, PackageFiles, Scales, ThreadState};
 use serde_json::{Map, Value, json};
 use std::hint::black_box;
 use std::path::{Path, PathBuf};
@@ -16,6 +16,8 @@ use std::time::Instant;
 const ROWS: usize = 8_192;
 /// Rows of a round that are explained: a net's take long.
 const EXPLAINED: usize = 256;
+/// Rows that are explained by all coalitions.
+const ENUMERATED: usize = 64;
 /// How far answers may be apart, relative above one.
 const NEAR: f32 = 1e-5;
 
@@ -84,9 +86,19 @@ fn measure(folder: &Path, scales: &Scales, scratch: &Path, peer: &mut Peer, roun
         "onnxruntime_per_s": others,
         "answers_vs_onnxruntime": ours / others,
         "explained_per_s": median(&mut explained),
+        "enumerated_per_s": enumerated(&model, &mut thread, &vectors),
         "method": model.method(),
         "greatest_difference": apart,
     }))
+}
+
+/// Rows a second that a net explains by all coalitions; nothing where it has too many features, or is no net.
+fn enumerated(model: &Model, thread: &mut ThreadState, rows: &[FeatureVector]) -> Option<f64> {
+    let started = Instant::now();
+    for row in rows.iter().take(ENUMERATED) {
+        black_box(model.exact(thread, row, None).ok().flatten()?);
+    }
+    Some(rate(Round { rows: rows.len().min(ENUMERATED), seconds: started.elapsed().as_secs_f64() }))
 }
 
 /// The output to compare, and how our side reckons it: the probability of trees, the margin of all others.
