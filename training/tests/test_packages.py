@@ -177,7 +177,9 @@ def test_the_reference_counts_every_training_row(committed: Package) -> None:
 
 
 def test_each_band_has_its_share(committed: Package) -> None:
-    assert all(0.05 <= share <= 0.45 for share in committed.reference["share_by_band"].values())
+    """A plateau gathers applicants on one score, which all lie in one band."""
+    most = 0.45 if committed.manifest["calibration"]["method"] == "platt" else 0.5
+    assert all(0.05 <= share <= most for share in committed.reference["share_by_band"].values())
 
 
 def test_the_card_says_what_a_card_must(committed: Package) -> None:
