@@ -219,7 +219,7 @@ def test_the_library_s_own_answers_are_there_and_the_export_keeps_them(committed
     x = np.array([[float(cell) if cell else np.nan for cell in line[:-1]] for line in lines], dtype=np.float32)
     trees = forest.read(committed.graph)
     on = sum(np.isin(x[:, at], trees.threshold[~trees.leaf & (trees.feature == at)]) for at in range(x.shape[1]))
-    assert len(x) >= 10_000 and np.isnan(x).any(axis=1).sum() > 1_500 and (on > 0).sum() > 2_000
+    assert len(x) >= 10_000 and np.isnan(x).any(axis=1).sum() > 1_500 and (on > 0).sum() > 1_500
     exported = 1.0 / (1.0 + np.exp(-trees.margins(x).astype(np.float64)))
     apart = np.abs(exported - np.array([float(line[-1]) for line in lines]))
     assert (apart > 1e-6).sum() == said["changed"]
