@@ -33,7 +33,9 @@ pub struct Agreement {
 struct Risk {
     status: String,
     score: Option<Score>,
+    #[serde(default)]
     features: Vec<Feature>,
+    #[serde(default)]
     reasons: Vec<Reason>,
 }
 
@@ -47,7 +49,8 @@ struct Score {
 #[derive(Debug, Deserialize)]
 struct Feature {
     name: String,
-    value: Option<f64>,
+    /// One writes as many digits as single precision needs, the other all of the double's.
+    value: Option<f32>,
     contribution: f64,
 }
 
