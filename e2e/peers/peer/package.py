@@ -47,7 +47,9 @@ class Package:
         features = manifest["feature"]
         self.names = [feature["name"] for feature in features]
         self.row = compile_row(features)
-        self.calibration = manifest["calibration"]["a"], manifest["calibration"]["b"]
+        self.calibration = manifest["calibration"]
+        if self.calibration["method"] not in ("platt", "isotonic"):
+            raise ValueError(f"{name}: the peer knows no calibration {self.calibration['method']}")
         self.threshold = manifest["classification"]["threshold"]
         scales = tomllib.loads((MODELS / "scales.toml").read_text())["scale"]
         self.scale = next(scale for scale in scales if scale["id"] == manifest["scale_id"])
@@ -91,8 +93,12 @@ class Package:
 
     def pds(self, margins: np.ndarray) -> np.ndarray:
         """Published probabilities of f64 margins."""
-        a, b = self.calibration
-        return np.floor(1.0e6 / (1.0 + np.exp(-(a * margins + b))) + 0.5) / 1.0e6
+        said = self.calibration
+        if said["method"] == "isotonic":
+            calibrated = np.interp(margins, said["margins"], said["pds"])
+        else:
+            calibrated = 1.0 / (1.0 + np.exp(-(said["a"] * margins + said["b"])))
+        return np.floor(1.0e6 * calibrated + 0.5) / 1.0e6
 
     def points(self, pds: np.ndarray) -> list[int]:
         """Points of published probabilities."""

@@ -5,6 +5,7 @@ use super::golden::Golden;
 use super::load;
 use super::native;
 use anyhow::{Context, Result};
+use scoring::follow::Evidence;
 use scoring::manifest::{Feature, Kind, Manifest, Missing, Monotone};
 use scoring::mapping::Flag;
 use scoring::{Model, PackageFiles, ThreadState};
@@ -80,12 +81,12 @@ struct Known {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 enum Proof {
-    /// The trees themselves: no row can contradict it.
+    /// The trees or the net's weights themselves: no row can contradict it.
     Structure,
     /// Every value that the golden rows have, followed through the scorecard's part.
     GoldenValues,
-    /// Nothing: it is claimed of a net.
-    Claimed,
+    /// The background rows, each followed over a grid of the feature's values through the net: evidence, no proof.
+    Grid,
 }
 
 /// What becomes of the golden applications without a feature's value.
@@ -119,7 +120,7 @@ fn prove(package: &Path, files: &PackageFiles, model: &Model) -> Result<(Proven,
             faults.push(format!("feature {}: {fault:#}", feature.name));
             Absent::NotTried
         });
-        features.push(known(&golden, index, feature, when_missing, direction(manifest.kind, feature)));
+        features.push(known(&golden, index, feature, when_missing, direction(model, index)?));
     }
     let native = native::check(package, model).unwrap_or_else(|fault| {
         faults.push(format!("{fault:#}"));
@@ -229,13 +230,17 @@ fn known(golden: &Golden, index: usize, feature: &Feature, when_missing: Absent,
 }
 
 /// A package whose claims were false would not have loaded.
-fn direction(kind: Kind, feature: &Feature) -> Option<Proof> {
-    match (feature.monotone, kind) {
+fn direction(model: &Model, feature: usize) -> Result<Option<Proof>> {
+    Ok(match (model.manifest().feature[feature].monotone, model.manifest().kind) {
         (Monotone::None, _) => None,
         (_, Kind::Trees) => Some(Proof::Structure),
         (_, Kind::Scorecard) => Some(Proof::GoldenValues),
-        (_, Kind::Net) => Some(Proof::Claimed),
-    }
+        (_, Kind::Net) => match model.net_direction(feature)? {
+            Some(Evidence::Weights) => Some(Proof::Structure),
+            Some(Evidence::Followed { .. }) => Some(Proof::Grid),
+            Some(Evidence::Contradicted { .. }) | None => None,
+        },
+    })
 }
 
 fn notes(features: &[Known], manifest: &Manifest, native: Option<&native::Parity>) -> Vec<String> {
@@ -254,8 +259,11 @@ fn notes(features: &[Known], manifest: &Manifest, native: Option<&native::Parity
         if known.golden_values < 2 {
             notes.push(format!("{}: the golden rows have {} value of it", known.feature, known.golden_values));
         }
-        if known.direction == Some(Proof::Claimed) {
-            notes.push(format!("{}: its direction is claimed, and nothing proves it of a net", known.feature));
+        if known.direction == Some(Proof::Grid) {
+            notes.push(format!(
+                "{}: its direction holds on a grid over the background, and nothing proves it",
+                known.feature
+            ));
         }
         if may_be_missing && !known.golden_has_missing {
             notes.push(format!("{}: may be missing, and is in no golden row", known.feature));
@@ -283,8 +291,9 @@ fn text(report: &Report) -> String {
             ));
             lines.extend(native.iter().flat_map(native::Parity::text));
             let named = |what: &str, chosen: &dyn Fn(&Known) -> bool| named(what, features, chosen);
-            lines
-                .extend(named("one way, by the trees' structure:", &|known| known.direction == Some(Proof::Structure)));
+            lines.extend(named("one way, by the structure of trees or weights:", &|known| {
+                known.direction == Some(Proof::Structure)
+            }));
             lines.extend(named("one way, over all golden values:", &|known| {
                 known.direction == Some(Proof::GoldenValues)
             }));
