@@ -78,6 +78,7 @@ fn a_graph_becomes_a_package_once_its_reasons_are_filled_in() {
         let report: Value = serde_json::from_slice(&checked.stdout).unwrap();
         assert!(report["proven"]["method"].as_str().unwrap().starts_with(method), "{name}: {report}");
         assert!(report["proven"]["golden"]["rows"].as_u64().unwrap() >= 64, "{name}: {report}");
+        assert!(report["proven"]["notes"].to_string().contains("golden answers are those of this engine"), "{report}");
 
         let card = std::fs::read_to_string(package.join("CARD.md")).unwrap();
         let auc = card.lines().find_map(|line| line.strip_prefix("| AUC | ")).unwrap();

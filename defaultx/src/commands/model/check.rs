@@ -133,7 +133,7 @@ fn prove(package: &Path, files: &PackageFiles, model: &Model) -> Result<(Proven,
         digest: model.digest().to_string(),
         method: model.method().to_owned(),
         golden: parity(model, &mut state, &golden)?,
-        notes: notes(&features, manifest, native.as_ref()),
+        notes: notes(&golden, &features, manifest, native.as_ref()),
         native,
         features,
     };
@@ -243,8 +243,11 @@ fn direction(model: &Model, feature: usize) -> Result<Option<Proof>> {
     })
 }
 
-fn notes(features: &[Known], manifest: &Manifest, native: Option<&native::Parity>) -> Vec<String> {
+fn notes(golden: &Golden, features: &[Known], manifest: &Manifest, native: Option<&native::Parity>) -> Vec<String> {
     let mut notes = Vec::new();
+    if let Some(whose) = &golden.answers_of {
+        notes.push(format!("the golden answers are those of {whose}: they prove that nothing has changed since"));
+    }
     match native.map(|native| native.rows) {
         Some(rows) if rows < native::FEWEST_ROWS => {
             notes.push(format!("{rows} rows of the library that grew the trees, fewer than {}", native::FEWEST_ROWS));

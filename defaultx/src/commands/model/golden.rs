@@ -8,6 +8,8 @@ use serde_json::Value;
 /// Rows and applications with their expected answers.
 #[derive(Debug, Deserialize)]
 pub struct Golden {
+    /// Whose answers they are, where they are not the training library's.
+    pub answers_of: Option<String>,
     /// Rows of the graph's input.
     pub rows: Vec<Row>,
     /// Whole applications.
