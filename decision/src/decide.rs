@@ -81,7 +81,7 @@ pub fn unreadable(application: ApplicationRef, policy: &Compiled, decided_at: &s
 }
 
 fn assignment(route: &RouteRef) -> Option<Assignment> {
-    Some(Assignment { arm: route.arm.clone()?, bucket: route.bucket, holdout: route.holdout? })
+    Some(Assignment { arm: route.arm.clone()?, bucket: Some(route.bucket), holdout: route.holdout })
 }
 
 /// RFC 3339 in UTC with milliseconds.

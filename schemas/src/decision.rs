@@ -206,7 +206,9 @@ pub struct Assignment {
     /// `champion` or `challenger`.
     pub arm: String,
     /// Sticky bucket, 0..=9999.
-    pub bucket: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bucket: Option<u32>,
     /// Whether the customer is one of those whom no challenger gets.
-    pub holdout: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub holdout: Option<bool>,
 }

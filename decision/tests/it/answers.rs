@@ -136,7 +136,7 @@ fn a_decision_says_which_arm_decided_where_the_route_says_so() {
     let assignment = |event| decision_of(&feed(&scored(&event)).1[0].1).assignment;
     assert_eq!(assignment(card()), None);
     let challenged = card_with(&[("/route/arm", json!("challenger")), ("/route/holdout", json!(false))]);
-    let expected = Assignment { arm: "challenger".to_owned(), bucket: 4711, holdout: false };
+    let expected = Assignment { arm: "challenger".to_owned(), bucket: Some(4711), holdout: Some(false) };
     assert_eq!(assignment(challenged), Some(expected));
 }
 

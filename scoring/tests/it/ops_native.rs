@@ -32,31 +32,35 @@ fn stock_exports_answer_as_their_libraries_do_but_for_the_rows_listed() {
     for case in &cases {
         let found = compared(case).unwrap_or_else(|why| panic!("{}: {why}", case.name));
         assert!(found.rows >= FEWEST_ROWS, "{} takes only {} rows", case.name, found.rows);
-        let said = listed.remove(case.name.as_str()).unwrap_or_default();
-        if (found.changed, size(found.most)) != said {
-            wrong.push(format!("| `{}` | {} | {} | is listed as {said:?}", case.name, found.changed, size(found.most)));
+        let said = listed.remove(case.name.as_str());
+        if !fits(&found, said) {
+            wrong.push(format!("| `{}` | {} | {:.0e} | is listed as {said:?}", case.name, found.changed, found.most));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert!(listed.is_empty(), "are listed, and are no such cases: {:?}", listed.keys());
 }
 
+/// Whether as much changed as is listed. The libraries train on the spot, and another processor may grow a few other trees:
+/// so a list is right within twice its rows and ten times its size; none listed is none found, and the other way round.
+fn fits(found: &Found, said: Option<(usize, f64)>) -> bool {
+    match said {
+        None => found.changed == 0,
+        Some((rows, most)) => (1..=2 * rows + 10).contains(&found.changed) && found.most <= 10.0 * most,
+    }
+}
+
 /// What the document says of each export: rows, size; what stands behind them is why.
-fn listed() -> BTreeMap<&'static str, (usize, String)> {
+fn listed() -> BTreeMap<&'static str, (usize, f64)> {
     let section = LISTED.split(HEADING).nth(1).unwrap().split("\n## ").next().unwrap();
     let rows = section.lines().filter_map(|line| line.strip_prefix("| `"));
     let row = |line: &'static str| {
         let mut parts = line.split(" | ");
         let mut next = || parts.next().unwrap_or_else(|| panic!("{line}"));
         let name = next().trim_end_matches('`');
-        (name, (next().trim().parse().unwrap(), next().trim().to_owned()))
+        (name, (next().trim().parse().unwrap(), next().trim().parse().unwrap()))
     };
     rows.map(row).collect()
-}
-
-/// One digit, since further ones are those of a machine's arithmetic.
-fn size(most: f64) -> String {
-    if most == 0.0 { String::new() } else { format!("{most:.0e}") }
 }
 
 fn compared(case: &Case) -> Result<Found, String> {
