@@ -15,8 +15,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How long one look for acknowledgements lasts.
-const FLUSH_SLICE: Duration = Duration::from_millis(1);
+/// Between two looks for acknowledgements: short beside a transaction, long beside a look.
+const REST: Duration = Duration::from_micros(500);
 
 /// What one transaction holds.
 pub(crate) struct Job {
@@ -272,9 +272,19 @@ impl Turn<'_> {
             if started.elapsed() > self.committer.timeout {
                 return Err(KafkaError::Flush(RDKafkaErrorCode::OperationTimedOut));
             }
-            self.producer.poll(FLUSH_SLICE);
+            self.take_reports();
         }
         Ok(())
+    }
+
+    /// Takes the delivery reports that are there, and rests where there are none. The client's poll is asked not to wait: it
+    /// counts in whole milliseconds and spins through what is left of the last one.
+    fn take_reports(&self) {
+        let before = self.producer.in_flight_count();
+        self.producer.poll(Duration::ZERO);
+        if self.producer.in_flight_count() == before {
+            std::thread::sleep(REST);
+        }
     }
 
     /// The same call again while the client says that it may be retried.
@@ -299,7 +309,7 @@ impl Turn<'_> {
         std::thread::scope(|scope| {
             scope.spawn(|| {
                 while !done.load(Ordering::Relaxed) {
-                    self.producer.poll(FLUSH_SLICE);
+                    self.take_reports();
                 }
             });
             let result = call();
