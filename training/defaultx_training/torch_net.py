@@ -74,7 +74,7 @@ class TorchNet(Net):
 
     @property
     def graph(self) -> bytes:
-        """What torch.onnx writes, unedited."""
+        """What torch.onnx writes, without its notes on where."""
         if self._graph is None:
             self._graph = exported(self)
         return self._graph
@@ -116,4 +116,15 @@ def exported(net: TorchNet) -> bytes:
         )  # fmt: skip
     file = io.BytesIO()
     program.save(file, external_data=False)
-    return file.getvalue()
+    return untraced(file.getvalue())
+
+
+def untraced(graph: bytes) -> bytes:
+    """A graph without the exporter's notes of the lines and paths that each node came from, which differ from machine to machine."""
+    import onnx
+
+    model = onnx.load_from_string(graph)
+    for part in (model, model.graph, *model.graph.node, *model.graph.value_info, *model.graph.input, *model.graph.output):
+        del part.metadata_props[:]
+        part.ClearField("doc_string")
+    return model.SerializeToString()
