@@ -44,6 +44,11 @@ def test_files_are_small(committed: Package) -> None:
         assert len(content) < (60 * 1024 if name.endswith(".png") else 2 * MEBIBYTE), name
 
 
+def test_no_file_tells_of_the_machine_that_wrote_it(committed: Package) -> None:
+    for name, content in committed.contents().items():
+        assert b"site-packages" not in content and b'File "' not in content, name
+
+
 def test_the_manifest_is_the_one_the_code_writes(committed: Package, name: str) -> None:
     product, kind = (train.PACKAGES | train.WITH_TORCH)[name]
     said = committed.manifest
