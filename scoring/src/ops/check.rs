@@ -19,6 +19,9 @@ const MAKERS: [&str; 8] = ["ConstantOfShape", "Expand", "EyeLike", "OneHot", "Pa
 /// Operators that never answer the same twice.
 const DICE: [&str; 5] = ["Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike"];
 
+/// Dimensions that an axis may count: beyond them the graph library counts on, one by one, for ever.
+const MOST_AXES: u64 = 64;
+
 /// Checks a model.
 pub(super) fn model(proto: &ModelProto, onnx: &Onnx) -> Result<(), String> {
     let graph = proto.graph.as_ref().ok_or("holds no graph")?;
@@ -101,6 +104,9 @@ fn names<'a>(graph: &'a GraphProto, outer: &HashSet<&'a str>) -> Result<HashSet<
 fn check_operator(node: &NodeProto, onnx: &Onnx) -> Result<(), String> {
     if DICE.contains(&node.op_type.as_str()) {
         return Err(format!("{}: throws dice; export the model for inference, not for training", place(node)));
+    }
+    if node.attribute.iter().any(|attribute| attribute.name == "axis" && attribute.i.unsigned_abs() > MOST_AXES) {
+        return Err(format!("{}: its axis is beyond all dimensions; export the graph again", place(node)));
     }
     let ours = super::ML.iter().any(|(name, _)| *name == node.op_type);
     let fits = match node.domain.as_str() {

@@ -129,6 +129,13 @@ fn a_small_file_cannot_ask_for_a_machine_full_of_memory() {
 }
 
 #[test]
+fn an_axis_beyond_all_dimensions_is_refused() {
+    let why = Graph::load(&graph(&[("LayerNormalization", &["x", "x"], "y", Some(100))], &[]), None);
+    let why = why.map(|_| ()).unwrap_err().to_string();
+    assert!(why.contains("node y (LayerNormalization): its axis is beyond all dimensions"), "{why}");
+}
+
+#[test]
 fn a_graph_that_throws_dice_is_refused() {
     let why = Graph::load(&graph(&[("RandomUniformLike", &["x"], "y", None)], &[]), None).map(|_| ()).unwrap_err();
     assert!(why.to_string().contains("node y (RandomUniformLike): throws dice"), "{why}");
