@@ -7,7 +7,7 @@ use super::state::Stored;
 use crate::kafka::{Plain, PlainConsumer};
 use hashbrown::HashMap;
 use rdkafka::client::ClientContext;
-use rdkafka::config::ClientConfig;
+use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message;
@@ -16,8 +16,12 @@ use rdkafka::topic_partition_list::TopicPartitionListElem;
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{Offset, TopicPartitionList};
 use std::hash::Hash;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
+
+/// The client's name for a session that ran out, in its log; it tells nobody in any other way.
+const SESSION_TIMED_OUT: &str = "SESSTMOUT";
 
 /// What a rebalance did, told to the loop after the poll in which it happened.
 pub(crate) enum Change<K, V> {
@@ -36,6 +40,8 @@ pub(crate) struct Assignment<K, V> {
     pub changelog: Option<Arc<str>>,
     pub restore_timeout: Duration,
     pub changes: Mutex<Vec<Change<K, V>>>,
+    /// Whether this member's session ever ran out without a word from the coordinator.
+    pub session_lost: AtomicBool,
 }
 
 impl<K: Stored + Eq + Hash, V: Stored> Assignment<K, V> {
@@ -47,6 +53,21 @@ impl<K: Stored + Eq + Hash, V: Stored> Assignment<K, V> {
     /// Whether there are changes to take.
     pub fn has_changed(&self) -> bool {
         !self.changes.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
+    /// Whether this member's session ran out, as far as the client's log was polled.
+    pub fn has_lost_session(&self) -> bool {
+        self.session_lost.load(Ordering::Relaxed)
+    }
+
+    /// What an operator can do where waiting did not help.
+    fn advice(&self, error: &KafkaError) -> String {
+        match (&self.changelog, error.rdkafka_error_code()) {
+            (Some(topic), Some(RDKafkaErrorCode::OperationTimedOut)) => format!(
+                "; if a transaction of {topic} hangs, `kafka-transactions.sh find-hanging` names it and `abort` ends it"
+            ),
+            _ => String::new(),
+        }
     }
 
     fn tell(&self, change: Change<K, V>) {
@@ -111,6 +132,21 @@ impl<K: Stored + Eq + Hash, V: Stored> ClientContext for Assignment<K, V> {
         self.meter.statistics(&statistics);
     }
 
+    fn log(&self, level: RDKafkaLogLevel, fac: &str, message: &str) {
+        if fac == SESSION_TIMED_OUT {
+            self.session_lost.store(true, Ordering::Relaxed);
+        }
+        let room = self.meter.room();
+        match level {
+            RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical | RDKafkaLogLevel::Error => {
+                tracing::error!(room, fac, message, "kafka client");
+            }
+            RDKafkaLogLevel::Warning => tracing::warn!(room, fac, message, "kafka client"),
+            RDKafkaLogLevel::Notice | RDKafkaLogLevel::Info => tracing::info!(room, fac, message, "kafka client"),
+            RDKafkaLogLevel::Debug => tracing::debug!(room, fac, message, "kafka client"),
+        }
+    }
+
     fn error(&self, error: KafkaError, reason: &str) {
         tracing::warn!(room = self.meter.room(), %error, reason, "kafka client");
     }
@@ -122,7 +158,7 @@ impl<K: Stored + Eq + Hash, V: Stored> ConsumerContext for Assignment<K, V> {
         if err == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS {
             let change = match self.take_over(consumer, tpl) {
                 Ok(tables) => Change::Assigned(tables),
-                Err(error) => Change::Failed(format!("restore: {error}")),
+                Err(error) => Change::Failed(format!("restore: {error}{}", self.advice(&error))),
             };
             let may_read = matches!(change, Change::Assigned(_));
             self.tell(change);

@@ -4,6 +4,7 @@
 //! handler without a broker.
 
 mod assignment;
+mod clients;
 mod committer;
 mod engine;
 mod flood;

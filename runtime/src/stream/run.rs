@@ -2,6 +2,7 @@
 //! produced, and no overlay folded in, before the commit of batch N has returned.
 
 use super::assignment::{Assignment, Change};
+use super::clients;
 use super::committer::{Committer, Ended, Gate, Job, PRODUCERS, is_fenced};
 use super::engine::{Engine, Prepared, changelog};
 use super::flood::Flood;
@@ -13,7 +14,6 @@ use crate::clock;
 use crate::shell::Shell;
 use crate::task::{self, RoomHandle};
 use hashbrown::HashMap;
-use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::message::BorrowedMessage;
@@ -21,6 +21,7 @@ use rdkafka::producer::{BaseProducer, Producer};
 use rdkafka::{Offset, TopicPartitionList};
 use serde::Deserialize;
 use std::hash::Hash;
+use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -29,6 +30,9 @@ use std::time::{Duration, Instant};
 const USURPER_SHOWS_WITHIN: Duration = Duration::from_secs(4);
 /// A broker that is up tells its metadata sooner.
 const BROKER_ANSWERS_WITHIN: Duration = Duration::from_secs(1);
+
+/// Nothing but what has been queued already is waited for.
+const LOG_IS_READ_WITHIN: Duration = Duration::from_secs(1);
 
 /// Knobs of one loop.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, Deserialize)]
@@ -100,7 +104,6 @@ impl From<KafkaError> for LoopError {
     fn from(error: KafkaError) -> Self {
         match &error {
             KafkaError::Transaction(inner) if is_fenced(inner.code()) => Self::Fenced(error.to_string()),
-            KafkaError::MessageConsumptionFatal(code) if is_fenced(*code) => Self::Fenced(error.to_string()),
             _ => Self::Broken(error.to_string()),
         }
     }
@@ -134,11 +137,11 @@ fn supervise<H: Handler>(spec: &LoopSpec, handler: H, shell: &Shell, meter: &Arc
                 component.set_ready(false, "stopped");
                 return Ok(());
             }
-            Err(LoopError::Fenced(why)) => {
+            Err(error @ LoopError::Fenced(_)) => {
                 meter.fenced.inc();
                 component.set_ready(false, "fenced");
-                tracing::error!(room = spec.room, why, "fenced");
-                return Err(format!("{}: {why}", spec.room));
+                tracing::error!(room = spec.room, %error, "fenced");
+                return Err(format!("{}: {error}", spec.room));
             }
             Err(LoopError::Broken(why)) => {
                 meter.restarts.inc();
@@ -183,7 +186,7 @@ impl<'a> Life<'a> {
         let timeout = Duration::from_millis(spec.tuning.timeout_ms);
         let producer = |turn: usize| -> Result<BaseProducer, LoopError> {
             let id = shell.kafka.topic(&format!("{}-{}-{turn}", spec.room, shell.instance));
-            let producer: BaseProducer = producer_config(shell).set("transactional.id", id.as_ref()).create()?;
+            let producer: BaseProducer = clients::producer(shell).set("transactional.id", id.as_ref()).create()?;
             producer.init_transactions(timeout)?;
             Ok(producer)
         };
@@ -207,13 +210,14 @@ impl<'a> Life<'a> {
     }
 
     fn live<H: Handler>(self, engine: &mut Engine<H>) -> Result<(), LoopError> {
-        let consumer: Consuming<H> = self.consumer_config().create_with_context(Assignment {
+        let consumer: Consuming<H> = clients::consumer(self.shell, self.spec).create_with_context(Assignment {
             gate: self.gate.clone(),
             meter: self.meter.clone(),
             plain: self.shell.kafka.client(),
             changelog: self.spec.changelog.clone(),
             restore_timeout: Duration::from_millis(self.spec.tuning.restore_timeout_ms),
             changes: Mutex::default(),
+            session_lost: AtomicBool::new(false),
         })?;
         let inputs: Vec<&str> = self.spec.inputs.iter().map(AsRef::as_ref).collect();
         consumer.subscribe(&inputs)?;
@@ -235,37 +239,40 @@ impl<'a> Life<'a> {
     /// error first; only the membership tells. While the broker is away nobody can tell, and nothing else can be done.
     fn is_usurped<K: Stored + Eq + Hash, V: Stored>(&self, consumer: &Assigned<K, V>) -> bool {
         let mut heard: Option<Instant> = None;
-        while !self.shell.shutdown.is_cancelled() && heard.is_none_or(|at| at.elapsed() < USURPER_SHOWS_WITHIN) {
-            if let Some(Err(KafkaError::MessageConsumptionFatal(code))) = consumer.poll(Duration::from_millis(100)) {
-                return is_fenced(code);
+        loop {
+            if let Some((code, _)) = consumer.client().fatal_error() {
+                return is_fenced(code) && !Self::has_lost_session(consumer);
             }
+            if self.shell.shutdown.is_cancelled() || heard.is_some_and(|at| at.elapsed() > USURPER_SHOWS_WITHIN) {
+                return false;
+            }
+            drop(consumer.poll(Duration::from_millis(100)));
             let answers =
                 || consumer.fetch_metadata(self.spec.inputs.first().map(AsRef::as_ref), BROKER_ANSWERS_WITHIN);
             if heard.is_none() && answers().is_ok() {
                 heard = Some(Instant::now());
             }
         }
-        false
     }
 
-    fn consumer_config(&self) -> ClientConfig {
-        let mut config = self.shell.kafka.client();
-        let group = self.shell.kafka.topic(self.spec.room);
-        config
-            .set("group.id", group.as_ref())
-            .set("group.instance.id", format!("{}-{}", self.spec.room, self.shell.instance))
-            .set("isolation.level", "read_committed")
-            .set("enable.auto.commit", "false")
-            .set("enable.auto.offset.store", "false")
-            .set("auto.offset.reset", "earliest")
-            .set("partition.assignment.strategy", "range")
-            .set("session.timeout.ms", "10000")
-            .set("heartbeat.interval.ms", "1000")
-            .set("fetch.queue.backoff.ms", "10")
-            .set("fetch.wait.max.ms", "50")
-            .set("queued.max.messages.kbytes", self.spec.tuning.fetch_ahead_kb.to_string())
-            .set("statistics.interval.ms", "2000");
-        config
+    /// Whether this member's session had run out before the coordinator fenced it. Such a member forgets its member id and
+    /// goes on beating without one until its partitions are given back; the coordinator takes it for a stranger under a name
+    /// that is taken (librdkafka issue 3437). Nobody has to be there: the room starts again, and a usurper, if there is one,
+    /// is fenced by that and ends.
+    fn has_lost_session<K: Stored + Eq + Hash, V: Stored>(consumer: &Assigned<K, V>) -> bool {
+        let until = Instant::now() + LOG_IS_READ_WITHIN;
+        // The log waits to be polled like everything else.
+        while Instant::now() < until && consumer.poll(Duration::from_millis(50)).is_some() {}
+        consumer.context().has_lost_session()
+    }
+
+    /// Whether the consumer can go on. A fatal error stays with the client: as a polled event it would be seen once, and not
+    /// at all behind a rebalance.
+    fn able<K: Stored + Eq + Hash, V: Stored>(consumer: &Assigned<K, V>) -> Result<(), LoopError> {
+        match consumer.client().fatal_error() {
+            Some((_, why)) => Err(LoopError::Broken(why)),
+            None => Ok(()),
+        }
     }
 
     fn cycle<H: Handler>(&self, consumer: &Consuming<H>, engine: &mut Engine<H>) -> Result<(), LoopError> {
@@ -273,7 +280,8 @@ impl<'a> Life<'a> {
         let mut flood = Flood::new(self.spec.tuning.flood_window, self.spec.tuning.flood_percent);
         let mut in_flight: Option<InFlight<H>> = None;
         while !self.shell.shutdown.is_cancelled() {
-            let batch = self.collect(consumer, in_flight.is_some())?;
+            Self::able(consumer)?;
+            let batch = self.collect(consumer, in_flight.is_some());
             let changed = self.follow_changes(consumer, engine, &mut in_flight)?;
             if changed {
                 component.set_ready(true, "assigned");
@@ -314,7 +322,7 @@ impl<'a> Life<'a> {
         &self,
         consumer: &'c Assigned<K, V>,
         committing: bool,
-    ) -> Result<Vec<BorrowedMessage<'c>>, LoopError> {
+    ) -> Vec<BorrowedMessage<'c>> {
         let tuning = &self.spec.tuning;
         let mut batch = Vec::with_capacity(tuning.batch_records.min(4096));
         let mut bytes = 0;
@@ -323,7 +331,7 @@ impl<'a> Life<'a> {
             let wait = until.saturating_duration_since(Instant::now());
             let polled = consumer.poll(wait);
             if consumer.context().has_changed() {
-                return Ok(Vec::new());
+                return Vec::new();
             }
             match polled {
                 Some(Ok(message)) => {
@@ -333,13 +341,12 @@ impl<'a> Life<'a> {
                     bytes += message.payload_len() + message.key_len();
                     batch.push(message);
                 }
-                Some(Err(error)) if is_passing(&error) => tracing::debug!(room = self.spec.room, %error, "poll"),
-                Some(Err(error)) => return Err(error.into()),
+                Some(Err(error)) => tracing::debug!(room = self.spec.room, %error, "poll"),
                 None if wait.is_zero() => break,
                 None => {}
             }
         }
-        Ok(batch)
+        batch
     }
 
     /// Applies what a rebalance did during the poll, and tells whether there was one.
@@ -536,11 +543,8 @@ impl<'a> Life<'a> {
         done: impl Fn() -> bool,
     ) -> Result<(), LoopError> {
         while !self.shell.shutdown.is_cancelled() && !done() {
-            if let Some(Err(error)) = consumer.poll(Duration::from_millis(200))
-                && !is_passing(&error)
-            {
-                return Err(error.into());
-            }
+            Self::able(consumer)?;
+            drop(consumer.poll(Duration::from_millis(200)));
             for change in consumer.context().take_changes() {
                 if matches!(change, Change::Assigned(_)) {
                     consumer.pause(&consumer.assignment()?)?;
@@ -551,27 +555,6 @@ impl<'a> Life<'a> {
     }
 }
 
-fn producer_config(shell: &Shell) -> ClientConfig {
-    let mut config = shell.kafka.client();
-    config
-        .set("partitioner", "murmur2_random")
-        // A batch is whole before its partitions are registered, so that there is nothing to linger for.
-        .set("linger.ms", "1")
-        .set("retry.backoff.ms", "5")
-        .set("transaction.timeout.ms", "10000")
-        .set("message.timeout.ms", "9000")
-        .set("queue.buffering.max.messages", "200000")
-        .set("queue.buffering.max.kbytes", "65536")
-        .set("batch.num.messages", "10000")
-        .set("batch.size", "524288");
-    config
-}
-
 fn inputs<'m>(batch: &'m [BorrowedMessage<'_>]) -> Vec<Input<'m>> {
     batch.iter().map(super::record::borrowed).collect()
-}
-
-/// Errors that the client mends by itself.
-fn is_passing(error: &KafkaError) -> bool {
-    !matches!(error, KafkaError::MessageConsumptionFatal(_))
 }

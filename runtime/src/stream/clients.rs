@@ -1,0 +1,44 @@
+//! How the loop's clients are configured: what exactly once asks of them, and what keeps a transaction short.
+
+use super::run::LoopSpec;
+use crate::shell::Shell;
+use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
+
+/// The member of the room's group. Offsets are committed by the transactions alone.
+pub(crate) fn consumer(shell: &Shell, spec: &LoopSpec) -> ClientConfig {
+    let mut config = shell.kafka.client();
+    config
+        .set("group.id", shell.kafka.topic(spec.room).as_ref())
+        .set("group.instance.id", format!("{}-{}", spec.room, shell.instance))
+        .set("isolation.level", "read_committed")
+        .set("enable.auto.commit", "false")
+        .set("enable.auto.offset.store", "false")
+        .set("auto.offset.reset", "earliest")
+        .set("partition.assignment.strategy", "range")
+        .set("session.timeout.ms", "10000")
+        .set("heartbeat.interval.ms", "1000")
+        .set("fetch.queue.backoff.ms", "10")
+        .set("fetch.wait.max.ms", "50")
+        .set("queued.max.messages.kbytes", spec.tuning.fetch_ahead_kb.to_string())
+        .set("statistics.interval.ms", "2000")
+        // The loop reads in it that a session ran out, whatever the logs are filtered by.
+        .set_log_level(RDKafkaLogLevel::Info);
+    config
+}
+
+/// A transactional producer, but for its id.
+pub(crate) fn producer(shell: &Shell) -> ClientConfig {
+    let mut config = shell.kafka.client();
+    config
+        .set("partitioner", "murmur2_random")
+        // A batch is whole before its partitions are registered, so that there is nothing to linger for.
+        .set("linger.ms", "1")
+        .set("retry.backoff.ms", "5")
+        .set("transaction.timeout.ms", "10000")
+        .set("message.timeout.ms", "9000")
+        .set("queue.buffering.max.messages", "200000")
+        .set("queue.buffering.max.kbytes", "65536")
+        .set("batch.num.messages", "10000")
+        .set("batch.size", "524288");
+    config
+}
