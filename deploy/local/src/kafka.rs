@@ -25,6 +25,10 @@ const MANNERS: Manners = &[(Signal::SIGTERM, Duration::from_secs(20))];
 const PATIENCE: Duration = Duration::from_secs(90);
 /// What the broker logs as its last word of a start.
 const READY: &str = "Kafka Server started";
+/// What the controller logs once a broker leads nothing any more.
+const DEPOSED: &str = "handleBrokerFenced: changing";
+/// Ten of its sessions.
+const DEPOSED_WITHIN: Duration = Duration::from_secs(5);
 const TAKEN: &str = "Address already in use";
 /// Ports taken by somebody else between looking and binding, in a row, before we give up.
 const COLLISIONS: usize = 5;
@@ -43,7 +47,7 @@ const JVM: [&str; 7] = [
 ];
 
 /// The broker's settings, before those of the caller.
-const SETTINGS: [(&str, &str); 24] = [
+const SETTINGS: [(&str, &str); 21] = [
     ("process.roles", "broker,controller"),
     ("node.id", "1"),
     ("controller.listener.names", "CONTROLLER"),
@@ -59,15 +63,11 @@ const SETTINGS: [(&str, &str); 24] = [
     // Few partitions of the internal topics: they are created while the first client waits.
     ("offsets.topic.num.partitions", "8"),
     ("transaction.state.log.num.partitions", "8"),
-    // A room that was killed comes back at once: no waiting for more members, no long-lived orphan transactions.
+    // A room that was killed comes back at once: no waiting for more members.
     ("group.initial.rebalance.delay.ms", "0"),
     ("group.min.session.timeout.ms", "1000"),
-    ("transaction.abort.timed.out.transaction.cleanup.interval.ms", "1000"),
     // Offsets and markers of a transaction are written at once: waiting for company saves nothing on one machine.
     ("group.coordinator.append.linger.ms", "0"),
-    // A broker that was killed may register again once its old session is over: with the default that took 12 s.
-    ("broker.session.timeout.ms", "3000"),
-    ("broker.heartbeat.interval.ms", "500"),
     // Topics are declared, never guessed from a typing error.
     ("auto.create.topics.enable", "false"),
     ("message.max.bytes", "2097152"),
@@ -178,27 +178,72 @@ fn prepare(plan: &Plan, step: &Step) -> Result<(), LocalError> {
 }
 
 fn launch(plan: &Plan, ports: Ports) -> Result<Process, LocalError> {
+    if was_killed(plan) {
+        depose(plan, ports)?;
+    }
     let properties = write_properties(plan, ports)?;
     let log = plan.dir.join("broker.log");
     let from = process::length(&log);
-    let mut args: Vec<OsString> = JVM.map(OsString::from).to_vec();
-    args.extend(plan.classes.flag());
-    args.push(format!("-Dlog4j2.configurationFile={}", plan.dir.join("log4j2.properties").display()).into());
-    args.extend(["-cp".into(), class_path(plan), "kafka.Kafka".into(), properties.into()]);
-    let mut process = Process::start(Launch {
-        name: NAME,
-        program: plan.java.clone(),
-        args,
-        directory: plan.dir.clone(),
-        log: log.clone(),
-        user: None,
-        tied_by: plan.tied.then_some(Signal::SIGTERM),
-        manners: MANNERS,
-    })?;
+    let mut process = java(plan, "log4j2.properties", properties, &log)?;
     let is_ready = || process::since(&log, from).contains(READY);
     until(PATIENCE, || is_ready() || !process.runs());
     process.ready_or(is_ready(), PATIENCE, &log, from)?;
     Ok(process)
+}
+
+/// Whether the broker ran before and did not end as it wanted to.
+fn was_killed(plan: &Plan) -> bool {
+    let data = data_dir(plan);
+    data.join("recovery-point-offset-checkpoint").exists() && !data.join(".kafka_cleanshutdown").exists()
+}
+
+/// Lets the controller run alone until it has taken every partition from the broker that was killed.
+///
+/// Otherwise the broker comes back as the leader that it was, takes up the transactions that it was ending, and is deposed a
+/// moment later. Kafka 4.3.1 takes a partition without a leader for a deleted one, writes no marker there and calls the
+/// transaction complete: it stays open for ever for everyone who reads what is committed (TransactionMarkerChannelManager,
+/// addTxnMarkersToBrokerQueue). Where a partition has another replica in sync, it has a leader at all times.
+fn depose(plan: &Plan, ports: Ports) -> Result<(), LocalError> {
+    let alone = [
+        ("process.roles", "controller".to_owned()),
+        ("advertised.listeners", format!("CONTROLLER://127.0.0.1:{}", ports.controller)),
+        ("listeners", format!("CONTROLLER://127.0.0.1:{}", ports.controller)),
+        ("broker.session.timeout.ms", "500".to_owned()),
+        ("broker.heartbeat.interval.ms", "100".to_owned()),
+    ];
+    let of_the_broker = |line: &&str| !line.starts_with("inter.broker.listener.name=");
+    let mut settings: String = properties(plan, ports).split_inclusive('\n').filter(of_the_broker).collect();
+    settings.extend(alone.map(|(key, value)| format!("{key}={value}\n")));
+    let path = plan.dir.join("controller.properties");
+    write(&path, &settings)?;
+    write(&plan.dir.join("controller-log4j2.properties"), &format!("{LOGGING}{LOGGING_OF_FENCING}"))?;
+    let log = plan.dir.join("controller.log");
+    let from = process::length(&log);
+    let mut process = java(plan, "controller-log4j2.properties", path, &log)?;
+    let is_ready = || process::since(&log, from).contains(READY);
+    until(PATIENCE, || is_ready() || !process.runs());
+    process.ready_or(is_ready(), PATIENCE, &log, from)?;
+    // Nothing is said where the broker had been deposed before it was killed.
+    until(DEPOSED_WITHIN, || process::since(&log, from).contains(DEPOSED) || !process.runs());
+    process.end(Ending::Clean).map(drop)
+}
+
+/// Starts a server of Kafka's with these settings.
+fn java(plan: &Plan, logging: &str, properties: PathBuf, log: &Path) -> Result<Process, LocalError> {
+    let mut args: Vec<OsString> = JVM.map(OsString::from).to_vec();
+    args.extend(plan.classes.flag());
+    args.push(format!("-Dlog4j2.configurationFile={}", plan.dir.join(logging).display()).into());
+    args.extend(["-cp".into(), class_path(plan), "kafka.Kafka".into(), properties.into()]);
+    Process::start(Launch {
+        name: NAME,
+        program: plan.java.clone(),
+        args,
+        directory: plan.dir.clone(),
+        log: log.to_owned(),
+        user: None,
+        tied_by: plan.tied.then_some(Signal::SIGTERM),
+        manners: MANNERS,
+    })
 }
 
 fn write_properties(plan: &Plan, ports: Ports) -> Result<PathBuf, LocalError> {
@@ -265,6 +310,12 @@ rootLogger.level = warn
 rootLogger.appenderRef.out.ref = out
 logger.server.name = kafka.server.KafkaRaftServer
 logger.server.level = info
+";
+
+/// Where the controller says whom it deposed.
+const LOGGING_OF_FENCING: &str = "\
+logger.fencing.name = org.apache.kafka.controller.ReplicationControlManager
+logger.fencing.level = info
 ";
 
 #[cfg(test)]
