@@ -1,7 +1,7 @@
 //! What is checked of a graph before tract builds it: that every operator is one that runs here, that names lead
 //! somewhere, and that tensors hold what they say. Each refusal names its place.
 
-use super::attributes;
+use super::{attributes, ranks};
 use std::collections::{HashMap, HashSet};
 use tract_onnx::Onnx;
 use tract_onnx::pb::{GraphProto, ModelProto, NodeProto, TensorProto};
@@ -105,7 +105,7 @@ fn check_operator(node: &NodeProto, onnx: &Onnx) -> Result<(), String> {
     if DICE.contains(&node.op_type.as_str()) {
         return Err(format!("{}: throws dice; export the model for inference, not for training", place(node)));
     }
-    if node.attribute.iter().any(|attribute| attribute.name == "axis" && attribute.i.unsigned_abs() > MOST_AXES) {
+    if node.attribute.iter().flat_map(ranks::axes).any(|axis| axis.unsigned_abs() > MOST_AXES) {
         return Err(format!("{}: its axis is beyond all dimensions; export the graph again", place(node)));
     }
     let ours = super::ML.iter().any(|(name, _)| *name == node.op_type);

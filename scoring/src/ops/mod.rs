@@ -5,7 +5,7 @@
 //! other, or where an exporter's intent cannot be known, the graph is refused at load with the node's name and what would
 //! make it loadable: an answer is never silently another engine's. Every sum has a fixed order.
 //!
-//! Reading order: [`check`] → [`bounds`] → [`operator`] (what an operator is) → [`scaler`], [`encoder`], [`features`], [`linear`],
+//! Reading order: [`check`] → [`bounds`] → [`ranks`] → [`operator`] (what an operator is) → [`scaler`], [`encoder`], [`features`], [`linear`],
 //! [`svm`], [`trees`], with [`rows`], [`labels`] and [`transform`] below them; [`cast`],
 //! [`activations`] and [`questions`] replace some of the standard's own.
 
@@ -20,6 +20,7 @@ mod labels;
 mod linear;
 mod operator;
 mod questions;
+mod ranks;
 mod rows;
 mod scaler;
 mod svm;
@@ -73,6 +74,7 @@ const STANDARD: &[(&str, Builder)] = &[
 /// tract with our operators. Shapes are inferred anew for the rows at hand, not taken from what the exporter noted.
 pub fn onnx() -> Onnx {
     let mut onnx = tract_onnx::onnx().with_ignore_value_info(true);
+    ranks::watch(&mut onnx);
     for (name, builder) in ML.iter().chain(STANDARD) {
         onnx.op_register.insert(name, *builder);
     }

@@ -1,0 +1,165 @@
+//! The number of dimensions that an operator of tract's takes for granted. tract reads past the end of a shape that has fewer,
+//! and counts up to an axis that lies before the first as if it were the largest number there is; so such a node is refused
+//! as soon as the number is known, wherever in the graph it stands.
+
+use super::NodeProto;
+use super::ParsingContext;
+use super::operator::Built;
+use std::sync::LazyLock;
+use tract_onnx::Onnx;
+use tract_onnx::tract_hir::internal::*;
+
+/// Operators over batch, channel and at least so many dimensions of space.
+const SPATIAL: &[(&str, usize)] = &[
+    ("AveragePool", 1),
+    ("BatchNormalization", 0),
+    ("Conv", 1),
+    ("ConvInteger", 1),
+    ("ConvTranspose", 1),
+    ("DepthToSpace", 2),
+    ("GlobalAveragePool", 1),
+    ("GlobalLpPool", 1),
+    ("GlobalMaxPool", 1),
+    ("InstanceNormalization", 0),
+    ("LRN", 0),
+    ("LpPool", 1),
+    ("MaxPool", 1),
+    ("QLinearConv", 1),
+    ("SpaceToDepth", 2),
+];
+
+static STOCK: LazyLock<Onnx> = LazyLock::new(tract_onnx::onnx);
+
+/// Puts a watch over every operator of tract's own.
+pub(super) fn watch(onnx: &mut Onnx) {
+    onnx.op_register.0.values_mut().for_each(|builder| *builder = watched);
+}
+
+/// Builds as tract does, and sees to the dimensions where the operator relies on them.
+fn watched(context: &ParsingContext, node: &NodeProto) -> Built {
+    let build = STOCK.op_register.0.get(&node.op_type);
+    let build = build.ok_or_else(|| format_err!("no operator {}", node.op_type))?;
+    let (inner, closures) = build(context, node)?;
+    let least = SPATIAL.iter().find(|(name, _)| *name == node.op_type).map_or(0, |(_, space)| 2 + space);
+    let axes: Vec<i64> = node.attribute.iter().flat_map(axes).collect();
+    let lowest = axes.iter().copied().min().unwrap_or(0);
+    if least == 0 && lowest >= 0 {
+        return Ok((inner, closures));
+    }
+    // An axis may count the dimensions that the node itself adds.
+    let reach = lowest.saturating_add(axes.len().try_into().unwrap_or(i64::MAX)).min(0).unsigned_abs();
+    Ok((Box::new(Watched { inner, least, reach }), closures))
+}
+
+/// The axes that an attribute names.
+pub(super) fn axes(attribute: &tract_onnx::pb::AttributeProto) -> impl Iterator<Item = i64> {
+    let one = (attribute.name == "axis").then_some(attribute.i);
+    let many = (attribute.name == "axes").then_some(&attribute.ints);
+    one.into_iter().chain(many.into_iter().flatten().copied())
+}
+
+#[derive(Debug, Clone)]
+struct Watched {
+    inner: Box<dyn InferenceOp>,
+    /// Dimensions of the first input, at least.
+    least: usize,
+    /// Dimensions that the lowest axis counts back over.
+    reach: u64,
+}
+
+type Facts = (TVec<InferenceFact>, TVec<InferenceFact>, TVec<InferenceFact>);
+
+impl Watched {
+    /// Whether the dimensions of the first input are known, and such that the operator may be asked.
+    fn may_be_asked(&self, inputs: &[&InferenceFact]) -> TractResult<bool> {
+        let Some(rank) = inputs.first().and_then(|input| input.shape.rank().concretize()) else { return Ok(false) };
+        let rank = usize::try_from(rank)?;
+        let name = self.inner.name();
+        ensure!(rank >= self.least, "{name} wants {} dimensions, and gets {rank}", self.least);
+        ensure!(self.reach <= rank as u64, "{name}: its axis is beyond all dimensions");
+        Ok(true)
+    }
+}
+
+/// Nothing learned.
+fn unchanged(inputs: &[&InferenceFact], outputs: &[&InferenceFact], observed: &[&InferenceFact]) -> Facts {
+    let cloned = |facts: &[&InferenceFact]| facts.iter().map(|fact| (*fact).clone()).collect();
+    (cloned(inputs), cloned(outputs), cloned(observed))
+}
+
+/// As tract has it for every operator that is not typed yet.
+impl PartialEq for Watched {
+    fn eq(&self, _other: &Self) -> bool {
+        false
+    }
+}
+
+impl Eq for Watched {}
+
+impl Op for Watched {
+    fn name(&self) -> StaticName {
+        self.inner.name()
+    }
+
+    fn info(&self) -> TractResult<Vec<String>> {
+        self.inner.info()
+    }
+
+    not_a_typed_op!();
+}
+
+impl EvalOp for Watched {
+    fn eval_out_of_plan(&self, inputs: TVec<TValue>) -> TractResult<Option<TVec<TValue>>> {
+        self.inner.eval_out_of_plan(inputs)
+    }
+}
+
+impl InferenceOp for Watched {
+    fn infer(
+        &mut self,
+        inputs: TVec<&InferenceFact>,
+        outputs: TVec<&InferenceFact>,
+        observed: TVec<&InferenceFact>,
+    ) -> TractResult<Facts> {
+        match self.may_be_asked(&inputs)? {
+            true => self.inner.infer(inputs, outputs, observed),
+            false => Ok(unchanged(&inputs, &outputs, &observed)),
+        }
+    }
+
+    fn infer_facts(
+        &mut self,
+        inputs: TVec<&InferenceFact>,
+        outputs: TVec<&InferenceFact>,
+        observed: TVec<&InferenceFact>,
+    ) -> TractResult<Facts> {
+        match self.may_be_asked(&inputs)? {
+            true => self.inner.infer_facts(inputs, outputs, observed),
+            false => Ok(unchanged(&inputs, &outputs, &observed)),
+        }
+    }
+
+    fn observe_outlets(&self, model: &InferenceModel, node: &InferenceNode) -> TractResult<Vec<OutletId>> {
+        self.inner.observe_outlets(model, node)
+    }
+
+    fn incorporate(&self, model: &InferenceModel, node: &InferenceNode) -> TractResult<Option<InferenceModelPatch>> {
+        self.inner.incorporate(model, node)
+    }
+
+    fn nboutputs(&self) -> TractResult<usize> {
+        self.inner.nboutputs()
+    }
+
+    fn to_typed(
+        &self,
+        source: &InferenceModel,
+        node: &InferenceNode,
+        target: &mut TypedModel,
+        mapping: &HashMap<OutletId, OutletId>,
+    ) -> TractResult<TVec<OutletId>> {
+        self.inner.to_typed(source, node, target, mapping)
+    }
+
+    as_op!();
+}
