@@ -138,7 +138,7 @@ impl Bench {
     pub fn start() -> Self {
         // What the rooms say is printed with a test that fails.
         let said = tracing_subscriber::fmt().with_max_level(tracing::Level::DEBUG).with_ansi(false).with_test_writer();
-        let _ = said.try_init(); // the first test of the process has done it
+        drop(said.try_init()); // the first test of the process has done it
         let dir = tempfile::tempdir().unwrap();
         let options = Options { postgres: false, ..Options::new(dir.path()) };
         let house = House::start(&options).unwrap();

@@ -28,6 +28,9 @@ const SPATIAL: &[(&str, usize)] = &[
     ("SpaceToDepth", 2),
 ];
 
+/// Operators whose axes also count the dimensions that they add.
+const ADDING: [&str; 2] = ["OneHot", "Unsqueeze"];
+
 static STOCK: LazyLock<Onnx> = LazyLock::new(tract_onnx::onnx);
 
 /// Puts a watch over every operator of tract's own.
@@ -46,8 +49,8 @@ fn watched(context: &ParsingContext, node: &NodeProto) -> Built {
     if least == 0 && lowest >= 0 {
         return Ok((inner, closures));
     }
-    // An axis may count the dimensions that the node itself adds.
-    let reach = lowest.saturating_add(axes.len().try_into().unwrap_or(i64::MAX)).min(0).unsigned_abs();
+    let added = if ADDING.contains(&node.op_type.as_str()) { axes.len() as u64 } else { 0 };
+    let reach = lowest.min(0).unsigned_abs().saturating_sub(added);
     Ok((Box::new(Watched { inner, least, reach }), closures))
 }
 
