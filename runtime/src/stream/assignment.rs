@@ -40,7 +40,7 @@ pub(crate) struct Assignment<K, V> {
     pub changelog: Option<Arc<str>>,
     pub restore_timeout: Duration,
     pub changes: Mutex<Vec<Change<K, V>>>,
-    /// Whether this member's session ever ran out without a word from the coordinator.
+    /// Whether this member's session ran out without a word from the coordinator, and it has not been assigned anything since.
     pub session_lost: AtomicBool,
 }
 
@@ -157,7 +157,10 @@ impl<K: Stored + Eq + Hash, V: Stored> ConsumerContext for Assignment<K, V> {
         self.meter.rebalanced();
         if err == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS {
             let change = match self.take_over(consumer, tpl) {
-                Ok(tables) => Change::Assigned(tables),
+                Ok(tables) => {
+                    self.session_lost.store(false, Ordering::Relaxed);
+                    Change::Assigned(tables)
+                }
                 Err(error) => Change::Failed(format!("restore: {error}{}", self.advice(&error))),
             };
             let may_read = matches!(change, Change::Assigned(_));
