@@ -7,6 +7,7 @@ use crate::error::{EngineError, LoadError};
 use crate::ops;
 use tract_onnx::pb;
 use tract_onnx::prelude::*;
+use tract_onnx::tract_hir::internal::ensure;
 
 /// Rows in a block of tract's. Wide enough to fill the kernels, small enough that padding a lone row costs microseconds.
 pub const BLOCK: usize = 64;
@@ -220,13 +221,15 @@ impl Plan {
         input.try_as_plain_ram_mut()?.as_slice_mut::<f32>()?[..rows.len()].copy_from_slice(rows);
         let outputs = state.run(tvec!(input.into()))?;
         let count = rows.len() / self.width;
-        let take = |output: usize, length: usize, into: &mut Vec<f32>| -> TractResult<()> {
-            into.extend_from_slice(&outputs[output].try_as_plain_ram()?.as_slice::<f32>()?[..length]);
+        let take = |output: usize, width: usize, into: &mut Vec<f32>| -> TractResult<()> {
+            let values = outputs[output].try_as_plain_ram()?.as_slice::<f32>()?;
+            ensure!(values.len() == block * width, "answers {} numbers for {block} rows of {width}", values.len());
+            into.extend_from_slice(&values[..count * width]);
             Ok(())
         };
-        take(0, count, &mut answers.margins)?;
+        take(0, 1, &mut answers.margins)?;
         match self.with_partials {
-            true => take(1, rows.len(), &mut answers.partials),
+            true => take(1, self.width, &mut answers.partials),
             false => Ok(()),
         }
     }

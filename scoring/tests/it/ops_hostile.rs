@@ -2,6 +2,7 @@
 
 use crate::ops_cases::written;
 use scoring::graph::{Column, Graph, Table, Values};
+use scoring::plan::{Plan, Shape};
 
 /// Changes tried on each graph.
 const TRIES: u64 = 20;
@@ -84,9 +85,14 @@ fn varint(number: i64) -> Vec<u8> {
     bytes
 }
 
+/// As [`graph_to`], with any number of columns.
+fn graph(nodes: &[Node<'_>], constants: &[(&str, &[i64])]) -> Vec<u8> {
+    graph_to(&field(2, b"M"), nodes, constants)
+}
+
 /// A graph of these nodes from `x` [N, 4] to `y` [N, M], with constants of
 /// whole numbers.
-fn graph(nodes: &[Node<'_>], constants: &[(&str, &[i64])]) -> Vec<u8> {
+fn graph_to(columns: &[u8], nodes: &[Node<'_>], constants: &[(&str, &[i64])]) -> Vec<u8> {
     let mut graph = vec![];
     for (operator, inputs, output, axis) in nodes {
         let inputs = inputs.iter().flat_map(|name| field(1, name.as_bytes()));
@@ -106,7 +112,7 @@ fn graph(nodes: &[Node<'_>], constants: &[(&str, &[i64])]) -> Vec<u8> {
         let shape = [field(1, &field(2, b"N")), field(1, width)].concat();
         [field(1, name.as_bytes()), field(2, &field(1, &[small(1, 1), field(2, &shape)].concat()))].concat()
     };
-    graph.extend([field(11, &value("x", &small(1, 4))), field(12, &value("y", &field(2, b"M")))].concat());
+    graph.extend([field(11, &value("x", &small(1, 4))), field(12, &value("y", columns))].concat());
     [small(1, 8), field(7, &graph), field(8, &small(2, 15))].concat()
 }
 
@@ -176,4 +182,12 @@ fn an_operator_that_relies_on_other_dimensions_is_refused() {
 fn a_graph_that_throws_dice_is_refused() {
     let why = Graph::load(&graph(&[("RandomUniformLike", &["x"], "y", None)], &[]), None).map(|_| ()).unwrap_err();
     assert!(why.to_string().contains("node y (RandomUniformLike): throws dice"), "{why}");
+}
+
+#[test]
+fn a_graph_that_does_not_answer_row_by_row_has_no_answer() {
+    let bytes = graph_to(&small(1, 1), &[("ReduceSum", &["x"], "y", None)], &[]);
+    let plan = Plan::new(&bytes, Shape { input: "x", width: 4, margin: "y", partials: None }).unwrap();
+    let why = plan.run(&mut plan.state().unwrap(), &[0.0; 8]).unwrap_err().to_string();
+    assert!(why.contains("answers 1 numbers for"), "{why}");
 }
