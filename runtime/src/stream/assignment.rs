@@ -64,7 +64,8 @@ impl<K: Stored + Eq + Hash, V: Stored> Assignment<K, V> {
     fn advice(&self, error: &KafkaError) -> String {
         match (&self.changelog, error.rdkafka_error_code()) {
             (Some(topic), Some(RDKafkaErrorCode::OperationTimedOut)) => format!(
-                "; if a transaction of {topic} hangs, `kafka-transactions.sh find-hanging` names it and `abort` ends it"
+                "; if a transaction of {topic} hangs, `kafka-transactions.sh find-hanging` names it; read ADR 12 before you \
+                 `abort` it, because records that were committed would be gone"
             ),
             _ => String::new(),
         }
