@@ -155,6 +155,23 @@ impl House {
         self.start_broker()
     }
 
+    /// Freezes the broker where it stands (SIGSTOP): its connections stay open and nobody is answered, as behind a network that
+    /// drops everything.
+    ///
+    /// # Errors
+    /// [`LocalError::NotAskedFor`].
+    pub fn pause_broker(&mut self) -> Result<(), LocalError> {
+        self.broker_mut()?.pause()
+    }
+
+    /// Lets a frozen broker go on; nothing to do if it runs.
+    ///
+    /// # Errors
+    /// [`LocalError::NotAskedFor`].
+    pub fn resume_broker(&mut self) -> Result<(), LocalError> {
+        self.broker_mut()?.go_on()
+    }
+
     /// Takes PostgreSQL down and leaves it down; open sessions are ended.
     ///
     /// # Errors

@@ -140,6 +140,16 @@ impl Broker {
         Ok(())
     }
 
+    /// Stops it where it stands (SIGSTOP).
+    pub(crate) fn pause(&mut self) -> Result<(), LocalError> {
+        self.process.pause()
+    }
+
+    /// Lets it run on (SIGCONT).
+    pub(crate) fn go_on(&mut self) -> Result<(), LocalError> {
+        self.process.go_on()
+    }
+
     pub(crate) fn identity(&self) -> Identity {
         self.process.identity()
     }

@@ -116,8 +116,21 @@ impl Process {
         }
     }
 
+    /// Stops it where it stands: it keeps its memory, its files and its connections, and answers nobody.
+    pub(crate) fn pause(&mut self) -> Result<(), LocalError> {
+        self.signal(Signal::SIGSTOP)
+    }
+
+    /// Lets a paused process run on; nothing to do if it runs.
+    pub(crate) fn go_on(&mut self) -> Result<(), LocalError> {
+        self.signal(Signal::SIGCONT)
+    }
+
     /// Returns once the process is gone, and how it went in the end.
     pub(crate) fn end(&mut self, ending: Ending) -> Result<Ending, LocalError> {
+        if ending == Ending::Clean && self.runs() {
+            self.go_on()?; // a paused one hears nothing
+        }
         let polite = if ending == Ending::Clean { self.manners } else { &[] };
         let ways = polite.iter().map(|&(signal, patience)| (Ending::Clean, signal, patience));
         for (way, signal, patience) in ways.chain([(Ending::Kill, Signal::SIGKILL, AFTER_KILL)]) {
@@ -136,7 +149,7 @@ impl Process {
     fn signal(&self, signal: Signal) -> Result<(), LocalError> {
         match signal::kill(nix_pid(self.identity.pid), signal) {
             Ok(()) | Err(Errno::ESRCH) => Ok(()),
-            Err(errno) => Err(LocalError::Io { doing: format!("stopping {}", self.name), source: errno.into() }),
+            Err(errno) => Err(LocalError::Io { doing: format!("signalling {}", self.name), source: errno.into() }),
         }
     }
 
@@ -365,5 +378,33 @@ mod tests {
         assert_eq!(process.end(Ending::Clean).unwrap(), Ending::Kill);
         assert!(!process.runs());
         assert!(!process.identity().runs());
+    }
+
+    #[test]
+    fn a_paused_server_goes_on_and_hears_that_it_is_to_stop() {
+        let dir = tempfile::tempdir().unwrap();
+        let log = dir.path().join("log");
+        let mut process = Process::start(Launch {
+            name: "counting",
+            program: "sh".into(),
+            args: ["-c", "while :; do echo x; sleep 0.02; done"].map(OsString::from).to_vec(),
+            directory: dir.path().to_owned(),
+            log: log.clone(),
+            user: None,
+            tied_by: Some(Signal::SIGTERM),
+            manners: &[(Signal::SIGTERM, Duration::from_secs(20))],
+        })
+        .unwrap();
+        let grows = |from: u64| until(Duration::from_secs(20), || length(&log) > from);
+        assert!(grows(0));
+        process.pause().unwrap();
+        assert!(until(Duration::from_secs(20), || stat(process.identity().pid).is_some_and(|(state, _)| state == 'T')));
+        let paused_at = length(&log);
+        thread::sleep(Duration::from_millis(100));
+        assert_eq!(length(&log), paused_at);
+        process.go_on().unwrap();
+        assert!(grows(paused_at));
+        process.pause().unwrap();
+        assert_eq!(process.end(Ending::Clean).unwrap(), Ending::Clean);
     }
 }
