@@ -1,10 +1,12 @@
 //! What whole-house tests, chaos and benchmarks share: servers, traffic, processes, and a plain reader that says what is true.
 //!
-//! Reading order: [`stage`], [`traffic`], [`supervisor`], [`truth`], [`watch`], [`ceiling`].
+//! Reading order: [`stage`], [`traffic`], [`wire`], [`supervisor`], [`oracle`], [`truth`], [`watch`], [`ceiling`].
 
 pub mod ceiling;
+pub mod oracle;
 pub mod stage;
 pub mod supervisor;
 pub mod traffic;
 pub mod truth;
 pub mod watch;
+pub mod wire;
