@@ -3,7 +3,7 @@
 
 use crate::cli::LettersArgs;
 use anyhow::{Context, Result, bail};
-use rdkafka::message::{BorrowedMessage, Headers as _, Message};
+use rdkafka::message::{BorrowedMessage, Message};
 use runtime::stream::dead_letter_header as header;
 use std::collections::HashSet;
 
@@ -87,7 +87,7 @@ impl Letter {
 
 /// Every header of a record, in order.
 pub fn headers_of<'m>(message: &'m BorrowedMessage<'_>) -> Vec<Header<'m>> {
-    message.headers().map(|headers| headers.iter().map(|h| (h.key, h.value)).collect()).unwrap_or_default()
+    runtime::stream::headers_of(message)
 }
 
 /// The headers that the original had: without the last of each name that the setting aside added behind them.

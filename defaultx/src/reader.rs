@@ -7,6 +7,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::BorrowedMessage;
 use rdkafka::{Offset, TopicPartitionList};
 use runtime::kafka::{KafkaConfig, Plain, PlainConsumer};
+use runtime::stream::headers_of;
 use std::collections::BTreeSet;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -67,10 +68,8 @@ pub fn follow<'t>(
 
 /// The header of that name, the last one, as text.
 pub fn header<'m>(message: &'m BorrowedMessage<'_>, name: &str) -> Option<&'m str> {
-    use rdkafka::message::{Headers as _, Message as _};
-    let headers = message.headers()?;
-    let found = (0..headers.count()).rev().map(|at| headers.get(at)).find(|header| header.key == name)?;
-    std::str::from_utf8(found.value?).ok()
+    let (_, value) = headers_of(message).into_iter().rev().find(|(key, _)| *key == name)?;
+    std::str::from_utf8(value?).ok()
 }
 
 fn assigned<'t>(

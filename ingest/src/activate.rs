@@ -3,9 +3,8 @@
 
 use crate::error::Error;
 use crate::outputs::{SOURCE, Topics};
-use crate::transaction::Transactions;
 use runtime::kafka::KafkaConfig;
-use runtime::stream::{Output, Route};
+use runtime::stream::{Output, Route, Transactions};
 use schemas::Envelope;
 use schemas::control::{ACTIVATED, Activation};
 use schemas::event_id::event_id;
@@ -19,7 +18,7 @@ const TIMEOUT_MS: u64 = 10_000;
 /// [`Error::Kafka`] or [`Error::Publish`]; nothing is in force then, unless the commit itself timed out.
 pub fn run(kafka: &KafkaConfig, activation: &Activation) -> Result<usize, Error> {
     let topics = Topics::new(kafka);
-    let producer = Transactions::connect(kafka, "ingest-activate", TIMEOUT_MS)?;
+    let mut producer = Transactions::connect(kafka, "ingest-activate", TIMEOUT_MS)?;
     let records: Vec<(Option<i32>, Output)> = (0..producer.partitions(&topics.applications)?)
         .map(|partition| (Some(partition), record(&topics, activation, partition)))
         .collect();

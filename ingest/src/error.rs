@@ -24,7 +24,7 @@ pub enum Error {
     Batch(String),
     /// Kafka said no.
     #[error("kafka: {0}")]
-    Kafka(#[from] rdkafka::error::KafkaError),
+    Kafka(#[from] runtime::stream::TransactionError),
     /// The publisher is gone or its transaction was aborted; nothing of it is visible.
     #[error("publishing: {0}")]
     Publish(String),

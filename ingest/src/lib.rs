@@ -3,9 +3,8 @@
 //! `identity` or `protected` leaves for any topic but their own.
 //!
 //! Reading order: [`config`], [`refusal`] (the words), [`strict`] (JSON), [`sender`] (envelopes), [`rules`] and [`check`]
-//! (meaning), [`strip`], [`receive`] and its shell, [`admit`] and its shell, [`outputs`]; then the other ways in: [`transaction`],
-//! [`publisher`], [`door`], [`mapping`] and [`batch`]; [`activate`];
-//! and [`start`].
+//! (meaning), [`strip`], [`receive`] and its shell, [`admit`] and its shell, [`outputs`]; then the other ways in: [`publisher`],
+//! [`door`], [`mapping`] and [`batch`]; [`activate`]; and [`start`].
 
 pub mod activate;
 pub mod admit;
@@ -29,7 +28,6 @@ pub mod sender;
 pub mod start;
 pub mod strict;
 pub mod strip;
-pub mod transaction;
 
 pub use admit_handler::AdmitHandler;
 pub use config::Config;

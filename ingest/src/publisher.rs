@@ -3,9 +3,8 @@
 
 use crate::error::Error;
 use crate::metrics::Metrics;
-use crate::transaction::Transactions;
 use runtime::kafka::KafkaConfig;
-use runtime::stream::Output;
+use runtime::stream::{Output, Transactions};
 use runtime::task;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::time::{Duration, Instant};
@@ -81,11 +80,11 @@ fn serve(
 ) {
     let mut producer = connect(kafka, grouping, ready);
     while let Some(group) = gather(submissions, grouping) {
-        if producer.as_ref().is_none_or(Transactions::is_dead) {
+        if producer.is_none() {
             producer = connect(kafka, grouping, ready);
         }
         let records = group.iter().flat_map(|submission| &submission.records);
-        let written = match &producer {
+        let written = match &mut producer {
             Some(producer) => {
                 metrics.grouped(records.clone().count());
                 producer.write(records.map(|record| (None, record))).map_err(|error| error.to_string())

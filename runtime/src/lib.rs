@@ -6,6 +6,7 @@
 pub mod auth;
 pub mod clock;
 pub mod config;
+mod ffi;
 pub mod health;
 pub mod http;
 pub mod kafka;

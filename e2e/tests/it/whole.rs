@@ -260,3 +260,27 @@ impl<'n> Finder<'n> {
         None
     }
 }
+
+/// Header names are bytes on the wire. One that is not UTF-8 must neither end a worker nor cost the record its decision.
+#[test]
+fn a_header_name_that_is_no_text_stops_nobody() {
+    let whole = whole();
+    let event = whole.event("wildname", 2);
+    let named = [
+        ("ce_specversion", "1.0"),
+        ("ce_id", "wildname-1"),
+        ("ce_source", "/los"),
+        ("ce_type", "application.submitted.v1"),
+        ("content-type", "application/json"),
+    ];
+    let mut headers = vec![(vec![0xff, 0xfe], Some(b"x".to_vec()))];
+    headers.extend(named.map(|(name, value)| (name.as_bytes().to_vec(), Some(value.as_bytes().to_vec()))));
+    let kafka = &whole.stage.settings.kafka;
+    let topic = Topic::LoanApplications.name(&kafka.topic_prefix);
+    let record = e2e::wire::Record { key: None, value: Some(event.body), headers, timestamp_ms: -5 };
+    e2e::wire::produce(&kafka.bootstrap, &topic, 0, &record).unwrap();
+    let replies = whole.wait_replies(|reply| is_of(reply, "wildname-"), 1);
+    assert_eq!(replies[0].status, "accepted");
+    let decided = wait("the decision", || Some(decisions(whole, "wildname-")).filter(|all| !all.is_empty()));
+    assert_eq!(decided.len(), 1);
+}

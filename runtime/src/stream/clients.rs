@@ -1,4 +1,4 @@
-//! How the loop's clients are configured: what exactly once asks of them, and what keeps a transaction short.
+//! How the loop's consumer is configured: what exactly once asks of it. The producer's settings stand in `producer.rs`.
 
 use super::run::LoopSpec;
 use crate::shell::Shell;
@@ -23,22 +23,5 @@ pub(crate) fn consumer(shell: &Shell, spec: &LoopSpec) -> ClientConfig {
         .set("statistics.interval.ms", "2000")
         // The loop reads in it that a session ran out, whatever the logs are filtered by.
         .set_log_level(RDKafkaLogLevel::Info);
-    config
-}
-
-/// A transactional producer, but for its id.
-pub(crate) fn producer(shell: &Shell) -> ClientConfig {
-    let mut config = shell.kafka.client();
-    config
-        .set("partitioner", "murmur2_random")
-        // A batch is whole before its partitions are registered, so that there is nothing to linger for.
-        .set("linger.ms", "1")
-        .set("retry.backoff.ms", "5")
-        .set("transaction.timeout.ms", "10000")
-        .set("message.timeout.ms", "9000")
-        .set("queue.buffering.max.messages", "200000")
-        .set("queue.buffering.max.kbytes", "65536")
-        .set("batch.num.messages", "10000")
-        .set("batch.size", "524288");
     config
 }

@@ -5,18 +5,12 @@
 //! The producers take turns, because a broker that has answered a commit still has to write its markers, and refuses the same
 //! producer's next transaction until then. Never are two transactions open at once (ADR 9).
 
+use super::producer::{Outgoing, Producer, TransactionError, headers, partition_of};
 use super::record::{Output, OwnedInput, Route};
 use rdkafka::TopicPartitionList;
 use rdkafka::consumer::ConsumerGroupMetadata;
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::{Header, OwnedHeaders};
-use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::time::{Duration, Instant};
-
-/// Between two looks for acknowledgements: short beside a transaction, long beside a look.
-const REST: Duration = Duration::from_micros(500);
+use std::time::Instant;
 
 /// What one transaction holds.
 pub(crate) struct Job {
@@ -31,12 +25,24 @@ pub(crate) struct Job {
 #[derive(Debug)]
 pub(crate) enum Ended {
     Committed,
-    /// Nothing of it is visible; read the batch again.
-    Aborted(String),
+    /// Partitions moved before it was done. Nothing of it is visible; whoever owns them reads the batch again.
+    Revoked(&'static str),
+    /// The broker or the network refused it. Nothing of it is visible; read the batch again after a pause.
+    Refused(String),
     /// Another instance runs under this transactional id.
     Fenced(String),
-    /// The producer is of no more use; start again with new clients.
-    Broken(String),
+    /// The producer is of no more use, and what became of the transaction is unknown: start again with new clients.
+    Lost(String),
+}
+
+impl From<TransactionError> for Ended {
+    fn from(error: TransactionError) -> Self {
+        match error {
+            TransactionError::Fenced(_) => Self::Fenced(error.to_string()),
+            TransactionError::Refused(_) => Self::Refused(error.to_string()),
+            TransactionError::Lost(_) => Self::Lost(error.to_string()),
+        }
+    }
 }
 
 /// Where the transaction stands, as the rebalance callback must know it.
@@ -120,12 +126,13 @@ pub(crate) const PRODUCERS: usize = 2;
 
 /// Owns the producers.
 pub(crate) struct Committer {
-    producers: [BaseProducer; PRODUCERS],
+    producers: [Producer; PRODUCERS],
     gate: Arc<Gate>,
     room: &'static str,
     changelog_topic: Arc<str>,
     dead_letter_topic: Arc<str>,
-    timeout: Duration,
+    /// Partitions of every keyed topic.
+    partitions: i32,
 }
 
 /// Headers that a dead letter carries beside its own.
@@ -146,13 +153,13 @@ pub mod dead_letter_header {
 
 impl Committer {
     pub fn new(
-        producers: [BaseProducer; PRODUCERS],
+        producers: [Producer; PRODUCERS],
         gate: Arc<Gate>,
         room: &'static str,
         (changelog_topic, dead_letter_topic): (Arc<str>, Arc<str>),
-        timeout: Duration,
+        partitions: i32,
     ) -> Self {
-        Self { producers, gate, room, changelog_topic, dead_letter_topic, timeout }
+        Self { producers, gate, room, changelog_topic, dead_letter_topic, partitions }
     }
 
     /// Runs one job to its end and lets a waiting revoke go on. The next job is another producer's turn.
@@ -166,31 +173,29 @@ impl Committer {
 
 /// One transaction of one producer.
 struct Turn<'c> {
-    producer: &'c BaseProducer,
+    producer: &'c Producer,
     committer: &'c Committer,
 }
 
 impl Turn<'_> {
     fn transact(&self, job: &Job) -> Ended {
         let begun = Instant::now();
-        let began = self.again(|| self.producer.begin_transaction());
-        if let Err(error) = began.and_then(|()| self.produce(job)).and_then(|()| self.flush()) {
+        let produced = self.producer.begin().and_then(|()| self.produce(job)).and_then(|()| self.producer.flush());
+        if let Err(error) = produced {
             return self.give_up(error);
         }
         let flushed = begun.elapsed();
         if !self.committer.gate.may_send_offsets() {
-            return self.abort("partitions revoked before offsets were sent".to_owned());
+            return self.revoked("partitions revoked before offsets were sent");
         }
-        let sent =
-            self.again(|| self.producer.send_offsets_to_transaction(&job.offsets, &job.group, self.committer.timeout));
-        if let Err(error) = sent {
+        if let Err(error) = self.producer.send_offsets(&job.offsets, &job.group) {
             return self.give_up(error);
         }
         let offsets_sent = begun.elapsed();
         if !self.committer.gate.may_commit() {
-            return self.abort("assignment lost before the commit".to_owned());
+            return self.revoked("assignment lost before the commit");
         }
-        match self.again(|| self.producer.commit_transaction(self.committer.timeout)) {
+        match self.producer.commit() {
             Ok(()) => {
                 let (room, records, committed) = (self.committer.room, job.outputs.len(), begun.elapsed());
                 tracing::debug!(room, records, ?flushed, ?offsets_sent, ?committed, "transaction");
@@ -200,160 +205,64 @@ impl Turn<'_> {
         }
     }
 
-    fn produce(&self, job: &Job) -> Result<(), KafkaError> {
+    fn produce(&self, job: &Job) -> Result<(), TransactionError> {
+        let partitions = self.committer.partitions;
         for (partition, output) in &job.outputs {
-            let record = BaseRecord::<[u8], [u8]>::to(&output.topic);
-            let record = match output.route {
-                Route::Same => record.partition(*partition),
-                Route::ByKey => record,
+            let all = output.headers.iter().map(|(name, value)| (*name, Some(value.as_slice())));
+            let record = Outgoing {
+                topic: &output.topic,
+                partition: partition_of(output.route, *partition, partitions),
+                key: output.key.as_deref(),
+                payload: output.payload.as_deref(),
             };
-            let headers = output
-                .headers
-                .iter()
-                .fold(OwnedHeaders::new_with_capacity(output.headers.len()), |headers, (key, value)| {
-                    headers.insert(Header { key, value: Some(value) })
-                });
-            self.send(with_body(record.headers(headers), output.key.as_deref(), output.payload.as_deref()))?;
+            self.producer.send(record, headers(all))?;
         }
         for (partition, key, value) in &job.changelog {
-            let record = BaseRecord::<[u8], [u8]>::to(&self.committer.changelog_topic).partition(*partition);
-            self.send(with_body(record, Some(key), value.as_deref()))?;
+            let topic = &self.committer.changelog_topic;
+            let record = Outgoing { topic, partition: Some(*partition), key: Some(key), payload: value.as_deref() };
+            self.producer.send(record, headers([]))?;
         }
         for (input, reason, detail) in &job.dead_letters {
-            let headers = self.dead_letter_headers(input, reason, detail);
-            let record = BaseRecord::<[u8], [u8]>::to(&self.committer.dead_letter_topic)
-                .partition(input.partition)
-                .headers(headers);
-            self.send(with_body(record, input.key.as_deref(), input.payload.as_deref()))?;
+            let record = Outgoing {
+                topic: &self.committer.dead_letter_topic,
+                partition: partition_of(Route::Same, input.partition, partitions),
+                key: input.key.as_deref(),
+                payload: input.payload.as_deref(),
+            };
+            let (partition, offset) = (input.partition.to_string(), input.offset.to_string());
+            let own = [
+                (dead_letter_header::REASON, *reason),
+                (dead_letter_header::STAGE, self.committer.room),
+                (dead_letter_header::DETAIL, detail),
+                (dead_letter_header::TOPIC, &input.topic),
+                (dead_letter_header::PARTITION, &partition),
+                (dead_letter_header::OFFSET, &offset),
+            ];
+            let original = input.headers.iter().map(|(name, value)| (name.as_str(), value.as_deref()));
+            let own = own.into_iter().map(|(name, value)| (name, Some(value.as_bytes())));
+            self.producer.send(record, headers(original.chain(own)))?;
         }
         Ok(())
     }
 
-    fn dead_letter_headers(&self, input: &OwnedInput, reason: &str, detail: &str) -> OwnedHeaders {
-        let (partition, offset) = (input.partition.to_string(), input.offset.to_string());
-        let own = [
-            (dead_letter_header::REASON, reason),
-            (dead_letter_header::STAGE, self.committer.room),
-            (dead_letter_header::DETAIL, detail),
-            (dead_letter_header::TOPIC, &input.topic),
-            (dead_letter_header::PARTITION, &partition),
-            (dead_letter_header::OFFSET, &offset),
-        ];
-        let original = input
-            .headers
-            .iter()
-            .fold(OwnedHeaders::new(), |headers, (key, value)| headers.insert(Header { key, value: value.as_deref() }));
-        own.into_iter().fold(original, |headers, (key, value)| headers.insert(Header { key, value: Some(value) }))
-    }
-
-    /// Sends one record, making room in the queue when it is full.
-    fn send(&self, record: BaseRecord<'_, [u8], [u8]>) -> Result<(), KafkaError> {
-        let mut record = record;
-        let started = Instant::now();
-        loop {
-            match self.producer.send(record) {
-                Ok(()) => return Ok(()),
-                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), back))
-                    if started.elapsed() < self.committer.timeout =>
-                {
-                    self.producer.poll(Duration::from_millis(5));
-                    record = back;
+    /// Only a refused transaction can be aborted by this producer; any other has ended, or is out of its hands.
+    fn give_up(&self, error: TransactionError) -> Ended {
+        match error {
+            TransactionError::Refused(_) => match self.producer.abort() {
+                Ok(()) => error.into(),
+                Err(second) => {
+                    tracing::warn!(room = self.committer.room, %error, "a transaction was refused, and its abort too");
+                    second.into()
                 }
-                Err((error, _)) => return Err(error),
-            }
+            },
+            TransactionError::Fenced(_) | TransactionError::Lost(_) => error.into(),
         }
     }
 
-    /// Waits until the broker has acknowledged every record. The client's own flush sleeps 100 ms out once it has begun to
-    /// wait, several times what a whole transaction takes.
-    fn flush(&self) -> Result<(), KafkaError> {
-        let started = Instant::now();
-        while self.producer.in_flight_count() > 0 {
-            if started.elapsed() > self.committer.timeout {
-                return Err(KafkaError::Flush(RDKafkaErrorCode::OperationTimedOut));
-            }
-            self.take_reports();
+    fn revoked(&self, why: &'static str) -> Ended {
+        match self.producer.abort() {
+            Ok(()) => Ended::Revoked(why),
+            Err(error) => error.into(),
         }
-        Ok(())
-    }
-
-    /// Takes the delivery reports that are there, and rests where there are none. The client's poll is asked not to wait: it
-    /// counts in whole milliseconds and spins through what is left of the last one.
-    fn take_reports(&self) {
-        let before = self.producer.in_flight_count();
-        self.producer.poll(Duration::ZERO);
-        if self.producer.in_flight_count() == before {
-            std::thread::sleep(REST);
-        }
-    }
-
-    /// The same call again while the client says that it may be retried.
-    fn again(&self, call: impl Fn() -> Result<(), KafkaError>) -> Result<(), KafkaError> {
-        let started = Instant::now();
-        loop {
-            match call() {
-                Err(KafkaError::Transaction(error))
-                    if error.is_retriable() && started.elapsed() < self.committer.timeout =>
-                {
-                    tracing::debug!(room = self.committer.room, error = error.string(), "transaction call retried");
-                }
-                other => return other,
-            }
-        }
-    }
-
-    /// Runs a call that waits for delivery reports, and takes them meanwhile: an abort purges what is on its way, and does
-    /// not end before each purged record was reported.
-    fn polled<T>(&self, call: impl FnOnce() -> T) -> T {
-        let done = AtomicBool::new(false);
-        std::thread::scope(|scope| {
-            scope.spawn(|| {
-                while !done.load(Ordering::Relaxed) {
-                    self.take_reports();
-                }
-            });
-            let result = call();
-            done.store(true, Ordering::Relaxed);
-            result
-        })
-    }
-
-    fn give_up(&self, error: KafkaError) -> Ended {
-        match &error {
-            KafkaError::Transaction(inner) if is_fenced(inner.code()) => Ended::Fenced(error.to_string()),
-            KafkaError::Transaction(inner) if inner.is_fatal() => Ended::Broken(error.to_string()),
-            KafkaError::Transaction(inner) if !inner.txn_requires_abort() && !inner.is_retriable() => {
-                Ended::Broken(error.to_string())
-            }
-            _ => self.abort(error.to_string()),
-        }
-    }
-
-    fn abort(&self, why: String) -> Ended {
-        match self.polled(|| self.again(|| self.producer.abort_transaction(self.committer.timeout))) {
-            Ok(()) => Ended::Aborted(why),
-            Err(KafkaError::Transaction(error)) if is_fenced(error.code()) => Ended::Fenced(error.string()),
-            Err(error) => Ended::Broken(format!("{why}; then the abort failed: {error}")),
-        }
-    }
-}
-
-/// Whether an error says that another producer or member has taken this one's id.
-pub(crate) fn is_fenced(code: RDKafkaErrorCode) -> bool {
-    matches!(code, RDKafkaErrorCode::Fenced | RDKafkaErrorCode::ProducerFenced | RDKafkaErrorCode::FencedInstanceId)
-}
-
-fn with_body<'a>(
-    record: BaseRecord<'a, [u8], [u8]>,
-    key: Option<&'a [u8]>,
-    payload: Option<&'a [u8]>,
-) -> BaseRecord<'a, [u8], [u8]> {
-    let record = match key {
-        Some(key) => record.key(key),
-        None => record,
-    };
-    match payload {
-        Some(payload) => record.payload(payload),
-        None => record,
     }
 }

@@ -14,6 +14,7 @@ pub mod meter;
 #[cfg(test)]
 mod model;
 pub mod pg;
+mod producer;
 pub mod record;
 mod restore;
 mod run;
@@ -22,6 +23,7 @@ pub mod state;
 pub use committer::dead_letter_header;
 pub use engine::HANDLER_FAILED;
 pub use handler::{HandleError, Handler, Outbox, Verdict};
-pub use record::{Input, Output, OwnedInput, Route};
+pub use producer::{TransactionError, Transactions};
+pub use record::{Input, Output, OwnedInput, Route, headers_of};
 pub use run::{LoopSpec, Tuning, spawn_loop};
 pub use state::{NoState, Stored, View};

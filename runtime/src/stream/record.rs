@@ -1,7 +1,12 @@
 //! Records as handlers see them: inputs borrow from the client's buffers, outputs own their bytes.
 
+use crate::ffi;
 use rdkafka::message::{BorrowedHeaders, BorrowedMessage, Headers as _, Message as _};
+use std::fmt::Write as _;
 use std::sync::Arc;
+
+/// The last millisecond of year 9999: what dates, databases and RFC 3339 all can say.
+const LATEST_MS: i64 = 253_402_300_799_999;
 
 /// A record to handle.
 #[derive(Clone, Copy)]
@@ -34,7 +39,8 @@ impl<'a> Input<'a> {
         match self.headers {
             HeaderSource::None => None,
             HeaderSource::Kafka(headers) => {
-                (0..headers.count()).rev().map(|i| headers.get(i)).find(|h| h.key == name).and_then(|h| h.value)
+                let newest_first = (0..headers.count()).rev().filter_map(|index| ffi::header(headers, index));
+                newest_first.filter(|(key, _)| *key == name.as_bytes()).map(|(_, value)| value).next().flatten()
             }
             HeaderSource::Owned(headers) => {
                 headers.iter().rev().find(|(key, _)| key == name).and_then(|(_, value)| value.as_deref())
@@ -47,12 +53,21 @@ impl<'a> Input<'a> {
         self.header(name).and_then(|bytes| std::str::from_utf8(bytes).ok())
     }
 
-    /// All headers in their order.
+    /// The headers whose names are text, in their order: no contract has any other.
     pub fn headers(&self) -> Vec<(&'a str, Option<&'a [u8]>)> {
+        self.every_header().filter_map(|(name, value)| Some((std::str::from_utf8(name).ok()?, value))).collect()
+    }
+
+    /// Every header in its order, its name as bytes.
+    fn every_header(&self) -> Box<dyn Iterator<Item = (&'a [u8], Option<&'a [u8]>)> + 'a> {
         match self.headers {
-            HeaderSource::None => Vec::new(),
-            HeaderSource::Kafka(headers) => headers.iter().map(|h| (h.key, h.value)).collect(),
-            HeaderSource::Owned(headers) => headers.iter().map(|(k, v)| (k.as_str(), v.as_deref())).collect(),
+            HeaderSource::None => Box::new(std::iter::empty()),
+            HeaderSource::Kafka(headers) => {
+                Box::new((0..headers.count()).filter_map(|index| ffi::header(headers, index)))
+            }
+            HeaderSource::Owned(headers) => {
+                Box::new(headers.iter().map(|(name, value)| (name.as_bytes(), value.as_deref())))
+            }
         }
     }
 }
@@ -72,7 +87,7 @@ pub struct OwnedInput {
     pub key: Option<Vec<u8>>,
     /// Value bytes.
     pub payload: Option<Vec<u8>>,
-    /// Headers in their order.
+    /// Headers in their order; of a name that is not UTF-8, each byte that is none is `%` and two hexadecimal digits.
     pub headers: Vec<(String, Option<Vec<u8>>)>,
 }
 
@@ -91,13 +106,30 @@ impl OwnedInput {
     }
 }
 
-/// A client's message as an input.
+/// The headers of a client's message whose names are text, in their order.
+pub fn headers_of<'m>(message: &'m BorrowedMessage<'_>) -> Vec<(&'m str, Option<&'m [u8]>)> {
+    borrowed(message).headers()
+}
+
+/// A header's name as text: each byte that is no UTF-8 as `%` and two hexadecimal digits, so that nothing of it is lost.
+fn text(name: &[u8]) -> String {
+    let mut text = String::with_capacity(name.len());
+    for chunk in name.utf8_chunks() {
+        text.push_str(chunk.valid());
+        for byte in chunk.invalid() {
+            write!(text, "%{byte:02X}").expect("a string takes every text");
+        }
+    }
+    text
+}
+
+/// A client's message as an input. A sender's clock may say anything; a time outside of 1970 to 9999 is cut to it.
 pub(super) fn borrowed<'m>(message: &'m BorrowedMessage<'_>) -> Input<'m> {
     Input {
         topic: message.topic(),
         partition: message.partition(),
         offset: message.offset(),
-        timestamp_ms: message.timestamp().to_millis().unwrap_or(0),
+        timestamp_ms: message.timestamp().to_millis().unwrap_or(0).clamp(0, LATEST_MS),
         key: message.key(),
         payload: message.payload(),
         headers: message.headers().map_or(HeaderSource::None, HeaderSource::Kafka),
@@ -106,7 +138,7 @@ pub(super) fn borrowed<'m>(message: &'m BorrowedMessage<'_>) -> Input<'m> {
 
 impl From<&Input<'_>> for OwnedInput {
     fn from(input: &Input<'_>) -> Self {
-        let headers = input.headers().into_iter().map(|(key, value)| (key.to_owned(), value.map(<[u8]>::to_vec)));
+        let headers = input.every_header().map(|(name, value)| (text(name), value.map(<[u8]>::to_vec)));
         Self {
             topic: input.topic.to_owned(),
             partition: input.partition,
@@ -141,4 +173,18 @@ pub struct Output {
     pub payload: Option<Vec<u8>>,
     /// Headers in their order.
     pub headers: Vec<(&'static str, Vec<u8>)>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_is_no_text_is_written_out() {
+        let rows: [(&[u8], &str); 4] =
+            [(b"ce_id", "ce_id"), (b"\xff\xfe", "%FF%FE"), (b"a\xc3", "a%C3"), ("ä".as_bytes(), "ä")];
+        for (name, expected) in rows {
+            assert_eq!(text(name), expected);
+        }
+    }
 }

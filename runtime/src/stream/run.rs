@@ -3,11 +3,12 @@
 
 use super::assignment::{Assignment, Change};
 use super::clients;
-use super::committer::{Committer, Ended, Gate, Job, PRODUCERS, is_fenced};
+use super::committer::{Committer, Ended, Gate, Job, PRODUCERS};
 use super::engine::{Engine, Prepared, changelog};
 use super::flood::Flood;
 use super::handler::{HandleError, Handler, Verdict};
 use super::meter::Meter;
+use super::producer::{Producer, is_fenced};
 use super::record::{Input, OwnedInput};
 use super::state::{Overlay, Stored};
 use crate::clock;
@@ -17,9 +18,9 @@ use hashbrown::HashMap;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::message::BorrowedMessage;
-use rdkafka::producer::{BaseProducer, Producer};
 use rdkafka::{Offset, TopicPartitionList};
 use serde::Deserialize;
+use std::cell::Cell;
 use std::hash::Hash;
 use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
@@ -33,6 +34,11 @@ const BROKER_ANSWERS_WITHIN: Duration = Duration::from_secs(1);
 
 /// Nothing but what has been queued already is waited for.
 const LOG_IS_READ_WITHIN: Duration = Duration::from_secs(1);
+
+/// Pause after the first transaction that was refused; it doubles with each that follows, up to [`LONGEST_PAUSE`].
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+/// Longest pause between two tries of a batch.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// Knobs of one loop.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, Deserialize)]
@@ -172,6 +178,8 @@ struct Life<'a> {
     jobs: SyncSender<Job>,
     ended: Receiver<Ended>,
     committer: std::thread::JoinHandle<()>,
+    /// Transactions in a row that were refused.
+    refused: Cell<u32>,
 }
 
 /// The batch whose transaction is under way.
@@ -184,17 +192,15 @@ struct InFlight<H: Handler> {
 impl<'a> Life<'a> {
     fn begin(spec: &'a LoopSpec, shell: &'a Shell, meter: &'a Arc<Meter>) -> Result<Self, LoopError> {
         let timeout = Duration::from_millis(spec.tuning.timeout_ms);
-        let producer = |turn: usize| -> Result<BaseProducer, LoopError> {
+        let producer = |turn: usize| {
             let id = shell.kafka.topic(&format!("{}-{}-{turn}", spec.room, shell.instance));
-            let producer: BaseProducer = clients::producer(shell).set("transactional.id", id.as_ref()).create()?;
-            producer.init_transactions(timeout)?;
-            Ok(producer)
+            Producer::connect(&shell.kafka, &id, timeout)
         };
         // All of them before anything is restored: whatever a predecessor left open under any of its ids has ended by then.
-        let producers: [BaseProducer; PRODUCERS] = [producer(0)?, producer(1)?];
+        let producers: [Producer; PRODUCERS] = [producer(0)?, producer(1)?];
         let gate = Gate::new();
         let topics = (spec.changelog.clone().unwrap_or_else(|| "".into()), spec.dead_letters.clone());
-        let mut committer = Committer::new(producers, gate.clone(), spec.room, topics, timeout);
+        let mut committer = Committer::new(producers, gate.clone(), spec.room, topics, shell.kafka.partitions);
         let (jobs, inbox) = sync_channel::<Job>(1);
         let (outbox, ended) = sync_channel(1);
         let body = move || {
@@ -206,7 +212,7 @@ impl<'a> Life<'a> {
         };
         let committer = task::thread(&format!("{}-commit", spec.room), body)
             .map_err(|error| LoopError::Broken(error.to_string()))?;
-        Ok(Self { spec, shell, meter, gate, jobs, ended, committer })
+        Ok(Self { spec, shell, meter, gate, jobs, ended, committer, refused: Cell::new(0) })
     }
 
     fn live<H: Handler>(self, engine: &mut Engine<H>) -> Result<(), LoopError> {
@@ -365,9 +371,10 @@ impl<'a> Life<'a> {
         if let Some(batch) = in_flight.take() {
             match self.result()? {
                 Ended::Committed => self.committed(engine, batch),
-                Ended::Aborted(why) => self.aborted(&batch, &why),
+                Ended::Revoked(why) => self.aborted(&batch, why),
+                Ended::Refused(why) => self.aborted(&batch, &why),
                 Ended::Fenced(why) => return Err(LoopError::Fenced(why)),
-                Ended::Broken(why) => return Err(LoopError::Broken(why)),
+                Ended::Lost(why) => return Err(LoopError::Broken(why)),
             }
         }
         for change in changes {
@@ -397,13 +404,18 @@ impl<'a> Life<'a> {
                 self.committed(engine, batch);
                 Ok(true)
             }
-            Ended::Aborted(why) => {
-                self.aborted(&batch, &why);
+            Ended::Revoked(why) => {
+                self.aborted(&batch, why);
                 self.rewind(consumer)?;
                 Ok(false)
             }
+            Ended::Refused(why) => {
+                self.aborted(&batch, &why);
+                self.wait_out(consumer, &why)?;
+                Ok(false)
+            }
             Ended::Fenced(why) => Err(LoopError::Fenced(why)),
-            Ended::Broken(why) => Err(LoopError::Broken(why)),
+            Ended::Lost(why) => Err(LoopError::Broken(why)),
         }
     }
 
@@ -424,6 +436,9 @@ impl<'a> Life<'a> {
 
     fn committed<H: Handler>(&self, engine: &mut Engine<H>, batch: InFlight<H>) {
         self.meter.ended("committed", batch.since.elapsed());
+        if self.refused.replace(0) > 0 {
+            self.shell.health.component(self.spec.room).set_ready(true, "writing again");
+        }
         engine.committed(batch.overlay);
         self.meter.state_entries.set(engine.entries() as i64);
         let mut counts: HashMap<&'static str, u64> = HashMap::new();
@@ -442,6 +457,33 @@ impl<'a> Life<'a> {
     fn aborted<H: Handler>(&self, batch: &InFlight<H>, why: &str) {
         self.meter.ended("aborted", batch.since.elapsed());
         tracing::warn!(room = self.spec.room, records = batch.verdicts.len(), why, "transaction aborted");
+    }
+
+    /// A transaction was refused: a missing topic, a right that was taken away, a broker that stores nothing or does not answer
+    /// in time. The same batch is read again, after a pause that grows while this goes on; until a commit the worker is not
+    /// ready. The group is heard meanwhile, so that the partitions stay.
+    fn wait_out<K: Stored + Eq + Hash, V: Stored>(
+        &self,
+        consumer: &Assigned<K, V>,
+        why: &str,
+    ) -> Result<(), LoopError> {
+        let pause = FIRST_PAUSE.saturating_mul(1 << self.refused.get().min(16)).min(LONGEST_PAUSE);
+        self.refused.set(self.refused.get().saturating_add(1));
+        if self.refused.get() > 1 {
+            self.shell.health.component(self.spec.room).set_ready(false, format!("transactions are refused: {why}"));
+        }
+        let held = consumer.assignment()?;
+        consumer.pause(&held)?;
+        let until = Instant::now() + pause;
+        while Instant::now() < until && !self.shell.shutdown.is_cancelled() && !consumer.context().has_changed() {
+            Self::able(consumer)?;
+            drop(consumer.poll(Duration::from_millis(20).min(pause)));
+        }
+        consumer.resume(&held)?;
+        if consumer.context().has_changed() {
+            return Ok(()); // the new assignment starts from committed offsets
+        }
+        self.rewind(consumer)
     }
 
     fn hand_over<H: Handler>(

@@ -162,6 +162,10 @@ impl Bench {
         made.into_iter().for_each(|result| drop(result.unwrap()));
     }
 
+    pub fn kafka(&self) -> &KafkaConfig {
+        &self.kafka
+    }
+
     pub fn topic(&self, name: &str) -> Arc<str> {
         self.kafka.topic(name)
     }

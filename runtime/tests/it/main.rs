@@ -6,7 +6,7 @@ mod bench;
 
 use bench::{Bench, numbers};
 use local::Ending;
-use runtime::stream::dead_letter_header;
+use runtime::stream::{Output, Route, Transactions, dead_letter_header};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -119,4 +119,31 @@ fn a_flood_of_dead_letters_stops_the_room() {
     room.stop().unwrap();
     let kept = bench.read_all("dead").len();
     assert!(kept < 600, "the topic was drained into the dead letters: {kept}");
+}
+
+/// A commit that timed out stays the client's current call, which refuses every later one. Whoever writes groups of records
+/// must get over that by itself.
+#[test]
+fn a_producer_gets_over_a_broker_that_was_frozen() {
+    let mut bench = Bench::start();
+    let mut producer = Transactions::connect(bench.kafka(), "door", 5_000).unwrap();
+    let output = |n: u32| Output {
+        topic: bench.topic("out"),
+        route: Route::ByKey,
+        key: Some(n.to_be_bytes().to_vec()),
+        payload: Some(n.to_be_bytes().to_vec()),
+        headers: vec![],
+    };
+    let (first, second, third) = (output(1), output(2), output(3));
+    producer.write([(None, &first)]).unwrap();
+    bench.house.pause_broker().unwrap();
+    assert!(producer.write([(None, &second)]).is_err(), "nobody acknowledges");
+    std::thread::sleep(SESSION + Duration::from_secs(2));
+    bench.house.resume_broker().unwrap();
+    let until = std::time::Instant::now() + Duration::from_secs(60);
+    while let Err(error) = producer.write([(None, &third)]) {
+        assert!(std::time::Instant::now() < until, "still refused: {error}");
+    }
+    let seen = admissions(&bench);
+    assert_eq!((seen.get(&1), seen.get(&3)), (Some(&1), Some(&1)), "{seen:?}");
 }

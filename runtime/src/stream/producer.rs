@@ -1,0 +1,374 @@
+//! The one transactional producer: begin, send, flush, offsets, commit, abort, one reading of what the client says about them,
+//! and a pause between two tries. A worker's committer, the door, a batch, an activation and a redrive all write through it.
+
+use super::record::{Output, Route};
+use crate::kafka::KafkaConfig;
+use rdkafka::TopicPartitionList;
+use rdkafka::client::ClientContext;
+use rdkafka::config::ClientConfig;
+use rdkafka::consumer::ConsumerGroupMetadata;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{DeliveryResult, Header, OwnedHeaders};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, ProducerContext};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Between two looks for acknowledgements: short beside a transaction, long beside a look.
+const REST: Duration = Duration::from_micros(500);
+/// Between the first two tries of a call that the client calls retriable; it doubles up to [`LONGEST_PAUSE`].
+const FIRST_PAUSE: Duration = Duration::from_millis(1);
+/// The longest pause between two tries of a call.
+const LONGEST_PAUSE: Duration = Duration::from_millis(50);
+
+/// Why a transaction did not go through, by what its owner must do next.
+#[derive(Debug, thiserror::Error)]
+pub enum TransactionError {
+    /// Another producer runs under this transactional id. Nothing of this transaction is visible.
+    #[error("fenced: {0}")]
+    Fenced(#[source] KafkaError),
+    /// The broker or the network refused; after an abort nothing is visible, and the same producer may try again later.
+    #[error("{0}")]
+    Refused(#[source] KafkaError),
+    /// The client no longer says where it stands: the outcome of the transaction is unknown, or the call is still under way
+    /// inside the client and refuses every other. Only new clients, and offsets asked stable, tell what is true.
+    #[error("the producer must be replaced: {0}")]
+    Lost(#[source] KafkaError),
+}
+
+impl TransactionError {
+    /// Sorts an error of any call but the commit.
+    fn of(error: KafkaError) -> Self {
+        match &error {
+            KafkaError::Transaction(inner) if is_fenced(inner.code()) => Self::Fenced(error),
+            // A call that timed out is kept by the client as the current one: every later call is a conflict with it.
+            KafkaError::Transaction(inner) if inner.is_fatal() || is_stuck(inner.code()) => Self::Lost(error),
+            KafkaError::Transaction(inner) if !inner.txn_requires_abort() && !inner.is_retriable() => Self::Lost(error),
+            _ => Self::Refused(error),
+        }
+    }
+
+    /// Sorts an error of a commit: unless the broker demands an abort, nobody here knows whether it went through.
+    fn of_commit(error: KafkaError) -> Self {
+        match &error {
+            KafkaError::Transaction(inner) if is_fenced(inner.code()) => Self::Fenced(error),
+            KafkaError::Transaction(inner) if inner.txn_requires_abort() && !inner.is_fatal() => Self::Refused(error),
+            _ => Self::Lost(error),
+        }
+    }
+}
+
+/// Whether an error says that another producer or member has taken this one's id.
+pub(crate) fn is_fenced(code: RDKafkaErrorCode) -> bool {
+    matches!(code, RDKafkaErrorCode::Fenced | RDKafkaErrorCode::ProducerFenced | RDKafkaErrorCode::FencedInstanceId)
+}
+
+/// Whether an error says that a call is still under way inside the client.
+fn is_stuck(code: RDKafkaErrorCode) -> bool {
+    matches!(code, RDKafkaErrorCode::OperationTimedOut | RDKafkaErrorCode::Conflict)
+}
+
+/// A record to produce. Borrows everything.
+#[derive(Clone, Copy)]
+pub(crate) struct Outgoing<'a> {
+    pub topic: &'a str,
+    /// `None` goes where murmur2 of the key says, as with Java's default partitioner.
+    pub partition: Option<i32>,
+    pub key: Option<&'a [u8]>,
+    pub payload: Option<&'a [u8]>,
+}
+
+/// A producer under a transactional id, for one owner and one open transaction at a time.
+pub(crate) struct Producer {
+    inner: BaseProducer<Reports>,
+    timeout: Duration,
+}
+
+impl Producer {
+    /// Connects and takes the transactional id over: whoever ran under it before is fenced, and what it left open has ended.
+    pub fn connect(kafka: &KafkaConfig, id: &str, timeout: Duration) -> Result<Self, KafkaError> {
+        let inner: BaseProducer<Reports> =
+            settings(kafka).set("transactional.id", id).create_with_context(Reports::default())?;
+        inner.init_transactions(timeout)?;
+        Ok(Self { inner, timeout })
+    }
+
+    pub fn begin(&self) -> Result<(), TransactionError> {
+        self.inner.context().clear();
+        self.again(|| self.inner.begin_transaction()).map_err(TransactionError::of)
+    }
+
+    /// Queues one record, making room in the queue when it is full.
+    pub fn send(&self, record: Outgoing<'_>, headers: OwnedHeaders) -> Result<(), TransactionError> {
+        let mut queued = BaseRecord::<[u8], [u8]>::to(record.topic).headers(headers);
+        queued.partition = record.partition;
+        queued.key = record.key;
+        queued.payload = record.payload;
+        let started = Instant::now();
+        loop {
+            match self.inner.send(queued) {
+                Ok(()) => return Ok(()),
+                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), back))
+                    if started.elapsed() < self.timeout =>
+                {
+                    self.inner.poll(Duration::from_millis(5));
+                    queued = back;
+                }
+                Err((error, _)) => return Err(TransactionError::of(error)),
+            }
+        }
+    }
+
+    /// Waits until the broker has acknowledged every record. The client's own flush sleeps 100 ms out once it has begun to
+    /// wait, several times what a whole transaction takes.
+    ///
+    /// # Errors
+    /// The first record that the broker did not take, or that not all were acknowledged in time.
+    pub fn flush(&self) -> Result<(), TransactionError> {
+        let started = Instant::now();
+        while self.inner.in_flight_count() > 0 {
+            if started.elapsed() > self.timeout {
+                return Err(TransactionError::Refused(KafkaError::Flush(RDKafkaErrorCode::OperationTimedOut)));
+            }
+            self.take_reports();
+        }
+        match self.inner.context().first_failure() {
+            Some(error) => Err(TransactionError::of(error)),
+            None => Ok(()),
+        }
+    }
+
+    pub fn send_offsets(
+        &self,
+        offsets: &TopicPartitionList,
+        group: &ConsumerGroupMetadata,
+    ) -> Result<(), TransactionError> {
+        let call = || self.inner.send_offsets_to_transaction(offsets, group, self.timeout);
+        self.again(call).map_err(TransactionError::of)
+    }
+
+    pub fn commit(&self) -> Result<(), TransactionError> {
+        self.again(|| self.inner.commit_transaction(self.timeout)).map_err(TransactionError::of_commit)
+    }
+
+    /// Aborts. The client purges what is on its way and does not return before each purged record was reported, so reports
+    /// are taken meanwhile.
+    pub fn abort(&self) -> Result<(), TransactionError> {
+        let done = AtomicBool::new(false);
+        let result = std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !done.load(Ordering::Relaxed) {
+                    self.take_reports();
+                }
+            });
+            let result = self.again(|| self.inner.abort_transaction(self.timeout));
+            done.store(true, Ordering::Relaxed);
+            result
+        });
+        result.map_err(|error| match TransactionError::of(error) {
+            // Without its abort a transaction is neither here nor there.
+            TransactionError::Refused(error) => TransactionError::Lost(error),
+            other => other,
+        })
+    }
+
+    /// Takes the delivery reports that are there, and rests where there are none. The client's poll is asked not to wait: it
+    /// counts in whole milliseconds and spins through what is left of the last one.
+    fn take_reports(&self) {
+        let before = self.inner.in_flight_count();
+        self.inner.poll(Duration::ZERO);
+        if self.inner.in_flight_count() == before {
+            std::thread::sleep(REST);
+        }
+    }
+
+    /// The same call again, after a pause, while the client says that it may be retried. A call that timed out is not: it has
+    /// had its time.
+    fn again(&self, call: impl Fn() -> Result<(), KafkaError>) -> Result<(), KafkaError> {
+        let started = Instant::now();
+        let mut pause = FIRST_PAUSE;
+        loop {
+            match call() {
+                Err(KafkaError::Transaction(error))
+                    if error.is_retriable()
+                        && error.code() != RDKafkaErrorCode::OperationTimedOut
+                        && started.elapsed() < self.timeout =>
+                {
+                    tracing::debug!(error = error.string(), "transaction call retried");
+                    std::thread::sleep(pause);
+                    pause = (pause * 2).min(LONGEST_PAUSE);
+                }
+                other => return other,
+            }
+        }
+    }
+}
+
+/// What exactly once asks of a producer, and what keeps a transaction short.
+fn settings(kafka: &KafkaConfig) -> ClientConfig {
+    let mut config = kafka.client();
+    config
+        .set("partitioner", "murmur2_random")
+        // A batch is whole before its partitions are registered, so that there is nothing to linger for.
+        .set("linger.ms", "1")
+        .set("retry.backoff.ms", "5")
+        .set("transaction.timeout.ms", "10000")
+        .set("message.timeout.ms", "9000")
+        .set("queue.buffering.max.messages", "200000")
+        .set("queue.buffering.max.kbytes", "65536")
+        .set("batch.num.messages", "10000")
+        .set("batch.size", "524288");
+    config
+}
+
+/// Remembers the first record of a transaction that the broker did not take.
+#[derive(Default)]
+struct Reports {
+    failed: Mutex<Option<KafkaError>>,
+}
+
+impl Reports {
+    fn clear(&self) {
+        *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    fn first_failure(&self) -> Option<KafkaError> {
+        self.failed.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl ClientContext for Reports {}
+
+impl ProducerContext for Reports {
+    type DeliveryOpaque = ();
+
+    fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
+        if let Err((error, _)) = result {
+            self.failed.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(|| error.clone());
+        }
+    }
+}
+
+/// Headers as the client takes them.
+pub(crate) fn headers<'a>(all: impl IntoIterator<Item = (&'a str, Option<&'a [u8]>)>) -> OwnedHeaders {
+    all.into_iter().fold(OwnedHeaders::new(), |headers, (key, value)| headers.insert(Header { key, value }))
+}
+
+/// Writes groups of records for what does not come out of a loop: each group becomes visible whole or not at all. Keeps no
+/// state of its own, so it replaces a producer that is lost in place.
+pub struct Transactions {
+    kafka: KafkaConfig,
+    id: String,
+    timeout: Duration,
+    producer: Option<Producer>,
+}
+
+impl Transactions {
+    /// Connects under the transactional id `id`, which gets the deployment's prefix: whoever ran under it before is fenced.
+    ///
+    /// # Errors
+    /// When the cluster does not answer within `timeout_ms`, the longest that any call may take.
+    pub fn connect(kafka: &KafkaConfig, id: &str, timeout_ms: u64) -> Result<Self, TransactionError> {
+        let timeout = Duration::from_millis(timeout_ms);
+        let mut this = Self { kafka: kafka.clone(), id: kafka.topic(id).to_string(), timeout, producer: None };
+        this.connected()?;
+        Ok(this)
+    }
+
+    /// Writes records in one transaction. A record without a partition goes where its key says.
+    ///
+    /// # Errors
+    /// [`TransactionError`]. When it is `Lost` all of it may be visible, or none: every record should have an id that a second
+    /// try repeats. The next call connects anew then, and first waits out what was left open.
+    pub fn write<'o>(
+        &mut self,
+        records: impl IntoIterator<Item = (Option<i32>, &'o Output)>,
+    ) -> Result<(), TransactionError> {
+        let producer = self.connected()?;
+        let written = transact(producer, records);
+        if let Err(TransactionError::Lost(_) | TransactionError::Fenced(_)) = &written {
+            self.producer = None;
+        }
+        written
+    }
+
+    /// How many partitions a topic has.
+    ///
+    /// # Errors
+    /// When the topic is not there, or nobody answers.
+    pub fn partitions(&mut self, topic: &str) -> Result<i32, TransactionError> {
+        let timeout = self.timeout;
+        let client = self.connected()?.inner.client();
+        let metadata = client.fetch_metadata(Some(topic), timeout).map_err(TransactionError::Refused)?;
+        let count = metadata.topics().first().map_or(0, |topic| topic.partitions().len());
+        if count == 0 {
+            let missing = KafkaError::MetadataFetch(RDKafkaErrorCode::UnknownTopicOrPartition);
+            return Err(TransactionError::Refused(missing));
+        }
+        Ok(i32::try_from(count).unwrap_or(i32::MAX))
+    }
+
+    fn connected(&mut self) -> Result<&Producer, TransactionError> {
+        let usable = self.producer.take().filter(|producer| producer.inner.client().fatal_error().is_none());
+        let producer = match usable {
+            Some(producer) => producer,
+            None => Producer::connect(&self.kafka, &self.id, self.timeout).map_err(TransactionError::Refused)?,
+        };
+        Ok(self.producer.insert(producer))
+    }
+}
+
+fn transact<'o>(
+    producer: &Producer,
+    records: impl IntoIterator<Item = (Option<i32>, &'o Output)>,
+) -> Result<(), TransactionError> {
+    producer.begin()?;
+    let mut sent = records.into_iter().try_for_each(|(partition, output)| {
+        let (key, payload) = (output.key.as_deref(), output.payload.as_deref());
+        let all = output.headers.iter().map(|(name, value)| (*name, Some(value.as_slice())));
+        producer.send(Outgoing { topic: &output.topic, partition, key, payload }, headers(all))
+    });
+    sent = sent.and_then(|()| producer.flush());
+    match sent.and_then(|()| producer.commit()) {
+        Err(TransactionError::Refused(error)) => {
+            producer.abort()?;
+            Err(TransactionError::Refused(error))
+        }
+        other => other,
+    }
+}
+
+/// The partition that an output goes to. A sender's topic may have more partitions than the deployment: what belongs to its
+/// record, an answer or a dead letter, then goes to the partition modulo the deployment's count.
+pub(crate) fn partition_of(route: Route, input_partition: i32, partitions: i32) -> Option<i32> {
+    match route {
+        Route::Same => Some(input_partition.rem_euclid(partitions.max(1))),
+        Route::ByKey => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_belongs_to_a_record_of_a_wider_topic_has_a_partition() {
+        let rows = [
+            (Route::Same, 0, 6, Some(0)),
+            (Route::Same, 5, 6, Some(5)),
+            (Route::Same, 7, 6, Some(1)),
+            (Route::Same, 13, 1, Some(0)),
+            (Route::ByKey, 7, 6, None),
+        ];
+        for (route, input, partitions, expected) in rows {
+            assert_eq!(partition_of(route, input, partitions), expected, "{route:?} {input} of {partitions}");
+        }
+    }
+
+    #[test]
+    fn an_error_outside_the_transaction_is_refused_and_one_of_a_commit_is_lost() {
+        let error = || KafkaError::MessageProduction(RDKafkaErrorCode::MessageTimedOut);
+        assert!(matches!(TransactionError::of(error()), TransactionError::Refused(_)));
+        assert!(matches!(TransactionError::of_commit(error()), TransactionError::Lost(_)));
+    }
+}
