@@ -4,7 +4,7 @@
 use crate::error::Error;
 use crate::metrics::Metrics;
 use crate::project::{Position, Projected, Projections, Repeated};
-use crate::seal::{DigestKey, Sealed, seal};
+use crate::seal::{DigestKey, Held, Sealed, seal};
 use crate::store::{self, Written};
 use crate::tree::Tree;
 use runtime::clock;
@@ -82,8 +82,11 @@ impl AuditHandler {
     fn count(&self, pending: &Pending) {
         let metrics = &self.metrics;
         for row in &pending.sealed.index {
-            let codec = if row.topic.body_is_logged() { "plain" } else { "digest_only" };
-            metrics.entries.with_label_values(&[row.topic.base_name(), codec]).inc();
+            metrics.entries.with_label_values(&[row.topic.base_name(), row.held.as_str()]).inc();
+            if row.held == Held::Oversized {
+                let (topic, partition, offset) = (row.topic.base_name(), row.partition, row.offset);
+                tracing::warn!(topic, partition, offset, "record does not fit an entry: the log holds its digest");
+            }
         }
         for (outcome, count) in ["row", "log_only", "unreadable"].into_iter().zip(pending.outcomes) {
             metrics.projected.with_label_values(&[outcome]).inc_by(count);
@@ -94,7 +97,7 @@ impl AuditHandler {
         metrics.segment_bytes.inc_by(pending.written.segment_bytes);
         metrics.raw_bytes.inc_by(pending.written.raw_bytes);
         metrics.log_size.with_label_values(&[&self.log.to_string()]).set(pending.sealed.tree.size() as i64);
-        metrics.lag_seconds.set((clock::now_ms() - pending.newest_ms).max(0) as f64 / 1000.0);
+        metrics.lag_seconds.set(clock::now_ms().saturating_sub(pending.newest_ms).max(0) as f64 / 1000.0);
     }
 }
 

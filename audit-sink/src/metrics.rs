@@ -2,7 +2,8 @@
 
 use prometheus::{Gauge, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
 
-/// Entries written, by topic and whether their body is in the log (`plain`, `digest_only`).
+/// Entries written, by topic and whether their body is in the log (`plain`, `digest_only`; `oversized` is a digest
+/// because no entry can hold the record).
 pub const ENTRIES_TOTAL: &str = "defaultx_audit_entries_total";
 /// Entries of each log.
 pub const LOG_SIZE: &str = "defaultx_audit_log_size";

@@ -42,6 +42,8 @@ pub struct LogReport {
     pub checkpoints: u64,
     /// Offsets without an entry between two with one: transaction markers.
     pub skipped_offsets: u64,
+    /// Digests in place of records that no entry could hold, on topics whose bodies are logged.
+    pub oversized: u64,
 }
 
 impl Default for LogReport {
@@ -57,6 +59,7 @@ impl Default for LogReport {
             tiles: 0,
             checkpoints: 0,
             skipped_offsets: 0,
+            oversized: 0,
         }
     }
 }
@@ -107,7 +110,7 @@ impl Report {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for log in &self.logs {
-            let LogReport { segments, tiles, checkpoints, skipped_offsets, .. } = log;
+            let LogReport { segments, tiles, checkpoints, skipped_offsets, oversized, .. } = log;
             writeln!(f, "log {}: {} entries, root {}", log.log, log.size, hex::encode(log.root))?;
             writeln!(
                 f,
@@ -123,6 +126,9 @@ impl fmt::Display for Report {
                 f,
                 "  coordinates unique and rising; {skipped_offsets} offsets between them hold transaction markers"
             )?;
+            if *oversized > 0 {
+                writeln!(f, "  {oversized} records too large for an entry: the log holds their digests")?;
+            }
         }
         for fault in self.faults.iter().take(PRINTED) {
             writeln!(f, "FAULT {fault}")?;

@@ -1,5 +1,6 @@
 //! PURE. Turns a batch of records into what one log gains by it: entries in segments, index rows, tiles, the next head. A
-//! topic with personal data leaves coordinates and a keyed digest; its key, its value and its own headers never get in here.
+//! topic with personal data leaves coordinates and a keyed digest; its key, its value and its own headers never get in here. A
+//! record that no entry can hold leaves the same, whatever its topic: nothing that a sender writes stops the log.
 
 use crate::error::Error;
 use crate::tree::{Hash, Tile, Tree, leaf_hash};
@@ -11,6 +12,8 @@ use sha2::Sha256;
 
 /// Bytes reserved for the length in front of an entry.
 const LENGTH: usize = 4;
+/// The longest value of a header that names a failure, bytes. What the loop writes there is a word, a topic or a number.
+const LONGEST_FAILURE: usize = 1024;
 
 /// The key of digests: whoever holds it and a record can show that it is the one logged; nobody else can guess at it.
 #[derive(Clone)]
@@ -32,10 +35,11 @@ impl DigestKey {
         Ok(Self { id: id.to_owned(), mac })
     }
 
-    /// u8 length and name of the key, then the MAC over `plain`.
-    fn digest(&self, plain: &[u8]) -> Vec<u8> {
-        let mac = self.mac.clone().chain_update(plain).finalize().into_bytes();
-        [&[self.id.len() as u8], self.id.as_bytes(), &mac].concat()
+    /// u8 length and name of the key, then the MAC over the plain entry.
+    fn digest(&self, plain: &Entry<'_>) -> Vec<u8> {
+        let mut mac = self.mac.clone();
+        plain.digested(|bytes| mac.update(bytes));
+        [&[self.id.len() as u8], self.id.as_bytes(), &mac.finalize().into_bytes()].concat()
     }
 }
 
@@ -65,6 +69,30 @@ pub struct IndexRow {
     pub timestamp_ms: i64,
     /// Leaf hash.
     pub leaf: Hash,
+    /// What of the record is in the log.
+    pub held: Held,
+}
+
+/// What of a record the log holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Held {
+    /// All of it.
+    Whole,
+    /// Coordinates and a digest, because its topic has personal data.
+    Digest,
+    /// Coordinates and a digest, because no entry can hold it.
+    Oversized,
+}
+
+impl Held {
+    /// The word of metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Whole => "plain",
+            Self::Digest => "digest_only",
+            Self::Oversized => "oversized",
+        }
+    }
 }
 
 /// What a batch adds to a log.
@@ -83,7 +111,7 @@ pub struct Sealed {
 /// Seals `batch` behind `tree`. A segment is closed once it holds `segment_bytes`.
 ///
 /// # Errors
-/// [`Error::UnknownTopic`] for a record of a topic that is not audited, [`Error::Entry`] for one that no entry can hold.
+/// [`Error::UnknownTopic`] for a record of a topic that is not audited: a fault of wiring, which no sender can bring about.
 pub fn seal(
     batch: &[OwnedInput],
     prefix: &str,
@@ -92,18 +120,19 @@ pub fn seal(
     mut tree: Tree,
 ) -> Result<Sealed, Error> {
     let (mut index, mut segments, mut tiles) = (Vec::with_capacity(batch.len()), Vec::new(), Vec::new());
-    let (mut raw, mut first_seq, mut plain) = (Vec::with_capacity(segment_bytes), tree.size(), Vec::new());
+    let (mut raw, mut first_seq) = (Vec::with_capacity(segment_bytes), tree.size());
     for record in batch {
         let topic = Topic::of_name(prefix, &record.topic).filter(|topic| topic.is_audited());
         let topic = topic.ok_or_else(|| Error::UnknownTopic(record.topic.clone()))?;
         let start = raw.len() + LENGTH;
         raw.extend_from_slice(&[0; LENGTH]);
-        encode(record, topic, key, &mut plain, &mut raw)?;
-        let length = u32::try_from(raw.len() - start).map_err(|_| Error::Entry(too_long(raw.len() - start)))?;
+        let held = encode(record, topic, key, &mut raw)?;
+        // An entry that fits is far below the u32 of its length.
+        let length = (raw.len() - start) as u32;
         raw[start - LENGTH..start].copy_from_slice(&length.to_be_bytes());
         let leaf = leaf_hash(&raw[start..]);
         let (partition, offset, timestamp_ms) = (record.partition, record.offset, record.timestamp_ms);
-        index.push(IndexRow { seq: tree.size(), topic, partition, offset, timestamp_ms, leaf });
+        index.push(IndexRow { seq: tree.size(), topic, partition, offset, timestamp_ms, leaf, held });
         tree.append(leaf, &mut tiles);
         if raw.len() >= segment_bytes {
             let full = std::mem::replace(&mut raw, Vec::with_capacity(segment_bytes));
@@ -117,27 +146,18 @@ pub fn seal(
     Ok(Sealed { index, segments, tiles, tree })
 }
 
-fn too_long(bytes: usize) -> schemas::audit_entry::BadEntry {
-    schemas::audit_entry::BadEntry::TooLong(bytes)
-}
-
-fn encode(
-    record: &OwnedInput,
-    topic: Topic,
-    key: &DigestKey,
-    scratch: &mut Vec<u8>,
-    out: &mut Vec<u8>,
-) -> Result<(), Error> {
+fn encode(record: &OwnedInput, topic: Topic, key: &DigestKey, out: &mut Vec<u8>) -> Result<Held, Error> {
     let entry = plain(record, topic);
-    if topic.body_is_logged() {
-        return Ok(entry.encode_into(out)?);
+    let fits = entry.fits();
+    if fits && topic.body_is_logged() {
+        entry.encode_into(out)?;
+        return Ok(Held::Whole);
     }
-    scratch.clear();
-    entry.encode_into(scratch)?;
-    let digest = key.digest(scratch);
+    let digest = key.digest(&entry);
     let headers = if topic == Topic::DeadLetters { names_of_failure(&entry) } else { Vec::new() };
     let kept = Entry { codec: Codec::DigestOnly, key: None, headers, value: Some(&digest), ..entry };
-    Ok(kept.encode_into(out)?)
+    kept.encode_into(out)?;
+    Ok(if fits { Held::Digest } else { Held::Oversized })
 }
 
 fn plain<'a>(record: &'a OwnedInput, topic: Topic) -> Entry<'a> {
@@ -157,8 +177,9 @@ fn plain<'a>(record: &'a OwnedInput, topic: Topic) -> Entry<'a> {
 /// sender wrote under the same name stands before it and is left out.
 fn names_of_failure<'a>(entry: &Entry<'a>) -> Vec<(&'a str, Option<&'a [u8]>)> {
     use dead_letter_header::{OFFSET, PARTITION, REASON, STAGE, TOPIC};
-    let kept = [REASON, STAGE, TOPIC, PARTITION, OFFSET].into_iter();
-    kept.filter_map(|name| entry.headers.iter().rev().find(|(header, _)| *header == name).copied()).collect()
+    let last = |name| entry.headers.iter().rev().find(|(header, _)| *header == name).copied();
+    let short = |(_, value): &(&str, Option<&[u8]>)| value.is_none_or(|value| value.len() <= LONGEST_FAILURE);
+    [REASON, STAGE, TOPIC, PARTITION, OFFSET].into_iter().filter_map(last).filter(short).collect()
 }
 
 #[cfg(test)]
@@ -210,12 +231,52 @@ mod tests {
             let raw = sealed(&[record(topic, 5)], 1 << 20).segments.remove(0).raw;
             assert!(!raw.windows(4).any(|bytes| bytes == b"Anna"), "{topic:?}");
             let entry = Entry::decode(entries(&raw).next().unwrap().unwrap()).unwrap();
-            let mut plain_bytes = Vec::new();
-            plain(&record(topic, 5), topic).encode_into(&mut plain_bytes).unwrap();
-            assert_eq!(entry.value, Some(key().digest(&plain_bytes).as_slice()), "{topic:?}");
+            let digest = key().digest(&plain(&record(topic, 5), topic));
+            assert_eq!(entry.value, Some(digest.as_slice()), "{topic:?}");
             assert_eq!((entry.key, entry.partition, entry.offset), (None, 3, 5), "{topic:?}");
             let reason = (topic == Topic::DeadLetters).then_some(&b"schema_violation"[..]);
             assert_eq!(entry.header("dl_reason"), reason, "{topic:?}");
+        }
+    }
+
+    /// Whatever a sender puts into a record, on any topic.
+    #[test]
+    fn nothing_in_a_record_keeps_it_out_of_the_log() {
+        type Change = fn(&mut OwnedInput);
+        let rows: [(&str, Change, bool); 10] = [
+            ("a long header name", |r| r.headers.push(("n".repeat(70_000), None)), false),
+            ("the longest header name", |r| r.headers.push(("n".repeat(65_535), None)), true),
+            ("many headers", |r| r.headers = vec![("h".to_owned(), Some(Vec::new())); 100_000], true),
+            ("a header without a name", |r| r.headers.push((String::new(), None)), true),
+            ("a long key", |r| r.key = Some(vec![0xff; 1 << 20]), true),
+            ("the largest value of a topic", |r| r.payload = Some(vec![0; 17 << 20]), true),
+            ("a larger one", |r| r.payload = Some(vec![0; 40 << 20]), false),
+            ("a long word of failure", |r| r.headers.push(("dl_reason".to_owned(), Some(vec![b'x'; 2_000]))), true),
+            ("a time before all", |r| r.timestamp_ms = i64::MIN, true),
+            ("a time behind all", |r| r.timestamp_ms = i64::MAX, true),
+        ];
+        for topic in [Topic::LoanApplications, Topic::LoanReplies, Topic::Decisions, Topic::DeadLetters] {
+            for (name, change, fits) in rows {
+                let mut hostile = record(topic, 6);
+                change(&mut hostile);
+                let expected = match (fits, topic.body_is_logged()) {
+                    (false, _) => Held::Oversized,
+                    (true, true) => Held::Whole,
+                    (true, false) => Held::Digest,
+                };
+                let timestamp_ms = hostile.timestamp_ms;
+                let sealed = sealed(&[record(topic, 5), hostile, record(topic, 7)], usize::MAX >> 40);
+                let held: Vec<_> = sealed.index.iter().map(|row| row.held).collect();
+                assert_eq!(held[1], expected, "{name} on {topic:?}");
+                let raw: Vec<u8> = sealed.segments.iter().flat_map(|segment| segment.raw.clone()).collect();
+                let entry = Entry::decode(entries(&raw).nth(1).unwrap().unwrap()).unwrap();
+                assert_eq!((entry.partition, entry.offset, entry.timestamp_ms), (3, 6, timestamp_ms), "{name}");
+                assert_eq!(entry.codec == Codec::Plain, expected == Held::Whole, "{name} on {topic:?}");
+                assert!(
+                    entry.codec == Codec::Plain || raw.len() < 1_000 || topic.body_is_logged(),
+                    "{name} stays small"
+                );
+            }
         }
     }
 

@@ -7,7 +7,7 @@ use crate::report::{Fault, LogReport, Report};
 use crate::store::hash;
 use crate::tree::{Hash, Tile, Tree, leaf_hash};
 use crate::verify_coordinates::Coordinates;
-use crate::verify_segment::{IndexedEntry, Stored, check_entry, unpack};
+use crate::verify_segment::{IndexedEntry, Place, Stored, check_entry, unpack};
 use runtime::clock;
 use std::collections::VecDeque;
 use std::time::Instant;
@@ -220,7 +220,10 @@ impl<'a, 't> Walk<'a, 't> {
             let row = rows.next_if(|row| row.seq == seq);
             let leaf = leaf_hash(bytes);
             match check_entry(bytes, &leaf, row) {
-                Ok((topic, partition, offset)) => self.coordinates.pass(topic, partition, offset, seq, self.faults),
+                Ok(Place { topic, partition, offset, oversized }) => {
+                    self.report.oversized += u64::from(oversized);
+                    self.coordinates.pass(topic, partition, offset, seq, self.faults);
+                }
                 Err(why) => self.faults.push(Fault::Entry { log, seq, why }),
             }
             self.append(Some(leaf)).await?;

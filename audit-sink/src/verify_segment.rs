@@ -3,7 +3,8 @@
 use crate::project::time_of_ms;
 use crate::tree::Hash;
 use chrono::{DateTime, Utc};
-use schemas::audit_entry::Entry;
+use schemas::Topic;
+use schemas::audit_entry::{Codec, Entry};
 
 /// The most that a segment may claim to unpack to, bytes: one record more than a full segment.
 const MOST_RAW_BYTES: i32 = 1 << 28;
@@ -57,12 +58,17 @@ pub(crate) fn unpack(segment: &Stored) -> Result<Vec<u8>, String> {
     Ok(raw)
 }
 
-/// Coordinates of an entry that agrees with its index row.
-pub(crate) fn check_entry<'a>(
-    bytes: &'a [u8],
-    leaf: &Hash,
-    row: Option<&IndexedEntry>,
-) -> Result<(&'a str, i32, i64), String> {
+/// Where an entry says that its record stood.
+pub(crate) struct Place<'a> {
+    pub topic: &'a str,
+    pub partition: i32,
+    pub offset: i64,
+    /// A digest, on a topic whose bodies are logged: no entry could hold the record.
+    pub oversized: bool,
+}
+
+/// The place of an entry that agrees with its index row.
+pub(crate) fn check_entry<'a>(bytes: &'a [u8], leaf: &Hash, row: Option<&IndexedEntry>) -> Result<Place<'a>, String> {
     let entry = Entry::decode(bytes).map_err(|error| error.to_string())?;
     let row = row.ok_or("its index row is missing")?;
     if row.leaf != leaf {
@@ -72,5 +78,15 @@ pub(crate) fn check_entry<'a>(
     if indexed != (entry.topic, entry.partition, entry.offset, time_of_ms(entry.timestamp_ms)) {
         return Err(format!("the index says {}/{}@{}", row.topic, row.partition, row.offset));
     }
-    Ok((entry.topic, entry.partition, entry.offset))
+    let Entry { topic, partition, offset, .. } = entry;
+    if entry.codec == Codec::DigestOnly && !is_digest(entry.value.unwrap_or_default()) {
+        return Err("what it holds is not a digest".to_owned());
+    }
+    let is_whole = || Topic::of_name("", topic).is_some_and(Topic::body_is_logged);
+    Ok(Place { topic, partition, offset, oversized: entry.codec == Codec::DigestOnly && is_whole() })
+}
+
+/// u8 length and name of a key, then a SHA-256.
+fn is_digest(value: &[u8]) -> bool {
+    value.first().is_some_and(|name| value.len() == 1 + usize::from(*name) + 32)
 }

@@ -17,19 +17,28 @@
 //! | stored value | len32, bytes; what they are is the codec's to say |
 //!
 //! A segment is `len32 ‖ entry` repeated, with nothing before, between or behind.
+//!
+//! A record that does not [fit](Entry::fits) leaves [`Codec::DigestOnly`], whatever its topic: nothing that a sender writes stops
+//! the log. Where no plain entry can say it, the digest is over its *wide form*: the layout above with [`WIDE`] for the version
+//! and u64 for every length and count. That form is never stored.
 
 /// The only version of the layout so far.
 pub const VERSION: u8 = 1;
+/// In place of the version in the form that is only ever hashed.
+pub const WIDE: u8 = 0;
 /// In place of a length: the value is absent.
 pub const ABSENT: u32 = u32::MAX;
+/// The largest entry that the log holds whole, bytes. Above what any topic of ours takes, and far below what a column, a COPY
+/// and the memory of a reader hold.
+pub const LARGEST_ENTRY: usize = 32 << 20;
 
 /// What the stored value is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Codec {
     /// The record's value as it was on the topic.
     Plain,
-    /// u8 length and name of a key, then HMAC-SHA-256 under it over the entry that [`Codec::Plain`] would have given. Record
-    /// key and headers are left out, but for those that name a failure.
+    /// u8 length and name of a key, then HMAC-SHA-256 under it over the entry that [`Codec::Plain`] would have given, or over its
+    /// wide form. Record key and headers are left out, but for those that name a failure.
     DigestOnly,
     /// The value encrypted under a key of its subject. Reserved: nothing writes it yet.
     Sealed,
@@ -114,6 +123,43 @@ impl<'a> Entry<'a> {
             put_bytes(out, *value)?;
         }
         put_bytes(out, self.value)
+    }
+
+    /// Whether the log holds it whole: every field within its length, and all of it within [`LARGEST_ENTRY`].
+    pub fn fits(&self) -> bool {
+        let names = self.headers.iter().all(|(name, _)| name.len() <= usize::from(u16::MAX));
+        let bytes = |bytes: Option<&[u8]>| 4 + bytes.map_or(0, <[u8]>::len);
+        let headers: usize = self.headers.iter().map(|(name, value)| 2 + name.len() + bytes(*value)).sum();
+        let fixed = 2 + 2 + self.topic.len() + 4 + 8 + 8 + 4;
+        names && fixed + bytes(self.key) + headers + bytes(self.value) <= LARGEST_ENTRY
+    }
+
+    /// Hands what a digest is over to `take`, piece by piece: the entry's bytes if it [fits](Self::fits), else its wide form.
+    pub fn digested(&self, mut take: impl FnMut(&[u8])) {
+        let mut bytes = Vec::new();
+        match self.fits().then(|| self.encode_into(&mut bytes)) {
+            Some(Ok(())) => take(&bytes),
+            _ => self.wide(&mut take),
+        }
+    }
+
+    fn wide(&self, take: &mut impl FnMut(&[u8])) {
+        fn sized(part: Option<&[u8]>, take: &mut impl FnMut(&[u8])) {
+            take(&part.map_or(u64::MAX, |part| part.len() as u64).to_be_bytes());
+            take(part.unwrap_or_default());
+        }
+        take(&[WIDE, self.codec.number()]);
+        sized(Some(self.topic.as_bytes()), take);
+        take(&self.partition.to_be_bytes());
+        take(&self.offset.to_be_bytes());
+        take(&self.timestamp_ms.to_be_bytes());
+        sized(self.key, take);
+        take(&(self.headers.len() as u64).to_be_bytes());
+        for (name, value) in &self.headers {
+            sized(Some(name.as_bytes()), take);
+            sized(*value, take);
+        }
+        sized(self.value, take);
     }
 
     /// Reads an entry back; every byte must belong to it.
@@ -249,6 +295,33 @@ mod tests {
         ];
         assert_eq!(bytes, expected.concat());
         assert_eq!(Entry::decode(&bytes), Ok(sample()));
+    }
+
+    #[test]
+    fn what_fits_is_held_whole_and_the_rest_has_a_form_to_digest() {
+        let digested = |entry: &Entry<'_>| {
+            let mut bytes = Vec::new();
+            entry.digested(|part| bytes.extend_from_slice(part));
+            bytes
+        };
+        let (longest, long) = ("n".repeat(65_535), "n".repeat(65_536));
+        let (large, larger) = (vec![0; LARGEST_ENTRY - 42], vec![0; LARGEST_ENTRY - 41]);
+        for (name, value, fits) in
+            [(longest.as_str(), &b"v"[..], true), (&long, b"v", false), ("i", &large, true), ("i", &larger, false)]
+        {
+            let entry = Entry { headers: vec![("h", None), (name, Some(b""))], value: Some(value), ..sample() };
+            let mut bytes = Vec::new();
+            let encoded = entry.encode_into(&mut bytes);
+            assert_eq!(entry.fits(), fits, "{} {}", name.len(), value.len());
+            assert!(!fits || encoded.is_ok() && bytes.len() <= LARGEST_ENTRY, "fits says what encoding does");
+            assert_eq!(digested(&entry) == bytes, fits);
+            assert_eq!(digested(&entry)[0], if fits { VERSION } else { WIDE });
+        }
+        let wide = digested(&Entry { headers: vec![(&long, None)], ..sample() });
+        let before = [&[0, 0][..], &[0, 0, 0, 0, 0, 0, 0, 1, b't'], &[0, 0, 0, 1], &[0, 0, 0, 0, 0, 0, 0, 2]].concat();
+        let behind = [&[255; 8][..], &[0, 0, 0, 0, 0, 0, 0, 1, b'v']].concat();
+        assert!(wide.starts_with(&before) && wide.ends_with(&behind), "the wide form never moves");
+        assert_eq!(wide.len(), 2 + 9 + 4 + 8 + 8 + 9 + 8 + 8 + long.len() + 8 + 9);
     }
 
     #[test]

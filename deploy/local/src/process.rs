@@ -337,6 +337,8 @@ fn command_name(command: &Command) -> String {
 mod tests {
     use super::*;
 
+    const MANNERS: Manners = &[(Signal::SIGTERM, Duration::from_secs(20))];
+
     #[test]
     fn stat_survives_hostile_names() {
         let fields = "S 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 4711 20";
@@ -392,7 +394,7 @@ mod tests {
             log: log.clone(),
             user: None,
             tied_by: Some(Signal::SIGTERM),
-            manners: &[(Signal::SIGTERM, Duration::from_secs(20))],
+            manners: MANNERS,
         })
         .unwrap();
         let grows = |from: u64| until(Duration::from_secs(20), || length(&log) > from);

@@ -55,7 +55,7 @@ pub struct PgSpec {
     pub lock_space: i32,
     /// Most records in a transaction.
     pub batch_records: usize,
-    /// Most bytes of values in a transaction.
+    /// Most bytes of records in a transaction, headers and keys included.
     pub batch_bytes: usize,
     /// Milliseconds to wait for more records once there is one.
     pub linger_ms: u64,
@@ -261,8 +261,9 @@ fn collect(consumer: &BaseConsumer<StatsContext>, spec: &PgSpec) -> Result<Vec<O
                 if batch.is_empty() {
                     until = Instant::now() + Duration::from_millis(spec.linger_ms);
                 }
-                bytes += message.payload_len();
-                batch.push(OwnedInput::from(&borrowed(&message)));
+                let record = OwnedInput::from(&borrowed(&message));
+                bytes += held_bytes(&record);
+                batch.push(record);
             }
             Some(Err(error @ KafkaError::MessageConsumptionFatal(_))) => return Err(error),
             Some(Err(error)) => tracing::debug!(%error, "poll"),
@@ -271,6 +272,14 @@ fn collect(consumer: &BaseConsumer<StatsContext>, spec: &PgSpec) -> Result<Vec<O
         }
     }
     Ok(batch)
+}
+
+/// What a record holds in memory: a sender may put megabytes into its headers or its key.
+fn held_bytes(record: &OwnedInput) -> usize {
+    let length = |bytes: &Option<Vec<u8>>| bytes.as_ref().map_or(0, Vec::len);
+    let headers =
+        record.headers.iter().map(|(name, value)| size_of::<(String, Vec<u8>)>() + name.len() + length(value));
+    size_of::<OwnedInput>() + length(&record.key) + length(&record.payload) + headers.sum::<usize>()
 }
 
 struct StatsContext(Arc<Meter>);
@@ -282,3 +291,24 @@ impl rdkafka::ClientContext for StatsContext {
 }
 
 impl rdkafka::consumer::ConsumerContext for StatsContext {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_and_keys_count_against_the_bytes_of_a_batch() {
+        let mib = vec![0; 1 << 20];
+        let empty = OwnedInput::default();
+        let rows = [
+            OwnedInput { key: Some(mib.clone()), ..empty.clone() },
+            OwnedInput { payload: Some(mib.clone()), ..empty.clone() },
+            OwnedInput { headers: vec![("h".to_owned(), Some(mib))], ..empty.clone() },
+            OwnedInput { headers: vec![("h".repeat(1 << 20), None)], ..empty.clone() },
+            OwnedInput { headers: vec![(String::new(), None); 1 << 16], ..empty },
+        ];
+        for record in rows {
+            assert!(held_bytes(&record) > 1 << 20, "{}", held_bytes(&record));
+        }
+    }
+}
