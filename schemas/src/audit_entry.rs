@@ -305,7 +305,7 @@ mod tests {
             bytes
         };
         let (longest, long) = ("n".repeat(65_535), "n".repeat(65_536));
-        let (large, larger) = (vec![0; LARGEST_ENTRY - 42], vec![0; LARGEST_ENTRY - 41]);
+        let (large, larger) = (vec![0; LARGEST_ENTRY - 52], vec![0; LARGEST_ENTRY - 51]);
         for (name, value, fits) in
             [(longest.as_str(), &b"v"[..], true), (&long, b"v", false), ("i", &large, true), ("i", &larger, false)]
         {
