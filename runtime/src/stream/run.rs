@@ -31,7 +31,6 @@ use std::time::{Duration, Instant};
 const USURPER_SHOWS_WITHIN: Duration = Duration::from_secs(4);
 /// A broker that is up tells its metadata sooner.
 const BROKER_ANSWERS_WITHIN: Duration = Duration::from_secs(1);
-
 /// Nothing but what has been queued already is waited for.
 const LOG_IS_READ_WITHIN: Duration = Duration::from_secs(1);
 
@@ -459,9 +458,8 @@ impl<'a> Life<'a> {
         tracing::warn!(room = self.spec.room, records = batch.verdicts.len(), why, "transaction aborted");
     }
 
-    /// A transaction was refused: a missing topic, a right that was taken away, a broker that stores nothing or does not answer
-    /// in time. The same batch is read again, after a pause that grows while this goes on; until a commit the worker is not
-    /// ready. The group is heard meanwhile, so that the partitions stay.
+    /// A transaction was refused. The same batch is read again after a pause that grows while this goes on; until a commit the
+    /// worker is not ready. The group is heard meanwhile, so that the partitions stay.
     fn wait_out<K: Stored + Eq + Hash, V: Stored>(
         &self,
         consumer: &Assigned<K, V>,
