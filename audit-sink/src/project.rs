@@ -8,6 +8,7 @@ use crate::rows::{
 use crate::{project_decision, project_score};
 use chrono::{DateTime, NaiveDate, Utc};
 use domain::ApplicationKey;
+use runtime::clock::LATEST_MS;
 use runtime::stream::{Input, OwnedInput, dead_letter_header};
 use schemas::Topic;
 use schemas::control::{ACTIVATED, Activation};
@@ -20,9 +21,6 @@ use serde::Deserialize;
 use std::borrow::Cow;
 use tokio_postgres::Transaction;
 use uuid::Uuid;
-
-/// The last millisecond of year 9999: what PostgreSQL and RFC 3339 both can say.
-const LATEST_MS: i64 = 253_402_300_799_999;
 
 /// Where the log keeps the whole record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

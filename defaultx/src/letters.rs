@@ -4,7 +4,7 @@
 use crate::cli::LettersArgs;
 use anyhow::{Context, Result, bail};
 use rdkafka::message::{BorrowedMessage, Message};
-use runtime::stream::dead_letter_header as header;
+use runtime::stream::{Input, dead_letter_header as header};
 use std::collections::HashSet;
 
 /// On a mark: who had the original published again.
@@ -87,7 +87,7 @@ impl Letter {
 
 /// Every header of a record, in order.
 pub fn headers_of<'m>(message: &'m BorrowedMessage<'_>) -> Vec<Header<'m>> {
-    runtime::stream::headers_of(message)
+    Input::of(message).headers()
 }
 
 /// The headers that the original had: without the last of each name that the setting aside added behind them.

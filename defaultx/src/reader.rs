@@ -7,7 +7,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::BorrowedMessage;
 use rdkafka::{Offset, TopicPartitionList};
 use runtime::kafka::{KafkaConfig, Plain, PlainConsumer};
-use runtime::stream::headers_of;
+use runtime::stream::Input;
 use std::collections::BTreeSet;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -68,8 +68,7 @@ pub fn follow<'t>(
 
 /// The header of that name, the last one, as text.
 pub fn header<'m>(message: &'m BorrowedMessage<'_>, name: &str) -> Option<&'m str> {
-    let (_, value) = headers_of(message).into_iter().rev().find(|(key, _)| *key == name)?;
-    std::str::from_utf8(value?).ok()
+    Input::of(message).header_str(name)
 }
 
 fn assigned<'t>(

@@ -88,10 +88,3 @@ impl Default for Config {
         }
     }
 }
-
-impl Config {
-    /// Every topic that senders write, without prefix: what `receive` reads, what the log and `topics check` cover.
-    pub fn sender_topics(&self) -> impl Iterator<Item = &str> {
-        self.tenant_of_topic.keys().map(String::as_str)
-    }
-}

@@ -12,6 +12,8 @@ use tokio::sync::oneshot;
 
 /// Groups that may wait for the thread; with the door's bound on requests this is never the first limit.
 const QUEUE: usize = 1024;
+/// Between two tries to reach Kafka while nobody asks for anything.
+const RETRY_EVERY: Duration = Duration::from_secs(1);
 
 /// Knobs of grouping.
 #[derive(Debug, Clone)]
@@ -38,7 +40,7 @@ pub struct Publisher {
 }
 
 impl Publisher {
-    /// Starts the thread; `ready` hears whether it has a producer.
+    /// Starts the thread; `ready` hears whether it has a producer that writes.
     ///
     /// # Errors
     /// [`Error::Publish`] when no thread is to be had.
@@ -78,21 +80,26 @@ fn serve(
     ready: &impl Fn(bool),
     submissions: &Receiver<Submission>,
 ) {
-    let mut producer = connect(kafka, grouping, ready);
-    while let Some(group) = gather(submissions, grouping) {
-        if producer.is_none() {
-            producer = connect(kafka, grouping, ready);
+    let mut producer = Transactions::new(kafka, &grouping.id, grouping.timeout_ms);
+    let mut is_ready = false;
+    loop {
+        if !is_ready {
+            // Nobody may come to a door that is not ready, so it does not wait for a request to find out that it is again.
+            is_ready = producer.reconnect().inspect_err(|error| tracing::warn!(%error, "no producer")).is_ok();
+            ready(is_ready);
         }
-        let records = group.iter().flat_map(|submission| &submission.records);
-        let written = match &mut producer {
-            Some(producer) => {
-                metrics.grouped(records.clone().count());
-                producer.write(records.map(|record| (None, record))).map_err(|error| error.to_string())
-            }
-            None => Err("kafka is not reachable".to_owned()),
+        let group = match gather(submissions, grouping, (!is_ready).then_some(RETRY_EVERY)) {
+            Ok(group) => group,
+            Err(RecvTimeoutError::Timeout) => continue,
+            Err(RecvTimeoutError::Disconnected) => return,
         };
+        let records = group.iter().flat_map(|submission| &submission.records);
+        metrics.grouped(records.clone().count());
+        let written = producer.write(records.map(|record| (None, record))).map_err(|error| error.to_string());
         if let Err(error) = &written {
             tracing::warn!(error, requests = group.len(), "group not written");
+            is_ready = false;
+            ready(false);
         }
         for submission in group {
             if submission.done.send(written.clone()).is_err() {
@@ -102,15 +109,19 @@ fn serve(
     }
 }
 
-fn connect(kafka: &KafkaConfig, grouping: &Grouping, ready: &impl Fn(bool)) -> Option<Transactions> {
-    let connected = Transactions::connect(kafka, &grouping.id, grouping.timeout_ms);
-    ready(connected.is_ok());
-    connected.inspect_err(|error| tracing::warn!(%error, "no producer")).ok()
-}
-
-/// The first submission, and whatever else comes within the wait; none once every sender is gone.
-fn gather(submissions: &Receiver<Submission>, grouping: &Grouping) -> Option<Vec<Submission>> {
-    let first = submissions.recv().ok()?;
+/// The first submission, and whatever else comes within the wait.
+///
+/// # Errors
+/// `Disconnected` once every sender is gone, `Timeout` when nobody came within `patience`; without one it waits.
+fn gather(
+    submissions: &Receiver<Submission>,
+    grouping: &Grouping,
+    patience: Option<Duration>,
+) -> Result<Vec<Submission>, RecvTimeoutError> {
+    let first = match patience {
+        Some(patience) => submissions.recv_timeout(patience)?,
+        None => submissions.recv().map_err(|_| RecvTimeoutError::Disconnected)?,
+    };
     let mut records = first.records.len();
     let mut group = vec![first];
     let until = Instant::now() + Duration::from_millis(grouping.wait_ms);
@@ -123,7 +134,7 @@ fn gather(submissions: &Receiver<Submission>, grouping: &Grouping) -> Option<Vec
             Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => break,
         }
     }
-    Some(group)
+    Ok(group)
 }
 
 #[cfg(test)]
@@ -148,10 +159,11 @@ mod tests {
         for records in [2, 2, 2, 2] {
             assert!(inbox.try_send(submission(records)).is_ok());
         }
-        let sizes = |group: Option<Vec<Submission>>| group.map(|group| group.len());
-        assert_eq!(sizes(gather(&submissions, &grouping)), Some(3));
-        assert_eq!(sizes(gather(&submissions, &grouping)), Some(1));
+        let size = |patience| gather(&submissions, &grouping, patience).map(|group| group.len());
+        assert_eq!(size(None), Ok(3));
+        assert_eq!(size(Some(Duration::ZERO)), Ok(1));
+        assert_eq!(size(Some(Duration::ZERO)), Err(RecvTimeoutError::Timeout));
         drop(inbox);
-        assert_eq!(sizes(gather(&submissions, &grouping)), None);
+        assert_eq!(size(None), Err(RecvTimeoutError::Disconnected));
     }
 }

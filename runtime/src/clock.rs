@@ -2,6 +2,9 @@
 
 use chrono::{DateTime, SecondsFormat, Utc};
 
+/// The last millisecond of year 9999: what dates, databases and RFC 3339 all can say.
+pub const LATEST_MS: i64 = 253_402_300_799_999;
+
 /// Wall clock, UTC.
 #[allow(clippy::disallowed_methods)]
 pub fn now() -> DateTime<Utc> {

@@ -110,20 +110,6 @@ impl Topic {
         }
     }
 
-    /// The Kafka consumer group of ours that reads it, without prefix; `None` where readers keep their place elsewhere. What is
-    /// said of `loan.applications.v1` holds for every other topic of senders.
-    pub fn reader_group(self) -> Option<&'static str> {
-        match self {
-            Self::LoanApplications => Some("ingest-receive"),
-            Self::Intake => Some("ingest-admit"),
-            Self::Applications => Some("scorer"),
-            Self::Risk => Some("decision"),
-            Self::LoanReplies | Self::Identities | Self::Protected | Self::Shadow | Self::Decisions => None,
-            Self::Notifications | Self::Checkpoints | Self::DeadLetters => None,
-            Self::AdmitState | Self::ScorerState | Self::DecisionState => None,
-        }
-    }
-
     /// How long records stay.
     pub fn keep(self) -> Keep {
         match self {

@@ -1,6 +1,6 @@
 //! How the loop's consumer is configured: what exactly once asks of it. The producer's settings stand in `producer.rs`.
 
-use super::run::LoopSpec;
+use super::spec::LoopSpec;
 use crate::shell::Shell;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 

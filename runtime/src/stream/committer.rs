@@ -121,6 +121,15 @@ impl Gate {
     }
 }
 
+/// Closes the gate however a transaction ends, by a panic too: a revoke that waits for it must not wait for ever.
+struct Closing<'g>(&'g Gate);
+
+impl Drop for Closing<'_> {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
 /// Producers that take turns.
 pub(crate) const PRODUCERS: usize = 2;
 
@@ -131,7 +140,7 @@ pub(crate) struct Committer {
     room: &'static str,
     changelog_topic: Arc<str>,
     dead_letter_topic: Arc<str>,
-    /// Partitions of every keyed topic.
+    /// Partitions of each topic of ours.
     partitions: i32,
 }
 
@@ -164,9 +173,9 @@ impl Committer {
 
     /// Runs one job to its end and lets a waiting revoke go on. The next job is another producer's turn.
     pub fn run(&mut self, job: &Job) -> Ended {
+        let _closes = Closing(&self.gate);
         let ended = Turn { producer: &self.producers[0], committer: self }.transact(job);
         self.producers.rotate_left(1);
-        self.gate.close();
         ended
     }
 }
@@ -182,14 +191,14 @@ impl Turn<'_> {
         let begun = Instant::now();
         let produced = self.producer.begin().and_then(|()| self.produce(job)).and_then(|()| self.producer.flush());
         if let Err(error) = produced {
-            return self.give_up(error);
+            return self.producer.give_up(error).into();
         }
         let flushed = begun.elapsed();
         if !self.committer.gate.may_send_offsets() {
             return self.revoked("partitions revoked before offsets were sent");
         }
         if let Err(error) = self.producer.send_offsets(&job.offsets, &job.group) {
-            return self.give_up(error);
+            return self.producer.give_up(error).into();
         }
         let offsets_sent = begun.elapsed();
         if !self.committer.gate.may_commit() {
@@ -201,7 +210,7 @@ impl Turn<'_> {
                 tracing::debug!(room, records, ?flushed, ?offsets_sent, ?committed, "transaction");
                 Ended::Committed
             }
-            Err(error) => self.give_up(error),
+            Err(error) => self.producer.give_up(error).into(),
         }
     }
 
@@ -220,7 +229,7 @@ impl Turn<'_> {
         for (partition, key, value) in &job.changelog {
             let topic = &self.committer.changelog_topic;
             let record = Outgoing { topic, partition: Some(*partition), key: Some(key), payload: value.as_deref() };
-            self.producer.send(record, headers([]))?;
+            self.producer.send(record, None)?;
         }
         for (input, reason, detail) in &job.dead_letters {
             let record = Outgoing {
@@ -245,24 +254,28 @@ impl Turn<'_> {
         Ok(())
     }
 
-    /// Only a refused transaction can be aborted by this producer; any other has ended, or is out of its hands.
-    fn give_up(&self, error: TransactionError) -> Ended {
-        match error {
-            TransactionError::Refused(_) => match self.producer.abort() {
-                Ok(()) => error.into(),
-                Err(second) => {
-                    tracing::warn!(room = self.committer.room, %error, "a transaction was refused, and its abort too");
-                    second.into()
-                }
-            },
-            TransactionError::Fenced(_) | TransactionError::Lost(_) => error.into(),
-        }
-    }
-
     fn revoked(&self, why: &'static str) -> Ended {
         match self.producer.abort() {
             Ok(()) => Ended::Revoked(why),
             Err(error) => error.into(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_in_a_transaction_lets_a_revoke_go_on() {
+        let gate = Gate::new();
+        gate.open();
+        let panicking = gate.clone();
+        let thread = std::thread::spawn(move || {
+            let _closes = Closing(&panicking);
+            panic!("in the middle of a transaction");
+        });
+        gate.revoke(false);
+        assert!(thread.join().is_err());
     }
 }

@@ -18,12 +18,15 @@ mod producer;
 pub mod record;
 mod restore;
 mod run;
+mod session;
+mod spec;
 pub mod state;
 
 pub use committer::dead_letter_header;
 pub use engine::HANDLER_FAILED;
 pub use handler::{HandleError, Handler, Outbox, Verdict};
 pub use producer::{TransactionError, Transactions};
-pub use record::{Input, Output, OwnedInput, Route, headers_of};
-pub use run::{LoopSpec, Tuning, spawn_loop};
+pub use record::{Input, Output, OwnedInput, Route};
+pub use run::spawn_loop;
+pub use spec::{LoopSpec, Tuning};
 pub use state::{NoState, Stored, View};

@@ -2,7 +2,7 @@
 //! ones expected. A shard (partition mod shards) has one writer: whoever holds its advisory lock.
 
 use super::meter::Meter;
-use super::record::{OwnedInput, borrowed};
+use super::record::{Input, OwnedInput};
 use crate::pg::{DatabaseConfig, connect, offsets};
 use crate::shell::Shell;
 use crate::task::{self, RoomHandle};
@@ -261,7 +261,7 @@ fn collect(consumer: &BaseConsumer<StatsContext>, spec: &PgSpec) -> Result<Vec<O
                 if batch.is_empty() {
                     until = Instant::now() + Duration::from_millis(spec.linger_ms);
                 }
-                let record = OwnedInput::from(&borrowed(&message));
+                let record = OwnedInput::from(&Input::of(&message));
                 bytes += held_bytes(&record);
                 batch.push(record);
             }

@@ -86,9 +86,9 @@ pub(crate) struct Producer {
 
 impl Producer {
     /// Connects and takes the transactional id over: whoever ran under it before is fenced, and what it left open has ended.
-    pub fn connect(kafka: &KafkaConfig, id: &str, timeout: Duration) -> Result<Self, KafkaError> {
+    pub fn connect(mut settings: ClientConfig, id: &str, timeout: Duration) -> Result<Self, KafkaError> {
         let inner: BaseProducer<Reports> =
-            settings(kafka).set("transactional.id", id).create_with_context(Reports::default())?;
+            settings.set("transactional.id", id).create_with_context(Reports::default())?;
         inner.init_transactions(timeout)?;
         Ok(Self { inner, timeout })
     }
@@ -98,9 +98,19 @@ impl Producer {
         self.again(|| self.inner.begin_transaction()).map_err(TransactionError::of)
     }
 
+    /// How many partitions a topic has.
+    pub fn partitions(&self, topic: &str) -> Result<i32, KafkaError> {
+        let metadata = self.inner.client().fetch_metadata(Some(topic), self.timeout)?;
+        match metadata.topics().first().map_or(0, |topic| topic.partitions().len()) {
+            0 => Err(KafkaError::MetadataFetch(RDKafkaErrorCode::UnknownTopicOrPartition)),
+            count => Ok(i32::try_from(count).unwrap_or(i32::MAX)),
+        }
+    }
+
     /// Queues one record, making room in the queue when it is full.
-    pub fn send(&self, record: Outgoing<'_>, headers: OwnedHeaders) -> Result<(), TransactionError> {
-        let mut queued = BaseRecord::<[u8], [u8]>::to(record.topic).headers(headers);
+    pub fn send(&self, record: Outgoing<'_>, headers: Option<OwnedHeaders>) -> Result<(), TransactionError> {
+        let mut queued = BaseRecord::<[u8], [u8]>::to(record.topic);
+        queued.headers = headers;
         queued.partition = record.partition;
         queued.key = record.key;
         queued.payload = record.payload;
@@ -172,6 +182,21 @@ impl Producer {
         })
     }
 
+    /// Ends a transaction that met an error, and gives the error that counts. Only a refused one can be aborted by this
+    /// producer; any other has ended, or is out of its hands.
+    pub fn give_up(&self, error: TransactionError) -> TransactionError {
+        match error {
+            TransactionError::Refused(_) => match self.abort() {
+                Ok(()) => error,
+                Err(second) => {
+                    tracing::warn!(%error, %second, "a transaction was refused, and its abort failed");
+                    second
+                }
+            },
+            TransactionError::Fenced(_) | TransactionError::Lost(_) => error,
+        }
+    }
+
     /// Takes the delivery reports that are there, and rests where there are none. The client's poll is asked not to wait: it
     /// counts in whole milliseconds and spins through what is left of the last one.
     fn take_reports(&self) {
@@ -205,7 +230,7 @@ impl Producer {
 }
 
 /// What exactly once asks of a producer, and what keeps a transaction short.
-fn settings(kafka: &KafkaConfig) -> ClientConfig {
+pub(crate) fn settings(kafka: &KafkaConfig) -> ClientConfig {
     let mut config = kafka.client();
     config
         .set("partitioner", "murmur2_random")
@@ -250,8 +275,9 @@ impl ProducerContext for Reports {
 }
 
 /// Headers as the client takes them.
-pub(crate) fn headers<'a>(all: impl IntoIterator<Item = (&'a str, Option<&'a [u8]>)>) -> OwnedHeaders {
-    all.into_iter().fold(OwnedHeaders::new(), |headers, (key, value)| headers.insert(Header { key, value }))
+pub(crate) fn headers<'a>(all: impl Iterator<Item = (&'a str, Option<&'a [u8]>)>) -> Option<OwnedHeaders> {
+    let empty = OwnedHeaders::new_with_capacity(all.size_hint().0);
+    Some(all.fold(empty, |headers, (key, value)| headers.insert(Header { key, value })))
 }
 
 /// Writes groups of records for what does not come out of a loop: each group becomes visible whole or not at all. Keeps no
@@ -269,10 +295,23 @@ impl Transactions {
     /// # Errors
     /// When the cluster does not answer within `timeout_ms`, the longest that any call may take.
     pub fn connect(kafka: &KafkaConfig, id: &str, timeout_ms: u64) -> Result<Self, TransactionError> {
-        let timeout = Duration::from_millis(timeout_ms);
-        let mut this = Self { kafka: kafka.clone(), id: kafka.topic(id).to_string(), timeout, producer: None };
-        this.connected()?;
+        let mut this = Self::new(kafka, id, timeout_ms);
+        this.reconnect()?;
         Ok(this)
+    }
+
+    /// The same, but connects with the first call that needs it.
+    pub fn new(kafka: &KafkaConfig, id: &str, timeout_ms: u64) -> Self {
+        let timeout = Duration::from_millis(timeout_ms);
+        Self { kafka: kafka.clone(), id: kafka.topic(id).to_string(), timeout, producer: None }
+    }
+
+    /// Connects unless it is connected.
+    ///
+    /// # Errors
+    /// When the cluster does not answer.
+    pub fn reconnect(&mut self) -> Result<(), TransactionError> {
+        self.connected().map(drop)
     }
 
     /// Writes records in one transaction. A record without a partition goes where its key says.
@@ -297,22 +336,18 @@ impl Transactions {
     /// # Errors
     /// When the topic is not there, or nobody answers.
     pub fn partitions(&mut self, topic: &str) -> Result<i32, TransactionError> {
-        let timeout = self.timeout;
-        let client = self.connected()?.inner.client();
-        let metadata = client.fetch_metadata(Some(topic), timeout).map_err(TransactionError::Refused)?;
-        let count = metadata.topics().first().map_or(0, |topic| topic.partitions().len());
-        if count == 0 {
-            let missing = KafkaError::MetadataFetch(RDKafkaErrorCode::UnknownTopicOrPartition);
-            return Err(TransactionError::Refused(missing));
-        }
-        Ok(i32::try_from(count).unwrap_or(i32::MAX))
+        self.connected()?.partitions(topic).map_err(TransactionError::of)
     }
 
     fn connected(&mut self) -> Result<&Producer, TransactionError> {
         let usable = self.producer.take().filter(|producer| producer.inner.client().fatal_error().is_none());
         let producer = match usable {
             Some(producer) => producer,
-            None => Producer::connect(&self.kafka, &self.id, self.timeout).map_err(TransactionError::Refused)?,
+            None => {
+                let mut settings = settings(&self.kafka);
+                settings.set("compression.type", "lz4"); // whole bodies, up to a thousand in a group
+                Producer::connect(settings, &self.id, self.timeout).map_err(TransactionError::of)?
+            }
         };
         Ok(self.producer.insert(producer))
     }
@@ -329,17 +364,11 @@ fn transact<'o>(
         producer.send(Outgoing { topic: &output.topic, partition, key, payload }, headers(all))
     });
     sent = sent.and_then(|()| producer.flush());
-    match sent.and_then(|()| producer.commit()) {
-        Err(TransactionError::Refused(error)) => {
-            producer.abort()?;
-            Err(TransactionError::Refused(error))
-        }
-        other => other,
-    }
+    sent.and_then(|()| producer.commit()).map_err(|error| producer.give_up(error))
 }
 
-/// The partition that an output goes to. A sender's topic may have more partitions than the deployment: what belongs to its
-/// record, an answer or a dead letter, then goes to the partition modulo the deployment's count.
+/// The partition that an output goes to, in topics of ours, which have `partitions` each. A sender's topic may have more: what
+/// belongs to its record, an answer or a dead letter, then goes to the partition modulo their count.
 pub(crate) fn partition_of(route: Route, input_partition: i32, partitions: i32) -> Option<i32> {
     match route {
         Route::Same => Some(input_partition.rem_euclid(partitions.max(1))),

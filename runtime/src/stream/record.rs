@@ -1,12 +1,10 @@
 //! Records as handlers see them: inputs borrow from the client's buffers, outputs own their bytes.
 
+use crate::clock::LATEST_MS;
 use crate::ffi;
 use rdkafka::message::{BorrowedHeaders, BorrowedMessage, Headers as _, Message as _};
 use std::fmt::Write as _;
 use std::sync::Arc;
-
-/// The last millisecond of year 9999: what dates, databases and RFC 3339 all can say.
-const LATEST_MS: i64 = 253_402_300_799_999;
 
 /// A record to handle.
 #[derive(Clone, Copy)]
@@ -33,19 +31,46 @@ pub(crate) enum HeaderSource<'a> {
     Owned(&'a [(String, Option<Vec<u8>>)]),
 }
 
+impl<'a> HeaderSource<'a> {
+    fn count(self) -> usize {
+        match self {
+            Self::None => 0,
+            Self::Kafka(headers) => headers.count(),
+            Self::Owned(headers) => headers.len(),
+        }
+    }
+
+    /// Name and value of one header.
+    fn at(self, index: usize) -> Option<(&'a [u8], Option<&'a [u8]>)> {
+        match self {
+            Self::None => None,
+            Self::Kafka(headers) => ffi::header(headers, index),
+            Self::Owned(headers) => headers.get(index).map(|(name, value)| (name.as_bytes(), value.as_deref())),
+        }
+    }
+
+    fn all(self) -> impl DoubleEndedIterator<Item = (&'a [u8], Option<&'a [u8]>)> {
+        (0..self.count()).filter_map(move |index| self.at(index))
+    }
+}
+
 impl<'a> Input<'a> {
+    /// A client's message. A sender's clock may say anything; a time outside of 1970 to 9999 is cut to it.
+    pub fn of(message: &'a BorrowedMessage<'_>) -> Self {
+        Self {
+            topic: message.topic(),
+            partition: message.partition(),
+            offset: message.offset(),
+            timestamp_ms: message.timestamp().to_millis().unwrap_or(0).clamp(0, LATEST_MS),
+            key: message.key(),
+            payload: message.payload(),
+            headers: message.headers().map_or(HeaderSource::None, HeaderSource::Kafka),
+        }
+    }
+
     /// The last header of that name, as Kafka's own clients read it.
     pub fn header(&self, name: &str) -> Option<&'a [u8]> {
-        match self.headers {
-            HeaderSource::None => None,
-            HeaderSource::Kafka(headers) => {
-                let newest_first = (0..headers.count()).rev().filter_map(|index| ffi::header(headers, index));
-                newest_first.filter(|(key, _)| *key == name.as_bytes()).map(|(_, value)| value).next().flatten()
-            }
-            HeaderSource::Owned(headers) => {
-                headers.iter().rev().find(|(key, _)| key == name).and_then(|(_, value)| value.as_deref())
-            }
-        }
+        self.headers.all().rev().find(|(key, _)| *key == name.as_bytes()).and_then(|(_, value)| value)
     }
 
     /// A header as text; `None` when absent or not UTF-8.
@@ -55,20 +80,7 @@ impl<'a> Input<'a> {
 
     /// The headers whose names are text, in their order: no contract has any other.
     pub fn headers(&self) -> Vec<(&'a str, Option<&'a [u8]>)> {
-        self.every_header().filter_map(|(name, value)| Some((std::str::from_utf8(name).ok()?, value))).collect()
-    }
-
-    /// Every header in its order, its name as bytes.
-    fn every_header(&self) -> Box<dyn Iterator<Item = (&'a [u8], Option<&'a [u8]>)> + 'a> {
-        match self.headers {
-            HeaderSource::None => Box::new(std::iter::empty()),
-            HeaderSource::Kafka(headers) => {
-                Box::new((0..headers.count()).filter_map(|index| ffi::header(headers, index)))
-            }
-            HeaderSource::Owned(headers) => {
-                Box::new(headers.iter().map(|(name, value)| (name.as_bytes(), value.as_deref())))
-            }
-        }
+        self.headers.all().filter_map(|(name, value)| Some((std::str::from_utf8(name).ok()?, value))).collect()
     }
 }
 
@@ -106,11 +118,6 @@ impl OwnedInput {
     }
 }
 
-/// The headers of a client's message whose names are text, in their order.
-pub fn headers_of<'m>(message: &'m BorrowedMessage<'_>) -> Vec<(&'m str, Option<&'m [u8]>)> {
-    borrowed(message).headers()
-}
-
 /// A header's name as text: each byte that is no UTF-8 as `%` and two hexadecimal digits, so that nothing of it is lost.
 fn text(name: &[u8]) -> String {
     let mut text = String::with_capacity(name.len());
@@ -123,22 +130,9 @@ fn text(name: &[u8]) -> String {
     text
 }
 
-/// A client's message as an input. A sender's clock may say anything; a time outside of 1970 to 9999 is cut to it.
-pub(super) fn borrowed<'m>(message: &'m BorrowedMessage<'_>) -> Input<'m> {
-    Input {
-        topic: message.topic(),
-        partition: message.partition(),
-        offset: message.offset(),
-        timestamp_ms: message.timestamp().to_millis().unwrap_or(0).clamp(0, LATEST_MS),
-        key: message.key(),
-        payload: message.payload(),
-        headers: message.headers().map_or(HeaderSource::None, HeaderSource::Kafka),
-    }
-}
-
 impl From<&Input<'_>> for OwnedInput {
     fn from(input: &Input<'_>) -> Self {
-        let headers = input.every_header().map(|(name, value)| (text(name), value.map(<[u8]>::to_vec)));
+        let headers = input.headers.all().map(|(name, value)| (text(name), value.map(<[u8]>::to_vec)));
         Self {
             topic: input.topic.to_owned(),
             partition: input.partition,

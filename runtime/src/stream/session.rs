@@ -1,0 +1,216 @@
+//! One session of the loop, from new clients to their end: collect, handle, hand over, wait. Its one rule is the order of those
+//! steps: nothing of batch N+1 is produced, and no overlay folded in, before the commit of batch N has returned.
+//!
+//! [`membership`] tells whether the group still counts this member in, [`outcome`] what follows from how a transaction ended,
+//! [`holds`] when the worker stands still.
+
+mod holds;
+mod membership;
+mod outcome;
+
+use super::assignment::Assignment;
+use super::clients;
+use super::committer::{Committer, Ended, Gate, Job, PRODUCERS};
+use super::engine::{Engine, Prepared, changelog};
+use super::flood::Flood;
+use super::handler::{Handler, Verdict};
+use super::meter::Meter;
+use super::producer::{Producer, settings};
+use super::record::{Input, OwnedInput};
+use super::run::LoopError;
+use super::spec::LoopSpec;
+use super::state::{Overlay, Stored};
+use crate::clock;
+use crate::shell::Shell;
+use crate::task;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::message::BorrowedMessage;
+use rdkafka::{Offset, TopicPartitionList};
+use std::cell::Cell;
+use std::hash::Hash;
+use std::sync::atomic::AtomicBool;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+type Consuming<H> = Assigned<<H as Handler>::Key, <H as Handler>::Value>;
+type Assigned<K, V> = BaseConsumer<Assignment<K, V>>;
+
+/// One life of the loop: from new clients to their end.
+pub(super) struct Session<'a> {
+    spec: &'a LoopSpec,
+    shell: &'a Shell,
+    meter: &'a Arc<Meter>,
+    gate: Arc<Gate>,
+    jobs: SyncSender<Job>,
+    ended: Receiver<Ended>,
+    committer: std::thread::JoinHandle<()>,
+    /// Transactions in a row that were refused.
+    refused: Cell<u32>,
+}
+
+/// The batch whose transaction is under way.
+struct InFlight<H: Handler> {
+    overlay: Overlay<H::Key, H::Value>,
+    verdicts: Vec<Verdict>,
+    since: Instant,
+}
+
+impl<'a> Session<'a> {
+    pub(super) fn begin(spec: &'a LoopSpec, shell: &'a Shell, meter: &'a Arc<Meter>) -> Result<Self, LoopError> {
+        let timeout = Duration::from_millis(spec.tuning.timeout_ms);
+        let producer = |turn: usize| {
+            let id = shell.kafka.topic(&format!("{}-{}-{turn}", spec.room, shell.instance));
+            Producer::connect(settings(&shell.kafka), &id, timeout)
+        };
+        // All of them before anything is restored: whatever a predecessor left open under any of its ids has ended by then.
+        let producers: [Producer; PRODUCERS] = [producer(0)?, producer(1)?];
+        // Every topic of ours has as many, and this one is anybody's. Without it a session does not begin.
+        let partitions = producers[0].partitions(&spec.dead_letters).map_err(|error| {
+            LoopError::Broken(format!("{}: {error}; `defaultx topics apply` makes what is missing", spec.dead_letters))
+        })?;
+        let gate = Gate::new();
+        let topics = (spec.changelog.clone().unwrap_or_else(|| "".into()), spec.dead_letters.clone());
+        let mut committer = Committer::new(producers, gate.clone(), spec.room, topics, partitions);
+        let (jobs, inbox) = sync_channel::<Job>(1);
+        let (outbox, ended) = sync_channel(1);
+        let body = move || {
+            for job in inbox {
+                if outbox.send(committer.run(&job)).is_err() {
+                    return;
+                }
+            }
+        };
+        let committer = task::thread(&format!("{}-commit", spec.room), body)
+            .map_err(|error| LoopError::Broken(error.to_string()))?;
+        Ok(Self { spec, shell, meter, gate, jobs, ended, committer, refused: Cell::new(0) })
+    }
+
+    pub(super) fn run<H: Handler>(self, engine: &mut Engine<H>) -> Result<(), LoopError> {
+        let consumer: Consuming<H> = clients::consumer(self.shell, self.spec).create_with_context(Assignment {
+            gate: self.gate.clone(),
+            meter: self.meter.clone(),
+            plain: self.shell.kafka.client(),
+            changelog: self.spec.changelog.clone(),
+            restore_timeout: Duration::from_millis(self.spec.tuning.restore_timeout_ms),
+            changes: Mutex::default(),
+            session_lost: AtomicBool::new(false),
+        })?;
+        let inputs: Vec<&str> = self.spec.inputs.iter().map(AsRef::as_ref).collect();
+        consumer.subscribe(&inputs)?;
+        let result = self.cycle(&consumer, engine).map_err(|error| {
+            let (LoopError::Fenced(why) | LoopError::Broken(why)) = error;
+            if self.is_usurped(&consumer) { LoopError::Fenced(why) } else { LoopError::Broken(why) }
+        });
+        // Closing the consumer may call back for a revoke; the gate is idle by now, so that it returns at once.
+        drop(consumer);
+        drop(self.jobs);
+        if self.committer.join().is_err() {
+            return Err(LoopError::Broken("the committing thread panicked".to_owned()));
+        }
+        result
+    }
+
+    fn cycle<H: Handler>(&self, consumer: &Consuming<H>, engine: &mut Engine<H>) -> Result<(), LoopError> {
+        let component = self.shell.health.component(self.spec.room);
+        let mut flood = Flood::new(self.spec.tuning.flood_window, self.spec.tuning.flood_percent);
+        let mut in_flight: Option<InFlight<H>> = None;
+        while !self.shell.shutdown.is_cancelled() {
+            Self::able(consumer)?;
+            let batch = self.collect(consumer, in_flight.is_some());
+            let changed = self.follow_changes(consumer, engine, &mut in_flight)?;
+            if changed {
+                if self.refused.get() == 0 {
+                    component.set_ready(true, "assigned");
+                }
+                continue;
+            }
+            if batch.is_empty() {
+                self.settle(consumer, engine, &mut in_flight)?;
+                continue;
+            }
+            let (inputs, started) = (inputs(&batch), Instant::now());
+            let prepared = engine.prepare(&inputs, in_flight.as_ref().map(|f| &f.overlay));
+            self.meter.handled(inputs.len(), started.elapsed());
+            if !self.settle(consumer, engine, &mut in_flight)? {
+                continue; // the batch before was aborted, and this one was handled on top of it
+            }
+            if flood.is_over(&prepared.verdicts) {
+                return self.hold(consumer, &component);
+            }
+            self.meter.age(inputs.last().map_or(0, |r| r.timestamp_ms), clock::now_ms());
+            let stopped = prepared.stopped.clone();
+            if !prepared.verdicts.is_empty() {
+                in_flight = Some(self.hand_over(consumer, prepared, &inputs)?);
+            }
+            if let Some(error) = stopped {
+                self.settle(consumer, engine, &mut in_flight)?;
+                self.wait_and_rewind(consumer, &component, &error)?;
+            }
+            self.respect_cap(consumer, engine, &mut in_flight, &component)?;
+        }
+        self.settle(consumer, engine, &mut in_flight)?;
+        Ok(())
+    }
+
+    /// Polls until the batch is full, or the linger has passed. While a commit is under way it goes on collecting. Ends at a
+    /// rebalance with nothing: what was collected is of the old assignment, which the new one reads again from its committed
+    /// offsets; a record polled after it would be of the new one and must not be dropped with the rest.
+    fn collect<'c, K: Stored + Eq + Hash, V: Stored>(
+        &self,
+        consumer: &'c Assigned<K, V>,
+        committing: bool,
+    ) -> Vec<BorrowedMessage<'c>> {
+        let tuning = &self.spec.tuning;
+        let mut batch = Vec::with_capacity(tuning.batch_records.min(4096));
+        let mut bytes = 0;
+        let mut until = Instant::now() + Duration::from_millis(if committing { tuning.linger_ms } else { 100 });
+        while batch.len() < tuning.batch_records && bytes < tuning.batch_bytes {
+            let wait = until.saturating_duration_since(Instant::now());
+            let polled = consumer.poll(wait);
+            if consumer.context().has_changed() {
+                return Vec::new();
+            }
+            match polled {
+                Some(Ok(message)) => {
+                    if batch.is_empty() {
+                        until = Instant::now() + Duration::from_millis(tuning.linger_ms);
+                    }
+                    bytes += message.payload_len() + message.key_len();
+                    batch.push(message);
+                }
+                Some(Err(error)) => tracing::debug!(room = self.spec.room, %error, "poll"),
+                None if wait.is_zero() => break,
+                None => {}
+            }
+        }
+        batch
+    }
+
+    fn hand_over<H: Handler>(
+        &self,
+        consumer: &Consuming<H>,
+        prepared: Prepared<H::Key, H::Value>,
+        inputs: &[Input<'_>],
+    ) -> Result<InFlight<H>, LoopError> {
+        let mut offsets = TopicPartitionList::new();
+        for ((topic, partition), next) in &prepared.offsets {
+            offsets.add_partition_offset(topic, *partition, Offset::Offset(*next))?;
+        }
+        let dead_letters = prepared.dead_letters.into_iter();
+        let dead_letters = dead_letters.map(|d| (OwnedInput::from(&inputs[d.index]), d.reason, d.detail)).collect();
+        let group = consumer.group_metadata().ok_or_else(|| LoopError::Broken("no group metadata".to_owned()))?;
+        let changelog = match self.spec.changelog {
+            Some(_) => changelog(&prepared.overlay),
+            None => Vec::new(),
+        };
+        self.gate.open();
+        let job = Job { outputs: prepared.outputs, dead_letters, changelog, offsets, group };
+        self.jobs.send(job).map_err(|_| LoopError::Broken("the committing thread is gone".to_owned()))?;
+        Ok(InFlight { overlay: prepared.overlay, verdicts: prepared.verdicts, since: Instant::now() })
+    }
+}
+
+fn inputs<'m>(batch: &'m [BorrowedMessage<'_>]) -> Vec<Input<'m>> {
+    batch.iter().map(Input::of).collect()
+}

@@ -1,0 +1,174 @@
+//! What follows from how a transaction ended: fold its overlay in, read its batch again, wait, or end the session.
+
+use super::{Assigned, Consuming, InFlight, Session};
+use crate::stream::assignment::Change;
+use crate::stream::committer::Ended;
+use crate::stream::engine::Engine;
+use crate::stream::handler::{Handler, Verdict};
+use crate::stream::run::LoopError;
+use crate::stream::state::Stored;
+use hashbrown::HashMap;
+use rdkafka::consumer::Consumer;
+use rdkafka::{Offset, TopicPartitionList};
+use std::hash::Hash;
+use std::sync::mpsc::RecvTimeoutError;
+use std::time::{Duration, Instant};
+
+/// Pause after the first transaction that was refused; it doubles with each that follows, up to [`LONGEST_PAUSE`].
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+/// Longest pause between two tries of a batch.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+impl Session<'_> {
+    /// Applies what a rebalance did during the poll, and tells whether there was one.
+    pub(super) fn follow_changes<H: Handler>(
+        &self,
+        consumer: &Consuming<H>,
+        engine: &mut Engine<H>,
+        in_flight: &mut Option<InFlight<H>>,
+    ) -> Result<bool, LoopError> {
+        let changes = consumer.context().take_changes();
+        if changes.is_empty() {
+            return Ok(false);
+        }
+        // The callback has waited for the transaction, so that its result is here. A rewind would be wrong now: the new
+        // assignment starts from committed offsets already.
+        if let Some(batch) = in_flight.take() {
+            match self.result()? {
+                Ended::Committed => self.committed(engine, batch),
+                Ended::Revoked(why) => self.aborted(&batch, why),
+                Ended::Refused(why) => self.aborted(&batch, &why),
+                Ended::Fenced(why) => return Err(LoopError::Fenced(why)),
+                Ended::Lost(why) => return Err(LoopError::Broken(why)),
+            }
+        }
+        for change in changes {
+            match change {
+                Change::Revoked => engine.revoke_all(),
+                Change::Assigned(tables) => {
+                    tracing::info!(room = self.spec.room, partitions = tables.len(), "assigned");
+                    tables.into_iter().for_each(|(partition, table)| engine.assign(partition, table));
+                }
+                Change::Failed(why) => return Err(LoopError::Broken(why)),
+            }
+        }
+        self.meter.state_entries.set(engine.entries() as i64);
+        Ok(true)
+    }
+
+    /// Waits for the transaction under way. False when it was aborted: the consumer stands at the committed offsets again.
+    pub(super) fn settle<H: Handler>(
+        &self,
+        consumer: &Consuming<H>,
+        engine: &mut Engine<H>,
+        in_flight: &mut Option<InFlight<H>>,
+    ) -> Result<bool, LoopError> {
+        let Some(batch) = in_flight.take() else { return Ok(true) };
+        match self.result()? {
+            Ended::Committed => {
+                self.committed(engine, batch);
+                Ok(true)
+            }
+            Ended::Revoked(why) => {
+                self.aborted(&batch, why);
+                self.rewind(consumer)?;
+                Ok(false)
+            }
+            Ended::Refused(why) => {
+                self.aborted(&batch, &why);
+                self.wait_out(consumer, &why)?;
+                Ok(false)
+            }
+            Ended::Fenced(why) => Err(LoopError::Fenced(why)),
+            Ended::Lost(why) => Err(LoopError::Broken(why)),
+        }
+    }
+
+    fn result(&self) -> Result<Ended, LoopError> {
+        loop {
+            match self.ended.recv_timeout(Duration::from_millis(250)) {
+                Ok(ended) => {
+                    self.meter.open_transaction.set(0.0);
+                    return Ok(ended);
+                }
+                Err(RecvTimeoutError::Timeout) => self.meter.open_transaction.set(self.gate.open_seconds()),
+                Err(RecvTimeoutError::Disconnected) => {
+                    return Err(LoopError::Broken("the committing thread is gone".to_owned()));
+                }
+            }
+        }
+    }
+
+    fn committed<H: Handler>(&self, engine: &mut Engine<H>, batch: InFlight<H>) {
+        self.meter.ended("committed", batch.since.elapsed());
+        if self.refused.replace(0) > 0 {
+            self.shell.health.component(self.spec.room).set_ready(true, "writing again");
+        }
+        engine.committed(batch.overlay);
+        self.meter.state_entries.set(engine.entries() as i64);
+        let mut counts: HashMap<&'static str, u64> = HashMap::new();
+        for verdict in &batch.verdicts {
+            match verdict {
+                Verdict::Done(outcome) => *counts.entry(outcome).or_default() += 1,
+                Verdict::DeadLetter { reason, .. } => {
+                    *counts.entry("dead_lettered").or_default() += 1;
+                    self.meter.dead_letter(reason);
+                }
+            }
+        }
+        counts.into_iter().for_each(|(outcome, count)| self.meter.record(outcome, count));
+    }
+
+    fn aborted<H: Handler>(&self, batch: &InFlight<H>, why: &str) {
+        self.meter.ended("aborted", batch.since.elapsed());
+        tracing::warn!(room = self.spec.room, records = batch.verdicts.len(), why, "transaction aborted");
+    }
+
+    /// A transaction was refused. The same batch is read again after a pause that grows while this goes on; until a commit the
+    /// worker is not ready. The group is heard meanwhile, so that the partitions stay.
+    fn wait_out<K: Stored + Eq + Hash, V: Stored>(
+        &self,
+        consumer: &Assigned<K, V>,
+        why: &str,
+    ) -> Result<(), LoopError> {
+        let pause = FIRST_PAUSE.saturating_mul(1 << self.refused.get().min(16)).min(LONGEST_PAUSE);
+        self.refused.set(self.refused.get().saturating_add(1));
+        if self.refused.get() > 1 {
+            self.shell.health.component(self.spec.room).set_ready(false, format!("transactions are refused: {why}"));
+        }
+        let held = consumer.assignment()?;
+        consumer.pause(&held)?;
+        let until = Instant::now() + pause;
+        while Instant::now() < until && !self.shell.shutdown.is_cancelled() && !consumer.context().has_changed() {
+            Self::able(consumer)?;
+            drop(consumer.poll(Duration::from_millis(20).min(pause)));
+        }
+        consumer.resume(&held)?;
+        if consumer.context().has_changed() {
+            return Ok(()); // the new assignment starts from committed offsets
+        }
+        self.rewind(consumer)
+    }
+
+    /// Goes back to the committed offset of every partition held.
+    pub(super) fn rewind<K: Stored + Eq + Hash, V: Stored>(&self, consumer: &Assigned<K, V>) -> Result<(), LoopError> {
+        let timeout = Duration::from_millis(self.spec.tuning.timeout_ms);
+        let held = consumer.assignment()?;
+        if held.count() == 0 {
+            return Ok(());
+        }
+        let committed = consumer.committed_offsets(held, timeout)?;
+        let mut target = TopicPartitionList::new();
+        for element in committed.elements() {
+            let offset = match element.offset() {
+                Offset::Offset(offset) => Offset::Offset(offset),
+                _ => Offset::Beginning,
+            };
+            target.add_partition_offset(element.topic(), element.partition(), offset)?;
+        }
+        for element in consumer.seek_partitions(target, timeout)?.elements() {
+            element.error()?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,61 @@
+//! What a worker tells its loop, and the loop's knobs.
+
+use serde::Deserialize;
+use std::sync::Arc;
+
+/// Knobs of one loop.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Tuning {
+    /// Most records in a transaction. Larger ones spread the cost of a commit, smaller ones wait less.
+    pub batch_records: usize,
+    /// Most bytes of input in a transaction.
+    pub batch_bytes: usize,
+    /// Milliseconds to wait for more records once there is one.
+    pub linger_ms: u64,
+    /// Milliseconds that any call to the broker may take.
+    pub timeout_ms: u64,
+    /// Milliseconds that taking over partitions may take.
+    pub restore_timeout_ms: u64,
+    /// Share of dead letters, in percent of the newest `flood_window` records, that stops the room. 100 never stops it.
+    pub flood_percent: u32,
+    /// Records over which the share is taken; fewer never stop the room.
+    pub flood_window: usize,
+    /// Entries of state at which intake pauses rather than forget. At most 100 bytes each.
+    pub state_cap: usize,
+    /// Kilobytes that the consumer may fetch ahead.
+    pub fetch_ahead_kb: u32,
+}
+
+impl Default for Tuning {
+    fn default() -> Self {
+        Self {
+            batch_records: 2000,
+            batch_bytes: 8 << 20,
+            linger_ms: 2,
+            timeout_ms: 8_000,
+            restore_timeout_ms: 120_000,
+            flood_percent: 50,
+            flood_window: 2000,
+            state_cap: 5_000_000,
+            fetch_ahead_kb: 8192,
+        }
+    }
+}
+
+/// What a room tells the loop.
+#[derive(Debug, Clone)]
+pub struct LoopSpec {
+    /// Names the consumer group, the transactional id and the metrics' label.
+    pub room: &'static str,
+    /// Input topics, with prefix.
+    pub inputs: Vec<Arc<str>>,
+    /// Changelog topic, with prefix, where the handler keeps state.
+    pub changelog: Option<Arc<str>>,
+    /// Dead-letter topic, with prefix.
+    pub dead_letters: Arc<str>,
+    /// Header and prefix of its value that mark control records.
+    pub control: Option<(&'static str, &'static str)>,
+    /// Knobs.
+    pub tuning: Tuning,
+}
