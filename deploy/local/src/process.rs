@@ -339,6 +339,20 @@ mod tests {
 
     const MANNERS: Manners = &[(Signal::SIGTERM, Duration::from_secs(20))];
 
+    /// A shell that runs `script` and logs to `dir/log`.
+    fn shell(name: &'static str, script: &str, dir: &Path, manners: Manners) -> Launch {
+        Launch {
+            name,
+            program: "sh".into(),
+            args: ["-c", script].map(OsString::from).to_vec(),
+            directory: dir.to_owned(),
+            log: dir.join("log"),
+            user: None,
+            tied_by: Some(Signal::SIGTERM),
+            manners,
+        }
+    }
+
     #[test]
     fn stat_survives_hostile_names() {
         let fields = "S 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 4711 20";
@@ -365,17 +379,9 @@ mod tests {
         const IMPATIENT: Manners = &[(Signal::SIGTERM, Duration::from_millis(200))];
         let dir = tempfile::tempdir().unwrap();
         let log = dir.path().join("log");
-        let mut process = Process::start(Launch {
-            name: "deaf",
-            program: "sh".into(),
-            args: ["-c", "trap '' TERM; echo up; while :; do sleep 1; done"].map(OsString::from).to_vec(),
-            directory: dir.path().to_owned(),
-            log: log.clone(),
-            user: None,
-            tied_by: Some(Signal::SIGTERM),
-            manners: IMPATIENT,
-        })
-        .unwrap();
+        let mut process =
+            Process::start(shell("deaf", "trap '' TERM; echo up; while :; do sleep 1; done", dir.path(), IMPATIENT))
+                .unwrap();
         assert!(until(Duration::from_secs(10), || since(&log, 0).contains("up")));
         assert_eq!(process.end(Ending::Clean).unwrap(), Ending::Kill);
         assert!(!process.runs());
@@ -386,17 +392,8 @@ mod tests {
     fn a_paused_server_goes_on_and_hears_that_it_is_to_stop() {
         let dir = tempfile::tempdir().unwrap();
         let log = dir.path().join("log");
-        let mut process = Process::start(Launch {
-            name: "counting",
-            program: "sh".into(),
-            args: ["-c", "while :; do echo x; sleep 0.02; done"].map(OsString::from).to_vec(),
-            directory: dir.path().to_owned(),
-            log: log.clone(),
-            user: None,
-            tied_by: Some(Signal::SIGTERM),
-            manners: MANNERS,
-        })
-        .unwrap();
+        let mut process =
+            Process::start(shell("counting", "while :; do echo x; sleep 0.02; done", dir.path(), MANNERS)).unwrap();
         let grows = |from: u64| until(Duration::from_secs(20), || length(&log) > from);
         assert!(grows(0));
         process.pause().unwrap();

@@ -77,14 +77,19 @@ fn run(args: &Args, stage: &mut Stage, logs: &Path) -> Result<()> {
     let report = runtime()?.block_on(verify::run(stage.house.database_url(), &verify::Options::default()))?;
     let in_database = runtime()?.block_on(decided_in_database(stage.house.database_url()))?;
 
+    let findings = truth.judge();
     let result = json!({
         "submitted": submitted,
-        "accepted": truth.accepted.len(),
-        "decided_distinct": truth.decided.len(),
+        "published": truth.replies.count(),
+        "accepted": truth.accepted(),
+        "decided_distinct": truth.decided(),
         "decided_in_database": in_database,
-        "lost": truth.lost(),
-        "doubled": truth.doubled(),
-        "replies": truth.replies,
+        "lost": findings.lost,
+        "doubled": findings.doubled,
+        "skipped": findings.skipped,
+        "wrong": findings.wrong,
+        "told": findings.told,
+        "replies": truth.statuses,
         "kills": kills,
         "ended_by_themselves": restarts,
         "audit_entries": report.entries(),
@@ -92,11 +97,8 @@ fn run(args: &Args, stage: &mut Stage, logs: &Path) -> Result<()> {
     });
     std::fs::write(&args.out, serde_json::to_vec_pretty(&result)?).context("writing the result")?;
     println!("{result:#}");
-    let replies: u64 = truth.replies.values().sum();
-    let agree = truth.decided.len() == truth.accepted.len()
-        && in_database == truth.decided.len() as i64
-        && replies == submitted as u64;
-    if truth.lost() + truth.doubled() > 0 || !report.is_whole() || !agree {
+    let agree = in_database == truth.decided() as i64 && truth.replies.count() == submitted as u64;
+    if !findings.is_clean() || !report.is_whole() || !agree {
         bail!("the house did not keep its word: {report}");
     }
     Ok(())
@@ -169,10 +171,9 @@ fn drained(stage: &Stage, house: &mut Supervisor, submitted: usize) -> Result<Tr
     loop {
         house.tend()?;
         let truth = Truth::read(&stage.kafka)?;
-        let replies: u64 = truth.replies.values().sum();
         let in_database = runtime.block_on(decided_in_database(stage.house.database_url()))?;
-        let all_decided = truth.lost() == 0 && in_database >= truth.decided.len() as i64;
-        if (replies >= submitted as u64 && all_decided) || started.elapsed() > PATIENCE {
+        let is_whole = truth.replies.count() >= submitted as u64 && truth.is_complete();
+        if (is_whole && in_database >= truth.decided() as i64) || started.elapsed() > PATIENCE {
             return Ok(truth);
         }
         std::thread::sleep(Duration::from_secs(1));

@@ -1,6 +1,6 @@
 //! PURE. Things that pass a row of stages, each stage once: an accepted application its topic, its score, its decision, its row.
 
-use super::{Fault, Findings};
+use super::{Fault, Findings, sorted};
 use std::collections::{HashMap, HashSet};
 use std::fmt::Debug;
 use std::hash::Hash;
@@ -43,21 +43,15 @@ impl<K: Eq + Hash + Ord + Clone + Debug> Chain<K> {
     /// Holds every stage against the one before.
     pub fn judge(&self, findings: &mut Findings) {
         for (at, (stage, seen)) in self.stages.iter().enumerate() {
-            let mut doubled: Vec<_> = seen.iter().filter(|(_, count)| **count > 1).collect();
-            doubled.sort();
-            for (key, count) in doubled {
+            for (key, count) in sorted(seen.iter().filter(|(_, count)| **count > 1)) {
                 findings.take(Fault::Doubled, || format!("{} {key:?}: {count} times in {stage}", self.name));
             }
             let Some((before, earlier)) = at.checked_sub(1).map(|before| &self.stages[before]) else { continue };
-            let mut lost: Vec<_> = earlier.keys().filter(|key| !seen.contains_key(*key)).collect();
-            lost.retain(|key| !self.is_exempt(at, key));
-            lost.sort();
-            for key in lost {
+            let is_lost = |key: &&K| !seen.contains_key(*key) && !self.is_exempt(at, key);
+            for key in sorted(earlier.keys().filter(is_lost)) {
                 findings.take(Fault::Lost, || format!("{} {key:?}: in {before}, not in {stage}", self.name));
             }
-            let mut strays: Vec<_> = seen.keys().filter(|key| !earlier.contains_key(*key)).collect();
-            strays.sort();
-            for key in strays {
+            for key in sorted(seen.keys().filter(|key| !earlier.contains_key(*key))) {
                 findings.take(Fault::Wrong, || format!("{} {key:?}: in {stage}, not in {before}", self.name));
             }
         }

@@ -1,7 +1,7 @@
 //! PURE. The audit log against the topics, record by record: every record of an audited topic has exactly one entry with its
 //! coordinates and the leaf of its bytes, and the log has no other.
 
-use super::{Fault, Findings, Place};
+use super::{Fault, Findings, Place, sorted};
 use std::collections::HashMap;
 
 /// Hash of an entry.
@@ -32,9 +32,7 @@ impl Log {
 
     /// Holds the log against the topics.
     pub fn judge(&self, findings: &mut Findings) {
-        let mut records: Vec<_> = self.records.iter().collect();
-        records.sort();
-        for (place, leaf) in records {
+        for (place, leaf) in sorted(self.records.iter()) {
             match self.entries.get(place).map(Vec::as_slice) {
                 None => findings.take(Fault::Skipped, || format!("{place}: no entry in the log")),
                 Some([one]) if one == leaf => {}
@@ -42,9 +40,7 @@ impl Log {
                 Some(many) => findings.take(Fault::Doubled, || format!("{place}: {} entries", many.len())),
             }
         }
-        let mut strays: Vec<_> = self.entries.keys().filter(|place| !self.records.contains_key(*place)).collect();
-        strays.sort();
-        for place in strays {
+        for place in sorted(self.entries.keys().filter(|place| !self.records.contains_key(*place))) {
             findings.take(Fault::Wrong, || format!("{place}: an entry of a record that is not there"));
         }
     }

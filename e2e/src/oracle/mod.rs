@@ -42,6 +42,13 @@ impl fmt::Display for Place {
     }
 }
 
+/// Keys in their order, so that what is told is the same in every run.
+fn sorted<K: Ord>(keys: impl Iterator<Item = K>) -> Vec<K> {
+    let mut keys: Vec<K> = keys.collect();
+    keys.sort();
+    keys
+}
+
 /// How something does not fit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {

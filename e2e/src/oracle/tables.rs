@@ -1,7 +1,7 @@
 //! PURE. A changelog's table against the table that its input makes: what a restore gives must be what was handled, key by key
 //! and partition by partition.
 
-use super::{Fault, Findings};
+use super::{Fault, Findings, sorted};
 use std::collections::HashMap;
 
 /// A key with the partition that it lives in.
@@ -40,9 +40,7 @@ impl Table {
     /// Holds one table against the other.
     pub fn judge(&self, findings: &mut Findings) {
         let name = self.name;
-        let mut expected: Vec<_> = self.expected.iter().collect();
-        expected.sort();
-        for ((partition, key), value) in expected {
+        for ((partition, key), value) in sorted(self.expected.iter()) {
             match self.restored.get(&(*partition, key.clone())) {
                 Some(found) if (self.same)(value, found) => {}
                 Some(found) => findings.take(Fault::Wrong, || {
@@ -53,9 +51,7 @@ impl Table {
                 }
             }
         }
-        let mut strays: Vec<_> = self.restored.keys().filter(|key| !self.expected.contains_key(*key)).collect();
-        strays.sort();
-        for (partition, key) in strays {
+        for (partition, key) in sorted(self.restored.keys().filter(|key| !self.expected.contains_key(*key))) {
             findings.take(Fault::Wrong, || format!("{name}/{partition} {}: nothing put it there", shown(key)));
         }
     }

@@ -148,13 +148,13 @@ impl Bench {
             ..KafkaConfig::default()
         };
         let bench = Self { house, kafka, health: Shell::new(KafkaConfig::default()).health, _dir: dir };
-        bench.make_topics();
+        bench.make_topics(&["in", "out", "state", "dead"]);
         bench
     }
 
-    fn make_topics(&self) {
+    pub fn make_topics(&self, names: &[&str]) {
         let admin: AdminClient<DefaultClientContext> = self.kafka.client().create().unwrap();
-        let names: Vec<_> = ["in", "out", "state", "dead"].iter().map(|name| self.topic(name)).collect();
+        let names: Vec<_> = names.iter().map(|name| self.topic(name)).collect();
         let topics: Vec<_> =
             names.iter().map(|name| NewTopic::new(name, PARTITIONS, TopicReplication::Fixed(1))).collect();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -173,6 +173,11 @@ impl Bench {
     /// Starts a room that admits each number once, under an instance id.
     pub fn run(&self, instance: &str) -> Room {
         self.room(instance, Some(self.topic("state")), AdmitOnce { out: self.topic("out") })
+    }
+
+    /// The same, but it writes to a topic of another name.
+    pub fn run_into(&self, instance: &str, out: &str) -> Room {
+        self.room(instance, Some(self.topic("state")), AdmitOnce { out: self.topic(out) })
     }
 
     /// Starts a room that passes everything on, under an instance id.
@@ -256,6 +261,11 @@ impl Bench {
     pub fn wait_unready(&self, reason: &str) {
         let has = |bench: &Self| bench.health.states().values().any(|s| !s.ready && s.reason.contains(reason));
         self.wait(has, reason);
+    }
+
+    /// Waits until every component is ready.
+    pub fn wait_ready(&self) {
+        self.wait(|bench| bench.health.is_ready(), "ready");
     }
 
     fn wait(&self, done: impl Fn(&Self) -> bool, what: &str) {

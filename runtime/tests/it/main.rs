@@ -14,16 +14,20 @@ use std::time::Duration;
 const SESSION: Duration = Duration::from_secs(10);
 
 /// Admissions by key, as a reader of committed records sees them.
-fn admissions(bench: &Bench) -> BTreeMap<u32, usize> {
+fn admissions(bench: &Bench, topic: &str) -> BTreeMap<u32, usize> {
     let mut seen = BTreeMap::new();
-    for record in bench.read_all("out") {
+    for record in bench.read_all(topic) {
         *seen.entry(u32::from_be_bytes(record.payload.unwrap().try_into().unwrap())).or_default() += 1;
     }
     seen
 }
 
 fn assert_once(bench: &Bench, keys: u32) {
-    let seen = admissions(bench);
+    assert_once_in(bench, "out", keys);
+}
+
+fn assert_once_in(bench: &Bench, topic: &str, keys: u32) {
+    let seen = admissions(bench, topic);
     let doubled: Vec<_> = seen.iter().filter(|(_, count)| **count > 1).collect();
     assert!(doubled.is_empty(), "admitted more than once: {doubled:?}");
     assert_eq!(seen.len(), keys as usize, "every key is admitted");
@@ -144,6 +148,21 @@ fn a_producer_gets_over_a_broker_that_was_frozen() {
     while let Err(error) = producer.write([(None, &third)]) {
         assert!(std::time::Instant::now() < until, "still refused: {error}");
     }
-    let seen = admissions(&bench);
+    let seen = admissions(&bench, "out");
     assert_eq!((seen.get(&1), seen.get(&3)), (Some(&1), Some(&1)), "{seen:?}");
+}
+
+/// A broker that refuses is neither poison nor a reason to spin: the worker says what is wrong, and goes on when it is mended.
+#[test]
+fn a_topic_that_is_not_there_holds_the_room_until_it_is() {
+    let bench = Bench::start();
+    bench.publish("in", numbers(0..500));
+    let room = bench.run_into("a", "missing");
+    bench.wait_unready("transactions are refused");
+    assert!(bench.read_all("dead").is_empty(), "nothing is set aside");
+    bench.make_topics(&["missing"]);
+    bench.wait_drained("in");
+    bench.wait_ready();
+    room.stop().unwrap();
+    assert_once_in(&bench, "missing", 500);
 }
