@@ -36,7 +36,7 @@ use std::time::{Duration, Instant};
 type Consuming<H> = Assigned<<H as Handler>::Key, <H as Handler>::Value>;
 type Assigned<K, V> = BaseConsumer<Assignment<K, V>>;
 
-/// One life of the loop: from new clients to their end.
+/// The clients of a session, and how far it is.
 pub(super) struct Session<'a> {
     spec: &'a LoopSpec,
     shell: &'a Shell,
