@@ -7,6 +7,7 @@ use e2e::stage::root;
 use e2e::traffic::{Event, Sender, Traffic};
 use rdkafka::message::Message;
 use runtime::auth::{self, Realm};
+use runtime::stream::{Input, OwnedInput};
 use schemas::Topic;
 use schemas::reply::Reply;
 use std::io::{Read, Write};
@@ -82,12 +83,10 @@ impl Whole {
         let mut all = Vec::new();
         let name = topic.name(&self.kafka().topic_prefix);
         defaultx::reader::read_to_end(self.kafka(), [name.as_str()], |message| {
-            let headers = message.headers().map(|headers| {
-                use rdkafka::message::Headers;
-                headers.iter().map(|h| (h.key.to_owned(), h.value.unwrap_or_default().to_vec())).collect()
-            });
+            let headers = OwnedInput::from(&Input::of(message)).headers.into_iter();
+            let headers = headers.map(|(name, value)| (name, value.unwrap_or_default())).collect();
             let (key, value) = (message.key().unwrap_or_default(), message.payload().unwrap_or_default());
-            all.push((key.to_vec(), headers.unwrap_or_default(), value.to_vec()));
+            all.push((key.to_vec(), headers, value.to_vec()));
             Ok(())
         })
         .unwrap();

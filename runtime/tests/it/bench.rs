@@ -5,7 +5,7 @@ use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
-use rdkafka::message::{Header, Message, OwnedHeaders};
+use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use rdkafka::{Offset, TopicPartitionList};
 use runtime::kafka::KafkaConfig;
@@ -226,15 +226,7 @@ impl Bench {
         let (mut records, mut ended) = (Vec::new(), std::collections::BTreeSet::new());
         while ended.len() < PARTITIONS as usize {
             match consumer.poll(PATIENCE).expect("the broker answers") {
-                Ok(message) => records.push(OwnedInput {
-                    topic: message.topic().to_owned(),
-                    partition: message.partition(),
-                    offset: message.offset(),
-                    key: message.key().map(<[u8]>::to_vec),
-                    payload: message.payload().map(<[u8]>::to_vec),
-                    headers: headers(&message),
-                    ..OwnedInput::default()
-                }),
+                Ok(message) => records.push(OwnedInput::from(&Input::of(&message))),
                 Err(KafkaError::PartitionEOF(partition)) => drop(ended.insert(partition)),
                 Err(error) => panic!("{error}"),
             }
@@ -294,10 +286,4 @@ impl Bench {
         };
         committed.elements().into_iter().map(offset).collect()
     }
-}
-
-fn headers(message: &rdkafka::message::BorrowedMessage<'_>) -> Vec<(String, Option<Vec<u8>>)> {
-    use rdkafka::message::Headers;
-    let all = message.headers().map(|headers| headers.iter().map(|h| (h.key.to_owned(), h.value.map(<[u8]>::to_vec))));
-    all.map(Iterator::collect).unwrap_or_default()
 }

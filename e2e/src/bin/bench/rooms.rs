@@ -4,11 +4,11 @@ use anyhow::{Context, Result};
 use e2e::ceiling::{self, Shape};
 use e2e::stage::{Stage, runtime};
 use e2e::supervisor::AS_DEFAULTX;
-use rdkafka::message::{Headers, Message};
+use rdkafka::message::Message;
 use runtime::kafka::KafkaConfig;
 use runtime::shell::Shell;
 use runtime::shutdown;
-use runtime::stream::Tuning;
+use runtime::stream::{Input, Tuning};
 use schemas::Topic;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -145,8 +145,8 @@ pub fn shapes(kafka: &KafkaConfig) -> Result<BTreeMap<String, Shape>> {
         let records = defaultx::reader::read_to_end(kafka, [name.as_str()], |message| {
             key += message.key_len();
             value += message.payload_len();
-            for header in message.headers().into_iter().flat_map(Headers::iter) {
-                headers += header.key.len() + header.value.map_or(0, <[u8]>::len);
+            for (name, value) in Input::of(message).headers() {
+                headers += name.len() + value.map_or(0, <[u8]>::len);
                 count += 1;
             }
             Ok(())
