@@ -4,7 +4,6 @@ use anyhow::{Context, Result};
 use e2e::ceiling::{self, Shape};
 use e2e::stage::{Stage, runtime};
 use e2e::supervisor::AS_DEFAULTX;
-use rdkafka::message::Message;
 use runtime::kafka::KafkaConfig;
 use runtime::shell::Shell;
 use runtime::shutdown;
