@@ -263,6 +263,7 @@ impl Turn<'_> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
@@ -271,10 +272,11 @@ mod tests {
         let gate = Gate::new();
         gate.open();
         let panicking = gate.clone();
-        let thread = std::thread::spawn(move || {
+        let body = move || {
             let _closes = Closing(&panicking);
             panic!("in the middle of a transaction");
-        });
+        };
+        let thread = crate::task::thread("commit", body).unwrap();
         gate.revoke(false);
         assert!(thread.join().is_err());
     }

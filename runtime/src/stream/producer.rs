@@ -207,17 +207,15 @@ impl Producer {
         }
     }
 
-    /// The same call again, after a pause, while the client says that it may be retried. A call that timed out is not: it has
-    /// had its time.
+    /// The same call again, after a pause, while the client says that it may be retried. A call that timed out has had its time,
+    /// and one behind it is refused for as long as the client likes.
     fn again(&self, call: impl Fn() -> Result<(), KafkaError>) -> Result<(), KafkaError> {
         let started = Instant::now();
         let mut pause = FIRST_PAUSE;
         loop {
             match call() {
                 Err(KafkaError::Transaction(error))
-                    if error.is_retriable()
-                        && error.code() != RDKafkaErrorCode::OperationTimedOut
-                        && started.elapsed() < self.timeout =>
+                    if error.is_retriable() && !is_stuck(error.code()) && started.elapsed() < self.timeout =>
                 {
                     tracing::debug!(error = error.string(), "transaction call retried");
                     std::thread::sleep(pause);
