@@ -131,13 +131,22 @@ pub fn point(settings: &mut Settings, house: &House) {
 ///
 /// # Errors
 /// Why a server did not start, with what to type.
-pub fn start_house(settings: &Settings, dir: &Path, keep_running: bool) -> Result<Option<House>> {
+pub fn start_house(settings: &Settings, dir: &Path) -> Result<Option<House>> {
+    Ok(options(settings, dir).map(|options| House::start(&options)).transpose()?)
+}
+
+/// The same, but they stay: finds them where they run already, which the flag says.
+///
+/// # Errors
+/// Why a server did not start, with what to type.
+pub fn lasting_house(settings: &Settings, dir: &Path) -> Result<Option<(House, bool)>> {
+    let options = options(settings, dir).map(|options| Options { keep_running: true, ..options });
+    Ok(options.map(|options| House::start_or_attach(&options)).transpose()?)
+}
+
+fn options(settings: &Settings, dir: &Path) -> Option<Options> {
     let (kafka, postgres) = (settings.kafka.bootstrap.is_empty(), settings.database.url.is_empty());
-    if !kafka && !postgres {
-        return Ok(None);
-    }
-    let options = Options { kafka, postgres, progress: true, keep_running, ..Options::new(dir) };
-    Ok(Some(House::start(&options)?))
+    (kafka || postgres).then(|| Options { kafka, postgres, progress: true, ..Options::new(dir) })
 }
 
 #[cfg(test)]

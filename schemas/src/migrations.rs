@@ -6,8 +6,14 @@ mod embedded {
     refinery::embed_migrations!("migrations");
 }
 
-/// Where the record of applied migrations stands, so that it needs no schema of its own.
+/// The record of applied migrations. It stands in the schema that was the login's own when the first one ran.
 const HISTORY: &str = "defaultx_migrations";
+/// Schemas that hold such a record, as far as the login may look into it.
+const HISTORIES: &str = "
+    SELECT quote_ident(n.nspname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.relname = $1 AND c.relkind = 'r'
+      AND has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')
+    ORDER BY 1";
 /// Only one process migrates a database at a time; the others wait and find nothing to do.
 const LOCK: i64 = 0x6465_6661_756c_7478;
 
@@ -17,11 +23,38 @@ const LOCK: i64 = 0x6465_6661_756c_7478;
 /// [`MigrateError`]: a statement failed, or an applied migration is not the one embedded here.
 pub async fn migrate(client: &mut tokio_postgres::Client) -> Result<Vec<String>, MigrateError> {
     client.execute("SELECT pg_advisory_lock($1)", &[&LOCK]).await?;
-    let mut runner = embedded::migrations::runner();
-    runner.set_migration_table_name(HISTORY);
-    let ran = runner.run_async(client).await;
+    let ran = run(client).await;
     client.execute("SELECT pg_advisory_unlock($1)", &[&LOCK]).await?;
-    Ok(ran?.applied_migrations().iter().map(ToString::to_string).collect())
+    ran
+}
+
+async fn run(client: &mut tokio_postgres::Client) -> Result<Vec<String>, MigrateError> {
+    let mut runner = embedded::migrations::runner();
+    runner.set_migration_table_name(history(client).await?);
+    let ran = runner.run_async(client).await?;
+    Ok(ran.applied_migrations().iter().map(ToString::to_string).collect())
+}
+
+/// The table with the history, by its full name. The search path alone does not find it: the first migration makes a schema,
+/// and where the login has that schema's name, PostgreSQL looks there first from then on.
+async fn history(client: &tokio_postgres::Client) -> Result<String, MigrateError> {
+    let mut found: Vec<String> = Vec::new();
+    for row in client.query(HISTORIES, &[&HISTORY]).await? {
+        let schema: String = row.get(0);
+        let has_rows = format!("SELECT EXISTS (SELECT FROM {schema}.{HISTORY})");
+        if client.query_one(&has_rows, &[]).await?.get(0) {
+            found.push(schema);
+        }
+    }
+    match found.as_slice() {
+        [] => {
+            let row = client.query_one("SELECT quote_ident(current_schema()::text)", &[]).await?;
+            let schema: Option<String> = row.get(0);
+            Ok(schema.map_or_else(|| HISTORY.to_owned(), |schema| format!("{schema}.{HISTORY}")))
+        }
+        [schema] => Ok(format!("{schema}.{HISTORY}")),
+        _ => Err(MigrateError::Histories(found.join(", "))),
+    }
 }
 
 /// Why a database is not up to date.
@@ -33,6 +66,9 @@ pub enum MigrateError {
     /// From the migrations.
     #[error("migration: {}: {}", .0, in_full(.0))]
     Migration(#[from] refinery::Error),
+    /// More than one history.
+    #[error("the schemas {0} each hold a history of migrations ({HISTORY}): drop the one that is not this database's")]
+    Histories(String),
 }
 
 /// The innermost source says what the server said.

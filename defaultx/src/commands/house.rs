@@ -1,23 +1,29 @@
 //! `up` and `down`: servers of this machine that stay between commands.
 
 use crate::cli::PlaceArgs;
-use crate::place::{Keys, point, start_house};
+use crate::place::{Keys, lasting_house, point};
 use crate::settings::Settings;
 use crate::topics;
 use anyhow::{Context, Result, bail};
 use local::House;
 use std::path::Path;
 
-/// Starts the servers, makes topics and tables, and leaves the servers running.
+/// Starts the servers, makes topics and tables, and leaves the servers running. What is there already stays as it is, so that
+/// the command may be given again.
 pub async fn up(mut settings: Settings, place: &PlaceArgs) -> Result<i32> {
     let dir = place.house.clone();
     let asked = settings.clone();
-    let house = tokio::task::spawn_blocking(move || start_house(&asked, &dir, true)).await??;
-    let Some(house) = house else { bail!("both servers are yours already: --kafka and --database are set") };
+    let house = tokio::task::spawn_blocking(move || lasting_house(&asked, &dir)).await??;
+    let Some((house, was_running)) = house else {
+        bail!("both servers are yours already: --kafka and --database are set")
+    };
     Keys::of(&place.house)?;
     point(&mut settings, &house);
     let made = topics::apply(&settings.kafka).await?;
     let migrated = super::migrate_database(&settings).await?;
+    if was_running {
+        println!("It runs already, in {}", place.house.display());
+    }
     println!("Kafka       {}", house.bootstrap());
     println!("PostgreSQL  {}", house.database_url());
     println!("            {} topics made, {} migrations applied", made.len(), migrated.len());

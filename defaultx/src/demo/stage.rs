@@ -166,7 +166,7 @@ fn fresh_house(settings: &Settings, dir: &Path) -> Result<Option<House>> {
     if dir.join("house.json").is_file() {
         std::fs::remove_dir_all(dir).with_context(|| format!("clearing {}", dir.display()))?;
     }
-    start_house(settings, dir, false)
+    start_house(settings, dir)
 }
 
 /// A log holds one prefix: what another one wrote at the same coordinates would contradict it.

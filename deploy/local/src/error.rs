@@ -65,6 +65,14 @@ pub enum LocalError {
     /// Another house owns the data directory.
     #[error("a house already runs in {}; stop it (`defaultx down`) or choose another data directory", .0.display())]
     AlreadyRunning(PathBuf),
+    /// Of a house that was left running, one server has ended.
+    #[error("{name} does not run in {}, the rest of the house does; `defaultx down`, then `defaultx up` starts both", dir.display())]
+    HalfRunning {
+        /// The server.
+        name: &'static str,
+        /// The data directory.
+        dir: PathBuf,
+    },
     /// No house runs in the data directory.
     #[error("no house runs in {}; start one with `defaultx up`", .0.display())]
     NotRunning(PathBuf),

@@ -78,6 +78,18 @@ impl House {
         Ok(house)
     }
 
+    /// The house that was left running in the data directory, and true; or one that is started now, and false.
+    ///
+    /// # Errors
+    /// As [`House::start`]. [`LocalError::AlreadyRunning`] remains for a house that ends with another process, and
+    /// [`LocalError::HalfRunning`] says that a server which is asked for has ended beside one that runs.
+    pub fn start_or_attach(options: &Options) -> Result<(House, bool), LocalError> {
+        match House::start(options) {
+            Err(LocalError::AlreadyRunning(dir)) => Ok((House::left_running(options, dir)?, true)),
+            started => Ok((started?, false)),
+        }
+    }
+
     /// Finds the servers that an earlier process left running in `data_dir`. Dropping the result leaves them running;
     /// [`House::stop`] stops them.
     ///
@@ -225,6 +237,20 @@ impl House {
         let bootstrap = broker.as_ref().map(Broker::bootstrap).unwrap_or_default();
         let database_url = database.as_ref().map(Server::url).unwrap_or_default();
         House { data_dir, kept, broker, database, bootstrap, database_url, _lock: lock }
+    }
+
+    fn left_running(options: &Options, dir: PathBuf) -> Result<House, LocalError> {
+        let Some(house) = House::attach(&dir).ok().filter(|house| house.kept) else {
+            return Err(LocalError::AlreadyRunning(dir));
+        };
+        let asked = [
+            ("Kafka", options.kafka, house.broker.is_some()),
+            ("PostgreSQL", options.postgres, house.database.is_some()),
+        ];
+        match asked.into_iter().find(|(_, wanted, runs)| *wanted && !*runs) {
+            Some((name, ..)) => Err(LocalError::HalfRunning { name, dir }),
+            None => Ok(house),
+        }
     }
 
     fn broker_mut(&mut self) -> Result<&mut Broker, LocalError> {

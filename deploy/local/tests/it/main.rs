@@ -68,6 +68,13 @@ fn a_house_left_running_is_found_and_stopped_and_its_data_found_again() {
     drop(found);
     assert!(pids.iter().all(|pid| lives(*pid)), "attaching must not own");
 
+    let (found, was_running) = House::start_or_attach(&options).unwrap();
+    assert!(was_running && found.pids() == pids, "asked for again, it is the same house");
+    drop(found);
+    let more = House::start_or_attach(&Options { kafka: true, ..options.clone() });
+    assert!(matches!(more, Err(LocalError::HalfRunning { name: "Kafka", .. })), "{more:?}");
+    assert!(pids.iter().all(|pid| lives(*pid)), "what runs goes on");
+
     House::stop_left_running(dir.path()).unwrap();
     assert!(pids.iter().all(|pid| !lives(*pid)));
     assert!(matches!(House::stop_left_running(dir.path()), Err(LocalError::NotRunning(_))));
@@ -121,6 +128,8 @@ fn a_tied_house_cannot_be_left_running() {
     let dir = tempfile::tempdir().unwrap();
     let house = House::start(&Options { kafka: false, ..Options::new(dir.path()) }).unwrap();
     let pids = house.pids();
+    let again = House::start_or_attach(&Options { kafka: false, ..Options::new(dir.path()) });
+    assert!(matches!(again, Err(LocalError::AlreadyRunning(_))), "it would end with another process: {again:?}");
     assert!(matches!(house.leave_running(), Err(LocalError::TiedToThisProcess)));
     assert!(pids.iter().all(|pid| !lives(*pid)));
 }

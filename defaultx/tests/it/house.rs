@@ -1,0 +1,60 @@
+//! `up` and `migrate` on servers of this machine, given as often as people give them.
+
+use crate::kafka;
+use std::path::Path;
+use std::process::Command;
+
+/// Ends what `up` left running, also when the test fails.
+struct Left<'a>(&'a Path);
+
+impl Drop for Left<'_> {
+    fn drop(&mut self) {
+        drop(local::House::stop_left_running(self.0));
+    }
+}
+
+/// What `defaultx` prints; the broker is the one that all tests share.
+fn said(house: &Path, command: &str) -> Result<String, String> {
+    let broker = kafka("up.");
+    let output = Command::new(env!("CARGO_BIN_EXE_defaultx"))
+        .arg(command)
+        .args(["--kafka", &broker.bootstrap, "--prefix", &broker.topic_prefix])
+        .args(["--set", "kafka.replication_factor=1", "--set", "kafka.partitions=1", "--house"])
+        .arg(house)
+        .output()
+        .unwrap();
+    let (out, error) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+    if output.status.success() { Ok(out) } else { Err(out + &error) }
+}
+
+async fn sql(house: &Path, statements: &str) {
+    let url = local::House::attach(house).unwrap().database_url().to_owned();
+    let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await.unwrap();
+    tokio::select! {
+        ended = connection => panic!("{ended:?}"),
+        done = client.batch_execute(statements) => done.unwrap(),
+    }
+}
+
+#[tokio::test]
+async fn up_and_migrate_may_be_given_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let house = dir.path().join("house");
+    let _left = Left(&house);
+    let first = said(&house, "up").unwrap();
+    assert!(first.contains("topics made") && !first.contains("0 migrations applied"), "{first}");
+    let second = said(&house, "up").unwrap();
+    assert!(
+        second.contains("It runs already, in ") && second.contains("0 topics made, 0 migrations applied"),
+        "{second}"
+    );
+    let where_it_is = |said: &str| said.lines().find(|line| line.starts_with("PostgreSQL")).unwrap().to_owned();
+    assert_eq!(where_it_is(&first), where_it_is(&second));
+
+    // What a second `migrate` used to leave behind: the login has the name of the schema that the first one made.
+    sql(&house, "CREATE TABLE defaultx.defaultx_migrations (LIKE public.defaultx_migrations)").await;
+    assert_eq!(said(&house, "migrate").unwrap(), "0 migrations applied\n");
+    sql(&house, "INSERT INTO defaultx.defaultx_migrations SELECT * FROM public.defaultx_migrations LIMIT 1").await;
+    let error = said(&house, "migrate").unwrap_err();
+    assert!(error.contains("the schemas defaultx, public each hold a history"), "{error}");
+}
