@@ -5,6 +5,9 @@ use local::{House, Options};
 use runtime::kafka::KafkaConfig;
 use std::path::{Path, PathBuf};
 
+/// Key of the digests that the audit log keeps of personal data.
+pub const DIGEST_KEY: [u8; 32] = [0x11; 32];
+
 /// Servers for a run. They stop when it is dropped.
 pub struct Stage {
     /// The servers.
@@ -87,7 +90,7 @@ impl Stage {
             self.kafka.topic_prefix,
             self.house.database_url(),
             models.display().to_string(),
-            "11".repeat(32),
+            DIGEST_KEY.map(|byte| format!("{byte:02x}")).concat(),
             "22".repeat(32),
         );
         std::fs::write(&path, text)?;

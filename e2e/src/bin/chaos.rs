@@ -1,13 +1,16 @@
 //! Chaos: under load, rooms are killed, one is frozen and wakes as a zombie beside its replacement, the broker is killed once.
-//! Afterwards a plain reader and the database must agree that every accepted application was decided exactly once.
+//! Afterwards the judges hold what plain readers and the database say: replies, applications, versions, state and the log.
 
 use anyhow::{Context, Result, bail};
+use audit_sink::seal::DigestKey;
 use audit_sink::verify;
 use clap::Parser;
-use e2e::stage::{Stage, runtime};
+use e2e::oracle::Findings;
+use e2e::oracle::log::Log;
+use e2e::stage::{Stage, root, runtime};
 use e2e::supervisor::{Supervisor, become_defaultx_if_asked};
 use e2e::traffic::{Sender, Traffic};
-use e2e::truth::Truth;
+use e2e::truth::{Deployment, Truth, log};
 use indicatif::{ProgressBar, ProgressStyle};
 use local::Ending;
 use rand::{RngExt, SeedableRng};
@@ -70,38 +73,58 @@ fn run(args: &Args, stage: &mut Stage, logs: &Path) -> Result<()> {
     publisher.join().map_err(|_| anyhow::anyhow!("the publisher panicked"))??;
     let submitted = sent.load(Ordering::Relaxed);
 
-    let truth = drained(stage, &mut house, submitted)?;
+    let from = deployment(stage)?;
+    let (mut truth, mut log) = drained(&from, &mut house)?;
     house.zombies_end(Duration::from_secs(60))?;
     let restarts = house.restarts;
     house.stop(Duration::from_secs(60))?;
-    let report = runtime()?.block_on(verify::run(stage.house.database_url(), &verify::Options::default()))?;
-    let in_database = runtime()?.block_on(decided_in_database(stage.house.database_url()))?;
+    let report = runtime()?.block_on(async {
+        truth.complete(&from).await?;
+        log::entries(&from, &mut log).await?;
+        anyhow::Ok(verify::run(&from.database_url, &verify::Options::default()).await?)
+    })?;
 
-    let findings = truth.judge();
+    let mut findings = Findings::default();
+    truth.judge(&mut findings);
+    log.judge(&mut findings);
     let result = json!({
         "submitted": submitted,
-        "published": truth.replies.count(),
+        "published": truth.published,
         "accepted": truth.accepted(),
         "decided_distinct": truth.decided(),
-        "decided_in_database": in_database,
+        "decided_in_database": truth.stored(),
         "lost": findings.lost,
         "doubled": findings.doubled,
         "skipped": findings.skipped,
         "wrong": findings.wrong,
         "told": findings.told,
         "replies": truth.statuses,
+        "policies_used": truth.policy.uses(),
+        "routes_used": truth.route.uses(),
+        "state_entries": truth.state.entries(),
         "kills": kills,
         "ended_by_themselves": restarts,
+        "audited_records": log.records(),
         "audit_entries": report.entries(),
         "audit_verified": report.is_whole(),
     });
     std::fs::write(&args.out, serde_json::to_vec_pretty(&result)?).context("writing the result")?;
     println!("{result:#}");
-    let agree = in_database == truth.decided() as i64 && truth.replies.count() == submitted as u64;
-    if !findings.is_clean() || !report.is_whole() || !agree {
+    if !findings.is_clean() || !report.is_whole() || truth.published != submitted as u64 {
         bail!("the house did not keep its word: {report}");
     }
     Ok(())
+}
+
+fn deployment(stage: &Stage) -> Result<Deployment> {
+    let digest = |file: &str| anyhow::Ok(domain::Digest::of(&std::fs::read(root().join(file))?).to_string());
+    Ok(Deployment {
+        kafka: stage.kafka.clone(),
+        database_url: stage.house.database_url().to_owned(),
+        senders: vec![schemas::Topic::LoanApplications.base_name().to_owned()],
+        policy: digest("policies/standard/1.0.0.yaml")?,
+        route: digest("routes/standard/1.0.0.toml")?,
+    })
 }
 
 /// Sends at a steady rate; every hundredth application twice.
@@ -164,27 +187,24 @@ fn strike(stage: &mut Stage, house: &mut Supervisor, args: &Args, sent: &AtomicU
     Ok(kills)
 }
 
-/// Waits until every record has its reply, every accepted application its decision, and the log all of it.
-fn drained(stage: &Stage, house: &mut Supervisor, submitted: usize) -> Result<Truth> {
+/// Waits until every record has its reply, every accepted application its decision, and the log an entry of every record.
+fn drained(from: &Deployment, house: &mut Supervisor) -> Result<(Truth, Log)> {
     let started = Instant::now();
-    let runtime = runtime()?;
-    loop {
+    let is_late = || started.elapsed() > PATIENCE;
+    let truth = loop {
         house.tend()?;
-        let truth = Truth::read(&stage.kafka)?;
-        let in_database = runtime.block_on(decided_in_database(stage.house.database_url()))?;
-        let is_whole = truth.replies.count() >= submitted as u64 && truth.is_complete();
-        if (is_whole && in_database >= truth.decided() as i64) || started.elapsed() > PATIENCE {
-            return Ok(truth);
+        let truth = Truth::read(from)?;
+        if truth.is_answered() || is_late() {
+            break truth;
         }
         std::thread::sleep(Duration::from_secs(1));
+    };
+    let config = audit_sink::Config::default();
+    let log = log::records(from, &DigestKey::new(&config.digest_key_id, &e2e::stage::DIGEST_KEY)?)?;
+    let runtime = runtime()?;
+    while runtime.block_on(log::size(from))? < log.records() && !is_late() {
+        house.tend()?;
+        std::thread::sleep(Duration::from_secs(1));
     }
-}
-
-async fn decided_in_database(url: &str) -> Result<i64> {
-    let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await?;
-    let connection = task::spawn("count", connection);
-    let row = client.query_one("SELECT count(*) FROM defaultx.decisions WHERE decision_number = 1", &[]).await?;
-    drop(client);
-    connection.await??;
-    Ok(row.get(0))
+    Ok((truth, log))
 }

@@ -35,6 +35,16 @@ impl<K: Eq + Hash + Ord + Clone + Debug> Chain<K> {
         self.stages[stage].1.len()
     }
 
+    /// Whether a thing was seen at a stage.
+    pub fn has(&self, stage: usize, key: &K) -> bool {
+        self.stages[stage].1.contains_key(key)
+    }
+
+    /// What was seen at a stage.
+    pub fn keys(&self, stage: usize) -> impl Iterator<Item = &K> {
+        self.stages[stage].1.keys()
+    }
+
     /// Whether everything seen at the first stage has reached this one.
     pub fn has_reached(&self, stage: usize) -> bool {
         self.stages[0].1.keys().all(|key| self.stages[stage].1.contains_key(key) || self.is_exempt(stage, key))

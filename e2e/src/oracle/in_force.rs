@@ -43,7 +43,7 @@ impl<K: Eq + Hash + Debug> InForce<K> {
         self.used.push((key, digest.to_owned()));
     }
 
-    /// How many things were handled under each version.
+    /// How many versions were used.
     pub fn uses(&self) -> usize {
         let mut digests: Vec<&str> = self.used.iter().map(|(_, digest)| digest.as_str()).collect();
         digests.sort_unstable();

@@ -2,7 +2,7 @@
 
 use super::handler::{HandleError, Handler, Outbox, Verdict};
 use super::record::{Output, OwnedInput};
-use super::state::{Tables, View, fold};
+use super::state::{Stored as _, Tables, View, fold};
 
 /// One verdict for each record, and the outputs with the partition of their inputs.
 pub type Fed = (Vec<Verdict>, Vec<(i32, Output)>);
@@ -35,6 +35,13 @@ impl<H: Handler> Harness<H> {
     pub fn control(&mut self, record: &OwnedInput) -> Result<Fed, HandleError> {
         let input = record.as_input();
         self.step(std::slice::from_ref(record), |handler, view, out| handler.control(&input, view, out))
+    }
+
+    /// The state as a changelog has it: partition, key and value.
+    pub fn state(&self) -> impl Iterator<Item = (i32, Vec<u8>, Vec<u8>)> {
+        self.tables.iter().flat_map(|(partition, table)| {
+            table.iter().map(|(key, value)| (*partition, key.encode(), value.encode()))
+        })
     }
 
     fn step(
