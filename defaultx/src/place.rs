@@ -146,7 +146,10 @@ pub fn lasting_house(settings: &Settings, dir: &Path) -> Result<Option<(House, b
 
 fn options(settings: &Settings, dir: &Path) -> Option<Options> {
     let (kafka, postgres) = (settings.kafka.bootstrap.is_empty(), settings.database.url.is_empty());
-    (kafka || postgres).then(|| Options { kafka, postgres, progress: true, ..Options::new(dir) })
+    // The broker's own topics need it as much as ours.
+    let durable = settings.kafka.flush_every_record.then(|| ("log.flush.interval.messages".to_owned(), "1".to_owned()));
+    let broker_properties = durable.into_iter().collect();
+    (kafka || postgres).then(|| Options { kafka, postgres, progress: true, broker_properties, ..Options::new(dir) })
 }
 
 #[cfg(test)]

@@ -51,7 +51,7 @@ impl Stage {
     /// When the broker refuses.
     pub fn deploy(&mut self, prefix: &str) -> Result<()> {
         prefix.clone_into(&mut self.kafka.topic_prefix);
-        runtime()?.block_on(defaultx::topics::apply(&self.kafka))?;
+        runtime()?.block_on(defaultx::topics::apply(&self.kafka, &[]))?;
         Ok(())
     }
 

@@ -88,3 +88,10 @@ impl Default for Config {
         }
     }
 }
+
+impl Config {
+    /// The topics of senders, without prefix.
+    pub fn sender_topics(&self) -> Vec<String> {
+        self.tenant_of_topic.keys().cloned().collect()
+    }
+}

@@ -25,6 +25,21 @@ pub struct KafkaConfig {
     pub partitions: i32,
     /// Copies of each topic; −1 takes the broker's default.
     pub replication_factor: i32,
+    /// Copies that must have a record before it is acknowledged; 0 takes 2 where a topic has three copies or more, else 1.
+    pub min_insync_replicas: i32,
+    /// Whether a copy that lags may become the leader when no other is left: the partition goes on, and records are gone.
+    pub unclean_leader_election: bool,
+    /// Bytes that a partition of an event topic keeps before its oldest records go, whatever their age; −1 sets no limit.
+    pub retention_bytes: i64,
+    /// Every record is on the disk before it is acknowledged, as `flush.messages=1`: one machine then loses nothing to a power
+    /// cut; `docs/OPERATIONS.md` says what it costs. Three copies on three machines do without.
+    pub flush_every_record: bool,
+    /// `topics apply` makes and alters the senders' own topics too, besides `loan.applications.v1`; otherwise they are only
+    /// checked.
+    pub manage_sender_topics: bool,
+    /// Milliseconds that the brokers may let a transaction be open (`transaction.max.timeout.ms`), a sender's too: for so long
+    /// nobody reads past it. Checked, not set; 0 is not checked.
+    pub transaction_limit_ms: u64,
     /// `plaintext`, `ssl`, `sasl_plaintext` or `sasl_ssl`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub security_protocol: Option<String>,
@@ -61,6 +76,12 @@ impl Default for KafkaConfig {
             topic_prefix: String::new(),
             partitions: 6,
             replication_factor: -1,
+            min_insync_replicas: 0,
+            unclean_leader_election: false,
+            retention_bytes: -1,
+            flush_every_record: false,
+            manage_sender_topics: false,
+            transaction_limit_ms: 60_000,
             security_protocol: None,
             sasl_mechanism: None,
             sasl_username: None,

@@ -19,14 +19,15 @@ pub async fn up(mut settings: Settings, place: &PlaceArgs) -> Result<i32> {
     };
     Keys::of(&place.house)?;
     point(&mut settings, &house);
-    let made = topics::apply(&settings.kafka).await?;
+    let applied = topics::apply(&settings.kafka, &settings.ingest.sender_topics()).await?;
     let migrated = super::migrate_database(&settings).await?;
     if was_running {
         println!("It runs already, in {}", place.house.display());
     }
     println!("Kafka       {}", house.bootstrap());
     println!("PostgreSQL  {}", house.database_url());
-    println!("            {} topics made, {} migrations applied", made.len(), migrated.len());
+    println!("            {} topics made, {} migrations applied", applied.made.len(), migrated.len());
+    applied.left.iter().for_each(|finding| println!("            {finding}"));
     println!("\nNow `defaultx run all`; `defaultx down` stops the servers.");
     tokio::task::spawn_blocking(|| house.leave_running()).await??;
     Ok(0)

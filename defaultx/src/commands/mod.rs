@@ -12,6 +12,7 @@ use crate::cli::{Cli, Command, ConfigCommand, PlaceArgs, RunArgs, TokenArgs, Top
 use crate::place::{self, Keys, Needs};
 use crate::rooms::Room;
 use crate::settings::{self, Settings};
+use crate::topics::Applied;
 use crate::{demo, run, topics};
 use anyhow::{Context, Result};
 use runtime::auth::{self, Realm};
@@ -64,17 +65,21 @@ async fn run_rooms(mut settings: Settings, place: &PlaceArgs, args: &RunArgs) ->
 
 async fn topics_of(mut settings: Settings, place: &PlaceArgs, command: &TopicsCommand) -> Result<i32> {
     place::settle(&mut settings, &place.house, Needs::KAFKA)?;
+    let senders = settings.ingest.sender_topics();
     match command {
         TopicsCommand::Apply => {
-            let made = topics::apply(&settings.kafka).await?;
-            made.iter().for_each(|name| println!("made {name}"));
-            println!("{} topics made, {} there before", made.len(), schemas::Topic::ALL.len() - made.len());
+            let applied = topics::apply(&settings.kafka, &senders).await?;
+            applied.made.iter().for_each(|name| println!("made {name}"));
+            applied.altered.iter().for_each(|setting| println!("{setting}"));
+            applied.left.iter().for_each(|finding| println!("left as it is: {finding}"));
+            let Applied { made, altered, left } = applied;
+            println!("{} topics made, {} settings raised, {} findings left", made.len(), altered.len(), left.len());
             Ok(0)
         }
         TopicsCommand::Check => {
-            let findings = topics::check(&settings.kafka).await?;
+            let findings = topics::check(&settings.kafka, &senders).await?;
             findings.iter().for_each(|finding| println!("{finding}"));
-            println!("{} topics, {} findings", schemas::Topic::ALL.len(), findings.len());
+            println!("{} findings", findings.len());
             Ok(i32::from(!findings.is_empty()))
         }
     }

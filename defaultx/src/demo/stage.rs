@@ -53,7 +53,7 @@ impl Stage {
         phase("making topics and tables");
         commands::migrate_database(&settings).await?;
         without_a_past(&settings).await?;
-        topics::apply(&settings.kafka).await?;
+        topics::apply(&settings.kafka, &settings.ingest.sender_topics()).await?;
         let stop = shutdown::on_signal()?;
         let receiver = Receiver::start(&keys.webhook_secret, stop.clone()).await?;
         tell(&mut settings, &receiver, &keys);

@@ -37,7 +37,7 @@ fn the_shipped_route_is_taken_and_what_is_wrong_names_file_and_key() {
 #[tokio::test]
 async fn a_route_is_put_in_force_in_every_partition_and_only_where_it_is_what_it_says() {
     let kafka: KafkaConfig = kafka("routes.");
-    defaultx::topics::apply(&kafka).await.unwrap();
+    defaultx::topics::apply(&kafka, &[]).await.unwrap();
     let activate = |label: &str| {
         let place = ["--kafka", kafka.bootstrap.as_str(), "--prefix", kafka.topic_prefix.as_str()];
         route(&[&["activate", label, "--by", "risk-team"], &place[..]].concat())

@@ -47,7 +47,7 @@ const JVM: [&str; 7] = [
 ];
 
 /// The broker's settings, before those of the caller.
-const SETTINGS: [(&str, &str); 21] = [
+const SETTINGS: [(&str, &str); 22] = [
     ("process.roles", "broker,controller"),
     ("node.id", "1"),
     ("controller.listener.names", "CONTROLLER"),
@@ -71,6 +71,8 @@ const SETTINGS: [(&str, &str); 21] = [
     // Topics are declared, never guessed from a typing error.
     ("auto.create.topics.enable", "false"),
     ("message.max.bytes", "2097152"),
+    // Nobody reads past an open transaction: a client may not keep one for the quarter of an hour that is Kafka's default.
+    ("transaction.max.timeout.ms", "60000"),
     // Two cores and a small heap: the cleaner alone would take a quarter of it.
     ("num.io.threads", "4"),
     ("num.network.threads", "2"),
