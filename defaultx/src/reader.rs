@@ -9,11 +9,14 @@ use rdkafka::{Offset, TopicPartitionList};
 use runtime::kafka::{KafkaConfig, Plain, PlainConsumer};
 use runtime::stream::Input;
 use std::collections::BTreeSet;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
 const TIMEOUT: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(100);
+/// How long an open transaction may keep somebody waiting who must read past it: one that its owner left open for the broker to
+/// abort, with the usual timeout of a client and the time until the broker looks.
+const OPEN_FOR: Duration = Duration::from_secs(120);
 
 /// Reads every committed record of the topics that is there now, one topic after another, and gives their number. Blocks.
 ///
@@ -43,6 +46,45 @@ pub fn read_to_end<'t>(
         }
     }
     Ok(count)
+}
+
+/// Waits until every transaction of a topic that is open now has ended, so that [`read_to_end`] then gives whatever was committed
+/// before this call. Without it a record that stands behind an open transaction is not seen. Blocks.
+///
+/// # Errors
+/// When the cluster cannot be asked, or a transaction stays open.
+pub fn wait_until_settled(kafka: &KafkaConfig, topic: &str) -> Result<()> {
+    let client = |isolation: &str| -> Result<PlainConsumer> {
+        let mut config = kafka.client();
+        config.set("group.id", "defaultx-reader").set("isolation.level", isolation);
+        config.create_with_context(Plain).context("Kafka client")
+    };
+    let (uncommitted, committed) = (client("read_uncommitted")?, client("read_committed")?);
+    let until = Instant::now() + OPEN_FOR;
+    for partition in partitions_of(&uncommitted, topic)? {
+        let high = end_of(&uncommitted, topic, partition, until)?;
+        while end_of(&committed, topic, partition, until)? < high {
+            if Instant::now() > until {
+                bail!(
+                    "a transaction stays open in partition {partition} of {topic}: docs/runbooks/DefaultXPartitionHeld.md"
+                );
+            }
+            std::thread::sleep(POLL);
+        }
+    }
+    Ok(())
+}
+
+/// The end of a partition for the client's isolation level. Where nobody leads it for the moment, somebody soon will.
+fn end_of(client: &PlainConsumer, topic: &str, partition: i32, until: Instant) -> Result<i64> {
+    loop {
+        match client.fetch_watermarks(topic, partition, TIMEOUT) {
+            Ok((_, end)) => return Ok(end),
+            Err(error) if Instant::now() > until => return Err(error.into()),
+            Err(error) => passing(error)?,
+        }
+        std::thread::sleep(POLL);
+    }
 }
 
 /// Reads the topics from their beginning and goes on until the token is cancelled. Blocks.
@@ -89,18 +131,22 @@ fn assigned<'t>(
     let mut assignment = TopicPartitionList::new();
     let mut all = BTreeSet::new();
     for topic in topics {
-        let metadata = consumer.fetch_metadata(Some(topic), TIMEOUT).with_context(|| format!("asking for {topic}"))?;
-        let partitions: Vec<i32> = metadata.topics().iter().flat_map(|t| t.partitions()).map(|p| p.id()).collect();
-        if partitions.is_empty() {
-            bail!("topic {topic} does not exist: `defaultx topics apply` makes it");
-        }
-        for partition in partitions {
+        for partition in partitions_of(&consumer, topic)? {
             assignment.add_partition_offset(topic, partition, Offset::Beginning)?;
             all.insert(partition);
         }
     }
     consumer.assign(&assignment)?;
     Ok((consumer, all))
+}
+
+fn partitions_of(consumer: &PlainConsumer, topic: &str) -> Result<Vec<i32>> {
+    let metadata = consumer.fetch_metadata(Some(topic), TIMEOUT).with_context(|| format!("asking for {topic}"))?;
+    let partitions: Vec<i32> = metadata.topics().iter().flat_map(|t| t.partitions()).map(|p| p.id()).collect();
+    if partitions.is_empty() {
+        bail!("topic {topic} does not exist: `defaultx topics apply` makes it");
+    }
+    Ok(partitions)
 }
 
 /// The client mends by itself what is not fatal, such as a broker that restarts.

@@ -1,23 +1,23 @@
 //! Publishes the originals of dead letters again, each at most once for ever. The original and a mark on the dead-letter topic
-//! are one transaction; whoever begins later fences whoever began before, and then reads every mark there is. Looks into no body.
+//! are one transaction; whoever begins later fences whoever began before, and then reads every mark there is, those behind
+//! open transactions too. No transaction is open while anything is read. Looks into no body.
 
 use crate::letters::{Letter, Origin, REDRIVEN_AT, REDRIVEN_BY, Selection, headers_of, original_headers};
-use crate::reader::read_to_end;
+use crate::reader::{read_to_end, wait_until_settled};
 use anyhow::{Context, Result};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::{BorrowedMessage, Header, Message, OwnedHeaders};
-use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use rdkafka::message::{BorrowedMessage, Message};
 use runtime::clock;
 use runtime::kafka::KafkaConfig;
-use runtime::stream::dead_letter_header as header;
+use runtime::stream::{OwnedInput, Transactions, dead_letter_header as header};
 use schemas::Topic;
-use std::collections::{BTreeMap, HashSet};
-use std::sync::Arc;
-use std::time::Duration;
+use std::collections::HashSet;
 
-const TIMEOUT: Duration = Duration::from_secs(60);
+/// Milliseconds that a call to the broker may take: whoever was killed in the middle is waited for.
+const TIMEOUT_MS: u64 = 60_000;
 /// Letters of one transaction.
-const CHUNK: usize = 200;
+const GROUP_LETTERS: usize = 200;
+/// Bytes of one transaction; a single letter may have more.
+const GROUP_BYTES: usize = 8 << 20;
 
 /// What a redrive did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -32,56 +32,25 @@ pub struct Redriven {
     pub without_topic: u64,
 }
 
-/// Publishes what is selected and not marked. Blocks.
+/// Publishes what is selected and not marked. `senders` are the topics of senders, without prefix. Blocks.
 ///
 /// # Errors
-/// When Kafka fails; what was published until then is marked, so that asking again goes on from there.
-pub fn redrive(kafka: &KafkaConfig, selection: &Selection, by: &str, dry_run: bool) -> Result<Redriven> {
-    let sender = if dry_run { None } else { Some(Sender::new(kafka, by)?) };
-    let topic = kafka.topic(Topic::DeadLetters.base_name());
-    let (mut marked, mut ends) = (HashSet::new(), BTreeMap::new());
-    read_to_end(kafka, [topic.as_ref()], |message| {
-        ends.insert(message.partition(), message.offset());
-        if let Letter::Mark(origin) = Letter::of(message) {
-            marked.insert(origin);
-        }
-        Ok(())
-    })?;
-    let mut done = Redriven::default();
-    let mut open = 0;
-    read_to_end(kafka, [topic.as_ref()], |message| {
-        // What was set aside meanwhile, perhaps by this very redrive, is for the next one.
-        if ends.get(&message.partition()).is_none_or(|end| message.offset() > *end) {
-            return Ok(());
-        }
-        let Letter::Dead(letter) = Letter::of(message) else { return Ok(()) };
-        if !selection.takes(&letter) {
-            return Ok(());
-        }
-        done.selected += 1;
-        if Topic::of_name(&kafka.topic_prefix, &letter.origin.topic).is_none() {
-            done.without_topic += 1;
-            return Ok(());
-        }
-        if !marked.insert(letter.origin.clone()) {
-            done.already += 1;
-            return Ok(());
-        }
-        done.published += 1;
-        let Some(sender) = &sender else { return Ok(()) };
-        if open == 0 {
-            sender.producer.begin_transaction()?;
-        }
-        sender.again(message, &letter.origin)?;
-        open += 1;
-        if open == CHUNK {
-            sender.producer.commit_transaction(TIMEOUT).context("committing a redrive")?;
-            open = 0;
-        }
-        Ok(())
-    })?;
-    if let Some(sender) = sender.filter(|_| open > 0) {
-        sender.producer.commit_transaction(TIMEOUT).context("committing a redrive")?;
+/// When Kafka fails, or another redrive has begun meanwhile; what was published until then is marked, so that asking again
+/// goes on from there.
+pub fn redrive(
+    kafka: &KafkaConfig,
+    senders: &[String],
+    selection: &Selection,
+    by: &str,
+    dry_run: bool,
+) -> Result<Redriven> {
+    // Before anything is read: from here on no other redrive can write a mark, and what one left open has ended.
+    let connect = || Transactions::connect_once(kafka, "redrive", TIMEOUT_MS).context("beginning a redrive");
+    let writer = if dry_run { None } else { Some(connect()?) };
+    let (mut done, meant) = survey(kafka, senders, selection)?;
+    match writer {
+        None => done.published = meant.len() as u64,
+        Some(writer) => done.published = Sender::new(kafka, writer, by).send(kafka, &meant)?,
     }
     Ok(done)
 }
@@ -91,10 +60,9 @@ pub fn redrive(kafka: &KafkaConfig, selection: &Selection, by: &str, dry_run: bo
 /// # Errors
 /// When Kafka cannot be read.
 pub fn marks(kafka: &KafkaConfig) -> Result<HashSet<Origin>> {
-    let topic = kafka.topic(Topic::DeadLetters.base_name());
     let mut marked = HashSet::new();
-    read_to_end(kafka, [topic.as_ref()], |message| {
-        if let Letter::Mark(origin) = Letter::of(message) {
+    read_letters(kafka, |_, letter| {
+        if let Letter::Mark(origin) = letter {
             marked.insert(origin);
         }
         Ok(())
@@ -102,29 +70,89 @@ pub fn marks(kafka: &KafkaConfig) -> Result<HashSet<Origin>> {
     Ok(marked)
 }
 
+/// Places on the dead-letter topic.
+type Places = HashSet<(i32, i64)>;
+
+/// What there is to do: the places of letters that are selected and not marked, one for each original.
+fn survey(kafka: &KafkaConfig, senders: &[String], selection: &Selection) -> Result<(Redriven, Places)> {
+    let (mut marked, mut selected) = (HashSet::new(), Vec::new());
+    read_letters(kafka, |_, letter| {
+        match letter {
+            Letter::Mark(origin) => drop(marked.insert(origin)),
+            Letter::Dead(letter) if selection.takes(&letter) => {
+                selected.push(((letter.partition, letter.offset), letter.origin));
+            }
+            Letter::Dead(_) | Letter::Foreign => {}
+        }
+        Ok(())
+    })?;
+    let (mut done, mut meant) = (Redriven { selected: selected.len() as u64, ..Redriven::default() }, Places::new());
+    for (place, origin) in selected {
+        if !has_topic(kafka, senders, &origin) {
+            done.without_topic += 1;
+        } else if marked.insert(origin) {
+            meant.insert(place);
+        } else {
+            done.already += 1;
+        }
+    }
+    Ok((done, meant))
+}
+
+/// Whether an original came from a topic that it can go back to.
+fn has_topic(kafka: &KafkaConfig, senders: &[String], origin: &Origin) -> bool {
+    let is_senders = |topic: &str| senders.iter().any(|name| name == topic);
+    let base = origin.topic.strip_prefix(&kafka.topic_prefix);
+    base.is_some_and(|base| Topic::of_name("", base).is_some() || is_senders(base))
+}
+
+fn read_letters(kafka: &KafkaConfig, mut each: impl FnMut(&BorrowedMessage<'_>, Letter) -> Result<()>) -> Result<()> {
+    let topic = kafka.topic(Topic::DeadLetters.base_name());
+    wait_until_settled(kafka, &topic)?;
+    read_to_end(kafka, [topic.as_ref()], |message| each(message, Letter::of(message)))?;
+    Ok(())
+}
+
 struct Sender {
-    producer: BaseProducer,
-    topic: Arc<str>,
+    writer: Transactions,
+    letters: String,
     by: String,
+    /// Originals, each with its mark.
+    group: Vec<OwnedInput>,
+    bytes: usize,
+    sent: u64,
 }
 
 impl Sender {
-    fn new(kafka: &KafkaConfig, by: &str) -> Result<Self> {
-        let mut config = kafka.client();
-        config.set("transactional.id", kafka.topic("redrive").as_ref()).set("linger.ms", "5");
-        let producer: BaseProducer = config.create().context("Kafka client")?;
-        producer.init_transactions(TIMEOUT).context("beginning a redrive")?;
-        Ok(Self { producer, topic: kafka.topic(Topic::DeadLetters.base_name()), by: by.to_owned() })
+    fn new(kafka: &KafkaConfig, writer: Transactions, by: &str) -> Self {
+        let letters = kafka.topic(Topic::DeadLetters.base_name()).to_string();
+        Self { writer, letters, by: by.to_owned(), group: Vec::new(), bytes: 0, sent: 0 }
+    }
+
+    /// Publishes the letters at these places, group by group, and gives their number.
+    fn send(mut self, kafka: &KafkaConfig, meant: &Places) -> Result<u64> {
+        read_letters(kafka, |message, letter| match letter {
+            Letter::Dead(dead) if meant.contains(&(dead.partition, dead.offset)) => self.add(message, &dead.origin),
+            _ => Ok(()),
+        })?;
+        self.end_group()?;
+        Ok(self.sent)
     }
 
     /// The original where it came from, and the mark beside its letter.
-    fn again(&self, letter: &BorrowedMessage<'_>, origin: &Origin) -> Result<()> {
-        let headers = headers_of(letter);
-        let original = original_headers(&headers)
-            .into_iter()
-            .fold(OwnedHeaders::new(), |all, (key, value)| all.insert(Header { key, value }));
-        let record = BaseRecord::to(&origin.topic).partition(origin.partition).headers(original);
-        self.send(with(record, letter.key(), letter.payload()))?;
+    fn add(&mut self, letter: &BorrowedMessage<'_>, origin: &Origin) -> Result<()> {
+        let owned = |headers: &[(&str, Option<&[u8]>)]| -> Vec<(String, Option<Vec<u8>>)> {
+            headers.iter().map(|(name, value)| ((*name).to_owned(), value.map(<[u8]>::to_vec))).collect()
+        };
+        let key = letter.key().map(<[u8]>::to_vec);
+        let original = OwnedInput {
+            topic: origin.topic.clone(),
+            partition: origin.partition,
+            key: key.clone(),
+            payload: letter.payload().map(<[u8]>::to_vec),
+            headers: owned(&original_headers(&headers_of(letter))),
+            ..OwnedInput::default()
+        };
         let (partition, offset) = (origin.partition.to_string(), origin.offset.to_string());
         let now = clock::rfc3339(clock::now());
         let mark = [
@@ -134,38 +162,27 @@ impl Sender {
             (REDRIVEN_BY, &self.by),
             (REDRIVEN_AT, &now),
         ];
-        let mark =
-            mark.into_iter().fold(OwnedHeaders::new(), |all, (key, v)| all.insert(Header { key, value: Some(v) }));
-        let record = BaseRecord::to(&self.topic).partition(letter.partition()).headers(mark);
-        self.send(with(record, letter.key(), Some(b"{}")))
+        let mark = OwnedInput {
+            topic: self.letters.clone(),
+            partition: letter.partition(),
+            key,
+            payload: Some(b"{}".to_vec()),
+            headers: owned(&mark.map(|(name, value)| (name, Some(value.as_bytes())))),
+            ..OwnedInput::default()
+        };
+        self.bytes += letter.payload_len() + 2 * letter.key_len();
+        self.group.extend([original, mark]);
+        if self.group.len() >= 2 * GROUP_LETTERS || self.bytes >= GROUP_BYTES { self.end_group() } else { Ok(()) }
     }
 
-    fn send(&self, record: BaseRecord<'_, [u8], [u8]>) -> Result<()> {
-        let mut record = record;
-        loop {
-            match self.producer.send(record) {
-                Ok(()) => return Ok(()),
-                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), back)) => {
-                    self.producer.poll(Duration::from_millis(10));
-                    record = back;
-                }
-                Err((error, _)) => return Err(error.into()),
-            }
+    fn end_group(&mut self) -> Result<()> {
+        if !self.group.is_empty() {
+            let committing = || format!("publishing again, after {} letters", self.sent);
+            self.writer.repeat(&self.group).with_context(committing)?;
         }
-    }
-}
-
-fn with<'a>(
-    record: BaseRecord<'a, [u8], [u8]>,
-    key: Option<&'a [u8]>,
-    payload: Option<&'a [u8]>,
-) -> BaseRecord<'a, [u8], [u8]> {
-    let record = match key {
-        Some(key) => record.key(key),
-        None => record,
-    };
-    match payload {
-        Some(payload) => record.payload(payload),
-        None => record,
+        self.sent += self.group.len() as u64 / 2;
+        self.group.clear();
+        self.bytes = 0;
+        Ok(())
     }
 }

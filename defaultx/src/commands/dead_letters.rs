@@ -3,7 +3,7 @@
 use crate::cli::{DeadLettersCommand, PlaceArgs};
 use crate::letters::{Dead, Letter, Selection, headers_of, original_headers, place};
 use crate::place::{Needs, settle};
-use crate::reader::read_to_end;
+use crate::reader::{read_to_end, wait_until_settled};
 use crate::redrive::redrive;
 use crate::settings::Settings;
 use anyhow::{Result, bail};
@@ -17,12 +17,12 @@ use std::io::Write as _;
 /// Runs one of them.
 pub async fn run(mut settings: Settings, place: &PlaceArgs, command: DeadLettersCommand) -> Result<i32> {
     settle(&mut settings, &place.house, Needs::KAFKA)?;
-    let kafka = settings.kafka;
+    let (kafka, senders) = (settings.kafka, settings.ingest.sender_topics());
     tokio::task::spawn_blocking(move || match command {
         DeadLettersCommand::List(args) => list(&kafka, &Selection::of(&args)?),
         DeadLettersCommand::Show { at, raw } => show(&kafka, self::place(&at)?, raw),
         DeadLettersCommand::Redrive { letters, by, dry_run } => {
-            let done = redrive(&kafka, &Selection::of(&letters)?, &by, dry_run)?;
+            let done = redrive(&kafka, &senders, &Selection::of(&letters)?, &by, dry_run)?;
             let what = if dry_run { "would be published again" } else { "published again" };
             println!("{} selected, {} {what}, {} had been before", done.selected, done.published, done.already);
             if done.without_topic > 0 {
@@ -37,6 +37,7 @@ pub async fn run(mut settings: Settings, place: &PlaceArgs, command: DeadLetters
 fn list(kafka: &KafkaConfig, selection: &Selection) -> Result<i32> {
     let (mut letters, mut marked) = (Vec::new(), HashSet::new());
     let topic = kafka.topic(Topic::DeadLetters.base_name());
+    wait_until_settled(kafka, &topic)?;
     read_to_end(kafka, [topic.as_ref()], |message| {
         match Letter::of(message) {
             Letter::Dead(letter) if selection.takes(&letter) => letters.push(letter),

@@ -9,8 +9,13 @@ use defaultx::topics;
 use rdkafka::message::{Header, Message, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use runtime::kafka::KafkaConfig;
+use runtime::stream::{OwnedInput, Transactions};
 use schemas::Topic;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+/// A sender's topic of its own.
+const BANK_B: &str = "bank-b.applications.v1";
+const PATIENCE: Duration = Duration::from_secs(60);
 
 type Original = (Option<Vec<u8>>, Option<Vec<u8>>, Vec<(String, Option<Vec<u8>>)>);
 
@@ -65,13 +70,13 @@ fn arrived(kafka: &KafkaConfig) -> Vec<(i32, Original)> {
 }
 
 fn again(kafka: &KafkaConfig, args: &LettersArgs, dry_run: bool) -> Redriven {
-    redrive(kafka, &Selection::of(args).unwrap(), "ana", dry_run).unwrap()
+    redrive(kafka, &[BANK_B.to_owned()], &Selection::of(args).unwrap(), "ana", dry_run).unwrap()
 }
 
 #[tokio::test]
 async fn each_original_goes_back_once_however_often_it_is_asked() {
     let kafka = kafka("redrive.");
-    topics::apply(&kafka).await.unwrap();
+    topics::apply(&kafka, &[]).await.unwrap();
     let done = tokio::task::spawn_blocking(move || {
         set_aside(&kafka);
         let first = LettersArgs { at: vec!["2:0".to_owned()], ..LettersArgs::default() };
@@ -93,6 +98,110 @@ async fn each_original_goes_back_once_however_often_it_is_asked() {
 
         let [odd, plain] = originals();
         assert_eq!(arrived(&kafka), [(2, odd), (2, plain)], "key, value and headers to the byte, in its partition");
+    });
+    done.await.unwrap();
+}
+
+/// A letter of `topic`, or the mark that it was published again.
+fn record<'a>(letters: &'a str, topic: &str, offset: &str, is_mark: bool) -> BaseRecord<'a, [u8], [u8]> {
+    let place = [("dl_topic", topic), ("dl_partition", "0"), ("dl_offset", offset)];
+    let more = if is_mark { ("dl_redriven_by", "ana") } else { ("dl_reason", "not_json") };
+    let headers = place.into_iter().chain([more]);
+    let headers = headers.fold(OwnedHeaders::new(), |all, (key, v)| all.insert(Header { key, value: Some(v) }));
+    BaseRecord::to(letters).partition(0).payload(b"{}".as_slice()).headers(headers)
+}
+
+fn send(producer: &BaseProducer, record: BaseRecord<'_, [u8], [u8]>) {
+    producer.send(record).map_err(|(error, _)| error).unwrap();
+}
+
+fn transactional(kafka: &KafkaConfig, id: &str) -> BaseProducer {
+    let producer: BaseProducer = kafka.client().set("transactional.id", kafka.topic(id).as_ref()).create().unwrap();
+    producer.init_transactions(PATIENCE).unwrap();
+    producer.begin_transaction().unwrap();
+    producer
+}
+
+/// Marks behind a transaction that a room has open cannot be read yet. They count all the same.
+#[tokio::test]
+async fn a_mark_behind_an_open_transaction_is_waited_for() {
+    let kafka = kafka("redrive-open.");
+    topics::apply(&kafka, &[]).await.unwrap();
+    let done = tokio::task::spawn_blocking(move || {
+        let letters = kafka.topic(Topic::DeadLetters.base_name());
+        let origin = kafka.topic(Topic::LoanApplications.base_name());
+        let plain: BaseProducer = kafka.client().create().unwrap();
+        send(&plain, record(&letters, &origin, "1", false));
+        plain.flush(PATIENCE).unwrap();
+        let room = transactional(&kafka, "a-room");
+        send(&room, record(&letters, &origin, "2", false));
+        room.flush(PATIENCE).unwrap();
+        send(&plain, record(&letters, &origin, "1", true));
+        plain.flush(PATIENCE).unwrap();
+
+        let (asked, all) = (kafka.clone(), LettersArgs::default());
+        let redrive = std::thread::spawn(move || again(&asked, &all, false));
+        let until = Instant::now() + Duration::from_secs(2);
+        while !redrive.is_finished() && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(20)); // long enough for one that does not wait
+        }
+        room.commit_transaction(PATIENCE).unwrap();
+        let wanted = Redriven { selected: 2, published: 1, already: 1, without_topic: 0 };
+        assert_eq!(redrive.join().unwrap(), wanted, "the letter of the transaction is new, the other has its mark");
+        assert_eq!(arrived(&kafka).len(), 1);
+    });
+    done.await.unwrap();
+}
+
+/// Many transactions, and one before them that a killed redrive left open; letters of a sender's own topic among them.
+#[tokio::test]
+async fn more_letters_than_a_transaction_holds_go_back_once_after_a_kill() {
+    let kafka = kafka("redrive-many.");
+    let senders = [BANK_B.to_owned()];
+    topics::apply(&KafkaConfig { manage_sender_topics: true, ..kafka.clone() }, &senders).await.unwrap();
+    let done = tokio::task::spawn_blocking(move || {
+        let letters = kafka.topic(Topic::DeadLetters.base_name());
+        let bank_b = kafka.topic(BANK_B);
+        let plain: BaseProducer = kafka.client().create().unwrap();
+        (0..450).for_each(|n: i32| send(&plain, record(&letters, &bank_b, &n.to_string(), false)));
+        plain.flush(PATIENCE).unwrap();
+        let killed = transactional(&kafka, "redrive");
+        send(&killed, BaseRecord::to(&bank_b).partition(0).payload(b"{}".as_slice()));
+        send(&killed, record(&letters, &bank_b, "0", true));
+        killed.flush(PATIENCE).unwrap();
+
+        let all = LettersArgs::default();
+        let first = again(&kafka, &all, false);
+        assert_eq!(first, Redriven { selected: 450, published: 450, already: 0, without_topic: 0 });
+        assert_eq!(again(&kafka, &all, false), Redriven { published: 0, already: 450, ..first });
+        let mut back = 0;
+        read_to_end(&kafka, [bank_b.as_ref()], |_| {
+            back += 1;
+            Ok(())
+        })
+        .unwrap();
+        assert_eq!(back, 450);
+        drop(killed);
+    });
+    done.await.unwrap();
+}
+
+/// One that was overtaken knows nothing of the marks that the other writes: it must not take the id back.
+#[tokio::test]
+async fn a_redrive_that_was_overtaken_writes_nothing_more() {
+    let kafka = kafka("redrive-two.");
+    topics::apply(&kafka, &[]).await.unwrap();
+    let done = tokio::task::spawn_blocking(move || {
+        let topic = kafka.topic(Topic::LoanApplications.base_name()).to_string();
+        let original = [OwnedInput { topic, payload: Some(b"{}".to_vec()), ..OwnedInput::default() }];
+        let mut first = Transactions::connect_once(&kafka, "redrive", 30_000).unwrap();
+        first.repeat(&original).unwrap();
+        let mut second = Transactions::connect_once(&kafka, "redrive", 30_000).unwrap();
+        for _ in 0..2 {
+            assert!(first.repeat(&original).is_err());
+        }
+        second.repeat(&original).unwrap();
+        assert_eq!(arrived(&kafka).len(), 2);
     });
     done.await.unwrap();
 }

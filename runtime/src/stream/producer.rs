@@ -1,7 +1,7 @@
 //! The one transactional producer: begin, send, flush, offsets, commit, abort, one reading of what the client says about them,
 //! and a pause between two tries. A worker's committer, the door, a batch, an activation and a redrive all write through it.
 
-use super::record::{Output, Route};
+use super::record::{Output, OwnedInput, Route};
 use crate::kafka::KafkaConfig;
 use rdkafka::TopicPartitionList;
 use rdkafka::client::ClientContext;
@@ -285,6 +285,8 @@ pub struct Transactions {
     id: String,
     timeout: Duration,
     producer: Option<Producer>,
+    /// Whether a producer that is lost or fenced stays so.
+    once: bool,
 }
 
 impl Transactions {
@@ -301,7 +303,15 @@ impl Transactions {
     /// The same, but connects with the first call that needs it.
     pub fn new(kafka: &KafkaConfig, id: &str, timeout_ms: u64) -> Self {
         let timeout = Duration::from_millis(timeout_ms);
-        Self { kafka: kafka.clone(), id: kafka.topic(id).to_string(), timeout, producer: None }
+        Self { kafka: kafka.clone(), id: kafka.topic(id).to_string(), timeout, producer: None, once: false }
+    }
+
+    /// Connects, and never again: for an owner whose knowledge of what was written holds only as long as nobody else takes the id.
+    ///
+    /// # Errors
+    /// When the cluster does not answer within `timeout_ms`, the longest that any call may take.
+    pub fn connect_once(kafka: &KafkaConfig, id: &str, timeout_ms: u64) -> Result<Self, TransactionError> {
+        Ok(Self { once: true, ..Self::connect(kafka, id, timeout_ms)? })
     }
 
     /// Connects unless it is connected.
@@ -321,8 +331,30 @@ impl Transactions {
         &mut self,
         records: impl IntoIterator<Item = (Option<i32>, &'o Output)>,
     ) -> Result<(), TransactionError> {
-        let producer = self.connected()?;
-        let written = transact(producer, records);
+        self.transact(records.into_iter().map(|(partition, output)| {
+            let (key, payload) = (output.key.as_deref(), output.payload.as_deref());
+            let all = output.headers.iter().map(|(name, value)| (*name, Some(value.as_slice())));
+            (Outgoing { topic: &output.topic, partition, key, payload }, headers(all))
+        }))
+    }
+
+    /// Writes records that were read before in one transaction, each to its topic and partition.
+    ///
+    /// # Errors
+    /// As [`Self::write`].
+    pub fn repeat(&mut self, records: &[OwnedInput]) -> Result<(), TransactionError> {
+        self.transact(records.iter().map(|record| {
+            let (key, payload) = (record.key.as_deref(), record.payload.as_deref());
+            let all = record.headers.iter().map(|(name, value)| (name.as_str(), value.as_deref()));
+            (Outgoing { topic: &record.topic, partition: Some(record.partition), key, payload }, headers(all))
+        }))
+    }
+
+    fn transact<'o>(
+        &mut self,
+        records: impl Iterator<Item = (Outgoing<'o>, Option<OwnedHeaders>)>,
+    ) -> Result<(), TransactionError> {
+        let written = transact(self.connected()?, records);
         if let Err(TransactionError::Lost(_) | TransactionError::Fenced(_)) = &written {
             self.producer = None;
         }
@@ -341,6 +373,9 @@ impl Transactions {
         let usable = self.producer.take().filter(|producer| producer.inner.client().fatal_error().is_none());
         let producer = match usable {
             Some(producer) => producer,
+            None if self.once => {
+                return Err(TransactionError::Lost(KafkaError::Global(RDKafkaErrorCode::Fatal)));
+            }
             None => {
                 let mut settings = settings(&self.kafka);
                 settings.set("compression.type", "lz4"); // whole bodies, up to a thousand in a group
@@ -353,15 +388,11 @@ impl Transactions {
 
 fn transact<'o>(
     producer: &Producer,
-    records: impl IntoIterator<Item = (Option<i32>, &'o Output)>,
+    mut records: impl Iterator<Item = (Outgoing<'o>, Option<OwnedHeaders>)>,
 ) -> Result<(), TransactionError> {
     producer.begin()?;
-    let mut sent = records.into_iter().try_for_each(|(partition, output)| {
-        let (key, payload) = (output.key.as_deref(), output.payload.as_deref());
-        let all = output.headers.iter().map(|(name, value)| (*name, Some(value.as_slice())));
-        producer.send(Outgoing { topic: &output.topic, partition, key, payload }, headers(all))
-    });
-    sent = sent.and_then(|()| producer.flush());
+    let sent = records.try_for_each(|(record, headers)| producer.send(record, headers));
+    let sent = sent.and_then(|()| producer.flush());
     sent.and_then(|()| producer.commit()).map_err(|error| producer.give_up(error))
 }
 
