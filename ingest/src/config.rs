@@ -44,10 +44,28 @@ pub struct Config {
     pub door_max_request_bytes: usize,
     /// Lines of one NDJSON request: they share one transaction.
     pub door_max_lines: usize,
-    /// Requests handled at once; more are answered 503, so that memory stays bounded when Kafka is slow.
+    /// Requests handled at once; more are answered 503. A tenant without any gets its first one all the same.
     pub door_max_concurrent: usize,
+    /// Requests of one tenant handled at once; more are answered 429, so that no tenant takes the places of the others.
+    pub door_max_concurrent_per_tenant: usize,
+    /// Bytes of bodies held at once, until Kafka has them; more are answered 503, so that memory stays bounded when Kafka is slow.
+    pub door_max_held_bytes: usize,
+    /// Bytes of one tenant's bodies held at once; more are answered 429.
+    pub door_max_held_bytes_per_tenant: usize,
+    /// Requests parsed at once; others wait. A body may become a tree of 15 MiB.
+    pub door_max_parsing: usize,
+    /// Milliseconds that a body may take before a rate is asked of it.
+    pub door_body_grace_ms: u64,
+    /// Bytes a second at which a body must come after its grace; a slower one is answered 408.
+    pub door_body_bytes_per_second: u32,
+    /// Connections from one address, or from one IPv6 network of 64 bits. To be raised where a proxy stands before the door.
+    pub door_connections_per_address: usize,
     /// Requests a second over all senders; more are answered 429. 0 sets no limit.
     pub door_requests_per_second: u32,
+    /// Applications and withdrawals a second of one tenant; more are answered 429 with the seconds to wait. 0 sets no limit.
+    pub door_records_per_second_per_tenant: u32,
+    /// Seconds of that rate that a tenant may send at once.
+    pub door_burst_seconds: u32,
     /// Milliseconds that a request may wait for others to share its transaction: a commit costs the same for one or a hundred.
     pub door_group_ms: u64,
     /// Records of one such transaction.
@@ -79,7 +97,16 @@ impl Default for Config {
             door_max_request_bytes: 4 << 20,
             door_max_lines: 1000,
             door_max_concurrent: 256,
+            door_max_concurrent_per_tenant: 64,
+            door_max_held_bytes: 64 << 20,
+            door_max_held_bytes_per_tenant: 16 << 20,
+            door_max_parsing: 4,
+            door_body_grace_ms: 10_000,
+            door_body_bytes_per_second: 64 << 10,
+            door_connections_per_address: 128,
             door_requests_per_second: 0,
+            door_records_per_second_per_tenant: 1000,
+            door_burst_seconds: 10,
             door_group_ms: 3,
             door_group_records: 2000,
             door_timeout_ms: 10_000,

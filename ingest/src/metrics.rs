@@ -12,6 +12,8 @@ pub const REPLIES: &str = "defaultx_ingest_replies_total";
 pub const DOOR_REQUESTS: &str = "defaultx_door_requests_total";
 /// Seconds from a request's head to its answer.
 pub const DOOR_SECONDS: &str = "defaultx_door_seconds";
+/// Requests that the door did not let in, by tenant and by the limit that they met.
+pub const DOOR_LIMITED: &str = "defaultx_door_limited_total";
 /// Records in one transaction of the door.
 pub const DOOR_GROUP_RECORDS: &str = "defaultx_door_group_records";
 
@@ -25,6 +27,7 @@ struct Inner {
     rejects: IntCounterVec,
     replies: IntCounterVec,
     door_requests: IntCounterVec,
+    door_limited: IntCounterVec,
     door_seconds: Histogram,
     door_group_records: Histogram,
 }
@@ -52,6 +55,7 @@ impl Metrics {
                 rejects: counter(REJECTS, "Refused records by reason and channel.", &["reason", "source"])?,
                 replies: counter(REPLIES, "Replies by status.", &["status"])?,
                 door_requests: counter(DOOR_REQUESTS, "Requests at the HTTP door by status code.", &["code"])?,
+                door_limited: counter(DOOR_LIMITED, "Requests over a limit of the door.", &["tenant", "limit"])?,
                 door_seconds: histogram(DOOR_SECONDS, "Seconds from a request's head to its answer.", &seconds)?,
                 door_group_records: histogram(DOOR_GROUP_RECORDS, "Records in one transaction of the door.", &sizes)?,
             }),
@@ -72,6 +76,11 @@ impl Metrics {
     pub fn answered(&self, code: u16, seconds: f64) {
         self.inner.door_requests.with_label_values(&[code.to_string().as_str()]).inc();
         self.inner.door_seconds.observe(seconds);
+    }
+
+    /// Counts a request over a limit; `tenant` is one of the configured ones.
+    pub fn limited(&self, tenant: &str, limit: &'static str) {
+        self.inner.door_limited.with_label_values(&[tenant, limit]).inc();
     }
 
     /// Counts the records of a transaction.

@@ -6,6 +6,7 @@ use crate::metrics::Metrics;
 use runtime::kafka::KafkaConfig;
 use runtime::stream::{Output, Transactions};
 use runtime::task;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
@@ -30,8 +31,13 @@ pub struct Grouping {
 
 struct Submission {
     records: Vec<Output>,
+    /// Dropped with the records.
+    _held: Held,
     done: oneshot::Sender<Result<(), String>>,
 }
+
+/// What a request takes of the door's limits. The records count until they are written, also when their sender has left.
+type Held = Arc<dyn Send + Sync>;
 
 /// The way to the thread. It ends when the last clone is dropped.
 #[derive(Clone)]
@@ -56,13 +62,13 @@ impl Publisher {
         Ok((Self { inbox }, handle))
     }
 
-    /// Writes records; returns when Kafka has all of them.
+    /// Writes records; returns when Kafka has all of them. `held` is kept until they are written or given up.
     ///
     /// # Errors
     /// [`Error::Publish`] when the queue is full or the transaction was not committed.
-    pub async fn publish(&self, records: Vec<Output>) -> Result<(), Error> {
+    pub async fn publish(&self, records: Vec<Output>, held: Arc<impl Send + Sync + 'static>) -> Result<(), Error> {
         let (done, heard) = oneshot::channel();
-        self.inbox.try_send(Submission { records, done }).map_err(|error| match error {
+        self.inbox.try_send(Submission { records, _held: held, done }).map_err(|error| match error {
             TrySendError::Full(_) => Error::Publish("the queue is full".into()),
             TrySendError::Disconnected(_) => Error::Publish("the publisher has stopped".into()),
         })?;
@@ -149,7 +155,7 @@ mod tests {
             payload: None,
             headers: Vec::new(),
         };
-        Submission { records: vec![record; records], done: oneshot::channel().0 }
+        Submission { records: vec![record; records], _held: Arc::new(()), done: oneshot::channel().0 }
     }
 
     #[test]

@@ -88,7 +88,13 @@ pub enum Content {
 /// # Errors
 /// A [`Refusal`] with the word of the first fault and every pointer that is known.
 pub fn receive(rules: &Rules, arrival: &Arrival<'_>) -> Result<Received, Box<Refusal>> {
-    take(rules, arrival).map_err(|trouble| Box::new(refusal(rules, arrival, trouble)))
+    let refused = |trouble, event: Option<&Node<'_>>| Box::new(refusal(arrival, trouble, event));
+    let bytes = bounded(arrival.body, rules).map_err(|fault| refused(fault.into(), None))?;
+    // Read once: the same tree says whom to answer when the record is refused.
+    match parsed(bytes, arrival, rules) {
+        Ok(mut event) => take(rules, arrival, &mut event).map_err(|trouble| refused(trouble, Some(&event))),
+        Err(trouble) => Err(refused(trouble, None)),
+    }
 }
 
 /// What stopped a record.
@@ -109,9 +115,8 @@ impl From<Fault> for Trouble {
     }
 }
 
-fn take(rules: &Rules, arrival: &Arrival<'_>) -> Result<Received, Trouble> {
-    let bytes = bounded(arrival.body, rules)?;
-    let (envelope, data) = opened(bytes, arrival, rules)?;
+fn take(rules: &Rules, arrival: &Arrival<'_>, event: &mut Node<'_>) -> Result<Received, Trouble> {
+    let (envelope, data) = opened(event, arrival)?;
     match envelope.event_type.as_str() {
         application::SUBMITTED => take_application(envelope, data, arrival, rules),
         application::WITHDRAWN => take_withdrawal(envelope, data, arrival, rules),
@@ -129,16 +134,30 @@ fn bounded<'a>(body: Option<&'a [u8]>, rules: &Rules) -> Result<&'a [u8], Fault>
     }
 }
 
-/// The sender's envelope, and `data` as a tree.
-fn opened<'a>(bytes: &'a [u8], arrival: &Arrival<'_>, rules: &Rules) -> Result<(Envelope, Node<'a>), Trouble> {
-    match sender::mode(arrival.header_of)? {
-        Mode::Binary => {
-            let envelope = sender::binary_envelope(arrival.header_of)?;
-            Ok((envelope, strict::parse(bytes, rules.max_depth)?))
+/// The value as a tree. A wrong envelope is told before a wrong body.
+fn parsed<'a>(bytes: &'a [u8], arrival: &Arrival<'_>, rules: &Rules) -> Result<Node<'a>, Trouble> {
+    // A structured event is one level around `data`.
+    let is_structured = is_structured(arrival);
+    match strict::parse(bytes, rules.max_depth + usize::from(is_structured)) {
+        Ok(event) => Ok(event),
+        Err(fault) if is_structured => Err(within_data(fault).into()),
+        Err(fault) => {
+            sender::mode(arrival.header_of)?;
+            sender::binary_envelope(arrival.header_of)?;
+            Err(fault.into())
         }
+    }
+}
+
+fn is_structured(arrival: &Arrival<'_>) -> bool {
+    sender::mode(arrival.header_of) == Ok(Mode::Structured)
+}
+
+/// The sender's envelope, and `data`.
+fn opened<'e, 'a>(event: &'e mut Node<'a>, arrival: &Arrival<'_>) -> Result<(Envelope, &'e mut Node<'a>), Trouble> {
+    match sender::mode(arrival.header_of)? {
+        Mode::Binary => Ok((sender::binary_envelope(arrival.header_of)?, event)),
         Mode::Structured => {
-            // The event is one level around `data`.
-            let mut event = strict::parse(bytes, rules.max_depth + 1).map_err(within_data)?;
             let not_an_object = BadSender { reason: Reason::BadEnvelope, attribute: None };
             Ok(sender::structured_envelope(event.as_map_mut().ok_or(not_an_object)?)?)
         }
@@ -153,11 +172,11 @@ fn within_data(fault: Fault) -> Fault {
 
 fn take_application(
     envelope: Envelope,
-    data: Node<'_>,
+    data: &mut Node<'_>,
     arrival: &Arrival<'_>,
     rules: &Rules,
 ) -> Result<Received, Trouble> {
-    let app: Application = from_node(&data).map_err(|first| with_schema(first, rules, &envelope.event_type, &data))?;
+    let app: Application = from_node(data).map_err(|first| with_schema(first, rules, &envelope.event_type, data))?;
     let mut faults = check::application(&app, arrival.tenant.tenant(), rules, arrival.at_ms);
     check_subject(&envelope, &app.application_id, &mut faults);
     let (Ok(application_id), Ok(revision), true) =
@@ -165,8 +184,8 @@ fn take_application(
     else {
         return Err(Trouble::Faults(faults));
     };
-    let digest = hex::encode(Digest::of(&canonical_bytes(&data)).0);
-    let stripped = strip::strip(data, &app, &digest, arrival.tenant);
+    let digest = hex::encode(Digest::of(&canonical_bytes(data)).0);
+    let stripped = strip::strip(std::mem::replace(data, Node::Null), &app, &digest, arrival.tenant);
     Ok(Received {
         envelope,
         key: ApplicationKey::new(arrival.tenant.tenant(), &application_id),
@@ -178,11 +197,11 @@ fn take_application(
 
 fn take_withdrawal(
     envelope: Envelope,
-    data: Node<'_>,
+    data: &mut Node<'_>,
     arrival: &Arrival<'_>,
     rules: &Rules,
 ) -> Result<Received, Trouble> {
-    let body: Withdrawal = from_node(&data).map_err(|first| with_schema(first, rules, &envelope.event_type, &data))?;
+    let body: Withdrawal = from_node(data).map_err(|first| with_schema(first, rules, &envelope.event_type, data))?;
     let mut faults = check::withdrawal(&body, arrival.tenant.tenant(), rules, arrival.at_ms);
     check_subject(&envelope, &body.application_id, &mut faults);
     let (Ok(application_id), true) = (ApplicationId::new(&body.application_id), faults.is_empty()) else {
@@ -193,7 +212,7 @@ fn take_withdrawal(
         key: ApplicationKey::new(arrival.tenant.tenant(), &application_id),
         tenant: body.tenant,
         application_id: body.application_id,
-        content: Content::Withdrawal { body: canonical_bytes(&data) },
+        content: Content::Withdrawal { body: canonical_bytes(data) },
     })
 }
 
@@ -210,8 +229,8 @@ fn with_schema(first: Fault, rules: &Rules, event_type: &str, data: &Node<'_>) -
     Trouble::Faults(std::iter::once(first).chain(others).collect())
 }
 
-fn refusal(rules: &Rules, arrival: &Arrival<'_>, trouble: Trouble) -> Refusal {
-    let who = who(rules, arrival);
+fn refusal(arrival: &Arrival<'_>, trouble: Trouble, event: Option<&Node<'_>>) -> Refusal {
+    let who = who(arrival, event);
     match trouble {
         Trouble::Sender(bad) => {
             Refusal { reason: bad.reason, pointers: Vec::new(), attributes: Vec::from_iter(bad.attribute), who }
@@ -230,12 +249,11 @@ fn refusal(rules: &Rules, arrival: &Arrival<'_>, trouble: Trouble) -> Refusal {
     }
 }
 
-/// What can be known of a refused record, read again without any demand. The tenant is the bound one, never the body's.
-fn who(rules: &Rules, arrival: &Arrival<'_>) -> Who {
-    let bytes = arrival.body.filter(|bytes| bytes.len() <= rules.max_body_bytes).unwrap_or_default();
-    let parsed = strict::parse(bytes, rules.max_depth + 1).ok();
-    let event = parsed.as_ref().and_then(Node::as_map);
-    let is_structured = sender::mode(arrival.header_of) == Ok(Mode::Structured);
+/// What can be known of a refused record, asked of its tree, where there is one, without any demand. The tenant is the bound
+/// one, never the body's.
+fn who(arrival: &Arrival<'_>, event: Option<&Node<'_>>) -> Who {
+    let event = event.and_then(Node::as_map);
+    let is_structured = is_structured(arrival);
     let data = if is_structured { event.and_then(|event| event.get("data")?.as_map()) } else { event };
     let attribute = |name: &str, header: &str| -> Option<String> {
         let text = if is_structured {

@@ -79,8 +79,8 @@ reasons! {
     FutureTime = "future_time", 422, "A time lies in the future";
     /// Earlier than the contract allows.
     AncientTime = "ancient_time", 422, "A time lies too far back";
-    /// More elements than the bound.
-    TooMany = "too_many", 422, "A list has more elements than its bound";
+    /// More elements than the bound of a list, or more values than that of a body.
+    TooMany = "too_many", 422, "A list or the body has more elements than its bound";
     /// Not exactly one primary applicant, first.
     BadApplicants = "bad_applicants", 422, "Exactly one primary applicant must come first";
     /// A body that names another tenant than its topic or principal.

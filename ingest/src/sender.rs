@@ -56,11 +56,11 @@ pub fn binary_envelope(header_of: HeaderOf<'_>) -> Result<Envelope, BadSender> {
     checked(envelope)
 }
 
-/// Takes a structured event apart: its envelope, and `data`, which is moved out of `event`.
+/// Takes a structured event apart: its envelope, and `data`, which stays where it is.
 ///
 /// # Errors
 /// `bad_envelope` with the attribute; `data` counts as one.
-pub fn structured_envelope<'a>(event: &mut Object<'a>) -> Result<(Envelope, Node<'a>), BadSender> {
+pub fn structured_envelope<'e, 'a>(event: &'e mut Object<'a>) -> Result<(Envelope, &'e mut Node<'a>), BadSender> {
     if event.get("data_base64").is_some() {
         return Err(BadSender { attribute: Some("data_base64"), ..MEDIA_TYPE });
     }
@@ -69,14 +69,17 @@ pub fn structured_envelope<'a>(event: &mut Object<'a>) -> Result<(Envelope, Node
     {
         return Err(MEDIA_TYPE);
     }
-    let data = event.remove("data").ok_or(bad("data"))?;
+    if event.get("data").is_none() {
+        return Err(bad("data"));
+    }
     let attribute = |name: &str| {
         let name = name.strip_prefix("ce_").unwrap_or(name);
         // An attribute that is no string is given as bytes that are no text, and refused as such.
         event.get(name).map(|node| node.as_text().map_or(&b"\xff"[..], str::as_bytes))
     };
     let envelope = Envelope::from_headers(attribute).map_err(|error| bad(attribute_of(&error)))?;
-    Ok((checked(envelope)?, data))
+    let envelope = checked(envelope)?;
+    Ok((envelope, event.get_mut("data").ok_or(bad("data"))?))
 }
 
 fn media_type(text: &str) -> String {
@@ -132,7 +135,8 @@ mod tests {
 
     fn structured(text: &str) -> Result<(Envelope, Node<'_>), BadSender> {
         let mut event = parse(text.as_bytes(), 8).expect("rows are JSON");
-        structured_envelope(event.as_map_mut().expect("rows are objects"))
+        let (envelope, data) = structured_envelope(event.as_map_mut().expect("rows are objects"))?;
+        Ok((envelope, data.clone()))
     }
 
     #[test]

@@ -1,32 +1,59 @@
 //! HTTP servers that drain and that nobody can hold up, and the one that every process has: `/livez`, `/readyz`, `/metrics`.
+//! Every connection is accepted at once; [`register`] says which one makes room for it.
+
+mod patient;
+mod register;
 
 use crate::health::Health;
 use crate::task::{self, RoomHandle};
 use axum::Router;
+use axum::body::{Body as AnyBody, Bytes};
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use patient::Patient;
 use prometheus::{Encoder, Registry, TextEncoder};
+use register::{Entry, InHand, Register, Room};
 use std::net::SocketAddr;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// Most time that a client may take for the head of a request, and that a connection may stand idle before one. Above the
-/// intervals of scrapers, so that theirs stay open.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(20);
-/// Most connections of a server; those beyond wait in the system's queue. Far below a process's files, which Kafka needs too.
-const CONNECTIONS_MAX: usize = 512;
 /// Until the next accept after one that failed: for lack of files, most likely, which some connection will give back.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
+
+/// What a server gives its clients.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bounds {
+    /// Most time that a client may take for the head of a request, and that a connection may stand idle before one. Above the
+    /// intervals of scrapers, so that theirs stay open.
+    pub head: Duration,
+    /// Most time that an answer may wait for its reader without any progress.
+    pub write: Duration,
+    /// Most connections. Far below a process's files, which Kafka needs too. Beyond it the oldest idle one makes room.
+    pub connections: usize,
+    /// Most connections from one address, or from one IPv6 network of 64 bits.
+    pub per_address: usize,
+    /// The last connections, kept for addresses that have none: whoever asks how a process is finds a place.
+    pub reserve: usize,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        let patience = Duration::from_secs(20);
+        Self { head: patience, write: patience, connections: 512, per_address: 128, reserve: 32 }
+    }
+}
 
 /// Serves a router until shutdown, then finishes the requests it has. Port 0 takes a free one; the address is the one bound.
 ///
@@ -38,10 +65,24 @@ pub async fn serve(
     router: Router,
     shutdown: CancellationToken,
 ) -> std::io::Result<(SocketAddr, RoomHandle)> {
+    serve_within(name, address, router, shutdown, Bounds::default()).await
+}
+
+/// As [`serve`], with bounds of its own.
+///
+/// # Errors
+/// When the address cannot be bound.
+pub async fn serve_within(
+    name: &'static str,
+    address: SocketAddr,
+    router: Router,
+    shutdown: CancellationToken,
+    bounds: Bounds,
+) -> std::io::Result<(SocketAddr, RoomHandle)> {
     let listener = TcpListener::bind(address).await?;
     let bound = listener.local_addr()?;
     tracing::info!(server = name, address = %bound, "listening");
-    let server = Server { name, listener, router, shutdown, head_timeout: HEAD_TIMEOUT };
+    let server = Server::new(name, listener, router, shutdown, bounds);
     Ok((bound, RoomHandle::task(name, task::spawn(name, server.run()))))
 }
 
@@ -51,49 +92,77 @@ struct Server {
     listener: TcpListener,
     router: Router,
     shutdown: CancellationToken,
-    head_timeout: Duration,
+    bounds: Bounds,
+    register: Arc<Register>,
 }
 
 impl Server {
+    fn new(
+        name: &'static str,
+        listener: TcpListener,
+        router: Router,
+        shutdown: CancellationToken,
+        bounds: Bounds,
+    ) -> Self {
+        let Bounds { connections, per_address, reserve, .. } = bounds;
+        let register = Register::new(Room { connections, per_address, reserve });
+        Self { name, listener, router, shutdown, bounds, register }
+    }
+
     async fn run(self) -> Result<(), String> {
         let connections = TaskTracker::new();
-        let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-        while let Some((stream, place)) = self.next(&places).await {
-            task::spawn(self.name, connections.track_future(self.connection(stream, place)));
+        while let Some((stream, peer)) = self.next().await {
+            match self.register.enter(peer.ip()) {
+                Some(entry) => {
+                    task::spawn(self.name, connections.track_future(self.connection(stream, entry)));
+                }
+                // Closed, so that the client knows; a queue would hold up those behind it.
+                None => tracing::debug!(server = self.name, %peer, "no place for a connection"),
+            }
         }
         connections.close();
         connections.wait().await;
         Ok(())
     }
 
-    /// The next connection, once there is a place for it; `None` at shutdown.
-    async fn next(&self, places: &Arc<Semaphore>) -> Option<(TcpStream, OwnedSemaphorePermit)> {
+    /// The next connection; `None` at shutdown.
+    async fn next(&self) -> Option<(TcpStream, SocketAddr)> {
         let accepted = async {
-            let place = places.clone().acquire_owned().await.ok()?;
             loop {
                 match self.listener.accept().await {
-                    Ok((stream, _)) => return Some((stream, place)),
+                    Ok(accepted) => return accepted,
                     Err(error) => tracing::warn!(server = self.name, %error, "connection not accepted"),
                 }
                 tokio::time::sleep(ACCEPT_AGAIN).await;
             }
         };
         tokio::select! {
-            accepted = accepted => accepted,
+            accepted = accepted => Some(accepted),
             () = self.shutdown.cancelled() => None,
         }
     }
 
-    /// Serves a connection until its end, or until the request in hand is answered once it is time to drain.
-    fn connection(&self, stream: TcpStream, place: OwnedSemaphorePermit) -> impl Future<Output = ()> + Send + use<> {
+    /// Serves a connection until its end, until another takes its place, or until the request in hand is answered once it is
+    /// time to drain.
+    fn connection(&self, stream: TcpStream, entry: Entry) -> impl Future<Output = ()> + Send + use<> {
         let mut http = http1::Builder::new();
-        http.timer(TokioTimer::new()).header_read_timeout(self.head_timeout);
-        let connection = http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(self.router.clone()));
+        http.timer(TokioTimer::new()).header_read_timeout(self.bounds.head);
+        let stream = Patient::new(stream, self.bounds.write);
+        let router = TowerToHyperService::new(self.router.clone());
         let (name, shutdown) = (self.name, self.shutdown.clone());
         async move {
-            let mut connection = pin!(connection);
+            let service = service_fn(|request: hyper::Request<Incoming>| {
+                let in_hand = entry.begin();
+                let answer = router.call(request);
+                async move { Ok::<_, std::convert::Infallible>(answer.await?.map(|body| Held { body, _in_hand: in_hand })) }
+            });
+            let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service));
             let ended = tokio::select! {
                 ended = connection.as_mut() => ended,
+                () = entry.dismissed() => {
+                    tracing::debug!(server = name, "an idle connection made room");
+                    return;
+                }
                 () = shutdown.cancelled() => {
                     connection.as_mut().graceful_shutdown();
                     connection.await
@@ -102,8 +171,30 @@ impl Server {
             if let Err(error) = ended {
                 tracing::debug!(server = name, %error, "connection ended");
             }
-            drop(place);
         }
+    }
+}
+
+/// The body of an answer; its connection has a request in hand until the last of it is handed over.
+struct Held {
+    body: AnyBody,
+    _in_hand: InHand,
+}
+
+impl Body for Held {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
     }
 }
 
@@ -177,48 +268,139 @@ mod tests {
         assert_eq!(handle.join().await, Ok(()));
     }
 
-    /// A server that waits `head_timeout` for heads, and its address.
-    async fn started(head_timeout: Duration, shutdown: &CancellationToken) -> (SocketAddr, RoomHandle) {
+    const LONG: Duration = Duration::from_secs(600);
+
+    /// What a router of the tests answers to `/large`: more than the buffers of both ends hold.
+    const LARGE: usize = 64 << 20;
+
+    struct Stand {
+        address: SocketAddr,
+        register: Arc<Register>,
+        shutdown: CancellationToken,
+        handle: RoomHandle,
+    }
+
+    async fn started(bounds: Bounds) -> Stand {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
+        let shutdown = CancellationToken::new();
         let slow = || async { tokio::time::sleep(Duration::from_millis(300)).await };
-        let router = Router::new().route("/", get(|| async { "here" })).route("/slow", get(slow));
-        let server = Server { name: "test", listener, router, shutdown: shutdown.clone(), head_timeout };
-        (address, RoomHandle::task("test", task::spawn("test", server.run())))
+        let never = || async { std::future::pending::<()>().await };
+        let router = Router::new()
+            .route("/", get(|| async { "here" }))
+            .route("/slow", get(slow))
+            .route("/never", get(never))
+            .route("/large", get(|| async { vec![b'x'; LARGE] }));
+        let server = Server::new("test", listener, router, shutdown.clone(), bounds);
+        let register = server.register.clone();
+        let handle = RoomHandle::task("test", task::spawn("test", server.run()));
+        Stand { address, register, shutdown, handle }
     }
+
+    /// A connection from another address of this machine.
+    async fn from(last: u8, to: SocketAddr) -> TcpStream {
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.bind(([127, 0, 0, last], 0).into()).unwrap();
+        socket.connect(to).await.unwrap()
+    }
+
+    /// What a connection gets for a text that it sends; empty where it is closed without a word.
+    async fn heard(mut stream: TcpStream, text: &str) -> String {
+        let mut answer = Vec::new();
+        let talk = async {
+            stream.write_all(text.as_bytes()).await?;
+            stream.read_to_end(&mut answer).await
+        };
+        let talk = tokio::time::timeout(Duration::from_secs(30), talk).await.expect("answered or closed");
+        drop(talk);
+        String::from_utf8(answer).unwrap()
+    }
+
+    const ASK: &str = "GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+    const HALF: &[u8] = b"GET / HTTP/1.1\r\nhost: x\r\n";
+    const NEVER: &[u8] = b"GET /never HTTP/1.1\r\nhost: x\r\n\r\n";
 
     #[tokio::test]
     async fn a_client_that_stalls_is_cut_off_and_others_are_not() {
-        let shutdown = CancellationToken::new();
-        let (address, handle) = started(Duration::from_millis(200), &shutdown).await;
+        let stand = started(Bounds { head: Duration::from_millis(200), ..Bounds::default() }).await;
         let rows = [
             ("nothing at all", ""),
             ("half a head", "GET / HTTP/1.1\r\nhost: x\r\n"),
             ("an answer, then nothing", "GET / HTTP/1.1\r\nhost: x\r\n\r\n"),
         ];
         for (name, sent) in rows {
-            let mut stalled = TcpStream::connect(address).await.unwrap();
+            let mut stalled = TcpStream::connect(stand.address).await.unwrap();
             stalled.write_all(sent.as_bytes()).await.unwrap();
             let mut answer = String::new();
             let cut_off = tokio::time::timeout(Duration::from_secs(10), stalled.read_to_string(&mut answer)).await;
             assert!(cut_off.is_ok(), "{name}: the connection is still open");
             assert_eq!(answer.contains("here"), sent.ends_with("\r\n\r\n"), "{name}: {answer}");
         }
-        assert!(ask(address, "/slow").await.starts_with("HTTP/1.1 200"), "the limit is on heads, not on answers");
-        shutdown.cancel();
-        assert_eq!(handle.join().await, Ok(()));
+        assert!(ask(stand.address, "/slow").await.starts_with("HTTP/1.1 200"), "the limit is on heads, not on answers");
+        stand.shutdown.cancel();
+        assert_eq!(stand.handle.join().await, Ok(()));
+    }
+
+    #[tokio::test]
+    async fn half_open_heads_keep_nobody_out() {
+        let bounds = Bounds { head: LONG, connections: 8, per_address: 6, reserve: 2, ..Bounds::default() };
+        let stand = started(bounds).await;
+        let mut half_open = Vec::new();
+        for last in [2, 3, 4, 5, 6, 7, 8, 9, 2, 2, 2, 2, 2, 2, 2, 2] {
+            let mut stream = from(last, stand.address).await;
+            stream.write_all(HALF).await.unwrap();
+            half_open.push(stream);
+        }
+        for last in [2, 3, 77] {
+            assert!(heard(from(last, stand.address).await, ASK).await.contains("here"), "127.0.0.{last}");
+        }
+        assert!(stand.register.len() <= 8);
+        stand.shutdown.cancel();
+        drop(half_open);
+        assert_eq!(stand.handle.join().await, Ok(()));
+    }
+
+    #[tokio::test]
+    async fn an_address_that_takes_its_share_leaves_the_others_theirs() {
+        let stand = started(Bounds { connections: 8, per_address: 3, ..Bounds::default() }).await;
+        let mut at_work = Vec::new();
+        for _ in 0..3 {
+            let mut stream = from(2, stand.address).await;
+            stream.write_all(NEVER).await.unwrap();
+            at_work.push(stream);
+        }
+        // Once all three are at work none gives way: a fourth of theirs is closed at once.
+        while !heard(from(2, stand.address).await, ASK).await.is_empty() {}
+        assert!(heard(from(3, stand.address).await, ASK).await.contains("here"));
+        drop(at_work);
+    }
+
+    #[tokio::test]
+    async fn a_reader_that_never_reads_is_cut_off() {
+        let stand = started(Bounds { write: Duration::from_millis(200), ..Bounds::default() }).await;
+        let mut deaf = TcpStream::connect(stand.address).await.unwrap();
+        deaf.write_all(b"GET /large HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+        let mut first = [0; 1];
+        deaf.read_exact(&mut first).await.unwrap();
+        let gone = async {
+            while stand.register.len() > 0 {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(60), gone).await.expect("the connection ends");
+        drop(deaf);
     }
 
     #[tokio::test]
     async fn a_request_in_hand_is_answered_before_the_end_and_no_other_is_waited_for() {
-        let shutdown = CancellationToken::new();
-        let (address, handle) = started(Duration::from_secs(600), &shutdown).await;
-        let idle = TcpStream::connect(address).await.unwrap();
+        let stand = started(Bounds { head: LONG, ..Bounds::default() }).await;
+        let idle = TcpStream::connect(stand.address).await.unwrap();
+        let address = stand.address;
         let asked = task::spawn("asked", async move { ask(address, "/slow").await });
         tokio::time::sleep(Duration::from_millis(100)).await;
-        shutdown.cancel();
+        stand.shutdown.cancel();
         assert!(asked.await.unwrap().starts_with("HTTP/1.1 200"));
-        let ended = tokio::time::timeout(Duration::from_secs(10), handle.join()).await;
+        let ended = tokio::time::timeout(Duration::from_secs(10), stand.handle.join()).await;
         assert_eq!(ended.expect("an idle connection holds nobody up"), Ok(()));
         drop(idle);
     }

@@ -25,7 +25,8 @@ pub async fn run(mut settings: Settings, place: &PlaceArgs, args: BatchArgs) -> 
     }
     for row in &summary.first_refused {
         let id = row.application_id.as_deref().unwrap_or("?");
-        println!("  line {}: {id}: {} {}", row.line, row.reason, row.pointers.join(" "));
+        let detail = row.detail.as_deref().unwrap_or_default();
+        println!("  line {}: {id}: {} {} {detail}", row.line, row.reason, row.pointers.join(" "));
     }
     Ok(i32::from(summary.refused > 0))
 }

@@ -2,8 +2,9 @@
 //! refused become dead letters, are answered, and are listed with their line. Event ids come from the file's digest and the
 //! row, so that running it twice publishes nothing new: `admit` answers `duplicate`.
 //!
-//! [`rows`] reads the file, [`report`] lists what was refused; here the rows are received and published in groups.
+//! [`rows`] reads the file with a [bound](bounded) on each row, [`report`] lists what was refused; here the rows are received and published in groups.
 
+mod bounded;
 pub mod report;
 pub mod rows;
 
@@ -16,7 +17,7 @@ use crate::refusal::{Reason, Refusal, Who};
 use crate::rules::{Rules, TenantRule, Tenants};
 use indicatif::{ProgressBar, ProgressStyle};
 use report::{Report, Summary};
-use rows::{Row, Source};
+use rows::{Row, Source, Trouble};
 use runtime::clock;
 use runtime::kafka::KafkaConfig;
 use runtime::stream::dead_letter_header as dl;
@@ -25,6 +26,11 @@ use schemas::application::SUBMITTED;
 use schemas::envelope::{JSON, header as ce};
 use schemas::reply::Coordinates;
 use std::path::PathBuf;
+
+/// Bytes of records after which a group is written, however few rows it has.
+const GROUP_BYTES: usize = 8 << 20;
+/// Bytes that a dead letter keeps of a row over the bound. The file itself is at hand, and a topic takes no more than a body.
+const KEPT_BYTES: usize = 64 << 10;
 
 /// What to publish and how.
 #[derive(Debug, Clone, Default)]
@@ -57,24 +63,40 @@ pub fn run(options: &Options, config: &Config, kafka: &KafkaConfig) -> Result<Su
     let bar = bar(source.bytes(), options.quiet);
     let mut report = Report::create(options.report.as_deref())?;
     let group_rows = if options.group_rows == 0 { 1000 } else { options.group_rows };
-    let mut group: Vec<Output> = Vec::new();
-    let mut rows_in_group = 0;
-    for row in source.rows(mapping.as_ref(), options.intent.as_deref())? {
+    let mut group = Group::default();
+    for row in source.rows(mapping.as_ref(), options.intent.as_deref(), config.max_body_bytes)? {
         let row = row?;
-        group.extend(batch.records(&row, &mut report)?);
-        rows_in_group += 1;
-        if rows_in_group == group_rows {
-            producer.write(group.iter().map(|record| (None, record)))?;
+        group.add(batch.records(&row, &mut report)?);
+        if group.rows == group_rows || group.bytes >= GROUP_BYTES {
+            producer.write(group.records.iter().map(|record| (None, record)))?;
             bar.set_position(row.read_bytes);
-            group.clear();
-            rows_in_group = 0;
+            group = Group::default();
         }
     }
-    if !group.is_empty() {
-        producer.write(group.iter().map(|record| (None, record)))?;
+    if !group.records.is_empty() {
+        producer.write(group.records.iter().map(|record| (None, record)))?;
     }
     bar.finish_and_clear();
     report.finish()
+}
+
+/// What one transaction will hold.
+#[derive(Default)]
+struct Group {
+    records: Vec<Output>,
+    rows: usize,
+    bytes: usize,
+}
+
+impl Group {
+    fn add(&mut self, records: Vec<Output>) {
+        self.rows += 1;
+        for record in &records {
+            let headers: usize = record.headers.iter().map(|(name, value)| name.len() + value.len()).sum();
+            self.bytes += headers + [&record.key, &record.payload].into_iter().flatten().map(Vec::len).sum::<usize>();
+        }
+        self.records.extend(records);
+    }
 }
 
 /// What every row of a file shares.
@@ -126,17 +148,22 @@ impl Batch {
                 Ok(outputs::received(taken, origin, &self.topics))
             }
             Err(refusal) => {
-                report.refused(row.line, &refusal)?;
+                report.refused(row.line, &refusal, row.trouble.as_ref())?;
                 Ok(vec![self.answer(row, &refusal), self.dead_letter(row, &refusal)])
             }
         }
     }
 
     fn received(&self, row: &Row) -> Result<Received, Box<Refusal>> {
-        if let Some(why) = &row.unmapped {
+        if let Some(trouble) = &row.trouble {
             let who = Who { tenant: self.tenant.tenant().as_str().to_owned(), ..Who::default() };
-            let pointers = vec![format!("/{}", why.column)];
-            return Err(Box::new(Refusal { reason: Reason::UnmappedRow, pointers, attributes: Vec::new(), who }));
+            let (reason, pointers) = match trouble {
+                Trouble::TooLong { .. } => (Reason::BodyTooLarge, Vec::new()),
+                Trouble::NotUtf8 => (Reason::NotUtf8, Vec::new()),
+                Trouble::Width { .. } => (Reason::UnmappedRow, Vec::new()),
+                Trouble::Unmapped(why) => (Reason::UnmappedRow, vec![format!("/{}", why.column)]),
+            };
+            return Err(Box::new(Refusal { reason, pointers, attributes: Vec::new(), who }));
         }
         let headers = self.headers(row);
         let header_of = |name: &str| headers.iter().find(|header| header.0 == name).map(|header| header.1.as_slice());
@@ -164,17 +191,26 @@ impl Batch {
         let at = |topic: String| Coordinates { topic, partition: 0, offset: row.number as i64 };
         let answers = at(format!("batch:{}", self.file));
         // A column is no place in `data`: only the report names it.
-        let pointers = if row.unmapped.is_some() { Vec::new() } else { refusal.pointers.clone() };
+        let pointers = if row.trouble.is_some() { Vec::new() } else { refusal.pointers.clone() };
         let refusal = &Refusal { pointers, ..refusal.clone() };
         outputs::rejection(refusal, at(Channel::Batch.as_str().to_owned()), &answers, &self.topics)
     }
 
     fn dead_letter(&self, row: &Row, refusal: &Refusal) -> Output {
         let mut headers = self.headers(row);
+        let mut detail = vec![format!("line {}", row.line), refusal.detail()];
+        detail.extend(row.trouble.as_ref().map(Trouble::to_string));
+        let mut body = row.body.as_slice();
+        // A mapping may make a body longer than its row.
+        if matches!(row.trouble, Some(Trouble::TooLong { .. })) || body.len() > self.rules.max_body_bytes {
+            body = &body[..body.len().min(KEPT_BYTES)];
+            detail.push(format!("cut to {} bytes", body.len()));
+        }
+        detail.retain(|part| !part.is_empty());
         headers.extend([
             (dl::REASON, refusal.reason.as_str().into()),
             (dl::STAGE, b"batch".to_vec()),
-            (dl::DETAIL, refusal.detail().into_bytes()),
+            (dl::DETAIL, detail.join("; ").into_bytes()),
             (dl::TOPIC, Channel::Batch.as_str().into()),
             (dl::PARTITION, b"0".to_vec()),
             (dl::OFFSET, row.number.to_string().into_bytes()),
@@ -183,7 +219,7 @@ impl Batch {
             topic: self.topics.dead_letters.clone(),
             route: Route::ByKey,
             key: None,
-            payload: Some(row.body.clone()),
+            payload: Some(body.to_vec()),
             headers,
         }
     }

@@ -1,5 +1,6 @@
 //! What became of a file: counts, and every refused row with its line. Names ids and pointers, never cells.
 
+use super::rows::Trouble;
 use crate::error::Error;
 use crate::refusal::Refusal;
 use serde::Serialize;
@@ -37,6 +38,9 @@ pub struct RefusedRow {
     pub reason: String,
     /// JSON pointers; for a row that the mapping cannot carry, the column.
     pub pointers: Vec<String>,
+    /// Of a row that is no body: why, in words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
 }
 
 /// A report under way.
@@ -66,7 +70,7 @@ impl Report {
         };
         let mut report = Self { summary: Summary::default(), out: Some((path.to_owned(), format)) };
         report.write(|format| match format {
-            Format::Csv(writer) => writer.write_record(["line", "application_id", "reason", "pointers"]).map_err(io),
+            Format::Csv(writer) => writer.write_record(["line", "application_id", "reason", "pointers", "detail"]).map_err(io),
             Format::Json(writer) => writer.write_all(b"["),
         })?;
         Ok(report)
@@ -81,12 +85,13 @@ impl Report {
     ///
     /// # Errors
     /// [`Error::File`].
-    pub fn refused(&mut self, line: u64, refusal: &Refusal) -> Result<(), Error> {
+    pub fn refused(&mut self, line: u64, refusal: &Refusal, trouble: Option<&Trouble>) -> Result<(), Error> {
         let row = RefusedRow {
             line,
             application_id: refusal.who.application_id.clone(),
             reason: refusal.reason.as_str().to_owned(),
             pointers: refusal.pointers.clone(),
+            detail: trouble.map(Trouble::to_string),
         };
         let is_first = self.summary.refused == 0;
         self.summary.refused += 1;
@@ -95,7 +100,8 @@ impl Report {
             Format::Csv(writer) => {
                 let id = row.application_id.as_deref().unwrap_or_default();
                 let (line, pointers) = (row.line.to_string(), row.pointers.join(" "));
-                writer.write_record([line.as_str(), id, row.reason.as_str(), pointers.as_str()]).map_err(io)
+                let detail = row.detail.as_deref().unwrap_or_default();
+                writer.write_record([line.as_str(), id, row.reason.as_str(), pointers.as_str(), detail]).map_err(io)
             }
             Format::Json(writer) => {
                 writer.write_all(if is_first { b"\n" } else { b",\n" })?;

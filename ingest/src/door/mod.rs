@@ -14,14 +14,15 @@ use crate::metrics::Metrics;
 use crate::outputs::Topics;
 use crate::publisher::{Grouping, Publisher};
 use crate::rules::{Rules, TenantRule, Tenants};
-use limits::Bucket;
+use limits::{Bucket, Limits, Patience, Shares};
 use runtime::auth::{Realm, Verifier};
 use runtime::clock;
-use runtime::http;
+use runtime::http::{self, Bounds};
 use runtime::shell::Shell;
 use runtime::task::{self, RoomHandle};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use tokio::sync::Semaphore;
 
 pub use routes::router;
@@ -30,7 +31,7 @@ pub use routes::router;
 /// only looks.
 pub const SENDER_ROLES: &[&str] = &["Originator", "Officer", "Admin"];
 
-/// What every request needs. Shared, immutable but for the bucket.
+/// What every request needs. Shared, immutable but for what is taken of its limits.
 pub struct Door {
     rules: Rules,
     tenants: Tenants,
@@ -39,8 +40,12 @@ pub struct Door {
     metrics: Metrics,
     verifier: Option<Verifier>,
     open_tenant: Option<Arc<TenantRule>>,
-    under_way: Arc<Semaphore>,
+    shares: Arc<Shares>,
+    /// Requests a second over all senders.
     bucket: Mutex<Bucket>,
+    /// A body's tree is many times its bytes, so that few are made at once.
+    parsing: Arc<Semaphore>,
+    patience: Patience,
     max_request_bytes: usize,
     max_lines: usize,
     /// Milliseconds since 1970.
@@ -72,8 +77,13 @@ impl Door {
             open_tenant: open.map(named).transpose()?,
             verifier: verifier.map_err(|error| Error::Door(error.to_string()))?,
             topics: Topics::new(&shell.kafka),
-            under_way: Arc::new(Semaphore::new(config.door_max_concurrent)),
-            bucket: Mutex::new(Bucket::new(config.door_requests_per_second)),
+            shares: Shares::new(limits(config)?),
+            bucket: Mutex::new(Bucket::new(config.door_requests_per_second, 1)),
+            parsing: Arc::new(Semaphore::new(config.door_max_parsing.max(1))),
+            patience: Patience {
+                grace: Duration::from_millis(config.door_body_grace_ms),
+                bytes_per_second: config.door_body_bytes_per_second,
+            },
             max_request_bytes: config.door_max_request_bytes,
             max_lines: config.door_max_lines,
             tenants,
@@ -82,6 +92,22 @@ impl Door {
             clock,
         })
     }
+}
+
+fn limits(config: &Config) -> Result<Limits, Error> {
+    let limits = Limits {
+        places: config.door_max_concurrent,
+        places_per_tenant: config.door_max_concurrent_per_tenant,
+        bytes: config.door_max_held_bytes,
+        bytes_per_tenant: config.door_max_held_bytes_per_tenant,
+        records_per_second: config.door_records_per_second_per_tenant,
+        burst_seconds: config.door_burst_seconds,
+    };
+    if limits.bytes.min(limits.bytes_per_tenant) < config.door_max_request_bytes {
+        let why = "door_max_held_bytes and door_max_held_bytes_per_tenant must hold one request of door_max_request_bytes";
+        return Err(Error::Door(why.to_owned()));
+    }
+    Ok(limits)
 }
 
 /// Opens the door; gives the address that is bound.
@@ -105,7 +131,8 @@ pub async fn open(config: &Config, shell: &Shell, metrics: Metrics) -> Result<(S
     };
     let (publisher, thread) = Publisher::start(shell.kafka.clone(), grouping, metrics.clone(), ready)?;
     let door = Arc::new(Door::new(config, shell, publisher, metrics, clock::now_ms)?);
-    let served = http::serve("door", address, router(door), shell.shutdown.clone()).await;
+    let bounds = Bounds { per_address: config.door_connections_per_address, ..Bounds::default() };
+    let served = http::serve_within("door", address, router(door), shell.shutdown.clone(), bounds).await;
     let (bound, server) = served.map_err(|error| Error::Door(format!("{address}: {error}")))?;
     let both = async move {
         server.join().await?;

@@ -28,6 +28,9 @@ pub struct Problem {
     /// Of an NDJSON request: every refused line.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub lines: Vec<Line>,
+    /// Seconds until the same request may be taken, where it may be.
+    #[serde(skip)]
+    pub retry_after_s: u64,
 }
 
 /// A refused line.
@@ -50,6 +53,7 @@ impl Problem {
             pointers: Vec::new(),
             attributes: Vec::new(),
             lines: Vec::new(),
+            retry_after_s: 1,
         }
     }
 
@@ -70,11 +74,12 @@ impl From<&Refusal> for Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let retry_after_s = self.retry_after_s;
         let mut response = (status, Json(self)).into_response();
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         match status {
             StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
-                response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+                response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(retry_after_s));
             }
             StatusCode::UNAUTHORIZED => {
                 response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));

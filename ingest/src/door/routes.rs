@@ -1,5 +1,7 @@
-//! The routes of the door, in the order of a request: bound, limit, who, read, receive, publish, answer.
+//! The routes of the door, in the order of a request: who, limit, read, receive, publish, answer. Nothing of a body is read
+//! before it is known whose it is, so that each tenant takes of its own share.
 
+use super::limits::{Over, Place};
 use super::problem::{Line, Problem};
 use super::request::{self, Event};
 use super::{Door, SENDER_ROLES};
@@ -8,25 +10,23 @@ use crate::receive::{Arrival, Channel, Content, Received, receive};
 use crate::refusal::{Reason, Refusal};
 use crate::rules::TenantRule;
 use crate::strict;
-use axum::body::{Body, Bytes, to_bytes};
-use axum::extract::{Path, Request, State};
+use axum::body::Body;
+use axum::extract::{Extension, Path, Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Json, Router};
 use chrono::DateTime;
+use http_body_util::BodyExt;
 use runtime::auth::EVERY_TENANT;
 use runtime::clock;
 use schemas::application::{WITHDRAWN, Withdrawal};
 use schemas::envelope::header as ce;
 use serde::{Deserialize, Serialize};
 use std::sync::{Arc, PoisonError};
-use std::time::{Duration, Instant};
-use tokio::time::timeout;
-
-/// A client that has not sent its body by then gives its place to another.
-const BODY_WITHIN: Duration = Duration::from_secs(30);
+use std::time::Instant;
+use tokio::time::timeout_at;
 
 /// The router of a door.
 pub fn router(door: Arc<Door>) -> Router {
@@ -48,36 +48,48 @@ struct Taken {
     event_id: String,
 }
 
-/// Answers at once when too much is under way or comes too fast; counts and times the rest.
-async fn bounded(State(door): State<Arc<Door>>, request: Request, next: Next) -> Response {
+/// Who sends a request, and the place that it has.
+struct Caller {
+    tenant: Arc<TenantRule>,
+    place: Place,
+}
+
+/// Answers at once whom the door does not know and who takes too much; counts and times the rest.
+async fn bounded(State(door): State<Arc<Door>>, mut request: Request, next: Next) -> Response {
     let started = Instant::now();
-    let may_come = door.bucket.lock().unwrap_or_else(PoisonError::into_inner).take(started);
-    let response = match (may_come, door.under_way.clone().try_acquire_owned()) {
-        (false, _) => {
-            Problem::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", "Requests come faster than the limit")
-                .into_response()
+    let response = match door.let_in(request.headers(), started) {
+        Ok(caller) => {
+            request.extensions_mut().insert(Arc::new(caller));
+            next.run(request).await
         }
-        (true, Err(_)) => {
-            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "busy", "Too many requests are under way").into_response()
-        }
-        (true, Ok(_permit)) => next.run(request).await,
+        Err(problem) => problem.into_response(),
     };
     door.metrics.answered(response.status().as_u16(), started.elapsed().as_secs_f64());
     response
 }
 
-async fn submit(State(door): State<Arc<Door>>, headers: HeaderMap, body: Body) -> Result<Response, Problem> {
-    let tenant = door.tenant_of(&headers)?;
-    let bytes = door.read(body).await?;
+async fn submit(
+    State(door): State<Arc<Door>>,
+    Extension(caller): Extension<Arc<Caller>>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    let bytes = door.read(&caller, body).await?;
     let is_one = !request::is_ndjson(&headers);
     let taken = {
-        let door = door.clone();
+        let permit = door.parsing.clone().acquire_owned().await.map_err(|_| broken())?;
+        let (door, caller) = (door.clone(), caller.clone());
+        // Both go on when the sender leaves, so they keep its place until they end.
+        let work = move || {
+            let taken = door.receive_all(&headers, &bytes, &caller);
+            drop(permit);
+            taken
+        };
         // A thousand lines take tens of milliseconds: not on a thread that other requests wait for.
-        let work = move || door.receive_all(&headers, &bytes, &tenant);
         if is_one { work() } else { tokio::task::spawn_blocking(work).await.map_err(|_| broken())? }
     }?;
     let receipts: Vec<Taken> = taken.iter().map(receipt).collect();
-    door.publish(taken).await?;
+    door.publish(taken, caller).await?;
     let body = match (is_one, receipts.first()) {
         (true, Some(only)) => serde_json::to_value(only),
         _ => serde_json::to_value(serde_json::json!({ "accepted": receipts })),
@@ -95,12 +107,13 @@ struct WithdrawalRequest {
 
 async fn withdraw(
     State(door): State<Arc<Door>>,
+    Extension(caller): Extension<Arc<Caller>>,
     Path(application_id): Path<String>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    let tenant = door.tenant_of(&headers)?;
-    let bytes = door.read(body).await?;
+    let tenant = &caller.tenant;
+    let bytes = door.read(&caller, body).await?;
     let asked = door.withdrawal_request(&bytes)?;
     let data = Withdrawal {
         tenant: tenant.tenant().as_str().to_owned(),
@@ -116,13 +129,42 @@ async fn withdraw(
         event.headers.retain(|(name, _)| *name != ce::ID);
         event.headers.push((ce::ID, format!("withdraw:{}", data.application_id).into_bytes()));
     }
-    let taken = door.receive_one(&event, &tenant).map_err(|refusal| Problem::from(&*refusal))?;
+    let taken = door.receive_one(&event, tenant).map_err(|refusal| Problem::from(&*refusal))?;
     let receipt = receipt(&taken);
-    door.publish(vec![taken]).await?;
+    door.publish(vec![taken], caller).await?;
     Ok((StatusCode::ACCEPTED, Json(receipt)).into_response())
 }
 
 impl Door {
+    /// Whose request this is, with a place of that tenant's share.
+    fn let_in(&self, headers: &HeaderMap, now: Instant) -> Result<Caller, Problem> {
+        let tenant = self.tenant_of(headers)?;
+        let place = self.shares.enter(tenant.tenant().as_str(), now).map_err(|over| self.over(&tenant, over))?;
+        let caller = Caller { tenant, place };
+        let may_come = self.bucket.lock().unwrap_or_else(PoisonError::into_inner).take(now);
+        match may_come {
+            Ok(()) => Ok(caller),
+            Err(until) => Err(self.over(&caller.tenant, Over::AllRate(until))),
+        }
+    }
+
+    /// What a sender hears who takes too much, counted.
+    fn over(&self, tenant: &TenantRule, over: Over) -> Problem {
+        self.metrics.limited(tenant.tenant().as_str(), over.word());
+        let too_many = |title| Problem::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", title);
+        let busy = |title| Problem::new(StatusCode::SERVICE_UNAVAILABLE, "busy", title);
+        match over {
+            Over::Rate(until) | Over::AllRate(until) => {
+                let retry_after_s = until.as_secs() + 1;
+                Problem { retry_after_s, ..too_many("Requests come faster than the limit") }
+            }
+            Over::TenantPlaces => too_many("The tenant has too many requests under way"),
+            Over::TenantBytes => too_many("The tenant's requests under way are too large together"),
+            Over::Places => busy("Too many requests are under way"),
+            Over::Bytes => busy("The requests under way are too large together"),
+        }
+    }
+
     /// The tenant that may send by these headers: the token's, or the open one where no token is asked for.
     fn tenant_of(&self, headers: &HeaderMap) -> Result<Arc<TenantRule>, Problem> {
         let forbidden = || Problem::new(StatusCode::FORBIDDEN, "forbidden", "The token does not open this door");
@@ -148,10 +190,23 @@ impl Door {
         clock::rfc3339(DateTime::from_timestamp_millis((self.clock)()).unwrap_or_default())
     }
 
-    async fn read(&self, body: Body) -> Result<Bytes, Problem> {
+    /// A body, held against the tenant's share as it comes, and against the slowest rate that is put up with.
+    async fn read(&self, caller: &Caller, body: Body) -> Result<Vec<u8>, Problem> {
         let late = |_| Problem::new(StatusCode::REQUEST_TIMEOUT, "request_timeout", "The body did not arrive in time");
-        let read = timeout(BODY_WITHIN, to_bytes(body, self.max_request_bytes)).await.map_err(late)?;
-        read.map_err(|_| Problem::of(Reason::BodyTooLarge))
+        let torn = |_| Problem::new(StatusCode::BAD_REQUEST, "incomplete_body", "The body did not arrive whole");
+        let started = tokio::time::Instant::now();
+        let mut body = body;
+        let mut bytes = Vec::new();
+        loop {
+            let until = started + self.patience.after(bytes.len());
+            let Some(frame) = timeout_at(until, body.frame()).await.map_err(late)? else { return Ok(bytes) };
+            let Ok(part) = frame.map_err(torn)?.into_data() else { continue };
+            if bytes.len() + part.len() > self.max_request_bytes {
+                return Err(Problem::of(Reason::BodyTooLarge));
+            }
+            caller.place.hold(part.len()).map_err(|over| self.over(&caller.tenant, over))?;
+            bytes.extend_from_slice(&part);
+        }
     }
 
     fn withdrawal_request(&self, bytes: &[u8]) -> Result<WithdrawalRequest, Problem> {
@@ -163,9 +218,10 @@ impl Door {
     }
 
     /// All events of a request or none: a request is mended and sent again as a whole.
-    fn receive_all(&self, headers: &HeaderMap, bytes: &[u8], tenant: &TenantRule) -> Result<Vec<Received>, Problem> {
-        let name = tenant.tenant().as_str();
-        let events = request::events(headers, bytes, name, self.max_lines).map_err(Problem::of)?;
+    fn receive_all(&self, headers: &HeaderMap, bytes: &[u8], caller: &Caller) -> Result<Vec<Received>, Problem> {
+        let tenant = &caller.tenant;
+        let events = request::events(headers, bytes, tenant.tenant().as_str(), self.max_lines).map_err(Problem::of)?;
+        caller.place.charge(events.len() - 1);
         let is_one = !request::is_ndjson(headers);
         let mut taken = Vec::with_capacity(events.len());
         let mut refused = Vec::new();
@@ -198,10 +254,10 @@ impl Door {
             .inspect_err(|refusal| self.metrics.rejected(refusal.reason.as_str(), Channel::Http.as_str()))
     }
 
-    async fn publish(&self, taken: Vec<Received>) -> Result<(), Problem> {
+    async fn publish(&self, taken: Vec<Received>, caller: Arc<Caller>) -> Result<(), Problem> {
         let origin = Origin { channel: Channel::Http, place: None, received_at_ms: None };
         let records = taken.into_iter().flat_map(|taken| outputs::received(taken, origin, &self.topics)).collect();
-        self.publisher.publish(records).await.map_err(|error| {
+        self.publisher.publish(records, caller).await.map_err(|error| {
             tracing::warn!(%error, "request not published");
             Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Kafka does not have it; send it again")
         })

@@ -1,23 +1,29 @@
 //! Bytes to a [`Node`], or the reason and the pointer of the first thing that is wrong. Never allocates for a string that has
-//! no escape in it, never recurses deeper than it is allowed to.
+//! no escape in it, never recurses deeper than it is allowed to, never builds more than [`MAX_NODES`].
 
 use super::node::{Node, Object, push_step};
 use crate::refusal::{Fault, Reason};
 use domain::money::MAX_MINOR;
 use serde::de::{self, DeserializeSeed, MapAccess, SeqAccess, Visitor};
 use std::borrow::Cow;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
 
-/// Parses one JSON document with at most `max_depth` levels.
+/// Most values of one document. Two bytes of text can become a node with a list of its own, so that the length of a body does
+/// not bound its tree; this does, to about 15 MiB. An application with every list of the contract full of ordinary entries
+/// fits.
+pub const MAX_NODES: usize = 1 << 16;
+
+/// Parses one JSON document with at most `max_depth` levels and [`MAX_NODES`] values.
 ///
 /// # Errors
-/// A [`Fault`]: `not_utf8`, `not_json`, `too_deep`, `duplicate_key`, `number_out_of_range` or `nul_character`.
+/// A [`Fault`]: `not_utf8`, `not_json`, `too_deep`, `too_many`, `duplicate_key`, `number_out_of_range` or `nul_character`.
 pub fn parse(bytes: &[u8], max_depth: usize) -> Result<Node<'_>, Fault> {
     let text = std::str::from_utf8(bytes).map_err(|_| Fault::new(Reason::NotUtf8, String::new()))?;
     let trail = RefCell::new(Trail::default());
+    let nodes_left = Cell::new(MAX_NODES);
     let mut json = serde_json::Deserializer::from_str(text);
-    let read = Place { levels_left: max_depth, trail: &trail }.deserialize(&mut json);
+    let read = Place { levels_left: max_depth, nodes_left: &nodes_left, trail: &trail }.deserialize(&mut json);
     read.and_then(|node| json.end().map(|()| node)).map_err(|error| trail.into_inner().fault(&error))
 }
 
@@ -42,6 +48,7 @@ impl Trail {
 #[derive(Clone, Copy)]
 struct Place<'t> {
     levels_left: usize,
+    nodes_left: &'t Cell<usize>,
     trail: &'t RefCell<Trail>,
 }
 
@@ -72,6 +79,10 @@ impl<'de> DeserializeSeed<'de> for Place<'_> {
     type Value = Node<'de>;
 
     fn deserialize<D: de::Deserializer<'de>>(self, deserializer: D) -> Result<Node<'de>, D::Error> {
+        match self.nodes_left.get().checked_sub(1) {
+            Some(left) => self.nodes_left.set(left),
+            None => return Err(self.refuse(Reason::TooMany)),
+        }
         deserializer.deserialize_any(self)
     }
 }
@@ -133,7 +144,7 @@ impl<'de> Visitor<'de> for Place<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Node<'de>, A::Error> {
         let inner = self.deeper()?;
-        let mut list: Vec<(Cow<'de, str>, Node<'de>)> = Vec::with_capacity(8);
+        let mut list: Vec<(Cow<'de, str>, Node<'de>)> = Vec::new();
         while let Some(key) = members.next_key_seed(Key)? {
             self.text(Cow::Borrowed(&key))?;
             match members.next_value_seed(inner) {
@@ -205,6 +216,16 @@ mod tests {
             assert_eq!(fault_of(text), Some((*reason, (*pointer).to_owned())), "{}", String::from_utf8_lossy(text));
         }
         assert_eq!(fault_of(br#"{"a":[[[0.5,"\u00e4"]]],"b":null}"#), None);
+    }
+
+    #[test]
+    fn a_document_has_a_bounded_number_of_values() {
+        let list = |elements: usize| format!("[{}0]", "{},".repeat(elements - 1));
+        // The list itself is one.
+        assert_eq!(fault_of(list(MAX_NODES - 1).as_bytes()), None);
+        assert_eq!(fault_of(list(MAX_NODES).as_bytes()), Some((Reason::TooMany, format!("/{}", MAX_NODES - 1))));
+        let one_key = format!("[{}0]", "{\"a\":0},".repeat(MAX_NODES / 2));
+        assert_eq!(fault_of(one_key.as_bytes()).map(|(reason, _)| reason), Some(Reason::TooMany));
     }
 
     #[test]

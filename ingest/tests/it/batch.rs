@@ -14,6 +14,8 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+const MOST: usize = 1 << 20;
+
 fn data_set(name: &str) -> (PathBuf, Mapping) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../training/data").join(name);
     (folder.join(format!("{name}.csv.gz")), Mapping::load(&folder.join("mapping.toml")).unwrap())
@@ -28,7 +30,7 @@ fn written(
     let source = Source::open(file).unwrap();
     let batch = Batch::new(&Options::default(), &Config::default(), &kafka(), source.digest(), || NOW_MS).unwrap();
     let mut report = Report::create(report).unwrap();
-    let rows: Vec<Row> = source.rows(mapping, intent).unwrap().collect::<Result<_, _>>().unwrap();
+    let rows: Vec<Row> = source.rows(mapping, intent, MOST).unwrap().collect::<Result<_, _>>().unwrap();
     let records = rows.iter().flat_map(|row| batch.records(row, &mut report).unwrap()).collect();
     (records, report.finish().unwrap())
 }
@@ -40,7 +42,7 @@ fn the_shipped_data_sets_are_taken_whole() {
         let source = Source::open(&file).unwrap();
         let batch = Batch::new(&Options::default(), &Config::default(), &kafka(), source.digest(), || NOW_MS).unwrap();
         let mut report = Report::create(None).unwrap();
-        for row in source.rows(Some(&mapping), None).unwrap() {
+        for row in source.rows(Some(&mapping), None, MOST).unwrap() {
             batch.records(&row.unwrap(), &mut report).unwrap();
         }
         let summary = report.finish().unwrap();
@@ -85,8 +87,8 @@ fn refused_lines_are_listed_answered_and_set_aside() {
     assert_eq!((summary.rows, summary.published, summary.refused), (3, 1, 2));
     let text = std::fs::read_to_string(&list).unwrap();
     let lines: Vec<&str> = text.lines().collect();
-    assert_eq!(lines[1], "3,,duplicate_key,/revision");
-    assert_eq!(lines[2], "4,L-3,bad_amount,/requested/amount/amount_minor");
+    assert_eq!(lines[1], "3,,duplicate_key,/revision,");
+    assert_eq!(lines[2], "4,L-3,bad_amount,/requested/amount/amount_minor,");
     let on = |topic: &str| records.iter().filter(|record| &*record.topic == topic).collect::<Vec<_>>();
     assert_eq!((on("t.loan.replies.v1").len(), on("t.credit.dead-letters.v1").len()), (2, 2));
     let letter = on("t.credit.dead-letters.v1")[1];
@@ -116,6 +118,26 @@ fn a_row_that_does_not_map_is_refused_alone() {
     assert_eq!(summary.first_refused[0].reason, "missing_field");
     let second = &summary.first_refused[1];
     assert_eq!((second.line, second.reason.as_str(), second.pointers[0].as_str()), (3, "unmapped_row", "/LIMIT_BAL"));
+}
+
+#[test]
+fn a_record_that_is_no_row_is_refused_alone_and_its_line_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, list) = (folder.path().join("loans.csv"), folder.path().join("rejects.csv"));
+    let rows: [&[u8]; 6] = [b"A,B", b"1,2", b"1", b"1,2,3", b"\xff,2", b"3,4"];
+    std::fs::write(&file, rows.join(&b'\n')).unwrap();
+    let mapping = "[[column]]\nname = 'B'\npointer = '/application_id'\nkind = 'string'";
+    let (records, summary) = written(&file, Some(&Mapping::parse(mapping).unwrap()), None, Some(&list));
+    assert_eq!((summary.rows, summary.by_reason["missing_field"]), (5, 2), "the first and the last are read");
+    let text = std::fs::read_to_string(&list).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines[2], "3,,unmapped_row,,\"1 cells, where the header has 2\"");
+    assert_eq!(lines[3], "4,,unmapped_row,,\"3 cells, where the header has 2\"");
+    assert_eq!(lines[4], "5,,not_utf8,,not UTF-8");
+    let letters: Vec<_> = records.iter().filter(|record| &*record.topic == "t.credit.dead-letters.v1").collect();
+    assert_eq!(letters.len(), 5);
+    assert_eq!(header(letters[1], "dl_detail"), Some("line 3; 1 cells, where the header has 2"));
+    assert_eq!(letters[3].payload.as_deref(), Some(&b"\xff,2\n"[..]));
 }
 
 #[test]

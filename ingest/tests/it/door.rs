@@ -5,6 +5,7 @@ use crate::house::{NOW_MS, kafka};
 use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
+use axum::response::Response;
 use http_body_util::BodyExt;
 use ingest::door::{Door, router};
 use ingest::publisher::{Grouping, Publisher};
@@ -13,7 +14,9 @@ use runtime::auth::{Realm, generate, mint};
 use runtime::kafka::KafkaConfig;
 use runtime::shell::Shell;
 use serde_json::Value;
+use std::convert::Infallible;
 use std::sync::Arc;
+use tokio::sync::mpsc::{Sender, channel, unbounded_channel};
 use tower::ServiceExt;
 
 fn door(config: &Config) -> Router {
@@ -141,9 +144,109 @@ async fn a_token_opens_the_door_of_its_tenant_only() {
 #[tokio::test]
 async fn more_than_the_limit_waits_outside() {
     let json = [("content-type", "application/json")];
-    let crowded = door(&Config { door_max_concurrent: 0, ..Config::default() });
-    assert_eq!(ask(&crowded, PATH, &json, b"{".to_vec()).await.0.as_u16(), 503);
+    let crowded = door(&Config { door_max_concurrent_per_tenant: 0, ..Config::default() });
+    assert_eq!(ask(&crowded, PATH, &json, b"{".to_vec()).await.0.as_u16(), 429);
     let slow = door(&Config { door_requests_per_second: 1, ..Config::default() });
     assert_eq!(ask(&slow, PATH, &json, b"{".to_vec()).await.0.as_u16(), 400);
-    assert_eq!(ask(&slow, PATH, &json, b"{".to_vec()).await.0.as_u16(), 429);
+    while ask(&slow, PATH, &json, b"{".to_vec()).await.0.as_u16() != 429 {}
+    let narrow = Config { door_max_held_bytes: 1 << 20, ..Config::default() };
+    let shell = Shell::new(kafka());
+    let metrics = Metrics::new(&shell.registry).unwrap();
+    let grouping = Grouping { id: "door".into(), wait_ms: 1, max_records: 10, timeout_ms: 50 };
+    let (publisher, _thread) = Publisher::start(kafka(), grouping, metrics.clone(), |_| {}).unwrap();
+    let refused = Door::new(&narrow, &shell, publisher, metrics, || NOW_MS).map(|_| ()).unwrap_err();
+    assert!(refused.to_string().contains("door_max_held_bytes"), "{refused}");
+}
+
+/// A door for two tenants, and the authorization of each.
+fn shared_door(config: Config) -> (Router, [String; 2]) {
+    let (private, public) = generate().unwrap();
+    let key = config.subject_keys["demo"].clone();
+    let subject_keys = ["demo", "rival"].map(|tenant| (tenant.to_owned(), key.clone())).into();
+    let router = door(&Config { door_token_key: public, subject_keys, ..config });
+    let bearer = |tenant| {
+        format!("Bearer {}", mint(&private, &Realm::default(), ("los-1", tenant, &["Originator"]), 600).unwrap())
+    };
+    (router, ["demo", "rival"].map(bearer))
+}
+
+async fn ask_as(router: &Router, bearer: &str, body: Body) -> Response {
+    let request = Request::post(PATH).header("authorization", bearer).header("content-type", "application/x-ndjson");
+    router.clone().oneshot(request.body(body).unwrap()).await.unwrap()
+}
+
+/// A body that comes in the parts that a test sends; it ends with the sender.
+fn trickle() -> (Sender<Vec<u8>>, Body) {
+    let (sender, mut parts) = channel::<Vec<u8>>(1);
+    let parts = futures_util::stream::poll_fn(move |cx| parts.poll_recv(cx).map(|part| part.map(Ok::<_, Infallible>)));
+    (sender, Body::from_stream(parts))
+}
+
+#[tokio::test]
+async fn slow_bodies_of_one_tenant_keep_no_other_out() {
+    let (router, [demo, rival]) = shared_door(Config::default());
+    let (answers, mut refused) = unbounded_channel();
+    let mut bodies = Vec::new();
+    for _ in 0..257 {
+        let (sender, body) = trickle();
+        bodies.push(sender);
+        let (router, demo, answers) = (router.clone(), demo.clone(), answers.clone());
+        runtime::task::spawn("slow", async move { answers.send(ask_as(&router, &demo, body).await.status()) });
+    }
+    for _ in 64..257 {
+        assert_eq!(refused.recv().await.unwrap().as_u16(), 429);
+    }
+    let answered = |bearer: String| {
+        let router = router.clone();
+        async move { ask_as(&router, &bearer, Body::from("{")).await.status().as_u16() }
+    };
+    assert_eq!((answered(demo.clone()).await, answered(rival).await), (429, 422));
+    // The bodies end without a line, and their places are free again.
+    drop(bodies);
+    for _ in 0..64 {
+        assert_eq!(refused.recv().await.unwrap().as_u16(), 400);
+    }
+    assert_eq!(answered(demo).await, 422);
+}
+
+#[tokio::test]
+async fn bodies_of_one_tenant_take_a_bounded_number_of_bytes() {
+    let (router, [demo, rival]) = shared_door(Config { door_max_held_bytes_per_tenant: 4 << 20, ..Config::default() });
+    let (sender, body) = trickle();
+    sender.send(vec![b'x'; 3 << 20]).await.unwrap();
+    let first = {
+        let (router, demo) = (router.clone(), demo.clone());
+        runtime::task::spawn("first", async move { ask_as(&router, &demo, body).await.status().as_u16() })
+    };
+    let large = || Body::from(vec![b'x'; 2 << 20]);
+    drop(sender.reserve().await.unwrap());
+    assert_eq!(ask_as(&router, &demo, large()).await.status().as_u16(), 429, "the first holds what came");
+    assert_eq!(ask_as(&router, &rival, large()).await.status().as_u16(), 422);
+    drop(sender);
+    assert_eq!(first.await.unwrap(), 422);
+    assert_eq!(ask_as(&router, &demo, large()).await.status().as_u16(), 422, "all is given back");
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_come_gives_its_place_to_another() {
+    let (router, [demo, _]) =
+        shared_door(Config { door_body_grace_ms: 50, door_max_concurrent_per_tenant: 1, ..Config::default() });
+    let (sender, body) = trickle();
+    sender.send(b"{".to_vec()).await.unwrap();
+    assert_eq!(ask_as(&router, &demo, body).await.status().as_u16(), 408);
+    assert_eq!(ask_as(&router, &demo, Body::from("{")).await.status().as_u16(), 422);
+    drop(sender);
+}
+
+#[tokio::test]
+async fn a_tenant_over_its_rate_is_told_when_to_come_again_and_others_are_not_held_up() {
+    let (router, [demo, rival]) =
+        shared_door(Config { door_records_per_second_per_tenant: 1, door_burst_seconds: 10, ..Config::default() });
+    let lines = || Body::from("1\n".repeat(1000));
+    assert_eq!(ask_as(&router, &demo, lines()).await.status().as_u16(), 422);
+    let refused = ask_as(&router, &demo, lines()).await;
+    assert_eq!(refused.status().as_u16(), 429);
+    let wait: u64 = refused.headers()["retry-after"].to_str().unwrap().parse().unwrap();
+    assert!((1..=1000).contains(&wait), "each of a thousand lines counts: {wait}");
+    assert_eq!(ask_as(&router, &rival, lines()).await.status().as_u16(), 422);
 }

@@ -9,6 +9,7 @@ mod corpus;
 mod digest;
 mod door;
 mod house;
+mod memory;
 mod personal_data;
 mod published;
 mod replies;

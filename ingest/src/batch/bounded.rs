@@ -1,0 +1,164 @@
+//! Lines and CSV records of a file, each with a bound on its bytes: a compressed file of 2 MB may hold one line of 2 GB. What is
+//! longer is cut, said to be cut, and read over, so that the next one comes whole.
+
+use csv::ByteRecord;
+use csv_core::ReadRecordResult;
+use std::io::{BufRead, BufReader, Read, Result};
+
+/// Most cells of a CSV record.
+const MAX_CELLS: usize = 16_384;
+
+/// A line or a record.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Piece<T> {
+    /// Line of the file at which it begins, from 1.
+    pub line: u64,
+    /// What it holds, or the beginning of that.
+    pub content: T,
+    /// Whether there was more.
+    pub is_cut: bool,
+}
+
+/// Lines without their ends.
+pub(crate) struct Lines<R> {
+    reader: BufReader<R>,
+    most: usize,
+    line: u64,
+}
+
+impl<R: Read> Lines<R> {
+    /// Lines of at most `most` bytes.
+    pub(crate) fn new(reader: R, most: usize) -> Self {
+        Self { reader: BufReader::new(reader), most, line: 0 }
+    }
+
+    /// The next line; none at the end.
+    ///
+    /// # Errors
+    /// The reader's.
+    pub(crate) fn next(&mut self) -> Result<Option<Piece<Vec<u8>>>> {
+        let mut content = Vec::new();
+        // The end of a line that just fits is one byte more.
+        let room = self.most as u64 + 1;
+        if self.reader.by_ref().take(room).read_until(b'\n', &mut content)? == 0 {
+            return Ok(None);
+        }
+        self.line += 1;
+        let is_whole = content.last() == Some(&b'\n');
+        let is_cut = !is_whole && content.len() > self.most;
+        if is_whole || is_cut {
+            content.pop();
+        }
+        if is_cut {
+            self.reader.skip_until(b'\n')?;
+        }
+        Ok(Some(Piece { line: self.line, content, is_cut }))
+    }
+}
+
+/// CSV records as the `csv` crate reads them, whose own readers grow without a bound. Their number of cells is not looked at.
+pub(crate) struct Records<R> {
+    reader: BufReader<R>,
+    core: csv_core::Reader,
+    /// The bytes of a record's cells, one after another.
+    cells: Box<[u8]>,
+    /// Where each cell ends.
+    ends: Box<[usize]>,
+}
+
+impl<R: Read> Records<R> {
+    /// Records whose cells have at most `most` bytes together.
+    pub(crate) fn new(reader: R, most: usize) -> Self {
+        let (cells, ends) = (vec![0; most.max(1)].into(), vec![0; MAX_CELLS].into());
+        Self { reader: BufReader::new(reader), core: csv_core::Reader::new(), cells, ends }
+    }
+
+    /// The next record; none at the end.
+    ///
+    /// # Errors
+    /// The reader's.
+    pub(crate) fn next(&mut self) -> Result<Option<Piece<ByteRecord>>> {
+        let line = self.core.line();
+        let (mut filled, mut ended) = (0, 0);
+        let mut beginning = None;
+        loop {
+            let input = self.reader.fill_buf()?;
+            let (result, read, wrote, ends) =
+                self.core.read_record(input, &mut self.cells[filled..], &mut self.ends[ended..]);
+            self.reader.consume(read);
+            (filled, ended) = (filled + wrote, ended + ends);
+            match result {
+                ReadRecordResult::InputEmpty => {}
+                ReadRecordResult::OutputFull | ReadRecordResult::OutputEndsFull => {
+                    beginning.get_or_insert_with(|| record(&self.cells[..filled], &self.ends[..ended]));
+                    (filled, ended) = (0, 0);
+                }
+                ReadRecordResult::Record => {
+                    let is_cut = beginning.is_some();
+                    let content = beginning.unwrap_or_else(|| record(&self.cells, &self.ends[..ended]));
+                    return Ok(Some(Piece { line, content, is_cut }));
+                }
+                ReadRecordResult::End => return Ok(None),
+            }
+        }
+    }
+}
+
+/// The cells that have an end.
+fn record(cells: &[u8], ends: &[usize]) -> ByteRecord {
+    let mut record = ByteRecord::with_capacity(ends.last().copied().unwrap_or_default(), ends.len());
+    let mut from = 0;
+    for end in ends {
+        record.push_field(&cells[from..*end]);
+        from = *end;
+    }
+    record
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_over_the_bound_is_cut_and_the_next_one_is_whole() {
+        let text = "12345\n123456\n\nlong and longer\nx";
+        let mut lines = Lines::new(text.as_bytes(), 5);
+        let mut found = Vec::new();
+        while let Some(piece) = lines.next().unwrap() {
+            found.push((piece.line, String::from_utf8(piece.content).unwrap(), piece.is_cut));
+        }
+        let expected =
+            [(1, "12345", false), (2, "12345", true), (3, "", false), (4, "long ", true), (5, "x", false)];
+        assert_eq!(found, expected.map(|(line, text, is_cut)| (line, text.to_owned(), is_cut)));
+    }
+
+    #[test]
+    fn a_record_over_the_bound_is_cut_and_the_next_one_is_whole() {
+        let text = "\u{feff}a,b\n1,\"2\n2\"\n\n123,45678901234\n\"\"\"\",\n9\n1,2,3\r\n";
+        let mut records = Records::new(text.as_bytes(), 8);
+        let mut found = Vec::new();
+        while let Some(piece) = records.next().unwrap() {
+            let cells: Vec<String> = piece.content.iter().map(|c| String::from_utf8(c.to_vec()).unwrap()).collect();
+            found.push((piece.line, cells.join("|"), piece.is_cut));
+        }
+        let expected = [
+            (1, "a|b", false),
+            (2, "1|2\n2", false),
+            (4, "123", true),
+            (6, "\"|", false),
+            (7, "9", false),
+            (8, "1|2|3", false),
+        ];
+        assert_eq!(found, expected.map(|(line, text, is_cut)| (line, text.to_owned(), is_cut)));
+    }
+
+    #[test]
+    fn a_record_without_end_has_a_bounded_number_of_cells() {
+        let text = [vec![b','; 3 * MAX_CELLS], b"\n1,2\n".to_vec()].concat();
+        let mut records = Records::new(&text[..], 8);
+        let wide = records.next().unwrap().unwrap();
+        assert_eq!((wide.is_cut, wide.content.len()), (true, MAX_CELLS));
+        assert_eq!(records.next().unwrap().unwrap().content, ByteRecord::from(vec!["1", "2"]));
+    }
+}
