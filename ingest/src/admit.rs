@@ -17,6 +17,11 @@ impl Key {
     pub fn of(record_key: &[u8]) -> Self {
         Self(short(Sha256::digest(record_key).into()))
     }
+
+    /// The name under which the new entries of a tenant are counted. No record key begins with a zero byte.
+    pub fn of_quota(tenant: &str) -> Self {
+        Self(short(Sha256::new_with_prefix([0]).chain_update("quota").chain_update(tenant).finalize().into()))
+    }
 }
 
 /// What is remembered of an application. Key and entry are 40 bytes; a table at its emptiest, 7/16 full, and its one byte of
@@ -54,6 +59,19 @@ impl Entry {
     /// Whether it may be forgotten. A record that is as old as this entry is stale by then, so nothing is decided twice.
     pub fn is_expired(&self, now_ms: i64, window_ms: i64) -> bool {
         now_ms / 1000 > i64::from(self.received_at_s) + 1 + window_ms / 1000
+    }
+
+    /// A count of entries on a day, in the form of an entry: an older binary keeps it as an application that nobody sends.
+    fn counter(day: u32, count: u32, now_ms: i64) -> Self {
+        let mut digest = [0; 16];
+        digest[..4].copy_from_slice(&day.to_be_bytes());
+        Self::new(count, digest, false, now_ms)
+    }
+
+    /// The day of a counter.
+    fn day(&self) -> u32 {
+        let [a, b, c, d, ..] = self.digest;
+        u32::from_be_bytes([a, b, c, d])
     }
 
     fn refreshed(self, received_at_ms: i64) -> Self {
@@ -138,6 +156,17 @@ fn admit_withdrawal(times: Times, known: Option<Entry>) -> (Answer, Option<Entry
             (Answer::Withdrawn { revision: entry.revision() }, Some(ended.refreshed(times.received_at_ms)))
         }
     }
+}
+
+/// Counts one more new entry of a tenant on the day of `now_ms`: the counter to be remembered, or none once `quota` entries are
+/// made. The day is the greatest seen, so that a clock that is set back starts no new one.
+pub fn counted(quota: u32, now_ms: i64, counter: Option<Entry>) -> Option<Entry> {
+    let today = seconds(now_ms) / 86_400;
+    let (day, count) = match counter {
+        Some(counter) if counter.day() >= today => (counter.day(), counter.revision()),
+        _ => (today, 0),
+    };
+    (count < quota).then(|| Entry::counter(day, count + 1, now_ms))
 }
 
 /// A sender that goes on resending keeps the memory of it, at the price of one write each half window.
@@ -251,6 +280,34 @@ mod tests {
             let stale = admit(app(1, A), times, None).0 == Answer::Refused(Reason::Stale);
             assert!(stale || !entry.is_expired(now_ms, WINDOW), "{now_ms}");
         }
+    }
+
+    #[test]
+    fn a_day_has_so_many_new_entries_and_no_more() {
+        const DAY: i64 = 86_400_000;
+        let mut counter = None;
+        let mut enter = |now_ms: i64| {
+            let more = counted(2, now_ms, counter);
+            counter = more.map(|entry| Entry::decode(&entry.encode()).unwrap()).or(counter);
+            more.is_some()
+        };
+        let rows = [
+            (DAY - 2, true),
+            (DAY - 1, true),
+            (DAY - 1, false),
+            (DAY, true),
+            // Set back by a day: still the second day.
+            (1, true),
+            (DAY - 1, false),
+            (2 * DAY - 1, false),
+            (9 * DAY, true),
+        ];
+        for (now_ms, expected) in rows {
+            assert_eq!(enter(now_ms), expected, "{now_ms}");
+        }
+        assert_eq!(counted(0, DAY, None), None);
+        assert_ne!(Key::of_quota("a"), Key::of_quota("b"));
+        assert_eq!(Key::of_quota("a"), Key::of(b"\0quotaa"));
     }
 
     #[test]

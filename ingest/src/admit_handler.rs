@@ -1,7 +1,7 @@
 //! The shell of `admit`: reads what `receive` put into headers, asks the pure step, passes the record on as it is, answers.
 //! Never parses a body.
 
-use crate::admit::{Answer, Ask, Entry, Key, Times, admit, short};
+use crate::admit::{Answer, Ask, Entry, Key, Times, admit, counted, short};
 use crate::config::Config;
 use crate::metrics::Metrics;
 use crate::outputs::{self, SOURCE, Topics};
@@ -35,6 +35,8 @@ const PASSED_ON: &[&str] = &[
 pub struct AdmitHandler {
     topics: Topics,
     window_ms: i64,
+    /// New entries of a tenant in a partition on a day; 0 sets no limit.
+    quota: u32,
     metrics: Metrics,
 }
 
@@ -48,10 +50,10 @@ struct Intake<'i> {
 }
 
 impl AdmitHandler {
-    /// A handler with the window of a configuration.
+    /// A handler with the window and the quota of a configuration.
     pub fn new(config: &Config, kafka: &KafkaConfig, metrics: Metrics) -> Self {
         let window_ms = i64::from(config.dedup_window_days) * 86_400_000;
-        Self { topics: Topics::new(kafka), window_ms, metrics }
+        Self { topics: Topics::new(kafka), window_ms, quota: config.tenant_quota_per_day, metrics }
     }
 
     fn one(&self, input: &Input<'_>, state: &mut View<'_, Key, Entry>, out: &mut Outbox) -> Verdict {
@@ -60,9 +62,13 @@ impl AdmitHandler {
         let times =
             Times { received_at_ms: intake.received_at_ms, now_ms: input.timestamp_ms, window_ms: self.window_ms };
         let known = state.get(input.partition, &key).filter(|entry| !entry.is_expired(times.now_ms, self.window_ms));
-        let (answer, remembered) = admit(intake.ask, times, known);
-        if let Some(entry) = remembered {
-            state.put(input.partition, key, entry);
+        let (mut answer, remembered) = admit(intake.ask, times, known);
+        match remembered {
+            Some(_) if known.is_none() && !self.may_enter(&intake, times, input.partition, state) => {
+                answer = Answer::Refused(Reason::TenantQuota);
+            }
+            Some(entry) => state.put(input.partition, key, entry),
+            None => {}
         }
         let (status, problem, verdict) = words(answer);
         match answer {
@@ -83,6 +89,26 @@ impl AdmitHandler {
         }
         out.emit(input, self.answer(input, &intake, status, problem));
         verdict
+    }
+
+    /// Counts a new entry of a tenant, unless its quota of the day is used up. The counter is state like any other.
+    fn may_enter(
+        &self,
+        intake: &Intake<'_>,
+        times: Times,
+        partition: i32,
+        state: &mut View<'_, Key, Entry>,
+    ) -> bool {
+        if self.quota == 0 {
+            return true;
+        }
+        let key = Key::of_quota(intake.tenant);
+        let known = state.get(partition, &key).filter(|entry| !entry.is_expired(times.now_ms, self.window_ms));
+        let counter = counted(self.quota, times.now_ms, known);
+        if let Some(counter) = counter {
+            state.put(partition, key, counter);
+        }
+        counter.is_some()
     }
 
     /// The record under its new name; body and the sender's facts untouched.

@@ -30,6 +30,9 @@ pub struct Config {
     /// Days over which an application is remembered, by the broker's clock. Longer than any sender may resend or any topic
     /// keep: a record that is older is `stale`.
     pub dedup_window_days: u32,
+    /// New applications, and withdrawals of unknown ones, of one tenant that a partition remembers on a UTC day of the broker's
+    /// clock; over it they are `rejected(tenant_quota)`, so that no tenant fills the memory of all. 0 sets no limit.
+    pub tenant_quota_per_day: u32,
     /// Address of the HTTP door, such as `127.0.0.1:8080`; empty opens none. Port 0 takes a free one.
     pub door_address: String,
     /// Tenant of requests where no token is asked for, and of tokens that are good for every tenant.
@@ -64,6 +67,9 @@ pub struct Config {
     pub door_requests_per_second: u32,
     /// Applications and withdrawals a second of one tenant; more are answered 429 with the seconds to wait. 0 sets no limit.
     pub door_records_per_second_per_tenant: u32,
+    /// Idempotency keys of one tenant that a door remembers, so that one that comes again with another body is refused. About 100
+    /// bytes each; 0 remembers none.
+    pub door_idempotency_keys: usize,
     /// Seconds of that rate that a tenant may send at once.
     pub door_burst_seconds: u32,
     /// Milliseconds that a request may wait for others to share its transaction: a commit costs the same for one or a hundred.
@@ -89,6 +95,7 @@ impl Default for Config {
             clock_skew_seconds: 300,
             oldest_submission_days: 3660,
             dedup_window_days: 30,
+            tenant_quota_per_day: 25_000,
             door_address: String::new(),
             door_tenant: "demo".to_owned(),
             door_token_key: String::new(),
@@ -107,6 +114,7 @@ impl Default for Config {
             door_requests_per_second: 0,
             door_records_per_second_per_tenant: 1000,
             door_burst_seconds: 10,
+            door_idempotency_keys: 10_000,
             door_group_ms: 3,
             door_group_records: 2000,
             door_timeout_ms: 10_000,

@@ -95,6 +95,8 @@ reasons! {
     Stale = "stale", 422, "The record is older than the window of deduplication";
     /// The application was withdrawn before.
     Withdrawn = "withdrawn", 409, "The application was withdrawn before";
+    /// More new applications of the tenant than its quota.
+    TenantQuota = "tenant_quota", 429, "The tenant's quota of new applications for the day is used up";
     /// An intake record that `receive` cannot have written.
     MalformedIntake = "malformed_intake", 500, "The intake record lacks what receive writes";
 }

@@ -24,6 +24,12 @@ pub fn start(config: Config, shell: Shell) -> Result<Vec<RoomHandle>, Error> {
     if config.subject_keys.values().any(|key| key.expose() == DEMO_KEY) {
         tracing::warn!("the public demonstration key makes pseudonyms: set ingest.subject_keys");
     }
+    let most = u128::from(config.tenant_quota_per_day) * (u128::from(config.dedup_window_days) + 1);
+    let most = most * u128::from(shell.kafka.partitions.max(1).unsigned_abs());
+    if config.tenant_quota_per_day == 0 || most > config.admit.state_cap as u128 {
+        let cap = config.admit.state_cap;
+        tracing::warn!(most, cap, "one tenant may fill the state of deduplication: lower ingest.tenant_quota_per_day");
+    }
     let metrics = Metrics::new(&shell.registry)?;
     let receive = ReceiveHandler::new(&config, &shell.kafka, metrics.clone())?;
     let admit = AdmitHandler::new(&config, &shell.kafka, metrics.clone());

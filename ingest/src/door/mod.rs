@@ -1,8 +1,10 @@
 //! The HTTP door: applications and withdrawals by request. It answers 202 only after Kafka has the records, and anything that
 //! `receive` refuses at once, as RFC 9457 problems. What `admit` has to say comes as a reply, as for any other sender.
 //!
-//! [`request`] turns a request into arrivals, [`limits`] bounds what is under way, [`problem`] is how errors look.
+//! [`request`] turns a request into arrivals, [`limits`] bounds what is under way, [`keys`] remembers idempotency keys, [`problem`]
+//! is how errors look.
 
+pub mod keys;
 pub mod limits;
 pub mod problem;
 pub mod request;
@@ -14,6 +16,7 @@ use crate::metrics::Metrics;
 use crate::outputs::Topics;
 use crate::publisher::{Grouping, Publisher};
 use crate::rules::{Rules, TenantRule, Tenants};
+use keys::Keys;
 use limits::{Bucket, Limits, Patience, Shares};
 use runtime::auth::{Realm, Verifier};
 use runtime::clock;
@@ -46,6 +49,7 @@ pub struct Door {
     /// A body's tree is many times its bytes, so that few are made at once.
     parsing: Arc<Semaphore>,
     patience: Patience,
+    keys: Arc<Keys>,
     max_request_bytes: usize,
     max_lines: usize,
     /// Milliseconds since 1970.
@@ -84,6 +88,7 @@ impl Door {
                 grace: Duration::from_millis(config.door_body_grace_ms),
                 bytes_per_second: config.door_body_bytes_per_second,
             },
+            keys: Keys::new(config.door_idempotency_keys),
             max_request_bytes: config.door_max_request_bytes,
             max_lines: config.door_max_lines,
             tenants,

@@ -87,7 +87,7 @@ fn event<'b>(
 }
 
 /// The key that makes a retry recognisable; a structured string's quotes are not part of it.
-fn idempotency_key(headers: &HeaderMap) -> Option<Vec<u8>> {
+pub fn idempotency_key(headers: &HeaderMap) -> Option<Vec<u8>> {
     let value = headers.get("idempotency-key")?.as_bytes();
     let bare = value.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\"")).unwrap_or(value);
     Some(bare.to_vec())

@@ -1,10 +1,12 @@
 //! The routes of the door, in the order of a request: who, limit, read, receive, publish, answer. Nothing of a body is read
 //! before it is known whose it is, so that each tenant takes of its own share.
 
+use super::keys::Claim;
 use super::limits::{Over, Place};
 use super::problem::{Line, Problem};
 use super::request::{self, Event};
 use super::{Door, SENDER_ROLES};
+use crate::admit::short;
 use crate::outputs::{self, Origin};
 use crate::receive::{Arrival, Channel, Content, Received, receive};
 use crate::refusal::{Reason, Refusal};
@@ -24,6 +26,7 @@ use runtime::clock;
 use schemas::application::{WITHDRAWN, Withdrawal};
 use schemas::envelope::header as ce;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 use tokio::time::timeout_at;
@@ -75,6 +78,7 @@ async fn submit(
     body: Body,
 ) -> Result<Response, Problem> {
     let bytes = door.read(&caller, body).await?;
+    let claim = door.claim(&caller, &headers, &[b"submit", &bytes])?;
     let is_one = !request::is_ndjson(&headers);
     let taken = {
         let permit = door.parsing.clone().acquire_owned().await.map_err(|_| broken())?;
@@ -89,6 +93,9 @@ async fn submit(
         if is_one { work() } else { tokio::task::spawn_blocking(work).await.map_err(|_| broken())? }
     }?;
     let receipts: Vec<Taken> = taken.iter().map(receipt).collect();
+    if let Some(claim) = claim {
+        claim.keep();
+    }
     door.publish(taken, caller).await?;
     let body = match (is_one, receipts.first()) {
         (true, Some(only)) => serde_json::to_value(only),
@@ -114,6 +121,7 @@ async fn withdraw(
 ) -> Result<Response, Problem> {
     let tenant = &caller.tenant;
     let bytes = door.read(&caller, body).await?;
+    let claim = door.claim(&caller, &headers, &[b"withdraw", application_id.as_bytes(), &bytes])?;
     let asked = door.withdrawal_request(&bytes)?;
     let data = Withdrawal {
         tenant: tenant.tenant().as_str().to_owned(),
@@ -131,6 +139,9 @@ async fn withdraw(
     }
     let taken = door.receive_one(&event, tenant).map_err(|refusal| Problem::from(&*refusal))?;
     let receipt = receipt(&taken);
+    if let Some(claim) = claim {
+        claim.keep();
+    }
     door.publish(vec![taken], caller).await?;
     Ok((StatusCode::ACCEPTED, Json(receipt)).into_response())
 }
@@ -207,6 +218,21 @@ impl Door {
             caller.place.hold(part.len()).map_err(|over| self.over(&caller.tenant, over))?;
             bytes.extend_from_slice(&part);
         }
+    }
+
+    /// Uses the idempotency key of a request, where it has one, for what is asked.
+    fn claim(&self, caller: &Caller, headers: &HeaderMap, asked: &[&[u8]]) -> Result<Option<Claim>, Problem> {
+        let Some(key) = request::idempotency_key(headers) else { return Ok(None) };
+        let digest = |parts: &[&[u8]]| {
+            let add = |hash: Sha256, part: &&[u8]| hash.chain_update(part.len().to_be_bytes()).chain_update(part);
+            short(parts.iter().fold(Sha256::new(), add).finalize().into())
+        };
+        let reused = |_| {
+            let title = "The Idempotency-Key was used before with other content";
+            Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused", title)
+        };
+        let tenant = caller.tenant.tenant().as_str();
+        self.keys.claim(tenant, digest(&[&key]), digest(asked)).map(Some).map_err(reused)
     }
 
     fn withdrawal_request(&self, bytes: &[u8]) -> Result<WithdrawalRequest, Problem> {

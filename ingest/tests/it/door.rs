@@ -250,3 +250,28 @@ async fn a_tenant_over_its_rate_is_told_when_to_come_again_and_others_are_not_he
     assert!((1..=1000).contains(&wait), "each of a thousand lines counts: {wait}");
     assert_eq!(ask_as(&router, &rival, lines()).await.status().as_u16(), 422);
 }
+
+#[tokio::test]
+async fn an_idempotency_key_is_for_one_body() {
+    let router = door(&Config::default());
+    let asked = |key: &'static str, path: &'static str, body: Vec<u8>| {
+        let router = router.clone();
+        async move {
+            let headers = [("content-type", "application/json"), ("idempotency-key", key)];
+            let (status, _, problem) = ask(&router, path, &headers, body).await;
+            (status.as_u16(), problem["type"].as_str().unwrap().rsplit(':').next().unwrap().to_owned())
+        }
+    };
+    let away = (503, "unavailable".to_owned());
+    let reused = (422, "idempotency_key_reused".to_owned());
+    let other = || changed("\"revision\":1", "\"revision\":2");
+    // Kafka is away: what came of the first is not known, so its key is taken.
+    assert_eq!(asked("k-1", PATH, body()).await, away);
+    assert_eq!(asked("k-1", PATH, other()).await, reused);
+    assert_eq!(asked("k-1", PATH, body()).await, away, "a repetition");
+    assert_eq!(asked("k-1", "/v1/applications/L-1/withdraw", Vec::new()).await, reused);
+    assert_eq!(asked("k-2", "/v1/applications/L-1/withdraw", Vec::new()).await, away);
+    assert_eq!(asked("k-2", "/v1/applications/L-2/withdraw", Vec::new()).await, reused);
+    assert_eq!(asked("k-3", PATH, b"{".to_vec()).await, (400, "not_json".to_owned()));
+    assert_eq!(asked("k-3", PATH, other()).await, away, "what was refused may be mended");
+}

@@ -1,8 +1,10 @@
 //! Histories of one application and the reply to each record of them.
 
 use crate::corpus::{Record, good};
-use crate::house::{DAY_MS, House, as_input, header};
-use runtime::stream::Verdict;
+use crate::house::{DAY_MS, House, NOW_MS, as_input, header, kafka};
+use ingest::{AdmitHandler, Config, Metrics};
+use runtime::stream::harness::Harness;
+use runtime::stream::{OwnedInput, Verdict};
 use serde_json::Value;
 
 /// A good application with a revision and an amount.
@@ -108,6 +110,62 @@ fn what_is_older_than_the_window_is_stale_and_what_is_forgotten_is_new() {
     let reply: Value = serde_json::from_slice(outputs[0].payload.as_deref().unwrap()).unwrap();
     assert_eq!((reply["status"].as_str(), reply["problem"]["type"].as_str()), (Some("rejected"), Some("stale")));
     assert_eq!(outputs.len(), 1, "a stale record goes nowhere");
+}
+
+/// An application, or its withdrawal, as `receive` passes it on, of any tenant.
+fn intake(house: &mut House, tenant: &str, id: &str, is_withdrawal: bool) -> OwnedInput {
+    let (application, end) = good(id);
+    let outcome = house.send(if is_withdrawal { &end } else { &application });
+    let mut record = as_input(outcome.on("t.credit.intake.v1")[0], 0);
+    record.key = Some(format!("{tenant}|{id}").into_bytes());
+    record
+}
+
+#[test]
+fn a_tenant_over_its_quota_is_told_and_nobody_else_is_held_up() {
+    let mut writer = House::new();
+    let mut house = House::with(&Config { tenant_quota_per_day: 2, ..Config::default() });
+    let mut answers = |house: &mut House, tenant: &str, id: &str, is_withdrawal: bool| {
+        let record = intake(&mut writer, tenant, id, is_withdrawal);
+        let (_, outputs) = house.admit_record(&record);
+        let reply = outputs.iter().find(|output| &*output.topic == "t.loan.replies.v1").unwrap();
+        let reply: Value = serde_json::from_slice(reply.payload.as_deref().unwrap()).unwrap();
+        let problem = reply["problem"]["type"].as_str().map(str::to_owned);
+        (reply["status"].as_str().unwrap().to_owned(), problem, outputs.len())
+    };
+    let accepted = ("accepted".to_owned(), None, 2);
+    let noted = ("accepted".to_owned(), None, 1);
+    let over = ("rejected".to_owned(), Some("tenant_quota".to_owned()), 1);
+    assert_eq!(answers(&mut house, "greedy", "L-1", false), accepted);
+    assert_eq!(answers(&mut house, "greedy", "L-2", true), noted, "what is noted is remembered too, and counts");
+    assert_eq!(answers(&mut house, "greedy", "L-3", false), over);
+    assert_eq!(answers(&mut house, "greedy", "L-4", true), over);
+    assert_eq!(answers(&mut house, "greedy", "L-1", false).0, "duplicate", "what is known is answered as ever");
+    assert_eq!(answers(&mut house, "greedy", "L-1", true), accepted, "and may be withdrawn");
+    assert_eq!(answers(&mut house, "honest", "L-3", false), accepted);
+    house.now_ms += DAY_MS;
+    assert_eq!(answers(&mut house, "greedy", "L-3", false), accepted, "what was refused was not remembered");
+}
+
+#[test]
+fn a_quota_is_the_same_in_one_batch_and_in_many() {
+    let config = Config { tenant_quota_per_day: 3, ..Config::default() };
+    let mut writer = House::new();
+    let records: Vec<OwnedInput> = (0..8)
+        .map(|n| {
+            let record = intake(&mut writer, "bank", &format!("L-{}", n % 5), n == 2);
+            OwnedInput { offset: n, timestamp_ms: NOW_MS, ..record }
+        })
+        .collect();
+    let verdicts = |blocks: usize| -> Vec<Verdict> {
+        let metrics = Metrics::new(&prometheus::Registry::new()).unwrap();
+        let mut admit = Harness::new(AdmitHandler::new(&config, &kafka(), metrics));
+        records.chunks(blocks).flat_map(|block| admit.feed(block).unwrap().0).collect()
+    };
+    assert_eq!(verdicts(8), verdicts(1));
+    assert_eq!(verdicts(8), verdicts(3));
+    let refused = verdicts(8).iter().filter(|verdict| format!("{verdict:?}").contains("tenant_quota")).count();
+    assert_eq!(refused, 2, "the fourth and the fifth new one; the other three are known");
 }
 
 #[test]

@@ -105,7 +105,7 @@ impl Drop for Rooms {
 
 /// Starts rooms of the house.
 pub fn house(stage: &Stage, models: Models, rooms: &[&str]) -> Result<Rooms> {
-    let config = stage.config_routed("bench", &models.route(), "")?;
+    let config = stage.config_routed("bench", &models.route(), "[ingest]\ntenant_quota_per_day = 0\n")?;
     let mut command = Command::new(std::env::current_exe()?);
     command.args([AS_DEFAULTX, "run"]).args(rooms).arg("--config").arg(config);
     Rooms::start(command, &stage.dir().join("house.log"))
