@@ -92,13 +92,7 @@ impl AdmitHandler {
     }
 
     /// Counts a new entry of a tenant, unless its quota of the day is used up. The counter is state like any other.
-    fn may_enter(
-        &self,
-        intake: &Intake<'_>,
-        times: Times,
-        partition: i32,
-        state: &mut View<'_, Key, Entry>,
-    ) -> bool {
+    fn may_enter(&self, intake: &Intake<'_>, times: Times, partition: i32, state: &mut View<'_, Key, Entry>) -> bool {
         if self.quota == 0 {
             return true;
         }

@@ -128,8 +128,7 @@ mod tests {
         while let Some(piece) = lines.next().unwrap() {
             found.push((piece.line, String::from_utf8(piece.content).unwrap(), piece.is_cut));
         }
-        let expected =
-            [(1, "12345", false), (2, "12345", true), (3, "", false), (4, "long ", true), (5, "x", false)];
+        let expected = [(1, "12345", false), (2, "12345", true), (3, "", false), (4, "long ", true), (5, "x", false)];
         assert_eq!(found, expected.map(|(line, text, is_cut)| (line, text.to_owned(), is_cut)));
     }
 

@@ -70,7 +70,9 @@ impl Report {
         };
         let mut report = Self { summary: Summary::default(), out: Some((path.to_owned(), format)) };
         report.write(|format| match format {
-            Format::Csv(writer) => writer.write_record(["line", "application_id", "reason", "pointers", "detail"]).map_err(io),
+            Format::Csv(writer) => {
+                writer.write_record(["line", "application_id", "reason", "pointers", "detail"]).map_err(io)
+            }
             Format::Json(writer) => writer.write_all(b"["),
         })?;
         Ok(report)

@@ -174,7 +174,9 @@ fn csv_rows<'m>(
     let failed = move |source| Error::File { path: path.clone(), source };
     let mut records = Records::new(plain, most);
     let header = match records.next().map_err(&failed)? {
-        Some(Piece { is_cut: true, .. }) => return Err(Error::Batch(format!("the header is longer than {most} bytes"))),
+        Some(Piece { is_cut: true, .. }) => {
+            return Err(Error::Batch(format!("the header is longer than {most} bytes")));
+        }
         header => header.map(|header| header.content).unwrap_or_default(),
     };
     let header = StringRecord::from_byte_record(header).map_err(|_| Error::Batch("the header is not UTF-8".into()))?;

@@ -109,7 +109,8 @@ fn limits(config: &Config) -> Result<Limits, Error> {
         burst_seconds: config.door_burst_seconds,
     };
     if limits.bytes.min(limits.bytes_per_tenant) < config.door_max_request_bytes {
-        let why = "door_max_held_bytes and door_max_held_bytes_per_tenant must hold one request of door_max_request_bytes";
+        let why =
+            "door_max_held_bytes and door_max_held_bytes_per_tenant must hold one request of door_max_request_bytes";
         return Err(Error::Door(why.to_owned()));
     }
     Ok(limits)

@@ -151,7 +151,13 @@ fn a_batch_stays_small_under_a_row_without_end() {
     let good = |id: &str| String::from_utf8(good(id).0.body.unwrap()).unwrap();
     let rows: [(&str, String, usize, String, &[(&str, u64)]); 2] = [
         ("loans.ndjson.gz", format!("{}\n", good("L-1")), 2, format!("\n{}\n", good("L-2")), &[("body_too_large", 1)]),
-        ("loans.csv.gz", "A\nL-1\n\"".to_owned(), 1, "\"\nL-2\n".to_owned(), &[("body_too_large", 1), ("missing_field", 2)]),
+        (
+            "loans.csv.gz",
+            "A\nL-1\n\"".to_owned(),
+            1,
+            "\"\nL-2\n".to_owned(),
+            &[("body_too_large", 1), ("missing_field", 2)],
+        ),
     ];
     for (name, before, gib, after, refused) in rows {
         let file: PathBuf = folder.path().join(name);

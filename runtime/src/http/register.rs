@@ -66,11 +66,7 @@ impl Register {
             let most = most.map(|(address, _)| *address)?;
             open.dismiss(most)?;
         }
-        let state = Arc::new(State {
-            address,
-            requests: AtomicUsize::new(0),
-            leave: CancellationToken::new(),
-        });
+        let state = Arc::new(State { address, requests: AtomicUsize::new(0), leave: CancellationToken::new() });
         let id = open.next;
         open.next += 1;
         open.members.insert(id, state.clone());
