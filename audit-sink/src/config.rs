@@ -37,6 +37,9 @@ pub struct Config {
     pub verify_interval_s: u64,
     /// Directory of model packages whose reference distributions the dashboards compare with. Empty: none are loaded.
     pub models_dir: String,
+    /// Topics of senders, without prefix. No knob: whoever starts the room fills in what ingest is configured to read.
+    #[serde(skip)]
+    pub sender_topics: Vec<String>,
 }
 
 impl Default for Config {
@@ -55,6 +58,7 @@ impl Default for Config {
             checkpoint_interval_s: 10,
             verify_interval_s: 3600,
             models_dir: String::new(),
+            sender_topics: Vec::new(),
         }
     }
 }

@@ -5,19 +5,19 @@ use crate::error::Error;
 use crate::metrics::Metrics;
 use crate::project::{Position, Projected, Projections, Repeated};
 use crate::seal::{DigestKey, Held, Sealed, seal};
+use crate::source::Sources;
 use crate::store::{self, Written};
 use crate::tree::Tree;
 use runtime::clock;
 use runtime::stream::OwnedInput;
 use runtime::stream::pg::{PgError, PgHandler};
-use std::sync::Arc;
 use tokio_postgres::{Client, Transaction};
 
 /// What the writers of all logs share.
 #[derive(Clone)]
 pub struct Settings {
-    /// The deployment's topic prefix.
-    pub prefix: Arc<str>,
+    /// Which topics are taken.
+    pub sources: Sources,
     /// Key of digests.
     pub key: DigestKey,
     /// Bytes of a segment before compression.
@@ -56,8 +56,8 @@ impl AuditHandler {
     async fn write(&mut self, tx: &Transaction<'_>, batch: &[OwnedInput]) -> Result<(), Error> {
         tx.batch_execute("SET LOCAL ROLE defaultx_audit").await?;
         let before = self.tree.as_ref().ok_or(Error::HeadMoved(self.log))?;
-        let Settings { prefix, key, segment_bytes, zstd_level, .. } = &self.settings;
-        let sealed = seal(batch, prefix, key, *segment_bytes, before.clone())?;
+        let Settings { sources, key, segment_bytes, zstd_level, .. } = &self.settings;
+        let sealed = seal(batch, sources, key, *segment_bytes, before.clone())?;
         let written = store::append(tx, self.log, before, &sealed, *zstd_level).await?;
         let (projections, outcomes) = self.project(batch, &sealed);
         let repeated = projections.insert(tx).await?;
@@ -69,9 +69,9 @@ impl AuditHandler {
     fn project(&self, batch: &[OwnedInput], sealed: &Sealed) -> (Projections, [u64; 3]) {
         let (mut projections, mut outcomes) = (Projections::default(), [0; 3]);
         for (record, row) in batch.iter().zip(&sealed.index) {
-            let outcome = projections.add(row.topic, record, Position { log: self.log, seq: row.seq as i64 });
+            let outcome = projections.add(row.source.topic, record, Position { log: self.log, seq: row.seq as i64 });
             if outcome == Projected::Unreadable {
-                let (topic, partition, offset) = (row.topic.base_name(), row.partition, row.offset);
+                let (topic, partition, offset) = (&*row.source.name, row.partition, row.offset);
                 tracing::warn!(topic, partition, offset, "record is in the log but not in the projections");
             }
             outcomes[outcome as usize] += 1;
@@ -82,9 +82,9 @@ impl AuditHandler {
     fn count(&self, pending: &Pending) {
         let metrics = &self.metrics;
         for row in &pending.sealed.index {
-            metrics.entries.with_label_values(&[row.topic.base_name(), row.held.as_str()]).inc();
+            metrics.entries.with_label_values(&[&*row.source.name, row.held.as_str()]).inc();
             if row.held == Held::Oversized {
-                let (topic, partition, offset) = (row.topic.base_name(), row.partition, row.offset);
+                let (topic, partition, offset) = (&*row.source.name, row.partition, row.offset);
                 tracing::warn!(topic, partition, offset, "record does not fit an entry: the log holds its digest");
             }
         }

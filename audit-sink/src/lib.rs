@@ -2,7 +2,7 @@
 //! projections, in one transaction with the offsets. The invariant: what the log holds can be proven, and what it held can not
 //! be taken back unseen. Sets nothing aside, sends nothing back, holds no personal data outside the identity store.
 //!
-//! Reading order: [`tree`] and [`seal`] (pure: what a batch adds to a log), [`project`] (pure: what it says), [`handler`] (the
+//! Reading order: [`source`] (what it takes), [`tree`] and [`seal`] (pure: what a batch adds to a log), [`project`] (pure: what it says), [`handler`] (the
 //! writer), [`store`] and [`rows`] (its tables), [`note`] and [`checkpoint`] (signed heads), [`verify`] and [`report`] (the
 //! walk), [`watch`], [`identity`], [`reference`].
 
@@ -20,6 +20,7 @@ pub mod reference;
 pub mod report;
 pub mod rows;
 pub mod seal;
+pub mod source;
 mod start;
 pub mod store;
 pub mod tree;
@@ -31,4 +32,5 @@ pub mod watch;
 pub use config::Config;
 pub use error::Error;
 pub use report::Report;
-pub use start::{ROOM, audited_topics, start};
+pub use source::audited_topics;
+pub use start::{ROOM, start};

@@ -3,6 +3,7 @@
 //! record that no entry can hold leaves the same, whatever its topic: nothing that a sender writes stops the log.
 
 use crate::error::Error;
+use crate::source::{Source, Sources};
 use crate::tree::{Hash, Tile, Tree, leaf_hash};
 use hmac::{Hmac, Mac};
 use runtime::stream::{OwnedInput, dead_letter_header};
@@ -59,8 +60,8 @@ pub struct Segment {
 pub struct IndexRow {
     /// Sequence number in its log, from 0.
     pub seq: u64,
-    /// Topic.
-    pub topic: Topic,
+    /// Its topic.
+    pub source: Source,
     /// Partition.
     pub partition: i32,
     /// Offset.
@@ -114,7 +115,7 @@ pub struct Sealed {
 /// [`Error::UnknownTopic`] for a record of a topic that is not audited: a fault of wiring, which no sender can bring about.
 pub fn seal(
     batch: &[OwnedInput],
-    prefix: &str,
+    sources: &Sources,
     key: &DigestKey,
     segment_bytes: usize,
     mut tree: Tree,
@@ -122,17 +123,16 @@ pub fn seal(
     let (mut index, mut segments, mut tiles) = (Vec::with_capacity(batch.len()), Vec::new(), Vec::new());
     let (mut raw, mut first_seq) = (Vec::with_capacity(segment_bytes), tree.size());
     for record in batch {
-        let topic = Topic::of_name(prefix, &record.topic).filter(|topic| topic.is_audited());
-        let topic = topic.ok_or_else(|| Error::UnknownTopic(record.topic.clone()))?;
+        let source = sources.of(&record.topic).ok_or_else(|| Error::UnknownTopic(record.topic.clone()))?;
         let start = raw.len() + LENGTH;
         raw.extend_from_slice(&[0; LENGTH]);
-        let held = encode(record, topic, key, &mut raw)?;
+        let held = encode(record, &source, key, &mut raw)?;
         // An entry that fits is far below the u32 of its length.
         let length = (raw.len() - start) as u32;
         raw[start - LENGTH..start].copy_from_slice(&length.to_be_bytes());
         let leaf = leaf_hash(&raw[start..]);
         let (partition, offset, timestamp_ms) = (record.partition, record.offset, record.timestamp_ms);
-        index.push(IndexRow { seq: tree.size(), topic, partition, offset, timestamp_ms, leaf, held });
+        index.push(IndexRow { seq: tree.size(), source, partition, offset, timestamp_ms, leaf, held });
         tree.append(leaf, &mut tiles);
         if raw.len() >= segment_bytes {
             let full = std::mem::replace(&mut raw, Vec::with_capacity(segment_bytes));
@@ -146,24 +146,24 @@ pub fn seal(
     Ok(Sealed { index, segments, tiles, tree })
 }
 
-fn encode(record: &OwnedInput, topic: Topic, key: &DigestKey, out: &mut Vec<u8>) -> Result<Held, Error> {
-    let entry = plain(record, topic);
+fn encode(record: &OwnedInput, source: &Source, key: &DigestKey, out: &mut Vec<u8>) -> Result<Held, Error> {
+    let entry = plain(record, &source.name);
     let fits = entry.fits();
-    if fits && topic.body_is_logged() {
+    if fits && source.topic.body_is_logged() {
         entry.encode_into(out)?;
         return Ok(Held::Whole);
     }
     let digest = key.digest(&entry);
-    let headers = if topic == Topic::DeadLetters { names_of_failure(&entry) } else { Vec::new() };
+    let headers = if source.topic == Topic::DeadLetters { names_of_failure(&entry) } else { Vec::new() };
     let kept = Entry { codec: Codec::DigestOnly, key: None, headers, value: Some(&digest), ..entry };
     kept.encode_into(out)?;
     Ok(if fits { Held::Digest } else { Held::Oversized })
 }
 
-fn plain<'a>(record: &'a OwnedInput, topic: Topic) -> Entry<'a> {
+fn plain<'a>(record: &'a OwnedInput, topic: &'a str) -> Entry<'a> {
     Entry {
         codec: Codec::Plain,
-        topic: topic.base_name(),
+        topic,
         partition: record.partition,
         offset: record.offset,
         timestamp_ms: record.timestamp_ms,
@@ -192,6 +192,10 @@ mod tests {
         DigestKey::new("k1", &[7; 32]).unwrap()
     }
 
+    fn sources() -> Sources {
+        Sources::new("t.", &["bank-b.v1".to_owned()])
+    }
+
     fn record(topic: Topic, offset: i64) -> OwnedInput {
         let header = |name: &str, value: &str| (name.to_owned(), Some(value.as_bytes().to_vec()));
         OwnedInput {
@@ -211,7 +215,7 @@ mod tests {
     }
 
     fn sealed(batch: &[OwnedInput], segment_bytes: usize) -> Sealed {
-        seal(batch, "t.", &key(), segment_bytes, Tree::default()).unwrap()
+        seal(batch, &sources(), &key(), segment_bytes, Tree::default()).unwrap()
     }
 
     #[test]
@@ -220,7 +224,7 @@ mod tests {
         let sealed = sealed(&batch, 1 << 20);
         let bytes = entries(&sealed.segments[0].raw).next().unwrap().unwrap();
         let entry = Entry::decode(bytes).unwrap();
-        assert_eq!(entry, plain(&batch[0], Topic::Risk));
+        assert_eq!(entry, plain(&batch[0], Topic::Risk.base_name()));
         assert_eq!(sealed.index[0].leaf, leaf_hash(bytes));
         assert_eq!(sealed.tree.root(), leaf_hash(bytes));
     }
@@ -231,12 +235,22 @@ mod tests {
             let raw = sealed(&[record(topic, 5)], 1 << 20).segments.remove(0).raw;
             assert!(!raw.windows(4).any(|bytes| bytes == b"Anna"), "{topic:?}");
             let entry = Entry::decode(entries(&raw).next().unwrap().unwrap()).unwrap();
-            let digest = key().digest(&plain(&record(topic, 5), topic));
+            let digest = key().digest(&plain(&record(topic, 5), topic.base_name()));
             assert_eq!(entry.value, Some(digest.as_slice()), "{topic:?}");
             assert_eq!((entry.key, entry.partition, entry.offset), (None, 3, 5), "{topic:?}");
             let reason = (topic == Topic::DeadLetters).then_some(&b"schema_violation"[..]);
             assert_eq!(entry.header("dl_reason"), reason, "{topic:?}");
         }
+    }
+
+    #[test]
+    fn a_record_of_a_senders_own_topic_leaves_a_digest_under_its_name() {
+        let theirs = OwnedInput { topic: "t.bank-b.v1".to_owned(), ..record(Topic::LoanApplications, 5) };
+        let sealed = sealed(&[theirs], 1 << 20);
+        assert_eq!((&*sealed.index[0].source.name, sealed.index[0].held), ("bank-b.v1", Held::Digest));
+        let raw = &sealed.segments[0].raw;
+        assert!(!raw.windows(4).any(|bytes| bytes == b"Anna"));
+        assert_eq!(Entry::decode(entries(raw).next().unwrap().unwrap()).unwrap().topic, "bank-b.v1");
     }
 
     /// Whatever a sender puts into a record, on any topic.
@@ -294,7 +308,7 @@ mod tests {
     fn what_the_log_does_not_take_is_refused() {
         for topic in ["t.credit.checkpoints.v1", "u.credit.risk.v1", "t.unknown"] {
             let record = OwnedInput { topic: topic.to_owned(), ..OwnedInput::default() };
-            let result = seal(&[record], "t.", &key(), 1, Tree::default());
+            let result = seal(&[record], &sources(), &key(), 1, Tree::default());
             assert!(matches!(result, Err(Error::UnknownTopic(_))), "{topic}");
         }
         assert!(DigestKey::new("k", &[0; 31]).is_err());

@@ -5,6 +5,7 @@ use crate::error::Error;
 use crate::handler::{AuditHandler, Settings};
 use crate::identity::{self, IdentityHandler};
 use crate::metrics::Metrics;
+use crate::source::Sources;
 use crate::verify::Options;
 use crate::{checkpoint, reference, watch};
 use runtime::pg::connect;
@@ -24,18 +25,14 @@ const LOCK_SPACE: i32 = 0x4158_0001;
 /// High half of the advisory lock of the identity store's writer.
 const IDENTITY_LOCK_SPACE: i32 = 0x4158_0002;
 
-/// Topics that the log takes.
-pub fn audited_topics() -> impl Iterator<Item = Topic> {
-    Topic::ALL.iter().copied().filter(|topic| topic.is_audited())
-}
-
 /// Starts every part of the room.
 ///
 /// # Errors
 /// [`Error::Config`] for knobs that cannot be used, [`Error::Start`] without a database.
 pub fn start(config: Config, shell: Shell) -> Result<Vec<RoomHandle>, Error> {
+    let sources = Sources::new(&shell.topic(""), &config.sender_topics);
     let settings = Settings {
-        prefix: shell.topic(""),
+        sources: sources.clone(),
         key: config.digest_key()?,
         segment_bytes: config.segment_bytes.max(1),
         zstd_level: config.zstd_level,
@@ -46,7 +43,7 @@ pub fn start(config: Config, shell: Shell) -> Result<Vec<RoomHandle>, Error> {
 
     let spec = PgSpec {
         room: ROOM,
-        topics: audited_topics().map(|topic| shell.topic(topic.base_name())).collect(),
+        topics: sources.names().collect(),
         shards: config.shards,
         lock_space: LOCK_SPACE,
         batch_records: config.batch_records,

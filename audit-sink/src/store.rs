@@ -139,7 +139,7 @@ async fn copy_index(tx: &Transaction<'_>, log: i32, index: &[IndexRow]) -> Resul
     let writer = BinaryCopyInWriter::new(tx.copy_in(copy).await?, &types);
     pin_mut!(writer);
     for row in index {
-        let (seq, topic, at) = (row.seq as i64, row.topic.base_name(), time_of_ms(row.timestamp_ms));
+        let (seq, topic, at) = (row.seq as i64, &*row.source.name, time_of_ms(row.timestamp_ms));
         let leaf = row.leaf.as_slice();
         writer.as_mut().write(&[&log, &seq, &topic, &row.partition, &row.offset, &at, &leaf]).await?;
     }

@@ -62,7 +62,11 @@ impl Room {
             Self::Scorer => scorer::start(settings.scorer.clone(), shell).map_err(Into::into),
             Self::Decision => decision::start(settings.decision.clone(), shell).map_err(Into::into),
             Self::Notifier => notifier::start(settings.notifier.clone(), shell).map_err(Into::into),
-            Self::AuditSink => audit_sink::start(settings.audit_sink.clone(), shell).map_err(Into::into),
+            Self::AuditSink => {
+                let sender_topics = settings.ingest.sender_topics();
+                let config = audit_sink::Config { sender_topics, ..settings.audit_sink.clone() };
+                audit_sink::start(config, shell).map_err(Into::into)
+            }
             Self::ReadApi => read_api::start(settings.read_api.clone(), shell).await.map_err(Into::into),
         };
         started.with_context(|| format!("starting {}", self.name()))

@@ -3,11 +3,12 @@
 
 use crate::rooms::Room;
 use crate::settings::Settings;
+use crate::topics;
 use anyhow::{Context, Result, bail};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use runtime::shell::Shell;
-use runtime::task::RoomHandle;
+use runtime::task::{self, RoomHandle};
 use runtime::{http, metrics};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -50,7 +51,27 @@ pub async fn start(settings: &Settings, rooms: &[Room], shutdown: CancellationTo
             }
         }
     }
+    if rooms.contains(&Room::Ingest) {
+        tell_of_topics(settings, &running.shell);
+    }
     Ok(running)
+}
+
+/// Says in the log what `topics check` finds, once, beside the rooms: they run, but a record's time may be its sender's choice,
+/// or an outage may cost more than it should.
+fn tell_of_topics(settings: &Settings, shell: &Shell) {
+    let (kafka, senders, stop) = (settings.kafka.clone(), settings.ingest.sender_topics(), shell.shutdown.clone());
+    let current = tokio::runtime::Handle::current();
+    let check = move || current.block_on(stop.run_until_cancelled(topics::check(&kafka, &senders)));
+    let check = tokio::task::spawn_blocking(check); // it asks with calls that block
+    drop(task::spawn("topics-check", async {
+        match check.await {
+            Ok(Some(Ok(findings))) => findings.iter().for_each(|finding| tracing::warn!("{finding}")),
+            Ok(Some(Err(error))) => tracing::warn!(error = format!("{error:#}"), "the topics could not be checked"),
+            Ok(None) => {}
+            Err(error) => tracing::error!(%error, "the check of the topics ended"),
+        }
+    }));
 }
 
 impl Running {

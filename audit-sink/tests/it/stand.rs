@@ -4,6 +4,7 @@ use audit_sink::handler::{AuditHandler, Settings};
 use audit_sink::metrics::Metrics;
 use audit_sink::note::Signer;
 use audit_sink::seal::DigestKey;
+use audit_sink::source::Sources;
 use local::{House, Options};
 use prometheus::Registry;
 use runtime::pg::{DatabaseConfig, connect, offsets};
@@ -73,7 +74,7 @@ impl Writer {
     pub async fn new(url: &str) -> Self {
         let client = client(url).await;
         let settings = Settings {
-            prefix: PREFIX.into(),
+            sources: Sources::new(PREFIX, &[]),
             key: DigestKey::new("k1", &[9; 32]).unwrap(),
             segment_bytes: 64 << 10,
             zstd_level: 1,

@@ -21,8 +21,12 @@ const PREFIX: &str = crate::stand::PREFIX;
 /// The longest that anything here may take.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// A sender's own topic, without prefix.
+const BANK_B: &str = "bank-b.applications.v1";
+
 fn config() -> Config {
     Config {
+        sender_topics: vec![BANK_B.to_owned()],
         digest_key: "09".repeat(32).as_str().into(),
         checkpoint_origin: "it.example/audit".to_owned(),
         checkpoint_key: "03".repeat(32).as_str().into(),
@@ -38,7 +42,8 @@ fn broker(house: &House) -> KafkaConfig {
 
 async fn make_topics(kafka: &KafkaConfig) {
     let admin: AdminClient<DefaultClientContext> = kafka.client().create().unwrap();
-    let names: Vec<_> = audited_topics().chain([Topic::Checkpoints]).map(|topic| topic.name(PREFIX)).collect();
+    let names = audited_topics().chain([Topic::Checkpoints]).map(|topic| topic.name(PREFIX));
+    let names: Vec<_> = names.chain([format!("{PREFIX}{BANK_B}")]).collect();
     let topics: Vec<_> = names.iter().map(|name| NewTopic::new(name, 1, TopicReplication::Fixed(1))).collect();
     for made in admin.create_topics(&topics, &AdminOptions::new()).await.unwrap() {
         made.unwrap();
@@ -129,7 +134,12 @@ async fn the_room_goes_on_where_it_stopped() {
     make_topics(&kafka).await;
     schemas::migrations::migrate(&mut client(&url).await).await.unwrap();
 
-    for (id, stories, entries) in [("first", 0..20, 180), ("second", 20..40, 360)] {
+    let mut theirs = Topics::default().story(99).remove(0);
+    theirs.topic = format!("{PREFIX}{BANK_B}");
+    let producer: BaseProducer = kafka.client().create().unwrap();
+    send(&producer, &theirs);
+    producer.flush(PATIENCE).unwrap();
+    for (id, stories, entries) in [("first", 0..20, 181), ("second", 20..40, 361)] {
         let to = kafka.clone();
         tokio::task::spawn_blocking(move || publish(&to, id, stories)).await.unwrap();
         run_until(&kafka, &url, entries).await;
@@ -140,8 +150,11 @@ async fn the_room_goes_on_where_it_stopped() {
     let options = Options { verifier_key: Some(signer().verifier_key()), kept_checkpoints: vec![kept], record: true };
     let report = run(&url, &options).await.unwrap();
     assert!(report.is_whole(), "{report}");
-    assert_eq!(report.entries(), 360);
+    assert_eq!(report.entries(), 361);
     assert!(report.logs[0].skipped_offsets > 0, "markers and aborted records leave gaps");
+    let query = "SELECT count(*) FROM defaultx.audit_entries WHERE topic = $1";
+    let of_bank_b = client(&url).await.query_one(query, &[&BANK_B]).await.unwrap();
+    assert_eq!(of_bank_b.get::<_, i64>(0), 1, "a sender's own topic is in the log under its name");
     let decided = client(&url).await.query_one("SELECT count(*) FROM defaultx.current_decisions", &[]).await.unwrap();
     assert_eq!(decided.get::<_, i64>(0), 40);
     tokio::task::spawn_blocking(move || house.stop().unwrap()).await.unwrap();

@@ -5,6 +5,7 @@ use crate::oracle::Place;
 use crate::oracle::log::{Leaf, Log};
 use anyhow::{Context, Result};
 use audit_sink::seal::{DigestKey, seal};
+use audit_sink::source::Sources;
 use audit_sink::tree::Tree;
 use defaultx::reader;
 use runtime::stream::{Input, OwnedInput};
@@ -16,13 +17,13 @@ use std::sync::Arc;
 /// # Errors
 /// When Kafka cannot be read.
 pub fn records(from: &Deployment, key: &DigestKey) -> Result<Log> {
-    let mut log = Log::default();
+    let (mut log, sources) = (Log::default(), Sources::new(&from.kafka.topic_prefix, &[]));
     for topic in audit_sink::audited_topics() {
         let base: Arc<str> = topic.base_name().into();
         let name = from.kafka.topic(&base);
         reader::read_to_end(&from.kafka, [name.as_ref()], |message| {
             let record = [OwnedInput::from(&Input::of(message))];
-            let sealed = seal(&record, &from.kafka.topic_prefix, key, 1, Tree::default())?;
+            let sealed = seal(&record, &sources, key, 1, Tree::default())?;
             let leaf = sealed.index.first().context("a record without an index row")?.leaf;
             log.record(Place::new(&base, record[0].partition, record[0].offset), leaf);
             Ok(())
@@ -50,7 +51,8 @@ pub async fn entries(from: &Deployment, log: &mut Log) -> Result<()> {
     let mut topics: HashMap<String, Arc<str>> = HashMap::new();
     let query = "SELECT topic, partition, \"offset\", leaf FROM defaultx.audit_entries";
     for row in client.query(query, &[]).await? {
-        let (topic, partition, offset, leaf): (String, i32, i64, &[u8]) = (row.get(0), row.get(1), row.get(2), row.get(3));
+        let (topic, partition, offset, leaf): (String, i32, i64, &[u8]) =
+            (row.get(0), row.get(1), row.get(2), row.get(3));
         let topic = topics.entry(topic).or_insert_with_key(|name| name.as_str().into());
         let leaf: Leaf = leaf.try_into().context("a leaf of another length")?;
         log.entry(Place::new(topic, partition, offset), leaf);
