@@ -1,9 +1,9 @@
 //! The writer of one log behind the loop: seals a batch, appends it, writes its projections, all in the loop's transaction.
-//! Never sets a record aside: what cannot be projected is still in the log, and what cannot be logged stops the room.
+//! Never sets a record aside: what cannot be projected, or what the database refuses of it, is still in the log.
 
 use crate::error::Error;
 use crate::metrics::Metrics;
-use crate::project::{Position, Projected, Projections, Repeated};
+use crate::project::{Position, Projected, Projections, Table};
 use crate::seal::{DigestKey, Held, Sealed, seal};
 use crate::source::Sources;
 use crate::store::{self, Written};
@@ -43,7 +43,7 @@ struct Pending {
     sealed: Sealed,
     written: Written,
     outcomes: [u64; 3],
-    repeated: Repeated,
+    tables: Vec<Table>,
     newest_ms: i64,
 }
 
@@ -60,9 +60,9 @@ impl AuditHandler {
         let sealed = seal(batch, sources, key, *segment_bytes, before.clone())?;
         let written = store::append(tx, self.log, before, &sealed, *zstd_level).await?;
         let (projections, outcomes) = self.project(batch, &sealed);
-        let repeated = projections.insert(tx).await?;
+        let tables = projections.insert(tx).await?;
         let newest_ms = batch.iter().map(|record| record.timestamp_ms).max().unwrap_or_default();
-        self.pending = Some(Pending { sealed, written, outcomes, repeated, newest_ms });
+        self.pending = Some(Pending { sealed, written, outcomes, tables, newest_ms });
         Ok(())
     }
 
@@ -91,8 +91,9 @@ impl AuditHandler {
         for (outcome, count) in ["row", "log_only", "unreadable"].into_iter().zip(pending.outcomes) {
             metrics.projected.with_label_values(&[outcome]).inc_by(count);
         }
-        for (table, count) in pending.repeated {
-            metrics.repeated_rows.with_label_values(&[table]).inc_by(count);
+        for table in &pending.tables {
+            metrics.repeated_rows.with_label_values(&[table.name]).inc_by(table.repeated);
+            metrics.projection_failures.with_label_values(&[table.name]).inc_by(table.refused);
         }
         metrics.segment_bytes.inc_by(pending.written.segment_bytes);
         metrics.raw_bytes.inc_by(pending.written.raw_bytes);

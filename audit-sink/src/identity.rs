@@ -5,6 +5,7 @@ use crate::error::Error;
 use crate::metrics::Metrics;
 use crate::project;
 use crate::rows::Identities;
+use runtime::pg::rows::{Rows, insert_what_fits};
 use runtime::stream::OwnedInput;
 use runtime::stream::pg::{PgError, PgHandler};
 use tokio_postgres::{Client, Transaction};
@@ -15,39 +16,47 @@ pub const ROOM: &str = "identity-store";
 /// Writes identities.
 pub struct IdentityHandler {
     metrics: Metrics,
-    pending: [u64; 2],
+    /// Stored or there already, unreadable, refused; counted once they are committed.
+    pending: [u64; 3],
 }
 
 impl IdentityHandler {
     /// A writer that counts into `metrics`.
     pub fn new(metrics: Metrics) -> Self {
-        Self { metrics, pending: [0; 2] }
+        Self { metrics, pending: [0; 3] }
     }
 }
 
 impl PgHandler for IdentityHandler {
     async fn apply(&mut self, tx: &Transaction<'_>, batch: &[OwnedInput]) -> Result<(), PgError> {
         tx.batch_execute("SET LOCAL ROLE defaultx_identity").await?;
-        let mut rows = Identities::default();
+        let (mut rows, mut places) = (Identities::default(), Vec::with_capacity(batch.len()));
         for record in batch {
-            match project::identity(record) {
-                Some(row) => rows.push(row),
-                None => tracing::warn!(partition = record.partition, offset = record.offset, "identity cannot be read"),
+            let (partition, offset) = (record.partition, record.offset);
+            match project::identity(record).and_then(|row| rows.push(row)) {
+                Some(()) => places.push((partition, offset)),
+                None => tracing::warn!(partition, offset, "identity cannot be read"),
             }
         }
-        self.pending = [rows.count() as u64, (batch.len() - rows.count()) as u64];
-        rows.insert(tx).await?;
+        let inserted = insert_what_fits(tx, &rows).await?;
+        for (row, word) in &inserted.refused {
+            let (partition, offset) = places[*row];
+            tracing::error!(partition, offset, word = word.code(), "identity is refused: its topic has it");
+        }
+        let (readable, refused) = (rows.count() as u64, inserted.refused.len() as u64);
+        self.pending = [readable - refused, batch.len() as u64 - readable, refused];
         Ok(())
     }
 
     fn committed(&mut self) {
-        for (outcome, count) in ["stored", "unreadable"].into_iter().zip(self.pending) {
+        for (outcome, count) in ["stored", "unreadable", "refused"].into_iter().zip(self.pending) {
             self.metrics.identities.with_label_values(&[outcome]).inc_by(count);
         }
+        self.metrics.projection_failures.with_label_values(&["identities"]).inc_by(self.pending[2]);
     }
 
     async fn reset(&mut self, client: &Client) -> Result<(), PgError> {
-        self.pending = [0; 2];
+        self.pending = [0; 3];
         client.simple_query("SELECT FROM identity.identities LIMIT 0").await?;
         Ok(())
     }

@@ -17,6 +17,8 @@ pub const LAG_SECONDS: &str = "defaultx_audit_lag_seconds";
 pub const PROJECTED_TOTAL: &str = "defaultx_audit_projected_total";
 /// Rows that a record would have made and that were there already, by table: an event that came twice.
 pub const REPEATED_ROWS_TOTAL: &str = "defaultx_audit_repeated_rows_total";
+/// Rows that the database refuses, by table: the log (for identities, the topic) has the record, the table has not.
+pub const PROJECTION_FAILURES_TOTAL: &str = "defaultx_projection_failures_total";
 /// Entries that the newest checkpoint of each log covers.
 pub const CHECKPOINT_SIZE: &str = "defaultx_audit_checkpoint_size";
 /// When the newest checkpoint was made, seconds since 1970.
@@ -27,6 +29,19 @@ pub const VERIFIED_TIMESTAMP: &str = "defaultx_audit_verified_timestamp_seconds"
 pub const VERIFY_FAULTS: &str = "defaultx_audit_verify_faults";
 /// Identities stored.
 pub const IDENTITIES_TOTAL: &str = "defaultx_audit_identities_total";
+
+/// Tables whose rows may be refused.
+const TABLES: [&str; 9] = [
+    "applications",
+    "withdrawals",
+    "scores",
+    "decisions",
+    "replies",
+    "receipts",
+    "dead_letters",
+    "activations",
+    "identities",
+];
 
 /// The handles.
 #[derive(Debug, Clone)]
@@ -39,6 +54,7 @@ pub struct Metrics {
     pub lag_seconds: Gauge,
     pub projected: IntCounterVec,
     pub repeated_rows: IntCounterVec,
+    pub projection_failures: IntCounterVec,
     pub checkpoint_size: IntGaugeVec,
     pub checkpoint_timestamp: IntGauge,
     pub verified_timestamp: IntGauge,
@@ -69,6 +85,10 @@ impl Metrics {
                 Opts::new(REPEATED_ROWS_TOTAL, "Rows that were there already"),
                 &["table"],
             )?,
+            projection_failures: IntCounterVec::new(
+                Opts::new(PROJECTION_FAILURES_TOTAL, "Rows that the database refuses"),
+                &["table"],
+            )?,
             checkpoint_size: IntGaugeVec::new(
                 Opts::new(CHECKPOINT_SIZE, "Entries under the newest checkpoint"),
                 &["log"],
@@ -88,11 +108,21 @@ impl Metrics {
         registry.register(Box::new(metrics.lag_seconds.clone()))?;
         registry.register(Box::new(metrics.projected.clone()))?;
         registry.register(Box::new(metrics.repeated_rows.clone()))?;
+        registry.register(Box::new(metrics.projection_failures.clone()))?;
         registry.register(Box::new(metrics.checkpoint_size.clone()))?;
         registry.register(Box::new(metrics.checkpoint_timestamp.clone()))?;
         registry.register(Box::new(metrics.verified_timestamp.clone()))?;
         registry.register(Box::new(metrics.verify_faults.clone()))?;
         registry.register(Box::new(metrics.identities.clone()))?;
+        // There from the start, at zero: the first one is an increase too.
+        for table in TABLES {
+            metrics.projection_failures.with_label_values(&[table]).inc_by(0);
+        }
+        for (counter, words) in
+            [(&metrics.projected, ["row", "unreadable"]), (&metrics.identities, ["stored", "unreadable"])]
+        {
+            words.iter().for_each(|word| counter.with_label_values(&[word]).inc_by(0));
+        }
         Ok(metrics)
     }
 }

@@ -6,9 +6,10 @@ use crate::rows::{
     ReceiptRow, Receipts, Replies, ReplyRow, Scores, WithdrawalRow, Withdrawals,
 };
 use crate::{project_decision, project_score};
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use domain::ApplicationKey;
 use runtime::clock::LATEST_MS;
+use runtime::pg::rows::{Rows, holds, insert_what_fits};
 use runtime::stream::{Input, OwnedInput, dead_letter_header};
 use schemas::Topic;
 use schemas::control::{ACTIVATED, Activation};
@@ -21,6 +22,9 @@ use serde::Deserialize;
 use std::borrow::Cow;
 use tokio_postgres::Transaction;
 use uuid::Uuid;
+
+/// The longest header of which a column is made, bytes; a longer one counts as absent.
+const LONGEST_HEADER: usize = 1024;
 
 /// Where the log keeps the whole record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,12 +42,20 @@ pub enum Projected {
     Row,
     /// Its topic has no projection.
     LogOnly,
-    /// Its body is not what its topic promises.
+    /// It is not what its topic promises, or holds what no column takes.
     Unreadable,
 }
 
-/// Rows that were there already, by table.
-pub type Repeated = [(&'static str, u64); 8];
+/// What became of a table's rows, but for those that were written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Table {
+    /// Without its schema.
+    pub name: &'static str,
+    /// Rows that were there already.
+    pub repeated: u64,
+    /// Rows that the database refuses.
+    pub refused: u64,
+}
 
 /// Rows of a batch.
 #[derive(Debug, Default)]
@@ -65,15 +77,17 @@ impl Projections {
         let input = record.as_input();
         let event = Event::of(&input, at);
         let gathered = match topic {
-            _ if event.kind == ACTIVATED => self.activation(&event),
+            // Control records count where ingest writes them and where the scorer passes them on. Anywhere else somebody made one
+            // up: there it is a record of its topic like any other, a dead letter among them.
+            Topic::Applications | Topic::Risk if event.kind == ACTIVATED => self.activation(&event),
             Topic::Applications if event.kind == schemas::application::WITHDRAWN => self.withdrawal(&event),
             Topic::Applications => self.application(&event),
             // A withdrawal goes the same way as an application, but has no score.
             Topic::Risk if event.kind == schemas::application::WITHDRAWN => return Projected::LogOnly,
             Topic::Risk | Topic::Shadow => {
-                project_score::row(&event, topic == Topic::Shadow).map(|row| self.scores.push(row))
+                project_score::row(&event, topic == Topic::Shadow).and_then(|row| self.scores.push(row))
             }
-            Topic::Decisions => project_decision::row(&event).map(|row| self.decisions.push(row)),
+            Topic::Decisions => project_decision::row(&event).and_then(|row| self.decisions.push(row)),
             Topic::LoanReplies => self.reply(&event),
             Topic::Notifications => self.receipt(&event),
             Topic::DeadLetters => self.dead_letter(&event),
@@ -87,20 +101,32 @@ impl Projections {
         gathered.map_or(Projected::Unreadable, |()| Projected::Row)
     }
 
-    /// Writes what was gathered; gives what was there already.
+    /// Writes what was gathered and the database takes.
     ///
     /// # Errors
-    /// The database's.
-    pub async fn insert(&self, tx: &Transaction<'_>) -> Result<Repeated, tokio_postgres::Error> {
-        Ok([
-            ("applications", self.applications.insert(tx).await?),
-            ("withdrawals", self.withdrawals.insert(tx).await?),
-            ("scores", self.scores.insert(tx).await?),
-            ("decisions", self.decisions.insert(tx).await?),
-            ("replies", self.replies.insert(tx).await?),
-            ("receipts", self.receipts.insert(tx).await?),
-            ("dead_letters", self.dead_letters.insert(tx).await?),
-            ("activations", self.activations.insert(tx).await?),
+    /// The database's, where it refuses more than values of a row.
+    pub async fn insert(&self, tx: &Transaction<'_>) -> Result<Vec<Table>, tokio_postgres::Error> {
+        macro_rules! table {
+            ($name:ident) => {{
+                let inserted = insert_what_fits(tx, &self.$name).await?;
+                for (row, word) in &inserted.refused {
+                    let (table, log, seq) = (stringify!($name), self.$name.log[*row], self.$name.seq[*row]);
+                    tracing::error!(table, log, seq, word = word.code(), "row is refused: the log has its record");
+                }
+                let refused = inserted.refused.len() as u64;
+                let repeated = (self.$name.count() as u64).saturating_sub(inserted.written + refused);
+                Table { name: stringify!($name), repeated, refused }
+            }};
+        }
+        Ok(vec![
+            table!(applications),
+            table!(withdrawals),
+            table!(scores),
+            table!(decisions),
+            table!(replies),
+            table!(receipts),
+            table!(dead_letters),
+            table!(activations),
         ])
     }
 
@@ -122,15 +148,14 @@ impl Projections {
             term_months: body.requested.term_months.and_then(|months| months.try_into().ok()),
             purpose: body.requested.purpose,
             subject: body.applicants.into_iter().next().and_then(|first| first.subject).map(|subject| subject.subject),
-            as_of: NaiveDate::parse_from_str(&body.as_of, "%Y-%m-%d").ok(),
+            as_of: date(&body.as_of),
             submitted_at: time(&body.submitted_at),
             completed_at: body.completed_at.as_deref().and_then(time),
             received_at,
             accepted_at: event.at,
             log: event.position.log,
             seq: event.position.seq,
-        });
-        Some(())
+        })
     }
 
     fn withdrawal(&mut self, event: &Event<'_>) -> Option<()> {
@@ -143,8 +168,7 @@ impl Projections {
             accepted_at: event.at,
             log: event.position.log,
             seq: event.position.seq,
-        });
-        Some(())
+        })
     }
 
     fn reply(&mut self, event: &Event<'_>) -> Option<()> {
@@ -162,8 +186,7 @@ impl Projections {
             replied_at: event.at,
             log: event.position.log,
             seq: event.position.seq,
-        });
-        Some(())
+        })
     }
 
     fn receipt(&mut self, event: &Event<'_>) -> Option<()> {
@@ -182,8 +205,7 @@ impl Projections {
             ended_at: time(&body.at).unwrap_or(event.at),
             log: event.position.log,
             seq: event.position.seq,
-        });
-        Some(())
+        })
     }
 
     fn dead_letter(&mut self, event: &Event<'_>) -> Option<()> {
@@ -200,12 +222,11 @@ impl Projections {
             set_aside_at: event.at,
             log: event.position.log,
             seq: event.position.seq,
-        });
-        Some(())
+        })
     }
 
     fn activation(&mut self, event: &Event<'_>) -> Option<()> {
-        let body: Activation = event.body()?;
+        let body: Activation = event.body().filter(Activation::fits)?;
         self.activations.push(ActivationRow {
             kind: body.kind,
             name: body.name,
@@ -215,8 +236,7 @@ impl Projections {
             activated_at: time(&body.activated_at)?,
             log: event.position.log,
             seq: event.position.seq,
-        });
-        Some(())
+        })
     }
 }
 
@@ -264,7 +284,7 @@ impl<'a> Event<'a> {
 
     /// A header that PostgreSQL can hold.
     fn header_text(&self, name: &str) -> Option<String> {
-        self.input.header_str(name).filter(|text| !text.contains('\0')).map(str::to_owned)
+        self.input.header_str(name).filter(|text| holds(text, LONGEST_HEADER)).map(str::to_owned)
     }
 
     fn header_number(&self, name: &str) -> Option<i64> {
@@ -280,6 +300,11 @@ pub(crate) fn time_of_ms(ms: i64) -> DateTime<Utc> {
 /// RFC 3339 to UTC.
 pub(crate) fn time(text: &str) -> Option<DateTime<Utc>> {
     DateTime::parse_from_rfc3339(text).ok().map(|at| at.to_utc())
+}
+
+/// A day of the years that people write; PostgreSQL's begin in 4713 before Christ, Rust's long before.
+fn date(text: &str) -> Option<NaiveDate> {
+    NaiveDate::parse_from_str(text, "%Y-%m-%d").ok().filter(|day| (1..=9999).contains(&day.year()))
 }
 
 #[derive(Deserialize)]

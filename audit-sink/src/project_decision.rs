@@ -1,4 +1,5 @@
-//! PURE. A decision event as a row. Reasons and fired rules are passed through as the JSON that the event has.
+//! PURE. A decision event as a row. Reasons and fired rules are passed through as the JSON that the event has, once it is proven to
+//! be what the views over them read: a single row that is not would end every question to those views.
 
 use crate::project::{Asked, Event, time};
 use crate::rows::DecisionRow;
@@ -6,6 +7,7 @@ use schemas::decision::{Notice, Offer, PolicyRef};
 use schemas::risk::{ApplicationRef, Score};
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use serde_json::{Map, Value};
 
 /// The row of a decision; `None` when it cannot be read.
 pub(crate) fn row(event: &Event<'_>) -> Option<DecisionRow> {
@@ -49,8 +51,8 @@ pub(crate) fn row(event: &Event<'_>) -> Option<DecisionRow> {
         policy: body.policy.name,
         policy_version: body.policy.version,
         policy_digest: body.policy.digest,
-        reasons: array(body.principal_reasons),
-        rules: array(body.rules),
+        reasons: listed(body.principal_reasons)?,
+        rules: listed(body.rules)?,
         adverse_action: body.adverse_action,
         notice_due_by: body.notice.and_then(|notice| time(&notice.due_by)),
         received_at: body.times.and_then(|times| time(&times.received_at)).unwrap_or(event.at),
@@ -60,8 +62,16 @@ pub(crate) fn row(event: &Event<'_>) -> Option<DecisionRow> {
     })
 }
 
-fn array(json: Option<Box<RawValue>>) -> String {
-    json.map_or_else(|| "[]".to_owned(), |json| json.get().to_owned())
+/// A JSON array of objects whose ranks are small integers; `None` for anything else. Read wholly, because PostgreSQL's jsonb
+/// refuses what is passed through unread: half a surrogate pair, a number of a million digits, a thousand levels.
+fn listed(json: Option<Box<RawValue>>) -> Option<String> {
+    let Some(json) = json else { return Some("[]".to_owned()) };
+    let items: Vec<Map<String, Value>> = serde_json::from_str(json.get()).ok()?;
+    let ranked = |item: &Map<String, Value>| match item.get("rank") {
+        None | Some(Value::Null) => true,
+        Some(rank) => rank.as_i64().is_some_and(|rank| i32::try_from(rank).is_ok()),
+    };
+    items.iter().all(ranked).then(|| json.get().to_owned())
 }
 
 #[derive(Deserialize)]
@@ -130,4 +140,35 @@ struct Model {
 #[derive(Deserialize)]
 struct ReceivedAt {
     received_at: String,
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_lists_that_the_views_can_read_pass() {
+        let deep = format!("[{{\"a\":{}{}}}]", "[".repeat(2_000), "]".repeat(2_000));
+        let rows = [
+            ("[]", true),
+            (r#"[{"rank":1,"code":"x","text":"\ud83d\ude00"},{"code":"y"},{"rank":null}]"#, true),
+            (r#"{"rank":1}"#, false),
+            (r#""text""#, false),
+            ("7", false),
+            ("[1]", false),
+            (r#"[{"rank":"first"}]"#, false),
+            (r#"[{"rank":1.5}]"#, false),
+            (r#"[{"rank":4294967296}]"#, false),
+            (r#"[{"code":"\ud800"}]"#, false),
+            (r#"[{"n":1e999999}]"#, false),
+            (&deep, false),
+        ];
+        for (json, passes) in rows {
+            let raw = RawValue::from_string(json.to_owned()).ok();
+            let passed = raw.is_some_and(|raw| listed(Some(raw)).as_deref() == Some(json));
+            assert_eq!(passed, passes, "{}", &json[..json.len().min(60)]);
+        }
+        assert_eq!(listed(None).unwrap(), "[]");
+    }
 }

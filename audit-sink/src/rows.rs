@@ -1,7 +1,10 @@
 //! Rows of the projections, gathered by column and written by one statement a table. A row whose key is there already is left
-//! alone: events may come twice and in any order. Decides nothing about what a row says.
+//! alone: events may come twice and in any order. A row with a text that its column does not take is not gathered. Decides
+//! nothing else about what a row says.
 
 use chrono::{DateTime, NaiveDate, Utc};
+use runtime::pg::rows::{Rows, holds};
+use std::ops::Range;
 use tokio_postgres::Transaction;
 use uuid::Uuid;
 
@@ -15,27 +18,25 @@ macro_rules! projection {
 
         #[doc = concat!("Rows of `", $table, "` by column.")]
         #[derive(Debug, Default)]
-        pub struct $columns { $($field: Vec<$ty>),+ }
+        pub struct $columns { $(pub(crate) $field: Vec<$ty>),+ }
 
         impl $columns {
-            /// Adds a row.
-            pub fn push(&mut self, row: $row) {
-                $(self.$field.push(row.$field);)+
+            /// Adds a row; `None` when one of its texts is longer than its column takes, or has U+0000.
+            pub fn push(&mut self, row: $row) -> Option<()> {
+                let fits = true $(&& row.$field.fits(longest(stringify!($field))))+;
+                if fits {
+                    $(self.$field.push(row.$field);)+
+                }
+                fits.then_some(())
             }
+        }
 
-            /// Rows gathered.
-            pub fn count(&self) -> usize {
+        impl Rows for $columns {
+            fn count(&self) -> usize {
                 [$(self.$field.len()),+][0]
             }
 
-            /// Writes the rows that are not there yet; gives how many were there already.
-            ///
-            /// # Errors
-            /// The database's.
-            pub async fn insert(&self, tx: &Transaction<'_>) -> Result<u64, tokio_postgres::Error> {
-                if self.count() == 0 {
-                    return Ok(0);
-                }
+            async fn insert(&self, tx: &Transaction<'_>, rows: Range<usize>) -> Result<u64, tokio_postgres::Error> {
                 let columns = [$(column!($field $(as $column)?)),+].join(", ");
                 let values = [$(expression!($field $(, $expr)?)),+].join(", ");
                 let names = [$(concat!("x_", stringify!($field))),+].join(", ");
@@ -45,8 +46,7 @@ macro_rules! projection {
                     "INSERT INTO {} ({columns}) SELECT {values} FROM unnest({}) AS r({names}) ON CONFLICT DO NOTHING",
                     $table, arrays.join(", "),
                 );
-                let written = tx.execute(&statement, &[$(&self.$field),+]).await?;
-                Ok((self.count() as u64).saturating_sub(written))
+                tx.execute(&statement, &[$(&self.$field.get(rows.clone()).unwrap_or_default()),+]).await
             }
         }
     };
@@ -71,6 +71,46 @@ macro_rules! expression {
 }
 
 type Time = DateTime<Utc>;
+
+/// The longest text of a column, bytes. An index takes a key of 2,704 bytes; what our contracts allow is below each of these.
+fn longest(column: &str) -> usize {
+    match column {
+        "tenant" | "application_id" | "outcome" | "kind" | "name" | "version" | "digest" | "data_digest" => 512,
+        "reasons" | "rules" | "body" => 16 << 20,
+        "unscorable" | "missing" | "clamped" | "unknown" | "report_status" => 1 << 20,
+        _ => 4096,
+    }
+}
+
+/// Whether a column takes a value.
+trait Fits {
+    fn fits(&self, most: usize) -> bool;
+}
+
+impl Fits for String {
+    fn fits(&self, most: usize) -> bool {
+        holds(self, most)
+    }
+}
+
+impl<T: Fits> Fits for Option<T> {
+    fn fits(&self, most: usize) -> bool {
+        self.as_ref().is_none_or(|value| value.fits(most))
+    }
+}
+
+/// Numbers, times and the like: their types are their columns' bounds.
+macro_rules! always_fits {
+    ($($ty:ty)+) => {
+        $(impl Fits for $ty {
+            fn fits(&self, _: usize) -> bool {
+                true
+            }
+        })+
+    };
+}
+
+always_fits!(bool i16 i32 i64 f64 Uuid Time NaiveDate);
 
 projection! {
     /// An accepted application.

@@ -3,7 +3,8 @@
 use crate::config::Subscription;
 use crate::metrics::Meter;
 use crate::select::{Delivery, select};
-use crate::store;
+use crate::store::Queued;
+use runtime::pg::rows::insert_what_fits;
 use runtime::stream::OwnedInput;
 use runtime::stream::pg::{PgError, PgHandler};
 use schemas::envelope::Envelope;
@@ -50,9 +51,13 @@ impl PgHandler for Queueing {
     async fn apply(&mut self, tx: &Transaction<'_>, batch: &[OwnedInput]) -> Result<(), PgError> {
         (self.queued, self.unreadable) = (0, 0);
         let deliveries: Vec<Delivery> = batch.iter().flat_map(|record| self.deliveries(record)).collect();
-        if !deliveries.is_empty() {
-            self.queued = store::enqueue(tx, &deliveries).await?;
+        let inserted = insert_what_fits(tx, &Queued(&deliveries)).await?;
+        for (row, word) in &inserted.refused {
+            let id = deliveries[*row].id;
+            tracing::error!(%id, word = word.code(), "delivery is refused: its decision was not told");
         }
+        self.queued = inserted.written;
+        self.unreadable += inserted.refused.len() as u64;
         Ok(())
     }
 

@@ -6,7 +6,7 @@ use prometheus::core::Collector;
 use prometheus::{Gauge, Histogram, HistogramOpts, IntCounterVec, IntGauge, Opts, Registry};
 
 /// Deliveries by result: `queued`, `delivered`, `retried`, `failed`, `disabled`, `stale` (the lease was lost), `unreadable` (a
-/// decision that is not one).
+/// decision that is not one, or that no row holds).
 pub const DELIVERIES: &str = "defaultx_deliveries_total";
 /// Attempts that did not succeed, by cause.
 pub const FAILURES: &str = "defaultx_delivery_failures_total";

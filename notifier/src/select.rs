@@ -1,11 +1,15 @@
 //! PURE. Which subscriptions hear of a decision, under which id, with which body.
 
 use crate::config::Subscription;
+use runtime::pg::rows::holds;
 use schemas::envelope::Envelope;
 use schemas::event_id::event_id;
 use schemas::notification::{Webhook, WebhookData};
 use serde::Deserialize;
 use uuid::Uuid;
+
+/// The longest id of a row, bytes: what the indexes of the queue take, and more than any contract allows.
+const LONGEST_ID: usize = 512;
 
 /// What of a decision is read; the rest is not this room's business.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -52,13 +56,18 @@ pub struct Delivery {
 /// The deliveries of one decision.
 ///
 /// # Errors
-/// When the body of the decision is not one.
+/// When the body of the decision is not one, or says who it is about in a way that no row holds.
 pub fn select(
     subscriptions: &[Subscription],
     envelope: &Envelope,
     payload: &[u8],
 ) -> Result<Vec<Delivery>, serde_json::Error> {
     let told: Told = serde_json::from_slice(payload)?;
+    let Application { tenant, application_id, revision } = &told.application;
+    let texts = [tenant, application_id, &envelope.id, &envelope.event_type];
+    if !(1..=i32::MAX as u32).contains(revision) || !texts.iter().all(|text| holds(text, LONGEST_ID)) {
+        return Err(serde::de::Error::custom("an id or a revision that no row holds"));
+    }
     let wanting = subscriptions.iter().filter(|subscription| wants(subscription, &envelope.event_type, &told));
     wanting.map(|subscription| delivery(subscription, envelope, &told)).collect()
 }
@@ -95,10 +104,15 @@ fn delivery(subscription: &Subscription, envelope: &Envelope, told: &Told) -> Re
         tenant: tenant.clone(),
         application_id: application_id.clone(),
         revision: i32::try_from(*revision).unwrap_or(i32::MAX),
-        correlation_id: envelope.correlation_id.clone(),
-        traceparent: envelope.traceparent.clone(),
+        correlation_id: held(&envelope.correlation_id),
+        traceparent: held(&envelope.traceparent),
         body: serde_json::to_string(&body)?,
     })
+}
+
+/// What is only echoed is left out where no row holds it: a decision is told without it.
+fn held(text: &Option<String>) -> Option<String> {
+    text.clone().filter(|text| holds(text, LONGEST_ID))
 }
 
 #[cfg(test)]

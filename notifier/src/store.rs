@@ -6,6 +6,8 @@ use crate::select::Delivery;
 use chrono::{DateTime, Utc};
 use deadpool_postgres::GenericClient;
 use runtime::pg::Pool;
+use runtime::pg::rows::Rows;
+use std::ops::Range;
 use std::time::Duration;
 use tokio_postgres::{Row, Transaction};
 use uuid::Uuid;
@@ -118,36 +120,43 @@ impl Ended {
     }
 }
 
-/// Adds rows in the reader's transaction; gives how many are new.
-///
-/// # Errors
-/// From the database.
-pub async fn enqueue(tx: &Transaction<'_>, deliveries: &[Delivery]) -> Result<u64, tokio_postgres::Error> {
-    macro_rules! column {
-        ($field:ident) => {
-            deliveries.iter().map(|delivery| &delivery.$field).collect::<Vec<_>>()
-        };
+/// Deliveries of one batch, to be added by [`insert_what_fits`](runtime::pg::rows::insert_what_fits) in the reader's transaction.
+#[derive(Debug)]
+pub struct Queued<'a>(pub &'a [Delivery]);
+
+impl Rows for Queued<'_> {
+    fn count(&self) -> usize {
+        self.0.len()
     }
-    let insert = "INSERT INTO defaultx.deliveries (id, subscription, event_type, event_id, tenant, application_id, revision, \
-                  correlation_id, traceparent, body) \
-                  SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::int[], \
-                  $8::text[], $9::text[], $10::text[]) ON CONFLICT (id) DO NOTHING";
-    tx.execute(
-        insert,
-        &[
-            &column!(id),
-            &column!(subscription),
-            &column!(event_type),
-            &column!(event_id),
-            &column!(tenant),
-            &column!(application_id),
-            &column!(revision),
-            &column!(correlation_id),
-            &column!(traceparent),
-            &column!(body),
-        ],
-    )
-    .await
+
+    async fn insert(&self, tx: &Transaction<'_>, rows: Range<usize>) -> Result<u64, tokio_postgres::Error> {
+        let deliveries = self.0.get(rows).unwrap_or_default();
+        macro_rules! column {
+            ($field:ident) => {
+                deliveries.iter().map(|delivery| &delivery.$field).collect::<Vec<_>>()
+            };
+        }
+        let insert = "INSERT INTO defaultx.deliveries (id, subscription, event_type, event_id, tenant, application_id, \
+                      revision, correlation_id, traceparent, body) \
+                      SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], \
+                      $7::int[], $8::text[], $9::text[], $10::text[]) ON CONFLICT (id) DO NOTHING";
+        tx.execute(
+            insert,
+            &[
+                &column!(id),
+                &column!(subscription),
+                &column!(event_type),
+                &column!(event_id),
+                &column!(tenant),
+                &column!(application_id),
+                &column!(revision),
+                &column!(correlation_id),
+                &column!(traceparent),
+                &column!(body),
+            ],
+        )
+        .await
+    }
 }
 
 /// The table, through a pool.

@@ -1,7 +1,9 @@
-//! How to reach PostgreSQL: one section of the configuration, single sessions and a bounded, measured pool; and [`offsets`], the
-//! rows that make Kafka → PostgreSQL exactly once. Knows no other table.
+//! How to reach PostgreSQL: one section of the configuration, single sessions and a bounded, measured pool; [`offsets`], the
+//! rows that make Kafka → PostgreSQL exactly once; and [`rows`], how a value that the server refuses stops nobody. Knows no other
+//! table.
 
 pub mod offsets;
+pub mod rows;
 mod tls;
 
 use crate::config::{REDACTED, Secret};

@@ -22,3 +22,12 @@ pub struct Activation {
     /// RFC 3339.
     pub activated_at: String,
 }
+
+impl Activation {
+    /// Whether its fields are as long as the schema allows, in characters. A longer one is no activation, wherever it stands.
+    pub fn fits(&self) -> bool {
+        let Self { kind, name, version, digest, activated_by, .. } = self;
+        let fields = [(kind, 64), (name, 128), (version, 64), (digest, 64), (activated_by, 256)];
+        fields.iter().all(|(text, most)| text.chars().count() <= *most && !text.contains('\0'))
+    }
+}

@@ -6,7 +6,9 @@ use audit_sink::identity::{IdentityHandler, erase};
 use audit_sink::metrics::Metrics;
 use runtime::stream::OwnedInput;
 use runtime::stream::pg::PgHandler;
+use schemas::Topic;
 use schemas::audit_entry::{Codec, Entry, entries};
+use serde_json::json;
 use tokio_postgres::Client;
 
 const TABLES: [&str; 8] =
@@ -80,6 +82,179 @@ async fn a_record_that_came_before_is_refused_whole() {
     topics.story(1);
     writer.write(&topics.story(2)).await.unwrap();
     assert_eq!(count(&writer.client, "defaultx.audit_entries").await, 18, "and the log goes on");
+}
+
+/// A header name of 70,000 bytes stopped the log for good, every five seconds anew.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_no_entry_can_hold_leaves_its_digest_and_the_log_goes_on() {
+    let url = database("oversized").await;
+    let mut writer = Writer::new(&url).await;
+    let mut topics = Topics::default();
+    let mut batch = topics.story(1);
+    for record in &mut batch {
+        record.headers.push(("n".repeat(70_000), Some(b"x".to_vec())));
+        record.timestamp_ms = i64::MIN;
+    }
+    writer.write(&batch).await.unwrap();
+    let mut large = topics.story(2);
+    for record in &mut large {
+        record.timestamp_ms = i64::MAX;
+    }
+    large[4].payload = Some(vec![b' '; 40 << 20]);
+    large[5].payload = Some(vec![b' '; 17 << 20]);
+    writer.write(&large).await.unwrap();
+    let counted = |topic: &str| writer.metrics.entries.with_label_values(&[topic, "oversized"]).get();
+    assert_eq!((counted("loan.applications.v1"), counted("loan.replies.v1")), (1, 2));
+    let report = audit_sink::verify::run(&url, &audit_sink::verify::Options::default()).await.unwrap();
+    assert!(report.is_whole(), "{report}");
+    assert_eq!((report.entries(), report.logs[0].oversized), (18, 6), "five whole topics once, replies twice");
+    assert_eq!(count(&writer.client, "defaultx.decisions").await, 2, "and what it says is projected");
+}
+
+/// Made-up control records forged the history of activations and hid their own dead letters.
+#[tokio::test(flavor = "multi_thread")]
+async fn control_records_count_in_their_topics_alone() {
+    let url = database("control").await;
+    let mut writer = Writer::new(&url).await;
+    let mut topics = Topics::default();
+    let mut batch = Vec::new();
+    for topic in Topic::ALL.iter().copied().filter(|topic| topic.is_audited()) {
+        let body = json!({"kind": "policy", "name": topic.base_name(), "version": "2", "digest": "aa",
+                          "activated_by": "ana", "activated_at": "2026-09-21T14:13:20Z"});
+        batch.push(topics.record(topic, "a", schemas::control::ACTIVATED, 0, &body));
+    }
+    writer.write(&batch).await.unwrap();
+    let names = "SELECT name FROM defaultx.activations ORDER BY name COLLATE \"C\"";
+    let names: Vec<String> = writer.client.query(names, &[]).await.unwrap().iter().map(|row| row.get(0)).collect();
+    assert_eq!(names, ["credit.applications.v1", "credit.risk.v1"]);
+    assert_eq!(count(&writer.client, "defaultx.dead_letters").await, 1, "a dead letter is one, whatever it says it is");
+}
+
+/// A record of a story with one member of its body replaced by raw JSON.
+fn with(mut record: OwnedInput, pointer: &str, json: &str) -> OwnedInput {
+    let mut body: serde_json::Value = serde_json::from_slice(record.payload.as_deref().unwrap()).unwrap();
+    *body.pointer_mut(pointer).unwrap() = json!("@@");
+    record.payload = Some(body.to_string().replace("\"@@\"", json).into_bytes());
+    record
+}
+
+/// Text that PostgreSQL cannot compress into an index.
+fn noise(length: usize) -> String {
+    let mut state = 1_u64;
+    let next = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        char::from(b'0' + (state >> 58) as u8)
+    };
+    std::iter::repeat_with(next).filter(char::is_ascii_alphanumeric).take(length).collect()
+}
+
+/// One decision with such a body stopped the log, or every question to the views over decisions.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_no_column_takes_is_in_the_log_alone() {
+    let url = database("hostile").await;
+    let mut writer = Writer::new(&url).await;
+    let mut topics = Topics::default();
+    let long = format!("\"{}\"", noise(12_000));
+    let (nul, half) = (r#"[{"rank":1,"code":"x","text":"\u0000"}]"#, r#"[{"rank":1,"code":"x","text":"\ud800"}]"#);
+    let deep = format!("[{{\"a\":{}{}}}]", "[".repeat(100_000), "]".repeat(100_000));
+    // Which record of a story, what in it, and whether a row comes of it.
+    let rows = [
+        (7, "/principal_reasons", nul, true),
+        (7, "/principal_reasons", half, false),
+        (7, "/principal_reasons", "{\"rank\":1}", false),
+        (7, "/principal_reasons", "[{\"rank\":\"first\"}]", false),
+        (7, "/principal_reasons", "[{\"n\":1e999999}]", false),
+        (7, "/rules", "\"none\"", false),
+        (7, "/rules", &deep, false),
+        (7, "/requested/amount/amount_minor", "9223372036854775808", false),
+        (7, "/application/revision", "2147483648", false),
+        (7, "/application/tenant", &long, false),
+        (7, "/outcome", &long, false),
+        (6, "/status", "\"\\u0000\"", true),
+        (6, "/application/application_id", &long, false),
+        (5, "/as_of", "\"-262143-01-01\"", true),
+        (5, "/as_of", "\"+262142-12-31\"", true),
+        (5, "/submitted_at", "\"99999-01-01T00:00:00Z\"", true),
+        (4, "/tenant", &long, false),
+        (4, "/origin/partition", "2147483648", false),
+    ];
+    let mut batch = Vec::new();
+    for (n, (which, pointer, json, _)) in rows.iter().enumerate() {
+        batch.push(with(topics.story(n).swap_remove(*which), pointer, json));
+    }
+    batch.push(with(topics.activation(), "/kind", &long));
+    let mut letter = topics.dead_letter();
+    letter.headers.push(("dl_reason".to_owned(), Some(vec![b'r'; 12_000])));
+    letter.headers.push(("dl_stage".to_owned(), Some(b"re\0ceive".to_vec())));
+    batch.push(letter);
+    batch.extend(topics.story(90));
+    writer.write(&batch).await.unwrap();
+
+    let counted = |outcome: &str| writer.metrics.projected.with_label_values(&[outcome]).get();
+    let fit = rows.iter().filter(|(.., fits)| *fits).count() as u64;
+    assert_eq!(counted("unreadable"), rows.len() as u64 - fit + 1, "the activation with them");
+    assert_eq!(count(&writer.client, "defaultx.audit_entries").await, batch.len() as i64, "the log has all of them");
+    for (query, expected) in [
+        ("defaultx.decisions", 2),
+        ("defaultx.decision_reasons WHERE rank = 1", 2),
+        ("defaultx.rule_hits WHERE rule = 'cutoff_b'", 2),
+        ("defaultx.applications WHERE as_of IS NULL", 2),
+        ("defaultx.activations", 0),
+        ("defaultx.dead_letters WHERE reason = 'unknown' AND room = 'unknown'", 1),
+    ] {
+        assert_eq!(count(&writer.client, query).await, expected, "{query}");
+    }
+    // As an earlier version may have written them.
+    for (number, reasons) in [(7, "{}"), (8, "[1, {\"rank\": \"x\"}, {\"rank\": 1e300}]")] {
+        let insert = format!(
+            "INSERT INTO defaultx.decisions SELECT (jsonb_populate_record(d, jsonb_build_object('decision_number', {number},
+             'reasons', '{reasons}'::jsonb, 'rules', '7'::jsonb))).* FROM defaultx.decisions d WHERE application_id = 'L-90'
+             AND decision_number = 1"
+        );
+        writer.client.batch_execute(&insert).await.unwrap();
+    }
+    assert_eq!(count(&writer.client, "defaultx.decision_reasons WHERE coalesce(rank, 1) = 1").await, 5);
+    assert_eq!(count(&writer.client, "defaultx.rule_hits WHERE rule = 'cutoff_b'").await, 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_that_the_database_refuses_is_set_aside_alone() {
+    let url = database("refused").await;
+    let mut writer = Writer::new(&url).await;
+    let demand = "ALTER TABLE defaultx.decisions ADD CHECK (application_id <> 'L-7');
+                  ALTER TABLE identity.identities ADD CHECK (application_id <> 'L-7');
+                  CREATE INDEX ON defaultx.receipts (told_of)";
+    writer.client.batch_execute(demand).await.unwrap();
+    let mut stream = stream();
+    stream[9 * 5 + 8] = with(stream[9 * 5 + 8].clone(), "/event_id", &format!("\"{}\"", noise(4_000)));
+    writer.write(&stream).await.unwrap();
+    let failed = |table: &str| writer.metrics.projection_failures.with_label_values(&[table]).get();
+    assert_eq!((failed("decisions"), failed("receipts"), failed("scores")), (1, 1, 0));
+    assert_eq!(count(&writer.client, "defaultx.decisions").await, 29);
+    assert_eq!(count(&writer.client, "defaultx.receipts").await, 29);
+    assert_eq!(count(&writer.client, "defaultx.scores").await, 30);
+    assert_eq!(count(&writer.client, "defaultx.audit_entries").await, stream.len() as i64);
+    assert_eq!(writer.metrics.repeated_rows.with_label_values(&["decisions"]).get(), 0);
+    let report = audit_sink::verify::run(&url, &audit_sink::verify::Options::default()).await.unwrap();
+    assert!(report.is_whole(), "{report}");
+
+    let mut hostile = stream.clone();
+    for record in hostile.iter_mut().filter(|record| record.topic.contains("identities")) {
+        match record.key.as_deref() {
+            Some(b"bank|L-1") => record.key = Some(b"bank|L-1\0".to_vec()),
+            Some(b"bank|L-2") => record.key = Some([b"bank|".as_slice(), &vec![b'k'; 12_000]].concat()),
+            Some(b"bank|L-3") => record.payload = Some(br#"{"name": "half \ud800"}"#.to_vec()),
+            Some(b"bank|L-4") => record.payload = Some(br#"{"name": "nul \u0000"}"#.to_vec()),
+            _ => {}
+        }
+    }
+    keep_identities(&url, &hostile).await;
+    assert_eq!(count(&writer.client, "identity.identities").await, 26, "three cannot be read, one is refused");
+
+    writer.client.batch_execute("ALTER TABLE defaultx.decisions RENAME TO elsewhere").await.unwrap();
+    let mut topics = Topics::default();
+    (0..31).for_each(|n| drop(topics.story(n)));
+    assert!(writer.write(&topics.story(31)).await.is_err(), "a missing table is nobody's value: the writer waits");
 }
 
 #[tokio::test(flavor = "multi_thread")]
