@@ -8,7 +8,7 @@ use crate::salvage::{self, Outside, Salvaged};
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::outcome::{Outcome, Step};
 use policy::Compiled;
-use runtime::stream::{HandleError, Handler, Input, Outbox, Output, Route, Verdict, View};
+use runtime::stream::{HandleError, Handler, Input, Outbox, Output, Route, UNPRODUCIBLE, Verdict, View};
 use schemas::application::{WITHDRAWN, Withdrawal};
 use schemas::control::Activation;
 use schemas::decision::{Decision, MADE};
@@ -124,6 +124,31 @@ impl Handler for DecisionHandler {
         shown.sort_by_key(|policy| policy.digest());
         shown.dedup_by_key(|policy| policy.digest());
         self.metrics.in_force(shown.into_iter());
+        Ok(())
+    }
+
+    /// Nobody goes unanswered: where a decision is too large, a referral says whose application it is, and nothing else of it.
+    fn unproducible(
+        &mut self,
+        record: &Input<'_>,
+        state: &mut View<'_, Kind, InForce>,
+        out: &mut Outbox,
+    ) -> Result<(), HandleError> {
+        let policy = self.policy_of(record.partition, state)?;
+        let decided_at = decide::timestamp((self.clock)());
+        let mut bodiless = *record;
+        bodiless.payload = None;
+        let (cause, answer) = answer(&bodiless, &policy, &decided_at);
+        let verdict = match answer {
+            Answer::Decided(decision) => {
+                self.emit(record, &cause, &decision, &policy, out);
+                Verdict::Done(Outcome::parse(&decision.outcome).map_or("decided", Outcome::as_str))
+            }
+            Answer::Nothing(_) | Answer::DeadLetter { .. } => {
+                Verdict::DeadLetter { reason: UNPRODUCIBLE, detail: String::new() }
+            }
+        };
+        out.verdict(verdict);
         Ok(())
     }
 

@@ -96,6 +96,7 @@ fn spec(hop: &Hop, shell: &Shell, tuning: &Tuning) -> LoopSpec {
         changelog: None,
         dead_letters: shell.topic(Topic::DeadLetters.base_name()),
         control: None,
+        pauses_floods: false,
         tuning: tuning.clone(),
     }
 }

@@ -83,9 +83,7 @@ impl AdmitHandler {
         }
         self.metrics.replied(status);
         if let Answer::Refused(reason) = answer {
-            let channel = input.header_str(header::ORIGIN_CHANNEL);
-            let channel = ["kafka", "http", "batch"].into_iter().find(|word| Some(*word) == channel);
-            self.metrics.rejected(reason.as_str(), channel.unwrap_or("unknown"));
+            self.metrics.rejected(reason.as_str(), channel_of(input));
         }
         out.emit(input, self.answer(input, &intake, status, problem));
         verdict
@@ -169,7 +167,7 @@ impl AdmitHandler {
         self.metrics.replied("rejected");
         self.metrics.rejected(reason, "unknown");
         out.emit(input, outputs::reply(&body, &Envelope::default(), &here, &self.topics));
-        Verdict::DeadLetter { reason, detail: String::new() }
+        Reason::MalformedIntake.verdict(String::new())
     }
 
     fn here(&self, input: &Input<'_>) -> Coordinates {
@@ -195,6 +193,27 @@ impl Handler for AdmitHandler {
         Ok(())
     }
 
+    /// The application topic does not take what intake took: its sender is told, and nothing is remembered.
+    fn unproducible(
+        &mut self,
+        record: &Input<'_>,
+        _: &mut View<'_, Key, Entry>,
+        out: &mut Outbox,
+    ) -> Result<(), HandleError> {
+        let verdict = match read(record) {
+            None => self.malformed(record, out),
+            Some(intake) => {
+                let reason = Reason::BodyTooLarge;
+                self.metrics.replied("rejected");
+                self.metrics.rejected(reason.as_str(), channel_of(record));
+                out.emit(record, self.answer(record, &intake, "rejected", Some(reason.as_str())));
+                reason.verdict(String::new())
+            }
+        };
+        out.verdict(verdict);
+        Ok(())
+    }
+
     fn expired(&self, value: &Entry, now_ms: i64) -> bool {
         value.is_expired(now_ms, self.window_ms)
     }
@@ -210,7 +229,7 @@ fn words(answer: Answer) -> (&'static str, Option<&'static str>, Verdict) {
         Answer::Superseded => ("superseded", Some("superseded"), Verdict::Done("superseded")),
         Answer::Refused(reason) => {
             let status = if reason == Reason::Conflict { "conflict" } else { "rejected" };
-            let verdict = Verdict::DeadLetter { reason: reason.as_str(), detail: String::new() };
+            let verdict = reason.verdict(String::new());
             (status, Some(reason.as_str()), verdict)
         }
     }
@@ -233,6 +252,12 @@ fn read<'i>(input: &Input<'i>) -> Option<Intake<'i>> {
         None => input.timestamp_ms,
     };
     Some(Intake { envelope, tenant, application_id, ask, received_at_ms })
+}
+
+/// How the sender's record came, as a word of a closed list.
+fn channel_of(input: &Input<'_>) -> &'static str {
+    let channel = input.header_str(header::ORIGIN_CHANNEL);
+    ["kafka", "http", "batch"].into_iter().find(|word| Some(*word) == channel).unwrap_or("unknown")
 }
 
 /// Where the sender's record stands. Through the door there was none: the intake record's own place says which one it is.

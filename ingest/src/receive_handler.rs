@@ -5,10 +5,14 @@ use crate::error::Error;
 use crate::metrics::Metrics;
 use crate::outputs::{self, Origin, Topics};
 use crate::receive::{Arrival, Channel, receive};
+use crate::refusal::{Reason, Refusal, Who};
 use crate::rules::{Rules, Tenants};
 use runtime::kafka::KafkaConfig;
 use runtime::stream::{HandleError, Handler, Input, NoState, Outbox, Verdict, View};
 use schemas::reply::Coordinates;
+
+/// The longest event id that the answer to a record that is too large repeats, in bytes.
+const MAX_EVENT_ID: usize = 256;
 
 /// The verdict of a record that is taken.
 pub const RECEIVED: &str = "received";
@@ -51,15 +55,17 @@ impl ReceiveHandler {
                 outputs::received(taken, origin, &self.topics).into_iter().for_each(|record| out.emit(input, record));
                 Ok(Verdict::Done(RECEIVED))
             }
-            Err(refusal) => {
-                let reason = refusal.reason.as_str();
-                self.metrics.rejected(reason, Channel::Kafka.as_str());
-                self.metrics.replied("rejected");
-                let at = Coordinates { topic: topic.to_owned(), partition: input.partition, offset: input.offset };
-                out.emit(input, outputs::rejection(&refusal, at.clone(), &at, &self.topics));
-                Ok(Verdict::DeadLetter { reason, detail: refusal.detail() })
-            }
+            Err(refusal) => Ok(self.refused(input, topic, &refusal, out)),
         }
+    }
+
+    fn refused(&self, input: &Input<'_>, topic: &str, refusal: &Refusal, out: &mut Outbox) -> Verdict {
+        let reason = refusal.reason.as_str();
+        self.metrics.rejected(reason, Channel::Kafka.as_str());
+        self.metrics.replied("rejected");
+        let at = Coordinates { topic: topic.to_owned(), partition: input.partition, offset: input.offset };
+        out.emit(input, outputs::rejection(refusal, at.clone(), &at, &self.topics));
+        refusal.reason.verdict(refusal.detail())
     }
 }
 
@@ -77,6 +83,23 @@ impl Handler for ReceiveHandler {
             let verdict = self.one(input, out)?;
             out.verdict(verdict);
         }
+        Ok(())
+    }
+
+    /// Taken, but no topic of ours takes it: the sender is told that it is too large, by what stands outside of the body.
+    fn unproducible(
+        &mut self,
+        record: &Input<'_>,
+        _: &mut View<'_, NoState, NoState>,
+        out: &mut Outbox,
+    ) -> Result<(), HandleError> {
+        let topic = self.topics.base(record.topic);
+        let tenant = self.tenants.of_topic(record.topic).map_or_else(String::new, |rule| rule.tenant().to_string());
+        let event_id = record.header_str(schemas::envelope::header::ID).filter(|id| id.len() <= MAX_EVENT_ID);
+        let who = Who { tenant, event_id: event_id.map(str::to_owned), ..Who::default() };
+        let refusal = Refusal { reason: Reason::BodyTooLarge, pointers: Vec::new(), attributes: Vec::new(), who };
+        let verdict = self.refused(record, topic, &refusal, out);
+        out.verdict(verdict);
         Ok(())
     }
 }

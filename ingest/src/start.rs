@@ -57,6 +57,7 @@ pub fn receive_spec(config: &Config, shell: &Shell) -> LoopSpec {
         dead_letters: shell.topic(Topic::DeadLetters.base_name()),
         // Senders write here: none of their headers may pass for one of ours.
         control: None,
+        pauses_floods: true,
         tuning: config.receive.clone(),
     }
 }
@@ -69,6 +70,7 @@ pub fn admit_spec(config: &Config, shell: &Shell) -> LoopSpec {
         changelog: Some(shell.topic(Topic::AdmitState.base_name())),
         dead_letters: shell.topic(Topic::DeadLetters.base_name()),
         control: None,
+        pauses_floods: false,
         tuning: config.admit.clone(),
     }
 }

@@ -58,6 +58,7 @@ pub fn start(config: Config, shell: Shell) -> Result<Vec<RoomHandle>, Error> {
         changelog: Some(shell.topic(Topic::ScorerState.base_name())),
         dead_letters: shell.topic(Topic::DeadLetters.base_name()),
         control: Some((envelope::header::TYPE, control::ACTIVATED)),
+        pauses_floods: false,
         tuning: config.tuning,
     };
     Ok(vec![spawn_loop(spec, handler, &shell).map_err(Error::Loop)?])

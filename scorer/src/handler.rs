@@ -302,7 +302,43 @@ impl Handler for ScorerHandler {
         out.verdict(Verdict::Done(word));
         Ok(())
     }
+
+    /// Nobody goes unanswered: an application whose score event is too large gets one without facts and explanation, which sends
+    /// it to a person.
+    fn unproducible(
+        &mut self,
+        record: &Input<'_>,
+        state: &mut View<'_, Switch, InForce>,
+        out: &mut Outbox,
+    ) -> Result<(), HandleError> {
+        let holdings = Arc::clone(&self.holdings);
+        let verdict = match read(record) {
+            Read::Application(mut job) => {
+                self.assign(record.partition, &mut job, state, &mut Here::new(&holdings))?;
+                for applicant in &mut job.application.applicants {
+                    (applicant.facts, applicant.reports) = (None, None);
+                }
+                let outcome = Outcome::Unscorable(vec![TOO_LARGE.to_owned()]);
+                let deciding = job.arms.first().map(|arm| (arm.role, &self.servings[arm.serving]));
+                let (role, serving) = deciding.map_or((Role::Champion, None), |(role, serving)| (role, Some(serving)));
+                self.say_as(role, serving, record, &job, &outcome, out)
+            }
+            Read::DeadLetter { reason, detail } => Verdict::DeadLetter { reason, detail },
+            // Its key says whose it is.
+            Read::Withdrawal => {
+                let mut bodiless = *record;
+                bodiless.payload = None;
+                self.pass_on(&bodiless, out);
+                Verdict::Done("withdrawal_passed")
+            }
+        };
+        out.verdict(verdict);
+        Ok(())
+    }
 }
+
+/// What a smaller event says of an application whose event no broker takes.
+const TOO_LARGE: &str = "event_too_large";
 
 impl ScorerHandler {
     fn switch_model(

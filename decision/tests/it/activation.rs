@@ -53,7 +53,7 @@ fn other_activations_pass_and_broken_ones_are_set_aside() {
         let (verdicts, _) = room.control(&input).unwrap();
         let word = match &verdicts[0] {
             Verdict::Done(word) => word,
-            Verdict::DeadLetter { reason, .. } => reason,
+            Verdict::DeadLetter { reason, .. } | Verdict::Refused { reason, .. } => reason,
         };
         assert_eq!(*word, expected);
     }

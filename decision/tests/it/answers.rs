@@ -3,7 +3,7 @@
 use crate::fixture::{TOPIC, card, card_with, decision_of, feed, record, room, scored, standard};
 use decision::Library;
 use proptest::prelude::*;
-use runtime::stream::{OwnedInput, Route, Verdict};
+use runtime::stream::{OwnedInput, Route, UNPRODUCIBLE, Verdict};
 use schemas::decision::Assignment;
 use schemas::event_id::event_id;
 use serde_json::json;
@@ -13,7 +13,7 @@ fn told(input: &OwnedInput) -> (String, Option<String>) {
     let (verdict, outputs) = feed(input);
     let verdict = match verdict {
         Verdict::Done(word) => word.to_owned(),
-        Verdict::DeadLetter { reason, .. } => format!("dead {reason}"),
+        Verdict::DeadLetter { reason, .. } | Verdict::Refused { reason, .. } => format!("dead {reason}"),
     };
     let decision = outputs.first().map(|(_, output)| decision_of(output));
     let words = decision
@@ -25,6 +25,21 @@ type Bend = fn(&mut OwnedInput);
 
 fn drop_header(input: &mut OwnedInput, name: &str) {
     input.headers.retain(|(key, _)| key != name);
+}
+
+#[test]
+fn a_decision_that_no_broker_takes_becomes_a_bare_referral() {
+    let whole = scored(&card());
+    let mut room = room(Library::of(standard())).0;
+    let (verdicts, outputs) = room.unproducible(&whole).unwrap();
+    assert_eq!(verdicts, [Verdict::Done("refer")]);
+    let decision = decision_of(&outputs[0].1);
+    assert_eq!((decision.outcome.as_str(), decision.application.revision), ("refer", 1));
+    assert!(outputs[0].1.payload.as_ref().unwrap().len() < 2_000 && decision.requested.is_none());
+    let stranger = OwnedInput { key: None, ..whole };
+    let (verdicts, outputs) = room.unproducible(&stranger).unwrap();
+    assert_eq!(verdicts, [Verdict::DeadLetter { reason: UNPRODUCIBLE, detail: String::new() }]);
+    assert!(outputs.is_empty());
 }
 
 #[test]

@@ -17,7 +17,9 @@ fn check(house: &mut House, case: &Case) {
     let found = (reply["status"].as_str(), problem["type"].as_str());
     assert_eq!(found, (Some(case.status.as_str()), Some(case.reason.as_str())), "{}: {reply}", case.name);
     match &outcome.verdict {
-        Verdict::DeadLetter { reason, .. } => assert_eq!(*reason, case.reason, "{}", case.name),
+        Verdict::DeadLetter { reason, .. } | Verdict::Refused { reason, .. } => {
+            assert_eq!(*reason, case.reason, "{}", case.name);
+        }
         Verdict::Done(word) => assert_eq!((*word, case.status.as_str()), ("superseded", "superseded"), "{}", case.name),
     }
     if let Some(pointer) = case.pointer.as_deref().filter(|pointer| !pointer.is_empty()) {

@@ -96,6 +96,16 @@ impl House {
         Outcome { verdict, outputs }
     }
 
+    /// What `receive` says of a sender's record whose intake record no broker takes.
+    pub fn receive_unproducible(&mut self, record: &OwnedInput) -> Outcome {
+        told(self.receive.unproducible(record).unwrap())
+    }
+
+    /// What `admit` says of an intake record that the applications' topic does not take.
+    pub fn admit_unproducible(&mut self, record: &OwnedInput) -> Outcome {
+        told(self.admit.unproducible(record).unwrap())
+    }
+
     /// Feeds an intake record to `admit` at the house's time.
     pub fn admit_record(&mut self, record: &OwnedInput) -> (Verdict, Vec<Output>) {
         let input = OwnedInput { offset: self.admitted, timestamp_ms: self.now_ms, ..record.clone() };
@@ -103,6 +113,11 @@ impl House {
         let (verdicts, written) = self.admit.feed(&[input]).unwrap();
         (verdicts.into_iter().next().unwrap(), written.into_iter().map(|(_, output)| output).collect())
     }
+}
+
+fn told((verdicts, written): runtime::stream::harness::Fed) -> Outcome {
+    let verdict = verdicts.into_iter().next().unwrap();
+    Outcome { verdict, outputs: written.into_iter().map(|(_, output)| output).collect() }
 }
 
 /// A written record as the next step reads it.

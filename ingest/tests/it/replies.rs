@@ -106,7 +106,7 @@ fn what_is_older_than_the_window_is_stale_and_what_is_forgotten_is_new() {
     assert_eq!(house.admit_record(&intake).0, Verdict::Done("duplicate"), "still remembered");
     house.now_ms += 2 * DAY_MS;
     let (verdict, outputs) = house.admit_record(&intake);
-    assert_eq!(verdict, Verdict::DeadLetter { reason: "stale", detail: String::new() });
+    assert_eq!(verdict, Verdict::Refused { reason: "stale", detail: String::new() });
     let reply: Value = serde_json::from_slice(outputs[0].payload.as_deref().unwrap()).unwrap();
     assert_eq!((reply["status"].as_str(), reply["problem"]["type"].as_str()), (Some("rejected"), Some("stale")));
     assert_eq!(outputs.len(), 1, "a stale record goes nowhere");
@@ -166,6 +166,22 @@ fn a_quota_is_the_same_in_one_batch_and_in_many() {
     assert_eq!(verdicts(8), verdicts(3));
     let refused = verdicts(8).iter().filter(|verdict| format!("{verdict:?}").contains("tenant_quota")).count();
     assert_eq!(refused, 2, "the fourth and the fifth new one; the other three are known");
+}
+
+#[test]
+fn what_no_topic_takes_is_answered_and_not_remembered() {
+    let mut house = House::new();
+    let first = house.send(&app(1, 5));
+    let intake = as_input(first.on("t.credit.intake.v1")[0], 0);
+    let mut house = House::new();
+    let sent = runtime::stream::OwnedInput { topic: "t.loan.applications.v1".to_owned(), ..intake.clone() };
+    for outcome in [house.receive_unproducible(&sent), house.admit_unproducible(&intake)] {
+        let problem = outcome.reply()["problem"]["type"].clone();
+        assert_eq!((outcome.reply()["status"].as_str(), problem.as_str()), (Some("rejected"), Some("body_too_large")));
+        assert_eq!(outcome.outputs.len(), 1, "an answer and nothing else");
+        assert_eq!(outcome.verdict, Verdict::DeadLetter { reason: "body_too_large", detail: String::new() });
+    }
+    assert_eq!(house.admit_record(&intake).0, Verdict::Done("accepted"), "it may come again, smaller");
 }
 
 #[test]

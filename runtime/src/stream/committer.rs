@@ -7,19 +7,42 @@
 
 use super::producer::{Outgoing, Producer, TransactionError, headers, partition_of};
 use super::record::{Output, OwnedInput, Route};
+use crate::kafka::MESSAGE_MAX_BYTES;
 use rdkafka::TopicPartitionList;
 use rdkafka::consumer::ConsumerGroupMetadata;
+use sha2::{Digest as _, Sha256};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Instant;
 
 /// What one transaction holds.
 pub(crate) struct Job {
     pub outputs: Vec<(i32, Output)>,
-    pub dead_letters: Vec<(OwnedInput, &'static str, String)>,
+    pub dead_letters: Vec<Letter>,
     pub changelog: Vec<(i32, Vec<u8>, Option<Vec<u8>>)>,
     pub offsets: TopicPartitionList,
     pub group: ConsumerGroupMetadata,
 }
+
+/// A record to set aside.
+pub(crate) struct Letter {
+    pub input: OwnedInput,
+    pub reason: &'static str,
+    pub detail: String,
+    /// Without body, key and headers: no broker takes it with them. Digest and length say what they were, the coordinates where
+    /// it stands.
+    pub cut: bool,
+}
+
+impl Letter {
+    /// A letter that would be too large for any topic of ours is cut before a broker has to refuse it.
+    pub fn new(input: OwnedInput, reason: &'static str, detail: String, cut: bool) -> Self {
+        let cut = cut || input.size() > MESSAGE_MAX_BYTES as usize - ROOM_FOR_HEADERS;
+        Self { input, reason, detail, cut }
+    }
+}
+
+/// What a dead letter's own headers may take.
+const ROOM_FOR_HEADERS: usize = 64 << 10;
 
 /// How a transaction ended.
 #[derive(Debug)]
@@ -29,6 +52,8 @@ pub(crate) enum Ended {
     Revoked(&'static str),
     /// The broker or the network refused it. Nothing of it is visible; read the batch again after a pause.
     Refused(String),
+    /// A record of it is taken by no broker. Nothing of it is visible; smaller batches tell which one.
+    Poison(String),
     /// Another instance runs under this transactional id.
     Fenced(String),
     /// The producer is of no more use, and what became of the transaction is unknown: start again with new clients.
@@ -40,6 +65,7 @@ impl From<TransactionError> for Ended {
         match error {
             TransactionError::Fenced(_) => Self::Fenced(error.to_string()),
             TransactionError::Refused(_) => Self::Refused(error.to_string()),
+            TransactionError::Poison(_) => Self::Poison(error.to_string()),
             TransactionError::Lost(_) => Self::Lost(error.to_string()),
         }
     }
@@ -158,6 +184,10 @@ pub mod dead_letter_header {
     pub const PARTITION: &str = "dl_partition";
     /// Offset of the original.
     pub const OFFSET: &str = "dl_offset";
+    /// Bytes of the original's value, where the letter is cut: without its value, key and headers.
+    pub const LENGTH: &str = "dl_length";
+    /// SHA-256 of the original's value, hexadecimal, where the letter is cut.
+    pub const DIGEST: &str = "dl_digest";
 }
 
 impl Committer {
@@ -197,7 +227,10 @@ impl Turn<'_> {
         if !self.committer.gate.may_send_offsets() {
             return self.revoked("partitions revoked before offsets were sent");
         }
-        if let Err(error) = self.producer.send_offsets(&job.offsets, &job.group) {
+        // What a worker forgets while it reads nothing moves no offset.
+        if job.offsets.count() > 0
+            && let Err(error) = self.producer.send_offsets(&job.offsets, &job.group)
+        {
             return self.producer.give_up(error).into();
         }
         let offsets_sent = begun.elapsed();
@@ -231,27 +264,35 @@ impl Turn<'_> {
             let record = Outgoing { topic, partition: Some(*partition), key: Some(key), payload: value.as_deref() };
             self.producer.send(record, None)?;
         }
-        for (input, reason, detail) in &job.dead_letters {
-            let record = Outgoing {
-                topic: &self.committer.dead_letter_topic,
-                partition: partition_of(Route::Same, input.partition, partitions),
-                key: input.key.as_deref(),
-                payload: input.payload.as_deref(),
-            };
-            let (partition, offset) = (input.partition.to_string(), input.offset.to_string());
-            let own = [
-                (dead_letter_header::REASON, *reason),
-                (dead_letter_header::STAGE, self.committer.room),
-                (dead_letter_header::DETAIL, detail),
-                (dead_letter_header::TOPIC, &input.topic),
-                (dead_letter_header::PARTITION, &partition),
-                (dead_letter_header::OFFSET, &offset),
-            ];
-            let original = input.headers.iter().map(|(name, value)| (name.as_str(), value.as_deref()));
-            let own = own.into_iter().map(|(name, value)| (name, Some(value.as_bytes())));
-            self.producer.send(record, headers(original.chain(own)))?;
+        job.dead_letters.iter().try_for_each(|letter| self.set_aside(letter))
+    }
+
+    fn set_aside(&self, letter: &Letter) -> Result<(), TransactionError> {
+        let Letter { input, reason, detail, cut } = letter;
+        let record = Outgoing {
+            topic: &self.committer.dead_letter_topic,
+            partition: partition_of(Route::Same, input.partition, self.committer.partitions),
+            key: input.key.as_deref().filter(|_| !cut),
+            payload: input.payload.as_deref().filter(|_| !cut),
+        };
+        let body = input.payload.as_deref().unwrap_or_default();
+        let [partition, offset] = [i64::from(input.partition), input.offset].map(|number| number.to_string());
+        let mut own = vec![
+            (dead_letter_header::REASON, *reason),
+            (dead_letter_header::STAGE, self.committer.room),
+            (dead_letter_header::DETAIL, detail),
+            (dead_letter_header::TOPIC, &input.topic),
+            (dead_letter_header::PARTITION, &partition),
+            (dead_letter_header::OFFSET, &offset),
+        ];
+        let of_body = cut.then(|| (body.len().to_string(), format!("{:x}", Sha256::digest(body))));
+        if let Some((length, digest)) = &of_body {
+            own.extend([(dead_letter_header::LENGTH, length.as_str()), (dead_letter_header::DIGEST, digest.as_str())]);
         }
-        Ok(())
+        let original = input.headers.iter().filter(|_| !cut);
+        let original = original.map(|(name, value)| (name.as_str(), value.as_deref()));
+        let own = own.into_iter().map(|(name, value)| (name, Some(value.as_bytes())));
+        self.producer.send(record, headers(original.chain(own)))
     }
 
     fn revoked(&self, why: &'static str) -> Ended {

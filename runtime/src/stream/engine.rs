@@ -4,8 +4,9 @@
 use super::handler::{HandleError, Handler, Outbox, Verdict};
 use super::record::{Input, Output};
 use super::state::{Overlay, Stored, Tables, View, fold};
+use crate::clock;
 use hashbrown::HashMap;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Reason of a record that breaks its handler even when alone.
@@ -15,6 +16,15 @@ const SWEEP_MAX: usize = 5_000;
 /// Stream time between two sweeps of a partition.
 const SWEEP_EVERY_MS: i64 = 3_600_000;
 
+/// How far a record's time may run ahead of this machine's and still make entries expire. A broker whose clock jumps must not
+/// empty the state.
+const CLOCKS_DIFFER_MS: i64 = 3_600_000;
+/// Most records remembered as unproducible.
+const UNPRODUCIBLE_MAX: usize = 1_000;
+
+/// Topic, partition and offset of a record.
+pub(crate) type Place = (String, i32, i64);
+
 /// A record set aside: whole, with its reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct DeadLetter {
@@ -22,6 +32,8 @@ pub(crate) struct DeadLetter {
     pub index: usize,
     pub reason: &'static str,
     pub detail: String,
+    /// Without its body: with it, no broker takes it.
+    pub cut: bool,
 }
 
 /// What the transaction of one batch must hold.
@@ -42,12 +54,30 @@ pub(crate) struct Engine<H: Handler> {
     control: Option<(&'static str, &'static str)>,
     tables: Tables<H::Key, H::Value>,
     swept_at: HashMap<i32, i64>,
+    clock: fn() -> i64,
+    /// Records whose outputs no broker takes.
+    unproducible: BTreeSet<Place>,
+}
+
+/// How a block is handled.
+#[derive(Clone, Copy, PartialEq)]
+enum Way {
+    Plain,
+    Control,
+    Unproducible,
 }
 
 impl<H: Handler> Engine<H> {
     /// `control` names the header and the prefix of its value that make a record a control record.
     pub fn new(handler: H, control: Option<(&'static str, &'static str)>) -> Self {
-        Self { handler, control, tables: Tables::new(), swept_at: HashMap::new() }
+        Self {
+            handler,
+            control,
+            tables: Tables::new(),
+            swept_at: HashMap::new(),
+            clock: clock::now_ms,
+            unproducible: BTreeSet::new(),
+        }
     }
 
     /// Takes over a partition with its restored table.
@@ -59,11 +89,20 @@ impl<H: Handler> Engine<H> {
     pub fn revoke_all(&mut self) {
         self.tables.clear();
         self.swept_at.clear();
+        self.unproducible.clear();
     }
 
     /// Entries held, over all partitions.
     pub fn entries(&self) -> usize {
         self.tables.values().map(HashMap::len).sum()
+    }
+
+    /// From now on a record is handled as one whose outputs no broker takes. False when it was before.
+    pub fn set_unproducible(&mut self, place: Place) -> bool {
+        if self.unproducible.len() >= UNPRODUCIBLE_MAX {
+            self.unproducible.clear(); // most lie behind the committed offsets; the others are found again
+        }
+        self.unproducible.insert(place)
     }
 
     /// Handles a batch against the tables plus the overlay of the batch whose commit is under way.
@@ -82,13 +121,12 @@ impl<H: Handler> Engine<H> {
         };
         let mut from = 0;
         while from < batch.len() && prepared.stopped.is_none() {
-            let is_control = self.is_control(&batch[from]);
-            let until = if is_control {
-                from + 1
-            } else {
-                batch[from..].iter().position(|r| self.is_control(r)).map_or(batch.len(), |n| from + n)
+            let way = self.way(&batch[from]);
+            let until = match way {
+                Way::Plain => batch[from..].iter().position(|r| self.way(r) != way).map_or(batch.len(), |n| from + n),
+                Way::Control | Way::Unproducible => from + 1,
             };
-            if let Err(error) = self.block(&batch[from..until], from, is_control, in_flight, &mut prepared) {
+            if let Err(error) = self.block(&batch[from..until], from, way, in_flight, &mut prepared) {
                 prepared.stopped = Some(error);
             }
             from = until;
@@ -96,8 +134,31 @@ impl<H: Handler> Engine<H> {
         for record in &batch[..prepared.verdicts.len()] {
             advance(&mut prepared.offsets, record);
         }
-        self.sweep(batch, in_flight, &mut prepared);
+        let mut newest: HashMap<i32, i64> = HashMap::new();
+        for record in &batch[..prepared.verdicts.len()] {
+            let at = newest.entry(record.partition).or_insert(i64::MIN);
+            *at = record.timestamp_ms.max(*at);
+        }
+        self.sweep(newest, in_flight, &mut prepared.overlay);
         prepared
+    }
+
+    /// What has expired by this machine's clock, in every partition: for a worker that reads nothing, so that no record's time
+    /// moves it on.
+    pub fn expire(&mut self) -> Prepared<H::Key, H::Value> {
+        let now_ms = (self.clock)();
+        let partitions = self.tables.keys().map(|partition| (*partition, now_ms)).collect();
+        self.swept_at.clear();
+        let mut overlay = Overlay::new();
+        self.sweep(partitions, None, &mut overlay);
+        Prepared {
+            outputs: Vec::new(),
+            dead_letters: Vec::new(),
+            verdicts: Vec::new(),
+            overlay,
+            offsets: BTreeMap::new(),
+            stopped: None,
+        }
     }
 
     /// Folds in what a transaction has committed.
@@ -105,10 +166,21 @@ impl<H: Handler> Engine<H> {
         fold(&mut self.tables, overlay);
     }
 
-    fn is_control(&self, record: &Input<'_>) -> bool {
-        self.control.is_some_and(|(header, prefix)| {
+    fn way(&self, record: &Input<'_>) -> Way {
+        let is_control = self.control.is_some_and(|(header, prefix)| {
             record.header(header).is_some_and(|value| value.starts_with(prefix.as_bytes()))
-        })
+        });
+        match is_control {
+            _ if self.is_unproducible(record) => Way::Unproducible,
+            true => Way::Control,
+            false => Way::Plain,
+        }
+    }
+
+    fn is_unproducible(&self, record: &Input<'_>) -> bool {
+        // Almost always empty, so that no name is copied.
+        !self.unproducible.is_empty()
+            && self.unproducible.contains(&(record.topic.to_owned(), record.partition, record.offset))
     }
 
     /// Handles one block; halves it while the handler breaks, until the record that breaks it stands alone.
@@ -116,16 +188,17 @@ impl<H: Handler> Engine<H> {
         &mut self,
         block: &[Input<'_>],
         index: usize,
-        is_control: bool,
+        way: Way,
         in_flight: Option<&Overlay<H::Key, H::Value>>,
         prepared: &mut Prepared<H::Key, H::Value>,
     ) -> Result<(), HandleError> {
         let mut out = Outbox::default();
         let mut view = View::new(&self.tables, [in_flight, Some(&prepared.overlay)]);
         let handler = &mut self.handler;
-        let call = AssertUnwindSafe(|| match is_control {
-            true => handler.control(&block[0], &mut view, &mut out),
-            false => handler.handle(block, &mut view, &mut out),
+        let call = AssertUnwindSafe(|| match way {
+            Way::Plain => handler.handle(block, &mut view, &mut out),
+            Way::Control => handler.control(&block[0], &mut view, &mut out),
+            Way::Unproducible => handler.unproducible(&block[0], &mut view, &mut out),
         });
         let result = catch_unwind(call).unwrap_or_else(|panic| Err(HandleError::Poison(panic_text(&*panic))));
         let scratch = view.scratch;
@@ -137,9 +210,11 @@ impl<H: Handler> Engine<H> {
         };
         match result {
             Ok(()) => {
+                let cut = way == Way::Unproducible;
                 for (at, verdict) in out.verdicts.iter().enumerate() {
-                    if let Verdict::DeadLetter { reason, detail } = verdict {
-                        prepared.dead_letters.push(DeadLetter { index: index + at, reason, detail: detail.clone() });
+                    if let Some((reason, detail)) = verdict.set_aside() {
+                        let detail = detail.to_owned();
+                        prepared.dead_letters.push(DeadLetter { index: index + at, reason, detail, cut });
                     }
                 }
                 prepared.outputs.append(&mut out.outputs);
@@ -154,14 +229,15 @@ impl<H: Handler> Engine<H> {
                     offset = block[0].offset,
                     "record breaks its handler"
                 );
-                prepared.dead_letters.push(DeadLetter { index, reason: HANDLER_FAILED, detail: why.clone() });
+                let cut = way == Way::Unproducible;
+                prepared.dead_letters.push(DeadLetter { index, reason: HANDLER_FAILED, detail: why.clone(), cut });
                 prepared.verdicts.push(Verdict::DeadLetter { reason: HANDLER_FAILED, detail: why });
                 Ok(())
             }
             Err(HandleError::Poison(_)) => {
                 let (left, right) = block.split_at(block.len() / 2);
-                self.block(left, index, is_control, in_flight, prepared)?;
-                self.block(right, index + left.len(), is_control, in_flight, prepared)
+                self.block(left, index, way, in_flight, prepared)?;
+                self.block(right, index + left.len(), way, in_flight, prepared)
             }
             Err(other) => Err(other),
         }
@@ -170,16 +246,19 @@ impl<H: Handler> Engine<H> {
     /// Forgets what has expired, once an hour of stream time for each partition.
     fn sweep(
         &mut self,
-        batch: &[Input<'_>],
+        newest: HashMap<i32, i64>,
         in_flight: Option<&Overlay<H::Key, H::Value>>,
-        prepared: &mut Prepared<H::Key, H::Value>,
+        into: &mut Overlay<H::Key, H::Value>,
     ) {
-        let mut newest: HashMap<i32, i64> = HashMap::new();
-        for record in &batch[..prepared.verdicts.len()] {
-            let at = newest.entry(record.partition).or_insert(i64::MIN);
-            *at = record.timestamp_ms.max(*at);
-        }
+        let latest = (self.clock)().saturating_add(CLOCKS_DIFFER_MS);
         for (partition, now_ms) in newest {
+            if now_ms > latest {
+                tracing::error!(
+                    partition,
+                    "records are dated over an hour ahead of this clock: nothing expires by them"
+                );
+            }
+            let now_ms = now_ms.min(latest);
             let due = self.swept_at.entry(partition).or_insert(i64::MIN);
             if now_ms < due.saturating_add(SWEEP_EVERY_MS) {
                 continue;
@@ -187,7 +266,7 @@ impl<H: Handler> Engine<H> {
             let Some(table) = self.tables.get(&partition) else { continue };
             let changing = |key: &H::Key| {
                 let place = (partition, key.clone());
-                prepared.overlay.contains_key(&place) || in_flight.is_some_and(|o| o.contains_key(&place))
+                into.contains_key(&place) || in_flight.is_some_and(|o| o.contains_key(&place))
             };
             let expired: Vec<_> = table
                 .iter()
@@ -198,7 +277,7 @@ impl<H: Handler> Engine<H> {
             if expired.len() < SWEEP_MAX {
                 *due = now_ms;
             }
-            prepared.overlay.extend(expired.into_iter().map(|key| ((partition, key), None)));
+            into.extend(expired.into_iter().map(|key| ((partition, key), None)));
         }
     }
 }
@@ -305,6 +384,42 @@ mod tests {
         let prepared = prepare(&mut engine, &batch(&["wait"]));
         assert!(matches!(prepared.stopped, Some(HandleError::NotReady(_))));
         assert!(prepared.verdicts.is_empty() && prepared.offsets.is_empty());
+    }
+
+    #[test]
+    fn a_clock_that_jumped_empties_no_state() {
+        let mut engine = Engine::new(Count, None);
+        engine.clock = || 10;
+        let ahead = u32::try_from(CLOCKS_DIFFER_MS).unwrap() + 100;
+        engine.assign(0, [(7, 5), (8, ahead)].into_iter().collect());
+        let mut records = batch(&["a"]);
+        records[0].timestamp_ms = i64::MAX;
+        let prepared = prepare(&mut engine, &records);
+        assert_eq!(prepared.overlay.get(&(0, 7)), Some(&None), "an hour's difference is none");
+        assert_eq!(prepared.overlay.get(&(0, 8)), None);
+    }
+
+    #[test]
+    fn a_worker_that_reads_nothing_forgets_by_its_own_clock() {
+        let mut engine = Engine::new(Count, None);
+        engine.clock = || 10;
+        engine.assign(0, [(7, 5), (8, 50)].into_iter().collect());
+        let prepared = engine.expire();
+        assert_eq!(prepared.overlay.into_iter().collect::<Vec<_>>(), [((0, 7), None)]);
+    }
+
+    #[test]
+    fn what_nobody_takes_is_handled_alone_and_set_aside_without_its_body() {
+        let mut engine = Engine::new(Count, None);
+        engine.assign(0, HashMap::new());
+        let records = batch(&["a", "b", "c"]);
+        assert!(engine.set_unproducible((records[1].topic.clone(), 0, 1)));
+        assert!(!engine.set_unproducible((records[1].topic.clone(), 0, 1)), "known already");
+        let prepared = prepare(&mut engine, &records);
+        let cut: Vec<_> = prepared.dead_letters.iter().map(|d| (d.index, d.reason, d.cut)).collect();
+        assert_eq!(cut, [(1, super::super::handler::UNPRODUCIBLE, true)]);
+        assert_eq!(prepared.overlay[&(0, 1)], Some(2), "the others are counted");
+        assert_eq!((prepared.verdicts.len(), prepared.offsets[&("t".to_owned(), 0)]), (3, 3));
     }
 
     #[test]

@@ -1,33 +1,55 @@
-//! The flood limit: when too many of the newest records are dead letters, something upstream or in here is broken, and a room
-//! that goes on would drain its topic into the dead letters.
+//! The flood limit: when too many of a source's newest records are dead letters, something at that source is broken, and going on
+//! would drain its topic into the dead letters. Its topic is paused; every other one goes on.
 
 use super::handler::Verdict;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-/// The share of dead letters in a window of records.
-pub(crate) struct Flood {
+/// What the loop holds of each source, which is an input topic.
+pub(crate) struct Floods {
     window: usize,
     percent: u32,
+    sources: BTreeMap<String, Window>,
+    paused: BTreeSet<String>,
+}
+
+#[derive(Default)]
+struct Window {
     newest: VecDeque<bool>,
     dead: usize,
 }
 
-impl Flood {
+impl Floods {
+    /// Over how many of a source's records the share is taken, and the share in percent that is too much; 100 never is.
     pub fn new(window: usize, percent: u32) -> Self {
-        Self { window, percent, newest: VecDeque::new(), dead: 0 }
+        Self { window: window.max(1), percent, sources: BTreeMap::new(), paused: BTreeSet::new() }
     }
 
-    /// Takes a batch in; whether the limit is now passed. Never before the window is full.
-    pub fn is_over(&mut self, verdicts: &[Verdict]) -> bool {
-        for verdict in verdicts {
-            let dead = matches!(verdict, Verdict::DeadLetter { .. });
-            self.newest.push_back(dead);
-            self.dead += usize::from(dead);
-            if self.newest.len() > self.window && self.newest.pop_front() == Some(true) {
-                self.dead -= 1;
-            }
+    /// Takes a record in; whether its source has passed the limit with it. Never before the window is full, and once only.
+    pub fn has_passed(&mut self, topic: &str, verdict: &Verdict) -> bool {
+        if !self.sources.contains_key(topic) {
+            self.sources.insert(topic.to_owned(), Window::default());
         }
-        self.percent < 100 && self.newest.len() >= self.window && self.dead * 100 > self.window * self.percent as usize
+        let Some(source) = self.sources.get_mut(topic) else { return false };
+        let dead = matches!(verdict, Verdict::DeadLetter { .. });
+        source.newest.push_back(dead);
+        source.dead += usize::from(dead);
+        if source.newest.len() > self.window && source.newest.pop_front() == Some(true) {
+            source.dead -= 1;
+        }
+        let is_over = self.percent < 100
+            && source.newest.len() >= self.window
+            && source.dead * 100 > self.window * self.percent as usize;
+        is_over && self.paused.insert(topic.to_owned())
+    }
+
+    /// Whether a source is paused.
+    pub fn is_paused(&self, topic: &str) -> bool {
+        self.paused.contains(topic)
+    }
+
+    /// The sources that are paused.
+    pub fn paused(&self) -> impl Iterator<Item = &str> {
+        self.paused.iter().map(String::as_str)
     }
 }
 
@@ -35,10 +57,10 @@ impl Flood {
 mod tests {
     use super::*;
 
-    fn verdicts(good: usize, dead: usize) -> Vec<Verdict> {
-        let mut all = vec![Verdict::Done("ok"); good];
-        all.extend(vec![Verdict::DeadLetter { reason: "bad", detail: String::new() }; dead]);
-        all
+    fn feed(floods: &mut Floods, topic: &str, good: usize, dead: usize) -> bool {
+        let bad = Verdict::DeadLetter { reason: "bad", detail: String::new() };
+        let verdicts = std::iter::repeat_n(Verdict::Done("ok"), good).chain(std::iter::repeat_n(bad, dead));
+        verdicts.fold(false, |over, verdict| floods.has_passed(topic, &verdict) || over)
     }
 
     #[test]
@@ -46,14 +68,31 @@ mod tests {
         for (good, dead, percent, over) in
             [(0, 99, 50, false), (0, 100, 50, true), (50, 50, 50, false), (49, 51, 50, true), (0, 200, 100, false)]
         {
-            assert_eq!(Flood::new(100, percent).is_over(&verdicts(good, dead)), over, "{good} {dead} {percent}");
+            assert_eq!(feed(&mut Floods::new(100, percent), "t", good, dead), over, "{good} {dead} {percent}");
         }
     }
 
     #[test]
+    fn one_source_pauses_itself_alone_and_once() {
+        let mut floods = Floods::new(100, 50);
+        assert!(!feed(&mut floods, "honest", 100, 0));
+        assert!(feed(&mut floods, "broken", 0, 100));
+        assert!(!feed(&mut floods, "broken", 0, 100), "told once");
+        assert_eq!(floods.paused().collect::<Vec<_>>(), ["broken"]);
+        assert!(!floods.is_paused("honest"));
+    }
+
+    #[test]
     fn old_dead_letters_leave_the_window() {
-        let mut flood = Flood::new(100, 50);
-        assert!(flood.is_over(&verdicts(0, 100)));
-        assert!(!flood.is_over(&verdicts(60, 0)));
+        let mut floods = Floods::new(100, 50);
+        assert!(!feed(&mut floods, "t", 50, 50));
+        assert!(!feed(&mut floods, "t", 60, 10));
+    }
+
+    #[test]
+    fn what_a_sender_may_do_wrong_never_counts() {
+        let mut floods = Floods::new(100, 50);
+        let conflict = Verdict::Refused { reason: "conflict", detail: String::new() };
+        assert!((0..1000).all(|_| !floods.has_passed("t", &conflict)));
     }
 }

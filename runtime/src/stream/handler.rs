@@ -3,18 +3,39 @@
 use super::record::{Input, Output};
 use super::state::{Stored, View};
 
+/// Reason of a record that gives rise to something which no broker takes.
+pub const UNPRODUCIBLE: &str = "unproducible";
+
 /// What became of one record. Every record gets exactly one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
     /// Handled; the word is counted, so it must come from a small fixed set.
     Done(&'static str),
-    /// Set aside in the dead-letter topic, byte for byte.
+    /// Set aside in the dead-letter topic, byte for byte: it cannot be read, or not be handled. Too many of one source pause it
+    /// where the loop is told to.
     DeadLetter {
         /// A stable word, counted.
         reason: &'static str,
         /// For people: pointers and limits, never values.
         detail: String,
     },
+    /// Set aside likewise, but read and understood: what a sender may do wrong as often as it likes, and no reason to pause.
+    Refused {
+        /// A stable word, counted.
+        reason: &'static str,
+        /// For people: pointers and limits, never values.
+        detail: String,
+    },
+}
+
+impl Verdict {
+    /// Reason and detail of a record that is set aside.
+    pub fn set_aside(&self) -> Option<(&'static str, &str)> {
+        match self {
+            Self::Done(_) => None,
+            Self::DeadLetter { reason, detail } | Self::Refused { reason, detail } => Some((reason, detail)),
+        }
+    }
 }
 
 /// Why a block could not be handled.
@@ -83,6 +104,23 @@ pub trait Handler: Send {
     ) -> Result<(), HandleError> {
         let (_, _) = (record, state);
         out.verdict(Verdict::Done("control_ignored"));
+        Ok(())
+    }
+
+    /// Handles one record, alone, that has been handled before and whose outputs, state or dead letter no broker takes: too large,
+    /// or refused for what it is. Whoever owes an answer gives a smaller one here. The record is set aside without its body, which
+    /// stays where it was read.
+    ///
+    /// # Errors
+    /// [`HandleError`]; nothing the failed call said is kept.
+    fn unproducible(
+        &mut self,
+        record: &Input<'_>,
+        state: &mut View<'_, Self::Key, Self::Value>,
+        out: &mut Outbox,
+    ) -> Result<(), HandleError> {
+        let (_, _) = (record, state);
+        out.verdict(Verdict::DeadLetter { reason: UNPRODUCIBLE, detail: String::new() });
         Ok(())
     }
 

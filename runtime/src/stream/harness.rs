@@ -44,6 +44,15 @@ impl<H: Handler> Harness<H> {
         })
     }
 
+    /// Handles one record of which it is known that no broker takes what it makes.
+    ///
+    /// # Errors
+    /// The handler's; state is then unchanged.
+    pub fn unproducible(&mut self, record: &OwnedInput) -> Result<Fed, HandleError> {
+        let input = record.as_input();
+        self.step(std::slice::from_ref(record), |handler, view, out| handler.unproducible(&input, view, out))
+    }
+
     fn step(
         &mut self,
         block: &[OwnedInput],

@@ -1,7 +1,7 @@
 //! What every loop measures about itself. Names are constants here and nowhere else.
 
 use prometheus::core::Collector;
-use prometheus::{Gauge, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
+use prometheus::{Gauge, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
 use rdkafka::statistics::Statistics;
 use std::time::Duration;
 
@@ -33,7 +33,7 @@ pub const OPEN_TRANSACTION_SECONDS: &str = "defaultx_open_transaction_seconds";
 pub const STATE_ENTRIES: &str = "defaultx_state_entries";
 /// 1 while the state's cap holds intake back.
 pub const STATE_PAUSED: &str = "defaultx_state_paused";
-/// 1 once the flood limit has stopped the room.
+/// 1 once the flood limit has paused an input topic.
 pub const FLOOD_STOPPED: &str = "defaultx_flood_stopped";
 /// Times that another instance took this one's id.
 pub const FENCED: &str = "defaultx_fenced_total";
@@ -57,7 +57,7 @@ pub(crate) struct Meter {
     pub open_transaction: Gauge,
     pub state_entries: IntGauge,
     pub state_paused: IntGauge,
-    pub flood_stopped: IntGauge,
+    flood_stopped: IntGaugeVec,
     pub fenced: IntCounter,
     pub restarts: IntCounter,
 }
@@ -94,7 +94,10 @@ impl Meter {
             open_transaction: gauge(OPEN_TRANSACTION_SECONDS, "Age of the open transaction")?,
             state_entries: whole(STATE_ENTRIES, "Entries of keyed state")?,
             state_paused: whole(STATE_PAUSED, "1 while the state's cap holds intake back")?,
-            flood_stopped: whole(FLOOD_STOPPED, "1 once the flood limit has stopped the room")?,
+            flood_stopped: registered(
+                registry,
+                IntGaugeVec::new(options(FLOOD_STOPPED, "1 once the flood limit has paused the topic"), &["topic"])?,
+            )?,
             fenced: counter(FENCED, "Times that another instance took this one's id")?,
             restarts: counter(ROOM_RESTARTS, "Times that the room was started again with new clients")?,
         })
@@ -106,6 +109,10 @@ impl Meter {
 
     pub fn record(&self, outcome: &str, count: u64) {
         self.records.with_label_values(&[outcome]).inc_by(count);
+    }
+
+    pub fn flood_stopped(&self, topic: &str) {
+        self.flood_stopped.with_label_values(&[topic]).set(1);
     }
 
     pub fn dead_letter(&self, reason: &str) {

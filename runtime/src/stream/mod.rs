@@ -24,7 +24,7 @@ pub mod state;
 
 pub use committer::dead_letter_header;
 pub use engine::HANDLER_FAILED;
-pub use handler::{HandleError, Handler, Outbox, Verdict};
+pub use handler::{HandleError, Handler, Outbox, UNPRODUCIBLE, Verdict};
 pub use producer::{TransactionError, Transactions};
 pub use record::{Input, Output, OwnedInput, Route};
 pub use run::spawn_loop;

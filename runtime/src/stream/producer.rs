@@ -30,6 +30,9 @@ pub enum TransactionError {
     /// The broker or the network refused; after an abort nothing is visible, and the same producer may try again later.
     #[error("{0}")]
     Refused(#[source] KafkaError),
+    /// A record that no broker takes, today or tomorrow. After an abort nothing is visible; the same records fail again.
+    #[error("{0}")]
+    Poison(#[source] KafkaError),
     /// The client no longer says where it stands: the outcome of the transaction is unknown, or the call is still under way
     /// inside the client and refuses every other. Only new clients, and offsets asked stable, tell what is true.
     #[error("the producer must be replaced: {0}")]
@@ -44,6 +47,7 @@ impl TransactionError {
             // A call that timed out is kept by the client as the current one: every later call is a conflict with it.
             KafkaError::Transaction(inner) if inner.is_fatal() || is_stuck(inner.code()) => Self::Lost(error),
             KafkaError::Transaction(inner) if !inner.txn_requires_abort() && !inner.is_retriable() => Self::Lost(error),
+            KafkaError::MessageProduction(code) if is_poison(*code) => Self::Poison(error),
             _ => Self::Refused(error),
         }
     }
@@ -61,6 +65,17 @@ impl TransactionError {
 /// Whether an error says that another producer or member has taken this one's id.
 pub(crate) fn is_fenced(code: RDKafkaErrorCode) -> bool {
     matches!(code, RDKafkaErrorCode::Fenced | RDKafkaErrorCode::ProducerFenced | RDKafkaErrorCode::FencedInstanceId)
+}
+
+/// Whether an error says that the record itself is at fault. A closed list: whatever else a broker says may pass, and waiting
+/// loses nothing, while a record set aside for an outage would.
+fn is_poison(code: RDKafkaErrorCode) -> bool {
+    matches!(
+        code,
+        RDKafkaErrorCode::MessageSizeTooLarge
+            | RDKafkaErrorCode::MessageBatchTooLarge
+            | RDKafkaErrorCode::InvalidRecord
+    )
 }
 
 /// Whether an error says that a call is still under way inside the client.
@@ -177,16 +192,16 @@ impl Producer {
         });
         result.map_err(|error| match TransactionError::of(error) {
             // Without its abort a transaction is neither here nor there.
-            TransactionError::Refused(error) => TransactionError::Lost(error),
-            other => other,
+            TransactionError::Refused(error) | TransactionError::Poison(error) => TransactionError::Lost(error),
+            other @ (TransactionError::Fenced(_) | TransactionError::Lost(_)) => other,
         })
     }
 
-    /// Ends a transaction that met an error, and gives the error that counts. Only a refused one can be aborted by this
+    /// Ends a transaction that met an error, and gives the error that counts. Only one that was refused can be aborted by this
     /// producer; any other has ended, or is out of its hands.
     pub fn give_up(&self, error: TransactionError) -> TransactionError {
         match error {
-            TransactionError::Refused(_) => match self.abort() {
+            TransactionError::Refused(_) | TransactionError::Poison(_) => match self.abort() {
                 Ok(()) => error,
                 Err(second) => {
                     tracing::warn!(%error, %second, "a transaction was refused, and its abort failed");
@@ -420,6 +435,26 @@ mod tests {
         ];
         for (route, input, partitions, expected) in rows {
             assert_eq!(partition_of(route, input, partitions), expected, "{route:?} {input} of {partitions}");
+        }
+    }
+
+    #[test]
+    fn only_what_is_the_records_own_fault_is_poison() {
+        use RDKafkaErrorCode as Code;
+        let rows = [
+            (Code::MessageSizeTooLarge, true),
+            (Code::MessageBatchTooLarge, true),
+            (Code::InvalidRecord, true),
+            (Code::TopicAuthorizationFailed, false),
+            (Code::UnknownTopicOrPartition, false),
+            (Code::UnknownPartition, false),
+            (Code::MessageTimedOut, false),
+            (Code::KafkaStorageError, false),
+            (Code::NotEnoughReplicas, false),
+        ];
+        for (code, expected) in rows {
+            let error = TransactionError::of(KafkaError::MessageProduction(code));
+            assert_eq!(matches!(error, TransactionError::Poison(_)), expected, "{code:?}");
         }
     }
 

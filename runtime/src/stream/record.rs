@@ -104,6 +104,13 @@ pub struct OwnedInput {
 }
 
 impl OwnedInput {
+    /// Bytes of key, value and headers.
+    pub fn size(&self) -> usize {
+        let bytes = |part: &Option<Vec<u8>>| part.as_ref().map_or(0, Vec::len);
+        let headers: usize = self.headers.iter().map(|(name, value)| name.len() + bytes(value)).sum();
+        bytes(&self.key) + bytes(&self.payload) + headers
+    }
+
     /// The borrowed form.
     pub fn as_input(&self) -> Input<'_> {
         Input {

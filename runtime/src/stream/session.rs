@@ -8,11 +8,12 @@ mod holds;
 mod membership;
 mod outcome;
 
+use self::holds::Complaint;
 use super::assignment::Assignment;
 use super::clients;
-use super::committer::{Committer, Ended, Gate, Job, PRODUCERS};
-use super::engine::{Engine, Prepared, changelog};
-use super::flood::Flood;
+use super::committer::{Committer, Ended, Gate, Job, Letter, PRODUCERS};
+use super::engine::{DeadLetter, Engine, Place, Prepared, changelog};
+use super::flood::Floods;
 use super::handler::{Handler, Verdict};
 use super::meter::Meter;
 use super::producer::{Producer, settings};
@@ -26,7 +27,7 @@ use crate::task;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::BorrowedMessage;
 use rdkafka::{Offset, TopicPartitionList};
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::hash::Hash;
 use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -47,12 +48,22 @@ pub(super) struct Session<'a> {
     committer: std::thread::JoinHandle<()>,
     /// Transactions in a row that were refused.
     refused: Cell<u32>,
+    /// Most records of a batch: fewer than configured while a record that no broker takes is looked for.
+    limit: Cell<usize>,
+    /// The state is full and nothing is read.
+    full: Cell<bool>,
+    floods: RefCell<Floods>,
+    complaint: RefCell<Option<Complaint>>,
 }
 
 /// The batch whose transaction is under way.
 struct InFlight<H: Handler> {
     overlay: Overlay<H::Key, H::Value>,
     verdicts: Vec<Verdict>,
+    /// Input topic of each verdict, by its number in the specification; empty where floods pause nothing.
+    sources: Vec<usize>,
+    /// The first record; none where nothing was read.
+    first: Option<Place>,
     since: Instant,
 }
 
@@ -83,7 +94,20 @@ impl<'a> Session<'a> {
         };
         let committer = task::thread(&format!("{}-commit", spec.room), body)
             .map_err(|error| LoopError::Broken(error.to_string()))?;
-        Ok(Self { spec, shell, meter, gate, jobs, ended, committer, refused: Cell::new(0) })
+        Ok(Self {
+            spec,
+            shell,
+            meter,
+            gate,
+            jobs,
+            ended,
+            committer,
+            refused: Cell::new(0),
+            limit: Cell::new(spec.tuning.batch_records),
+            full: Cell::new(false),
+            floods: RefCell::new(Floods::new(spec.tuning.flood_window, spec.tuning.flood_percent)),
+            complaint: RefCell::default(),
+        })
     }
 
     pub(super) fn run<H: Handler>(self, engine: &mut Engine<H>) -> Result<(), LoopError> {
@@ -113,16 +137,14 @@ impl<'a> Session<'a> {
 
     fn cycle<H: Handler>(&self, consumer: &Consuming<H>, engine: &mut Engine<H>) -> Result<(), LoopError> {
         let component = self.shell.health.component(self.spec.room);
-        let mut flood = Flood::new(self.spec.tuning.flood_window, self.spec.tuning.flood_percent);
         let mut in_flight: Option<InFlight<H>> = None;
         while !self.shell.shutdown.is_cancelled() {
             Self::able(consumer)?;
             let batch = self.collect(consumer, in_flight.is_some());
+            self.hear_no_more();
             let changed = self.follow_changes(consumer, engine, &mut in_flight)?;
             if changed {
-                if self.refused.get() == 0 {
-                    component.set_ready(true, "assigned");
-                }
+                self.show_ready("assigned");
                 continue;
             }
             if batch.is_empty() {
@@ -135,9 +157,6 @@ impl<'a> Session<'a> {
             if !self.settle(consumer, engine, &mut in_flight)? {
                 continue; // the batch before was aborted, and this one was handled on top of it
             }
-            if flood.is_over(&prepared.verdicts) {
-                return self.hold(consumer, &component);
-            }
             self.meter.age(inputs.last().map_or(0, |r| r.timestamp_ms), clock::now_ms());
             let stopped = prepared.stopped.clone();
             if !prepared.verdicts.is_empty() {
@@ -147,7 +166,7 @@ impl<'a> Session<'a> {
                 self.settle(consumer, engine, &mut in_flight)?;
                 self.wait_and_rewind(consumer, &component, &error)?;
             }
-            self.respect_cap(consumer, engine, &mut in_flight, &component)?;
+            self.respect_cap(consumer, engine, &mut in_flight)?;
         }
         self.settle(consumer, engine, &mut in_flight)?;
         Ok(())
@@ -162,10 +181,11 @@ impl<'a> Session<'a> {
         committing: bool,
     ) -> Vec<BorrowedMessage<'c>> {
         let tuning = &self.spec.tuning;
-        let mut batch = Vec::with_capacity(tuning.batch_records.min(4096));
+        let limit = self.limit.get();
+        let mut batch = Vec::with_capacity(limit.min(4096));
         let mut bytes = 0;
         let mut until = Instant::now() + Duration::from_millis(if committing { tuning.linger_ms } else { 100 });
-        while batch.len() < tuning.batch_records && bytes < tuning.batch_bytes {
+        while batch.len() < limit && bytes < tuning.batch_bytes {
             let wait = until.saturating_duration_since(Instant::now());
             let polled = consumer.poll(wait);
             if consumer.context().has_changed() {
@@ -179,7 +199,7 @@ impl<'a> Session<'a> {
                     bytes += message.payload_len() + message.key_len();
                     batch.push(message);
                 }
-                Some(Err(error)) => tracing::debug!(room = self.spec.room, %error, "poll"),
+                Some(Err(error)) => self.complain(&error),
                 None if wait.is_zero() => break,
                 None => {}
             }
@@ -193,12 +213,14 @@ impl<'a> Session<'a> {
         prepared: Prepared<H::Key, H::Value>,
         inputs: &[Input<'_>],
     ) -> Result<InFlight<H>, LoopError> {
+        let first = inputs.first().map(|input| (input.topic.to_owned(), input.partition, input.offset));
         let mut offsets = TopicPartitionList::new();
         for ((topic, partition), next) in &prepared.offsets {
             offsets.add_partition_offset(topic, *partition, Offset::Offset(*next))?;
         }
         let dead_letters = prepared.dead_letters.into_iter();
-        let dead_letters = dead_letters.map(|d| (OwnedInput::from(&inputs[d.index]), d.reason, d.detail)).collect();
+        let letter = |d: DeadLetter| Letter::new(OwnedInput::from(&inputs[d.index]), d.reason, d.detail, d.cut);
+        let dead_letters = dead_letters.map(letter).collect();
         let group = consumer.group_metadata().ok_or_else(|| LoopError::Broken("no group metadata".to_owned()))?;
         let changelog = match self.spec.changelog {
             Some(_) => changelog(&prepared.overlay),
@@ -207,7 +229,15 @@ impl<'a> Session<'a> {
         self.gate.open();
         let job = Job { outputs: prepared.outputs, dead_letters, changelog, offsets, group };
         self.jobs.send(job).map_err(|_| LoopError::Broken("the committing thread is gone".to_owned()))?;
-        Ok(InFlight { overlay: prepared.overlay, verdicts: prepared.verdicts, since: Instant::now() })
+        let sources = match self.spec.pauses_floods {
+            true => inputs.iter().map(|input| self.source_of(input.topic)).collect(),
+            false => Vec::new(),
+        };
+        Ok(InFlight { overlay: prepared.overlay, verdicts: prepared.verdicts, sources, first, since: Instant::now() })
+    }
+
+    fn source_of(&self, topic: &str) -> usize {
+        self.spec.inputs.iter().position(|input| **input == *topic).unwrap_or_default()
     }
 }
 

@@ -17,9 +17,10 @@ pub struct Tuning {
     pub timeout_ms: u64,
     /// Milliseconds that taking over partitions may take.
     pub restore_timeout_ms: u64,
-    /// Share of dead letters, in percent of the newest `flood_window` records, that stops the room. 100 never stops it.
+    /// Share of dead letters, in percent of the newest `flood_window` records of an input topic, that pauses that topic, where a
+    /// worker reads what senders write. 100 never pauses it.
     pub flood_percent: u32,
-    /// Records over which the share is taken; fewer never stop the room.
+    /// Records over which the share is taken; fewer never pause a topic.
     pub flood_window: usize,
     /// Entries of state at which intake pauses rather than forget. At most 100 bytes each.
     pub state_cap: usize,
@@ -56,6 +57,9 @@ pub struct LoopSpec {
     pub dead_letters: Arc<str>,
     /// Header and prefix of its value that mark control records.
     pub control: Option<(&'static str, &'static str)>,
+    /// Whether an input topic is one sender's, so that a flood of dead letters out of it pauses it. Behind the first worker records
+    /// of all senders stand in the same topics, and pausing one would stop them all.
+    pub pauses_floods: bool,
     /// Knobs.
     pub tuning: Tuning,
 }

@@ -16,6 +16,7 @@ use runtime::stream::{
 };
 use runtime::task::RoomHandle;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
@@ -94,12 +95,40 @@ impl Handler for PassOn {
         out: &mut Outbox,
     ) -> Result<(), HandleError> {
         for record in block {
+            if record.payload == Some(b"bad") {
+                out.verdict(Verdict::DeadLetter { reason: "bad", detail: String::new() });
+                continue;
+            }
             let (topic, route) = (self.out.clone(), Route::Same);
             let (key, payload) = (record.key.map(<[u8]>::to_vec), record.payload.map(<[u8]>::to_vec));
             out.emit(record, Output { topic, route, key, payload, headers: vec![] });
             out.verdict(Verdict::Done("passed"));
         }
         Ok(())
+    }
+}
+
+/// [`AdmitOnce`] whose entries expire once it is allowed.
+struct Forgetful {
+    admit: AdmitOnce,
+    may_forget: Arc<AtomicBool>,
+}
+
+impl Handler for Forgetful {
+    type Key = Number;
+    type Value = Number;
+
+    fn handle(
+        &mut self,
+        block: &[Input<'_>],
+        state: &mut View<'_, Number, Number>,
+        out: &mut Outbox,
+    ) -> Result<(), HandleError> {
+        self.admit.handle(block, state, out)
+    }
+
+    fn expired(&self, _: &Number, _: i64) -> bool {
+        self.may_forget.load(Ordering::Relaxed)
     }
 }
 
@@ -153,10 +182,18 @@ impl Bench {
     }
 
     pub fn make_topics(&self, names: &[&str]) {
+        self.make_topics_with(names, &[]);
+    }
+
+    /// Topics with settings of their own.
+    pub fn make_topics_with(&self, names: &[&str], settings: &[(&str, &str)]) {
         let admin: AdminClient<DefaultClientContext> = self.kafka.client().create().unwrap();
         let names: Vec<_> = names.iter().map(|name| self.topic(name)).collect();
-        let topics: Vec<_> =
-            names.iter().map(|name| NewTopic::new(name, PARTITIONS, TopicReplication::Fixed(1))).collect();
+        let topic = |name| {
+            let topic = NewTopic::new(name, PARTITIONS, TopicReplication::Fixed(1));
+            settings.iter().fold(topic, |topic, (name, value)| topic.set(name, value))
+        };
+        let topics: Vec<_> = names.iter().map(|name| topic(name)).collect();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let made = runtime.block_on(admin.create_topics(&topics, &AdminOptions::new())).unwrap();
         made.into_iter().for_each(|result| drop(result.unwrap()));
@@ -185,18 +222,41 @@ impl Bench {
         self.room(instance, None, PassOn { out: self.topic("out") })
     }
 
+    /// The same for several topics, each of one source.
+    pub fn run_sources(&self, instance: &str, inputs: &[&str]) -> Room {
+        let handler = PassOn { out: self.topic("out") };
+        let inputs = inputs.iter().map(|name| self.topic(name)).collect();
+        self.spawn(instance, handler, |spec| spec.inputs = inputs)
+    }
+
+    /// A room that admits each number once, remembers at most `cap`, and forgets while it may.
+    pub fn run_capped(&self, instance: &str, cap: usize, may_forget: &Arc<AtomicBool>) -> Room {
+        let handler = Forgetful { admit: AdmitOnce { out: self.topic("out") }, may_forget: may_forget.clone() };
+        self.spawn(instance, handler, |spec| {
+            spec.changelog = Some(self.topic("state"));
+            spec.tuning.state_cap = cap;
+            spec.tuning.batch_records = 5;
+        })
+    }
+
     fn room<H: Handler + 'static>(&self, instance: &str, changelog: Option<Arc<str>>, handler: H) -> Room {
+        self.spawn(instance, handler, |spec| spec.changelog = changelog)
+    }
+
+    fn spawn<H: Handler + 'static>(&self, instance: &str, handler: H, change: impl FnOnce(&mut LoopSpec)) -> Room {
         let mut shell = Shell::new(self.kafka.clone());
         shell.instance = instance.to_owned();
         shell.health = self.health.clone();
-        let spec = LoopSpec {
+        let mut spec = LoopSpec {
             room: "admit",
             inputs: vec![self.topic("in")],
-            changelog,
+            changelog: None,
             dead_letters: self.topic("dead"),
             control: None,
+            pauses_floods: true,
             tuning: Tuning { batch_records: 200, flood_window: 300, ..Tuning::default() },
         };
+        change(&mut spec);
         Room { handle: spawn_loop(spec, handler, &shell).unwrap(), shutdown: shell.shutdown }
     }
 
@@ -246,13 +306,19 @@ impl Bench {
         let end = |partition| consumer.fetch_watermarks(&topic, partition, PATIENCE).map(|(_, high)| high);
         // A broker that has just come back may not lead every partition yet.
         let ends = || (0..PARTITIONS).map(end).collect::<Result<Vec<i64>, _>>();
-        self.wait(|bench| ends().is_ok_and(|ends| bench.committed() == ends), "topic drained");
+        self.wait(|bench| ends().is_ok_and(|ends| bench.committed_in(&topic) == ends), "topic drained");
     }
 
     /// Waits until a component says that it is not ready for this reason.
     pub fn wait_unready(&self, reason: &str) {
         let has = |bench: &Self| bench.health.states().values().any(|s| !s.ready && s.reason.contains(reason));
         self.wait(has, reason);
+    }
+
+    /// Waits until a component says that it is ready, in these words.
+    pub fn wait_says(&self, words: &str) {
+        let has = |bench: &Self| bench.health.states().values().any(|s| s.ready && s.reason.contains(words));
+        self.wait(has, words);
     }
 
     /// Waits until every component is ready.
@@ -274,8 +340,12 @@ impl Bench {
     }
 
     fn committed(&self) -> Vec<i64> {
+        self.committed_in(&self.topic("in"))
+    }
+
+    fn committed_in(&self, topic: &str) -> Vec<i64> {
         let mut tpl = TopicPartitionList::new();
-        tpl.add_partition_range(&self.topic("in"), 0, PARTITIONS - 1);
+        tpl.add_partition_range(topic, 0, PARTITIONS - 1);
         // A coordinator that is still electing itself knows of no commit; the callers ask again.
         let Ok(committed) = self.group_client().committed_offsets(tpl, PATIENCE) else {
             return vec![0; PARTITIONS as usize];

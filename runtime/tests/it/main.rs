@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod bench;
+mod holds;
 
 use bench::{Bench, numbers};
 use local::Ending;
@@ -112,17 +113,6 @@ fn poison_is_set_aside_byte_for_byte_and_the_stream_goes_on() {
     assert_eq!(input.header("sent"), Some(b"yes".as_slice()), "the sender's headers stay");
     assert_eq!(input.header_str(dead_letter_header::REASON), Some(runtime::stream::HANDLER_FAILED));
     assert_eq!(input.header_str(dead_letter_header::TOPIC), Some(bench.topic("in").as_ref()));
-}
-
-#[test]
-fn a_flood_of_dead_letters_stops_the_room() {
-    let bench = Bench::start();
-    bench.publish("in", (0..600).map(|_| b"bad".to_vec()).collect());
-    let room = bench.run("a");
-    bench.wait_unready("flood");
-    room.stop().unwrap();
-    let kept = bench.read_all("dead").len();
-    assert!(kept < 600, "the topic was drained into the dead letters: {kept}");
 }
 
 /// A call that timed out stays the client's current one, which refuses every later one, also when the broker is back at once;

@@ -1,10 +1,10 @@
 use crate::fixture::{
     STANDARD, Said, accepted, applications, deciding, document, entry, library, record, room, room_of, shadowing,
 };
-use runtime::stream::{OwnedInput, Route, Verdict};
+use runtime::stream::{Output, OwnedInput, Route, Verdict};
 use schemas::application::WITHDRAWN;
 use schemas::event_id::event_id;
-use schemas::risk::{ApplicationRef, COMPUTED, RiskEvent, SHADOW_COMPUTED};
+use schemas::risk::{ApplicationRef, COMPUTED, Facts, RiskEvent, SHADOW_COMPUTED};
 use serde_json::{Value, json};
 
 const PACKAGES: [&str; 3] = ["taiwan-lightgbm", "sba-lightgbm", "german-scorecard"];
@@ -266,6 +266,31 @@ fn nobody_goes_unanswered() {
         assert!(event.score.is_none() && event.features.is_empty() && event.reasons.is_empty());
         assert_eq!(event.model.is_none(), reasons[0].starts_with("no_model"));
     }
+}
+
+#[test]
+fn an_application_whose_event_no_broker_takes_is_answered_in_little() {
+    let data = &applications("taiwan-lightgbm")[0];
+    let whole = accepted(data, 0, 0);
+    let (verdicts, outputs) = room().unproducible(&whole).unwrap();
+    assert_eq!(verdicts, [Verdict::Done("unscorable")]);
+    let outputs = deciding(outputs);
+    let event: RiskEvent = serde_json::from_slice(outputs[0].1.payload.as_ref().unwrap()).unwrap();
+    assert_eq!(
+        (event.status.as_str(), event.unscorable.as_slice()),
+        ("unscorable", &["event_too_large".to_owned()][..])
+    );
+    assert!(event.score.is_none() && event.features.is_empty() && event.facts == Facts::default());
+    let id = |fed: Vec<Said>| outputs_id(&deciding(fed)[0].1);
+    let scored = room().feed(std::slice::from_ref(&whole)).unwrap().1;
+    assert_eq!(id(scored), outputs_id(&outputs[0].1), "one event id for one application, whatever it says");
+    let withdrawal = record(WITHDRAWN, "L-1", br#"{"tenant":"demo","application_id":"L-1"}"#.to_vec(), 1, 3);
+    let (verdicts, outputs) = room().unproducible(&withdrawal).unwrap();
+    assert_eq!((verdicts.as_slice(), outputs[0].1.payload.as_ref()), (&[Verdict::Done("withdrawal_passed")][..], None));
+}
+
+fn outputs_id(output: &Output) -> Vec<u8> {
+    output.headers.iter().find(|header| header.0 == "ce_id").unwrap().1.clone()
 }
 
 trait MapOwned {

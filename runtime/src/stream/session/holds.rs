@@ -1,15 +1,17 @@
-//! When a worker stands still: a handler that must wait, too many dead letters, a state that is full. It keeps its membership.
+//! When a worker stands still, in whole or in part: a handler that must wait, a source of too many dead letters, a state that is
+//! full, a consumer that may not read. It keeps its membership.
 
 use super::{Assigned, Consuming, InFlight, Session};
 use crate::health::Component;
-use crate::stream::assignment::Change;
 use crate::stream::engine::Engine;
 use crate::stream::handler::{HandleError, Handler};
 use crate::stream::run::LoopError;
 use crate::stream::state::Stored;
+use rdkafka::TopicPartitionList;
 use rdkafka::consumer::Consumer;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use std::hash::Hash;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 impl Session<'_> {
     /// Waits until the handler may go on, and reads again from where it stopped.
@@ -23,57 +25,147 @@ impl Session<'_> {
         component.set_ready(false, error.to_string());
         std::thread::sleep(Duration::from_millis(500));
         self.rewind(consumer)?;
-        component.set_ready(true, "reading again");
+        self.show_ready("reading again");
         Ok(())
     }
 
-    /// The flood limit was reached: nothing of this batch is kept, and the room stands still until someone looks.
-    pub(super) fn hold<K: Stored + Eq + Hash, V: Stored>(
+    /// Reads no more of a topic, until the worker starts again. What was committed stays committed, so that it goes on from there.
+    pub(super) fn pause_topic<K: Stored + Eq + Hash, V: Stored>(
         &self,
         consumer: &Assigned<K, V>,
-        component: &Component,
+        topic: &str,
     ) -> Result<(), LoopError> {
-        self.meter.flood_stopped.set(1);
-        component.set_ready(false, "flood limit of dead letters reached");
-        tracing::error!(room = self.spec.room, "flood limit of dead letters reached: room stopped");
-        consumer.pause(&consumer.assignment()?)?;
-        self.idle_until(consumer, || false)
+        let mut paused = TopicPartitionList::new();
+        for element in consumer.assignment()?.elements_for_topic(topic) {
+            paused.add_partition(topic, element.partition());
+        }
+        Ok(consumer.pause(&paused)?)
     }
 
-    /// Pauses intake while the state is full, rather than forget an application.
+    /// Those of the partitions held that may be read.
+    pub(super) fn readable(&self, held: &TopicPartitionList) -> Result<TopicPartitionList, LoopError> {
+        let mut readable = TopicPartitionList::new();
+        let floods = self.floods.borrow();
+        for element in held.elements().iter().filter(|e| !self.full.get() && !floods.is_paused(e.topic())) {
+            readable.add_partition(element.topic(), element.partition());
+        }
+        Ok(readable)
+    }
+
+    /// Says that the worker is ready, unless something else holds it; what is paused is told with it. One source's flood is no
+    /// reason to take the other sources' worker out of service.
+    pub(super) fn show_ready(&self, words: &str) {
+        if self.refused.get() > 0 || self.full.get() || self.complaint.borrow().is_some() {
+            return;
+        }
+        let paused: Vec<String> = self.floods.borrow().paused().map(str::to_owned).collect();
+        let words = match paused.is_empty() {
+            true => words.to_owned(),
+            false => format!("{words}; paused by the flood limit of dead letters: {}", paused.join(", ")),
+        };
+        self.shell.health.component(self.spec.room).set_ready(true, words);
+    }
+
+    /// The consumer could not read something. The client goes on trying; what only an operator can mend makes the worker not
+    /// ready until the complaint has not been heard for a while.
+    pub(super) fn complain(&self, error: &KafkaError) {
+        let mut complaint = self.complaint.borrow_mut();
+        let text = error.to_string();
+        if complaint.as_ref().is_none_or(|known| known.text != text) {
+            tracing::warn!(room = self.spec.room, error = text, "the consumer cannot read");
+        }
+        if error.rdkafka_error_code().is_some_and(needs_an_operator) {
+            let component = self.shell.health.component(self.spec.room);
+            component.set_ready(false, format!("the consumer cannot read: {text}"));
+            *complaint = Some(Complaint { text, heard: Instant::now() });
+        }
+    }
+
+    /// Forgets a complaint that has not been heard for a while.
+    pub(super) fn hear_no_more(&self) {
+        let is_over = self.complaint.borrow().as_ref().is_some_and(|known| known.heard.elapsed() > COMPLAINT_STAYS);
+        if is_over {
+            *self.complaint.borrow_mut() = None;
+            self.show_ready("reading again");
+        }
+    }
+
+    /// Pauses intake while the state is full, rather than forget an application. What expires makes room, and then it goes on.
     pub(super) fn respect_cap<H: Handler>(
         &self,
         consumer: &Consuming<H>,
         engine: &mut Engine<H>,
         in_flight: &mut Option<InFlight<H>>,
-        component: &Component,
     ) -> Result<(), LoopError> {
-        if engine.entries() < self.spec.tuning.state_cap {
+        let cap = self.spec.tuning.state_cap;
+        if engine.entries() < cap {
             return Ok(());
         }
         self.settle(consumer, engine, in_flight)?;
+        if engine.entries() < cap {
+            return Ok(());
+        }
+        self.full.set(true);
         self.meter.state_paused.set(1);
+        let component = self.shell.health.component(self.spec.room);
         component.set_ready(false, "state cap reached: intake paused");
-        tracing::error!(room = self.spec.room, cap = self.spec.tuning.state_cap, "state cap reached: intake paused");
+        tracing::error!(room = self.spec.room, cap, "state cap reached: intake paused");
         consumer.pause(&consumer.assignment()?)?;
-        self.idle_until(consumer, || false)
-    }
-
-    /// Keeps the group membership alive without reading, until told to stop, a condition holds, or partitions move.
-    fn idle_until<K: Stored + Eq + Hash, V: Stored>(
-        &self,
-        consumer: &Assigned<K, V>,
-        done: impl Fn() -> bool,
-    ) -> Result<(), LoopError> {
-        while !self.shell.shutdown.is_cancelled() && !done() {
+        let mut look = Instant::now();
+        while engine.entries() >= cap && !self.shell.shutdown.is_cancelled() {
             Self::able(consumer)?;
             drop(consumer.poll(Duration::from_millis(200)));
-            for change in consumer.context().take_changes() {
-                if matches!(change, Change::Assigned(_)) {
-                    consumer.pause(&consumer.assignment()?)?;
-                }
+            if self.follow_changes(consumer, engine, in_flight)? {
+                consumer.pause(&consumer.assignment()?)?;
             }
+            if Instant::now() < look {
+                continue;
+            }
+            let expired = engine.expire();
+            if expired.overlay.is_empty() {
+                look = Instant::now() + ROOM_IS_LOOKED_FOR_EVERY;
+                continue;
+            }
+            *in_flight = Some(self.hand_over(consumer, expired, &[])?);
+            self.settle(consumer, engine, in_flight)?;
         }
+        self.full.set(false);
+        self.meter.state_paused.set(0);
+        consumer.resume(&self.readable(&consumer.assignment()?)?)?;
+        // A record that came with the pause was dropped.
+        self.rewind(consumer)?;
+        self.show_ready("there is room again");
         Ok(())
     }
+}
+
+/// What keeps the consumer from reading.
+pub(super) struct Complaint {
+    text: String,
+    heard: Instant,
+}
+
+/// Longer than the client waits between two tries.
+const COMPLAINT_STAYS: Duration = Duration::from_secs(30);
+/// Between two looks for entries that have expired.
+const ROOM_IS_LOOKED_FOR_EVERY: Duration = Duration::from_secs(5);
+
+/// Whether waiting does not help.
+fn needs_an_operator(code: RDKafkaErrorCode) -> bool {
+    use RDKafkaErrorCode as Code;
+    matches!(
+        code,
+        Code::TopicAuthorizationFailed
+            | Code::GroupAuthorizationFailed
+            | Code::ClusterAuthorizationFailed
+            | Code::SaslAuthenticationFailed
+            | Code::Authentication
+            | Code::UnknownTopicOrPartition
+            | Code::UnknownTopic
+            | Code::UnknownPartition
+            | Code::BadCompression
+            | Code::BadMessage
+            | Code::InvalidMessage
+            | Code::UnsupportedCompressionType
+    )
 }

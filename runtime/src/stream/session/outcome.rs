@@ -35,9 +35,10 @@ impl Session<'_> {
         // assignment starts from committed offsets already.
         if let Some(batch) = in_flight.take() {
             match self.result()? {
-                Ended::Committed => self.committed(engine, batch),
+                Ended::Committed => self.committed(consumer, engine, batch)?,
                 Ended::Revoked(why) => self.aborted(&batch, why),
                 Ended::Refused(why) => self.aborted(&batch, &why),
+                Ended::Poison(why) => drop(self.poisoned(engine, &batch, &why)),
                 Ended::Fenced(why) => return Err(LoopError::Fenced(why)),
                 Ended::Lost(why) => return Err(LoopError::Broken(why)),
             }
@@ -53,6 +54,8 @@ impl Session<'_> {
             }
         }
         self.meter.state_entries.set(engine.entries() as i64);
+        let unread: Vec<String> = self.floods.borrow().paused().map(str::to_owned).collect();
+        unread.iter().try_for_each(|topic| self.pause_topic(consumer, topic))?;
         Ok(true)
     }
 
@@ -66,7 +69,7 @@ impl Session<'_> {
         let Some(batch) = in_flight.take() else { return Ok(true) };
         match self.result()? {
             Ended::Committed => {
-                self.committed(engine, batch);
+                self.committed(consumer, engine, batch)?;
                 Ok(true)
             }
             Ended::Revoked(why) => {
@@ -79,9 +82,32 @@ impl Session<'_> {
                 self.wait_out(consumer, &why)?;
                 Ok(false)
             }
+            Ended::Poison(why) => {
+                match self.poisoned(engine, &batch, &why) {
+                    true => self.rewind(consumer)?,
+                    // Nothing smaller is left to try.
+                    false => self.wait_out(consumer, &why)?,
+                }
+                Ok(false)
+            }
             Ended::Fenced(why) => Err(LoopError::Fenced(why)),
             Ended::Lost(why) => Err(LoopError::Broken(why)),
         }
+    }
+
+    /// Looks for the record that no broker takes: in half as many records, and once it is alone by asking the handler for less.
+    /// False when there is nothing left to try.
+    fn poisoned<H: Handler>(&self, engine: &mut Engine<H>, batch: &InFlight<H>, why: &str) -> bool {
+        self.aborted(batch, why);
+        let records = batch.verdicts.len();
+        if records > 1 {
+            self.limit.set(records / 2);
+            return true;
+        }
+        let Some(place) = batch.first.clone() else { return false };
+        let (topic, partition, offset) = &place;
+        tracing::error!(room = self.spec.room, topic, partition, offset, why, "no broker takes what this record makes");
+        engine.set_unproducible(place)
     }
 
     fn result(&self) -> Result<Ended, LoopError> {
@@ -99,10 +125,16 @@ impl Session<'_> {
         }
     }
 
-    fn committed<H: Handler>(&self, engine: &mut Engine<H>, batch: InFlight<H>) {
+    fn committed<H: Handler>(
+        &self,
+        consumer: &Consuming<H>,
+        engine: &mut Engine<H>,
+        batch: InFlight<H>,
+    ) -> Result<(), LoopError> {
         self.meter.ended("committed", batch.since.elapsed());
+        self.limit.set(self.limit.get().saturating_mul(2).min(self.spec.tuning.batch_records));
         if self.refused.replace(0) > 0 {
-            self.shell.health.component(self.spec.room).set_ready(true, "writing again");
+            self.show_ready("writing again");
         }
         engine.committed(batch.overlay);
         self.meter.state_entries.set(engine.entries() as i64);
@@ -110,13 +142,23 @@ impl Session<'_> {
         for verdict in &batch.verdicts {
             match verdict {
                 Verdict::Done(outcome) => *counts.entry(outcome).or_default() += 1,
-                Verdict::DeadLetter { reason, .. } => {
+                Verdict::DeadLetter { reason, .. } | Verdict::Refused { reason, .. } => {
                     *counts.entry("dead_lettered").or_default() += 1;
                     self.meter.dead_letter(reason);
                 }
             }
         }
         counts.into_iter().for_each(|(outcome, count)| self.meter.record(outcome, count));
+        for (source, verdict) in batch.sources.iter().zip(&batch.verdicts) {
+            let Some(topic) = self.spec.inputs.get(*source) else { continue };
+            if self.floods.borrow_mut().has_passed(topic, verdict) {
+                self.meter.flood_stopped(topic);
+                tracing::error!(room = self.spec.room, topic = &**topic, "flood of dead letters: this topic is paused");
+                self.pause_topic(consumer, topic)?;
+                self.show_ready("reading");
+            }
+        }
+        Ok(())
     }
 
     fn aborted<H: Handler>(&self, batch: &InFlight<H>, why: &str) {
@@ -143,7 +185,7 @@ impl Session<'_> {
             Self::able(consumer)?;
             drop(consumer.poll(Duration::from_millis(20).min(pause)));
         }
-        consumer.resume(&held)?;
+        consumer.resume(&self.readable(&held)?)?;
         if consumer.context().has_changed() {
             return Ok(()); // the new assignment starts from committed offsets
         }

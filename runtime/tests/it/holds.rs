@@ -1,0 +1,70 @@
+//! What holds a worker, and what does not: a source's flood, a record that no broker takes, a state that is full.
+
+use crate::bench::{Bench, numbers};
+use runtime::stream::{UNPRODUCIBLE, dead_letter_header};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// One source sends what cannot be read. Its topic is paused, every other one goes on, and a worker that starts again goes on
+/// behind what it set aside rather than stop at the same record.
+#[test]
+fn a_flood_pauses_its_own_source_and_a_restart_goes_on() {
+    let bench = Bench::start();
+    bench.make_topics(&["broken"]);
+    bench.publish("broken", (0..2_000).map(|_| b"bad".to_vec()).collect());
+    let mut kept = 0;
+    for round in 0..2 {
+        let room = bench.run_sources("a", &["in", "broken"]);
+        bench.wait_says("paused by the flood limit of dead letters: t.broken");
+        bench.publish("in", numbers(round * 100..(round + 1) * 100));
+        bench.wait_drained("in");
+        room.stop().unwrap();
+        let now = bench.read_all("dead").len();
+        assert!(now >= kept + 300 && now < 2_000, "round {round}: {now} dead letters");
+        kept = now;
+    }
+    assert_eq!(bench.read_all("out").len(), 200, "the other source was never held");
+}
+
+/// What a record makes is larger than the topic takes, and so is its dead letter: it is found among its neighbours, set aside
+/// without its body, and everything else goes on.
+#[test]
+fn what_no_broker_takes_is_set_aside_alone() {
+    let bench = Bench::start();
+    bench.make_topics_with(&["wide"], &[("max.message.bytes", "4194304")]);
+    let large = vec![7; 2 << 20];
+    let mut bodies = numbers(0..40);
+    bodies.insert(20, large.clone());
+    bench.publish("wide", bodies);
+    let room = bench.run_sources("a", &["wide"]);
+    bench.wait_drained("wide");
+    room.stop().unwrap();
+    assert_eq!(bench.read_all("out").len(), 40, "every other record, once");
+    let dead = bench.read_all("dead");
+    assert_eq!(dead.len(), 1);
+    let letter = dead[0].as_input();
+    assert_eq!(letter.header_str(dead_letter_header::REASON), Some(UNPRODUCIBLE));
+    assert_eq!((letter.payload, letter.key, letter.header("sent")), (None, None, None), "cut");
+    assert_eq!(letter.header_str(dead_letter_header::LENGTH), Some("2097152"));
+    let digest = letter.header_str(dead_letter_header::DIGEST).unwrap();
+    assert_eq!(digest, "c406296b30d433e27c08e2989ad557c7e9ae7825d1bea14c42aa4ef53c9e8a9d");
+    let at = (letter.header_str(dead_letter_header::PARTITION), letter.header_str(dead_letter_header::OFFSET));
+    let (partition, offset) = (at.0.unwrap().parse().unwrap(), at.1.unwrap().parse::<i64>().unwrap());
+    let original = bench.read_all("wide").into_iter().find(|r| (r.partition, r.offset) == (partition, offset));
+    assert_eq!(original.unwrap().payload, Some(large), "the coordinates lead to the original");
+}
+
+/// A full state pauses intake rather than forget; once something expires it goes on by itself.
+#[test]
+fn a_full_state_waits_until_there_is_room() {
+    let bench = Bench::start();
+    let may_forget = Arc::new(AtomicBool::new(false));
+    bench.publish("in", numbers(0..60));
+    let room = bench.run_capped("a", 20, &may_forget);
+    bench.wait_unready("state cap reached");
+    may_forget.store(true, Ordering::Relaxed);
+    bench.wait_drained("in");
+    bench.wait_ready();
+    room.stop().unwrap();
+    assert_eq!(bench.read_all("out").len(), 60);
+}
