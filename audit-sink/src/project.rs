@@ -94,7 +94,7 @@ impl Projections {
             Topic::LoanApplications | Topic::Intake | Topic::Identities | Topic::Protected => {
                 return Projected::LogOnly;
             }
-            Topic::Checkpoints | Topic::AdmitState | Topic::ScorerState | Topic::DecisionState => {
+            Topic::Checkpoints | Topic::Gaps | Topic::AdmitState | Topic::ScorerState | Topic::DecisionState => {
                 return Projected::LogOnly;
             }
         };

@@ -46,6 +46,7 @@ pub fn start(config: Config, shell: Shell) -> Result<Vec<RoomHandle>, Error> {
         room: "decision",
         inputs: vec![shell.topic(Topic::Risk.base_name())],
         changelog: Some(shell.topic(Topic::DecisionState.base_name())),
+        gaps: shell.topic(Topic::Gaps.base_name()),
         dead_letters: shell.topic(Topic::DeadLetters.base_name()),
         control: Some((envelope::header::TYPE, control::ACTIVATED)),
         pauses_floods: false,

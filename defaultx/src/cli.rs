@@ -85,6 +85,14 @@ pub enum Command {
     /// What could not be handled: look at it, send it again
     #[command(name = "dead-letters", subcommand)]
     DeadLetters(DeadLettersCommand),
+    /// Partitions that a worker cannot read on where it left off
+    #[command(
+        subcommand,
+        after_help = "A worker never reads on at another place than where it left off: it holds the partition, says so on /readyz and \
+                      reads the others.\nFind out what became of the records between; then accept the gap, which puts it on record \
+                      in the audit log."
+    )]
+    Gaps(GapsCommand),
     /// The audit log
     #[command(subcommand)]
     Audit(AuditCommand),
@@ -210,6 +218,34 @@ pub struct LettersArgs {
     /// Only these, as PARTITION:OFFSET
     #[arg(long, value_name = "PARTITION:OFFSET")]
     pub at: Vec<String>,
+}
+
+/// Subcommands of `gaps`.
+#[derive(Debug, Clone, Subcommand)]
+pub enum GapsCommand {
+    /// One line for each, with the command that accepts it; ends with code 1 if there is one
+    List,
+    /// Take one as it is: the worker goes on at the first record that the topic still holds
+    Accept {
+        /// The worker's group, with prefix, as `list` prints it
+        #[arg(long)]
+        group: String,
+        /// The topic, with prefix
+        #[arg(long)]
+        topic: String,
+        /// The partition
+        #[arg(long)]
+        partition: i32,
+        /// Go on at this offset instead: past records that were handled already
+        #[arg(long, value_name = "OFFSET")]
+        to: Option<i64>,
+        /// Who accepts it; recorded
+        #[arg(long, value_name = "NAME")]
+        by: String,
+        /// Why; recorded
+        #[arg(long, value_name = "TEXT")]
+        why: Option<String>,
+    },
 }
 
 /// Subcommands of `audit`.

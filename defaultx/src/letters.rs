@@ -54,6 +54,8 @@ pub struct Dead {
     pub detail: String,
     /// Where the original stood.
     pub origin: Origin,
+    /// Without the original's value, which no topic of ours takes: it stands where it was read, and nowhere else.
+    pub is_cut: bool,
 }
 
 type Header<'a> = (&'a str, Option<&'a [u8]>);
@@ -81,7 +83,9 @@ impl Letter {
         }
         let word = |name| text(name).unwrap_or_default().to_owned();
         let (reason, stage, detail) = (word(header::REASON), word(header::STAGE), word(header::DETAIL));
-        Self::Dead(Dead { partition, offset, at_ms, reason, stage, detail, origin })
+        // A cut letter has no header of its original, so that none of a sender's can make a whole one look like it.
+        let is_cut = headers.len() == OWN.len() + 2 && text(header::LENGTH).is_some() && text(header::DIGEST).is_some();
+        Self::Dead(Dead { partition, offset, at_ms, reason, stage, detail, origin, is_cut })
     }
 }
 
@@ -161,6 +165,16 @@ mod tests {
         let Letter::Dead(dead) = Letter::read(0, 5, 9, &DEAD) else { panic!("a dead letter") };
         assert_eq!((dead.reason.as_str(), dead.origin.partition, dead.origin.offset), ("not_json", 2, 17));
         assert_eq!(original_headers(&DEAD), DEAD[..3], "also a header of the sender's that looks like ours");
+    }
+
+    #[test]
+    fn a_cut_letter_is_told_from_a_whole_one() {
+        let is_cut =
+            |headers: &[Header<'_>]| matches!(Letter::read(0, 5, 9, headers), Letter::Dead(dead) if dead.is_cut);
+        let said: [Header<'_>; 2] = [("dl_length", Some(b"9")), ("dl_digest", Some(b"00"))];
+        assert!(is_cut(&[&DEAD[3..], &said[..]].concat()));
+        assert!(!is_cut(&[&said[..], &DEAD[3..], &[("dl_more", None)]].concat()), "a sender's headers");
+        assert!(!is_cut(&DEAD));
     }
 
     #[test]

@@ -2,11 +2,12 @@
 //! configuration, the rooms in one process, topics, dead letters, the demonstration. Scores, decides and writes nothing itself.
 //!
 //! Reading order: [`cli`] (what can be asked for), [`settings`] and [`place`] (with what, and where), [`rooms`] and [`run`]
-//! (the house), [`topics`], [`letters`] and [`redrive`], [`reader`], [`commands`], [`demo`].
+//! (the house), [`topics`], [`gaps`], [`letters`] and [`redrive`], [`reader`], [`commands`], [`demo`].
 
 pub mod cli;
 mod commands;
 pub mod demo;
+pub mod gaps;
 pub mod letters;
 pub mod place;
 pub mod reader;

@@ -30,6 +30,8 @@ pub struct Redriven {
     pub already: u64,
     /// Came by file or HTTP, so that no topic holds a place to put them: their sender sends them again.
     pub without_topic: u64,
+    /// Set aside without their value, because no topic takes it: their originals stand where they were read.
+    pub cut: u64,
 }
 
 /// Publishes what is selected and not marked. `senders` are the topics of senders, without prefix. Blocks.
@@ -80,15 +82,17 @@ fn survey(kafka: &KafkaConfig, senders: &[String], selection: &Selection) -> Res
         match letter {
             Letter::Mark(origin) => drop(marked.insert(origin)),
             Letter::Dead(letter) if selection.takes(&letter) => {
-                selected.push(((letter.partition, letter.offset), letter.origin));
+                selected.push(((letter.partition, letter.offset), letter.origin, letter.is_cut));
             }
             Letter::Dead(_) | Letter::Foreign => {}
         }
         Ok(())
     })?;
     let (mut done, mut meant) = (Redriven { selected: selected.len() as u64, ..Redriven::default() }, Places::new());
-    for (place, origin) in selected {
-        if !has_topic(kafka, senders, &origin) {
+    for (place, origin, is_cut) in selected {
+        if is_cut {
+            done.cut += 1;
+        } else if !has_topic(kafka, senders, &origin) {
             done.without_topic += 1;
         } else if marked.insert(origin) {
             meant.insert(place);

@@ -132,9 +132,9 @@ def refused():
             steps=BAD_ABOVE_ZERO,
         ),
         stat(
-            "Rooms stopped by the flood limit",
+            "Topics paused by the flood limit",
             "A room stops when more than half of its newest 2,000 records are dead letters, rather than drain its topic.",
-            prom(zero("sum(max by (room) (defaultx_flood_stopped))"), "stopped"),
+            prom(zero("sum(max by (room, topic) (defaultx_flood_stopped))"), "stopped"),
             steps=BAD_ABOVE_ZERO,
         ),
     ]

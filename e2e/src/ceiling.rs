@@ -94,6 +94,7 @@ fn spec(hop: &Hop, shell: &Shell, tuning: &Tuning) -> LoopSpec {
         room: hop.room,
         inputs: vec![shell.topic(hop.input.base_name())],
         changelog: None,
+        gaps: shell.topic(Topic::Gaps.base_name()),
         dead_letters: shell.topic(Topic::DeadLetters.base_name()),
         control: None,
         pauses_floods: false,

@@ -94,7 +94,8 @@ impl Handler for ReceiveHandler {
         out: &mut Outbox,
     ) -> Result<(), HandleError> {
         let topic = self.topics.base(record.topic);
-        let tenant = self.tenants.of_topic(record.topic).map_or_else(String::new, |rule| rule.tenant().to_string());
+        let tenant =
+            self.tenants.of_topic(record.topic).map_or_else(String::new, |rule| rule.tenant().as_str().to_owned());
         let event_id = record.header_str(schemas::envelope::header::ID).filter(|id| id.len() <= MAX_EVENT_ID);
         let who = Who { tenant, event_id: event_id.map(str::to_owned), ..Who::default() };
         let refusal = Refusal { reason: Reason::BodyTooLarge, pointers: Vec::new(), attributes: Vec::new(), who };

@@ -54,6 +54,7 @@ pub fn receive_spec(config: &Config, shell: &Shell) -> LoopSpec {
         room: RECEIVE,
         inputs: config.tenant_of_topic.keys().map(|topic| shell.topic(topic)).collect(),
         changelog: None,
+        gaps: shell.topic(Topic::Gaps.base_name()),
         dead_letters: shell.topic(Topic::DeadLetters.base_name()),
         // Senders write here: none of their headers may pass for one of ours.
         control: None,
@@ -68,6 +69,7 @@ pub fn admit_spec(config: &Config, shell: &Shell) -> LoopSpec {
         room: ADMIT,
         inputs: vec![shell.topic(Topic::Intake.base_name())],
         changelog: Some(shell.topic(Topic::AdmitState.base_name())),
+        gaps: shell.topic(Topic::Gaps.base_name()),
         dead_letters: shell.topic(Topic::DeadLetters.base_name()),
         control: None,
         pauses_floods: false,

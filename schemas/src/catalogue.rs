@@ -211,6 +211,22 @@ pub const EVENTS: &[Event] = &[
         ]
     ),
     event!(
+        "gap.accepted.v1",
+        false,
+        [Gaps],
+        [
+            "good-beyond-end",
+            "good-expired",
+            "good-no-offset",
+            "edge-field-of-tomorrow",
+            "edge-kind-of-tomorrow",
+            "edge-no-topic-id",
+            "bad-no-author",
+            "bad-offset-as-text",
+            "bad-partition-below-zero",
+        ]
+    ),
+    event!(
         "identity.received.v1",
         false,
         [Identities],

@@ -11,6 +11,7 @@ pub mod control;
 pub mod decision;
 pub mod envelope;
 pub mod event_id;
+pub mod gap;
 pub mod intake;
 pub mod migrations;
 pub mod notification;

@@ -27,6 +27,8 @@ pub enum Topic {
     Checkpoints,
     /// What could not be handled, byte for byte.
     DeadLetters,
+    /// Gaps in what a group reads that somebody has accepted.
+    Gaps,
     /// Changelog of ingest's deduplication state.
     AdmitState,
     /// Changelog of the version in force per partition, kept by the scorer.
@@ -59,6 +61,7 @@ impl Topic {
         Self::Notifications,
         Self::Checkpoints,
         Self::DeadLetters,
+        Self::Gaps,
         Self::AdmitState,
         Self::ScorerState,
         Self::DecisionState,
@@ -79,6 +82,7 @@ impl Topic {
             Self::Notifications => "credit.notifications.v1",
             Self::Checkpoints => "credit.checkpoints.v1",
             Self::DeadLetters => "credit.dead-letters.v1",
+            Self::Gaps => "credit.gaps.v1",
             Self::AdmitState => "credit.admit-state.v1",
             Self::ScorerState => "credit.scorer-state.v1",
             Self::DecisionState => "credit.decision-state.v1",
@@ -107,6 +111,7 @@ impl Topic {
             Self::Notifications => "notifier",
             Self::Checkpoints => "audit-sink",
             Self::DeadLetters => "any room",
+            Self::Gaps => "an operator",
         }
     }
 
@@ -115,7 +120,7 @@ impl Topic {
         match self {
             Self::AdmitState | Self::ScorerState | Self::DecisionState => Keep::Compacted,
             Self::Intake | Self::DeadLetters => Keep::Days(14),
-            Self::Checkpoints => Keep::Days(3650),
+            Self::Checkpoints | Self::Gaps => Keep::Days(3650),
             _ => Keep::Days(7),
         }
     }

@@ -56,6 +56,7 @@ pub fn start(config: Config, shell: Shell) -> Result<Vec<RoomHandle>, Error> {
         room: "scorer",
         inputs: vec![shell.topic(Topic::Applications.base_name())],
         changelog: Some(shell.topic(Topic::ScorerState.base_name())),
+        gaps: shell.topic(Topic::Gaps.base_name()),
         dead_letters: shell.topic(Topic::DeadLetters.base_name()),
         control: Some((envelope::header::TYPE, control::ACTIVATED)),
         pauses_floods: false,

@@ -28,6 +28,9 @@ pub async fn run(mut settings: Settings, place: &PlaceArgs, command: DeadLetters
             if done.without_topic > 0 {
                 println!("{} came by file or HTTP: correct them and send them there again", done.without_topic);
             }
+            if done.cut > 0 {
+                println!("{} are too large for any topic: their originals stand where `list` says", done.cut);
+            }
             Ok(0)
         }
     })

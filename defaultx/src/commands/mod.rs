@@ -3,6 +3,7 @@
 mod audit;
 mod batch;
 mod dead_letters;
+mod gaps;
 mod house;
 mod model;
 mod route;
@@ -37,6 +38,7 @@ pub async fn dispatch(cli: Cli) -> Result<i32> {
         Command::Migrate => migrate(settings, &place).await,
         Command::Batch(args) => batch::run(settings, &place, args).await,
         Command::DeadLetters(command) => dead_letters::run(settings, &place, command).await,
+        Command::Gaps(command) => gaps::run(settings, &place, command).await,
         Command::Audit(command) => audit::run(settings, &place, command).await,
         Command::Policy(command) => versions::policy(settings, &place, command).await,
         Command::Model(command) => model::run(settings, &place, command).await,

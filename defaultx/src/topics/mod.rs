@@ -8,6 +8,7 @@ mod rule;
 
 pub use finding::Finding;
 
+use crate::gaps;
 use anyhow::{Result, bail};
 use cluster::{Admin, Cluster, Existing, Settings};
 use rdkafka::admin::{NewTopic, TopicReplication};
@@ -58,7 +59,7 @@ pub async fn check(kafka: &KafkaConfig, senders: &[String]) -> Result<Vec<Findin
     Ok(plan.compare(&plan.look(&Admin::connect(kafka)?).await?))
 }
 
-/// Makes what is missing and raises what is weaker than it should be.
+/// Makes what is missing, raises what is weaker than it should be, and commits the first offsets of new partitions.
 ///
 /// # Errors
 /// When a topic of the prefix has another partition count, and then nothing is changed; or the cluster refuses.
@@ -85,6 +86,9 @@ pub async fn apply(kafka: &KafkaConfig, senders: &[String]) -> Result<Applied> {
         }
         applied.altered.extend(altered);
     }
+    let is_there = |name: &&String| cluster.topics.contains_key(&format!("{}{name}", kafka.topic_prefix));
+    let (kafka, senders) = (kafka.clone(), senders.iter().filter(is_there).cloned().collect::<Vec<_>>());
+    tokio::task::spawn_blocking(move || gaps::begin(&kafka, &senders)).await??;
     Ok(applied)
 }
 

@@ -82,13 +82,25 @@ async fn each_original_goes_back_once_however_often_it_is_asked() {
         let first = LettersArgs { at: vec!["2:0".to_owned()], ..LettersArgs::default() };
         let all = LettersArgs { reason: Some("not_json".to_owned()), ..LettersArgs::default() };
         let told = again(&kafka, &all, true);
-        assert_eq!(told, Redriven { selected: 2, published: 2, already: 0, without_topic: 0 });
+        assert_eq!(told, Redriven { selected: 2, published: 2, already: 0, without_topic: 0, cut: 0 });
         assert_eq!(arrived(&kafka), [], "a dry run publishes nothing");
 
-        assert_eq!(again(&kafka, &first, false), Redriven { selected: 1, published: 1, already: 0, without_topic: 0 });
-        assert_eq!(again(&kafka, &first, false), Redriven { selected: 1, published: 0, already: 1, without_topic: 0 });
-        assert_eq!(again(&kafka, &all, false), Redriven { selected: 2, published: 1, already: 1, without_topic: 0 });
-        assert_eq!(again(&kafka, &all, false), Redriven { selected: 2, published: 0, already: 2, without_topic: 0 });
+        assert_eq!(
+            again(&kafka, &first, false),
+            Redriven { selected: 1, published: 1, already: 0, without_topic: 0, cut: 0 }
+        );
+        assert_eq!(
+            again(&kafka, &first, false),
+            Redriven { selected: 1, published: 0, already: 1, without_topic: 0, cut: 0 }
+        );
+        assert_eq!(
+            again(&kafka, &all, false),
+            Redriven { selected: 2, published: 1, already: 1, without_topic: 0, cut: 0 }
+        );
+        assert_eq!(
+            again(&kafka, &all, false),
+            Redriven { selected: 2, published: 0, already: 2, without_topic: 0, cut: 0 }
+        );
         set_aside_row(&kafka);
         let rows = LettersArgs { stage: Some("batch".to_owned()), ..LettersArgs::default() };
         let nowhere = Redriven { selected: 1, without_topic: 1, ..Redriven::default() };
@@ -146,7 +158,7 @@ async fn a_mark_behind_an_open_transaction_is_waited_for() {
             std::thread::sleep(Duration::from_millis(20)); // long enough for one that does not wait
         }
         room.commit_transaction(PATIENCE).unwrap();
-        let wanted = Redriven { selected: 2, published: 1, already: 1, without_topic: 0 };
+        let wanted = Redriven { selected: 2, published: 1, already: 1, without_topic: 0, cut: 0 };
         assert_eq!(redrive.join().unwrap(), wanted, "the letter of the transaction is new, the other has its mark");
         assert_eq!(arrived(&kafka).len(), 1);
     });
@@ -172,7 +184,7 @@ async fn more_letters_than_a_transaction_holds_go_back_once_after_a_kill() {
 
         let all = LettersArgs::default();
         let first = again(&kafka, &all, false);
-        assert_eq!(first, Redriven { selected: 450, published: 450, already: 0, without_topic: 0 });
+        assert_eq!(first, Redriven { selected: 450, published: 450, already: 0, without_topic: 0, cut: 0 });
         assert_eq!(again(&kafka, &all, false), Redriven { published: 0, already: 450, ..first });
         let mut back = 0;
         read_to_end(&kafka, [bank_b.as_ref()], |_| {

@@ -70,8 +70,7 @@ impl State {
                 Ok(())
             })?;
         }
-        let mut admit =
-            Harness::new(AdmitHandler::new(&Config::default(), kafka, Metrics::new(&Registry::new())?));
+        let mut admit = Harness::new(AdmitHandler::new(&Config::default(), kafka, Metrics::new(&Registry::new())?));
         let intake = kafka.topic(Topic::Intake.base_name());
         reader::read_to_end(kafka, [intake.as_ref()], |message| {
             admit.feed(&[OwnedInput::from(&Input::of(message))]).map_err(|error| anyhow::anyhow!("{error}"))?;

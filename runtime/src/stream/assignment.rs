@@ -2,19 +2,21 @@
 
 use super::committer::Gate;
 use super::meter::Meter;
+use super::position::{self, Gap};
 use super::restore::{Apply, Changelog, restore};
 use super::state::Stored;
 use crate::kafka::{Plain, PlainConsumer};
 use hashbrown::HashMap;
 use rdkafka::client::ClientContext;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
-use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message;
 use rdkafka::statistics::Statistics;
 use rdkafka::topic_partition_list::TopicPartitionListElem;
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{Offset, TopicPartitionList};
+use std::collections::BTreeMap;
 use std::hash::Hash;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -26,7 +28,8 @@ const SESSION_TIMED_OUT: &str = "SESSTMOUT";
 /// What a rebalance did, told to the loop after the poll in which it happened.
 pub(crate) enum Change<K, V> {
     Revoked,
-    Assigned(HashMap<i32, HashMap<K, V>>),
+    /// The tables of what may be read, by partition, and what may not.
+    Assigned(HashMap<i32, HashMap<K, V>>, Vec<Gap>),
     /// The restore failed; the loop must start again with new clients.
     Failed(String),
 }
@@ -39,12 +42,22 @@ pub(crate) struct Assignment<K, V> {
     pub plain: ClientConfig,
     pub changelog: Option<Arc<str>>,
     pub restore_timeout: Duration,
+    /// The group, and the topic of accepted gaps.
+    pub group: Arc<str>,
+    pub gaps: Arc<str>,
+    /// The ids of the topics held.
+    pub topic_ids: Mutex<BTreeMap<String, String>>,
     pub changes: Mutex<Vec<Change<K, V>>>,
     /// Whether this member's session ran out without a word from the coordinator, and it has not been assigned anything since.
     pub session_lost: AtomicBool,
 }
 
 impl<K: Stored + Eq + Hash, V: Stored> Assignment<K, V> {
+    /// Puts the ids of topics beside offsets that are going to be committed.
+    pub fn mark(&self, offsets: &mut TopicPartitionList) {
+        position::mark(offsets, &self.topic_ids.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
     /// The changes since the last call, in order.
     pub fn take_changes(&self) -> Vec<Change<K, V>> {
         std::mem::take(&mut *self.changes.lock().unwrap_or_else(PoisonError::into_inner))
@@ -78,35 +91,49 @@ impl<K: Stored + Eq + Hash, V: Stored> Assignment<K, V> {
     fn take_over(
         &self,
         consumer: &BaseConsumer<Self>,
-        tpl: &mut TopicPartitionList,
-    ) -> Result<HashMap<i32, HashMap<K, V>>, KafkaError> {
+        tpl: &TopicPartitionList,
+    ) -> Result<(TopicPartitionList, Change<K, V>), String> {
         let started = Instant::now();
-        let committed = stable_committed(consumer, tpl, self.restore_timeout)?;
-        let mut tables = HashMap::new();
+        let told = |error: KafkaError| format!("restore: {error}{}", self.advice(&error));
+        let committed = stable_committed(consumer, tpl, self.restore_timeout).map_err(told)?;
+        let mut positions = position::find(consumer, &self.group, &committed, self.restore_timeout).map_err(told)?;
+        if !positions.gaps.is_empty() {
+            let accepted = position::accepted_gaps(&self.plain, &self.gaps, self.restore_timeout);
+            positions.accept(&accepted.map_err(|error| format!("{}: {error}", self.gaps))?);
+        }
+        if !positions.moved.is_empty() {
+            // From now on they are committed like any other, and no offset means that one was lost.
+            let first = positions.moved().map_err(told)?;
+            consumer.commit(&first, CommitMode::Sync).map_err(|error| format!("the first offsets: {error}"))?;
+        }
         let mut reader = match &self.changelog {
-            Some(topic) => Some(Reader::new(&self.plain, topic, &committed, self.restore_timeout)?),
+            Some(topic) => Some(Reader::new(&self.plain, topic, &committed, self.restore_timeout).map_err(told)?),
             None => None,
         };
-        for element in committed.elements() {
-            let partition = element.partition();
-            let mut next = offset_of(&element);
+        let (mut readable, mut tables) = (TopicPartitionList::new(), HashMap::new());
+        for ((topic, partition), start) in &positions.starts {
             let table = match &mut reader {
                 Some(reader) => {
-                    let restored = restore::<K, V, _>(reader, partition)?;
+                    let restored = restore::<K, V, _>(reader, *partition).map_err(told)?;
+                    tracing::debug!(partition, committed = restored.next_offset, "restored");
                     if restored.unreadable > 0 {
-                        tracing::error!(partition, count = restored.unreadable, "changelog records of another form");
+                        // Left out, it would be forgotten: what it remembers would be handled again.
+                        return Err(format!(
+                            "restore: {} entries of partition {partition} of {} are of a form that this version does not read",
+                            restored.unreadable,
+                            self.changelog.as_deref().unwrap_or_default()
+                        ));
                     }
-                    next = restored.next_offset;
                     restored.table
                 }
                 None => HashMap::new(),
             };
-            let from = next.map_or(Offset::Beginning, Offset::Offset);
-            tpl.set_partition_offset(element.topic(), partition, from)?;
-            tables.insert(partition, table);
+            readable.add_partition_offset(topic, *partition, Offset::Offset(*start)).map_err(told)?;
+            tables.insert(*partition, table);
         }
+        *self.topic_ids.lock().unwrap_or_else(PoisonError::into_inner) = positions.topic_ids;
         self.meter.restored(started.elapsed());
-        Ok(tables)
+        Ok((readable, Change::Assigned(tables, positions.gaps)))
     }
 }
 
@@ -157,17 +184,15 @@ impl<K: Stored + Eq + Hash, V: Stored> ConsumerContext for Assignment<K, V> {
     fn rebalance(&self, consumer: &BaseConsumer<Self>, err: RDKafkaRespErr, tpl: &mut TopicPartitionList) {
         self.meter.rebalanced();
         if err == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS {
-            let change = match self.take_over(consumer, tpl) {
-                Ok(tables) => {
+            match self.take_over(consumer, tpl) {
+                Ok((readable, change)) => {
                     self.session_lost.store(false, Ordering::Relaxed);
-                    Change::Assigned(tables)
+                    self.tell(change);
+                    if let Err(error) = consumer.assign(&readable) {
+                        self.tell(Change::Failed(format!("assign: {error}")));
+                    }
                 }
-                Err(error) => Change::Failed(format!("restore: {error}{}", self.advice(&error))),
-            };
-            let may_read = matches!(change, Change::Assigned(_));
-            self.tell(change);
-            if may_read && let Err(error) = consumer.assign(tpl) {
-                self.tell(Change::Failed(format!("assign: {error}")));
+                Err(why) => self.tell(Change::Failed(why)),
             }
         } else {
             self.gate.revoke(consumer.assignment_lost());

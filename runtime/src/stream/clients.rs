@@ -13,7 +13,8 @@ pub(crate) fn consumer(shell: &Shell, spec: &LoopSpec) -> ClientConfig {
         .set("isolation.level", "read_committed")
         .set("enable.auto.commit", "false")
         .set("enable.auto.offset.store", "false")
-        .set("auto.offset.reset", "earliest")
+        // A place that is lost is a gap, and never made good by reading on somewhere else (ADR 15).
+        .set("auto.offset.reset", "error")
         .set("partition.assignment.strategy", "range")
         .set("session.timeout.ms", "10000")
         .set("heartbeat.interval.ms", "1000")

@@ -39,9 +39,9 @@ impl<H: Handler> Harness<H> {
 
     /// The state as a changelog has it: partition, key and value.
     pub fn state(&self) -> impl Iterator<Item = (i32, Vec<u8>, Vec<u8>)> {
-        self.tables.iter().flat_map(|(partition, table)| {
-            table.iter().map(|(key, value)| (*partition, key.encode(), value.encode()))
-        })
+        self.tables
+            .iter()
+            .flat_map(|(partition, table)| table.iter().map(|(key, value)| (*partition, key.encode(), value.encode())))
     }
 
     /// Handles one record of which it is known that no broker takes what it makes.

@@ -14,6 +14,7 @@ pub mod meter;
 #[cfg(test)]
 mod model;
 pub mod pg;
+pub mod position;
 mod producer;
 pub mod record;
 mod restore;

@@ -40,6 +40,13 @@ pub enum TransactionError {
 }
 
 impl TransactionError {
+    /// What the client said.
+    pub fn into_source(self) -> KafkaError {
+        match self {
+            Self::Fenced(error) | Self::Refused(error) | Self::Poison(error) | Self::Lost(error) => error,
+        }
+    }
+
     /// Sorts an error of any call but the commit.
     fn of(error: KafkaError) -> Self {
         match &error {
@@ -374,6 +381,18 @@ impl Transactions {
             self.producer = None;
         }
         written
+    }
+
+    /// Commits offsets for a group, whatever its members do: as a transaction's, which need not come from a member.
+    pub(crate) fn offsets(
+        &mut self,
+        offsets: &TopicPartitionList,
+        group: &ConsumerGroupMetadata,
+    ) -> Result<(), TransactionError> {
+        let producer = self.connected()?;
+        producer.begin()?;
+        let sent = producer.send_offsets(offsets, group).and_then(|()| producer.commit());
+        sent.map_err(|error| producer.give_up(error))
     }
 
     /// How many partitions a topic has.

@@ -16,6 +16,7 @@ use super::engine::{DeadLetter, Engine, Place, Prepared, changelog};
 use super::flood::Floods;
 use super::handler::{Handler, Verdict};
 use super::meter::Meter;
+use super::position::Gap;
 use super::producer::{Producer, settings};
 use super::record::{Input, OwnedInput};
 use super::run::LoopError;
@@ -53,6 +54,11 @@ pub(super) struct Session<'a> {
     /// The state is full and nothing is read.
     full: Cell<bool>,
     floods: RefCell<Floods>,
+    /// Partitions of ours that must not be read, and when somebody was last looked for who accepts that.
+    gaps: RefCell<Vec<Gap>>,
+    looked: Cell<Instant>,
+    /// A partition no longer holds what comes next.
+    out_of_place: Cell<bool>,
     complaint: RefCell<Option<Complaint>>,
 }
 
@@ -106,6 +112,9 @@ impl<'a> Session<'a> {
             limit: Cell::new(spec.tuning.batch_records),
             full: Cell::new(false),
             floods: RefCell::new(Floods::new(spec.tuning.flood_window, spec.tuning.flood_percent)),
+            gaps: RefCell::default(),
+            looked: Cell::new(Instant::now()),
+            out_of_place: Cell::new(false),
             complaint: RefCell::default(),
         })
     }
@@ -117,6 +126,9 @@ impl<'a> Session<'a> {
             plain: self.shell.kafka.client(),
             changelog: self.spec.changelog.clone(),
             restore_timeout: Duration::from_millis(self.spec.tuning.restore_timeout_ms),
+            group: self.shell.kafka.topic(self.spec.room),
+            gaps: self.spec.gaps.clone(),
+            topic_ids: Mutex::default(),
             changes: Mutex::default(),
             session_lost: AtomicBool::new(false),
         })?;
@@ -142,6 +154,7 @@ impl<'a> Session<'a> {
             Self::able(consumer)?;
             let batch = self.collect(consumer, in_flight.is_some());
             self.hear_no_more();
+            self.look_for_places(consumer, engine, &mut in_flight)?;
             let changed = self.follow_changes(consumer, engine, &mut in_flight)?;
             if changed {
                 self.show_ready("assigned");
@@ -218,6 +231,7 @@ impl<'a> Session<'a> {
         for ((topic, partition), next) in &prepared.offsets {
             offsets.add_partition_offset(topic, *partition, Offset::Offset(*next))?;
         }
+        consumer.context().mark(&mut offsets);
         let dead_letters = prepared.dead_letters.into_iter();
         let letter = |d: DeadLetter| Letter::new(OwnedInput::from(&inputs[d.index]), d.reason, d.detail, d.cut);
         let dead_letters = dead_letters.map(letter).collect();

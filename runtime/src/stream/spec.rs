@@ -53,6 +53,8 @@ pub struct LoopSpec {
     pub inputs: Vec<Arc<str>>,
     /// Changelog topic, with prefix, where the handler keeps state.
     pub changelog: Option<Arc<str>>,
+    /// Topic of accepted gaps, with prefix: what somebody has put on record is not waited for (see [`super::position`]).
+    pub gaps: Arc<str>,
     /// Dead-letter topic, with prefix.
     pub dead_letters: Arc<str>,
     /// Header and prefix of its value that mark control records.

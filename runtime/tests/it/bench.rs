@@ -11,8 +11,8 @@ use rdkafka::{Offset, TopicPartitionList};
 use runtime::kafka::KafkaConfig;
 use runtime::shell::Shell;
 use runtime::stream::{
-    HandleError, Handler, Input, LoopSpec, NoState, Outbox, Output, OwnedInput, Route, Tuning, Verdict, View,
-    spawn_loop,
+    HandleError, Handler, Input, LoopSpec, NoState, Outbox, Output, OwnedInput, Route, Transactions, Tuning, Verdict,
+    View, position, spawn_loop,
 };
 use runtime::task::RoomHandle;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
-const PARTITIONS: i32 = 3;
+pub const PARTITIONS: i32 = 3;
 /// Nothing here waits this long unless it hangs; the limit turns a hang into a failure.
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -177,7 +177,7 @@ impl Bench {
             ..KafkaConfig::default()
         };
         let bench = Self { house, kafka, health: Shell::new(KafkaConfig::default()).health, _dir: dir };
-        bench.make_topics(&["in", "out", "state", "dead"]);
+        bench.make_topics(&["in", "out", "state", "dead", "gaps"]);
         bench
     }
 
@@ -187,16 +187,38 @@ impl Bench {
 
     /// Topics with settings of their own.
     pub fn make_topics_with(&self, names: &[&str], settings: &[(&str, &str)]) {
-        let admin: AdminClient<DefaultClientContext> = self.kafka.client().create().unwrap();
         let names: Vec<_> = names.iter().map(|name| self.topic(name)).collect();
         let topic = |name| {
             let topic = NewTopic::new(name, PARTITIONS, TopicReplication::Fixed(1));
             settings.iter().fold(topic, |topic, (name, value)| topic.set(name, value))
         };
         let topics: Vec<_> = names.iter().map(|name| topic(name)).collect();
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let made = runtime.block_on(admin.create_topics(&topics, &AdminOptions::new())).unwrap();
+        let made = self.admin(async |admin| admin.create_topics(&topics, &AdminOptions::new()).await.unwrap());
         made.into_iter().for_each(|result| drop(result.unwrap()));
+        position::begin_at_zero(&self.kafka, &self.topic("admit"), &names, PATIENCE).unwrap();
+    }
+
+    /// Runs a call of the admin client.
+    pub fn admin<T>(&self, call: impl AsyncFnOnce(&AdminClient<DefaultClientContext>) -> T) -> T {
+        let admin: AdminClient<DefaultClientContext> = self.kafka.client().create().unwrap();
+        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(call(&admin))
+    }
+
+    /// What keeps the group from reading these topics.
+    pub fn gaps(&self, topic: &str) -> Vec<position::Gap> {
+        let (group, gaps) = (self.topic("admit"), self.topic("gaps"));
+        position::open_gaps(&self.kafka, &group, &[self.topic(topic)], &gaps, PATIENCE).unwrap()
+    }
+
+    /// Puts on record that a gap is accepted.
+    pub fn accept(&self, gap: &position::Gap) {
+        let body = serde_json::json!({
+            "group": gap.group, "topic": gap.topic, "partition": gap.partition, "from": gap.from, "to": gap.to,
+            "topic_id": gap.topic_id, "accepted_by": "a test",
+        });
+        let (topic, payload) = (self.topic("gaps"), Some(body.to_string().into_bytes()));
+        let record = Output { topic, route: Route::ByKey, key: Some(b"gap".to_vec()), payload, headers: Vec::new() };
+        Transactions::connect(&self.kafka, "gaps", 8_000).unwrap().write([(None, &record)]).unwrap();
     }
 
     pub fn kafka(&self) -> &KafkaConfig {
@@ -251,6 +273,7 @@ impl Bench {
             room: "admit",
             inputs: vec![self.topic("in")],
             changelog: None,
+            gaps: self.topic("gaps"),
             dead_letters: self.topic("dead"),
             control: None,
             pauses_floods: true,
@@ -307,6 +330,30 @@ impl Bench {
         // A broker that has just come back may not lead every partition yet.
         let ends = || (0..PARTITIONS).map(end).collect::<Result<Vec<i64>, _>>();
         self.wait(|bench| ends().is_ok_and(|ends| bench.committed_in(&topic) == ends), "topic drained");
+    }
+
+    /// The end of each partition of a topic.
+    pub fn ends(&self, topic: &str) -> Vec<i64> {
+        let (consumer, topic) = (self.group_client(), self.topic(topic));
+        (0..PARTITIONS).map(|partition| consumer.fetch_watermarks(&topic, partition, PATIENCE).unwrap().1).collect()
+    }
+
+    /// Waits until a topic is gone.
+    pub fn wait_gone(&self, topic: &str) {
+        let topic = self.topic(topic);
+        let is_gone = |bench: &Self| {
+            let metadata = bench.group_client().fetch_metadata(None, PATIENCE).unwrap();
+            metadata.topics().iter().all(|known| known.name() != &*topic)
+        };
+        self.wait(is_gone, "topic gone");
+    }
+
+    /// Makes a topic again, as somebody does who knows nothing of offsets.
+    pub fn remake_topic(&self, name: &str) {
+        let topic = self.topic(name);
+        let new = [NewTopic::new(&topic, PARTITIONS, TopicReplication::Fixed(1))];
+        let made = self.admin(async |admin| admin.create_topics(&new, &AdminOptions::new()).await.unwrap());
+        made.into_iter().for_each(|result| drop(result.unwrap()));
     }
 
     /// Waits until a component says that it is not ready for this reason.

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod bench;
+mod gaps;
 mod holds;
 
 use bench::{Bench, numbers};

@@ -3,6 +3,7 @@
 use schemas::application::{Application, Withdrawal};
 use schemas::control::Activation;
 use schemas::decision::Decision;
+use schemas::gap::GapAccepted;
 use schemas::intake::{Identities, Protecteds, Received};
 use schemas::notification::{Receipt, Webhook};
 use schemas::reply::Reply;
@@ -20,6 +21,7 @@ pub fn round_trip(event_type: &str, text: &str) -> Result<Value, String> {
         "application.received.v1" | "application.accepted.v1" => through::<Received>,
         "identity.received.v1" => through::<Identities>,
         "protected.received.v1" => through::<Protecteds>,
+        "gap.accepted.v1" => through::<GapAccepted>,
         "control.activated.v1" => through::<Activation>,
         "score.computed.v1" | "score.shadow_computed.v1" => through::<RiskEvent>,
         "decision.made.v1" => through::<Decision>,

@@ -2,9 +2,9 @@ use crate::fixture::{
     STANDARD, Said, accepted, applications, deciding, document, entry, library, record, room, room_of, shadowing,
 };
 use runtime::stream::{Output, OwnedInput, Route, Verdict};
-use schemas::application::WITHDRAWN;
+use schemas::application::{Facts, WITHDRAWN};
 use schemas::event_id::event_id;
-use schemas::risk::{ApplicationRef, COMPUTED, Facts, RiskEvent, SHADOW_COMPUTED};
+use schemas::risk::{ApplicationRef, COMPUTED, RiskEvent, SHADOW_COMPUTED};
 use serde_json::{Value, json};
 
 const PACKAGES: [&str; 3] = ["taiwan-lightgbm", "sba-lightgbm", "german-scorecard"];

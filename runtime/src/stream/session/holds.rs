@@ -5,6 +5,7 @@ use super::{Assigned, Consuming, InFlight, Session};
 use crate::health::Component;
 use crate::stream::engine::Engine;
 use crate::stream::handler::{HandleError, Handler};
+use crate::stream::position::{Positions, accepted_gaps};
 use crate::stream::run::LoopError;
 use crate::stream::state::Stored;
 use rdkafka::TopicPartitionList;
@@ -58,6 +59,11 @@ impl Session<'_> {
         if self.refused.get() > 0 || self.full.get() || self.complaint.borrow().is_some() {
             return;
         }
+        if let [first, more @ ..] = self.gaps.borrow().as_slice() {
+            let more = if more.is_empty() { String::new() } else { format!(" ({} more are held)", more.len()) };
+            self.shell.health.component(self.spec.room).set_ready(false, format!("{first}{more}"));
+            return;
+        }
         let paused: Vec<String> = self.floods.borrow().paused().map(str::to_owned).collect();
         let words = match paused.is_empty() {
             true => words.to_owned(),
@@ -66,19 +72,54 @@ impl Session<'_> {
         self.shell.health.component(self.spec.room).set_ready(true, words);
     }
 
+    /// Ends the session when a partition is no longer what was read so far, or somebody has accepted that it is not: the next one
+    /// asks anew where it stands. The other partitions are read meanwhile.
+    pub(super) fn look_for_places<H: Handler>(
+        &self,
+        consumer: &Consuming<H>,
+        engine: &mut Engine<H>,
+        in_flight: &mut Option<InFlight<H>>,
+    ) -> Result<(), LoopError> {
+        let mut why = self.out_of_place.get().then_some("records were deleted before they were read");
+        if !self.gaps.borrow().is_empty() && self.looked.get().elapsed() > ACCEPTANCE_IS_LOOKED_FOR_EVERY {
+            let timeout = Duration::from_millis(self.spec.tuning.timeout_ms);
+            match accepted_gaps(&self.shell.kafka.client(), &self.spec.gaps, timeout) {
+                Ok(accepted) => {
+                    let mut found = Positions { gaps: self.gaps.borrow().clone(), ..Positions::default() };
+                    found.accept(&accepted);
+                    why = why.or((!found.starts.is_empty()).then_some("a gap was accepted"));
+                }
+                Err(error) => tracing::warn!(room = self.spec.room, %error, "accepted gaps cannot be read"),
+            }
+            self.looked.set(Instant::now());
+        }
+        match why {
+            Some(why) => {
+                self.settle(consumer, engine, in_flight)?;
+                Err(LoopError::Broken(why.to_owned()))
+            }
+            None => Ok(()),
+        }
+    }
+
     /// The consumer could not read something. The client goes on trying; what only an operator can mend makes the worker not
     /// ready until the complaint has not been heard for a while.
     pub(super) fn complain(&self, error: &KafkaError) {
+        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AutoOffsetReset) {
+            self.out_of_place.set(true);
+        }
+        if !error.rdkafka_error_code().is_some_and(needs_an_operator) {
+            tracing::debug!(room = self.spec.room, %error, "poll"); // the client has logged it, and goes on by itself
+            return;
+        }
         let mut complaint = self.complaint.borrow_mut();
         let text = error.to_string();
         if complaint.as_ref().is_none_or(|known| known.text != text) {
-            tracing::warn!(room = self.spec.room, error = text, "the consumer cannot read");
-        }
-        if error.rdkafka_error_code().is_some_and(needs_an_operator) {
+            tracing::error!(room = self.spec.room, error = text, "the consumer cannot read");
             let component = self.shell.health.component(self.spec.room);
             component.set_ready(false, format!("the consumer cannot read: {text}"));
-            *complaint = Some(Complaint { text, heard: Instant::now() });
         }
+        *complaint = Some(Complaint { text, heard: Instant::now() });
     }
 
     /// Forgets a complaint that has not been heard for a while.
@@ -138,6 +179,9 @@ impl Session<'_> {
         Ok(())
     }
 }
+
+/// Between two looks for somebody who accepts a gap.
+const ACCEPTANCE_IS_LOOKED_FOR_EVERY: Duration = Duration::from_secs(5);
 
 /// What keeps the consumer from reading.
 pub(super) struct Complaint {

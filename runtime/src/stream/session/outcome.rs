@@ -45,8 +45,13 @@ impl Session<'_> {
         }
         for change in changes {
             match change {
-                Change::Revoked => engine.revoke_all(),
-                Change::Assigned(tables) => {
+                Change::Revoked => {
+                    engine.revoke_all();
+                    self.gaps.borrow_mut().clear();
+                }
+                Change::Assigned(tables, gaps) => {
+                    gaps.iter().for_each(|gap| tracing::error!(room = self.spec.room, %gap, "a gap"));
+                    *self.gaps.borrow_mut() = gaps;
                     tracing::info!(room = self.spec.room, partitions = tables.len(), "assigned");
                     tables.into_iter().for_each(|(partition, table)| engine.assign(partition, table));
                 }
@@ -202,11 +207,11 @@ impl Session<'_> {
         let committed = consumer.committed_offsets(held, timeout)?;
         let mut target = TopicPartitionList::new();
         for element in committed.elements() {
-            let offset = match element.offset() {
-                Offset::Offset(offset) => Offset::Offset(offset),
-                _ => Offset::Beginning,
+            let (topic, partition) = (element.topic(), element.partition());
+            let Offset::Offset(offset) = element.offset() else {
+                return Err(LoopError::Broken(format!("the committed offset of {topic}/{partition} is gone")));
             };
-            target.add_partition_offset(element.topic(), element.partition(), offset)?;
+            target.add_partition_offset(topic, partition, Offset::Offset(offset))?;
         }
         for element in consumer.seek_partitions(target, timeout)?.elements() {
             element.error()?;

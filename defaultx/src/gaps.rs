@@ -1,0 +1,123 @@
+//! Gaps: partitions that a worker's group cannot read on where it left off. Which there are, and that somebody takes one as it is.
+
+use crate::settings::Settings;
+use anyhow::{Context, Result, bail};
+use runtime::clock;
+use runtime::kafka::KafkaConfig;
+use runtime::stream::position::{Gap, begin_at_zero, open_gaps};
+use runtime::stream::{Output, Route, Transactions};
+use schemas::event_id::event_id;
+use schemas::gap::{ACCEPTED, GapAccepted};
+use schemas::{Envelope, Topic};
+use std::sync::Arc;
+use std::time::Duration;
+
+const SOURCE: &str = "/defaultx/gaps";
+const TIMEOUT: Duration = Duration::from_secs(30);
+const TIMEOUT_MS: u64 = 10_000;
+
+/// The group of each worker that reads Kafka into Kafka, and what it reads, with prefix.
+pub fn groups(kafka: &KafkaConfig, senders: &[String]) -> Vec<(Arc<str>, Vec<Arc<str>>)> {
+    let of = |topic: Topic| vec![kafka.topic(topic.base_name())];
+    let received = senders.iter().map(|topic| kafka.topic(topic)).collect();
+    [
+        (ingest::start::RECEIVE, received),
+        (ingest::start::ADMIT, of(Topic::Intake)),
+        ("scorer", of(Topic::Applications)),
+        ("decision", of(Topic::Risk)),
+    ]
+    .map(|(group, topics)| (kafka.topic(group), topics))
+    .into()
+}
+
+/// Commits offset 0 for every group and partition that is empty and has none; gives how many there were. From then on a group
+/// without an offset has lost one.
+///
+/// # Errors
+/// When the cluster does not answer, or a topic is missing.
+pub fn begin(kafka: &KafkaConfig, senders: &[String]) -> Result<usize> {
+    let mut senders = senders.to_vec();
+    let usual = Topic::LoanApplications.base_name();
+    if senders.iter().all(|topic| topic != usual) {
+        senders.push(usual.to_owned()); // it is made in any case
+    }
+    let mut begun = 0;
+    for (group, topics) in groups(kafka, &senders) {
+        let begin = begin_at_zero(kafka, &group, &topics, TIMEOUT);
+        begun += begin.with_context(|| format!("the first offsets of group {group}"))?;
+    }
+    Ok(begun)
+}
+
+/// Every gap that nobody has accepted.
+///
+/// # Errors
+/// When the cluster does not answer, or a topic is missing.
+pub fn list(settings: &Settings) -> Result<Vec<Gap>> {
+    let kafka = &settings.kafka;
+    let mut gaps = Vec::new();
+    for (group, topics) in groups(kafka, &settings.ingest.sender_topics()) {
+        let found = open_gaps(kafka, &group, &topics, &kafka.topic(Topic::Gaps.base_name()), TIMEOUT);
+        gaps.extend(found.with_context(|| format!("where group {group} stands"))?);
+    }
+    Ok(gaps)
+}
+
+/// Whose gap is accepted, and by whom.
+#[derive(Debug, Clone)]
+pub struct Acceptance {
+    /// Group and topic with prefix, and the partition.
+    pub at: (String, String, i32),
+    /// The offset at which to go on, where it is not the first that the topic holds.
+    pub to: Option<i64>,
+    /// Who accepts.
+    pub by: String,
+    /// Why.
+    pub why: Option<String>,
+}
+
+/// Puts on record that a gap is accepted; gives it. The worker goes on within seconds.
+///
+/// # Errors
+/// When there is no such gap, or the cluster does not take the record.
+pub fn accept(settings: &Settings, acceptance: Acceptance) -> Result<GapAccepted> {
+    let Acceptance { at: (group, topic, partition), to, by, why } = acceptance;
+    let gaps = list(settings)?;
+    let is_meant = |gap: &&Gap| (&gap.group, &gap.topic, gap.partition) == (&group, &topic, partition);
+    let Some(gap) = gaps.iter().find(is_meant) else {
+        bail!("group {group} has no gap in {topic}/{partition}: `defaultx gaps list` shows those that there are");
+    };
+    let accepted = GapAccepted {
+        group,
+        topic,
+        partition,
+        kind: gap.kind.as_str().to_owned(),
+        from: gap.from,
+        to: to.unwrap_or(gap.to),
+        topic_id: gap.topic_id.clone(),
+        accepted_by: by,
+        accepted_at: clock::rfc3339(clock::now()),
+        why,
+    };
+    let record = record(&settings.kafka, &accepted);
+    Transactions::connect(&settings.kafka, "gaps", TIMEOUT_MS)?.write([(None, &record)])?;
+    Ok(accepted)
+}
+
+fn record(kafka: &KafkaConfig, accepted: &GapAccepted) -> Output {
+    let GapAccepted { group, topic, partition, accepted_at, .. } = accepted;
+    let envelope = Envelope {
+        id: event_id(ACCEPTED, group, topic, 0, &format!("{partition}:{accepted_at}")).to_string(),
+        source: SOURCE.to_owned(),
+        event_type: ACCEPTED.to_owned(),
+        time: Some(accepted_at.clone()),
+        ..Envelope::default()
+    };
+    Output {
+        topic: kafka.topic(Topic::Gaps.base_name()),
+        route: Route::ByKey,
+        key: Some(format!("{group}|{topic}|{partition}").into_bytes()),
+        payload: Some(serde_json::to_vec(accepted).expect("strings and numbers are JSON")),
+        headers: envelope.to_headers(),
+    }
+}

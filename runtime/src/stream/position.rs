@@ -1,0 +1,393 @@
+//! Whether the place where a group left a partition still is one: that nothing between it and what the topic now holds has gone
+//! missing without a word. A client that is told to "reset" would read on at another place and tell nobody (ADR 15).
+
+use crate::ffi;
+use crate::kafka::{KafkaConfig, Plain, PlainConsumer};
+use crate::stream::producer::{TransactionError, Transactions};
+use crate::stream::record::Input;
+use rdkafka::config::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::{Offset, TopicPartitionList};
+use serde::Deserialize;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// How long a leader that has just been elected may not know of everything that it holds.
+const LEADER_CATCHES_UP_WITHIN: Duration = Duration::from_secs(10);
+/// In front of a topic's id in the metadata of a committed offset.
+const TOPIC_ID: &str = "topic_id=";
+
+/// How a place was lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lost {
+    /// The group has no offset for a partition that holds records, or has held some: it expired, was deleted, or never was.
+    NoOffset,
+    /// Retention deleted records before they were read.
+    Expired,
+    /// The topic ends before the offset: it was restored from an older copy, or a power cut took its end.
+    BeyondEnd,
+    /// Another topic stands under the name.
+    Recreated,
+}
+
+impl Lost {
+    /// The word of the record that accepts it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NoOffset => "no_offset",
+            Self::Expired => "expired",
+            Self::BeyondEnd => "beyond_end",
+            Self::Recreated => "recreated",
+        }
+    }
+}
+
+/// A partition that a group cannot read on where it left off.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gap {
+    /// Consumer group, with prefix.
+    pub group: String,
+    /// Topic, with prefix.
+    pub topic: String,
+    /// Partition.
+    pub partition: i32,
+    /// How its place was lost.
+    pub kind: Lost,
+    /// The committed offset; none where there is none.
+    pub from: Option<i64>,
+    /// Where it can go on without leaving out a record that the topic still holds.
+    pub to: i64,
+    /// The topic's id, base64, where the broker tells it.
+    pub topic_id: Option<String>,
+}
+
+impl fmt::Display for Gap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { group, topic, partition, kind, from, to, .. } = self;
+        write!(f, "{topic}/{partition} is held: ")?;
+        let from = from.unwrap_or_default();
+        match kind {
+            Lost::NoOffset => write!(f, "group {group} has no offset for it, and it has held records")?,
+            Lost::Expired => write!(f, "records {from} to {} were deleted before group {group} read them", to - 1)?,
+            Lost::BeyondEnd => write!(f, "group {group} is at {from}, and it ends at {to}")?,
+            Lost::Recreated => write!(f, "it is not the topic that group {group} read up to {from}")?,
+        }
+        write!(
+            f,
+            "; find out why, then `defaultx gaps accept --group {group} --topic {topic} --partition {partition}` goes on at {to} and \
+             puts it on record"
+        )
+    }
+}
+
+/// That somebody takes a gap as it is: what a worker reads of a record of the gaps topic.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct AcceptedGap {
+    group: String,
+    topic: String,
+    partition: i32,
+    #[serde(default)]
+    from: Option<i64>,
+    to: i64,
+    #[serde(default)]
+    topic_id: Option<String>,
+    accepted_by: String,
+}
+
+impl AcceptedGap {
+    fn is_of(&self, gap: &Gap) -> bool {
+        let Self { group, topic, partition, from, topic_id, .. } = self;
+        (group, topic, partition, from, topic_id) == (&gap.group, &gap.topic, &gap.partition, &gap.from, &gap.topic_id)
+    }
+}
+
+/// Where a group left off, as its committed offset tells.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Left {
+    offset: Option<i64>,
+    topic_id: Option<String>,
+}
+
+/// What a partition holds.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Held {
+    low: i64,
+    end: i64,
+    topic_id: Option<String>,
+}
+
+/// Where to read on; or how the place was lost, and the first record that is there.
+fn judge(left: &Left, held: &Held) -> Result<i64, (Lost, i64)> {
+    let Some(offset) = left.offset else {
+        return if held.end == 0 { Ok(0) } else { Err((Lost::NoOffset, held.low)) };
+    };
+    match (&left.topic_id, &held.topic_id) {
+        (Some(then), Some(now)) if then != now => Err((Lost::Recreated, held.low)),
+        _ if offset < held.low => Err((Lost::Expired, held.low)),
+        _ if offset > held.end => Err((Lost::BeyondEnd, held.end)),
+        _ => Ok(offset),
+    }
+}
+
+/// Where a group stands in some partitions.
+#[derive(Debug, Default)]
+pub(crate) struct Positions {
+    /// Where to read on, by topic and partition.
+    pub starts: BTreeMap<(String, i32), i64>,
+    /// Those of them that the group has not committed: they are empty, or lie behind a gap that was accepted.
+    pub moved: BTreeSet<(String, i32)>,
+    /// Partitions that must not be read.
+    pub gaps: Vec<Gap>,
+    /// The topics' ids, where the broker tells them.
+    pub topic_ids: BTreeMap<String, String>,
+}
+
+/// Asks where a group stands. `committed` are its stable offsets.
+///
+/// # Errors
+/// When the cluster does not answer in time.
+pub(crate) fn find<C: ConsumerContext>(
+    consumer: &BaseConsumer<C>,
+    group: &str,
+    committed: &TopicPartitionList,
+    timeout: Duration,
+) -> Result<Positions, KafkaError> {
+    let elements = committed.elements();
+    let names: BTreeSet<&str> = elements.iter().map(|element| element.topic()).collect();
+    let mut found =
+        Positions { topic_ids: ffi::topic_ids(consumer.client(), &names, timeout)?, ..Positions::default() };
+    let patience = Instant::now() + LEADER_CATCHES_UP_WITHIN.min(timeout);
+    for element in &elements {
+        let (topic, partition) = (element.topic().to_owned(), element.partition());
+        let offset = match element.offset() {
+            Offset::Offset(offset) => Some(offset),
+            _ => None,
+        };
+        let left = Left { offset, topic_id: element.metadata().strip_prefix(TOPIC_ID).map(str::to_owned) };
+        let topic_id = found.topic_ids.get(&topic).cloned();
+        let judged = loop {
+            let (low, end) = consumer.fetch_watermarks(&topic, partition, timeout)?;
+            match judge(&left, &Held { low, end, topic_id: topic_id.clone() }) {
+                Err((Lost::BeyondEnd, _)) if Instant::now() < patience => {
+                    std::thread::sleep(Duration::from_millis(100))
+                }
+                judged => break judged,
+            }
+        };
+        match judged {
+            Ok(start) => {
+                if offset.is_none() {
+                    found.moved.insert((topic.clone(), partition));
+                }
+                found.starts.insert((topic, partition), start);
+            }
+            Err((kind, to)) => {
+                found.gaps.push(Gap { group: group.to_owned(), topic, partition, kind, from: offset, to, topic_id });
+            }
+        }
+    }
+    Ok(found)
+}
+
+impl Positions {
+    /// Goes on behind the gaps that somebody has accepted.
+    pub fn accept(&mut self, accepted: &[AcceptedGap]) {
+        for gap in std::mem::take(&mut self.gaps) {
+            match accepted.iter().rev().find(|accepted| accepted.is_of(&gap)) {
+                Some(AcceptedGap { topic, partition, from, to, accepted_by, .. }) => {
+                    tracing::warn!(topic, partition, from, to, accepted_by, "a gap was accepted: reading on behind it");
+                    self.starts.insert((topic.clone(), *partition), *to);
+                    self.moved.insert((topic.clone(), *partition));
+                }
+                None => self.gaps.push(gap),
+            }
+        }
+    }
+
+    /// Where to read on in what the group has not committed, to be committed, with the ids of the topics.
+    pub fn moved(&self) -> Result<TopicPartitionList, KafkaError> {
+        let mut moved = TopicPartitionList::new();
+        for (place, start) in self.starts.iter().filter(|(place, _)| self.moved.contains(place)) {
+            moved.add_partition_offset(&place.0, place.1, Offset::Offset(*start))?;
+        }
+        mark(&mut moved, &self.topic_ids);
+        Ok(moved)
+    }
+}
+
+/// What stands beside a committed offset.
+pub(crate) fn metadata(topic_id: &str) -> String {
+    format!("{TOPIC_ID}{topic_id}")
+}
+
+/// Every gap that was accepted, in no order between partitions.
+///
+/// # Errors
+/// When the topic is not there, or the cluster does not answer in time.
+pub fn accepted_gaps(client: &ClientConfig, topic: &str, timeout: Duration) -> Result<Vec<AcceptedGap>, KafkaError> {
+    let mut config = client.clone();
+    config.set("group.id", format!("{topic}-reader")).set("isolation.level", "read_committed");
+    config.set("enable.partition.eof", "true").set("enable.auto.commit", "false").set("auto.offset.reset", "earliest");
+    config.set("fetch.wait.max.ms", "10");
+    let reader: PlainConsumer = config.create_with_context(Plain)?;
+    let metadata = reader.fetch_metadata(Some(topic), timeout)?;
+    let partitions = metadata.topics().first().map_or(0, |topic| topic.partitions().len());
+    if partitions == 0 {
+        return Err(KafkaError::MetadataFetch(RDKafkaErrorCode::UnknownTopicOrPartition));
+    }
+    let mut all = TopicPartitionList::new();
+    for partition in 0..partitions {
+        all.add_partition_offset(topic, i32::try_from(partition).unwrap_or(i32::MAX), Offset::Beginning)?;
+    }
+    reader.assign(&all)?;
+    let (until, mut ended, mut accepted) = (Instant::now() + timeout, BTreeSet::new(), Vec::new());
+    while ended.len() < partitions {
+        match reader.poll(Duration::from_millis(100)) {
+            Some(Ok(message)) => {
+                let body = Input::of(&message).payload.unwrap_or_default();
+                match serde_json::from_slice(body) {
+                    Ok(gap) => accepted.push(gap),
+                    Err(error) => tracing::error!(%error, topic, "a record that is no accepted gap"),
+                }
+            }
+            Some(Err(KafkaError::PartitionEOF(partition))) => drop(ended.insert(partition)),
+            Some(Err(error @ KafkaError::MessageConsumptionFatal(_))) => return Err(error),
+            Some(Err(_)) | None if Instant::now() > until => {
+                return Err(KafkaError::Global(RDKafkaErrorCode::OperationTimedOut));
+            }
+            Some(Err(_)) | None => {}
+        }
+    }
+    Ok(accepted)
+}
+
+/// The gaps of a group in some topics (names with prefix) that nobody has accepted.
+///
+/// # Errors
+/// When the cluster does not answer in time, or a topic is not there.
+pub fn open_gaps(
+    kafka: &KafkaConfig,
+    group: &str,
+    topics: &[Arc<str>],
+    gaps_topic: &str,
+    timeout: Duration,
+) -> Result<Vec<Gap>, KafkaError> {
+    let (consumer, committed) = offsets_of(kafka, group, topics, timeout)?;
+    let mut found = find(&consumer, group, &committed, timeout)?;
+    if !found.gaps.is_empty() {
+        found.accept(&accepted_gaps(&kafka.client(), gaps_topic, timeout)?);
+    }
+    Ok(found.gaps)
+}
+
+/// Commits offset 0 for a group in every partition that is empty and has none, so that no offset is always a gap from then on.
+/// Gives how many there were. Members of the group may be running: a transaction's offsets are taken all the same.
+///
+/// # Errors
+/// When the cluster does not answer in time, or a topic is not there.
+pub fn begin_at_zero(
+    kafka: &KafkaConfig,
+    group: &str,
+    topics: &[Arc<str>],
+    timeout: Duration,
+) -> Result<usize, KafkaError> {
+    let (consumer, committed) = offsets_of(kafka, group, topics, timeout)?;
+    let found = find(&consumer, group, &committed, timeout)?;
+    if found.moved.is_empty() {
+        return Ok(0);
+    }
+    let zeros = found.moved()?;
+    let id = format!("{group}-begin");
+    let milliseconds = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
+    let member = consumer.group_metadata().ok_or(KafkaError::Global(RDKafkaErrorCode::UnknownGroup))?;
+    let written =
+        Transactions::connect(kafka, &id, milliseconds).and_then(|mut producer| producer.offsets(&zeros, &member));
+    written.map_err(TransactionError::into_source)?;
+    Ok(found.moved.len())
+}
+
+/// Puts the topics' ids beside offsets that are going to be committed.
+pub(crate) fn mark(offsets: &mut TopicPartitionList, topic_ids: &BTreeMap<String, String>) {
+    for mut element in offsets.elements() {
+        if let Some(id) = topic_ids.get(element.topic()) {
+            element.set_metadata(metadata(id));
+        }
+    }
+}
+
+fn offsets_of(
+    kafka: &KafkaConfig,
+    group: &str,
+    topics: &[Arc<str>],
+    timeout: Duration,
+) -> Result<(PlainConsumer, TopicPartitionList), KafkaError> {
+    let mut config = kafka.client();
+    config.set("group.id", group).set("isolation.level", "read_committed").set("enable.auto.commit", "false");
+    let consumer: PlainConsumer = config.create_with_context(Plain)?;
+    let mut all = TopicPartitionList::new();
+    for topic in topics {
+        let metadata = consumer.fetch_metadata(Some(topic), timeout)?;
+        let partitions = metadata.topics().first().map_or(0, |topic| topic.partitions().len());
+        if partitions == 0 {
+            return Err(KafkaError::MetadataFetch(RDKafkaErrorCode::UnknownTopicOrPartition));
+        }
+        (0..partitions)
+            .for_each(|partition| drop(all.add_partition(topic, i32::try_from(partition).unwrap_or(i32::MAX))));
+    }
+    let committed = consumer.committed_offsets(all, timeout)?;
+    Ok((consumer, committed))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_one_only_where_nothing_is_missing() {
+        let id = |word: &str| Some(word.to_owned());
+        let left = |offset, topic_id| Left { offset, topic_id };
+        let held = |low, end, topic_id| Held { low, end, topic_id };
+        let rows = [
+            ("as it was", left(Some(5), id("a")), held(0, 9, id("a")), Ok(5)),
+            ("at the end, behind a marker", left(Some(8), id("a")), held(0, 9, id("a")), Ok(8)),
+            ("all was read and deleted", left(Some(9), id("a")), held(9, 9, id("a")), Ok(9)),
+            ("committed before ids were", left(Some(5), None), held(0, 9, id("a")), Ok(5)),
+            ("a broker that tells no ids", left(Some(5), id("a")), held(0, 9, None), Ok(5)),
+            ("new and empty", left(None, None), held(0, 0, id("a")), Ok(0)),
+            ("no offset, and records", left(None, None), held(0, 3, id("a")), Err((Lost::NoOffset, 0))),
+            ("no offset, and all deleted", left(None, None), held(3, 3, id("a")), Err((Lost::NoOffset, 3))),
+            ("deleted before it was read", left(Some(5), id("a")), held(6, 9, id("a")), Err((Lost::Expired, 6))),
+            ("an older copy", left(Some(12), id("a")), held(0, 9, id("a")), Err((Lost::BeyondEnd, 9))),
+            ("another topic", left(Some(5), id("a")), held(0, 9, id("b")), Err((Lost::Recreated, 0))),
+        ];
+        for (name, left, held, expected) in rows {
+            assert_eq!(judge(&left, &held), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn an_acceptance_is_of_one_gap() {
+        let gap = |from, id: &str| Gap {
+            group: "g".to_owned(),
+            topic: "t".to_owned(),
+            partition: 1,
+            kind: Lost::Expired,
+            from,
+            to: 6,
+            topic_id: Some(id.to_owned()),
+        };
+        let record = r#"{"group":"g","topic":"t","partition":1,"kind":"expired","from":5,"to":7,"topic_id":"a",
+            "accepted_by":"someone","accepted_at":"2026-11-29T00:00:00Z","why":"a field that no worker needs"}"#;
+        let accepted: AcceptedGap = serde_json::from_str(record).unwrap();
+        for (gap, start) in [(gap(Some(5), "a"), Some(7)), (gap(Some(4), "a"), None), (gap(Some(5), "b"), None)] {
+            let mut positions = Positions { gaps: vec![gap], ..Positions::default() };
+            positions.accept(std::slice::from_ref(&accepted));
+            assert_eq!(positions.starts.values().copied().next(), start);
+            assert_eq!(positions.gaps.is_empty(), start.is_some());
+        }
+    }
+}
