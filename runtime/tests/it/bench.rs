@@ -338,19 +338,28 @@ impl Bench {
         (0..PARTITIONS).map(|partition| consumer.fetch_watermarks(&topic, partition, PATIENCE).unwrap().1).collect()
     }
 
-    /// Waits until a topic is gone.
-    pub fn wait_gone(&self, topic: &str) {
-        let topic = self.topic(topic);
+    /// Deletes the group with its offsets, once its last member's session has run out.
+    pub fn delete_group(&self) {
+        let group = self.topic("admit");
+        let is_gone = |bench: &Self| {
+            bench.admin(async |admin| {
+                let deleted = admin.delete_groups(&[&group], &AdminOptions::new()).await.unwrap();
+                deleted.into_iter().all(|result| result.is_ok())
+            })
+        };
+        self.wait(is_gone, "group deleted");
+    }
+
+    /// Deletes a topic and makes it again, as somebody does who knows nothing of offsets.
+    pub fn remake_topic(&self, name: &str) {
+        let topic = self.topic(name);
+        let deleted = self.admin(async |admin| admin.delete_topics(&[&topic], &AdminOptions::new()).await.unwrap());
+        deleted.into_iter().for_each(|result| drop(result.unwrap()));
         let is_gone = |bench: &Self| {
             let metadata = bench.group_client().fetch_metadata(None, PATIENCE).unwrap();
             metadata.topics().iter().all(|known| known.name() != &*topic)
         };
         self.wait(is_gone, "topic gone");
-    }
-
-    /// Makes a topic again, as somebody does who knows nothing of offsets.
-    pub fn remake_topic(&self, name: &str) {
-        let topic = self.topic(name);
         let new = [NewTopic::new(&topic, PARTITIONS, TopicReplication::Fixed(1))];
         let made = self.admin(async |admin| admin.create_topics(&new, &AdminOptions::new()).await.unwrap());
         made.into_iter().for_each(|result| drop(result.unwrap()));

@@ -45,17 +45,13 @@ fn what_a_group_has_lost_holds_its_partition_alone() {
     assert_eq!(passed(&bench), expected, "the other partitions were read, each record once");
 
     // Somebody deletes the group's offsets.
-    bench.admin(async |admin| admin.delete_groups(&["t.admit"], &AdminOptions::new()).await.map(drop).unwrap());
+    bench.delete_group();
     held(&bench, "has no offset for it", PARTITIONS as usize);
     let again: i64 = bench.ends("in").iter().sum::<i64>() - bench.ends("in")[0];
     let expected = expected + usize::try_from(again).unwrap();
     assert_eq!(passed(&bench), expected, "accepted from the first record that is there");
 
     // Another topic under the name, longer than the last: no offset alone would tell.
-    bench.admin(async |admin| {
-        admin.delete_topics(&[&bench.topic("in")], &AdminOptions::new()).await.map(drop).unwrap();
-    });
-    bench.wait_gone("in");
     bench.remake_topic("in");
     bench.publish("in", numbers(0..600));
     held(&bench, "it is not the topic that group t.admit read", PARTITIONS as usize);
