@@ -4,6 +4,7 @@ use audit_sink::handler::{AuditHandler, Settings};
 use audit_sink::identity::IdentityHandler;
 use audit_sink::metrics::Metrics;
 use audit_sink::seal::DigestKey;
+use audit_sink::source::Sources;
 use local::{House, Options};
 use prometheus::Registry;
 use runtime::pg::{DatabaseConfig, connect};
@@ -60,7 +61,7 @@ impl Writer {
     pub async fn new(database: &DatabaseConfig) -> Self {
         let client = client(database).await;
         let settings = Settings {
-            prefix: "".into(),
+            sources: Sources::new("", &[]),
             key: DigestKey::new("k1", &[9; 32]).unwrap(),
             segment_bytes: 4 << 10,
             zstd_level: 1,
