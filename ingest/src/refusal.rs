@@ -38,7 +38,7 @@ impl Reason {
     pub fn verdict(self, detail: String) -> Verdict {
         let reason = self.as_str();
         match self.http_status() {
-            403 | 409 | 422 => Verdict::Refused { reason, detail },
+            403 | 409 | 422 | 429 => Verdict::Refused { reason, detail },
             _ => Verdict::DeadLetter { reason, detail },
         }
     }
