@@ -4,30 +4,32 @@ use crate::settings::Settings;
 use anyhow::{Context, Result, bail};
 use runtime::clock;
 use runtime::kafka::KafkaConfig;
-use runtime::stream::position::{Gap, begin_at_zero, open_gaps};
+use runtime::stream::position::{Gap, Group, begin_at_zero, open_gaps};
 use runtime::stream::{Output, Route, Transactions};
 use schemas::event_id::event_id;
 use schemas::gap::{ACCEPTED, GapAccepted};
 use schemas::{Envelope, Topic};
-use std::sync::Arc;
 use std::time::Duration;
 
 const SOURCE: &str = "/defaultx/gaps";
 const TIMEOUT: Duration = Duration::from_secs(30);
 const TIMEOUT_MS: u64 = 10_000;
 
-/// The group of each worker that reads Kafka into Kafka, and what it reads, with prefix.
-pub fn groups(kafka: &KafkaConfig, senders: &[String]) -> Vec<(Arc<str>, Vec<Arc<str>>)> {
-    let of = |topic: Topic| vec![kafka.topic(topic.base_name())];
+/// The group of each worker that reads Kafka into Kafka.
+fn groups(kafka: &KafkaConfig, senders: &[String]) -> [Group; 4] {
+    let topic = |topic: Topic| kafka.topic(topic.base_name());
+    let group = |name: &str, input: Topic, changelog: Topic| Group {
+        name: kafka.topic(name),
+        inputs: vec![topic(input)],
+        changelog: Some(topic(changelog)),
+    };
     let received = senders.iter().map(|topic| kafka.topic(topic)).collect();
     [
-        (ingest::start::RECEIVE, received),
-        (ingest::start::ADMIT, of(Topic::Intake)),
-        ("scorer", of(Topic::Applications)),
-        ("decision", of(Topic::Risk)),
+        Group { name: kafka.topic(ingest::start::RECEIVE), inputs: received, changelog: None },
+        group(ingest::start::ADMIT, Topic::Intake, Topic::AdmitState),
+        group("scorer", Topic::Applications, Topic::ScorerState),
+        group("decision", Topic::Risk, Topic::DecisionState),
     ]
-    .map(|(group, topics)| (kafka.topic(group), topics))
-    .into()
 }
 
 /// Commits offset 0 for every group and partition that is empty and has none; gives how many there were. From then on a group
@@ -42,9 +44,9 @@ pub fn begin(kafka: &KafkaConfig, senders: &[String]) -> Result<usize> {
         senders.push(usual.to_owned()); // it is made in any case
     }
     let mut begun = 0;
-    for (group, topics) in groups(kafka, &senders) {
-        let begin = begin_at_zero(kafka, &group, &topics, TIMEOUT);
-        begun += begin.with_context(|| format!("the first offsets of group {group}"))?;
+    for group in groups(kafka, &senders) {
+        let begin = begin_at_zero(kafka, &group, TIMEOUT);
+        begun += begin.with_context(|| format!("the first offsets of group {}", group.name))?;
     }
     Ok(begun)
 }
@@ -56,9 +58,9 @@ pub fn begin(kafka: &KafkaConfig, senders: &[String]) -> Result<usize> {
 pub fn list(settings: &Settings) -> Result<Vec<Gap>> {
     let kafka = &settings.kafka;
     let mut gaps = Vec::new();
-    for (group, topics) in groups(kafka, &settings.ingest.sender_topics()) {
-        let found = open_gaps(kafka, &group, &topics, &kafka.topic(Topic::Gaps.base_name()), TIMEOUT);
-        gaps.extend(found.with_context(|| format!("where group {group} stands"))?);
+    for group in groups(kafka, &settings.ingest.sender_topics()) {
+        let found = open_gaps(kafka, &group, &kafka.topic(Topic::Gaps.base_name()), TIMEOUT);
+        gaps.extend(found.with_context(|| format!("where group {} stands", group.name))?);
     }
     Ok(gaps)
 }

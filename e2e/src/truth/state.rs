@@ -10,6 +10,7 @@ use prometheus::Registry;
 use rdkafka::message::Message;
 use runtime::kafka::KafkaConfig;
 use runtime::stream::harness::Harness;
+use runtime::stream::position::STATE_POSITION;
 use runtime::stream::{Input, OwnedInput, Stored};
 use schemas::Topic;
 use schemas::control::Activation;
@@ -66,7 +67,10 @@ impl State {
         for (topic, table) in changelogs {
             let name = kafka.topic(topic.base_name());
             reader::read_to_end(kafka, [name.as_ref()], |message| {
-                table.restore(message.partition(), message.key().unwrap_or_default(), message.payload());
+                let key = message.key().unwrap_or_default();
+                if key != STATE_POSITION {
+                    table.restore(message.partition(), key, message.payload());
+                }
                 Ok(())
             })?;
         }

@@ -55,7 +55,8 @@ pub(crate) struct Assignment<K, V> {
 impl<K: Stored + Eq + Hash, V: Stored> Assignment<K, V> {
     /// Puts the ids of topics beside offsets that are going to be committed.
     pub fn mark(&self, offsets: &mut TopicPartitionList) {
-        position::mark(offsets, &self.topic_ids.lock().unwrap_or_else(PoisonError::into_inner));
+        let ids = self.topic_ids.lock().unwrap_or_else(PoisonError::into_inner);
+        position::mark(offsets, &ids, self.changelog.as_deref());
     }
 
     /// The changes since the last call, in order.
@@ -96,7 +97,28 @@ impl<K: Stored + Eq + Hash, V: Stored> Assignment<K, V> {
         let started = Instant::now();
         let told = |error: KafkaError| format!("restore: {error}{}", self.advice(&error));
         let committed = stable_committed(consumer, tpl, self.restore_timeout).map_err(told)?;
-        let mut positions = position::find(consumer, &self.group, &committed, self.restore_timeout).map_err(told)?;
+        let changelog = self.changelog.as_deref();
+        let found = position::find(consumer, &self.group, &committed, changelog, self.restore_timeout);
+        let mut positions = found.map_err(told)?;
+        let mut tables = HashMap::new();
+        if let Some(topic) = &self.changelog {
+            let mut reader = Reader::new(&self.plain, topic, &committed, self.restore_timeout).map_err(told)?;
+            // A gap may be accepted below, so that its table is needed as well.
+            for element in committed.elements() {
+                let (place, partition) = ((element.topic().to_owned(), element.partition()), element.partition());
+                let restored = restore::<K, V, _>(&mut reader, partition).map_err(told)?;
+                if restored.unreadable > 0 {
+                    // Left out, it would be forgotten: what it remembers would be handled again.
+                    let count = restored.unreadable;
+                    return Err(format!(
+                        "restore: {count} entries of {topic}/{partition} are of no form that this version reads"
+                    ));
+                }
+                tracing::debug!(partition, committed = restored.next_offset, position = restored.position, "restored");
+                positions.hold_state(&self.group, &place, topic, restored.position);
+                tables.insert(partition, restored.table);
+            }
+        }
         if !positions.gaps.is_empty() {
             let accepted = position::accepted_gaps(&self.plain, &self.gaps, self.restore_timeout);
             positions.accept(&accepted.map_err(|error| format!("{}: {error}", self.gaps))?);
@@ -106,31 +128,12 @@ impl<K: Stored + Eq + Hash, V: Stored> Assignment<K, V> {
             let first = positions.moved().map_err(told)?;
             consumer.commit(&first, CommitMode::Sync).map_err(|error| format!("the first offsets: {error}"))?;
         }
-        let mut reader = match &self.changelog {
-            Some(topic) => Some(Reader::new(&self.plain, topic, &committed, self.restore_timeout).map_err(told)?),
-            None => None,
-        };
-        let (mut readable, mut tables) = (TopicPartitionList::new(), HashMap::new());
+        let mut readable = TopicPartitionList::new();
         for ((topic, partition), start) in &positions.starts {
-            let table = match &mut reader {
-                Some(reader) => {
-                    let restored = restore::<K, V, _>(reader, *partition).map_err(told)?;
-                    tracing::debug!(partition, committed = restored.next_offset, "restored");
-                    if restored.unreadable > 0 {
-                        // Left out, it would be forgotten: what it remembers would be handled again.
-                        return Err(format!(
-                            "restore: {} entries of partition {partition} of {} are of a form that this version does not read",
-                            restored.unreadable,
-                            self.changelog.as_deref().unwrap_or_default()
-                        ));
-                    }
-                    restored.table
-                }
-                None => HashMap::new(),
-            };
             readable.add_partition_offset(topic, *partition, Offset::Offset(*start)).map_err(told)?;
-            tables.insert(*partition, table);
+            tables.entry(*partition).or_default();
         }
+        tables.retain(|partition, _| positions.starts.keys().any(|(_, readable)| readable == partition));
         *self.topic_ids.lock().unwrap_or_else(PoisonError::into_inner) = positions.topic_ids;
         self.meter.restored(started.elapsed());
         Ok((readable, Change::Assigned(tables, positions.gaps)))

@@ -8,6 +8,7 @@ use crate::stream::record::Input;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::topic_partition_list::TopicPartitionListElem;
 use rdkafka::{Offset, TopicPartitionList};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,8 +18,11 @@ use std::time::{Duration, Instant};
 
 /// How long a leader that has just been elected may not know of everything that it holds.
 const LEADER_CATCHES_UP_WITHIN: Duration = Duration::from_secs(10);
-/// In front of a topic's id in the metadata of a committed offset.
+/// In front of the id of the topic in the metadata of a committed offset, and of the id of the changelog that goes with it.
 const TOPIC_ID: &str = "topic_id=";
+const STATE_ID: &str = "state_id=";
+/// Key of the changelog entry that holds the offset up to which its partition of the input is in it.
+pub const STATE_POSITION: &[u8] = b"\0position";
 
 /// How a place was lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +35,10 @@ pub enum Lost {
     BeyondEnd,
     /// Another topic stands under the name.
     Recreated,
+    /// The changelog ends before the offset, or is another one: what the worker remembered is gone.
+    StateLost,
+    /// The changelog is ahead of the offset: what lies between was handled, and would be handled again.
+    OffsetBehind,
 }
 
 impl Lost {
@@ -41,6 +49,8 @@ impl Lost {
             Self::Expired => "expired",
             Self::BeyondEnd => "beyond_end",
             Self::Recreated => "recreated",
+            Self::StateLost => "state_lost",
+            Self::OffsetBehind => "offset_behind",
         }
     }
 }
@@ -74,6 +84,8 @@ impl fmt::Display for Gap {
             Lost::Expired => write!(f, "records {from} to {} were deleted before group {group} read them", to - 1)?,
             Lost::BeyondEnd => write!(f, "group {group} is at {from}, and it ends at {to}")?,
             Lost::Recreated => write!(f, "it is not the topic that group {group} read up to {from}")?,
+            Lost::StateLost => write!(f, "the changelog of group {group} has lost what was handled before {from}")?,
+            Lost::OffsetBehind => write!(f, "group {group} is at {from}, and has handled all before {to}")?,
         }
         write!(
             f,
@@ -109,6 +121,19 @@ impl AcceptedGap {
 struct Left {
     offset: Option<i64>,
     topic_id: Option<String>,
+    /// The id of the changelog that was written with it; none where the offset was set by hand, or by a version without.
+    state_id: Option<String>,
+}
+
+impl Left {
+    fn of(element: &TopicPartitionListElem<'_>) -> Self {
+        let offset = match element.offset() {
+            Offset::Offset(offset) => Some(offset),
+            _ => None,
+        };
+        let part = |name| element.metadata().split(';').find_map(|part| part.strip_prefix(name)).map(str::to_owned);
+        Self { offset, topic_id: part(TOPIC_ID), state_id: part(STATE_ID) }
+    }
 }
 
 /// What a partition holds.
@@ -132,6 +157,17 @@ fn judge(left: &Left, held: &Held) -> Result<i64, (Lost, i64)> {
     }
 }
 
+/// What is wrong with a changelog that holds its input up to `position`, if anything, and where the group goes on then.
+fn judge_state(left: &Left, state_id: Option<&str>, position: Option<i64>) -> Option<(Lost, i64)> {
+    let (offset, then) = (left.offset?, left.state_id.as_deref()?);
+    match position {
+        _ if state_id.is_some_and(|now| now != then) => Some((Lost::StateLost, offset)),
+        Some(position) if position > offset => Some((Lost::OffsetBehind, position)),
+        Some(position) if position == offset => None,
+        Some(_) | None => Some((Lost::StateLost, offset)),
+    }
+}
+
 /// Where a group stands in some partitions.
 #[derive(Debug, Default)]
 pub(crate) struct Positions {
@@ -141,8 +177,9 @@ pub(crate) struct Positions {
     pub moved: BTreeSet<(String, i32)>,
     /// Partitions that must not be read.
     pub gaps: Vec<Gap>,
-    /// The topics' ids, where the broker tells them.
+    /// The topics' ids, where the broker tells them, that of the changelog too.
     pub topic_ids: BTreeMap<String, String>,
+    left: BTreeMap<(String, i32), Left>,
 }
 
 /// Asks where a group stands. `committed` are its stable offsets.
@@ -153,20 +190,17 @@ pub(crate) fn find<C: ConsumerContext>(
     consumer: &BaseConsumer<C>,
     group: &str,
     committed: &TopicPartitionList,
+    changelog: Option<&str>,
     timeout: Duration,
 ) -> Result<Positions, KafkaError> {
     let elements = committed.elements();
-    let names: BTreeSet<&str> = elements.iter().map(|element| element.topic()).collect();
+    let names: BTreeSet<&str> = elements.iter().map(|element| element.topic()).chain(changelog).collect();
     let mut found =
         Positions { topic_ids: ffi::topic_ids(consumer.client(), &names, timeout)?, ..Positions::default() };
     let patience = Instant::now() + LEADER_CATCHES_UP_WITHIN.min(timeout);
     for element in &elements {
         let (topic, partition) = (element.topic().to_owned(), element.partition());
-        let offset = match element.offset() {
-            Offset::Offset(offset) => Some(offset),
-            _ => None,
-        };
-        let left = Left { offset, topic_id: element.metadata().strip_prefix(TOPIC_ID).map(str::to_owned) };
+        let left = Left::of(element);
         let topic_id = found.topic_ids.get(&topic).cloned();
         let judged = loop {
             let (low, end) = consumer.fetch_watermarks(&topic, partition, timeout)?;
@@ -179,13 +213,15 @@ pub(crate) fn find<C: ConsumerContext>(
         };
         match judged {
             Ok(start) => {
-                if offset.is_none() {
+                if left.offset.is_none() {
                     found.moved.insert((topic.clone(), partition));
                 }
+                found.left.insert((topic.clone(), partition), left);
                 found.starts.insert((topic, partition), start);
             }
             Err((kind, to)) => {
-                found.gaps.push(Gap { group: group.to_owned(), topic, partition, kind, from: offset, to, topic_id });
+                let (group, from) = (group.to_owned(), left.offset);
+                found.gaps.push(Gap { group, topic, partition, kind, from, to, topic_id });
             }
         }
     }
@@ -193,6 +229,11 @@ pub(crate) fn find<C: ConsumerContext>(
 }
 
 impl Positions {
+    /// Gaps and nothing else.
+    pub fn of(gaps: Vec<Gap>) -> Self {
+        Self { gaps, ..Self::default() }
+    }
+
     /// Goes on behind the gaps that somebody has accepted.
     pub fn accept(&mut self, accepted: &[AcceptedGap]) {
         for gap in std::mem::take(&mut self.gaps) {
@@ -207,20 +248,27 @@ impl Positions {
         }
     }
 
+    /// Holds the changelog of a partition against its offset: where it does not go with it, the partition is a gap.
+    pub fn hold_state(&mut self, group: &str, place: &(String, i32), changelog: &str, position: Option<i64>) {
+        let Some(left) = self.left.get(place) else { return };
+        let state_id = self.topic_ids.get(changelog).map(String::as_str);
+        if let Some((kind, to)) = judge_state(left, state_id, position) {
+            let ((topic, partition), group, from) = (place.clone(), group.to_owned(), left.offset);
+            let topic_id = self.topic_ids.get(&topic).cloned();
+            self.starts.remove(place);
+            self.gaps.push(Gap { group, topic, partition, kind, from, to, topic_id });
+        }
+    }
+
     /// Where to read on in what the group has not committed, to be committed, with the ids of the topics.
     pub fn moved(&self) -> Result<TopicPartitionList, KafkaError> {
         let mut moved = TopicPartitionList::new();
         for (place, start) in self.starts.iter().filter(|(place, _)| self.moved.contains(place)) {
             moved.add_partition_offset(&place.0, place.1, Offset::Offset(*start))?;
         }
-        mark(&mut moved, &self.topic_ids);
+        mark(&mut moved, &self.topic_ids, None);
         Ok(moved)
     }
-}
-
-/// What stands beside a committed offset.
-pub(crate) fn metadata(topic_id: &str) -> String {
-    format!("{TOPIC_ID}{topic_id}")
 }
 
 /// Every gap that was accepted, in no order between partitions.
@@ -228,30 +276,37 @@ pub(crate) fn metadata(topic_id: &str) -> String {
 /// # Errors
 /// When the topic is not there, or the cluster does not answer in time.
 pub fn accepted_gaps(client: &ClientConfig, topic: &str, timeout: Duration) -> Result<Vec<AcceptedGap>, KafkaError> {
+    let mut accepted = Vec::new();
+    read_all(client, topic, timeout, |record| match serde_json::from_slice(record.payload.unwrap_or_default()) {
+        Ok(gap) => accepted.push(gap),
+        Err(error) => tracing::error!(%error, topic, "a record that is no accepted gap"),
+    })?;
+    Ok(accepted)
+}
+
+/// Hands over every committed record of a topic, in no order between partitions. `timeout` is from one record to the next.
+fn read_all(
+    client: &ClientConfig,
+    topic: &str,
+    timeout: Duration,
+    mut each: impl FnMut(Input<'_>),
+) -> Result<(), KafkaError> {
     let mut config = client.clone();
     config.set("group.id", format!("{topic}-reader")).set("isolation.level", "read_committed");
     config.set("enable.partition.eof", "true").set("enable.auto.commit", "false").set("auto.offset.reset", "earliest");
     config.set("fetch.wait.max.ms", "10");
     let reader: PlainConsumer = config.create_with_context(Plain)?;
-    let metadata = reader.fetch_metadata(Some(topic), timeout)?;
-    let partitions = metadata.topics().first().map_or(0, |topic| topic.partitions().len());
-    if partitions == 0 {
-        return Err(KafkaError::MetadataFetch(RDKafkaErrorCode::UnknownTopicOrPartition));
-    }
     let mut all = TopicPartitionList::new();
-    for partition in 0..partitions {
-        all.add_partition_offset(topic, i32::try_from(partition).unwrap_or(i32::MAX), Offset::Beginning)?;
+    for partition in 0..partitions_of(&reader, topic, timeout)? {
+        all.add_partition_offset(topic, partition, Offset::Beginning)?;
     }
     reader.assign(&all)?;
-    let (until, mut ended, mut accepted) = (Instant::now() + timeout, BTreeSet::new(), Vec::new());
-    while ended.len() < partitions {
+    let (mut until, mut ended) = (Instant::now() + timeout, BTreeSet::new());
+    while ended.len() < all.count() {
         match reader.poll(Duration::from_millis(100)) {
             Some(Ok(message)) => {
-                let body = Input::of(&message).payload.unwrap_or_default();
-                match serde_json::from_slice(body) {
-                    Ok(gap) => accepted.push(gap),
-                    Err(error) => tracing::error!(%error, topic, "a record that is no accepted gap"),
-                }
+                each(Input::of(&message));
+                until = Instant::now() + timeout;
             }
             Some(Err(KafkaError::PartitionEOF(partition))) => drop(ended.insert(partition)),
             Some(Err(error @ KafkaError::MessageConsumptionFatal(_))) => return Err(error),
@@ -261,26 +316,56 @@ pub fn accepted_gaps(client: &ClientConfig, topic: &str, timeout: Duration) -> R
             Some(Err(_)) | None => {}
         }
     }
-    Ok(accepted)
+    Ok(())
 }
 
-/// The gaps of a group in some topics (names with prefix) that nobody has accepted.
+fn partitions_of(consumer: &PlainConsumer, topic: &str, timeout: Duration) -> Result<i32, KafkaError> {
+    let metadata = consumer.fetch_metadata(Some(topic), timeout)?;
+    match metadata.topics().first().map_or(0, |topic| topic.partitions().len()) {
+        0 => Err(KafkaError::MetadataFetch(RDKafkaErrorCode::UnknownTopicOrPartition)),
+        count => Ok(i32::try_from(count).unwrap_or(i32::MAX)),
+    }
+}
+
+/// A group of workers, names with prefix.
+#[derive(Debug, Clone)]
+pub struct Group {
+    /// Its name.
+    pub name: Arc<str>,
+    /// What it reads.
+    pub inputs: Vec<Arc<str>>,
+    /// Where it keeps its state, if it has any.
+    pub changelog: Option<Arc<str>>,
+}
+
+/// The gaps of a group that nobody has accepted. Reads its changelog whole.
 ///
 /// # Errors
 /// When the cluster does not answer in time, or a topic is not there.
-pub fn open_gaps(
-    kafka: &KafkaConfig,
-    group: &str,
-    topics: &[Arc<str>],
-    gaps_topic: &str,
-    timeout: Duration,
-) -> Result<Vec<Gap>, KafkaError> {
-    let (consumer, committed) = offsets_of(kafka, group, topics, timeout)?;
-    let mut found = find(&consumer, group, &committed, timeout)?;
+pub fn open_gaps(kafka: &KafkaConfig, group: &Group, gaps: &str, timeout: Duration) -> Result<Vec<Gap>, KafkaError> {
+    let (consumer, committed) = offsets_of(kafka, group, timeout)?;
+    let mut found = find(&consumer, &group.name, &committed, group.changelog.as_deref(), timeout)?;
+    if let Some(changelog) = &group.changelog {
+        let mut positions = BTreeMap::new();
+        read_all(&kafka.client(), changelog, timeout, |record| {
+            if record.key == Some(STATE_POSITION) {
+                positions.insert(record.partition, restored_position(record.payload));
+            }
+        })?;
+        for element in committed.elements() {
+            let (place, partition) = ((element.topic().to_owned(), element.partition()), element.partition());
+            found.hold_state(&group.name, &place, changelog, positions.get(&partition).copied().flatten());
+        }
+    }
     if !found.gaps.is_empty() {
-        found.accept(&accepted_gaps(&kafka.client(), gaps_topic, timeout)?);
+        found.accept(&accepted_gaps(&kafka.client(), gaps, timeout)?);
     }
     Ok(found.gaps)
+}
+
+/// What the entry under [`STATE_POSITION`] says.
+pub(crate) fn restored_position(value: Option<&[u8]>) -> Option<i64> {
+    value.and_then(|bytes| bytes.try_into().ok()).map(i64::from_be_bytes)
 }
 
 /// Commits offset 0 for a group in every partition that is empty and has none, so that no offset is always a gap from then on.
@@ -288,54 +373,45 @@ pub fn open_gaps(
 ///
 /// # Errors
 /// When the cluster does not answer in time, or a topic is not there.
-pub fn begin_at_zero(
-    kafka: &KafkaConfig,
-    group: &str,
-    topics: &[Arc<str>],
-    timeout: Duration,
-) -> Result<usize, KafkaError> {
-    let (consumer, committed) = offsets_of(kafka, group, topics, timeout)?;
-    let found = find(&consumer, group, &committed, timeout)?;
+pub fn begin_at_zero(kafka: &KafkaConfig, group: &Group, timeout: Duration) -> Result<usize, KafkaError> {
+    let (consumer, committed) = offsets_of(kafka, group, timeout)?;
+    let found = find(&consumer, &group.name, &committed, None, timeout)?;
     if found.moved.is_empty() {
         return Ok(0);
     }
     let zeros = found.moved()?;
-    let id = format!("{group}-begin");
     let milliseconds = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
     let member = consumer.group_metadata().ok_or(KafkaError::Global(RDKafkaErrorCode::UnknownGroup))?;
-    let written =
-        Transactions::connect(kafka, &id, milliseconds).and_then(|mut producer| producer.offsets(&zeros, &member));
+    let producer = Transactions::connect(kafka, "topics-apply", milliseconds);
+    let written = producer.and_then(|mut producer| producer.offsets(&zeros, &member));
     written.map_err(TransactionError::into_source)?;
     Ok(found.moved.len())
 }
 
-/// Puts the topics' ids beside offsets that are going to be committed.
-pub(crate) fn mark(offsets: &mut TopicPartitionList, topic_ids: &BTreeMap<String, String>) {
+/// Puts the topics' ids beside offsets that are going to be committed; that of the changelog where the same transaction writes
+/// to it how far it is.
+pub(crate) fn mark(offsets: &mut TopicPartitionList, topic_ids: &BTreeMap<String, String>, changelog: Option<&str>) {
+    let state_id = changelog.and_then(|topic| topic_ids.get(topic));
     for mut element in offsets.elements() {
-        if let Some(id) = topic_ids.get(element.topic()) {
-            element.set_metadata(metadata(id));
+        match (topic_ids.get(element.topic()), state_id) {
+            (Some(id), Some(state_id)) => element.set_metadata(format!("{TOPIC_ID}{id};{STATE_ID}{state_id}")),
+            (Some(id), None) => element.set_metadata(format!("{TOPIC_ID}{id}")),
+            (None, _) => {}
         }
     }
 }
 
 fn offsets_of(
     kafka: &KafkaConfig,
-    group: &str,
-    topics: &[Arc<str>],
+    group: &Group,
     timeout: Duration,
 ) -> Result<(PlainConsumer, TopicPartitionList), KafkaError> {
     let mut config = kafka.client();
-    config.set("group.id", group).set("isolation.level", "read_committed").set("enable.auto.commit", "false");
+    config.set("group.id", &*group.name).set("isolation.level", "read_committed").set("enable.auto.commit", "false");
     let consumer: PlainConsumer = config.create_with_context(Plain)?;
     let mut all = TopicPartitionList::new();
-    for topic in topics {
-        let metadata = consumer.fetch_metadata(Some(topic), timeout)?;
-        let partitions = metadata.topics().first().map_or(0, |topic| topic.partitions().len());
-        if partitions == 0 {
-            return Err(KafkaError::MetadataFetch(RDKafkaErrorCode::UnknownTopicOrPartition));
-        }
-        (0..partitions)
-            .for_each(|partition| drop(all.add_partition(topic, i32::try_from(partition).unwrap_or(i32::MAX))));
+    for topic in &group.inputs {
+        all.add_partition_range(topic, 0, partitions_of(&consumer, topic, timeout)? - 1);
     }
     let committed = consumer.committed_offsets(all, timeout)?;
     Ok((consumer, committed))
@@ -349,7 +425,7 @@ mod tests {
     #[test]
     fn a_place_is_one_only_where_nothing_is_missing() {
         let id = |word: &str| Some(word.to_owned());
-        let left = |offset, topic_id| Left { offset, topic_id };
+        let left = |offset, topic_id| Left { offset, topic_id, state_id: None };
         let held = |low, end, topic_id| Held { low, end, topic_id };
         let rows = [
             ("as it was", left(Some(5), id("a")), held(0, 9, id("a")), Ok(5)),
@@ -370,6 +446,25 @@ mod tests {
     }
 
     #[test]
+    fn a_changelog_goes_with_its_offset_or_is_a_gap() {
+        let left =
+            |offset, state_id: Option<&str>| Left { offset, topic_id: None, state_id: state_id.map(str::to_owned) };
+        let rows = [
+            ("as it was", left(Some(5), Some("s")), Some("s"), Some(5), None),
+            ("an offset set by hand, or by a version before", left(Some(5), None), Some("s"), None, None),
+            ("nothing handled yet", left(None, None), Some("s"), None, None),
+            ("a broker that tells no ids", left(Some(5), Some("s")), None, Some(5), None),
+            ("empty", left(Some(5), Some("s")), Some("s"), None, Some((Lost::StateLost, 5))),
+            ("cut off", left(Some(5), Some("s")), Some("s"), Some(3), Some((Lost::StateLost, 5))),
+            ("another one", left(Some(5), Some("s")), Some("u"), Some(5), Some((Lost::StateLost, 5))),
+            ("offsets of an older copy", left(Some(5), Some("s")), Some("s"), Some(8), Some((Lost::OffsetBehind, 8))),
+        ];
+        for (name, left, state_id, position, expected) in rows {
+            assert_eq!(judge_state(&left, state_id, position), expected, "{name}");
+        }
+    }
+
+    #[test]
     fn an_acceptance_is_of_one_gap() {
         let gap = |from, id: &str| Gap {
             group: "g".to_owned(),
@@ -384,7 +479,7 @@ mod tests {
             "accepted_by":"someone","accepted_at":"2026-11-29T00:00:00Z","why":"a field that no worker needs"}"#;
         let accepted: AcceptedGap = serde_json::from_str(record).unwrap();
         for (gap, start) in [(gap(Some(5), "a"), Some(7)), (gap(Some(4), "a"), None), (gap(Some(5), "b"), None)] {
-            let mut positions = Positions { gaps: vec![gap], ..Positions::default() };
+            let mut positions = Positions::of(vec![gap]);
             positions.accept(std::slice::from_ref(&accepted));
             assert_eq!(positions.starts.values().copied().next(), start);
             assert_eq!(positions.gaps.is_empty(), start.is_some());

@@ -7,6 +7,7 @@
 //! until the last stable offset has passed that mark waits for the markers. No record that a committed offset implies can
 //! then be missing from the table.
 
+use super::position::{STATE_POSITION, restored_position};
 use super::state::Stored;
 use hashbrown::HashMap;
 use std::hash::Hash;
@@ -34,6 +35,8 @@ pub(crate) struct Restored<K, V> {
     /// Where to consume from; `None` is the beginning.
     pub next_offset: Option<i64>,
     pub table: HashMap<K, V>,
+    /// The offset up to which the changelog holds its input; none where no version has written it.
+    pub position: Option<i64>,
     /// Changelog records that were not of this handler's form and were left out.
     pub unreadable: u64,
 }
@@ -46,19 +49,21 @@ where
     C: Changelog,
 {
     let next_offset = log.stable_committed(partition)?;
-    let mut restored = Restored { next_offset, table: HashMap::new(), unreadable: 0 };
+    let mut restored = Restored { next_offset, table: HashMap::new(), position: None, unreadable: 0 };
     let mark = log.high_watermark(partition)?;
     while log.last_stable(partition)? < mark {
         log.pause()?;
     }
-    log.read_committed(partition, &mut |key, value| match (K::decode(key), value.map(V::decode)) {
-        (Some(key), Some(Some(value))) => {
-            restored.table.insert(key, value);
+    log.read_committed(partition, &mut |key, value| {
+        if key == STATE_POSITION {
+            restored.position = restored_position(value);
+            return;
         }
-        (Some(key), None) => {
-            restored.table.remove(&key);
+        match (K::decode(key), value.map(V::decode)) {
+            (Some(key), Some(Some(value))) => drop(restored.table.insert(key, value)),
+            (Some(key), None) => drop(restored.table.remove(&key)),
+            _ => restored.unreadable += 1,
         }
-        _ => restored.unreadable += 1,
     })?;
     Ok(restored)
 }

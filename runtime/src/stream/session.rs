@@ -16,7 +16,7 @@ use super::engine::{DeadLetter, Engine, Place, Prepared, changelog};
 use super::flood::Floods;
 use super::handler::{Handler, Verdict};
 use super::meter::Meter;
-use super::position::Gap;
+use super::position::{Gap, STATE_POSITION};
 use super::producer::{Producer, settings};
 use super::record::{Input, OwnedInput};
 use super::run::LoopError;
@@ -237,7 +237,12 @@ impl<'a> Session<'a> {
         let dead_letters = dead_letters.map(letter).collect();
         let group = consumer.group_metadata().ok_or_else(|| LoopError::Broken("no group metadata".to_owned()))?;
         let changelog = match self.spec.changelog {
-            Some(_) => changelog(&prepared.overlay),
+            Some(_) => {
+                let position = |(place, next): (&(String, i32), &i64)| {
+                    (place.1, STATE_POSITION.to_vec(), Some(next.to_be_bytes().to_vec()))
+                };
+                changelog(&prepared.overlay).into_iter().chain(prepared.offsets.iter().map(position)).collect()
+            }
             None => Vec::new(),
         };
         self.gate.open();

@@ -195,7 +195,8 @@ impl Bench {
         let topics: Vec<_> = names.iter().map(|name| topic(name)).collect();
         let made = self.admin(async |admin| admin.create_topics(&topics, &AdminOptions::new()).await.unwrap());
         made.into_iter().for_each(|result| drop(result.unwrap()));
-        position::begin_at_zero(&self.kafka, &self.topic("admit"), &names, PATIENCE).unwrap();
+        let group = position::Group { name: self.topic("admit"), inputs: names, changelog: None };
+        position::begin_at_zero(&self.kafka, &group, PATIENCE).unwrap();
     }
 
     /// Runs a call of the admin client.
@@ -204,10 +205,11 @@ impl Bench {
         tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(call(&admin))
     }
 
-    /// What keeps the group from reading these topics.
-    pub fn gaps(&self, topic: &str) -> Vec<position::Gap> {
-        let (group, gaps) = (self.topic("admit"), self.topic("gaps"));
-        position::open_gaps(&self.kafka, &group, &[self.topic(topic)], &gaps, PATIENCE).unwrap()
+    /// What keeps the group from reading its topic; `is_stateful` where it keeps a state.
+    pub fn gaps(&self, is_stateful: bool) -> Vec<position::Gap> {
+        let changelog = is_stateful.then(|| self.topic("state"));
+        let group = position::Group { name: self.topic("admit"), inputs: vec![self.topic("in")], changelog };
+        position::open_gaps(&self.kafka, &group, &self.topic("gaps"), PATIENCE).unwrap()
     }
 
     /// Puts on record that a gap is accepted.

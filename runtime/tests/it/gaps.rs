@@ -1,19 +1,22 @@
 //! A place that is lost is never made good by reading on somewhere else: its partition is held, in words, the others go on, and
 //! what somebody has put on record is gone on behind.
 
-use crate::bench::{Bench, PARTITIONS, numbers};
+use crate::bench::{Bench, PARTITIONS, Room, numbers};
 use rdkafka::admin::AdminOptions;
 use rdkafka::{Offset, TopicPartitionList};
 
 /// Runs a worker that finds gaps: it says these words, passes on what other partitions hold, and goes on once all are accepted.
 fn held(bench: &Bench, words: &str, gaps: usize) {
-    let room = bench.run_stateless("a");
+    held_by(bench, bench.run_stateless("a"), false, words, gaps);
+}
+
+fn held_by(bench: &Bench, room: Room, is_stateful: bool, words: &str, gaps: usize) {
     bench.wait_unready(words);
     bench.wait_unready("defaultx gaps accept --group t.admit --topic t.in --partition");
-    let found = bench.gaps("in");
+    let found = bench.gaps(is_stateful);
     assert_eq!(found.len(), gaps, "{found:?}");
     found.iter().for_each(|gap| bench.accept(gap));
-    assert_eq!(bench.gaps("in"), [], "nothing is left to accept");
+    assert_eq!(bench.gaps(is_stateful), [], "nothing is left to accept");
     bench.wait_drained("in");
     bench.wait_ready();
     room.stop().unwrap();
@@ -56,4 +59,19 @@ fn what_a_group_has_lost_holds_its_partition_alone() {
     bench.publish("in", numbers(0..600));
     held(&bench, "it is not the topic that group t.admit read", PARTITIONS as usize);
     assert_eq!(passed(&bench), expected + 600);
+}
+
+/// The changelog is lost and its input's offsets are not: a worker that went on would admit everything again.
+#[test]
+fn a_state_that_is_lost_holds_its_partitions() {
+    let bench = Bench::start();
+    bench.publish("in", numbers(0..60));
+    let room = bench.run("a");
+    bench.wait_drained("in");
+    room.stop().unwrap();
+    assert_eq!(bench.gaps(true), [], "a worker that stopped leaves none");
+    bench.remake_topic("state");
+    bench.publish("in", numbers(0..60));
+    held_by(&bench, bench.run("a"), true, "has lost what was handled before", PARTITIONS as usize);
+    assert_eq!(passed(&bench), 120, "admitted again, because somebody said so");
 }

@@ -85,7 +85,7 @@ impl Session<'_> {
             let timeout = Duration::from_millis(self.spec.tuning.timeout_ms);
             match accepted_gaps(&self.shell.kafka.client(), &self.spec.gaps, timeout) {
                 Ok(accepted) => {
-                    let mut found = Positions { gaps: self.gaps.borrow().clone(), ..Positions::default() };
+                    let mut found = Positions::of(self.gaps.borrow().clone());
                     found.accept(&accepted);
                     why = why.or((!found.starts.is_empty()).then_some("a gap was accepted"));
                 }
