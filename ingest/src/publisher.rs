@@ -4,7 +4,7 @@
 use crate::error::Error;
 use crate::metrics::Metrics;
 use runtime::kafka::KafkaConfig;
-use runtime::stream::{Output, Transactions};
+use runtime::stream::{Output, TransactionError, Transactions};
 use runtime::task;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
@@ -33,7 +33,16 @@ struct Submission {
     records: Vec<Output>,
     /// Dropped with the records.
     _held: Held,
-    done: oneshot::Sender<Result<(), String>>,
+    done: oneshot::Sender<Result<(), Unwritten>>,
+}
+
+/// Why a request's records are not in Kafka.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Unwritten {
+    /// A record of it is larger than its topic allows: the same request will be refused again.
+    TooLarge,
+    /// Whatever else; the same request may be taken later.
+    Failed(String),
 }
 
 /// What a request takes of the door's limits. The records count until they are written, also when their sender has left.
@@ -65,7 +74,7 @@ impl Publisher {
     /// Writes records; returns when Kafka has all of them. `held` is kept until they are written or given up.
     ///
     /// # Errors
-    /// [`Error::Publish`] when the queue is full or the transaction was not committed.
+    /// [`Error::Publish`] when the queue is full or the transaction was not committed, [`Error::TooLarge`] when no broker takes it.
     pub async fn publish(&self, records: Vec<Output>, held: Arc<impl Send + Sync + 'static>) -> Result<(), Error> {
         let (done, heard) = oneshot::channel();
         self.inbox.try_send(Submission { records, _held: held, done }).map_err(|error| match error {
@@ -73,7 +82,9 @@ impl Publisher {
             TrySendError::Disconnected(_) => Error::Publish("the publisher has stopped".into()),
         })?;
         match heard.await {
-            Ok(result) => result.map_err(Error::Publish),
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(Unwritten::TooLarge)) => Err(Error::TooLarge),
+            Ok(Err(Unwritten::Failed(why))) => Err(Error::Publish(why)),
             Err(_) => Err(Error::Publish("the publisher has stopped".into())),
         }
     }
@@ -99,20 +110,43 @@ fn serve(
             Err(RecvTimeoutError::Timeout) => continue,
             Err(RecvTimeoutError::Disconnected) => return,
         };
-        let records = group.iter().flat_map(|submission| &submission.records);
-        metrics.grouped(records.clone().count());
-        let written = producer.write(records.map(|record| (None, record))).map_err(|error| error.to_string());
-        if let Err(error) = &written {
-            tracing::warn!(error, requests = group.len(), "group not written");
-            is_ready = false;
-            ready(false);
-        }
-        for submission in group {
-            if submission.done.send(written.clone()).is_err() {
+        metrics.grouped(group.iter().map(|submission| submission.records.len()).sum());
+        let written = write(&mut |records| producer.write(records.map(|record| (None, record))), &group);
+        for (submission, written) in group.into_iter().zip(written) {
+            if let Err(Unwritten::Failed(error)) = &written {
+                tracing::warn!(error, "a request was not written");
+                is_ready = false;
+            }
+            if submission.done.send(written).is_err() {
                 tracing::debug!("a requester left before its answer");
             }
         }
+        if !is_ready {
+            ready(false);
+        }
     }
+}
+
+type Records<'r> = Box<dyn Iterator<Item = &'r Output> + 'r>;
+
+/// Writes a group in one transaction. Where it holds a record that no broker takes, half of it is tried, so that nobody is refused
+/// for a neighbour.
+fn write(
+    one: &mut impl FnMut(Records<'_>) -> Result<(), TransactionError>,
+    group: &[Submission],
+) -> Vec<Result<(), Unwritten>> {
+    let result = match one(Box::new(group.iter().flat_map(|submission| &submission.records))) {
+        Ok(()) => Ok(()),
+        Err(TransactionError::Poison(_)) if group.len() > 1 => {
+            let (left, right) = group.split_at(group.len() / 2);
+            let mut written = write(one, left);
+            written.extend(write(one, right));
+            return written;
+        }
+        Err(TransactionError::Poison(_)) => Err(Unwritten::TooLarge),
+        Err(error) => Err(Unwritten::Failed(error.to_string())),
+    };
+    vec![result; group.len()]
 }
 
 /// The first submission, and whatever else comes within the wait.
@@ -156,6 +190,26 @@ mod tests {
             headers: Vec::new(),
         };
         Submission { records: vec![record; records], _held: Arc::new(()), done: oneshot::channel().0 }
+    }
+
+    #[test]
+    fn nobody_is_refused_for_a_neighbour() {
+        use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+        let group: Vec<Submission> = [1, 1, 3, 1, 1].map(submission).into();
+        let mut tries = 0;
+        let mut one = |records: Records<'_>| {
+            tries += 1;
+            // A request of three records stands for one that is too large.
+            let is_poison = records.count() >= 3;
+            let error = KafkaError::MessageProduction(RDKafkaErrorCode::MessageSizeTooLarge);
+            if is_poison { Err(TransactionError::Poison(error)) } else { Ok(()) }
+        };
+        let written = write(&mut one, &group);
+        let refused: Vec<_> = written.iter().map(|result| *result == Err(Unwritten::TooLarge)).collect();
+        assert_eq!(refused, [false, false, true, false, false]);
+        assert!(tries > 1);
+        let mut away = |_: Records<'_>| Err(TransactionError::Refused(KafkaError::Canceled));
+        assert!(write(&mut away, &group).iter().all(|result| matches!(result, Err(Unwritten::Failed(_)))));
     }
 
     #[test]

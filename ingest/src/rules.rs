@@ -5,6 +5,7 @@ use crate::error::Error;
 use crate::published::Published;
 use domain::Tenant;
 use hmac::{Hmac, Mac};
+use runtime::kafka::HOUSE_MAX_BYTES;
 use sha2::Sha256;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -52,8 +53,17 @@ impl Rules {
     /// Takes the rules out of the configuration.
     ///
     /// # Errors
-    /// [`Error::Config`] when a published schema is broken, which the tests of the schemas exclude.
+    /// [`Error::Config`] when a body at its limit would not fit into the topics behind, or a published schema is broken, which
+    /// the tests of the schemas exclude.
     pub fn new(config: &Config) -> Result<Self, Error> {
+        // A worker may add as much again to what it was given.
+        let most = HOUSE_MAX_BYTES as usize / 2;
+        if config.max_body_bytes > most {
+            let found = config.max_body_bytes;
+            return Err(Error::Config(format!(
+                "[ingest] max_body_bytes is {found}, at most {most}: the topics behind take records of {HOUSE_MAX_BYTES} bytes"
+            )));
+        }
         Ok(Self {
             products: config.products.iter().cloned().collect(),
             max_body_bytes: config.max_body_bytes,
@@ -155,6 +165,15 @@ mod tests {
         // RFC 4231, test case 1.
         let rule = TenantRule::new("bank", &format!("k1:{}", "0b".repeat(20))).unwrap();
         assert_eq!(rule.subject("Hi There"), "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7");
+    }
+
+    #[test]
+    fn a_limit_that_no_topic_takes_is_refused_at_the_start() {
+        let config = |max_body_bytes| Config { max_body_bytes, ..Config::default() };
+        let refused = |max_body_bytes| Rules::new(&config(max_body_bytes)).map(drop).map_err(|error| error.to_string());
+        assert_eq!(refused(2 << 20), Ok(()));
+        let error = refused((2 << 20) + 1).unwrap_err();
+        assert!(error.contains("max_body_bytes is 2097153, at most 2097152"), "{error}");
     }
 
     #[test]

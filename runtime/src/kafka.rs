@@ -13,6 +13,9 @@ use std::sync::Arc;
 /// The largest record that a client of ours sends: a sender's body with the headers of a dead letter on top.
 pub const MESSAGE_MAX_BYTES: u32 = 17 << 20;
 
+/// Bytes of the largest record between workers: a body at its limit and what a worker adds to it.
+pub const HOUSE_MAX_BYTES: u32 = 4 << 20;
+
 /// Section `[kafka]`.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]

@@ -1,11 +1,9 @@
 //! PURE. The settings that keep a topic's promises: what each must be at least, at most or exactly, and what is lost otherwise.
 
-use runtime::kafka::{KafkaConfig, MESSAGE_MAX_BYTES};
+use runtime::kafka::{HOUSE_MAX_BYTES, KafkaConfig, MESSAGE_MAX_BYTES};
 use schemas::Topic;
 use schemas::topics::Keep;
 
-/// Bytes of the largest record between rooms: a body at its limit and what a room adds to it.
-const HOUSE_MAX_BYTES: u32 = 4 << 20;
 /// Bytes of the largest record that a sender may publish; what is larger than ingest's limit is refused by name, not by Kafka.
 const SENDER_MAX_BYTES: u32 = 16 << 20;
 const DAY_MS: u64 = 24 * 3600 * 1000;

@@ -7,6 +7,7 @@ use super::problem::{Line, Problem};
 use super::request::{self, Event};
 use super::{Door, SENDER_ROLES};
 use crate::admit::short;
+use crate::error::Error;
 use crate::outputs::{self, Origin};
 use crate::receive::{Arrival, Channel, Content, Received, receive};
 use crate::refusal::{Reason, Refusal};
@@ -283,9 +284,12 @@ impl Door {
     async fn publish(&self, taken: Vec<Received>, caller: Arc<Caller>) -> Result<(), Problem> {
         let origin = Origin { channel: Channel::Http, place: None, received_at_ms: None };
         let records = taken.into_iter().flat_map(|taken| outputs::received(taken, origin, &self.topics)).collect();
-        self.publisher.publish(records, caller).await.map_err(|error| {
-            tracing::warn!(%error, "request not published");
-            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Kafka does not have it; send it again")
+        self.publisher.publish(records, caller).await.map_err(|error| match error {
+            Error::TooLarge => Problem::of(Reason::BodyTooLarge),
+            error => {
+                tracing::warn!(%error, "request not published");
+                Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Kafka does not have it; send it again")
+            }
         })
     }
 }

@@ -3,7 +3,7 @@
 use local::{House, Options};
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
-use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
@@ -350,6 +350,16 @@ impl Bench {
             })
         };
         self.wait(is_gone, "group deleted");
+    }
+
+    /// Commits an offset of every partition for the group, which must have no members, with this beside it.
+    pub fn commit_beside(&self, topic: &str, offset: i64, metadata: &str) {
+        let mut offsets = TopicPartitionList::new();
+        for partition in 0..PARTITIONS {
+            offsets.add_partition_offset(&self.topic(topic), partition, Offset::Offset(offset)).unwrap();
+        }
+        offsets.elements().iter_mut().for_each(|element| element.set_metadata(metadata));
+        self.group_client().commit(&offsets, CommitMode::Sync).unwrap();
     }
 
     /// Deletes a topic and makes it again, as somebody does who knows nothing of offsets.

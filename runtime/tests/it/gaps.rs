@@ -54,11 +54,23 @@ fn what_a_group_has_lost_holds_its_partition_alone() {
     let expected = expected + usize::try_from(again).unwrap();
     assert_eq!(passed(&bench), expected, "accepted from the first record that is there");
 
-    // Another topic under the name, longer than the last: no offset alone would tell.
+    // Another topic under the name. This broker forgets the offsets with the topic.
     bench.remake_topic("in");
     bench.publish("in", numbers(0..600));
-    held(&bench, "it is not the topic that group t.admit read", PARTITIONS as usize);
+    held(&bench, "has no offset for it", PARTITIONS as usize);
     assert_eq!(passed(&bench), expected + 600);
+
+    // The same where offsets outlive their topic, as in a restored cluster: only the topic's id tells.
+    bench.delete_group();
+    bench.commit_beside("in", 1, "topic_id=AAAAAAAAAAAAAAAAAAAAAA");
+    held(&bench, "it is not the topic that group t.admit read", PARTITIONS as usize);
+    assert_eq!(passed(&bench), expected + 1_200);
+
+    // Offsets beyond the end: an older copy of the topic.
+    bench.delete_group();
+    bench.commit_beside("in", 1_000_000, "");
+    held(&bench, "and it ends at", PARTITIONS as usize);
+    assert_eq!(passed(&bench), expected + 1_200, "it goes on at the end");
 }
 
 /// The changelog is lost and its input's offsets are not: a worker that went on would admit everything again.
