@@ -1,8 +1,10 @@
 //! What whole-house tests, chaos and benchmarks share: servers, traffic, processes, and a plain reader that says what is true.
 //!
-//! Reading order: [`stage`], [`traffic`], [`wire`], [`supervisor`], [`oracle`], [`truth`], [`watch`], [`ceiling`].
+//! Reading order: [`stage`], [`traffic`], [`wire`], [`hostile`], [`supervisor`], [`door`], [`oracle`], [`truth`], [`watch`], [`ceiling`].
 
 pub mod ceiling;
+pub mod door;
+pub mod hostile;
 pub mod oracle;
 pub mod stage;
 pub mod supervisor;

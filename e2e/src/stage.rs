@@ -1,12 +1,18 @@
 //! Real servers with the topics and tables of one deployment, and a configuration file that processes can be started with.
 
-use anyhow::Result;
+use anyhow::{Context, Result, bail};
+use domain::Digest;
 use local::{House, Options};
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
 use runtime::kafka::KafkaConfig;
 use std::path::{Path, PathBuf};
 
 /// Key of the digests that the audit log keeps of personal data.
 pub const DIGEST_KEY: [u8; 32] = [0x11; 32];
+
+/// Bytes of the largest record on a topic of a sender's.
+const SENDER_MAX_BYTES: &str = "16777216";
 
 /// Servers for a run. They stop when it is dropped.
 pub struct Stage {
@@ -15,6 +21,20 @@ pub struct Stage {
     /// How to reach the broker.
     pub kafka: KafkaConfig,
     dir: PathBuf,
+}
+
+/// The shipped policy and route, and a next version of each beside them.
+pub struct Versions {
+    policies: PathBuf,
+    routes: PathBuf,
+    /// Digest of the policy in force at first.
+    pub first_policy: String,
+    /// Digest of the route in force at first.
+    pub first_route: String,
+    /// File of the next policy.
+    pub policy: PathBuf,
+    /// The next route, `name@version`.
+    pub route_name: String,
 }
 
 /// The project's root.
@@ -60,7 +80,8 @@ impl Stage {
     /// # Errors
     /// When the file cannot be written.
     pub fn config(&self, name: &str, more: &str) -> Result<PathBuf> {
-        self.write_config(name, &root().join("routes"), &scorer::Config::default().route, more)
+        let (routes, policies) = (root().join("routes"), root().join("policies"));
+        self.write_config(name, (&routes, &scorer::Config::default().route), &policies, more)
     }
 
     /// The same with a route of its own, given as the entries of its document; without any, the one that the house ships.
@@ -75,12 +96,61 @@ impl Stage {
         let folder = routes.join(name);
         std::fs::create_dir_all(&folder)?;
         std::fs::write(folder.join("1.0.0.toml"), format!("name = {name:?}\nversion = \"1.0.0\"\n\n{entries}"))?;
-        self.write_config(name, &routes, &format!("{name}@1.0.0"), more)
+        self.write_config(name, (&routes, &format!("{name}@1.0.0")), &root().join("policies"), more)
     }
 
-    fn write_config(&self, name: &str, routes: &Path, route: &str, more: &str) -> Result<PathBuf> {
+    /// The same with the shipped versions and the next ones.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn config_versions(&self, name: &str, versions: &Versions, more: &str) -> Result<PathBuf> {
+        let route = scorer::Config::default().route;
+        self.write_config(name, (&versions.routes, &route), &versions.policies, more)
+    }
+
+    /// Copies the shipped policy and route, and writes a next version of each that says the same.
+    ///
+    /// # Errors
+    /// When a file cannot be read or written.
+    pub fn next_versions(&self) -> Result<Versions> {
+        let copy = |kind: &str, label: &str, extension: &str| {
+            let (name, version) = label.split_once('@').context("name@version")?;
+            let text = std::fs::read_to_string(root().join(format!("{kind}/{name}/{version}.{extension}")))?;
+            let folder = self.dir.join("versions").join(kind);
+            let next = "9.0.0";
+            let file = folder.join(format!("{name}/{next}.{extension}"));
+            std::fs::create_dir_all(folder.join(name))?;
+            std::fs::write(folder.join(format!("{name}/{version}.{extension}")), &text)?;
+            std::fs::write(&file, text.replacen(version, next, 1))?;
+            anyhow::Ok((folder, Digest::of(text.as_bytes()).to_string(), file, format!("{name}@{next}")))
+        };
+        let (policies, first_policy, policy, _) =
+            copy("policies", &decision::Config::default().default_policy, "yaml")?;
+        let (routes, first_route, _, route_name) = copy("routes", &scorer::Config::default().route, "toml")?;
+        Ok(Versions { policies, routes, first_policy, first_route, policy, route_name })
+    }
+
+    /// Makes a topic of a sender's beside those of the house, with as many partitions as it likes.
+    ///
+    /// # Errors
+    /// When the broker refuses.
+    pub fn add_topic(&self, base: &str, partitions: i32) -> Result<()> {
+        let name = self.kafka.topic(base);
+        let topic = NewTopic::new(&name, partitions, TopicReplication::Fixed(self.kafka.replication_factor))
+            .set("message.timestamp.type", "LogAppendTime")
+            .set("max.message.bytes", SENDER_MAX_BYTES);
+        let admin: AdminClient<DefaultClientContext> = self.kafka.client().create()?;
+        for made in runtime()?.block_on(admin.create_topics([&topic], &AdminOptions::new()))? {
+            if let Err((name, code)) = made {
+                bail!("creating topic {name}: {code}");
+            }
+        }
+        Ok(())
+    }
+
+    fn write_config(&self, name: &str, (routes, route): (&Path, &str), policies: &Path, more: &str) -> Result<PathBuf> {
         let path = self.dir.join(format!("{name}.toml"));
-        let (models, policies) = (root().join("models"), root().join("policies"));
+        let models = root().join("models");
         let text = format!(
             "[process]\nops_listen = \"127.0.0.1:0\"\nlog_filter = \"info,librdkafka=off,tract=warn\"\n\n\
              [kafka]\nbootstrap = {:?}\ntopic_prefix = {:?}\nreplication_factor = 1\n\n[database]\nurl = {:?}\n\n\

@@ -4,10 +4,15 @@
 use anyhow::{Context, Result, bail};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
+
+/// Where the HTTP doors of ingest's instances are: instance → port. A process that starts again opens another port.
+pub type Doors = Arc<Mutex<BTreeMap<u32, u16>>>;
 
 /// The first argument by which a benchmark binary becomes the product.
 pub const AS_DEFAULTX: &str = "as-defaultx";
@@ -34,22 +39,24 @@ pub struct Supervisor {
     logs: PathBuf,
     running: Vec<Process>,
     frozen: Vec<Process>,
+    doors: Doors,
     /// Processes that ended by themselves and were started again.
     pub restarts: u32,
 }
 
 impl Supervisor {
-    /// Starts `instances` of each room.
+    /// Starts `instances` of each room; where their doors are is told through `doors`.
     ///
     /// # Errors
     /// When a process cannot be started.
-    pub fn start(config: &Path, logs: &Path, rooms: &[&'static str], instances: u32) -> Result<Self> {
+    pub fn start(config: &Path, logs: &Path, rooms: &[&'static str], instances: u32, doors: Doors) -> Result<Self> {
         std::fs::create_dir_all(logs)?;
         let mut all = Self {
             config: config.to_owned(),
             logs: logs.to_owned(),
             running: Vec::new(),
             frozen: Vec::new(),
+            doors,
             restarts: 0,
         };
         for room in rooms {
@@ -162,18 +169,52 @@ impl Supervisor {
         Ok(())
     }
 
+    /// Runs a command of the product to its end; gives what it says.
+    ///
+    /// # Errors
+    /// When it ends with another code than 0; with its own words.
+    pub fn command(&self, words: &[&str]) -> Result<String> {
+        let ended = Command::new(std::env::current_exe()?)
+            .arg(AS_DEFAULTX)
+            .args(words)
+            .arg("--config")
+            .arg(&self.config)
+            .stdin(Stdio::null())
+            .output()?;
+        if !ended.status.success() {
+            bail!(
+                "{}: {}{}",
+                words.join(" "),
+                String::from_utf8_lossy(&ended.stdout),
+                String::from_utf8_lossy(&ended.stderr)
+            );
+        }
+        Ok(String::from_utf8_lossy(&ended.stdout).into_owned())
+    }
+
     fn spawn(&self, room: &'static str, instance: u32) -> Result<Process> {
         let log = self.logs.join(format!("{room}-{instance}.log"));
         let log = File::options().create(true).append(true).open(&log).context("opening a log")?;
         let child = Command::new(std::env::current_exe()?)
             .args([AS_DEFAULTX, "run", room, "--instance", &instance.to_string(), "--config"])
             .arg(&self.config)
+            .args(self.door_of(room, instance)?)
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log)
             .spawn()
             .context("starting a room")?;
         Ok(Process { room, instance, child })
+    }
+
+    /// A port of its own for every process: a frozen one holds its own.
+    fn door_of(&self, room: &str, instance: u32) -> Result<Vec<String>> {
+        if room != "ingest" {
+            return Ok(Vec::new());
+        }
+        let port = local::free_port()?;
+        self.doors.lock().unwrap_or_else(PoisonError::into_inner).insert(instance, port);
+        Ok(vec!["--set".to_owned(), format!("ingest.door_address=127.0.0.1:{port}")])
     }
 }
 

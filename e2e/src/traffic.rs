@@ -19,6 +19,9 @@ use schemas::envelope::header;
 use serde_json::Value;
 use std::time::Duration;
 
+/// Whose applications the rows are.
+const TENANT: &str = "demo";
+
 /// Rows to send, in one shuffled order.
 pub struct Traffic {
     rows: Vec<Value>,
@@ -64,8 +67,17 @@ impl Traffic {
     /// # Errors
     /// Never for rows that were loaded.
     pub fn event(&self, run: &str, number: usize, now: &str) -> Result<Event> {
-        let mut data = self.rows[number % self.rows.len()].clone();
-        let application_id = format!("{run}-{number}");
+        self.event_of(TENANT, &format!("{run}-{number}"), number, now)
+    }
+
+    /// An application of any tenant and id, with the content of a row.
+    ///
+    /// # Errors
+    /// Never for rows that were loaded.
+    pub fn event_of(&self, tenant: &str, application_id: &str, row: usize, now: &str) -> Result<Event> {
+        let mut data = self.rows[row % self.rows.len()].clone();
+        let application_id = application_id.to_owned();
+        data["tenant"] = tenant.into();
         data["application_id"] = application_id.clone().into();
         data["submitted_at"] = now.into();
         data["completed_at"] = now.into();
@@ -86,6 +98,18 @@ impl Traffic {
     }
 }
 
+/// The headers of an application's record.
+pub fn headers_of(event: &Event) -> [(&'static str, &[u8]); 6] {
+    [
+        (header::SPECVERSION, b"1.0"),
+        (header::ID, event.event_id.as_bytes()),
+        (header::SOURCE, b"/los"),
+        (header::TYPE, SUBMITTED.as_bytes()),
+        (header::SUBJECT, event.application_id.as_bytes()),
+        (header::CONTENT_TYPE, b"application/json"),
+    ]
+}
+
 /// A plain producer of an origination system.
 pub struct Sender {
     producer: BaseProducer,
@@ -98,10 +122,18 @@ impl Sender {
     /// # Errors
     /// When the client cannot be made.
     pub fn connect(kafka: &KafkaConfig, partitioner: &str) -> Result<Self> {
+        Self::to(kafka, Topic::LoanApplications.base_name(), partitioner)
+    }
+
+    /// Connects to send to another topic, named without prefix.
+    ///
+    /// # Errors
+    /// When the client cannot be made.
+    pub fn to(kafka: &KafkaConfig, topic: &str, partitioner: &str) -> Result<Self> {
         let mut config = kafka.client();
         config.set("enable.idempotence", "true").set("partitioner", partitioner).set("linger.ms", "5");
         config.set("queue.buffering.max.messages", "500000").set("message.timeout.ms", "120000");
-        Ok(Self { producer: config.create()?, topic: Topic::LoanApplications.name(&kafka.topic_prefix) })
+        Ok(Self { producer: config.create()?, topic: kafka.topic(topic).as_ref().to_owned() })
     }
 
     /// Sends one event; waits only when the queue is full.
@@ -109,15 +141,7 @@ impl Sender {
     /// # Errors
     /// When the client refuses it.
     pub fn send(&self, event: &Event, key: Option<&str>) -> Result<()> {
-        let headers = [
-            (header::SPECVERSION, "1.0"),
-            (header::ID, event.event_id.as_str()),
-            (header::SOURCE, "/los"),
-            (header::TYPE, SUBMITTED),
-            (header::SUBJECT, event.application_id.as_str()),
-            (header::CONTENT_TYPE, "application/json"),
-        ];
-        self.send_raw(&headers.map(|(name, value)| (name, value.as_bytes())), key, Some(&event.body))
+        self.send_raw(&headers_of(event), key, Some(&event.body))
     }
 
     /// Sends any bytes; no body is a tombstone.

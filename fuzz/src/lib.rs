@@ -3,5 +3,7 @@
 
 pub mod document;
 pub mod parcel;
+pub mod parts;
 pub mod watch;
 pub mod wire;
+pub mod workers;

@@ -27,5 +27,6 @@ mod tools;
 
 pub use error::LocalError;
 pub use house::{House, Options};
+pub use ports::free as free_port;
 pub use process::Ending;
 pub use prometheus::{Prometheus, start_prometheus};

@@ -15,7 +15,7 @@ const CANDIDATES: usize = 64;
 
 /// A port that nobody listened on a moment ago. Somebody may take it before the caller does: callers must be ready to
 /// come back for another.
-pub(crate) fn free() -> io::Result<u16> {
+pub fn free() -> io::Result<u16> {
     let end = ephemeral_start();
     (0..CANDIDATES).filter_map(|_| pick(LOWEST, end, random())).find(|&port| is_free(port)).map_or_else(from_kernel, Ok)
 }

@@ -1,6 +1,7 @@
 //! What is true, by plain readers of committed records and of the database: what was published and answered, who was accepted,
 //! scored, decided and stored, and under which versions. Judges nothing itself: it feeds the judges of [`crate::oracle`].
 
+pub mod latency;
 pub mod log;
 pub mod state;
 
@@ -178,7 +179,12 @@ impl Truth {
         self.applications.has(WAS_DECIDED, application)
     }
 
-    /// How many originals were published again to this topic (without prefix).
+    /// How many originals were published again.
+    pub fn redriven(&self) -> usize {
+        self.redriven.distinct(0)
+    }
+
+    /// How many of them on these topics, without prefix.
     pub fn redriven_to(&self, topics: &[String]) -> u64 {
         let meant = |place: &&Place| topics.iter().any(|topic| **topic == *place.topic);
         self.redriven.keys(0).filter(meant).count() as u64

@@ -5,6 +5,7 @@
 #[allow(dead_code)] // each suite looks at other parts of a case
 mod corpus;
 mod demo;
+mod fuzzed;
 mod house;
 mod insight;
 mod python;

@@ -1,0 +1,142 @@
+//! What became of it all, in numbers and in words.
+
+use crate::Args;
+use crate::faults::Struck;
+use crate::senders::{HONEST_RUN, Sent};
+use anyhow::{Context, Result, bail};
+use audit_sink::seal::DigestKey;
+use audit_sink::verify;
+use e2e::oracle::log::Log;
+use e2e::oracle::{Fault, Findings};
+use e2e::stage::{DIGEST_KEY, Stage, Versions, runtime};
+use e2e::supervisor::Supervisor;
+use e2e::truth::{Deployment, Truth, latency, log};
+use schemas::Topic;
+use serde_json::json;
+use std::time::{Duration, Instant};
+
+/// Longer than this, and something hangs.
+const PATIENCE: Duration = Duration::from_secs(300);
+/// A door that answers 503 for longer than this after the broker is back has lost its way to it.
+const DOOR_BACK: Duration = Duration::from_secs(60);
+
+/// What plain readers saw before the workers stopped.
+pub struct Seen {
+    truth: Truth,
+    log: Log,
+}
+
+/// Where the run is.
+///
+/// # Errors
+/// When a document cannot be read.
+pub fn deployment(stage: &Stage, other: &str, versions: &Versions) -> Result<Deployment> {
+    Ok(Deployment {
+        kafka: stage.kafka.clone(),
+        database_url: stage.house.database_url().to_owned(),
+        senders: vec![Topic::LoanApplications.base_name().to_owned(), other.to_owned()],
+        policy: versions.first_policy.clone(),
+        route: versions.first_route.clone(),
+    })
+}
+
+/// Waits until every record has its reply, every accepted application its decision, and the log an entry of every record.
+///
+/// # Errors
+/// When a server cannot be read.
+pub fn drained(from: &Deployment, house: &mut Supervisor) -> Result<Seen> {
+    let started = Instant::now();
+    let is_late = || started.elapsed() > PATIENCE;
+    let truth = loop {
+        house.tend()?;
+        let truth = Truth::read(from)?;
+        if truth.is_answered() || is_late() {
+            break truth;
+        }
+        std::thread::sleep(Duration::from_secs(1));
+    };
+    let config = audit_sink::Config::default();
+    let log = log::records(from, &DigestKey::new(&config.digest_key_id, &DIGEST_KEY)?)?;
+    let runtime = runtime()?;
+    while runtime.block_on(log::size(from))? < log.records() && !is_late() {
+        house.tend()?;
+        std::thread::sleep(Duration::from_secs(1));
+    }
+    Ok(Seen { truth, log })
+}
+
+/// Holds everything against everything once nothing runs any more, and writes the result.
+///
+/// # Errors
+/// When something does not fit.
+pub fn judge(args: &Args, from: &Deployment, seen: Seen, sent: &Sent, struck: &Struck, restarts: u32) -> Result<()> {
+    let Seen { mut truth, mut log } = seen;
+    let report = runtime()?.block_on(async {
+        truth.complete(from).await?;
+        log::entries(from, &mut log).await?;
+        anyhow::Ok(verify::run(&from.database_url, &verify::Options::default()).await?)
+    })?;
+    let mut findings = Findings::default();
+    truth.judge(&mut findings);
+    log.judge(&mut findings);
+    let door_back: Vec<_> = struck.broker_back.iter().map(|back| sent.posted.back_after(*back)).collect();
+    judge_door(&truth, sent, &door_back, &mut findings);
+    let submitted = (sent.records + struck.hostile) as u64 + truth.redriven_to(&from.senders);
+    let [quiet, beside] = phases(args, from, sent)?;
+    let result = json!({
+        "submitted": submitted,
+        "published": truth.published,
+        "accepted": truth.accepted(),
+        "decided_distinct": truth.decided(),
+        "decided_in_database": truth.stored(),
+        "lost": findings.lost,
+        "doubled": findings.doubled,
+        "skipped": findings.skipped,
+        "wrong": findings.wrong,
+        "told": findings.told,
+        "replies": truth.statuses,
+        "policies_used": truth.policy.uses(),
+        "routes_used": truth.route.uses(),
+        "state_entries": truth.state.entries(),
+        "hostile_records": struck.hostile,
+        "redriven": truth.redriven(),
+        "door_acknowledged": sent.posted.acknowledged.len(),
+        "door_unanswered": sent.posted.unanswered,
+        "door_back_ms": door_back.iter().map(|back| back.map(|back| back.as_millis() as u64)).collect::<Vec<_>>(),
+        "quiet_p99_ms": quiet,
+        "p99_ms_beside_the_rowdy": beside,
+        "p99_ratio": quiet.zip(beside).map(|(quiet, beside)| beside as f64 / quiet.max(1) as f64),
+        "kills": struck.kills,
+        "faults": struck.faults,
+        "ended_by_themselves": restarts,
+        "audited_records": log.records(),
+        "audit_entries": report.entries(),
+        "audit_verified": report.is_whole(),
+    });
+    std::fs::write(&args.out, serde_json::to_vec_pretty(&result)?).context("writing the result")?;
+    println!("{result:#}");
+    if !findings.is_clean() || !report.is_whole() || truth.published != submitted {
+        bail!("the house did not keep its word: {report}");
+    }
+    Ok(())
+}
+
+/// What was answered 202 is decided, and the door comes back once the broker has.
+fn judge_door(truth: &Truth, sent: &Sent, back: &[Option<Duration>], findings: &mut Findings) {
+    for id in &sent.posted.acknowledged {
+        if !truth.is_decided(&("demo".to_owned(), id.clone(), 1)) {
+            findings.take(Fault::Lost, || format!("{id}: answered 202, not decided"));
+        }
+    }
+    for back in back.iter().filter(|back| back.is_none_or(|back| back > DOOR_BACK)) {
+        findings.take(Fault::Wrong, || format!("the door's first 202 after the broker was back: {back:?}"));
+    }
+}
+
+fn phases(args: &Args, from: &Deployment, sent: &Sent) -> Result<[Option<i64>; 2]> {
+    if args.phase_seconds == 0 {
+        return Ok([None; 2]);
+    }
+    let all = latency::p99_ms(from, HONEST_RUN, &sent.phases)?;
+    Ok([all.first().copied().flatten(), all.get(1).copied().flatten()])
+}
