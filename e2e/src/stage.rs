@@ -145,6 +145,8 @@ impl Stage {
                 bail!("creating topic {name}: {code}");
             }
         }
+        // Where its readers begin.
+        runtime()?.block_on(defaultx::topics::apply(&self.kafka, &[base.to_owned()]))?;
         Ok(())
     }
 

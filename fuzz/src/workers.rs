@@ -2,6 +2,7 @@
 
 use audit_sink::project::{Position, Projections, identity};
 use audit_sink::seal::{DigestKey, seal};
+use audit_sink::source::Sources;
 use audit_sink::tree::Tree;
 use decision::DecisionHandler;
 use ingest::{AdmitHandler, ReceiveHandler};
@@ -26,6 +27,7 @@ pub struct Workers {
     scorer: Harness<ScorerHandler>,
     decision: Harness<DecisionHandler>,
     key: DigestKey,
+    sources: Sources,
 }
 
 impl Workers {
@@ -50,6 +52,7 @@ impl Workers {
             scorer: Harness::new(scorer),
             decision: Harness::new(decision),
             key: DigestKey::new("k", &[7; 32]).expect("a key"),
+            sources: Sources::new("", &[]),
         }
     }
 
@@ -69,7 +72,8 @@ impl Workers {
         };
         drop(fed);
         if let Some(topic) = topic.filter(|topic| topic.is_audited()) {
-            let sealed = seal(block, "", &self.key, 1 << 20, Tree::default()).expect("every record has an entry");
+            let sealed =
+                seal(block, &self.sources, &self.key, 1 << 20, Tree::default()).expect("every record has an entry");
             assert_eq!(sealed.index.len(), 1);
             Projections::default().add(topic, record, Position { log: 0, seq: 0 });
             if topic == Topic::Identities {

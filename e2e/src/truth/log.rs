@@ -17,10 +17,9 @@ use std::sync::Arc;
 /// # Errors
 /// When Kafka cannot be read.
 pub fn records(from: &Deployment, key: &DigestKey) -> Result<Log> {
-    let (mut log, sources) = (Log::default(), Sources::new(&from.kafka.topic_prefix, &[]));
-    for topic in audit_sink::audited_topics() {
-        let base: Arc<str> = topic.base_name().into();
-        let name = from.kafka.topic(&base);
+    let (mut log, sources) = (Log::default(), Sources::new(&from.kafka.topic_prefix, &from.senders));
+    for name in sources.names() {
+        let base: Arc<str> = sources.of(&name).context("a topic that is not taken")?.name.as_ref().into();
         reader::read_to_end(&from.kafka, [name.as_ref()], |message| {
             let record = [OwnedInput::from(&Input::of(message))];
             let sealed = seal(&record, &sources, key, 1, Tree::default())?;
