@@ -5,5 +5,6 @@ pub mod document;
 pub mod parcel;
 pub mod parts;
 pub mod watch;
+pub mod ways_in;
 pub mod wire;
 pub mod workers;
