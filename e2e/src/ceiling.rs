@@ -36,11 +36,11 @@ pub struct Hop {
 /// The hops of the product's way from an application to its decision.
 pub const HOPS: &[Hop] = &[
     Hop {
-        room: "receive",
+        room: ingest::start::RECEIVE,
         input: Topic::LoanApplications,
         outputs: &[Topic::Intake, Topic::Identities, Topic::Protected],
     },
-    Hop { room: "admit", input: Topic::Intake, outputs: &[Topic::Applications, Topic::LoanReplies] },
+    Hop { room: ingest::start::ADMIT, input: Topic::Intake, outputs: &[Topic::Applications, Topic::LoanReplies] },
     Hop { room: "scorer", input: Topic::Applications, outputs: &[Topic::Risk] },
     Hop { room: "decision", input: Topic::Risk, outputs: &[Topic::Decisions] },
 ];
@@ -114,7 +114,7 @@ fn handler(hop: &Hop, shell: &Shell, shape: &impl Fn(Topic) -> Shape) -> Identit
         Filler {
             topic: shell.topic(topic.base_name()),
             // The first hop re-keys; the others keep to their partition.
-            route: if hop.room == "receive" { Route::ByKey } else { Route::Same },
+            route: if hop.room == ingest::start::RECEIVE { Route::ByKey } else { Route::Same },
             value: noise(shape.value),
             headers: NAMES[..count].iter().map(|name| (*name, noise(each))).collect(),
         }

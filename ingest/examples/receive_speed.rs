@@ -24,7 +24,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         ("content-type", "application/json"),
     ];
     let mut inputs = Vec::new();
-    for row in source.rows(Some(&mapping), None)?.take(20_000) {
+    for row in source.rows(Some(&mapping), None, Config::default().max_body_bytes)?.take(20_000) {
         let row = row?;
         inputs.push(OwnedInput {
             topic: "loan.applications.v1".into(),
