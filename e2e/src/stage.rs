@@ -7,10 +7,13 @@ use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use runtime::kafka::KafkaConfig;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 /// Key of the digests that the audit log keeps of personal data.
 pub const DIGEST_KEY: [u8; 32] = [0x11; 32];
 
+/// By then a topic has its leaders.
+const LEADER_WITHIN: Duration = Duration::from_secs(30);
 /// Bytes of the largest record on a topic of a sender's.
 const SENDER_MAX_BYTES: &str = "16777216";
 
@@ -145,9 +148,14 @@ impl Stage {
                 bail!("creating topic {name}: {code}");
             }
         }
-        // Where its readers begin.
-        runtime()?.block_on(defaultx::topics::apply(&self.kafka, &[base.to_owned()]))?;
-        Ok(())
+        // Where its readers begin. A topic that was just made may have no leader yet.
+        let (senders, started) = ([base.to_owned()], Instant::now());
+        loop {
+            match runtime()?.block_on(defaultx::topics::apply(&self.kafka, &senders)) {
+                Err(_) if started.elapsed() < LEADER_WITHIN => std::thread::sleep(Duration::from_millis(200)),
+                applied => return applied.map(drop),
+            }
+        }
     }
 
     fn write_config(&self, name: &str, (routes, route): (&Path, &str), policies: &Path, more: &str) -> Result<PathBuf> {

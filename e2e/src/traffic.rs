@@ -8,15 +8,18 @@ use ingest::mapping::Mapping;
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
+use rdkafka::ClientContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, OwnedHeaders};
-use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext};
 use runtime::clock;
 use runtime::kafka::KafkaConfig;
 use schemas::Topic;
 use schemas::application::SUBMITTED;
 use schemas::envelope::header;
 use serde_json::Value;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 /// Whose applications the rows are.
@@ -110,9 +113,45 @@ pub fn headers_of(event: &Event) -> [(&'static str, &[u8]); 6] {
     ]
 }
 
+/// What a sender has heard of its records.
+#[derive(Default)]
+struct Heard {
+    delivered: AtomicU64,
+    failed: AtomicU64,
+    /// The first error of a delivery.
+    why: Mutex<Option<String>>,
+}
+
+impl ClientContext for Heard {}
+
+impl ProducerContext for Heard {
+    type DeliveryOpaque = ();
+
+    fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
+        match result {
+            Ok(_) => self.delivered.fetch_add(1, Ordering::Relaxed),
+            Err((error, _)) => {
+                self.why.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(|| error.to_string());
+                self.failed.fetch_add(1, Ordering::Relaxed)
+            }
+        };
+    }
+}
+
+/// How many records the broker has acknowledged, and how many it has not: those it may have or not.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Delivered {
+    /// Acknowledged.
+    pub acknowledged: u64,
+    /// Given up by the client.
+    pub failed: u64,
+    /// Why the first one was.
+    pub why: Option<String>,
+}
+
 /// A plain producer of an origination system.
 pub struct Sender {
-    producer: BaseProducer,
+    producer: BaseProducer<Heard>,
     topic: String,
 }
 
@@ -133,7 +172,10 @@ impl Sender {
         let mut config = kafka.client();
         config.set("enable.idempotence", "true").set("partitioner", partitioner).set("linger.ms", "5");
         config.set("queue.buffering.max.messages", "500000").set("message.timeout.ms", "120000");
-        Ok(Self { producer: config.create()?, topic: kafka.topic(topic).as_ref().to_owned() })
+        Ok(Self {
+            producer: config.create_with_context(Heard::default())?,
+            topic: kafka.topic(topic).as_ref().to_owned(),
+        })
     }
 
     /// Sends one event; waits only when the queue is full.
@@ -175,5 +217,15 @@ impl Sender {
     /// When it does not.
     pub fn flush(&self) -> Result<()> {
         Ok(self.producer.flush(Duration::from_secs(180))?)
+    }
+
+    /// What became of the records so far.
+    pub fn delivered(&self) -> Delivered {
+        let heard = self.producer.context();
+        Delivered {
+            acknowledged: heard.delivered.load(Ordering::Relaxed),
+            failed: heard.failed.load(Ordering::Relaxed),
+            why: heard.why.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+        }
     }
 }

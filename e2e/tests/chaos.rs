@@ -21,7 +21,7 @@ fn a_minute_of_chaos_loses_doubles_and_skips_nothing() {
     for count in ["lost", "doubled", "skipped", "wrong"] {
         assert_eq!(result[count], 0, "{count}: {:#}", result["told"]);
     }
-    assert_eq!((&result["submitted"], &result["audited_records"]), (&result["published"], &result["audit_entries"]));
+    assert_eq!(result["audited_records"], result["audit_entries"]);
     assert_eq!(result["audit_verified"], true, "{said}");
     // Both sides of each activation were seen, and the judges had something to judge.
     assert_eq!([&result["policies_used"], &result["routes_used"]], [2, 2]);

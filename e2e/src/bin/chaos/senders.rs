@@ -5,7 +5,7 @@ use anyhow::Result;
 use e2e::door::{self, Posted};
 use e2e::stage::Stage;
 use e2e::supervisor::Doors;
-use e2e::traffic::{Event, Sender, Traffic};
+use e2e::traffic::{Delivered, Event, Sender, Traffic};
 use e2e::watch::Watch;
 use runtime::{clock, task};
 use schemas::Topic;
@@ -27,16 +27,16 @@ const PERIOD: usize = 20;
 /// Threads that send until they are stopped.
 pub struct Senders {
     stop: Arc<AtomicBool>,
-    honest: JoinHandle<Result<usize>>,
-    rowdy: JoinHandle<Result<usize>>,
+    honest: JoinHandle<Result<Delivered>>,
+    rowdy: JoinHandle<Result<Delivered>>,
     door: JoinHandle<Result<Posted>>,
     phases: Vec<Range<usize>>,
 }
 
 /// What was sent.
 pub struct Sent {
-    /// Records to topics.
-    pub records: usize,
+    /// Records to topics, by the two tenants.
+    pub records: [Delivered; 2],
     /// What came of requests.
     pub posted: Posted,
     /// Numbers of the honest tenant while it was alone, and beside the other; none where nobody asked.
@@ -85,7 +85,7 @@ impl Senders {
     pub fn stop(self) -> Result<Sent> {
         self.stop.store(true, Ordering::Relaxed);
         let panicked = |_| anyhow::anyhow!("a sender panicked");
-        let records = self.honest.join().map_err(panicked)?? + self.rowdy.join().map_err(panicked)??;
+        let records = [self.honest.join().map_err(panicked)??, self.rowdy.join().map_err(panicked)??];
         Ok(Sent { records, posted: self.door.join().map_err(panicked)??, phases: self.phases })
     }
 }
@@ -105,31 +105,28 @@ fn steadily(rate: usize, stop: &AtomicBool, mut each: impl FnMut(usize) -> Resul
     Ok(())
 }
 
-/// Every hundredth application is sent twice, every third without a key. Gives the number of records.
+/// Every hundredth application is sent twice, every third without a key. Gives what came of the records.
 fn publish_honest(
     traffic: &Traffic,
     sender: &Sender,
     rate: usize,
     stop: &AtomicBool,
     count: &AtomicUsize,
-) -> Result<usize> {
-    let mut sent = 0;
+) -> Result<Delivered> {
     steadily(rate, stop, |number| {
         let event = traffic.event(HONEST_RUN, number, &clock::rfc3339(clock::now()))?;
         for _ in 0..if number % 100 == 99 { 2 } else { 1 } {
             sender.send(&event, (number % 3 != 0).then_some(event.application_id.as_str()))?;
-            sent += 1;
         }
         count.store(number, Ordering::Relaxed);
         Ok(())
     })?;
     sender.flush()?;
-    Ok(sent)
+    Ok(sender.delivered())
 }
 
 /// Half are applications, the others garbage, bodies that are none of the contract, and other content under a known id.
-fn publish_rowdy(traffic: &Traffic, sender: &Sender, rate: usize, stop: &AtomicBool) -> Result<usize> {
-    let mut sent = 0;
+fn publish_rowdy(traffic: &Traffic, sender: &Sender, rate: usize, stop: &AtomicBool) -> Result<Delivered> {
     steadily(rate, stop, |number| {
         let now = clock::rfc3339(clock::now());
         let of = |id: usize| traffic.event_of(ROWDY, &format!("{ROWDY}-{id}"), number, &now);
@@ -139,11 +136,10 @@ fn publish_rowdy(traffic: &Traffic, sender: &Sender, rate: usize, stop: &AtomicB
             11..=15 => Event { body: vec![b'{'; 200], ..of(number)? },
             _ => Event { body: br#"{"tenant":"rowdy"}"#.to_vec(), ..of(number)? },
         };
-        sent += 1;
         sender.send(&event, None)
     })?;
     sender.flush()?;
-    Ok(sent)
+    Ok(sender.delivered())
 }
 
 /// The honest tenant's topic.
