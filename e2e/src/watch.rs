@@ -61,6 +61,14 @@ impl Watch {
     /// # Errors
     /// When none comes for a minute.
     pub fn wait(&self, count: usize) -> Result<Instant> {
+        self.wait_within(count, Duration::from_secs(60))
+    }
+
+    /// The same with other patience between two decisions.
+    ///
+    /// # Errors
+    /// When none comes for so long.
+    pub fn wait_within(&self, count: usize, patience: Duration) -> Result<Instant> {
         loop {
             let (so_far, last) = {
                 let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
@@ -69,8 +77,8 @@ impl Watch {
             if so_far >= count {
                 return Ok(last);
             }
-            if last.elapsed() > Duration::from_secs(60) {
-                bail!("{so_far} of {count} decisions came, then none for a minute");
+            if last.elapsed() > patience {
+                bail!("{so_far} of {count} decisions came, then none for {} s", patience.as_secs());
             }
             std::thread::sleep(Duration::from_millis(2));
         }

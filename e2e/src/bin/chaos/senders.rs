@@ -21,6 +21,8 @@ pub const HONEST_RUN: &str = "chaos";
 pub const ROWDY: &str = "rowdy";
 /// Decisions after which every worker is warm.
 const WARM: usize = 200;
+/// A machine that does other things takes its time over ten processes.
+const START_WITHIN: Duration = Duration::from_secs(300);
 /// A period of what the misbehaving tenant sends.
 const PERIOD: usize = 20;
 
@@ -56,7 +58,7 @@ impl Senders {
             task::thread("honest", move || publish_honest(&traffic, &sender, rate, &stop, &count))?
         };
         let watch = Watch::start(&stage.kafka, <_>::default())?;
-        watch.wait(WARM)?;
+        watch.wait_within(WARM, START_WITHIN)?;
         watch.stop()?;
         let mut phases = Vec::new();
         let mut phase = || {
