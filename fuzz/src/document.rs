@@ -49,7 +49,8 @@ pub fn changed_toml(bytes: &[u8], rng: &mut ChaCha8Rng) -> Option<Vec<u8>> {
     toml::to_string(&changed).ok().map(String::into_bytes)
 }
 
-fn changed(mut value: Value, rng: &mut ChaCha8Rng) -> Value {
+/// A value with up to three changes.
+pub fn changed(mut value: Value, rng: &mut ChaCha8Rng) -> Value {
     for _ in 0..rng.random_range(1..=3) {
         let mut left = rng.random_range(0..count(&value));
         change(&mut value, &mut left, rng);

@@ -1,38 +1,36 @@
 //! One CEL expression of a policy: parsed once, run natively where that says the same. Knows nothing of rules.
 
 use crate::native::Native;
-use crate::scope::Scope;
+use crate::scope::{self, Scope};
 use crate::vocabulary::Var;
 use cel::common::ast::IdedExpr;
-use cel::{Context, Env, Program};
+use expressions::{Expression, Failure, Refused};
 use schemas::risk::RiskEvent;
-use std::sync::{Arc, LazyLock};
 
-/// The standard functions; built once, shared by every evaluation.
-static FUNCTIONS: LazyLock<Arc<Env>> = LazyLock::new(|| Arc::new(Env::stdlib()));
-
-/// Nested this deep an expression is refused: the checks walk it by recursion.
-const MAX_DEPTH: usize = 64;
+/// The longest text of a value in a decision: the contract's bound.
+const MAX_TEXT_BYTES: usize = 512;
 
 /// A compiled expression.
 #[derive(Debug)]
 pub struct Condition {
-    program: Program,
+    expression: Expression,
     native: Option<Native>,
 }
 
 impl Condition {
-    /// Parses `source`.
+    /// Parses and measures `source`.
     ///
     /// # Errors
-    /// The parser's message, in one line.
-    pub fn parse(source: &str) -> Result<Self, String> {
-        let program = Program::compile(source).map_err(|errors| errors.to_string().replace('\n', " "))?;
-        if crate::fold::depth(program.expression()) > MAX_DEPTH {
-            return Err(format!("nested deeper than {MAX_DEPTH}"));
-        }
-        let native = Native::of(program.expression());
-        Ok(Self { program, native })
+    /// It does not parse, or costs too much.
+    pub fn parse(source: &str) -> Result<Self, Refused> {
+        let expression = Expression::parse(source, &scope::SCOPE)?;
+        let native = Native::of(expression.tree());
+        Ok(Self { expression, native })
+    }
+
+    /// Steps that it takes at most.
+    pub fn cost(&self) -> u64 {
+        self.expression.cost()
     }
 
     /// Whether it holds for an event.
@@ -64,7 +62,7 @@ impl Condition {
             cel::Value::Bool(value) => Some(Value::Bool(value).to_text()),
             cel::Value::Int(value) => Some(Value::Int(value).to_text()),
             cel::Value::Float(value) => Some(Value::Double(value).to_text()),
-            cel::Value::String(value) => Some(value.to_string()),
+            cel::Value::String(value) => Some(value[..value.floor_char_boundary(MAX_TEXT_BYTES)].to_owned()),
             _ => None,
         }
     }
@@ -76,8 +74,13 @@ impl Condition {
     }
 
     /// The syntax tree.
-    pub(crate) fn expression(&self) -> &IdedExpr {
-        self.program.expression()
+    pub(crate) fn tree(&self) -> &IdedExpr {
+        self.expression.tree()
+    }
+
+    /// The measured expression.
+    pub(crate) fn expression(&self) -> &Expression {
+        &self.expression
     }
 
     /// Whether the condition runs without the interpreter.
@@ -87,25 +90,28 @@ impl Condition {
 
     /// Whether it names the score in any of its forms.
     pub(crate) fn reads_score(&self) -> bool {
-        let references = self.program.references();
+        let references = self.tree().references();
         references.variables().iter().any(|name| Var::of_path(&[name]).is_some_and(|var| var.is_score()))
     }
 
     fn value(&self, event: &RiskEvent) -> Result<cel::Value, String> {
-        let scope = Scope(event);
-        let mut context = Context::with_env(Arc::clone(&FUNCTIONS));
+        let scope = Scope::new(event);
+        let mut context = expressions::context();
         context.set_variable_resolver(&scope);
-        self.program.execute(&context).map_err(|error| failure(&error))
+        self.expression.evaluate(&context, &scope::sizes(event)).map_err(|failure| told(&failure))
     }
 }
 
-/// Errors may quote operands, which are facts of a person: only what names the rule's own text is kept.
-fn failure(error: &cel::ExecutionError) -> String {
+/// Errors may quote operands, which are facts of a person: only what names the rule's own text is kept, and not much of it.
+fn told(failure: &Failure) -> String {
     use cel::ExecutionError as E;
+    let error = match failure {
+        Failure::OverBudget => return "over its budget on an application of this size".to_owned(),
+        Failure::Failed(error) => error,
+    };
     match error {
-        E::NoSuchKey(name) => format!("no value for {name}"),
-        E::UndeclaredReference(name) => format!("no value for {name}"),
-        E::NoSuchOverload(overload) => overload.to_string(),
+        E::NoSuchKey(name) | E::UndeclaredReference(name) => expressions::cut(&format!("no value for {name}")),
+        E::NoSuchOverload(overload) => expressions::cut(&overload.to_string()),
         E::DivisionByZero(_) | E::RemainderByZero(_) => "division by zero".to_owned(),
         E::Overflow(..) => "overflow".to_owned(),
         _ => "cannot be evaluated".to_owned(),
@@ -165,7 +171,7 @@ mod tests {
         let flag = proptest::sample::select(vec![None, Some("missing"), Some("clamped"), Some("unknown")]);
         let feature = (proptest::sample::select(vec!["a", "b"]), value, flag);
         (proptest::collection::vec(feature, 0..3), any::<[bool; 6]>(), -3i64..3).prop_map(|(features, keep, amount)| {
-            let mut event = sample::event(Condition::parse("true").expect("parses").expression());
+            let mut event = sample::event(Condition::parse("true").expect("parses").tree());
             event.requested.amount.amount_minor = amount;
             event.features = features
                 .into_iter()
@@ -222,7 +228,7 @@ mod tests {
 
     #[test]
     fn errors_name_the_field_and_never_a_value() {
-        let mut event = sample::event(Condition::parse("true").expect("parses").expression());
+        let mut event = sample::event(Condition::parse("true").expect("parses").tree());
         event.facts.dependants = None;
         event.requested.purpose = Some("secret-purpose".to_owned());
         for (source, expected) in [

@@ -1,6 +1,6 @@
-//! Questions about a syntax tree that need no event: is it constant, is it the same as another, how deep is it.
+//! Questions about a syntax tree that need no event: is it constant, is it the same as another. Only measured expressions are
+//! asked: a constant part is evaluated.
 
-use cel::Context;
 use cel::common::ast::{EntryExpr, Expr, IdedExpr, operators as op};
 
 /// The value of a condition that does not depend on the event; `None` when it does.
@@ -17,11 +17,8 @@ pub(crate) fn constant(expr: &IdedExpr) -> Option<bool> {
             _ => {}
         }
     }
-    if !expr.references().variables().is_empty() {
-        return None;
-    }
-    match cel::Value::resolve(expr, &Context::default()) {
-        Ok(cel::Value::Bool(value)) => Some(value),
+    match expressions::constant(expr) {
+        Some(cel::Value::Bool(value)) => Some(value),
         _ => None,
     }
 }
@@ -85,33 +82,6 @@ fn flatten(expr: &IdedExpr, connective: &str, into: &mut Vec<String>) {
             call.args.iter().for_each(|arg| flatten(arg, connective, into));
         }
         _ => into.push(canonical(expr)),
-    }
-}
-
-/// How deep the tree is.
-pub(crate) fn depth(expr: &IdedExpr) -> usize {
-    1 + children(expr).into_iter().map(depth).max().unwrap_or(0)
-}
-
-/// The expressions directly inside one.
-pub(crate) fn children(expr: &IdedExpr) -> Vec<&IdedExpr> {
-    match &expr.expr {
-        Expr::Call(call) => call.target.as_deref().into_iter().chain(&call.args).collect(),
-        Expr::Select(select) => vec![&select.operand],
-        Expr::List(list) => list.elements.iter().collect(),
-        Expr::Comprehension(c) => {
-            vec![&c.iter_range, &c.accu_init, &c.loop_cond, &c.loop_step, &c.result]
-        }
-        Expr::Map(map) => map.entries.iter().flat_map(|entry| entry_children(&entry.expr)).collect(),
-        Expr::Struct(of) => of.entries.iter().flat_map(|entry| entry_children(&entry.expr)).collect(),
-        Expr::Ident(_) | Expr::Literal(_) | Expr::Unspecified => Vec::new(),
-    }
-}
-
-fn entry_children(entry: &EntryExpr) -> Vec<&IdedExpr> {
-    match entry {
-        EntryExpr::MapEntry(entry) => vec![&entry.key, &entry.value],
-        EntryExpr::StructField(field) => vec![&field.value],
     }
 }
 

@@ -4,20 +4,36 @@ use crate::condition::Condition;
 use crate::document::{Cutoff, Document, Fallback, Limit};
 use crate::finding::Finding;
 use crate::fold;
-use crate::load::{Cut, CutoffRule, KnockoutRule, ReasonText, ZoneRule, holds_for};
+use crate::load::{Cut, CutoffRule, KnockoutRule, ReasonText, ZoneRule};
 use crate::typing::{self, Type};
 use crate::vocabulary::Kind;
 use domain::{Currency, reason};
+use expressions::{Refused, Total};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 /// The longest text of a reason: the contract's bound.
 const MAX_TEXT_BYTES: usize = 512;
+/// Rules of one policy, at most: more are a model, and belong into one.
+const MAX_RULES: usize = 2_000;
+/// The longest of its other lists: products, their currencies, reasons.
+const MAX_LISTED: usize = 512;
+/// So much is found before the rest is only counted.
+const MAX_FINDINGS: usize = 200;
 
 /// Collects what is found in one document.
 pub(crate) struct Inspector<'d> {
     document: &'d Document,
-    ids: Vec<&'d str>,
+    /// Ids that more than one rule has.
+    repeated: HashSet<&'d str>,
+    /// The rule that is looked at.
+    at: &'d str,
+    total: Total,
     findings: Vec<Finding>,
+    /// Findings beyond the first ones.
+    more: usize,
+    /// Whether one of those is an error.
+    hides_error: bool,
 }
 
 impl<'d> Inspector<'d> {
@@ -26,7 +42,33 @@ impl<'d> Inspector<'d> {
         let rules = rules.chain(document.limits.iter().map(|rule| &rule.id));
         let rules = rules.chain(document.zones.iter().map(|rule| &rule.id));
         let rules = rules.chain(document.cutoffs.iter().map(|rule| &rule.id));
-        Self { document, ids: rules.map(String::as_str).collect(), findings: Vec::new() }
+        let mut seen = HashSet::new();
+        let repeated = rules.map(String::as_str).filter(|id| !seen.insert(*id)).collect();
+        Self { document, repeated, at: "", total: Total::default(), findings: Vec::new(), more: 0, hides_error: false }
+    }
+
+    /// Steps of all expressions so far.
+    pub(crate) fn steps(&self) -> u64 {
+        self.total.steps()
+    }
+
+    /// How much there is to look at; nothing else is looked at where it is too much.
+    pub(crate) fn is_small(&mut self) -> bool {
+        let document = self.document;
+        let rules = [document.knockouts.len(), document.limits.len(), document.zones.len(), document.cutoffs.len()];
+        let rules: usize = rules.iter().sum();
+        if rules > MAX_RULES {
+            self.error("too_many", "", format!("{rules} rules, at most {MAX_RULES} are allowed"));
+        }
+        let currencies = document.products.iter().map(|product| product.currencies.len()).max().unwrap_or(0);
+        let lists = [("products", document.products.len()), ("reasons", document.reasons.len())];
+        for (name, len) in lists.into_iter().chain([("products", currencies)]) {
+            if len > MAX_LISTED {
+                let message = format!("a list of {len}, at most {MAX_LISTED} are allowed");
+                self.error("too_many", format!("/{name}"), message);
+            }
+        }
+        self.findings.is_empty()
     }
 
     /// The findings in the document's order, each with its line.
@@ -35,11 +77,28 @@ impl<'d> Inspector<'d> {
             finding.line = finding.line.or_else(|| line_of(&finding.path));
         }
         self.findings.sort_by_key(|finding| finding.line);
+        if self.more > 0 {
+            let message = format!("{} more are not listed: mend these first", self.more);
+            self.findings.push(match self.hides_error {
+                true => Finding::error("too_many", "", message),
+                false => Finding::warning("too_many", "", message),
+            });
+        }
         self.findings
     }
 
     fn error(&mut self, code: &'static str, path: impl Into<String>, message: impl Into<String>) {
-        self.findings.push(Finding::error(code, path, message));
+        self.find(Finding::error(code, path, message));
+    }
+
+    fn find(&mut self, mut finding: Finding) {
+        if self.findings.len() < MAX_FINDINGS {
+            finding.message = expressions::cut(&finding.message);
+            self.findings.push(finding);
+        } else {
+            self.hides_error |= finding.is_error();
+            self.more += 1;
+        }
     }
 
     /// Name, version, products, own reasons.
@@ -75,7 +134,7 @@ impl<'d> Inspector<'d> {
         }
         if !self.document.cutoffs.iter().any(|cutoff| cutoff.product == product.product) {
             let message = format!("{} has no cutoff: every application is referred", product.product);
-            self.findings.push(Finding::warning("no_cutoff", at, message));
+            self.find(Finding::warning("no_cutoff", at, message));
         }
     }
 
@@ -98,9 +157,10 @@ impl<'d> Inspector<'d> {
     }
 
     /// What every rule must have: an id of its own and products that exist.
-    pub(crate) fn rule(&mut self, at: &str, id: &str, products: &[String]) {
+    pub(crate) fn rule(&mut self, at: &str, id: &'d str, products: &[String]) {
+        self.at = id;
         self.token(&format!("{at}/id"), id);
-        if self.ids.iter().filter(|other| **other == id).count() > 1 {
+        if self.repeated.contains(id) {
             self.error("duplicate_id", format!("{at}/id"), format!("{id} is used more than once"));
         }
         for product in products {
@@ -170,14 +230,14 @@ impl<'d> Inspector<'d> {
     /// An expression that must be a boolean and must depend on the event.
     pub(crate) fn condition(&mut self, path: &str, source: &str) -> Option<Condition> {
         let (condition, of) = self.typed(path, source)?;
-        let sampled = condition.interpret(&crate::sample::event(condition.expression()));
+        let sampled = condition.interpret(&crate::sample::event(condition.tree()));
         match (of, sampled) {
             (Type::Known(Kind::Bool) | Type::Open, Ok(_)) => {}
             (Type::Known(Kind::Bool), Err(problem)) => self.error("fails_on_sample", path, problem),
             (_, Err(problem)) => self.error("not_boolean", path, problem),
             (_, Ok(_)) => self.error("not_boolean", path, "is not a boolean"),
         }
-        match fold::constant(condition.expression()) {
+        match fold::constant(condition.tree()) {
             Some(true) => self.error("constant_true", path, "always holds: what comes after is never reached"),
             Some(false) => self.error("constant_false", path, "never holds"),
             None => {}
@@ -188,18 +248,27 @@ impl<'d> Inspector<'d> {
     fn typed(&mut self, path: &str, source: &str) -> Option<(Condition, Type)> {
         let condition = match Condition::parse(source) {
             Ok(condition) => condition,
-            Err(message) => {
-                self.error("syntax", path, message);
-                return None;
-            }
+            Err(why) => return self.refused(path, &why),
         };
-        match typing::infer(condition.expression()) {
+        if let Err(why) = self.total.add(condition.expression()) {
+            return self.refused(path, &why);
+        }
+        match typing::infer(condition.tree()) {
             Ok(of) => Some((condition, of)),
             Err(fault) => {
                 self.error(fault.code, path, fault.message);
                 None
             }
         }
+    }
+
+    fn refused<T>(&mut self, path: &str, why: &Refused) -> Option<T> {
+        let (code, rule) = match why {
+            Refused::TooCostly(_) | Refused::TooCostlyTogether(..) => ("too_costly", self.at),
+            Refused::Syntax(_) | Refused::TooLong(_) | Refused::TooDeep | Refused::Pattern(_) => ("syntax", self.at),
+        };
+        self.error(code, path, format!("{rule}: {why}"));
+        None
     }
 
     /// A decline on the score outside a cutoff would have "did not reach the score" for its reason.
@@ -210,7 +279,7 @@ impl<'d> Inspector<'d> {
         }
     }
 
-    pub(crate) fn limit(&mut self, at: &str, index: usize, rule: &Limit) {
+    pub(crate) fn limit(&mut self, at: &str, index: usize, rule: &'d Limit) {
         self.currency(&format!("{at}/currency"), &rule.currency);
         if rule.max_amount_minor < 0 {
             self.error("negative_limit", format!("{at}/max_amount_minor"), "an amount is never below zero");
@@ -219,9 +288,8 @@ impl<'d> Inspector<'d> {
         if lent.is_some_and(|product| !product.currencies.contains(&rule.currency)) {
             self.error("unreachable", format!("{at}/currency"), "the product is not lent in this currency");
         }
-        let same = |other: &&Limit| {
-            let scope =
-                |rule: &Limit| (rule.product.clone(), rule.currency.clone(), rule.bands.clone(), rule.when.clone());
+        let same = |other: &&'d Limit| {
+            let scope = |rule: &'d Limit| (&rule.product, &rule.currency, &rule.when, &rule.bands);
             other.outcome == rule.outcome && scope(other) == scope(rule)
         };
         if let Some(other) = self.document.limits[..index].iter().find(same) {
@@ -241,9 +309,8 @@ impl<'d> Inspector<'d> {
                 Some(Cut::Points { approve_at_or_above, decline_below })
             }
             (None, None) if any_band => {
-                let all: Vec<&String> = by_bands.into_iter().flatten().collect();
-                if let Some(band) = all.iter().enumerate().find_map(|(i, band)| all[..i].contains(band).then_some(band))
-                {
+                let mut seen = HashSet::new();
+                if let Some(band) = by_bands.into_iter().flatten().find(|band| !seen.insert(*band)) {
                     self.error("overlapping_cutoffs", at, format!("band {band} is listed twice"));
                 }
                 let [approve, refer, decline] = by_bands.map(Clone::clone);
@@ -264,7 +331,8 @@ impl<'d> Inspector<'d> {
         cutoffs: &[Option<CutoffRule>],
     ) {
         let document = self.document;
-        let mut earlier: Vec<(&Condition, &[String], &str)> = Vec::new();
+        let all: Vec<&str> = document.products.iter().map(|product| product.product.as_str()).collect();
+        let mut earlier: HashMap<String, HashMap<&str, &str>> = HashMap::new();
         let knockouts = document.knockouts.iter().zip(knockouts).enumerate().map(|(i, (source, rule))| {
             (format!("/knockouts/{i}/when"), rule.as_ref().map(|rule| &rule.when), &source.products, &source.id)
         });
@@ -273,41 +341,34 @@ impl<'d> Inspector<'d> {
         });
         for (path, when, products, id) in knockouts.chain(zones) {
             let Some(when) = when else { continue };
-            let twin = earlier.iter().find(|(other, others, _)| {
-                fold::same(other.expression(), when.expression()) && overlap(document, others, products)
-            });
-            if let Some((_, _, other)) = twin {
+            let by_product = earlier.entry(fold::canonical(when.tree())).or_default();
+            let own: Vec<&str> = products.iter().map(String::as_str).collect();
+            let products = if own.is_empty() { &all } else { &own };
+            if let Some(other) = products.iter().find_map(|product| by_product.get(product)) {
                 self.error("unreachable", path, format!("{other} has the same condition"));
             }
-            earlier.push((when, products, id));
+            for product in products {
+                by_product.entry(product).or_insert(id);
+            }
         }
         self.cutoffs_behind(cutoffs);
     }
 
     fn cutoffs_behind(&mut self, cutoffs: &[Option<CutoffRule>]) {
-        let sources = &self.document.cutoffs;
-        for (index, (source, rule)) in sources.iter().zip(cutoffs).enumerate() {
+        let mut earlier: HashMap<(&str, Option<String>), &str> = HashMap::new();
+        for (index, (source, rule)) in self.document.cutoffs.iter().zip(cutoffs).enumerate() {
             let Some(rule) = rule else { continue };
-            let at = format!("/cutoffs/{index}");
-            let before = sources[..index].iter().zip(cutoffs).filter(|(other, _)| other.product == source.product);
-            let before: Vec<_> =
-                before.filter_map(|(other, rule)| rule.as_ref().map(|rule| (&other.id, &rule.when))).collect();
-            for (id, when) in before {
-                match (when, &rule.when) {
-                    (None, None) => {
-                        self.error("overlapping_cutoffs", &at, format!("{id} already decides every score"));
-                    }
-                    (None, Some(_)) => self.error("unreachable", &at, format!("{id} before it holds always")),
-                    (Some(other), Some(when)) if fold::same(other.expression(), when.expression()) => {
-                        self.error("unreachable", format!("{at}/when"), format!("{id} has the same condition"));
-                    }
-                    (Some(_), _) => {}
+            let (at, product) = (format!("/cutoffs/{index}"), source.product.as_str());
+            let when = rule.when.as_ref().map(|when| fold::canonical(when.tree()));
+            if let Some(id) = earlier.get(&(product, None)) {
+                match when {
+                    None => self.error("overlapping_cutoffs", &at, format!("{id} already decides every score")),
+                    Some(_) => self.error("unreachable", &at, format!("{id} before it holds always")),
                 }
+            } else if let Some(id) = earlier.get(&(product, when.clone())) {
+                self.error("unreachable", format!("{at}/when"), format!("{id} has the same condition"));
             }
+            earlier.entry((product, when)).or_insert(&source.id);
         }
     }
-}
-
-fn overlap(document: &Document, left: &[String], right: &[String]) -> bool {
-    document.products.iter().any(|product| holds_for(left, &product.product) && holds_for(right, &product.product))
 }

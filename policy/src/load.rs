@@ -8,6 +8,12 @@ use crate::locate::line_of;
 use domain::Digest;
 use std::sync::Arc;
 
+/// The longest document, in bytes.
+const MAX_BYTES: usize = 256 << 10;
+/// Brackets within each other, at most. The parser of YAML goes through all open ones at each token, so that 200 kB of them
+/// would keep it for minutes.
+const MAX_OPEN: usize = 200;
+
 /// A policy version, ready to decide. Immutable.
 #[derive(Debug)]
 pub struct Compiled {
@@ -16,6 +22,7 @@ pub struct Compiled {
     digest: String,
     products: Vec<ProductRules>,
     warnings: Vec<Finding>,
+    cost: u64,
 }
 
 /// The document is not taken.
@@ -102,16 +109,25 @@ impl Compiled {
     /// # Errors
     /// [`Rejected`] with every finding, when at least one is an error.
     pub fn load(bytes: &[u8]) -> Result<Self, Rejected> {
+        if bytes.len() > MAX_BYTES {
+            let message = format!("{} bytes, at most {MAX_BYTES} are allowed", bytes.len());
+            return Err(one(Finding::error("too_many", "", message)));
+        }
         let text = std::str::from_utf8(bytes).map_err(|_| one(Finding::error("malformed", "", "is not UTF-8")))?;
+        if is_nested(text) {
+            let message = format!("has more than {MAX_OPEN} open brackets within each other");
+            return Err(one(Finding::error("malformed", "", message)));
+        }
         let document = parse(text).map_err(one)?;
         let mut inspector = Inspector::new(&document);
-        let products = assemble(&document, &mut inspector);
+        let products = if inspector.is_small() { assemble(&document, &mut inspector) } else { Vec::new() };
+        let cost = inspector.steps();
         let findings = inspector.finish(|path| line_of(text, path));
         if findings.iter().any(Finding::is_error) {
             return Err(Rejected { findings });
         }
         let digest = Digest::of(bytes).to_string();
-        Ok(Self { name: document.name, version: document.version, digest, products, warnings: findings })
+        Ok(Self { name: document.name, version: document.version, digest, products, warnings: findings, cost })
     }
 
     /// Its name.
@@ -137,6 +153,11 @@ impl Compiled {
     /// The products it decides on, in the document's order.
     pub fn products(&self) -> impl Iterator<Item = &str> {
         self.products.iter().map(|rules| rules.product.as_str())
+    }
+
+    /// Steps that its expressions take together, at most.
+    pub fn cost(&self) -> u64 {
+        self.cost
     }
 
     /// How many conditions run natively, and how many there are.
@@ -168,14 +189,27 @@ fn one(finding: Finding) -> Rejected {
     Rejected { findings: vec![finding] }
 }
 
+/// Whether so many brackets are open at once that parsing takes long; those in texts and comments count too.
+fn is_nested(text: &str) -> bool {
+    let mut open = 0usize;
+    text.bytes().any(|byte| {
+        match byte {
+            b'[' | b'{' => open += 1,
+            b']' | b'}' => open = open.saturating_sub(1),
+            _ => {}
+        }
+        open > MAX_OPEN
+    })
+}
+
 fn parse(text: &str) -> Result<Document, Finding> {
     serde_path_to_error::deserialize(serde_yaml_ng::Deserializer::from_str(text)).map_err(|error| {
         let path = pointer(error.path());
         let inner = error.into_inner();
-        let message = inner.to_string();
+        let message = expressions::cut(&inner.to_string());
         let code = if message.contains("unknown field") { "unknown_field" } else { "malformed" };
         let line = inner.location().map(|at| at.line()).or_else(|| line_of(text, &path));
-        Finding { line, ..Finding::error(code, path, message) }
+        Finding { line, ..Finding::error(code, expressions::cut(&path), message) }
     })
 }
 
@@ -190,7 +224,7 @@ fn pointer(path: &serde_path_to_error::Path) -> String {
     path.iter().map(segment).collect()
 }
 
-fn assemble(document: &Document, inspector: &mut Inspector<'_>) -> Vec<ProductRules> {
+fn assemble<'d>(document: &'d Document, inspector: &mut Inspector<'d>) -> Vec<ProductRules> {
     inspector.header();
     let knockouts: Vec<_> = indexed(&document.knockouts, |i, rule| knockout(i, rule, inspector));
     let limits: Vec<_> = indexed(&document.limits, |i, rule| limit(i, rule, inspector));
@@ -221,7 +255,7 @@ fn taken<S, R>(sources: &[S], rules: &mut [Option<R>], holds: impl Fn(&S) -> boo
     sources.iter().zip(rules).filter(|(source, _)| holds(source)).filter_map(|(_, rule)| rule.take()).collect()
 }
 
-fn indexed<S, R>(sources: &[S], mut build: impl FnMut(usize, &S) -> Option<R>) -> Vec<Option<R>> {
+fn indexed<'d, S, R>(sources: &'d [S], mut build: impl FnMut(usize, &'d S) -> Option<R>) -> Vec<Option<R>> {
     sources.iter().enumerate().map(|(index, source)| build(index, source)).collect()
 }
 
@@ -230,7 +264,7 @@ pub(crate) fn holds_for(products: &[String], product: &str) -> bool {
     products.is_empty() || products.iter().any(|listed| listed == product)
 }
 
-fn knockout(index: usize, rule: &Knockout, inspector: &mut Inspector<'_>) -> Option<Arc<KnockoutRule>> {
+fn knockout<'d>(index: usize, rule: &'d Knockout, inspector: &mut Inspector<'d>) -> Option<Arc<KnockoutRule>> {
     let at = format!("/knockouts/{index}");
     inspector.rule(&at, &rule.id, &rule.products);
     let declines = rule.outcome == KnockoutOutcome::Decline;
@@ -243,7 +277,7 @@ fn knockout(index: usize, rule: &Knockout, inspector: &mut Inspector<'_>) -> Opt
     Some(Arc::new(KnockoutRule { id: rule.id.clone(), when, outcome: rule.outcome, reason, value, threshold }))
 }
 
-fn limit(index: usize, rule: &Limit, inspector: &mut Inspector<'_>) -> Option<LimitRule> {
+fn limit<'d>(index: usize, rule: &'d Limit, inspector: &mut Inspector<'d>) -> Option<LimitRule> {
     let at = format!("/limits/{index}");
     inspector.rule(&at, &rule.id, std::slice::from_ref(&rule.product));
     inspector.limit(&at, index, rule);
@@ -260,7 +294,7 @@ fn limit(index: usize, rule: &Limit, inspector: &mut Inspector<'_>) -> Option<Li
     })
 }
 
-fn zone(index: usize, rule: &Zone, inspector: &mut Inspector<'_>) -> Option<Arc<ZoneRule>> {
+fn zone<'d>(index: usize, rule: &'d Zone, inspector: &mut Inspector<'d>) -> Option<Arc<ZoneRule>> {
     let at = format!("/zones/{index}");
     inspector.rule(&at, &rule.id, &rule.products);
     inspector.referral(&format!("{at}/referral"), &rule.referral);
@@ -268,7 +302,7 @@ fn zone(index: usize, rule: &Zone, inspector: &mut Inspector<'_>) -> Option<Arc<
     Some(Arc::new(ZoneRule { id: rule.id.clone(), when, referral: rule.referral.clone() }))
 }
 
-fn cutoff(index: usize, rule: &Cutoff, inspector: &mut Inspector<'_>) -> Option<CutoffRule> {
+fn cutoff<'d>(index: usize, rule: &'d Cutoff, inspector: &mut Inspector<'d>) -> Option<CutoffRule> {
     let at = format!("/cutoffs/{index}");
     inspector.rule(&at, &rule.id, std::slice::from_ref(&rule.product));
     let by = inspector.cut(&at, rule);

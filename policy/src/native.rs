@@ -3,6 +3,7 @@
 
 use crate::vocabulary::{Value, Var};
 use cel::common::ast::{Expr, IdedExpr, LiteralValue, operators as op};
+use expressions::tree::path_of;
 use schemas::risk::RiskEvent;
 use std::cmp::Ordering;
 
@@ -193,18 +194,5 @@ impl Literal {
             Self::Double(value) => Value::Double(*value),
             Self::Text(value) => Value::Text(value),
         }
-    }
-}
-
-/// The segments of a dotted name.
-pub(crate) fn path_of(expr: &IdedExpr) -> Option<Vec<&str>> {
-    match &expr.expr {
-        Expr::Ident(name) => Some(vec![name]),
-        Expr::Select(select) if !select.test => {
-            let mut path = path_of(&select.operand)?;
-            path.push(&select.field);
-            Some(path)
-        }
-        _ => None,
     }
 }

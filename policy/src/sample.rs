@@ -1,8 +1,8 @@
 //! A made-up event in which everything has a value, to try an expression on before it meets a real one. Never leaves this
 //! crate.
 
-use crate::fold::children;
 use cel::common::ast::{Expr, IdedExpr, LiteralValue, operators as op};
+use expressions::tree::children;
 use schemas::application::*;
 use schemas::risk::*;
 

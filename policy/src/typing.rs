@@ -1,9 +1,9 @@
 //! What type an expression has, and what in it cannot work: unknown variables and functions, operands that never match.
 //! Works on the syntax tree alone; where a type depends on the event it says so and the sample run decides.
 
-use crate::native::path_of;
 use crate::vocabulary::{GROUPS, Kind, LISTS, Var};
 use cel::common::ast::{ComprehensionExpr, Expr, IdedExpr, LiteralValue, operators as op};
+use expressions::tree::{children, path_of};
 
 /// What is known of a value before there is an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,9 +72,7 @@ fn typed<'e>(expr: &'e IdedExpr, bound: &mut Bound<'e>) -> Result<Type, Fault> {
             Ok(if select.test { BOOL } else { found })
         }
         Expr::List(list) => list.elements.iter().try_for_each(|e| typed(e, bound).map(drop)).map(|()| Type::List),
-        Expr::Map(_) => {
-            crate::fold::children(expr).into_iter().try_for_each(|e| typed(e, bound).map(drop)).map(|()| Type::Map)
-        }
+        Expr::Map(_) => children(expr).into_iter().try_for_each(|e| typed(e, bound).map(drop)).map(|()| Type::Map),
         Expr::Comprehension(comprehension) => each(comprehension, bound),
         Expr::Call(call) => {
             let mut types = Vec::with_capacity(call.args.len());

@@ -1,8 +1,8 @@
 //! The condition of a route's entry: CEL over an application's `data`, by the engine of the feature contracts, and as they may
 //! not it reads nothing of who somebody is. Compiled once; yields true, false, or that it could not be told.
 
-use cel::Program;
 use cel::common::ast::{ComprehensionExpr, Expr as Node, IdedExpr, LiteralValue, operators as op};
+use expressions::Expression;
 use scoring::expr::{Document, Expr, Yield};
 use scoring::lookup::Lookup;
 
@@ -34,15 +34,19 @@ impl Condition {
         if source.len() > MAX_LENGTH {
             return Err(format!("{} bytes, at most {MAX_LENGTH} are allowed", source.len()));
         }
-        let expr = Expr::compile(source, lookup).map_err(|why| why.replace('\n', " "))?;
-        let program = Program::compile(source).map_err(|errors| errors.to_string().replace('\n', " "))?;
-        match kind(program.expression())? {
+        let expr = Expr::compile(source, lookup)?;
+        match kind(expr.expression().tree())? {
             Kind::Truth | Kind::Open => Ok(Self(expr)),
             Kind::Other => Err("is never true or false: end it in a comparison, has(), in, or a question".to_owned()),
         }
     }
 
-    /// Whether it holds; `None` where it reads what is absent, or fails.
+    /// The measured expression.
+    pub(crate) fn expression(&self) -> &Expression {
+        self.0.expression()
+    }
+
+    /// Whether it holds; `None` where it reads what is absent, fails, or costs too much on this application.
     pub fn holds(&self, data: &Document<'_>) -> Option<bool> {
         match self.0.eval(data) {
             Ok(Yield::Bool(holds)) => Some(holds),

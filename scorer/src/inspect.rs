@@ -6,8 +6,16 @@ use crate::document::{Document, Entry as Written};
 use crate::library::Library;
 use crate::route::{BUCKETS, Entry, MAX_SHADOWS, Package, Role, Route};
 use domain::Digest;
+use expressions::Total;
 use scoring::lookup::Lookup;
 use std::fmt;
+
+/// The longest document, in bytes.
+const MAX_BYTES: usize = 256 << 10;
+/// Entries of one route, at most.
+const MAX_ENTRIES: usize = 1_000;
+/// So much is found before the rest is only counted.
+const MAX_FINDINGS: usize = 200;
 
 /// One thing that is wrong, with its place: `entry 2 (thin_file), when`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,31 +47,48 @@ impl Route {
     /// [`Rejected`] with every finding.
     pub fn load(bytes: &[u8], library: &Library) -> Result<Self, Rejected> {
         let one = |why: String| Rejected(vec![Finding { at: String::new(), why }]);
+        if bytes.len() > MAX_BYTES {
+            return Err(one(format!("{} bytes, at most {MAX_BYTES} are allowed", bytes.len())));
+        }
         let text = std::str::from_utf8(bytes).map_err(|_| one("is not UTF-8".to_owned()))?;
-        let document = Document::parse(text).map_err(one)?;
-        let mut inspector = Inspector { library, lookup: Lookup::default(), findings: Vec::new() };
+        let document = Document::parse(text).map_err(|why| one(expressions::cut(&why)))?;
+        if document.entry.len() > MAX_ENTRIES {
+            return Err(one(format!("{} entries, at most {MAX_ENTRIES} are allowed", document.entry.len())));
+        }
+        let mut inspector =
+            Inspector { library, lookup: Lookup::default(), total: Total::default(), findings: Vec::new(), more: 0 };
         inspector.header(&document);
         let entries: Vec<Entry> =
             document.entry.iter().enumerate().map(|(at, entry)| inspector.entry(at, entry)).collect();
         inspector.across(&document.entry);
-        let Inspector { lookup, findings, .. } = inspector;
+        let Inspector { lookup, mut findings, more, total, .. } = inspector;
+        if more > 0 {
+            findings.push(Finding { at: String::new(), why: format!("{more} more are not listed: mend these first") });
+        }
         if !findings.is_empty() {
             return Err(Rejected(findings));
         }
         let digest = Digest::of(bytes).to_string();
-        Ok(Self { name: document.name, version: document.version, digest, entries, lookup })
+        let (name, version, cost) = (document.name, document.version, total.steps());
+        Ok(Self { name, version, digest, entries, lookup, cost })
     }
 }
 
 struct Inspector<'l> {
     library: &'l Library,
     lookup: Lookup,
+    total: Total,
     findings: Vec<Finding>,
+    /// Findings beyond the first ones.
+    more: usize,
 }
 
 impl Inspector<'_> {
     fn find(&mut self, at: impl Into<String>, why: impl Into<String>) {
-        self.findings.push(Finding { at: at.into(), why: why.into() });
+        match self.findings.len() < MAX_FINDINGS {
+            true => self.findings.push(Finding { at: at.into(), why: expressions::cut(&why.into()) }),
+            false => self.more += 1,
+        }
     }
 
     fn header(&mut self, document: &Document) {
@@ -90,7 +115,10 @@ impl Inspector<'_> {
         }
         let when = written.when.as_deref().and_then(|source| {
             let compiled = Condition::compile(source, &mut self.lookup);
-            compiled.map_err(|why| self.find(key("when"), why)).ok()
+            let counted = compiled.and_then(|condition| {
+                self.total.add(condition.expression()).map(|()| condition).map_err(|why| why.to_string())
+            });
+            counted.map_err(|why| self.find(key("when"), why)).ok()
         });
         self.shares(at, written);
         if written.shadows.len() > MAX_SHADOWS {
@@ -190,7 +218,7 @@ fn whose(entry: &Written) -> String {
 }
 
 fn key_of(at: usize, entry: &Written, key: &str) -> String {
-    format!("entry {} ({}), {key}", at + 1, entry.id)
+    format!("entry {} ({}), {key}", at + 1, expressions::cut(&entry.id))
 }
 
 fn is_token(text: &str) -> bool {

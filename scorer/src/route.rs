@@ -54,6 +54,8 @@ pub struct Route {
     pub(crate) entries: Vec<Entry>,
     /// Every place that the conditions read.
     pub(crate) lookup: Lookup,
+    /// Steps that its conditions take together, at most.
+    pub(crate) cost: u64,
 }
 
 /// Some applications and the packages that score them.
@@ -140,6 +142,11 @@ impl Route {
     /// SHA-256 of its bytes, hexadecimal.
     pub fn digest(&self) -> &str {
         &self.digest
+    }
+
+    /// Steps that its conditions take together, at most.
+    pub fn cost(&self) -> u64 {
+        self.cost
     }
 
     /// Its entries, in the document's order.
@@ -237,7 +244,7 @@ mod tests {
             entry("a_web", Some("a"), Some("data.channel == \"web\""), &mut lookup),
             entry("b_all", Some("b"), None, &mut lookup),
         ];
-        Route { name: "r".into(), version: "1.0.0".into(), digest: "00".into(), entries, lookup }
+        Route { name: "r".into(), version: "1.0.0".into(), digest: "00".into(), entries, lookup, cost: 0 }
     }
 
     #[test]

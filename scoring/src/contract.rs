@@ -7,6 +7,7 @@ use crate::lookup::{Lookup, Step, split_pointer};
 use crate::manifest::{self, FeatureType, Manifest, Missing, Monotone, UnknownPolicy};
 use domain::money::Currency;
 use domain::reason;
+use expressions::Total;
 use std::sync::Arc;
 
 /// The most features a contract may have.
@@ -23,6 +24,8 @@ pub struct Contract {
     pub(crate) codes: Vec<ReasonText>,
     /// Whether a missing value may be NaN.
     takes_nan: bool,
+    /// What its expressions cost together.
+    total: Total,
 }
 
 /// One feature.
@@ -89,7 +92,8 @@ impl Contract {
         }
         let takes_nan = manifest.kind == manifest::Kind::Trees;
         let features = Vec::with_capacity(count);
-        let mut contract = Self { lookup: Lookup::default(), features, codes: Vec::new(), takes_nan };
+        let mut contract =
+            Self { lookup: Lookup::default(), features, codes: Vec::new(), takes_nan, total: Total::default() };
         let own = own_reasons(&manifest.reason)?;
         for raw in &manifest.feature {
             let fault = |why: String| LoadError::contract(format!("feature {}", raw.name), why);
@@ -103,6 +107,11 @@ impl Contract {
             return Err(LoadError::contract(format!("reason {}", unused.code), "no feature names it"));
         }
         Ok(contract)
+    }
+
+    /// Steps that its expressions take together, at most.
+    pub fn cost(&self) -> u64 {
+        self.total.steps()
     }
 
     /// By feature, what stands for a missing value (NaN is always free for it) where no present value can be equal to it.
@@ -154,7 +163,11 @@ impl Contract {
             (None, Some(_)) if raw.r#type == FeatureType::Money => {
                 Err("money has a currency: read it by pointer".into())
             }
-            (None, Some(expr)) => Expr::compile(expr, &mut self.lookup).map(Source::Expr),
+            (None, Some(expr)) => {
+                let expr = Expr::compile(expr, &mut self.lookup)?;
+                self.total.add(expr.expression()).map_err(|why| why.to_string())?;
+                Ok(Source::Expr(expr))
+            }
             _ => Err("needs either pointer or expr".into()),
         }
     }
@@ -359,6 +372,49 @@ pub(crate) mod tests {
             let why = contract(&feature("f", kind, &format!("{MISSING}\n{rest}"))).unwrap_err().to_string();
             assert!(why.contains(expected), "{rest}: {why}");
             assert!(why.starts_with("manifest.toml"), "{why}");
+        }
+    }
+
+    #[test]
+    fn loops_within_loops_are_refused_with_feature_cost_and_limit() {
+        let debts = "data.applicants[0].facts.debts";
+        let nested = |depth: usize| {
+            let inner = "true".to_owned();
+            let loops =
+                (0..depth).fold(inner, |inner, at| format!("{debts}.exists(v{at}, v{at}.kind == \"x\" && {inner})"));
+            contract(&feature("f", "boolean", &format!("expr = '{loops}'\n{MISSING}")))
+        };
+        assert!(nested(1).is_ok(), "{:?}", nested(1).err());
+        let why = nested(3).unwrap_err().to_string();
+        assert!(why.contains("feature f: costs up to ") && why.contains("at most 250000 are allowed"), "{why}");
+        let each = |at: usize| {
+            let expr = format!("{debts}.exists(d, d.kind == \"{at}\")");
+            feature(&format!("f{at}"), "boolean", &format!("expr = '{expr}'\n{MISSING}"))
+        };
+        assert!(contract(&(0..20).map(each).collect::<String>()).is_ok());
+        let why = contract(&(0..400).map(each).collect::<String>()).unwrap_err().to_string();
+        assert!(why.contains("and with those before it") && why.contains("may cost 1000000"), "{why}");
+    }
+
+    #[test]
+    fn the_shipped_contracts_are_far_below_the_limits() {
+        let models = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../models");
+        let below = |folder: &std::path::Path| -> Vec<_> {
+            let inside = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+            inside.filter(|path| path.is_dir()).collect()
+        };
+        let packages: Vec<_> = below(&models).iter().flat_map(|name| below(name)).collect();
+        assert!(packages.len() >= 11);
+        for package in packages {
+            let text = std::fs::read(package.join("manifest.toml")).unwrap();
+            let contract = Contract::new(&Manifest::parse(&text).unwrap()).unwrap();
+            let costs = contract.features.iter().filter_map(|feature| match &feature.source {
+                Source::Expr(expr) => Some(expr.expression().cost()),
+                Source::Slot(_) | Source::Money(_) => None,
+            });
+            let dearest = costs.max().unwrap_or(0);
+            assert!(contract.cost() * 10 < expressions::MAX_TOTAL_COST, "{package:?} costs {}", contract.cost());
+            assert!(dearest * 10 < expressions::MAX_COST, "{package:?} has an expression of {dearest}");
         }
     }
 

@@ -3,17 +3,42 @@
 use crate::lookup::{Found, Lookup};
 use crate::lower::{self, Halt, Number, Text, Truth};
 use cel::common::ast::{EntryExpr, Expr as Node, LiteralValue, operators};
+use cel::common::types::CelNull;
+use cel::common::value::{CowVal, Val};
+use cel::context::VariableResolver;
 use cel::objects::Map;
-use cel::{Context, Env, ExecutionError, IdedExpr, Program};
+use cel::{ExecutionError, IdedExpr};
+use expressions::sizes::{Container, Gauge, Scope, Sizes};
+use expressions::{Expression, Failure};
 use serde_json::Value;
 use std::cell::OnceCell;
 use std::collections::HashMap;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 /// Members of an application that no feature may touch: who somebody is, and what must not matter.
 pub const FORBIDDEN: [&str; 4] = ["identity", "protected", "customer_ref", "subject"];
 
-static ENV: LazyLock<Arc<Env>> = LazyLock::new(|| Arc::new(Env::stdlib()));
+/// How large an application is at most: lists have the bounds of the contract (`application.submitted.v1.json`). What is
+/// larger is not refused; it may put an expression that loops over it over its budget.
+static SCOPE: Scope = Scope {
+    containers: &[
+        Container { name: "data", len: 64, item: 4, weight: 16_384 },
+        Container { name: "applicants", len: 16, item: 8_192, weight: 16_384 },
+        Container { name: "facts", len: 64, item: 4, weight: 8_192 },
+        Container { name: "income", len: 64, item: 24, weight: 1_536 },
+        Container { name: "debts", len: 256, item: 32, weight: 8_192 },
+        Container { name: "reports", len: 64, item: 1_024, weight: 8_192 },
+        Container { name: "consents", len: 64, item: 24, weight: 1_536 },
+        Container { name: "documents", len: 256, item: 24, weight: 6_144 },
+        Container { name: "collateral", len: 64, item: 64, weight: 4_096 },
+        Container { name: "attributes", len: 1_024, item: 4, weight: 8_192 },
+        Container { name: "fields", len: 1_024, item: 4, weight: 8_192 },
+    ],
+    other: Container { name: "", len: 256, item: 32, weight: 64 },
+    text: 1_024,
+    built: &[],
+    is_scalar: |_| false,
+};
 
 /// What an expression yields.
 #[derive(Debug, Clone, PartialEq)]
@@ -31,7 +56,7 @@ pub enum Yield {
 pub enum Fault {
     /// A key it depends on is absent or null.
     Missing,
-    /// It failed otherwise: a type, an overflow.
+    /// It failed otherwise: a type, an overflow, a cost over its budget.
     Failed,
 }
 
@@ -39,7 +64,19 @@ pub enum Fault {
 pub struct Document<'a> {
     source: Source<'a>,
     found: Vec<Found<'a>>,
-    cel: OnceCell<cel::Value>,
+    whole: OnceCell<Whole>,
+}
+
+/// The whole of an application, as the interpreter sees it.
+struct Whole {
+    data: Box<dyn Val>,
+    sizes: Sizes,
+}
+
+impl VariableResolver for Whole {
+    fn resolve<'b>(&'b self, variable: &str) -> Option<CowVal<'b, 'b>> {
+        (variable == "data").then(|| CowVal::Borrowed(self.data.as_ref()))
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -51,7 +88,7 @@ enum Source<'a> {
 impl<'a> Document<'a> {
     /// Looks up all that a contract reads.
     pub fn new(data: &'a Value, lookup: &Lookup) -> Self {
-        Self { source: Source::Tree(data), found: lookup.find(data), cel: OnceCell::new() }
+        Self { source: Source::Tree(data), found: lookup.find(data), whole: OnceCell::new() }
     }
 
     /// The same from JSON text, of which only what is read is kept.
@@ -59,7 +96,7 @@ impl<'a> Document<'a> {
     /// # Errors
     /// The parser's.
     pub fn of_text(text: &'a str, lookup: &Lookup) -> Result<Self, serde_json::Error> {
-        Ok(Self { source: Source::Text(text), found: lookup.find_in_text(text)?, cel: OnceCell::new() })
+        Ok(Self { source: Source::Text(text), found: lookup.find_in_text(text)?, whole: OnceCell::new() })
     }
 
     /// What is in a slot of the contract's lookup.
@@ -68,20 +105,49 @@ impl<'a> Document<'a> {
     }
 
     /// The whole of it, for the interpreter; built when it is first asked for.
-    fn as_cel(&self) -> cel::Value {
+    fn whole(&self) -> &Whole {
         let build = || match self.source {
-            Source::Tree(data) => to_cel(data),
+            Source::Tree(data) => Whole::of(data),
             // The text was read once already, so it is JSON.
-            Source::Text(text) => serde_json::from_str(text).map_or(cel::Value::Null, |data| to_cel(&data)),
+            Source::Text(text) => {
+                serde_json::from_str(text).map_or_else(|_| Whole::of(&Value::Null), |data| Whole::of(&data))
+            }
         };
-        self.cel.get_or_init(build).clone()
+        self.whole.get_or_init(build)
     }
+}
+
+impl Whole {
+    fn of(data: &Value) -> Self {
+        let mut gauge = Gauge::new(&SCOPE);
+        weigh(&mut gauge, "data", data);
+        let data = Box::<dyn Val>::try_from(to_cel(data)).unwrap_or_else(|_| Box::new(CelNull));
+        Self { data, sizes: gauge.sizes() }
+    }
+}
+
+/// Takes note of how large a value is, and gives its weight: it and each key count one, and a long text more.
+fn weigh(gauge: &mut Gauge<'_>, name: &str, value: &Value) -> u64 {
+    let (len, item, weight) = match value {
+        Value::Null | Value::Bool(_) | Value::Number(_) => return 1,
+        Value::String(text) => return gauge.text(text.len()),
+        Value::Array(elements) => {
+            let weights: Vec<u64> = elements.iter().map(|element| weigh(gauge, "", element)).collect();
+            (weights.len(), weights.iter().copied().max(), weights.iter().sum())
+        }
+        Value::Object(members) => {
+            let keys: Vec<u64> = members.keys().map(|key| gauge.text(key.len())).collect();
+            let values: u64 = members.iter().map(|(key, value)| weigh(gauge, key, value)).sum();
+            (keys.len(), keys.iter().copied().max(), keys.iter().sum::<u64>() + values)
+        }
+    };
+    gauge.container(name, len, item.unwrap_or(0), weight)
 }
 
 /// A compiled expression.
 #[derive(Debug)]
 pub struct Expr {
-    program: Program,
+    expression: Expression,
     fast: Option<Fast>,
 }
 
@@ -93,16 +159,20 @@ enum Fast {
 }
 
 impl Expr {
-    /// Compiles `source` and refuses what may not be read.
+    /// Compiles `source` and refuses what may not be read, or costs too much.
     ///
     /// # Errors
     /// What is wrong, for people.
     pub fn compile(source: &str, lookup: &mut Lookup) -> Result<Self, String> {
-        let program = Program::compile(source).map_err(|errors| format!("not CEL: {errors}"))?;
-        let root = program.expression();
-        check(root, &mut vec!["data"])?;
-        let fast = lowered(root, lookup);
-        Ok(Self { program, fast })
+        let expression = Expression::parse(source, &SCOPE).map_err(|why| why.to_string())?;
+        check(expression.tree(), &mut vec!["data"])?;
+        let fast = lowered(expression.tree(), lookup);
+        Ok(Self { expression, fast })
+    }
+
+    /// The measured expression.
+    pub fn expression(&self) -> &Expression {
+        &self.expression
     }
 
     /// Evaluates it on one application.
@@ -129,16 +199,19 @@ impl Expr {
     }
 
     fn interpret(&self, document: &Document<'_>) -> Result<Yield, Fault> {
-        let mut context = Context::with_env(ENV.clone());
-        context.add_variable_from_value("data", document.as_cel());
-        match self.program.execute(&context) {
+        let whole = document.whole();
+        let mut context = expressions::context();
+        context.set_variable_resolver(whole);
+        match self.expression.evaluate(&context, &whole.sizes) {
             Ok(cel::Value::Float(value)) => Ok(Yield::Number(value)),
             Ok(cel::Value::Int(value)) => Ok(Yield::Number(value as f64)),
             Ok(cel::Value::UInt(value)) => Ok(Yield::Number(value as f64)),
             Ok(cel::Value::Bool(value)) => Ok(Yield::Bool(value)),
             Ok(cel::Value::String(text)) => Ok(Yield::Text(text.to_string())),
             Ok(cel::Value::Null) => Err(Fault::Missing),
-            Err(ExecutionError::NoSuchKey(_) | ExecutionError::IndexOutOfBounds(_)) => Err(Fault::Missing),
+            Err(Failure::Failed(ExecutionError::NoSuchKey(_) | ExecutionError::IndexOutOfBounds(_))) => {
+                Err(Fault::Missing)
+            }
             Ok(_) | Err(_) => Err(Fault::Failed),
         }
     }

@@ -4,8 +4,9 @@
 
 use crate::dense::{Dense, Memory};
 use crate::error::{EngineError, LoadError};
-use crate::ops::{self, Labels};
+use crate::ops::{self, Labels, NodeProto};
 use crate::trees::Ensemble;
+use std::collections::HashMap;
 use tract_onnx::pb::{GraphProto, ModelProto, ValueInfoProto, tensor_proto::DataType, type_proto};
 use tract_onnx::prelude::*;
 
@@ -69,9 +70,11 @@ impl Graph {
         let graph = proto.graph.as_ref().ok_or_else(|| refused("holds no graph"))?;
         let (inputs, block) = inputs_of(graph, columns)?;
         let plan = compile(&proto, &inputs, block)?;
+        let outputs = graph.node.iter().flat_map(|node| node.output.iter().map(move |name| (name.as_str(), node)));
+        let makers: Makers<'_> = outputs.collect();
         let heads = graph.output.iter().enumerate();
         let heads = heads
-            .map(|(index, output)| head(graph, &plan, index, &output.name, block))
+            .map(|(index, output)| head(&makers, &plan, index, &output.name, block))
             .collect::<Result<Vec<_>, _>>()?;
         let dense = dense(&proto, &inputs, &heads);
         Ok(Self { plan, dense, block, inputs, heads })
@@ -312,7 +315,7 @@ fn compile(proto: &ModelProto, inputs: &[Input], block: usize) -> Result<Arc<Typ
 
 /// Checks that an output has one row for each row, and names its columns.
 fn head(
-    graph: &GraphProto,
+    makers: &Makers<'_>,
     plan: &TypedRunnableModel,
     index: usize,
     name: &str,
@@ -327,7 +330,7 @@ fn head(
         return Err(refused(&format!("its output {name} is of a type that no table has: cast it")));
     }
     let width: usize = shape[1..].iter().product();
-    let labels = labels_of(graph, name).filter(|labels| labels.len() == width);
+    let labels = labels_of(makers, name).filter(|labels| labels.len() == width);
     let columns = match labels {
         Some(labels) => labels.texts().iter().map(|label| format!("{name}_{label}")).collect(),
         None if width == 1 => vec![name.to_owned()],
@@ -336,11 +339,14 @@ fn head(
     Ok(Head { name: name.to_owned(), columns })
 }
 
+/// The node that gives each value.
+type Makers<'g> = HashMap<&'g str, &'g NodeProto>;
+
 /// The labels of the classifier whose scores an output is, followed through what keeps its columns.
-fn labels_of(graph: &GraphProto, output: &str) -> Option<Labels> {
+fn labels_of(makers: &Makers<'_>, output: &str) -> Option<Labels> {
     let mut name = output;
-    for _ in 0..=graph.node.len() {
-        let node = graph.node.iter().find(|node| node.output.iter().any(|given| given == name))?;
+    for _ in 0..=makers.len() {
+        let node = *makers.get(name)?;
         match node.op_type.as_str() {
             "ZipMap" | "TreeEnsembleClassifier" => return Labels::of(node, "classlabels_int64s").ok(),
             "LinearClassifier" | "SVMClassifier" => return Labels::of(node, "classlabels_ints").ok(),

@@ -313,6 +313,20 @@ mod tests {
     }
 
     #[test]
+    fn an_application_that_is_too_large_for_an_expression_is_unscorable_and_not_evaluated() {
+        let expr = "data.applicants[0].facts.debts.exists(d, d.kind == \"x\")";
+        let debts = |count: usize| json!({"applicants": [{"facts": {"debts": vec![json!({"kind": "y"}); count]}}]});
+        let rest = format!("expr = '{expr}'\n{VALUE}");
+        check("boolean", &rest, &debts(256), Ok((0.0, None)));
+        check("boolean", &rest, &debts(900), Ok((0.0, None)));
+        check("boolean", &rest, &debts(20_000), Err(EXPRESSION_FAILED));
+        let rest = format!("expr = 'data.a > 1'\n{VALUE}");
+        let mut large = debts(20_000);
+        large["a"] = json!(2);
+        check("boolean", &rest, &large, Ok((1.0, None)));
+    }
+
+    #[test]
     fn every_refusal_is_told_in_order() {
         let text = feature("a", "number", &format!("pointer = '/a'\n{NONE}"))
             + &feature("b", "number", &format!("pointer = '/b'\n{VALUE}"))

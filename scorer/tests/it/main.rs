@@ -4,5 +4,6 @@
 mod control;
 mod events;
 mod fixture;
+mod fuzzed;
 mod kept;
 mod routes;

@@ -83,6 +83,32 @@ fn what_is_wrong_is_named_with_its_entry_and_key() {
 }
 
 #[test]
+fn a_condition_that_costs_too_much_is_named_with_its_cost_and_the_limit() {
+    let library = library();
+    let load = |entries: &str| Route::load(document("r", "1.0.0", entries).as_bytes(), &library);
+    let when = |id: &str, text: &str| entry(id, CARD, "taiwan-scorecard", &format!("when = '{text}'"));
+    let debts = "data.applicants[0].facts.debts";
+    let nested = |depth: usize| {
+        let inner = "false".to_owned();
+        (0..depth).fold(inner, |inner, at| format!("{debts}.exists(v{at}, v{at}.kind == \"x\" || {inner})"))
+    };
+    assert!(load(&(when("thin", &nested(1)) + &card(""))).is_ok());
+    let why = load(&(when("thin", &nested(4)) + &card(""))).unwrap_err().to_string();
+    assert!(why.starts_with("entry 1 (thin), when: costs up to ") && why.contains("at most 250000"), "{why}");
+    let lists = (0..12).fold("false".to_owned(), |inner, at| format!("[0, 1, 2, 3, 4, 5].exists(v{at}, {inner})"));
+    let why = load(&(when("thin", &lists) + &card(""))).unwrap_err().to_string();
+    assert!(why.starts_with("entry 1 (thin), when: costs up to "), "{why}");
+    let many: String = (0..400).map(|at| when(&format!("e{at}"), &nested(1).replace("x", &at.to_string()))).collect();
+    let why = load(&(many + &card(""))).unwrap_err().to_string();
+    assert!(why.contains("and with those before it") && why.contains("may cost 1000000"), "{why}");
+    let entries: String = (0..1_100).map(|at| entry(&format!("e{at}"), CARD, "taiwan-net", "")).collect();
+    let why = load(&entries).unwrap_err().to_string();
+    assert!(why == "1100 entries, at most 1000 are allowed", "{why}");
+    let standard = Route::load(STANDARD.as_bytes(), &library).unwrap();
+    assert!(standard.cost() * 10 < expressions::MAX_TOTAL_COST, "{}", standard.cost());
+}
+
+#[test]
 fn the_folder_is_read_once_and_what_is_wrong_names_its_file() {
     let folder = tempfile::tempdir().unwrap();
     let own = folder.path().join("standard");

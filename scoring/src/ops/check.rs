@@ -19,6 +19,14 @@ const MAKERS: [&str; 8] = ["ConstantOfShape", "Expand", "EyeLike", "OneHot", "Pa
 /// Operators that never answer the same twice.
 const DICE: [&str; 5] = ["Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike"];
 
+/// Nodes of a graph and of those within it, at most. Real ones have some tens; what the graph library does with them grows with
+/// their square, so that five thousand additions took half a minute.
+const MOST_NODES: usize = 1_024;
+/// Names of inputs, outputs and tensors of a graph and of those within it, at most.
+const MOST_NAMES: usize = 1 << 14;
+/// Operators of any number of inputs, which become one node for each two.
+const FOLDS: [&str; 4] = ["Max", "Mean", "Min", "Sum"];
+
 /// Dimensions that an axis may count: beyond them the graph library counts on, one by one, for ever.
 const MOST_AXES: u64 = 64;
 
@@ -28,7 +36,44 @@ pub(super) fn model(proto: &ModelProto, onnx: &Onnx) -> Result<(), String> {
     if !graph.sparse_initializer.is_empty() {
         return Err("holds sparse tensors: export them dense".to_owned());
     }
+    let mut work = Work::default();
+    work.add(graph);
+    work.check()?;
     check_graph(graph, onnx, &HashSet::new(), DEEPEST)
+}
+
+/// What the graph library has to go through, again and again.
+#[derive(Default)]
+struct Work {
+    nodes: usize,
+    names: usize,
+}
+
+impl Work {
+    fn add(&mut self, graph: &GraphProto) {
+        self.names += graph.initializer.len() + graph.input.len() + graph.output.len();
+        for node in &graph.node {
+            let folded = if FOLDS.contains(&node.op_type.as_str()) { node.input.len().saturating_sub(1) } else { 1 };
+            self.nodes += folded.max(1);
+            self.names += node.input.len() + node.output.len();
+            node.attribute.iter().flat_map(|attribute| attribute.g.iter().chain(&attribute.graphs)).for_each(|inner| {
+                self.add(inner);
+            });
+        }
+    }
+
+    fn check(&self) -> Result<(), String> {
+        let Self { nodes, names } = self;
+        if *nodes > MOST_NODES {
+            return Err(format!(
+                "holds {nodes} nodes, at most {MOST_NODES} are allowed: export it with operators that do more at once"
+            ));
+        }
+        match *names > MOST_NAMES {
+            true => Err(format!("names {names} inputs, outputs and tensors, at most {MOST_NAMES} are allowed")),
+            false => Ok(()),
+        }
+    }
 }
 
 fn check_graph(graph: &GraphProto, onnx: &Onnx, outer: &HashSet<&str>, depth: usize) -> Result<(), String> {

@@ -59,10 +59,7 @@ fn refusals_name_the_node_and_the_way_out() {
 
 /// A field of bytes, as protocol buffers have it.
 fn field(number: u8, bytes: &[u8]) -> Vec<u8> {
-    let length = bytes.len();
-    assert!(length < 1 << 14);
-    let head = [number << 3 | 2, length as u8 & 0x7f | 0x80, (length >> 7) as u8];
-    [&head[..], bytes].concat()
+    [&[number << 3 | 2][..], &varint(bytes.len() as i64), bytes].concat()
 }
 
 /// A field of a small number.
@@ -114,6 +111,35 @@ fn graph_to(columns: &[u8], nodes: &[Node<'_>], constants: &[(&str, &[i64])]) ->
     };
     graph.extend([field(11, &value("x", &small(1, 4))), field(12, &value("y", columns))].concat());
     [small(1, 8), field(7, &graph), field(8, &small(2, 15))].concat()
+}
+
+/// `x` with as many additions of itself as that, one after another.
+fn additions(count: usize) -> Vec<u8> {
+    let name = |at: usize| match at {
+        0 => "x".to_owned(),
+        at if at == count => "y".to_owned(),
+        at => format!("v{at}"),
+    };
+    let names: Vec<String> = (0..=count).map(name).collect();
+    let inputs: Vec<[&str; 2]> = names[..count].iter().map(|name| [name.as_str(), "x"]).collect();
+    let node = |(inputs, output)| ("Add", inputs, output, None);
+    let inputs = inputs.iter().map(|inputs| &inputs[..]);
+    graph(&inputs.zip(names[1..].iter().map(String::as_str)).map(node).collect::<Vec<Node<'_>>>(), &[])
+}
+
+#[test]
+fn a_graph_of_too_many_nodes_is_refused_before_it_is_built() {
+    Graph::load(&additions(300), None).unwrap();
+    for count in [1_025, 5_000] {
+        let why = Graph::load(&additions(count), None).map(drop).unwrap_err().to_string();
+        assert!(why.contains(&format!("holds {count} nodes, at most 1024 are allowed")), "{why}");
+    }
+    let sum = vec!["x"; 5_000];
+    let why = Graph::load(&graph(&[("Sum", &sum, "y", None)], &[]), None).map(drop).unwrap_err().to_string();
+    assert!(why.contains("holds 4999 nodes, at most 1024 are allowed"), "{why}");
+    let joined = vec!["x"; 20_000];
+    let why = Graph::load(&graph(&[("Concat", &joined, "y", Some(1))], &[]), None).map(drop).unwrap_err().to_string();
+    assert!(why.contains("inputs, outputs and tensors, at most 16384 are allowed"), "{why}");
 }
 
 #[test]
