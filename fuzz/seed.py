@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes the seeds of both corpora from what is committed: graphs of stock exporters, packages that prove themselves, and the
+"""Writes the seeds of the corpora from what is committed: graphs of stock exporters, packages that prove themselves, and the
 conformance cases where a test has written them to target/conformance."""
 
 import gzip
@@ -75,3 +75,6 @@ for topic in (5, 6):
 rows = gzip.decompress((ROOT / "training/data/south_german/south_german.csv.gz").read_bytes()).splitlines(keepends=True)
 write("batch", "german", b"\x00" + b"".join(rows[:4]))
 write("batch", "german-gz", b"\x02" + gzip.compress(b"".join(rows[:4])))
+for corpus, pattern in [("policy", "policies/*/*.yaml"), ("route", "routes/*/*.toml")]:
+    for document in sorted(ROOT.glob(pattern)):
+        write(corpus, "_".join(document.relative_to(ROOT).parts), document.read_bytes())

@@ -2,6 +2,7 @@
 //! panics. Nothing of it is part of the engine.
 
 pub mod document;
+pub mod expression;
 pub mod parcel;
 pub mod parts;
 pub mod watch;

@@ -4,6 +4,5 @@
 mod control;
 mod events;
 mod fixture;
-mod fuzzed;
 mod kept;
 mod routes;

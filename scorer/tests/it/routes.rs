@@ -98,7 +98,8 @@ fn a_condition_that_costs_too_much_is_named_with_its_cost_and_the_limit() {
     let lists = (0..12).fold("false".to_owned(), |inner, at| format!("[0, 1, 2, 3, 4, 5].exists(v{at}, {inner})"));
     let why = load(&(when("thin", &lists) + &card(""))).unwrap_err().to_string();
     assert!(why.starts_with("entry 1 (thin), when: costs up to "), "{why}");
-    let many: String = (0..400).map(|at| when(&format!("e{at}"), &nested(1).replace("x", &at.to_string()))).collect();
+    let many: String =
+        (0..400).map(|at| when(&format!("e{at}"), &nested(1).replace("\"x\"", &format!("\"{at}\"")))).collect();
     let why = load(&(many + &card(""))).unwrap_err().to_string();
     assert!(why.contains("and with those before it") && why.contains("may cost 1000000"), "{why}");
     let entries: String = (0..1_100).map(|at| entry(&format!("e{at}"), CARD, "taiwan-net", "")).collect();
