@@ -144,7 +144,7 @@ def lag():
     return "4 · Lag", [
         lines(
             "Lag in records",
-            "Committed records that a room has not read.",
+            "Records that a room has not read, up to the end of its inputs: those behind an open transaction too.",
             prom(zero("sum by (room) (defaultx_lag_records)"), "{{room}}"),
         ),
         lines(
@@ -163,12 +163,20 @@ def lag():
         ),
         lines(
             "Age of the open transaction",
-            "The broker aborts a transaction after 10 s. What is behind an open one cannot be read by anybody.",
+            "The broker aborts a transaction of a room after 10 s. What is behind an open one cannot be read by anybody.",
             prom(zero("max by (room) (defaultx_open_transaction_seconds)"), "{{room}}"),
             width=4,
             unit="s",
             marks=True,
             steps=thresholds(GREEN, (5, RED)),
+        ),
+        lines(
+            "Held by an open transaction",
+            "How long records have waited behind a transaction, by partition; a sender's lasts as long as the sender chose. Above a minute is an alert.",
+            prom(zero("max by (topic, partition) (defaultx_stable_offset_stuck_seconds) > 2"), "{{topic}} {{partition}}"),
+            unit="s",
+            marks=True,
+            steps=thresholds(GREEN, (60, RED)),
         ),
     ]
 

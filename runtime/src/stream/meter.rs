@@ -1,9 +1,13 @@
 //! What every loop measures about itself. Names are constants here and nowhere else.
 
+use super::watermarks::{Ends, Watermarks};
 use prometheus::core::Collector;
-use prometheus::{Gauge, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
-use rdkafka::statistics::Statistics;
-use std::time::Duration;
+use prometheus::{
+    Gauge, GaugeVec, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+};
+use rdkafka::statistics::{Partition, Statistics};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 /// Records by room and named outcome.
 pub const RECORDS: &str = "defaultx_records_total";
@@ -21,10 +25,12 @@ pub const COMMITS: &str = "defaultx_commits_total";
 pub const REBALANCES: &str = "defaultx_rebalances_total";
 /// Seconds of the last restore.
 pub const RESTORE_SECONDS: &str = "defaultx_restore_seconds";
-/// Records behind the end of the inputs.
+/// Records up to the high watermark of an input that were not read, by topic and partition.
 pub const LAG_RECORDS: &str = "defaultx_lag_records";
-/// Age of the last record handled while behind; 0 when at the end.
+/// Age of the last record handled while behind, or how long records have waited behind an open transaction; 0 when at the end.
 pub const LAG_SECONDS: &str = "defaultx_lag_seconds";
+/// Seconds since the last stable offset of an input last moved while records wait beyond it, by topic and partition.
+pub const STABLE_OFFSET_STUCK_SECONDS: &str = "defaultx_stable_offset_stuck_seconds";
 /// High watermark minus last stable offset of the inputs.
 pub const UNSTABLE_RECORDS: &str = "defaultx_unstable_records";
 /// Age of the open transaction.
@@ -40,6 +46,8 @@ pub const FENCED: &str = "defaultx_fenced_total";
 /// Times that a room was started again with new clients.
 pub const ROOM_RESTARTS: &str = "defaultx_room_restarts_total";
 
+const BY_PARTITION: [&str; 2] = ["topic", "partition"];
+
 /// One room's share of the metrics.
 pub(crate) struct Meter {
     room: &'static str,
@@ -51,7 +59,9 @@ pub(crate) struct Meter {
     commit: Histogram,
     rebalances: IntCounter,
     restore: Gauge,
-    lag: IntGauge,
+    watermarks: Mutex<Watermarks>,
+    lag: IntGaugeVec,
+    stuck: GaugeVec,
     lag_seconds: Gauge,
     unstable: IntGauge,
     pub open_transaction: Gauge,
@@ -88,8 +98,19 @@ impl Meter {
             commit: histogram(COMMIT_SECONDS, "Seconds from begin to commit", &seconds)?,
             rebalances: counter(REBALANCES, "Rebalances")?,
             restore: gauge(RESTORE_SECONDS, "Seconds of the last restore")?,
-            lag: whole(LAG_RECORDS, "Records behind the end of the inputs")?,
-            lag_seconds: gauge(LAG_SECONDS, "Age of the last record handled while behind")?,
+            watermarks: Mutex::default(),
+            lag: registered(
+                registry,
+                IntGaugeVec::new(options(LAG_RECORDS, "Records of an input that were not read"), &BY_PARTITION)?,
+            )?,
+            stuck: registered(
+                registry,
+                GaugeVec::new(options(STABLE_OFFSET_STUCK_SECONDS, "Age of what holds an input up"), &BY_PARTITION)?,
+            )?,
+            lag_seconds: gauge(
+                LAG_SECONDS,
+                "Age of the last record handled, or of what holds an input up, while behind",
+            )?,
             unstable: whole(UNSTABLE_RECORDS, "High watermark minus last stable offset of the inputs")?,
             open_transaction: gauge(OPEN_TRANSACTION_SECONDS, "Age of the open transaction")?,
             state_entries: whole(STATE_ENTRIES, "Entries of keyed state")?,
@@ -138,25 +159,45 @@ impl Meter {
     }
 
     pub fn age(&self, last_record_ms: i64, now_ms: i64) {
-        let behind = self.lag.get() > 0;
+        let (lag, held) = self.watermarks.lock().unwrap_or_else(PoisonError::into_inner).total(Instant::now());
         let age = (now_ms - last_record_ms).max(0) as f64 / 1000.0;
-        self.lag_seconds.set(if behind { age } else { 0.0 });
+        self.lag_seconds.set(if lag > 0 { age.max(held.as_secs_f64()) } else { 0.0 });
     }
 
+    /// Takes what a client tells of its partitions. A room may have several clients; each tells of its own.
     pub fn statistics(&self, statistics: &Statistics) {
-        let held: Vec<_> = statistics
-            .topics
-            .values()
-            .flat_map(|topic| topic.partitions.values())
-            .filter(|p| p.partition >= 0 && p.desired && p.hi_offset >= 0)
-            .collect();
-        let lag: i64 = held.iter().filter(|p| p.app_offset >= 0).map(|p| (p.ls_offset - p.app_offset).max(0)).sum();
-        self.lag.set(lag);
-        self.unstable.set(held.iter().map(|p| (p.hi_offset - p.ls_offset).max(0)).sum());
+        let now = Instant::now();
+        let mut watermarks = self.watermarks.lock().unwrap_or_else(PoisonError::into_inner);
+        for (topic, told) in &statistics.topics {
+            for told in told.partitions.values().filter(|p| p.partition >= 0 && p.desired && p.hi_offset >= 0) {
+                let place = (topic.clone(), told.partition);
+                watermarks.tell(place.clone(), ends(told), now);
+                let partition = told.partition.to_string();
+                let labels = [topic.as_str(), partition.as_str()];
+                self.lag.with_label_values(&labels).set(watermarks.lag(&place));
+                self.stuck.with_label_values(&labels).set(watermarks.held(&place, now).as_secs_f64());
+            }
+        }
+        for (topic, partition) in watermarks.forget(now) {
+            let labels = [topic.as_str(), &partition.to_string()];
+            // An error says that it is gone already.
+            drop((self.lag.remove_label_values(&labels), self.stuck.remove_label_values(&labels)));
+        }
+        self.unstable.set(watermarks.unstable());
+        let (lag, held) = watermarks.total(now);
         if lag == 0 {
             self.lag_seconds.set(0.0);
+        } else {
+            self.lag_seconds.set(self.lag_seconds.get().max(held.as_secs_f64()));
         }
     }
+}
+
+/// The client counts the end of a transaction as read once it has passed it, so that a reader at the end has no lag. Before it
+/// has handed anything out, what it has fetched and not handed out lies before its next fetch.
+fn ends(told: &Partition) -> Ends {
+    let position = if told.app_offset >= 0 { told.app_offset } else { told.next_offset - told.fetchq_cnt };
+    Ends { position: Some(position).filter(|at| *at >= 0), stable: told.ls_offset, high: told.hi_offset }
 }
 
 fn registered<C: Collector + Clone + 'static>(registry: &Registry, collector: C) -> Result<C, prometheus::Error> {

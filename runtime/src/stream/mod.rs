@@ -22,6 +22,7 @@ mod run;
 mod session;
 mod spec;
 pub mod state;
+mod watermarks;
 
 pub use committer::dead_letter_header;
 pub use engine::HANDLER_FAILED;

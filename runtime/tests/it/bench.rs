@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 
 pub const PARTITIONS: i32 = 3;
 /// Nothing here waits this long unless it hangs; the limit turns a hang into a failure.
-const PATIENCE: Duration = Duration::from_secs(120);
+pub const PATIENCE: Duration = Duration::from_secs(120);
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Number(u32);
@@ -140,6 +140,7 @@ pub fn numbers(range: std::ops::Range<u32>) -> Vec<Vec<u8>> {
 pub struct Room {
     handle: RoomHandle,
     shutdown: CancellationToken,
+    registry: prometheus::Registry,
 }
 
 impl Room {
@@ -148,6 +149,17 @@ impl Room {
         let ended = runtime.block_on(async { tokio::time::timeout(PATIENCE, self.handle.join()).await });
         runtime.shutdown_background(); // a room that hangs must not keep the test from saying so
         ended.expect("the room ends")
+    }
+
+    /// A gauge by partition of the input; 0 where there is none yet.
+    pub fn by_partition(&self, name: &str) -> [f64; PARTITIONS as usize] {
+        let mut values = [0.0; PARTITIONS as usize];
+        for metric in self.registry.gather().iter().filter(|family| family.name() == name).flat_map(|f| f.get_metric())
+        {
+            let label = metric.get_label().iter().find(|label| label.name() == "partition").unwrap();
+            values[label.value().parse::<usize>().unwrap()] = metric.get_gauge().get_value();
+        }
+        values
     }
 
     pub fn stop(self) -> Result<(), String> {
@@ -169,7 +181,9 @@ impl Bench {
         let said = tracing_subscriber::fmt().with_max_level(tracing::Level::DEBUG).with_ansi(false).with_test_writer();
         drop(said.try_init()); // the first test of the process has done it
         let dir = tempfile::tempdir().unwrap();
-        let options = Options { postgres: false, ..Options::new(dir.path()) };
+        // A sender may leave a transaction open for longer than any test takes.
+        let broker_properties = vec![("transaction.max.timeout.ms".to_owned(), "900000".to_owned())];
+        let options = Options { postgres: false, broker_properties, ..Options::new(dir.path()) };
         let house = House::start(&options).unwrap();
         let kafka = KafkaConfig {
             bootstrap: house.bootstrap().to_owned(),
@@ -282,7 +296,8 @@ impl Bench {
             tuning: Tuning { batch_records: 200, flood_window: 300, ..Tuning::default() },
         };
         change(&mut spec);
-        Room { handle: spawn_loop(spec, handler, &shell).unwrap(), shutdown: shell.shutdown }
+        let handle = spawn_loop(spec, handler, &shell).unwrap();
+        Room { handle, shutdown: shell.shutdown, registry: shell.registry }
     }
 
     /// Publishes bodies keyed by themselves, and waits for their acknowledgement.
@@ -296,6 +311,18 @@ impl Bench {
             producer.send(BaseRecord::to(&topic).key(body).payload(body).headers(headers)).unwrap();
         }
         producer.flush(PATIENCE).unwrap();
+    }
+
+    /// A sender that has written a body to a partition in a transaction of its own, and leaves it open.
+    pub fn open_transaction(&self, topic: &str, partition: i32, body: &[u8]) -> BaseProducer {
+        let mut config = self.kafka.client();
+        config.set("transactional.id", "sender").set("transaction.timeout.ms", "900000");
+        let producer: BaseProducer = config.create().unwrap();
+        producer.init_transactions(PATIENCE).unwrap();
+        producer.begin_transaction().unwrap();
+        producer.send(BaseRecord::to(&self.topic(topic)).partition(partition).key(body).payload(body)).unwrap();
+        producer.flush(PATIENCE).unwrap();
+        producer
     }
 
     /// Every committed record of a topic, up to its end at the time of the call.
@@ -394,7 +421,7 @@ impl Bench {
         self.wait(|bench| bench.health.is_ready(), "ready");
     }
 
-    fn wait(&self, done: impl Fn(&Self) -> bool, what: &str) {
+    pub fn wait(&self, done: impl Fn(&Self) -> bool, what: &str) {
         let started = Instant::now();
         while !done(self) {
             assert!(started.elapsed() < PATIENCE, "still waiting: {what}");

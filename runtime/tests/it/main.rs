@@ -6,8 +6,10 @@ mod bench;
 mod gaps;
 mod holds;
 
-use bench::{Bench, numbers};
+use bench::{Bench, PATIENCE, numbers};
 use local::Ending;
+use rdkafka::producer::Producer as _;
+use runtime::stream::meter::{LAG_RECORDS, STABLE_OFFSET_STUCK_SECONDS};
 use runtime::stream::{Output, Route, Transactions, dead_letter_header};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -161,4 +163,27 @@ fn a_topic_that_is_not_there_holds_the_room_until_it_is() {
     bench.wait_ready();
     room.stop().unwrap();
     assert_once_in(&bench, "missing", 500);
+}
+
+/// A sender may keep its transaction open for as long as it likes, and nobody reads past it. The gauges must not call that
+/// being at the end, and must say which partition it is.
+#[test]
+fn a_senders_open_transaction_is_lag_and_names_its_partition() {
+    let bench = Bench::start();
+    bench.publish("in", numbers(0..300));
+    let room = bench.run("a");
+    bench.wait_drained("in");
+    let sender = bench.open_transaction("in", 1, &numbers(300..301)[0]);
+    bench.publish("in", numbers(301..600));
+    let held = |room: &bench::Room| (room.by_partition(LAG_RECORDS), room.by_partition(STABLE_OFFSET_STUCK_SECONDS));
+    bench.wait(
+        |_| matches!(held(&room), ([free, lag, other], [still, stuck, quiet]) if lag > 1.0 && stuck > 0.0 && [free, other, still, quiet] == [0.0; 4]),
+        "one partition is held, the others are read",
+    );
+    sender.commit_transaction(PATIENCE).unwrap();
+    bench.publish("in", numbers(600..900));
+    bench.wait_drained("in");
+    bench.wait(|_| held(&room) == ([0.0; 3], [0.0; 3]), "nothing is held any more");
+    room.stop().unwrap();
+    assert_once(&bench, 900);
 }
