@@ -105,6 +105,22 @@ fn only_the_kernels_and_the_foreign_calls_are_unsafe() {
     }
 }
 
+/// What the client says about a transaction is read in one place, and so is what its owner must do then (ADR 13).
+#[test]
+fn transactions_go_through_the_one_producer() {
+    let home = root().join("runtime/src/stream");
+    let calls = ["init_", "begin_", "commit_", "abort_", "send_offsets_to_"];
+    let calls =
+        calls.map(|call| if call == "init_" { format!("{call}transactions(") } else { format!("{call}transaction(") });
+    for folder in EDGES.iter().map(|(folder, _)| *folder).chain(["defaultx", "e2e"]) {
+        for file in files(&root().join(folder).join("src"), "rs").into_iter().filter(|file| !file.starts_with(&home)) {
+            let text = std::fs::read_to_string(&file).unwrap();
+            let said = calls.iter().find(|call| text.contains(call.as_str()));
+            assert!(said.is_none(), "{} calls {said:?}: write through runtime::stream::Transactions", file.display());
+        }
+    }
+}
+
 #[test]
 fn every_source_file_says_what_it_is_for() {
     for folder in EDGES.iter().map(|(folder, _)| *folder).chain(["defaultx", "e2e"]) {
