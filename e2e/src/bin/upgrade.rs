@@ -1,0 +1,275 @@
+//! Upgrade: an older binary makes a data directory and works on it under load, is killed, and this one takes the directory over
+//! while the load goes on. Part of what the old one accepted is sent again to the new one, which must know it. Afterwards a
+//! plain reader and the database must agree that nothing was lost, doubled or in conflict, and the log is whole.
+//!
+//! `e2e/upgrade.sh` builds the older commit and calls it.
+
+use anyhow::{Context, Result, bail};
+use audit_sink::verify;
+use clap::Parser;
+use e2e::stage::{root, runtime};
+use e2e::supervisor::{AS_DEFAULTX, become_defaultx_if_asked};
+use e2e::traffic::{Sender, Traffic};
+use e2e::truth::Truth;
+use local::House;
+use runtime::kafka::KafkaConfig;
+use runtime::{clock, task};
+use serde_json::json;
+use std::ffi::OsString;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+/// Longer than this, and something hangs.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// Let an older binary work under load, and take over from it.
+#[derive(Parser)]
+struct Args {
+    /// The older binary
+    #[arg(long)]
+    old: PathBuf,
+    /// The sources it was built of: models, routes and policies as they were
+    #[arg(long)]
+    old_root: PathBuf,
+    /// How long each of the two works, in seconds
+    #[arg(long, default_value_t = 30)]
+    seconds: u64,
+    /// Applications a second
+    #[arg(long, default_value_t = 250)]
+    rate: usize,
+    /// The data directory, which must not be there yet
+    #[arg(long, default_value = "target/upgrade/house")]
+    house: PathBuf,
+    /// Where the result goes
+    #[arg(long, default_value = "target/upgrade.json")]
+    out: PathBuf,
+}
+
+/// A version of the product: what to call, and where it finds its models, routes and policies.
+struct Version {
+    name: &'static str,
+    program: PathBuf,
+    first: Option<&'static str>,
+    root: PathBuf,
+    house: PathBuf,
+}
+
+impl Version {
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(&self.program);
+        let first = self.first.into_iter().chain(arguments.iter().copied()).map(OsString::from);
+        command.args(first).arg("--house").arg(&self.house).current_dir(&self.root).stdin(Stdio::null());
+        command
+    }
+
+    /// Runs a command to its end.
+    fn run(&self, arguments: &[&str]) -> Result<()> {
+        let status = self.command(arguments).status().with_context(|| format!("starting the {} binary", self.name))?;
+        if !status.success() {
+            bail!("{} of the {} binary ended with {status}", arguments.join(" "), self.name);
+        }
+        Ok(())
+    }
+
+    /// Starts every room in one process; its log stands beside the data.
+    fn rooms(&self) -> Result<Rooms> {
+        let log = File::create(self.house.with_extension(format!("{}.log", self.name)))?;
+        let mut command = self.command(&["run", "all", "--ops", "127.0.0.1:0"]);
+        // A real deployment keeps its own ports; here nobody asks.
+        command.args(["--set", "read-api.listen=127.0.0.1:0"]);
+        let child = command.stdout(log.try_clone()?).stderr(log).spawn().context("starting the rooms")?;
+        Ok(Rooms(child))
+    }
+}
+
+/// Rooms that end with this value.
+struct Rooms(Child);
+
+impl Rooms {
+    fn kill(mut self) -> Result<()> {
+        if let Some(status) = self.0.try_wait()? {
+            bail!("the rooms had ended by themselves: {status}");
+        }
+        self.0.kill()?;
+        self.0.wait()?;
+        Ok(())
+    }
+}
+
+impl Drop for Rooms {
+    fn drop(&mut self) {
+        if self.0.kill().is_ok() && self.0.wait().is_err() {
+            eprintln!("the rooms could not be waited for");
+        }
+    }
+}
+
+/// Servers that stop with this value, whoever started them.
+struct Servers(PathBuf);
+
+impl Drop for Servers {
+    fn drop(&mut self) {
+        if let Err(error) = House::stop_left_running(&self.0) {
+            eprintln!("stopping the servers: {error}");
+        }
+    }
+}
+
+fn main() -> Result<()> {
+    become_defaultx_if_asked();
+    let args = Args::parse();
+    if args.house.exists() {
+        bail!("{} is there already", args.house.display());
+    }
+    std::fs::create_dir_all(&args.house)?;
+    let house = args.house.canonicalize()?;
+    let old_root = args.old_root.canonicalize()?;
+    let old = args.old.canonicalize()?;
+    let old = Version { name: "old", program: old, first: None, root: old_root, house: house.clone() };
+    let program = std::env::current_exe()?;
+    let new = Version { name: "new", program, first: Some(AS_DEFAULTX), root: root().to_owned(), house: house.clone() };
+    let result = upgrade(&args, &old, &new)?;
+    std::fs::write(&args.out, serde_json::to_vec_pretty(&result.figures)?).context("writing the result")?;
+    println!("{:#}", result.figures);
+    if !result.is_good {
+        bail!("the new binary did not keep the word of the old one");
+    }
+    Ok(())
+}
+
+struct Outcome {
+    figures: serde_json::Value,
+    is_good: bool,
+}
+
+fn upgrade(args: &Args, old: &Version, new: &Version) -> Result<Outcome> {
+    old.run(&["up"])?;
+    let _servers = Servers(old.house.clone());
+    let kafka = kafka(&old.house)?;
+    let rooms = old.rooms()?;
+    let load = Load::start(&kafka, args.rate)?;
+    std::thread::sleep(Duration::from_secs(args.seconds));
+    // In the middle of its work, and with the load going on.
+    rooms.kill()?;
+    let by_old = Truth::read(&kafka)?;
+    let seen_by_old = by_old.accepted();
+    if seen_by_old == 0 {
+        bail!("the old binary accepted nothing: there is no directory to take over");
+    }
+    old.run(&["down"])?;
+    new.run(&["up"])?;
+    let rooms = new.rooms()?;
+    std::thread::sleep(Duration::from_secs(args.seconds));
+    let (submitted, repeated) = load.stop()?;
+
+    let url = House::attach(&new.house)?.database_url().to_owned();
+    let started = Instant::now();
+    let (truth, in_database) = loop {
+        let truth = Truth::read(&kafka)?;
+        let in_database = runtime()?.block_on(decided_in_database(&url))?;
+        let is_whole = truth.replies.count() >= submitted as u64 && truth.is_complete();
+        if (is_whole && in_database >= truth.decided() as i64) || started.elapsed() > PATIENCE {
+            break (truth, in_database);
+        }
+        std::thread::sleep(Duration::from_secs(1));
+    };
+    rooms.kill()?;
+    let report = runtime()?.block_on(verify::run(&url, &verify::Options::default()))?;
+    let findings = truth.judge();
+    let status = |word: &str| truth.statuses.get(word).copied().unwrap_or_default();
+    // Every one that was sent twice has one answer that says so.
+    let is_good = findings.is_clean()
+        && report.is_whole()
+        && status("conflict") == 0
+        && status("duplicate") == repeated as u64
+        && truth.replies.count() == submitted as u64
+        && in_database == truth.decided() as i64;
+    let figures = json!({
+        "submitted": submitted,
+        "sent_again": repeated,
+        "accepted_by_old": seen_by_old,
+        "accepted": truth.accepted(),
+        "decided_distinct": truth.decided(),
+        "decided_in_database": in_database,
+        "lost": findings.lost,
+        "doubled": findings.doubled,
+        "skipped": findings.skipped,
+        "wrong": findings.wrong,
+        "told": findings.told,
+        "conflicts": status("conflict"),
+        "replies": truth.statuses,
+        "audit_entries": report.entries(),
+        "audit_verified": report.is_whole(),
+    });
+    Ok(Outcome { figures, is_good })
+}
+
+/// How clients reach the broker of a house.
+fn kafka(house: &Path) -> Result<KafkaConfig> {
+    let bootstrap = House::attach(house)?.bootstrap().to_owned();
+    Ok(KafkaConfig { bootstrap, replication_factor: 1, ..KafkaConfig::default() })
+}
+
+/// A steady load that does not stop for the upgrade. Every tenth application is sent again, thousands of others later.
+struct Load {
+    stop: Arc<AtomicBool>,
+    sent: Arc<AtomicUsize>,
+    again: Arc<AtomicUsize>,
+    thread: std::thread::JoinHandle<Result<()>>,
+}
+
+/// How many applications lie between a sending and its repetition.
+const BETWEEN: usize = 5_000;
+
+impl Load {
+    fn start(kafka: &KafkaConfig, rate: usize) -> Result<Self> {
+        let (traffic, sender) = (Traffic::load(1)?, Sender::connect(kafka, "consistent_random")?);
+        let (stop, sent, again) = (Arc::default(), Arc::default(), Arc::default());
+        let told: (Arc<AtomicBool>, Arc<AtomicUsize>, Arc<AtomicUsize>) =
+            (Arc::clone(&stop), Arc::clone(&sent), Arc::clone(&again));
+        let body = move || {
+            let (stop, sent, again) = told;
+            let (started, now, mut number) = (Instant::now(), clock::rfc3339(clock::now()), 0);
+            let send = |number: usize| -> Result<()> {
+                let event = traffic.event("upgrade", number, &now)?;
+                sender.send(&event, (number % 3 != 0).then_some(event.application_id.as_str()))?;
+                sent.fetch_add(1, Ordering::Relaxed);
+                Ok(())
+            };
+            while !stop.load(Ordering::Relaxed) {
+                let due = (started.elapsed().as_secs_f64() * rate as f64) as usize;
+                while number < due {
+                    send(number)?;
+                    if number % 10 == 0 && number >= BETWEEN {
+                        send(number - BETWEEN)?;
+                        again.fetch_add(1, Ordering::Relaxed);
+                    }
+                    number += 1;
+                }
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            sender.flush()
+        };
+        Ok(Self { stop, sent, again, thread: task::thread("load", body)? })
+    }
+
+    /// Ends it; gives how many records were sent, and how many of them for the second time.
+    fn stop(self) -> Result<(usize, usize)> {
+        self.stop.store(true, Ordering::Relaxed);
+        self.thread.join().map_err(|_| anyhow::anyhow!("the load panicked"))??;
+        Ok((self.sent.load(Ordering::Relaxed), self.again.load(Ordering::Relaxed)))
+    }
+}
+
+async fn decided_in_database(url: &str) -> Result<i64> {
+    let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await?;
+    let connection = task::spawn("count", connection);
+    let row = client.query_one("SELECT count(*) FROM defaultx.decisions WHERE decision_number = 1", &[]).await?;
+    drop(client);
+    connection.await??;
+    Ok(row.get(0))
+}
