@@ -7,17 +7,20 @@
 use anyhow::{Context, Result, bail};
 use audit_sink::verify;
 use clap::Parser;
+use domain::Digest;
+use e2e::oracle::Findings;
 use e2e::stage::{root, runtime};
 use e2e::supervisor::{AS_DEFAULTX, become_defaultx_if_asked};
 use e2e::traffic::{Sender, Traffic};
-use e2e::truth::Truth;
+use e2e::truth::{Deployment, Truth};
 use local::House;
 use runtime::kafka::KafkaConfig;
 use runtime::{clock, task};
+use schemas::Topic;
 use serde_json::json;
 use std::ffi::OsString;
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -149,52 +152,55 @@ struct Outcome {
 fn upgrade(args: &Args, old: &Version, new: &Version) -> Result<Outcome> {
     old.run(&["up"])?;
     let _servers = Servers(old.house.clone());
-    let kafka = kafka(&old.house)?;
+    let from = deployment(old)?;
     let rooms = old.rooms()?;
-    let load = Load::start(&kafka, args.rate)?;
+    let load = Load::start(&from.kafka, args.rate)?;
     std::thread::sleep(Duration::from_secs(args.seconds));
     // In the middle of its work, and with the load going on.
     rooms.kill()?;
-    let by_old = Truth::read(&kafka)?;
-    let seen_by_old = by_old.accepted();
-    if seen_by_old == 0 {
+    let accepted_by_old = Truth::read(&from)?.accepted();
+    if accepted_by_old == 0 {
         bail!("the old binary accepted nothing: there is no directory to take over");
     }
     old.run(&["down"])?;
     new.run(&["up"])?;
+    let from = deployment(new)?;
     let rooms = new.rooms()?;
     std::thread::sleep(Duration::from_secs(args.seconds));
     let (submitted, repeated) = load.stop()?;
 
-    let url = House::attach(&new.house)?.database_url().to_owned();
     let started = Instant::now();
-    let (truth, in_database) = loop {
-        let truth = Truth::read(&kafka)?;
-        let in_database = runtime()?.block_on(decided_in_database(&url))?;
-        let is_whole = truth.replies.count() >= submitted as u64 && truth.is_complete();
-        if (is_whole && in_database >= truth.decided() as i64) || started.elapsed() > PATIENCE {
-            break (truth, in_database);
+    let mut truth = loop {
+        let truth = Truth::read(&from)?;
+        let stored = runtime()?.block_on(stored(&from.database_url))?;
+        let is_answered = truth.published >= submitted as u64 && truth.is_answered();
+        if (is_answered && stored >= truth.decided() as i64) || started.elapsed() > PATIENCE {
+            break truth;
         }
         std::thread::sleep(Duration::from_secs(1));
     };
     rooms.kill()?;
-    let report = runtime()?.block_on(verify::run(&url, &verify::Options::default()))?;
-    let findings = truth.judge();
+    let report = runtime()?.block_on(async {
+        truth.complete(&from).await?;
+        anyhow::Ok(verify::run(&from.database_url, &verify::Options::default()).await?)
+    })?;
+    let mut findings = Findings::default();
+    truth.judge(&mut findings);
     let status = |word: &str| truth.statuses.get(word).copied().unwrap_or_default();
     // Every one that was sent twice has one answer that says so.
     let is_good = findings.is_clean()
         && report.is_whole()
         && status("conflict") == 0
         && status("duplicate") == repeated as u64
-        && truth.replies.count() == submitted as u64
-        && in_database == truth.decided() as i64;
+        && truth.published == submitted as u64;
     let figures = json!({
         "submitted": submitted,
         "sent_again": repeated,
-        "accepted_by_old": seen_by_old,
+        "published": truth.published,
+        "accepted_by_old": accepted_by_old,
         "accepted": truth.accepted(),
         "decided_distinct": truth.decided(),
-        "decided_in_database": in_database,
+        "decided_in_database": truth.stored(),
         "lost": findings.lost,
         "doubled": findings.doubled,
         "skipped": findings.skipped,
@@ -208,10 +214,23 @@ fn upgrade(args: &Args, old: &Version, new: &Version) -> Result<Outcome> {
     Ok(Outcome { figures, is_good })
 }
 
-/// How clients reach the broker of a house.
-fn kafka(house: &Path) -> Result<KafkaConfig> {
-    let bootstrap = House::attach(house)?.bootstrap().to_owned();
-    Ok(KafkaConfig { bootstrap, replication_factor: 1, ..KafkaConfig::default() })
+/// Where a version runs, and with what in force: the documents that it ships, which nobody has replaced.
+fn deployment(version: &Version) -> Result<Deployment> {
+    let house = House::attach(&version.house)?;
+    let digest = |kind: &str, label: &str, extension: &str| {
+        let (name, number) = label.split_once('@').context("name@version")?;
+        let file = version.root.join(format!("{kind}/{name}/{number}.{extension}"));
+        anyhow::Ok(Digest::of(&std::fs::read(file)?).to_string())
+    };
+    let kafka =
+        KafkaConfig { bootstrap: house.bootstrap().to_owned(), replication_factor: 1, ..KafkaConfig::default() };
+    Ok(Deployment {
+        kafka,
+        database_url: house.database_url().to_owned(),
+        senders: vec![Topic::LoanApplications.base_name().to_owned()],
+        policy: digest("policies", &decision::Config::default().default_policy, "yaml")?,
+        route: digest("routes", &scorer::Config::default().route, "toml")?,
+    })
 }
 
 /// A steady load that does not stop for the upgrade. Every tenth application is sent again, thousands of others later.
@@ -265,7 +284,7 @@ impl Load {
     }
 }
 
-async fn decided_in_database(url: &str) -> Result<i64> {
+async fn stored(url: &str) -> Result<i64> {
     let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await?;
     let connection = task::spawn("count", connection);
     let row = client.query_one("SELECT count(*) FROM defaultx.decisions WHERE decision_number = 1", &[]).await?;
