@@ -2,7 +2,7 @@
 //! configuration, the rooms in one process, topics, dead letters, the demonstration. Scores, decides and writes nothing itself.
 //!
 //! Reading order: [`cli`] (what can be asked for), [`settings`] and [`place`] (with what, and where), [`rooms`] and [`run`]
-//! (the house), [`topics`], [`gaps`], [`letters`] and [`redrive`], [`reader`], [`commands`], [`demo`].
+//! (the house), [`topics`], [`gaps`], [`letters`] and [`redrive`], [`rows`], [`reader`], [`commands`], [`demo`].
 
 pub mod cli;
 mod commands;
@@ -13,6 +13,7 @@ pub mod place;
 pub mod reader;
 pub mod redrive;
 pub mod rooms;
+pub mod rows;
 pub mod run;
 pub mod settings;
 pub mod topics;

@@ -2,6 +2,7 @@
 
 use crate::cli::{BatchArgs, PlaceArgs};
 use crate::place::{Needs, settle};
+use crate::rows;
 use crate::settings::Settings;
 use anyhow::Result;
 use ingest::batch::{self, Options};
@@ -18,7 +19,11 @@ pub async fn run(mut settings: Settings, place: &PlaceArgs, args: BatchArgs) -> 
         ..Options::default()
     };
     let (ingest, kafka) = (settings.ingest, settings.kafka);
-    let summary = tokio::task::spawn_blocking(move || batch::run(&options, &ingest, &kafka)).await??;
+    let sent = move || {
+        let unread = |error| ingest::Error::Batch(format!("the dead letters of earlier runs: {error:#}"));
+        batch::run(&options, &ingest, &kafka, |file| rows::set_aside(&kafka, file).map_err(unread))
+    };
+    let summary = tokio::task::spawn_blocking(sent).await??;
     println!("{} rows: {} published, {} refused", summary.rows, summary.published, summary.refused);
     for (reason, count) in &summary.by_reason {
         println!("  {count} {reason}");

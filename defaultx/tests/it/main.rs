@@ -1,6 +1,7 @@
 //! Commands: those on models and routes, and against a real broker topics of a prefix and dead letters published again.
 #![allow(clippy::unwrap_used)]
 
+mod batch;
 mod house;
 mod import;
 mod model;

@@ -1,6 +1,6 @@
 //! A file of applications through the same door as everything else: CSV by a mapping, or NDJSON, gzipped or not. Rows that are
 //! refused become dead letters, are answered, and are listed with their line. Event ids come from the file's digest and the
-//! row, so that running it twice publishes nothing new: `admit` answers `duplicate`.
+//! row, so that running it twice publishes nothing new: `admit` answers `duplicate`, and what is set aside stays set aside once.
 //!
 //! [`rows`] reads the file with a [bound](bounded) on each row, [`report`] lists what was refused; here the rows are received and published in groups.
 
@@ -21,16 +21,20 @@ use rows::{Row, Source, Trouble};
 use runtime::clock;
 use runtime::kafka::KafkaConfig;
 use runtime::stream::dead_letter_header as dl;
-use runtime::stream::{Output, Route, Transactions};
+use runtime::stream::{Input, Output, Route, Transactions};
 use schemas::application::SUBMITTED;
 use schemas::envelope::{JSON, header as ce};
 use schemas::reply::Coordinates;
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 /// Bytes of records after which a group is written, however few rows it has.
 const GROUP_BYTES: usize = 8 << 20;
 /// Bytes that a dead letter keeps of a row over the bound. The file itself is at hand, and a topic takes no more than a body.
 const KEPT_BYTES: usize = 64 << 10;
+
+/// `dl_stage` of a row's dead letter.
+const STAGE: &str = "batch";
 
 /// What to publish and how.
 #[derive(Debug, Clone, Default)]
@@ -51,11 +55,28 @@ pub struct Options {
     pub quiet: bool,
 }
 
-/// Publishes a file. Blocks until Kafka has all of it.
+/// The row of a file whose dead letter a record is; none for any other record. `file` is as [`run`] gives it to its last argument.
+pub fn row_of(letter: &Input<'_>, file: &str) -> Option<u64> {
+    let is_ours =
+        letter.header_str(ce::SOURCE) == Some(&source_of(file)) && letter.header_str(dl::STAGE) == Some(STAGE);
+    letter.header_str(dl::OFFSET).filter(|_| is_ours)?.parse().ok()
+}
+
+fn source_of(file: &str) -> String {
+    format!("/batch/{file}")
+}
+
+/// Publishes a file. Blocks until Kafka has all of it. `set_aside` gives the rows of the file that have a dead letter already,
+/// as [`row_of`] tells them; it is asked once, when the first row is refused and no earlier run of the file can write any more.
 ///
 /// # Errors
 /// [`Error`] when the file, its mapping or Kafka fails. What was published before stays; the same call goes on from anywhere.
-pub fn run(options: &Options, config: &Config, kafka: &KafkaConfig) -> Result<Summary, Error> {
+pub fn run(
+    options: &Options,
+    config: &Config,
+    kafka: &KafkaConfig,
+    mut set_aside: impl FnMut(&str) -> Result<BTreeSet<u64>, Error>,
+) -> Result<Summary, Error> {
     let mapping = options.mapping.as_deref().map(Mapping::load).transpose()?;
     let source = Source::open(&options.file)?;
     let batch = Batch::new(options, config, kafka, source.digest(), clock::now_ms)?;
@@ -64,9 +85,21 @@ pub fn run(options: &Options, config: &Config, kafka: &KafkaConfig) -> Result<Su
     let mut report = Report::create(options.report.as_deref())?;
     let group_rows = if options.group_rows == 0 { 1000 } else { options.group_rows };
     let mut group = Group::default();
+    let mut before = None;
     for row in source.rows(mapping.as_ref(), options.intent.as_deref(), config.max_body_bytes)? {
         let row = row?;
-        group.add(batch.records(&row, &mut report)?);
+        let mut records = batch.records(&row, &mut report)?;
+        let is_letter = |record: &Output| record.topic == batch.topics.dead_letters;
+        if records.iter().any(is_letter) {
+            let before = match &mut before {
+                Some(before) => before,
+                none => none.insert(set_aside(&batch.file)?),
+            };
+            if before.contains(&row.number) {
+                records.retain(|record| !is_letter(record));
+            }
+        }
+        group.add(records);
         if group.rows == group_rows || group.bytes >= GROUP_BYTES {
             producer.write(group.records.iter().map(|record| (None, record)))?;
             bar.set_position(row.read_bytes);
@@ -181,7 +214,7 @@ impl Batch {
         vec![
             (ce::SPECVERSION, b"1.0".to_vec()),
             (ce::ID, format!("batch:{}:{}", self.file, row.number).into_bytes()),
-            (ce::SOURCE, format!("/batch/{}", self.file).into_bytes()),
+            (ce::SOURCE, source_of(&self.file).into_bytes()),
             (ce::TYPE, SUBMITTED.into()),
             (ce::CONTENT_TYPE, JSON.into()),
         ]
@@ -209,7 +242,7 @@ impl Batch {
         detail.retain(|part| !part.is_empty());
         headers.extend([
             (dl::REASON, refusal.reason.as_str().into()),
-            (dl::STAGE, b"batch".to_vec()),
+            (dl::STAGE, STAGE.into()),
             (dl::DETAIL, detail.join("; ").into_bytes()),
             (dl::TOPIC, Channel::Batch.as_str().into()),
             (dl::PARTITION, b"0".to_vec()),
