@@ -1,5 +1,6 @@
 //! Who asks, and whose data they may see. Every handler takes a [`Caller`]; there is no way to the store without one.
 
+use crate::limit::Turn;
 use crate::problem::Problem;
 use crate::router::App;
 use axum::extract::{FromRequestParts, Path, Query};
@@ -16,10 +17,11 @@ pub const OFFICER: &str = "Officer";
 /// Reviews models and decisions: sees facts and reasons, not who applied.
 pub const REVIEWER: &str = "Reviewer";
 
-/// A verified token with at least one of our roles.
+/// A verified token with at least one of our roles. Its request is being answered while it lives.
 #[derive(Debug, Clone)]
 pub struct Caller {
     claims: Claims,
+    _turn: Option<Arc<Turn>>,
 }
 
 impl Caller {
@@ -75,7 +77,8 @@ impl FromRequestParts<Arc<App>> for Caller {
         if !known {
             return Err(Problem::forbidden("the token has none of the roles Admin, Officer, Reviewer"));
         }
-        Ok(Self { claims })
+        let turn = app.turns.take(&claims.tenant).ok_or_else(Problem::tenant_busy)?;
+        Ok(Self { claims, _turn: Some(Arc::new(turn)) })
     }
 }
 
@@ -118,7 +121,7 @@ mod tests {
             roles: roles.iter().map(|role| (*role).to_owned()).collect(),
             tenant: tenant.to_owned(),
         };
-        Caller { claims }
+        Caller { claims, _turn: None }
     }
 
     #[test]

@@ -25,6 +25,8 @@ pub struct Config {
     pub timeout_ms: u64,
     /// Requests answered at a time; one more gets 503 at once.
     pub concurrency: usize,
+    /// Requests of one tenant answered at a time; one more gets 429 at once, so that no tenant takes the places of the others.
+    pub concurrency_per_tenant: usize,
     /// Requests that one token holder may make in a minute before 429; 0 sets no limit.
     pub requests_per_minute: u32,
     /// Most applications on a page.
@@ -47,6 +49,7 @@ impl Default for Config {
             database_role: "defaultx_read".to_owned(),
             timeout_ms: 10_000,
             concurrency: 64,
+            concurrency_per_tenant: 16,
             requests_per_minute: 600,
             page_size_max: 200,
             page_size: 50,

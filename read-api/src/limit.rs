@@ -1,7 +1,8 @@
-//! PURE. How many requests a token holder has made in this minute. Knows no clock; forgets everybody when the minute turns, so
-//! that it never holds more than the holders of one minute.
+//! How many requests a token holder has made in this minute, and how many of a tenant's are being answered. Knows no clock;
+//! forgets everybody when the minute turns, so that it never holds more than the holders of one minute.
 
 use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Counts by holder.
 #[derive(Debug)]
@@ -39,9 +40,70 @@ impl Limiter {
     }
 }
 
+/// The requests of each tenant that are being answered: one that asks slow questions leaves places to the others.
+#[derive(Debug)]
+pub struct Turns {
+    per_tenant: usize,
+    taken: Mutex<HashMap<String, usize>>,
+}
+
+/// A request that is being answered. Dropping it ends its turn.
+#[derive(Debug)]
+pub struct Turn {
+    turns: Arc<Turns>,
+    tenant: String,
+}
+
+impl Turns {
+    /// At most `per_tenant` requests of a tenant at a time.
+    pub fn new(per_tenant: usize) -> Arc<Self> {
+        Arc::new(Self { per_tenant, taken: Mutex::default() })
+    }
+
+    /// A turn for a tenant's request; none when it has as many as it may.
+    pub fn take(self: &Arc<Self>, tenant: &str) -> Option<Turn> {
+        let mut taken = self.lock();
+        let own = taken.entry(tenant.to_owned()).or_default();
+        if *own >= self.per_tenant {
+            return None;
+        }
+        *own += 1;
+        Some(Turn { turns: self.clone(), tenant: tenant.to_owned() })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, usize>> {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        let mut taken = self.turns.lock();
+        if let Some(own) = taken.get_mut(&self.tenant) {
+            *own -= 1;
+            if *own == 0 {
+                taken.remove(&self.tenant);
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_tenant_has_so_many_turns_and_leaves_the_others_theirs() {
+        let turns = Turns::new(2);
+        let first = turns.take("a");
+        let second = turns.take("a");
+        assert!(first.is_some() && second.is_some() && turns.take("a").is_none());
+        assert!(turns.take("b").is_some());
+        drop(first);
+        assert!(turns.take("a").is_some());
+        drop(second);
+        assert!(turns.lock().is_empty(), "nobody is remembered");
+    }
 
     #[test]
     fn each_holder_has_a_minute_of_their_own() {

@@ -83,6 +83,12 @@ impl Problem {
             .again_in(retry_after_s)
     }
 
+    /// 429: too many of one tenant at once.
+    pub fn tenant_busy() -> Self {
+        let title = "Too many requests of the tenant at a time; try again";
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", title).again_in(1)
+    }
+
     /// 503: too many at once.
     pub fn busy() -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", "Too many requests at a time; try again").again_in(1)

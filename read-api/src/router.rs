@@ -3,7 +3,7 @@
 use crate::config::Config;
 use crate::error::Error;
 use crate::guard::guard;
-use crate::limit::Limiter;
+use crate::limit::{Limiter, Turns};
 use crate::metrics::Metrics;
 use crate::problem::Problem;
 use crate::store::Store;
@@ -34,6 +34,7 @@ pub struct App {
     /// As configured.
     pub config: Config,
     pub(crate) places: Semaphore,
+    pub(crate) turns: Arc<Turns>,
     pub(crate) timeout: Duration,
     limiter: Mutex<Limiter>,
 }
@@ -49,6 +50,7 @@ impl App {
             verifier: config.verifier()?,
             metrics,
             places: Semaphore::new(config.concurrency.max(1)),
+            turns: Turns::new(config.concurrency_per_tenant.max(1)),
             timeout: Duration::from_millis(config.timeout_ms),
             limiter: Mutex::new(Limiter::new(config.requests_per_minute)),
             config,

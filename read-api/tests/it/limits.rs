@@ -122,6 +122,35 @@ fn a_database_that_hangs_costs_a_bounded_time_and_place() {
 }
 
 #[test]
+fn a_tenant_that_asks_slow_questions_leaves_places_to_the_others() {
+    run(async {
+        let database = database("turns").await;
+        let stand = Stand::new(database.clone(), |config| {
+            (config.timeout_ms, config.concurrency_per_tenant) = (60_000, 1);
+        })
+        .await;
+        let mut blocker = client(&database).await;
+        let tx = blocker.transaction().await.unwrap();
+        tx.batch_execute("LOCK TABLE defaultx.applications IN ACCESS EXCLUSIVE MODE").await.unwrap();
+        let (slow, other) = (token("bank", "Officer"), token("other", "Officer"));
+        let meanwhile = async {
+            let waiting = "SELECT count(*) FROM pg_locks JOIN pg_database ON pg_database.oid = pg_locks.database \
+                           WHERE NOT granted AND datname = current_database()";
+            while tx.query_one(waiting, &[]).await.unwrap().get::<_, i64>(0) == 0 {
+                tokio::task::yield_now().await;
+            }
+            let refused = stand.get(&slow, "/v1/applications?limit=0").await;
+            let others = stand.get(&other, "/v1/applications?limit=0").await;
+            tx.rollback().await.unwrap();
+            (refused, others)
+        };
+        let (first, (refused, others)) = tokio::join!(stand.get(&slow, "/v1/applications"), meanwhile);
+        assert_eq!((first.status, refused.problem(), others.status), (200, "too_many_requests", 400));
+        assert!(refused.headers.contains_key("retry-after"));
+    });
+}
+
+#[test]
 fn without_a_database_it_says_so_and_waits() {
     run(async {
         let good = database("away").await;
