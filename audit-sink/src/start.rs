@@ -20,11 +20,6 @@ use std::time::Duration;
 /// Name of the room: its consumer, its label in metrics, its line in health.
 pub const ROOM: &str = "audit-sink";
 
-/// High half of the advisory lock of each log's writer.
-const LOCK_SPACE: i32 = 0x4158_0001;
-/// High half of the advisory lock of the identity store's writer.
-const IDENTITY_LOCK_SPACE: i32 = 0x4158_0002;
-
 /// Starts every part of the room.
 ///
 /// # Errors
@@ -45,7 +40,6 @@ pub fn start(config: Config, shell: Shell) -> Result<Vec<RoomHandle>, Error> {
         room: ROOM,
         topics: sources.names().collect(),
         shards: config.shards,
-        lock_space: LOCK_SPACE,
         batch_records: config.batch_records,
         batch_bytes: config.batch_bytes,
         linger_ms: config.linger_ms,
@@ -54,7 +48,6 @@ pub fn start(config: Config, shell: Shell) -> Result<Vec<RoomHandle>, Error> {
         room: identity::ROOM,
         topics: vec![shell.topic(Topic::Identities.base_name())],
         shards: 1,
-        lock_space: IDENTITY_LOCK_SPACE,
         ..spec.clone()
     };
     let writer = |log| AuditHandler::new(log, settings.clone(), metrics.clone());

@@ -42,7 +42,12 @@ pub fn start(config: Config, shell: Shell) -> Result<Vec<RoomHandle>, Error> {
     let metrics = Metrics::new(&shell.registry)?;
     let decisions = shell.topic(Topic::Decisions.base_name());
     let handler = DecisionHandler::new(library, decisions, runtime::clock::now, metrics);
-    let spec = LoopSpec {
+    Ok(vec![spawn_loop(spec(config.tuning, &shell), handler, &shell).map_err(Error::Loop)?])
+}
+
+/// One input: control records count in the topic that they belong to, and nowhere else.
+fn spec(tuning: Tuning, shell: &Shell) -> LoopSpec {
+    LoopSpec {
         room: "decision",
         inputs: vec![shell.topic(Topic::Risk.base_name())],
         changelog: Some(shell.topic(Topic::DecisionState.base_name())),
@@ -50,7 +55,20 @@ pub fn start(config: Config, shell: Shell) -> Result<Vec<RoomHandle>, Error> {
         dead_letters: shell.topic(Topic::DeadLetters.base_name()),
         control: Some((envelope::header::TYPE, control::ACTIVATED)),
         pauses_floods: false,
-        tuning: config.tuning,
-    };
-    Ok(vec![spawn_loop(spec, handler, &shell).map_err(Error::Loop)?])
+        tuning,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn control_records_are_taken_from_one_topic() {
+        let shell = Shell::new(runtime::kafka::KafkaConfig::default());
+        let spec = spec(Tuning::default(), &shell);
+        let wanted = [shell.topic(Topic::Risk.base_name())];
+        assert_eq!(spec.inputs, wanted, "another input would need a filter of its own");
+        assert!(spec.control.is_some());
+    }
 }

@@ -160,6 +160,9 @@ impl Handler for DecisionHandler {
     ) -> Result<(), HandleError> {
         let body = record.payload.unwrap_or_default();
         out.verdict(match serde_json::from_slice::<Activation>(body) {
+            Ok(activation) if !activation.fits() => {
+                Verdict::DeadLetter { reason: "bad_activation", detail: "a field is too long".to_owned() }
+            }
             Ok(activation) if activation.kind == POLICY => {
                 let in_force = InForce::from(activation);
                 self.loaded(&in_force)?;

@@ -43,6 +43,9 @@ pub struct Config {
     pub receipt_timeout_ms: u64,
     /// Milliseconds between looks at late receipts and at the queue's gauges.
     pub sweep_ms: u64,
+    /// Days for which deliveries that ended are kept, their receipts taken; 0 keeps them for ever. A decision that is read again
+    /// after that, because offsets were set back, is told again.
+    pub keep_days: u32,
     /// Writers of the queue: a partition of decisions belongs to shard (partition mod shards). One is enough for tens of
     /// thousands a second.
     pub shards: u32,
@@ -106,6 +109,7 @@ impl Default for Config {
             jitter: 0.2,
             receipt_timeout_ms: 5_000,
             sweep_ms: 5_000,
+            keep_days: 90,
             shards: 1,
             batch_records: 1_000,
             batch_bytes: 8 << 20,

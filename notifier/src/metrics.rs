@@ -6,7 +6,7 @@ use prometheus::core::Collector;
 use prometheus::{Gauge, Histogram, HistogramOpts, IntCounterVec, IntGauge, Opts, Registry};
 
 /// Deliveries by result: `queued`, `delivered`, `retried`, `failed`, `disabled`, `stale` (the lease was lost), `unreadable` (a
-/// decision that is not one, or that no row holds).
+/// decision that is not one, or that no row holds), `purged` (ended long ago and deleted).
 pub const DELIVERIES: &str = "defaultx_deliveries_total";
 /// Attempts that did not succeed, by cause.
 pub const FAILURES: &str = "defaultx_delivery_failures_total";
@@ -61,7 +61,10 @@ impl Meter {
         ];
         all.into_iter().try_for_each(|collector| registry.register(collector))?;
         let words = [Ended::Delivered, Ended::Failed, Ended::Disabled].map(Ended::as_str);
-        words.iter().chain(&["queued", "retried", "stale", "unreadable"]).for_each(|word| meter.delivery(word, 0));
+        words
+            .iter()
+            .chain(&["queued", "retried", "stale", "unreadable", "purged"])
+            .for_each(|word| meter.delivery(word, 0));
         Cause::ALL.iter().for_each(|cause| meter.failures.with_label_values(&[cause.as_str()]).inc_by(0));
         meter.receipts(0, 0);
         Ok(meter)

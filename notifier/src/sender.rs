@@ -8,7 +8,7 @@ use crate::deliver::{Attempt, Next, Schedule, judge};
 use crate::error::Error;
 use crate::metrics::Meter;
 use crate::receipts::{Receipts, Told};
-use crate::store::{Claimed, Ended, Late, Leased, Outcome, Store};
+use crate::store::{Claimed, Ended, Late, Leased, Outcome, PURGE_ROWS, Store};
 use crate::webhook::{Endpoint, Poster};
 use chrono::{DateTime, Utc};
 use futures_util::StreamExt;
@@ -43,9 +43,14 @@ pub struct Pace {
     pub idle_poll: Duration,
     /// Between looks at late receipts and gauges.
     pub sweep: Duration,
+    /// Days for which deliveries that ended are kept; 0 for ever.
+    pub keep_days: u32,
     /// When to try again.
     pub schedule: Schedule,
 }
+
+/// Batches of old deliveries that one sweep deletes at most.
+const PURGES_OF_A_SWEEP: usize = 20;
 
 /// What all workers of a process share.
 pub struct Workshop<R> {
@@ -294,7 +299,7 @@ impl<R: Receipts> Workshop<R> {
         }
     }
 
-    /// Offers late receipts again and shows what waits, until it is time to drain.
+    /// Offers late receipts again, shows what waits and deletes what ended long ago, until it is time to drain.
     ///
     /// # Errors
     /// None; a database that is away is waited for.
@@ -315,9 +320,25 @@ impl<R: Receipts> Workshop<R> {
             let again = |late: Vec<Late>| self.publish(late.into_iter().map(late_receipt).collect());
             let (offered, taken) = self.store.late_receipts(again).await?;
             if offered == 0 || taken < offered {
-                return Ok(());
+                break;
             }
         }
+        self.purge().await
+    }
+
+    /// Deletes what ended long ago, in small batches, a few of them at each sweep: nobody waits for it.
+    async fn purge(&self) -> Result<(), Error> {
+        for _ in 0..PURGES_OF_A_SWEEP {
+            if self.pace.keep_days == 0 || self.shutdown.is_cancelled() {
+                break;
+            }
+            let purged = self.store.purge(self.pace.keep_days).await?;
+            self.meter.delivery("purged", purged);
+            if purged < PURGE_ROWS as u64 {
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// Tries until the database has it; `None` when a draining process has waited long enough. The lease then runs out and the

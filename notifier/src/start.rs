@@ -18,8 +18,6 @@ use tokio::sync::Notify;
 
 /// The room's name.
 pub const ROOM: &str = "notifier";
-/// High half of the advisory lock that makes one writer of each shard.
-const LOCK_SPACE: i32 = 0x6e6f_7469;
 
 /// Starts reader, workers and sweep. Must be called on an async runtime.
 ///
@@ -64,7 +62,6 @@ fn spec(config: &Config, shell: &Shell) -> PgSpec {
         room: ROOM,
         topics: vec![shell.topic(Topic::Decisions.base_name())],
         shards: config.shards,
-        lock_space: LOCK_SPACE,
         batch_records: config.batch_records,
         batch_bytes: config.batch_bytes,
         linger_ms: config.linger_ms,
@@ -79,6 +76,7 @@ fn pace(config: &Config) -> Pace {
         attempt: Duration::from_millis(config.request_timeout_ms),
         idle_poll: Duration::from_millis(config.idle_poll_ms),
         sweep: Duration::from_millis(config.sweep_ms),
+        keep_days: config.keep_days,
         schedule: config.schedule(),
     }
 }

@@ -14,6 +14,8 @@ use uuid::Uuid;
 
 /// Rows given up to a disabled endpoint in one statement.
 const RETIRE_ROWS: i64 = 1_000;
+/// Rows deleted in one statement.
+pub const PURGE_ROWS: i64 = 1_000;
 /// Late receipts taken in one transaction.
 const LATE_RECEIPTS: i64 = 500;
 
@@ -295,6 +297,18 @@ impl Store {
         tx.execute("UPDATE defaultx.deliveries SET receipt_due = false WHERE id = ANY($1)", &[&taken]).await?;
         tx.commit().await?;
         Ok((ids.len(), taken.len()))
+    }
+
+    /// Deletes the oldest of those that ended more than so many days ago, a batch at a time; gives how many. What has a receipt
+    /// due stays.
+    ///
+    /// # Errors
+    /// From the database.
+    pub async fn purge(&self, keep_days: u32) -> Result<u64, Error> {
+        let purge = "DELETE FROM defaultx.deliveries WHERE id = ANY(ARRAY(\
+                     SELECT id FROM defaultx.deliveries WHERE ended_at IS NOT NULL AND NOT receipt_due \
+                     AND ended_at < now() - $1 * interval '1 day' ORDER BY ended_at LIMIT $2 FOR UPDATE SKIP LOCKED))";
+        Ok(self.pool.get().await?.execute(purge, &[&f64::from(keep_days), &PURGE_ROWS]).await?)
     }
 
     /// What waits, of the subscriptions given as (id, digest of the URL).

@@ -1,7 +1,8 @@
 //! How to reach PostgreSQL: one section of the configuration, single sessions and a bounded, measured pool; [`offsets`], the
-//! rows that make Kafka → PostgreSQL exactly once; and [`rows`], how a value that the server refuses stops nobody. Knows no other
-//! table.
+//! rows that make Kafka → PostgreSQL exactly once; [`lease`], who writes them; and [`rows`], how a value that the server refuses
+//! stops nobody. Knows no other table.
 
+pub mod lease;
 pub mod offsets;
 pub mod rows;
 mod tls;
@@ -107,7 +108,7 @@ impl Pool {
     }
 }
 
-/// One session outside any pool, for advisory locks and long transactions.
+/// One session outside any pool, for leases and long transactions.
 ///
 /// # Errors
 /// [`ConnectError`].
@@ -129,10 +130,11 @@ fn settings(config: &DatabaseConfig) -> Result<(tokio_postgres::Config, Tls), Co
     // The parser's message names what is wrong, never the password.
     let parsed: Result<tokio_postgres::Config, _> = config.url.expose().parse();
     let mut settings = parsed.map_err(|error| ConnectError::Url(error.to_string()))?;
-    let own = format!("-c statement_timeout={}", config.statement_timeout_ms);
+    let own = format!("-c statement_timeout={} {SERVER_KEEPALIVES}", config.statement_timeout_ms);
     let options = settings.get_options().map_or(own.clone(), |given| format!("{own} {given}"));
     settings.options(options);
     settings.connect_timeout(Duration::from_millis(config.connect_timeout_ms));
+    keep_alive(&mut settings);
     if settings.get_application_name().is_none() {
         settings.application_name("defaultx");
     }
@@ -141,6 +143,28 @@ fn settings(config: &DatabaseConfig) -> Result<(tokio_postgres::Config, Tls), Co
     settings.ssl_mode(if wants_tls { SslMode::Require } else { SslMode::Disable });
     let tls = if wants_tls { Tls::trusting(config.ssl_ca_location.as_deref())? } else { Tls::none() };
     Ok((settings, tls))
+}
+
+/// What the server is asked to do when this machine is gone: it ends the session, with its transaction and its locks.
+const SERVER_KEEPALIVES: &str = "-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3 \
+                                 -c tcp_user_timeout=30000";
+/// Keepalives by the system's default begin after two hours.
+const TWO_HOURS: Duration = Duration::from_secs(2 * 60 * 60);
+
+/// What this side does when the server's machine is gone: half a minute later the session is an error. The URL may say otherwise.
+fn keep_alive(settings: &mut tokio_postgres::Config) {
+    if settings.get_keepalives_idle() == TWO_HOURS {
+        settings.keepalives_idle(Duration::from_secs(10));
+    }
+    if settings.get_keepalives_interval().is_none() {
+        settings.keepalives_interval(Duration::from_secs(5));
+    }
+    if settings.get_keepalives_retries().is_none() {
+        settings.keepalives_retries(3);
+    }
+    if settings.get_tcp_user_timeout().is_none() {
+        settings.tcp_user_timeout(Duration::from_secs(30));
+    }
 }
 
 fn without_password<S: Serializer>(url: &Secret, serializer: S) -> Result<S::Ok, S::Error> {
@@ -190,8 +214,24 @@ mod tests {
     fn the_server_is_told_the_statement_timeout() {
         let url = "postgres://u@h/d?options=-c%20search_path%3Dx";
         let config = DatabaseConfig { url: url.into(), statement_timeout_ms: 7, ..DatabaseConfig::default() };
-        assert_eq!(settings(&config).unwrap().0.get_options(), Some("-c statement_timeout=7 -c search_path=x"));
+        let wanted = format!("-c statement_timeout=7 {SERVER_KEEPALIVES} -c search_path=x");
+        assert_eq!(settings(&config).unwrap().0.get_options(), Some(wanted.as_str()));
         assert!(settings(&DatabaseConfig::default()).is_err(), "no database is an error, not a default");
+    }
+
+    #[test]
+    fn a_peer_that_is_gone_is_noticed_within_the_minute() {
+        let seconds = |url: &str| {
+            let config = DatabaseConfig { url: url.into(), ..DatabaseConfig::default() };
+            let settings = settings(&config).unwrap().0;
+            assert!(settings.get_keepalives());
+            let (idle, interval) = (settings.get_keepalives_idle(), settings.get_keepalives_interval().unwrap());
+            let retries = settings.get_keepalives_retries().unwrap();
+            [idle + interval * retries, *settings.get_tcp_user_timeout().unwrap()]
+        };
+        assert_eq!(seconds("postgres://u@h/d"), [Duration::from_secs(25), Duration::from_secs(30)]);
+        let asked = "postgres://u@h/d?keepalives_idle=1&keepalives_interval=2&keepalives_retries=5&tcp_user_timeout=9";
+        assert_eq!(seconds(asked), [Duration::from_secs(11), Duration::from_secs(9)]);
     }
 
     #[tokio::test]

@@ -52,7 +52,12 @@ pub fn start(config: Config, shell: Shell) -> Result<Vec<RoomHandle>, Error> {
     let risk = shell.topic(Topic::Risk.base_name());
     let shadow = shell.topic(Topic::Shadow.base_name());
     let handler = ScorerHandler::new(library, routes, Outlets { risk, shadow }, config.block, metrics)?;
-    let spec = LoopSpec {
+    Ok(vec![spawn_loop(spec(config.tuning, &shell), handler, &shell).map_err(Error::Loop)?])
+}
+
+/// One input: control records count in the topic that they belong to, and nowhere else.
+fn spec(tuning: Tuning, shell: &Shell) -> LoopSpec {
+    LoopSpec {
         room: "scorer",
         inputs: vec![shell.topic(Topic::Applications.base_name())],
         changelog: Some(shell.topic(Topic::ScorerState.base_name())),
@@ -60,7 +65,20 @@ pub fn start(config: Config, shell: Shell) -> Result<Vec<RoomHandle>, Error> {
         dead_letters: shell.topic(Topic::DeadLetters.base_name()),
         control: Some((envelope::header::TYPE, control::ACTIVATED)),
         pauses_floods: false,
-        tuning: config.tuning,
-    };
-    Ok(vec![spawn_loop(spec, handler, &shell).map_err(Error::Loop)?])
+        tuning,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn control_records_are_taken_from_one_topic() {
+        let shell = Shell::new(runtime::kafka::KafkaConfig::default());
+        let spec = spec(Tuning::default(), &shell);
+        let wanted = [shell.topic(Topic::Applications.base_name())];
+        assert_eq!(spec.inputs, wanted, "another input would need a filter of its own");
+        assert!(spec.control.is_some());
+    }
 }

@@ -289,7 +289,8 @@ impl Handler for ScorerHandler {
         state: &mut View<'_, Switch, InForce>,
         out: &mut Outbox,
     ) -> Result<(), HandleError> {
-        let Ok(activation) = serde_json::from_slice::<Activation>(record.payload.unwrap_or_default()) else {
+        let activation = serde_json::from_slice::<Activation>(record.payload.unwrap_or_default()).ok();
+        let Some(activation) = activation.filter(Activation::fits) else {
             out.verdict(Verdict::DeadLetter { reason: "bad_activation", detail: String::new() });
             return Ok(());
         };

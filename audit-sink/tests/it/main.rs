@@ -4,6 +4,7 @@
 mod events;
 mod guards;
 mod large;
+mod leases;
 mod projections;
 mod stand;
 mod stream;

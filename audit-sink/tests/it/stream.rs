@@ -15,6 +15,8 @@ use runtime::pg::DatabaseConfig;
 use runtime::shell::Shell;
 use runtime::stream::OwnedInput;
 use schemas::Topic;
+use std::path::Path;
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 const PREFIX: &str = crate::stand::PREFIX;
@@ -36,14 +38,40 @@ fn config() -> Config {
     }
 }
 
-fn broker(house: &House) -> KafkaConfig {
-    KafkaConfig { bootstrap: house.bootstrap().to_owned(), topic_prefix: PREFIX.to_owned(), ..KafkaConfig::default() }
+fn broker(house: &House, prefix: &str) -> KafkaConfig {
+    KafkaConfig { bootstrap: house.bootstrap().to_owned(), topic_prefix: prefix.to_owned(), ..KafkaConfig::default() }
 }
 
-async fn make_topics(kafka: &KafkaConfig) {
+/// One broker and database for the tests of this file, which keep apart by prefix and database.
+async fn house() -> &'static House {
+    static HOUSE: OnceLock<House> = OnceLock::new();
+    let start = || {
+        let data_dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("audit-sink-stream");
+        if data_dir.exists() {
+            std::fs::remove_dir_all(&data_dir).unwrap();
+        }
+        House::start(&local::Options::new(data_dir)).unwrap()
+    };
+    tokio::task::spawn_blocking(move || HOUSE.get_or_init(start)).await.unwrap()
+}
+
+/// The address of a fresh database with the whole schema.
+async fn database(name: &'static str) -> String {
+    let house = house().await;
+    let url = tokio::task::spawn_blocking(move || house.create_database(name).unwrap()).await.unwrap();
+    schemas::migrations::migrate(&mut client(&url).await).await.unwrap();
+    url
+}
+
+/// What the room reads and writes, without prefix.
+fn all_topics() -> impl Iterator<Item = String> {
+    let ours = audited_topics().chain([Topic::Checkpoints]).map(|topic| topic.base_name().to_owned());
+    ours.chain([BANK_B.to_owned()])
+}
+
+async fn make_topics(kafka: &KafkaConfig, topics: impl Iterator<Item = String>) {
     let admin: AdminClient<DefaultClientContext> = kafka.client().create().unwrap();
-    let names = audited_topics().chain([Topic::Checkpoints]).map(|topic| topic.name(PREFIX));
-    let names: Vec<_> = names.chain([format!("{PREFIX}{BANK_B}")]).collect();
+    let names: Vec<_> = topics.map(|topic| kafka.topic(&topic).to_string()).collect();
     let topics: Vec<_> = names.iter().map(|name| NewTopic::new(name, 1, TopicReplication::Fixed(1))).collect();
     for made in admin.create_topics(&topics, &AdminOptions::new()).await.unwrap() {
         made.unwrap();
@@ -62,7 +90,7 @@ fn publish(kafka: &KafkaConfig, id: &str, stories: std::ops::Range<usize>) {
                 continue;
             }
             producer.begin_transaction().unwrap();
-            topics.story(n).iter().for_each(|record| send(&producer, record));
+            topics.story(n).iter().for_each(|record| send(&producer, kafka, record));
             if commit {
                 producer.commit_transaction(PATIENCE).unwrap();
             } else {
@@ -73,12 +101,13 @@ fn publish(kafka: &KafkaConfig, id: &str, stories: std::ops::Range<usize>) {
     }
 }
 
-fn send(producer: &BaseProducer, record: &OwnedInput) {
+fn send(producer: &BaseProducer, kafka: &KafkaConfig, record: &OwnedInput) {
     let headers = record
         .headers
         .iter()
         .fold(OwnedHeaders::new(), |headers, (key, value)| headers.insert(Header { key, value: value.as_deref() }));
-    let to = BaseRecord::<[u8], [u8]>::to(&record.topic).headers(headers);
+    let topic = kafka.topic(record.topic.strip_prefix(PREFIX).unwrap());
+    let to = BaseRecord::<[u8], [u8]>::to(&topic).partition(record.partition).headers(headers);
     let to = to.key(record.key.as_deref().unwrap()).payload(record.payload.as_deref().unwrap());
     producer.send(to).map_err(|(error, _)| error).unwrap();
 }
@@ -127,17 +156,13 @@ fn published(kafka: &KafkaConfig) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_room_goes_on_where_it_stopped() {
-    let dir = tempfile::tempdir().unwrap();
-    let options = local::Options::new(dir.path());
-    let house = tokio::task::spawn_blocking(move || House::start(&options).unwrap()).await.unwrap();
-    let (kafka, url) = (broker(&house), house.database_url().to_owned());
-    make_topics(&kafka).await;
-    schemas::migrations::migrate(&mut client(&url).await).await.unwrap();
+    let (kafka, url) = (broker(house().await, PREFIX), database("going_on").await);
+    make_topics(&kafka, all_topics()).await;
 
     let mut theirs = Topics::default().story(99).remove(0);
     theirs.topic = format!("{PREFIX}{BANK_B}");
     let producer: BaseProducer = kafka.client().create().unwrap();
-    send(&producer, &theirs);
+    send(&producer, &kafka, &theirs);
     producer.flush(PATIENCE).unwrap();
     for (id, stories, entries) in [("first", 0..20, 181), ("second", 20..40, 361)] {
         let to = kafka.clone();
@@ -157,5 +182,82 @@ async fn the_room_goes_on_where_it_stopped() {
     assert_eq!(of_bank_b.get::<_, i64>(0), 1, "a sender's own topic is in the log under its name");
     let decided = client(&url).await.query_one("SELECT count(*) FROM defaultx.current_decisions", &[]).await.unwrap();
     assert_eq!(decided.get::<_, i64>(0), 40);
-    tokio::task::spawn_blocking(move || house.stop().unwrap()).await.unwrap();
+}
+
+/// A dashboard's login held the advisory lock of the log's writer: the log stood still, ready and without lag.
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_but_a_writer_can_hold_the_log_up() {
+    let (kafka, url) = (broker(house().await, "locked."), database("locked").await);
+    make_topics(&kafka, all_topics()).await;
+    let dashboard = client(&url).await;
+    let login = "CREATE ROLE it_dashboard LOGIN IN ROLE defaultx_dashboard; SET SESSION AUTHORIZATION it_dashboard;
+                 SELECT pg_advisory_lock(1096286209, 0), pg_advisory_lock(1096286210, 0)";
+    dashboard.batch_execute(login).await.unwrap();
+    let to = kafka.clone();
+    tokio::task::spawn_blocking(move || publish(&to, "locked", 0..1)).await.unwrap();
+    run_until(&kafka, &url, 9).await;
+    assert!(dashboard.batch_execute("SELECT FROM defaultx.stream_writers").await.is_ok(), "it may look");
+    for statement in [
+        "SELECT FROM defaultx.stream_writers FOR UPDATE",
+        "SELECT FROM defaultx.stream_writers FOR KEY SHARE",
+        "UPDATE defaultx.stream_writers SET beat = beat",
+        "DELETE FROM defaultx.stream_writers",
+        "LOCK defaultx.stream_writers IN ROW SHARE MODE",
+    ] {
+        let code = dashboard.batch_execute(statement).await.unwrap_err().code().cloned();
+        assert_eq!(code, Some(tokio_postgres::error::SqlState::INSUFFICIENT_PRIVILEGE), "{statement}");
+    }
+}
+
+/// What appeared after the start was never read, and the room said that it was ready.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_topic_and_a_partition_that_appear_later_are_read() {
+    let (kafka, url) = (broker(house().await, "late."), database("late").await);
+    make_topics(&kafka, all_topics().filter(|topic| topic != Topic::Decisions.base_name())).await;
+    let database = DatabaseConfig { url: url.as_str().into(), ..DatabaseConfig::default() };
+    let shell = Shell { database: Some(database), ..Shell::new(kafka.clone()) };
+    let rooms = start(Config { checkpoint_key: "".into(), ..config() }, shell.clone()).unwrap();
+    let session = client(&url).await;
+    let until = async |entries: i64, ready: bool, words: &str| {
+        let started = Instant::now();
+        loop {
+            let count = "SELECT count(*) FROM defaultx.audit_entries";
+            let seen: i64 = session.query_one(count, &[]).await.unwrap().get(0);
+            let state = shell.health.states()["audit-sink"].clone();
+            if (seen, state.ready) == (entries, ready) && state.reason.contains(words) {
+                break;
+            }
+            assert!(started.elapsed() < PATIENCE, "{seen} entries of {entries}, {state:?}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let producer: BaseProducer = kafka.client().create().unwrap();
+    let mut story = Topics::default().story(1);
+    let (mut decision, mut risk) = (story.remove(7), story[6].clone());
+    story.iter().for_each(|record| send(&producer, &kafka, record));
+    producer.flush(PATIENCE).unwrap();
+    until(8, false, "late.credit.decisions.v1 is not there").await;
+
+    make_topics(&kafka, std::iter::once(Topic::Decisions.base_name().to_owned())).await;
+    let admin: AdminClient<DefaultClientContext> = kafka.client().create().unwrap();
+    let more = Topic::Risk.name(&kafka.topic_prefix);
+    let more = rdkafka::admin::NewPartitions::new(&more, 2);
+    admin.create_partitions([&more], &AdminOptions::new()).await.unwrap().remove(0).unwrap();
+    (decision.partition, risk.partition) = (0, 1);
+    let started = Instant::now();
+    let metadata = |topic: Topic| producer.client().fetch_metadata(Some(&topic.name("late.")), PATIENCE).unwrap();
+    while metadata(Topic::Risk).topics()[0].partitions().len() < 2
+        || metadata(Topic::Decisions).topics()[0].error().is_some()
+    {
+        assert!(started.elapsed() < PATIENCE);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    send(&producer, &kafka, &decision);
+    send(&producer, &kafka, &risk);
+    producer.flush(PATIENCE).unwrap();
+    until(10, true, "reading").await;
+    shell.shutdown.cancel();
+    for room in rooms {
+        room.join().await.unwrap();
+    }
 }

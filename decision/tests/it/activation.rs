@@ -49,7 +49,12 @@ fn other_activations_pass_and_broken_ones_are_set_aside() {
     let (mut room, _) = room(Library::of(standard()));
     let mut broken = activation("policy", &standard());
     broken.payload = Some(b"{}".to_vec());
-    for (input, expected) in [(activation("model", &standard()), "control_ignored"), (broken, "bad_activation")] {
+    let mut long = activation("policy", &standard());
+    let text = String::from_utf8(long.payload.unwrap()).unwrap().replace("risk-team", &"x".repeat(12_000));
+    long.payload = Some(text.into_bytes());
+    for (input, expected) in
+        [(activation("model", &standard()), "control_ignored"), (broken, "bad_activation"), (long, "bad_activation")]
+    {
         let (verdicts, _) = room.control(&input).unwrap();
         let word = match &verdicts[0] {
             Verdict::Done(word) => word,

@@ -77,3 +77,46 @@ async fn a_receipt_that_kafka_did_not_take_is_offered_again_and_the_webhook_is_n
         client.query_one("SELECT count(*) FROM defaultx.deliveries WHERE receipt_due", &[]).await.unwrap().get(0);
     assert_eq!(due, 0);
 }
+
+/// The table grew for ever.
+#[tokio::test(flavor = "multi_thread")]
+async fn deliveries_that_ended_long_ago_are_deleted_in_small_batches() {
+    let database = database("purge").await;
+    let los = subscription("los", "http://127.0.0.1:1/");
+    queue(&database, std::slice::from_ref(&los), 0..2_500).await;
+    let client = client(&database).await;
+    let age = "WITH n AS (SELECT id, row_number() OVER (ORDER BY id) AS n FROM defaultx.deliveries)
+               UPDATE defaultx.deliveries d SET created_at = now() - interval '200 days',
+               status = CASE WHEN n > 2490 THEN 'pending' ELSE 'delivered' END,
+               receipt_due = n BETWEEN 2401 AND 2450,
+               ended_at = CASE WHEN n > 2490 THEN NULL WHEN n > 2450 THEN now() - interval '89 days'
+                               ELSE now() - interval '91 days' END
+               FROM n WHERE d.id = n.id";
+    client.batch_execute(age).await.unwrap();
+    assert_eq!(store(&database).purge(90).await.unwrap(), 1_000, "no more at once");
+
+    let (registry, ledger) = (prometheus::Registry::new(), Ledger::default());
+    *ledger.refuses.lock().unwrap() = true;
+    let workshop = std::sync::Arc::new(notifier::sender::Workshop {
+        store: store(&database),
+        poster: poster(5_000, true),
+        receipts: ledger.clone(),
+        meter: notifier::metrics::Meter::new(&registry).unwrap(),
+        pace: pace(),
+        chance: || 0.5,
+        wake: std::sync::Arc::default(),
+        shutdown: tokio_util::sync::CancellationToken::new(),
+    });
+    let sweeping = runtime::task::spawn("sweep", workshop.clone().sweep(Vec::new()));
+    until_rows(&client, "delivered", 90).await;
+    assert_eq!(rows(&client, "pending").await, 10, "what waits is never too old");
+    *ledger.refuses.lock().unwrap() = false;
+    until_rows(&client, "delivered", 40).await;
+    assert_eq!(ledger.ended().len(), 50, "a receipt that was due went out first");
+    workshop.shutdown.cancel();
+    sweeping.await.unwrap().unwrap();
+    let families = registry.gather();
+    let family = families.iter().find(|family| family.name() == "defaultx_deliveries_total").unwrap();
+    let purged = family.get_metric().iter().find(|metric| metric.get_label()[0].value() == "purged").unwrap();
+    assert_eq!(purged.get_counter().get_value() as u64, 1_450);
+}

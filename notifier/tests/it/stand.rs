@@ -143,6 +143,7 @@ pub fn pace() -> Pace {
         attempt: Duration::from_secs(10),
         idle_poll: Duration::from_millis(50),
         sweep: Duration::from_millis(50),
+        keep_days: 90,
         schedule: Schedule { waits: vec![Duration::from_millis(10); 2], jitter: 0.5 },
     }
 }

@@ -1,15 +1,17 @@
 //! Kafka → PostgreSQL, exactly once: the next offsets stand in the same database transaction as the rows, conditional on the
-//! ones expected. A shard (partition mod shards) has one writer: whoever holds its advisory lock.
+//! ones expected. A shard (partition mod shards) has one writer: whoever holds its [lease](crate::pg::lease).
+
+mod reader;
 
 use super::meter::Meter;
-use super::record::{Input, OwnedInput};
+use super::record::OwnedInput;
+use crate::pg::lease::{BEAT, Candidate, Lease, Standing};
 use crate::pg::{DatabaseConfig, connect, offsets};
 use crate::shell::Shell;
 use crate::task::{self, RoomHandle};
 use crate::{clock, health};
-use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::KafkaError;
-use rdkafka::{Offset, TopicPartitionList};
+use rdkafka::consumer::BaseConsumer;
+use reader::{Read, Reader, StatsContext};
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
@@ -51,8 +53,6 @@ pub struct PgSpec {
     pub topics: Vec<Arc<str>>,
     /// Shards; a partition belongs to shard (partition mod shards). Fixed for the life of a prefix.
     pub shards: u32,
-    /// High half of the advisory lock's key; the shard is the low half. One for each room.
-    pub lock_space: i32,
     /// Most records in a transaction.
     pub batch_records: usize,
     /// Most bytes of records in a transaction, headers and keys included.
@@ -83,6 +83,14 @@ pub fn spawn_pg_loop<H: PgHandler>(
     Ok(handles.collect())
 }
 
+/// A session that is frozen inside a transaction is ended by the server, and gives up what it has locked.
+const IDLE_TRANSACTION: &str = "SET idle_in_transaction_session_timeout = '30s'";
+
+fn lost(candidate: &mut Candidate) -> PgError {
+    candidate.lost();
+    PgError::Other("another instance has taken this shard over".to_owned())
+}
+
 struct Shard {
     spec: Arc<PgSpec>,
     shell: Shell,
@@ -93,11 +101,12 @@ struct Shard {
 
 impl Shard {
     async fn supervise<H: PgHandler>(self, mut handler: H) -> Result<(), String> {
-        let component = self.shell.health.component(self.spec.room);
+        let component = self.shell.health.component(&self.component_name());
+        let mut candidate = Candidate::new(&self.consumer_name(), self.shard as i32, &self.shell.instance);
         let mut backoff = Duration::from_millis(100);
         while !self.shell.shutdown.is_cancelled() {
             let started = Instant::now();
-            match self.live(&mut handler, &component).await {
+            match self.live(&mut handler, &mut candidate, &component).await {
                 Ok(()) => break,
                 Err(why) => {
                     self.meter.restarts.inc();
@@ -118,26 +127,48 @@ impl Shard {
         Ok(())
     }
 
-    /// From taking the shard's lock to losing it.
-    async fn live<H: PgHandler>(&self, handler: &mut H, component: &health::Component) -> Result<(), PgError> {
+    /// From taking the shard's lease to losing it.
+    async fn live<H: PgHandler>(
+        &self,
+        handler: &mut H,
+        candidate: &mut Candidate,
+        component: &health::Component,
+    ) -> Result<(), PgError> {
         let mut client = connect(&self.database).await.map_err(|e| PgError::Other(e.to_string()))?;
-        if !self.wait_for_lock(&client, component).await? {
-            return Ok(());
-        }
+        client.batch_execute(IDLE_TRANSACTION).await?;
+        let Some(lease) = self.wait_for_lease(&client, candidate, component).await? else { return Ok(()) };
         handler.reset(&client).await?;
         let next = offsets::load(&client, &self.consumer_name()).await?;
         let stop = self.shell.shutdown.child_token();
         let _guard = stop.clone().drop_guard();
-        let mut batches = self.start_reader(next.clone(), stop)?;
-        component.set_ready(true, "reading");
+        let mut reads = self.start_reader(next.clone(), stop)?;
         let mut expected = next;
-        while let Some(batch) = batches.recv().await {
-            let batch = batch.map_err(PgError::Other)?;
+        loop {
+            let read = match tokio::time::timeout(BEAT, reads.recv()).await {
+                Ok(Some(read)) => read.map_err(PgError::Other)?,
+                Ok(None) => break,
+                Err(_) if lease.renew(&client).await? => continue,
+                Err(_) => return Err(lost(candidate)),
+            };
+            let batch = match read {
+                Read::Batch(batch) => batch,
+                Read::Obstacles(words) if words.is_empty() => {
+                    component.set_ready(true, "reading");
+                    continue;
+                }
+                Read::Obstacles(words) => {
+                    component.set_ready(false, format!("cannot read everything: {words}"));
+                    continue;
+                }
+            };
             let started = Instant::now();
-            if let Err(error) = self.write(&mut client, handler, &batch, &mut expected).await {
-                self.meter.ended("aborted", started.elapsed());
-                handler.reset(&client).await?;
-                return Err(error);
+            match self.write(&mut client, handler, &lease, &batch, &mut expected).await {
+                Ok(true) => {}
+                failed => {
+                    self.meter.ended("aborted", started.elapsed());
+                    handler.reset(&client).await?;
+                    return Err(failed.err().unwrap_or_else(|| lost(candidate)));
+                }
             }
             handler.committed();
             self.meter.ended("committed", started.elapsed());
@@ -145,36 +176,48 @@ impl Shard {
             self.meter.record("written", batch.len() as u64);
             self.meter.age(batch.last().map_or(0, |r| r.timestamp_ms), clock::now_ms());
         }
+        lease.release(&client).await?;
         Ok(())
     }
 
-    /// True once the lock is held; false at shutdown.
-    async fn wait_for_lock(&self, client: &Client, component: &health::Component) -> Result<bool, PgError> {
+    /// The lease, once it is this one's; `None` at shutdown. Standing by is ready only behind a writer that is seen to move.
+    async fn wait_for_lease(
+        &self,
+        client: &Client,
+        candidate: &mut Candidate,
+        component: &health::Component,
+    ) -> Result<Option<Lease>, PgError> {
         loop {
-            let shard = self.shard as i32;
-            let row = client.query_one("SELECT pg_try_advisory_lock($1, $2)", &[&self.spec.lock_space, &shard]).await?;
-            if row.get(0) {
-                return Ok(true);
+            match candidate.stand(client, Instant::now()).await? {
+                Standing::Writes(lease) => return Ok(Some(lease)),
+                Standing::Behind => component.set_ready(true, "standing by: another instance writes this shard"),
+                Standing::Unsure => {
+                    component.set_ready(false, "standing by: the writer of this shard has not been seen to move");
+                }
             }
-            component.set_ready(true, "standing by: another instance writes this shard");
-            if tokio::time::timeout(Duration::from_secs(1), self.shell.shutdown.cancelled()).await.is_ok() {
-                return Ok(false);
+            if tokio::time::timeout(BEAT, self.shell.shutdown.cancelled()).await.is_ok() {
+                return Ok(None);
             }
         }
     }
 
+    /// False: the lease is another's, and nothing was written.
     async fn write<H: PgHandler>(
         &self,
         client: &mut Client,
         handler: &mut H,
+        lease: &Lease,
         batch: &[OwnedInput],
         expected: &mut BTreeMap<(String, i32), i64>,
-    ) -> Result<(), PgError> {
+    ) -> Result<bool, PgError> {
         let mut next: BTreeMap<(String, i32), i64> = BTreeMap::new();
         for record in batch {
             next.insert((record.topic.clone(), record.partition), record.offset + 1);
         }
         let tx = client.transaction().await?;
+        if !lease.renew(&tx).await? {
+            return Ok(false);
+        }
         handler.apply(&tx, batch).await?;
         for (place, new) in &next {
             let old = expected.get(place).copied();
@@ -184,7 +227,15 @@ impl Shard {
         }
         tx.commit().await?;
         expected.extend(next);
-        Ok(())
+        Ok(true)
+    }
+
+    /// One for each shard, so that none speaks for another.
+    fn component_name(&self) -> String {
+        match self.spec.shards {
+            1 => self.spec.room.to_owned(),
+            _ => format!("{}-{}", self.spec.room, self.shard),
+        }
     }
 
     fn consumer_name(&self) -> String {
@@ -196,7 +247,7 @@ impl Shard {
         &self,
         next: BTreeMap<(String, i32), i64>,
         stop: CancellationToken,
-    ) -> Result<mpsc::Receiver<Result<Vec<OwnedInput>, String>>, PgError> {
+    ) -> Result<mpsc::Receiver<Result<Read, String>>, PgError> {
         let mut config = self.shell.kafka.client();
         config
             .set("group.id", self.consumer_name())
@@ -211,104 +262,9 @@ impl Shard {
             .create_with_context(StatsContext(self.meter.clone()))
             .map_err(|error| PgError::Other(error.to_string()))?;
         let (sender, receiver) = mpsc::channel(2);
-        let (spec, shard) = (self.spec.clone(), self.shard);
-        let body = move || {
-            if let Err(error) = read(&consumer, &spec, shard, &next, &stop, &sender)
-                && sender.blocking_send(Err(error.to_string())).is_err()
-            {
-                tracing::debug!("reader's owner is gone");
-            }
-        };
-        task::thread(&format!("{}-read", self.spec.room), body).map_err(|error| PgError::Other(error.to_string()))?;
+        let reader = Reader { consumer, spec: self.spec.clone(), shard: self.shard, next, stop, sender };
+        let name = format!("{}-read", self.spec.room);
+        task::thread(&name, move || reader.run()).map_err(|error| PgError::Other(error.to_string()))?;
         Ok(receiver)
-    }
-}
-
-fn read(
-    consumer: &BaseConsumer<StatsContext>,
-    spec: &PgSpec,
-    shard: u32,
-    next: &BTreeMap<(String, i32), i64>,
-    stop: &CancellationToken,
-    sender: &mpsc::Sender<Result<Vec<OwnedInput>, String>>,
-) -> Result<(), KafkaError> {
-    let mut assignment = TopicPartitionList::new();
-    for topic in &spec.topics {
-        let metadata = consumer.fetch_metadata(Some(topic), Duration::from_secs(10))?;
-        let partitions = metadata.topics().iter().flat_map(|t| t.partitions()).map(|p| p.id());
-        for partition in partitions.filter(|id| *id as u32 % spec.shards == shard) {
-            let offset = next.get(&(topic.to_string(), partition)).map_or(Offset::Beginning, |at| Offset::Offset(*at));
-            assignment.add_partition_offset(topic, partition, offset)?;
-        }
-    }
-    consumer.assign(&assignment)?;
-    while !stop.is_cancelled() {
-        let batch = collect(consumer, spec)?;
-        if !batch.is_empty() && sender.blocking_send(Ok(batch)).is_err() {
-            return Ok(());
-        }
-    }
-    Ok(())
-}
-
-fn collect(consumer: &BaseConsumer<StatsContext>, spec: &PgSpec) -> Result<Vec<OwnedInput>, KafkaError> {
-    let (mut batch, mut bytes) = (Vec::new(), 0);
-    let mut until = Instant::now() + Duration::from_millis(100);
-    while batch.len() < spec.batch_records && bytes < spec.batch_bytes {
-        let wait = until.saturating_duration_since(Instant::now());
-        match consumer.poll(wait) {
-            Some(Ok(message)) => {
-                if batch.is_empty() {
-                    until = Instant::now() + Duration::from_millis(spec.linger_ms);
-                }
-                let record = OwnedInput::from(&Input::of(&message));
-                bytes += held_bytes(&record);
-                batch.push(record);
-            }
-            Some(Err(error @ KafkaError::MessageConsumptionFatal(_))) => return Err(error),
-            Some(Err(error)) => tracing::debug!(%error, "poll"),
-            None if wait.is_zero() => break,
-            None => {}
-        }
-    }
-    Ok(batch)
-}
-
-/// What a record holds in memory: a sender may put megabytes into its headers or its key.
-fn held_bytes(record: &OwnedInput) -> usize {
-    let length = |bytes: &Option<Vec<u8>>| bytes.as_ref().map_or(0, Vec::len);
-    let headers =
-        record.headers.iter().map(|(name, value)| size_of::<(String, Vec<u8>)>() + name.len() + length(value));
-    size_of::<OwnedInput>() + length(&record.key) + length(&record.payload) + headers.sum::<usize>()
-}
-
-struct StatsContext(Arc<Meter>);
-
-impl rdkafka::ClientContext for StatsContext {
-    fn stats(&self, statistics: rdkafka::Statistics) {
-        self.0.statistics(&statistics);
-    }
-}
-
-impl rdkafka::consumer::ConsumerContext for StatsContext {}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn headers_and_keys_count_against_the_bytes_of_a_batch() {
-        let mib = vec![0; 1 << 20];
-        let empty = OwnedInput::default();
-        let rows = [
-            OwnedInput { key: Some(mib.clone()), ..empty.clone() },
-            OwnedInput { payload: Some(mib.clone()), ..empty.clone() },
-            OwnedInput { headers: vec![("h".to_owned(), Some(mib))], ..empty.clone() },
-            OwnedInput { headers: vec![("h".repeat(1 << 20), None)], ..empty.clone() },
-            OwnedInput { headers: vec![(String::new(), None); 1 << 16], ..empty },
-        ];
-        for record in rows {
-            assert!(held_bytes(&record) > 1 << 20, "{}", held_bytes(&record));
-        }
     }
 }
