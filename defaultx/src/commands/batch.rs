@@ -20,7 +20,8 @@ pub async fn run(mut settings: Settings, place: &PlaceArgs, args: BatchArgs) -> 
     };
     let (ingest, kafka) = (settings.ingest, settings.kafka);
     let sent = move || {
-        let unread = |error: anyhow::Error| ingest::Error::Batch(format!("the dead letters of earlier runs: {error:#}"));
+        let unread =
+            |error: anyhow::Error| ingest::Error::Batch(format!("the dead letters of earlier runs: {error:#}"));
         batch::run(&options, &ingest, &kafka, |file| rows::set_aside(&kafka, file).map_err(unread))
     };
     let summary = tokio::task::spawn_blocking(sent).await??;

@@ -255,7 +255,7 @@ impl Load {
             let (started, now, mut number) = (Instant::now(), clock::rfc3339(clock::now()), 0);
             let send = |number: usize| -> Result<()> {
                 let event = traffic.event("upgrade", number, &now)?;
-                sender.send(&event, (number % 3 != 0).then_some(event.application_id.as_str()))?;
+                sender.send(&event, (!number.is_multiple_of(3)).then_some(event.application_id.as_str()))?;
                 sent.fetch_add(1, Ordering::Relaxed);
                 Ok(())
             };

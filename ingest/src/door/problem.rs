@@ -30,7 +30,7 @@ pub struct Problem {
     pub lines: Vec<Line>,
     /// Seconds until the same request may be taken, where it may be.
     #[serde(skip)]
-    pub retry_after_s: u64,
+    pub retry_after_s: u32,
 }
 
 /// A refused line.

@@ -167,7 +167,7 @@ impl Door {
         let busy = |title| Problem::new(StatusCode::SERVICE_UNAVAILABLE, "busy", title);
         match over {
             Over::Rate(until) | Over::AllRate(until) => {
-                let retry_after_s = until.as_secs() + 1;
+                let retry_after_s = u32::try_from(until.as_secs()).unwrap_or(u32::MAX).saturating_add(1);
                 Problem { retry_after_s, ..too_many("Requests come faster than the limit") }
             }
             Over::TenantPlaces => too_many("The tenant has too many requests under way"),

@@ -32,7 +32,7 @@ pub struct Inserted {
 /// Whatever is not a refusal of values. The transaction must then be rolled back.
 pub async fn insert_what_fits(tx: &Transaction<'_>, rows: &impl Rows) -> Result<Inserted, Error> {
     let mut inserted = Inserted::default();
-    let mut left = vec![0..rows.count()];
+    let mut left = vec![std::ops::Range { start: 0, end: rows.count() }];
     while let Some(range) = left.pop() {
         if range.is_empty() {
             continue;
