@@ -2,6 +2,7 @@
 
 use crate::settings::Settings;
 use anyhow::{Context, Result, bail};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use runtime::clock;
 use runtime::kafka::KafkaConfig;
 use runtime::stream::position::{Gap, Group, begin_at_zero, open_gaps};
@@ -9,10 +10,12 @@ use runtime::stream::{Output, Route, Transactions};
 use schemas::event_id::event_id;
 use schemas::gap::{ACCEPTED, GapAccepted};
 use schemas::{Envelope, Topic};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const SOURCE: &str = "/defaultx/gaps";
 const TIMEOUT: Duration = Duration::from_secs(30);
+/// Between two tries of what is not there yet.
+const AGAIN_AFTER: Duration = Duration::from_millis(200);
 const TIMEOUT_MS: u64 = 10_000;
 
 /// The group of each worker that reads Kafka into Kafka.
@@ -45,10 +48,33 @@ pub fn begin(kafka: &KafkaConfig, senders: &[String]) -> Result<usize> {
     }
     let mut begun = 0;
     for group in groups(kafka, &senders) {
-        let begin = begin_at_zero(kafka, &group, TIMEOUT);
-        begun += begin.with_context(|| format!("the first offsets of group {}", group.name))?;
+        let started = Instant::now();
+        begun += loop {
+            match begin_at_zero(kafka, &group, TIMEOUT) {
+                Err(error) if is_not_yet(&error) && started.elapsed() < TIMEOUT => std::thread::sleep(AGAIN_AFTER),
+                begin => break begin.with_context(|| format!("the first offsets of group {}", group.name))?,
+            }
+        };
     }
     Ok(begun)
+}
+
+/// A broker that has just started is nobody's coordinator yet, and a topic that was just made has no leader.
+fn is_not_yet(error: &KafkaError) -> bool {
+    use RDKafkaErrorCode::{
+        CoordinatorLoadInProgress, CoordinatorNotAvailable, LeaderNotAvailable, NotCoordinator, NotLeaderForPartition,
+    };
+    let code = error.rdkafka_error_code();
+    matches!(
+        code,
+        Some(
+            CoordinatorLoadInProgress
+                | CoordinatorNotAvailable
+                | LeaderNotAvailable
+                | NotCoordinator
+                | NotLeaderForPartition
+        )
+    )
 }
 
 /// Every gap that nobody has accepted.
