@@ -152,7 +152,7 @@ async fn a_mark_behind_an_open_transaction_is_waited_for() {
         plain.flush(PATIENCE).unwrap();
 
         let (asked, all) = (kafka.clone(), LettersArgs::default());
-        let redrive = std::thread::spawn(move || again(&asked, &all, false));
+        let redrive = runtime::task::thread("redrive", move || again(&asked, &all, false)).unwrap();
         let until = Instant::now() + Duration::from_secs(2);
         while !redrive.is_finished() && Instant::now() < until {
             std::thread::sleep(Duration::from_millis(20)); // long enough for one that does not wait
