@@ -202,7 +202,7 @@ async fn nobody_but_a_writer_can_hold_the_log_up() {
         "SELECT FROM defaultx.stream_writers FOR KEY SHARE",
         "UPDATE defaultx.stream_writers SET beat = beat",
         "DELETE FROM defaultx.stream_writers",
-        "LOCK defaultx.stream_writers IN ROW SHARE MODE",
+        "BEGIN; LOCK defaultx.stream_writers IN ROW SHARE MODE",
     ] {
         let code = dashboard.batch_execute(statement).await.unwrap_err().code().cloned();
         assert_eq!(code, Some(tokio_postgres::error::SqlState::INSUFFICIENT_PRIVILEGE), "{statement}");

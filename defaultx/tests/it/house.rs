@@ -42,7 +42,7 @@ async fn up_and_migrate_may_be_given_again() {
     let house = dir.path().join("house");
     let _left = Left(&house);
     let first = said(&house, "up").unwrap();
-    assert!(first.contains("topics made") && !first.contains("0 migrations applied"), "{first}");
+    assert!(first.contains("topics made") && !first.contains(" 0 migrations applied"), "{first}");
     let second = said(&house, "up").unwrap();
     assert!(
         second.contains("It runs already, in ") && second.contains("0 topics made, 0 migrations applied"),
