@@ -210,7 +210,8 @@ impl Bench {
         let made = self.admin(async |admin| admin.create_topics(&topics, &AdminOptions::new()).await.unwrap());
         made.into_iter().for_each(|result| drop(result.unwrap()));
         let group = position::Group { name: self.topic("admit"), inputs: names, changelog: None };
-        position::begin_at_zero(&self.kafka, &group, PATIENCE).unwrap();
+        // A topic that was just made may have no leader yet, and a broker that has just started coordinates nothing.
+        self.wait(|bench| position::begin_at_zero(&bench.kafka, &group, PATIENCE).is_ok(), "first offsets");
     }
 
     /// Runs a call of the admin client.
