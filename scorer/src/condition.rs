@@ -117,7 +117,9 @@ mod tests {
             ("data.channel in [\"web\", \"app\"] ? has(data.a.b) : true", None),
             ("data.channel.startsWith(\"w\")", None),
             ("data.a + 1", Some("never true or false")),
-            ("data.reports.filter(r, r.status == \"hit\")", Some("never true or false")),
+            // A list that is built grows element by element, each time as a copy.
+            ("data.reports.filter(r, r.status == \"hit\")", Some("costs up to")),
+            ("[data.channel]", Some("never true or false")),
             ("data", Some("never true or false")),
             ("\"yes\"", Some("never true or false")),
             ("data.reports.size() && true", Some("take what is true or false")),
