@@ -158,7 +158,8 @@ impl Producer {
     /// The first record that the broker did not take, or that not all were acknowledged in time.
     pub fn flush(&self) -> Result<(), TransactionError> {
         let started = Instant::now();
-        while self.inner.in_flight_count() > 0 {
+        // The client sends nothing more of a transaction in which a record has failed; what waits is for the abort to purge.
+        while self.inner.in_flight_count() > 0 && self.inner.context().first_failure().is_none() {
             if started.elapsed() > self.timeout {
                 return Err(TransactionError::Refused(KafkaError::Flush(RDKafkaErrorCode::OperationTimedOut)));
             }
