@@ -57,6 +57,9 @@ pub(crate) struct Engine<H: Handler> {
     clock: fn() -> i64,
     /// Records whose outputs no broker takes.
     unproducible: BTreeSet<Place>,
+    /// Most records of the next session's first batch, where the last one lost a transaction of more: its abort may have failed
+    /// for a record that no broker takes, and the search for it must not begin again each time.
+    pub limit: Option<usize>,
 }
 
 /// How a block is handled.
@@ -77,6 +80,7 @@ impl<H: Handler> Engine<H> {
             swept_at: HashMap::new(),
             clock: clock::now_ms,
             unproducible: BTreeSet::new(),
+            limit: None,
         }
     }
 

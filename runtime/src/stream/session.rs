@@ -133,6 +133,7 @@ impl<'a> Session<'a> {
             session_lost: AtomicBool::new(false),
         })?;
         let inputs: Vec<&str> = self.spec.inputs.iter().map(AsRef::as_ref).collect();
+        self.limit.set(engine.limit.unwrap_or(self.spec.tuning.batch_records));
         consumer.subscribe(&inputs)?;
         let result = self.cycle(&consumer, engine).map_err(|error| {
             let (LoopError::Fenced(why) | LoopError::Broken(why)) = error;

@@ -40,7 +40,7 @@ impl Session<'_> {
                 Ended::Refused(why) => self.aborted(&batch, &why),
                 Ended::Poison(why) => drop(self.poisoned(engine, &batch, &why)),
                 Ended::Fenced(why) => return Err(LoopError::Fenced(why)),
-                Ended::Lost(why) => return Err(LoopError::Broken(why)),
+                Ended::Lost(why) => return Err(Self::lost(engine, &batch, why)),
             }
         }
         for change in changes {
@@ -96,8 +96,14 @@ impl Session<'_> {
                 Ok(false)
             }
             Ended::Fenced(why) => Err(LoopError::Fenced(why)),
-            Ended::Lost(why) => Err(LoopError::Broken(why)),
+            Ended::Lost(why) => Err(Self::lost(engine, &batch, why)),
         }
+    }
+
+    /// The session ends; the next one begins with half as many records.
+    fn lost<H: Handler>(engine: &mut Engine<H>, batch: &InFlight<H>, why: String) -> LoopError {
+        engine.limit = Some((batch.verdicts.len() / 2).max(1));
+        LoopError::Broken(why)
     }
 
     /// Looks for the record that no broker takes: in half as many records, and once it is alone by asking the handler for less.
@@ -138,6 +144,7 @@ impl Session<'_> {
     ) -> Result<(), LoopError> {
         self.meter.ended("committed", batch.since.elapsed());
         self.limit.set(self.limit.get().saturating_mul(2).min(self.spec.tuning.batch_records));
+        engine.limit = None;
         if self.refused.replace(0) > 0 {
             self.show_ready("writing again");
         }
