@@ -1,6 +1,7 @@
 //! Whether the place where a group left a partition still is one: that nothing between it and what the topic now holds has gone
 //! missing without a word. A client that is told to "reset" would read on at another place and tell nobody (ADR 15).
 
+use crate::clock;
 use crate::ffi;
 use crate::kafka::{KafkaConfig, Plain, PlainConsumer};
 use crate::stream::producer::{TransactionError, Transactions};
@@ -18,6 +19,8 @@ use std::time::{Duration, Instant};
 
 /// How long a leader that has just been elected may not know of everything that it holds.
 const LEADER_CATCHES_UP_WITHIN: Duration = Duration::from_secs(10);
+/// How long an acceptance is good for.
+const GOOD_FOR_MS: i64 = 3_600_000;
 /// In front of the id of the topic in the metadata of a committed offset, and of the id of the changelog that goes with it.
 const TOPIC_ID: &str = "topic_id=";
 const STATE_ID: &str = "state_id=";
@@ -271,13 +274,16 @@ impl Positions {
     }
 }
 
-/// Every gap that was accepted, in no order between partitions.
+/// Every gap that was accepted within the last hour, in no order between partitions. The same place may be lost twice, and nobody
+/// has accepted the second time.
 ///
 /// # Errors
 /// When the topic is not there, or the cluster does not answer in time.
 pub fn accepted_gaps(client: &ClientConfig, topic: &str, timeout: Duration) -> Result<Vec<AcceptedGap>, KafkaError> {
     let mut accepted = Vec::new();
+    let oldest = clock::now_ms() - GOOD_FOR_MS;
     read_all(client, topic, timeout, |record| match serde_json::from_slice(record.payload.unwrap_or_default()) {
+        Ok(_) if record.timestamp_ms < oldest => {}
         Ok(gap) => accepted.push(gap),
         Err(error) => tracing::error!(%error, topic, "a record that is no accepted gap"),
     })?;
