@@ -2,7 +2,7 @@
 
 use super::committer::Gate;
 use super::meter::Meter;
-use super::position::{self, Gap};
+use super::position::{self, Gap, LEADER_CATCHES_UP_WITHIN};
 use super::restore::{Apply, Changelog, restore};
 use super::state::Stored;
 use crate::kafka::{Plain, PlainConsumer};
@@ -24,6 +24,9 @@ use std::time::{Duration, Instant};
 
 /// The client's name for a session that ran out, in its log; it tells nobody in any other way.
 const SESSION_TIMED_OUT: &str = "SESSTMOUT";
+
+/// Between two tries to read what a new leader does not show yet.
+const LEADER_IS_ASKED_EVERY: Duration = Duration::from_millis(200);
 
 /// What a rebalance did, told to the loop after the poll in which it happened.
 pub(crate) enum Change<K, V> {
@@ -211,6 +214,7 @@ impl<K: Stored + Eq + Hash, V: Stored> ConsumerContext for Assignment<K, V> {
 struct Reader {
     topic: Arc<str>,
     committed: HashMap<i32, Option<i64>>,
+    promised: HashMap<i32, i64>,
     uncommitted: PlainConsumer,
     reader: PlainConsumer,
     deadline: Instant,
@@ -234,9 +238,11 @@ impl Reader {
             config.create_with_context(Plain)
         };
         let offsets = committed.elements().into_iter().map(|e| (e.partition(), offset_of(&e)));
+        let promised = committed.elements().into_iter().filter_map(|e| Some((e.partition(), position::promised(&e)?)));
         Ok(Self {
             topic: topic.clone(),
             committed: offsets.collect(),
+            promised: promised.collect(),
             uncommitted: client("read_uncommitted")?,
             reader: client("read_committed")?,
             deadline: Instant::now() + timeout,
@@ -266,6 +272,19 @@ impl Changelog for Reader {
         }
         std::thread::sleep(Duration::from_millis(2));
         Ok(())
+    }
+
+    fn promised(&mut self, partition: i32) -> Option<i64> {
+        self.promised.get(&partition).copied()
+    }
+
+    fn wait_for_leader(&mut self, tries: u32) -> Result<bool, KafkaError> {
+        let since = LEADER_IS_ASKED_EVERY.saturating_mul(tries);
+        if since >= LEADER_CATCHES_UP_WITHIN {
+            return Ok(false);
+        }
+        std::thread::sleep(LEADER_IS_ASKED_EVERY);
+        Ok(true)
     }
 
     fn read_committed(&mut self, partition: i32, apply: &mut Apply<'_>) -> Result<(), KafkaError> {

@@ -7,6 +7,7 @@
 
 use super::engine::{Engine, Prepared, changelog};
 use super::handler::{HandleError, Handler, Outbox, Verdict};
+use super::position::STATE_POSITION;
 use super::record::{Input, OwnedInput};
 use super::restore::{Apply, Changelog, restore};
 use super::state::{Overlay, View};
@@ -28,7 +29,7 @@ enum Flaw {
     Hasty,
     /// A new leader tells the end of the changelog before it knows it, which KIP-207 forbids.
     LeaderGuesses,
-    /// A take-over reads to the end that is shown to it, which a new leader may show too early, and not to its mark.
+    /// A take-over takes what it has read to the end that was shown to it, which a new leader may show too early, for everything.
     ReadsToAnEnd,
     /// Neither a producer's epoch nor a member's generation is checked.
     NobodyIsFenced,
@@ -42,6 +43,14 @@ enum Flaw {
     UnstableRewind,
     /// What is forgotten leaves no tombstone.
     NoTombstones,
+}
+
+impl Flaw {
+    /// Whether it lies in the mark up to which is read. What an offset promises would hide it, and so would a read that stops short;
+    /// a version before has promised nothing.
+    fn is_of_the_mark(self) -> bool {
+        matches!(self, Self::Hasty | Self::LeaderGuesses)
+    }
 }
 
 /// Admits a key once, until it is forgotten.
@@ -228,7 +237,9 @@ impl Broker {
         while self.transactions.iter().any(is_busy) {
             self.step();
         }
-        let changes = changelog(&prepared.overlay).into_iter().map(|(_, key, value)| (key, value));
+        let until = (from + prepared.verdicts.len()) as i64;
+        let position = (STATE_POSITION.to_vec(), Some(until.to_be_bytes().to_vec()));
+        let changes = changelog(&prepared.overlay).into_iter().map(|(_, key, value)| (key, value)).chain([position]);
         let no_tombstones = self.flaw == Flaw::NoTombstones;
         let word = |verdict: &Verdict| if let Verdict::Done(word) = verdict { *word } else { "dead" };
         self.transactions.push(Transaction {
@@ -236,7 +247,7 @@ impl Broker {
             fate: Fate::Open,
             changes: changes.filter(|(_, value)| value.is_some() || !no_tombstones).collect(),
             verdicts: (from..).zip(prepared.verdicts.iter().map(word)).collect(),
-            until: (from + prepared.verdicts.len()) as i64,
+            until,
             next_offset: None,
             changelog_marker: false,
             offsets_marker: false,
@@ -331,11 +342,21 @@ impl Changelog for Broker {
         Ok(())
     }
 
+    fn promised(&mut self, _: i32) -> Option<i64> {
+        self.committed(|_| true).filter(|_| self.flaw != Flaw::ReadsToAnEnd && !self.flaw.is_of_the_mark())
+    }
+
+    fn wait_for_leader(&mut self, tries: u32) -> Result<bool, ()> {
+        self.step();
+        Ok(tries < 1_000)
+    }
+
     fn read_committed(&mut self, _: i32, apply: &mut Apply<'_>) -> Result<(), ()> {
         if self.rng.random_bool(0.1) {
             self.leader_changes();
         }
-        let end = if self.flaw == Flaw::ReadsToAnEnd { self.transactions.len() - self.lag } else { self.end() };
+        // Who reads is not told that the leader does not know everything yet.
+        let end = if self.flaw.is_of_the_mark() { self.end() } else { self.transactions.len() - self.lag };
         let visible = self.visible().min(end);
         for transaction in self.transactions[..visible].iter().filter(|t| t.fate == Fate::Committed) {
             transaction.changes.iter().for_each(|(key, value)| apply(key, value.as_deref()));

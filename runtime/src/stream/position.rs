@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// How long a leader that has just been elected may not know of everything that it holds.
-const LEADER_CATCHES_UP_WITHIN: Duration = Duration::from_secs(10);
+pub(crate) const LEADER_CATCHES_UP_WITHIN: Duration = Duration::from_secs(10);
 /// How long an acceptance is good for.
 const GOOD_FOR_MS: i64 = 3_600_000;
 /// In front of the id of the topic in the metadata of a committed offset, and of the id of the changelog that goes with it.
@@ -137,6 +137,12 @@ impl Left {
         let part = |name| element.metadata().split(';').find_map(|part| part.strip_prefix(name)).map(str::to_owned);
         Self { offset, topic_id: part(TOPIC_ID), state_id: part(STATE_ID) }
     }
+}
+
+/// The offset up to which a changelog must hold its input: the committed one, where the same transaction wrote to the changelog.
+pub(crate) fn promised(committed: &TopicPartitionListElem<'_>) -> Option<i64> {
+    let left = Left::of(committed);
+    left.offset.filter(|_| left.state_id.is_some())
 }
 
 /// What a partition holds.

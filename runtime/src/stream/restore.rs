@@ -6,6 +6,10 @@
 //! and without isolation, lies beyond them; only their commit markers may still be on the way. Reading committed records
 //! until the last stable offset has passed that mark waits for the markers. No record that a committed offset implies can
 //! then be missing from the table.
+//!
+//! A leader that was just elected may show an end below that mark for a moment (KIP-207 makes it honest when it is asked for
+//! offsets, not when it is read). The changelog says itself how far it holds its input, and an offset that was committed with it
+//! says how far that must be; what was read short of it is read again.
 
 use super::position::{STATE_POSITION, restored_position};
 use super::state::Stored;
@@ -23,6 +27,10 @@ pub(crate) trait Changelog {
     fn last_stable(&mut self, partition: i32) -> Result<i64, Self::Error>;
     /// Waits a moment; gives up when the deadline has passed.
     fn pause(&mut self) -> Result<(), Self::Error>;
+    /// The offset up to which the changelog must hold its input: the committed one, where its transaction wrote to the changelog.
+    fn promised(&mut self, partition: i32) -> Option<i64>;
+    /// Waits for a leader that does not show everything yet; false when it has had its time.
+    fn wait_for_leader(&mut self, tries: u32) -> Result<bool, Self::Error>;
     /// Committed records from the start up to the last stable offset, in order.
     fn read_committed(&mut self, partition: i32, apply: &mut Apply<'_>) -> Result<(), Self::Error>;
 }
@@ -41,6 +49,12 @@ pub(crate) struct Restored<K, V> {
     pub unreadable: u64,
 }
 
+impl<K, V> Default for Restored<K, V> {
+    fn default() -> Self {
+        Self { next_offset: None, table: HashMap::new(), position: None, unreadable: 0 }
+    }
+}
+
 /// Restores one partition.
 pub(crate) fn restore<K, V, C>(log: &mut C, partition: i32) -> Result<Restored<K, V>, C::Error>
 where
@@ -49,11 +63,30 @@ where
     C: Changelog,
 {
     let next_offset = log.stable_committed(partition)?;
-    let mut restored = Restored { next_offset, table: HashMap::new(), position: None, unreadable: 0 };
+    let mut restored = Restored { next_offset, ..Restored::default() };
     let mark = log.high_watermark(partition)?;
     while log.last_stable(partition)? < mark {
         log.pause()?;
     }
+    let promised = log.promised(partition);
+    let mut tries = 0;
+    loop {
+        read(log, partition, &mut restored)?;
+        let is_short = promised.is_some_and(|promised| restored.position.is_none_or(|position| position < promised));
+        if !is_short || !log.wait_for_leader(tries)? {
+            return Ok(restored);
+        }
+        tries += 1;
+        restored = Restored { next_offset, ..Restored::default() };
+    }
+}
+
+fn read<K, V, C>(log: &mut C, partition: i32, restored: &mut Restored<K, V>) -> Result<(), C::Error>
+where
+    K: Stored + Eq + Hash,
+    V: Stored,
+    C: Changelog,
+{
     log.read_committed(partition, &mut |key, value| {
         if key == STATE_POSITION {
             restored.position = restored_position(value);
@@ -64,6 +97,5 @@ where
             (Some(key), None) => drop(restored.table.remove(&key)),
             _ => restored.unreadable += 1,
         }
-    })?;
-    Ok(restored)
+    })
 }
