@@ -32,5 +32,5 @@ pub mod watch;
 pub use config::Config;
 pub use error::Error;
 pub use report::Report;
-pub use source::audited_topics;
+pub use source::{Sources, audited_topics};
 pub use start::{ROOM, start};

@@ -40,6 +40,8 @@ pub fn start(config: Config, shell: Shell) -> Result<Vec<RoomHandle>, Error> {
         room: ROOM,
         topics: sources.names().collect(),
         shards: config.shards,
+        gaps: shell.topic(Topic::Gaps.base_name()),
+        goes_back: false,
         batch_records: config.batch_records,
         batch_bytes: config.batch_bytes,
         linger_ms: config.linger_ms,
@@ -48,6 +50,7 @@ pub fn start(config: Config, shell: Shell) -> Result<Vec<RoomHandle>, Error> {
         room: identity::ROOM,
         topics: vec![shell.topic(Topic::Identities.base_name())],
         shards: 1,
+        goes_back: true,
         ..spec.clone()
     };
     let writer = |log| AuditHandler::new(log, settings.clone(), metrics.clone());

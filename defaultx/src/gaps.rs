@@ -2,10 +2,12 @@
 
 use crate::settings::Settings;
 use anyhow::{Context, Result, bail};
+use audit_sink::Sources;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use runtime::clock;
 use runtime::kafka::KafkaConfig;
-use runtime::stream::position::{Gap, Group, begin_at_zero, open_gaps};
+use runtime::stream::pg::{PgGroup, open_gaps as open_pg_gaps};
+use runtime::stream::position::{Gap, Group, Lost, begin_at_zero, open_gaps};
 use runtime::stream::{Output, Route, Transactions};
 use schemas::event_id::event_id;
 use schemas::gap::{ACCEPTED, GapAccepted};
@@ -77,11 +79,37 @@ fn is_not_yet(error: &KafkaError) -> bool {
     )
 }
 
-/// Every gap that nobody has accepted.
+/// The rooms that keep their offsets in PostgreSQL.
+fn database_groups(kafka: &KafkaConfig, senders: &[String]) -> [PgGroup; 3] {
+    let topic = |topic: Topic| kafka.topic(topic.base_name());
+    let group = |name, topics, goes_back| PgGroup { name: kafka.topic(name), topics, goes_back };
+    [
+        group(audit_sink::ROOM, Sources::new(&kafka.topic_prefix, senders).names().collect(), false),
+        group(audit_sink::identity::ROOM, vec![topic(Topic::Identities)], true),
+        group(notifier::ROOM, vec![topic(Topic::Decisions)], true),
+    ]
+}
+
+/// Every gap that nobody has accepted; those of the rooms that write PostgreSQL too, where one is named.
 ///
 /// # Errors
-/// When the cluster does not answer, or a topic is missing.
-pub fn list(settings: &Settings) -> Result<Vec<Gap>> {
+/// When the cluster or the database does not answer, or a topic is missing.
+pub async fn list(settings: &Settings) -> Result<Vec<Gap>> {
+    let of_kafka = settings.clone();
+    let mut gaps = tokio::task::spawn_blocking(move || list_of_kafka(&of_kafka)).await??;
+    if settings.database.url.is_empty() {
+        return Ok(gaps);
+    }
+    let kafka = &settings.kafka;
+    for group in database_groups(kafka, &settings.audit_sink.sender_topics) {
+        let (name, topic) = (group.name.clone(), kafka.topic(Topic::Gaps.base_name()));
+        let found = open_pg_gaps(kafka, &settings.database, group, topic, TIMEOUT).await;
+        gaps.extend(found.with_context(|| format!("where {name} stands"))?);
+    }
+    Ok(gaps)
+}
+
+fn list_of_kafka(settings: &Settings) -> Result<Vec<Gap>> {
     let kafka = &settings.kafka;
     let mut gaps = Vec::new();
     for group in groups(kafka, &settings.ingest.sender_topics()) {
@@ -108,13 +136,20 @@ pub struct Acceptance {
 ///
 /// # Errors
 /// When there is no such gap, or the cluster does not take the record.
-pub fn accept(settings: &Settings, acceptance: Acceptance) -> Result<GapAccepted> {
+pub async fn accept(settings: &Settings, acceptance: Acceptance) -> Result<GapAccepted> {
     let Acceptance { at: (group, topic, partition), to, by, why } = acceptance;
-    let gaps = list(settings)?;
+    let gaps = list(settings).await?;
     let is_meant = |gap: &&Gap| (&gap.group, &gap.topic, gap.partition) == (&group, &topic, partition);
     let Some(gap) = gaps.iter().find(is_meant) else {
         bail!("group {group} has no gap in {topic}/{partition}: `defaultx gaps list` shows those that there are");
     };
+    let log_group = settings.kafka.topic(audit_sink::ROOM);
+    if *group == *log_group && matches!(gap.kind, Lost::Recreated | Lost::BeyondEnd) {
+        bail!(
+            "{}: the log takes each place once; bring the topic back, or begin a deployment under another prefix",
+            gap.what()
+        );
+    }
     let accepted = GapAccepted {
         group,
         topic,
@@ -127,8 +162,9 @@ pub fn accept(settings: &Settings, acceptance: Acceptance) -> Result<GapAccepted
         accepted_at: clock::rfc3339(clock::now()),
         why,
     };
-    let record = record(&settings.kafka, &accepted);
-    Transactions::connect(&settings.kafka, "gaps", TIMEOUT_MS)?.write([(None, &record)])?;
+    let (kafka, record) = (settings.kafka.clone(), record(&settings.kafka, &accepted));
+    let write = move || Transactions::connect(&kafka, "gaps", TIMEOUT_MS)?.write([(None, &record)]);
+    tokio::task::spawn_blocking(write).await??;
     Ok(accepted)
 }
 

@@ -62,6 +62,8 @@ fn spec(config: &Config, shell: &Shell) -> PgSpec {
         room: ROOM,
         topics: vec![shell.topic(Topic::Decisions.base_name())],
         shards: config.shards,
+        gaps: shell.topic(Topic::Gaps.base_name()),
+        goes_back: true,
         batch_records: config.batch_records,
         batch_bytes: config.batch_bytes,
         linger_ms: config.linger_ms,

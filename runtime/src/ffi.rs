@@ -1,15 +1,19 @@
-//! What librdkafka can and the client library cannot: header names as the bytes that they are, and the ids of topics. The only
-//! place outside the kernels that calls foreign code by hand.
+//! What librdkafka can and the client library cannot: header names as the bytes that they are, the ids of topics, where an error
+//! of a partition stands; and what librdkafka lacks: a limit to what a gzip batch may unpack to. The only place outside the kernels
+//! that calls foreign code by hand.
 #![allow(unsafe_code)]
 
+use flate2::read::{GzDecoder, ZlibDecoder};
 use rdkafka::bindings as rd;
 use rdkafka::bindings::{rd_kafka_header_get_all, rd_kafka_headers_t};
 use rdkafka::client::{Client, ClientContext};
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::BorrowedHeaders;
 use rdkafka::types::RDKafkaRespErr;
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::{CStr, CString};
+use std::ffi::{CStr, CString, c_int, c_void};
+use std::io::Read;
 use std::ptr;
 use std::time::Duration;
 
@@ -87,6 +91,125 @@ pub(crate) fn topic_ids<C: ClientContext>(
                 Ok(ids)
             }
             code => Err(KafkaError::AdminOp(code)),
+        }
+    }
+}
+
+/// What a consumer's poll gives, by its offset.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Polled {
+    /// A record.
+    Record(i64),
+    /// An error; the offset is that of the batch that it is about, where it is about one.
+    Error(RDKafkaErrorCode, i64),
+}
+
+/// One poll of a consumer that reads one partition. The library's own drops the offset of an error.
+pub(crate) fn poll_offset<C: ConsumerContext>(consumer: &BaseConsumer<C>, timeout: Duration) -> Option<Polled> {
+    let milliseconds = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
+    // SAFETY: the client outlives the call; a message that is not null is read before it is destroyed, once.
+    unsafe {
+        let message = rd::rd_kafka_consumer_poll(consumer.client().native_ptr(), milliseconds);
+        let (code, offset) = message.as_ref().map(|message| (message.err, message.offset))?;
+        rd::rd_kafka_message_destroy(message);
+        Some(match code {
+            RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR => Polled::Record(offset),
+            code => Polled::Error(code.into(), offset),
+        })
+    }
+}
+
+/// Most bytes that a gzip batch may unpack to.
+pub(crate) const GZIP_UNPACKED_MAX: usize = 32 << 20;
+/// Most bytes for each packed one. Applications packed in batches have 10 to 20; gzip goes up to 1,032.
+const GZIP_RATIO_MAX: usize = 200;
+/// A batch may have so many whatever its ratio: one record of blanks harms nobody.
+const GZIP_ANY_RATIO: usize = 64 << 10;
+
+/// Unpacks gzip or zlib for librdkafka, in place of its own function of this name, which has no limit: a batch of 1 MiB may become
+/// a gigabyte. The linker takes the first of two and never asks the archive for the second. Null is the client's "bad compression":
+/// the partition stands, and the batch is a gap that somebody may accept (ADR 15).
+///
+/// # Safety
+/// `packed` holds `length` bytes, and `unpacked_length` may be written to.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn rd_gz_decompress(packed: *const c_void, length: c_int, unpacked_length: *mut u64) -> *mut c_void {
+    let Ok(length) = usize::try_from(length) else { return ptr::null_mut() };
+    // SAFETY: as promised above.
+    let packed = unsafe { std::slice::from_raw_parts(packed.cast::<u8>(), length) };
+    let Some(unpacked) = gunzip(packed) else { return ptr::null_mut() };
+    // SAFETY: librdkafka frees what it gets with `free`; the zero byte behind the end is its convention, and `unpacked` is not the
+    // memory that was just taken.
+    unsafe {
+        let memory = malloc(unpacked.len() + 1).cast::<u8>();
+        if !memory.is_null() {
+            ptr::copy_nonoverlapping(unpacked.as_ptr(), memory, unpacked.len());
+            memory.add(unpacked.len()).write(0);
+            unpacked_length.write(unpacked.len() as u64);
+        }
+        memory.cast()
+    }
+}
+
+unsafe extern "C" {
+    fn malloc(size: usize) -> *mut c_void;
+}
+
+/// The first member of what is packed; `None` where it is none, or too large.
+fn gunzip(packed: &[u8]) -> Option<Vec<u8>> {
+    let limit = packed.len().saturating_mul(GZIP_RATIO_MAX).clamp(GZIP_ANY_RATIO, GZIP_UNPACKED_MAX);
+    let mut unpacked = Vec::with_capacity(packed.len().saturating_mul(4).min(limit));
+    let at_most = limit as u64 + 1;
+    let read = match packed {
+        [0x1f, 0x8b, ..] => GzDecoder::new(packed).take(at_most).read_to_end(&mut unpacked),
+        _ => ZlibDecoder::new(packed).take(at_most).read_to_end(&mut unpacked),
+    };
+    (read.is_ok() && unpacked.len() <= limit).then_some(unpacked)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use flate2::Compression;
+    use flate2::write::{GzEncoder, ZlibEncoder};
+    use std::io::Write;
+
+    fn gzip(bytes: &[u8]) -> Vec<u8> {
+        let mut packed = GzEncoder::new(Vec::new(), Compression::best());
+        packed.write_all(bytes).unwrap();
+        packed.finish().unwrap()
+    }
+
+    #[test]
+    fn what_is_packed_comes_back_within_its_limits() {
+        let noise: Vec<u8> = (0..3_000_000_u64).map(|n| (n.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40) as u8).collect();
+        for bytes in [Vec::new(), b"{}".to_vec(), vec![b' '; GZIP_ANY_RATIO], noise] {
+            assert_eq!(gunzip(&gzip(&bytes)).as_ref(), Some(&bytes), "{} bytes", bytes.len());
+            let mut zlib = ZlibEncoder::new(Vec::new(), Compression::fast());
+            zlib.write_all(&bytes).unwrap();
+            assert_eq!(gunzip(&zlib.finish().unwrap()).as_ref(), Some(&bytes), "zlib, {} bytes", bytes.len());
+        }
+        let bomb = gzip(&vec![b' '; GZIP_UNPACKED_MAX + 1]);
+        let cut = &gzip(b"a record that is not all there")[..20];
+        for bad in [&bomb[..], &gzip(&vec![b' '; 1 << 20]), cut, b"", b"\x1f\x8b", b"plain"] {
+            assert_eq!(gunzip(bad), None, "{} bytes", bad.len());
+        }
+    }
+
+    #[test]
+    fn what_goes_to_the_client_ends_with_a_zero_byte() {
+        unsafe extern "C" {
+            fn free(memory: *mut c_void);
+        }
+        let packed = gzip(b"abc");
+        let mut length = 0;
+        // SAFETY: the slice and the length outlive the call; what it gives is as long as it says, and freed once.
+        unsafe {
+            let memory = rd_gz_decompress(packed.as_ptr().cast(), packed.len() as c_int, &mut length);
+            assert_eq!(std::slice::from_raw_parts(memory.cast::<u8>(), length as usize + 1), b"abc\0");
+            free(memory);
+            assert!(rd_gz_decompress(packed.as_ptr().cast(), 5, &mut length).is_null());
         }
     }
 }

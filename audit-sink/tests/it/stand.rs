@@ -7,7 +7,8 @@ use audit_sink::seal::DigestKey;
 use audit_sink::source::Sources;
 use local::{House, Options};
 use prometheus::Registry;
-use runtime::pg::{DatabaseConfig, connect, offsets};
+use runtime::pg::offsets::{self, Stand};
+use runtime::pg::{DatabaseConfig, connect};
 use runtime::stream::OwnedInput;
 use runtime::stream::pg::PgHandler;
 use std::collections::BTreeMap;
@@ -83,7 +84,8 @@ impl Writer {
         let metrics = Metrics::new(&Registry::new()).unwrap();
         let mut handler = AuditHandler::new(0, settings, metrics.clone());
         handler.reset(&client).await.unwrap();
-        let expected = offsets::load(&client, CONSUMER).await.unwrap();
+        let stood = offsets::load(&client, CONSUMER).await.unwrap();
+        let expected = stood.into_iter().map(|(place, stand)| (place, stand.next)).collect();
         Self { client, metrics, handler, expected }
     }
 
@@ -92,7 +94,7 @@ impl Writer {
         let tx = self.client.transaction().await.unwrap();
         let mut next = BTreeMap::new();
         for record in batch {
-            next.insert((record.topic.clone(), record.partition), record.offset + 1);
+            next.insert((record.topic.clone(), record.partition), Stand { next: record.offset + 1, topic_id: None });
         }
         let applied = self.handler.apply(&tx, batch).await;
         if let Err(error) = applied {
@@ -102,11 +104,11 @@ impl Writer {
         }
         for (place, new) in &next {
             let old = self.expected.get(place).copied();
-            assert!(offsets::advance(&tx, CONSUMER, place, old, *new).await.unwrap());
+            assert!(offsets::advance(&tx, CONSUMER, place, old, new).await.unwrap());
         }
         tx.commit().await.unwrap();
         self.handler.committed();
-        self.expected.extend(next);
+        self.expected.extend(next.into_iter().map(|(place, stand)| (place, stand.next)));
         Ok(())
     }
 }

@@ -10,10 +10,13 @@ use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::{Header, Message, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use rdkafka::{Offset, TopicPartitionList};
 use runtime::kafka::KafkaConfig;
 use runtime::pg::DatabaseConfig;
 use runtime::shell::Shell;
-use runtime::stream::OwnedInput;
+use runtime::stream::pg::{PgGroup, open_gaps};
+use runtime::stream::position::Gap;
+use runtime::stream::{Output, OwnedInput, Route, Transactions};
 use schemas::Topic;
 use std::path::Path;
 use std::sync::OnceLock;
@@ -260,4 +263,107 @@ async fn a_topic_and_a_partition_that_appear_later_are_read() {
     for room in rooms {
         room.join().await.unwrap();
     }
+}
+
+/// Offsets were trusted: records that retention had deleted were passed over without a word, and a topic that was made anew ended the
+/// writer at every start.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_place_that_the_log_has_lost_is_held_and_named() {
+    let (kafka, url) = (broker(house().await, "lost."), database("lost").await);
+    make_topics(&kafka, all_topics()).await;
+    let database = DatabaseConfig { url: url.as_str().into(), ..DatabaseConfig::default() };
+    let session = client(&url).await;
+    let begin = || {
+        let shell = Shell { database: Some(database.clone()), ..Shell::new(kafka.clone()) };
+        (start(Config { checkpoint_key: "".into(), ..config() }, shell.clone()).unwrap(), shell)
+    };
+    let until = async |shell: &Shell, entries: i64, ready: bool, words: &str| {
+        let started = Instant::now();
+        loop {
+            let count = "SELECT count(*) FROM defaultx.audit_entries WHERE topic <> 'credit.gaps.v1'";
+            let seen: i64 = session.query_one(count, &[]).await.unwrap().get(0);
+            let state = shell.health.states()["audit-sink"].clone();
+            if (seen, state.ready) == (entries, ready) && state.reason.contains(words) {
+                break;
+            }
+            assert!(started.elapsed() < PATIENCE, "{seen} entries of {entries}, {state:?}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let end = async |rooms: Vec<runtime::task::RoomHandle>, shell: Shell| {
+        shell.shutdown.cancel();
+        for room in rooms {
+            room.join().await.unwrap();
+        }
+    };
+    let group = || PgGroup {
+        name: kafka.topic(audit_sink::ROOM),
+        topics: audit_sink::Sources::new(&kafka.topic_prefix, &[BANK_B.to_owned()]).names().collect(),
+        goes_back: false,
+    };
+    let gaps = async || open_gaps(&kafka, &database, group(), kafka.topic("credit.gaps.v1"), PATIENCE).await.unwrap();
+
+    let producer: BaseProducer = kafka.client().create().unwrap();
+    let mut topics = Topics::default();
+    let mut tell = |n| {
+        let story = topics.story(n);
+        story.iter().for_each(|record| send(&producer, &kafka, record));
+        producer.flush(PATIENCE).unwrap();
+        story.len() as i64
+    };
+    let (rooms, shell) = begin();
+    let first = tell(1);
+    until(&shell, first, true, "reading").await;
+    end(rooms, shell).await;
+    assert_eq!(gaps().await, []);
+
+    // Retention overtakes one topic while nobody reads.
+    let second = tell(2);
+    let risk = Topic::Risk.name(&kafka.topic_prefix);
+    let admin: AdminClient<DefaultClientContext> = kafka.client().create().unwrap();
+    let mut before = TopicPartitionList::new();
+    before.add_partition_offset(&risk, 0, Offset::End).unwrap();
+    let lost = producer.client().fetch_watermarks(&risk, 0, PATIENCE).unwrap().1 / 2;
+    admin.delete_records(&before, &AdminOptions::new()).await.unwrap();
+    let (rooms, shell) = begin();
+    until(&shell, first + second - lost, false, "were deleted before group lost.audit-sink read them").await;
+    let found = gaps().await;
+    assert_eq!((found.len(), found[0].from, found[0].to), (1, Some(lost), 2 * lost), "{found:?}");
+    accept(&kafka, &found[0]);
+    until(&shell, first + second - lost, true, "reading").await;
+    let third = tell(3);
+    until(&shell, first + second + third - lost, true, "reading").await;
+    end(rooms, shell).await;
+    let report = run(&url, &Options::default()).await.unwrap();
+    assert!(report.is_whole(), "{report:?}");
+
+    // Another topic under the name: its coordinates stand in the log already.
+    admin.delete_topics(&[&risk], &AdminOptions::new()).await.unwrap().remove(0).unwrap();
+    let started = Instant::now();
+    while producer.client().fetch_metadata(None, PATIENCE).unwrap().topics().iter().any(|topic| topic.name() == risk) {
+        assert!(started.elapsed() < PATIENCE);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    make_topics(&kafka, std::iter::once(Topic::Risk.base_name().to_owned())).await;
+    let fourth = tell(4);
+    let (rooms, shell) = begin();
+    let rest = first + second + third + fourth - 2 * lost;
+    until(&shell, rest, false, "is not the topic that group lost.audit-sink read up to").await;
+    let found = gaps().await;
+    assert_eq!(found.len(), 1, "{found:?}");
+    accept(&kafka, &found[0]);
+    // Nobody can accept that; the rest goes on.
+    let fifth = tell(5);
+    until(&shell, rest + fifth - lost, false, "bring the topic back, or begin a deployment under another prefix").await;
+    end(rooms, shell).await;
+}
+
+fn accept(kafka: &KafkaConfig, gap: &Gap) {
+    let body = serde_json::json!({
+        "group": gap.group, "topic": gap.topic, "partition": gap.partition, "kind": gap.kind.as_str(), "from": gap.from,
+        "to": gap.to, "topic_id": gap.topic_id, "accepted_by": "a test", "accepted_at": "2026-11-29T00:00:00Z",
+    });
+    let (topic, payload) = (kafka.topic("credit.gaps.v1"), Some(body.to_string().into_bytes()));
+    let record = Output { topic, route: Route::ByKey, key: Some(b"gap".to_vec()), payload, headers: Vec::new() };
+    Transactions::connect(kafka, "gaps", 8_000).unwrap().write([(None, &record)]).unwrap();
 }

@@ -7,14 +7,23 @@ use tokio_postgres::{Error, GenericClient};
 /// (topic with prefix, partition).
 pub type Place = (String, i32);
 
-/// The next offset of each place that this consumer has ever written.
+/// Where a consumer stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stand {
+    /// The next offset.
+    pub next: i64,
+    /// The topic's id, base64; none where the broker tells none, or a version before has written it.
+    pub topic_id: Option<String>,
+}
+
+/// Where this consumer stands in each place that it has ever written.
 ///
 /// # Errors
 /// From the database.
-pub async fn load<C: GenericClient>(client: &C, consumer: &str) -> Result<BTreeMap<Place, i64>, Error> {
-    let query = "SELECT topic, partition, next_offset FROM defaultx.stream_offsets WHERE consumer = $1";
+pub async fn load<C: GenericClient>(client: &C, consumer: &str) -> Result<BTreeMap<Place, Stand>, Error> {
+    let query = "SELECT topic, partition, next_offset, topic_id FROM defaultx.stream_offsets WHERE consumer = $1";
     let rows = client.query(query, &[&consumer]).await?;
-    Ok(rows.iter().map(|row| ((row.get(0), row.get(1)), row.get(2))).collect())
+    Ok(rows.iter().map(|row| ((row.get(0), row.get(1)), Stand { next: row.get(2), topic_id: row.get(3) })).collect())
 }
 
 /// Moves one place from `expected` (`None`: never written) to `new`. False: it stands elsewhere, roll back.
@@ -26,18 +35,19 @@ pub async fn advance<C: GenericClient>(
     consumer: &str,
     (topic, partition): &Place,
     expected: Option<i64>,
-    new: i64,
+    new: &Stand,
 ) -> Result<bool, Error> {
+    let Stand { next, topic_id } = new;
     let touched = match expected {
         Some(expected) => {
-            let update = "UPDATE defaultx.stream_offsets SET next_offset = $5 \
+            let update = "UPDATE defaultx.stream_offsets SET next_offset = $5, topic_id = $6 \
                           WHERE consumer = $1 AND topic = $2 AND partition = $3 AND next_offset = $4";
-            tx.execute(update, &[&consumer, topic, partition, &expected, &new]).await?
+            tx.execute(update, &[&consumer, topic, partition, &expected, next, topic_id]).await?
         }
         None => {
-            let insert = "INSERT INTO defaultx.stream_offsets (consumer, topic, partition, next_offset) \
-                          VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING";
-            tx.execute(insert, &[&consumer, topic, partition, &new]).await?
+            let insert = "INSERT INTO defaultx.stream_offsets (consumer, topic, partition, next_offset, topic_id) \
+                          VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING";
+            tx.execute(insert, &[&consumer, topic, partition, next, topic_id]).await?
         }
     };
     Ok(touched == 1)

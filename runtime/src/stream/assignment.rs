@@ -2,7 +2,7 @@
 
 use super::committer::Gate;
 use super::meter::Meter;
-use super::position::{self, Gap, LEADER_CATCHES_UP_WITHIN};
+use super::position::{self, Gap, LEADER_CATCHES_UP_WITHIN, Positions};
 use super::restore::{Apply, Changelog, restore};
 use super::state::Stored;
 use crate::kafka::{Plain, PlainConsumer};
@@ -60,6 +60,15 @@ impl<K: Stored + Eq + Hash, V: Stored> Assignment<K, V> {
     pub fn mark(&self, offsets: &mut TopicPartitionList) {
         let ids = self.topic_ids.lock().unwrap_or_else(PoisonError::into_inner);
         position::mark(offsets, &ids, self.changelog.as_deref());
+    }
+
+    /// Where the group stands in partitions held, by offsets that it has committed.
+    pub fn positions(&self, committed: &TopicPartitionList) -> Positions {
+        let topic_ids = self.topic_ids.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let place = |element: &TopicPartitionListElem<'_>| {
+            Some(((element.topic().to_owned(), element.partition()), offset_of(element)?))
+        };
+        Positions::at(committed.elements().iter().filter_map(place).collect(), topic_ids)
     }
 
     /// The changes since the last call, in order.

@@ -1,15 +1,18 @@
 //! Kafka → PostgreSQL, exactly once: the next offsets stand in the same database transaction as the rows, conditional on the
 //! ones expected. A shard (partition mod shards) has one writer: whoever holds its [lease](crate::pg::lease).
 
+mod places;
 mod reader;
 
 use super::meter::Meter;
 use super::record::OwnedInput;
 use crate::pg::lease::{BEAT, Candidate, Lease, Standing};
-use crate::pg::{DatabaseConfig, connect, offsets};
+use crate::pg::offsets::{self, Place, Stand};
+use crate::pg::{DatabaseConfig, connect};
 use crate::shell::Shell;
 use crate::task::{self, RoomHandle};
 use crate::{clock, health};
+pub use places::{PgGroup, open_gaps};
 use rdkafka::consumer::BaseConsumer;
 use reader::{Read, Reader, StatsContext};
 use std::collections::BTreeMap;
@@ -51,6 +54,10 @@ pub struct PgSpec {
     pub room: &'static str,
     /// Input topics, with prefix.
     pub topics: Vec<Arc<str>>,
+    /// Topic of accepted gaps, with prefix.
+    pub gaps: Arc<str>,
+    /// Whether a place may be read a second time, where its topic was made anew or is an older copy (see [`PgGroup`]).
+    pub goes_back: bool,
     /// Shards; a partition belongs to shard (partition mod shards). Fixed for the life of a prefix.
     pub shards: u32,
     /// Most records in a transaction.
@@ -138,11 +145,11 @@ impl Shard {
         client.batch_execute(IDLE_TRANSACTION).await?;
         let Some(lease) = self.wait_for_lease(&client, candidate, component).await? else { return Ok(()) };
         handler.reset(&client).await?;
-        let next = offsets::load(&client, &self.consumer_name()).await?;
+        let stood = offsets::load(&client, &self.consumer_name()).await?;
         let stop = self.shell.shutdown.child_token();
         let _guard = stop.clone().drop_guard();
-        let mut reads = self.start_reader(next.clone(), stop)?;
-        let mut expected = next;
+        let mut expected = stood.iter().map(|(place, stand)| (place.clone(), stand.next)).collect();
+        let mut reads = self.start_reader(stood, stop)?;
         loop {
             let read = match tokio::time::timeout(BEAT, reads.recv()).await {
                 Ok(Some(read)) => read.map_err(PgError::Other)?,
@@ -150,8 +157,8 @@ impl Shard {
                 Err(_) if lease.renew(&client).await? => continue,
                 Err(_) => return Err(lost(candidate)),
             };
-            let batch = match read {
-                Read::Batch(batch) => batch,
+            let (batch, topic_ids) = match read {
+                Read::Batch(batch, topic_ids) => (batch, topic_ids),
                 Read::Obstacles(words) if words.is_empty() => {
                     component.set_ready(true, "reading");
                     continue;
@@ -162,7 +169,7 @@ impl Shard {
                 }
             };
             let started = Instant::now();
-            match self.write(&mut client, handler, &lease, &batch, &mut expected).await {
+            match self.write(&mut client, handler, &lease, (&batch, &topic_ids), &mut expected).await {
                 Ok(true) => {}
                 failed => {
                     self.meter.ended("aborted", started.elapsed());
@@ -207,12 +214,13 @@ impl Shard {
         client: &mut Client,
         handler: &mut H,
         lease: &Lease,
-        batch: &[OwnedInput],
-        expected: &mut BTreeMap<(String, i32), i64>,
+        (batch, topic_ids): (&[OwnedInput], &BTreeMap<String, String>),
+        expected: &mut BTreeMap<Place, i64>,
     ) -> Result<bool, PgError> {
-        let mut next: BTreeMap<(String, i32), i64> = BTreeMap::new();
+        let mut next: BTreeMap<Place, Stand> = BTreeMap::new();
         for record in batch {
-            next.insert((record.topic.clone(), record.partition), record.offset + 1);
+            let stand = Stand { next: record.offset + 1, topic_id: topic_ids.get(&record.topic).cloned() };
+            next.insert((record.topic.clone(), record.partition), stand);
         }
         let tx = client.transaction().await?;
         if !lease.renew(&tx).await? {
@@ -221,12 +229,12 @@ impl Shard {
         handler.apply(&tx, batch).await?;
         for (place, new) in &next {
             let old = expected.get(place).copied();
-            if !offsets::advance(&tx, &self.consumer_name(), place, old, *new).await? {
+            if !offsets::advance(&tx, &self.consumer_name(), place, old, new).await? {
                 return Err(PgError::Other(format!("another writer moved {place:?}: this one is a zombie")));
             }
         }
         tx.commit().await?;
-        expected.extend(next);
+        expected.extend(next.into_iter().map(|(place, stand)| (place, stand.next)));
         Ok(true)
     }
 
@@ -245,7 +253,7 @@ impl Shard {
     /// Reads this shard's partitions on a thread, at most two batches ahead.
     fn start_reader(
         &self,
-        next: BTreeMap<(String, i32), i64>,
+        stood: BTreeMap<Place, Stand>,
         stop: CancellationToken,
     ) -> Result<mpsc::Receiver<Result<Read, String>>, PgError> {
         let mut config = self.shell.kafka.client();
@@ -253,7 +261,8 @@ impl Shard {
             .set("group.id", self.consumer_name())
             .set("isolation.level", "read_committed")
             .set("enable.auto.commit", "false")
-            .set("auto.offset.reset", "earliest")
+            // A place that is lost is a gap, and never made good by reading on somewhere else (ADR 15).
+            .set("auto.offset.reset", "error")
             .set("fetch.queue.backoff.ms", "10")
             .set("fetch.wait.max.ms", "50")
             .set("queued.max.messages.kbytes", "16384")
@@ -262,7 +271,8 @@ impl Shard {
             .create_with_context(StatsContext(self.meter.clone()))
             .map_err(|error| PgError::Other(error.to_string()))?;
         let (sender, receiver) = mpsc::channel(2);
-        let reader = Reader { consumer, spec: self.spec.clone(), shard: self.shard, next, stop, sender };
+        let (group, client, spec) = (self.consumer_name(), self.shell.kafka.client(), self.spec.clone());
+        let reader = Reader { consumer, client, group, spec, shard: self.shard, stood, stop, sender };
         let name = format!("{}-read", self.spec.room);
         task::thread(&name, move || reader.run()).map_err(|error| PgError::Other(error.to_string()))?;
         Ok(receiver)

@@ -1,11 +1,14 @@
 //! Whether the place where a group left a partition still is one: that nothing between it and what the topic now holds has gone
 //! missing without a word. A client that is told to "reset" would read on at another place and tell nobody (ADR 15).
 
+mod probe;
+
 use crate::clock;
 use crate::ffi;
 use crate::kafka::{KafkaConfig, Plain, PlainConsumer};
 use crate::stream::producer::{TransactionError, Transactions};
 use crate::stream::record::Input;
+pub(crate) use probe::{Probe, is_unreadable};
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -42,6 +45,8 @@ pub enum Lost {
     StateLost,
     /// The changelog is ahead of the offset: what lies between was handled, and would be handled again.
     OffsetBehind,
+    /// The client cannot unpack a batch: it is damaged, or would be too large.
+    Unreadable,
 }
 
 impl Lost {
@@ -54,6 +59,7 @@ impl Lost {
             Self::Recreated => "recreated",
             Self::StateLost => "state_lost",
             Self::OffsetBehind => "offset_behind",
+            Self::Unreadable => "unreadable",
         }
     }
 }
@@ -77,23 +83,32 @@ pub struct Gap {
     pub topic_id: Option<String>,
 }
 
+impl Gap {
+    /// What is wrong, without what to do.
+    pub fn what(&self) -> String {
+        let Self { group, topic, partition, kind, from, to, .. } = self;
+        let from = from.unwrap_or_default();
+        let how = match kind {
+            Lost::NoOffset => format!("group {group} has no offset for it, and it has held records"),
+            Lost::Expired => format!("records {from} to {} were deleted before group {group} read them", to - 1),
+            Lost::BeyondEnd => format!("group {group} is at {from}, and it ends at {to}"),
+            Lost::Recreated => format!("it is not the topic that group {group} read up to {from}"),
+            Lost::StateLost => format!("the changelog of group {group} has lost what was handled before {from}"),
+            Lost::Unreadable => format!("the batch up to {} cannot be unpacked: it is damaged or too large", to - 1),
+            Lost::OffsetBehind => format!("group {group} is at {from}, and has handled all before {to}"),
+        };
+        format!("{topic}/{partition} is held: {how}")
+    }
+}
+
 impl fmt::Display for Gap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { group, topic, partition, kind, from, to, .. } = self;
-        write!(f, "{topic}/{partition} is held: ")?;
-        let from = from.unwrap_or_default();
-        match kind {
-            Lost::NoOffset => write!(f, "group {group} has no offset for it, and it has held records")?,
-            Lost::Expired => write!(f, "records {from} to {} were deleted before group {group} read them", to - 1)?,
-            Lost::BeyondEnd => write!(f, "group {group} is at {from}, and it ends at {to}")?,
-            Lost::Recreated => write!(f, "it is not the topic that group {group} read up to {from}")?,
-            Lost::StateLost => write!(f, "the changelog of group {group} has lost what was handled before {from}")?,
-            Lost::OffsetBehind => write!(f, "group {group} is at {from}, and has handled all before {to}")?,
-        }
+        let Self { group, topic, partition, to, .. } = self;
         write!(
             f,
-            "; find out why, then `defaultx gaps accept --group {group} --topic {topic} --partition {partition}` goes on at {to} and \
-             puts it on record"
+            "{}; find out why, then `defaultx gaps accept --group {group} --topic {topic} --partition {partition}` goes on at \
+             {to} and puts it on record",
+            self.what()
         )
     }
 }
@@ -121,11 +136,13 @@ impl AcceptedGap {
 
 /// Where a group left off, as its committed offset tells.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-struct Left {
-    offset: Option<i64>,
-    topic_id: Option<String>,
+pub(crate) struct Left {
+    /// The next offset.
+    pub offset: Option<i64>,
+    /// The topic's id, where it was known.
+    pub topic_id: Option<String>,
     /// The id of the changelog that was written with it; none where the offset was set by hand, or by a version without.
-    state_id: Option<String>,
+    pub state_id: Option<String>,
 }
 
 impl Left {
@@ -147,14 +164,17 @@ pub(crate) fn promised(committed: &TopicPartitionListElem<'_>) -> Option<i64> {
 
 /// What a partition holds.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-struct Held {
-    low: i64,
-    end: i64,
-    topic_id: Option<String>,
+pub(crate) struct Held {
+    /// The low watermark.
+    pub low: i64,
+    /// The high one.
+    pub end: i64,
+    /// The topic's id, where the broker tells it.
+    pub topic_id: Option<String>,
 }
 
 /// Where to read on; or how the place was lost, and the first record that is there.
-fn judge(left: &Left, held: &Held) -> Result<i64, (Lost, i64)> {
+pub(crate) fn judge(left: &Left, held: &Held) -> Result<i64, (Lost, i64)> {
     let Some(offset) = left.offset else {
         return if held.end == 0 { Ok(0) } else { Err((Lost::NoOffset, held.low)) };
     };
@@ -238,9 +258,20 @@ pub(crate) fn find<C: ConsumerContext>(
 }
 
 impl Positions {
+    /// Places, and nothing that is wrong with them.
+    pub fn at(starts: BTreeMap<(String, i32), i64>, topic_ids: BTreeMap<String, String>) -> Self {
+        Self { starts, topic_ids, ..Self::default() }
+    }
+
+    /// The same with gaps.
+    pub fn with(self, gaps: Vec<Gap>) -> Self {
+        Self { gaps, ..self }
+    }
+
     /// Gaps and nothing else.
     pub fn of(gaps: Vec<Gap>) -> Self {
-        Self { gaps, ..Self::default() }
+        let topic_ids = gaps.iter().filter_map(|gap| Some((gap.topic.clone(), gap.topic_id.clone()?))).collect();
+        Self { gaps, topic_ids, ..Self::default() }
     }
 
     /// Goes on behind the gaps that somebody has accepted.
@@ -266,6 +297,53 @@ impl Positions {
             let topic_id = self.topic_ids.get(&topic).cloned();
             self.starts.remove(place);
             self.gaps.push(Gap { group, topic, partition, kind, from, to, topic_id });
+        }
+    }
+
+    /// Adds the partitions, of those that can be read on, in which the client cannot unpack what comes next.
+    ///
+    /// # Errors
+    /// When the cluster does not answer in time.
+    pub fn probe(&mut self, probe: &Probe, group: &str) -> Result<(), KafkaError> {
+        for ((topic, partition), start) in std::mem::take(&mut self.starts) {
+            match probe.behind_unreadable(&topic, partition, start)? {
+                None => drop(self.starts.insert((topic, partition), start)),
+                Some(to) => {
+                    let (kind, from, topic_id) = (Lost::Unreadable, Some(start), self.topic_ids.get(&topic).cloned());
+                    self.gaps.push(Gap { group: group.to_owned(), topic, partition, kind, from, to, topic_id });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The gaps that nobody has accepted, and those behind the ones that somebody has.
+    ///
+    /// # Errors
+    /// When the cluster does not answer in time.
+    pub fn unaccepted(
+        mut self,
+        client: &ClientConfig,
+        group: &str,
+        topic: &str,
+        timeout: Duration,
+    ) -> Result<Vec<Gap>, KafkaError> {
+        let (probe, mut accepted) = (Probe::connect(client, timeout)?, None);
+        loop {
+            self.probe(&probe, group)?;
+            let open = self.gaps.len();
+            if open == 0 {
+                return Ok(self.gaps);
+            }
+            let known = match accepted.take() {
+                Some(known) => known,
+                None => accepted_gaps(client, topic, timeout)?,
+            };
+            self.accept(&known);
+            if self.gaps.len() == open {
+                return Ok(self.gaps);
+            }
+            accepted = Some(known);
         }
     }
 
@@ -369,10 +447,7 @@ pub fn open_gaps(kafka: &KafkaConfig, group: &Group, gaps: &str, timeout: Durati
             found.hold_state(&group.name, &place, changelog, positions.get(&partition).copied().flatten());
         }
     }
-    if !found.gaps.is_empty() {
-        found.accept(&accepted_gaps(&kafka.client(), gaps, timeout)?);
-    }
-    Ok(found.gaps)
+    found.unaccepted(&kafka.client(), &group.name, gaps, timeout)
 }
 
 /// What the entry under [`STATE_POSITION`] says.

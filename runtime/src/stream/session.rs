@@ -59,6 +59,8 @@ pub(super) struct Session<'a> {
     looked: Cell<Instant>,
     /// A partition no longer holds what comes next.
     out_of_place: Cell<bool>,
+    /// The client cannot unpack something, and does not say where.
+    unreadable: Cell<bool>,
     complaint: RefCell<Option<Complaint>>,
 }
 
@@ -115,6 +117,7 @@ impl<'a> Session<'a> {
             gaps: RefCell::default(),
             looked: Cell::new(Instant::now()),
             out_of_place: Cell::new(false),
+            unreadable: Cell::new(false),
             complaint: RefCell::default(),
         })
     }

@@ -314,6 +314,18 @@ impl Bench {
         producer.flush(PATIENCE).unwrap();
     }
 
+    /// Publishes bodies to a partition as one gzip batch, whatever they are before they are packed.
+    pub fn publish_packed(&self, topic: &str, partition: i32, bodies: &[&[u8]]) {
+        let mut config = self.kafka.client();
+        config.set("compression.type", "gzip").set("message.max.bytes", "200000000").set("linger.ms", "50");
+        config.set("batch.size", "200000000").set("enable.idempotence", "true");
+        let (producer, topic): (BaseProducer, _) = (config.create().unwrap(), self.topic(topic));
+        for body in bodies {
+            producer.send(BaseRecord::<[u8], [u8]>::to(&topic).partition(partition).payload(body)).unwrap();
+        }
+        producer.flush(PATIENCE).unwrap();
+    }
+
     /// A sender that has written a body to a partition in a transaction of its own, and leaves it open.
     pub fn open_transaction(&self, topic: &str, partition: i32, body: &[u8]) -> BaseProducer {
         let mut config = self.kafka.client();
@@ -435,7 +447,8 @@ impl Bench {
         config.set("group.id", self.topic("admit").as_ref()).create().unwrap()
     }
 
-    fn committed(&self) -> Vec<i64> {
+    /// The group's offsets in its topic.
+    pub fn committed(&self) -> Vec<i64> {
         self.committed_in(&self.topic("in"))
     }
 

@@ -87,3 +87,43 @@ fn a_state_that_is_lost_holds_its_partitions() {
     held_by(&bench, bench.run("a"), true, "has lost what was handled before", PARTITIONS as usize);
     assert_eq!(passed(&bench), 120, "admitted again, because somebody said so");
 }
+
+/// Peak resident bytes of this process, of whatever test.
+fn peak() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 1024
+}
+
+/// A gzip batch of 60 kB that unpacks to 60 MiB, and small ones of the kind: the client would take all of it before anybody sees a
+/// byte. It takes none, the partition is held alone, and what was written before and behind is handled.
+#[test]
+fn batches_that_cannot_be_unpacked_hold_their_partition_alone() {
+    let bench = Bench::start();
+    let large = vec![b' '; 60 << 20];
+    let small = vec![b' '; 4 << 20];
+    bench.publish("in", numbers(0..90));
+    bench.publish_packed("in", 0, &[large.as_slice()]);
+    (0..20).for_each(|_| bench.publish_packed("in", 0, &[small.as_slice(), b"a good record of a bad batch"]));
+    bench.publish("in", numbers(90..180));
+    bench.publish_packed("in", 0, &[large.as_slice()]);
+    bench.publish("in", numbers(180..270));
+    let room = bench.run_stateless("a");
+    let ends = bench.ends("in");
+    bench.wait_unready("cannot be unpacked: it is damaged or too large");
+    bench.wait(|bench| bench.committed()[1..] == ends[1..], "the other partitions are read");
+    // Batches side by side are one gap; the records between two gaps are not passed over.
+    for gap in [21, 1] {
+        bench.wait(|bench| bench.gaps(false).len() == 1, "a gap");
+        let found = bench.gaps(false).remove(0);
+        let records = if gap == 21 { 41 } else { 1 };
+        assert_eq!((found.partition, found.to - found.from.unwrap()), (0, records), "{found:?}");
+        bench.accept(&found);
+        bench.wait(|bench| bench.committed()[0] >= found.to, "it goes on behind");
+    }
+    bench.wait_drained("in");
+    bench.wait_ready();
+    room.stop().unwrap();
+    assert_eq!(passed(&bench), 270, "each record that can be read, once");
+    assert!(peak() < 1 << 30, "{} bytes", peak());
+}

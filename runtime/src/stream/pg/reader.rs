@@ -1,9 +1,14 @@
 //! The reading half: a thread that hands over the records of one shard's partitions, at most two batches ahead. Looks for new
-//! topics and partitions while it reads; a topic that is not there is named, and the others are read on.
+//! topics and partitions while it reads; a topic that is not there is named, a place that was lost is held and named, and the
+//! others are read on.
 
 use super::super::meter::Meter;
+use super::super::position::{Gap, Lost, Positions, Probe, accepted_gaps, is_unreadable};
 use super::super::record::{Input, OwnedInput};
 use super::PgSpec;
+use super::places::{Found, find, is_acceptable, words};
+use crate::pg::offsets::{Place, Stand};
+use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::types::RDKafkaErrorCode;
@@ -21,8 +26,8 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What the thread hands over.
 pub(super) enum Read {
-    /// Records, in the order of their partitions.
-    Batch(Vec<OwnedInput>),
+    /// Records, in the order of their partitions, and the ids of their topics.
+    Batch(Vec<OwnedInput>, Arc<BTreeMap<String, String>>),
     /// What stands in the way of reading everything, in words; empty when nothing does. Told when it changes.
     Obstacles(String),
 }
@@ -30,12 +35,34 @@ pub(super) enum Read {
 /// One shard's consumer and what it reads.
 pub(super) struct Reader {
     pub consumer: BaseConsumer<StatsContext>,
+    /// Settings of further clients.
+    pub client: ClientConfig,
+    /// Name of the rows of offsets.
+    pub group: String,
     pub spec: Arc<PgSpec>,
     pub shard: u32,
-    /// Next offsets as the database has them; a partition that it does not know is read from its beginning.
-    pub next: BTreeMap<(String, i32), i64>,
+    /// Where the database says that it stood.
+    pub stood: BTreeMap<Place, Stand>,
     pub stop: CancellationToken,
     pub sender: mpsc::Sender<Result<Read, String>>,
+}
+
+/// What is read.
+#[derive(Default)]
+struct Holding {
+    /// The next offset of each place that is read.
+    next: BTreeMap<Place, i64>,
+    /// Places that must not be read.
+    gaps: Vec<Gap>,
+    topic_ids: Arc<BTreeMap<String, String>>,
+}
+
+/// What was polled.
+#[derive(Default)]
+struct Collected {
+    records: Vec<OwnedInput>,
+    /// The client cannot unpack something, and does not say where.
+    unreadable: bool,
 }
 
 impl Reader {
@@ -49,20 +76,24 @@ impl Reader {
     }
 
     fn read(&self) -> Result<(), KafkaError> {
-        let mut held = BTreeSet::new();
-        let mut told = self.look(&mut held)?;
+        let mut holding = Holding::default();
+        let mut told = self.look(&mut holding)?;
         if !self.hand_over(Read::Obstacles(told.clone())) {
             return Ok(());
         }
         let mut looked = Instant::now();
         while !self.stop.is_cancelled() {
-            let batch = collect(&self.consumer, &self.spec)?;
-            if !batch.is_empty() && !self.hand_over(Read::Batch(batch)) {
+            let Collected { records, unreadable } = collect(&self.consumer, &self.spec)?;
+            for record in &records {
+                holding.next.insert((record.topic.clone(), record.partition), record.offset + 1);
+            }
+            if !records.is_empty() && !self.hand_over(Read::Batch(records, holding.topic_ids.clone())) {
                 return Ok(());
             }
-            if looked.elapsed() >= LOOK {
+            let has_found = unreadable && self.look_for_unreadable(&mut holding)?;
+            if has_found || looked.elapsed() >= LOOK {
                 let found =
-                    self.look(&mut held).unwrap_or_else(|error| format!("Kafka does not tell its topics: {error}"));
+                    self.look(&mut holding).unwrap_or_else(|error| format!("Kafka does not tell its topics: {error}"));
                 if found != told && !self.hand_over(Read::Obstacles(found.clone())) {
                     return Ok(());
                 }
@@ -76,9 +107,9 @@ impl Reader {
         self.sender.blocking_send(Ok(read)).is_ok()
     }
 
-    /// Takes up partitions of this shard that are not held yet; tells what is missing.
-    fn look(&self, held: &mut BTreeSet<(Arc<str>, i32)>) -> Result<String, KafkaError> {
-        let (mut fresh, mut missing) = (BTreeSet::new(), Vec::new());
+    /// Takes up partitions of this shard that are not read yet, where nothing of them is missing; tells what stands in the way.
+    fn look(&self, holding: &mut Holding) -> Result<String, KafkaError> {
+        let (mut fresh, mut obstacles) = (BTreeSet::new(), Vec::new());
         for topic in &self.spec.topics {
             let metadata = self.consumer.fetch_metadata(Some(topic), TIMEOUT)?;
             let found = metadata.topics().iter().find(|found| found.name() == &**topic);
@@ -86,51 +117,108 @@ impl Reader {
             let partitions = found.map(|found| found.partitions()).unwrap_or_default();
             match error {
                 None if !partitions.is_empty() => {}
-                None | Some(RDKafkaErrorCode::UnknownTopicOrPartition) => missing.push(format!("{topic} is not there")),
-                Some(error) => missing.push(format!("{topic}: {error}")),
+                None | Some(RDKafkaErrorCode::UnknownTopicOrPartition) => {
+                    obstacles.push(format!("{topic} is not there"))
+                }
+                Some(error) => obstacles.push(format!("{topic}: {error}")),
             }
             let ours = partitions.iter().filter(|partition| partition.id() as u32 % self.spec.shards == self.shard);
-            fresh.extend(ours.map(|partition| (topic.clone(), partition.id())).filter(|place| !held.contains(place)));
+            let ours = ours.map(|partition| (topic.to_string(), partition.id()));
+            fresh.extend(ours.filter(|place| !holding.next.contains_key(place)));
         }
+        // A batch that cannot be unpacked stays one; whatever else was wrong may have passed, as where a leader was elected.
+        holding.gaps.retain(|gap| gap.kind == Lost::Unreadable);
+        fresh.retain(|place| !holding.gaps.iter().any(|gap| is_of(gap, place)));
         if !fresh.is_empty() {
-            let mut assignment = TopicPartitionList::new();
-            for (topic, id) in &fresh {
-                let next = self.next.get(&(topic.to_string(), *id));
-                assignment.add_partition_offset(
-                    topic,
-                    *id,
-                    next.map_or(Offset::Beginning, |at| Offset::Offset(*at)),
-                )?;
-            }
-            self.consumer.incremental_assign(&assignment)?;
-            tracing::info!(room = self.spec.room, shard = self.shard, partitions = fresh.len(), "partitions taken up");
-            held.extend(fresh);
+            let Found { positions, unknown } = find(&self.consumer, &self.group, &fresh, &self.stood, TIMEOUT)?;
+            let mut topic_ids = BTreeMap::clone(&holding.topic_ids);
+            topic_ids.extend(positions.topic_ids);
+            holding.topic_ids = Arc::new(topic_ids);
+            holding.gaps.extend(positions.gaps);
+            obstacles.extend(unknown);
+            self.take_up(holding, positions.starts)?;
         }
-        Ok(missing.join(", "))
+        if !holding.gaps.is_empty() {
+            self.pass_accepted(holding)?;
+        }
+        obstacles.extend(holding.gaps.iter().map(|gap| words(gap, self.spec.goes_back)));
+        Ok(obstacles.join(", "))
+    }
+
+    fn take_up(&self, holding: &mut Holding, starts: BTreeMap<Place, i64>) -> Result<(), KafkaError> {
+        if starts.is_empty() {
+            return Ok(());
+        }
+        let mut assignment = TopicPartitionList::new();
+        for ((topic, partition), start) in &starts {
+            assignment.add_partition_offset(topic, *partition, Offset::Offset(*start))?;
+        }
+        self.consumer.incremental_assign(&assignment)?;
+        tracing::info!(room = self.spec.room, shard = self.shard, partitions = starts.len(), "partitions taken up");
+        holding.next.extend(starts);
+        Ok(())
+    }
+
+    /// Goes on behind the gaps that somebody has accepted. The database hears of it with the first record that comes behind.
+    fn pass_accepted(&self, holding: &mut Holding) -> Result<(), KafkaError> {
+        let accepted = accepted_gaps(&self.client, &self.spec.gaps, TIMEOUT)?;
+        let acceptable = |gap: &Gap| is_acceptable(gap, self.spec.goes_back);
+        let (acceptable, others) = std::mem::take(&mut holding.gaps).into_iter().partition(acceptable);
+        let mut positions = Positions::of(acceptable);
+        positions.accept(&accepted);
+        holding.gaps = others;
+        holding.gaps.extend(positions.gaps);
+        self.take_up(holding, positions.starts)
+    }
+
+    /// Holds the partitions that stand before a batch that the client cannot unpack; whether there are any.
+    fn look_for_unreadable(&self, holding: &mut Holding) -> Result<bool, KafkaError> {
+        let mut found = Positions::at(holding.next.clone(), BTreeMap::clone(&holding.topic_ids));
+        found.probe(&Probe::connect(&self.client, TIMEOUT)?, &self.group)?;
+        let mut held = TopicPartitionList::new();
+        for gap in &found.gaps {
+            tracing::error!(room = self.spec.room, %gap, "a gap");
+            held.add_partition(&gap.topic, gap.partition);
+            holding.next.retain(|place, _| !is_of(gap, place));
+        }
+        if held.count() > 0 {
+            self.consumer.incremental_unassign(&held)?;
+        }
+        holding.gaps.extend(found.gaps);
+        Ok(held.count() > 0)
     }
 }
 
-fn collect(consumer: &BaseConsumer<StatsContext>, spec: &PgSpec) -> Result<Vec<OwnedInput>, KafkaError> {
-    let (mut batch, mut bytes) = (Vec::new(), 0);
+fn is_of(gap: &Gap, place: &Place) -> bool {
+    gap.topic == place.0 && gap.partition == place.1
+}
+
+fn collect(consumer: &BaseConsumer<StatsContext>, spec: &PgSpec) -> Result<Collected, KafkaError> {
+    let (mut collected, mut bytes) = (Collected::default(), 0);
     let mut until = Instant::now() + Duration::from_millis(100);
-    while batch.len() < spec.batch_records && bytes < spec.batch_bytes {
+    while collected.records.len() < spec.batch_records && bytes < spec.batch_bytes {
         let wait = until.saturating_duration_since(Instant::now());
         match consumer.poll(wait) {
             Some(Ok(message)) => {
-                if batch.is_empty() {
+                if collected.records.is_empty() {
                     until = Instant::now() + Duration::from_millis(spec.linger_ms);
                 }
                 let record = OwnedInput::from(&Input::of(&message));
                 bytes += held_bytes(&record);
-                batch.push(record);
+                collected.records.push(record);
             }
             Some(Err(error @ KafkaError::MessageConsumptionFatal(_))) => return Err(error),
-            Some(Err(error)) => tracing::debug!(%error, "poll"),
+            Some(Err(error)) => match error.rdkafka_error_code() {
+                // Records were deleted before they were read: the next reader asks anew where it stands.
+                Some(RDKafkaErrorCode::AutoOffsetReset) => return Err(error),
+                Some(code) if is_unreadable(code) => collected.unreadable = true,
+                _ => tracing::debug!(%error, "poll"),
+            },
             None if wait.is_zero() => break,
             None => {}
         }
     }
-    Ok(batch)
+    Ok(collected)
 }
 
 /// What a record holds in memory: a sender may put megabytes into its headers or its key.

@@ -5,11 +5,11 @@ use super::{Assigned, Consuming, InFlight, Session};
 use crate::health::Component;
 use crate::stream::engine::Engine;
 use crate::stream::handler::{HandleError, Handler};
-use crate::stream::position::{Positions, accepted_gaps};
+use crate::stream::position::{Positions, Probe, accepted_gaps, is_unreadable};
 use crate::stream::run::LoopError;
 use crate::stream::state::Stored;
 use rdkafka::TopicPartitionList;
-use rdkafka::consumer::Consumer;
+use rdkafka::consumer::{CommitMode, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use std::hash::Hash;
 use std::time::{Duration, Instant};
@@ -46,8 +46,11 @@ impl Session<'_> {
     /// Those of the partitions held that may be read.
     pub(super) fn readable(&self, held: &TopicPartitionList) -> Result<TopicPartitionList, LoopError> {
         let mut readable = TopicPartitionList::new();
-        let floods = self.floods.borrow();
-        for element in held.elements().iter().filter(|e| !self.full.get() && !floods.is_paused(e.topic())) {
+        let (floods, gaps) = (self.floods.borrow(), self.gaps.borrow());
+        let is_gap = |topic: &str, partition| gaps.iter().any(|gap| gap.topic == topic && gap.partition == partition);
+        let may_be_read = |topic: &str, partition| !floods.is_paused(topic) && !is_gap(topic, partition);
+        let elements = held.elements();
+        for element in elements.iter().filter(|e| !self.full.get() && may_be_read(e.topic(), e.partition())) {
             readable.add_partition(element.topic(), element.partition());
         }
         Ok(readable)
@@ -80,6 +83,9 @@ impl Session<'_> {
         engine: &mut Engine<H>,
         in_flight: &mut Option<InFlight<H>>,
     ) -> Result<(), LoopError> {
+        if self.unreadable.replace(false) {
+            self.look_for_unreadable(consumer, engine, in_flight)?;
+        }
         let mut why = self.out_of_place.get().then_some("records were deleted before they were read");
         if !self.gaps.borrow().is_empty() && self.looked.get().elapsed() > ACCEPTANCE_IS_LOOKED_FOR_EVERY {
             let timeout = Duration::from_millis(self.spec.tuning.timeout_ms);
@@ -87,7 +93,11 @@ impl Session<'_> {
                 Ok(accepted) => {
                     let mut found = Positions::of(self.gaps.borrow().clone());
                     found.accept(&accepted);
-                    why = why.or((!found.starts.is_empty()).then_some("a gap was accepted"));
+                    if !found.starts.is_empty() {
+                        // A batch that cannot be unpacked is no gap to who asks for offsets alone.
+                        consumer.commit(&found.moved()?, CommitMode::Sync)?;
+                        why = why.or(Some("a gap was accepted"));
+                    }
                 }
                 Err(error) => tracing::warn!(room = self.spec.room, %error, "accepted gaps cannot be read"),
             }
@@ -102,11 +112,42 @@ impl Session<'_> {
         }
     }
 
+    /// Finds the partitions that stand before a batch that the client cannot unpack. What came before it must have been handled: until
+    /// then the place itself is one that can be read, and the client complains again.
+    fn look_for_unreadable<H: Handler>(
+        &self,
+        consumer: &Consuming<H>,
+        engine: &mut Engine<H>,
+        in_flight: &mut Option<InFlight<H>>,
+    ) -> Result<(), LoopError> {
+        self.settle(consumer, engine, in_flight)?;
+        let timeout = Duration::from_millis(self.spec.tuning.timeout_ms);
+        let read = self.readable(&consumer.assignment()?)?;
+        let mut found = consumer.context().positions(&consumer.committed_offsets(read, timeout)?);
+        found.probe(&Probe::connect(&self.shell.kafka.client(), timeout)?, &self.shell.kafka.topic(self.spec.room))?;
+        if found.gaps.is_empty() {
+            return Ok(());
+        }
+        let mut held = TopicPartitionList::new();
+        for gap in found.gaps {
+            tracing::error!(room = self.spec.room, %gap, "a gap");
+            held.add_partition(&gap.topic, gap.partition);
+            self.gaps.borrow_mut().push(gap);
+        }
+        consumer.pause(&held)?;
+        *self.complaint.borrow_mut() = None;
+        self.show_ready("reading");
+        Ok(())
+    }
+
     /// The consumer could not read something. The client goes on trying; what only an operator can mend makes the worker not
     /// ready until the complaint has not been heard for a while.
     pub(super) fn complain(&self, error: &KafkaError) {
         if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AutoOffsetReset) {
             self.out_of_place.set(true);
+        }
+        if error.rdkafka_error_code().is_some_and(is_unreadable) {
+            self.unreadable.set(true);
         }
         if !error.rdkafka_error_code().is_some_and(needs_an_operator) {
             tracing::debug!(room = self.spec.room, %error, "poll"); // the client has logged it, and goes on by itself
@@ -197,19 +238,16 @@ const ROOM_IS_LOOKED_FOR_EVERY: Duration = Duration::from_secs(5);
 /// Whether waiting does not help.
 fn needs_an_operator(code: RDKafkaErrorCode) -> bool {
     use RDKafkaErrorCode as Code;
-    matches!(
-        code,
-        Code::TopicAuthorizationFailed
-            | Code::GroupAuthorizationFailed
-            | Code::ClusterAuthorizationFailed
-            | Code::SaslAuthenticationFailed
-            | Code::Authentication
-            | Code::UnknownTopicOrPartition
-            | Code::UnknownTopic
-            | Code::UnknownPartition
-            | Code::BadCompression
-            | Code::BadMessage
-            | Code::InvalidMessage
-            | Code::UnsupportedCompressionType
-    )
+    is_unreadable(code)
+        || matches!(
+            code,
+            Code::TopicAuthorizationFailed
+                | Code::GroupAuthorizationFailed
+                | Code::ClusterAuthorizationFailed
+                | Code::SaslAuthenticationFailed
+                | Code::Authentication
+                | Code::UnknownTopicOrPartition
+                | Code::UnknownTopic
+                | Code::UnknownPartition
+        )
 }

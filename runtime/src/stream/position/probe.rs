@@ -1,0 +1,98 @@
+//! A batch that the client cannot unpack: it would unpack to too much, or its bytes are damaged. The client reads it again for ever
+//! and says only that it cannot, so that the partition stands; who asks here hears which one, and where it goes on.
+
+use crate::ffi::{Polled, poll_offset};
+use crate::kafka::{Plain, PlainConsumer};
+use rdkafka::config::ClientConfig;
+use rdkafka::consumer::Consumer;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::{Offset, TopicPartitionList};
+use std::time::{Duration, Instant};
+
+/// Whether an error of a consumer says that it cannot unpack what it has read.
+pub(crate) fn is_unreadable(code: RDKafkaErrorCode) -> bool {
+    use RDKafkaErrorCode as Code;
+    matches!(
+        code,
+        Code::BadCompression
+            | Code::BadMessage
+            | Code::InvalidMessage
+            | Code::NotImplemented
+            | Code::UnsupportedCompressionType
+    )
+}
+
+/// Most batches that one gap holds.
+const BATCHES_MAX: usize = 100;
+
+/// Reads single places.
+pub(crate) struct Probe {
+    consumer: PlainConsumer,
+    timeout: Duration,
+}
+
+impl Probe {
+    /// `timeout` is for each place.
+    pub fn connect(client: &ClientConfig, timeout: Duration) -> Result<Self, KafkaError> {
+        let mut config = client.clone();
+        config.set("group.id", "probe").set("isolation.level", "read_committed").set("enable.auto.commit", "false");
+        config.set("enable.partition.eof", "true").set("auto.offset.reset", "error");
+        // One batch at a time, and no pause after one that cannot be unpacked.
+        config.set("fetch.message.max.bytes", "1").set("fetch.wait.max.ms", "10").set("fetch.error.backoff.ms", "0");
+        Ok(Self { consumer: config.create_with_context(Plain)?, timeout })
+    }
+
+    /// Where it goes on behind the batch at an offset, if that cannot be unpacked, and behind those of the kind that follow it. What
+    /// comes there may be another one, because no more than [`BATCHES_MAX`] are passed at once.
+    pub fn behind_unreadable(&self, topic: &str, partition: i32, at: i64) -> Result<Option<i64>, KafkaError> {
+        let mut behind = at;
+        for _ in 0..BATCHES_MAX {
+            match self.unreadable(topic, partition, behind)? {
+                Some(batch) => behind = self.behind(topic, partition, behind, batch)?,
+                None => break,
+            }
+        }
+        Ok((behind > at).then_some(behind))
+    }
+
+    /// The first offset behind `at` that is not of the batch that begins with `batch`.
+    fn behind(&self, topic: &str, partition: i32, at: i64, batch: i64) -> Result<i64, KafkaError> {
+        let is_in_it = |offset| Ok::<_, KafkaError>(self.unreadable(topic, partition, offset)? == Some(batch));
+        let (mut inside, mut step) = (at, 1);
+        while is_in_it(at + step)? {
+            inside = at + step;
+            step *= 2;
+        }
+        let mut behind = at + step;
+        while behind - inside > 1 {
+            let middle = inside + (behind - inside) / 2;
+            if is_in_it(middle)? { inside = middle } else { behind = middle }
+        }
+        Ok(behind)
+    }
+
+    /// The first offset of the batch that stands at an offset, if it cannot be unpacked.
+    fn unreadable(&self, topic: &str, partition: i32, at: i64) -> Result<Option<i64>, KafkaError> {
+        let mut place = TopicPartitionList::new();
+        place.add_partition_offset(topic, partition, Offset::Offset(at))?;
+        self.consumer.assign(&place)?;
+        let until = Instant::now() + self.timeout;
+        while Instant::now() < until {
+            match poll_offset(&self.consumer, Duration::from_millis(100)) {
+                Some(Polled::Error(code, batch)) if is_unreadable(code) => return Ok(Some(batch)),
+                // Beyond the end is behind every batch.
+                Some(
+                    Polled::Record(_)
+                    | Polled::Error(
+                        RDKafkaErrorCode::PartitionEOF
+                        | RDKafkaErrorCode::AutoOffsetReset
+                        | RDKafkaErrorCode::OffsetOutOfRange,
+                        _,
+                    ),
+                ) => return Ok(None),
+                Some(Polled::Error(..)) | None => {}
+            }
+        }
+        Err(KafkaError::Global(RDKafkaErrorCode::OperationTimedOut))
+    }
+}
