@@ -50,6 +50,7 @@ fn spec(tuning: Tuning, shell: &Shell) -> LoopSpec {
     LoopSpec {
         room: "decision",
         inputs: vec![shell.topic(Topic::Risk.base_name())],
+        writes: vec![shell.topic(Topic::Decisions.base_name())],
         changelog: Some(shell.topic(Topic::DecisionState.base_name())),
         gaps: shell.topic(Topic::Gaps.base_name()),
         dead_letters: shell.topic(Topic::DeadLetters.base_name()),

@@ -93,6 +93,7 @@ fn spec(hop: &Hop, shell: &Shell, tuning: &Tuning) -> LoopSpec {
     LoopSpec {
         room: hop.room,
         inputs: vec![shell.topic(hop.input.base_name())],
+        writes: Vec::new(),
         changelog: None,
         gaps: shell.topic(Topic::Gaps.base_name()),
         dead_letters: shell.topic(Topic::DeadLetters.base_name()),

@@ -53,6 +53,8 @@ pub fn receive_spec(config: &Config, shell: &Shell) -> LoopSpec {
     LoopSpec {
         room: RECEIVE,
         inputs: config.tenant_of_topic.keys().map(|topic| shell.topic(topic)).collect(),
+        // It writes where a record's key says, to any partition.
+        writes: Vec::new(),
         changelog: None,
         gaps: shell.topic(Topic::Gaps.base_name()),
         dead_letters: shell.topic(Topic::DeadLetters.base_name()),
@@ -68,6 +70,7 @@ pub fn admit_spec(config: &Config, shell: &Shell) -> LoopSpec {
     LoopSpec {
         room: ADMIT,
         inputs: vec![shell.topic(Topic::Intake.base_name())],
+        writes: [Topic::Applications, Topic::LoanReplies].map(|topic| shell.topic(topic.base_name())).into(),
         changelog: Some(shell.topic(Topic::AdmitState.base_name())),
         gaps: shell.topic(Topic::Gaps.base_name()),
         dead_letters: shell.topic(Topic::DeadLetters.base_name()),

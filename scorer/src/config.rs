@@ -60,6 +60,7 @@ fn spec(tuning: Tuning, shell: &Shell) -> LoopSpec {
     LoopSpec {
         room: "scorer",
         inputs: vec![shell.topic(Topic::Applications.base_name())],
+        writes: [Topic::Risk, Topic::Shadow].map(|topic| shell.topic(topic.base_name())).into(),
         changelog: Some(shell.topic(Topic::ScorerState.base_name())),
         gaps: shell.topic(Topic::Gaps.base_name()),
         dead_letters: shell.topic(Topic::DeadLetters.base_name()),

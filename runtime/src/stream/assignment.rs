@@ -1,6 +1,7 @@
 //! The consumer's side of a rebalance: what must happen before partitions go and before they are read.
 
 use super::committer::Gate;
+use super::leaders::leaderless;
 use super::meter::Meter;
 use super::position::{self, Gap, LEADER_CATCHES_UP_WITHIN, Positions};
 use super::restore::{Apply, Changelog, restore};
@@ -31,10 +32,19 @@ const LEADER_IS_ASKED_EVERY: Duration = Duration::from_millis(200);
 /// What a rebalance did, told to the loop after the poll in which it happened.
 pub(crate) enum Change<K, V> {
     Revoked,
-    /// The tables of what may be read, by partition, and what may not.
-    Assigned(HashMap<i32, HashMap<K, V>>, Vec<Gap>),
+    Assigned(Taken<K, V>),
     /// The restore failed; the loop must start again with new clients.
     Failed(String),
+}
+
+/// What was taken over.
+pub(crate) struct Taken<K, V> {
+    /// The tables of what may be read, by partition.
+    pub tables: HashMap<i32, HashMap<K, V>>,
+    /// What may not be read until somebody accepts it.
+    pub gaps: Vec<Gap>,
+    /// Partitions that wait for a leader.
+    pub waiting: TopicPartitionList,
 }
 
 /// The consumer's context.
@@ -44,6 +54,8 @@ pub(crate) struct Assignment<K, V> {
     /// Configuration of plain clients on the same cluster, and the changelog's topic where the room has state.
     pub plain: ClientConfig,
     pub changelog: Option<Arc<str>>,
+    /// Topics that need a leader in the partition of a number, for it to be read.
+    pub partitioned: Vec<Arc<str>>,
     pub restore_timeout: Duration,
     /// The group, and the topic of accepted gaps.
     pub group: Arc<str>,
@@ -108,7 +120,8 @@ impl<K: Stored + Eq + Hash, V: Stored> Assignment<K, V> {
     ) -> Result<(TopicPartitionList, Change<K, V>), String> {
         let started = Instant::now();
         let told = |error: KafkaError| format!("restore: {error}{}", self.advice(&error));
-        let committed = stable_committed(consumer, tpl, self.restore_timeout).map_err(told)?;
+        let (led, waiting) = self.led(consumer, tpl).map_err(told)?;
+        let committed = stable_committed(consumer, &led, self.restore_timeout).map_err(told)?;
         let changelog = self.changelog.as_deref();
         let found = position::find(consumer, &self.group, &committed, changelog, self.restore_timeout);
         let mut positions = found.map_err(told)?;
@@ -148,7 +161,22 @@ impl<K: Stored + Eq + Hash, V: Stored> Assignment<K, V> {
         tables.retain(|partition, _| positions.starts.keys().any(|(_, readable)| readable == partition));
         *self.topic_ids.lock().unwrap_or_else(PoisonError::into_inner) = positions.topic_ids;
         self.meter.restored(started.elapsed());
-        Ok((readable, Change::Assigned(tables, positions.gaps)))
+        Ok((readable, Change::Assigned(Taken { tables, gaps: positions.gaps, waiting })))
+    }
+
+    /// Those of the partitions that can be worked on, and those that wait for a leader.
+    fn led(
+        &self,
+        consumer: &BaseConsumer<Self>,
+        tpl: &TopicPartitionList,
+    ) -> Result<(TopicPartitionList, TopicPartitionList), KafkaError> {
+        let lacking = leaderless(consumer, &self.partitioned, self.restore_timeout)?;
+        let (mut led, mut waiting) = (TopicPartitionList::new(), TopicPartitionList::new());
+        for element in tpl.elements() {
+            let list = if lacking.of(element.topic(), element.partition()).is_some() { &mut waiting } else { &mut led };
+            list.add_partition(element.topic(), element.partition());
+        }
+        Ok((led, waiting))
     }
 }
 

@@ -10,6 +10,7 @@ mod engine;
 mod flood;
 pub mod handler;
 pub mod harness;
+mod leaders;
 pub mod meter;
 #[cfg(test)]
 mod model;

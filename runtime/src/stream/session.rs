@@ -54,8 +54,9 @@ pub(super) struct Session<'a> {
     /// The state is full and nothing is read.
     full: Cell<bool>,
     floods: RefCell<Floods>,
-    /// Partitions of ours that must not be read, and when somebody was last looked for who accepts that.
+    /// Partitions of ours that must not be read, those that wait for a leader, and when they were last looked at.
     gaps: RefCell<Vec<Gap>>,
+    waiting: RefCell<TopicPartitionList>,
     looked: Cell<Instant>,
     /// A partition no longer holds what comes next.
     out_of_place: Cell<bool>,
@@ -115,6 +116,7 @@ impl<'a> Session<'a> {
             full: Cell::new(false),
             floods: RefCell::new(Floods::new(spec.tuning.flood_window, spec.tuning.flood_percent)),
             gaps: RefCell::default(),
+            waiting: RefCell::new(TopicPartitionList::new()),
             looked: Cell::new(Instant::now()),
             out_of_place: Cell::new(false),
             unreadable: Cell::new(false),
@@ -128,6 +130,7 @@ impl<'a> Session<'a> {
             meter: self.meter.clone(),
             plain: self.shell.kafka.client(),
             changelog: self.spec.changelog.clone(),
+            partitioned: self.spec.partitioned(),
             restore_timeout: Duration::from_millis(self.spec.tuning.restore_timeout_ms),
             group: self.shell.kafka.topic(self.spec.room),
             gaps: self.spec.gaps.clone(),

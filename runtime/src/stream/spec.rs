@@ -51,6 +51,9 @@ pub struct LoopSpec {
     pub room: &'static str,
     /// Input topics, with prefix.
     pub inputs: Vec<Arc<str>>,
+    /// Topics that the handler writes in the partition that it reads, with prefix: while one of those has no leader, the partition of
+    /// the input waits alone.
+    pub writes: Vec<Arc<str>>,
     /// Changelog topic, with prefix, where the handler keeps state.
     pub changelog: Option<Arc<str>>,
     /// Topic of accepted gaps, with prefix: what somebody has put on record is not waited for (see [`super::position`]).
@@ -64,4 +67,12 @@ pub struct LoopSpec {
     pub pauses_floods: bool,
     /// Knobs.
     pub tuning: Tuning,
+}
+
+impl LoopSpec {
+    /// Every topic of whose partitions this room needs the one that it reads, or the one of that number.
+    pub(crate) fn partitioned(&self) -> Vec<Arc<str>> {
+        let all = self.inputs.iter().chain(&self.writes).chain(&self.changelog).chain([&self.dead_letters]);
+        all.cloned().collect()
+    }
 }

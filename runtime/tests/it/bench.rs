@@ -177,12 +177,18 @@ pub struct Bench {
 
 impl Bench {
     pub fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// The same with settings of the broker.
+    pub fn start_with(settings: &[(&str, &str)]) -> Self {
         // What the rooms say is printed with a test that fails.
         let said = tracing_subscriber::fmt().with_max_level(tracing::Level::DEBUG).with_ansi(false).with_test_writer();
         drop(said.try_init()); // the first test of the process has done it
         let dir = tempfile::tempdir().unwrap();
         // A sender may leave a transaction open for longer than any test takes.
-        let broker_properties = vec![("transaction.max.timeout.ms".to_owned(), "900000".to_owned())];
+        let settings = settings.iter().chain(&[("transaction.max.timeout.ms", "900000")]);
+        let broker_properties = settings.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let options = Options { postgres: false, broker_properties, ..Options::new(dir.path()) };
         let house = House::start(&options).unwrap();
         let kafka = KafkaConfig {
@@ -253,7 +259,10 @@ impl Bench {
 
     /// The same, but it writes to a topic of another name.
     pub fn run_into(&self, instance: &str, out: &str) -> Room {
-        self.room(instance, Some(self.topic("state")), AdmitOnce { out: self.topic(out) })
+        self.spawn(instance, AdmitOnce { out: self.topic(out) }, |spec| {
+            spec.changelog = Some(self.topic("state"));
+            spec.writes = vec![self.topic(out)];
+        })
     }
 
     /// Starts a room that passes everything on, under an instance id.
@@ -289,6 +298,7 @@ impl Bench {
         let mut spec = LoopSpec {
             room: "admit",
             inputs: vec![self.topic("in")],
+            writes: vec![self.topic("out")],
             changelog: None,
             gaps: self.topic("gaps"),
             dead_letters: self.topic("dead"),
@@ -372,6 +382,14 @@ impl Bench {
         // A broker that has just come back may not lead every partition yet.
         let ends = || (0..PARTITIONS).map(end).collect::<Result<Vec<i64>, _>>();
         self.wait(|bench| ends().is_ok_and(|ends| bench.committed_in(&topic) == ends), "topic drained");
+    }
+
+    /// Who leads each partition of a topic; -1 is nobody.
+    pub fn leaders(&self, topic: &str) -> Vec<i32> {
+        let metadata = self.group_client().fetch_metadata(Some(&self.topic(topic)), PATIENCE).unwrap();
+        let mut partitions: Vec<_> = metadata.topics()[0].partitions().iter().map(|p| (p.id(), p.leader())).collect();
+        partitions.sort_unstable();
+        partitions.into_iter().map(|(_, leader)| leader).collect()
     }
 
     /// The end of each partition of a topic.

@@ -5,6 +5,7 @@
 mod bench;
 mod gaps;
 mod holds;
+mod leaders;
 
 use bench::{Bench, PATIENCE, numbers};
 use local::Ending;

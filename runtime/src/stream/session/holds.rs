@@ -5,6 +5,7 @@ use super::{Assigned, Consuming, InFlight, Session};
 use crate::health::Component;
 use crate::stream::engine::Engine;
 use crate::stream::handler::{HandleError, Handler};
+use crate::stream::leaders::{self, leaderless};
 use crate::stream::position::{Positions, Probe, accepted_gaps, is_unreadable};
 use crate::stream::run::LoopError;
 use crate::stream::state::Stored;
@@ -67,6 +68,10 @@ impl Session<'_> {
             self.shell.health.component(self.spec.room).set_ready(false, format!("{first}{more}"));
             return;
         }
+        if let Some(words) = self.words_of_waiting() {
+            self.shell.health.component(self.spec.room).set_ready(false, words);
+            return;
+        }
         let paused: Vec<String> = self.floods.borrow().paused().map(str::to_owned).collect();
         let words = match paused.is_empty() {
             true => words.to_owned(),
@@ -87,7 +92,12 @@ impl Session<'_> {
             self.look_for_unreadable(consumer, engine, in_flight)?;
         }
         let mut why = self.out_of_place.get().then_some("records were deleted before they were read");
-        if !self.gaps.borrow().is_empty() && self.looked.get().elapsed() > ACCEPTANCE_IS_LOOKED_FOR_EVERY {
+        let is_time = self.looked.get().elapsed() > PLACES_ARE_LOOKED_AT_EVERY;
+        if self.waiting.borrow().count() > 0 && is_time {
+            why = why.or(self.has_found_leader(consumer).then_some("a partition has a leader again"));
+            self.looked.set(Instant::now());
+        }
+        if !self.gaps.borrow().is_empty() && is_time {
             let timeout = Duration::from_millis(self.spec.tuning.timeout_ms);
             match accepted_gaps(&self.shell.kafka.client(), &self.spec.gaps, timeout) {
                 Ok(accepted) => {
@@ -110,6 +120,44 @@ impl Session<'_> {
             }
             None => Ok(()),
         }
+    }
+
+    /// Whether one of the partitions that wait need not any more. A cluster that does not tell is asked again.
+    fn has_found_leader<K: Stored + Eq + Hash, V: Stored>(&self, consumer: &Assigned<K, V>) -> bool {
+        let timeout = Duration::from_millis(self.spec.tuning.timeout_ms);
+        match leaderless(consumer, &self.spec.partitioned(), timeout) {
+            Ok(lacking) => {
+                let waiting = self.waiting.borrow();
+                waiting.elements().iter().any(|e| lacking.of(e.topic(), e.partition()).is_none())
+            }
+            Err(error) => {
+                tracing::warn!(room = self.spec.room, %error, "leaders cannot be asked for");
+                false
+            }
+        }
+    }
+
+    /// Ends the session where a partition that is read, or one that goes with it, has lost its leader: the next one leaves it out.
+    pub(super) fn all_are_led<K: Stored + Eq + Hash, V: Stored>(
+        &self,
+        consumer: &Assigned<K, V>,
+        held: &TopicPartitionList,
+    ) -> Result<(), LoopError> {
+        let timeout = Duration::from_millis(self.spec.tuning.timeout_ms);
+        let lacking = leaderless(consumer, &self.spec.partitioned(), timeout)?;
+        let elements = held.elements();
+        let mut lost = elements.iter().filter_map(|e| {
+            lacking.of(e.topic(), e.partition()).map(|cause| leaders::words(e.topic(), e.partition(), cause))
+        });
+        lost.next().map_or(Ok(()), |words| Err(LoopError::Broken(words)))
+    }
+
+    fn words_of_waiting(&self) -> Option<String> {
+        let waiting = self.waiting.borrow();
+        let elements = waiting.elements();
+        let names: Vec<String> = elements.iter().map(|e| format!("{}/{}", e.topic(), e.partition())).collect();
+        (!names.is_empty())
+            .then(|| format!("{} wait for a leader, of themselves or of what goes with them", names.join(", ")))
     }
 
     /// Finds the partitions that stand before a batch that the client cannot unpack. What came before it must have been handled: until
@@ -221,8 +269,8 @@ impl Session<'_> {
     }
 }
 
-/// Between two looks for somebody who accepts a gap.
-const ACCEPTANCE_IS_LOOKED_FOR_EVERY: Duration = Duration::from_secs(5);
+/// Between two looks for somebody who accepts a gap, and for leaders that are back.
+const PLACES_ARE_LOOKED_AT_EVERY: Duration = Duration::from_secs(5);
 
 /// What keeps the consumer from reading.
 pub(super) struct Complaint {

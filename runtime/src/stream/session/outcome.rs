@@ -1,7 +1,7 @@
 //! What follows from how a transaction ended: fold its overlay in, read its batch again, wait, or end the session.
 
 use super::{Assigned, Consuming, InFlight, Session};
-use crate::stream::assignment::Change;
+use crate::stream::assignment::{Change, Taken};
 use crate::stream::committer::Ended;
 use crate::stream::engine::Engine;
 use crate::stream::handler::{Handler, Verdict};
@@ -48,8 +48,10 @@ impl Session<'_> {
                 Change::Revoked => {
                     engine.revoke_all();
                     self.gaps.borrow_mut().clear();
+                    *self.waiting.borrow_mut() = TopicPartitionList::new();
                 }
-                Change::Assigned(tables, gaps) => {
+                Change::Assigned(Taken { tables, gaps, waiting }) => {
+                    *self.waiting.borrow_mut() = waiting;
                     gaps.iter().for_each(|gap| tracing::error!(room = self.spec.room, %gap, "a gap"));
                     *self.gaps.borrow_mut() = gaps;
                     tracing::info!(room = self.spec.room, partitions = tables.len(), "assigned");
@@ -191,6 +193,7 @@ impl Session<'_> {
             self.shell.health.component(self.spec.room).set_ready(false, format!("transactions are refused: {why}"));
         }
         let held = consumer.assignment()?;
+        self.all_are_led(consumer, &held)?;
         consumer.pause(&held)?;
         let until = Instant::now() + pause;
         while Instant::now() < until && !self.shell.shutdown.is_cancelled() && !consumer.context().has_changed() {

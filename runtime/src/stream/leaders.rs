@@ -1,0 +1,75 @@
+//! Partitions that nobody leads. What a worker reads from a partition it writes to the partition of the same number, and its state
+//! beside it; where one of them has no leader, that input waits alone, and the others go on. To write there all the same would
+//! hold a transaction of them all until it times out.
+
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
+use rdkafka::error::KafkaError;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What no leader was found for.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Leaderless {
+    /// Each topic that lacks one, with how many partitions it has, and which those are.
+    topics: BTreeMap<Arc<str>, (i32, Vec<i32>)>,
+}
+
+/// Asks the cluster. A topic that is not there is no case for this: whoever reads or writes it says so.
+///
+/// # Errors
+/// When the cluster does not answer in time.
+pub(crate) fn leaderless<C: ConsumerContext>(
+    consumer: &BaseConsumer<C>,
+    topics: &[Arc<str>],
+    timeout: Duration,
+) -> Result<Leaderless, KafkaError> {
+    let mut found = Leaderless::default();
+    for name in topics {
+        let metadata = consumer.fetch_metadata(Some(name), timeout)?;
+        let partitions = metadata.topics().first().map(|topic| topic.partitions()).unwrap_or_default();
+        let lacking: Vec<i32> = partitions.iter().filter(|one| one.leader() < 0).map(|one| one.id()).collect();
+        if !lacking.is_empty() {
+            let count = i32::try_from(partitions.len()).unwrap_or(i32::MAX);
+            found.topics.insert(name.clone(), (count, lacking));
+        }
+    }
+    Ok(found)
+}
+
+impl Leaderless {
+    /// Topic and partition for whose sake a partition of an input must wait, if there is one. An input may have more partitions than
+    /// what is written (see `partition_of`).
+    pub fn of(&self, input: &str, partition: i32) -> Option<(&str, i32)> {
+        self.topics.iter().find_map(|(topic, (count, lacking))| {
+            let same = if **topic == *input { partition } else { partition.rem_euclid(*count) };
+            lacking.contains(&same).then_some((&**topic, same))
+        })
+    }
+}
+
+/// A partition of an input that waits, in words.
+pub(crate) fn words(input: &str, partition: i32, (topic, lacking): (&str, i32)) -> String {
+    match (input, partition) == (topic, lacking) {
+        true => format!("{input}/{partition} waits: it has no leader"),
+        false => format!("{input}/{partition} waits: {topic}/{lacking} has no leader"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_input_waits_for_the_partition_of_its_number() {
+        let topics = [("in", (8, vec![6])), ("out", (3, vec![1]))];
+        let found = Leaderless { topics: topics.map(|(name, lacking)| (name.into(), lacking)).into() };
+        let of = |partition| found.of("in", partition);
+        assert_eq!([of(0), of(2), of(3)], [None; 3]);
+        assert_eq!([of(1), of(4), of(7)], [Some(("out", 1)); 3], "wider than what is written");
+        assert_eq!(of(6), Some(("in", 6)));
+        assert_eq!(found.of("another", 6), None);
+        assert_eq!(words("in", 4, ("out", 1)), "in/4 waits: out/1 has no leader");
+        assert_eq!(words("in", 6, ("in", 6)), "in/6 waits: it has no leader");
+    }
+}
