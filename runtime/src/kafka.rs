@@ -16,6 +16,9 @@ pub const MESSAGE_MAX_BYTES: u32 = 17 << 20;
 /// Bytes of the largest record between workers: a body at its limit and what a worker adds to it.
 pub const HOUSE_MAX_BYTES: u32 = 4 << 20;
 
+/// With it, a batch whose checksum does not fit is left out, and only a log line says so.
+const SKIPS_RECORDS: &str = "check.crcs";
+
 /// Section `[kafka]`.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -67,7 +70,8 @@ pub struct KafkaConfig {
     /// Password of that key.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ssl_key_password: Option<Secret>,
-    /// Any other setting of librdkafka, passed through last, so that it wins.
+    /// Any other setting of librdkafka, passed through last, so that it wins; but for `check.crcs`, with which the client skips
+    /// records.
     #[serde(serialize_with = "redacted")]
     pub properties: BTreeMap<String, String>,
 }
@@ -119,7 +123,7 @@ impl KafkaConfig {
                 client.set(name, value);
             }
         }
-        for (name, value) in &self.properties {
+        for (name, value) in self.properties.iter().filter(|(name, _)| *name != SKIPS_RECORDS) {
             client.set(name, value);
         }
         client
@@ -177,7 +181,12 @@ mod tests {
 
     #[test]
     fn settings_pass_through_and_secrets_do_not_show() {
-        let properties = [("ssl.key.pem", "KEY"), ("socket.keepalive.enable", "true"), ("client.id", "mine")];
+        let properties = [
+            ("ssl.key.pem", "KEY"),
+            ("socket.keepalive.enable", "true"),
+            ("client.id", "mine"),
+            (SKIPS_RECORDS, "true"),
+        ];
         let config = KafkaConfig {
             topic_prefix: "t1.".to_owned(),
             sasl_password: Some("hush".into()),
@@ -187,6 +196,7 @@ mod tests {
         let client = config.client();
         assert_eq!(client.get("sasl.password"), Some("hush"));
         assert_eq!(client.get("client.id"), Some("mine"), "the user's own setting wins");
+        assert_eq!(client.get(SKIPS_RECORDS), None, "nothing is skipped");
         assert_eq!(&*config.topic("credit.risk.v1"), "t1.credit.risk.v1");
         let shown = crate::config::show(&config).expect("plain TOML") + &format!("{config:?}");
         assert!(!shown.contains("hush") && !shown.contains("KEY"), "{shown}");

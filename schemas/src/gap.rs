@@ -15,7 +15,7 @@ pub struct GapAccepted {
     pub topic: String,
     /// Partition.
     pub partition: i32,
-    /// `no_offset`, `expired`, `beyond_end` or `recreated`.
+    /// `no_offset`, `expired`, `beyond_end`, `recreated`, `state_lost`, `offset_behind` or `unreadable`.
     pub kind: String,
     /// The committed offset; absent where there was none.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -22,8 +22,6 @@ const GROWING: [&str; 7] =
     ["applications", "decisions", "scores", "replies", "receipts", "dead_letters", "audit_entries"];
 /// Recorded series that a house has only after days.
 const NEEDS_DAYS: &str = "product_day:approval:ratio1h";
-/// Has a series only once a sender's topic was paused; this house pauses none. The tidy test holds its name.
-const NEEDS_A_FLOOD: &str = "defaultx_flood_stopped";
 
 fn folder(name: &str) -> PathBuf {
     root().join("deploy").join(name)
@@ -203,8 +201,7 @@ fn rule_faults(prometheus_url: &str) -> Vec<String> {
             Ok(_) => {}
             Err(why) => faults.push(format!("rule {name}: {why}: {expr}")),
         }
-        let may_be_absent = |series: &String| series == NEEDS_DAYS || series == NEEDS_A_FLOOD;
-        for series in series_in(&expr).into_iter().filter(|series| !may_be_absent(series)) {
+        for series in series_in(&expr).into_iter().filter(|series| series != NEEDS_DAYS) {
             if ask_now(prometheus_url, &format!("last_over_time({series}[1h])")) == Ok(0) {
                 faults.push(format!("rule {name} watches {series}, which this house does not have"));
             }

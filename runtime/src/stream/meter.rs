@@ -132,6 +132,11 @@ impl Meter {
         self.records.with_label_values(&[outcome]).inc_by(count);
     }
 
+    /// Says that the topic may be paused and is not: a series from the start, so that nobody takes none for zero.
+    pub fn flood_watched(&self, topic: &str) {
+        self.flood_stopped.with_label_values(&[topic]).set(0);
+    }
+
     pub fn flood_stopped(&self, topic: &str) {
         self.flood_stopped.with_label_values(&[topic]).set(1);
     }

@@ -41,6 +41,9 @@ pub fn spawn_loop<H: Handler + 'static>(spec: LoopSpec, handler: H, shell: &Shel
         return Err(format!("{}: a room with keyed state has exactly one input topic", spec.room));
     }
     let meter = Arc::new(Meter::new(&shell.registry, spec.room).map_err(|e| e.to_string())?);
+    if spec.pauses_floods {
+        spec.inputs.iter().for_each(|topic| meter.flood_watched(topic));
+    }
     let shell = shell.clone();
     let name = spec.room;
     let handle = task::thread(name, move || supervise(&spec, handler, &shell, &meter)).map_err(|e| e.to_string())?;

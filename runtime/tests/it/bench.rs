@@ -11,8 +11,8 @@ use rdkafka::{Offset, TopicPartitionList};
 use runtime::kafka::KafkaConfig;
 use runtime::shell::Shell;
 use runtime::stream::{
-    HandleError, Handler, Input, LoopSpec, NoState, Outbox, Output, OwnedInput, Route, Transactions, Tuning, Verdict,
-    View, position, spawn_loop,
+    HandleError, Handler, Input, LoopSpec, NoState, Outbox, Output, OwnedInput, Route, Tuning, Verdict, View, position,
+    spawn_loop,
 };
 use runtime::task::RoomHandle;
 use std::sync::Arc;
@@ -235,13 +235,18 @@ impl Bench {
 
     /// Puts on record that a gap is accepted.
     pub fn accept(&self, gap: &position::Gap) {
+        self.accept_at(gap, runtime::clock::now_ms());
+    }
+
+    /// The same at a time of its own: the topic here takes what the record says.
+    pub fn accept_at(&self, gap: &position::Gap, at_ms: i64) {
         let body = serde_json::json!({
             "group": gap.group, "topic": gap.topic, "partition": gap.partition, "from": gap.from, "to": gap.to,
             "topic_id": gap.topic_id, "accepted_by": "a test",
         });
-        let (topic, payload) = (self.topic("gaps"), Some(body.to_string().into_bytes()));
-        let record = Output { topic, route: Route::ByKey, key: Some(b"gap".to_vec()), payload, headers: Vec::new() };
-        Transactions::connect(&self.kafka, "gaps", 8_000).unwrap().write([(None, &record)]).unwrap();
+        let (producer, topic): (BaseProducer, _) = (self.kafka.client().create().unwrap(), self.topic("gaps"));
+        producer.send(BaseRecord::to(&topic).key("gap").payload(&body.to_string()).timestamp(at_ms)).unwrap();
+        producer.flush(PATIENCE).unwrap();
     }
 
     pub fn kafka(&self) -> &KafkaConfig {

@@ -43,6 +43,9 @@ fn what_a_group_has_lost_holds_its_partition_alone() {
     let mut before = TopicPartitionList::new();
     before.add_partition_offset(&bench.topic("in"), 0, Offset::End).unwrap();
     bench.admin(async |admin| admin.delete_records(&before, &AdminOptions::new()).await.map(drop).unwrap());
+    let found = bench.gaps(false);
+    bench.accept_at(&found[0], runtime::clock::now_ms() - 2 * 3_600_000);
+    assert_eq!(bench.gaps(false), found, "who accepted a gap two hours ago did not know of this one");
     held(&bench, "were deleted before group t.admit read them", 1);
     let expected = 180 - usize::try_from(lost).unwrap();
     assert_eq!(passed(&bench), expected, "the other partitions were read, each record once");

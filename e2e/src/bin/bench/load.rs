@@ -1,5 +1,6 @@
 //! Loads, and what is counted under them.
 
+use crate::rooms::Rooms;
 use anyhow::{Result, bail};
 use e2e::stage::{Stage, runtime};
 use e2e::traffic::{Event, Sender, Traffic};
@@ -14,18 +15,37 @@ const PART: usize = 20_000;
 /// Records that one application leaves on audited topics, beside one for its protected facts.
 const AUDITED_PER_APPLICATION: i64 = 7;
 
-/// Applications a second, from the first send to the last decision that a reader of committed records sees.
-pub fn throughput(stage: &Stage, traffic: &Traffic, count: usize) -> Result<f64> {
+/// What a load took.
+#[derive(Debug, Clone, Copy, serde::Serialize)]
+pub struct Taken {
+    /// Applications a second.
+    pub rate: f64,
+    /// Microseconds of the rooms' processor time for each application.
+    pub processor_us: f64,
+}
+
+impl std::fmt::Display for Taken {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:.0}/s at {:.0} µs of processor time each", self.rate, self.processor_us)
+    }
+}
+
+/// From the first send to the last decision that a reader of committed records sees.
+pub fn throughput(stage: &Stage, traffic: &Traffic, count: usize, rooms: &Rooms) -> Result<Taken> {
     let events = traffic.events("bench", 0..WARM + count)?;
     let watch = Watch::start(&stage.kafka, Schedule::default())?;
     let sender = Sender::connect(&stage.kafka, "murmur2_random")?;
     send(&sender, &events[..WARM])?;
     watch.wait(WARM)?;
-    let started = Instant::now();
+    let (started, before) = (Instant::now(), rooms.processor()?);
     send(&sender, &events[WARM..])?;
     let last = watch.wait(WARM + count)?;
+    let processor = rooms.processor()? - before;
     watch.stop()?;
-    Ok(count as f64 / last.duration_since(started).as_secs_f64())
+    Ok(Taken {
+        rate: count as f64 / last.duration_since(started).as_secs_f64(),
+        processor_us: processor.as_secs_f64() * 1e6 / count as f64,
+    })
 }
 
 /// Sends more on top of what a deployment has decided, and waits for it.

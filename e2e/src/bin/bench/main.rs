@@ -5,6 +5,7 @@ mod agreement;
 mod load;
 mod peer;
 mod rooms;
+mod versus;
 
 use anyhow::{Result, ensure};
 use clap::Parser;
@@ -34,6 +35,12 @@ struct Args {
     /// Only the ceiling, the peer, and what the peer is compared with
     #[arg(long)]
     peer_only: bool,
+    /// Another binary of the product, measured against this one and nothing else
+    #[arg(long, value_name = "BINARY")]
+    versus: Option<PathBuf>,
+    /// Pairs of rounds against it
+    #[arg(long, default_value_t = 8)]
+    pairs: usize,
     /// Where the result goes
     #[arg(long, default_value = "target/bench.json")]
     out: PathBuf,
@@ -52,8 +59,14 @@ fn main() -> Result<()> {
     let traffic = Traffic::load(1)?;
     let stage = Stage::start(dir.path(), true)?;
     let mut bench = Bench { stage, traffic, args, rates: BTreeMap::new(), peak_mb: 0.0, disagreed: false };
-    let mut result = bench.run()?;
-    result.extend(bench.figures());
+    let result = match bench.args.versus.clone() {
+        Some(other) => bench.versus(&other, bench.args.pairs)?,
+        None => {
+            let mut result = bench.run()?;
+            result.extend(bench.figures());
+            result
+        }
+    };
     if let Some(folder) = bench.args.out.parent() {
         std::fs::create_dir_all(folder)?;
     }
@@ -104,16 +117,16 @@ impl Bench {
         for models in &all[..all.len() - usize::from(self.args.peer_only)] {
             self.deploy(models.name(), round)?;
             let mut rooms = rooms::house(&self.stage, *models, DECIDING)?;
-            let rate = load::throughput(&self.stage, &self.traffic, self.args.applications)?;
-            self.keep(models.name(), rate);
+            let taken = load::throughput(&self.stage, &self.traffic, self.args.applications, &rooms)?;
+            self.keep(models.name(), taken.rate);
             self.peak_mb = self.peak_mb.max(rooms.peak_mb()?);
             rooms.stop()?;
         }
         let shapes = rooms::shapes(&self.deployment(Models::Scorecards.name(), 0))?;
         self.deploy("ceiling", round)?;
         let mut rooms = rooms::ceiling(&self.stage, &shapes)?;
-        let rate = load::throughput(&self.stage, &self.traffic, self.args.applications)?;
-        self.keep("ceiling", rate);
+        let taken = load::throughput(&self.stage, &self.traffic, self.args.applications, &rooms)?;
+        self.keep("ceiling", taken.rate);
         result.insert("bytes".into(), json!(shapes));
         rooms.stop()
     }
@@ -159,7 +172,7 @@ impl Bench {
         let n = self.args.applications;
         self.deploy("memory", 0)?;
         let mut rooms = rooms::house(&self.stage, Models::Scorecards, DECIDING)?;
-        load::throughput(&self.stage, &self.traffic, n)?;
+        load::throughput(&self.stage, &self.traffic, n, &rooms)?;
         let after_one = rooms.resident_mb()?;
         load::more(&self.stage, &self.traffic, WARM + n, 9 * n)?;
         let after_ten = rooms.resident_mb()?;

@@ -61,10 +61,10 @@ pub fn throughput(stage: &Stage, traffic: &Traffic, way: Way, count: usize) -> R
     command.args(["--bootstrap", &stage.kafka.bootstrap, "--prefix", &stage.kafka.topic_prefix]);
     command.args(way.arguments());
     let mut rooms = Rooms::start(command, &log)?;
-    let rate = load::throughput(stage, traffic, count);
-    if rate.is_err() {
+    let taken = load::throughput(stage, traffic, count, &rooms);
+    if taken.is_err() {
         eprintln!("{}", std::fs::read_to_string(log)?);
     }
     rooms.stop()?;
-    rate
+    Ok(taken?.rate)
 }

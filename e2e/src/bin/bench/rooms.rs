@@ -12,6 +12,7 @@ use schemas::Topic;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 /// The word that makes this program the ceiling.
 pub const AS_CEILING: &str = "as-ceiling";
@@ -79,6 +80,16 @@ impl Rooms {
         self.status_mb("VmRSS:")
     }
 
+    /// Processor time that it has used.
+    pub fn processor(&self) -> Result<Duration> {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.0.id()))?;
+        // The second field is a name in brackets, of any content; user and system time are the 14th and 15th.
+        let fields = stat.rsplit_once(')').context("no name")?.1.split_whitespace().skip(11).take(2);
+        let ticks: u64 = fields.map(str::parse::<u64>).sum::<Result<_, _>>()?;
+        let a_second = nix::unistd::sysconf(nix::unistd::SysconfVar::CLK_TCK)?.context("no clock")?;
+        Ok(Duration::from_secs_f64(ticks as f64 / a_second as f64))
+    }
+
     fn status_mb(&self, field: &str) -> Result<f64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.0.id()))?;
         let line = status.lines().find_map(|line| line.strip_prefix(field)).context("no such field")?;
@@ -103,11 +114,26 @@ impl Drop for Rooms {
     }
 }
 
-/// Starts rooms of the house.
+/// Starts rooms of the house, for any number of applications.
 pub fn house(stage: &Stage, models: Models, rooms: &[&str]) -> Result<Rooms> {
-    let config = stage.config_routed("bench", &models.route(), "[ingest]\ntenant_quota_per_day = 0\n")?;
+    house_with(stage, models, rooms, "[ingest]\ntenant_quota_per_day = 0\n")
+}
+
+/// The same with settings of one's own.
+pub fn house_with(stage: &Stage, models: Models, rooms: &[&str], settings: &str) -> Result<Rooms> {
     let mut command = Command::new(std::env::current_exe()?);
-    command.args([AS_DEFAULTX, "run"]).args(rooms).arg("--config").arg(config);
+    command.arg(AS_DEFAULTX);
+    run(command, stage, models, rooms, settings)
+}
+
+/// Starts rooms of another binary.
+pub fn other(stage: &Stage, models: Models, rooms: &[&str], program: &Path) -> Result<Rooms> {
+    run(Command::new(program), stage, models, rooms, "")
+}
+
+fn run(mut command: Command, stage: &Stage, models: Models, rooms: &[&str], settings: &str) -> Result<Rooms> {
+    let config = stage.config_routed("bench", &models.route(), settings)?;
+    command.arg("run").args(rooms).arg("--config").arg(config);
     Rooms::start(command, &stage.dir().join("house.log"))
 }
 

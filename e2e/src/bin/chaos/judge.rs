@@ -15,6 +15,8 @@ use schemas::Topic;
 use serde_json::json;
 use std::time::{Duration, Instant};
 
+/// The most that a misbehaving neighbour may make of the honest tenant's p99.
+const NEIGHBOUR: f64 = 2.0;
 /// Longer than this, and something hangs.
 const PATIENCE: Duration = Duration::from_secs(300);
 /// A door that answers 503 for longer than this after the broker is back has lost its way to it.
@@ -90,6 +92,12 @@ pub fn judge(args: &Args, from: &Deployment, seen: Seen, sent: &Sent, struck: &S
         findings.take(Fault::Lost, || format!("{submitted} records were acknowledged, {found} are on the topics"));
     }
     let [quiet, beside] = phases(args, from, sent)?;
+    let ratio = quiet.zip(beside).map(|(quiet, beside)| beside as f64 / quiet.max(1) as f64);
+    if ratio.is_some_and(|ratio| ratio > NEIGHBOUR) {
+        findings.take(Fault::Wrong, || {
+            format!("the honest tenant's p99 beside the other is {beside:?} ms, alone {quiet:?}")
+        });
+    }
     let result = json!({
         "submitted": submitted,
         "given_up_by_senders": given_up,
@@ -114,7 +122,7 @@ pub fn judge(args: &Args, from: &Deployment, seen: Seen, sent: &Sent, struck: &S
         "door_back_ms": door_back.iter().map(|back| back.map(|back| back.as_millis() as u64)).collect::<Vec<_>>(),
         "quiet_p99_ms": quiet,
         "p99_ms_beside_the_rowdy": beside,
-        "p99_ratio": quiet.zip(beside).map(|(quiet, beside)| beside as f64 / quiet.max(1) as f64),
+        "p99_ratio": ratio,
         "kills": struck.kills,
         "faults": struck.faults,
         "ended_by_themselves": restarts,

@@ -1,0 +1,53 @@
+//! This version against another binary, in pairs that take turns (A B B A …): processor time for each application, and throughput.
+//! Single rounds differ by a third on a small machine; the median of the pairs' ratios does not.
+
+use crate::Bench;
+use crate::load;
+use crate::rooms::{self, DECIDING, Models};
+use anyhow::Result;
+use serde_json::{Map, Value, json};
+use std::path::Path;
+
+impl Bench {
+    /// Runs the pairs; what is reported is this version's figure over the other's.
+    pub fn versus(&mut self, other: &Path, pairs: usize) -> Result<Map<String, Value>> {
+        let (mut processor, mut rates, mut told) = (Vec::new(), Vec::new(), Vec::new());
+        for pair in 0..pairs {
+            let mut found = [None; 2];
+            let order = if pair % 2 == 0 { [0, 1] } else { [1, 0] };
+            for which in order {
+                self.deploy(["ours", "theirs"][which], pair)?;
+                let mut rooms = match which {
+                    // Settings that the other may not know are left out: a tenth of its quota is what a round needs.
+                    0 => rooms::house_with(&self.stage, Models::Shipped, DECIDING, "")?,
+                    _ => rooms::other(&self.stage, Models::Shipped, DECIDING, other)?,
+                };
+                found[which] = Some(load::throughput(&self.stage, &self.traffic, self.args.applications, &rooms)?);
+                rooms.stop()?;
+            }
+            let [Some(ours), Some(theirs)] = found else { continue };
+            eprintln!("pair {pair}: ours {ours}, theirs {theirs}");
+            processor.push(ours.processor_us / theirs.processor_us);
+            rates.push(ours.rate / theirs.rate);
+            told.push(json!({ "ours": ours, "theirs": theirs }));
+        }
+        let figures = [
+            ("pairs", json!(told)),
+            ("processor_ratio", json!(median(&processor))),
+            ("processor_ratios", json!(processor)),
+            ("throughput_ratio", json!(median(&rates))),
+            ("applications", json!(self.args.applications)),
+        ];
+        Ok(figures.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
+    }
+}
+
+fn median(values: &[f64]) -> Option<f64> {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let middle = sorted.len() / 2;
+    match sorted.len() % 2 {
+        1 => Some(sorted[middle]),
+        _ => Some((sorted.get(middle.checked_sub(1)?)? + sorted[middle]) / 2.0),
+    }
+}
