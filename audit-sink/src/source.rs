@@ -34,6 +34,12 @@ impl Sources {
         audited_topics().map(|topic| topic.name(&self.prefix).into()).chain(senders)
     }
 
+    /// Those that are not written in transactions alone, with prefix: what senders write, and the receipts of deliveries.
+    pub fn plain(&self) -> impl Iterator<Item = Arc<str>> {
+        let ours = [Topic::LoanApplications, Topic::Notifications].map(|topic| topic.name(&self.prefix).into());
+        ours.into_iter().chain(self.senders.iter().map(|name| format!("{}{name}", self.prefix).into()))
+    }
+
     /// What a topic, with prefix, is to the log; `None` when it is not taken.
     pub fn of(&self, topic: &str) -> Option<Source> {
         let base = topic.strip_prefix(&*self.prefix)?;

@@ -40,6 +40,7 @@ pub fn start(config: Config, shell: Shell) -> Result<Vec<RoomHandle>, Error> {
         room: ROOM,
         topics: sources.names().collect(),
         shards: config.shards,
+        plain: sources.plain().collect(),
         gaps: shell.topic(Topic::Gaps.base_name()),
         goes_back: false,
         batch_records: config.batch_records,
@@ -49,6 +50,7 @@ pub fn start(config: Config, shell: Shell) -> Result<Vec<RoomHandle>, Error> {
     let identities = PgSpec {
         room: identity::ROOM,
         topics: vec![shell.topic(Topic::Identities.base_name())],
+        plain: Vec::new(),
         shards: 1,
         goes_back: true,
         ..spec.clone()

@@ -27,10 +27,11 @@ fn groups(kafka: &KafkaConfig, senders: &[String]) -> [Group; 4] {
         name: kafka.topic(name),
         inputs: vec![topic(input)],
         changelog: Some(topic(changelog)),
+        in_transactions: true,
     };
     let received = senders.iter().map(|topic| kafka.topic(topic)).collect();
     [
-        Group { name: kafka.topic(ingest::start::RECEIVE), inputs: received, changelog: None },
+        Group { name: kafka.topic(ingest::start::RECEIVE), inputs: received, changelog: None, in_transactions: false },
         group(ingest::start::ADMIT, Topic::Intake, Topic::AdmitState),
         group("scorer", Topic::Applications, Topic::ScorerState),
         group("decision", Topic::Risk, Topic::DecisionState),
@@ -81,12 +82,14 @@ fn is_not_yet(error: &KafkaError) -> bool {
 
 /// The rooms that keep their offsets in PostgreSQL.
 fn database_groups(kafka: &KafkaConfig, senders: &[String]) -> [PgGroup; 3] {
-    let topic = |topic: Topic| kafka.topic(topic.base_name());
-    let group = |name, topics, goes_back| PgGroup { name: kafka.topic(name), topics, goes_back };
+    let group = |name, topics, goes_back| PgGroup { name: kafka.topic(name), topics, plain: Vec::new(), goes_back };
+    let one = |topic: Topic| vec![kafka.topic(topic.base_name())];
+    let sources = Sources::new(&kafka.topic_prefix, senders);
+    let log = group(audit_sink::ROOM, sources.names().collect(), false);
     [
-        group(audit_sink::ROOM, Sources::new(&kafka.topic_prefix, senders).names().collect(), false),
-        group(audit_sink::identity::ROOM, vec![topic(Topic::Identities)], true),
-        group(notifier::ROOM, vec![topic(Topic::Decisions)], true),
+        PgGroup { plain: sources.plain().collect(), ..log },
+        group(audit_sink::identity::ROOM, one(Topic::Identities), true),
+        group(notifier::ROOM, one(Topic::Decisions), true),
     ]
 }
 
@@ -95,26 +98,34 @@ fn database_groups(kafka: &KafkaConfig, senders: &[String]) -> [PgGroup; 3] {
 /// # Errors
 /// When the cluster or the database does not answer, or a topic is missing.
 pub async fn list(settings: &Settings) -> Result<Vec<Gap>> {
-    let of_kafka = settings.clone();
-    let mut gaps = tokio::task::spawn_blocking(move || list_of_kafka(&of_kafka)).await??;
+    find(settings, None).await
+}
+
+/// The gaps of one group, or of all. One of them is asked for without the others, which may be in worse trouble.
+async fn find(settings: &Settings, only: Option<&str>) -> Result<Vec<Gap>> {
+    let is_meant = |name: &str| only.is_none_or(|only| only == name);
+    let (kafka, topic) = (settings.kafka.clone(), settings.kafka.topic(Topic::Gaps.base_name()));
+    let groups = groups(&kafka, &settings.ingest.sender_topics()).into_iter();
+    let groups: Vec<_> = groups.filter(|group| is_meant(&group.name)).collect();
+    let asked = topic.clone();
+    let ask = move || -> Result<Vec<Gap>> {
+        let mut gaps = Vec::new();
+        for group in groups {
+            let found = open_gaps(&kafka, &group, &asked, TIMEOUT);
+            gaps.extend(found.with_context(|| format!("where group {} stands", group.name))?);
+        }
+        Ok(gaps)
+    };
+    let mut gaps = tokio::task::spawn_blocking(ask).await??;
     if settings.database.url.is_empty() {
         return Ok(gaps);
     }
     let kafka = &settings.kafka;
-    for group in database_groups(kafka, &settings.audit_sink.sender_topics) {
-        let (name, topic) = (group.name.clone(), kafka.topic(Topic::Gaps.base_name()));
-        let found = open_pg_gaps(kafka, &settings.database, group, topic, TIMEOUT).await;
+    let groups = database_groups(kafka, &settings.audit_sink.sender_topics);
+    for group in groups.into_iter().filter(|group| is_meant(&group.name)) {
+        let name = group.name.clone();
+        let found = open_pg_gaps(kafka, &settings.database, group, topic.clone(), TIMEOUT).await;
         gaps.extend(found.with_context(|| format!("where {name} stands"))?);
-    }
-    Ok(gaps)
-}
-
-fn list_of_kafka(settings: &Settings) -> Result<Vec<Gap>> {
-    let kafka = &settings.kafka;
-    let mut gaps = Vec::new();
-    for group in groups(kafka, &settings.ingest.sender_topics()) {
-        let found = open_gaps(kafka, &group, &kafka.topic(Topic::Gaps.base_name()), TIMEOUT);
-        gaps.extend(found.with_context(|| format!("where group {} stands", group.name))?);
     }
     Ok(gaps)
 }
@@ -138,7 +149,7 @@ pub struct Acceptance {
 /// When there is no such gap, or the cluster does not take the record.
 pub async fn accept(settings: &Settings, acceptance: Acceptance) -> Result<GapAccepted> {
     let Acceptance { at: (group, topic, partition), to, by, why } = acceptance;
-    let gaps = list(settings).await?;
+    let gaps = find(settings, Some(&group)).await?;
     let is_meant = |gap: &&Gap| (&gap.group, &gap.topic, gap.partition) == (&group, &topic, partition);
     let Some(gap) = gaps.iter().find(is_meant) else {
         bail!("group {group} has no gap in {topic}/{partition}: `defaultx gaps list` shows those that there are");

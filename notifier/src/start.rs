@@ -62,6 +62,7 @@ fn spec(config: &Config, shell: &Shell) -> PgSpec {
         room: ROOM,
         topics: vec![shell.topic(Topic::Decisions.base_name())],
         shards: config.shards,
+        plain: Vec::new(),
         gaps: shell.topic(Topic::Gaps.base_name()),
         goes_back: true,
         batch_records: config.batch_records,

@@ -94,7 +94,7 @@ impl Writer {
         let tx = self.client.transaction().await.unwrap();
         let mut next = BTreeMap::new();
         for record in batch {
-            next.insert((record.topic.clone(), record.partition), Stand { next: record.offset + 1, topic_id: None });
+            next.insert((record.topic.clone(), record.partition), Stand::at(record.offset + 1, None));
         }
         let applied = self.handler.apply(&tx, batch).await;
         if let Err(error) = applied {

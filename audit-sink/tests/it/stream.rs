@@ -299,6 +299,7 @@ async fn a_place_that_the_log_has_lost_is_held_and_named() {
     let group = || PgGroup {
         name: kafka.topic(audit_sink::ROOM),
         topics: audit_sink::Sources::new(&kafka.topic_prefix, &[BANK_B.to_owned()]).names().collect(),
+        plain: audit_sink::Sources::new(&kafka.topic_prefix, &[BANK_B.to_owned()]).plain().collect(),
         goes_back: false,
     };
     let gaps = async || open_gaps(&kafka, &database, group(), kafka.topic("credit.gaps.v1"), PATIENCE).await.unwrap();
@@ -330,6 +331,12 @@ async fn a_place_that_the_log_has_lost_is_held_and_named() {
     let found = gaps().await;
     assert_eq!((found.len(), found[0].from, found[0].to), (1, Some(lost), 2 * lost), "{found:?}");
     accept(&kafka, &found[0]);
+    until(&shell, first + second - lost, true, "reading").await;
+    let query = "SELECT reads_on FROM defaultx.stream_offsets WHERE reads_on IS NOT NULL";
+    assert_eq!(session.query_one(query, &[]).await.unwrap().get::<_, i64>(0), 2 * lost);
+    end(rooms, shell).await;
+    assert_eq!(gaps().await, [], "a restart asks nobody again");
+    let (rooms, shell) = begin();
     until(&shell, first + second - lost, true, "reading").await;
     let third = tell(3);
     until(&shell, first + second + third - lost, true, "reading").await;

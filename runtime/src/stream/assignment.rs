@@ -3,7 +3,7 @@
 use super::committer::Gate;
 use super::leaders::leaderless;
 use super::meter::Meter;
-use super::position::{self, Gap, LEADER_CATCHES_UP_WITHIN, Positions};
+use super::position::{self, Gap, LEADER_CATCHES_UP_WITHIN, Positions, Question};
 use super::restore::{Apply, Changelog, restore};
 use super::state::Stored;
 use crate::kafka::{Plain, PlainConsumer};
@@ -54,6 +54,8 @@ pub(crate) struct Assignment<K, V> {
     /// Configuration of plain clients on the same cluster, and the changelog's topic where the room has state.
     pub plain: ClientConfig,
     pub changelog: Option<Arc<str>>,
+    /// Whether what it reads is written in transactions alone.
+    pub in_transactions: bool,
     /// Topics that need a leader in the partition of a number, for it to be read.
     pub partitioned: Vec<Arc<str>>,
     pub restore_timeout: Duration,
@@ -122,12 +124,19 @@ impl<K: Stored + Eq + Hash, V: Stored> Assignment<K, V> {
         let told = |error: KafkaError| format!("restore: {error}{}", self.advice(&error));
         let (led, waiting) = self.led(consumer, tpl).map_err(told)?;
         let committed = stable_committed(consumer, &led, self.restore_timeout).map_err(told)?;
-        let changelog = self.changelog.as_deref();
-        let found = position::find(consumer, &self.group, &committed, changelog, self.restore_timeout);
-        let mut positions = found.map_err(told)?;
+        let question = Question {
+            group: &self.group,
+            changelog: self.changelog.as_deref(),
+            in_transactions: self.in_transactions,
+            patience: LEADER_CATCHES_UP_WITHIN,
+            timeout: self.restore_timeout,
+        };
+        let mut positions = position::find(consumer, &committed, question).map_err(told)?;
         let mut tables = HashMap::new();
         if let Some(topic) = &self.changelog {
-            let mut reader = Reader::new(&self.plain, topic, &committed, self.restore_timeout).map_err(told)?;
+            let state_id = positions.topic_ids.get(&**topic).cloned();
+            let asked = (&committed, state_id.as_deref());
+            let mut reader = Reader::new(&self.plain, topic, asked, self.restore_timeout).map_err(told)?;
             // A gap may be accepted below, so that its table is needed as well.
             for element in committed.elements() {
                 let (place, partition) = ((element.topic().to_owned(), element.partition()), element.partition());
@@ -252,6 +261,8 @@ struct Reader {
     topic: Arc<str>,
     committed: HashMap<i32, Option<i64>>,
     promised: HashMap<i32, i64>,
+    /// Until when leaders may not know of everything that they hold; none before one has shown too little.
+    leaders_until: Option<Instant>,
     uncommitted: PlainConsumer,
     reader: PlainConsumer,
     deadline: Instant,
@@ -262,7 +273,7 @@ impl Reader {
     fn new(
         plain: &ClientConfig,
         topic: &Arc<str>,
-        committed: &TopicPartitionList,
+        (committed, state_id): (&TopicPartitionList, Option<&str>),
         timeout: Duration,
     ) -> Result<Self, KafkaError> {
         let client = |isolation: &str| -> Result<PlainConsumer, KafkaError> {
@@ -275,11 +286,13 @@ impl Reader {
             config.create_with_context(Plain)
         };
         let offsets = committed.elements().into_iter().map(|e| (e.partition(), offset_of(&e)));
-        let promised = committed.elements().into_iter().filter_map(|e| Some((e.partition(), position::promised(&e)?)));
+        let promised =
+            committed.elements().into_iter().filter_map(|e| Some((e.partition(), position::promised(&e, state_id)?)));
         Ok(Self {
             topic: topic.clone(),
             committed: offsets.collect(),
             promised: promised.collect(),
+            leaders_until: None,
             uncommitted: client("read_uncommitted")?,
             reader: client("read_committed")?,
             deadline: Instant::now() + timeout,
@@ -315,13 +328,11 @@ impl Changelog for Reader {
         self.promised.get(&partition).copied()
     }
 
-    fn wait_for_leader(&mut self, tries: u32) -> Result<bool, KafkaError> {
-        let since = LEADER_IS_ASKED_EVERY.saturating_mul(tries);
-        if since >= LEADER_CATCHES_UP_WITHIN {
-            return Ok(false);
-        }
+    fn wait_for_leader(&mut self) -> bool {
+        // Once for all partitions: the group waits meanwhile.
+        let until = *self.leaders_until.get_or_insert_with(|| Instant::now() + LEADER_CATCHES_UP_WITHIN);
         std::thread::sleep(LEADER_IS_ASKED_EVERY);
-        Ok(true)
+        Instant::now() < until
     }
 
     fn read_committed(&mut self, partition: i32, apply: &mut Apply<'_>) -> Result<(), KafkaError> {

@@ -54,6 +54,8 @@ pub struct PgSpec {
     pub room: &'static str,
     /// Input topics, with prefix.
     pub topics: Vec<Arc<str>>,
+    /// Those of them that are not written in transactions alone (see [`PgGroup`]).
+    pub plain: Vec<Arc<str>>,
     /// Topic of accepted gaps, with prefix.
     pub gaps: Arc<str>,
     /// Whether a place may be read a second time, where its topic was made anew or is an older copy (see [`PgGroup`]).
@@ -159,6 +161,13 @@ impl Shard {
             };
             let (batch, topic_ids) = match read {
                 Read::Batch(batch, topic_ids) => (batch, topic_ids),
+                Read::Passed(place, stand) => {
+                    let old = Some(stand.next);
+                    if !offsets::advance(&client, &self.consumer_name(), &place, old, &stand).await? {
+                        tracing::info!(?place, "no row of it yet: the first record behind the gap makes one");
+                    }
+                    continue;
+                }
                 Read::Obstacles(words) if words.is_empty() => {
                     component.set_ready(true, "reading");
                     continue;
@@ -219,7 +228,7 @@ impl Shard {
     ) -> Result<bool, PgError> {
         let mut next: BTreeMap<Place, Stand> = BTreeMap::new();
         for record in batch {
-            let stand = Stand { next: record.offset + 1, topic_id: topic_ids.get(&record.topic).cloned() };
+            let stand = Stand::at(record.offset + 1, topic_ids.get(&record.topic).cloned());
             next.insert((record.topic.clone(), record.partition), stand);
         }
         let tx = client.transaction().await?;

@@ -130,7 +130,10 @@ pub struct AcceptedGap {
 impl AcceptedGap {
     fn is_of(&self, gap: &Gap) -> bool {
         let Self { group, topic, partition, from, topic_id, .. } = self;
-        (group, topic, partition, from, topic_id) == (&gap.group, &gap.topic, &gap.partition, &gap.from, &gap.topic_id)
+        let same = (group, topic, partition, from, topic_id)
+            == (&gap.group, &gap.topic, &gap.partition, &gap.from, &gap.topic_id);
+        // Retention may have taken more since than anybody has accepted.
+        same && (gap.kind != Lost::Expired || self.to >= gap.to)
     }
 }
 
@@ -156,10 +159,10 @@ impl Left {
     }
 }
 
-/// The offset up to which a changelog must hold its input: the committed one, where the same transaction wrote to the changelog.
-pub(crate) fn promised(committed: &TopicPartitionListElem<'_>) -> Option<i64> {
+/// The offset up to which a changelog must hold its input: the committed one, where the same transaction wrote to this changelog.
+pub(crate) fn promised(committed: &TopicPartitionListElem<'_>, state_id: Option<&str>) -> Option<i64> {
     let left = Left::of(committed);
-    left.offset.filter(|_| left.state_id.is_some())
+    left.offset.filter(|_| left.state_id.is_some() && (state_id.is_none() || left.state_id.as_deref() == state_id))
 }
 
 /// What a partition holds.
@@ -171,6 +174,8 @@ pub(crate) struct Held {
     pub end: i64,
     /// The topic's id, where the broker tells it.
     pub topic_id: Option<String>,
+    /// Whether it is written in transactions alone, so that a marker follows every record.
+    pub in_transactions: bool,
 }
 
 /// Where to read on; or how the place was lost, and the first record that is there.
@@ -180,6 +185,8 @@ pub(crate) fn judge(left: &Left, held: &Held) -> Result<i64, (Lost, i64)> {
     };
     match (&left.topic_id, &held.topic_id) {
         (Some(then), Some(now)) if then != now => Err((Lost::Recreated, held.low)),
+        // Retention has taken all that there was, and behind what was read there was room for a marker alone.
+        _ if held.in_transactions && offset + 1 == held.low && held.low == held.end => Ok(held.low),
         _ if offset < held.low => Err((Lost::Expired, held.low)),
         _ if offset > held.end => Err((Lost::BeyondEnd, held.end)),
         _ => Ok(offset),
@@ -211,29 +218,43 @@ pub(crate) struct Positions {
     left: BTreeMap<(String, i32), Left>,
 }
 
+/// Whose places are asked for, and how.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Question<'a> {
+    /// The group, with prefix.
+    pub group: &'a str,
+    /// Its changelog, with prefix.
+    pub changelog: Option<&'a str>,
+    /// Whether what it reads is written in transactions alone.
+    pub in_transactions: bool,
+    /// For how long an end that lies before the offset may be that of a leader that was just elected.
+    pub patience: Duration,
+    /// Of each call.
+    pub timeout: Duration,
+}
+
 /// Asks where a group stands. `committed` are its stable offsets.
 ///
 /// # Errors
 /// When the cluster does not answer in time.
 pub(crate) fn find<C: ConsumerContext>(
     consumer: &BaseConsumer<C>,
-    group: &str,
     committed: &TopicPartitionList,
-    changelog: Option<&str>,
-    timeout: Duration,
+    question: Question<'_>,
 ) -> Result<Positions, KafkaError> {
+    let Question { group, changelog, in_transactions, patience, timeout } = question;
     let elements = committed.elements();
     let names: BTreeSet<&str> = elements.iter().map(|element| element.topic()).chain(changelog).collect();
     let mut found =
         Positions { topic_ids: ffi::topic_ids(consumer.client(), &names, timeout)?, ..Positions::default() };
-    let patience = Instant::now() + LEADER_CATCHES_UP_WITHIN.min(timeout);
+    let patience = Instant::now() + patience.min(timeout);
     for element in &elements {
         let (topic, partition) = (element.topic().to_owned(), element.partition());
         let left = Left::of(element);
         let topic_id = found.topic_ids.get(&topic).cloned();
         let judged = loop {
             let (low, end) = consumer.fetch_watermarks(&topic, partition, timeout)?;
-            match judge(&left, &Held { low, end, topic_id: topic_id.clone() }) {
+            match judge(&left, &Held { low, end, topic_id: topic_id.clone(), in_transactions }) {
                 Err((Lost::BeyondEnd, _)) if Instant::now() < patience => {
                     std::thread::sleep(Duration::from_millis(100))
                 }
@@ -300,21 +321,22 @@ impl Positions {
         }
     }
 
-    /// Adds the partitions, of those that can be read on, in which the client cannot unpack what comes next.
-    ///
-    /// # Errors
-    /// When the cluster does not answer in time.
-    pub fn probe(&mut self, probe: &Probe, group: &str) -> Result<(), KafkaError> {
+    /// Adds the partitions, of those that can be read on, in which the client cannot unpack what comes next. One that does not tell
+    /// holds none of the others.
+    pub fn probe(&mut self, probe: &Probe, group: &str) {
         for ((topic, partition), start) in std::mem::take(&mut self.starts) {
-            match probe.behind_unreadable(&topic, partition, start)? {
-                None => drop(self.starts.insert((topic, partition), start)),
-                Some(to) => {
+            match probe.behind_unreadable(&topic, partition, start) {
+                Ok(None) => drop(self.starts.insert((topic, partition), start)),
+                Err(error) => {
+                    tracing::warn!(%error, topic, partition, "whether it can be unpacked is not known");
+                    self.starts.insert((topic, partition), start);
+                }
+                Ok(Some(to)) => {
                     let (kind, from, topic_id) = (Lost::Unreadable, Some(start), self.topic_ids.get(&topic).cloned());
                     self.gaps.push(Gap { group: group.to_owned(), topic, partition, kind, from, to, topic_id });
                 }
             }
         }
-        Ok(())
     }
 
     /// The gaps that nobody has accepted, and those behind the ones that somebody has.
@@ -330,7 +352,7 @@ impl Positions {
     ) -> Result<Vec<Gap>, KafkaError> {
         let (probe, mut accepted) = (Probe::connect(client, timeout)?, None);
         loop {
-            self.probe(&probe, group)?;
+            self.probe(&probe, group);
             let open = self.gaps.len();
             if open == 0 {
                 return Ok(self.gaps);
@@ -426,6 +448,16 @@ pub struct Group {
     pub inputs: Vec<Arc<str>>,
     /// Where it keeps its state, if it has any.
     pub changelog: Option<Arc<str>>,
+    /// Whether what it reads is written in transactions alone.
+    pub in_transactions: bool,
+}
+
+impl Group {
+    fn question(&self, timeout: Duration) -> Question<'_> {
+        let changelog = self.changelog.as_deref();
+        let patience = LEADER_CATCHES_UP_WITHIN;
+        Question { group: &self.name, changelog, in_transactions: self.in_transactions, patience, timeout }
+    }
 }
 
 /// The gaps of a group that nobody has accepted. Reads its changelog whole.
@@ -434,7 +466,7 @@ pub struct Group {
 /// When the cluster does not answer in time, or a topic is not there.
 pub fn open_gaps(kafka: &KafkaConfig, group: &Group, gaps: &str, timeout: Duration) -> Result<Vec<Gap>, KafkaError> {
     let (consumer, committed) = offsets_of(kafka, group, timeout)?;
-    let mut found = find(&consumer, &group.name, &committed, group.changelog.as_deref(), timeout)?;
+    let mut found = find(&consumer, &committed, group.question(timeout))?;
     if let Some(changelog) = &group.changelog {
         let mut positions = BTreeMap::new();
         read_all(&kafka.client(), changelog, timeout, |record| {
@@ -462,7 +494,7 @@ pub(crate) fn restored_position(value: Option<&[u8]>) -> Option<i64> {
 /// When the cluster does not answer in time, or a topic is not there.
 pub fn begin_at_zero(kafka: &KafkaConfig, group: &Group, timeout: Duration) -> Result<usize, KafkaError> {
     let (consumer, committed) = offsets_of(kafka, group, timeout)?;
-    let found = find(&consumer, &group.name, &committed, None, timeout)?;
+    let found = find(&consumer, &committed, Question { changelog: None, ..group.question(timeout) })?;
     if found.moved.is_empty() {
         return Ok(0);
     }
@@ -513,8 +545,13 @@ mod tests {
     fn a_place_is_one_only_where_nothing_is_missing() {
         let id = |word: &str| Some(word.to_owned());
         let left = |offset, topic_id| Left { offset, topic_id, state_id: None };
-        let held = |low, end, topic_id| Held { low, end, topic_id };
+        let held = |low, end, topic_id| Held { low, end, topic_id, in_transactions: false };
+        let ours = |low, end| Held { low, end, topic_id: None, in_transactions: true };
         let rows = [
+            ("a marker alone was deleted", left(Some(8), None), ours(9, 9), Ok(9)),
+            ("more than a marker was", left(Some(8), None), ours(10, 10), Err((Lost::Expired, 10))),
+            ("more than a marker is left", left(Some(8), None), ours(9, 12), Err((Lost::Expired, 9))),
+            ("there are no markers", left(Some(8), None), held(9, 9, None), Err((Lost::Expired, 9))),
             ("as it was", left(Some(5), id("a")), held(0, 9, id("a")), Ok(5)),
             ("at the end, behind a marker", left(Some(8), id("a")), held(0, 9, id("a")), Ok(8)),
             ("all was read and deleted", left(Some(9), id("a")), held(9, 9, id("a")), Ok(9)),
@@ -565,7 +602,9 @@ mod tests {
         let record = r#"{"group":"g","topic":"t","partition":1,"kind":"expired","from":5,"to":7,"topic_id":"a",
             "accepted_by":"someone","accepted_at":"2026-11-29T00:00:00Z","why":"a field that no worker needs"}"#;
         let accepted: AcceptedGap = serde_json::from_str(record).unwrap();
-        for (gap, start) in [(gap(Some(5), "a"), Some(7)), (gap(Some(4), "a"), None), (gap(Some(5), "b"), None)] {
+        let more = Gap { to: 8, ..gap(Some(5), "a") };
+        let rows = [(gap(Some(5), "a"), Some(7)), (gap(Some(4), "a"), None), (gap(Some(5), "b"), None), (more, None)];
+        for (gap, start) in rows {
             let mut positions = Positions::of(vec![gap]);
             positions.accept(std::slice::from_ref(&accepted));
             assert_eq!(positions.starts.values().copied().next(), start);

@@ -30,7 +30,7 @@ pub(crate) trait Changelog {
     /// The offset up to which the changelog must hold its input: the committed one, where its transaction wrote to the changelog.
     fn promised(&mut self, partition: i32) -> Option<i64>;
     /// Waits for a leader that does not show everything yet; false when it has had its time.
-    fn wait_for_leader(&mut self, tries: u32) -> Result<bool, Self::Error>;
+    fn wait_for_leader(&mut self) -> bool;
     /// Committed records from the start up to the last stable offset, in order.
     fn read_committed(&mut self, partition: i32, apply: &mut Apply<'_>) -> Result<(), Self::Error>;
 }
@@ -69,14 +69,12 @@ where
         log.pause()?;
     }
     let promised = log.promised(partition);
-    let mut tries = 0;
     loop {
         read(log, partition, &mut restored)?;
         let is_short = promised.is_some_and(|promised| restored.position.is_none_or(|position| position < promised));
-        if !is_short || !log.wait_for_leader(tries)? {
+        if !is_short || !log.wait_for_leader() {
             return Ok(restored);
         }
-        tries += 1;
         restored = Restored { next_offset, ..Restored::default() };
     }
 }

@@ -57,6 +57,8 @@ pub(super) struct Session<'a> {
     /// Partitions of ours that must not be read, those that wait for a leader, and when they were last looked at.
     gaps: RefCell<Vec<Gap>>,
     waiting: RefCell<TopicPartitionList>,
+    /// The last look found a partition without a leader among those that are read.
+    lacks: Cell<bool>,
     looked: Cell<Instant>,
     /// A partition no longer holds what comes next.
     out_of_place: Cell<bool>,
@@ -117,6 +119,7 @@ impl<'a> Session<'a> {
             floods: RefCell::new(Floods::new(spec.tuning.flood_window, spec.tuning.flood_percent)),
             gaps: RefCell::default(),
             waiting: RefCell::new(TopicPartitionList::new()),
+            lacks: Cell::new(false),
             looked: Cell::new(Instant::now()),
             out_of_place: Cell::new(false),
             unreadable: Cell::new(false),
@@ -130,6 +133,7 @@ impl<'a> Session<'a> {
             meter: self.meter.clone(),
             plain: self.shell.kafka.client(),
             changelog: self.spec.changelog.clone(),
+            in_transactions: self.spec.in_transactions(),
             partitioned: self.spec.partitioned(),
             restore_timeout: Duration::from_millis(self.spec.tuning.restore_timeout_ms),
             group: self.shell.kafka.topic(self.spec.room),
@@ -159,6 +163,9 @@ impl<'a> Session<'a> {
         let mut in_flight: Option<InFlight<H>> = None;
         while !self.shell.shutdown.is_cancelled() {
             Self::able(consumer)?;
+            if self.unreadable.replace(false) {
+                self.look_for_unreadable(consumer, engine, &mut in_flight)?;
+            }
             let batch = self.collect(consumer, in_flight.is_some());
             self.hear_no_more();
             self.look_for_places(consumer, engine, &mut in_flight)?;
@@ -219,7 +226,13 @@ impl<'a> Session<'a> {
                     bytes += message.payload_len() + message.key_len();
                     batch.push(message);
                 }
-                Some(Err(error)) => self.complain(&error),
+                Some(Err(error)) => {
+                    self.complain(&error);
+                    // What comes after it may lie behind what could not be unpacked.
+                    if self.unreadable.get() {
+                        break;
+                    }
+                }
                 None if wait.is_zero() => break,
                 None => {}
             }

@@ -70,6 +70,11 @@ pub struct LoopSpec {
 }
 
 impl LoopSpec {
+    /// Whether what it reads is written in transactions alone; what senders write is not.
+    pub(crate) fn in_transactions(&self) -> bool {
+        !self.pauses_floods
+    }
+
     /// Every topic of whose partitions this room needs the one that it reads, or the one of that number.
     pub(crate) fn partitioned(&self) -> Vec<Arc<str>> {
         let all = self.inputs.iter().chain(&self.writes).chain(&self.changelog).chain([&self.dead_letters]);

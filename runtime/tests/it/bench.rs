@@ -215,7 +215,8 @@ impl Bench {
         let topics: Vec<_> = names.iter().map(|name| topic(name)).collect();
         let made = self.admin(async |admin| admin.create_topics(&topics, &AdminOptions::new()).await.unwrap());
         made.into_iter().for_each(|result| drop(result.unwrap()));
-        let group = position::Group { name: self.topic("admit"), inputs: names, changelog: None };
+        let group =
+            position::Group { name: self.topic("admit"), inputs: names, changelog: None, in_transactions: false };
         // A topic that was just made may have no leader yet, and a broker that has just started coordinates nothing.
         self.wait(|bench| position::begin_at_zero(&bench.kafka, &group, PATIENCE).is_ok(), "first offsets");
     }
@@ -229,7 +230,12 @@ impl Bench {
     /// What keeps the group from reading its topic; `is_stateful` where it keeps a state.
     pub fn gaps(&self, is_stateful: bool) -> Vec<position::Gap> {
         let changelog = is_stateful.then(|| self.topic("state"));
-        let group = position::Group { name: self.topic("admit"), inputs: vec![self.topic("in")], changelog };
+        let group = position::Group {
+            name: self.topic("admit"),
+            inputs: vec![self.topic("in")],
+            changelog,
+            in_transactions: false,
+        };
         position::open_gaps(&self.kafka, &group, &self.topic("gaps"), PATIENCE).unwrap()
     }
 

@@ -20,6 +20,8 @@ pub struct PgGroup {
     pub name: Arc<str>,
     /// What it reads.
     pub topics: Vec<Arc<str>>,
+    /// Those of them that are not written in transactions alone.
+    pub plain: Vec<Arc<str>>,
     /// Whether it may read a place a second time: a topic that was made anew, or is an older copy, can then be accepted. The log
     /// cannot: each of its coordinates stands in it once.
     pub goes_back: bool,
@@ -39,7 +41,7 @@ pub(super) struct Found {
 /// When the cluster does not answer in time.
 pub(super) fn find<C: ConsumerContext>(
     consumer: &BaseConsumer<C>,
-    group: &str,
+    (group, plain): (&str, &[Arc<str>]),
     places: &BTreeSet<Place>,
     stood: &BTreeMap<Place, Stand>,
     timeout: Duration,
@@ -60,11 +62,12 @@ pub(super) fn find<C: ConsumerContext>(
         let topic_id = topic_ids.get(&topic).cloned();
         let stand = stood.get(place);
         let left = Left {
-            offset: stand.map(|stand| stand.next),
+            offset: stand.map(Stand::start),
             topic_id: stand.and_then(|stand| stand.topic_id.clone()),
             state_id: None,
         };
-        match judge(&left, &Held { low, end, topic_id: topic_id.clone() }) {
+        let in_transactions = !plain.iter().any(|plain| **plain == *topic);
+        match judge(&left, &Held { low, end, topic_id: topic_id.clone(), in_transactions }) {
             Ok(start) => drop(starts.insert(place.clone(), start)),
             Err((Lost::NoOffset, 0)) => drop(starts.insert(place.clone(), 0)),
             Err((kind, to)) => {
@@ -116,7 +119,7 @@ pub async fn open_gaps(
             let partitions = metadata.topics().first().map(|found| found.partitions()).unwrap_or_default();
             places.extend(partitions.iter().map(|partition| (topic.to_string(), partition.id())));
         }
-        let Found { positions, unknown } = find(&consumer, &group.name, &places, &stood, timeout)?;
+        let Found { positions, unknown } = find(&consumer, (&group.name, &group.plain), &places, &stood, timeout)?;
         if let Some(words) = unknown.first() {
             tracing::error!(words, "a place is not known");
             return Err(KafkaError::Global(RDKafkaErrorCode::LeaderNotAvailable));

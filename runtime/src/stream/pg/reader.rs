@@ -11,6 +11,7 @@ use crate::pg::offsets::{Place, Stand};
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
+use rdkafka::metadata::MetadataPartition;
 use rdkafka::types::RDKafkaErrorCode;
 use rdkafka::{Offset, TopicPartitionList};
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,6 +29,8 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 pub(super) enum Read {
     /// Records, in the order of their partitions, and the ids of their topics.
     Batch(Vec<OwnedInput>, Arc<BTreeMap<String, String>>),
+    /// Somebody has accepted the gap at a place: it reads on there.
+    Passed(Place, Stand),
     /// What stands in the way of reading everything, in words; empty when nothing does. Told when it changes.
     Obstacles(String),
 }
@@ -52,6 +55,8 @@ pub(super) struct Reader {
 struct Holding {
     /// The next offset of each place that is read.
     next: BTreeMap<Place, i64>,
+    /// Where each place stands, read or not, once what was handed over is written.
+    stood: BTreeMap<Place, Stand>,
     /// Places that must not be read.
     gaps: Vec<Gap>,
     topic_ids: Arc<BTreeMap<String, String>>,
@@ -76,7 +81,7 @@ impl Reader {
     }
 
     fn read(&self) -> Result<(), KafkaError> {
-        let mut holding = Holding::default();
+        let mut holding = Holding { stood: self.stood.clone(), ..Holding::default() };
         let mut told = self.look(&mut holding)?;
         if !self.hand_over(Read::Obstacles(told.clone())) {
             return Ok(());
@@ -85,7 +90,10 @@ impl Reader {
         while !self.stop.is_cancelled() {
             let Collected { records, unreadable } = collect(&self.consumer, &self.spec)?;
             for record in &records {
-                holding.next.insert((record.topic.clone(), record.partition), record.offset + 1);
+                let (place, next) = ((record.topic.clone(), record.partition), record.offset + 1);
+                let topic_id = holding.topic_ids.get(&record.topic).cloned();
+                holding.stood.insert(place.clone(), Stand::at(next, topic_id));
+                holding.next.insert(place, next);
             }
             if !records.is_empty() && !self.hand_over(Read::Batch(records, holding.topic_ids.clone())) {
                 return Ok(());
@@ -123,14 +131,24 @@ impl Reader {
                 Some(error) => obstacles.push(format!("{topic}: {error}")),
             }
             let ours = partitions.iter().filter(|partition| partition.id() as u32 % self.spec.shards == self.shard);
+            let led = |partition: &&MetadataPartition| partition.leader() >= 0;
+            obstacles
+                .extend(ours.clone().filter(|one| !led(one)).map(|one| format!("{topic}/{} has no leader", one.id())));
             let ours = ours.map(|partition| (topic.to_string(), partition.id()));
             fresh.extend(ours.filter(|place| !holding.next.contains_key(place)));
         }
-        // A batch that cannot be unpacked stays one; whatever else was wrong may have passed, as where a leader was elected.
+        // Whatever was wrong may have passed: a leader knows more by now, or another copy is whole.
         holding.gaps.retain(|gap| gap.kind == Lost::Unreadable);
+        if !holding.gaps.is_empty() {
+            let probe = Probe::connect(&self.client, TIMEOUT)?;
+            let at = |gap: &Gap| gap.from.unwrap_or_default();
+            let stays = |gap: &Gap| !matches!(probe.behind_unreadable(&gap.topic, gap.partition, at(gap)), Ok(None));
+            holding.gaps.retain(stays);
+        }
         fresh.retain(|place| !holding.gaps.iter().any(|gap| is_of(gap, place)));
         if !fresh.is_empty() {
-            let Found { positions, unknown } = find(&self.consumer, &self.group, &fresh, &self.stood, TIMEOUT)?;
+            let asked = (self.group.as_str(), self.spec.plain.as_slice());
+            let Found { positions, unknown } = find(&self.consumer, asked, &fresh, &holding.stood, TIMEOUT)?;
             let mut topic_ids = BTreeMap::clone(&holding.topic_ids);
             topic_ids.extend(positions.topic_ids);
             holding.topic_ids = Arc::new(topic_ids);
@@ -139,7 +157,8 @@ impl Reader {
             self.take_up(holding, positions.starts)?;
         }
         if !holding.gaps.is_empty() {
-            self.pass_accepted(holding)?;
+            let passed = self.pass_accepted(holding);
+            obstacles.extend(passed.err().map(|error| format!("{} cannot be read: {error}", self.spec.gaps)));
         }
         obstacles.extend(holding.gaps.iter().map(|gap| words(gap, self.spec.goes_back)));
         Ok(obstacles.join(", "))
@@ -159,7 +178,7 @@ impl Reader {
         Ok(())
     }
 
-    /// Goes on behind the gaps that somebody has accepted. The database hears of it with the first record that comes behind.
+    /// Goes on behind the gaps that somebody has accepted, and tells the database.
     fn pass_accepted(&self, holding: &mut Holding) -> Result<(), KafkaError> {
         let accepted = accepted_gaps(&self.client, &self.spec.gaps, TIMEOUT)?;
         let acceptable = |gap: &Gap| is_acceptable(gap, self.spec.goes_back);
@@ -168,13 +187,20 @@ impl Reader {
         positions.accept(&accepted);
         holding.gaps = others;
         holding.gaps.extend(positions.gaps);
+        for (place, start) in &positions.starts {
+            let Some(stand) = holding.stood.get_mut(place) else { continue };
+            (stand.reads_on, stand.topic_id) = (Some(*start), holding.topic_ids.get(&place.0).cloned());
+            if !self.hand_over(Read::Passed(place.clone(), stand.clone())) {
+                return Ok(());
+            }
+        }
         self.take_up(holding, positions.starts)
     }
 
     /// Holds the partitions that stand before a batch that the client cannot unpack; whether there are any.
     fn look_for_unreadable(&self, holding: &mut Holding) -> Result<bool, KafkaError> {
         let mut found = Positions::at(holding.next.clone(), BTreeMap::clone(&holding.topic_ids));
-        found.probe(&Probe::connect(&self.client, TIMEOUT)?, &self.group)?;
+        found.probe(&Probe::connect(&self.client, TIMEOUT)?, &self.group);
         let mut held = TopicPartitionList::new();
         for gap in &found.gaps {
             tracing::error!(room = self.spec.room, %gap, "a gap");
@@ -183,6 +209,16 @@ impl Reader {
         }
         if held.count() > 0 {
             self.consumer.incremental_unassign(&held)?;
+        }
+        // What was polled behind such a batch must not be taken for what comes next.
+        let mut again = TopicPartitionList::new();
+        for ((topic, partition), next) in &holding.next {
+            again.add_partition_offset(topic, *partition, Offset::Offset(*next))?;
+        }
+        if again.count() > 0 {
+            for element in self.consumer.seek_partitions(again, TIMEOUT)?.elements() {
+                element.error()?;
+            }
         }
         holding.gaps.extend(found.gaps);
         Ok(held.count() > 0)
@@ -211,7 +247,11 @@ fn collect(consumer: &BaseConsumer<StatsContext>, spec: &PgSpec) -> Result<Colle
             Some(Err(error)) => match error.rdkafka_error_code() {
                 // Records were deleted before they were read: the next reader asks anew where it stands.
                 Some(RDKafkaErrorCode::AutoOffsetReset) => return Err(error),
-                Some(code) if is_unreadable(code) => collected.unreadable = true,
+                // What comes after it may lie behind what could not be unpacked.
+                Some(code) if is_unreadable(code) => {
+                    collected.unreadable = true;
+                    break;
+                }
                 _ => tracing::debug!(%error, "poll"),
             },
             None if wait.is_zero() => break,

@@ -5,13 +5,14 @@ use super::{Assigned, Consuming, InFlight, Session};
 use crate::health::Component;
 use crate::stream::engine::Engine;
 use crate::stream::handler::{HandleError, Handler};
-use crate::stream::leaders::{self, leaderless};
-use crate::stream::position::{Positions, Probe, accepted_gaps, is_unreadable};
+use crate::stream::leaders::{self, Leaderless, leaderless};
+use crate::stream::position::{self, Lost, Positions, Probe, Question, accepted_gaps, is_unreadable};
 use crate::stream::run::LoopError;
 use crate::stream::state::Stored;
 use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{CommitMode, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::topic_partition_list::TopicPartitionListElem;
 use std::hash::Hash;
 use std::time::{Duration, Instant};
 
@@ -88,53 +89,84 @@ impl Session<'_> {
         engine: &mut Engine<H>,
         in_flight: &mut Option<InFlight<H>>,
     ) -> Result<(), LoopError> {
-        if self.unreadable.replace(false) {
-            self.look_for_unreadable(consumer, engine, in_flight)?;
-        }
-        let mut why = self.out_of_place.get().then_some("records were deleted before they were read");
-        let is_time = self.looked.get().elapsed() > PLACES_ARE_LOOKED_AT_EVERY;
-        if self.waiting.borrow().count() > 0 && is_time {
-            why = why.or(self.has_found_leader(consumer).then_some("a partition has a leader again"));
-            self.looked.set(Instant::now());
-        }
-        if !self.gaps.borrow().is_empty() && is_time {
-            let timeout = Duration::from_millis(self.spec.tuning.timeout_ms);
-            match accepted_gaps(&self.shell.kafka.client(), &self.spec.gaps, timeout) {
-                Ok(accepted) => {
-                    let mut found = Positions::of(self.gaps.borrow().clone());
-                    found.accept(&accepted);
-                    if !found.starts.is_empty() {
-                        // A batch that cannot be unpacked is no gap to who asks for offsets alone.
-                        consumer.commit(&found.moved()?, CommitMode::Sync)?;
-                        why = why.or(Some("a gap was accepted"));
-                    }
+        let mut why = self.out_of_place.get().then(|| "records were deleted before they were read".to_owned());
+        if self.looked.get().elapsed() > PLACES_ARE_LOOKED_AT_EVERY {
+            why = match self.look(consumer) {
+                Ok(found) => why.or(found),
+                Err(error) => {
+                    tracing::warn!(room = self.spec.room, %error, "places cannot be asked for");
+                    why
                 }
-                Err(error) => tracing::warn!(room = self.spec.room, %error, "accepted gaps cannot be read"),
-            }
+            };
             self.looked.set(Instant::now());
         }
         match why {
             Some(why) => {
                 self.settle(consumer, engine, in_flight)?;
-                Err(LoopError::Broken(why.to_owned()))
+                Err(LoopError::Broken(why))
             }
             None => Ok(()),
         }
     }
 
-    /// Whether one of the partitions that wait need not any more. A cluster that does not tell is asked again.
-    fn has_found_leader<K: Stored + Eq + Hash, V: Stored>(&self, consumer: &Assigned<K, V>) -> bool {
+    /// What has changed about the places held, so that the next session asks anew: a leader is back or gone, a gap is no gap any
+    /// more, or somebody has accepted it.
+    fn look<K: Stored + Eq + Hash, V: Stored>(&self, consumer: &Assigned<K, V>) -> Result<Option<String>, KafkaError> {
         let timeout = Duration::from_millis(self.spec.tuning.timeout_ms);
-        match leaderless(consumer, &self.spec.partitioned(), timeout) {
-            Ok(lacking) => {
-                let waiting = self.waiting.borrow();
-                waiting.elements().iter().any(|e| lacking.of(e.topic(), e.partition()).is_none())
-            }
-            Err(error) => {
-                tracing::warn!(room = self.spec.room, %error, "leaders cannot be asked for");
-                false
-            }
+        let lacking = leaderless(consumer, &self.spec.partitioned(), timeout)?;
+        let waits = |e: &TopicPartitionListElem<'_>| lacking.of(e.topic(), e.partition()).is_some();
+        if !self.waiting.borrow().elements().iter().all(waits) {
+            return Ok(Some("a partition has a leader again".to_owned()));
         }
+        let lost = words_of_lost(&lacking, &consumer.assignment()?);
+        // An election takes a moment.
+        if self.lacks.replace(lost.is_some()) && lost.is_some() {
+            return Ok(lost);
+        }
+        if self.gaps.borrow().is_empty() {
+            return Ok(None);
+        }
+        if self.has_healed(consumer, timeout)? {
+            return Ok(Some("a gap is none any more".to_owned()));
+        }
+        let mut found = Positions::of(self.gaps.borrow().clone());
+        found.accept(&accepted_gaps(&self.shell.kafka.client(), &self.spec.gaps, timeout)?);
+        if found.starts.is_empty() {
+            return Ok(None);
+        }
+        // A batch that cannot be unpacked is no gap to who asks for offsets alone.
+        consumer.commit(&found.moved()?, CommitMode::Sync)?;
+        Ok(Some("a gap was accepted".to_owned()))
+    }
+
+    /// Whether one of the gaps is none any more: a leader that knows more, another copy of what was damaged. What a changelog has lost
+    /// is not asked for: the next session reads it.
+    fn has_healed<K: Stored + Eq + Hash, V: Stored>(
+        &self,
+        consumer: &Assigned<K, V>,
+        timeout: Duration,
+    ) -> Result<bool, KafkaError> {
+        let gaps = self.gaps.borrow();
+        let mut places = TopicPartitionList::new();
+        for gap in gaps.iter().filter(|gap| !matches!(gap.kind, Lost::StateLost | Lost::OffsetBehind)) {
+            places.add_partition(&gap.topic, gap.partition);
+        }
+        if places.count() == 0 {
+            return Ok(false);
+        }
+        let group = self.shell.kafka.topic(self.spec.room);
+        let question = Question {
+            group: &group,
+            changelog: None,
+            in_transactions: self.spec.in_transactions(),
+            patience: Duration::ZERO,
+            timeout,
+        };
+        let mut found = position::find(consumer, &consumer.committed_offsets(places, timeout)?, question)?;
+        if !found.starts.is_empty() {
+            found.probe(&Probe::connect(&self.shell.kafka.client(), timeout)?, &group);
+        }
+        Ok(!found.starts.is_empty())
     }
 
     /// Ends the session where a partition that is read, or one that goes with it, has lost its leader: the next one leaves it out.
@@ -145,11 +177,7 @@ impl Session<'_> {
     ) -> Result<(), LoopError> {
         let timeout = Duration::from_millis(self.spec.tuning.timeout_ms);
         let lacking = leaderless(consumer, &self.spec.partitioned(), timeout)?;
-        let elements = held.elements();
-        let mut lost = elements.iter().filter_map(|e| {
-            lacking.of(e.topic(), e.partition()).map(|cause| leaders::words(e.topic(), e.partition(), cause))
-        });
-        lost.next().map_or(Ok(()), |words| Err(LoopError::Broken(words)))
+        words_of_lost(&lacking, held).map_or(Ok(()), |words| Err(LoopError::Broken(words)))
     }
 
     fn words_of_waiting(&self) -> Option<String> {
@@ -161,18 +189,20 @@ impl Session<'_> {
     }
 
     /// Finds the partitions that stand before a batch that the client cannot unpack. What came before it must have been handled: until
-    /// then the place itself is one that can be read, and the client complains again.
-    fn look_for_unreadable<H: Handler>(
+    /// then the place itself is one that can be read, and the client complains again. Everything is read again from the committed
+    /// offsets, so that nothing behind such a batch is taken for what comes next.
+    pub(super) fn look_for_unreadable<H: Handler>(
         &self,
         consumer: &Consuming<H>,
         engine: &mut Engine<H>,
         in_flight: &mut Option<InFlight<H>>,
     ) -> Result<(), LoopError> {
         self.settle(consumer, engine, in_flight)?;
+        self.rewind(consumer)?;
         let timeout = Duration::from_millis(self.spec.tuning.timeout_ms);
         let read = self.readable(&consumer.assignment()?)?;
         let mut found = consumer.context().positions(&consumer.committed_offsets(read, timeout)?);
-        found.probe(&Probe::connect(&self.shell.kafka.client(), timeout)?, &self.shell.kafka.topic(self.spec.room))?;
+        found.probe(&Probe::connect(&self.shell.kafka.client(), timeout)?, &self.shell.kafka.topic(self.spec.room));
         if found.gaps.is_empty() {
             return Ok(());
         }
@@ -267,6 +297,14 @@ impl Session<'_> {
         self.show_ready("there is room again");
         Ok(())
     }
+}
+
+/// The first of the partitions held that has no leader, or whose like has none, in words.
+fn words_of_lost(lacking: &Leaderless, held: &TopicPartitionList) -> Option<String> {
+    held.elements().iter().find_map(|e| {
+        let cause = lacking.of(e.topic(), e.partition())?;
+        Some(leaders::words(e.topic(), e.partition(), cause))
+    })
 }
 
 /// Between two looks for somebody who accepts a gap, and for leaders that are back.
