@@ -1,6 +1,7 @@
 //! Whether the place where a group left a partition still is one: that nothing between it and what the topic now holds has gone
 //! missing without a word. A client that is told to "reset" would read on at another place and tell nobody (ADR 15).
 
+mod gap;
 mod probe;
 
 use crate::clock;
@@ -8,15 +9,14 @@ use crate::ffi;
 use crate::kafka::{KafkaConfig, Plain, PlainConsumer};
 use crate::stream::producer::{TransactionError, Transactions};
 use crate::stream::record::Input;
+pub use gap::{AcceptedGap, Gap, Lost};
 pub(crate) use probe::{Probe, is_unreadable};
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::topic_partition_list::TopicPartitionListElem;
 use rdkafka::{Offset, TopicPartitionList};
-use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -29,113 +29,6 @@ const TOPIC_ID: &str = "topic_id=";
 const STATE_ID: &str = "state_id=";
 /// Key of the changelog entry that holds the offset up to which its partition of the input is in it.
 pub const STATE_POSITION: &[u8] = b"\0position";
-
-/// How a place was lost.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Lost {
-    /// The group has no offset for a partition that holds records, or has held some: it expired, was deleted, or never was.
-    NoOffset,
-    /// Retention deleted records before they were read.
-    Expired,
-    /// The topic ends before the offset: it was restored from an older copy, or a power cut took its end.
-    BeyondEnd,
-    /// Another topic stands under the name.
-    Recreated,
-    /// The changelog ends before the offset, or is another one: what the worker remembered is gone.
-    StateLost,
-    /// The changelog is ahead of the offset: what lies between was handled, and would be handled again.
-    OffsetBehind,
-    /// The client cannot unpack a batch: it is damaged, or would be too large.
-    Unreadable,
-}
-
-impl Lost {
-    /// The word of the record that accepts it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::NoOffset => "no_offset",
-            Self::Expired => "expired",
-            Self::BeyondEnd => "beyond_end",
-            Self::Recreated => "recreated",
-            Self::StateLost => "state_lost",
-            Self::OffsetBehind => "offset_behind",
-            Self::Unreadable => "unreadable",
-        }
-    }
-}
-
-/// A partition that a group cannot read on where it left off.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Gap {
-    /// Consumer group, with prefix.
-    pub group: String,
-    /// Topic, with prefix.
-    pub topic: String,
-    /// Partition.
-    pub partition: i32,
-    /// How its place was lost.
-    pub kind: Lost,
-    /// The committed offset; none where there is none.
-    pub from: Option<i64>,
-    /// Where it can go on without leaving out a record that the topic still holds.
-    pub to: i64,
-    /// The topic's id, base64, where the broker tells it.
-    pub topic_id: Option<String>,
-}
-
-impl Gap {
-    /// What is wrong, without what to do.
-    pub fn what(&self) -> String {
-        let Self { group, topic, partition, kind, from, to, .. } = self;
-        let from = from.unwrap_or_default();
-        let how = match kind {
-            Lost::NoOffset => format!("group {group} has no offset for it, and it has held records"),
-            Lost::Expired => format!("records {from} to {} were deleted before group {group} read them", to - 1),
-            Lost::BeyondEnd => format!("group {group} is at {from}, and it ends at {to}"),
-            Lost::Recreated => format!("it is not the topic that group {group} read up to {from}"),
-            Lost::StateLost => format!("the changelog of group {group} has lost what was handled before {from}"),
-            Lost::Unreadable => format!("the batch up to {} cannot be unpacked: it is damaged or too large", to - 1),
-            Lost::OffsetBehind => format!("group {group} is at {from}, and has handled all before {to}"),
-        };
-        format!("{topic}/{partition} is held: {how}")
-    }
-}
-
-impl fmt::Display for Gap {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { group, topic, partition, to, .. } = self;
-        write!(
-            f,
-            "{}; find out why, then `defaultx gaps accept --group {group} --topic {topic} --partition {partition}` goes on at \
-             {to} and puts it on record",
-            self.what()
-        )
-    }
-}
-
-/// That somebody takes a gap as it is: what a worker reads of a record of the gaps topic.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct AcceptedGap {
-    group: String,
-    topic: String,
-    partition: i32,
-    #[serde(default)]
-    from: Option<i64>,
-    to: i64,
-    #[serde(default)]
-    topic_id: Option<String>,
-    accepted_by: String,
-}
-
-impl AcceptedGap {
-    fn is_of(&self, gap: &Gap) -> bool {
-        let Self { group, topic, partition, from, topic_id, .. } = self;
-        let same = (group, topic, partition, from, topic_id)
-            == (&gap.group, &gap.topic, &gap.partition, &gap.from, &gap.topic_id);
-        // Retention may have taken more since than anybody has accepted.
-        same && (gap.kind != Lost::Expired || self.to >= gap.to)
-    }
-}
 
 /// Where a group left off, as its committed offset tells.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
