@@ -154,8 +154,12 @@ pub async fn accept(settings: &Settings, acceptance: Acceptance) -> Result<GapAc
     let Some(gap) = gaps.iter().find(is_meant) else {
         bail!("group {group} has no gap in {topic}/{partition}: `defaultx gaps list` shows those that there are");
     };
+    if to.is_some_and(|to| gap.kind == Lost::Unreadable && Some(to) <= gap.from) {
+        bail!("--to must lie behind what cannot be unpacked: {} or more", gap.to);
+    }
     let log_group = settings.kafka.topic(audit_sink::ROOM);
-    if *group == *log_group && matches!(gap.kind, Lost::Recreated | Lost::BeyondEnd) {
+    let goes_back = to.zip(gap.from).is_some_and(|(to, from)| to < from);
+    if *group == *log_group && (goes_back || matches!(gap.kind, Lost::Recreated | Lost::BeyondEnd)) {
         bail!(
             "{}: the log takes each place once; bring the topic back, or begin a deployment under another prefix",
             gap.what()

@@ -1,7 +1,7 @@
 //! The consumer's side of a rebalance: what must happen before partitions go and before they are read.
 
 use super::committer::Gate;
-use super::leaders::leaderless;
+use super::leaders::{Partitioned, leaderless};
 use super::meter::Meter;
 use super::position::{self, Gap, LEADER_CATCHES_UP_WITHIN, Positions, Question};
 use super::restore::{Apply, Changelog, restore};
@@ -57,7 +57,7 @@ pub(crate) struct Assignment<K, V> {
     /// Whether what it reads is written in transactions alone.
     pub in_transactions: bool,
     /// Topics that need a leader in the partition of a number, for it to be read.
-    pub partitioned: Vec<Arc<str>>,
+    pub partitioned: Partitioned,
     pub restore_timeout: Duration,
     /// The group, and the topic of accepted gaps.
     pub group: Arc<str>,

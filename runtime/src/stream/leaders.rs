@@ -8,12 +8,23 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// What no leader was found for.
+/// Topics of whose partitions a worker needs the one that it reads, or the one of that number.
+#[derive(Debug, Clone)]
+pub(crate) struct Partitioned {
+    /// What it reads: each for itself.
+    pub inputs: Vec<Arc<str>>,
+    /// What it writes, for each of them.
+    pub written: Vec<Arc<str>>,
+}
+
+/// What no leader was found for: each topic that lacks one, with how many partitions it has, and which those are.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Leaderless {
-    /// Each topic that lacks one, with how many partitions it has, and which those are.
-    topics: BTreeMap<Arc<str>, (i32, Vec<i32>)>,
+    inputs: Lacking,
+    written: Lacking,
 }
+
+type Lacking = BTreeMap<Arc<str>, (i32, Vec<i32>)>;
 
 /// Asks the cluster. A topic that is not there is no case for this: whoever reads or writes it says so.
 ///
@@ -21,28 +32,35 @@ pub(crate) struct Leaderless {
 /// When the cluster does not answer in time.
 pub(crate) fn leaderless<C: ConsumerContext>(
     consumer: &BaseConsumer<C>,
-    topics: &[Arc<str>],
+    topics: &Partitioned,
     timeout: Duration,
 ) -> Result<Leaderless, KafkaError> {
-    let mut found = Leaderless::default();
-    for name in topics {
-        let metadata = consumer.fetch_metadata(Some(name), timeout)?;
-        let partitions = metadata.topics().first().map(|topic| topic.partitions()).unwrap_or_default();
-        let lacking: Vec<i32> = partitions.iter().filter(|one| one.leader() < 0).map(|one| one.id()).collect();
-        if !lacking.is_empty() {
-            let count = i32::try_from(partitions.len()).unwrap_or(i32::MAX);
-            found.topics.insert(name.clone(), (count, lacking));
+    let lacking = |names: &[Arc<str>]| -> Result<Lacking, KafkaError> {
+        let mut found = Lacking::new();
+        for name in names {
+            let metadata = consumer.fetch_metadata(Some(name), timeout)?;
+            let partitions = metadata.topics().first().map(|topic| topic.partitions()).unwrap_or_default();
+            let lacking: Vec<i32> = partitions.iter().filter(|one| one.leader() < 0).map(|one| one.id()).collect();
+            if !lacking.is_empty() {
+                found.insert(name.clone(), (i32::try_from(partitions.len()).unwrap_or(i32::MAX), lacking));
+            }
         }
-    }
-    Ok(found)
+        Ok(found)
+    };
+    Ok(Leaderless { inputs: lacking(&topics.inputs)?, written: lacking(&topics.written)? })
 }
 
 impl Leaderless {
     /// Topic and partition for whose sake a partition of an input must wait, if there is one. An input may have more partitions than
     /// what is written (see `partition_of`).
     pub fn of(&self, input: &str, partition: i32) -> Option<(&str, i32)> {
-        self.topics.iter().find_map(|(topic, (count, lacking))| {
-            let same = if **topic == *input { partition } else { partition.rem_euclid(*count) };
+        if let Some((name, (_, lacking))) = self.inputs.get_key_value(input)
+            && lacking.contains(&partition)
+        {
+            return Some((name, partition));
+        }
+        self.written.iter().find_map(|(topic, (count, lacking))| {
+            let same = partition.rem_euclid(*count);
             lacking.contains(&same).then_some((&**topic, same))
         })
     }
@@ -62,13 +80,14 @@ mod tests {
 
     #[test]
     fn an_input_waits_for_the_partition_of_its_number() {
-        let topics = [("in", (8, vec![6])), ("out", (3, vec![1]))];
-        let found = Leaderless { topics: topics.map(|(name, lacking)| (name.into(), lacking)).into() };
+        let lacking = |name: &str, count, which: i32| Lacking::from([(name.into(), (count, vec![which]))]);
+        let found = Leaderless { inputs: lacking("in", 8, 6), written: lacking("out", 3, 1) };
         let of = |partition| found.of("in", partition);
         assert_eq!([of(0), of(2), of(3)], [None; 3]);
         assert_eq!([of(1), of(4), of(7)], [Some(("out", 1)); 3], "wider than what is written");
         assert_eq!(of(6), Some(("in", 6)));
-        assert_eq!(found.of("another", 6), None);
+        assert_eq!(found.of("another", 6), None, "an input does not wait for another");
+        assert_eq!(found.of("another", 1), Some(("out", 1)));
         assert_eq!(words("in", 4, ("out", 1)), "in/4 waits: out/1 has no leader");
         assert_eq!(words("in", 6, ("in", 6)), "in/6 waits: it has no leader");
     }

@@ -154,16 +154,17 @@ pub(crate) fn find<C: ConsumerContext>(
                 judged => break judged,
             }
         };
+        let (place, from) = ((topic.clone(), partition), left.offset);
+        found.left.insert(place.clone(), left);
         match judged {
             Ok(start) => {
-                if left.offset.is_none() {
-                    found.moved.insert((topic.clone(), partition));
+                if from != Some(start) {
+                    found.moved.insert(place.clone());
                 }
-                found.left.insert((topic.clone(), partition), left);
-                found.starts.insert((topic, partition), start);
+                found.starts.insert(place, start);
             }
             Err((kind, to)) => {
-                let (group, from) = (group.to_owned(), left.offset);
+                let group = group.to_owned();
                 found.gaps.push(Gap { group, topic, partition, kind, from, to, topic_id });
             }
         }
@@ -188,18 +189,24 @@ impl Positions {
         Self { gaps, topic_ids, ..Self::default() }
     }
 
-    /// Goes on behind the gaps that somebody has accepted.
+    /// Goes on behind the gaps that somebody has accepted, where all of a place are.
     pub fn accept(&mut self, accepted: &[AcceptedGap]) {
+        let mut passed: BTreeMap<(String, i32), i64> = BTreeMap::new();
         for gap in std::mem::take(&mut self.gaps) {
             match accepted.iter().rev().find(|accepted| accepted.is_of(&gap)) {
                 Some(AcceptedGap { topic, partition, from, to, accepted_by, .. }) => {
                     tracing::warn!(topic, partition, from, to, accepted_by, "a gap was accepted: reading on behind it");
-                    self.starts.insert((topic.clone(), *partition), *to);
-                    self.moved.insert((topic.clone(), *partition));
+                    let furthest = passed.entry((topic.clone(), *partition)).or_insert(*to);
+                    *furthest = (*furthest).max(*to);
                 }
                 None => self.gaps.push(gap),
             }
         }
+        let is_open =
+            |place: &(String, i32)| self.gaps.iter().any(|gap| gap.topic == place.0 && gap.partition == place.1);
+        passed.retain(|place, _| !is_open(place));
+        self.moved.extend(passed.keys().cloned());
+        self.starts.extend(passed);
     }
 
     /// Holds the changelog of a partition against its offset: where it does not go with it, the partition is a gap.
@@ -387,7 +394,9 @@ pub(crate) fn restored_position(value: Option<&[u8]>) -> Option<i64> {
 /// When the cluster does not answer in time, or a topic is not there.
 pub fn begin_at_zero(kafka: &KafkaConfig, group: &Group, timeout: Duration) -> Result<usize, KafkaError> {
     let (consumer, committed) = offsets_of(kafka, group, timeout)?;
-    let found = find(&consumer, &committed, Question { changelog: None, ..group.question(timeout) })?;
+    let mut found = find(&consumer, &committed, Question { changelog: None, ..group.question(timeout) })?;
+    let left = &found.left;
+    found.moved.retain(|place| left.get(place).is_some_and(|left| left.offset.is_none()));
     if found.moved.is_empty() {
         return Ok(0);
     }

@@ -1,5 +1,6 @@
 //! What a worker tells its loop, and the loop's knobs.
 
+use super::leaders::Partitioned;
 use serde::Deserialize;
 use std::sync::Arc;
 
@@ -75,9 +76,9 @@ impl LoopSpec {
         !self.pauses_floods
     }
 
-    /// Every topic of whose partitions this room needs the one that it reads, or the one of that number.
-    pub(crate) fn partitioned(&self) -> Vec<Arc<str>> {
-        let all = self.inputs.iter().chain(&self.writes).chain(&self.changelog).chain([&self.dead_letters]);
-        all.cloned().collect()
+    /// Topics whose partitions need a leader for that of an input to be read.
+    pub(crate) fn partitioned(&self) -> Partitioned {
+        let written = self.writes.iter().chain(&self.changelog).chain([&self.dead_letters]);
+        Partitioned { inputs: self.inputs.clone(), written: written.cloned().collect() }
     }
 }

@@ -247,7 +247,7 @@ impl Bench {
     /// The same at a time of its own: the topic here takes what the record says.
     pub fn accept_at(&self, gap: &position::Gap, at_ms: i64) {
         let body = serde_json::json!({
-            "group": gap.group, "topic": gap.topic, "partition": gap.partition, "from": gap.from, "to": gap.to,
+            "group": gap.group, "topic": gap.topic, "partition": gap.partition, "kind": gap.kind.as_str(), "from": gap.from, "to": gap.to,
             "topic_id": gap.topic_id, "accepted_by": "a test",
         });
         let (producer, topic): (BaseProducer, _) = (self.kafka.client().create().unwrap(), self.topic("gaps"));

@@ -142,7 +142,7 @@ impl Reader {
         if !holding.gaps.is_empty() {
             let probe = Probe::connect(&self.client, TIMEOUT)?;
             let at = |gap: &Gap| gap.from.unwrap_or_default();
-            let stays = |gap: &Gap| !matches!(probe.behind_unreadable(&gap.topic, gap.partition, at(gap)), Ok(None));
+            let stays = |gap: &Gap| !matches!(probe.is_readable(&gap.topic, gap.partition, at(gap)), Ok(true));
             holding.gaps.retain(stays);
         }
         fresh.retain(|place| !holding.gaps.iter().any(|gap| is_of(gap, place)));
@@ -154,6 +154,7 @@ impl Reader {
             holding.topic_ids = Arc::new(topic_ids);
             holding.gaps.extend(positions.gaps);
             obstacles.extend(unknown);
+            self.tell_passed(holding, &positions.starts);
             self.take_up(holding, positions.starts)?;
         }
         if !holding.gaps.is_empty() {
@@ -180,21 +181,28 @@ impl Reader {
 
     /// Goes on behind the gaps that somebody has accepted, and tells the database.
     fn pass_accepted(&self, holding: &mut Holding) -> Result<(), KafkaError> {
-        let accepted = accepted_gaps(&self.client, &self.spec.gaps, TIMEOUT)?;
+        let mut accepted = accepted_gaps(&self.client, &self.spec.gaps, TIMEOUT)?;
+        accepted.retain(|gap| self.spec.goes_back || !gap.goes_back());
         let acceptable = |gap: &Gap| is_acceptable(gap, self.spec.goes_back);
         let (acceptable, others) = std::mem::take(&mut holding.gaps).into_iter().partition(acceptable);
         let mut positions = Positions::of(acceptable);
         positions.accept(&accepted);
         holding.gaps = others;
         holding.gaps.extend(positions.gaps);
-        for (place, start) in &positions.starts {
-            let Some(stand) = holding.stood.get_mut(place) else { continue };
+        self.tell_passed(holding, &positions.starts);
+        self.take_up(holding, positions.starts)
+    }
+
+    /// Tells the database of places where it reads on elsewhere than behind its newest row. Where nobody listens any more, the next
+    /// reader asks again.
+    fn tell_passed(&self, holding: &mut Holding, starts: &BTreeMap<Place, i64>) {
+        for (place, start) in starts {
+            let Some(stand) = holding.stood.get_mut(place).filter(|stand| stand.start() != *start) else { continue };
             (stand.reads_on, stand.topic_id) = (Some(*start), holding.topic_ids.get(&place.0).cloned());
             if !self.hand_over(Read::Passed(place.clone(), stand.clone())) {
-                return Ok(());
+                return;
             }
         }
-        self.take_up(holding, positions.starts)
     }
 
     /// Holds the partitions that stand before a batch that the client cannot unpack; whether there are any.

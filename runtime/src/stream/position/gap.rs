@@ -92,6 +92,7 @@ pub struct AcceptedGap {
     pub(super) group: String,
     pub(super) topic: String,
     pub(super) partition: i32,
+    kind: String,
     #[serde(default)]
     pub(super) from: Option<i64>,
     pub(super) to: i64,
@@ -101,12 +102,22 @@ pub struct AcceptedGap {
 }
 
 impl AcceptedGap {
+    /// Whether the group reads something again.
+    pub(crate) fn goes_back(&self) -> bool {
+        self.from.is_some_and(|from| self.to < from)
+    }
+
     /// Whether it is of this gap.
     pub(super) fn is_of(&self, gap: &Gap) -> bool {
-        let Self { group, topic, partition, from, topic_id, .. } = self;
+        let Self { group, topic, partition, kind, from, topic_id, .. } = self;
         let same = (group, topic, partition, from, topic_id)
-            == (&gap.group, &gap.topic, &gap.partition, &gap.from, &gap.topic_id);
+            == (&gap.group, &gap.topic, &gap.partition, &gap.from, &gap.topic_id)
+            && *kind == gap.kind.as_str();
         // Retention may have taken more since than anybody has accepted.
-        same && (gap.kind != Lost::Expired || self.to >= gap.to)
+        same && match gap.kind {
+            Lost::Expired => self.to >= gap.to,
+            Lost::Unreadable => Some(self.to) > gap.from,
+            _ => true,
+        }
     }
 }

@@ -25,6 +25,9 @@ pub(crate) fn is_unreadable(code: RDKafkaErrorCode) -> bool {
 /// Most batches that one gap holds.
 const BATCHES_MAX: usize = 100;
 
+/// Longest search; what it has found by then is a gap, and the next one begins there.
+const WALK_MAX: Duration = Duration::from_secs(10);
+
 /// Reads single places.
 pub(crate) struct Probe {
     consumer: PlainConsumer,
@@ -47,14 +50,22 @@ impl Probe {
     /// Where it goes on behind the batch at an offset, if that cannot be unpacked, and behind those of the kind that follow it. What
     /// comes there may be another one, because no more than [`BATCHES_MAX`] are passed at once.
     pub fn behind_unreadable(&self, topic: &str, partition: i32, at: i64) -> Result<Option<i64>, KafkaError> {
-        let mut behind = at;
+        let (mut behind, until) = (at, Instant::now() + WALK_MAX);
         for _ in 0..BATCHES_MAX {
+            if behind > at && Instant::now() > until {
+                break;
+            }
             match self.unreadable(topic, partition, behind)? {
                 Some(batch) => behind = self.behind(topic, partition, behind, batch)?,
                 None => break,
             }
         }
         Ok((behind > at).then_some(behind))
+    }
+
+    /// Whether what stands at an offset can be unpacked now.
+    pub fn is_readable(&self, topic: &str, partition: i32, at: i64) -> Result<bool, KafkaError> {
+        Ok(self.unreadable(topic, partition, at)?.is_none())
     }
 
     /// The first offset behind `at` that is not of the batch that begins with `batch`.

@@ -6,7 +6,7 @@ use crate::health::Component;
 use crate::stream::engine::Engine;
 use crate::stream::handler::{HandleError, Handler};
 use crate::stream::leaders::{self, Leaderless, leaderless};
-use crate::stream::position::{self, Lost, Positions, Probe, Question, accepted_gaps, is_unreadable};
+use crate::stream::position::{self, Gap, Lost, Positions, Probe, Question, accepted_gaps, is_unreadable};
 use crate::stream::run::LoopError;
 use crate::stream::state::Stored;
 use rdkafka::TopicPartitionList;
@@ -126,7 +126,7 @@ impl Session<'_> {
         if self.gaps.borrow().is_empty() {
             return Ok(None);
         }
-        if self.has_healed(consumer, timeout)? {
+        if self.has_healed(consumer, &lacking, timeout) {
             return Ok(Some("a gap is none any more".to_owned()));
         }
         let mut found = Positions::of(self.gaps.borrow().clone());
@@ -140,33 +140,49 @@ impl Session<'_> {
     }
 
     /// Whether one of the gaps is none any more: a leader that knows more, another copy of what was damaged. What a changelog has lost
-    /// is not asked for: the next session reads it.
+    /// is not asked for: the next session reads it. A place that does not tell keeps none of the others from being accepted.
     fn has_healed<K: Stored + Eq + Hash, V: Stored>(
         &self,
         consumer: &Assigned<K, V>,
+        lacking: &Leaderless,
+        timeout: Duration,
+    ) -> bool {
+        let gaps = self.gaps.borrow();
+        let may_heal = |gap: &&Gap| {
+            !matches!(gap.kind, Lost::StateLost | Lost::OffsetBehind) && lacking.of(&gap.topic, gap.partition).is_none()
+        };
+        gaps.iter().filter(may_heal).any(|gap| {
+            self.is_whole(consumer, gap, timeout).unwrap_or_else(|error| {
+                tracing::warn!(room = self.spec.room, topic = gap.topic, partition = gap.partition, %error, "a gap is asked for in vain");
+                false
+            })
+        })
+    }
+
+    fn is_whole<K: Stored + Eq + Hash, V: Stored>(
+        &self,
+        consumer: &Assigned<K, V>,
+        gap: &Gap,
         timeout: Duration,
     ) -> Result<bool, KafkaError> {
-        let gaps = self.gaps.borrow();
-        let mut places = TopicPartitionList::new();
-        for gap in gaps.iter().filter(|gap| !matches!(gap.kind, Lost::StateLost | Lost::OffsetBehind)) {
-            places.add_partition(&gap.topic, gap.partition);
-        }
-        if places.count() == 0 {
-            return Ok(false);
-        }
-        let group = self.shell.kafka.topic(self.spec.room);
+        let mut place = TopicPartitionList::new();
+        place.add_partition(&gap.topic, gap.partition);
         let question = Question {
-            group: &group,
+            group: &gap.group,
             changelog: None,
             in_transactions: self.spec.in_transactions(),
             patience: Duration::ZERO,
             timeout,
         };
-        let mut found = position::find(consumer, &consumer.committed_offsets(places, timeout)?, question)?;
-        if !found.starts.is_empty() {
-            found.probe(&Probe::connect(&self.shell.kafka.client(), timeout)?, &group);
+        let found = position::find(consumer, &consumer.committed_offsets(place, timeout)?, question)?;
+        match (found.starts.values().next(), gap.kind) {
+            (None, _) => Ok(false),
+            (Some(start), Lost::Unreadable) => {
+                let probe = Probe::connect(&self.shell.kafka.client(), timeout)?;
+                probe.is_readable(&gap.topic, gap.partition, *start)
+            }
+            (Some(_), _) => Ok(true),
         }
-        Ok(!found.starts.is_empty())
     }
 
     /// Ends the session where a partition that is read, or one that goes with it, has lost its leader: the next one leaves it out.

@@ -61,6 +61,8 @@ impl Session<'_> {
             }
         }
         self.meter.state_entries.set(engine.entries() as i64);
+        // The client keeps a pause over a new assignment; why it was is no more, or is said below.
+        consumer.resume(&self.readable(&consumer.assignment()?)?)?;
         let unread: Vec<String> = self.floods.borrow().paused().map(str::to_owned).collect();
         unread.iter().try_for_each(|topic| self.pause_topic(consumer, topic))?;
         Ok(true)
