@@ -51,6 +51,8 @@ pub struct Deployment {
     pub policy: String,
     /// Digest of the route in force where none was activated.
     pub route: String,
+    /// Tenants of whose new entries a version before kept no count, so that none is due.
+    pub uncounted: Vec<String>,
 }
 
 /// What plain readers saw of a run, held by what names it.
@@ -144,7 +146,7 @@ impl Truth {
     pub async fn complete(&mut self, from: &Deployment) -> Result<()> {
         self.each(from, Topic::Applications, Self::take_application)?;
         self.each(from, Topic::Risk, Self::take_score)?;
-        self.state.read(&from.kafka)?;
+        self.state.read(from)?;
         let client = runtime::pg::connect(&database(from)).await?;
         let query = "SELECT tenant, application_id, revision FROM defaultx.decisions WHERE decision_number = 1";
         for row in client.query(query, &[]).await? {

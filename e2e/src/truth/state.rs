@@ -2,13 +2,14 @@
 
 use crate::oracle::Findings;
 use crate::oracle::tables::Table;
+use crate::truth::Deployment;
 use anyhow::Result;
 use decision::in_force::{Kind, POLICY};
 use defaultx::reader;
+use ingest::admit::Key;
 use ingest::{AdmitHandler, Config, Metrics};
 use prometheus::Registry;
 use rdkafka::message::Message;
-use runtime::kafka::KafkaConfig;
 use runtime::stream::harness::Harness;
 use runtime::stream::position::STATE_POSITION;
 use runtime::stream::{Input, OwnedInput, Stored};
@@ -58,7 +59,9 @@ impl State {
     }
 
     /// Reads the changelogs, and hands intake to a handler of its own.
-    pub(super) fn read(&mut self, kafka: &KafkaConfig) -> Result<()> {
+    pub(super) fn read(&mut self, from: &Deployment) -> Result<()> {
+        let kafka = &from.kafka;
+        let uncounted: Vec<_> = from.uncounted.iter().map(|tenant| Key::of_quota(tenant).encode()).collect();
         let changelogs = [
             (Topic::AdmitState, &mut self.admit),
             (Topic::ScorerState, &mut self.scorer),
@@ -68,7 +71,7 @@ impl State {
             let name = kafka.topic(topic.base_name());
             reader::read_to_end(kafka, [name.as_ref()], |message| {
                 let key = message.key().unwrap_or_default();
-                if key != STATE_POSITION {
+                if key != STATE_POSITION && !uncounted.iter().any(|counter| counter == key) {
                     table.restore(message.partition(), key, message.payload());
                 }
                 Ok(())
@@ -80,7 +83,7 @@ impl State {
             admit.feed(&[OwnedInput::from(&Input::of(message))]).map_err(|error| anyhow::anyhow!("{error}"))?;
             Ok(())
         })?;
-        for (partition, key, value) in admit.state() {
+        for (partition, key, value) in admit.state().filter(|(_, key, _)| !uncounted.contains(key)) {
             self.admit.expect(partition, &key, Some(&value));
         }
         Ok(())

@@ -39,6 +39,7 @@ pub fn deployment(stage: &Stage, other: &str, versions: &Versions) -> Result<Dep
         senders: vec![Topic::LoanApplications.base_name().to_owned(), other.to_owned()],
         policy: versions.first_policy.clone(),
         route: versions.first_route.clone(),
+        uncounted: Vec::new(),
     })
 }
 
