@@ -212,6 +212,21 @@ async fn nobody_but_a_writer_can_hold_the_log_up() {
     }
 }
 
+/// Waits until the log has so many entries, those of accepted gaps aside, and the room says that it is ready or not, in these words.
+async fn entries_until(session: &tokio_postgres::Client, shell: &Shell, count: i64, ready: bool, words: &str) {
+    let started = Instant::now();
+    loop {
+        let query = "SELECT count(*) FROM defaultx.audit_entries WHERE topic <> 'credit.gaps.v1'";
+        let seen: i64 = session.query_one(query, &[]).await.unwrap().get(0);
+        let state = shell.health.states()["audit-sink"].clone();
+        if (seen, state.ready) == (count, ready) && state.reason.contains(words) {
+            break;
+        }
+        assert!(started.elapsed() < PATIENCE, "{seen} entries of {count}, {state:?}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
 /// What appeared after the start was never read, and the room said that it was ready.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_topic_and_a_partition_that_appear_later_are_read() {
@@ -221,19 +236,7 @@ async fn a_topic_and_a_partition_that_appear_later_are_read() {
     let shell = Shell { database: Some(database), ..Shell::new(kafka.clone()) };
     let rooms = start(Config { checkpoint_key: "".into(), ..config() }, shell.clone()).unwrap();
     let session = client(&url).await;
-    let until = async |entries: i64, ready: bool, words: &str| {
-        let started = Instant::now();
-        loop {
-            let count = "SELECT count(*) FROM defaultx.audit_entries";
-            let seen: i64 = session.query_one(count, &[]).await.unwrap().get(0);
-            let state = shell.health.states()["audit-sink"].clone();
-            if (seen, state.ready) == (entries, ready) && state.reason.contains(words) {
-                break;
-            }
-            assert!(started.elapsed() < PATIENCE, "{seen} entries of {entries}, {state:?}");
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    };
+    let until = async |count: i64, ready: bool, words: &str| entries_until(&session, &shell, count, ready, words).await;
     let producer: BaseProducer = kafka.client().create().unwrap();
     let mut story = Topics::default().story(1);
     let (mut decision, mut risk) = (story.remove(7), story[6].clone());
@@ -277,18 +280,8 @@ async fn a_place_that_the_log_has_lost_is_held_and_named() {
         let shell = Shell { database: Some(database.clone()), ..Shell::new(kafka.clone()) };
         (start(Config { checkpoint_key: "".into(), ..config() }, shell.clone()).unwrap(), shell)
     };
-    let until = async |shell: &Shell, entries: i64, ready: bool, words: &str| {
-        let started = Instant::now();
-        loop {
-            let count = "SELECT count(*) FROM defaultx.audit_entries WHERE topic <> 'credit.gaps.v1'";
-            let seen: i64 = session.query_one(count, &[]).await.unwrap().get(0);
-            let state = shell.health.states()["audit-sink"].clone();
-            if (seen, state.ready) == (entries, ready) && state.reason.contains(words) {
-                break;
-            }
-            assert!(started.elapsed() < PATIENCE, "{seen} entries of {entries}, {state:?}");
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
+    let until = async |shell: &Shell, count: i64, ready: bool, words: &str| {
+        entries_until(&session, shell, count, ready, words).await;
     };
     let end = async |rooms: Vec<runtime::task::RoomHandle>, shell: Shell| {
         shell.shutdown.cancel();

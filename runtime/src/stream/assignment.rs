@@ -59,6 +59,8 @@ pub(crate) struct Assignment<K, V> {
     /// Topics that need a leader in the partition of a number, for it to be read.
     pub partitioned: Partitioned,
     pub restore_timeout: Duration,
+    /// Of a call that must not hold the rest of the take-over.
+    pub call_timeout: Duration,
     /// The group, and the topic of accepted gaps.
     pub group: Arc<str>,
     pub gaps: Arc<str>,
@@ -154,8 +156,11 @@ impl<K: Stored + Eq + Hash, V: Stored> Assignment<K, V> {
             }
         }
         if !positions.gaps.is_empty() {
-            let accepted = position::accepted_gaps(&self.plain, &self.gaps, self.restore_timeout);
-            positions.accept(&accepted.map_err(|error| format!("{}: {error}", self.gaps))?);
+            // Where nobody can be heard nothing is accepted, and the other partitions go on.
+            match position::accepted_gaps(&self.plain, &self.gaps, self.call_timeout) {
+                Ok(accepted) => positions.accept(&accepted),
+                Err(error) => tracing::error!(topic = &*self.gaps, %error, "accepted gaps cannot be read"),
+            }
         }
         if !positions.moved.is_empty() {
             // From now on they are committed like any other, and no offset means that one was lost.

@@ -226,11 +226,7 @@ impl Shard {
         (batch, topic_ids): (&[OwnedInput], &BTreeMap<String, String>),
         expected: &mut BTreeMap<Place, i64>,
     ) -> Result<bool, PgError> {
-        let mut next: BTreeMap<Place, Stand> = BTreeMap::new();
-        for record in batch {
-            let stand = Stand::at(record.offset + 1, topic_ids.get(&record.topic).cloned());
-            next.insert((record.topic.clone(), record.partition), stand);
-        }
+        let next = places::ends(batch, topic_ids);
         let tx = client.transaction().await?;
         if !lease.renew(&tx).await? {
             return Ok(false);

@@ -2,14 +2,15 @@
 //! missing without a word. A client that is told to "reset" would read on at another place and tell nobody (ADR 15).
 
 mod gap;
+mod group;
 mod probe;
 
 use crate::clock;
 use crate::ffi;
-use crate::kafka::{KafkaConfig, Plain, PlainConsumer};
-use crate::stream::producer::{TransactionError, Transactions};
+use crate::kafka::{Plain, PlainConsumer};
 use crate::stream::record::Input;
 pub use gap::{AcceptedGap, Gap, Lost};
+pub use group::{Group, begin_at_zero, open_gaps};
 pub(crate) use probe::{Probe, is_unreadable};
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
@@ -17,7 +18,6 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::topic_partition_list::TopicPartitionListElem;
 use rdkafka::{Offset, TopicPartitionList};
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// How long a leader that has just been elected may not know of everything that it holds.
@@ -339,74 +339,9 @@ fn partitions_of(consumer: &PlainConsumer, topic: &str, timeout: Duration) -> Re
     }
 }
 
-/// A group of workers, names with prefix.
-#[derive(Debug, Clone)]
-pub struct Group {
-    /// Its name.
-    pub name: Arc<str>,
-    /// What it reads.
-    pub inputs: Vec<Arc<str>>,
-    /// Where it keeps its state, if it has any.
-    pub changelog: Option<Arc<str>>,
-    /// Whether what it reads is written in transactions alone.
-    pub in_transactions: bool,
-}
-
-impl Group {
-    fn question(&self, timeout: Duration) -> Question<'_> {
-        let changelog = self.changelog.as_deref();
-        let patience = LEADER_CATCHES_UP_WITHIN;
-        Question { group: &self.name, changelog, in_transactions: self.in_transactions, patience, timeout }
-    }
-}
-
-/// The gaps of a group that nobody has accepted. Reads its changelog whole.
-///
-/// # Errors
-/// When the cluster does not answer in time, or a topic is not there.
-pub fn open_gaps(kafka: &KafkaConfig, group: &Group, gaps: &str, timeout: Duration) -> Result<Vec<Gap>, KafkaError> {
-    let (consumer, committed) = offsets_of(kafka, group, timeout)?;
-    let mut found = find(&consumer, &committed, group.question(timeout))?;
-    if let Some(changelog) = &group.changelog {
-        let mut positions = BTreeMap::new();
-        read_all(&kafka.client(), changelog, timeout, |record| {
-            if record.key == Some(STATE_POSITION) {
-                positions.insert(record.partition, restored_position(record.payload));
-            }
-        })?;
-        for element in committed.elements() {
-            let (place, partition) = ((element.topic().to_owned(), element.partition()), element.partition());
-            found.hold_state(&group.name, &place, changelog, positions.get(&partition).copied().flatten());
-        }
-    }
-    found.unaccepted(&kafka.client(), &group.name, gaps, timeout)
-}
-
 /// What the entry under [`STATE_POSITION`] says.
 pub(crate) fn restored_position(value: Option<&[u8]>) -> Option<i64> {
     value.and_then(|bytes| bytes.try_into().ok()).map(i64::from_be_bytes)
-}
-
-/// Commits offset 0 for a group in every partition that is empty and has none, so that no offset is always a gap from then on.
-/// Gives how many there were. Members of the group may be running: a transaction's offsets are taken all the same.
-///
-/// # Errors
-/// When the cluster does not answer in time, or a topic is not there.
-pub fn begin_at_zero(kafka: &KafkaConfig, group: &Group, timeout: Duration) -> Result<usize, KafkaError> {
-    let (consumer, committed) = offsets_of(kafka, group, timeout)?;
-    let mut found = find(&consumer, &committed, Question { changelog: None, ..group.question(timeout) })?;
-    let left = &found.left;
-    found.moved.retain(|place| left.get(place).is_some_and(|left| left.offset.is_none()));
-    if found.moved.is_empty() {
-        return Ok(0);
-    }
-    let zeros = found.moved()?;
-    let milliseconds = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
-    let member = consumer.group_metadata().ok_or(KafkaError::Global(RDKafkaErrorCode::UnknownGroup))?;
-    let producer = Transactions::connect(kafka, "topics-apply", milliseconds);
-    let written = producer.and_then(|mut producer| producer.offsets(&zeros, &member));
-    written.map_err(TransactionError::into_source)?;
-    Ok(found.moved.len())
 }
 
 /// Puts the topics' ids beside offsets that are going to be committed; that of the changelog where the same transaction writes
@@ -420,22 +355,6 @@ pub(crate) fn mark(offsets: &mut TopicPartitionList, topic_ids: &BTreeMap<String
             (None, _) => {}
         }
     }
-}
-
-fn offsets_of(
-    kafka: &KafkaConfig,
-    group: &Group,
-    timeout: Duration,
-) -> Result<(PlainConsumer, TopicPartitionList), KafkaError> {
-    let mut config = kafka.client();
-    config.set("group.id", &*group.name).set("isolation.level", "read_committed").set("enable.auto.commit", "false");
-    let consumer: PlainConsumer = config.create_with_context(Plain)?;
-    let mut all = TopicPartitionList::new();
-    for topic in &group.inputs {
-        all.add_partition_range(topic, 0, partitions_of(&consumer, topic, timeout)? - 1);
-    }
-    let committed = consumer.committed_offsets(all, timeout)?;
-    Ok((consumer, committed))
 }
 
 #[cfg(test)]

@@ -136,6 +136,7 @@ impl<'a> Session<'a> {
             in_transactions: self.spec.in_transactions(),
             partitioned: self.spec.partitioned(),
             restore_timeout: Duration::from_millis(self.spec.tuning.restore_timeout_ms),
+            call_timeout: Duration::from_millis(self.spec.tuning.timeout_ms),
             group: self.shell.kafka.topic(self.spec.room),
             gaps: self.spec.gaps.clone(),
             topic_ids: Mutex::default(),

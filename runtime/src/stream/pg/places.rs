@@ -7,6 +7,7 @@ use crate::kafka::{KafkaConfig, Plain, PlainConsumer};
 use crate::pg::offsets::{self, Place, Stand};
 use crate::pg::{DatabaseConfig, connect};
 use crate::stream::position::{Gap, Held, Left, Lost, Positions, judge};
+use crate::stream::record::OwnedInput;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use std::collections::{BTreeMap, BTreeSet};
@@ -33,6 +34,18 @@ pub(super) struct Found {
     pub positions: Positions,
     /// What could not be asked, in words.
     pub unknown: Vec<String>,
+}
+
+/// Where each place stands behind a batch.
+pub(super) fn ends(batch: &[OwnedInput], topic_ids: &BTreeMap<String, String>) -> BTreeMap<Place, Stand> {
+    let mut next: BTreeMap<(&str, i32), i64> = BTreeMap::new();
+    for record in batch {
+        next.insert((&record.topic, record.partition), record.offset + 1);
+    }
+    let stand = |((topic, partition), next): ((&str, i32), i64)| {
+        ((topic.to_owned(), partition), Stand::at(next, topic_ids.get(topic).cloned()))
+    };
+    next.into_iter().map(stand).collect()
 }
 
 /// Asks where to read on. A place that was never read and holds all its records begins with the first.
@@ -128,4 +141,26 @@ pub async fn open_gaps(
     };
     let asked = tokio::task::spawn_blocking(ask).await;
     asked.map_err(|error| PgError::Other(error.to_string()))?.map_err(|error| PgError::Other(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_batch_ends_behind_the_last_record_of_each_place() {
+        let record = |topic: &str, partition, offset| OwnedInput {
+            topic: topic.to_owned(),
+            partition,
+            offset,
+            ..OwnedInput::default()
+        };
+        let batch = [record("a", 0, 4), record("b", 0, 9), record("a", 1, 7), record("a", 0, 6)];
+        let found = ends(&batch, &BTreeMap::from([("a".to_owned(), "id".to_owned())]));
+        let id = Some("id".to_owned());
+        let expected = [(("a", 0), (7, id.clone())), (("a", 1), (8, id)), (("b", 0), (10, None))];
+        let expected =
+            expected.map(|((topic, partition), (next, id))| ((topic.to_owned(), partition), Stand::at(next, id)));
+        assert_eq!(found, BTreeMap::from(expected));
+    }
 }

@@ -6,7 +6,7 @@ use super::super::meter::Meter;
 use super::super::position::{Gap, Lost, Positions, Probe, accepted_gaps, is_unreadable};
 use super::super::record::{Input, OwnedInput};
 use super::PgSpec;
-use super::places::{Found, find, is_acceptable, words};
+use super::places::{Found, ends, find, is_acceptable, words};
 use crate::pg::offsets::{Place, Stand};
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -89,11 +89,9 @@ impl Reader {
         let mut looked = Instant::now();
         while !self.stop.is_cancelled() {
             let Collected { records, unreadable } = collect(&self.consumer, &self.spec)?;
-            for record in &records {
-                let (place, next) = ((record.topic.clone(), record.partition), record.offset + 1);
-                let topic_id = holding.topic_ids.get(&record.topic).cloned();
-                holding.stood.insert(place.clone(), Stand::at(next, topic_id));
-                holding.next.insert(place, next);
+            for (place, stand) in ends(&records, &holding.topic_ids) {
+                holding.next.insert(place.clone(), stand.next);
+                holding.stood.insert(place, stand);
             }
             if !records.is_empty() && !self.hand_over(Read::Batch(records, holding.topic_ids.clone())) {
                 return Ok(());
@@ -134,7 +132,8 @@ impl Reader {
             let led = |partition: &&MetadataPartition| partition.leader() >= 0;
             obstacles
                 .extend(ours.clone().filter(|one| !led(one)).map(|one| format!("{topic}/{} has no leader", one.id())));
-            let ours = ours.map(|partition| (topic.to_string(), partition.id()));
+            // Whoever asks one without a leader what it holds waits, and reads nothing else meanwhile.
+            let ours = ours.filter(led).map(|partition| (topic.to_string(), partition.id()));
             fresh.extend(ours.filter(|place| !holding.next.contains_key(place)));
         }
         // Whatever was wrong may have passed: a leader knows more by now, or another copy is whole.
