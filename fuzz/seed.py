@@ -9,7 +9,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
-PLACES = ["scoring/tests/conformance/fixtures", "defaultx/tests/it/graphs", "target/conformance", "models"]
+PLACES = ["inference/tests/conformance/fixtures", "defaultx/tests/it/graphs", "target/conformance", "models"]
 PARTS = ["manifest.toml", "model.onnx", "golden.json", "reference.json"]
 LARGEST = 200 << 10  # bytes of a seed: the loop is as fast as they are small
 ROWS, APPLICATIONS = 64, 5  # as many golden answers as a package must have

@@ -5,7 +5,7 @@ use defaultx_fuzz::{watch, wire};
 use libfuzzer_sys::{fuzz_mutator, fuzz_target, fuzzer_mutate};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use scoring::graph::{Column, Graph, Kind, Table, Values};
+use inference::graph::{Column, Graph, Kind, Table, Values};
 
 /// Columns of the table, where the graph leaves that open.
 const COLUMNS: usize = 4;

@@ -5,7 +5,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::{Mutex, PoisonError};
 
 /// Where no panic may come from.
-const OURS: [&str; 4] = ["expressions/src", "policy/src", "scorer/src", "scoring/src"];
+const OURS: [&str; 5] = ["expressions/src", "policy/src", "inference/src", "scorer/src", "scoring/src"];
 
 static LAST: Mutex<String> = Mutex::new(String::new());
 

@@ -2,6 +2,7 @@
 //! [`crate::mapping::Unscorable`].
 
 use domain::digest::Digest;
+use inference::GraphError;
 
 /// A part of a package.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,7 +112,8 @@ impl LoadError {
     }
 }
 
-/// The engine failed on a block that it had been proven for.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the engine failed: {0}")]
-pub struct EngineError(pub(crate) String);
+impl From<GraphError> for LoadError {
+    fn from(GraphError(why): GraphError) -> Self {
+        Self::Graph(why)
+    }
+}

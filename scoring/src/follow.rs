@@ -2,11 +2,11 @@
 //! followed over a grid of the feature's values from every background row, which is evidence and no proof.
 
 use crate::contract::{Feature, Kind};
-use crate::dense::Direction;
-use crate::error::EngineError;
 use crate::golden::TOLERANCE;
 use crate::manifest::Monotone;
-use crate::plan::Plan;
+use inference::EngineError;
+use inference::dense::Direction;
+use inference::plan::Plan;
 
 /// Values of the grid, at most; of more, evenly spread ones.
 pub const MOST_VALUES: usize = 128;
@@ -106,7 +106,9 @@ fn grid(background: impl Iterator<Item = f32>, feature: &Feature) -> Vec<f32> {
 mod tests {
     use super::*;
     use crate::contract::Source;
-    use crate::dense::tests::shallow;
+    use inference::examples::shallow;
+    use inference::plan::Shape;
+    use prost::Message;
 
     fn feature(monotone: Monotone, kind: Kind, range: Option<(f64, f64)>) -> Feature {
         Feature {
@@ -128,7 +130,11 @@ mod tests {
         use Monotone::{Decreasing, Increasing, None};
         let background = [vec![0.0, 5.0], vec![0.5, 5.0], vec![-1.0, 5.0]];
         // The second column has no weight; of the first, two hidden units that start at 0 and at 1.
-        let plan = |v: [f32; 2]| Plan::of_dense(shallow(2, &[1.0, 1.0, 0.0, 0.0], &[0.0, -1.0], &v), 2);
+        let shape = Shape { input: "x", width: 2, margin: "y", partials: Option::None };
+        let plan = |v: [f32; 2]| {
+            let graph = shallow(2, &[1.0, 1.0, 0.0, 0.0], &[0.0, -1.0], &v);
+            Plan::new(&graph.encode_to_vec(), shape).unwrap()
+        };
         let found = |v, monotone, at| {
             let feature = feature(monotone, Kind::Number, Some((0.0, 4.0)));
             evidence(&plan(v), &background, at, &feature).unwrap()

@@ -1,14 +1,15 @@
 //! The trees of a package: the raw sum of the positive class is its margin, and exact Shapley values against the reference
 //! are its contributions. Both have the same bits on every machine and in every batch.
 
-use crate::error::{EngineError, LoadError, Part};
-use crate::explain::Contributions;
-use crate::graph::{Column, Graph, Table, Values};
+use crate::error::{LoadError, Part};
 use crate::manifest::{self, Link, Monotone};
-use crate::plan::Answers;
 use crate::reference::Reference;
-use crate::trees::{self, Compiled, Ensemble, TreeError, TreeShap};
 use domain::pd::sigmoid;
+use inference::EngineError;
+use inference::graph::{Column, Graph, Table, Values};
+use inference::plan::Answers;
+use inference::trees::{self, Compiled, Ensemble, TreeError, TreeShap};
+use inference::walks::Contributions;
 
 /// Method of trees: exact, features independent of each other, absent ones as the reference has them.
 pub const TREESHAP: &str = "treeshap_interventional";

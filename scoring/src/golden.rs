@@ -1,13 +1,14 @@
 //! The proof: a package serves only if this engine gives its golden answers, from features to bands and from whole
 //! applications to scores, and if the directions it claims are true. Compares; corrects nothing.
 
-use crate::error::{EngineError, LoadError, Part};
+use crate::error::{LoadError, Part};
 use crate::follow::Evidence;
 use crate::forest::Forest;
 use crate::manifest::{Kind, Monotone};
 use crate::mapping::FeatureVector;
 use crate::model::Model;
-use crate::plan::Answers;
+use inference::EngineError;
+use inference::plan::Answers;
 use serde::Deserialize;
 use serde_json::Value;
 use std::fmt::Debug;

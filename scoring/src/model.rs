@@ -1,9 +1,8 @@
 //! A package that has proven itself: the only thing that scores. Built by [`Model::load`] or not at all.
 
 use crate::calibration::Calibration;
-use crate::coalitions;
 use crate::contract::{self, Contract, ReasonText};
-use crate::error::{EngineError, LoadError, Part};
+use crate::error::{LoadError, Part};
 use crate::explain::{self, Contributions, Shapley};
 use crate::expr::Document;
 use crate::follow::{self, Evidence};
@@ -11,13 +10,14 @@ use crate::forest::{self, Forest};
 use crate::golden;
 use crate::manifest::{Kind, Manifest};
 use crate::mapping::{self, FeatureVector, Unscorable};
-use crate::plan::{Answers, Plan, PlanState, Shape};
 use crate::reasons::{self, Candidate};
 use crate::reference::Reference;
 use crate::scales::Scales;
 use domain::Digest;
 use domain::pd::{Pd, sigmoid};
 use domain::scale::Scale;
+use inference::plan::{Answers, Plan, PlanState, Shape};
+use inference::{EngineError, coalitions};
 use serde_json::Value;
 
 /// The bytes of a package. Reading them from wherever they are is the caller's.

@@ -2,8 +2,8 @@
 
 use crate::packages::{self, named, scales};
 use crate::proof::{check, edited, sealed, with_json};
+use inference::trees::{Node, Test};
 use scoring::manifest::Kind;
-use scoring::trees::{Node, Test};
 use scoring::{FeatureVector, Flag, Model, PackageFiles};
 use serde_json::{Value, json};
 

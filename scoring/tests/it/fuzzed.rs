@@ -9,9 +9,9 @@ mod parcel;
 mod wire;
 
 use crate::packages::{named, scales};
+use inference::graph::{Column, Graph, Kind, Table, Values};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
-use scoring::graph::{Column, Graph, Kind, Table, Values};
 use scoring::{FeatureVector, Model, PackageFiles};
 use std::path::{Path, PathBuf};
 
@@ -26,7 +26,7 @@ const COLUMNS: usize = 4;
 fn graphs() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let below = |folder: &str| std::fs::read_dir(root.join(folder)).unwrap().map(|entry| entry.unwrap().path());
-    let all = below("tests/conformance/fixtures").chain(below("../defaultx/tests/it/graphs"));
+    let all = below("../inference/tests/conformance/fixtures").chain(below("../defaultx/tests/it/graphs"));
     let mut graphs: Vec<PathBuf> = all.filter(|path| path.extension().is_some_and(|e| e == "onnx")).collect();
     graphs.sort();
     assert!(graphs.len() >= 9, "{graphs:?}");

@@ -1,5 +1,4 @@
-//! Tests of whole packages: those of the repository, and the same ones broken in every way. And of the operators that any
-//! graph may use.
+//! Tests of whole packages: those of the repository, and the same ones broken in every way.
 #![allow(clippy::unwrap_used)]
 
 mod batches;
@@ -7,12 +6,5 @@ mod explained;
 mod forests;
 mod fuzzed;
 mod nets;
-mod ops;
-mod ops_cases;
-mod ops_hostile;
-mod ops_native;
 mod packages;
 mod proof;
-mod trees;
-mod trees_forest;
-mod trees_shap;

@@ -49,7 +49,7 @@ fn groups_are_explained_where_features_are_too_many() {
             }
         }
     }
-    assert!((2..=scoring::coalitions::MOST_GROUPS).contains(&groups.len()), "{stems:?}");
+    assert!((2..=inference::coalitions::MOST_GROUPS).contains(&groups.len()), "{stems:?}");
     for row in &rows[..8] {
         let exact = model.exact(&mut state, row, Some(&groups)).unwrap().unwrap();
         let margin = model.score_block(&mut state, std::slice::from_ref(row)).unwrap().remove(0).unwrap().margin;

@@ -2,9 +2,9 @@
 
 use super::golden::Golden;
 use anyhow::{Context, Result, ensure};
+use inference::plan::{Plan, PlanState, Shape};
 use scoring::forest::Forest;
 use scoring::mapping::FeatureVector;
-use scoring::plan::{Plan, PlanState, Shape};
 use scoring::{Model, PackageFiles};
 use serde_json::json;
 use std::hint::black_box;

@@ -1,6 +1,6 @@
 //! PURE. Cells of a CSV column as a graph takes them. Says what is wrong with a cell, never where it stands.
 
-use scoring::graph::{Column, Kind, Values};
+use inference::graph::{Column, Kind, Values};
 
 /// The cells of a column that were read so far.
 #[derive(Debug)]

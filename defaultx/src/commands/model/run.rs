@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail};
 use csv::{ReaderBuilder, StringRecord, Writer};
 use flate2::read::MultiGzDecoder;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use scoring::graph::{Graph, Output, Table, Values};
+use inference::graph::{Graph, Output, Table, Values};
 use std::fs::File;
 use std::io::{BufReader, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
@@ -75,7 +75,7 @@ fn misfit(file: &str, names: &[String]) -> String {
 struct Sheet {
     /// Of the columns that the graph takes, in its order.
     names: Vec<String>,
-    kinds: Vec<scoring::graph::Kind>,
+    kinds: Vec<inference::graph::Kind>,
     given: Vec<usize>,
     kept: Vec<usize>,
 }

@@ -1,6 +1,6 @@
 """Writes the stock exports that `model run` is tested with: for each a graph, rows with empty cells, and onnxruntime's answers.
 
-    scoring/tests/conformance/run target/conformance     # makes the environment
+    inference/tests/conformance/run target/conformance     # makes the environment
     target/conformance-venv/bin/python defaultx/tests/it/graphs/make.py
 """
 

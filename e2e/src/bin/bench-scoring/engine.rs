@@ -3,9 +3,9 @@
 use crate::Round;
 use crate::forest::{self, Listed};
 use anyhow::{Context, Result, bail, ensure};
-use scoring::graph::{Column, Graph, Table, Values};
-use scoring::plan::{Plan, PlanState, Shape};
-use scoring::trees::{Compiled, TreeShap};
+use inference::graph::{Column, Graph, Table, Values};
+use inference::plan::{Plan, PlanState, Shape};
+use inference::trees::{Compiled, TreeShap};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::hint::black_box;

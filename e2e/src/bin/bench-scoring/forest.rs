@@ -1,7 +1,7 @@
 //! XGBoost's own trees, with its own covers, as the tree engine takes them.
 
 use anyhow::{Result, ensure};
-use scoring::trees::{Aggregate, Compare, Draft, Ensemble, Node, Precision, Real, Test, Tree, Vote};
+use inference::trees::{Aggregate, Compare, Draft, Ensemble, Node, Precision, Real, Test, Tree, Vote};
 use serde::Deserialize;
 
 /// A tree as XGBoost writes it: lists by node, a leaf's value among the conditions.

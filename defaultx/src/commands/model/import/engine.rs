@@ -2,10 +2,10 @@
 
 use anyhow::{Context, Result, bail, ensure};
 use domain::pd::sigmoid;
+use inference::graph::{Column, Graph, Kind as Cell, Output, Table, Values};
+use inference::plan::{Plan, Shape};
 use scoring::forest::Forest;
-use scoring::graph::{Column, Graph, Kind as Cell, Output, Table, Values};
 use scoring::manifest::{self, Kind, Link, ReferenceName};
-use scoring::plan::{Plan, Shape};
 use scoring::reference::Reference;
 
 /// How far the trees' own probability may be from what the graph says, as loading demands it.
@@ -93,8 +93,8 @@ impl Engine {
     }
 }
 
-fn counted(tree: &scoring::trees::Tree, rows: &[Vec<f32>]) -> Vec<f64> {
-    use scoring::trees::Node;
+fn counted(tree: &inference::trees::Tree, rows: &[Vec<f32>]) -> Vec<f64> {
+    use inference::trees::Node;
     let mut counts = vec![0.0; tree.nodes.len()];
     for row in rows {
         let mut at = tree.root as usize;

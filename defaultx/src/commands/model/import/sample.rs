@@ -6,7 +6,7 @@ use crate::commands::model::cells::Cells;
 use crate::commands::model::run::{open, places};
 use anyhow::{Context, Result, bail, ensure};
 use csv::{Position, ReaderBuilder, StringRecord};
-use scoring::graph::{Kind, Values};
+use inference::graph::{Kind, Values};
 
 /// The most rows of a sample: what is fitted and counted does not get better beyond.
 const MOST_ROWS: usize = 1 << 20;

@@ -3,7 +3,7 @@
 //! one gives the bits of a batch of many. Knows no credit word.
 
 use crate::dense::{self, Dense, Memory, Move};
-use crate::error::{EngineError, LoadError};
+use crate::error::{EngineError, GraphError};
 use crate::ops;
 use tract_onnx::pb;
 use tract_onnx::prelude::*;
@@ -83,8 +83,8 @@ impl Plan {
     /// Parses, checks and compiles a graph.
     ///
     /// # Errors
-    /// [`LoadError::Graph`].
-    pub fn new(bytes: &[u8], shape: Shape<'_>) -> Result<Self, LoadError> {
+    /// [`GraphError`].
+    pub fn new(bytes: &[u8], shape: Shape<'_>) -> Result<Self, GraphError> {
         let proto = ops::read(bytes)?;
         let outputs = outputs_in_order(&proto, shape)?;
         let engine = match dense(&proto, shape) {
@@ -242,20 +242,20 @@ fn dense(proto: &pb::ModelProto, shape: Shape<'_>) -> Option<Dense> {
 }
 
 /// Positions of margin and partials among the graph's outputs, after its input and outputs were checked.
-fn outputs_in_order(proto: &pb::ModelProto, shape: Shape<'_>) -> Result<Vec<usize>, LoadError> {
-    let graph = proto.graph.as_ref().ok_or_else(|| LoadError::Graph("holds no graph".into()))?;
+fn outputs_in_order(proto: &pb::ModelProto, shape: Shape<'_>) -> Result<Vec<usize>, GraphError> {
+    let graph = proto.graph.as_ref().ok_or_else(|| GraphError("holds no graph".into()))?;
     let constant = |name: &str| graph.initializer.iter().any(|tensor| tensor.name == name);
     let inputs: Vec<_> = graph.input.iter().filter(|input| !constant(&input.name)).collect();
     let [input] = inputs.as_slice() else {
-        return Err(LoadError::Graph(format!("must have one input, it has {}", inputs.len())));
+        return Err(GraphError(format!("must have one input, it has {}", inputs.len())));
     };
     if input.name != shape.input {
-        return Err(LoadError::Graph(format!("its input is {}, the manifest says {}", input.name, shape.input)));
+        return Err(GraphError(format!("its input is {}, {} is asked for", input.name, shape.input)));
     }
     check_width(input, shape.width)?;
     let position = |name: &str, width: usize| {
         let at = graph.output.iter().position(|output| output.name == name);
-        let at = at.ok_or_else(|| LoadError::Graph(format!("has no output {name}")))?;
+        let at = at.ok_or_else(|| GraphError(format!("has no output {name}")))?;
         check_width(&graph.output[at], width).map(|()| at)
     };
     let mut outputs = vec![position(shape.margin, 1)?];
@@ -266,16 +266,16 @@ fn outputs_in_order(proto: &pb::ModelProto, shape: Shape<'_>) -> Result<Vec<usiz
 }
 
 /// Demands f32 [N, width].
-fn check_width(value: &pb::ValueInfoProto, width: usize) -> Result<(), LoadError> {
+fn check_width(value: &pb::ValueInfoProto, width: usize) -> Result<(), GraphError> {
     use pb::tensor_shape_proto::dimension::Value::DimValue;
     let Some(pb::type_proto::Value::TensorType(tensor)) = value.r#type.as_ref().and_then(|t| t.value.as_ref()) else {
-        return Err(LoadError::Graph(format!("{} is no tensor", value.name)));
+        return Err(GraphError(format!("{} is no tensor", value.name)));
     };
     let dims = tensor.shape.as_ref().map_or(&[][..], |shape| &shape.dim);
     let last = dims.last().and_then(|dim| dim.value.as_ref());
     let fits = dims.len() == 2 && matches!(last, Some(DimValue(found)) if usize::try_from(*found) == Ok(width));
     if tensor.elem_type != pb::tensor_proto::DataType::Float as i32 || !fits {
-        return Err(LoadError::Graph(format!("{} must be f32 [N, {width}]", value.name)));
+        return Err(GraphError(format!("{} must be f32 [N, {width}]", value.name)));
     }
     Ok(())
 }
@@ -285,7 +285,7 @@ fn compile(
     block: usize,
     shape: Shape<'_>,
     outputs: &[usize],
-) -> Result<Arc<TypedRunnableModel>, LoadError> {
+) -> Result<Arc<TypedRunnableModel>, GraphError> {
     let fact = f32::fact([block, shape.width]);
     let work = || {
         let mut model = ops::onnx().model_for_proto_model(proto)?;
@@ -293,7 +293,7 @@ fn compile(
         model.select_output_outlets(&wanted)?;
         ops::optimized(model.with_input_fact(0, fact.into())?)?.into_runnable()
     };
-    ops::guarded(work).map_err(LoadError::Graph)
+    ops::guarded(work).map_err(GraphError)
 }
 
 fn failed(error: TractError) -> EngineError {

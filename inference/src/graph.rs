@@ -3,7 +3,7 @@
 //! is a dense net is answered as one ([`crate::dense`]), like those of packages.
 
 use crate::dense::{Dense, Memory};
-use crate::error::{EngineError, LoadError};
+use crate::error::{EngineError, GraphError};
 use crate::ops::{self, Labels, NodeProto};
 use crate::trees::Ensemble;
 use std::collections::HashMap;
@@ -64,8 +64,8 @@ impl Graph {
     /// Parses, checks and compiles a graph. `columns` says how many the table has, for a graph that leaves that open.
     ///
     /// # Errors
-    /// [`LoadError::Graph`] with the node's name and what would make the graph loadable.
-    pub fn load(bytes: &[u8], columns: Option<usize>) -> Result<Self, LoadError> {
+    /// [`GraphError`] with the node's name and what would make the graph loadable.
+    pub fn load(bytes: &[u8], columns: Option<usize>) -> Result<Self, GraphError> {
         let proto = ops::read(bytes)?;
         let graph = proto.graph.as_ref().ok_or_else(|| refused("holds no graph"))?;
         let (inputs, block) = inputs_of(graph, columns)?;
@@ -86,7 +86,7 @@ impl Graph {
     }
 
     /// The place of an output with one or two columns.
-    pub(crate) fn place(&self, name: &str) -> Option<usize> {
+    pub fn place(&self, name: &str) -> Option<usize> {
         self.heads.iter().position(|head| head.name == name && (1..=2).contains(&head.columns.len()))
     }
 
@@ -94,8 +94,8 @@ impl Graph {
     /// keeps columns before it. One target: the raw sum of the positive class, before any post-transform.
     ///
     /// # Errors
-    /// [`LoadError::Graph`] says what is in the way.
-    pub(crate) fn trees(&self) -> Result<Ensemble, LoadError> {
+    /// [`GraphError`] says what is in the way.
+    pub fn trees(&self) -> Result<Ensemble, GraphError> {
         let model = self.plan.model();
         let found = model.nodes.iter().filter_map(|node| Some((node, ops::of_node(&*node.op)?.raw_sum()?)));
         let found: Vec<_> = found.collect();
@@ -241,7 +241,7 @@ impl Input {
 }
 
 /// The inputs and the number of rows that run at once.
-fn inputs_of(graph: &GraphProto, columns: Option<usize>) -> Result<(Vec<Input>, usize), LoadError> {
+fn inputs_of(graph: &GraphProto, columns: Option<usize>) -> Result<(Vec<Input>, usize), GraphError> {
     let constant = |name: &str| graph.initializer.iter().any(|tensor| tensor.name == name);
     let infos: Vec<&ValueInfoProto> = graph.input.iter().filter(|input| !constant(&input.name)).collect();
     let declared = infos.iter().map(|info| Declared::of(info)).collect::<Result<Vec<_>, _>>()?;
@@ -282,7 +282,7 @@ struct Declared {
 }
 
 impl Declared {
-    fn of(info: &ValueInfoProto) -> Result<Self, LoadError> {
+    fn of(info: &ValueInfoProto) -> Result<Self, GraphError> {
         use tract_onnx::pb::tensor_shape_proto::dimension::Value::DimValue;
         let tensor = info.r#type.as_ref().and_then(|found| found.value.as_ref());
         let Some(type_proto::Value::TensorType(tensor)) = tensor else {
@@ -302,7 +302,7 @@ impl Declared {
     }
 }
 
-fn compile(proto: &ModelProto, inputs: &[Input], block: usize) -> Result<Arc<TypedRunnableModel>, LoadError> {
+fn compile(proto: &ModelProto, inputs: &[Input], block: usize) -> Result<Arc<TypedRunnableModel>, GraphError> {
     let work = || {
         let mut model = ops::onnx().model_for_proto_model(proto)?;
         for (index, input) in inputs.iter().enumerate() {
@@ -310,7 +310,7 @@ fn compile(proto: &ModelProto, inputs: &[Input], block: usize) -> Result<Arc<Typ
         }
         ops::optimized(model)?.into_runnable()
     };
-    ops::guarded(work).map_err(LoadError::Graph)
+    ops::guarded(work).map_err(GraphError)
 }
 
 /// Checks that an output has one row for each row, and names its columns.
@@ -320,7 +320,7 @@ fn head(
     index: usize,
     name: &str,
     block: usize,
-) -> Result<Head, LoadError> {
+) -> Result<Head, GraphError> {
     let fact = plan.model().output_fact(index).map_err(|error| refused(&format!("{error:#}")))?;
     let shape = fact.shape.as_concrete().unwrap_or(&[]);
     if shape.first() != Some(&block) {
@@ -357,8 +357,8 @@ fn labels_of(makers: &Makers<'_>, output: &str) -> Option<Labels> {
     None
 }
 
-fn refused(why: &str) -> LoadError {
-    LoadError::Graph(why.to_owned())
+fn refused(why: &str) -> GraphError {
+    GraphError(why.to_owned())
 }
 
 fn failed(error: TractError) -> EngineError {

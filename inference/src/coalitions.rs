@@ -1,11 +1,11 @@
 //! Shapley values of a net by their definition: every coalition of the features in which an applicant differs from a
 //! background row, each weighed as the definition says. Exact, and dear: twice as many answers for every such feature. What
-//! the fixed walks of [`crate::explain`] are held against, and what may explain where features are few.
+//! the fixed walks of [`crate::walks`] are held against, and what may explain where features are few.
 
 use crate::dense::Move;
 use crate::error::EngineError;
-use crate::explain::Contributions;
 use crate::plan::{Plan, PlanState, Starts};
+use crate::walks::Contributions;
 
 /// The most groups in which a row may differ from a background row: 4,096 answers for each of those.
 pub const MOST_GROUPS: usize = 12;

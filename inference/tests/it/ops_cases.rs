@@ -1,7 +1,7 @@
 //! Cases that Python wrote: a graph, tensors in, tensors out. Written once, read by every test.
 
-use scoring::graph::Values;
-use scoring::ops;
+use inference::graph::Values;
+use inference::ops;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

@@ -3,7 +3,7 @@
 
 use crate::ops::{cells, columns};
 use crate::ops_cases::{Case, written};
-use scoring::graph::{Column, Graph, Output, Table, Values};
+use inference::graph::{Column, Graph, Output, Table, Values};
 use std::collections::BTreeMap;
 
 const LISTED: &str = include_str!("../../../docs/onnx-conformance.md");

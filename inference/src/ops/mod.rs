@@ -34,7 +34,7 @@ pub(crate) use rows::{slice, tensor};
 pub(crate) use tract_onnx::model::ParsingContext;
 pub(crate) use tract_onnx::pb::NodeProto;
 
-use crate::error::LoadError;
+use crate::error::GraphError;
 use operator::Builder;
 use tract_onnx::Onnx;
 use tract_onnx::pb::ModelProto;
@@ -84,12 +84,12 @@ pub fn onnx() -> Onnx {
 /// Parses a graph and checks what can be checked of it before it is built.
 ///
 /// # Errors
-/// [`LoadError::Graph`] with the node's name and what would make the graph loadable.
-pub fn read(bytes: &[u8]) -> Result<ModelProto, LoadError> {
+/// [`GraphError`] with the node's name and what would make the graph loadable.
+pub fn read(bytes: &[u8]) -> Result<ModelProto, GraphError> {
     let onnx = onnx();
     let read = guarded(|| onnx.proto_model_for_read(&mut std::io::Cursor::new(bytes)));
-    let proto = read.map_err(LoadError::Graph)?;
-    check::model(&proto, &onnx).map_err(LoadError::Graph)?;
+    let proto = read.map_err(GraphError)?;
+    check::model(&proto, &onnx).map_err(GraphError)?;
     Ok(proto)
 }
 

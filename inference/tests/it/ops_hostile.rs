@@ -1,8 +1,8 @@
 //! Graphs that mean harm, or were cut short: each must be refused or run, never end the process.
 
 use crate::ops_cases::written;
-use scoring::graph::{Column, Graph, Table, Values};
-use scoring::plan::{Plan, Shape};
+use inference::graph::{Column, Graph, Table, Values};
+use inference::plan::{Plan, Shape};
 
 /// Changes tried on each graph.
 const TRIES: u64 = 20;

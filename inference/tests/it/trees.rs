@@ -1,10 +1,10 @@
 //! The tree engine: one meaning on every path, to the bit, and hostile ensembles refused by name.
 
 use crate::trees_forest::{BOOSTED, Kind, forest, rows};
-use proptest::prelude::*;
-use scoring::trees::{
+use inference::trees::{
     Aggregate, Compare, Compiled, Draft, Ensemble, Node, Precision, Real, Test, TreeError, Vectors, Vote,
 };
+use proptest::prelude::*;
 
 /// Of every way through the engine at least one.
 const KINDS: &[(&str, Kind)] = &[

@@ -2,7 +2,7 @@
 //! written by Python under `tests/conformance`, once for all tests here.
 
 use crate::ops_cases::{Case, written};
-use scoring::graph::{Column, Graph, Kind, Output, Table, Values};
+use inference::graph::{Column, Graph, Kind, Output, Table, Values};
 use std::collections::BTreeSet;
 
 /// What is not run or not passed, with its reason.

@@ -1,11 +1,11 @@
 //! Contributions against their definition, by enumeration; their axioms; and proofs of monotony against a search.
 
 use crate::trees_forest::{BOOSTED, Dice, Kind, forest, rows};
-use proptest::prelude::*;
-use scoring::trees::shap::count_covers;
-use scoring::trees::{
+use inference::trees::shap::count_covers;
+use inference::trees::{
     Aggregate, Compare, Draft, Ensemble, Monotone, Node, Precision, Real, Test, Tree, TreeShap, Vectors, Vote, monotone,
 };
+use proptest::prelude::*;
 
 const KINDS: &[(&str, Kind)] = &[
     ("boosted", Kind { trees: 5, ..BOOSTED }),
@@ -289,7 +289,7 @@ fn deep_ways_have_contributions_too() {
 #[test]
 fn what_has_no_contributions_is_refused() {
     let ensemble = forest(5, BOOSTED);
-    let why = |result: Result<TreeShap, scoring::trees::TreeError>| result.unwrap_err().to_string();
+    let why = |result: Result<TreeShap, inference::trees::TreeError>| result.unwrap_err().to_string();
     let rows = [0f32; 10];
     assert!(why(TreeShap::interventional(&ensemble, 1, &rows)).contains("has 1 targets, not target 1"));
     assert!(why(TreeShap::interventional(&ensemble, 0, &rows[..0])).contains("the background has 0 numbers"));

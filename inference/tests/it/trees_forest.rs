@@ -1,6 +1,6 @@
 //! Forests and rows by seed: every mode, precision and shape, values equal to thresholds, missing and infinite ones.
 
-use scoring::trees::{Aggregate, Compare, Draft, Ensemble, Node, Precision, Real, Test, Tree, Vote};
+use inference::trees::{Aggregate, Compare, Draft, Ensemble, Node, Precision, Real, Test, Tree, Vote};
 
 /// SplitMix64, by its published constants.
 pub struct Dice(pub u64);

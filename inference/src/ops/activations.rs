@@ -32,13 +32,19 @@ pub(super) fn sigmoid(_ctx: &ParsingContext, _node: &NodeProto) -> Built {
     Ok((expand(Sigmoid), vec![]))
 }
 
+/// 1 / (1 + e^−x), without overflow.
+fn sigmoid_of(x: f64) -> f64 {
+    let risen = libm::exp(-x.abs());
+    if x < 0.0 { risen / (1.0 + risen) } else { 1.0 / (1.0 + risen) }
+}
+
 impl Activation {
     fn of(self, x: f64) -> f64 {
         match self {
-            Self::Swish { alpha } => x * domain::pd::sigmoid(alpha * x),
+            Self::Swish { alpha } => x * sigmoid_of(alpha * x),
             Self::Selu { alpha, gamma } if x < 0.0 => gamma * alpha * libm::expm1(x),
             Self::Selu { gamma, .. } => gamma * x,
-            Self::Sigmoid => domain::pd::sigmoid(x),
+            Self::Sigmoid => sigmoid_of(x),
         }
     }
 }

@@ -2,10 +2,11 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
+use crate::examples::{self, node, tensor, whole, with};
 use crate::ops;
 use proptest::prelude::*;
 use tract_onnx::pb::tensor_proto::DataType;
-use tract_onnx::pb::{AttributeProto, GraphProto, NodeProto, TensorProto};
+use tract_onnx::pb::{GraphProto, ModelProto, NodeProto, TensorProto};
 use tract_onnx::prelude::*;
 
 /// Numbers that look random, the same for the same seed.
@@ -22,34 +23,8 @@ impl Numbers {
     }
 }
 
-pub(crate) fn tensor(name: &str, dims: &[usize], numbers: Vec<f32>) -> TensorProto {
-    let dims = dims.iter().map(|dim| *dim as i64).collect();
-    TensorProto {
-        name: name.into(),
-        dims,
-        data_type: DataType::Float as i32,
-        float_data: numbers,
-        ..Default::default()
-    }
-}
-
-pub(crate) fn whole(name: &str, numbers: &[i64]) -> TensorProto {
-    let (dims, int64_data) = (vec![numbers.len() as i64], numbers.to_vec());
-    TensorProto { name: name.into(), dims, data_type: DataType::Int64 as i32, int64_data, ..Default::default() }
-}
-
-pub(crate) fn node(op: &str, input: &[&str], output: &str) -> NodeProto {
-    let input = input.iter().map(|name| (*name).to_owned()).collect();
-    NodeProto { op_type: op.into(), input, output: vec![output.into()], name: output.into(), ..Default::default() }
-}
-
-pub(crate) fn with(mut node: NodeProto, name: &str, i: i64) -> NodeProto {
-    // 2 is the kind of a whole number.
-    node.attribute.push(AttributeProto { name: name.into(), i, r#type: 2, ..Default::default() });
-    node
-}
-
-pub(crate) fn model(node: Vec<NodeProto>, initializer: Vec<TensorProto>) -> ModelProto {
+/// Nodes and constants alone: what is read takes its input and outputs by name.
+fn model(node: Vec<NodeProto>, initializer: Vec<TensorProto>) -> ModelProto {
     let graph = GraphProto { node, initializer, name: "net".into(), ..Default::default() };
     ModelProto { graph: Some(graph), ..Default::default() }
 }
@@ -70,16 +45,8 @@ fn layers(widths: &[usize], between: &str, last: &str, seed: u64) -> ModelProto 
     model(nodes, constants)
 }
 
-/// relu(x · w + b) · v: a hidden layer of `b`'s length and one output.
 pub(crate) fn shallow(width: usize, w: &[f32], b: &[f32], v: &[f32]) -> Dense {
-    let nodes = vec![node("Gemm", &["x", "w", "b"], "s"), node("Relu", &["s"], "h"), node("MatMul", &["h", "v"], "y")];
-    let hidden = b.len();
-    let constants = vec![
-        tensor("w", &[width, hidden], w.to_vec()),
-        tensor("b", &[hidden], b.to_vec()),
-        tensor("v", &[hidden, 1], v.to_vec()),
-    ];
-    Dense::read(&model(nodes, constants), "x", width, &["y"]).unwrap()
+    Dense::read(&examples::shallow(width, w, b, v), "x", width, &["y"]).unwrap()
 }
 
 /// What our packages do before their first layer.

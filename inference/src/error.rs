@@ -1,0 +1,12 @@
+//! Why a graph does not load, and why one that does did not answer.
+
+/// A graph that is malformed, or that this engine does not run. Permanent: the same bytes fail again. It names the node or tensor, and
+/// what would make the graph loadable where that is known.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct GraphError(pub String);
+
+/// The engine failed on rows of a graph that loaded.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the engine failed: {0}")]
+pub struct EngineError(pub String);

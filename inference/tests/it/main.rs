@@ -1,0 +1,10 @@
+//! Operators, graphs and trees against their standards and against other engines.
+#![allow(clippy::unwrap_used)]
+
+mod ops;
+mod ops_cases;
+mod ops_hostile;
+mod ops_native;
+mod trees;
+mod trees_forest;
+mod trees_shap;
