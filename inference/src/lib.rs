@@ -15,6 +15,7 @@ pub mod examples;
 pub mod graph;
 pub mod ops;
 pub mod plan;
+pub mod prepare;
 pub mod trees;
 pub mod walks;
 
