@@ -6,7 +6,7 @@
 #[error("{0}")]
 pub struct GraphError(pub String);
 
-/// The engine failed on rows of a graph that loaded.
+/// A table does not fit a graph that loaded, or an operator refuses a row of it; it names the columns, or the row.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the engine failed: {0}")]
+#[error("{0}")]
 pub struct EngineError(pub String);

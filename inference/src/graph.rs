@@ -117,7 +117,7 @@ impl Graph {
             }
         };
         let heads = output::heads(graph, &model, &wanted, &axes, block)?;
-        let plan = ops::guarded(|| model.into_optimized()?.into_runnable()).map_err(GraphError)?;
+        let plan = ops::built(|| model.into_optimized()?.into_runnable())?;
         Ok(Self { engine: Engine::Compiled { plan, block, meet }, inputs, heads })
     }
 
@@ -373,12 +373,9 @@ fn shaped(proto: &ModelProto, inputs: &[Input], wanted: &[String], block: usize)
         let outlet = |name: &String| names.iter().position(|known| *known == name).map(|at| model.outputs[at]);
         let outlets: Vec<_> = wanted.iter().filter_map(outlet).collect();
         model.select_output_outlets(&outlets)?;
-        let mut model = ops::typed(model)?;
-        rows::forget(&mut model);
-        ops::replace(&mut model)?;
-        model.into_decluttered()
+        ops::typed(model)?.into_decluttered()
     };
-    ops::guarded(work).map_err(GraphError)
+    ops::built(work)
 }
 
 /// Rows that ways start from; see [`Graph::along`].

@@ -15,10 +15,11 @@ pub mod examples;
 pub mod graph;
 pub mod ops;
 pub mod plan;
-pub mod prepare;
+mod prepare;
 pub mod trees;
 pub mod walks;
 
 pub use error::{EngineError, GraphError};
+pub use prepare::files_of;
 /// The messages that an ONNX file is made of.
 pub use tract_onnx::pb as onnx;

@@ -4,11 +4,24 @@
 mod constants;
 mod external;
 mod functions;
+mod gemm;
 mod sequences;
 
-pub use external::{Files, names as external_files};
+pub use external::Files;
 
+use crate::error::GraphError;
+use std::collections::BTreeSet;
 use tract_onnx::pb::{GraphProto, ModelProto, NodeProto};
+
+/// The names of the files beside a graph that its tensors stand in, for whoever reads files: [`crate::graph::Options::files`].
+///
+/// # Errors
+/// Bytes that are no graph, or a name that leads to another folder.
+pub fn files_of(bytes: &[u8]) -> Result<BTreeSet<String>, GraphError> {
+    let proto = <ModelProto as prost::Message>::decode(bytes);
+    let proto = proto.map_err(|error| GraphError(format!("is no ONNX graph: {error}")))?;
+    external::names(&proto).map_err(GraphError)
+}
 
 /// Rewrites a model whose file has these bytes.
 ///
@@ -19,6 +32,8 @@ pub(crate) fn model(proto: &mut ModelProto, bytes: &[u8], files: Option<&Files>)
     let Some(graph) = &mut proto.graph else { return Ok(()) };
     external::take_in(graph, files)?;
     constants::into_attributes(graph);
+    constants::counts_into_inputs(graph);
+    gemm::scale_constants(graph);
     sequences::resolve(graph)
 }
 

@@ -136,8 +136,9 @@ pub struct ImportArgs {
 }
 
 const RUN: &str = "\
-Columns are found by name where the graph has one named input for each, as pipelines over text and numbers do; a graph
-with one input for a whole row takes the columns in their order.
+Columns are found by name: an input of one column by its own, one of several by its own and a number, x[0], x[1] and so on.
+Where any column has such a name all must, to the letter. Where none has, they go to the inputs in their order, and that is
+said. An input of three dimensions, such as twelve months of three figures, takes 36 columns, month by month.
 
 The output has one column for each class probability (`probabilities_0`, `probabilities_1`) or target. Numbers are
 written so that reading them gives the same bits. Memory does not grow with the file. A file that cannot be run to its

@@ -4,7 +4,6 @@
 use crate::ops;
 use tract_onnx::tract_core::ops::array::{DynSlice, Topk};
 use tract_onnx::tract_core::ops::gru_seq::GruSeq;
-use tract_onnx::tract_core::ops::logic::IfThenElse;
 use tract_onnx::tract_core::ops::nn::{RmsNorm, Softmax};
 use tract_onnx::tract_core::ops::scan::{InputMapping, Scan};
 use tract_onnx::tract_hir::internal::*;
@@ -145,21 +144,4 @@ fn of_scan(model: &TypedModel, node: &TypedNode, scan: &Scan, given: &[RowAxis])
         }
     }
     Ok(outputs)
-}
-
-/// Lets every loop of a graph begin as the graph says whenever it runs: tract's carry their last state into the next call.
-pub(super) fn forget(model: &mut TypedModel) {
-    for node in &mut model.nodes {
-        if let Some(scan) = node.op_as_mut::<Scan>() {
-            scan.reset_every_turn = true;
-            forget(&mut scan.body);
-        }
-        if let Some(branches) = node.op_as_mut::<IfThenElse>() {
-            forget(&mut branches.then_body);
-            forget(&mut branches.else_body);
-        }
-        if let Some(sequence) = node.op_as_mut::<GruSeq>() {
-            sequence.reset_every_turn = true;
-        }
-    }
 }

@@ -1,11 +1,10 @@
 //! Functions of each element that tract has in part, or that lose range or digits in it: reckoned in f64 by code that is the same
 //! on every machine, and rounded once. What is not a number stays so.
 
-use super::operator::{Built, Fact, Operator, built, each_alone, node};
+use super::operator::{Built, Fact, Operator, built, each_alone};
 use super::rows::{self, tensor};
 use super::{NodeProto, ParsingContext};
 use tract_onnx::tract_hir::internal::*;
-use tract_onnx::tract_hir::ops::nn::sigmoid as single_sigmoid;
 
 /// A function of each element.
 #[derive(Debug, Clone, Copy)]
@@ -21,6 +20,7 @@ pub(super) enum Activation {
     Elu {
         alpha: f64,
     },
+    Erf,
     /// alpha · x + beta between 0 and 1.
     HardSigmoid {
         alpha: f64,
@@ -30,6 +30,8 @@ pub(super) enum Activation {
     HardSwish,
     /// x · tanh(softplus(x)).
     Mish,
+    /// To the nearest whole number, of two equally near the even one.
+    Round,
     /// gamma · x, or gamma · alpha · (e^x − 1) below zero.
     Selu {
         alpha: f64,
@@ -78,7 +80,7 @@ pub(super) fn selu(_ctx: &ParsingContext, node: &NodeProto) -> Built {
 }
 
 pub(super) fn sigmoid(_ctx: &ParsingContext, _node: &NodeProto) -> Built {
-    Ok((expand(Sigmoid), vec![]))
+    built(Activation::Sigmoid)
 }
 
 /// 1 / (1 + e^−x), without overflow.
@@ -99,7 +101,10 @@ impl Activation {
             "Acosh" => Self::Acosh,
             "Asinh" => Self::Asinh,
             "Atanh" => Self::Atanh,
+            "Erf" => Self::Erf,
             "HardSwish" => Self::HardSwish,
+            "RoundHalfToEven" => Self::Round,
+            "Sigmoid" => Self::Sigmoid,
             _ => return None,
         })
     }
@@ -115,9 +120,11 @@ impl Activation {
             Self::Celu { alpha } if x < 0.0 => alpha * libm::expm1(x / alpha),
             Self::Elu { alpha } if x < 0.0 => alpha * libm::expm1(x),
             Self::Celu { .. } | Self::Elu { .. } => x,
+            Self::Erf => libm::erf(x),
             Self::HardSigmoid { alpha, beta } => (alpha * x + beta).clamp(0.0, 1.0),
             Self::HardSwish => x * (x / 6.0 + 0.5).clamp(0.0, 1.0),
             Self::Mish => x * libm::tanh(softplus_of(x)),
+            Self::Round => libm::rint(x),
             Self::Selu { alpha, gamma } if x < 0.0 => gamma * alpha * libm::expm1(x),
             Self::Selu { gamma, .. } => gamma * x,
             Self::Sigmoid => sigmoid_of(x),
@@ -135,9 +142,11 @@ impl Operator for Activation {
             Self::Atanh => "Atanh",
             Self::Celu { .. } => "Celu",
             Self::Elu { .. } => "Elu",
+            Self::Erf => "Erf",
             Self::HardSigmoid { .. } => "HardSigmoid",
             Self::HardSwish => "HardSwish",
             Self::Mish => "Mish",
+            Self::Round => "Round",
             Self::Selu { .. } => "Selu",
             Self::Sigmoid => "Sigmoid",
             Self::Softplus => "Softplus",
@@ -160,34 +169,5 @@ impl Operator for Activation {
     fn run(&self, inputs: &[TValue]) -> TractResult<Vec<Tensor>> {
         let values: Vec<f64> = rows::doubles(&inputs[0])?.iter().map(|x| self.of(*x)).collect();
         Ok(vec![tensor(inputs[0].shape(), values)?.cast_to_dt(inputs[0].datum_type())?.into_owned()])
-    }
-}
-
-/// tract's own in single precision, ours in double.
-#[derive(Debug, Clone)]
-struct Sigmoid;
-
-impl Expansion for Sigmoid {
-    fn name(&self) -> StaticName {
-        "Sigmoid".into()
-    }
-
-    fn rules<'r, 'p: 'r, 's: 'r>(
-        &'s self,
-        solver: &mut Solver<'r>,
-        inputs: &'p [TensorProxy],
-        outputs: &'p [TensorProxy],
-    ) -> InferenceResult {
-        check_input_arity(inputs, 1)?;
-        check_output_arity(outputs, 1)?;
-        solver.equals(&inputs[0].datum_type, &outputs[0].datum_type)?;
-        solver.equals(&inputs[0].shape, &outputs[0].shape)
-    }
-
-    fn wire(&self, prefix: &str, model: &mut TypedModel, inputs: &[OutletId]) -> TractResult<TVec<OutletId>> {
-        match model.outlet_fact(inputs[0])?.datum_type == f64::datum_type() {
-            true => model.wire_node(prefix, node(Activation::Sigmoid), inputs),
-            false => model.wire_node(prefix, single_sigmoid(), inputs),
-        }
     }
 }

@@ -28,6 +28,7 @@ fn measure(model: &mut InferenceModel) -> TractResult<()> {
             outlets.iter().map(|outlet| model.outlet_fact(*outlet).cloned()).collect()
         };
         let known = [facts(&node.inputs)?, facts(&outlets)?, facts(&observed)?];
+        check_types(&node.name, &op.name(), &known[0])?;
         let of = |at: usize| known[at].iter().collect::<TVec<_>>();
         let Ok((_, shapes, _)) = op.infer_facts(of(0), of(1), of(2)) else { continue };
         for fact in &shapes {
@@ -38,6 +39,20 @@ fn measure(model: &mut InferenceModel) -> TractResult<()> {
             model.set_outlet_fact(outlet, fact)?;
         }
     }
+    Ok(())
+}
+
+/// Operators whose inputs are of one type by the standard; tract would turn one into the other's without a word.
+const OF_ONE_TYPE: [&str; 8] = ["Add", "Concat", "Div", "Gemm", "MatMul", "Mul", "Sub", "Sum"];
+
+/// Refuses floats of two sizes together.
+fn check_types(name: &str, operator: &str, inputs: &[InferenceFact]) -> TractResult<()> {
+    let is_of_one = OF_ONE_TYPE.iter().any(|one| operator.contains(one));
+    let is_of = |wanted: DatumType| inputs.iter().any(|fact| fact.datum_type.concretize() == Some(wanted));
+    ensure!(
+        !(is_of_one && is_of(f32::datum_type()) && is_of(f64::datum_type())),
+        "node {name} ({operator}): takes single and double precision together: export the model with one type of floats"
+    );
     Ok(())
 }
 

@@ -166,15 +166,26 @@ fn check_operator(node: &NodeProto, onnx: &Onnx) -> Result<(), String> {
         ML => ours,
         domain if STANDARD.contains(&domain) => !ours && onnx.op_register.0.contains_key(&node.op_type),
         domain => {
-            return Err(format!(
-                "{}: is of domain {domain}; export with operators of ai.onnx and {ML} alone",
-                place(node)
-            ));
+            return Err(format!("{}: is of domain {domain}; {}", place(node), of_domain(domain, &node.op_type)));
         }
     };
     match fits {
         true => Ok(()),
         false => Err(format!("{}: this engine has no such operator; {}", place(node), instead(&node.op_type))),
+    }
+}
+
+/// What would make a graph loadable that has an operator of another domain.
+fn of_domain(domain: &str, operator: &str) -> String {
+    match (domain, operator) {
+        ("com.microsoft", "CDist" | "Solve" | "MurmurHash3" | "Tokenizer") => format!(
+            "export it without {operator}: in skl2onnx leave com.microsoft out of target_opset, or leave out the step that needs it"
+        ),
+        ("com.microsoft" | "com.microsoft.nchwc", _) => format!(
+            "onnxruntime wrote it when it optimised the graph: use the graph from before, or save it again with \
+             SessionOptions.graph_optimization_level = ORT_ENABLE_BASIC, which keeps to ai.onnx and {ML}"
+        ),
+        _ => format!("export with operators of ai.onnx and {ML} alone"),
     }
 }
 
@@ -185,8 +196,8 @@ fn instead(operator: &str) -> &'static str {
             "make text into numbers before the graph"
         }
         "DictVectorizer" | "CastMap" => "give the features as a tensor, one column each, not as a map",
-        "SequenceAt" | "SequenceConstruct" | "SequenceEmpty" | "SequenceInsert" | "ConcatFromSequence" => {
-            "export the probabilities as one tensor (in skl2onnx: the option zipmap=False)"
+        "SequenceAt" | "SequenceConstruct" | "SequenceEmpty" | "SequenceInsert" | "SplitToSequence" => {
+            "export tensors instead of lists that are made in a loop or branch, or a model for each target"
         }
         _ => "export the model without it, or with an older opset that spells it by simpler operators",
     }

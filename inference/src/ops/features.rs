@@ -105,7 +105,7 @@ impl Operator for ArrayFeatureExtractor {
         let width = values.shape().last().copied().unwrap_or(0);
         let position = |p: &i64| usize::try_from(*p).ok().filter(|p| *p < width);
         let positions: Option<Vec<usize>> = slice::<i64>(positions)?.iter().map(position).collect();
-        let positions = positions.with_context(|| format!("picks a column that is not among the {width}"))?;
+        let positions = positions.with_context(|| format!("picks a column that is not among the {width}: a radius without neighbours has none, export a model of nearest neighbours"))?;
         Ok(vec![match values.datum_type() {
             DatumType::F32 => pick::<f32>(values, &positions, width)?,
             DatumType::F64 => pick::<f64>(values, &positions, width)?,

@@ -33,7 +33,6 @@ pub(crate) use attributes::whole_numbers;
 pub(crate) use labels::Labels;
 pub(crate) use operator::{Fact, of_node};
 pub(crate) use rows::{slice, tensor};
-pub(crate) use steady::replace;
 pub(crate) use tract_onnx::model::ParsingContext;
 pub(crate) use tract_onnx::pb::NodeProto;
 
@@ -73,6 +72,8 @@ const STANDARD: &[(&str, Builder)] = &[
     ("HardSigmoid", activations::hard_sigmoid),
     ("IsInf", questions::is_inf),
     ("IsNaN", questions::is_nan),
+    ("LayerNormalization", fold::layer_normalization),
+    ("LogSoftmax", fold::log_softmax),
     ("Mish", activations::mish),
     ("ReduceLogSumExp", fold::reduce_log_sum_exp),
     ("Selu", activations::selu),
@@ -97,23 +98,38 @@ pub fn onnx() -> Onnx {
 /// [`GraphError`] with the node's name and what would make the graph loadable.
 pub fn read(bytes: &[u8], files: Option<&Files>) -> Result<ModelProto, GraphError> {
     let onnx = onnx();
-    let read = guarded(|| onnx.proto_model_for_read(&mut std::io::Cursor::new(bytes)));
-    let mut proto = read.map_err(GraphError)?;
+    let mut proto = built(|| onnx.proto_model_for_read(&mut std::io::Cursor::new(bytes)))?;
     prepare::model(&mut proto, bytes, files).map_err(GraphError)?;
     check::model(&proto, &onnx).map_err(GraphError)?;
     Ok(proto)
 }
 
-/// A graph whose inputs are set, with the types and shapes of all its values; refused where they would be huge.
-pub(crate) fn typed(model: InferenceModel) -> TractResult<TypedModel> {
-    bounds::typed(model)
+/// A graph whose inputs are set, with the types and shapes of all its values, and with our operators in place of those of tract's
+/// that depend on where a row lies or on what ran before; refused where its values would be huge.
+///
+/// # Errors
+/// The node's name, and what is wrong with it.
+pub fn typed(model: InferenceModel) -> TractResult<TypedModel> {
+    let mut typed = bounds::typed(model)?;
+    steady::replace(&mut typed)?;
+    Ok(typed)
+}
+
+/// Reads or builds a graph; see [`guarded`].
+pub(crate) fn built<T>(work: impl FnOnce() -> TractResult<T>) -> Result<T, GraphError> {
+    guarded(work).map_err(|why| {
+        // What says already what to do needs no more.
+        let helps = ["export", "cast", "encode", "leave", "make "].iter().any(|word| why.contains(word));
+        let advice = "; where onnxruntime refuses the file too, the converter wrote it wrong: export with another version or option";
+        GraphError(format!("the engine refuses it: {why}{}", if helps { "" } else { advice }))
+    })
 }
 
 /// Reads, builds or runs a graph. A defect of the engine's that some malformed graph brings out is that graph's refusal, not
 /// the end of the process.
 pub(crate) fn guarded<T>(work: impl FnOnce() -> TractResult<T>) -> Result<T, String> {
     match std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)) {
-        Ok(done) => done.map_err(|error| format!("the engine refuses it: {error:#}")),
+        Ok(done) => done.map_err(|error| format!("{error:#}")),
         Err(_) => Err("the engine has no answer to what it holds".to_owned()),
     }
 }

@@ -39,7 +39,7 @@ pub(super) fn watch(onnx: &mut Onnx) {
 }
 
 /// Builds as tract does, and sees to the dimensions where the operator relies on them.
-fn watched(context: &ParsingContext, node: &NodeProto) -> Built {
+pub(super) fn watched(context: &ParsingContext, node: &NodeProto) -> Built {
     let build = STOCK.op_register.0.get(&node.op_type);
     let build = build.ok_or_else(|| format_err!("no operator {}", node.op_type))?;
     let (inner, closures) = build(context, node)?;

@@ -7,13 +7,36 @@ use super::operator::{Fact, Operator, node};
 use super::rows::{self, tensor};
 use tract_onnx::tract_core::ops::binary::TypedBinOp;
 use tract_onnx::tract_core::ops::element_wise::ElementWiseOp;
+use tract_onnx::tract_core::ops::gru_seq::GruSeq;
 use tract_onnx::tract_core::ops::logic::IfThenElse;
 use tract_onnx::tract_core::ops::nn::{self, Reducer, SoftmaxKind};
 use tract_onnx::tract_core::ops::scan::Scan;
 use tract_onnx::tract_hir::internal::*;
 
+/// Lets every loop of a graph begin as the graph says whenever it runs: tract's carry their last state into the next call.
+fn forget(model: &mut TypedModel) {
+    for node in &mut model.nodes {
+        if let Some(scan) = node.op_as_mut::<Scan>() {
+            scan.reset_every_turn = true;
+            forget(&mut scan.body);
+        }
+        if let Some(branches) = node.op_as_mut::<IfThenElse>() {
+            forget(&mut branches.then_body);
+            forget(&mut branches.else_body);
+        }
+        if let Some(sequence) = node.op_as_mut::<GruSeq>() {
+            sequence.reset_every_turn = true;
+        }
+    }
+}
+
 /// Replaces them, in loops and branches too.
-pub(crate) fn replace(model: &mut TypedModel) -> TractResult<()> {
+pub(super) fn replace(model: &mut TypedModel) -> TractResult<()> {
+    forget(model);
+    replace_sums(model)
+}
+
+fn replace_sums(model: &mut TypedModel) -> TractResult<()> {
     for id in 0..model.nodes.len() {
         let is_float = |fact: &TypedFact| [f32::datum_type(), f64::datum_type()].contains(&fact.datum_type);
         let floats = model.node_input_facts(id)?.first().is_some_and(|fact| is_float(fact));
@@ -22,10 +45,10 @@ pub(crate) fn replace(model: &mut TypedModel) -> TractResult<()> {
         if let Some(ours) = found {
             at.op = ours;
         } else if let Some(scan) = at.op_as_mut::<Scan>() {
-            replace(&mut scan.body)?;
+            replace_sums(&mut scan.body)?;
         } else if let Some(branches) = at.op_as_mut::<IfThenElse>() {
-            replace(&mut branches.then_body)?;
-            replace(&mut branches.else_body)?;
+            replace_sums(&mut branches.then_body)?;
+            replace_sums(&mut branches.else_body)?;
         }
     }
     Ok(())
@@ -51,8 +74,9 @@ fn instead(op: &dyn TypedOp) -> Option<Box<dyn TypedOp>> {
     }
     if let Some(two) = op.downcast_ref::<TypedBinOp>() {
         return match two.0.name() {
-            "Max" => Some(node(Extreme { greatest: true })),
-            "Min" => Some(node(Extreme { greatest: false })),
+            "Div" => Some(node(Pair::Quotient)),
+            "Max" => Some(node(Pair::Greatest)),
+            "Min" => Some(node(Pair::Least)),
             _ => None,
         };
     }
@@ -209,9 +233,9 @@ impl Groups {
 
 /// eˣ / Σ eˣ, or its logarithm.
 #[derive(Debug)]
-struct Softmax {
-    axes: TVec<usize>,
-    log: bool,
+pub(super) struct Softmax {
+    pub axes: TVec<usize>,
+    pub log: bool,
 }
 
 impl Operator for Softmax {
@@ -244,18 +268,29 @@ impl Operator for Softmax {
     }
 }
 
-/// The greater or the lesser of two, with what is not a number before both.
-#[derive(Debug)]
-struct Extreme {
-    greatest: bool,
+/// What becomes of two.
+#[derive(Debug, Clone, Copy)]
+enum Pair {
+    /// What is not a number comes before both.
+    Greatest,
+    Least,
+    /// tract multiplies with the reciprocal, which is infinite where the divisor is subnormal.
+    Quotient,
 }
 
-impl Extreme {
-    fn all<T: Datum + Copy + PartialOrd>(&self, a: &Tensor, b: &Tensor, shape: &[usize]) -> TractResult<Tensor> {
+impl Pair {
+    fn all<T: Datum + Copy + PartialOrd + std::ops::Div<Output = T>>(
+        self,
+        a: &Tensor,
+        b: &Tensor,
+        shape: &[usize],
+    ) -> TractResult<Tensor> {
         // What is no number equals not even itself.
-        let of = |a: T, b: T| {
-            let takes_b = if self.greatest { b > a } else { b < a };
-            if a == a && (takes_b || b != b) { b } else { a }
+        let extreme = |takes_b: bool, a: T, b: T| if a == a && (takes_b || b != b) { b } else { a };
+        let of = |a: T, b: T| match self {
+            Self::Greatest => extreme(b > a, a, b),
+            Self::Least => extreme(b < a, a, b),
+            Self::Quotient => a / b,
         };
         let (left, right) = (rows::slice::<T>(a)?, rows::slice::<T>(b)?);
         let cells: Vec<T> = match (left, right) {
@@ -273,9 +308,13 @@ impl Extreme {
     }
 }
 
-impl Operator for Extreme {
+impl Operator for Pair {
     fn name(&self) -> &'static str {
-        if self.greatest { "Max" } else { "Min" }
+        match self {
+            Self::Greatest => "Max",
+            Self::Least => "Min",
+            Self::Quotient => "Div",
+        }
     }
 
     fn facts(&self, inputs: &[Fact]) -> TractResult<Vec<Fact>> {

@@ -40,6 +40,20 @@ pub(super) fn into_attributes(graph: &mut GraphProto) {
     }
 }
 
+/// `TopK` before opset 10 has its count as an attribute; tract reads it as an input.
+pub(super) fn counts_into_inputs(graph: &mut GraphProto) {
+    let mut made = Vec::new();
+    for node in graph.node.iter_mut().filter(|node| node.op_type == "TopK" && node.input.len() == 1) {
+        let Some(at) = node.attribute.iter().position(|attribute| attribute.name == "k") else { continue };
+        let count = node.attribute.remove(at).i;
+        let name = format!("{}.k", node.output.first().map_or("", String::as_str));
+        let data_type = tract_onnx::pb::tensor_proto::DataType::Int64 as i32;
+        made.push(TensorProto { name: name.clone(), dims: vec![1], data_type, int64_data: vec![count], ..TensorProto::default() });
+        node.input.push(name);
+    }
+    graph.initializer.extend(made);
+}
+
 fn is_taken(operator: &str) -> bool {
     TAKEN.iter().any(|(name, _)| *name == operator)
 }

@@ -8,13 +8,14 @@ from pathlib import Path
 import exports
 import operators
 import refusals
+import special
 import standard
 
 warnings.filterwarnings("ignore")
 
 
 def main(out: Path) -> None:
-    for suite in (standard, operators, refusals, exports):
+    for suite in (standard, operators, special, refusals, exports):
         start = time.monotonic()
         count = suite.write(out / suite.__name__)
         print(f"{suite.__name__}: {count} cases in {time.monotonic() - start:.0f} s")

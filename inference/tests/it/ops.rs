@@ -41,6 +41,19 @@ fn node_tests_pass_but_for_those_listed() {
     assert!(cases.iter().filter(|case| case.name.starts_with("test_ai_onnx_ml")).count() >= 8);
 }
 
+/// What is no number, infinities, zeros, subnormal and very large numbers, and rows of which some or all are missing.
+#[test]
+fn special_values_are_answered_as_onnxruntime_does_but_for_those_listed() {
+    let listed: BTreeSet<&str> = LISTED.split('`').filter_map(|word| word.strip_prefix("special_")).collect();
+    let cases = written("special");
+    let failed: Vec<(&str, String)> =
+        cases.iter().filter_map(|case| Some((case.name.as_str(), case.passes().err()?))).collect();
+    let missed: BTreeSet<&str> = failed.iter().map(|(name, _)| *name).collect();
+    let reasons: Vec<String> = failed.iter().map(|(name, why)| format!("{name}: {why}")).collect();
+    assert!(cases.len() > 90, "only {} cases were written", cases.len());
+    assert!(missed == listed, "listed are {listed:?}, and these fail:\n{}", reasons.join("\n"));
+}
+
 #[test]
 fn stock_exports_answer_as_onnxruntime_does() {
     let mut failed = vec![];

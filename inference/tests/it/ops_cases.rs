@@ -133,7 +133,7 @@ impl Case {
             let datum_type = model.input_fact(0).ok().and_then(|fact| fact.datum_type.concretize());
             let fact = datum_type.unwrap_or(DatumType::F32).fact(shape);
             model.set_input_fact(0, fact.into()).map_err(|error| format!("{error:#}"))?;
-            model.into_optimized().map_err(|error| format!("{error:#}"))
+            ops::typed(model).and_then(|model| model.into_optimized()).map_err(|error| format!("{error:#}"))
         });
         match loaded {
             Ok(_) => Err("loads, and must not".to_owned()),
@@ -152,7 +152,7 @@ fn run(graph: &[u8], inputs: &[Tensor]) -> Result<Vec<Tensor>, String> {
             model.set_input_fact(index, input.datum_type().fact(input.shape()).into())?;
         }
         let given = inputs.iter().map(|input| input.clone().into_tvalue()).collect();
-        let outputs = model.into_optimized()?.into_runnable()?.run(given)?;
+        let outputs = ops::typed(model)?.into_optimized()?.into_runnable()?.run(given)?;
         Ok(outputs.into_iter().map(TValue::into_tensor).collect())
     };
     match std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)) {

@@ -94,7 +94,7 @@ fn table_of(inputs: &[tract_onnx::prelude::Tensor]) -> Option<Table> {
 #[test]
 fn no_operator_and_no_export_lets_rows_meet() {
     let (mut failed, mut tried, mut row_by_row) = (vec![], 0, 0);
-    for suite in ["operators", "standard", "exports"] {
+    for suite in ["operators", "standard", "special", "exports"] {
         for case in written(suite).iter().filter(|case| !case.refused) {
             let Some(table) = table_of(&case.inputs()) else { continue };
             let Ok(graph) = Graph::load(&case.graph(), Some(table.columns.len())) else { continue };

@@ -2,11 +2,11 @@
 
 use super::cells::Cells;
 use crate::cli::RunGraphArgs;
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use csv::{ReaderBuilder, StringRecord, Writer};
 use flate2::read::MultiGzDecoder;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use inference::graph::{Graph, Output, Table, Values};
+use inference::graph::{Files, Graph, Matched, Options, Output, Table, Values};
 use std::fs::File;
 use std::io::{BufReader, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
@@ -16,7 +16,6 @@ const BLOCK: usize = 8_192;
 
 /// Runs it.
 pub fn run(args: &RunGraphArgs) -> Result<i32> {
-    let bytes = std::fs::read(&args.graph).with_context(|| format!("reading {}", args.graph.display()))?;
     let (input, bar) = open(&args.input)?;
     let mut csv = ReaderBuilder::new().flexible(false).from_reader(input);
     let named = || args.input.display().to_string();
@@ -27,8 +26,12 @@ pub fn run(args: &RunGraphArgs) -> Result<i32> {
         columns => places(&header, columns)?,
     };
     let names: Vec<String> = given.iter().map(|at| header[*at].clone()).collect();
-    let graph = Graph::load(&bytes, Some(given.len())).with_context(|| args.graph.display().to_string())?;
+    let graph = load(&args.graph, given.len())?;
     let kinds = graph.kinds(&names).with_context(|| misfit(&named(), &names))?;
+    let how = match graph.matched(&names)? {
+        Matched::Names => " by name",
+        Matched::Order => " in their order, since none has a name of the graph's inputs,",
+    };
 
     let sheet = Sheet { names, kinds, given, kept };
     let mut sink = Sink::create(args.output.as_deref())?;
@@ -54,8 +57,31 @@ pub fn run(args: &RunGraphArgs) -> Result<i32> {
     }
     bar.finish_and_clear();
     sink.keep()?;
-    eprintln!("{rows} rows, {} columns to {}", sheet.names.len(), outputs_of(args));
+    eprintln!("{rows} rows, {} columns{how} to {}", sheet.names.len(), outputs_of(args));
+    if let Some(why) = graph.meet() {
+        eprintln!("each row was run for itself, which is slower: the graph takes rows together, at {why}");
+    }
     Ok(0)
+}
+
+/// Files beside a graph are read up to this many bytes together: its weights, where it is too large for one file.
+const MOST_BESIDE: u64 = 4 << 30;
+
+/// A graph with the files beside it that it names.
+pub(super) fn load(path: &Path, columns: usize) -> Result<Graph> {
+    let bytes = std::fs::read(path).with_context(|| format!("reading {}", path.display()))?;
+    let named = || path.display().to_string();
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let (mut files, mut together) = (Files::new(), 0);
+    for name in inference::files_of(&bytes).with_context(named)? {
+        let beside = folder.join(&name);
+        let reading = || format!("{}: its weights are in {}", named(), beside.display());
+        together += std::fs::metadata(&beside).with_context(reading)?.len();
+        ensure!(together <= MOST_BESIDE, "{}: its files hold more than {} GiB", named(), MOST_BESIDE >> 30);
+        files.insert(name, std::fs::read(&beside).with_context(reading)?);
+    }
+    let options = Options { columns: Some(columns), files: Some(&files), ..Options::default() };
+    Graph::with(&bytes, &options).with_context(named)
 }
 
 fn outputs_of(args: &RunGraphArgs) -> String {
