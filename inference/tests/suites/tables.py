@@ -32,6 +32,12 @@ class Part:
         return own if expected.dtype.kind == "O" else own.astype(np.float64)
 
 
+def is_same_for_all(found: Any, rows: int) -> bool:
+    """Whether an output has no rows: the engine leaves it out."""
+    shape = () if isinstance(found, list) else np.shape(found)
+    return not isinstance(found, list) and (not shape or (shape[0] < rows and rows not in shape))
+
+
 def by_row(found: Any, rows: int) -> np.ndarray:
     """An output as a table. A list of maps has one column for each key; a list of tensors stands side by side, and so do the
     targets of a tensor (targets, rows, classes)."""
@@ -42,8 +48,8 @@ def by_row(found: Any, rows: int) -> np.ndarray:
     values = np.asarray(found)
     if values.ndim == 3 and values.shape[0] != rows:
         values = values.transpose(1, 0, 2)
-    if not values.shape or values.shape[0] < rows and rows not in values.shape:
-        return np.tile(values.ravel(), (rows, 1))  # the same for every row
+    if is_same_for_all(values, rows):
+        return np.tile(values.ravel(), (rows, 1))
     return values.reshape(rows, -1)
 
 
