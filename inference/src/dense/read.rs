@@ -12,6 +12,8 @@ use tract_onnx::pb::{GraphProto, ModelProto, TensorProto};
 const MOST_PLANES: usize = 1 << 14;
 /// Numbers that are held while a graph is read, columns' and weights': a small file must not become a large net.
 const MOST_NUMBERS: usize = 1 << 24;
+/// Of more classes than these a softmax is left to the graph engine: its steps grow with their square.
+const MOST_CLASSES: usize = 8;
 /// Float, as `Cast` says it.
 const FLOAT: i64 = DataType::Float as i64;
 
@@ -32,6 +34,8 @@ enum Value {
     Numbers(Vec<Plane>),
     /// Columns of yes and no, as 1 and 0.
     Truths(Vec<Plane>),
+    /// Columns of numbers, each laid as a row: PyTorch turns a block to pick columns of it.
+    Turned(Vec<Plane>),
     Constant(Constant),
 }
 
@@ -82,7 +86,7 @@ impl Reader {
         }
         let value = self.value(node)?;
         self.held += match &value {
-            Value::Numbers(planes) | Value::Truths(planes) => planes.len(),
+            Value::Numbers(planes) | Value::Truths(planes) | Value::Turned(planes) => planes.len(),
             Value::Constant(constant) => constant.numbers.len(),
         };
         if self.next as usize > 2 * MOST_PLANES || self.held > MOST_NUMBERS {
@@ -99,7 +103,11 @@ impl Reader {
             "Gather" | "Concat" => &["axis"],
             "Cast" => &["to"],
             "Gemm" => &["alpha", "beta", "transA", "transB"],
+            "BatchNormalization" => &["epsilon", "momentum", "spatial"],
+            "GatherND" => &["batch_dims"],
             "LeakyRelu" => &["alpha"],
+            "Softmax" => &["axis"],
+            "Transpose" => &["perm"],
             "Constant" => &["value"],
             _ => &[],
         };
@@ -111,9 +119,17 @@ impl Reader {
             "Constant" => Some(Value::Constant(Constant::of(node.attribute.first()?.t.as_ref()?)?)),
             "Cast" if whole(node, "to", 0) == FLOAT => match self.values.get(only(node)?)? {
                 Value::Numbers(planes) | Value::Truths(planes) => Some(Value::Numbers(planes.clone())),
-                Value::Constant(_) => None,
+                Value::Constant(_) | Value::Turned(_) => None,
             },
+            "BatchNormalization" => self.batch_norm(node),
             "Gather" => self.gather(node),
+            "GatherND" if whole(node, "batch_dims", 0) == 0 => self.gather_rows(node),
+            "Softmax" if [1, -1].contains(&whole(node, "axis", -1)) => self.softmax(node),
+            "Transpose" => match self.values.get(only(node)?)? {
+                Value::Numbers(planes) if is_turn(node) => Some(Value::Turned(planes.clone())),
+                Value::Turned(planes) if is_turn(node) => Some(Value::Numbers(planes.clone())),
+                _ => None,
+            },
             "Concat" if is_columns(node) => {
                 let mut planes = Vec::new();
                 for name in &node.input {
@@ -157,14 +173,14 @@ impl Reader {
     fn numbers(&self, name: &str) -> Option<Vec<Plane>> {
         match self.values.get(name)? {
             Value::Numbers(planes) => Some(planes.clone()),
-            Value::Truths(_) | Value::Constant(_) => None,
+            Value::Truths(_) | Value::Constant(_) | Value::Turned(_) => None,
         }
     }
 
     fn constant(&self, name: &str) -> Option<&Constant> {
         match self.values.get(name)? {
             Value::Constant(constant) => Some(constant),
-            Value::Numbers(_) | Value::Truths(_) => None,
+            Value::Numbers(_) | Value::Truths(_) | Value::Turned(_) => None,
         }
     }
 
@@ -175,12 +191,7 @@ impl Reader {
 
     fn map(&mut self, node: &NodeProto, function: Function) -> Option<Value> {
         let from = self.numbers(only(node)?)?;
-        let made = from.into_iter().map(|from| {
-            let to = self.plane();
-            self.steps.push(Step::Map { function, from, to });
-            to
-        });
-        Some(Value::Numbers(made.collect()))
+        Some(Value::Numbers(from.into_iter().map(|from| self.mapped(function, from)).collect()))
     }
 
     fn clip(&mut self, node: &NodeProto) -> Option<Value> {
@@ -201,13 +212,73 @@ impl Reader {
         if !is_columns(node) || places.dims.len() != 1 || places.whole.is_empty() {
             return None;
         }
-        let count = from.len() as i64;
-        let pick = |place: &i64| {
-            let place = if *place < 0 { place.checked_add(count)? } else { *place };
-            from.get(usize::try_from(place).ok()?).copied()
+        picked(&from, &places.whole).map(Value::Numbers)
+    }
+
+    /// Rows of a turned block picked by number.
+    fn gather_rows(&mut self, node: &NodeProto) -> Option<Value> {
+        let [data, places] = node.input.as_slice() else { return None };
+        let Value::Turned(from) = self.values.get(data)? else { return None };
+        let places = self.constant(places)?;
+        match *places.dims.as_slice() {
+            [_, 1] if !places.whole.is_empty() => picked(from, &places.whole).map(Value::Turned),
+            _ => None,
+        }
+    }
+
+    /// (x − mean) / √(variance + epsilon) · scale + bias, with all of them constants of a column.
+    fn batch_norm(&mut self, node: &NodeProto) -> Option<Value> {
+        let [value, scale, bias, mean, variance] = node.input.as_slice() else { return None };
+        let from = self.numbers(value)?;
+        let row = |name: &String| {
+            let row = self.constant(name)?.row()?;
+            (row.len() == from.len()).then(|| row.iter().copied().map(f64::from).collect::<Vec<f64>>())
         };
-        let picked: Vec<Plane> = places.whole.iter().map(pick).collect::<Option<_>>()?;
-        (picked.len() <= MOST_PLANES).then_some(Value::Numbers(picked))
+        let (scale, bias, mean, variance) = (row(scale)?, row(bias)?, row(mean)?, row(variance)?);
+        let epsilon = f64::from(real(node, "epsilon", 1e-5));
+        let mut made = Vec::with_capacity(from.len());
+        for (at, plane) in from.into_iter().enumerate() {
+            let by = scale[at] / (variance[at] + epsilon).sqrt();
+            let scaled = self.joined(Join::Mul, Operand::Plane(plane), Operand::Number(by as f32));
+            let plus = Operand::Number((bias[at] - mean[at] * by) as f32);
+            made.push(self.joined(Join::Add, Operand::Plane(scaled), plus));
+        }
+        Some(Value::Numbers(made))
+    }
+
+    /// Each as 1 / Σ e^(other − it), which neither overflows nor loses a small one; of two, the sigmoid of their difference.
+    fn softmax(&mut self, node: &NodeProto) -> Option<Value> {
+        let from = self.numbers(only(node)?)?;
+        if from.len() < 2 || from.len() > MOST_CLASSES {
+            return None;
+        }
+        let mut made = Vec::with_capacity(from.len());
+        for own in &from {
+            let mut sum: Option<Operand> = None;
+            for other in from.iter().filter(|other| *other != own) {
+                let apart = self.joined(Join::Sub, Operand::Plane(*other), Operand::Plane(*own));
+                let risen = Operand::Plane(self.mapped(Function::Exp, apart));
+                sum = Some(match sum {
+                    Some(sum) => Operand::Plane(self.joined(Join::Add, sum, risen)),
+                    None => risen,
+                });
+            }
+            let whole = self.joined(Join::Add, sum?, Operand::Number(1.0));
+            made.push(self.joined(Join::Div, Operand::Number(1.0), Operand::Plane(whole)));
+        }
+        Some(Value::Numbers(made))
+    }
+
+    fn joined(&mut self, join: Join, left: Operand, right: Operand) -> Plane {
+        let to = self.plane();
+        self.steps.push(Step::Join { join, left, right, to });
+        to
+    }
+
+    fn mapped(&mut self, function: Function, from: Plane) -> Plane {
+        let to = self.plane();
+        self.steps.push(Step::Map { function, from, to });
+        to
     }
 
     fn add(&mut self, node: &NodeProto) -> Option<Value> {
@@ -234,11 +305,7 @@ impl Reader {
             return None;
         }
         let at = |side: &Vec<Operand>, at: usize| side[if side.len() == 1 { 0 } else { at }];
-        let made = (0..width).map(|column| {
-            let to = self.plane();
-            self.steps.push(Step::Join { join, left: at(&sides[0], column), right: at(&sides[1], column), to });
-            to
-        });
+        let made = (0..width).map(|column| self.joined(join, at(&sides[0], column), at(&sides[1], column)));
         Some(made.collect())
     }
 
@@ -246,7 +313,7 @@ impl Reader {
         match self.values.get(name)? {
             Value::Numbers(planes) => Some(planes.iter().copied().map(Operand::Plane).collect()),
             Value::Constant(constant) => Some(constant.row()?.iter().copied().map(Operand::Number).collect()),
-            Value::Truths(_) => None,
+            Value::Truths(_) | Value::Turned(_) => None,
         }
     }
 
@@ -338,6 +405,21 @@ impl Constant {
         let numbers = numbers.map(Option::<&f32>::copied).collect::<Option<Vec<_>>>()?;
         Some(Self { dims: vec![columns, rows], numbers, whole: vec![] })
     }
+}
+
+/// Planes by number, from the end where it is negative.
+fn picked(from: &[Plane], places: &[i64]) -> Option<Vec<Plane>> {
+    let pick = |place: &i64| {
+        let place = if *place < 0 { place.checked_add(from.len() as i64)? } else { *place };
+        from.get(usize::try_from(place).ok()?).copied()
+    };
+    let picked: Vec<Plane> = places.iter().map(pick).collect::<Option<_>>()?;
+    (picked.len() <= MOST_PLANES).then_some(picked)
+}
+
+/// Whether it turns rows into columns.
+fn is_turn(node: &NodeProto) -> bool {
+    node.attribute.iter().all(|attribute| attribute.name != "perm" || attribute.ints == [1, 0])
 }
 
 /// The one input.

@@ -84,6 +84,29 @@ pub(crate) fn squashed(seed: u64, outputs: usize) -> ModelProto {
     model(nodes, constants)
 }
 
+/// As PyTorch picks columns and ends a classifier: a turned block, a batch norm and a softmax.
+fn turned(seed: u64) -> ModelProto {
+    let mut numbers = Numbers(seed);
+    let nodes = vec![
+        node("Transpose", &["x"], "turned"),
+        node("GatherND", &["turned", "places"], "rows"),
+        node("Transpose", &["rows"], "columns"),
+        node("BatchNormalization", &["columns", "scale", "bias", "mean", "variance"], "normed"),
+        node("MatMul", &["normed", "w"], "sums"),
+        node("Softmax", &["sums"], "y"),
+    ];
+    let places = TensorProto { dims: vec![3, 1], ..whole("places", &[4, 0, 2]) };
+    let constants = vec![
+        places,
+        tensor("scale", &[3], numbers.many(3)),
+        tensor("bias", &[3], numbers.many(3)),
+        tensor("mean", &[3], numbers.many(3)),
+        tensor("variance", &[3], vec![0.5, 1.0, 2.5]),
+        tensor("w", &[3, 3], numbers.many(9)),
+    ];
+    model(nodes, constants)
+}
+
 fn run(dense: &Dense, rows: &[f32]) -> Vec<f32> {
     let mut into = [vec![]];
     dense.run(&mut dense.memory(), rows, &mut into);
@@ -124,6 +147,7 @@ fn nets() -> Vec<(&'static str, ModelProto, usize)> {
         ("sigmoid", layers(&[70, 5, 1], "Sigmoid", "Exp", 3), 70),
         ("one layer", layers(&[1, 1], "Relu", "Relu", 4), 1),
         ("squashed", squashed(5, 2), 4),
+        ("turned", turned(6), 5),
     ]
 }
 
@@ -199,7 +223,7 @@ fn what_is_not_understood_whole_is_left_alone() {
     assert!(read(vec![node("Gemm", &["x", "w", "row"], "y")]));
     assert!(read(vec![node("MatMul", &["x", "column"], "y")]));
     for (why, nodes) in [
-        ("an operator it does not know", vec![node("Softmax", &["x"], "y")]),
+        ("an operator it does not know", vec![node("Softplus", &["x"], "y")]),
         ("another domain", vec![NodeProto { domain: "ai.onnx.ml".into(), ..node("Abs", &["x"], "y") }]),
         ("an attribute of another version", vec![with(node("Add", &["x", "row"], "y"), "broadcast", 1)]),
         ("one number for each row of a block", vec![node("Add", &["x", "column"], "y")]),
