@@ -95,6 +95,15 @@ pub struct RunGraphArgs {
     /// Write the outputs that hold classes too, not only numbers
     #[arg(long)]
     pub labels: bool,
+    /// Words that stand for a missing value beside the empty cell, such as NA,null
+    #[arg(long, value_name = "WORD", value_delimiter = ',')]
+    pub missing: Vec<String>,
+    /// The file writes 1.234,5 for 1234.5
+    #[arg(long)]
+    pub decimal_comma: bool,
+    /// What stands between two cells
+    #[arg(long, value_name = "CHARACTER", default_value_t = ',')]
+    pub delimiter: char,
 }
 
 /// Options of `model import`.

@@ -107,7 +107,9 @@ fn head(
     let fact = model.output_fact(slot).map_err(|error| refused(&format!("{error:#}")))?;
     let shape = fact.shape.as_concrete().unwrap_or(&[]);
     if shape.get(axis) != Some(&block) {
-        return Err(refused(&format!("its output {name} does not have one row for each row: export it with one row of columns for each")));
+        return Err(refused(&format!(
+            "its output {name} does not have one row for each row: export it with one row of columns for each"
+        )));
     }
     if Values::empty(fact.datum_type).is_none() {
         return Err(refused(&format!("its output {name} is of a type that no table has: cast it")));

@@ -48,7 +48,13 @@ pub(super) fn counts_into_inputs(graph: &mut GraphProto) {
         let count = node.attribute.remove(at).i;
         let name = format!("{}.k", node.output.first().map_or("", String::as_str));
         let data_type = tract_onnx::pb::tensor_proto::DataType::Int64 as i32;
-        made.push(TensorProto { name: name.clone(), dims: vec![1], data_type, int64_data: vec![count], ..TensorProto::default() });
+        made.push(TensorProto {
+            name: name.clone(),
+            dims: vec![1],
+            data_type,
+            int64_data: vec![count],
+            ..TensorProto::default()
+        });
         node.input.push(name);
     }
     graph.initializer.extend(made);

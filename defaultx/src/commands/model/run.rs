@@ -1,6 +1,6 @@
 //! `model run`: a bare graph over a CSV file, block by block, so that memory does not grow with the file.
 
-use super::cells::Cells;
+use super::cells::{Cells, Written};
 use crate::cli::RunGraphArgs;
 use anyhow::{Context, Result, bail, ensure};
 use csv::{ReaderBuilder, StringRecord, Writer};
@@ -17,7 +17,7 @@ const BLOCK: usize = 8_192;
 /// Runs it.
 pub fn run(args: &RunGraphArgs) -> Result<i32> {
     let (input, bar) = open(&args.input)?;
-    let mut csv = ReaderBuilder::new().flexible(false).from_reader(input);
+    let mut csv = ReaderBuilder::new().flexible(false).delimiter(delimiter(args)?).from_reader(input);
     let named = || args.input.display().to_string();
     let header: Vec<String> = csv.headers().with_context(named)?.iter().map(|name| name.trim().to_owned()).collect();
     let kept = places(&header, &args.keep)?;
@@ -33,7 +33,8 @@ pub fn run(args: &RunGraphArgs) -> Result<i32> {
         Matched::Order => " in their order, since none has a name of the graph's inputs,",
     };
 
-    let sheet = Sheet { names, kinds, given, kept };
+    let written = Written { missing: args.missing.clone(), decimal_comma: args.decimal_comma };
+    let sheet = Sheet { names, kinds, given, kept, written };
     let mut sink = Sink::create(args.output.as_deref())?;
     let mut heading: Vec<String> = sheet.kept.iter().map(|at| header[*at].clone()).collect();
     let (mut rows, mut is_headed) = (0_u64, false);
@@ -84,6 +85,18 @@ pub(super) fn load(path: &Path, columns: usize) -> Result<Graph> {
     Graph::with(&bytes, &options).with_context(named)
 }
 
+/// What stands between two cells: one ASCII character.
+fn delimiter(args: &RunGraphArgs) -> Result<u8> {
+    match args.delimiter {
+        '\t' | ' '..='~' if !args.delimiter.is_ascii_alphanumeric() && args.delimiter != '"' => {
+            Ok(args.delimiter as u8)
+        }
+        other => {
+            bail!("--delimiter {other:?}: must be one character such as , ; | or a tab, written $'\\t' in a shell")
+        }
+    }
+}
+
 fn outputs_of(args: &RunGraphArgs) -> String {
     args.output.as_ref().map_or("standard output".to_owned(), |path| path.display().to_string())
 }
@@ -104,6 +117,7 @@ struct Sheet {
     kinds: Vec<inference::graph::Kind>,
     given: Vec<usize>,
     kept: Vec<usize>,
+    written: Written,
 }
 
 struct Block {
@@ -115,7 +129,7 @@ struct Block {
 impl Sheet {
     /// The next rows, fewer than asked for at the end of the file only.
     fn read<R: Read>(&self, csv: &mut csv::Reader<R>, most: usize) -> Result<Block> {
-        let mut columns: Vec<Cells> = self.kinds.iter().map(|kind| Cells::of(*kind)).collect();
+        let mut columns: Vec<Cells> = self.kinds.iter().map(|kind| Cells::written(*kind, &self.written)).collect();
         let (mut kept, mut record) = (Vec::new(), StringRecord::new());
         while kept.len() < most && csv.read_record(&mut record)? {
             let line = record.position().map_or(0, csv::Position::line);

@@ -144,11 +144,13 @@ fn scores(node: &NodeProto, name: &'static str, forest: Forest, transform: PostT
         }
     }
     let votes_for = |target: usize| {
-        let votes = |n: &Node| matches!(n, Node::Leaf { votes } if votes.iter().any(|vote| vote.target as usize == target));
+        let votes =
+            |n: &Node| matches!(n, Node::Leaf { votes } if votes.iter().any(|vote| vote.target as usize == target));
         forest.trees.iter().flat_map(|tree| &tree.nodes).any(votes)
     };
     if let Some(target) = (0..targets).find(|target| !votes_for(*target)) {
-        return node.bail(&format!("gives target {target} no leaf, so its answer is lost: export a model for each target"));
+        return node
+            .bail(&format!("gives target {target} no leaf, so its answer is lost: export a model for each target"));
     }
     tree_operator(forest, Scores { name, targets, transform, as_input })
 }
