@@ -20,7 +20,7 @@ use tract_onnx::pb::{GraphProto, ModelProto, NodeProto};
 pub fn files_of(bytes: &[u8]) -> Result<BTreeSet<String>, GraphError> {
     let proto = <ModelProto as prost::Message>::decode(bytes);
     let proto = proto.map_err(|error| GraphError(format!("is no ONNX graph: {error}")))?;
-    external::names(&proto).map_err(GraphError)
+    external::names(proto).map_err(GraphError)
 }
 
 /// Rewrites a model whose file has these bytes.

@@ -15,11 +15,10 @@ const DEEPEST: usize = 16;
 ///
 /// # Errors
 /// A name that is a path.
-pub fn names(proto: &ModelProto) -> Result<BTreeSet<String>, String> {
+pub(super) fn names(mut proto: ModelProto) -> Result<BTreeSet<String>, String> {
     let mut found = BTreeSet::new();
-    if let Some(graph) = &proto.graph {
-        let mut graph = graph.clone();
-        each(&mut graph, DEEPEST, &mut |tensor| {
+    if let Some(graph) = &mut proto.graph {
+        each(graph, DEEPEST, &mut |tensor| {
             if is_external(tensor) {
                 found.insert(place(tensor)?.0);
             }

@@ -4,7 +4,7 @@ use super::forest::Forest;
 use super::plant::Listed;
 use crate::ops::{NodeProto, ParsingContext, attributes, rows};
 use crate::trees::{Aggregate, Compare, Real, Test, Vote};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use tract_onnx::tract_hir::internal::*;
 
 /// Reads the trees of a classifier (`side` is `class`) or regressor (`target`).
@@ -26,6 +26,10 @@ pub(super) fn forest(ctx: &ParsingContext, node: &NodeProto, side: &str, targets
 
 /// Where each node stands in the lists.
 struct Places {
+    /// Trees whose nodes are listed side by side, in the order of their numbers from 0: where they begin, and how many they are. So
+    /// exporters write them, and a large forest needs no table of its nodes.
+    spans: HashMap<i64, (usize, usize)>,
+    /// Nodes of other trees.
     by_id: HashMap<(i64, i64), usize>,
     trees: Vec<i64>,
     /// The first listed node of each tree, in the order of the trees.
@@ -37,24 +41,40 @@ impl Places {
         let trees: Vec<i64> = node.get_attr_vec("nodes_treeids")?;
         let ids: Vec<i64> = node.get_attr_vec("nodes_nodeids")?;
         node.expect(trees.len() == ids.len(), "nodes_treeids and nodes_nodeids of one length")?;
-        let mut by_id = HashMap::with_capacity(ids.len());
-        let mut roots = vec![];
-        let mut seen = std::collections::HashSet::new();
-        for (place, (tree, id)) in trees.iter().zip(&ids).enumerate() {
-            if by_id.insert((*tree, *id), place).is_some() {
-                return node.bail(&format!("lists node {id} of tree {tree} twice"));
+        let (mut spans, mut by_id) = (HashMap::new(), HashMap::new());
+        let (mut roots, mut seen, mut start) = (vec![], HashSet::new(), 0);
+        for run in trees.chunk_by(|a, b| a == b) {
+            let (tree, own) = (run[0], &ids[start..start + run.len()]);
+            let is_new = seen.insert(tree);
+            if is_new {
+                roots.push(start);
             }
-            if seen.insert(*tree) {
-                roots.push(place);
+            if is_new && own.iter().zip(0..).all(|(id, place)| *id == place) {
+                spans.insert(tree, (start, run.len()));
+            } else {
+                for (place, id) in (start..).zip(own) {
+                    let in_span = spans.get(&tree).is_some_and(|(_, count)| (0..*count as i64).contains(id));
+                    if in_span || by_id.insert((tree, *id), place).is_some() {
+                        return node.bail(&format!("lists node {id} of tree {tree} twice"));
+                    }
+                }
             }
+            start += run.len();
         }
-        Ok(Self { by_id, trees, roots })
+        Ok(Self { spans, by_id, trees, roots })
+    }
+
+    fn find(&self, tree: i64, id: i64) -> Option<usize> {
+        let in_span = self.spans.get(&tree).and_then(|(start, count)| {
+            let at = usize::try_from(id).ok()?;
+            (at < *count).then_some(start + at)
+        });
+        in_span.or_else(|| self.by_id.get(&(tree, id)).copied())
     }
 
     fn child(&self, node: &NodeProto, place: usize, id: i64) -> TractResult<usize> {
         let tree = self.trees[place];
-        let found = self.by_id.get(&(tree, id)).copied();
-        node.expect_ok_or_else(found, || format!("a node {id} in tree {tree}, which another leads to"))
+        node.expect_ok_or_else(self.find(tree, id), || format!("a node {id} in tree {tree}, which another leads to"))
     }
 }
 
@@ -101,7 +121,7 @@ fn vote(node: &NodeProto, side: &str, places: &Places, weights: &[f64], listed: 
     let ids: Vec<i64> = of_length(node, &format!("{side}_nodeids"), weights.len())?;
     let targets: Vec<i64> = of_length(node, &format!("{side}_ids"), weights.len())?;
     for (at, weight) in weights.iter().enumerate() {
-        let place = places.by_id.get(&(trees[at], ids[at])).copied();
+        let place = places.find(trees[at], ids[at]);
         let place =
             node.expect_ok_or_else(place, || format!("a node {} in tree {} for its weight", ids[at], trees[at]))?;
         let target = u32::try_from(targets[at]).ok();
