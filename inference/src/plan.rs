@@ -4,7 +4,7 @@
 
 use crate::dense::{self, Dense, Memory, Move};
 use crate::error::{EngineError, GraphError};
-use crate::ops;
+use crate::{ops, walks};
 use tract_onnx::pb;
 use tract_onnx::prelude::*;
 use tract_onnx::tract_hir::internal::ensure;
@@ -179,18 +179,7 @@ impl Plan {
         {
             return Ok(margins);
         }
-        let mut places = Vec::with_capacity(moves.len() * self.width);
-        let mut at = vec![0.0; self.width];
-        for step in moves {
-            let start = &starts.rows[step.start];
-            if step.first {
-                at.copy_from_slice(start);
-            }
-            at[step.feature] = if step.forth { row[step.feature] } else { start[step.feature] };
-            if step.asked {
-                places.extend_from_slice(&at);
-            }
-        }
+        let places = walks::places(&starts.rows, row, moves);
         Ok(self.run(state, &places)?.margins)
     }
 
