@@ -79,6 +79,33 @@ pub fn ending_in(mut proto: ModelProto, outputs: &[&str]) -> ModelProto {
     proto
 }
 
+/// The words that operators behind an input know, in their order: categories of encoders, keys of tables, texts that are compared.
+pub fn words(proto: &ModelProto, input: &str) -> Vec<String> {
+    let Some(graph) = &proto.graph else { return vec![] };
+    let mut found: Vec<String> = Vec::new();
+    let mut reached: HashSet<&str> = HashSet::from([input]);
+    // Nodes stand in the order in which they are reckoned.
+    for node in graph.node.iter().filter(|node| !node.op_type.is_empty()) {
+        if !node.input.iter().any(|name| reached.contains(name.as_str())) {
+            continue;
+        }
+        let lists = node.attribute.iter().filter(|attribute| ["cats_strings", "keys_strings"].contains(&&*attribute.name));
+        let mut own: Vec<&Vec<u8>> = lists.flat_map(|attribute| &attribute.strings).collect();
+        let constants = graph.initializer.iter().filter(|tensor| node.input.contains(&tensor.name));
+        own.extend(constants.flat_map(|tensor| &tensor.string_data));
+        let is_table = !own.is_empty();
+        for word in own.into_iter().map(|word| String::from_utf8_lossy(word).into_owned()) {
+            if !word.is_empty() && !found.contains(&word) {
+                found.push(word);
+            }
+        }
+        if !is_table {
+            reached.extend(node.output.iter().map(String::as_str));
+        }
+    }
+    found
+}
+
 /// The graph as a file has it.
 pub fn bytes(proto: &ModelProto) -> Vec<u8> {
     proto.encode_to_vec()

@@ -235,7 +235,7 @@ fn direction(model: &Model, feature: usize) -> Result<Option<Proof>> {
         (Monotone::None, _) => None,
         (_, Kind::Trees) => Some(Proof::Structure),
         (_, Kind::Scorecard) => Some(Proof::GoldenValues),
-        (_, Kind::Net) => match model.direction(feature)? {
+        (_, Kind::Net | Kind::Graph) => match model.direction(feature)? {
             Some(Evidence::Weights) => Some(Proof::Structure),
             Some(Evidence::Followed { .. }) => Some(Proof::Grid),
             Some(Evidence::Contradicted { .. }) | None => None,
