@@ -89,7 +89,12 @@ fn alone(proto: &ModelProto, graph: &GraphProto, node: &NodeProto, data_type: Da
         name: graph.name.clone(),
         input: vec![input],
         output: output.collect(),
-        initializer: graph.initializer.iter().filter(|tensor| node.input[1..].contains(&tensor.name)).cloned().collect(),
+        initializer: graph
+            .initializer
+            .iter()
+            .filter(|tensor| node.input[1..].contains(&tensor.name))
+            .cloned()
+            .collect(),
         node: vec![node.clone()],
         ..Default::default()
     };

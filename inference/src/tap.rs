@@ -17,7 +17,7 @@ const UNSQUASHED: &str = ".before";
 pub enum Squash {
     /// Each for itself.
     Sigmoid,
-    /// All classes of a row together.
+    /// All classes of a row together; also what makes probabilities of their logarithms.
     Softmax,
 }
 
@@ -89,7 +89,8 @@ pub fn words(proto: &ModelProto, input: &str) -> Vec<String> {
         if !node.input.iter().any(|name| reached.contains(name.as_str())) {
             continue;
         }
-        let lists = node.attribute.iter().filter(|attribute| ["cats_strings", "keys_strings"].contains(&&*attribute.name));
+        let lists =
+            node.attribute.iter().filter(|attribute| ["cats_strings", "keys_strings"].contains(&&*attribute.name));
         let mut own: Vec<&Vec<u8>> = lists.flat_map(|attribute| &attribute.strings).collect();
         let constants = graph.initializer.iter().filter(|tensor| node.input.contains(&tensor.name));
         own.extend(constants.flat_map(|tensor| &tensor.string_data));
@@ -140,10 +141,12 @@ fn scores_of(node: &NodeProto) -> Option<&str> {
 }
 
 fn squash_of(node: &NodeProto) -> Option<Squash> {
-    let transform = || node.attribute.iter().find(|attribute| attribute.name == "post_transform").map(|found| &*found.s);
+    let transform =
+        || node.attribute.iter().find(|attribute| attribute.name == "post_transform").map(|found| &*found.s);
     match node.op_type.as_str() {
         "Sigmoid" => Some(Squash::Sigmoid),
-        "Softmax" => Some(Squash::Softmax),
+        // Log-probabilities of all classes are scores like any others.
+        "Softmax" | "Exp" => Some(Squash::Softmax),
         model if MODELS.contains(&model) => match transform() {
             Some(b"LOGISTIC") => Some(Squash::Sigmoid),
             Some(b"SOFTMAX") => Some(Squash::Softmax),
@@ -193,7 +196,10 @@ mod tests {
         assert_eq!(places(&net(), "unread"), []);
         let graph = tapped(net(), "y", "p").unwrap().graph.unwrap();
         assert_eq!(graph.output.iter().map(|output| output.name.as_str()).collect::<Vec<_>>(), ["y", "z"]);
-        assert_eq!(graph.node.iter().map(|node| node.op_type.as_str()).collect::<Vec<_>>(), ["MatMul", "Sigmoid", "Identity"]);
+        assert_eq!(
+            graph.node.iter().map(|node| node.op_type.as_str()).collect::<Vec<_>>(),
+            ["MatMul", "Sigmoid", "Identity"]
+        );
         assert!(tapped(net(), "y", "z").unwrap_err().to_string().contains("no sigmoid or softmax gives z"));
     }
 

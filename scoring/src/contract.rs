@@ -126,7 +126,9 @@ impl Contract {
         let missing = match raw.missing {
             Missing::Unscorable {} => None,
             Missing::Nan {} if self.takes_nan => Some(f32::NAN),
-            Missing::Nan {} => return Err("only trees and stock graphs may have a way for a value that is not a number".into()),
+            Missing::Nan {} => {
+                return Err("only trees and stock graphs may have a way for a value that is not a number".into());
+            }
             Missing::Value { value } if value.is_finite() && (value as f32).is_finite() => Some(value as f32),
             Missing::Value { value } => return Err(format!("the missing value {value} is not a number")),
         };

@@ -255,7 +255,8 @@ impl Model {
                 Ok(Contributions { parts: state.parts[own].to_vec(), base: forest.base(), error: None })
             }
             Engine::Graph(stock, explains) => {
-                let explained = stock.explain(explains, std::slice::from_ref(&row.values), &answers.margins[index..=index])?;
+                let explained =
+                    stock.explain(explains, std::slice::from_ref(&row.values), &answers.margins[index..=index])?;
                 explained.into_iter().next().ok_or_else(no_state)
             }
         }
@@ -452,10 +453,14 @@ fn check_graph(manifest: &Manifest) -> Result<(), LoadError> {
     let fault = |why: &str| Err(LoadError::contract("graph", why));
     let (trees, stock) = (kind == Kind::Trees, kind == Kind::Graph);
     if graph.margin.is_some() == (trees || stock) {
-        return fault("a scorecard or net names its margin; trees have none, it is their sum, and kind graph names its output");
+        return fault(
+            "a scorecard or net names its margin; trees have none, it is their sum, and kind graph names its output",
+        );
     }
     if graph.probability.is_some() != trees || graph.link.is_some() != (trees || stock) {
-        return fault("trees name their probability and link, kind graph its output and link, and no other kind has them");
+        return fault(
+            "trees name their probability and link, kind graph its output and link, and no other kind has them",
+        );
     }
     if graph.output.is_some() != stock || graph.column.is_some() != stock || graph.input.is_empty() != stock {
         return fault("kind graph names its output and column, every other kind its input");

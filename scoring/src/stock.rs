@@ -137,7 +137,9 @@ impl Stock {
             Explains::Additive(additive) => additive.explain(rows, &mut |rows| self.margins(rows)),
             Explains::Walks(walks, starts) => {
                 let one = |(row, margin): (&Vec<f32>, &f32)| {
-                    walks.explain(starts, row, *margin, |places| self.singles(&inference::walks::places(starts, row, places)))
+                    walks.explain(starts, row, *margin, |places| {
+                        self.singles(&inference::walks::places(starts, row, places))
+                    })
                 };
                 rows.iter().zip(margins).map(one).collect()
             }

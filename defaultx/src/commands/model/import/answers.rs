@@ -88,9 +88,9 @@ pub fn compared(args: &ImportArgs, draft: &Draft, model: &Model, answers: &[f64]
             found.changed.len(),
             found.rows
         ),
-        Some(bound) if greatest > bound => bail!(
-            "the export differs from its library by up to {greatest:.3e}, beyond --accept-deviation {bound:?}"
-        ),
+        Some(bound) if greatest > bound => {
+            bail!("the export differs from its library by up to {greatest:.3e}, beyond --accept-deviation {bound:?}")
+        }
         Some(_) => {}
     }
     let bound = args.accept_deviation.filter(|_| !found.changed.is_empty());

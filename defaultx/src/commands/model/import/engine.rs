@@ -9,6 +9,7 @@ use inference::graph::{Column, Graph, Kind as Cell, Output, Table, Values};
 use inference::onnx::ModelProto;
 use inference::ops;
 use inference::plan::{Plan, Shape};
+use inference::trees::Tree;
 use scoring::LoadError;
 use scoring::forest::Forest;
 use scoring::manifest::{self, Explained, Kind, Link, ReferenceName};
@@ -98,7 +99,8 @@ impl Engine {
 
     /// The same with thresholds repaired by the library's own answers, and what was done; as it is where there is nothing to do.
     pub fn repaired(self, trial: &Trial<'_>, native: &[f64]) -> Result<(Self, Option<String>)> {
-        let Some(Repaired { bytes, said }) = repair::repaired(&self.bytes, trial.rows, native, &|sum| self.raw(sum as f32))
+        let Some(Repaired { bytes, said }) =
+            repair::repaired(&self.bytes, trial.rows, native, &|sum| self.raw(sum as f32))
         else {
             return Ok((self, None));
         };
@@ -115,7 +117,9 @@ impl Engine {
             (Kind::Trees, _) => format!("trees (link {link}), explained exactly"),
             (Kind::Scorecard, _) => "a scorecard, explained exactly".to_owned(),
             (Kind::Net, _) => "a net, explained by permutations".to_owned(),
-            (Kind::Graph, Some(Explained::Additive)) => format!("a graph (link {link}) that adds up, explained exactly"),
+            (Kind::Graph, Some(Explained::Additive)) => {
+                format!("a graph (link {link}) that adds up, explained exactly")
+            }
             (Kind::Graph, _) => format!("a graph (link {link}), explained by permutations"),
         }
     }
@@ -141,6 +145,19 @@ impl Engine {
             thresholds.dedup();
         }
         found
+    }
+
+    /// Of trees: rows of `sample` that come to leaves which neither `rows` nor those before them come to.
+    pub fn to_new_leaves(&self, rows: &[Vec<f32>], sample: &[Vec<f32>], most: usize) -> Vec<Vec<f32>> {
+        let Runs::Trees(forest) = &self.runs else { return vec![] };
+        let trees = &forest.ensemble().get().trees;
+        let mut seen: Vec<Vec<bool>> = trees.iter().map(|tree| vec![false; tree.nodes.len()]).collect();
+        let mut is_new = |row: &Vec<f32>| {
+            let new = |(tree, seen): (&Tree, &mut Vec<bool>)| !std::mem::replace(&mut seen[tree.leaf(row)], true);
+            trees.iter().zip(&mut seen).filter_map(|pair| new(pair).then_some(())).count() > 0
+        };
+        rows.iter().for_each(|row| _ = is_new(row));
+        sample.iter().filter(|row| is_new(row)).take(most).cloned().collect()
     }
 
     /// By feature, whether rows that lack it have a margin; of what is not a stock graph they are not asked.
@@ -190,7 +207,7 @@ impl Engine {
     }
 }
 
-fn counted(tree: &inference::trees::Tree, rows: &[Vec<f32>]) -> Vec<f64> {
+fn counted(tree: &Tree, rows: &[Vec<f32>]) -> Vec<f64> {
     use inference::trees::Node;
     let mut counts = vec![0.0; tree.nodes.len()];
     for row in rows {
@@ -307,7 +324,8 @@ pub fn numbers(values: &Values) -> Option<Vec<f64>> {
 fn table(graph: &Graph, words: &[Vec<String>], rows: &[Vec<f32>]) -> Table {
     let names = graph.inputs().iter().flat_map(|input| (0..input.width).map(move |at| (input, at)));
     let column = |(at, ((input, place), words)): (usize, ((&inference::graph::Input, usize), &Vec<String>))| {
-        let word = |row: &Vec<f32>| Some(row[at]).filter(|code| !code.is_nan()).and_then(|code| words.get(code as usize));
+        let word =
+            |row: &Vec<f32>| Some(row[at]).filter(|code| !code.is_nan()).and_then(|code| words.get(code as usize));
         let values = match input.kind {
             Cell::Text => Values::Text(rows.iter().map(|row| word(row).cloned().unwrap_or_default()).collect()),
             _ => Values::F32(rows.iter().map(|row| row[at]).collect()),

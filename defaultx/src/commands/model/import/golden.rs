@@ -11,6 +11,8 @@ use serde_json::Value;
 const SPREAD: usize = 128;
 /// More than a block of any engine.
 const LEAST: usize = 320;
+/// Rows for leaves of trees that no other row comes to, at most.
+const LEAVES: usize = 1024;
 /// Thresholds of a feature that rows lie on.
 const THRESHOLDS: usize = 8;
 /// Whole applications.
@@ -59,7 +61,8 @@ pub fn document(draft: &Draft, base: Option<f64>) -> Result<Golden> {
     })
 }
 
-/// All lowest, all highest, each feature lowest, highest and missing alone, rows on and just above the thresholds of trees; then
+/// All lowest, all highest, each feature lowest, highest and missing alone, rows on and just above the thresholds of trees, rows of
+/// the sample that come to other leaves; then
 /// the sample's rows with one value from another row, until there are enough.
 fn hard(draft: &Draft, rows: &mut Vec<Vec<f32>>) {
     let end = |side: usize| {
@@ -77,6 +80,7 @@ fn hard(draft: &Draft, rows: &mut Vec<Vec<f32>>) {
             rows.push(row);
         }
     }
+    rows.extend(draft.engine.to_new_leaves(rows, &draft.rows, LEAVES));
     let (count, width) = (draft.rows.len(), draft.features.len());
     for at in 0..LEAST.saturating_sub(rows.len()) {
         let mut row = draft.rows[at % count].clone();

@@ -1,9 +1,9 @@
 //! PURE. The text of a manifest to fill in: what the graph and the sample say is there, and what only people know is asked for.
 
 use super::Draft;
+use super::answers::Native;
 use super::contract::{Feature, Missing};
 use domain::Digest;
-use super::answers::Native;
 use scoring::manifest::{Explained, FILL_IN, Kind, Link};
 use std::fmt::{Display, Write};
 
@@ -68,7 +68,9 @@ fn native(native: &Native) -> String {
     );
     if let Some(bound) = bound {
         let (greatest, total) = (found.greatest_change, found.total);
-        text += &format!("bound = {bound:?} # accepted by --accept-deviation\ngreatest = {greatest:?}\ntotal = {total:?}\n");
+        text += &format!(
+            "bound = {bound:?} # accepted by --accept-deviation\ngreatest = {greatest:?}\ntotal = {total:?}\n"
+        );
     }
     text
 }
@@ -83,9 +85,15 @@ fn head(draft: &Draft, kind: &str, digests: &Digests) -> String {
          # To look at: definition, horizon_months and data_source; each feature's unit, whether a person can act on it, and\n\
          # its direction if the trees keep one; ranges, which are the sample's and hold later values to them.\n\
          # The answers in golden.json are this engine's own. The digests are those of the other files: edit this one alone.\n\
+         {repaired}\
          name = {name}\nversion = \"{version}\"\nkind = \"{kind}\"\nproduct = {product}\nscale_id = {scale}\n\
          data_source = {source}\ngraph_sha256 = \"{graph}\"\ngolden_sha256 = \"{golden}\"\nreference_sha256 = \"{reference}\"\n\
          \n[target]\ndefinition = {definition}\nhorizon_months = {horizon}\npopulation = \"booked\"\nprior_correction = \"none\"\n",
+        repaired = draft
+            .repaired
+            .as_ref()
+            .map(|said| format!("# Its graph is not the exporter's file: {said}.\n"))
+            .unwrap_or_default(),
         rows = draft.rows.len(),
         sample = draft.source,
         name = quoted(&draft.name),

@@ -18,8 +18,8 @@ mod sample;
 mod stock;
 
 use crate::cli::ImportArgs;
-use anyhow::{Context, Result, bail, ensure};
 use answers::Native;
+use anyhow::{Context, Result, bail, ensure};
 use contract::Feature;
 use domain::Digest;
 use domain::pd::Pd;

@@ -157,9 +157,9 @@ fn number(kind: Kind, cell: &str) -> Result<f32, String> {
         }
         Values::F64(cells) => Ok(cells[0] as f32),
         Values::I64(cells) if (cells[0] as f32) as i64 == cells[0] => Ok(cells[0] as f32),
-        Values::I64(_) => Err(format!(
-            "{cell:?} is no whole number of single precision, which features have: export codes as words"
-        )),
+        Values::I64(_) => {
+            Err(format!("{cell:?} is no whole number of single precision, which features have: export codes as words"))
+        }
         Values::Text(_) => Err("is a word where a number is needed".to_owned()),
     }
 }
@@ -237,7 +237,8 @@ mod tests {
         for word in ["rent", "own", "", "rent", "boat"] {
             assert_eq!((open.push(word), closed.push(word)), (Ok(()), Ok(())));
         }
-        let bits = |cells: &[f32]| cells.iter().map(|cell| if cell.is_nan() { -1.0 } else { *cell }).collect::<Vec<_>>();
+        let bits =
+            |cells: &[f32]| cells.iter().map(|cell| if cell.is_nan() { -1.0 } else { *cell }).collect::<Vec<_>>();
         assert_eq!(bits(&open.cells), [0.0, 1.0, -1.0, 0.0, 2.0]);
         assert_eq!(bits(&closed.cells), [1.0, 0.0, -1.0, 1.0, -1.0]);
     }

@@ -76,8 +76,7 @@ impl Risky {
 
     /// Whether it is one score and the same turned round.
     fn is_turned(&self) -> bool {
-        self.columns == 2
-            && self.cells.chunks(2).all(|row| (row[0] + row[1]).abs() <= TURNED * row[0].abs().max(1.0))
+        self.columns == 2 && self.cells.chunks(2).all(|row| (row[0] + row[1]).abs() <= TURNED * row[0].abs().max(1.0))
     }
 }
 
