@@ -186,6 +186,10 @@ impl Stock {
 
     /// Margins of scores in rows of `width`, for an answer in rows of `classes`.
     fn of_scores(&self, scores: &[f64], width: usize, classes: usize) -> Result<Vec<f64>, EngineError> {
+        // One score is enough for two classes, but not to weigh them against each other.
+        if width != classes && (width != 1 || self.link == Link::Softmax) || (self.link == Link::Softmax && width < 2) {
+            return Err(EngineError(format!("{width} scores stand for {classes} classes")));
+        }
         let place = self.column;
         let margin = |row: &[f64]| match (self.link, width) {
             (Link::Logit, _) => log_odds(row[place]),
@@ -195,9 +199,6 @@ impl Stock {
             (_, 1) => row[0],
             _ => row[place],
         };
-        if width != 1 && width != classes {
-            return Err(EngineError(format!("{width} scores stand for {classes} classes")));
-        }
         Ok(scores.chunks(width).map(margin).collect())
     }
 
