@@ -1,52 +1,69 @@
-//! A bare ONNX graph, as its exporter wrote it, over a table: no manifest, no contract, no explanation. For whoever wants a
-//! model's answers before it is a package. A row's bits do not depend on the others: short blocks are filled up. A graph that
-//! is a dense net is answered as one ([`crate::dense`]), like those of packages.
+//! An ONNX graph, as its exporter wrote it, over rows: the one executor. A row's bits do not depend on the others: rows run in
+//! blocks of one size, short ones filled up, where nothing in the graph lets rows meet ([`rows`]), and one by one where something
+//! does. A graph that is a dense net is answered as one ([`crate::dense`]).
 
-use crate::dense::{Dense, Memory};
+use crate::dense::{self, Dense, Memory};
 use crate::error::{EngineError, GraphError};
-use crate::ops::{self, Labels, NodeProto};
+use crate::ops;
 use crate::trees::Ensemble;
-use std::collections::HashMap;
-use tract_onnx::pb::{GraphProto, ModelProto, ValueInfoProto, tensor_proto::DataType, type_proto};
+use crate::walks;
+use input::Places;
+use output::Head;
+use std::ops::Range;
+use tract_onnx::pb::ModelProto;
 use tract_onnx::prelude::*;
+use tract_onnx::tract_hir::internal::format_err;
 
+mod input;
+mod output;
+mod rows;
 mod table;
 
+pub use crate::prepare::Files;
+pub use input::{Input, Matched};
 pub use table::{Column, Kind, Table, Values};
 
 /// Rows that run at once, where the graph does not fix their number itself.
 const BLOCK: usize = 256;
-/// No table has more columns.
-const MOST_COLUMNS: usize = 1 << 16;
 
-/// A graph that is ready to run. Share it between threads.
+/// A graph that is ready to run. Share it between threads; each brings its own [`State`].
 #[derive(Debug)]
 pub struct Graph {
-    plan: Arc<TypedRunnableModel>,
-    dense: Option<Dense>,
-    block: usize,
+    engine: Engine,
     inputs: Vec<Input>,
     heads: Vec<Head>,
 }
 
-/// An input of a graph.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Input {
-    /// As the exporter named it.
-    pub name: String,
-    /// What its cells are.
-    pub kind: Kind,
-    /// Number of columns that it takes.
-    pub width: usize,
-    /// [N] instead of [N, 1].
-    flat: bool,
+#[derive(Debug)]
+enum Engine {
+    Dense(Dense),
+    Compiled {
+        plan: Arc<TypedRunnableModel>,
+        block: usize,
+        /// Where rows of a block would meet; nothing where they do not.
+        meet: Option<String>,
+    },
 }
 
-/// What is known of an output before it is reckoned.
-#[derive(Debug, Clone)]
-struct Head {
-    name: String,
-    columns: Vec<String>,
+/// One thread's working memory for a graph; no answer depends on what is in it.
+#[derive(Debug)]
+pub struct State(Running);
+
+#[derive(Debug)]
+enum Running {
+    Dense(Memory),
+    Compiled(TypedSimpleState),
+}
+
+/// What is asked of a graph when it is loaded.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Options<'a> {
+    /// How many columns the table has, for a graph that leaves that open.
+    pub columns: Option<usize>,
+    /// Only these outputs, in this order; all without it.
+    pub outputs: Option<&'a [&'a str]>,
+    /// Files beside the graph that hold tensors of it, by name.
+    pub files: Option<&'a Files>,
 }
 
 /// What a graph gives for a table.
@@ -66,23 +83,76 @@ impl Graph {
     /// # Errors
     /// [`GraphError`] with the node's name and what would make the graph loadable.
     pub fn load(bytes: &[u8], columns: Option<usize>) -> Result<Self, GraphError> {
-        let proto = ops::read(bytes)?;
+        Self::with(bytes, &Options { columns, ..Options::default() })
+    }
+
+    /// The same, with options.
+    ///
+    /// # Errors
+    /// [`GraphError`] with the node's name and what would make the graph loadable.
+    pub fn with(bytes: &[u8], options: &Options<'_>) -> Result<Self, GraphError> {
+        let proto = ops::read(bytes, options.files)?;
         let graph = proto.graph.as_ref().ok_or_else(|| refused("holds no graph"))?;
-        let (inputs, block) = inputs_of(graph, columns)?;
-        let plan = compile(&proto, &inputs, block)?;
-        let outputs = graph.node.iter().flat_map(|node| node.output.iter().map(move |name| (name.as_str(), node)));
-        let makers: Makers<'_> = outputs.collect();
-        let heads = graph.output.iter().enumerate();
-        let heads = heads
-            .map(|(index, output)| head(&makers, &plan, index, &output.name, block))
-            .collect::<Result<Vec<_>, _>>()?;
-        let dense = dense(&proto, &inputs, &heads);
-        Ok(Self { plan, dense, block, inputs, heads })
+        let (inputs, fixed) = input::inputs_of(graph, options.columns)?;
+        let wanted = output::wanted(graph, options.outputs)?;
+        if let Some((dense, heads)) = dense(&proto, &inputs, &wanted) {
+            return Ok(Self { engine: Engine::Dense(dense), inputs, heads });
+        }
+        let shaped = |block: usize| shaped(&proto, &inputs, &wanted, block);
+        let block = fixed.unwrap_or(BLOCK);
+        let model = shaped(block)?;
+        let apart = rows::of_outputs(&model).map_err(|why| format!("{why:#}"));
+        let (block, model, axes, meet) = match apart {
+            Ok(axes) => (block, model, axes, None),
+            Err(why) if block == 1 => {
+                let axes = output::axes_by_shape(&model, None, 1)?;
+                (1, model, axes, Some(why))
+            }
+            Err(why) if fixed.is_some() => {
+                return Err(GraphError(format!("is fixed to {block} rows, which it does not keep apart: {why}")));
+            }
+            Err(why) => {
+                let one = shaped(1)?;
+                let axes = output::axes_by_shape(&one, shaped(2).ok().as_ref(), 1)?;
+                (1, one, axes, Some(why))
+            }
+        };
+        let heads = output::heads(graph, &model, &wanted, &axes, block)?;
+        let plan = ops::guarded(|| model.into_optimized()?.into_runnable()).map_err(GraphError)?;
+        Ok(Self { engine: Engine::Compiled { plan, block, meet }, inputs, heads })
+    }
+
+    /// Of a dense net of one output.
+    #[cfg(test)]
+    pub(crate) fn of_dense(dense: Dense, width: usize) -> Self {
+        let inputs = vec![Input { name: "x".into(), kind: Kind::F32, width, dims: tvec!(width) }];
+        Self { engine: Engine::Dense(dense), inputs, heads: vec![Head::plain("y", 0, 1)] }
     }
 
     /// What it takes, in its order.
     pub fn inputs(&self) -> &[Input] {
         &self.inputs
+    }
+
+    /// Names of its outputs, and how many columns each has.
+    pub fn outputs(&self) -> impl Iterator<Item = (&str, usize)> {
+        self.heads.iter().map(|head| (head.name.as_str(), head.columns.len()))
+    }
+
+    /// Why every row is run for itself: the node that would let rows of a block meet, or is not known to keep them apart.
+    pub fn meet(&self) -> Option<&str> {
+        match &self.engine {
+            Engine::Compiled { meet, .. } => meet.as_deref(),
+            Engine::Dense(_) => None,
+        }
+    }
+
+    /// The dense net that it is, where it is one.
+    pub fn dense(&self) -> Option<&Dense> {
+        match &self.engine {
+            Engine::Dense(dense) => Some(dense),
+            Engine::Compiled { .. } => None,
+        }
     }
 
     /// The place of an output with one or two columns.
@@ -96,7 +166,10 @@ impl Graph {
     /// # Errors
     /// [`GraphError`] says what is in the way.
     pub fn trees(&self) -> Result<Ensemble, GraphError> {
-        let model = self.plan.model();
+        let Engine::Compiled { plan, .. } = &self.engine else {
+            return Err(refused("must have one tree ensemble, it is a dense net"));
+        };
+        let model = plan.model();
         let found = model.nodes.iter().filter_map(|node| Some((node, ops::of_node(&*node.op)?.raw_sum()?)));
         let found: Vec<_> = found.collect();
         let [(node, sum)] = found.as_slice() else {
@@ -127,10 +200,30 @@ impl Graph {
     /// [`EngineError`] when the header does not fit the inputs.
     pub fn kinds(&self, header: &[String]) -> Result<Vec<Kind>, EngineError> {
         let mut kinds = vec![Kind::F32; header.len()];
-        for (input, columns) in self.inputs.iter().zip(self.places(header)?) {
+        for (input, columns) in self.inputs.iter().zip(input::places(&self.inputs, header)?.columns) {
             columns.into_iter().for_each(|column| kinds[column] = input.kind);
         }
         Ok(kinds)
+    }
+
+    /// Whether the columns of a table with this header go to the inputs by their names or in their order. Where any column has
+    /// the name of an input, all must: a name that differs by a letter or its case is an error that lists what differs.
+    ///
+    /// # Errors
+    /// [`EngineError`] when the header does not fit the inputs.
+    pub fn matched(&self, header: &[String]) -> Result<Matched, EngineError> {
+        Ok(input::places(&self.inputs, header)?.matched)
+    }
+
+    /// Working memory for one thread.
+    ///
+    /// # Errors
+    /// [`EngineError`] when the engine cannot set its operators up.
+    pub fn state(&self) -> Result<State, EngineError> {
+        Ok(State(match &self.engine {
+            Engine::Dense(dense) => Running::Dense(dense.memory()),
+            Engine::Compiled { plan, .. } => Running::Compiled(plan.spawn().map_err(failed)?),
+        }))
     }
 
     /// Runs every row of a table; one output for each of the graph's.
@@ -139,18 +232,15 @@ impl Graph {
     /// [`EngineError`] when the table does not fit, or names the rows on which an operator failed.
     pub fn run(&self, table: &Table) -> Result<Vec<Output>, EngineError> {
         let header: Vec<String> = table.columns.iter().map(|column| column.name.clone()).collect();
-        let places = self.places(&header)?;
+        let places = input::places(&self.inputs, &header)?;
         let rows = table.rows()?;
-        let mut runner = match &self.dense {
-            Some(dense) => Runner::Dense(dense, dense.memory()),
-            None => Runner::Graph(self.plan.spawn().map_err(failed)?),
-        };
+        let mut state = self.state()?;
         let mut collected: Vec<Option<Values>> = vec![None; self.heads.len()];
-        for start in (0..rows).step_by(self.block) {
-            let end = rows.min(start + self.block);
-            let block = self.block(table, &places, start, end)?;
-            let answers = ops::guarded(|| runner.run(block, end - start, &self.heads))
-                .map_err(|why| EngineError(format!("rows {} to {end}: {why}", start + 1)))?;
+        for start in (0..rows).step_by(self.block()) {
+            let end = rows.min(start + self.block());
+            let block = self.tensors(table, &places, start, end)?;
+            let answers = self.answer(&mut state, block, end - start);
+            let answers = answers.map_err(|why| self.blamed(&mut state, table, &places, start..end, why))?;
             for (into, values) in collected.iter_mut().zip(answers) {
                 match into {
                     Some(into) => into.extend(values),
@@ -166,195 +256,192 @@ impl Graph {
         Ok(self.heads.iter().zip(collected).map(output).collect())
     }
 
-    /// Which columns of a table each input takes: by name where every input is named like a column, else in their order.
-    fn places(&self, header: &[String]) -> Result<Vec<Vec<usize>>, EngineError> {
-        let named = |input: &Input| header.iter().position(|name| *name == input.name).filter(|_| input.width == 1);
-        if let Some(places) = self.inputs.iter().map(named).collect::<Option<Vec<usize>>>() {
-            return Ok(places.into_iter().map(|place| vec![place]).collect());
+    /// Runs rows of the one input, f32, laid one after the other; each output's rows, f32, are added at the end of its own `into`.
+    ///
+    /// # Errors
+    /// [`EngineError`], also when the graph takes or gives anything but f32.
+    pub fn run_f32(&self, state: &mut State, rows: &[f32], into: &mut [Vec<f32>]) -> Result<(), EngineError> {
+        let [Input { kind: Kind::F32, width, .. }] = self.inputs.as_slice() else {
+            return Err(EngineError("the graph takes more than rows of single precision".to_owned()));
+        };
+        if let (Engine::Dense(dense), Running::Dense(memory)) = (&self.engine, &mut state.0) {
+            dense.run(memory, rows, into);
+            return Ok(());
         }
-        let total: usize = self.inputs.iter().map(|input| input.width).sum();
-        if total != header.len() {
-            return Err(EngineError(format!("the graph takes {total} columns, the table has {}", header.len())));
+        for part in rows.chunks(self.block() * width) {
+            let count = part.len() / width;
+            let mut padded = Vec::with_capacity(self.block() * width);
+            padded.extend_from_slice(part);
+            (count..self.block()).for_each(|_| padded.extend_from_slice(&part[part.len() - width..]));
+            let block = ops::tensor(&self.inputs[0].shape(self.block()), padded).map_err(failed)?;
+            let answers = self.answer(state, tvec!(block.into_tvalue()), count).map_err(EngineError)?;
+            for ((into, values), head) in into.iter_mut().zip(answers).zip(&self.heads) {
+                match values {
+                    Values::F32(cells) => into.extend(cells),
+                    _ => return Err(EngineError(format!("{} is not of single precision", head.name))),
+                }
+            }
         }
-        let mut next = 0..total;
-        Ok(self.inputs.iter().map(|input| next.by_ref().take(input.width).collect()).collect())
+        Ok(())
+    }
+
+    /// The first row of a block that fails on its own, with why; the whole block if none does.
+    fn blamed(
+        &self,
+        state: &mut State,
+        table: &Table,
+        places: &Places,
+        rows: Range<usize>,
+        together: String,
+    ) -> EngineError {
+        for row in rows.clone() {
+            let failed = match self.tensors(table, places, row, row + 1) {
+                Ok(alone) => self.answer(state, alone, 1).err(),
+                Err(EngineError(why)) => Some(why),
+            };
+            if let Some(why) = failed {
+                return EngineError(format!("row {}: {why}", row + 1));
+            }
+        }
+        EngineError(format!("rows {} to {}: {together}", rows.start + 1, rows.end))
+    }
+
+    fn block(&self) -> usize {
+        match &self.engine {
+            Engine::Dense(_) => BLOCK,
+            Engine::Compiled { block, .. } => *block,
+        }
     }
 
     /// The inputs' tensors for some rows; the last row again where the block is not full.
-    fn block(
-        &self,
-        table: &Table,
-        places: &[Vec<usize>],
-        start: usize,
-        end: usize,
-    ) -> Result<TVec<TValue>, EngineError> {
-        let rows: Vec<usize> = (start..start + self.block).map(|row| row.min(end - 1)).collect();
+    fn tensors(&self, table: &Table, places: &Places, start: usize, end: usize) -> Result<TVec<TValue>, EngineError> {
+        let rows: Vec<usize> = (start..start + self.block()).map(|row| row.min(end - 1)).collect();
         let tensor = |(input, places): (&Input, &Vec<usize>)| {
             let columns: Vec<&Column> = places.iter().map(|place| &table.columns[*place]).collect();
-            table::tensor(&columns, input.kind, &rows, &input.shape(self.block)).map(Tensor::into_tvalue)
+            table::tensor(&columns, input.kind, &rows, &input.shape(self.block())).map(Tensor::into_tvalue)
         };
-        self.inputs.iter().zip(places).map(tensor).collect()
+        self.inputs.iter().zip(&places.columns).map(tensor).collect()
     }
-}
 
-/// What answers a block.
-enum Runner<'a> {
-    Dense(&'a Dense, Memory),
-    Graph(TypedSimpleState),
-}
-
-impl Runner<'_> {
     /// The cells of each output for the first rows of a block.
-    fn run(&mut self, block: TVec<TValue>, rows: usize, heads: &[Head]) -> TractResult<Vec<Values>> {
-        match self {
-            Self::Dense(dense, memory) => {
+    fn answer(&self, state: &mut State, block: TVec<TValue>, rows: usize) -> Result<Vec<Values>, String> {
+        let answers = ops::guarded(|| match (&self.engine, &mut state.0) {
+            (Engine::Dense(dense), Running::Dense(memory)) => {
                 let cells = ops::slice::<f32>(&block[0])?;
                 let width = block[0].shape()[1];
-                let mut answers = vec![Vec::new(); heads.len()];
+                let mut answers = vec![Vec::new(); self.heads.len()];
                 dense.run(memory, &cells[..rows * width], &mut answers);
                 Ok(answers.into_iter().map(Values::F32).collect())
             }
-            Self::Graph(state) => {
-                let answers = state.run(block)?;
-                let cells = |(answer, head): (&TValue, &Head)| Values::of_tensor(answer, rows * head.columns.len());
-                answers.iter().zip(heads).map(cells).collect()
+            (Engine::Compiled { .. }, Running::Compiled(running)) => {
+                let answers = running.run(block)?;
+                let cells = |head: &Head| head.cells(&answers[head.slot], rows);
+                self.heads.iter().map(cells).collect()
             }
+            _ => Err(format_err!("the working memory is another graph's")),
+        });
+        if answers.is_err()
+            && let Ok(fresh) = self.state()
+        {
+            *state = fresh; // what it held halfway is not for the next row
         }
+        answers
     }
 }
 
 /// The dense net that a graph is, where it is one: rows of f32 in, and such rows out.
-fn dense(proto: &ModelProto, inputs: &[Input], heads: &[Head]) -> Option<Dense> {
+fn dense(proto: &ModelProto, inputs: &[Input], wanted: &[String]) -> Option<(Dense, Vec<Head>)> {
     let [input] = inputs else { return None };
-    if input.kind != Kind::F32 || input.flat {
+    if input.kind != Kind::F32 || input.dims.len() != 1 {
         return None;
     }
-    let names: Vec<&str> = heads.iter().map(|head| head.name.as_str()).collect();
+    let names: Vec<&str> = wanted.iter().map(String::as_str).collect();
     let dense = Dense::read(proto, &input.name, input.width, &names)?;
-    dense.widths().eq(heads.iter().map(|head| head.columns.len())).then_some(dense)
+    let heads = dense.widths().zip(wanted).enumerate();
+    let heads = heads.map(|(slot, (width, name))| Head::plain(name, slot, width)).collect();
+    Some((dense, heads))
 }
 
-impl Input {
-    fn shape(&self, block: usize) -> TVec<usize> {
-        if self.flat { tvec!(block) } else { tvec!(block, self.width) }
-    }
-}
-
-/// The inputs and the number of rows that run at once.
-fn inputs_of(graph: &GraphProto, columns: Option<usize>) -> Result<(Vec<Input>, usize), GraphError> {
-    let constant = |name: &str| graph.initializer.iter().any(|tensor| tensor.name == name);
-    let infos: Vec<&ValueInfoProto> = graph.input.iter().filter(|input| !constant(&input.name)).collect();
-    let declared = infos.iter().map(|info| Declared::of(info)).collect::<Result<Vec<_>, _>>()?;
-    let known: usize = declared.iter().filter_map(|input| input.width).sum();
-    let open = declared.iter().filter(|input| input.width.is_none()).count();
-    let rest = match (open, columns) {
-        (0, _) => 0,
-        (1, Some(columns)) if columns > known => columns - known,
-        (1, _) => return Err(refused("its input has no fixed width: say how many columns the table has")),
-        _ => return Err(refused("several of its inputs have no fixed width: export them with one")),
-    };
-    let mut blocks: Vec<usize> = declared.iter().filter_map(|input| input.rows).collect();
-    blocks.dedup();
-    let block = match blocks.as_slice() {
-        [] => BLOCK,
-        [rows] if (1..=BLOCK).contains(rows) => *rows,
-        _ => return Err(refused("its inputs are fixed to other numbers of rows than 1 to 256: export them with any")),
-    };
-    let input = |info: &&ValueInfoProto, declared: &Declared| Input {
-        name: info.name.clone(),
-        kind: declared.kind,
-        width: declared.width.unwrap_or(rest),
-        flat: declared.flat,
-    };
-    let inputs: Vec<Input> = infos.iter().zip(&declared).map(|(info, declared)| input(info, declared)).collect();
-    match inputs.iter().try_fold(0usize, |total, input| total.checked_add(input.width)) {
-        Some(1..=MOST_COLUMNS) => Ok((inputs, block)),
-        _ => Err(refused("it takes no columns, or more than a table has")),
-    }
-}
-
-/// What a graph says of one of its inputs.
-struct Declared {
-    kind: Kind,
-    rows: Option<usize>,
-    width: Option<usize>,
-    flat: bool,
-}
-
-impl Declared {
-    fn of(info: &ValueInfoProto) -> Result<Self, GraphError> {
-        use tract_onnx::pb::tensor_shape_proto::dimension::Value::DimValue;
-        let tensor = info.r#type.as_ref().and_then(|found| found.value.as_ref());
-        let Some(type_proto::Value::TensorType(tensor)) = tensor else {
-            return Err(refused(&format!("its input {} is no tensor: export it with one", info.name)));
-        };
-        let kind = DataType::try_from(tensor.elem_type).ok().and_then(Kind::of);
-        let kind = kind.ok_or_else(|| refused(&format!("its input {} is of a type that no table has", info.name)))?;
-        let size = |at: usize| match tensor.shape.as_ref()?.dim.get(at)?.value {
-            Some(DimValue(size)) => usize::try_from(size).ok().filter(|size| *size > 0),
-            _ => None,
-        };
-        match tensor.shape.as_ref().map_or(2, |shape| shape.dim.len()) {
-            1 => Ok(Self { kind, rows: size(0), width: Some(1), flat: true }),
-            2 => Ok(Self { kind, rows: size(0), width: size(1), flat: false }),
-            rank => Err(refused(&format!("its input {} has {rank} dimensions; rows of columns have two", info.name))),
-        }
-    }
-}
-
-fn compile(proto: &ModelProto, inputs: &[Input], block: usize) -> Result<Arc<TypedRunnableModel>, GraphError> {
+/// A graph whose types and shapes are known, for so many rows.
+fn shaped(proto: &ModelProto, inputs: &[Input], wanted: &[String], block: usize) -> Result<TypedModel, GraphError> {
     let work = || {
         let mut model = ops::onnx().model_for_proto_model(proto)?;
         for (index, input) in inputs.iter().enumerate() {
             model.set_input_fact(index, input.kind.datum_type().fact(&*input.shape(block)).into())?;
         }
-        ops::optimized(model)?.into_runnable()
+        let names = proto.graph.iter().flat_map(|graph| &graph.output).map(|output| &output.name);
+        let names: Vec<&String> = names.collect();
+        let outlet = |name: &String| names.iter().position(|known| *known == name).map(|at| model.outputs[at]);
+        let outlets: Vec<_> = wanted.iter().filter_map(outlet).collect();
+        model.select_output_outlets(&outlets)?;
+        let mut model = ops::typed(model)?;
+        rows::forget(&mut model);
+        ops::replace(&mut model)?;
+        model.into_decluttered()
     };
     ops::guarded(work).map_err(GraphError)
 }
 
-/// Checks that an output has one row for each row, and names its columns.
-fn head(
-    makers: &Makers<'_>,
-    plan: &TypedRunnableModel,
-    index: usize,
-    name: &str,
-    block: usize,
-) -> Result<Head, GraphError> {
-    let fact = plan.model().output_fact(index).map_err(|error| refused(&format!("{error:#}")))?;
-    let shape = fact.shape.as_concrete().unwrap_or(&[]);
-    if shape.first() != Some(&block) {
-        return Err(refused(&format!("its output {name} does not have one row for each row")));
-    }
-    if Values::empty(fact.datum_type).is_none() {
-        return Err(refused(&format!("its output {name} is of a type that no table has: cast it")));
-    }
-    let width: usize = shape[1..].iter().product();
-    let labels = labels_of(makers, name).filter(|labels| labels.len() == width);
-    let columns = match labels {
-        Some(labels) => labels.texts().iter().map(|label| format!("{name}_{label}")).collect(),
-        None if width == 1 => vec![name.to_owned()],
-        None => (0..width).map(|column| format!("{name}_{column}")).collect(),
-    };
-    Ok(Head { name: name.to_owned(), columns })
+/// Rows that ways start from; see [`Graph::along`].
+#[derive(Debug)]
+pub struct Starts {
+    rows: Vec<Vec<f32>>,
+    /// Where the net can be taken apart, so that a move costs a part of an answer.
+    apart: Option<dense::Starts>,
 }
 
-/// The node that gives each value.
-type Makers<'g> = HashMap<&'g str, &'g NodeProto>;
-
-/// The labels of the classifier whose scores an output is, followed through what keeps its columns.
-fn labels_of(makers: &Makers<'_>, output: &str) -> Option<Labels> {
-    let mut name = output;
-    for _ in 0..=makers.len() {
-        let node = *makers.get(name)?;
-        match node.op_type.as_str() {
-            "ZipMap" | "TreeEnsembleClassifier" => return Labels::of(node, "classlabels_int64s").ok(),
-            "LinearClassifier" | "SVMClassifier" => return Labels::of(node, "classlabels_ints").ok(),
-            "Identity" | "Cast" | "Normalizer" | "Softmax" | "Sigmoid" => name = node.input.first()?,
-            _ => return None,
-        }
+impl Starts {
+    /// The rows.
+    pub fn rows(&self) -> &[Vec<f32>] {
+        &self.rows
     }
-    None
+
+    #[cfg(test)]
+    pub(crate) fn is_apart(&self) -> bool {
+        self.apart.is_some()
+    }
+
+    #[cfg(test)]
+    pub(crate) fn whole(rows: Vec<Vec<f32>>) -> Self {
+        Self { rows, apart: None }
+    }
+}
+
+impl Graph {
+    /// Prepares rows that ways start from.
+    ///
+    /// # Errors
+    /// [`EngineError`] when the engine cannot set its operators up.
+    pub fn starts(&self, rows: &[Vec<f32>]) -> Result<Starts, EngineError> {
+        let apart = match (&self.engine, self.state()?.0) {
+            (Engine::Dense(dense), Running::Dense(mut memory)) => dense.starts(&mut memory, &rows.concat()),
+            _ => None,
+        };
+        Ok(Starts { rows: rows.to_vec(), apart })
+    }
+
+    /// The first output's answers at the places that are asked for, on ways from starts to a row that move one feature at a time.
+    /// Within rounding they are those of [`Graph::run_f32`].
+    ///
+    /// # Errors
+    /// [`EngineError`].
+    pub fn along(
+        &self,
+        state: &mut State,
+        starts: &Starts,
+        row: &[f32],
+        moves: &[dense::Move],
+    ) -> Result<Vec<f32>, EngineError> {
+        if let (Engine::Dense(dense), Running::Dense(memory), Some(apart)) = (&self.engine, &mut state.0, &starts.apart)
+            && let Some(answers) = dense.along(memory, apart, row, moves)
+        {
+            return Ok(answers);
+        }
+        let places = walks::places(&starts.rows, row, moves);
+        let mut answers = vec![Vec::new(); self.heads.len()];
+        self.run_f32(state, &places, &mut answers)?;
+        Ok(answers.swap_remove(0))
+    }
 }
 
 fn refused(why: &str) -> GraphError {

@@ -17,6 +17,7 @@ pub mod examples;
 pub mod graph;
 pub mod ops;
 pub mod plan;
+pub mod prepare;
 pub mod pushed;
 pub mod tap;
 pub mod trees;

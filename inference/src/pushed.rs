@@ -19,7 +19,7 @@ const ELEMENTWISE: [&str; 9] = ["Add", "Cast", "Clip", "Div", "Identity", "Imput
 /// # Errors
 /// [`GraphError`] says what is in the way.
 pub fn trees(bytes: &[u8], width: usize) -> Result<Ensemble, GraphError> {
-    let proto = ops::read(bytes)?;
+    let proto = ops::read(bytes, None)?;
     let graph = proto.graph.as_ref().ok_or_else(|| refused("holds no graph"))?;
     let found: Vec<&NodeProto> = graph.node.iter().filter(|node| TREES.contains(&&*node.op_type)).collect();
     let [node] = found.as_slice() else {
@@ -66,7 +66,8 @@ fn keeps_order(node: &NodeProto) -> bool {
 /// What the trees are given for rows, and of which type it is.
 fn transformed(before: &Graph, rows: &[f32], width: usize) -> Result<(Vec<f64>, DataType), EngineError> {
     let cells = |at: usize| Values::F32(rows.iter().skip(at).step_by(width).copied().collect());
-    let columns = (0..width).map(|at| Column { name: at.to_string(), values: cells(at) }).collect();
+    let names = before.inputs().iter().flat_map(|input| input.columns());
+    let columns = names.enumerate().map(|(at, name)| Column { name, values: cells(at) }).collect();
     let output = before.run(&Table { columns })?.into_iter().next();
     match output.map(|output| output.values) {
         Some(Values::F32(cells)) if cells.len() == rows.len() => {

@@ -55,10 +55,11 @@ impl Stock {
     /// [`LoadError`] says what the graph or the manifest lacks.
     pub fn new(bytes: &[u8], said: &manifest::Graph, words: &[&[String]]) -> Result<Self, LoadError> {
         let output = said.output.as_deref().unwrap_or_default();
-        let tapped = said.before.as_ref().map(|place| tap::tapped(ops::read(bytes)?, output, place)).transpose()?;
+        let tapped =
+            said.before.as_ref().map(|place| tap::tapped(ops::read(bytes, None)?, output, place)).transpose()?;
         let graph = match &tapped {
             Some(proto) => Graph::load(&tap::bytes(proto), Some(words.len()))?,
-            None => Graph::load(&tap::bytes(&tap::ending_in(ops::read(bytes)?, &[output])), Some(words.len()))?,
+            None => Graph::load(&tap::bytes(&tap::ending_in(ops::read(bytes, None)?, &[output])), Some(words.len()))?,
         };
         let inputs = inputs(&graph, words)?;
         let column = said.column.unwrap_or_default();
@@ -223,18 +224,15 @@ pub fn words(contract: &Contract) -> Vec<&[String]> {
 
 /// Where features go, in the graph's order.
 fn inputs(graph: &Graph, words: &[&[String]]) -> Result<Vec<Input>, LoadError> {
-    let columns = graph.inputs().iter().flat_map(|input| (0..input.width).map(move |at| (input, at)));
+    let columns = graph.inputs().iter().flat_map(|input| input.columns().map(|name| (name, input.kind)));
     let total: usize = graph.inputs().iter().map(|input| input.width).sum();
     if total != words.len() {
         return Err(LoadError::Graph(format!("takes {total} features, the contract has {}", words.len())));
     }
-    let input = |((input, at), words): ((&inference::graph::Input, usize), &&[String])| {
-        let name = if input.width == 1 { input.name.clone() } else { format!("{}[{at}]", input.name) };
-        match (input.kind == Kind::Text, words.is_empty()) {
-            (true, true) => Err(LoadError::Graph(format!("takes words in {name}: its feature must be a category"))),
-            (true, false) => Ok(Input { name, words: Some(words.to_vec()) }),
-            (false, _) => Ok(Input { name, words: None }),
-        }
+    let input = |((name, kind), words): ((String, Kind), &&[String])| match (kind == Kind::Text, words.is_empty()) {
+        (true, true) => Err(LoadError::Graph(format!("takes words in {name}: its feature must be a category"))),
+        (true, false) => Ok(Input { name, words: Some(words.to_vec()) }),
+        (false, _) => Ok(Input { name, words: None }),
     };
     columns.zip(words).map(input).collect()
 }

@@ -117,7 +117,7 @@ fn shifted(package: &Path, key: &str) {
 /// A number in a list of the graph's last model, changed.
 fn bent(package: &Path, list: &str, place: usize) {
     let path = package.join("model.onnx");
-    let mut proto: ModelProto = ops::read(&std::fs::read(&path).unwrap()).unwrap();
+    let mut proto: ModelProto = ops::read(&std::fs::read(&path).unwrap(), None).unwrap();
     let attributes = proto.graph.as_mut().unwrap().node.iter_mut().flat_map(|node| &mut node.attribute);
     let found: &mut AttributeProto = attributes.filter(|attribute| attribute.name == list).last().unwrap();
     found.floats[place] += OFF as f32;
@@ -213,7 +213,7 @@ fn no_leaf_of_a_tree_can_change_unseen() {
     let whole = imported("xgboost", &[], dir.path());
     let covers = document(&whole, "reference.json")["covers"].clone();
     let graph = std::fs::read(whole.join("model.onnx")).unwrap();
-    let proto: ModelProto = ops::read(&graph).unwrap();
+    let proto: ModelProto = ops::read(&graph, None).unwrap();
     let leaves = |name: &str| {
         let attributes = proto.graph.as_ref().unwrap().node.iter().flat_map(|node| &node.attribute);
         attributes.clone().find(|attribute| attribute.name == name).unwrap().ints.clone()

@@ -153,8 +153,7 @@ def mixed(folder):
     folder.floats("calibrated-isotonic", skl2onnx, isotonic, options=["--accept-deviation", "0.1"])
     stack = StackingClassifier([("line", make_pipeline(StandardScaler(), LogisticRegression())), ("trees", forest)], cv=3)
     folder.floats("stacking", skl2onnx, stack)
-    bins = KBinsDiscretizer(n_bins=5, encode="ordinal", strategy="quantile", quantile_method="averaged_inverted_cdf")
-    folder.floats("naive-bayes", skl2onnx, make_pipeline(bins, GaussianNB()))
+    folder.floats("naive-bayes", skl2onnx, GaussianNB())
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         folder.floats("svc", skl2onnx, make_pipeline(StandardScaler(), SVC(probability=True, random_state=0)))

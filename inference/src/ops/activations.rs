@@ -1,7 +1,7 @@
-//! Activations that tract has in part: `Swish` without its alpha, `Selu` to five digits, `Sigmoid` not in double precision.
-//! Reckoned in f64 and rounded once.
+//! Functions of each element that tract has in part, or that lose range or digits in it: reckoned in f64 by code that is the same
+//! on every machine, and rounded once. What is not a number stays so.
 
-use super::operator::{Built, Fact, Operator, built, node};
+use super::operator::{Built, Fact, Operator, built, each_alone, node};
 use super::rows::{self, tensor};
 use super::{NodeProto, ParsingContext};
 use tract_onnx::tract_hir::internal::*;
@@ -9,23 +9,72 @@ use tract_onnx::tract_hir::ops::nn::sigmoid as single_sigmoid;
 
 /// A function of each element.
 #[derive(Debug, Clone, Copy)]
-enum Activation {
-    /// x · sigmoid(alpha · x).
-    Swish { alpha: f64 },
+pub(super) enum Activation {
+    Acosh,
+    Asinh,
+    Atanh,
+    /// x, or alpha · (e^(x / alpha) − 1) below zero.
+    Celu {
+        alpha: f64,
+    },
+    /// x, or alpha · (e^x − 1) below zero.
+    Elu {
+        alpha: f64,
+    },
+    /// alpha · x + beta between 0 and 1.
+    HardSigmoid {
+        alpha: f64,
+        beta: f64,
+    },
+    /// x · (x / 6 + 1/2), the second factor between 0 and 1.
+    HardSwish,
+    /// x · tanh(softplus(x)).
+    Mish,
     /// gamma · x, or gamma · alpha · (e^x − 1) below zero.
-    Selu { alpha: f64, gamma: f64 },
+    Selu {
+        alpha: f64,
+        gamma: f64,
+    },
     /// 1 / (1 + e^−x).
     Sigmoid,
+    /// ln(1 + e^x).
+    Softplus,
+    /// x · sigmoid(alpha · x).
+    Swish {
+        alpha: f64,
+    },
+}
+
+fn number(node: &NodeProto, name: &str, otherwise: f32) -> TractResult<f64> {
+    Ok(node.get_attr_opt::<f32>(name)?.unwrap_or(otherwise).into())
+}
+
+pub(super) fn celu(_ctx: &ParsingContext, node: &NodeProto) -> Built {
+    built(Activation::Celu { alpha: number(node, "alpha", 1.0)? })
+}
+
+pub(super) fn elu(_ctx: &ParsingContext, node: &NodeProto) -> Built {
+    built(Activation::Elu { alpha: number(node, "alpha", 1.0)? })
+}
+
+pub(super) fn hard_sigmoid(_ctx: &ParsingContext, node: &NodeProto) -> Built {
+    built(Activation::HardSigmoid { alpha: number(node, "alpha", 0.2)?, beta: number(node, "beta", 0.5)? })
+}
+
+pub(super) fn mish(_ctx: &ParsingContext, _node: &NodeProto) -> Built {
+    built(Activation::Mish)
+}
+
+pub(super) fn softplus(_ctx: &ParsingContext, _node: &NodeProto) -> Built {
+    built(Activation::Softplus)
 }
 
 pub(super) fn swish(_ctx: &ParsingContext, node: &NodeProto) -> Built {
-    built(Activation::Swish { alpha: node.get_attr_opt::<f32>("alpha")?.unwrap_or(1.0).into() })
+    built(Activation::Swish { alpha: number(node, "alpha", 1.0)? })
 }
 
 pub(super) fn selu(_ctx: &ParsingContext, node: &NodeProto) -> Built {
-    let alpha: f32 = node.get_attr_opt("alpha")?.unwrap_or(1.673_263_2);
-    let gamma: f32 = node.get_attr_opt("gamma")?.unwrap_or(1.050_701);
-    built(Activation::Selu { alpha: alpha.into(), gamma: gamma.into() })
+    built(Activation::Selu { alpha: number(node, "alpha", 1.673_263_2)?, gamma: number(node, "gamma", 1.050_701)? })
 }
 
 pub(super) fn sigmoid(_ctx: &ParsingContext, _node: &NodeProto) -> Built {
@@ -38,13 +87,42 @@ fn sigmoid_of(x: f64) -> f64 {
     if x < 0.0 { risen / (1.0 + risen) } else { 1.0 / (1.0 + risen) }
 }
 
+/// ln(1 + e^x), without overflow.
+fn softplus_of(x: f64) -> f64 {
+    libm::log1p(libm::exp(-x.abs())) + if x > 0.0 { x } else { 0.0 }
+}
+
 impl Activation {
+    /// The one that replaces an operator of tract's of this name.
+    pub(super) fn of_tract(name: &str) -> Option<Self> {
+        Some(match name {
+            "Acosh" => Self::Acosh,
+            "Asinh" => Self::Asinh,
+            "Atanh" => Self::Atanh,
+            "HardSwish" => Self::HardSwish,
+            _ => return None,
+        })
+    }
+
     fn of(self, x: f64) -> f64 {
+        if x.is_nan() {
+            return x;
+        }
         match self {
-            Self::Swish { alpha } => x * sigmoid_of(alpha * x),
+            Self::Acosh => libm::acosh(x),
+            Self::Asinh => libm::asinh(x),
+            Self::Atanh => libm::atanh(x),
+            Self::Celu { alpha } if x < 0.0 => alpha * libm::expm1(x / alpha),
+            Self::Elu { alpha } if x < 0.0 => alpha * libm::expm1(x),
+            Self::Celu { .. } | Self::Elu { .. } => x,
+            Self::HardSigmoid { alpha, beta } => (alpha * x + beta).clamp(0.0, 1.0),
+            Self::HardSwish => x * (x / 6.0 + 0.5).clamp(0.0, 1.0),
+            Self::Mish => x * libm::tanh(softplus_of(x)),
             Self::Selu { alpha, gamma } if x < 0.0 => gamma * alpha * libm::expm1(x),
             Self::Selu { gamma, .. } => gamma * x,
             Self::Sigmoid => sigmoid_of(x),
+            Self::Softplus => softplus_of(x),
+            Self::Swish { alpha } => x * sigmoid_of(alpha * x),
         }
     }
 }
@@ -52,9 +130,18 @@ impl Activation {
 impl Operator for Activation {
     fn name(&self) -> &'static str {
         match self {
-            Self::Swish { .. } => "Swish",
+            Self::Acosh => "Acosh",
+            Self::Asinh => "Asinh",
+            Self::Atanh => "Atanh",
+            Self::Celu { .. } => "Celu",
+            Self::Elu { .. } => "Elu",
+            Self::HardSigmoid { .. } => "HardSigmoid",
+            Self::HardSwish => "HardSwish",
+            Self::Mish => "Mish",
             Self::Selu { .. } => "Selu",
             Self::Sigmoid => "Sigmoid",
+            Self::Softplus => "Softplus",
+            Self::Swish { .. } => "Swish",
         }
     }
 
@@ -64,6 +151,10 @@ impl Operator for Activation {
             bail!("takes floats; it is given {:?}", input.datum_type);
         }
         Ok(vec![input.clone()])
+    }
+
+    fn row_axis(&self, rows: &[Option<usize>], _inputs: &[Fact]) -> Option<usize> {
+        each_alone(rows)
     }
 
     fn run(&self, inputs: &[TValue]) -> TractResult<Vec<Tensor>> {

@@ -8,12 +8,12 @@ const MOST_ELEMENTS: usize = 1 << 24;
 /// Elements of all values together.
 const MOST_TOGETHER: usize = 1 << 27;
 
-/// tract's form that runs, of a graph whose inputs are set.
-pub(super) fn optimized(mut model: InferenceModel) -> TractResult<TypedModel> {
+/// A graph whose inputs are set, with the types and shapes of all its values.
+pub(super) fn typed(mut model: InferenceModel) -> TractResult<TypedModel> {
     measure(&mut model)?;
     let typed = model.into_typed()?;
     check_typed(&typed)?;
-    typed.into_optimized()
+    Ok(typed)
 }
 
 /// Infers the facts of every node in turn. Constants are folded on the way, so each node's shapes are looked at first. What

@@ -1,6 +1,6 @@
 //! `Cast` with text on either side, and with plain 64-bit integers where the data are no shape.
 
-use super::operator::Built;
+use super::operator::{Built, Fact, Operator, each_alone, node};
 use super::rows::{self, slice, tensor};
 use super::{NodeProto, ParsingContext};
 use tract_onnx::tract_hir::internal::*;
@@ -42,6 +42,9 @@ impl Expansion for Cast {
     fn wire(&self, prefix: &str, model: &mut TypedModel, inputs: &[OutletId]) -> TractResult<TVec<OutletId>> {
         let from = model.outlet_fact(inputs[0])?.datum_type;
         let text = String::datum_type();
+        if from.is_float() && self.to.is_integer() {
+            return model.wire_node(prefix, node(WholeCast { to: self.to }), inputs);
+        }
         if (from == text) == (self.to == text) {
             return model.wire_node(prefix, tract_core::ops::cast::cast(self.gives(from)), inputs);
         }
@@ -49,6 +52,60 @@ impl Expansion for Cast {
             bail!("writes no {from:?} as text, since engines differ in the digits: cast it to int64 before");
         }
         model.wire_node(prefix, TextCast { to: self.to }, inputs)
+    }
+}
+
+/// From floats to whole numbers, towards zero. What has no such number becomes the least of 64 or 32 bits, as numpy and onnxruntime
+/// have it, so that a missing code is no code. A smaller type has no number that is nobody's: there the row is refused.
+#[derive(Debug)]
+struct WholeCast {
+    to: DatumType,
+}
+
+impl Operator for WholeCast {
+    fn name(&self) -> &'static str {
+        "Cast"
+    }
+
+    fn facts(&self, inputs: &[Fact]) -> TractResult<Vec<Fact>> {
+        let [input] = inputs else { bail!("takes one input") };
+        Ok(vec![Fact { datum_type: self.to, shape: input.shape.clone() }])
+    }
+
+    fn row_axis(&self, rows: &[Option<usize>], _inputs: &[Fact]) -> Option<usize> {
+        each_alone(rows)
+    }
+
+    fn run(&self, inputs: &[TValue]) -> TractResult<Vec<Tensor>> {
+        // Bounds as floats that are exact: the greatest is one below a power of two, or all that floats near it reach.
+        let (least, beyond) = match self.to {
+            DatumType::I64 => (-9_223_372_036_854_775_808.0, 9_223_372_036_854_775_808.0),
+            DatumType::I32 => (-2_147_483_648.0, 2_147_483_648.0),
+            DatumType::I16 => (-32_768.0, 32_768.0),
+            DatumType::I8 => (-128.0, 128.0),
+            DatumType::U64 => (0.0, 18_446_744_073_709_551_616.0),
+            DatumType::U32 => (0.0, 4_294_967_296.0),
+            DatumType::U16 => (0.0, 65_536.0),
+            DatumType::U8 => (0.0, 256.0),
+            other => bail!("has no cast of floats to {other:?}: cast to int64 or int32"),
+        };
+        let has_none = self.to == i64::datum_type() || self.to == i32::datum_type();
+        let whole = |x: &f64| {
+            let x = x.trunc();
+            match x >= least && x < beyond {
+                true => Ok(x),
+                false if has_none => Ok(least),
+                false => bail!("{x} is no {:?}: cast to int64 or int32, or replace it before", self.to),
+            }
+        };
+        let cells = rows::doubles(&inputs[0])?.iter().map(whole).collect::<TractResult<Vec<f64>>>()?;
+        Ok(vec![match self.to {
+            DatumType::I64 => tensor(inputs[0].shape(), cells.into_iter().map(|x| x as i64).collect())?,
+            DatumType::U64 => tensor(inputs[0].shape(), cells.into_iter().map(|x| x as u64).collect())?,
+            _ => tensor(inputs[0].shape(), cells.into_iter().map(|x| x as i64).collect::<Vec<i64>>())?
+                .cast_to_dt(self.to)?
+                .into_owned(),
+        }])
     }
 }
 
@@ -90,6 +147,10 @@ impl EvalOp for TextCast {
 }
 
 impl TypedOp for TextCast {
+    fn axes_mapping(&self, inputs: &[&TypedFact], outputs: &[&TypedFact]) -> TractResult<AxesMapping> {
+        AxesMapping::natural(inputs, outputs)
+    }
+
     fn output_facts(&self, inputs: &[&TypedFact]) -> TractResult<TVec<TypedFact>> {
         Ok(tvec!(self.to.fact(inputs[0].shape.clone())))
     }

@@ -15,7 +15,16 @@ const DEEPEST: usize = 16;
 /// Elements of a tensor that a graph has made, at most: the file is small, and its tensors must not be huge.
 const MOST_ELEMENTS: i64 = 1 << 24;
 /// Operators that make a tensor as large as numbers in the file say.
-const MAKERS: [&str; 8] = ["ConstantOfShape", "Expand", "EyeLike", "OneHot", "Pad", "Range", "Resize", "Tile"];
+/// With the first and last of their inputs that are such numbers.
+const MAKERS: [(&str, usize, usize); 7] = [
+    ("ConstantOfShape", 0, 0),
+    ("Expand", 1, 1),
+    ("OneHot", 1, 1),
+    ("Pad", 1, 1),
+    ("Range", 0, 2),
+    ("Resize", 3, 3),
+    ("Tile", 1, 1),
+];
 /// Operators that never answer the same twice.
 const DICE: [&str; 5] = ["Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike"];
 
@@ -115,10 +124,9 @@ fn constants(graph: &GraphProto) -> HashMap<&str, &TensorProto> {
 
 /// Refuses a node that would make a huge tensor of a few numbers.
 fn check_size(node: &NodeProto, constants: &HashMap<&str, &TensorProto>) -> Result<(), String> {
-    if !MAKERS.contains(&node.op_type.as_str()) {
-        return Ok(());
-    }
-    for tensor in node.input.iter().filter_map(|name| constants.get(name.as_str())) {
+    let Some((_, first, last)) = MAKERS.iter().find(|(name, ..)| *name == node.op_type) else { return Ok(()) };
+    let sizes = node.input.iter().skip(*first).take(last - first + 1);
+    for tensor in sizes.filter_map(|name| constants.get(name.as_str())) {
         let sizes = attributes::whole_numbers(tensor);
         let size = sizes.iter().try_fold(1i64, |size, number| size.checked_mul(number.saturating_abs().max(1)));
         if size.is_none_or(|size| size > MOST_ELEMENTS) {

@@ -1,7 +1,7 @@
 //! `LabelEncoder`, `CategoryMapper` and `OneHotEncoder`: from one set of values to another by a table.
 
 use super::attributes;
-use super::operator::{Built, Fact, Operator, built};
+use super::operator::{Built, Fact, Operator, built, each_alone};
 use super::rows::{slice, tensor};
 use super::{NodeProto, ParsingContext};
 use std::collections::HashMap;
@@ -117,6 +117,10 @@ impl Operator for Encoder {
         self.name
     }
 
+    fn row_axis(&self, rows: &[Option<usize>], _inputs: &[Fact]) -> Option<usize> {
+        each_alone(rows)
+    }
+
     fn facts(&self, inputs: &[Fact]) -> TractResult<Vec<Fact>> {
         let [input] = inputs else { bail!("takes one input") };
         let datum_type = self.table(input.datum_type)?.values.datum_type();
@@ -205,6 +209,10 @@ pub(super) fn one_hot_encoder(_ctx: &ParsingContext, node: &NodeProto) -> Built 
 impl Operator for OneHotEncoder {
     fn name(&self) -> &'static str {
         "OneHotEncoder"
+    }
+
+    fn row_axis(&self, rows: &[Option<usize>], _inputs: &[Fact]) -> Option<usize> {
+        each_alone(rows)
     }
 
     fn facts(&self, inputs: &[Fact]) -> TractResult<Vec<Fact>> {

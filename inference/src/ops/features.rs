@@ -72,6 +72,19 @@ impl Operator for ArrayFeatureExtractor {
         "ArrayFeatureExtractor"
     }
 
+    fn row_axis(&self, rows: &[Option<usize>], inputs: &[Fact]) -> Option<usize> {
+        let [values, positions] = inputs else { return None };
+        match rows {
+            [Some(axis), None] => Some(*axis).filter(|axis| axis + 1 < values.shape.len()),
+            // Each row picks a column of the same values: rows lie where columns did.
+            [None, Some(axis)] => {
+                let alone = positions.shape.iter().enumerate().all(|(at, size)| at == *axis || size.is_one());
+                alone.then_some(values.shape.len().max(2) - 1)
+            }
+            _ => None,
+        }
+    }
+
     fn facts(&self, inputs: &[Fact]) -> TractResult<Vec<Fact>> {
         let [values, positions] = inputs else { bail!("takes values and positions") };
         if positions.datum_type != i64::datum_type() {

@@ -16,6 +16,7 @@ mod cast;
 mod check;
 mod encoder;
 mod features;
+mod fold;
 mod labels;
 mod linear;
 mod operator;
@@ -23,18 +24,21 @@ mod questions;
 mod ranks;
 mod rows;
 mod scaler;
+mod steady;
 mod svm;
 mod transform;
 mod trees;
 
 pub(crate) use attributes::whole_numbers;
 pub(crate) use labels::Labels;
-pub(crate) use operator::of_node;
+pub(crate) use operator::{Fact, of_node};
 pub(crate) use rows::{slice, tensor};
+pub(crate) use steady::replace;
 pub(crate) use tract_onnx::model::ParsingContext;
 pub(crate) use tract_onnx::pb::NodeProto;
 
 use crate::error::GraphError;
+use crate::prepare::{self, Files};
 use operator::Builder;
 use tract_onnx::Onnx;
 use tract_onnx::pb::ModelProto;
@@ -64,10 +68,16 @@ const ML: &[(&str, Builder)] = &[
 /// Our operators of the standard's own domain.
 const STANDARD: &[(&str, Builder)] = &[
     ("Cast", cast::cast),
+    ("Celu", activations::celu),
+    ("Elu", activations::elu),
+    ("HardSigmoid", activations::hard_sigmoid),
     ("IsInf", questions::is_inf),
     ("IsNaN", questions::is_nan),
+    ("Mish", activations::mish),
+    ("ReduceLogSumExp", fold::reduce_log_sum_exp),
     ("Selu", activations::selu),
     ("Sigmoid", activations::sigmoid),
+    ("Softplus", activations::softplus),
     ("Swish", activations::swish),
 ];
 
@@ -85,17 +95,18 @@ pub fn onnx() -> Onnx {
 ///
 /// # Errors
 /// [`GraphError`] with the node's name and what would make the graph loadable.
-pub fn read(bytes: &[u8]) -> Result<ModelProto, GraphError> {
+pub fn read(bytes: &[u8], files: Option<&Files>) -> Result<ModelProto, GraphError> {
     let onnx = onnx();
     let read = guarded(|| onnx.proto_model_for_read(&mut std::io::Cursor::new(bytes)));
-    let proto = read.map_err(GraphError)?;
+    let mut proto = read.map_err(GraphError)?;
+    prepare::model(&mut proto, bytes, files).map_err(GraphError)?;
     check::model(&proto, &onnx).map_err(GraphError)?;
     Ok(proto)
 }
 
-/// tract's form that runs, of a graph whose inputs are set; refused where its values would be huge.
-pub(crate) fn optimized(model: InferenceModel) -> TractResult<TypedModel> {
-    bounds::optimized(model)
+/// A graph whose inputs are set, with the types and shapes of all its values; refused where they would be huge.
+pub(crate) fn typed(model: InferenceModel) -> TractResult<TypedModel> {
+    bounds::typed(model)
 }
 
 /// Reads, builds or runs a graph. A defect of the engine's that some malformed graph brings out is that graph's refusal, not

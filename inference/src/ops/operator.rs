@@ -15,7 +15,7 @@ pub(crate) struct Fact {
 }
 
 impl Fact {
-    fn of(fact: &TypedFact) -> Self {
+    pub(crate) fn of(fact: &TypedFact) -> Self {
         Self { datum_type: fact.datum_type, shape: fact.shape.to_tvec() }
     }
 }
@@ -31,6 +31,14 @@ pub(crate) trait Operator: std::fmt::Debug + Send + Sync + 'static {
     /// One tensor for each output.
     fn run(&self, inputs: &[TValue]) -> TractResult<Vec<Tensor>>;
 
+    /// The axis along which rows lie in every output, given where they lie in each input, if anywhere; nothing where the operator takes
+    /// rows together. What reads rows of features has them first; a single row [F] has none.
+    fn row_axis(&self, rows: &[Option<usize>], inputs: &[Fact]) -> Option<usize> {
+        let first =
+            rows.iter().zip(inputs).all(|(axis, fact)| axis.is_none_or(|axis| axis == 0 && fact.shape.len() >= 2));
+        first.then_some(0)
+    }
+
     /// Number of outputs.
     fn outputs(&self) -> usize {
         1
@@ -45,6 +53,11 @@ pub(crate) trait Operator: std::fmt::Debug + Send + Sync + 'static {
     fn raw_sum(&self) -> Option<TractResult<Ensemble>> {
         None
     }
+}
+
+/// The axis of what does the same to every element of its one input.
+pub(crate) fn each_alone(rows: &[Option<usize>]) -> Option<usize> {
+    rows.first().copied().flatten()
 }
 
 /// What a builder of the register returns.

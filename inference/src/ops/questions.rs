@@ -1,6 +1,6 @@
 //! `IsNaN` and `IsInf`, which tract answers in single precision only.
 
-use super::operator::{Built, Fact, Operator, built};
+use super::operator::{Built, Fact, Operator, built, each_alone};
 use super::rows::{self, tensor};
 use super::{NodeProto, ParsingContext};
 use tract_onnx::tract_hir::internal::*;
@@ -27,6 +27,10 @@ impl Operator for Question {
             Self::IsNan => "IsNaN",
             Self::IsInf { .. } => "IsInf",
         }
+    }
+
+    fn row_axis(&self, rows: &[Option<usize>], _inputs: &[Fact]) -> Option<usize> {
+        each_alone(rows)
     }
 
     fn facts(&self, inputs: &[Fact]) -> TractResult<Vec<Fact>> {

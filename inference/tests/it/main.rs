@@ -5,6 +5,7 @@ mod ops;
 mod ops_cases;
 mod ops_hostile;
 mod ops_native;
+mod rows;
 mod trees;
 mod trees_forest;
 mod trees_shap;

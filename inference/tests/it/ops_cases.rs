@@ -128,7 +128,7 @@ impl Case {
     /// The graph must not load, and the refusal must name the node.
     pub fn is_refused(&self) -> Result<(), String> {
         let shape = [4usize, 5];
-        let loaded = ops::read(&self.graph()).map_err(|error| error.to_string()).and_then(|proto| {
+        let loaded = ops::read(&self.graph(), None).map_err(|error| error.to_string()).and_then(|proto| {
             let mut model = ops::onnx().model_for_proto_model(&proto).map_err(|error| format!("{error:#}"))?;
             let datum_type = model.input_fact(0).ok().and_then(|fact| fact.datum_type.concretize());
             let fact = datum_type.unwrap_or(DatumType::F32).fact(shape);
@@ -145,7 +145,7 @@ impl Case {
 
 /// Builds a graph for these very inputs and runs it.
 fn run(graph: &[u8], inputs: &[Tensor]) -> Result<Vec<Tensor>, String> {
-    let proto = ops::read(graph).map_err(|error| error.to_string())?;
+    let proto = ops::read(graph, None).map_err(|error| error.to_string())?;
     let work = || -> TractResult<Vec<Tensor>> {
         let mut model = ops::onnx().model_for_proto_model(&proto)?;
         for (index, input) in inputs.iter().enumerate() {

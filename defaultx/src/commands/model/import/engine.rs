@@ -104,7 +104,7 @@ impl Engine {
         else {
             return Ok((self, None));
         };
-        let (graph, proto) = (Graph::load(&bytes, Some(self.width))?, ops::read(&bytes)?);
+        let (graph, proto) = (Graph::load(&bytes, Some(self.width))?, ops::read(&bytes, None)?);
         let engine = Self::of(&bytes, &proto, &graph, trial)?;
         ensure!(engine.kind == Kind::Trees, "its repaired trees are no trees");
         Ok((engine, Some(said)))
@@ -322,15 +322,14 @@ pub fn numbers(values: &Values) -> Option<Vec<f64>> {
 
 /// Rows as the graph's table has them.
 fn table(graph: &Graph, words: &[Vec<String>], rows: &[Vec<f32>]) -> Table {
-    let names = graph.inputs().iter().flat_map(|input| (0..input.width).map(move |at| (input, at)));
-    let column = |(at, ((input, place), words)): (usize, ((&inference::graph::Input, usize), &Vec<String>))| {
+    let names = graph.inputs().iter().flat_map(|input| input.columns().map(|name| (name, input.kind)));
+    let column = |(at, ((name, kind), words)): (usize, ((String, Cell), &Vec<String>))| {
         let word =
             |row: &Vec<f32>| Some(row[at]).filter(|code| !code.is_nan()).and_then(|code| words.get(code as usize));
-        let values = match input.kind {
+        let values = match kind {
             Cell::Text => Values::Text(rows.iter().map(|row| word(row).cloned().unwrap_or_default()).collect()),
             _ => Values::F32(rows.iter().map(|row| row[at]).collect()),
         };
-        let name = if input.width == 1 { input.name.clone() } else { format!("{}[{place}]", input.name) };
         Column { name, values }
     };
     Table { columns: names.zip(words).enumerate().map(column).collect() }

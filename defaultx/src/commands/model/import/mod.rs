@@ -137,6 +137,7 @@ fn draft(args: &ImportArgs, bytes: &[u8], name: String, scales: &Scales) -> Resu
     let graph_file = || args.graph.display().to_string();
     let sheet = Sheet::of(&sample::header(args)?, args).with_context(|| args.sample.display().to_string())?;
     let graph = Graph::load(bytes, Some(sheet.names.len())).with_context(graph_file)?;
+    let sheet = sheet.of_graph(&graph);
     graph.kinds(&sheet.names).with_context(|| {
         format!(
             "{} has, beside the label, the columns {}; leave others out with --without, or name the graph's with --columns",
@@ -144,8 +145,7 @@ fn draft(args: &ImportArgs, bytes: &[u8], name: String, scales: &Scales) -> Resu
             sheet.names.join(", ")
         )
     })?;
-    let proto = ops::read(bytes).with_context(graph_file)?;
-    let sheet = sheet.of_graph(&graph);
+    let proto = ops::read(bytes, None).with_context(graph_file)?;
     let sample = sample::read(args, &sheet, &graph, &proto)?;
     eprintln!(
         "{}: {} rows, {:.2}% with {} = {}",

@@ -38,7 +38,7 @@ pub fn repaired(bytes: &[u8], rows: &[Vec<f32>], native: &[f64], probability: &d
     if right(&after) <= right(&before) {
         return None;
     }
-    let bytes = rewritten(ops::read(bytes).ok()?, &chosen)?;
+    let bytes = rewritten(ops::read(bytes, None).ok()?, &chosen)?;
     let said = format!(
         "{} thresholds, rounded to the nearest number of single precision by the exporter, are the next number below: {} of \
          {} rows are answered as the library does, {} before",

@@ -1,0 +1,95 @@
+//! Tensors whose numbers stand in a file beside the graph. The caller reads the files, since this crate reads none.
+
+use super::inner;
+use std::collections::{BTreeMap, BTreeSet};
+use tract_onnx::pb::tensor_proto::DataLocation;
+use tract_onnx::pb::{GraphProto, ModelProto, TensorProto};
+
+/// Files beside a graph, by name.
+pub type Files = BTreeMap<String, Vec<u8>>;
+
+/// Graphs within graphs, at most; deeper ones are refused when they are checked.
+const DEEPEST: usize = 16;
+
+/// The names of the files that a graph's tensors stand in. A name leads to no other folder.
+///
+/// # Errors
+/// A name that is a path.
+pub fn names(proto: &ModelProto) -> Result<BTreeSet<String>, String> {
+    let mut found = BTreeSet::new();
+    if let Some(graph) = &proto.graph {
+        let mut graph = graph.clone();
+        each(&mut graph, DEEPEST, &mut |tensor| {
+            if is_external(tensor) {
+                found.insert(place(tensor)?.0);
+            }
+            Ok(())
+        })?;
+    }
+    Ok(found)
+}
+
+/// Puts the numbers of every such tensor into the tensor.
+pub(super) fn take_in(graph: &mut GraphProto, files: Option<&Files>) -> Result<(), String> {
+    each(graph, DEEPEST, &mut |tensor| {
+        if !is_external(tensor) {
+            return Ok(());
+        }
+        let (file, offset, length) = place(tensor)?;
+        let Some(bytes) = files.and_then(|files| files.get(&file)) else {
+            return Err(format!(
+                "tensor {}: its data is in another file, {file}, which must stand beside the graph; or save the model with its \
+                 data inside",
+                tensor.name
+            ));
+        };
+        let end = length.map_or(Some(bytes.len()), |length| offset.checked_add(length));
+        let part = end.and_then(|end| bytes.get(offset..end));
+        let part = part.ok_or_else(|| {
+            format!("tensor {}: its data ends beyond the {} bytes of {file}", tensor.name, bytes.len())
+        })?;
+        tensor.raw_data = part.to_vec();
+        tensor.data_location = None;
+        tensor.external_data.clear();
+        Ok(())
+    })
+}
+
+fn is_external(tensor: &TensorProto) -> bool {
+    tensor.data_location == Some(DataLocation::External as i32)
+}
+
+/// The file, where in it the data begin, and how many bytes they are.
+fn place(tensor: &TensorProto) -> Result<(String, usize, Option<usize>), String> {
+    let entry = |key: &str| tensor.external_data.iter().find(|entry| entry.key == key).map(|entry| &entry.value);
+    let number = |key: &str| {
+        let text = entry(key)?;
+        Some(text.parse::<usize>().map_err(|_| format!("tensor {}: its {key} {text:?} is no number", tensor.name)))
+    };
+    let file = entry("location").ok_or_else(|| format!("tensor {}: names no file for its data", tensor.name))?;
+    let file = file.strip_prefix("./").unwrap_or(file);
+    if file.is_empty() || file.contains(['/', '\\', '\0']) || file == ".." || file == "." {
+        return Err(format!("tensor {}: its data must be in a file beside the graph, not in {file:?}", tensor.name));
+    }
+    Ok((file.to_owned(), number("offset").transpose()?.unwrap_or(0), number("length").transpose()?))
+}
+
+/// Every tensor of a graph and of those within it.
+fn each(
+    graph: &mut GraphProto,
+    depth: usize,
+    visit: &mut dyn FnMut(&mut TensorProto) -> Result<(), String>,
+) -> Result<(), String> {
+    graph.initializer.iter_mut().try_for_each(&mut *visit)?;
+    for node in &mut graph.node {
+        for attribute in &mut node.attribute {
+            attribute.t.iter_mut().chain(&mut attribute.tensors).try_for_each(&mut *visit)?;
+        }
+        if depth > 0 {
+            for graph in inner(node) {
+                each(graph, depth - 1, visit)?;
+            }
+        }
+    }
+    Ok(())
+}

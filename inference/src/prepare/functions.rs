@@ -1,0 +1,165 @@
+//! Functions that a model brings with it (IR version 8 and later): each call is replaced by the function's nodes. tract does not
+//! read them, so they are read from the bytes here.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use tract_onnx::pb::{AttributeProto, ModelProto, NodeProto, OperatorSetIdProto};
+
+/// Calls within calls, at most.
+const DEEPEST: usize = 16;
+/// Nodes after all calls are written out, at most; a graph may not hold as many.
+const MOST_NODES: usize = 4_096;
+
+/// From this opset on, operators take the same inputs in every later one.
+const STEADY: i64 = 18;
+
+/// The part of a model that has its functions.
+#[derive(Clone, PartialEq, prost::Message)]
+struct WithFunctions {
+    #[prost(message, repeated, tag = "25")]
+    functions: Vec<Function>,
+}
+
+/// A function, as `onnx.proto` has it.
+#[derive(Clone, PartialEq, prost::Message)]
+struct Function {
+    #[prost(string, tag = "1")]
+    name: String,
+    #[prost(string, repeated, tag = "4")]
+    input: Vec<String>,
+    #[prost(string, repeated, tag = "5")]
+    output: Vec<String>,
+    #[prost(message, repeated, tag = "7")]
+    node: Vec<NodeProto>,
+    #[prost(message, repeated, tag = "9")]
+    opset_import: Vec<OperatorSetIdProto>,
+    #[prost(string, tag = "10")]
+    domain: String,
+    #[prost(message, repeated, tag = "11")]
+    attribute_proto: Vec<AttributeProto>,
+}
+
+/// What a call is known by.
+type Key = (String, String);
+
+/// Writes every call out.
+pub(super) fn write_out(proto: &mut ModelProto, bytes: &[u8]) -> Result<(), String> {
+    let version = |set: &[OperatorSetIdProto]| set.iter().find(|set| set.domain.is_empty()).map(|set| set.version);
+    let own = version(&proto.opset_import);
+    let read = <WithFunctions as prost::Message>::decode(bytes);
+    let mut functions: HashMap<Key, Function> = HashMap::new();
+    for function in read.map(|model| model.functions).unwrap_or_default() {
+        let other = version(&function.opset_import);
+        if other.is_some() && other != own && other.min(own) < Some(STEADY) {
+            return Err(format!(
+                "function {}: is of another opset than the graph: export both with one",
+                function.name
+            ));
+        }
+        match functions.entry((function.domain.clone(), function.name.clone())) {
+            Entry::Vacant(place) => place.insert(function),
+            Entry::Occupied(_) => return Err(format!("two of its functions are called {}", function.name)),
+        };
+    }
+    if functions.is_empty() {
+        return Ok(());
+    }
+    let mut calls = Calls { functions, made: 0, nodes: 0 };
+    if let Some(graph) = &mut proto.graph {
+        graph.node = calls.expanded(std::mem::take(&mut graph.node), DEEPEST)?;
+    }
+    Ok(())
+}
+
+struct Calls {
+    functions: HashMap<Key, Function>,
+    made: usize,
+    nodes: usize,
+}
+
+impl Calls {
+    fn expanded(&mut self, nodes: Vec<NodeProto>, depth: usize) -> Result<Vec<NodeProto>, String> {
+        let mut all = Vec::with_capacity(nodes.len());
+        for mut node in nodes {
+            self.nodes += 1;
+            if self.nodes > MOST_NODES {
+                return Err(format!("its functions hold more than {MOST_NODES} nodes when they are written out"));
+            }
+            let key = (node.domain.clone(), node.op_type.clone());
+            match self.functions.get(&key) {
+                Some(_) if depth == 0 => return Err(format!("function {} is called too deep", key.1)),
+                Some(function) => {
+                    let body = body(function, &node, self.made)?;
+                    self.made += 1;
+                    all.extend(self.expanded(body, depth - 1)?);
+                }
+                None => {
+                    if depth > 0 {
+                        for graph in super::inner(&mut node) {
+                            graph.node = self.expanded(std::mem::take(&mut graph.node), depth - 1)?;
+                        }
+                    }
+                    all.push(node);
+                }
+            }
+        }
+        Ok(all)
+    }
+}
+
+/// The nodes of one call: inputs and outputs have the caller's names, everything else one of its own.
+fn body(function: &Function, call: &NodeProto, number: usize) -> Result<Vec<NodeProto>, String> {
+    let prefix = format!("{}.{number}.", function.name);
+    let mut names: HashMap<&str, String> = HashMap::new();
+    for (at, input) in function.input.iter().enumerate() {
+        names.insert(input, call.input.get(at).cloned().unwrap_or_default());
+    }
+    for (at, output) in function.output.iter().enumerate() {
+        if let Some(name) = call.output.get(at).filter(|name| !name.is_empty()) {
+            names.insert(output, name.clone());
+        }
+    }
+    if function.output.iter().any(|output| function.input.contains(output)) {
+        return Err(format!("function {}: one of its outputs is an input", function.name));
+    }
+    let renamed = |name: &str| match names.get(name) {
+        Some(known) => known.clone(),
+        None if name.is_empty() => String::new(),
+        None => format!("{prefix}{name}"),
+    };
+    Ok(function.node.iter().map(|node| rewritten(node, &prefix, &renamed, function, call)).collect())
+}
+
+fn rewritten(
+    node: &NodeProto,
+    prefix: &str,
+    renamed: &dyn Fn(&str) -> String,
+    function: &Function,
+    call: &NodeProto,
+) -> NodeProto {
+    let mut node = node.clone();
+    node.name = format!("{prefix}{}", node.name);
+    node.input.iter_mut().chain(&mut node.output).for_each(|name| *name = renamed(name));
+    node.attribute = node.attribute.into_iter().filter_map(|attribute| given(attribute, function, call)).collect();
+    for attribute in &mut node.attribute {
+        for graph in attribute.g.iter_mut().chain(&mut attribute.graphs) {
+            // A graph within reads the function's values and has its own; all of them get the prefix alike.
+            for inner in &mut graph.node {
+                *inner = rewritten(inner, prefix, renamed, function, call);
+            }
+            graph.initializer.iter_mut().for_each(|tensor| tensor.name = renamed(&tensor.name));
+            graph.input.iter_mut().chain(&mut graph.output).for_each(|value| value.name = renamed(&value.name));
+        }
+    }
+    node
+}
+
+/// An attribute that stands for one of the call gets its value; nothing where the call has none and there is no default.
+fn given(attribute: AttributeProto, function: &Function, call: &NodeProto) -> Option<AttributeProto> {
+    if attribute.ref_attr_name.is_empty() {
+        return Some(attribute);
+    }
+    let named = |known: &&AttributeProto| known.name == attribute.ref_attr_name;
+    let found = call.attribute.iter().find(named).or_else(|| function.attribute_proto.iter().find(named))?;
+    Some(AttributeProto { name: attribute.name, ..found.clone() })
+}
