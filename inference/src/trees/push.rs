@@ -24,7 +24,9 @@ pub fn pushed(ensemble: Ensemble, transform: Transform<'_>) -> Result<Ensemble, 
     let constant = |value: f32| transform(&vec![value; width]).map_err(failed);
     let missing = constant(f32::NAN)?;
     let ends = constant(f32::NEG_INFINITY)?.into_iter().zip(constant(f32::INFINITY)?);
-    if let Some(at) = ends.enumerate().find_map(|(at, (low, high))| (!(low < high)).then_some(at)) {
+    // What is no number does not rise either.
+    let rises = |(low, high): (f64, f64)| low < high;
+    if let Some(at) = ends.map(rises).position(|rises| !rises) {
         return Err(GraphError(format!("column {at} does not rise with its feature before the trees")));
     }
     let questions = questions(&draft)?;

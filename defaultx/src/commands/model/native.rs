@@ -208,7 +208,7 @@ impl Parity {
         let mut lines = vec![format!("  {rows} rows of {library}: {what}; all others to {greatest_difference:.1e}")];
         lines.extend(changed.iter().take(SHOWN).map(|row| format!("    {row}")));
         if changed.len() > SHOWN {
-            lines.push(format!("    and {} more: --json lists all", changed.len() - SHOWN));
+            lines.push(format!("    and {} more: `model check --json` lists all", changed.len() - SHOWN));
         }
         lines
     }

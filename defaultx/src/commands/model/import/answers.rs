@@ -76,15 +76,16 @@ pub fn compared(args: &ImportArgs, draft: &Draft, model: &Model, answers: &[f64]
     let pair = |(row, probability): (&Vec<f32>, &f64)| Row { features: row.clone(), probability: *probability };
     let rows: Vec<Row> = draft.rows.iter().zip(answers).map(pair).collect();
     let found = native::compare(model, &args.library, &rows)?;
-    for line in found.text() {
-        eprintln!("{}", line.trim_start());
-    }
+    found.text().iter().for_each(|line| eprintln!("{}", line.trim_start()));
     let greatest = found.greatest_change;
+    // Two digits, rounded up: a bound that is copied from here holds.
+    let scale = 10f64.powf(greatest.max(f64::MIN_POSITIVE).log10().floor() - 1.0);
+    let enough = (greatest / scale).ceil() * scale;
     match args.accept_deviation {
         _ if found.changed.is_empty() => {}
         None => bail!(
             "the export answers {} of {} rows otherwise than its library, by up to {greatest:.1e}: export it another way, or \
-             put the difference on record with --accept-deviation {greatest:.1e} or more",
+             put the difference on record with --accept-deviation {enough:.1e} or more",
             found.changed.len(),
             found.rows
         ),

@@ -153,8 +153,11 @@ impl Engine {
         let trees = &forest.ensemble().get().trees;
         let mut seen: Vec<Vec<bool>> = trees.iter().map(|tree| vec![false; tree.nodes.len()]).collect();
         let mut is_new = |row: &Vec<f32>| {
-            let new = |(tree, seen): (&Tree, &mut Vec<bool>)| !std::mem::replace(&mut seen[tree.leaf(row)], true);
-            trees.iter().zip(&mut seen).filter_map(|pair| new(pair).then_some(())).count() > 0
+            let mut new = false;
+            for (tree, seen) in trees.iter().zip(&mut seen) {
+                new |= !std::mem::replace(&mut seen[tree.leaf(row)], true);
+            }
+            new
         };
         rows.iter().for_each(|row| _ = is_new(row));
         sample.iter().filter(|row| is_new(row)).take(most).cloned().collect()

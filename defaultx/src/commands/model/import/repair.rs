@@ -11,6 +11,9 @@ use std::collections::BTreeSet;
 /// Two answers are the same within this.
 const NEAR: f64 = 1e-6;
 
+/// Thresholds that are tried one by one, at most.
+const TRIES: usize = 64;
+
 /// A repaired graph.
 pub struct Repaired {
     /// The graph as it is now.
@@ -30,11 +33,21 @@ pub fn repaired(bytes: &[u8], rows: &[Vec<f32>], native: &[f64], probability: &d
         let error = |(row, native): (&Vec<f32>, &f64)| (probability(answer(ensemble, row)) - native).abs();
         rows.iter().zip(native).map(error).collect()
     };
-    let right = |errors: &[f64]| errors.iter().filter(|error| **error <= NEAR).count();
     let before = errors(&ensemble);
     let lowered = errors(&lowered(ensemble.clone(), &met)?);
-    let chosen = chosen(&ensemble, rows, &met, &before, &lowered);
-    let after = errors(&self::lowered(ensemble, &chosen)?);
+    let mut chosen = chosen(rows, &met, &before, &lowered);
+    let mut after = errors(&self::lowered(ensemble.clone(), &chosen)?);
+    // What votes could not tell apart is tried one by one.
+    for place in doubtful(rows, &met, &after) {
+        let mut other = chosen.clone();
+        if !other.remove(&place) {
+            other.insert(place);
+        }
+        let errors = errors(&self::lowered(ensemble.clone(), &other)?);
+        if worth(&errors) > worth(&after) {
+            (chosen, after) = (other, errors);
+        }
+    }
     if right(&after) <= right(&before) {
         return None;
     }
@@ -48,6 +61,27 @@ pub fn repaired(bytes: &[u8], rows: &[Vec<f32>], native: &[f64], probability: &d
         right(&before)
     );
     Some(Repaired { bytes, said })
+}
+
+/// Answers that are right.
+fn right(errors: &[f64]) -> usize {
+    errors.iter().filter(|error| **error <= NEAR).count()
+}
+
+/// More right answers are worth more; of as many, the smaller errors.
+fn worth(errors: &[f64]) -> (usize, i64) {
+    (right(errors), -(errors.iter().sum::<f64>() / NEAR) as i64)
+}
+
+/// Thresholds on which rows lie that are still answered otherwise.
+fn doubtful(rows: &[Vec<f32>], met: &BTreeSet<Place>, errors: &[f64]) -> Vec<Place> {
+    let wrong: Vec<&Vec<f32>> =
+        rows.iter().zip(errors).filter(|(_, error)| **error > NEAR).map(|(row, _)| row).collect();
+    met.iter().filter(|place| wrong.iter().any(|row| lies(row, place))).take(TRIES).copied().collect()
+}
+
+fn lies(row: &[f32], (feature, bits): &Place) -> bool {
+    (row[*feature as usize] + 0.0).to_bits() == *bits
 }
 
 /// Thresholds on which a row lies.
@@ -80,20 +114,12 @@ fn lowered(ensemble: Ensemble, places: &BTreeSet<Place>) -> Option<Ensemble> {
 }
 
 /// Those on which more rows are nearer to the library once all are lowered. A row on one alone counts before rows on several.
-fn chosen(
-    ensemble: &Ensemble,
-    rows: &[Vec<f32>],
-    met: &BTreeSet<Place>,
-    before: &[f64],
-    lowered: &[f64],
-) -> BTreeSet<Place> {
+fn chosen(rows: &[Vec<f32>], met: &BTreeSet<Place>, before: &[f64], lowered: &[f64]) -> BTreeSet<Place> {
     let mut on: Vec<(Place, Vec<(usize, usize)>)> = met.iter().map(|place| (*place, vec![])).collect();
     for (number, row) in rows.iter().enumerate() {
-        let lies = |(feature, bits): &Place| (row[*feature as usize] + 0.0).to_bits() == *bits;
-        let count = met.iter().filter(|place| lies(place)).count();
-        on.iter_mut().filter(|(place, _)| lies(place)).for_each(|(_, rows)| rows.push((count, number)));
+        let count = met.iter().filter(|place| lies(row, place)).count();
+        on.iter_mut().filter(|(place, _)| lies(row, place)).for_each(|(_, rows)| rows.push((count, number)));
     }
-    debug_assert_eq!(ensemble.get().targets, 1);
     let is_better = |rows: &[(usize, usize)]| {
         let least = rows.iter().map(|(count, _)| *count).min().unwrap_or_default();
         let alone = rows.iter().filter(|(count, _)| *count == least);
