@@ -12,6 +12,8 @@ use scoring::stock::Stock;
 
 /// Rows, and rows that they start from, over which a graph must be additive.
 const TRIED: (usize, usize) = (200, 8);
+/// A regression on a default stays within these.
+const NEARLY: (f64, f64) = (-1.0, 2.0);
 /// Two scores are one and the same turned round within this.
 const TURNED: f64 = 1e-6;
 
@@ -80,13 +82,14 @@ impl Risky {
     }
 }
 
-/// What the only number of a graph is: as it is said, else what fits the outcomes better.
+/// What the only number of a graph is: as it is said, else a probability if it stays near 0 to 1 and fits the outcomes better so.
 pub fn only_number(values: &[f64], labels: &[bool], said: Option<&str>) -> Link {
     let off = |probability: f64, label: &bool| (probability - f64::from(u8::from(*label))).powi(2);
     let brier = |of: &dyn Fn(f64) -> f64| values.iter().zip(labels).map(|(v, label)| off(of(*v), label)).sum::<f64>();
     match said {
         Some("probability") => Link::Probability,
         Some(_) => Link::LogOdds,
+        None if values.iter().any(|value| !(NEARLY.0..=NEARLY.1).contains(value)) => Link::LogOdds,
         None if brier(&|v| v.clamp(0.0, 1.0)) < brier(&sigmoid) => Link::Probability,
         None => Link::LogOdds,
     }
