@@ -6,6 +6,7 @@ use crate::dense::{self, Dense, Memory};
 use crate::error::{EngineError, GraphError};
 use crate::ops;
 use crate::trees::Ensemble;
+use crate::walks;
 use input::Places;
 use output::Head;
 use std::ops::Range;
@@ -433,18 +434,7 @@ impl Graph {
         {
             return Ok(answers);
         }
-        let mut places = Vec::with_capacity(moves.len() * row.len());
-        let mut at = vec![0.0; row.len()];
-        for step in moves {
-            let start = &starts.rows[step.start];
-            if step.first {
-                at.copy_from_slice(start);
-            }
-            at[step.feature] = if step.forth { row[step.feature] } else { start[step.feature] };
-            if step.asked {
-                places.extend_from_slice(&at);
-            }
-        }
+        let places = walks::places(&starts.rows, row, moves);
         let mut answers = vec![Vec::new(); self.heads.len()];
         self.run_f32(state, &places, &mut answers)?;
         Ok(answers.swap_remove(0))

@@ -5,9 +5,11 @@
 //! refuses, with the node's name and a remedy.
 //!
 //! Reading order: [`graph`] runs any graph over a table; [`ops`] are the operators that are not tract's; [`trees`] and [`dense`]
-//! are the engines of tree ensembles and of dense nets, for themselves; [`plan`] answers rows of one input; [`walks`] and [`coalitions`] are Shapley values of
+//! are the engines of tree ensembles and of dense nets, for themselves; [`plan`] answers rows of one input; [`tap`] changes what a
+//! graph gives, and [`pushed`] reads trees behind scalers by it; [`additive`], [`walks`] and [`coalitions`] are Shapley values of
 //! what has no structure of its own to explain it by.
 
+pub mod additive;
 pub mod coalitions;
 pub mod dense;
 pub mod error;
@@ -16,6 +18,8 @@ pub mod graph;
 pub mod ops;
 pub mod plan;
 mod prepare;
+pub mod pushed;
+pub mod tap;
 pub mod trees;
 pub mod walks;
 

@@ -34,8 +34,14 @@ impl Contributions {
 /// differ, [`crate::coalitions`] has no error to bound.
 #[derive(Debug)]
 pub struct Shapley {
-    method: String,
     starts: Starts,
+    walks: Walks,
+}
+
+/// The orders of the walks, and what their starts give: of any function of rows.
+#[derive(Debug)]
+pub struct Walks {
+    method: String,
     /// One from each start.
     walks: Vec<Walk>,
     base: f64,
@@ -56,18 +62,7 @@ impl Shapley {
     pub fn new(plan: &Plan, background: &[Vec<f32>]) -> Result<Self, EngineError> {
         let width = background.first().map_or(0, Vec::len);
         let margins = plan.run(&mut plan.state()?, &background.concat())?.margins;
-        let walk = |(index, margin): (usize, &f32)| {
-            let mut order = permutation(width, index / 2);
-            if index % 2 == 1 {
-                order.reverse();
-            }
-            Walk { start_margin: *margin, order }
-        };
-        let walks: Vec<_> = margins.iter().enumerate().map(walk).collect();
-        let base = margins.iter().map(|margin| f64::from(*margin)).sum::<f64>() / margins.len().max(1) as f64;
-        let pairs = walks.len().div_ceil(2);
-        let method = format!("shapley_permutation_antithetic_{pairs}");
-        Ok(Self { method, starts: plan.starts(background)?, walks, base, width })
+        Ok(Self { starts: plan.starts(background)?, walks: Walks::new(&margins, width) })
     }
 
     /// The background rows.
@@ -77,7 +72,7 @@ impl Shapley {
 
     /// The method's name, with its number of pairs.
     pub fn method(&self) -> &str {
-        &self.method
+        self.walks.method()
     }
 
     /// Contributions of one row whose margin is known.
@@ -91,7 +86,44 @@ impl Shapley {
         row: &[f32],
         margin: f32,
     ) -> Result<Contributions, EngineError> {
-        let starts = self.walks.iter().zip(self.starts.rows());
+        self.walks.explain(self.starts.rows(), row, margin, |way| plan.along(state, &self.starts, row, way))
+    }
+}
+
+impl Walks {
+    /// Lays walks out from starts whose margins are known.
+    pub fn new(margins: &[f32], width: usize) -> Self {
+        let walk = |(index, margin): (usize, &f32)| {
+            let mut order = permutation(width, index / 2);
+            if index % 2 == 1 {
+                order.reverse();
+            }
+            Walk { start_margin: *margin, order }
+        };
+        let walks: Vec<_> = margins.iter().enumerate().map(walk).collect();
+        let base = margins.iter().map(|margin| f64::from(*margin)).sum::<f64>() / margins.len().max(1) as f64;
+        let pairs = walks.len().div_ceil(2);
+        let method = format!("shapley_permutation_antithetic_{pairs}");
+        Self { method, walks, base, width }
+    }
+
+    /// The method's name, with its number of pairs.
+    pub fn method(&self) -> &str {
+        &self.method
+    }
+
+    /// Contributions of one row whose margin is known; `along` gives the margins at the places of the walks that are asked for.
+    ///
+    /// # Errors
+    /// [`EngineError`] of `along`.
+    pub fn explain(
+        &self,
+        starts: &[Vec<f32>],
+        row: &[f32],
+        margin: f32,
+        along: impl FnOnce(&[Move]) -> Result<Vec<f32>, EngineError>,
+    ) -> Result<Contributions, EngineError> {
+        let starts = self.walks.iter().zip(starts);
         let moves: Vec<Vec<usize>> = starts.map(|(walk, start)| walk.moves(start, row)).collect();
         let mut way = Vec::with_capacity(self.walks.len() * self.width);
         for (start, moves) in moves.iter().enumerate() {
@@ -105,7 +137,7 @@ impl Shapley {
                 asked: true,
             }));
         }
-        let margins = plan.along(state, &self.starts, row, &way)?;
+        let margins = if way.is_empty() { vec![] } else { along(&way)? };
         let mut spread = Spread::new(self.width);
         let mut from = 0;
         for (pair, moves) in self.walks.chunks(2).zip(moves.chunks(2)) {
@@ -123,6 +155,23 @@ impl Shapley {
         let (parts, error) = spread.finish(self.walks.len());
         Ok(Contributions { parts, base: self.base, error })
     }
+}
+
+/// The places that are asked for on a way from starts to a row, laid one after the other.
+pub fn places(starts: &[Vec<f32>], row: &[f32], way: &[Move]) -> Vec<f32> {
+    let mut places = Vec::with_capacity(way.len() * row.len());
+    let mut at = vec![0.0; row.len()];
+    for step in way {
+        let start = &starts[step.start];
+        if step.first {
+            at.copy_from_slice(start);
+        }
+        at[step.feature] = if step.forth { row[step.feature] } else { start[step.feature] };
+        if step.asked {
+            places.extend_from_slice(&at);
+        }
+    }
+    places
 }
 
 /// Sums of what pairs of walks say of each feature, and of their squares. A walk and its reverse lean to opposite sides,

@@ -90,7 +90,7 @@ impl Contract {
         if count == 0 || count > MAX_FEATURES {
             return Err(LoadError::contract("feature", format!("1 to {MAX_FEATURES} are allowed, there are {count}")));
         }
-        let takes_nan = manifest.kind == manifest::Kind::Trees;
+        let takes_nan = matches!(manifest.kind, manifest::Kind::Trees | manifest::Kind::Graph);
         let features = Vec::with_capacity(count);
         let mut contract =
             Self { lookup: Lookup::default(), features, codes: Vec::new(), takes_nan, total: Total::default() };
@@ -126,7 +126,9 @@ impl Contract {
         let missing = match raw.missing {
             Missing::Unscorable {} => None,
             Missing::Nan {} if self.takes_nan => Some(f32::NAN),
-            Missing::Nan {} => return Err("only trees have a way for a value that is not a number".into()),
+            Missing::Nan {} => {
+                return Err("only trees and stock graphs may have a way for a value that is not a number".into());
+            }
             Missing::Value { value } if value.is_finite() && (value as f32).is_finite() => Some(value as f32),
             Missing::Value { value } => return Err(format!("the missing value {value} is not a number")),
         };
@@ -201,6 +203,14 @@ impl Contract {
 }
 
 impl Feature {
+    /// The words of a category, none of anything else.
+    pub(crate) fn categories(&self) -> &[String] {
+        match &self.kind {
+            Kind::Category(words) => words,
+            Kind::Number | Kind::Integer | Kind::Boolean | Kind::Money { .. } => &[],
+        }
+    }
+
     fn sentinel(&self) -> Option<f32> {
         if self.missing.is_some_and(f32::is_nan) {
             return self.missing;

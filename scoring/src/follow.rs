@@ -1,4 +1,4 @@
-//! What stands behind a direction that a contract claims of a net: its weights, which leave no doubt, or else its margins,
+//! What stands behind a direction that a contract claims of a net or stock graph: its weights, which leave no doubt, or else its margins,
 //! followed over a grid of the feature's values from every background row, which is evidence and no proof.
 
 use crate::contract::{Feature, Kind};
@@ -6,7 +6,6 @@ use crate::golden::TOLERANCE;
 use crate::manifest::Monotone;
 use inference::EngineError;
 use inference::dense::Direction;
-use inference::plan::Plan;
 
 /// Values of the grid, at most; of more, evenly spread ones.
 pub const MOST_VALUES: usize = 128;
@@ -35,12 +34,13 @@ pub enum Evidence {
     },
 }
 
-/// Looks for it; nothing where nothing is claimed.
+/// Looks for it; nothing where nothing is claimed. `proven` is the direction that weights prove.
 ///
 /// # Errors
-/// [`EngineError`] of the plan.
+/// [`EngineError`] of `margins`.
 pub(crate) fn evidence(
-    plan: &Plan,
+    margins: &mut dyn FnMut(&[f32]) -> Result<Vec<f32>, EngineError>,
+    proven: Option<Direction>,
     background: &[Vec<f32>],
     at: usize,
     feature: &Feature,
@@ -50,18 +50,13 @@ pub(crate) fn evidence(
         Monotone::Increasing => (false, Direction::Rising),
         Monotone::Decreasing => (true, Direction::Falling),
     };
-    let proven = plan.dense().map(|dense| dense.directions(at));
-    if let Some(Direction::Constant) = proven.as_ref().map(|outputs| outputs[0][0]) {
-        return Ok(Some(Evidence::Weights));
-    }
-    if proven.is_some_and(|outputs| outputs[0][0] == wanted) {
+    if proven.is_some_and(|proven| proven == Direction::Constant || proven == wanted) {
         return Ok(Some(Evidence::Weights));
     }
     let values = grid(background.iter().map(|row| row[at]), feature);
-    let mut state = plan.state()?;
     for (number, row) in background.iter().enumerate() {
         let moved = |value: &f32| [&row[..at], &[*value], &row[at + 1..]].concat();
-        let margins = plan.run(&mut state, &values.iter().flat_map(moved).collect::<Vec<_>>())?.margins;
+        let margins = margins(&values.iter().flat_map(moved).collect::<Vec<_>>())?;
         let against = |pair: &[f32]| {
             let rise = f64::from(pair[1]) - f64::from(pair[0]);
             // What is not a number contradicts every claim.
@@ -107,7 +102,7 @@ mod tests {
     use super::*;
     use crate::contract::Source;
     use inference::examples::shallow;
-    use inference::plan::Shape;
+    use inference::plan::{Plan, Shape};
     use prost::Message;
 
     fn feature(monotone: Monotone, kind: Kind, range: Option<(f64, f64)>) -> Feature {
@@ -137,7 +132,10 @@ mod tests {
         };
         let found = |v, monotone, at| {
             let feature = feature(monotone, Kind::Number, Some((0.0, 4.0)));
-            evidence(&plan(v), &background, at, &feature).unwrap()
+            let plan = plan(v);
+            let proven = plan.dense().map(|dense| dense.directions(at)[0][0]);
+            let mut state = plan.state().unwrap();
+            evidence(&mut |rows| Ok(plan.run(&mut state, rows)?.margins), proven, &background, at, &feature).unwrap()
         };
         let followed = Some(Evidence::Followed { rows: 3, values: 5 });
         for (v, monotone, at, expected) in [

@@ -8,6 +8,7 @@ use domain::pd::sigmoid;
 use inference::EngineError;
 use inference::graph::{Column, Graph, Table, Values};
 use inference::plan::Answers;
+use inference::pushed;
 use inference::trees::{self, Compiled, Ensemble, TreeError, TreeShap};
 use inference::walks::Contributions;
 
@@ -42,7 +43,8 @@ impl Forest {
         let probability = graph
             .place(probability)
             .ok_or_else(|| LoadError::Graph(format!("has no output {probability} of one or two columns")))?;
-        let ensemble = graph.trees()?;
+        // Trees that read the features as they are, or behind what keeps the order of each.
+        let ensemble = graph.trees().or_else(|as_they_are| pushed::trees(bytes, width).map_err(|_| as_they_are))?;
         let refused = |error: TreeError| LoadError::Graph(format!("its ensemble {error}"));
         let name = reference.name.as_str();
         if reference.background.len() > MAX_BACKGROUND {
@@ -68,8 +70,8 @@ impl Forest {
     /// The probability that a margin means before calibration.
     pub fn probability(&self, margin: f64) -> f64 {
         match self.link {
-            Link::LogOdds => sigmoid(margin),
             Link::Probability => margin.clamp(0.0, 1.0),
+            Link::LogOdds | Link::Softmax | Link::Logit => sigmoid(margin),
         }
     }
 

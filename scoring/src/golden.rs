@@ -4,9 +4,10 @@
 use crate::error::{LoadError, Part};
 use crate::follow::Evidence;
 use crate::forest::Forest;
-use crate::manifest::{Kind, Monotone};
+use crate::manifest::{Explained, Kind, Monotone};
 use crate::mapping::FeatureVector;
 use crate::model::Model;
+use crate::stock::Stock;
 use inference::EngineError;
 use inference::plan::Answers;
 use serde::Deserialize;
@@ -74,8 +75,11 @@ pub(crate) fn prove(model: &Model, golden: &[u8]) -> Result<(), LoadError> {
     }
     match model.forest() {
         Some(forest) => prove_trees(model, forest, &file),
-        None if model.manifest().kind == Kind::Net => prove_net_directions(model),
-        None => prove_directions(model, &file.rows),
+        None => match (model.stock(), model.manifest().kind) {
+            (Some(stock), _) => prove_stock(model, stock, &file.rows),
+            (None, Kind::Net) => prove_followed_directions(model),
+            (None, _) => prove_directions(model, &file.rows),
+        },
     }
 }
 
@@ -147,13 +151,36 @@ fn prove_trees(model: &Model, forest: &Forest, file: &File) -> Result<(), LoadEr
     Ok(())
 }
 
+/// A stock graph: its own probability is what the margin means, and it is additive where the manifest says so.
+fn prove_stock(model: &Model, stock: &Stock, rows: &[Row]) -> Result<(), LoadError> {
+    let flat: Vec<f32> = rows.iter().flat_map(|row| numbers(&row.features)).collect();
+    if stock.gives_probability() {
+        for (index, (row, own)) in rows.iter().zip(stock.own(&flat).map_err(engine)?).enumerate() {
+            close(&format!("rows[{index}]"), "the graph's probability", row.pd_raw, own)?;
+        }
+    }
+    if model.manifest().graph.explained == Some(Explained::Additive) {
+        let rows: Vec<Vec<f32>> = flat.chunks(stock.width()).map(<[f32]>::to_vec).collect();
+        let rest = stock.greatest_rest(&rows, model.background()).map_err(engine)?;
+        if rest.is_nan() || rest > inference::additive::TOLERANCE {
+            let why = format!(
+                "is explained as additive, and a golden row is {rest:.1e} off the sum of its features' parts; say \
+                 explained = \"permutations\""
+            );
+            return Err(LoadError::contract("graph", why));
+        }
+    }
+    prove_followed_directions(model)
+}
+
 fn prove_score(model: &Model, margin: f32, golden: (f64, i32, Option<&String>), place: &str) -> Result<(), LoadError> {
     let (golden_pd, golden_score, golden_band) = golden;
     let pd = model.pd(margin).ok_or_else(|| differs(place, "pd", golden_pd, "no number"))?;
     close(place, "pd", golden_pd, pd.get())?;
     let score = model.scale().score(pd);
     // A net's margin may differ in its last bit between engines, and a point may turn on that.
-    let slack = i32::from(model.manifest().kind == Kind::Net && pd.get() != golden_pd);
+    let rounds = matches!(model.manifest().kind, Kind::Net | Kind::Graph);
+    let slack = i32::from(rounds && pd.get() != golden_pd);
     if (score - golden_score).abs() > slack {
         return Err(differs(place, "score", golden_score, score));
     }
@@ -177,10 +204,10 @@ fn prove_application(model: &Model, golden: &Application, place: &str) -> Result
     prove_score(model, margin, (golden.pd, golden.score, None), place)
 }
 
-/// A net's claimed directions: from its weights where they prove them, else followed over the background.
-fn prove_net_directions(model: &Model) -> Result<(), LoadError> {
+/// Claimed directions of a net or stock graph: from weights where they prove them, else followed over the background.
+fn prove_followed_directions(model: &Model) -> Result<(), LoadError> {
     for (index, feature) in model.features().iter().enumerate() {
-        if let Some(Evidence::Contradicted { row, from, to }) = model.net_direction(index).map_err(engine)? {
+        if let Some(Evidence::Contradicted { row, from, to }) = model.direction(index).map_err(engine)? {
             let claimed = format!("{:?}", feature.monotone).to_lowercase();
             let why =
                 format!("is declared {claimed}, but from {from} to {to} background row {row} moves the other way");

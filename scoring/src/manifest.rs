@@ -32,12 +32,12 @@ pub struct Manifest {
     pub feature: Vec<Feature>,
     #[serde(default)]
     pub reason: Vec<Reason>,
-    /// Trees only, and none of them must bring it.
+    /// No package must bring it.
     pub native: Option<Native>,
 }
 
-/// The growing library's own answers to many rows. Checks of a package read the file; serving does not.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+/// The training library's own answers to many rows. Checks of a package read the file; serving does not.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Native {
     /// Name and version.
@@ -48,6 +48,12 @@ pub struct Native {
     pub sha256: String,
     /// How many of its rows the export is known to answer otherwise.
     pub changed: usize,
+    /// Of an export that is known to differ from its library: the greatest difference that was accepted.
+    pub bound: Option<f64>,
+    /// The greatest difference that was found then.
+    pub greatest: Option<f64>,
+    /// All differences together, so that none changes unseen.
+    pub total: Option<f64>,
 }
 
 /// How the graph is built, which decides how it is explained.
@@ -60,6 +66,8 @@ pub enum Kind {
     Net,
     /// A tree ensemble as its exporter wrote it.
     Trees,
+    /// Any other graph as its exporter wrote it.
+    Graph,
 }
 
 /// What a probability is a probability of.
@@ -76,31 +84,79 @@ pub struct Target {
 }
 
 /// Names of the graph's input and outputs.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs)]
 pub struct Graph {
+    /// Not of kind `graph`, whose features go to its inputs in their order.
+    #[serde(default)]
     pub input: String,
     /// Scorecards and nets: the output that is the margin.
     pub margin: Option<String>,
     /// Trees only: the output with the probability of default, alone or as the second of two columns.
     pub probability: Option<String>,
-    /// Trees only: what the raw sum of the trees is.
+    /// Trees: what the raw sum of the trees is. Kind `graph`: what the output's number is.
     pub link: Option<Link>,
     /// Scorecards only.
     pub partials: Option<String>,
     /// Scorecards only: margin = intercept + Σ partials.
     pub intercept: Option<f64>,
+    /// Kind `graph` only: the output with the answer.
+    pub output: Option<String>,
+    /// Kind `graph` only: the output's column of the risky class, from 0.
+    pub column: Option<usize>,
+    /// Kind `graph` only: the tensor of probabilities that a sigmoid or softmax makes, whose input is the margin.
+    pub before: Option<String>,
+    /// Kind `graph` only: how contributions are made; without it by permutations.
+    pub explained: Option<Explained>,
 }
 
-/// What the raw sum of a tree ensemble is, which is the margin.
+/// How the contributions of a graph are made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Explained {
+    /// The margin is a sum of a function of each feature: exact, and proven at load.
+    Additive,
+    /// By fixed permutations, with their error.
+    Permutations,
+}
+
+impl Explained {
+    /// The word of the manifest.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Additive => "additive",
+            Self::Permutations => "permutations",
+        }
+    }
+}
+
+/// What the number is that an answer is read from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Link {
-    /// Log-odds of default: boosted trees.
+    /// Log-odds of default, which are the margin: boosted trees, raw scores, what a sigmoid is given.
     LogOdds,
-    /// The probability itself: forests.
+    /// The probability itself, which is the margin: forests, regressions on a default.
     Probability,
+    /// Kind `graph` only: a score of each class; the margin is the risky one's less the logarithm of the sum of the others'
+    /// exponentials, of two classes less the other's.
+    Softmax,
+    /// Kind `graph` only: a probability whose log-odds are the margin; it counts as no nearer to 0 and 1 than half a step of
+    /// single precision.
+    Logit,
+}
+
+impl Link {
+    /// The word of the manifest.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::LogOdds => "log_odds",
+            Self::Probability => "probability",
+            Self::Softmax => "softmax",
+            Self::Logit => "logit",
+        }
+    }
 }
 
 /// From the margin to pd: sigmoid(a · margin + b), or by points.
@@ -226,7 +282,7 @@ pub enum Missing {
         value: f64,
     },
     Unscorable {},
-    /// Not a number, which trees send their own missing way.
+    /// Not a number, which trees send their own missing way and other graphs may fill; to an input of words no word.
     Nan {},
 }
 

@@ -8,11 +8,12 @@ use crate::expr::Document;
 use crate::follow::{self, Evidence};
 use crate::forest::{self, Forest};
 use crate::golden;
-use crate::manifest::{Kind, Manifest};
+use crate::manifest::{Kind, Link, Manifest};
 use crate::mapping::{self, FeatureVector, Unscorable};
 use crate::reasons::{self, Candidate};
 use crate::reference::Reference;
 use crate::scales::Scales;
+use crate::stock::{self, Explains, Stock};
 use domain::Digest;
 use domain::pd::{Pd, sigmoid};
 use domain::scale::Scale;
@@ -51,6 +52,7 @@ enum Engine {
     Scorecard(Plan),
     Net(Plan, Shapley),
     Trees(Box<Forest>),
+    Graph(Box<Stock>, Explains),
 }
 
 /// One thread's working memory for one model.
@@ -106,7 +108,7 @@ impl Model {
         let scale = scale_of(&manifest, scales)?;
         let reference =
             Reference::parse(&files.reference, manifest.reasons.reference, manifest.kind, &contract.sentinels())?;
-        let engine = Engine::new(&manifest, &files.graph, contract.features.len(), &reference)?;
+        let engine = Engine::new(&manifest, &files.graph, &contract, &reference)?;
         let digest = Digest::of(&files.manifest);
         let model = Self { manifest, digest, contract, calibration, scale, reference, engine };
         golden::prove(&model, &files.golden)?;
@@ -149,6 +151,8 @@ impl Model {
             Engine::Scorecard(_) => explain::SCORECARD,
             Engine::Net(_, shapley) => shapley.method(),
             Engine::Trees(_) => forest::TREESHAP,
+            Engine::Graph(_, Explains::Additive(_)) => stock::ADDITIVE,
+            Engine::Graph(_, Explains::Walks(walks, _)) => walks.method(),
         }
     }
 
@@ -156,7 +160,15 @@ impl Model {
     pub fn forest(&self) -> Option<&Forest> {
         match &self.engine {
             Engine::Trees(forest) => Some(forest),
-            Engine::Scorecard(_) | Engine::Net(..) => None,
+            Engine::Scorecard(_) | Engine::Net(..) | Engine::Graph(..) => None,
+        }
+    }
+
+    /// The stock graph, where it is one that is neither trees, net nor scorecard.
+    pub fn stock(&self) -> Option<&Stock> {
+        match &self.engine {
+            Engine::Graph(stock, _) => Some(stock),
+            Engine::Scorecard(_) | Engine::Net(..) | Engine::Trees(_) => None,
         }
     }
 
@@ -201,14 +213,23 @@ impl Model {
             state.parts.resize(state.rows.len(), 0.0);
             forest.explain(&state.rows, &mut state.parts)?;
         }
+        let mut explained = self.explain_together(rows, &answers)?.into_iter();
         let mut scored = Vec::with_capacity(rows.len());
         for (index, (row, margin)) in rows.iter().zip(&answers.margins).enumerate() {
-            scored.push(match margin.is_finite() {
-                true => self.publish(row, *margin, self.explain(state, &answers, index, row)?),
-                false => None,
+            scored.push(match (margin.is_finite(), explained.next()) {
+                (false, _) => None,
+                (true, Some(contributions)) => self.publish(row, *margin, contributions),
+                (true, None) => self.publish(row, *margin, self.explain(state, &answers, index, row)?),
             });
         }
         Ok(scored)
+    }
+
+    /// The contributions of a block that is explained at once; none where each row is explained for itself.
+    fn explain_together(&self, rows: &[FeatureVector], answers: &Answers) -> Result<Vec<Contributions>, EngineError> {
+        let Engine::Graph(stock, explains) = &self.engine else { return Ok(vec![]) };
+        let values: Vec<Vec<f32>> = rows.iter().map(|row| row.values.clone()).collect();
+        stock.explain(explains, &values, &answers.margins)
     }
 
     /// The contributions of one row of a block.
@@ -233,6 +254,11 @@ impl Model {
             Engine::Trees(forest) => {
                 Ok(Contributions { parts: state.parts[own].to_vec(), base: forest.base(), error: None })
             }
+            Engine::Graph(stock, explains) => {
+                let explained =
+                    stock.explain(explains, std::slice::from_ref(&row.values), &answers.margins[index..=index])?;
+                explained.into_iter().next().ok_or_else(no_state)
+            }
         }
     }
 
@@ -253,28 +279,47 @@ impl Model {
         coalitions::shapley(plan, state, shapley.starts(), groups.unwrap_or(&alone), &row.values).map(Some)
     }
 
-    /// What stands behind the direction that the contract claims of a net's feature; nothing where none is claimed, or of
-    /// another kind of model. A net that contradicts a claim does not load.
+    /// What stands behind the direction that the contract claims of a feature of a net or stock graph; nothing where none is
+    /// claimed, or of another kind of model. What contradicts a claim does not load.
     ///
     /// # Errors
     /// [`EngineError`].
-    pub fn net_direction(&self, feature: usize) -> Result<Option<Evidence>, EngineError> {
-        let (Engine::Net(plan, _), Some(claimed)) = (&self.engine, self.contract.features.get(feature)) else {
-            return Ok(None);
-        };
-        follow::evidence(plan, &self.reference.background, feature, claimed)
+    pub fn direction(&self, feature: usize) -> Result<Option<Evidence>, EngineError> {
+        let Some(claimed) = self.contract.features.get(feature) else { return Ok(None) };
+        let background = &self.reference.background;
+        match &self.engine {
+            Engine::Net(plan, _) => {
+                let proven = plan.dense().map(|dense| dense.directions(feature)[0][0]);
+                let mut state = plan.state()?;
+                let mut margins = |rows: &[f32]| Ok(plan.run(&mut state, rows)?.margins);
+                follow::evidence(&mut margins, proven, background, feature, claimed)
+            }
+            Engine::Graph(stock, _) => {
+                follow::evidence(&mut |rows| stock.singles(rows), None, background, feature, claimed)
+            }
+            Engine::Scorecard(_) | Engine::Trees(_) => Ok(None),
+        }
+    }
+
+    /// The rows that contributions are measured against.
+    pub fn background(&self) -> &[Vec<f32>] {
+        &self.reference.background
     }
 
     /// Margins and, for scorecards, parts as the graph gives them, for proofs.
-    pub(crate) fn raw(&self, rows: &[FeatureVector]) -> Result<Answers, EngineError> {
+    ///
+    /// # Errors
+    /// [`EngineError`].
+    pub fn raw(&self, rows: &[FeatureVector]) -> Result<Answers, EngineError> {
         let flat: Vec<f32> = rows.iter().flat_map(|row| row.values.iter().copied()).collect();
         self.engine.run(self.engine.state()?.as_mut(), &flat)
     }
 
     /// The probability that a margin means before calibration.
-    pub(crate) fn pd_raw(&self, margin: f32) -> f64 {
+    pub fn pd_raw(&self, margin: f32) -> f64 {
         match &self.engine {
             Engine::Trees(forest) => forest.probability(f64::from(margin)),
+            Engine::Graph(stock, _) => stock.probability(f64::from(margin)),
             Engine::Scorecard(_) | Engine::Net(..) => sigmoid(f64::from(margin)),
         }
     }
@@ -307,8 +352,8 @@ impl Model {
 }
 
 impl Engine {
-    fn new(manifest: &Manifest, graph: &[u8], width: usize, reference: &Reference) -> Result<Self, LoadError> {
-        let said = &manifest.graph;
+    fn new(manifest: &Manifest, graph: &[u8], contract: &Contract, reference: &Reference) -> Result<Self, LoadError> {
+        let (said, width) = (&manifest.graph, contract.features.len());
         let shape = Shape {
             input: &said.input,
             width,
@@ -324,13 +369,18 @@ impl Engine {
                 Self::Net(plan, shapley)
             }
             Kind::Trees => Self::Trees(Box::new(Forest::new(graph, said, width, reference)?)),
+            Kind::Graph => {
+                let stock = Stock::new(graph, said, &stock::words(contract))?;
+                let explains = stock.explains(said.explained, reference);
+                Self::Graph(Box::new(stock), explains.map_err(|error| LoadError::Graph(error.to_string()))?)
+            }
         })
     }
 
     fn state(&self) -> Result<Option<PlanState>, EngineError> {
         match self {
             Self::Scorecard(plan) | Self::Net(plan, _) => plan.state().map(Some),
-            Self::Trees(_) => Ok(None),
+            Self::Trees(_) | Self::Graph(..) => Ok(None),
         }
     }
 
@@ -338,6 +388,7 @@ impl Engine {
         match self {
             Self::Scorecard(plan) | Self::Net(plan, _) => plan.run(state.ok_or_else(no_state)?, rows),
             Self::Trees(forest) => forest.run(rows),
+            Self::Graph(stock, _) => Ok(Answers { margins: stock.singles(rows)?, partials: vec![] }),
         }
     }
 }
@@ -380,29 +431,13 @@ fn check_head(manifest: &Manifest) -> Result<(), LoadError> {
     if !["booked", "through_the_door"].contains(&target.population.as_str()) {
         return fault("target", "population must be booked or through_the_door");
     }
-    let graph = &manifest.graph;
-    let trees = manifest.kind == Kind::Trees;
-    if graph.margin.is_some() == trees {
-        return fault("graph", "a scorecard or net names its margin, trees have none: it is their sum");
-    }
-    if graph.probability.is_some() != trees || graph.link.is_some() != trees {
-        return fault("graph", "trees name their probability and link, and only they have them");
-    }
-    match manifest.kind {
-        Kind::Scorecard if graph.partials.is_none() || graph.intercept.is_none_or(|value| !value.is_finite()) => {
-            return fault("graph", "a scorecard names its partials and its intercept");
-        }
-        Kind::Net | Kind::Trees if graph.partials.is_some() || graph.intercept.is_some() => {
-            return fault("graph", "only a scorecard has partials and an intercept");
-        }
-        Kind::Scorecard | Kind::Net | Kind::Trees => {}
-    }
+    check_graph(manifest)?;
     if let Some(native) = &manifest.native {
-        if !trees {
-            return fault("native", "only trees bring the answers of the library that grew them");
-        }
         if !name_fits(&native.file) || native.library.trim().is_empty() || Digest::parse(&native.sha256).is_err() {
             return fault("native", "needs a library, a file beside the manifest and its SHA-256");
+        }
+        if native.bound.is_some() != native.greatest.is_some() || native.bound.is_some() != native.total.is_some() {
+            return fault("native", "an accepted difference has a bound, the greatest that was found and the total");
         }
     }
     let threshold = manifest.classification.threshold;
@@ -410,6 +445,42 @@ fn check_head(manifest: &Manifest) -> Result<(), LoadError> {
         return fault("classification", "threshold must lie between 0 and 1");
     }
     Ok(())
+}
+
+/// Checks that the graph's table says what its kind needs, and nothing else.
+fn check_graph(manifest: &Manifest) -> Result<(), LoadError> {
+    let (graph, kind) = (&manifest.graph, manifest.kind);
+    let fault = |why: &str| Err(LoadError::contract("graph", why));
+    let (trees, stock) = (kind == Kind::Trees, kind == Kind::Graph);
+    if graph.margin.is_some() == (trees || stock) {
+        return fault(
+            "a scorecard or net names its margin; trees have none, it is their sum, and kind graph names its output",
+        );
+    }
+    if graph.probability.is_some() != trees || graph.link.is_some() != (trees || stock) {
+        return fault(
+            "trees name their probability and link, kind graph its output and link, and no other kind has them",
+        );
+    }
+    if graph.output.is_some() != stock || graph.column.is_some() != stock || graph.input.is_empty() != stock {
+        return fault("kind graph names its output and column, every other kind its input");
+    }
+    if !stock && (graph.before.is_some() || graph.explained.is_some()) {
+        return fault("only kind graph has before and explained");
+    }
+    match (kind, graph.link) {
+        (Kind::Trees, Some(Link::Softmax | Link::Logit)) => fault("the link of trees is log_odds or probability"),
+        (Kind::Graph, Some(Link::Probability | Link::Logit)) if graph.before.is_some() => {
+            fault("what a sigmoid or softmax is given is no probability: with before, link is log_odds or softmax")
+        }
+        (Kind::Scorecard, _) if graph.partials.is_none() || graph.intercept.is_none_or(|value| !value.is_finite()) => {
+            fault("a scorecard names its partials and its intercept")
+        }
+        (Kind::Net | Kind::Trees | Kind::Graph, _) if graph.partials.is_some() || graph.intercept.is_some() => {
+            fault("only a scorecard has partials and an intercept")
+        }
+        (Kind::Scorecard | Kind::Net | Kind::Trees | Kind::Graph, _) => Ok(()),
+    }
 }
 
 fn scale_of(manifest: &Manifest, scales: &Scales) -> Result<Scale, LoadError> {

@@ -60,7 +60,7 @@ impl Reference {
             return Err(fault("", "holds no rows".into()));
         }
         let rows = group.background.len();
-        if kind == Kind::Net && rows.saturating_mul(width * width) > MOST_STEPS {
+        if matches!(kind, Kind::Net | Kind::Graph) && rows.saturating_mul(width * width) > MOST_STEPS {
             let most = MOST_STEPS / (width * width).max(1);
             return Err(fault(".background", format!("holds {rows} rows, at most {most} of {width} features")));
         }

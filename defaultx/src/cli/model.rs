@@ -109,15 +109,30 @@ pub struct RunGraphArgs {
 /// Options of `model import`.
 #[derive(Debug, Clone, Args)]
 pub struct ImportArgs {
-    /// The graph, exported and unedited: one input of features as floats
+    /// The graph, exported and unedited
     #[arg(value_name = "GRAPH.onnx")]
     pub graph: PathBuf,
     /// CSV file with a header, best of rows that the model was not trained on; `.gz` is unpacked; an empty cell is a missing value
     #[arg(long, value_name = "FILE")]
     pub sample: PathBuf,
-    /// Column of the outcome: 1 is a default, 0 is none
+    /// Column of the outcome: 1 is a default, 0 is none; with --bad-label the class of each row
     #[arg(long, value_name = "COLUMN")]
     pub label: String,
+    /// The risky class by its name in the graph; without it 1
+    #[arg(long, value_name = "LABEL")]
+    pub bad_label: Option<String>,
+    /// What a graph's only number is, where it has no sigmoid or softmax; without it what fits the sample's outcomes better
+    #[arg(long, value_name = "KIND", value_parser = ["probability", "log_odds"])]
+    pub answer: Option<String>,
+    /// CSV file of the library's own answers to the sample's rows, in their order: a probability of the risky class each
+    #[arg(long, value_name = "FILE")]
+    pub native: Option<PathBuf>,
+    /// Name and version of that library
+    #[arg(long, value_name = "NAME", default_value = "the training library", requires = "native")]
+    pub library: String,
+    /// Accept an export that differs from its library by up to so much of a probability, and put that on record
+    #[arg(long, value_name = "BOUND", requires = "native")]
+    pub accept_deviation: Option<f64>,
     /// Only these columns are features, in the graph's order; without it all that are not the label or left out
     #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
     pub columns: Vec<String>,
@@ -159,24 +174,33 @@ Examples:
   defaultx model run net.onnx --input rows.csv --columns income,debt,age";
 
 const IMPORT: &str = "\
-What the graph is (trees, a scorecard, a net) is told by what it gives for the sample. The package gets a feature for each
-column, with type and range as the sample has them, read from /attributes; a calibration by Platt; golden answers, which are
-this engine's own; the reference that contributions are measured against; and a card with the sample's figures.
+What the graph is (trees, a scorecard, a net, another graph) is told by what it gives for the sample. The package gets a
+feature for each column, with type and range as the sample has them, read from /attributes; a calibration by Platt; golden
+answers, which are this engine's own; the reference that contributions are measured against; and a card with the sample's
+figures. The margin is what the graph's last sigmoid or softmax is given, else the log-odds of its probability. Contributions
+are exact for trees, also behind scalers and imputers, for scorecards and for graphs that add up their features' parts.
+
+A stock export can be wrong while it runs without a fault. With --native the library's own answers prove that it is not:
+thresholds of trees that the exporter rounded are repaired where that makes more answers right, which the card says; where
+answers still differ, nothing is written unless --accept-deviation says how far they may.
 
 Reasons are left as FILL_IN, and a package with any of those does not load: only people know what may be told to an
 applicant. Everything else is proven before it is written.
 
 Examples:
   defaultx model import xgboost.onnx --sample holdout.csv --label default --product credit_card --without loan_id
+  defaultx model import logistic.onnx --sample holdout.csv --label status --bad-label bad --native probabilities.csv
   $EDITOR models/xgboost/1.0.0/manifest.toml
   defaultx model check models/xgboost/1.0.0";
 
 const CHECK: &str = "\
 A package is proven by its own files: digests, contract, graph, reference, the golden rows and whole applications with
-their expected answers, and claimed directions. On top of that this says how near the answers are, what a missing value
-of each feature does to a typical row, and what of the contract the golden rows reach.
+their expected answers, and claimed directions. On top of that the golden rows are answered alone, in blocks and shuffled,
+which must not change a bit; the library's own answers are compared, where the package brings them; and this says how near
+all answers are, what a missing value of each feature does to a typical row, and what of the contract the golden rows reach.
 
-Ends with code 1 if any package may not serve. Notes do not change the code.
+Ends with code 1 if any package may not serve: any answer that is further off than its tolerance is a fault, which names the
+row and the value. Notes do not change the code.
 
 Examples:
   defaultx model check models/taiwan-scorecard/1.0.0

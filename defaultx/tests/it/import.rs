@@ -135,10 +135,17 @@ fn what_cannot_be_imported_says_what_would_help() {
         ("lightgbm", fine, &[], "a regression is no probability of default; export a classifier"),
         ("pipeline", "home,dependants,age_of_file,months,debt,income,default\n", &[], "holds no rows"),
         (
-            "pipeline",
-            "home,dependants,age_of_file,months,debt,income,default\n1,1,1,1,1,1,1\n2,2,2,2,2,2,0\n",
+            "xgboost",
+            "a,b,c,d,default\n1,2,3,4,0.35\n",
             &[],
-            "a package has one, of all features as numbers",
+            "is no probability of default, which is what a package holds",
+        ),
+        ("xgboost", "a,b,c,d,default\n1,2,3,4,bad\n", &[], "name the risky class with --bad-label"),
+        (
+            "xgboost",
+            "a,b,c,d,default\n1,2,3,4,bad\n-4,3,2,1,good\n",
+            &["--bad-label", "bad"],
+            "none of its classes is \"bad\"; they are 0, 1: say which is the risky one with --bad-label",
         ),
     ];
     for (name, text, more, expected) in rows {

@@ -8,6 +8,7 @@
 pub mod ensemble;
 pub mod error;
 pub mod monotone;
+pub mod push;
 pub mod shap;
 pub mod walk;
 

@@ -62,7 +62,7 @@ fn only_nets_are_enumerated_or_followed() {
     for (model, rows) in packages::all().iter().filter(|(model, _)| model.manifest().kind != Kind::Net) {
         let mut state = model.state().unwrap();
         assert_eq!(model.exact(&mut state, &rows[0], None).unwrap(), None);
-        assert_eq!(model.net_direction(0).unwrap(), None);
+        assert_eq!(model.direction(0).unwrap(), None);
     }
 }
 
@@ -75,5 +75,5 @@ fn a_net_that_moves_against_its_claim_does_not_load() {
     };
     check(claims("increasing"), "feature limit: is declared increasing, but from ");
     let model = Model::load(&files, &scales()).unwrap();
-    assert_eq!(model.net_direction(0).unwrap(), None::<Evidence>);
+    assert_eq!(model.direction(0).unwrap(), None::<Evidence>);
 }

@@ -4,6 +4,7 @@
 use super::golden::Golden;
 use super::load;
 use super::native;
+use super::parity::{self, Parity};
 use anyhow::{Context, Result};
 use scoring::follow::Evidence;
 use scoring::manifest::{Feature, Kind, Manifest, Missing, Monotone};
@@ -45,23 +46,12 @@ struct Proven {
     digest: String,
     method: String,
     golden: Parity,
-    /// Trees that bring their library's answers.
+    /// Of a package that brings its library's answers.
     #[serde(skip_serializing_if = "Option::is_none")]
     native: Option<native::Parity>,
     features: Vec<Known>,
     /// What the golden rows do not show; nothing that keeps a package from serving.
     notes: Vec<String>,
-}
-
-/// How near the golden answers are.
-#[derive(Debug, Serialize)]
-struct Parity {
-    rows: usize,
-    applications: usize,
-    /// Relative above one.
-    greatest_margin_difference: f64,
-    greatest_pd_difference: f64,
-    greatest_residual: f64,
 }
 
 /// A feature, and what a missing value of it does.
@@ -127,39 +117,19 @@ fn prove(package: &Path, files: &PackageFiles, model: &Model) -> Result<(Proven,
         None
     });
     faults.extend(manifest.native.iter().zip(&native).filter_map(|(said, found)| found.fault(said)));
+    let (nearness, off) = parity::check(model, &mut state, &golden)?;
+    faults.extend(off);
     let proven = Proven {
         name: manifest.name.clone(),
         version: manifest.version.clone(),
         digest: model.digest().to_string(),
         method: model.method().to_owned(),
-        golden: parity(model, &mut state, &golden)?,
+        golden: nearness,
         notes: notes(&golden, &features, manifest, native.as_ref()),
         native,
         features,
     };
     Ok((proven, faults))
-}
-
-fn parity(model: &Model, state: &mut ThreadState, golden: &Golden) -> Result<Parity> {
-    let (mut margin, mut pd, mut residual) = (0f64, 0f64, 0f64);
-    for (row, scored) in golden.rows.iter().zip(model.score_block(state, &golden.vectors())?) {
-        let scored = scored.context("a golden row has no score")?;
-        margin = margin.max((f64::from(scored.margin) - row.margin).abs() / row.margin.abs().max(1.0));
-        pd = pd.max((scored.pd.get() - row.pd).abs());
-        residual = residual.max(scored.residual.abs());
-    }
-    for application in &golden.applications {
-        if let Some(found) = pd_of(model, state, &application.data)? {
-            pd = pd.max((found - application.pd).abs());
-        }
-    }
-    Ok(Parity {
-        rows: golden.rows.len(),
-        applications: golden.applications.len(),
-        greatest_margin_difference: margin,
-        greatest_pd_difference: pd,
-        greatest_residual: residual,
-    })
 }
 
 /// The golden applications once more, each without the feature's value, against what the contract says of that.
@@ -196,12 +166,6 @@ fn without(model: &Model, state: &mut ThreadState, golden: &Golden, index: usize
     Ok(outcome)
 }
 
-fn pd_of(model: &Model, state: &mut ThreadState, data: &Value) -> Result<Option<f64>> {
-    let Ok(row) = model.map(data) else { return Ok(None) };
-    let scored = model.score_block(state, &[row])?;
-    Ok(scored.into_iter().next().flatten().map(|scored| scored.pd.get()))
-}
-
 /// Takes a value out of a document; false where there was none.
 fn remove(data: &mut Value, pointer: &str) -> bool {
     let Some((parent, key)) = pointer.rsplit_once('/') else { return false };
@@ -235,7 +199,7 @@ fn direction(model: &Model, feature: usize) -> Result<Option<Proof>> {
         (Monotone::None, _) => None,
         (_, Kind::Trees) => Some(Proof::Structure),
         (_, Kind::Scorecard) => Some(Proof::GoldenValues),
-        (_, Kind::Net) => match model.net_direction(feature)? {
+        (_, Kind::Net | Kind::Graph) => match model.direction(feature)? {
             Some(Evidence::Weights) => Some(Proof::Structure),
             Some(Evidence::Followed { .. }) => Some(Proof::Grid),
             Some(Evidence::Contradicted { .. }) | None => None,
@@ -250,12 +214,19 @@ fn notes(golden: &Golden, features: &[Known], manifest: &Manifest, native: Optio
     }
     match native.map(|native| native.rows) {
         Some(rows) if rows < native::FEWEST_ROWS => {
-            notes.push(format!("{rows} rows of the library that grew the trees, fewer than {}", native::FEWEST_ROWS));
+            notes.push(format!("{rows} rows of the library's own answers, fewer than {}", native::FEWEST_ROWS));
         }
-        None if manifest.kind == Kind::Trees && manifest.native.is_none() => {
-            notes.push("brings no answers of the library that grew the trees".to_owned());
+        None if matches!(manifest.kind, Kind::Trees | Kind::Graph) && manifest.native.is_none() => {
+            notes
+                .push("brings no answers of the library that trained it: the export may say something else".to_owned());
         }
         _ => {}
+    }
+    if let Some((bound, native)) = manifest.native.as_ref().and_then(|native| native.bound.zip(Some(native))) {
+        let (changed, greatest) = (native.changed, native.greatest.unwrap_or_default());
+        notes.push(format!(
+            "the export differs from its library in {changed} rows, by up to {greatest:.1e}; {bound:?} was accepted"
+        ));
     }
     for (known, feature) in features.iter().zip(&manifest.feature) {
         let may_be_missing = !matches!(feature.missing, Missing::Unscorable {});

@@ -1,7 +1,7 @@
 //! `model`: what model people ask of a graph or a package, without Kafka and without a database.
 //!
 //! Reading order: [`run`] is for a bare graph, with [`cells`] below it; [`import`] makes a package of one; [`check`],
-//! [`explain`] and [`bench`] are for packages, with [`golden`] and [`native`] below them.
+//! [`explain`] and [`bench`] are for packages, with [`golden`], [`parity`] and [`native`] below them.
 
 mod bench;
 mod cells;
@@ -10,6 +10,7 @@ mod explain;
 mod golden;
 mod import;
 mod native;
+mod parity;
 mod run;
 
 use crate::cli::{ModelCommand, PlaceArgs};

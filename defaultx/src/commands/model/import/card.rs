@@ -2,15 +2,19 @@
 
 use super::Draft;
 use domain::pd::Pd;
-use scoring::manifest::{FILL_IN, Kind};
+use scoring::manifest::FILL_IN;
+
+/// What is to be said where nobody gave the library's own answers.
+pub const UNPROVEN: &str = "Nothing here shows that the export says what its library says; give the library's own answers with \
+     --native. Known to be wrong at times: random forests that learned where missing values go (skl2onnx), histogram boosting \
+     with categories or thresholds in double precision (skl2onnx), thresholds of LightGBM rounded to nearest (onnxmltools), \
+     and calibrated pipelines, whose sigmoid is given probabilities, or whose isotonic steps are in single precision \
+     (skl2onnx).";
 
 /// The whole card.
 pub fn text(draft: &Draft) -> String {
-    let kind = match draft.engine.kind {
-        Kind::Trees => "Trees",
-        Kind::Net => "A net",
-        Kind::Scorecard => "A scorecard",
-    };
+    let title = draft.engine.title();
+    let kind = title[..1].to_uppercase() + &title[1..];
     let features: String = draft
         .features
         .iter()
@@ -18,7 +22,7 @@ pub fn text(draft: &Draft) -> String {
         .collect();
     let (labels, pds) = (&draft.sample.labels, &draft.pds);
     format!(
-        "# {name} {version}\n\n{kind}, exported to ONNX and imported unedited. Product `{product}`.\n\n\
+        "# {name} {version}\n\n{kind}; exported to ONNX and imported {unedited}. Product `{product}`.\n\n\
          ## Intended use\n\n{FILL_IN}: for whom, and for whom not.\n\n\
          ## Data\n\n- Source: {source}. {FILL_IN}: licence, period, population.\n\
          - {rows} rows, {rate:.2}% with {label} = 1.\n\
@@ -29,10 +33,12 @@ pub fn text(draft: &Draft) -> String {
          ## Figures\n\nOn the sample:\n\n| figure | value |\n|---|---|\n| AUC | {auc:.4} |\n| Brier | {brier:.4} |\n\
          | observed rate | {rate:.2}% |\n| mean pd | {mean:.2}% |\n\n\
          ## Calibration and scores\n\npd = sigmoid({a} · margin {b:+}), by Platt on the sample. Scale `{scale}`. Class 1 from pd \
-         {threshold}.\n\nThe golden answers are this engine's own: they prove that nothing changes, not that the exporter's \
-         runtime agrees. For that compare `defaultx model run` with it.\n\n\
+         {threshold}.\n\n## The export\n\nThe golden answers are this engine's own: they prove that nothing \
+         changes. {export}\n\n\
          ## By group\n\n{FILL_IN}: outcome by sex, age and other protected groups.\n\n\
          ## Limits\n\n{FILL_IN}.\n",
+        unedited = if draft.repaired.is_some() { "with thresholds repaired (see below)" } else { "unedited" },
+        export = export(draft),
         name = draft.name,
         version = super::VERSION,
         product = draft.product,
@@ -48,6 +54,30 @@ pub fn text(draft: &Draft) -> String {
         scale = draft.scale.id(),
         threshold = draft.threshold,
     )
+}
+
+/// Whether the export says what its library says.
+fn export(draft: &Draft) -> String {
+    let Some(native) = &draft.native else { return UNPROVEN.to_owned() };
+    let found = &native.found;
+    let compared = match native.bound {
+        None => format!(
+            "{} rows of the sample were compared with the answers of {}: all agree, to {:.1e}.",
+            found.rows, native.library, found.greatest_difference
+        ),
+        Some(bound) => format!(
+            "**The export differs from its library.** Of {} rows of the sample, {} are answered otherwise than by {}, by up to \
+             {:.3e}; {bound:?} was accepted at import.",
+            found.rows,
+            found.changed.len(),
+            native.library,
+            found.greatest_change
+        ),
+    };
+    match &draft.repaired {
+        Some(repaired) => format!("{compared}\n\n**The graph is not the exporter's file.** {repaired}."),
+        None => compared,
+    }
 }
 
 /// The chance that a default is ranked above another row; half a chance where they are equal.

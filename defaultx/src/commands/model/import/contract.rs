@@ -1,6 +1,7 @@
 //! PURE. The feature contract that a sample suggests: names, types, ranges, and what stands for a value that is not there.
 
 use super::sample::Sample;
+use inference::graph::Kind as Cell;
 use scoring::manifest::Kind;
 use serde_json::{Map, Value, json};
 
@@ -13,6 +14,10 @@ pub struct Feature {
     pub column: String,
     /// Every present value is whole.
     pub is_whole: bool,
+    /// The graph takes 0 or 1.
+    pub is_boolean: bool,
+    /// The words of its codes; none of a number.
+    pub words: Vec<String>,
     /// The least and the greatest value; none of a feature that never changes.
     pub range: Option<[f32; 2]>,
     /// What becomes of a missing value.
@@ -22,7 +27,7 @@ pub struct Feature {
 /// What becomes of a missing value.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Missing {
-    /// Trees have their own way for it.
+    /// The graph has its own way for it.
     Nan,
     /// Nothing in the sample is missing, so nothing is known of it.
     Unscorable,
@@ -45,8 +50,8 @@ pub fn filled(rows: &[Vec<f32>], stand_ins: &[f32]) -> Vec<Vec<f32>> {
     rows.iter().map(|row| row.iter().zip(stand_ins).map(fill).collect()).collect()
 }
 
-/// A feature for each column.
-pub fn features(sample: &Sample, kind: Kind, medians: &[f32]) -> Vec<Feature> {
+/// A feature for each column. `takes_nan` says of which the graph answers rows that lack them.
+pub fn features(sample: &Sample, kind: Kind, takes_nan: &[bool], medians: &[f32]) -> Vec<Feature> {
     let mut features: Vec<Feature> = Vec::with_capacity(sample.names.len());
     for (at, (column, median)) in sample.names.iter().zip(medians).enumerate() {
         let present = sample.present(at);
@@ -54,13 +59,18 @@ pub fn features(sample: &Sample, kind: Kind, medians: &[f32]) -> Vec<Feature> {
         let missing = match kind {
             Kind::Trees => Missing::Nan,
             _ if present.len() == sample.rows.len() => Missing::Unscorable,
+            _ if takes_nan[at] => Missing::Nan,
             _ => Missing::Value(*median),
         };
         let taken = |name: &str| features.iter().any(|other| other.name == name);
         let name = token(column, at, taken);
+        let (words, is_boolean) = (sample.words[at].clone(), sample.kinds[at] == Cell::Bool);
+        let range = range.filter(|_| words.is_empty() && !is_boolean);
         features.push(Feature {
             name,
             column: column.clone(),
+            is_boolean,
+            words,
             is_whole: !present.is_empty() && present.iter().all(|value| value.fract() == 0.0 && value.abs() < 1e9),
             range: range.filter(|(low, high)| low < high && low.is_finite() && high.is_finite()).map(|(l, h)| [l, h]),
             missing,
@@ -99,9 +109,14 @@ impl Feature {
 /// An application with these values, as the scorer gets it; a missing one is not there.
 pub fn application(features: &[Feature], row: &[f32]) -> Value {
     let present = features.iter().zip(row).filter(|(_, value)| !value.is_nan());
-    let member = |(feature, value): (&Feature, &f32)| match feature.is_whole {
-        true => (feature.name.clone(), json!(*value as i64)),
-        false => (feature.name.clone(), number(*value)),
+    let member = |(feature, value): (&Feature, &f32)| {
+        let value = match (feature.words.get(*value as usize), feature.is_boolean, feature.is_whole) {
+            (Some(word), ..) => json!(word),
+            (None, true, _) => json!(*value != 0.0),
+            (None, false, true) => json!(*value as i64),
+            (None, false, false) => number(*value),
+        };
+        (feature.name.clone(), value)
     };
     json!({ "attributes": present.map(member).collect::<Map<_, _>>() })
 }
@@ -118,6 +133,8 @@ mod tests {
     fn sample() -> Sample {
         Sample {
             names: ["Income €", "income €", "debt", "***"].map(str::to_owned).to_vec(),
+            kinds: vec![Cell::F32; 4],
+            words: vec![vec![]; 4],
             rows: vec![vec![0.1, 2.0, f32::NAN, 7.0], vec![0.3, 4.0, 1.5, 7.0], vec![0.2, 3.0, 0.5, 7.0]],
             labels: vec![true, false, false],
         }
@@ -128,21 +145,21 @@ mod tests {
         let (sample, nan) = (sample(), f32::NAN);
         let medians = medians(&sample);
         assert_eq!(medians, [0.2, 3.0, 0.5, 7.0]);
-        let features = features(&sample, Kind::Net, &medians);
+        let features = features(&sample, Kind::Net, &[true; 4], &medians);
         let names: Vec<&str> = features.iter().map(|feature| feature.name.as_str()).collect();
         assert_eq!(names, ["income__", "income___1", "debt", "feature_3"]);
         assert_eq!(features[0].range, Some([0.1, 0.3]));
         assert_eq!(features[3].range, None);
         assert_eq!(features.iter().map(|f| f.is_whole).collect::<Vec<_>>(), [false, true, false, true]);
-        assert_eq!((features[1].missing, features[2].missing), (Missing::Unscorable, Missing::Value(0.5)));
+        assert_eq!((features[1].missing, features[2].missing), (Missing::Unscorable, Missing::Nan));
         let settled = |at: usize, value: f32| features[at].settled(value);
-        assert_eq!((settled(0, 9.0), settled(1, nan), settled(2, nan)), (Some(0.3), None, Some(0.5)));
+        assert_eq!((settled(0, 9.0), settled(1, nan), settled(2, nan).map(f32::is_nan)), (Some(0.3), None, Some(true)));
     }
 
     #[test]
     fn an_application_has_what_is_present() {
         let sample = sample();
-        let features = features(&sample, Kind::Trees, &[0.0; 4]);
+        let features = features(&sample, Kind::Trees, &[true; 4], &[0.0; 4]);
         let expected = json!({ "attributes": { "income__": 0.1, "income___1": 2, "feature_3": 7 } });
         assert_eq!(application(&features, &sample.rows[0]), expected);
         assert!(features[2].settled(f32::NAN).is_some_and(f32::is_nan));

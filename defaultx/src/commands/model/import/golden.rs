@@ -8,9 +8,13 @@ use serde::Serialize;
 use serde_json::Value;
 
 /// Rows of the sample, from the safest to the riskiest.
-const SPREAD: usize = 64;
-/// The least that a package may have.
-const LEAST: usize = 64;
+const SPREAD: usize = 128;
+/// More than a block of any engine.
+const LEAST: usize = 320;
+/// Rows for leaves of trees that no other row comes to, at most.
+const LEAVES: usize = 1024;
+/// Thresholds of a feature that rows lie on.
+const THRESHOLDS: usize = 8;
 /// Whole applications.
 const APPLICATIONS: usize = 6;
 
@@ -57,20 +61,26 @@ pub fn document(draft: &Draft, base: Option<f64>) -> Result<Golden> {
     })
 }
 
-/// All lowest, all highest, each feature missing alone; then the sample's rows with one value from another row, until there
-/// are enough.
+/// All lowest, all highest, each feature lowest, highest and missing alone, rows on and just above the thresholds of trees, rows of
+/// the sample that come to other leaves; then
+/// the sample's rows with one value from another row, until there are enough.
 fn hard(draft: &Draft, rows: &mut Vec<Vec<f32>>) {
     let end = |side: usize| {
         draft.features.iter().zip(&draft.medians).map(|(f, median)| f.range.map_or(*median, |r| r[side])).collect()
     };
     rows.extend([end(0), end(1)]);
+    let thresholds = draft.engine.thresholds();
     for (at, feature) in draft.features.iter().enumerate() {
-        if let Some(missing) = feature.settled(f32::NAN) {
+        let on = super::evenly(thresholds[at].len(), THRESHOLDS).map(|place| thresholds[at][place]);
+        let near = on.flat_map(|threshold| [threshold, threshold.next_up()]);
+        let ends = feature.range.into_iter().flatten();
+        for value in near.chain(ends).filter_map(|value| feature.settled(value)).chain(feature.settled(f32::NAN)) {
             let mut row = draft.medians.clone();
-            row[at] = missing;
+            row[at] = value;
             rows.push(row);
         }
     }
+    rows.extend(draft.engine.to_new_leaves(rows, &draft.rows, LEAVES));
     let (count, width) = (draft.rows.len(), draft.features.len());
     for at in 0..LEAST.saturating_sub(rows.len()) {
         let mut row = draft.rows[at % count].clone();

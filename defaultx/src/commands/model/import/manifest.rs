@@ -1,9 +1,10 @@
 //! PURE. The text of a manifest to fill in: what the graph and the sample say is there, and what only people know is asked for.
 
 use super::Draft;
+use super::answers::Native;
 use super::contract::{Feature, Missing};
 use domain::Digest;
-use scoring::manifest::{FILL_IN, Kind, Link};
+use scoring::manifest::{Explained, FILL_IN, Kind, Link};
 use std::fmt::{Display, Write};
 
 /// Digests of the other files.
@@ -23,20 +24,29 @@ pub fn text(draft: &Draft, digests: &Digests) -> String {
         Kind::Trees => "trees",
         Kind::Net => "net",
         Kind::Scorecard => "scorecard",
+        Kind::Graph => "graph",
     };
     let mut text = head(draft, kind, digests);
-    let link = said.link.map(|link| if link == Link::LogOdds { "log_odds" } else { "probability" }.to_owned());
     text += "\n[graph]\n";
     for (key, value) in [
-        ("input", Some(&said.input)),
-        ("margin", said.margin.as_ref()),
-        ("probability", said.probability.as_ref()),
-        ("link", link.as_ref()),
-        ("partials", said.partials.as_ref()),
+        ("input", Some(&*said.input).filter(|input| !input.is_empty())),
+        ("margin", said.margin.as_deref()),
+        ("probability", said.probability.as_deref()),
+        ("output", said.output.as_deref()),
+    ] {
+        text += &value.map(|value| format!("{key} = {}\n", quoted(value))).unwrap_or_default();
+    }
+    text += &said.column.map(|column| format!("column = {column} # of the risky class, from 0\n")).unwrap_or_default();
+    for (key, value) in [
+        ("link", said.link.map(Link::as_str)),
+        ("before", said.before.as_deref()),
+        ("explained", said.explained.map(Explained::as_str)),
+        ("partials", said.partials.as_deref()),
     ] {
         text += &value.map(|value| format!("{key} = {}\n", quoted(value))).unwrap_or_default();
     }
     text += &said.intercept.map(|intercept| format!("intercept = {intercept:?}\n")).unwrap_or_default();
+    text += &draft.native.as_ref().map(native).unwrap_or_default();
     text += &format!(
         "\n[calibration]\nmethod = \"platt\" # fitted on the sample\na = {:?}\nb = {:?}\n\
          \n[classification]\nthreshold = {:?} # pd from which an applicant is class 1\n\
@@ -44,6 +54,24 @@ pub fn text(draft: &Draft, digests: &Digests) -> String {
         draft.platt.a, draft.platt.b, draft.threshold
     );
     draft.features.iter().for_each(|feature| text += &table(feature));
+    text
+}
+
+/// The library's own answers, and how far the export may be from them.
+fn native(native: &Native) -> String {
+    let Native { library, sha256, found, bound, .. } = native;
+    let mut text = format!(
+        "\n[native] # the library's own answers to the sample\nlibrary = {}\nfile = {}\nsha256 = \"{sha256}\"\nchanged = {}\n",
+        quoted(library),
+        quoted(super::answers::FILE),
+        found.changed.len()
+    );
+    if let Some(bound) = bound {
+        let (greatest, total) = (found.greatest_change, found.total);
+        text += &format!(
+            "bound = {bound:?} # accepted by --accept-deviation\ngreatest = {greatest:?}\ntotal = {total:?}\n"
+        );
+    }
     text
 }
 
@@ -57,9 +85,15 @@ fn head(draft: &Draft, kind: &str, digests: &Digests) -> String {
          # To look at: definition, horizon_months and data_source; each feature's unit, whether a person can act on it, and\n\
          # its direction if the trees keep one; ranges, which are the sample's and hold later values to them.\n\
          # The answers in golden.json are this engine's own. The digests are those of the other files: edit this one alone.\n\
+         {repaired}\
          name = {name}\nversion = \"{version}\"\nkind = \"{kind}\"\nproduct = {product}\nscale_id = {scale}\n\
          data_source = {source}\ngraph_sha256 = \"{graph}\"\ngolden_sha256 = \"{golden}\"\nreference_sha256 = \"{reference}\"\n\
          \n[target]\ndefinition = {definition}\nhorizon_months = {horizon}\npopulation = \"booked\"\nprior_correction = \"none\"\n",
+        repaired = draft
+            .repaired
+            .as_ref()
+            .map(|said| format!("# Its graph is not the exporter's file: {said}.\n"))
+            .unwrap_or_default(),
         rows = draft.rows.len(),
         sample = draft.source,
         name = quoted(&draft.name),
@@ -79,10 +113,22 @@ fn table(feature: &Feature) -> String {
         writeln!(text, "{key} = {value}").unwrap_or_default();
     };
     line("name", &quoted(&feature.name));
-    line("type", &quoted(if feature.is_whole { "integer" } else { "number" }));
+    line(
+        "type",
+        &quoted(match (feature.words.is_empty(), feature.is_boolean, feature.is_whole) {
+            (false, ..) => "category",
+            (true, true, _) => "boolean",
+            (true, false, true) => "integer",
+            (true, false, false) => "number",
+        }),
+    );
     line("pointer", &quoted(&feature.pointer()));
     if let Some([low, high]) = feature.range {
         line("range", &format!("[{low:?}, {high:?}]"));
+    }
+    if !feature.words.is_empty() {
+        let words: Vec<String> = feature.words.iter().map(|word| quoted(word)).collect();
+        line("categories", &format!("[{}]", words.join(", ")));
     }
     line(
         "missing",
@@ -117,6 +163,8 @@ mod tests {
             name: "income".into(),
             column: "Income".into(),
             is_whole: false,
+            is_boolean: false,
+            words: vec![],
             range: Some([0.1, 1e20]),
             missing: Missing::Value(2.0),
         };

@@ -1,9 +1,11 @@
 //! `model import`: a bare graph and a sample of rows become a package to fill in, which serves once people have said what
 //! only they know. Writes a folder that was not there; changes none.
 //!
-//! Reading order: [`sample`] → [`engine`] (what the graph is) → [`contract`] → [`platt`] → [`golden`], [`reference`],
-//! [`manifest`], [`card`].
+//! Reading order: [`sample`] → [`engine`] (what the graph is; [`stock`] where it is neither trees, scorecard nor net) →
+//! [`repair`] (trees whose library gives other answers) → [`contract`] → [`platt`] → [`golden`], [`reference`], [`manifest`],
+//! [`card`] → [`answers`] (the library's own).
 
+mod answers;
 mod card;
 mod contract;
 mod engine;
@@ -11,16 +13,20 @@ mod golden;
 mod manifest;
 mod platt;
 mod reference;
+mod repair;
 mod sample;
+mod stock;
 
 use crate::cli::ImportArgs;
+use answers::Native;
 use anyhow::{Context, Result, bail, ensure};
 use contract::Feature;
 use domain::Digest;
 use domain::pd::Pd;
 use domain::scale::Scale;
-use engine::Engine;
+use engine::{Engine, Trial};
 use inference::graph::Graph;
+use inference::ops;
 use platt::Platt;
 use sample::{Sample, Sheet};
 use scoring::manifest::{FILL_IN, Kind, ReferenceName};
@@ -54,6 +60,10 @@ pub struct Draft {
     /// One for each row.
     pds: Vec<Pd>,
     threshold: f64,
+    /// What was changed in the graph, and why.
+    repaired: Option<String>,
+    /// The library's own answers, once they were compared.
+    native: Option<Native>,
 }
 
 /// Imports it.
@@ -65,10 +75,18 @@ pub fn run(args: &ImportArgs) -> Result<i32> {
     let folder = args.out.join(&name).join(VERSION);
     ensure!(!folder.exists(), "{} is there already: choose another --name or --out", folder.display());
 
-    let draft = draft(args, &bytes, name, &scales)?;
-    let files = files(&draft, bytes)?;
-    prove(&files, &scales)?;
-    write(&folder, &files, &card::text(&draft)).with_context(|| format!("writing {}", folder.display()))?;
+    let (mut draft, native) = draft(args, &bytes, name, &scales)?;
+    let mut files = files(&draft)?;
+    let model = prove(&files, &scales)?;
+    match native {
+        Some(native) => {
+            draft.native = Some(answers::compared(args, &draft, &model, &native)?);
+            files.manifest = manifest::text(&draft, &digests(&files)).into_bytes();
+            prove(&files, &scales)?;
+        }
+        None => eprintln!("{}", card::UNPROVEN),
+    }
+    write(&folder, &files, &draft).with_context(|| format!("writing {}", folder.display()))?;
     println!("{}", folder.display());
     eprintln!(
         "AUC {:.4}, Brier {:.4} on the sample. It serves once every {FILL_IN} in its manifest.toml is a reason code; then: \
@@ -114,11 +132,12 @@ fn scale_of(args: &ImportArgs, scales: &Scales) -> Result<(String, Scale)> {
     }
 }
 
-fn draft(args: &ImportArgs, bytes: &[u8], name: String, scales: &Scales) -> Result<Draft> {
+fn draft(args: &ImportArgs, bytes: &[u8], name: String, scales: &Scales) -> Result<(Draft, Option<Vec<f64>>)> {
     let (product, scale) = scale_of(args, scales)?;
     let graph_file = || args.graph.display().to_string();
     let sheet = Sheet::of(&sample::header(args)?, args).with_context(|| args.sample.display().to_string())?;
     let graph = Graph::load(bytes, Some(sheet.names.len())).with_context(graph_file)?;
+    let sheet = sheet.of_graph(&graph);
     graph.kinds(&sheet.names).with_context(|| {
         format!(
             "{} has, beside the label, the columns {}; leave others out with --without, or name the graph's with --columns",
@@ -126,21 +145,39 @@ fn draft(args: &ImportArgs, bytes: &[u8], name: String, scales: &Scales) -> Resu
             sheet.names.join(", ")
         )
     })?;
-    let sample = sample::read(args, &sheet)?;
+    let proto = ops::read(bytes, None).with_context(graph_file)?;
+    let sample = sample::read(args, &sheet, &graph, &proto)?;
     eprintln!(
-        "{}: {} rows, {:.2}% with {} = 1",
+        "{}: {} rows, {:.2}% with {} = {}",
         args.sample.display(),
         sample.rows.len(),
         sample.rate() * 100.0,
-        args.label
+        args.label,
+        bad(args)
     );
 
     let medians = contract::medians(&sample);
     let filled = contract::filled(&sample.rows, &medians);
-    let engine = Engine::of(bytes, &graph, &sample.rows, &filled).with_context(graph_file)?;
-    eprintln!("{}: {:?}, {} features", graph_file(), engine.kind, sample.names.len());
-    let features = contract::features(&sample, engine.kind, &medians);
-    let rows = if engine.kind == Kind::Trees { sample.rows.clone() } else { filled };
+    let trial = Trial {
+        rows: &sample.rows,
+        filled: &filled,
+        labels: &sample.labels,
+        words: &sample.words,
+        bad: bad(args),
+        answer: args.answer.as_deref(),
+    };
+    let engine = Engine::of(bytes, &proto, &graph, &trial).with_context(graph_file)?;
+    let native = args.native.as_ref().map(|path| answers::read(path, bad(args), sample.rows.len())).transpose()?;
+    let (engine, repaired) = match native.as_ref().filter(|_| engine.kind == Kind::Trees) {
+        Some(native) => engine.repaired(&trial, native).with_context(graph_file)?,
+        None => (engine, None),
+    };
+    repaired.iter().for_each(|said| eprintln!("{}: {said}", graph_file()));
+    eprintln!("{}: {}, {} features", graph_file(), engine.title(), sample.names.len());
+    let features = contract::features(&sample, engine.kind, &engine.takes_nan(&filled)?, &medians);
+    let settled = |row: &Vec<f32>| features.iter().zip(row).map(|(feature, value)| feature.settled(*value)).collect();
+    let rows: Option<Vec<Vec<f32>>> = sample.rows.iter().map(settled).collect();
+    let rows = rows.context("a row of the sample lacks what it must have")?;
     let (margins, _) = engine.margins(&rows)?;
     let platt = Platt::fit(&margins, &sample.labels)?;
     let pds: Option<Vec<Pd>> = margins.iter().map(|margin| platt.pd(*margin)).collect();
@@ -148,7 +185,7 @@ fn draft(args: &ImportArgs, bytes: &[u8], name: String, scales: &Scales) -> Resu
     let threshold = args.threshold.unwrap_or(rate.clamp(THRESHOLDS.0, THRESHOLDS.1));
     ensure!(threshold > 0.0 && threshold < 1.0, "--threshold must lie between 0 and 1");
     let file = args.sample.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    Ok(Draft {
+    let draft = Draft {
         name,
         product,
         scale,
@@ -163,39 +200,58 @@ fn draft(args: &ImportArgs, bytes: &[u8], name: String, scales: &Scales) -> Resu
         platt,
         pds: pds.context("the graph gives no number for some rows of the sample")?,
         threshold,
-    })
+        repaired,
+        native: None,
+    };
+    Ok((draft, native))
 }
 
-fn files(draft: &Draft, graph: Vec<u8>) -> Result<PackageFiles> {
+/// The risky class.
+fn bad(args: &ImportArgs) -> &str {
+    args.bad_label.as_deref().unwrap_or("1")
+}
+
+fn files(draft: &Draft) -> Result<PackageFiles> {
     let reference = json(&reference::document(draft)?)?;
     let sentinels: Vec<Option<f32>> = draft.features.iter().map(|feature| feature.settled(f32::NAN)).collect();
     let measured = Reference::parse(&reference, ReferenceName::NearCutoff, draft.engine.kind, &sentinels)?;
     let golden = json(&golden::document(draft, draft.engine.base(&measured)?)?)?;
-    let digests =
-        manifest::Digests { graph: Digest::of(&graph), golden: Digest::of(&golden), reference: Digest::of(&reference) };
-    Ok(PackageFiles { manifest: manifest::text(draft, &digests).into_bytes(), graph, golden, reference })
+    let graph = draft.engine.bytes().to_vec();
+    let mut files = PackageFiles { manifest: vec![], graph, golden, reference };
+    files.manifest = manifest::text(draft, &digests(&files)).into_bytes();
+    Ok(files)
+}
+
+fn digests(files: &PackageFiles) -> manifest::Digests {
+    manifest::Digests {
+        graph: Digest::of(&files.graph),
+        golden: Digest::of(&files.golden),
+        reference: Digest::of(&files.reference),
+    }
 }
 
 /// Loads the package as it will be once it is filled in: whoever fills it in is not to find out what is wrong with it.
-fn prove(files: &PackageFiles, scales: &Scales) -> Result<()> {
+fn prove(files: &PackageFiles, scales: &Scales) -> Result<Model> {
     let manifest = String::from_utf8_lossy(&files.manifest).replace(FILL_IN, "other").into_bytes();
     let model = Model::load(&PackageFiles { manifest, ..files.clone() }, scales);
-    model.map(|_| ()).context("the graph cannot be a package")
+    model.context("the graph cannot be a package")
 }
 
 /// All of it or nothing.
-fn write(folder: &Path, files: &PackageFiles, card: &str) -> Result<()> {
+fn write(folder: &Path, files: &PackageFiles, draft: &Draft) -> Result<()> {
     let mut partial = folder.as_os_str().to_owned();
     partial.push(".partial");
     let partial = PathBuf::from(partial);
     std::fs::create_dir_all(&partial)?;
-    let parts: [(&str, &[u8]); 5] = [
+    let card = card::text(draft);
+    let mut parts: Vec<(&str, &[u8])> = vec![
         ("manifest.toml", &files.manifest),
         ("model.onnx", &files.graph),
         ("golden.json", &files.golden),
         ("reference.json", &files.reference),
         ("CARD.md", card.as_bytes()),
     ];
+    parts.extend(draft.native.as_ref().map(|native| (answers::FILE, native.bytes.as_slice())));
     for (name, bytes) in parts {
         std::fs::write(partial.join(name), bytes)?;
     }

@@ -1,0 +1,153 @@
+//! The library's own answers to the sample: read, compared with the package's, and written into it. An export that differs
+//! beyond what was accepted is no package.
+
+use super::Draft;
+use crate::cli::ImportArgs;
+use crate::commands::model::native::{self, Parity, Row};
+use crate::commands::model::run::open;
+use anyhow::{Context, Result, bail, ensure};
+use csv::{ReaderBuilder, Writer};
+use domain::Digest;
+use flate2::{Compression, GzBuilder};
+use scoring::Model;
+use std::path::Path;
+
+/// Beside the manifest.
+pub const FILE: &str = "native.csv.gz";
+/// The column of a file with several.
+const PROBABILITY: &str = "probability";
+
+/// What the package says of the library's answers.
+pub struct Native {
+    /// Name and version.
+    pub library: String,
+    /// The file as it will lie there.
+    pub bytes: Vec<u8>,
+    /// Of the file.
+    pub sha256: Digest,
+    /// What was compared.
+    pub found: Parity,
+    /// The difference that was accepted, where there was one.
+    pub bound: Option<f64>,
+}
+
+/// Reads a probability of the risky class for each of `rows` rows.
+///
+/// # Errors
+/// With the line.
+pub fn read(path: &Path, bad_label: &str, rows: usize) -> Result<Vec<f64>> {
+    let named = || path.display().to_string();
+    let (input, bar) = open(path)?;
+    let mut csv = ReaderBuilder::new().flexible(false).from_reader(input);
+    let header: Vec<String> = csv.headers().with_context(named)?.iter().map(|name| name.trim().to_owned()).collect();
+    let place = column(&header, bad_label).with_context(named)?;
+    let mut found = Vec::with_capacity(rows);
+    for record in csv.records() {
+        let (record, line) = (record.with_context(named)?, found.len() + 2);
+        let cell = record[place].trim();
+        match cell.parse::<f64>() {
+            Ok(probability) if probability.is_finite() => found.push(probability),
+            _ => bail!("{}, line {line}: {cell:?} is no number", named()),
+        }
+    }
+    bar.finish_and_clear();
+    ensure!(found.len() == rows, "{}: holds {} answers, the sample has {rows} rows", named(), found.len());
+    Ok(found)
+}
+
+/// The only column, or the one called `probability`, or the one whose name ends with the risky class.
+fn column(header: &[String], bad_label: &str) -> Result<usize> {
+    let ending = format!("_{bad_label}");
+    let called = header.iter().position(|name| name == PROBABILITY);
+    let place = called.or_else(|| header.iter().position(|name| name.ends_with(&ending)));
+    place.or((header.len() == 1).then_some(0)).with_context(|| {
+        format!(
+            "has the columns {}: one must be called {PROBABILITY}, or end with {ending} for the risky class",
+            header.join(", ")
+        )
+    })
+}
+
+/// Compares the package's answers with the library's.
+///
+/// # Errors
+/// When they differ, and nobody accepted that or not so much.
+pub fn compared(args: &ImportArgs, draft: &Draft, model: &Model, answers: &[f64]) -> Result<Native> {
+    let pair = |(row, probability): (&Vec<f32>, &f64)| Row { features: row.clone(), probability: *probability };
+    let rows: Vec<Row> = draft.rows.iter().zip(answers).map(pair).collect();
+    let found = native::compare(model, &args.library, &rows)?;
+    found.text().iter().for_each(|line| eprintln!("{}", line.trim_start()));
+    let greatest = found.greatest_change;
+    // Two digits, rounded up: a bound that is copied from here holds.
+    let scale = 10f64.powf(greatest.max(f64::MIN_POSITIVE).log10().floor() - 1.0);
+    let enough = (greatest / scale).ceil() * scale;
+    match args.accept_deviation {
+        _ if found.changed.is_empty() => {}
+        None => bail!(
+            "the export answers {} of {} rows otherwise than its library, by up to {greatest:.1e}: export it another way, or \
+             put the difference on record with --accept-deviation {enough:.1e} or more",
+            found.changed.len(),
+            found.rows
+        ),
+        Some(bound) if greatest > bound => {
+            bail!("the export differs from its library by up to {greatest:.3e}, beyond --accept-deviation {bound:?}")
+        }
+        Some(_) => {}
+    }
+    let bound = args.accept_deviation.filter(|_| !found.changed.is_empty());
+    let bytes = file(draft, &rows)?;
+    Ok(Native { library: args.library.clone(), sha256: Digest::of(&bytes), bytes, found, bound })
+}
+
+/// A column for each feature, then the probability.
+fn file(draft: &Draft, rows: &[Row]) -> Result<Vec<u8>> {
+    // No time and no name in the head: the same rows are the same bytes.
+    let packed = GzBuilder::new().mtime(0).write(Vec::new(), Compression::best());
+    let mut csv = Writer::from_writer(packed);
+    csv.write_record(draft.features.iter().map(|feature| feature.name.as_str()).chain([PROBABILITY]))?;
+    for row in rows {
+        let cell = |value: &f32| if value.is_nan() { String::new() } else { value.to_string() };
+        csv.write_record(row.features.iter().map(cell).chain([row.probability.to_string()]))?;
+    }
+    let packed = csv.into_inner().map_err(|error| anyhow::anyhow!("{error}"))?;
+    Ok(packed.finish()?)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_risky_column_is_found_or_asked_for() {
+        for (header, bad, expected) in [
+            (&["p"][..], "1", Ok(0)),
+            (&["label", "probability"], "1", Ok(1)),
+            (&["label", "probabilities_0", "probabilities_1"], "0", Ok(1)),
+            (&["label", "p"], "bad", Err("one must be called probability, or end with _bad")),
+        ] {
+            let header: Vec<String> = header.iter().map(|name| (*name).to_owned()).collect();
+            match (column(&header, bad), expected) {
+                (Err(why), Err(expected)) => assert!(why.to_string().contains(expected), "{why}"),
+                (found, expected) => assert_eq!(found.ok(), expected.ok()),
+            }
+        }
+    }
+
+    #[test]
+    fn answers_are_one_for_each_row() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("native.csv");
+        for (text, expected) in [
+            ("p\n0.5\n0.25\n", Ok(vec![0.5, 0.25])),
+            ("p\n0.5\n", Err("holds 1 answers, the sample has 2 rows")),
+            ("p\n0.5\nx\n", Err("line 3: \"x\" is no number")),
+        ] {
+            std::fs::write(&path, text).unwrap();
+            match (read(&path, "1", 2), expected) {
+                (Err(why), Err(expected)) => assert!(why.to_string().contains(expected), "{why}"),
+                (found, expected) => assert_eq!(found.ok(), expected.ok()),
+            }
+        }
+    }
+}

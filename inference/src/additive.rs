@@ -1,0 +1,132 @@
+//! PURE. Exact Shapley values of an additive function, one that is a sum of a function of each feature: whatever the other
+//! features are, a change of one feature changes the sum by the same. So one change from one background row says all.
+
+use crate::error::EngineError;
+use crate::walks::Contributions;
+
+/// A row's number is a sum of parts within this, relative to it where it is above one, or the function is not additive.
+pub const TOLERANCE: f64 = 1e-5;
+
+/// What a function gives for rows laid one after the other.
+pub type Answers<'a> = &'a mut dyn FnMut(&[f32]) -> Result<Vec<f64>, EngineError>;
+
+/// The background of an additive function.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Additive {
+    start: Vec<f32>,
+    at_start: f64,
+    /// By feature, the mean change that the background's values make at the start.
+    means: Vec<f64>,
+    base: f64,
+}
+
+impl Additive {
+    /// Measures the background: one change for each of its values.
+    ///
+    /// # Errors
+    /// [`EngineError`] of the function, or of a background without rows.
+    pub fn new(background: &[Vec<f32>], answers: Answers<'_>) -> Result<Self, EngineError> {
+        let start = background.first().ok_or_else(|| EngineError("the background holds no rows".to_owned()))?.clone();
+        let whole = answers(&background.concat())?;
+        let base = whole.iter().sum::<f64>() / whole.len() as f64;
+        let mut means = vec![0.0; start.len()];
+        for changes in changes(&start, whole[0], background, answers)? {
+            means.iter_mut().zip(changes).for_each(|(mean, change)| *mean += change / background.len() as f64);
+        }
+        Ok(Self { at_start: whole[0], means, base, start })
+    }
+
+    /// The mean of the background.
+    pub fn base(&self) -> f64 {
+        self.base
+    }
+
+    /// Contributions of some rows.
+    ///
+    /// # Errors
+    /// [`EngineError`] of the function.
+    pub fn explain(&self, rows: &[Vec<f32>], answers: Answers<'_>) -> Result<Vec<Contributions>, EngineError> {
+        let against = |changes: Vec<f64>| Contributions {
+            parts: changes.iter().zip(&self.means).map(|(change, mean)| change - mean).collect(),
+            base: self.base,
+            error: None,
+        };
+        Ok(changes(&self.start, self.at_start, rows, answers)?.into_iter().map(against).collect())
+    }
+}
+
+/// By row, what each feature of it changes alone, at a start whose number is known.
+fn changes(
+    start: &[f32],
+    at_start: f64,
+    rows: &[Vec<f32>],
+    answers: Answers<'_>,
+) -> Result<Vec<Vec<f64>>, EngineError> {
+    let differs = |row: &Vec<f32>, at: &usize| row[*at].to_bits() != start[*at].to_bits();
+    let places = || {
+        let of_row = |(number, row)| (0..start.len()).filter(move |at| differs(row, at)).map(move |at| (number, at));
+        rows.iter().enumerate().flat_map(of_row)
+    };
+    let mut changed = Vec::new();
+    for (number, at) in places() {
+        changed.extend_from_slice(start);
+        let first = changed.len() - start.len();
+        changed[first + at] = rows[number][at];
+    }
+    let found = if changed.is_empty() { vec![] } else { answers(&changed)? };
+    let mut changes = vec![vec![0.0; start.len()]; rows.len()];
+    places().zip(found).for_each(|((number, at), answer)| changes[number][at] = answer - at_start);
+    Ok(changes)
+}
+
+/// The greatest amount by which a row's number is not the sum of its features' changes at a start, over all pairs of both;
+/// relative to the number where that is above one.
+///
+/// # Errors
+/// [`EngineError`] of the function.
+pub fn greatest_rest(rows: &[Vec<f32>], starts: &[Vec<f32>], answers: Answers<'_>) -> Result<f64, EngineError> {
+    let whole = answers(&rows.concat())?;
+    let at_starts = answers(&starts.concat())?;
+    let mut greatest = 0f64;
+    for (start, at_start) in starts.iter().zip(at_starts) {
+        for (changes, answer) in changes(start, at_start, rows, answers)?.iter().zip(&whole) {
+            let rest = (changes.iter().sum::<f64>() + at_start - answer).abs() / answer.abs().max(1.0);
+            // What is no number is no sum.
+            greatest = if rest.is_nan() { f64::INFINITY } else { greatest.max(rest) };
+        }
+    }
+    Ok(greatest)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn rows_of(f: impl Fn(f64, f64) -> f64) -> impl FnMut(&[f32]) -> Result<Vec<f64>, EngineError> {
+        move |rows| Ok(rows.chunks(2).map(|row| f(row[0].into(), row[1].into())).collect())
+    }
+
+    #[test]
+    fn parts_of_a_sum_are_its_own_less_the_means() {
+        let mut sum = rows_of(|a, b| a * a + 3.0 * b + 1.0);
+        let background = [vec![0.0, 0.0], vec![2.0, 1.0]];
+        let additive = Additive::new(&background, &mut sum).unwrap();
+        let found = additive.explain(&[vec![3.0, 0.0]], &mut sum).unwrap();
+        assert_eq!(found, [Contributions { parts: vec![7.0, -1.5], base: 4.5, error: None }]);
+        assert_eq!(found[0].residual(10.0), 0.0);
+    }
+
+    #[test]
+    fn what_is_no_sum_leaves_a_rest() {
+        let rows = [vec![1.0, 2.0], vec![3.0, -1.0]];
+        let starts = [vec![0.0, 0.0], vec![2.0, 2.0]];
+        for (f, expected) in [
+            ((|a, b| a + b) as fn(f64, f64) -> f64, 0.0),
+            (|a, b| a * b, 3.0),
+            (|a, _| if a > 2.5 { f64::NAN } else { a }, f64::INFINITY),
+        ] {
+            assert_eq!(greatest_rest(&rows, &starts, &mut rows_of(f)).unwrap(), expected);
+        }
+    }
+}
