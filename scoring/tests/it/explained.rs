@@ -75,7 +75,7 @@ fn the_method_is_named() {
         let expected = match model.manifest().kind {
             Kind::Scorecard => "scorecard_exact",
             Kind::Trees => "treeshap_interventional",
-            Kind::Net => "shapley_permutation_antithetic_16",
+            Kind::Net | Kind::Graph => "shapley_permutation_antithetic_16",
         };
         assert_eq!(model.method(), expected);
     }
