@@ -81,7 +81,7 @@ fn instead(op: &dyn TypedOp) -> Option<Box<dyn TypedOp>> {
         };
     }
     let each = op.downcast_ref::<ElementWiseOp>()?;
-    Activation::of_tract(&each.0.name()).map(|ours| node(ours))
+    Activation::of_tract(&each.0.name()).map(node)
 }
 
 /// What becomes of the elements of an axis.
@@ -285,8 +285,9 @@ impl Pair {
         b: &Tensor,
         shape: &[usize],
     ) -> TractResult<Tensor> {
-        // What is no number equals not even itself.
-        let extreme = |takes_b: bool, a: T, b: T| if a == a && (takes_b || b != b) { b } else { a };
+        // What is no number cannot be compared, not even with itself.
+        let is_number = |x: &T| x.partial_cmp(x).is_some();
+        let extreme = |takes_b: bool, a: T, b: T| if is_number(&a) && (takes_b || !is_number(&b)) { b } else { a };
         let of = |a: T, b: T| match self {
             Self::Greatest => extreme(b > a, a, b),
             Self::Least => extreme(b < a, a, b),
