@@ -1,6 +1,7 @@
 //! Operators, graphs and trees against their standards and against other engines.
 #![allow(clippy::unwrap_used)]
 
+mod cases;
 mod ops;
 mod ops_cases;
 mod ops_hostile;

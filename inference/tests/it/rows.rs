@@ -124,7 +124,7 @@ fn folders(below: &Path) -> Vec<PathBuf> {
     found
 }
 
-fn table_in(folder: &Path, graph: &Graph) -> Option<Table> {
+pub(crate) fn table_in(folder: &Path, graph: &Graph) -> Option<Table> {
     let mut file = csv::Reader::from_path(folder.join("input.csv")).ok()?;
     let header: Vec<String> = file.headers().ok()?.iter().map(str::to_owned).collect();
     let records: Vec<csv::StringRecord> = file.records().collect::<Result<_, _>>().ok()?;
