@@ -118,6 +118,11 @@ pub fn typed(model: InferenceModel) -> TractResult<TypedModel> {
 /// Reads or builds a graph; see [`guarded`].
 pub(crate) fn built<T>(work: impl FnOnce() -> TractResult<T>) -> Result<T, GraphError> {
     guarded(work).map_err(|why| {
+        if why.contains("can not be typed") {
+            let advice = "the shape of a value depends on other values there, as in a KNNImputer: leave that step out of the export and do \
+                          it before the graph, or use one that keeps shapes, such as SimpleImputer";
+            return GraphError(format!("the engine refuses it: {why}: {advice}"));
+        }
         // What says already what to do needs no more.
         let helps = ["export", "cast", "encode", "leave", "make "].iter().any(|word| why.contains(word));
         let advice = "; where onnxruntime refuses the file too, the converter wrote it wrong: export with another version or option";
