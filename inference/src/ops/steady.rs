@@ -171,6 +171,7 @@ impl Operator for Reduce {
 
     fn facts(&self, inputs: &[Fact]) -> TractResult<Vec<Fact>> {
         let [input] = inputs else { bail!("takes one input") };
+        check_axes(&self.axes, input.shape.len())?;
         let mut shape = input.shape.clone();
         self.axes.iter().for_each(|axis| shape[*axis] = 1.into());
         let datum_type = if self.fold.is_place() { i64::datum_type() } else { input.datum_type };
@@ -182,6 +183,7 @@ impl Operator for Reduce {
     }
 
     fn run(&self, inputs: &[TValue]) -> TractResult<Vec<Tensor>> {
+        check_axes(&self.axes, inputs[0].rank())?;
         let mut shape: TVec<usize> = inputs[0].shape().into();
         self.axes.iter().for_each(|axis| shape[*axis] = 1);
         let count: usize = shape.iter().product();
@@ -197,6 +199,12 @@ impl Operator for Reduce {
     }
 }
 
+/// A malformed graph may name an axis that its value has not.
+fn check_axes(axes: &[usize], rank: usize) -> TractResult<()> {
+    ensure!(axes.iter().all(|axis| *axis < rank), "has no axes {axes:?} of {rank}");
+    Ok(())
+}
+
 /// The elements of some axes together, for each place of the others.
 struct Groups {
     cells: Vec<f64>,
@@ -208,6 +216,7 @@ struct Groups {
 
 impl Groups {
     fn of(input: &Tensor, axes: &[usize]) -> TractResult<Self> {
+        check_axes(axes, input.rank())?;
         let others = (0..input.rank()).filter(|axis| !axes.contains(axis));
         let order: TVec<usize> = others.chain(axes.iter().copied()).collect();
         let width = axes.iter().map(|axis| input.shape()[*axis]).product();
@@ -341,5 +350,21 @@ impl Operator for Pair {
             DatumType::F64 => self.all::<f64>(a, b, &shape)?,
             _ => self.all::<f32>(a, b, &shape)?,
         }])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_axis_that_is_not_there_is_refused() -> TractResult<()> {
+        let value = Tensor::zero::<f32>(&[2, 3])?.into_tvalue();
+        let softmax = Softmax { axes: tvec!(3), log: false };
+        let reduce = Reduce { fold: Fold::Sum, axes: tvec!(2) };
+        for why in [softmax.run(&[value.clone()]), reduce.run(&[value])] {
+            assert!(why.is_err_and(|why| why.to_string().contains("has no axes")));
+        }
+        Ok(())
     }
 }
