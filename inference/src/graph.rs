@@ -285,7 +285,7 @@ impl Graph {
         Ok(())
     }
 
-    /// The first row of a block that fails on its own, with why; the whole block if none does.
+    /// The first row of a block that fails on its own, with why, found by halving; the whole block if none does.
     fn blamed(
         &self,
         state: &mut State,
@@ -294,16 +294,19 @@ impl Graph {
         rows: Range<usize>,
         together: String,
     ) -> EngineError {
-        for row in rows.clone() {
-            let failed = match self.tensors(table, places, row, row + 1) {
-                Ok(alone) => self.answer(state, alone, 1).err(),
-                Err(EngineError(why)) => Some(why),
-            };
-            if let Some(why) = failed {
-                return EngineError(format!("row {}: {why}", row + 1));
-            }
+        let mut why_not = |rows: Range<usize>| match self.tensors(table, places, rows.start, rows.end) {
+            Ok(part) => self.answer(state, part, rows.len()).err(),
+            Err(EngineError(why)) => Some(why),
+        };
+        let mut left = rows.clone();
+        while left.len() > 1 {
+            let middle = left.start + left.len() / 2;
+            left = if why_not(left.start..middle).is_some() { left.start..middle } else { middle..left.end };
         }
-        EngineError(format!("rows {} to {}: {together}", rows.start + 1, rows.end))
+        match why_not(left.clone()) {
+            Some(why) => EngineError(format!("row {}: {why}", left.end)),
+            None => EngineError(format!("rows {} to {}: {together}", rows.start + 1, rows.end)),
+        }
     }
 
     fn block(&self) -> usize {

@@ -257,7 +257,7 @@ pub fn log_odds(probability: f64) -> f64 {
         true => f64::NAN,
         false => {
             let inside = probability.clamp(HALF_STEP, 1.0 - HALF_STEP);
-            (inside / (1.0 - inside)).ln()
+            libm::log(inside / (1.0 - inside))
         }
     }
 }
@@ -265,8 +265,11 @@ pub fn log_odds(probability: f64) -> f64 {
 /// Of all scores of a row but one.
 fn log_sum_exp(row: &[f64], but: usize) -> f64 {
     let others = || row.iter().enumerate().filter(|(at, _)| *at != but).map(|(_, score)| *score);
+    if let ([_, only], 0) | ([only, _], 1) = (row, but) {
+        return *only; // as it is, also where it is no number
+    }
     let most = others().fold(f64::NEG_INFINITY, f64::max);
-    if row.len() == 2 { most } else { most + others().map(|score| (score - most).exp()).sum::<f64>().ln() }
+    most + libm::log(others().map(|score| libm::exp(score - most)).sum::<f64>())
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use super::refused;
 use super::table::Kind;
 use crate::error::{EngineError, GraphError};
+use std::collections::{HashMap, HashSet};
 use tract_onnx::pb::tensor_shape_proto::dimension::Value::DimValue;
 use tract_onnx::pb::{GraphProto, ValueInfoProto, tensor_proto::DataType, type_proto};
 use tract_onnx::prelude::*;
@@ -62,10 +63,11 @@ impl Input {
 /// By name where the table has any of the graph's names, and then all of them; in their order where it has none.
 pub(super) fn places(inputs: &[Input], header: &[String]) -> Result<Places, EngineError> {
     let names: Vec<String> = inputs.iter().flat_map(Input::columns).collect();
-    let place = |name: &String| header.iter().position(|column| column == name);
-    let is_near = |name: &String| header.iter().any(|column| column.trim().eq_ignore_ascii_case(name));
+    let plain = |name: &str| name.trim().to_ascii_lowercase();
+    let near: HashSet<String> = header.iter().map(|column| plain(column)).collect();
+    let is_near = |name: &String| near.contains(&plain(name));
     let (matched, flat) = match names.iter().any(is_near) {
-        true => (Matched::Names, by_name(&names, header, names.iter().map(place).collect())?),
+        true => (Matched::Names, by_name(&names, header)?),
         false if names.len() != header.len() => return Err(miscounted(inputs, names.len(), header.len())),
         false => (Matched::Order, (0..header.len()).collect()),
     };
@@ -74,12 +76,17 @@ pub(super) fn places(inputs: &[Input], header: &[String]) -> Result<Places, Engi
     Ok(Places { columns, matched })
 }
 
-fn by_name(names: &[String], header: &[String], found: Vec<Option<usize>>) -> Result<Vec<usize>, EngineError> {
-    let absent: Vec<&String> = names.iter().zip(&found).filter(|(_, at)| at.is_none()).map(|(name, _)| name).collect();
-    let extra: Vec<&String> = header.iter().filter(|column| !names.contains(column)).collect();
-    if let Some(twice) = header.iter().find(|name| header.iter().filter(|other| other == name).count() > 1) {
-        return Err(EngineError(format!("two columns are called {twice}")));
+fn by_name(names: &[String], header: &[String]) -> Result<Vec<usize>, EngineError> {
+    let mut places: HashMap<&String, usize> = HashMap::with_capacity(header.len());
+    for (at, column) in header.iter().enumerate() {
+        if places.insert(column, at).is_some() {
+            return Err(EngineError(format!("two columns are called {column}")));
+        }
     }
+    let known: HashSet<&String> = names.iter().collect();
+    let found: Vec<Option<usize>> = names.iter().map(|name| places.get(name).copied()).collect();
+    let absent: Vec<&String> = names.iter().zip(&found).filter(|(_, at)| at.is_none()).map(|(name, _)| name).collect();
+    let extra: Vec<&String> = header.iter().filter(|column| !known.contains(column)).collect();
     match (absent.as_slice(), extra.as_slice()) {
         ([], []) => Ok(found.into_iter().flatten().collect()),
         _ => Err(EngineError(format!(

@@ -30,6 +30,8 @@ pub(super) fn names(mut proto: ModelProto) -> Result<BTreeSet<String>, String> {
 
 /// Puts the numbers of every such tensor into the tensor.
 pub(super) fn take_in(graph: &mut GraphProto, files: Option<&Files>) -> Result<(), String> {
+    // Tensors may share a part of a file, but a few bytes of a graph must not ask for its files over and over.
+    let mut left = 2 * files.map_or(0, |files| files.values().map(Vec::len).sum::<usize>());
     each(graph, DEEPEST, &mut |tensor| {
         if !is_external(tensor) {
             return Ok(());
@@ -47,6 +49,9 @@ pub(super) fn take_in(graph: &mut GraphProto, files: Option<&Files>) -> Result<(
         let part = part.ok_or_else(|| {
             format!("tensor {}: its data ends beyond the {} bytes of {file}", tensor.name, bytes.len())
         })?;
+        left = left
+            .checked_sub(part.len())
+            .ok_or_else(|| format!("tensor {}: its graph takes more from its files than they hold", tensor.name))?;
         tensor.raw_data = part.to_vec();
         tensor.data_location = None;
         tensor.external_data.clear();

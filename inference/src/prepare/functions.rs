@@ -10,6 +10,8 @@ const DEEPEST: usize = 16;
 /// Nodes after all calls are written out, at most; a graph may not hold as many.
 const MOST_NODES: usize = 4_096;
 
+/// Bytes of all calls that are written out, at most: a function that holds a large tensor must not be called over and over.
+const MOST_BYTES: usize = 1 << 28;
 /// From this opset on, operators take the same inputs in every later one.
 const STEADY: i64 = 18;
 
@@ -64,7 +66,7 @@ pub(super) fn write_out(proto: &mut ModelProto, bytes: &[u8]) -> Result<(), Stri
     if functions.is_empty() {
         return Ok(());
     }
-    let mut calls = Calls { functions, made: 0, nodes: 0 };
+    let mut calls = Calls { functions, made: 0, nodes: 0, bytes: 0 };
     if let Some(graph) = &mut proto.graph {
         graph.node = calls.expanded(std::mem::take(&mut graph.node), DEEPEST)?;
     }
@@ -75,6 +77,7 @@ struct Calls {
     functions: HashMap<Key, Function>,
     made: usize,
     nodes: usize,
+    bytes: usize,
 }
 
 impl Calls {
@@ -89,6 +92,12 @@ impl Calls {
             match self.functions.get(&key) {
                 Some(_) if depth == 0 => return Err(format!("function {} is called too deep", key.1)),
                 Some(function) => {
+                    self.bytes += prost::Message::encoded_len(function);
+                    if self.bytes > MOST_BYTES {
+                        return Err(format!(
+                            "its functions hold more than {MOST_BYTES} bytes when they are written out"
+                        ));
+                    }
                     let body = body(function, &node, self.made)?;
                     self.made += 1;
                     all.extend(self.expanded(body, depth - 1)?);
