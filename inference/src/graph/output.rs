@@ -64,12 +64,21 @@ pub(super) fn axes_by_shape(
         let grows = grown.map(|two| (0..one.len()).filter(|axis| one[*axis] != two[*axis]).collect::<Vec<_>>());
         Ok(match grows.as_deref() {
             Some([axis]) => Some(*axis),
-            Some([]) => None,
-            _ if one.first() == Some(&block) => Some(0),
-            _ => return Err(refused("one of its outputs has not one row for each row")),
+            // The same for all rows, or else made of all rows together.
+            Some([]) if is_constant(model, at) => None,
+            None if one.first() == Some(&block) => Some(0),
+            _ => {
+                return Err(refused(
+                    "one of its outputs has not one row for each row: export it with one row of columns for each",
+                ));
+            }
         })
     };
     (0..model.outputs.len()).map(axis).collect()
+}
+
+fn is_constant(model: &TypedModel, output: usize) -> bool {
+    model.output_fact(output).is_ok_and(|fact| fact.konst.is_some())
 }
 
 /// Checks that outputs have one row for each row, and names their columns. What is the same for all rows is left out.

@@ -84,7 +84,7 @@ pub(super) fn sigmoid(_ctx: &ParsingContext, _node: &NodeProto) -> Built {
 }
 
 /// 1 / (1 + e^−x), without overflow.
-fn sigmoid_of(x: f64) -> f64 {
+pub(super) fn sigmoid_of(x: f64) -> f64 {
     let risen = libm::exp(-x.abs());
     if x < 0.0 { risen / (1.0 + risen) } else { 1.0 / (1.0 + risen) }
 }

@@ -2,6 +2,7 @@
 //! code that is the same on every machine, then rounded once.
 
 use super::NodeProto;
+use super::activations::sigmoid_of;
 use tract_onnx::tract_hir::internal::*;
 
 /// The attribute `post_transform`.
@@ -67,10 +68,9 @@ impl PostTransform {
     }
 }
 
-/// 1 / (1 + e^−x) without overflow.
+/// 1 / (1 + e^−x) without overflow, and without a loss of range where x is far below zero.
 pub(crate) fn logistic(x: f32) -> f32 {
-    let risen = 1.0 / (1.0 + libm::exp(-f64::from(x).abs()));
-    (if x < 0.0 { 1.0 - risen } else { risen }) as f32
+    sigmoid_of(f64::from(x)) as f32
 }
 
 fn softmax(scores: &mut [f32]) {
