@@ -97,3 +97,28 @@ fn each(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tract_onnx::pb::StringStringEntryProto;
+
+    fn tensor(name: String) -> TensorProto {
+        let location = StringStringEntryProto { key: "location".to_owned(), value: "w".to_owned() };
+        let external = Some(DataLocation::External as i32);
+        TensorProto { name, data_location: external, external_data: vec![location], ..Default::default() }
+    }
+
+    #[test]
+    fn a_file_is_not_taken_over_and_over() {
+        let files = Files::from([("w".to_owned(), vec![7; 1000])]);
+        let taken = |count: usize| {
+            let initializer = (0..count).map(|at| tensor(format!("t{at}"))).collect();
+            let mut graph = GraphProto { initializer, ..Default::default() };
+            take_in(&mut graph, Some(&files)).map(|()| graph.initializer[0].raw_data.len())
+        };
+        assert_eq!(taken(2), Ok(1000));
+        let why = taken(3);
+        assert!(why.as_ref().is_err_and(|why| why.starts_with("tensor t2: its graph takes more")), "{why:?}");
+    }
+}

@@ -216,3 +216,22 @@ fn a_graph_that_does_not_answer_row_by_row_is_refused() {
     let why = Plan::new(&bytes, Shape { input: "x", width: 4, margin: "y", partials: None }).map(|_| ()).unwrap_err();
     assert!(why.to_string().contains("one of its outputs has not one row for each row"), "{why}");
 }
+
+/// One row that an operator refuses is named, and those beside it are not blamed.
+#[test]
+fn the_row_that_is_refused_is_named() {
+    use inference::examples::{model, node, with};
+    use prost::Message;
+    // 3 is int8, 1 is float, as `Cast` says it.
+    let nodes = vec![with(node("Cast", &["x"], "code"), "to", 3), with(node("Cast", &["code"], "y"), "to", 1)];
+    let graph = Graph::load(&model(1, 1, nodes, vec![]).encode_to_vec(), None).unwrap();
+    let run =
+        |cells: Vec<f32>| graph.run(&Table { columns: vec![Column { name: "x".into(), values: Values::F32(cells) }] });
+    for bad in [0, 255, 256, 300, 599] {
+        let mut cells = vec![7.0; 600];
+        cells[bad] = 999.0;
+        let why = run(cells).unwrap_err().to_string();
+        assert!(why.starts_with(&format!("row {}: ", bad + 1)) && why.contains("999 is no I8"), "{why}");
+    }
+    assert!(run(vec![7.0; 600]).is_ok());
+}
