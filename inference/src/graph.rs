@@ -2,7 +2,7 @@
 //! blocks of one size, short ones filled up, where nothing in the graph lets rows meet ([`rows`]), and one by one where something
 //! does. A graph that is a dense net is answered as one ([`crate::dense`]).
 
-use crate::dense::{self, Dense, Memory};
+use crate::dense::{self, Dense, Entry, Memory};
 use crate::error::{EngineError, GraphError};
 use crate::ops;
 use crate::trees::Ensemble;
@@ -265,8 +265,7 @@ impl Graph {
             return Err(EngineError("the graph takes more than rows of single precision".to_owned()));
         };
         if let (Engine::Dense(dense), Running::Dense(memory)) = (&self.engine, &mut state.0) {
-            dense.run(memory, rows, into);
-            return Ok(());
+            return dense.run(memory, rows, into);
         }
         for part in rows.chunks(self.block() * width) {
             let count = part.len() / width;
@@ -316,8 +315,16 @@ impl Graph {
         }
     }
 
-    /// The inputs' tensors for some rows; the last row again where the block is not full.
+    /// The inputs' tensors for some rows; the last row again where the block is not full. A dense net takes one, of all columns and
+    /// just these rows.
     fn tensors(&self, table: &Table, places: &Places, start: usize, end: usize) -> Result<TVec<TValue>, EngineError> {
+        if matches!(self.engine, Engine::Dense(_)) {
+            let columns = |(input, places): (&Input, &Vec<usize>)| {
+                places.iter().map(|place| (&table.columns[*place], input.kind)).collect::<Vec<_>>()
+            };
+            let columns: Vec<(&Column, Kind)> = self.inputs.iter().zip(&places.columns).flat_map(columns).collect();
+            return Ok(tvec!(table::singles(&columns, start..end)?.into_tvalue()));
+        }
         let rows: Vec<usize> = (start..start + self.block()).map(|row| row.min(end - 1)).collect();
         let tensor = |(input, places): (&Input, &Vec<usize>)| {
             let columns: Vec<&Column> = places.iter().map(|place| &table.columns[*place]).collect();
@@ -330,10 +337,8 @@ impl Graph {
     fn answer(&self, state: &mut State, block: TVec<TValue>, rows: usize) -> Result<Vec<Values>, String> {
         let answers = ops::guarded(|| match (&self.engine, &mut state.0) {
             (Engine::Dense(dense), Running::Dense(memory)) => {
-                let cells = ops::slice::<f32>(&block[0])?;
-                let width = block[0].shape()[1];
                 let mut answers = vec![Vec::new(); self.heads.len()];
-                dense.run(memory, &cells[..rows * width], &mut answers);
+                dense.run(memory, ops::slice::<f32>(&block[0])?, &mut answers).map_err(|why| format_err!("{why}"))?;
                 Ok(answers.into_iter().map(Values::F32).collect())
             }
             (Engine::Compiled { .. }, Running::Compiled(running)) => {
@@ -352,14 +357,17 @@ impl Graph {
     }
 }
 
-/// The dense net that a graph is, where it is one: rows of f32 in, and such rows out.
+/// The dense net that a graph is, where it is one: rows of f32 and of whole numbers in, and rows of f32 out.
 fn dense(proto: &ModelProto, inputs: &[Input], wanted: &[String]) -> Option<(Dense, Vec<Head>)> {
-    let [input] = inputs else { return None };
-    if input.kind != Kind::F32 || input.dims.len() != 1 {
-        return None;
-    }
+    let entry = |input: &'_ Input| match input.kind {
+        Kind::F32 => Some(false),
+        Kind::I64 | Kind::I32 => Some(true),
+        Kind::F64 | Kind::Bool | Kind::Text => None,
+    };
+    let kinds = inputs.iter().map(entry).collect::<Option<Vec<_>>>()?;
+    let entries = inputs.iter().zip(kinds).map(|(input, whole)| Entry { name: &input.name, dims: &input.dims, whole });
     let names: Vec<&str> = wanted.iter().map(String::as_str).collect();
-    let dense = Dense::read(proto, &input.name, input.width, &names)?;
+    let dense = Dense::read(proto, &entries.collect::<Vec<_>>(), &names)?;
     let heads = dense.widths().zip(wanted).enumerate();
     let heads = heads.map(|(slot, (width, name))| Head::plain(name, slot, width)).collect();
     Some((dense, heads))
@@ -414,7 +422,7 @@ impl Graph {
     /// [`EngineError`] when the engine cannot set its operators up.
     pub fn starts(&self, rows: &[Vec<f32>]) -> Result<Starts, EngineError> {
         let apart = match (&self.engine, self.state()?.0) {
-            (Engine::Dense(dense), Running::Dense(mut memory)) => dense.starts(&mut memory, &rows.concat()),
+            (Engine::Dense(dense), Running::Dense(mut memory)) => dense.starts(&mut memory, &rows.concat())?,
             _ => None,
         };
         Ok(Starts { rows: rows.to_vec(), apart })
@@ -433,7 +441,7 @@ impl Graph {
         moves: &[dense::Move],
     ) -> Result<Vec<f32>, EngineError> {
         if let (Engine::Dense(dense), Running::Dense(memory), Some(apart)) = (&self.engine, &mut state.0, &starts.apart)
-            && let Some(answers) = dense.along(memory, apart, row, moves)
+            && let Some(answers) = dense.along(memory, apart, row, moves)?
         {
             return Ok(answers);
         }

@@ -119,12 +119,12 @@ impl Plan {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::dense::tests::{Numbers, squashed};
+    use crate::dense::tests::{Numbers, read, squashed};
 
     /// A net that is taken apart, against itself row by row.
     #[test]
     fn places_on_a_way_are_answered_like_rows() {
-        let plan = Plan::of_dense(Dense::read(&squashed(7, 1), "x", 4, &["y"]).unwrap(), 4);
+        let plan = Plan::of_dense(read(&squashed(7, 1), 4).unwrap(), 4);
         let mut numbers = Numbers(3);
         let rows: Vec<Vec<f32>> = (0..3).map(|_| numbers.many(4)).collect();
         let row = numbers.many(4);

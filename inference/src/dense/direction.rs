@@ -70,6 +70,11 @@ pub(super) fn of(steps: &Steps, input: usize) -> Vec<Vec<Direction>> {
                     found[layer.to as usize + output] = products.fold(Constant, Direction::and);
                 }
             }
+            Step::Choose { .. } | Step::Normalize(_) | Step::Softmax { .. } | Step::Dot { .. } | Step::Lookup(_) => {
+                let all = step.reads().into_iter().map(|plane| found[plane as usize]);
+                let lost = all.fold(Constant, Direction::and).lost();
+                step.makes().for_each(|plane| found[plane as usize] = lost);
+            }
         }
     }
     let plane = |plane: &Plane| found[*plane as usize];
@@ -82,12 +87,13 @@ fn mapped(function: Function, from: Direction) -> Direction {
         | Function::Sign
         | Function::Exp
         | Function::Log
+        | Function::Sqrt
         | Function::Relu
         | Function::Sigmoid
         | Function::Tanh
         | Function::Clip(..) => from,
         Function::Neg => from.flipped(),
-        Function::Abs => from.lost(),
+        Function::Abs | Function::Erf | Function::Gelu | Function::Whole(_) => from.lost(),
         Function::Leaky(slope) => {
             if slope >= 0.0 {
                 from
@@ -114,6 +120,7 @@ fn joined(join: Join, left: Operand, right: Operand, found: &[Direction]) -> Dir
     let (a, b) = (of(left), of(right));
     match (join, left, right) {
         (Join::Add, ..) => a.and(b),
+        (Join::Equal, ..) => a.and(b).lost(),
         (Join::Sub | Join::Greater | Join::GreaterOrEqual, ..) => a.and(b.flipped()),
         (Join::Less | Join::LessOrEqual, ..) => a.flipped().and(b),
         (Join::Mul, Operand::Number(factor), _) => b.times(factor),
@@ -130,7 +137,7 @@ mod tests {
     /// Two inputs: a squash of the first and a step of the second, a layer of two with a relu, and an output.
     fn net(first: [f32; 4], second: [f32; 2], squash: Function) -> Steps {
         let layer = |from: [Plane; 2], to, weights: &[f32], outputs, relu| {
-            let (weights, bias) = (weights.to_vec(), vec![0.5; outputs]);
+            let (weights, bias) = (weights.to_vec().into(), vec![0.5; outputs]);
             Step::Layer(Layer { from: from.to_vec(), to, weights, bias, relu })
         };
         let above = Step::Join { join: Join::Greater, left: Operand::Plane(1), right: Operand::Number(0.5), to: 3 };
@@ -140,7 +147,7 @@ mod tests {
             layer([2, 3], 4, &first, 2, true),
             layer([4, 5], 6, &second, 1, false),
         ];
-        Steps { width: 2, steps, outputs: vec![vec![6]] }
+        Steps { width: 2, steps, outputs: vec![vec![6]], ..Steps::default() }
     }
 
     #[test]

@@ -26,6 +26,32 @@ const EXP: [f64; 11] = [
 ];
 /// 1/(2n + 1) from n = 7 down: the rest is below 4e-14 where it is used, up to the square of (√2 − 1)/(√2 + 1).
 const ARTANH: [f64; 8] = [1.0 / 15.0, 1.0 / 13.0, 1.0 / 11.0, 1.0 / 9.0, 1.0 / 7.0, 1.0 / 5.0, 1.0 / 3.0, 1.0];
+/// erf(x)/x over (x² − 8)/8, the polynomial of degree 20 through the Chebyshev nodes up to |x| = 4: it is 2e-11 off at most.
+const ERF: [f64; 21] = [
+    1.325554694631e-5,
+    -3.671405102068e-5,
+    3.107428801741e-5,
+    -7.231709241751e-5,
+    0.000_299_181_148_648_1,
+    -0.000_673_086_022_629_8,
+    0.001_272_324_106_594,
+    -0.002_530_357_144_025,
+    0.004_864_627_495_124,
+    -0.008_630_037_313_779,
+    0.014_345_737_085_09,
+    -0.022_466_183_619_52,
+    0.033_061_469_113_29,
+    -0.045_766_481_895_83,
+    0.059_886_799_552_87,
+    -0.074_727_726_079_82,
+    0.090_209_000_915_46,
+    -0.107_710_449_039_3,
+    0.131_675_116_723_7,
+    -0.176_576_233_212_1,
+    0.353_530_995_644_1,
+];
+/// From here on the error function is 1 in single precision.
+const ERF_RANGE: f64 = 4.0;
 /// Beyond these, a power of e rounds to zero or to infinity in single precision.
 const EXP_RANGE: (f64, f64) = (-110.0, 110.0);
 /// Where tanh is its own argument but for a third of its cube.
@@ -53,6 +79,19 @@ pub(super) fn tanh(x: f32) -> f32 {
     (if x.abs() < TANH_SMALL { small } else { large }) as f32
 }
 
+/// The error function.
+#[inline(always)]
+pub(super) fn erf(x: f32) -> f32 {
+    erf_wide(f64::from(x)) as f32
+}
+
+/// x · Φ(x), with Φ the standard normal distribution; 5e-8 off at most where it is tiny.
+#[inline(always)]
+pub(super) fn gelu(x: f32) -> f32 {
+    let x = f64::from(x);
+    (0.5 * x * (1.0 + erf_wide(x / SQRT_2))) as f32
+}
+
 /// The natural logarithm: −∞ of zero, not a number below.
 #[inline(always)]
 pub(super) fn ln(x: f32) -> f32 {
@@ -76,6 +115,13 @@ pub(super) fn ln(x: f32) -> f32 {
 pub(super) fn sign(x: f32) -> f32 {
     let up = if x > 0.0 { 1.0 } else { x };
     if x < 0.0 { -1.0 } else { up }
+}
+
+#[inline(always)]
+fn erf_wide(x: f64) -> f64 {
+    let past = if x > 0.0 { 1.0 } else { -1.0 };
+    let near = x * horner(&ERF, (x * x - 8.0) / 8.0);
+    if x.abs() >= ERF_RANGE { past } else { near }
 }
 
 #[inline(always)]
@@ -118,6 +164,7 @@ mod tests {
         check(exp, libm::exp);
         check(ln, libm::log);
         check(tanh, libm::tanh);
+        check(erf, libm::erf);
         check(sigmoid, |x| 1.0 / (1.0 + libm::exp(-x)));
         check(sign, |x| {
             if x > 0.0 {
@@ -128,5 +175,15 @@ mod tests {
                 x
             }
         });
+    }
+
+    #[test]
+    fn gelu_is_that_of_the_library() {
+        for x in (-12_000..12_000).map(|at| at as f32 / 1000.0).chain([1e30, f32::NAN, f32::INFINITY]) {
+            let wide = f64::from(x);
+            let (own, other) = (gelu(x), (0.5 * wide * (1.0 + libm::erf(wide / SQRT_2))) as f32);
+            let near = (own - other).abs() <= 5e-8 + 6e-8 * other.abs();
+            assert!(near || own == other || own.is_nan() && other.is_nan(), "gelu({x}) = {own}, not {other}");
+        }
     }
 }

@@ -18,6 +18,7 @@ pub use direction::Direction;
 pub use ways::Move;
 pub(crate) use ways::Starts;
 
+use crate::error::EngineError;
 use crate::trees::Vectors;
 use lanes::{BLOCK, Plane, Program, Rows};
 use steps::Steps;
@@ -37,16 +38,26 @@ pub struct Dense {
 #[derive(Debug)]
 pub struct Memory(Vec<Plane>);
 
+/// An input of a net.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Entry<'a> {
+    pub name: &'a str,
+    /// Of a row.
+    pub dims: &'a [usize],
+    /// Whether its cells are whole numbers, which are laid down as floats: exact as far as a table of categories reaches.
+    pub whole: bool,
+}
+
 impl Dense {
-    /// Reads a net from a graph: one input f32 [N, `width`] and the named outputs, f32 [N, any]. Nothing where the graph is
-    /// more than that.
-    pub(crate) fn read(proto: &ModelProto, input: &str, width: usize, outputs: &[&str]) -> Option<Self> {
-        Self::using(proto, input, width, outputs, kernel::best())
+    /// Reads a net from a graph: inputs [N, any], whose columns stand in a row one input after the other, and the named outputs,
+    /// f32 [N, any]. Nothing where the graph is more than that.
+    pub(crate) fn read(proto: &ModelProto, inputs: &[Entry<'_>], outputs: &[&str]) -> Option<Self> {
+        Self::using(proto, inputs, outputs, kernel::best())
     }
 
     /// The same by these instructions, or by none where the machine has them not; for tests.
-    fn using(proto: &ModelProto, input: &str, width: usize, outputs: &[&str], vectors: Vectors) -> Option<Self> {
-        let steps = read::read(proto, input, width, outputs)?;
+    fn using(proto: &ModelProto, inputs: &[Entry<'_>], outputs: &[&str], vectors: Vectors) -> Option<Self> {
+        let steps = read::read(proto, inputs, outputs)?;
         let (program, split) = (Program::new(&steps, kernel::GROUP), Split::new(&steps, kernel::GROUP));
         Some(Self { steps, program, split, vectors })
     }
@@ -68,20 +79,33 @@ impl Dense {
 
     /// Answers rows laid one after the other, width numbers each; each output's rows are added at the end of its own `into`.
     /// Memory of another net is made this one's.
-    pub fn run(&self, memory: &mut Memory, rows: &[f32], into: &mut [Vec<f32>]) {
-        answer(self.vectors, &self.program, memory, rows, into);
+    ///
+    /// # Errors
+    /// [`EngineError`] says what one of the rows has no answer for: a category that an embedding has no row of.
+    pub fn run(&self, memory: &mut Memory, rows: &[f32], into: &mut [Vec<f32>]) -> Result<(), EngineError> {
+        answer(self.vectors, &self.program, memory, rows, into)
     }
 }
 
 /// Runs rows through a program, block by block.
-fn answer(vectors: Vectors, program: &Program, memory: &mut Memory, rows: &[f32], into: &mut [Vec<f32>]) {
+fn answer(
+    vectors: Vectors,
+    program: &Program,
+    memory: &mut Memory,
+    rows: &[f32],
+    into: &mut [Vec<f32>],
+) -> Result<(), EngineError> {
     let (width, outputs) = (program.width, &program.outputs);
     memory.at_least(program.planes);
     let count = rows.len() / width;
     outputs.iter().zip(&mut *into).for_each(|(output, into)| into.reserve(count * output.len()));
     for rows in rows[..count * width].chunks(BLOCK * width) {
+        program.clear(&mut memory.0);
         kernel::run(vectors, program, Rows(rows, width), &mut memory.0);
         let count = rows.len() / width;
+        if let Some(why) = program.fault(&memory.0, count) {
+            return Err(EngineError(why.to_owned()));
+        }
         for (output, into) in outputs.iter().zip(&mut *into) {
             match output.as_slice() {
                 [plane] => into.extend_from_slice(&memory.0[*plane as usize].0[..count]),
@@ -91,6 +115,7 @@ fn answer(vectors: Vectors, program: &Program, memory: &mut Memory, rows: &[f32]
             }
         }
     }
+    Ok(())
 }
 
 impl Memory {

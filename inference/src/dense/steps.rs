@@ -2,6 +2,8 @@
 //! a step makes one plane, or a layer's planes, of earlier ones. Steps are simplified here before they are laid out.
 
 use std::collections::{HashMap, HashSet};
+use std::ops::Range;
+use std::sync::Arc;
 
 /// Number of a plane. Those of the input come first; a step makes planes with higher numbers than it reads.
 pub(super) type Plane = u32;
@@ -15,15 +17,21 @@ pub(super) enum Function {
     Sign,
     Exp,
     Log,
+    Sqrt,
     Relu,
     Sigmoid,
     Tanh,
+    Erf,
+    /// x · Φ(x).
+    Gelu,
     /// Below zero, times this.
     Leaky(f32),
     /// Between these.
     Clip(f32, f32),
     /// sign(x) · ln(|x| + this).
     SoftLog(f32),
+    /// Towards zero; the negative of this where it is no number, or not below this in size: a code that is nobody's.
+    Whole(f32),
 }
 
 /// A function of two numbers; comparisons give 1 or 0.
@@ -33,6 +41,7 @@ pub(super) enum Join {
     Sub,
     Mul,
     Div,
+    Equal,
     Greater,
     GreaterOrEqual,
     Less,
@@ -52,50 +61,143 @@ pub(super) struct Layer {
     pub from: Vec<Plane>,
     /// The first of the outputs.
     pub to: Plane,
-    /// Input by input, one for each output.
-    pub weights: Vec<f32>,
+    /// Input by input, one for each output. The turns of a loop share them.
+    pub weights: Arc<Vec<f32>>,
     /// One for each output.
     pub bias: Vec<f32>,
     /// What is below zero becomes zero.
     pub relu: bool,
 }
 
+/// (x − mean) / √(variance + epsilon) · scale + bias, with mean and variance those of a row's planes.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Normalize {
+    pub from: Vec<Plane>,
+    /// The first of as many as are read.
+    pub to: Plane,
+    pub epsilon: f32,
+    pub scale: Vec<f32>,
+    pub bias: Vec<f32>,
+}
+
+/// Rows of a table by their number, from its end where it is negative: what a category is embedded as.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Lookup {
+    pub from: Plane,
+    /// The first of as many as a row of the table has.
+    pub to: Plane,
+    pub table: Arc<Vec<f32>>,
+    pub width: usize,
+    /// Place in [`Steps::checks`] of what to say where the table has no such row.
+    pub check: usize,
+}
+
 /// One step.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Step {
-    Map { function: Function, from: Plane, to: Plane },
-    Join { join: Join, left: Operand, right: Operand, to: Plane },
+    Map {
+        function: Function,
+        from: Plane,
+        to: Plane,
+    },
+    Join {
+        join: Join,
+        left: Operand,
+        right: Operand,
+        to: Plane,
+    },
+    /// One of two numbers: the first where the test is not zero.
+    Choose {
+        test: Plane,
+        yes: Operand,
+        no: Operand,
+        to: Plane,
+    },
     Layer(Layer),
+    Normalize(Normalize),
+    /// e^(x − greatest) / Σ e^(x − greatest).
+    Softmax {
+        from: Vec<Plane>,
+        to: Plane,
+    },
+    /// The sum of products of two lists of planes.
+    Dot {
+        left: Vec<Plane>,
+        right: Vec<Plane>,
+        to: Plane,
+    },
+    Lookup(Lookup),
 }
 
 /// All steps, and the planes of each output.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Steps {
     pub width: usize,
     pub steps: Vec<Step>,
     pub outputs: Vec<Vec<Plane>>,
+    /// What is said of a row that a step has no answer for.
+    pub checks: Vec<String>,
 }
 
-impl Step {
-    fn reads(&self) -> Vec<Plane> {
+impl Operand {
+    fn plane(self) -> Option<Plane> {
         match self {
-            Self::Map { from, .. } => vec![*from],
-            Self::Join { left, right, .. } => {
-                let plane = |operand: &Operand| match operand {
-                    Operand::Plane(plane) => Some(*plane),
-                    Operand::Number(_) => None,
-                };
-                [left, right].into_iter().filter_map(plane).collect()
-            }
-            Self::Layer(layer) => layer.from.clone(),
+            Self::Plane(plane) => Some(plane),
+            Self::Number(_) => None,
         }
     }
 
-    fn makes(&self) -> std::ops::Range<Plane> {
+    fn with(self, number: &mut impl FnMut(Plane) -> Option<Plane>) -> Option<Self> {
         match self {
-            Self::Map { to, .. } | Self::Join { to, .. } => *to..to + 1,
-            Self::Layer(layer) => layer.to..layer.to + layer.bias.len() as Plane,
+            Self::Plane(plane) => number(plane).map(Self::Plane),
+            Self::Number(_) => Some(self),
         }
+    }
+}
+
+impl Step {
+    pub fn reads(&self) -> Vec<Plane> {
+        match self {
+            Self::Map { from, .. } => vec![*from],
+            Self::Join { left, right, .. } => [left, right].into_iter().filter_map(|side| side.plane()).collect(),
+            Self::Choose { test, yes, no, .. } => {
+                [*test].into_iter().chain([yes, no].into_iter().filter_map(|side| side.plane())).collect()
+            }
+            Self::Layer(Layer { from, .. }) | Self::Normalize(Normalize { from, .. }) | Self::Softmax { from, .. } => {
+                from.clone()
+            }
+            Self::Dot { left, right, .. } => [left.as_slice(), right].concat(),
+            Self::Lookup(lookup) => vec![lookup.from],
+        }
+    }
+
+    pub fn makes(&self) -> Range<Plane> {
+        let (to, count) = match self {
+            Self::Map { to, .. } | Self::Join { to, .. } | Self::Choose { to, .. } | Self::Dot { to, .. } => (*to, 1),
+            Self::Layer(Layer { to, bias, .. }) => (*to, bias.len()),
+            Self::Normalize(Normalize { from, to, .. }) | Self::Softmax { from, to } => (*to, from.len()),
+            Self::Lookup(Lookup { to, width, .. }) => (*to, *width),
+        };
+        to..to + count as Plane
+    }
+
+    /// With what it reads renumbered, and what it makes from this plane on; nothing where a plane has no new number.
+    pub fn renumbered(self, mut number: impl FnMut(Plane) -> Option<Plane>, to: Plane) -> Option<Self> {
+        let mut all = |planes: Vec<Plane>| planes.into_iter().map(&mut number).collect::<Option<Vec<_>>>();
+        Some(match self {
+            Self::Layer(layer) => Self::Layer(Layer { from: all(layer.from)?, to, ..layer }),
+            Self::Normalize(step) => Self::Normalize(Normalize { from: all(step.from)?, to, ..step }),
+            Self::Softmax { from, .. } => Self::Softmax { from: all(from)?, to },
+            Self::Dot { left, right, .. } => Self::Dot { left: all(left)?, right: all(right)?, to },
+            Self::Map { function, from, .. } => Self::Map { function, from: number(from)?, to },
+            Self::Join { join, left, right, .. } => {
+                Self::Join { join, left: left.with(&mut number)?, right: right.with(&mut number)?, to }
+            }
+            Self::Choose { test, yes, no, .. } => {
+                Self::Choose { test: number(test)?, yes: yes.with(&mut number)?, no: no.with(&mut number)?, to }
+            }
+            Self::Lookup(lookup) => Self::Lookup(Lookup { from: number(lookup.from)?, to, ..lookup }),
+        })
     }
 }
 
@@ -103,6 +205,7 @@ impl Steps {
     /// The same answers by fewer steps, with planes numbered without gaps and layers that read neighbours.
     pub fn simplified(mut self) -> Self {
         self.fuse();
+        self.absorb();
         self.drop_unread();
         self.renumber()
     }
@@ -137,6 +240,65 @@ impl Steps {
         self.steps = steps;
     }
 
+    /// A bias and a relu join the layer before them, where nobody else reads the bare sums.
+    fn absorb(&mut self) {
+        let mut readers: HashMap<Plane, usize> = HashMap::new();
+        let read = self.steps.iter().flat_map(Step::reads).chain(self.outputs.iter().flatten().copied());
+        read.for_each(|plane| *readers.entry(plane).or_default() += 1);
+        let mut layers: HashMap<Plane, usize> = HashMap::new();
+        for (at, step) in self.steps.iter().enumerate() {
+            if let Step::Layer(layer) = step
+                && step.makes().all(|plane| readers.get(&plane) == Some(&1))
+            {
+                layers.insert(layer.to, at);
+            }
+        }
+        // By plane of a layer's: what its one reader makes of it.
+        let mut biased: HashMap<Plane, (f32, Plane)> = HashMap::new();
+        let mut risen: HashMap<Plane, Plane> = HashMap::new();
+        for step in &self.steps {
+            match step {
+                Step::Join { join: Join::Add, left: Operand::Plane(plane), right: Operand::Number(number), to }
+                | Step::Join { join: Join::Add, left: Operand::Number(number), right: Operand::Plane(plane), to } => {
+                    biased.insert(*plane, (*number, *to));
+                }
+                Step::Map { function: Function::Relu, from, to } => {
+                    risen.insert(*from, *to);
+                }
+                _ => {}
+            }
+        }
+        let mut instead: HashMap<Plane, Plane> = HashMap::new();
+        for at in layers.into_values() {
+            let Step::Layer(layer) = &mut self.steps[at] else { continue };
+            let mut own: Vec<Plane> = (layer.to..layer.to + layer.bias.len() as Plane).collect();
+            let added: Option<Vec<(f32, Plane)>> = own.iter().map(|plane| biased.get(plane).copied()).collect();
+            if let Some(added) = added
+                && layer.bias.iter().all(|bias| *bias == 0.0)
+                && !layer.relu
+            {
+                layer.bias = added.iter().map(|(bias, _)| *bias).collect();
+                own = added.iter().map(|(_, plane)| *plane).collect();
+            }
+            let alone = own.iter().all(|plane| readers.get(plane) == Some(&1));
+            let cut: Option<Vec<Plane>> = own.iter().map(|plane| risen.get(plane).copied()).collect();
+            if let Some(cut) = cut.filter(|_| alone && !layer.relu) {
+                layer.relu = true;
+                own = cut;
+            }
+            let planes = layer.to..layer.to + layer.bias.len() as Plane;
+            instead.extend(own.into_iter().zip(planes).filter(|(from, to)| from != to));
+        }
+        let new = |plane: Plane| instead.get(&plane).copied().unwrap_or(plane);
+        self.steps.retain(|step| !step.makes().any(|plane| instead.contains_key(&plane)));
+        let steps = self.steps.drain(..).filter_map(|step| {
+            let to = step.makes().start;
+            step.renumbered(|plane| Some(new(plane)), to)
+        });
+        self.steps = steps.collect();
+        self.outputs.iter_mut().flatten().for_each(|plane| *plane = new(*plane));
+    }
+
     fn drop_unread(&mut self) {
         let mut read: HashSet<Plane> = self.outputs.iter().flatten().copied().collect();
         let mut kept = Vec::with_capacity(self.steps.len());
@@ -156,8 +318,7 @@ impl Steps {
         let mut steps = Vec::with_capacity(self.steps.len());
         for step in self.steps {
             let made = step.makes();
-            let number = |plane: Plane| numbers[&plane];
-            let mut step = step.renumbered(number);
+            let Some(mut step) = step.renumbered(|plane| numbers.get(&plane).copied(), next) else { continue };
             if let Step::Layer(layer) = &mut step
                 && !layer.from.windows(2).all(|pair| pair[0] + 1 == pair[1])
             {
@@ -166,35 +327,14 @@ impl Steps {
                     *from = next;
                     next += 1;
                 }
+                layer.to = next;
             }
-            let first = next;
-            numbers.extend(made.clone().zip(first..));
+            numbers.extend(made.clone().zip(next..));
             next += made.len() as Plane;
-            match &mut step {
-                Step::Map { to, .. } | Step::Join { to, .. } => *to = first,
-                Step::Layer(layer) => layer.to = first,
-            }
             steps.push(step);
         }
         let outputs = self.outputs.iter().map(|planes| planes.iter().map(|plane| numbers[plane]).collect()).collect();
-        Self { width: self.width, steps, outputs }
-    }
-}
-
-impl Step {
-    /// With what it reads renumbered.
-    fn renumbered(self, number: impl Fn(Plane) -> Plane) -> Self {
-        let operand = |operand| match operand {
-            Operand::Plane(plane) => Operand::Plane(number(plane)),
-            Operand::Number(_) => operand,
-        };
-        match self {
-            Self::Map { function, from, to } => Self::Map { function, from: number(from), to },
-            Self::Join { join, left, right, to } => Self::Join { join, left: operand(left), right: operand(right), to },
-            Self::Layer(layer) => {
-                Self::Layer(Layer { from: layer.from.iter().map(|plane| number(*plane)).collect(), ..layer })
-            }
-        }
+        Self { steps, outputs, ..self }
     }
 }
 
@@ -220,7 +360,7 @@ mod tests {
             join(Join::Mul, 2, Operand::Plane(5), 6),
             map(Function::Exp, 0, 7),
         ];
-        let found = Steps { width: 2, steps, outputs: vec![vec![6]] }.simplified();
+        let found = Steps { width: 2, steps, outputs: vec![vec![6]], ..Steps::default() }.simplified();
         assert_eq!(found.steps, [map(Function::SoftLog(1.0), 1, 2)]);
         assert_eq!((found.outputs, found.steps.len()), (vec![vec![2]], 1));
     }
@@ -234,17 +374,35 @@ mod tests {
             map(Function::Log, 4, 5),
             join(Join::Mul, 2, Operand::Plane(5), 6),
         ];
-        let found = Steps { width: 2, steps: steps.clone(), outputs: vec![vec![6]] }.simplified();
+        let found = Steps { width: 2, steps: steps.clone(), outputs: vec![vec![6]], ..Steps::default() }.simplified();
         assert_eq!(found.steps, steps);
     }
 
     #[test]
     fn a_layer_that_reads_here_and_there_reads_copies_side_by_side() {
         let layer = |from: Vec<Plane>, to| {
-            Step::Layer(Layer { from, to, weights: vec![0.5, 2.0], bias: vec![0.0], relu: false })
+            Step::Layer(Layer { from, to, weights: Arc::new(vec![0.5, 2.0]), bias: vec![0.0], relu: false })
         };
-        let found = Steps { width: 3, steps: vec![layer(vec![2, 0], 3)], outputs: vec![vec![3]] }.simplified();
+        let found = Steps { width: 3, steps: vec![layer(vec![2, 0], 3)], outputs: vec![vec![3]], ..Steps::default() }.simplified();
         assert_eq!(found.steps, [map(Function::Copy, 2, 3), map(Function::Copy, 0, 4), layer(vec![3, 4], 5)]);
         assert_eq!((found.outputs.clone(), found.planes()), (vec![vec![5]], 6));
+    }
+
+    #[test]
+    fn a_bias_and_a_relu_join_their_layer_where_nobody_else_reads_the_sums() {
+        let layer = |to, bias: f32, relu| {
+            let weights = Arc::new(vec![1.0]);
+            Step::Layer(Layer { from: vec![0], to, weights, bias: vec![bias], relu })
+        };
+        let steps = |last| vec![layer(1, 0.0, false), join(Join::Add, 1, Operand::Number(2.0), 2), last];
+        let relu = map(Function::Relu, 2, 3);
+        let found = Steps { width: 1, steps: steps(relu.clone()), outputs: vec![vec![3]], ..Steps::default() };
+        assert_eq!(found.simplified().steps, [layer(1, 2.0, true)]);
+        let found = Steps { width: 1, steps: steps(relu), outputs: vec![vec![3, 2]], ..Steps::default() }.simplified();
+        assert_eq!(found.steps, [layer(1, 2.0, false), map(Function::Relu, 1, 2)]);
+        assert_eq!(found.outputs, [[2, 1]]);
+        let twice = join(Join::Mul, 2, Operand::Plane(1), 3);
+        let found = Steps { width: 1, steps: steps(twice.clone()), outputs: vec![vec![3]], ..Steps::default() };
+        assert_eq!(found.simplified().steps, steps(twice));
     }
 }

@@ -45,8 +45,17 @@ fn layers(widths: &[usize], between: &str, last: &str, seed: u64) -> ModelProto 
     model(nodes, constants)
 }
 
+fn entry(dims: &[usize]) -> Entry<'_> {
+    Entry { name: "x", dims, whole: false }
+}
+
+/// A net from `x` to `y`.
+pub(crate) fn read(proto: &ModelProto, width: usize) -> Option<Dense> {
+    Dense::read(proto, &[entry(&[width])], &["y"])
+}
+
 pub(crate) fn shallow(width: usize, w: &[f32], b: &[f32], v: &[f32]) -> Dense {
-    Dense::read(&examples::shallow(width, w, b, v), "x", width, &["y"]).unwrap()
+    read(&examples::shallow(width, w, b, v), width).unwrap()
 }
 
 /// What our packages do before their first layer.
@@ -109,7 +118,7 @@ fn turned(seed: u64) -> ModelProto {
 
 fn run(dense: &Dense, rows: &[f32]) -> Vec<f32> {
     let mut into = [vec![]];
-    dense.run(&mut dense.memory(), rows, &mut into);
+    dense.run(&mut dense.memory(), rows, &mut into).unwrap();
     into.concat()
 }
 
@@ -154,7 +163,7 @@ fn nets() -> Vec<(&'static str, ModelProto, usize)> {
 #[test]
 fn nets_answer_as_the_graph_engine_does() {
     for (name, proto, width) in nets() {
-        let dense = Dense::read(&proto, "x", width, &["y"]).unwrap_or_else(|| panic!("{name} was not read"));
+        let dense = read(&proto, width).unwrap_or_else(|| panic!("{name} was not read"));
         let rows = Numbers(9).many(100 * width);
         let (ours, theirs) = (run(&dense, &rows), through_tract(&proto, &rows, width));
         assert_eq!(ours.len(), theirs.len(), "{name}");
@@ -167,7 +176,7 @@ fn nets_answer_as_the_graph_engine_does() {
 #[test]
 fn instructions_and_batches_change_no_bit() {
     for (name, proto, width) in nets() {
-        let by = |vectors| Dense::using(&proto, "x", width, &["y"], vectors).unwrap();
+        let by = |vectors| Dense::using(&proto, &[entry(&[width])], &["y"], vectors).unwrap();
         let mut rows = Numbers(8).many(131 * width);
         rows[5 * width] = f32::NAN;
         rows[7 * width] = f32::INFINITY;
@@ -178,7 +187,7 @@ fn instructions_and_batches_change_no_bit() {
             let mut memory = dense.memory();
             for size in [1, 2, 31, 32, 33, 63, 64, 65, 131] {
                 let mut into = [vec![]];
-                rows.chunks(size * width).for_each(|rows| dense.run(&mut memory, rows, &mut into));
+                rows.chunks(size * width).for_each(|rows| dense.run(&mut memory, rows, &mut into).unwrap());
                 assert_eq!(bits(&into.concat()), plain, "{name}, {vectors:?}, {size} rows at a time");
             }
         }
@@ -197,14 +206,14 @@ fn sums_that_others_read_stay_bare() {
             node("Relu", &["a"], "r"),
             node("Add", &["r", "b"], "y"),
         ];
-        let dense = Dense::read(&model(nodes, constants.clone()), "x", 1, &["y"]).unwrap();
+        let dense = read(&model(nodes, constants.clone()), 1).unwrap();
         assert_eq!(run(&dense, &[-3.0, 2.0]), if other == "Abs" { [3.0, 4.0] } else { [-3.0, 4.0] }, "{other}");
     }
 }
 
 #[test]
 fn what_is_no_number_never_becomes_one() {
-    let dense = Dense::read(&layers(&[2, 8, 1], "Relu", "Relu", 6), "x", 2, &["y"]).unwrap();
+    let dense = read(&layers(&[2, 8, 1], "Relu", "Relu", 6), 2).unwrap();
     assert!(run(&dense, &[f32::NAN, 1.0])[0].is_nan());
 }
 
@@ -218,7 +227,7 @@ fn what_is_not_understood_whole_is_left_alone() {
             whole("place", &[0]),
             whole("far", &[2]),
         ];
-        Dense::read(&model(nodes, constants), "x", 2, &["y"]).is_some()
+        super::tests::read(&model(nodes, constants), 2).is_some()
     };
     assert!(read(vec![node("Gemm", &["x", "w", "row"], "y")]));
     assert!(read(vec![node("MatMul", &["x", "column"], "y")]));
@@ -252,7 +261,7 @@ fn what_grows_without_end_is_left_alone() {
     };
     let wide = 1 << 14;
     let read = |nodes: Vec<NodeProto>, width: usize, constants: Vec<TensorProto>| {
-        Dense::read(&model(nodes, constants), "x", width, &["y"]).is_some()
+        super::tests::read(&model(nodes, constants), width).is_some()
     };
     assert!(read(chain("Concat", 5, true), 1, vec![]));
     assert!(!read(chain("Concat", 60, true), 1, vec![]), "doubled 60 times");
@@ -273,7 +282,7 @@ proptest! {
         let (weights, bias) = (numbers.many(inputs * outputs), numbers.many(outputs));
         let rows = numbers.many(3 * inputs);
         let constants = vec![tensor("w", &[inputs, outputs], weights.clone()), tensor("b", &[outputs], bias.clone())];
-        let dense = Dense::read(&model(vec![node("Gemm", &["x", "w", "b"], "y")], constants), "x", inputs, &["y"]);
+        let dense = read(&model(vec![node("Gemm", &["x", "w", "b"], "y")], constants), inputs);
         let found = run(&dense.unwrap(), &rows);
         for (row, found) in rows.chunks(inputs).zip(found.chunks(outputs)) {
             for (output, found) in found.iter().enumerate() {

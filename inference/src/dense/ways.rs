@@ -3,8 +3,9 @@
 //! comes after the layer is reckoned anew. Parts are added in f64, so that thousands of moves do not drift.
 
 use super::lanes::{BLOCK, Fill, Plane, Program};
-use super::steps::{Layer, Operand, Plane as Number, Step, Steps};
+use super::steps::{Layer, Step, Steps};
 use super::{Dense, Memory, kernel};
+use crate::error::EngineError;
 
 /// A move of one feature between two rows, from the one where it is to the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,12 +52,24 @@ impl Split {
         let of = origins(steps.width, &steps.steps[..at])?;
         let features = layer.from.iter().map(|plane| of.get(*plane as usize).copied()).collect::<Option<_>>()?;
         let [output] = steps.outputs.as_slice() else { return None };
+        // A row that is refused halfway is not: what refuses must come first.
+        if steps.steps[at..].iter().any(|step| matches!(step, Step::Lookup(_))) {
+            return None;
+        }
+        let counted = |plane: u32| plane.checked_sub(layer.to);
+        let after = |step: &Step| step.clone().renumbered(counted, counted(step.makes().start)?);
         let after = Steps {
             width: layer.bias.len(),
-            steps: steps.steps[at + 1..].iter().map(|step| step.counted_from(layer.to)).collect::<Option<_>>()?,
-            outputs: vec![output.iter().map(|plane| plane.checked_sub(layer.to)).collect::<Option<_>>()?],
+            steps: steps.steps[at + 1..].iter().map(after).collect::<Option<_>>()?,
+            outputs: vec![output.iter().copied().map(counted).collect::<Option<_>>()?],
+            checks: vec![],
         };
-        let before = Steps { width: steps.width, steps: steps.steps[..at].to_vec(), outputs: vec![layer.from.clone()] };
+        let before = Steps {
+            width: steps.width,
+            steps: steps.steps[..at].to_vec(),
+            outputs: vec![layer.from.clone()],
+            checks: steps.checks.clone(),
+        };
         let (before, after) = (Program::new(&before, group), Program::new(&after, group));
         (output.len() == 1).then_some(Self { before, features, layer: layer.clone(), after })
     }
@@ -70,28 +83,24 @@ impl Split {
 fn origins(width: usize, steps: &[Step]) -> Option<Vec<usize>> {
     let mut of: Vec<usize> = (0..width).collect();
     for step in steps {
-        let feature = match step {
-            Step::Map { from, .. } => of[*from as usize],
-            Step::Join { left: Operand::Plane(plane), right: Operand::Number(_), .. }
-            | Step::Join { left: Operand::Number(_), right: Operand::Plane(plane), .. } => of[*plane as usize],
-            Step::Join { left: Operand::Plane(left), right: Operand::Plane(right), .. } => {
-                let [left, right] = [left, right].map(|plane| of[*plane as usize]);
-                (left == right).then_some(left)?
-            }
-            Step::Join { left: Operand::Number(_), right: Operand::Number(_), .. } | Step::Layer(_) => {
-                return None;
-            }
-        };
-        of.push(feature);
+        let mut features = step.reads().into_iter().map(|plane| of[plane as usize]);
+        let feature = features.next()?;
+        if features.any(|other| other != feature) {
+            return None;
+        }
+        of.extend(step.makes().map(|_| feature));
     }
     Some(of)
 }
 
 impl Dense {
     /// Takes the rows that ways start from, laid one after the other, apart; nothing where the net cannot be.
-    pub(crate) fn starts(&self, memory: &mut Memory, rows: &[f32]) -> Option<Starts> {
-        let split = self.split.as_ref()?;
-        let parts = self.parts(split, memory, rows);
+    ///
+    /// # Errors
+    /// [`EngineError`] says what a row has no answer for.
+    pub(crate) fn starts(&self, memory: &mut Memory, rows: &[f32]) -> Result<Option<Starts>, EngineError> {
+        let Some(split) = &self.split else { return Ok(None) };
+        let parts = self.parts(split, memory, rows)?;
         let (width, outputs) = (self.program.width, split.outputs());
         let mut sums = vec![0.0; rows.len() / width * outputs];
         for (sums, parts) in sums.chunks_mut(outputs).zip(parts.chunks(width * outputs)) {
@@ -99,17 +108,26 @@ impl Dense {
                 sums.iter_mut().zip(part).for_each(|(sum, part)| *sum += part);
             }
         }
-        Some(Starts { parts, sums })
+        Ok(Some(Starts { parts, sums }))
     }
 
     /// The answers at the places that are asked for, of ways from these starts to a row; nothing where the net has none.
-    pub(crate) fn along(&self, memory: &mut Memory, starts: &Starts, row: &[f32], moves: &[Move]) -> Option<Vec<f32>> {
-        let split = self.split.as_ref()?;
-        let to = self.parts(split, memory, row);
+    ///
+    /// # Errors
+    /// [`EngineError`] says what the row has no answer for.
+    pub(crate) fn along(
+        &self,
+        memory: &mut Memory,
+        starts: &Starts,
+        row: &[f32],
+        moves: &[Move],
+    ) -> Result<Option<Vec<f32>>, EngineError> {
+        let Some(split) = &self.split else { return Ok(None) };
+        let to = self.parts(split, memory, row)?;
         let mut sums = vec![0.0; split.outputs()];
         let mut answers = Vec::with_capacity(moves.len());
         memory.at_least(split.after.planes);
-        let output = *split.after.outputs.first()?.first()? as usize;
+        let Some(output) = split.after.outputs.first().and_then(|output| output.first()) else { return Ok(None) };
         let mut rest = moves;
         while !rest.is_empty() {
             let mut asked = 0;
@@ -121,16 +139,16 @@ impl Dense {
             rest = later;
             let way = Way { split, starts, to: &to, sums: &mut sums, moves: now, width: self.program.width };
             kernel::run(self.vectors, &split.after, way, &mut memory.0);
-            answers.extend_from_slice(&memory.0[output].0[..asked]);
+            answers.extend_from_slice(&memory.0[*output as usize].0[..asked]);
         }
-        Some(answers)
+        Ok(Some(answers))
     }
 
     /// Each feature's part of the first layer's sums, row by row.
-    fn parts(&self, split: &Split, memory: &mut Memory, rows: &[f32]) -> Vec<f64> {
+    fn parts(&self, split: &Split, memory: &mut Memory, rows: &[f32]) -> Result<Vec<f64>, EngineError> {
         let (width, outputs) = (self.program.width, split.outputs());
         let mut inputs = [Vec::new()];
-        super::answer(self.vectors, &split.before, memory, rows, &mut inputs);
+        super::answer(self.vectors, &split.before, memory, rows, &mut inputs)?;
         let mut parts = vec![0.0; rows.len() * outputs];
         for (parts, inputs) in parts.chunks_mut(width * outputs).zip(inputs[0].chunks(split.features.len())) {
             let weights = split.layer.weights.chunks(outputs);
@@ -139,7 +157,7 @@ impl Dense {
                 part.iter_mut().zip(weights).for_each(|(part, w)| *part += f64::from(*input) * f64::from(*w));
             }
         }
-        parts
+        Ok(parts)
     }
 }
 
@@ -179,26 +197,5 @@ impl Fill for Way<'_> {
             }
         }
         place
-    }
-}
-
-impl Step {
-    /// With all planes counted from this one; nothing where it reads one before.
-    fn counted_from(&self, first: Number) -> Option<Self> {
-        let plane = |plane: Number| plane.checked_sub(first);
-        let operand = |operand| match operand {
-            Operand::Plane(number) => plane(number).map(Operand::Plane),
-            Operand::Number(_) => Some(operand),
-        };
-        Some(match self {
-            Self::Map { function, from, to } => Self::Map { function: *function, from: plane(*from)?, to: plane(*to)? },
-            Self::Join { join, left, right, to } => {
-                Self::Join { join: *join, left: operand(*left)?, right: operand(*right)?, to: plane(*to)? }
-            }
-            Self::Layer(layer) => {
-                let from = layer.from.iter().map(|from| plane(*from)).collect::<Option<_>>()?;
-                Self::Layer(Layer { from, to: plane(layer.to)?, ..layer.clone() })
-            }
-        })
     }
 }

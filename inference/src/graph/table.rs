@@ -2,6 +2,7 @@
 
 use crate::error::EngineError;
 use crate::ops::{slice, tensor as tensor_of};
+use std::ops::Range;
 use tract_onnx::pb::tensor_proto::DataType;
 use tract_onnx::prelude::*;
 
@@ -162,6 +163,26 @@ pub(super) fn tensor(columns: &[&Column], kind: Kind, rows: &[usize], shape: &[u
     }
 }
 
+/// Rows of numbers and of whole numbers as floats [rows, columns]; a whole number of 32 or 64 bits must be one.
+pub(super) fn singles(columns: &[(&Column, Kind)], rows: Range<usize>) -> Result<Tensor, EngineError> {
+    let mut cells = Vec::with_capacity(rows.len() * columns.len());
+    for row in rows.clone() {
+        for (column, kind) in columns {
+            let found = match kind {
+                Kind::I64 => whole(column, row).map(|number| number as f32),
+                Kind::I32 => whole(column, row).filter(|number| i32::try_from(*number).is_ok()).map(|number| number as f32),
+                _ => column.values.number(row).map(|number| number as f32),
+            };
+            cells.push(found.ok_or_else(|| refused(column, row, kind.datum_type()))?);
+        }
+    }
+    tensor_of(&[rows.len(), columns.len()], cells).map_err(|error| EngineError(format!("{error:#}")))
+}
+
+fn refused(column: &Column, row: usize, takes: DatumType) -> EngineError {
+    EngineError(format!("row {}, column {}: the graph takes {takes:?} there", row + 1, column.name))
+}
+
 /// Some rows of some columns.
 struct Cells<'a> {
     columns: &'a [&'a Column],
@@ -178,9 +199,7 @@ impl Cells<'_> {
         for row in self.rows {
             for column in self.columns {
                 let found = cell(column, *row);
-                cells.push(found.ok_or_else(|| {
-                    EngineError(format!("row {}, column {}: the graph takes {} there", row + 1, column.name, D::name()))
-                })?);
+                cells.push(found.ok_or_else(|| refused(column, *row, D::datum_type()))?);
             }
         }
         tensor_of(shape, cells).map_err(|error| EngineError(format!("{error:#}")))
