@@ -1,10 +1,11 @@
 //! What is rewritten in a graph before it is checked, so that it means the same in fewer words: tensors in files beside it are
-//! taken in, functions of its own are written out where they are called, and lists of tensors become the tensors.
+//! taken in, functions of its own are written out where they are called, loops go forward, and lists of tensors become the tensors.
 
 mod constants;
 mod external;
 mod functions;
 mod gemm;
+mod loops;
 mod sequences;
 
 pub use external::Files;
@@ -34,6 +35,7 @@ pub(crate) fn model(proto: &mut ModelProto, bytes: &[u8], files: Option<&Files>)
     constants::into_attributes(graph);
     constants::counts_into_inputs(graph);
     gemm::scale_constants(graph);
+    loops::forward(graph)?;
     sequences::resolve(graph)
 }
 

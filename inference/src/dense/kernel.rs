@@ -33,6 +33,21 @@ pub(super) fn run(vectors: Vectors, program: &Program, rows: impl Fill, planes: 
     program.run(rows, planes, |layer, filled, planes| layer.run_plain::<GROUP>(filled, planes));
 }
 
+/// Runs one row by these instructions, or by none where the machine has them not.
+pub(super) fn run_one(vectors: Vectors, program: &Program, row: &[f32], cells: &mut [f32]) {
+    #[cfg(target_arch = "x86_64")]
+    match vectors {
+        // SAFETY: the instructions are there, and that is all it needs.
+        Vectors::Avx512 if has_fused() && vectors.are_here() => {
+            return unsafe { wide::avx512_one(program, row, cells) };
+        }
+        // SAFETY: as above.
+        Vectors::Avx2 if has_fused() && vectors.are_here() => return unsafe { wide::avx2_one(program, row, cells) },
+        Vectors::Avx512 | Vectors::Avx2 | Vectors::None => {}
+    }
+    program.run_one(row, cells);
+}
+
 fn has_fused() -> bool {
     #[cfg(target_arch = "x86_64")]
     {
@@ -52,12 +67,17 @@ mod wide {
 
     macro_rules! kernel {
         (
-            $features:literal, $lanes:literal, $vectors:literal, $run:ident, $layer:ident, $sums:ident,
+            $features:literal, $lanes:literal, $vectors:literal, $run:ident, $run_one:ident, $layer:ident, $sums:ident,
             $zero:ident, $load:ident, $store:ident, $set:ident, $fused:ident, $add:ident, $max:ident
         ) => {
             #[target_feature(enable = $features)]
             pub(super) fn $run(program: &Program, rows: impl Fill, planes: &mut [Plane]) {
                 program.run(rows, planes, |layer, filled, planes| $layer(layer, filled, planes));
+            }
+
+            #[target_feature(enable = $features)]
+            pub(super) fn $run_one(program: &Program, row: &[f32], cells: &mut [f32]) {
+                program.run_one(row, cells);
             }
 
             #[target_feature(enable = $features)]
@@ -123,6 +143,7 @@ mod wide {
         16,
         4,
         avx512,
+        avx512_one,
         layer_512,
         sums_512,
         _mm512_setzero_ps,
@@ -138,6 +159,7 @@ mod wide {
         8,
         2,
         avx2,
+        avx2_one,
         layer_256,
         sums_256,
         _mm256_setzero_ps,

@@ -27,27 +27,42 @@ pub(super) struct Program {
     pub outputs: Vec<Vec<u32>>,
     /// What is said of a row that a step has no answer for. The last plane says which, from 1 on, and 0 where all have.
     pub checks: Vec<String>,
-    steps: Vec<Packed>,
+    pub steps: Vec<Packed>,
 }
 
-/// A layer is packed, all else is as it was.
+/// A layer is packed, neighbours that do the same are one, all else is as it was.
 #[derive(Debug, Clone)]
-enum Packed {
+pub(super) enum Packed {
     Layer(Layer),
+    Map { function: Function, from: usize, to: usize, count: usize },
+    Join { join: Join, left: Side, right: Side, to: usize, count: usize },
     Plain(Step),
+}
+
+/// One side of neighbouring joins.
+#[derive(Debug, Clone)]
+pub(super) enum Side {
+    /// From this plane on, one for each.
+    Planes(usize),
+    /// One for all.
+    Plane(usize),
+    /// Numbers, one for each.
+    Numbers(Vec<f32>),
 }
 
 /// A layer whose weights stand in the order in which a kernel meets them.
 #[derive(Debug, Clone)]
 pub(super) struct Layer {
-    from: usize,
-    inputs: usize,
-    to: usize,
+    pub from: usize,
+    pub inputs: usize,
+    pub to: usize,
+    /// Input by input, one for each output.
+    pub weights: Arc<Vec<f32>>,
     /// For each group of outputs, input by input, one weight for each output of the group.
     groups: Arc<Vec<f32>>,
     /// The outputs that fill no group, one after the other.
     rest: Arc<Vec<f32>>,
-    bias: Vec<f32>,
+    pub bias: Vec<f32>,
     pub relu: bool,
 }
 
@@ -56,23 +71,39 @@ impl Program {
     pub fn new(steps: &Steps, group: usize) -> Self {
         // By the weights that turns of a loop share.
         let mut known: HashMap<*const Vec<f32>, [Arc<Vec<f32>>; 2]> = HashMap::new();
-        let mut pack = |step: &Step| match step {
-            Step::Layer(layer) => {
-                let packed = known.entry(Arc::as_ptr(&layer.weights)).or_insert_with(|| grouped(layer, group));
-                let [groups, rest] = packed.clone();
-                Packed::Layer(Layer {
-                    from: layer.from[0] as usize,
-                    inputs: layer.from.len(),
-                    to: layer.to as usize,
-                    groups,
-                    rest,
-                    bias: layer.bias.clone(),
-                    relu: layer.relu,
-                })
+        let mut packed: Vec<Packed> = Vec::new();
+        for step in &steps.steps {
+            if packed.last_mut().is_some_and(|last| last.takes(step)) {
+                continue;
             }
-            _ => Packed::Plain(step.clone()),
-        };
-        let packed = steps.steps.iter().map(&mut pack).collect();
+            packed.push(match step {
+                Step::Layer(layer) => {
+                    let packed = known.entry(Arc::as_ptr(&layer.weights)).or_insert_with(|| grouped(layer, group));
+                    let [groups, rest] = packed.clone();
+                    Packed::Layer(Layer {
+                        from: layer.from[0] as usize,
+                        inputs: layer.from.len(),
+                        to: layer.to as usize,
+                        weights: layer.weights.clone(),
+                        groups,
+                        rest,
+                        bias: layer.bias.clone(),
+                        relu: layer.relu,
+                    })
+                }
+                Step::Map { function, from, to } => {
+                    Packed::Map { function: *function, from: *from as usize, to: *to as usize, count: 1 }
+                }
+                Step::Join { join, left, right, to } => Packed::Join {
+                    join: *join,
+                    left: Side::of(*left),
+                    right: Side::of(*right),
+                    to: *to as usize,
+                    count: 1,
+                },
+                _ => Packed::Plain(step.clone()),
+            });
+        }
         let planes = steps.planes() + usize::from(!steps.checks.is_empty());
         let (outputs, checks) = (steps.outputs.clone(), steps.checks.clone());
         Self { width: steps.width, planes, outputs, checks, steps: packed }
@@ -85,6 +116,10 @@ impl Program {
         for step in &self.steps {
             match step {
                 Packed::Layer(layer) => layer_by(layer, filled, planes),
+                Packed::Map { function, from, to, count } => map(*function, *from, *to, *count, filled, planes),
+                Packed::Join { join: op, left, right, to, count } => {
+                    join(*op, [left, right], *to, *count, filled, planes);
+                }
                 Packed::Plain(step) => plain(step, filled, &mut planes[..self.planes]),
             }
         }
@@ -93,14 +128,63 @@ impl Program {
     /// What is wrong with the first of these rows that a step had no answer for.
     pub fn fault(&self, planes: &[Plane], rows: usize) -> Option<&str> {
         let said = planes.get(self.planes - 1).filter(|_| !self.checks.is_empty())?;
-        let check = said.0[..rows].iter().find(|check| **check > 0.0)?;
-        self.checks.get(*check as usize - 1).map(String::as_str)
+        said.0[..rows].iter().find_map(|check| self.check(*check))
     }
 
-    /// Forgets what was wrong with the rows before.
-    pub fn clear(&self, planes: &mut [Plane]) {
-        if !self.checks.is_empty() {
-            planes[self.planes - 1] = Plane([0.0; BLOCK]);
+    /// What a lane of the last plane says.
+    pub fn check(&self, said: f32) -> Option<&str> {
+        self.checks.get((said as usize).checked_sub(1)?).map(String::as_str)
+    }
+}
+
+impl Packed {
+    /// Takes a step in that does the same with the next planes, if it reads nothing that is made here.
+    fn takes(&mut self, step: &Step) -> bool {
+        match (self, step) {
+            (Self::Map { function, from, to, count }, Step::Map { function: other, from: next, to: into })
+                if function == other
+                    && (*from + *count, *to + *count) == (*next as usize, *into as usize)
+                    && (*next as usize) < *to =>
+            {
+                *count += 1;
+                true
+            }
+            (Self::Join { join, left, right, to, count }, Step::Join { join: other, left: l, right: r, to: into })
+                if join == other && *to + *count == *into as usize =>
+            {
+                let [Some(wider), Some(longer)] = [left.with(*l, *count, *to), right.with(*r, *count, *to)] else {
+                    return false;
+                };
+                (*left, *right) = (wider, longer);
+                *count += 1;
+                true
+            }
+            _ => false,
+        }
+    }
+}
+
+impl Side {
+    fn of(operand: Operand) -> Self {
+        match operand {
+            Operand::Plane(plane) => Self::Planes(plane as usize),
+            Operand::Number(number) => Self::Numbers(vec![number]),
+        }
+    }
+
+    /// With one more, after so many, if it reads only planes before this one.
+    fn with(&self, operand: Operand, count: usize, before: usize) -> Option<Self> {
+        match (self, operand) {
+            (Self::Numbers(numbers), Operand::Number(number)) => {
+                Some(Self::Numbers([numbers.as_slice(), &[number]].concat()))
+            }
+            (Self::Planes(_) | Self::Plane(_), Operand::Plane(plane)) if plane as usize >= before => None,
+            (Self::Planes(first), Operand::Plane(plane)) if first + count == plane as usize => Some(self.clone()),
+            (Self::Planes(only), Operand::Plane(plane)) if count == 1 && *only == plane as usize => {
+                Some(Self::Plane(*only))
+            }
+            (Self::Plane(only), Operand::Plane(plane)) if *only == plane as usize => Some(self.clone()),
+            _ => None,
         }
     }
 }
@@ -119,14 +203,12 @@ fn grouped(layer: &steps::Layer, group: usize) -> [Arc<Vec<f32>>; 2] {
 #[inline(always)]
 fn plain(step: &Step, filled: usize, planes: &mut [Plane]) {
     match step {
-        Step::Map { function, from, to } => map(*function, *from as usize, *to as usize, filled, planes),
-        Step::Join { join: op, left, right, to } => join(*op, *left, *right, *to as usize, filled, planes),
         Step::Choose { test, yes, no, to } => choose(*test, [*yes, *no], *to as usize, filled, planes),
         Step::Normalize(step) => normalize(step, filled, planes),
         Step::Softmax { from, to } => softmax(from, *to as usize, filled, planes),
         Step::Dot { left, right, to } => dot(left, right, *to as usize, filled, planes),
         Step::Lookup(step) => lookup(step, filled, planes),
-        Step::Layer(_) => {} // packed
+        Step::Layer(_) | Step::Map { .. } | Step::Join { .. } => {} // packed otherwise
     }
 }
 
@@ -194,7 +276,7 @@ impl Layer {
 
 /// Zero below zero; what is not a number stays so.
 #[inline(always)]
-fn relu(x: f32) -> f32 {
+pub(super) fn relu(x: f32) -> f32 {
     if 0.0 > x { 0.0 } else { x }
 }
 
@@ -257,56 +339,118 @@ impl Join {
     }
 }
 
-/// A loop for each function: which one it is, is asked once for a block.
+/// Lanes one by one, before any of them is stored: a compiler need not ask whether what is read changes under way. It is written
+/// out where it stands, since a closure may stay a call to code without vectors.
+macro_rules! made {
+    ($at:ident => $lane:expr) => {{
+        let mut made = [0f32; GRAIN];
+        for $at in 0..GRAIN {
+            made[$at] = $lane;
+        }
+        made
+    }};
+}
+
+/// Does something with a function that is known where it is compiled, so that its loop asks for none.
+macro_rules! with_function {
+    ($function:expr, $known:ident => $work:expr) => {
+        with_function!(@ $function, $known, $work,
+            Copy, Abs, Neg, Sign, Exp, Log, Sqrt, Relu, Sigmoid, Tanh, Erf, Gelu; Leaky(a), Clip(a, b), SoftLog(a), Whole(a))
+    };
+    (@ $function:expr, $known:ident, $work:expr, $($plain:ident),*; $($with:ident($($part:ident),*)),*) => {
+        match $function {
+            $(Function::$plain => { let $known = Function::$plain; $work })*
+            $(Function::$with($($part),*) => { let $known = Function::$with($($part),*); $work })*
+        }
+    };
+}
+pub(super) use with_function;
+
+/// The same with a join.
+macro_rules! with_join {
+    ($join:expr, $known:ident => $work:expr) => {
+        with_join!(@ $join, $known, $work, Add, Sub, Mul, Div, Equal, Greater, GreaterOrEqual, Less, LessOrEqual)
+    };
+    (@ $join:expr, $known:ident, $work:expr, $($plain:ident),*) => {
+        match $join {
+            $(Join::$plain => { let $known = Join::$plain; $work })*
+        }
+    };
+}
+pub(super) use with_join;
+
 #[inline(always)]
-fn map(function: Function, from: usize, to: usize, filled: usize, planes: &mut [Plane]) {
+fn map(function: Function, from: usize, to: usize, count: usize, filled: usize, planes: &mut [Plane]) {
     let (before, after) = planes.split_at_mut(to);
-    let (from, to) = (&before[from], &mut after[0]);
-    match function {
-        Function::Copy => each(from, to, filled, |x| Function::Copy.of(x)),
-        Function::Abs => each(from, to, filled, |x| Function::Abs.of(x)),
-        Function::Neg => each(from, to, filled, |x| Function::Neg.of(x)),
-        Function::Sign => each(from, to, filled, |x| Function::Sign.of(x)),
-        Function::Exp => each(from, to, filled, |x| Function::Exp.of(x)),
-        Function::Log => each(from, to, filled, |x| Function::Log.of(x)),
-        Function::Sqrt => each(from, to, filled, |x| Function::Sqrt.of(x)),
-        Function::Relu => each(from, to, filled, |x| Function::Relu.of(x)),
-        Function::Sigmoid => each(from, to, filled, |x| Function::Sigmoid.of(x)),
-        Function::Tanh => each(from, to, filled, |x| Function::Tanh.of(x)),
-        Function::Erf => each(from, to, filled, |x| Function::Erf.of(x)),
-        Function::Gelu => each(from, to, filled, |x| Function::Gelu.of(x)),
-        Function::Leaky(slope) => each(from, to, filled, |x| Function::Leaky(slope).of(x)),
-        Function::Clip(low, high) => each(from, to, filled, |x| Function::Clip(low, high).of(x)),
-        Function::SoftLog(one) => each(from, to, filled, |x| Function::SoftLog(one).of(x)),
-        Function::Whole(past) => each(from, to, filled, |x| Function::Whole(past).of(x)),
+    let pairs = before[from..from + count].iter().zip(&mut after[..count]);
+    with_function!(function, known => {
+        for (from, to) in pairs {
+            each(known, from, to, filled);
+        }
+    });
+}
+
+#[inline(always)]
+fn each(function: Function, from: &Plane, to: &mut Plane, filled: usize) {
+    for chunk in 0..filled / GRAIN {
+        let from = lanes(from, chunk);
+        *lanes_mut(to, chunk) = made!(at => function.of(from[at]));
     }
 }
 
 #[inline(always)]
-fn each(from: &Plane, to: &mut Plane, filled: usize, function: impl Fn(f32) -> f32) {
-    let from = from.0.as_chunks::<GRAIN>().0;
-    for (to, from) in to.0.as_chunks_mut::<GRAIN>().0.iter_mut().zip(from).take(filled / GRAIN) {
-        for at in 0..GRAIN {
-            to[at] = function(from[at]);
+fn join(join: Join, sides: [&Side; 2], to: usize, count: usize, filled: usize, planes: &mut [Plane]) {
+    let (before, after) = planes.split_at_mut(to);
+    with_join!(join, known => {
+        for (at, to) in after[..count].iter_mut().enumerate() {
+            match [sides[0].at(at, before), sides[1].at(at, before)] {
+                [Found::Plane(left), Found::Plane(right)] => pair(known, left, right, to, filled),
+                [Found::Plane(left), Found::Number(right)] => first(known, left, right, to, filled),
+                [Found::Number(left), Found::Plane(right)] => second(known, left, right, to, filled),
+                [Found::Number(left), Found::Number(right)] => to.0.fill(known.of(left, right)),
+            }
+        }
+    });
+}
+
+/// What one of neighbouring joins reads.
+enum Found<'a> {
+    Plane(&'a Plane),
+    Number(f32),
+}
+
+impl Side {
+    #[inline(always)]
+    fn at<'a>(&self, at: usize, planes: &'a [Plane]) -> Found<'a> {
+        match self {
+            Self::Planes(first) => Found::Plane(&planes[first + at]),
+            Self::Plane(only) => Found::Plane(&planes[*only]),
+            Self::Numbers(numbers) => Found::Number(numbers[at]),
         }
     }
 }
 
 #[inline(always)]
-fn join(join: Join, left: Operand, right: Operand, to: usize, filled: usize, planes: &mut [Plane]) {
-    let (before, after) = planes.split_at_mut(to);
-    let to = &mut after[0];
-    let both = Both { left: Side::of(left, before), right: Side::of(right, before), to, filled };
-    match join {
-        Join::Add => both.each(|a, b| Join::Add.of(a, b)),
-        Join::Sub => both.each(|a, b| Join::Sub.of(a, b)),
-        Join::Mul => both.each(|a, b| Join::Mul.of(a, b)),
-        Join::Div => both.each(|a, b| Join::Div.of(a, b)),
-        Join::Equal => both.each(|a, b| Join::Equal.of(a, b)),
-        Join::Greater => both.each(|a, b| Join::Greater.of(a, b)),
-        Join::GreaterOrEqual => both.each(|a, b| Join::GreaterOrEqual.of(a, b)),
-        Join::Less => both.each(|a, b| Join::Less.of(a, b)),
-        Join::LessOrEqual => both.each(|a, b| Join::LessOrEqual.of(a, b)),
+fn pair(join: Join, left: &Plane, right: &Plane, to: &mut Plane, filled: usize) {
+    for chunk in 0..filled / GRAIN {
+        let (left, right) = (lanes(left, chunk), lanes(right, chunk));
+        *lanes_mut(to, chunk) = made!(at => join.of(left[at], right[at]));
+    }
+}
+
+#[inline(always)]
+fn first(join: Join, left: &Plane, right: f32, to: &mut Plane, filled: usize) {
+    for chunk in 0..filled / GRAIN {
+        let left = lanes(left, chunk);
+        *lanes_mut(to, chunk) = made!(at => join.of(left[at], right));
+    }
+}
+
+#[inline(always)]
+fn second(join: Join, left: f32, right: &Plane, to: &mut Plane, filled: usize) {
+    for chunk in 0..filled / GRAIN {
+        let right = lanes(right, chunk);
+        *lanes_mut(to, chunk) = made!(at => join.of(left, right[at]));
     }
 }
 
@@ -335,10 +479,7 @@ fn choose(test: u32, sides: [Operand; 2], to: usize, filled: usize, planes: &mut
     let (test, yes, no) = (&before[test as usize], side(0), side(1));
     for chunk in 0..filled / GRAIN {
         let (test, yes, no) = (lanes(test, chunk), lanes(yes, chunk), lanes(no, chunk));
-        let to = lanes_mut(&mut after[0], chunk);
-        for at in 0..GRAIN {
-            to[at] = if test[at] != 0.0 { yes[at] } else { no[at] };
-        }
+        *lanes_mut(&mut after[0], chunk) = made!(at => if test[at] != 0.0 { yes[at] } else { no[at] });
     }
 }
 
@@ -350,9 +491,13 @@ fn normalize(step: &Normalize, filled: usize, planes: &mut [Plane]) {
         let mut mean = [0f32; GRAIN];
         for from in &step.from {
             let from = lanes(&before[*from as usize], chunk);
-            (0..GRAIN).for_each(|at| mean[at] += from[at]);
+            for at in 0..GRAIN {
+                mean[at] += from[at];
+            }
         }
-        (0..GRAIN).for_each(|at| mean[at] /= count);
+        for at in 0..GRAIN {
+            mean[at] /= count;
+        }
         let mut spread = [0f32; GRAIN];
         for from in &step.from {
             let from = lanes(&before[*from as usize], chunk);
@@ -361,10 +506,12 @@ fn normalize(step: &Normalize, filled: usize, planes: &mut [Plane]) {
                 spread[at] = apart.mul_add(apart, spread[at]);
             }
         }
-        (0..GRAIN).for_each(|at| spread[at] = (spread[at] / count + step.epsilon).sqrt());
+        for at in 0..GRAIN {
+            spread[at] = (spread[at] / count + step.epsilon).sqrt();
+        }
         for (((to, from), scale), bias) in after.iter_mut().zip(&step.from).zip(&step.scale).zip(&step.bias) {
-            let (to, from) = (lanes_mut(to, chunk), lanes(&before[*from as usize], chunk));
-            (0..GRAIN).for_each(|at| to[at] = (from[at] - mean[at]) / spread[at] * scale + bias);
+            let from = lanes(&before[*from as usize], chunk);
+            *lanes_mut(to, chunk) = made!(at => (from[at] - mean[at]) / spread[at] * scale + bias);
         }
     }
 }
@@ -376,19 +523,23 @@ fn softmax(from: &[u32], to: usize, filled: usize, planes: &mut [Plane]) {
         let mut greatest = [f32::NEG_INFINITY; GRAIN];
         for from in from {
             let from = lanes(&before[*from as usize], chunk);
-            (0..GRAIN).for_each(|at| greatest[at] = if from[at] > greatest[at] { from[at] } else { greatest[at] });
+            for at in 0..GRAIN {
+                greatest[at] = if from[at] > greatest[at] { from[at] } else { greatest[at] };
+            }
         }
         let mut sum = [0f32; GRAIN];
         for (to, from) in after.iter_mut().zip(from) {
-            let (to, from) = (lanes_mut(to, chunk), lanes(&before[*from as usize], chunk));
+            let from = lanes(&before[*from as usize], chunk);
+            let risen = made!(at => math::exp(from[at] - greatest[at]));
             for at in 0..GRAIN {
-                to[at] = math::exp(from[at] - greatest[at]);
-                sum[at] += to[at];
+                sum[at] += risen[at];
             }
+            *lanes_mut(to, chunk) = risen;
         }
         for to in &mut after[..from.len()] {
             let to = lanes_mut(to, chunk);
-            (0..GRAIN).for_each(|at| to[at] /= sum[at]);
+            let risen = *to;
+            *to = made!(at => risen[at] / sum[at]);
         }
     }
 }
@@ -400,7 +551,9 @@ fn dot(left: &[u32], right: &[u32], to: usize, filled: usize, planes: &mut [Plan
         let mut sum = [0f32; GRAIN];
         for (left, right) in left.iter().zip(right) {
             let (left, right) = (lanes(&before[*left as usize], chunk), lanes(&before[*right as usize], chunk));
-            (0..GRAIN).for_each(|at| sum[at] = left[at].mul_add(right[at], sum[at]));
+            for at in 0..GRAIN {
+                sum[at] = left[at].mul_add(right[at], sum[at]);
+            }
         }
         *lanes_mut(&mut after[0], chunk) = sum;
     }
@@ -410,61 +563,18 @@ fn dot(left: &[u32], right: &[u32], to: usize, filled: usize, planes: &mut [Plan
 #[inline(always)]
 fn lookup(step: &Lookup, filled: usize, planes: &mut [Plane]) {
     let (before, after) = planes.split_at_mut(step.to as usize);
-    let count = step.table.len() / step.width;
     let last = after.len() - 1;
     let (after, said) = after.split_at_mut(last);
     for lane in 0..filled {
-        let place = before[step.from as usize].0[lane];
-        let place = if place < 0.0 { place + count as f32 } else { place };
-        let found = if place >= 0.0 { step.table.chunks_exact(step.width).nth(place as usize) } else { None };
-        match found {
-            Some(row) => after.iter_mut().zip(row).for_each(|(to, number)| to.0[lane] = *number),
+        match step.row(before[step.from as usize].0[lane]) {
+            Some(row) => {
+                for (to, number) in after.iter_mut().zip(row) {
+                    to.0[lane] = *number;
+                }
+            }
             None => {
                 said[0].0[lane] = (step.check + 1) as f32;
                 after.iter_mut().take(step.width).for_each(|to| to.0[lane] = f32::NAN);
-            }
-        }
-    }
-}
-
-struct Both<'a> {
-    left: Side<'a>,
-    right: Side<'a>,
-    to: &'a mut Plane,
-    filled: usize,
-}
-
-#[derive(Clone, Copy)]
-enum Side<'a> {
-    Plane(&'a Plane),
-    Number(f32),
-}
-
-impl<'a> Side<'a> {
-    #[inline(always)]
-    fn of(operand: Operand, planes: &'a [Plane]) -> Self {
-        match operand {
-            Operand::Plane(plane) => Self::Plane(&planes[plane as usize]),
-            Operand::Number(number) => Self::Number(number),
-        }
-    }
-}
-
-impl Both<'_> {
-    #[inline(always)]
-    fn each(self, function: impl Fn(f32, f32) -> f32) {
-        match (self.left, self.right) {
-            (Side::Plane(left), Side::Number(right)) => each(left, self.to, self.filled, |a| function(a, right)),
-            (Side::Number(left), Side::Plane(right)) => each(right, self.to, self.filled, |b| function(left, b)),
-            (Side::Number(left), Side::Number(right)) => self.to.0.fill(function(left, right)),
-            (Side::Plane(left), Side::Plane(right)) => {
-                let (left, right) = (left.0.as_chunks::<GRAIN>().0, right.0.as_chunks::<GRAIN>().0);
-                let to = self.to.0.as_chunks_mut::<GRAIN>().0.iter_mut();
-                for ((to, left), right) in to.zip(left).zip(right).take(self.filled / GRAIN) {
-                    for at in 0..GRAIN {
-                        to[at] = function(left[at], right[at]);
-                    }
-                }
             }
         }
     }

@@ -2,13 +2,14 @@
 //! blocks of rows without a graph engine. A row's answers have the same bits on every machine and in every batch. What is
 //! not such a net is not this module's: [`Dense::read`] gives nothing.
 //!
-//! Reading order: [`read`] makes [`steps`] of a graph, [`lanes`] runs them over a block, [`math`] is their functions,
+//! Reading order: [`read`] makes [`steps`] of a graph, [`lanes`] runs them over a block and [`lone`] over one row, [`math`] is their functions,
 //! [`kernel`] chooses the instructions. [`ways`] takes a net apart for answers at many places that differ in one feature,
 //! [`direction`] is what can be proven from the weights.
 
 mod direction;
 mod kernel;
 mod lanes;
+mod lone;
 mod math;
 mod read;
 mod steps;
@@ -21,6 +22,7 @@ pub(crate) use ways::Starts;
 use crate::error::EngineError;
 use crate::trees::Vectors;
 use lanes::{BLOCK, Plane, Program, Rows};
+use lone::WORTH_A_BLOCK;
 use steps::Steps;
 use tract_onnx::pb::ModelProto;
 use ways::Split;
@@ -36,7 +38,11 @@ pub struct Dense {
 
 /// One thread's working memory for a net, kept from call to call; no answer depends on what is in it.
 #[derive(Debug)]
-pub struct Memory(Vec<Plane>);
+pub struct Memory {
+    planes: Vec<Plane>,
+    /// Of one row for itself.
+    cells: Vec<f32>,
+}
 
 /// An input of a net.
 #[derive(Debug, Clone, Copy)]
@@ -64,7 +70,9 @@ impl Dense {
 
     /// Working memory for one thread.
     pub fn memory(&self) -> Memory {
-        Memory(vec![Plane([0.0; BLOCK]); self.program.planes])
+        let mut memory = Memory { planes: vec![], cells: vec![] };
+        memory.at_least(self.program.planes);
+        memory
     }
 
     /// Number of columns of each output.
@@ -99,20 +107,35 @@ fn answer(
     memory.at_least(program.planes);
     let count = rows.len() / width;
     outputs.iter().zip(&mut *into).for_each(|(output, into)| into.reserve(count * output.len()));
-    for rows in rows[..count * width].chunks(BLOCK * width) {
-        program.clear(&mut memory.0);
-        kernel::run(vectors, program, Rows(rows, width), &mut memory.0);
+    let (blocks, rest) = match count % BLOCK {
+        rest if rest < WORTH_A_BLOCK => (count - rest, rest),
+        _ => (count, 0),
+    };
+    for rows in rows[..blocks * width].chunks(BLOCK * width) {
+        let planes = &mut memory.planes;
+        // What was wrong with the rows before is forgotten.
+        planes[program.planes - 1] = Plane([0.0; BLOCK]);
+        kernel::run(vectors, program, Rows(rows, width), planes);
         let count = rows.len() / width;
-        if let Some(why) = program.fault(&memory.0, count) {
+        if let Some(why) = program.fault(planes, count) {
             return Err(EngineError(why.to_owned()));
         }
         for (output, into) in outputs.iter().zip(&mut *into) {
             match output.as_slice() {
-                [plane] => into.extend_from_slice(&memory.0[*plane as usize].0[..count]),
-                planes => {
-                    (0..count).for_each(|row| into.extend(planes.iter().map(|at| memory.0[*at as usize].0[row])));
-                }
+                [plane] => into.extend_from_slice(&planes[*plane as usize].0[..count]),
+                some => (0..count).for_each(|row| into.extend(some.iter().map(|at| planes[*at as usize].0[row]))),
             }
+        }
+    }
+    for row in rows[blocks * width..][..rest * width].chunks(width) {
+        let cells = &mut memory.cells;
+        cells[program.planes - 1] = 0.0;
+        kernel::run_one(vectors, program, row, cells);
+        if let Some(why) = program.check(cells[program.planes - 1]).filter(|_| !program.checks.is_empty()) {
+            return Err(EngineError(why.to_owned()));
+        }
+        for (output, into) in outputs.iter().zip(&mut *into) {
+            into.extend(output.iter().map(|at| cells[*at as usize]));
         }
     }
     Ok(())
@@ -121,7 +144,8 @@ fn answer(
 impl Memory {
     /// Makes it another net's where it is too small for it.
     fn at_least(&mut self, planes: usize) {
-        self.0.resize(planes.max(self.0.len()), Plane([0.0; BLOCK]));
+        self.planes.resize(planes.max(self.planes.len()), Plane([0.0; BLOCK]));
+        self.cells.resize(planes.max(self.cells.len()), 0.0);
     }
 }
 

@@ -383,7 +383,8 @@ mod tests {
         let layer = |from: Vec<Plane>, to| {
             Step::Layer(Layer { from, to, weights: Arc::new(vec![0.5, 2.0]), bias: vec![0.0], relu: false })
         };
-        let found = Steps { width: 3, steps: vec![layer(vec![2, 0], 3)], outputs: vec![vec![3]], ..Steps::default() }.simplified();
+        let found = Steps { width: 3, steps: vec![layer(vec![2, 0], 3)], outputs: vec![vec![3]], ..Steps::default() }
+            .simplified();
         assert_eq!(found.steps, [map(Function::Copy, 2, 3), map(Function::Copy, 0, 4), layer(vec![3, 4], 5)]);
         assert_eq!((found.outputs.clone(), found.planes()), (vec![vec![5]], 6));
     }

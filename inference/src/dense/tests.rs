@@ -6,7 +6,7 @@ use crate::examples::{self, node, tensor, whole, with};
 use crate::ops;
 use proptest::prelude::*;
 use tract_onnx::pb::tensor_proto::DataType;
-use tract_onnx::pb::{GraphProto, ModelProto, NodeProto, TensorProto};
+use tract_onnx::pb::{AttributeProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto};
 use tract_onnx::prelude::*;
 
 /// Numbers that look random, the same for the same seed.
@@ -26,7 +26,8 @@ impl Numbers {
 /// Nodes and constants alone: what is read takes its input and outputs by name.
 fn model(node: Vec<NodeProto>, initializer: Vec<TensorProto>) -> ModelProto {
     let graph = GraphProto { node, initializer, name: "net".into(), ..Default::default() };
-    ModelProto { graph: Some(graph), ..Default::default() }
+    let opset_import = vec![OperatorSetIdProto { domain: String::new(), version: 17 }];
+    ModelProto { graph: Some(graph), opset_import, ..Default::default() }
 }
 
 /// Layers of these widths with a function after each but the last, which has the other.
@@ -116,6 +117,181 @@ fn turned(seed: u64) -> ModelProto {
     model(nodes, constants)
 }
 
+fn floats(name: &str, value: f32, node: NodeProto) -> NodeProto {
+    let attribute = AttributeProto { name: name.into(), f: value, r#type: 1, ..Default::default() };
+    NodeProto { attribute: [node.attribute, vec![attribute]].concat(), ..node }
+}
+
+fn text(name: &str, value: &str, node: NodeProto) -> NodeProto {
+    let attribute = AttributeProto { name: name.into(), s: value.into(), r#type: 3, ..Default::default() };
+    NodeProto { attribute: [node.attribute, vec![attribute]].concat(), ..node }
+}
+
+fn ints(name: &str, values: &[i64], node: NodeProto) -> NodeProto {
+    let attribute = AttributeProto { name: name.into(), ints: values.to_vec(), r#type: 7, ..Default::default() };
+    NodeProto { attribute: [node.attribute, vec![attribute]].concat(), ..node }
+}
+
+/// Residual sums with norms, squares, means and GELU as exporters write it.
+fn residual(seed: u64) -> ModelProto {
+    let mut numbers = Numbers(seed);
+    let nodes = vec![
+        node("Gemm", &["x", "w", "b"], "first"),
+        floats("epsilon", 1e-4, node("LayerNormalization", &["first", "scale", "b"], "normed")),
+        node("Gemm", &["normed", "v", "b"], "sums"),
+        node("Div", &["sums", "root"], "scaled"),
+        node("Erf", &["scaled"], "erf"),
+        node("Add", &["erf", "one"], "share"),
+        node("Mul", &["share", "half"], "phi"),
+        node("Mul", &["sums", "phi"], "gelu"),
+        node("Add", &["first", "gelu"], "whole"),
+        ints("axes", &[1], node("ReduceMean", &["whole"], "mean")),
+        node("Sub", &["whole", "mean"], "apart"),
+        node("Pow", &["apart", "two"], "squares"),
+        ints("axes", &[-1], node("ReduceMean", &["squares"], "variance")),
+        node("Sqrt", &["variance"], "deviation"),
+        node("PRelu", &["apart", "slope"], "leaky"),
+        node("Concat", &["leaky", "deviation"], "all"),
+    ];
+    let mut nodes: Vec<NodeProto> =
+        nodes.into_iter().map(|node| if node.op_type == "Concat" { with(node, "axis", 1) } else { node }).collect();
+    nodes.push(with(node("Softmax", &["all"], "y"), "axis", 1));
+    let constants = vec![
+        tensor("w", &[6, 9], numbers.many(54)),
+        tensor("v", &[9, 9], numbers.many(81)),
+        tensor("b", &[9], numbers.many(9)),
+        tensor("scale", &[9], numbers.many(9)),
+        tensor("slope", &[9], numbers.many(9)),
+        tensor("root", &[], vec![std::f32::consts::SQRT_2]),
+        tensor("one", &[], vec![1.0]),
+        tensor("half", &[1], vec![0.5]),
+        tensor("two", &[], vec![2.0]),
+    ];
+    model(nodes, constants)
+}
+
+/// Categories that are embedded and laid out as yes and no, after a missing code was replaced.
+fn embedded(seed: u64) -> ModelProto {
+    let mut numbers = Numbers(seed);
+    let nodes = vec![
+        node("IsNaN", &["x"], "missing"),
+        node("Where", &["missing", "instead", "x"], "whole"),
+        node("Clip", &["whole", "low", "high"], "clipped"),
+        node("Slice", &["clipped", "start", "middle", "axis"], "coded"),
+        node("Slice", &["clipped", "middle", "far", "axis"], "amounts"),
+        with(node("Cast", &["coded"], "codes"), "to", 7),
+        with(node("Gather", &["codes", "place"], "code"), "axis", 1),
+        node("Gather", &["table", "code"], "vector"),
+        node("Gather", &["table", "codes"], "vectors"),
+        node("Flatten", &["vectors"], "flat"),
+        node("Unsqueeze", &["codes", "last"], "deep"),
+        node("Equal", &["deep", "range"], "is"),
+        with(node("Cast", &["is"], "hot"), "to", 1),
+        node("Reshape", &["hot", "wide"], "shown"),
+        with(node("OneHot", &["code", "depth", "values"], "other"), "axis", -1),
+        node("Not", &["missing"], "known"),
+        with(node("Cast", &["known"], "flags"), "to", 1),
+        with(node("Concat", &["amounts", "vector", "flat", "shown", "other", "flags"], "inputs"), "axis", 1),
+        node("MatMul", &["inputs", "w"], "y"),
+    ];
+    let scalar = |name: &str, number: i64| TensorProto { dims: vec![], ..whole(name, &[number]) };
+    let constants = vec![
+        tensor("instead", &[4], vec![1.0, -1.0, 0.5, 0.25]),
+        tensor("low", &[], vec![-2.0]),
+        tensor("high", &[], vec![2.0]),
+        whole("start", &[0]),
+        whole("middle", &[2]),
+        whole("far", &[i64::MAX]),
+        whole("axis", &[1]),
+        whole("last", &[-1]),
+        scalar("place", 1),
+        tensor("table", &[5, 3], numbers.many(15)),
+        whole("range", &[-1, 0, 1]),
+        whole("wide", &[-1, 6]),
+        scalar("depth", 3),
+        tensor("values", &[2], vec![-0.5, 1.5]),
+        tensor("w", &[2 + 3 + 6 + 6 + 3 + 4, 2], numbers.many(48)),
+    ];
+    model(nodes, constants)
+}
+
+/// Four months of three figures through a loop.
+fn months(operator: &str, direction: &str, late: i64, seed: u64) -> ModelProto {
+    let mut numbers = Numbers(seed);
+    let (gates, ways) = (if operator == "LSTM" { 4 } else { 3 }, if direction == "bidirectional" { 2 } else { 1 });
+    let (units, figures) = (5, 3);
+    let all = gates * units;
+    let turns = with(node(operator, &["turned", "w", "r", "b"], "all"), "hidden_size", units as i64);
+    let turns = text("direction", direction, turns);
+    let mut nodes = vec![
+        node("Reshape", &["x", "months"], "history"),
+        ints("perm", &[1, 0, 2], node("Transpose", &["history"], "turned")),
+        if operator == "GRU" { with(turns, "linear_before_reset", late) } else { turns },
+        ints("perm", &[2, 0, 1, 3], node("Transpose", &["all"], "rows")),
+        node("Reshape", &["rows", "flat"], "states"),
+        node("Gemm", &["states", "v"], "y"),
+    ];
+    nodes[2].output.push("last".into());
+    let constants = vec![
+        whole("months", &[-1, 4, figures as i64]),
+        whole("flat", &[0, (4 * ways * units) as i64]),
+        tensor("w", &[ways, all, figures], numbers.many(ways * all * figures)),
+        tensor("r", &[ways, all, units], numbers.many(ways * all * units)),
+        tensor("b", &[ways, 2 * all], numbers.many(ways * 2 * all)),
+        tensor("v", &[4 * ways * units, 1], numbers.many(4 * ways * units)),
+    ];
+    model(nodes, constants)
+}
+
+/// Columns as tokens, two heads, as PyTorch lays rows and heads side by side.
+fn attention(seed: u64) -> ModelProto {
+    let mut numbers = Numbers(seed);
+    let nodes = vec![
+        node("Shape", &["x"], "sizes"),
+        node("Slice", &["sizes", "zero", "one"], "count"),
+        with(node("Concat", &["count", "one", "one"], "repeats"), "axis", 0),
+        node("Expand", &["collects", "repeats"], "first"),
+        node("Unsqueeze", &["x", "two"], "deep"),
+        node("Mul", &["deep", "weight"], "scaled"),
+        with(node("Concat", &["first", "scaled"], "tokens"), "axis", 1),
+        ints("perm", &[1, 0, 2], node("Transpose", &["tokens"], "turned")),
+        node("MatMul", &["turned", "w"], "sums"),
+        with(node("Split", &["sums"], "q"), "axis", -1),
+        node("Reshape", &["q", "heads"], "q_heads"),
+        node("Reshape", &["k", "heads"], "k_heads"),
+        node("Reshape", &["v", "heads"], "v_heads"),
+        ints("perm", &[1, 0, 2], node("Transpose", &["q_heads"], "q_turned")),
+        ints("perm", &[1, 2, 0], node("Transpose", &["k_heads"], "k_turned")),
+        ints("perm", &[1, 0, 2], node("Transpose", &["v_heads"], "v_turned")),
+        node("MatMul", &["q_turned", "k_turned"], "scores"),
+        with(node("Softmax", &["scores"], "shares"), "axis", -1),
+        node("MatMul", &["shares", "v_turned"], "seen"),
+        node("Reshape", &["seen", "apart"], "each"),
+        ints("perm", &[2, 0, 1, 3], node("Transpose", &["each"], "back")),
+        node("Reshape", &["back", "side_by_side"], "flat"),
+        node("Gemm", &["flat", "o"], "out"),
+        node("Reshape", &["out", "again"], "tokens_out"),
+        with(node("Gather", &["tokens_out", "place"], "y"), "axis", 0),
+    ];
+    let mut nodes = nodes;
+    nodes[9].output = ["q", "k", "v"].map(String::from).to_vec();
+    let constants = vec![
+        whole("zero", &[0]),
+        whole("one", &[1]),
+        whole("two", &[2]),
+        tensor("collects", &[1, 1, 4], numbers.many(4)),
+        tensor("weight", &[3, 4], numbers.many(12)),
+        tensor("w", &[4, 12], numbers.many(48)),
+        whole("heads", &[4, -1, 2]),
+        whole("apart", &[-1, 2, 4, 2]),
+        whole("side_by_side", &[-1, 4]),
+        tensor("o", &[4, 4], numbers.many(16)),
+        whole("again", &[4, -1, 4]),
+        TensorProto { dims: vec![], ..whole("place", &[0]) },
+    ];
+    model(nodes, constants)
+}
+
 fn run(dense: &Dense, rows: &[f32]) -> Vec<f32> {
     let mut into = [vec![]];
     dense.run(&mut dense.memory(), rows, &mut into).unwrap();
@@ -126,11 +302,10 @@ fn bits(answers: &[f32]) -> Vec<u32> {
     answers.iter().map(|answer| answer.to_bits()).collect()
 }
 
-/// Through the graph engine, all rows at once.
-fn through_tract(proto: &ModelProto, rows: &[f32], width: usize) -> Vec<f32> {
-    let mut proto = proto.clone();
+/// With its input and output declared, as a file has them.
+fn declared(mut proto: ModelProto) -> ModelProto {
+    use tract_onnx::pb::{TypeProto, ValueInfoProto, type_proto};
     let value = |name: &str| {
-        use tract_onnx::pb::{TypeProto, ValueInfoProto, type_proto};
         let tensor = type_proto::Tensor { elem_type: DataType::Float as i32, shape: None };
         let of = TypeProto { value: Some(type_proto::Value::TensorType(tensor)), ..Default::default() };
         ValueInfoProto { name: name.into(), r#type: Some(of), ..Default::default() }
@@ -138,7 +313,12 @@ fn through_tract(proto: &ModelProto, rows: &[f32], width: usize) -> Vec<f32> {
     let graph = proto.graph.as_mut().unwrap();
     graph.input.push(value("x"));
     graph.output.push(value("y"));
-    proto.opset_import.push(tract_onnx::pb::OperatorSetIdProto { domain: String::new(), version: 17 });
+    proto
+}
+
+/// Through the graph engine, all rows at once.
+fn through_tract(proto: &ModelProto, rows: &[f32], width: usize) -> Vec<f32> {
+    let proto = declared(proto.clone());
     let count = rows.len() / width;
     let mut model = ops::onnx().model_for_proto_model(&proto).unwrap();
     model.set_input_fact(0, f32::fact([count, width]).into()).unwrap();
@@ -157,6 +337,14 @@ fn nets() -> Vec<(&'static str, ModelProto, usize)> {
         ("one layer", layers(&[1, 1], "Relu", "Relu", 4), 1),
         ("squashed", squashed(5, 2), 4),
         ("turned", turned(6), 5),
+        ("residual", residual(10), 6),
+        ("embedded", embedded(11), 4),
+        ("gru", months("GRU", "forward", 1, 12), 12),
+        ("gru that resets before its weights", months("GRU", "forward", 0, 13), 12),
+        ("gru both ways", months("GRU", "bidirectional", 0, 14), 12),
+        ("lstm", months("LSTM", "forward", 0, 15), 12),
+        ("lstm both ways", months("LSTM", "bidirectional", 0, 16), 12),
+        ("attention", attention(17), 3),
     ]
 }
 
@@ -215,6 +403,61 @@ fn sums_that_others_read_stay_bare() {
 fn what_is_no_number_never_becomes_one() {
     let dense = read(&layers(&[2, 8, 1], "Relu", "Relu", 6), 2).unwrap();
     assert!(run(&dense, &[f32::NAN, 1.0])[0].is_nan());
+}
+
+/// The states of months that are read from the last on are those of the months turned round.
+#[test]
+fn a_loop_that_goes_backward_is_not_run_forward() {
+    for (operator, late) in [("GRU", 0), ("GRU", 1), ("LSTM", 0)] {
+        let back = |proto: ModelProto| {
+            read(&ops::read(&prost::Message::encode_to_vec(&declared(proto)), None).unwrap(), 12).unwrap()
+        };
+        let there = months(operator, "forward", late, 18);
+        let mut turned = there.clone();
+        let graph = turned.graph.as_mut().unwrap();
+        graph.initializer.iter_mut().find(|tensor| tensor.name == "v").unwrap().float_data = there
+            .graph
+            .as_ref()
+            .unwrap()
+            .initializer
+            .iter()
+            .find(|tensor| tensor.name == "v")
+            .unwrap()
+            .float_data
+            .chunks(5)
+            .rev()
+            .flatten()
+            .copied()
+            .collect();
+        let row = Numbers(19).many(12);
+        let from_the_last: Vec<f32> = row.chunks(3).rev().flatten().copied().collect();
+        let (forward, backward) = (back(turned), back(months(operator, "reverse", late, 18)));
+        let (expected, found) = (run(&forward, &from_the_last), run(&backward, &row));
+        // The sums over all months are in another order.
+        assert!((expected[0] - found[0]).abs() < 1e-6, "{operator} {late}: {found:?}, not {expected:?}");
+        assert_ne!(bits(&found), bits(&run(&back(there), &row)), "{operator} {late} goes forward");
+    }
+}
+
+/// A code that the table has not is refused, wherever its row lies, and the rows after it are not.
+#[test]
+fn a_code_that_no_row_of_a_table_has_is_refused() {
+    let nodes = vec![with(node("Cast", &["x"], "codes"), "to", 7), node("Gather", &["table", "codes"], "deep")];
+    let nodes = [nodes, vec![node("Flatten", &["deep"], "y")]].concat();
+    let dense = read(&model(nodes, vec![tensor("table", &[3, 1], vec![10.0, 20.0, 30.0])]), 1).unwrap();
+    assert_eq!(run(&dense, &[0.9, 2.0, -1.0, -3.0, 1.0]), [10.0, 30.0, 30.0, 10.0, 20.0]);
+    let mut memory = dense.memory();
+    for wrong in [3.0, -4.0, 1e30, f32::INFINITY, f32::NAN] {
+        for count in [1, 2, 30, 64, 65, 67, 130] {
+            let mut rows = vec![1.0; count];
+            rows[count - 1] = wrong;
+            let why = dense.run(&mut memory, &rows, &mut [vec![]]).unwrap_err().to_string();
+            assert!(why.contains("deep (Gather): a code is no whole number from 0 to 2"), "{wrong} of {count}: {why}");
+            let mut into = [vec![]];
+            dense.run(&mut memory, &[1.0, 0.0], &mut into).unwrap();
+            assert_eq!(into[0], [20.0, 10.0], "after {wrong} of {count}");
+        }
+    }
 }
 
 #[test]

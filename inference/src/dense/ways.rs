@@ -138,8 +138,8 @@ impl Dense {
             let (now, later) = rest.split_at(end.map_or(rest.len(), |end| end + 1));
             rest = later;
             let way = Way { split, starts, to: &to, sums: &mut sums, moves: now, width: self.program.width };
-            kernel::run(self.vectors, &split.after, way, &mut memory.0);
-            answers.extend_from_slice(&memory.0[*output as usize].0[..asked]);
+            kernel::run(self.vectors, &split.after, way, &mut memory.planes);
+            answers.extend_from_slice(&memory.planes[*output as usize].0[..asked]);
         }
         Ok(Some(answers))
     }

@@ -170,7 +170,9 @@ pub(super) fn singles(columns: &[(&Column, Kind)], rows: Range<usize>) -> Result
         for (column, kind) in columns {
             let found = match kind {
                 Kind::I64 => whole(column, row).map(|number| number as f32),
-                Kind::I32 => whole(column, row).filter(|number| i32::try_from(*number).is_ok()).map(|number| number as f32),
+                Kind::I32 => {
+                    whole(column, row).filter(|number| i32::try_from(*number).is_ok()).map(|number| number as f32)
+                }
                 _ => column.values.number(row).map(|number| number as f32),
             };
             cells.push(found.ok_or_else(|| refused(column, row, kind.datum_type()))?);

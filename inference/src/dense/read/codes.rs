@@ -62,7 +62,8 @@ impl Reader {
 
     /// Codes moved by constants, as tables of several columns side by side have them.
     pub(super) fn moved(&mut self, codes: &str, by: &str) -> Option<Value> {
-        let (Value::Cells(Kind::Codes, codes), Value::Whole(_)) = (self.values.get(codes)?, self.values.get(by)?) else {
+        let (Value::Cells(Kind::Codes, codes), Value::Whole(_)) = (self.values.get(codes)?, self.values.get(by)?)
+        else {
             return None;
         };
         let (codes, by) = (codes.clone(), self.codes(by)?);
@@ -127,7 +128,9 @@ impl Reader {
         let codes = codes.clone();
         // The new axis is the last.
         let last = codes.shape.dims.len() as i64;
-        if codes.shape.is_merged() || !(1..=MOST_CODE).contains(&depth) || ![-1, last].contains(&whole(node, "axis", -1))
+        if codes.shape.is_merged()
+            || !(1..=MOST_CODE).contains(&depth)
+            || ![-1, last].contains(&whole(node, "axis", -1))
         {
             return None;
         }

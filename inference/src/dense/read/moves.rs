@@ -84,7 +84,9 @@ impl Reader {
         let to = value.shape().common(&to)?;
         let how = value.shape().spread(&to)?;
         match value {
-            Value::Constant(_) if to.rows.is_some() => Some(Value::Cells(Kind::Numbers, self.numbers(name)?.arranged(how))),
+            Value::Constant(_) if to.rows.is_some() => {
+                Some(Value::Cells(Kind::Numbers, self.numbers(name)?.arranged(how)))
+            }
             Value::Whole(_) if to.rows.is_some() => None,
             _ => Some(value.arranged(how)),
         }

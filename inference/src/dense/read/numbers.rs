@@ -142,7 +142,13 @@ impl Reader {
         let mut cells = Vec::with_capacity(shape.count()?);
         for ((test, yes), no) in test?.cells.iter().zip(yes?.cells).zip(no?.cells) {
             cells.push(match test {
-                Operand::Number(test) => if *test != 0.0 { yes } else { no },
+                Operand::Number(test) => {
+                    if *test != 0.0 {
+                        yes
+                    } else {
+                        no
+                    }
+                }
                 Operand::Plane(test) => {
                     let to = self.planes(1)?;
                     self.steps.push(Step::Choose { test: *test, yes, no, to });

@@ -29,19 +29,22 @@ impl Reader {
         let input = |at: usize| node.input.get(at).filter(|name| !name.is_empty());
         let lstm = node.op_type == "LSTM";
         let (gates, late) = if lstm { (4usize, true) } else { (3, whole(node, "linear_before_reset", 0) != 0) };
-        if whole(node, "layout", 0) != 0 || whole(node, "input_forget", 0) != 0 || input(4).is_some() || input(7).is_some()
+        if whole(node, "layout", 0) != 0
+            || whole(node, "input_forget", 0) != 0
+            || input(4).is_some()
+            || input(7).is_some()
         {
             return None;
         }
         let directions: &[bool] = match text(node, "direction", "forward")? {
             "forward" => &[false],
-            "reverse" => &[true],
             "bidirectional" => &[false, true],
             _ => return None,
         };
         let usual: &[&[u8]] = if lstm { &[b"Sigmoid", b"Tanh", b"Tanh"] } else { &[b"Sigmoid", b"Tanh"] };
         let functions = node.attribute.iter().find(|attribute| attribute.name == "activations");
-        if functions.is_some_and(|found| !found.strings.iter().eq(usual.iter().cycle().take(directions.len() * usual.len())))
+        if functions
+            .is_some_and(|found| !found.strings.iter().eq(usual.iter().cycle().take(directions.len() * usual.len())))
         {
             return None;
         }
@@ -96,7 +99,8 @@ impl Reader {
             let mut turn = Turn { state: own(&states), memory: own(&memories) };
             for at in 0..turns {
                 let month = if *back { turns - 1 - at } else { at };
-                let inputs = self.summed(&months.cells[month * width..][..width], &cell.inward, cell.inward_bias.clone())?;
+                let inputs =
+                    self.summed(&months.cells[month * width..][..width], &cell.inward, cell.inward_bias.clone())?;
                 turn = if lstm { self.lstm(&cell, &inputs, turn)? } else { self.gru(&cell, &inputs, turn, late)? };
                 made[month * directions.len() + number].clone_from(&turn.state);
             }

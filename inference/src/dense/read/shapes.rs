@@ -117,7 +117,8 @@ impl Shape {
     /// With these sizes: −1 is what is left, 0 the size that was there.
     pub fn reshaped(&self, sizes: &[Size]) -> Option<Arranged> {
         let known = self.sizes();
-        let copied = |(at, size): (usize, &Size)| if *size == Size::Of(0) { known.get(at).copied() } else { Some(*size) };
+        let copied =
+            |(at, size): (usize, &Size)| if *size == Size::Of(0) { known.get(at).copied() } else { Some(*size) };
         let sizes = sizes.iter().enumerate().map(copied).collect::<Option<Vec<_>>>()?;
         let count = self.count()?;
         let open = sizes.iter().position(|size| *size == Size::Of(-1));
@@ -162,7 +163,8 @@ impl Shape {
             Size::Rows(times) => usize::try_from(times).ok()?,
             Size::Of(_) => lead.checked_mul(trail)?,
         };
-        if lead.checked_mul(first)? != before || trail.checked_mul(last)? != after || lead.checked_mul(trail)? != times {
+        if lead.checked_mul(first)? != before || trail.checked_mul(last)? != after || lead.checked_mul(trail)? != times
+        {
             return None;
         }
         let mut rows = place;

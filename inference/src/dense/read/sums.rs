@@ -215,8 +215,7 @@ impl Reader {
         }
         if node.op_type == "ReduceMean" {
             let count = Operand::Number(count as f32);
-            array.cells =
-                array.cells.iter().map(|sum| self.joined(Join::Div, *sum, count)).collect::<Option<_>>()?;
+            array.cells = array.cells.iter().map(|sum| self.joined(Join::Div, *sum, count)).collect::<Option<_>>()?;
         }
         let value = Value::numbers(array);
         match whole(node, "keepdims", 1) {

@@ -52,7 +52,8 @@ impl<T: Copy> Array<T> {
     pub fn joined(arrays: &[Self], axis: usize) -> Option<Self> {
         let first = &arrays.first()?.shape;
         let same = |shape: &Shape| {
-            let apart = shape.dims.iter().zip(&first.dims).enumerate().any(|(at, (one, other))| at != axis && one != other);
+            let apart =
+                shape.dims.iter().zip(&first.dims).enumerate().any(|(at, (one, other))| at != axis && one != other);
             !apart && !shape.is_merged() && (shape.rows, shape.dims.len()) == (first.rows, first.dims.len())
         };
         if first.rows == Some(axis) || axis >= first.dims.len() || !arrays.iter().all(|array| same(&array.shape)) {
