@@ -10,7 +10,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let graph = Graph::load(&bytes, None)?;
     let seconds = start.elapsed().as_secs_f64();
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let most = status.lines().find(|line| line.starts_with("VmHWM")).unwrap_or("VmHWM: not known here");
-    println!("{seconds:.2} s, {most}, {} outputs", graph.outputs().count());
+    let most = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).map_or("unknown", str::trim);
+    println!("{seconds:.3} s, {most} at most, {} outputs", graph.outputs().count());
     Ok(())
 }

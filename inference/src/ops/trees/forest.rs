@@ -85,7 +85,11 @@ impl Proven {
 impl Settled {
     /// The trees with the votes for one target alone. Its sum has the bits that it has among the others.
     pub(super) fn of_target(&self, target: usize) -> TractResult<Ensemble> {
-        let mut draft = self.compiled.ensemble().clone().into_draft();
+        let ensemble = self.compiled.ensemble().clone();
+        if ensemble.get().targets == 1 {
+            return Ok(ensemble);
+        }
+        let mut draft = ensemble.into_draft();
         draft.base = draft.base.get(target).copied().into_iter().collect();
         draft.targets = 1;
         for node in draft.trees.iter_mut().flat_map(|tree| &mut tree.nodes) {
