@@ -19,9 +19,9 @@ use tract_onnx::pb::{GraphProto, ModelProto, NodeProto};
 /// # Errors
 /// Bytes that are no graph, or a name that leads to another folder.
 pub fn files_of(bytes: &[u8]) -> Result<BTreeSet<String>, GraphError> {
-    let proto = <ModelProto as prost::Message>::decode(bytes);
-    let proto = proto.map_err(|error| GraphError(format!("is no ONNX graph: {error}")))?;
-    external::names(proto).map_err(GraphError)
+    let outline = <external::Outline as prost::Message>::decode(bytes);
+    let outline = outline.map_err(|error| GraphError(format!("is no ONNX graph: {error}")))?;
+    external::names(&outline).map_err(GraphError)
 }
 
 /// Rewrites a model whose file has these bytes.

@@ -39,9 +39,10 @@ pub(crate) use tract_onnx::pb::NodeProto;
 use crate::error::GraphError;
 use crate::prepare::{self, Files};
 use operator::Builder;
+use prost::Message;
 use tract_onnx::Onnx;
 use tract_onnx::pb::ModelProto;
-use tract_onnx::prelude::{Framework, InferenceModel, TractResult, TypedModel};
+use tract_onnx::prelude::{InferenceModel, TractResult, TypedModel};
 
 /// Our operators of `ai.onnx.ml`.
 const ML: &[(&str, Builder)] = &[
@@ -98,7 +99,7 @@ pub fn onnx() -> Onnx {
 /// [`GraphError`] with the node's name and what would make the graph loadable.
 pub fn read(bytes: &[u8], files: Option<&Files>) -> Result<ModelProto, GraphError> {
     let onnx = onnx();
-    let mut proto = built(|| onnx.proto_model_for_read(&mut std::io::Cursor::new(bytes)))?;
+    let mut proto = built(|| Ok(ModelProto::decode(bytes)?))?;
     prepare::model(&mut proto, bytes, files).map_err(GraphError)?;
     check::model(&proto, &onnx).map_err(GraphError)?;
     Ok(proto)

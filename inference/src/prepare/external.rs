@@ -3,7 +3,7 @@
 use super::inner;
 use std::collections::{BTreeMap, BTreeSet};
 use tract_onnx::pb::tensor_proto::DataLocation;
-use tract_onnx::pb::{GraphProto, ModelProto, TensorProto};
+use tract_onnx::pb::{GraphProto, StringStringEntryProto, TensorProto};
 
 /// Files beside a graph, by name.
 pub type Files = BTreeMap<String, Vec<u8>>;
@@ -11,19 +11,68 @@ pub type Files = BTreeMap<String, Vec<u8>>;
 /// Graphs within graphs, at most; deeper ones are refused when they are checked.
 const DEEPEST: usize = 16;
 
-/// The names of the files that a graph's tensors stand in. A name leads to no other folder.
+/// A model as far as its files are asked for: the lists of a large forest and the numbers of a net are passed over.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct Outline {
+    #[prost(message, optional, tag = "7")]
+    graph: Option<GraphOutline>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct GraphOutline {
+    #[prost(message, repeated, tag = "1")]
+    node: Vec<NodeOutline>,
+    #[prost(message, repeated, tag = "5")]
+    initializer: Vec<TensorOutline>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct NodeOutline {
+    #[prost(message, repeated, tag = "5")]
+    attribute: Vec<AttributeOutline>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct AttributeOutline {
+    #[prost(message, optional, tag = "5")]
+    t: Option<TensorOutline>,
+    #[prost(message, optional, tag = "6")]
+    g: Option<GraphOutline>,
+    #[prost(message, repeated, tag = "10")]
+    tensors: Vec<TensorOutline>,
+    #[prost(message, repeated, tag = "11")]
+    graphs: Vec<GraphOutline>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct TensorOutline {
+    #[prost(string, tag = "8")]
+    name: String,
+    #[prost(message, repeated, tag = "13")]
+    external_data: Vec<StringStringEntryProto>,
+    #[prost(enumeration = "DataLocation", optional, tag = "14")]
+    data_location: Option<i32>,
+}
+
+/// The names of the files that a model's tensors stand in. A name leads to no other folder.
 ///
 /// # Errors
 /// A name that is a path.
-pub(super) fn names(mut proto: ModelProto) -> Result<BTreeSet<String>, String> {
+pub(super) fn names(model: &Outline) -> Result<BTreeSet<String>, String> {
     let mut found = BTreeSet::new();
-    if let Some(graph) = &mut proto.graph {
-        each(graph, DEEPEST, &mut |tensor| {
-            if is_external(tensor) {
-                found.insert(place(tensor)?.0);
+    let mut open: Vec<(&GraphOutline, usize)> = model.graph.iter().map(|graph| (graph, DEEPEST)).collect();
+    while let Some((graph, depth)) = open.pop() {
+        let attributes = graph.node.iter().flat_map(|node| &node.attribute);
+        let within = attributes.clone().flat_map(|attribute| attribute.t.iter().chain(&attribute.tensors));
+        for tensor in graph.initializer.iter().chain(within) {
+            if tensor.data_location == Some(DataLocation::External as i32) {
+                found.insert(place(&tensor.name, &tensor.external_data)?.0);
             }
-            Ok(())
-        })?;
+        }
+        if depth > 0 {
+            let inner = attributes.flat_map(|attribute| attribute.g.iter().chain(&attribute.graphs));
+            open.extend(inner.map(|graph| (graph, depth - 1)));
+        }
     }
     Ok(found)
 }
@@ -33,10 +82,10 @@ pub(super) fn take_in(graph: &mut GraphProto, files: Option<&Files>) -> Result<(
     // Tensors may share a part of a file, but a few bytes of a graph must not ask for its files over and over.
     let mut left = 2 * files.map_or(0, |files| files.values().map(Vec::len).sum::<usize>());
     each(graph, DEEPEST, &mut |tensor| {
-        if !is_external(tensor) {
+        if tensor.data_location != Some(DataLocation::External as i32) {
             return Ok(());
         }
-        let (file, offset, length) = place(tensor)?;
+        let (file, offset, length) = place(&tensor.name, &tensor.external_data)?;
         let Some(bytes) = files.and_then(|files| files.get(&file)) else {
             return Err(format!(
                 "tensor {}: its data is in another file, {file}, which must stand beside the graph; or save the model with its \
@@ -59,21 +108,17 @@ pub(super) fn take_in(graph: &mut GraphProto, files: Option<&Files>) -> Result<(
     })
 }
 
-fn is_external(tensor: &TensorProto) -> bool {
-    tensor.data_location == Some(DataLocation::External as i32)
-}
-
-/// The file, where in it the data begin, and how many bytes they are.
-fn place(tensor: &TensorProto) -> Result<(String, usize, Option<usize>), String> {
-    let entry = |key: &str| tensor.external_data.iter().find(|entry| entry.key == key).map(|entry| &entry.value);
+/// The file, where in it the data of a tensor of this name begin, and how many bytes they are.
+fn place(name: &str, entries: &[StringStringEntryProto]) -> Result<(String, usize, Option<usize>), String> {
+    let entry = |key: &str| entries.iter().find(|entry| entry.key == key).map(|entry| &entry.value);
     let number = |key: &str| {
         let text = entry(key)?;
-        Some(text.parse::<usize>().map_err(|_| format!("tensor {}: its {key} {text:?} is no number", tensor.name)))
+        Some(text.parse::<usize>().map_err(|_| format!("tensor {name}: its {key} {text:?} is no number")))
     };
-    let file = entry("location").ok_or_else(|| format!("tensor {}: names no file for its data", tensor.name))?;
+    let file = entry("location").ok_or_else(|| format!("tensor {name}: names no file for its data"))?;
     let file = file.strip_prefix("./").unwrap_or(file);
     if file.is_empty() || file.contains(['/', '\\', '\0']) || file == ".." || file == "." {
-        return Err(format!("tensor {}: its data must be in a file beside the graph, not in {file:?}", tensor.name));
+        return Err(format!("tensor {name}: its data must be in a file beside the graph, not in {file:?}"));
     }
     Ok((file.to_owned(), number("offset").transpose()?.unwrap_or(0), number("length").transpose()?))
 }
@@ -101,12 +146,40 @@ fn each(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tract_onnx::pb::StringStringEntryProto;
+    use prost::Message;
+    use tract_onnx::pb::{AttributeProto, ModelProto, NodeProto};
 
     fn tensor(name: String) -> TensorProto {
         let location = StringStringEntryProto { key: "location".to_owned(), value: "w".to_owned() };
         let external = Some(DataLocation::External as i32);
         TensorProto { name, data_location: external, external_data: vec![location], ..Default::default() }
+    }
+
+    #[test]
+    fn an_outline_names_every_file() {
+        let named = |name: &str, file: &str| {
+            let mut tensor = tensor(name.to_owned());
+            tensor.external_data[0].value = file.to_owned();
+            tensor
+        };
+        let inner = GraphProto { initializer: vec![named("d", "fourth")], ..Default::default() };
+        let attribute = AttributeProto {
+            t: Some(named("b", "second")),
+            tensors: vec![named("c", "third")],
+            g: Some(inner.clone()),
+            ints: vec![1; 300],
+            floats: vec![0.5; 300],
+            strings: vec![b"LEAF".to_vec(); 300],
+            graphs: vec![GraphProto { initializer: vec![named("e", "fifth")], ..Default::default() }],
+            ..Default::default()
+        };
+        let node = NodeProto { attribute: vec![attribute], ..Default::default() };
+        let inside = TensorProto { name: "f".to_owned(), raw_data: vec![7; 64], ..Default::default() };
+        let graph =
+            GraphProto { node: vec![node], initializer: vec![named("a", "./first"), inside], ..Default::default() };
+        let bytes = ModelProto { graph: Some(graph), ..Default::default() }.encode_to_vec();
+        let found = names(&Outline::decode(bytes.as_slice()).expect("a model")).expect("names");
+        assert_eq!(found.into_iter().collect::<Vec<_>>(), ["fifth", "first", "fourth", "second", "third"]);
     }
 
     #[test]

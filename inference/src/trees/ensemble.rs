@@ -3,6 +3,8 @@
 
 use super::error::TreeError;
 use std::hash::{Hash, Hasher};
+use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
 
 /// Features of a row.
 pub const MAX_WIDTH: usize = 1 << 20;
@@ -148,7 +150,31 @@ pub struct Draft {
     /// Added to each target after aggregation: empty, or one for each target.
     pub base: Vec<Real>,
     /// In the order in which their votes are added.
-    pub trees: Vec<Tree>,
+    pub trees: Trees,
+}
+
+/// The trees of an ensemble. Clones share them until one is changed: a large forest is held once.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Trees(Arc<Vec<Tree>>);
+
+impl From<Vec<Tree>> for Trees {
+    fn from(trees: Vec<Tree>) -> Self {
+        Self(Arc::new(trees))
+    }
+}
+
+impl Deref for Trees {
+    type Target = Vec<Tree>;
+
+    fn deref(&self) -> &Vec<Tree> {
+        &self.0
+    }
+}
+
+impl DerefMut for Trees {
+    fn deref_mut(&mut self) -> &mut Vec<Tree> {
+        Arc::make_mut(&mut self.0)
+    }
 }
 
 /// An ensemble that holds what it promises. Plain data still: [`super::Compiled`] is its fast form.
@@ -178,6 +204,18 @@ impl Ensemble {
     /// The data, for whoever reads it; it cannot be changed back into something unproven.
     pub fn get(&self) -> &Draft {
         &self.0
+    }
+
+    /// The same trees for rows of so many features, met in a precision. What is proven of fewer features and of single precision
+    /// is not proven again.
+    ///
+    /// # Errors
+    /// As [`Draft::check`].
+    pub fn for_rows(&self, width: usize, precision: Precision) -> Result<Self, TreeError> {
+        let proven =
+            (self.0.width..=MAX_WIDTH).contains(&width) && [self.0.precision, Precision::Double].contains(&precision);
+        let draft = Draft { width, precision, ..self.0.clone() };
+        if proven { Ok(Self(draft)) } else { draft.check() }
     }
 
     /// The data, to be changed and checked again.

@@ -75,13 +75,23 @@ impl<K: Key> Interval<K> {
     }
 }
 
+/// The interval on which a branch says yes, where that is one whatever it is compared with: no set, no equality.
+pub(super) fn interval<T: Number>(test: &Test, missing_tracks_true: bool) -> Option<Interval<T::Key>> {
+    match test {
+        Test::Threshold(Compare::Eq, _) | Test::Member(_) => None,
+        Test::Threshold(compare, threshold) => Some(half::<T>(*compare, threshold.0, missing_tracks_true)),
+    }
+}
+
 /// The intervals on which a branch says yes: one, but for sets and for equality that takes missing values too. Never empty.
 pub(super) fn intervals<T: Number>(test: &Test, missing_tracks_true: bool) -> Vec<Interval<T::Key>> {
     let point = |value: f64| Interval::between(T::of(value).key(), T::of(value).key().next());
     let missing = Interval::between(T::Key::MISSING, T::Key::default());
+    if let Some(interval) = interval::<T>(test, missing_tracks_true) {
+        return vec![interval];
+    }
     let mut found: Vec<_> = match test {
-        Test::Threshold(Compare::Eq, threshold) => vec![point(threshold.0)],
-        Test::Threshold(compare, threshold) => return vec![half::<T>(*compare, threshold.0, missing_tracks_true)],
+        Test::Threshold(_, threshold) => vec![point(threshold.0)],
         Test::Member(set) => set.iter().map(|member| point(member.0)).collect(),
     };
     if missing_tracks_true {

@@ -25,7 +25,7 @@ mod questions;
 mod rows;
 
 pub use compiled::Compiled;
-pub use ensemble::{Aggregate, Compare, Draft, Ensemble, Node, Precision, Real, Test, Tree, Vote};
+pub use ensemble::{Aggregate, Compare, Draft, Ensemble, Node, Precision, Real, Test, Tree, Trees, Vote};
 pub use error::TreeError;
 pub use lanes::Vectors;
 pub use monotone::{Monotone, monotone};

@@ -3,7 +3,7 @@
 //! too large for [`super::planes`] are met by several rows at once.
 
 use super::ensemble::{Ensemble, Node, Tree, Vote};
-use super::keys::{Interval, intervals};
+use super::keys::{Interval, interval, intervals};
 use super::walk::Number;
 
 /// Walks side by side.
@@ -44,8 +44,15 @@ impl<T: Number> Nodes<T> {
         let leaves = draft.trees.iter().flat_map(|tree| &tree.nodes);
         let lone =
             draft.targets == 1 && leaves.clone().all(|node| !matches!(node, Node::Leaf { votes } if votes.len() != 1));
-        let mut flat = Self { nodes: vec![], ways: vec![], weights: vec![], ranges: vec![], votes: vec![] };
-        for tree in &draft.trees {
+        let count = draft.trees.iter().map(|tree| tree.nodes.len()).sum();
+        let mut flat = Self {
+            nodes: Vec::with_capacity(count),
+            ways: Vec::with_capacity(draft.trees.len()),
+            weights: Vec::with_capacity(if lone { count } else { 0 }),
+            ranges: Vec::with_capacity(if lone { 0 } else { count }),
+            votes: vec![],
+        };
+        for tree in draft.trees.iter() {
             flat.lay(tree, lone);
         }
         flat
@@ -62,8 +69,10 @@ impl<T: Number> Nodes<T> {
             self.nodes[parents].iter_mut().for_each(|parent| parent.yes = at as u32);
             match &tree.nodes[node] {
                 Node::Branch { feature, test, missing_tracks_true, yes, no } => {
-                    for ask in intervals::<T>(test, *missing_tracks_true) {
-                        self.nodes.push(Flat { ask, feature: *feature, yes: 0 });
+                    let flat = |ask| Flat { ask, feature: *feature, yes: 0 };
+                    match interval::<T>(test, *missing_tracks_true) {
+                        Some(ask) => self.nodes.push(flat(ask)),
+                        None => self.nodes.extend(intervals::<T>(test, *missing_tracks_true).into_iter().map(flat)),
                     }
                     let depth = depth + (self.nodes.len() - at) as u32;
                     open.push((*yes as usize, at..self.nodes.len(), depth));

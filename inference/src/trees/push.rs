@@ -141,9 +141,9 @@ mod tests {
             let branch = Node::Branch { feature: feature as u32, test, missing_tracks_true, yes: 1, no: 2 };
             Tree { root: 0, nodes: vec![branch, leaf(1.0 + 2.0 * feature as f32), leaf(10.0 + 20.0 * feature as f32)] }
         };
-        let trees = thresholds.into_iter().enumerate().map(tree).collect();
+        let trees: Vec<Tree> = thresholds.into_iter().enumerate().map(tree).collect();
         let (precision, aggregate) = (Precision::Single, Aggregate::Sum);
-        Draft { width: 2, targets: 1, precision, aggregate, base: vec![], trees }.check().unwrap()
+        Draft { width: 2, targets: 1, precision, aggregate, base: vec![], trees: trees.into() }.check().unwrap()
     }
 
     #[test]

@@ -96,7 +96,7 @@ impl Ensemble {
     pub fn answer<T: Number>(&self, row: &[T], answer: &mut [T]) {
         let draft = self.get();
         answer.fill(draft.aggregate.start());
-        for tree in &draft.trees {
+        for tree in draft.trees.iter() {
             if let Node::Leaf { votes } = &tree.nodes[tree.leaf(row)] {
                 for vote in votes {
                     let sum = &mut answer[vote.target as usize];

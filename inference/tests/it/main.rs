@@ -9,4 +9,5 @@ mod ops_native;
 mod rows;
 mod trees;
 mod trees_forest;
+mod trees_listed;
 mod trees_shap;

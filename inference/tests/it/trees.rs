@@ -124,6 +124,32 @@ fn votes_are_added_in_their_order() {
     }
 }
 
+#[test]
+fn a_forest_for_other_rows_is_the_one_that_would_be_checked_anew() {
+    let (narrow, double) = (forest(3, BOOSTED), forest(3, Kind { precision: Precision::Double, ..BOOSTED }));
+    for (ensemble, width, precision) in [
+        (&narrow, 5, Precision::Single),
+        (&narrow, 9, Precision::Double),
+        (&narrow, 4, Precision::Single),
+        (&narrow, usize::MAX, Precision::Single),
+        (&double, 5, Precision::Double),
+        (&double, 5, Precision::Single),
+    ] {
+        let anew = Draft { width, precision, ..ensemble.clone().into_draft() }.check();
+        assert_eq!(ensemble.for_rows(width, precision), anew, "{width}, {precision:?}");
+    }
+}
+
+#[test]
+fn trees_are_shared_until_they_are_changed() {
+    let ensemble = forest(3, BOOSTED);
+    let wider = ensemble.for_rows(9, Precision::Double).unwrap();
+    assert!(std::ptr::eq(&ensemble.get().trees[0], &wider.get().trees[0]));
+    let mut draft = wider.into_draft();
+    draft.trees.truncate(1);
+    assert_eq!((draft.trees.len(), ensemble.get().trees.len()), (1, BOOSTED.trees));
+}
+
 /// Refusals of an ensemble with one thing changed.
 fn check(expected: &str, change: impl Fn(&mut Draft)) {
     let mut draft = Draft { base: vec![], ..forest(3, Kind { branches: 6, trees: 2, ..BOOSTED }).into_draft() };

@@ -68,10 +68,10 @@ pub const BOOSTED: Kind = Kind {
 
 pub fn forest(seed: u64, kind: Kind) -> Ensemble {
     let mut dice = Dice(seed);
-    let trees = (0..kind.trees).map(|_| tree(&mut dice, kind)).collect();
+    let trees: Vec<Tree> = (0..kind.trees).map(|_| tree(&mut dice, kind)).collect();
     let base = if dice.one_in(2) { Vec::new() } else { (0..kind.targets).map(|_| real(&mut dice, kind)).collect() };
     let Kind { width, targets, precision, aggregate, .. } = kind;
-    Draft { width, targets, precision, aggregate, base, trees }.check().unwrap()
+    Draft { width, targets, precision, aggregate, base, trees: trees.into() }.check().unwrap()
 }
 
 /// A finite number of the precision.

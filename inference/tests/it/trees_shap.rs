@@ -272,8 +272,12 @@ fn deep_ways_have_contributions_too() {
         nodes.push(leaf(&mut dice));
     }
     nodes.push(leaf(&mut dice));
-    let draft =
-        Draft { width: 14, trees: vec![Tree { root: 0, nodes }], base: vec![], ..forest(1, BOOSTED).into_draft() };
+    let draft = Draft {
+        width: 14,
+        trees: vec![Tree { root: 0, nodes }].into(),
+        base: vec![],
+        ..forest(1, BOOSTED).into_draft()
+    };
     let ensemble = draft.check().unwrap();
     let row: Vec<f64> = (0..14).map(|f| f64::from(u8::from(f % 3 != 0))).collect();
     let background: Vec<f64> = (0..14 * 4).map(|at| f64::from(u8::from(at % 5 != 0))).collect();

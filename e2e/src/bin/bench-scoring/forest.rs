@@ -25,7 +25,7 @@ pub fn forest(listed: &[Listed], width: usize) -> Result<(Ensemble, Vec<Vec<f64>
         aggregate: Aggregate::Sum,
         // The base score is a probability of one half, a margin of 0.
         base: vec![],
-        trees,
+        trees: trees.into(),
     };
     Ok((draft.check()?, listed.iter().map(|tree| tree.sum_hessian.clone()).collect()))
 }

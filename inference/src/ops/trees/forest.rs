@@ -1,12 +1,11 @@
 //! What the three tree operators have in common: an ensemble that waits for the width of its rows, and its answers.
 
-use super::plant::{Listed, tree};
 use crate::ops::operator::Fact;
 use crate::ops::rows;
 use crate::trees::{Aggregate, Compiled, Draft, Ensemble, Node, Precision, Real, Tree};
 use tract_onnx::tract_hir::internal::*;
 
-/// Trees as an exporter left them; the graph's input says how wide rows are and in what precision they are met.
+/// Trees as an exporter left them.
 #[derive(Debug)]
 pub(super) struct Forest {
     pub trees: Vec<Tree>,
@@ -18,6 +17,14 @@ pub(super) struct Forest {
     pub double: bool,
 }
 
+/// Trees that are proven; the graph's input says how wide rows are and in what precision they are met.
+#[derive(Debug)]
+pub(super) struct Proven {
+    /// Of no more features than its trees ask for.
+    ensemble: Ensemble,
+    double: bool,
+}
+
 /// A forest for rows of one width: what runs.
 #[derive(Debug)]
 pub(super) struct Settled {
@@ -27,11 +34,6 @@ pub(super) struct Settled {
 }
 
 impl Forest {
-    /// Trees from listed nodes and the positions of their roots.
-    pub(super) fn planted(nodes: &[Listed], roots: &[usize]) -> Vec<Tree> {
-        roots.iter().map(|root| tree(nodes, *root)).collect()
-    }
-
     /// Features that the trees ask for.
     fn asked(&self) -> usize {
         let nodes = self.trees.iter().flat_map(|tree| &tree.nodes);
@@ -42,23 +44,21 @@ impl Forest {
         nodes.filter_map(feature).max().unwrap_or(1)
     }
 
-    fn ensemble(&self, width: usize, precision: Precision) -> TractResult<Ensemble> {
-        let draft = Draft {
-            width,
-            targets: self.targets,
-            precision,
-            aggregate: self.aggregate,
-            base: self.base.clone(),
-            trees: self.trees.clone(),
-        };
-        Ok(draft.check()?)
-    }
-
     /// Proves the trees at load, before the width is known.
-    pub(super) fn prove(&self) -> TractResult<()> {
-        self.ensemble(self.asked(), self.precision(f32::datum_type())).map(|_| ())
+    pub(super) fn prove(self) -> TractResult<Proven> {
+        let draft = Draft {
+            width: self.asked(),
+            targets: self.targets,
+            precision: if self.double { Precision::Double } else { Precision::Single },
+            aggregate: self.aggregate,
+            base: self.base,
+            trees: self.trees.into(),
+        };
+        Ok(Proven { ensemble: draft.check()?, double: self.double })
     }
+}
 
+impl Proven {
     fn precision(&self, rows: DatumType) -> Precision {
         if self.double || rows == f64::datum_type() { Precision::Double } else { Precision::Single }
     }
@@ -67,17 +67,16 @@ impl Forest {
     pub(super) fn settle(&self, input: &Fact) -> TractResult<Settled> {
         let width = rows::of_fact(input)?.1.to_usize().context("needs a fixed number of features")?;
         let double_rows = input.datum_type == f64::datum_type();
-        let ensemble = self.ensemble(width, self.precision(input.datum_type))?;
+        let ensemble = self.ensemble.for_rows(width, self.precision(input.datum_type))?;
         Ok(Settled { compiled: Compiled::new(ensemble), double_rows })
     }
 
     /// Refuses an input that has no feature for some branch.
     pub(super) fn check(&self, input: &Fact) -> TractResult<()> {
         rows::check_numbers(input)?;
+        let asked = self.ensemble.get().width;
         match rows::of_fact(input)?.1.to_usize() {
-            Ok(width) if width < self.asked() => {
-                bail!("asks for feature {} of an input that has {width}", self.asked() - 1)
-            }
+            Ok(width) if width < asked => bail!("asks for feature {} of an input that has {width}", asked - 1),
             _ => Ok(()),
         }
     }
@@ -86,7 +85,11 @@ impl Forest {
 impl Settled {
     /// The trees with the votes for one target alone. Its sum has the bits that it has among the others.
     pub(super) fn of_target(&self, target: usize) -> TractResult<Ensemble> {
-        let mut draft = self.compiled.ensemble().clone().into_draft();
+        let ensemble = self.compiled.ensemble().clone();
+        if ensemble.get().targets == 1 {
+            return Ok(ensemble);
+        }
+        let mut draft = ensemble.into_draft();
         draft.base = draft.base.get(target).copied().into_iter().collect();
         draft.targets = 1;
         for node in draft.trees.iter_mut().flat_map(|tree| &mut tree.nodes) {

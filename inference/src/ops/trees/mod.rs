@@ -17,7 +17,7 @@ use super::rows::{self, tensor};
 use super::transform::PostTransform;
 use super::{NodeProto, ParsingContext};
 use crate::trees::{Ensemble, Node, Tree};
-use forest::{Forest, Settled};
+use forest::{Forest, Proven, Settled};
 use tract_onnx::tract_hir::internal::*;
 
 /// What is made of the answers of trees.
@@ -41,15 +41,14 @@ trait Finish: std::fmt::Debug + Send + Sync + 'static {
 /// A tree operator: trees and what is made of them.
 #[derive(Debug)]
 struct TreeOperator<F> {
-    forest: Arc<Forest>,
+    forest: Arc<Proven>,
     finish: Arc<F>,
     /// Once the width of rows is known.
     settled: Option<Settled>,
 }
 
 fn tree_operator(forest: Forest, finish: impl Finish) -> Built {
-    forest.prove()?;
-    built(TreeOperator { forest: Arc::new(forest), finish: Arc::new(finish), settled: None })
+    built(TreeOperator { forest: Arc::new(forest.prove()?), finish: Arc::new(finish), settled: None })
 }
 
 impl<F: Finish> Operator for TreeOperator<F> {

@@ -2,7 +2,7 @@
 //! leads to the same node is how exporters of older opsets spell set membership: it becomes one branch.
 
 use crate::trees::{Compare, Node, Real, Test, Tree, Vote};
-use std::collections::HashMap;
+use std::ops::Range;
 
 /// A node as listed. Children are positions among all listed nodes.
 #[derive(Debug, Clone)]
@@ -22,42 +22,44 @@ pub(super) enum Listed {
     },
     /// An end.
     Leaf {
-        /// In the order of the file.
-        votes: Vec<Vote>,
+        /// Positions among all votes, in the order of the file.
+        votes: Range<usize>,
     },
 }
 
-/// The tree that grows from a node. A node that two ways lead to appears once, with two parents: the check of the ensemble
-/// refuses it, and with it every cycle.
-pub(super) fn tree(nodes: &[Listed], root: usize) -> Tree {
-    let mut planted = Planted { places: HashMap::new(), order: vec![] };
-    planted.place(root);
-    let mut grown = vec![];
-    while let Some(listed) = planted.order.get(grown.len()).copied() {
-        grown.push(match nodes.get(listed) {
-            Some(Listed::Branch { .. }) => planted.branch(nodes, listed),
-            Some(Listed::Leaf { votes }) => Node::Leaf { votes: votes.clone() },
-            None => Node::Leaf { votes: vec![] },
-        });
-    }
-    Tree { root: 0, nodes: grown }
-}
-
-/// Listed nodes that have a place in the tree.
-struct Planted {
-    places: HashMap<usize, u32>,
-    /// By place.
+/// Plants tree after tree.
+#[derive(Debug, Default)]
+pub(super) struct Planter {
+    /// The place in the tree of each listed node that has one.
+    places: Vec<Option<u32>>,
+    /// The listed nodes by place.
     order: Vec<usize>,
 }
 
-impl Planted {
+impl Planter {
+    /// The tree that grows from a node. A node that two ways lead to appears once, with two parents: the check of the ensemble
+    /// refuses it, and with it every cycle.
+    pub(super) fn tree(&mut self, nodes: &[Listed], votes: &[Vote], root: usize) -> Tree {
+        self.places.resize(nodes.len().max(self.places.len()), None);
+        self.place(root);
+        let mut grown = vec![];
+        while let Some(listed) = self.order.get(grown.len()).copied() {
+            grown.push(match &nodes[listed] {
+                Listed::Branch { .. } => self.branch(nodes, listed),
+                Listed::Leaf { votes: own } => Node::Leaf { votes: votes[own.clone()].to_vec() },
+            });
+        }
+        grown.shrink_to_fit();
+        self.order.drain(..).for_each(|listed| self.places[listed] = None);
+        Tree { root: 0, nodes: grown }
+    }
+
     fn place(&mut self, listed: usize) -> u32 {
         let next = self.order.len() as u32;
-        let place = *self.places.entry(listed).or_insert(next);
-        if place == next {
+        *self.places[listed].get_or_insert_with(|| {
             self.order.push(listed);
-        }
-        place
+            next
+        })
     }
 
     fn branch(&mut self, nodes: &[Listed], listed: usize) -> Node {
@@ -142,12 +144,13 @@ mod tests {
     }
 
     fn leaf() -> Listed {
-        Listed::Leaf { votes: vec![] }
+        Listed::Leaf { votes: 0..0 }
     }
 
     #[test]
     fn a_chain_of_equals_becomes_one_question() {
-        let tree = tree(&[eq(1.0, 3, 1), eq(2.0, 3, 2), eq(4.0, 3, 4), leaf(), leaf()], 0);
+        let listed = [eq(1.0, 3, 1), eq(2.0, 3, 2), eq(4.0, 3, 4), leaf(), leaf()];
+        let tree = Planter::default().tree(&listed, &[], 0);
         let members = vec![Real(1.0), Real(2.0), Real(4.0)];
         let branch =
             Node::Branch { feature: 0, test: Test::Member(members), missing_tracks_true: false, yes: 1, no: 2 };
@@ -156,14 +159,14 @@ mod tests {
 
     #[test]
     fn a_ring_ends_and_is_refused() {
-        let ring = tree(&[eq(1.0, 2, 1), eq(2.0, 2, 0), leaf()], 0);
+        let ring = Planter::default().tree(&[eq(1.0, 2, 1), eq(2.0, 2, 0), leaf()], &[], 0);
         let draft = Draft {
             width: 1,
             targets: 1,
             precision: Precision::Single,
             aggregate: Aggregate::Sum,
             base: vec![],
-            trees: vec![ring],
+            trees: vec![ring].into(),
         };
         assert!(draft.check().is_err());
     }

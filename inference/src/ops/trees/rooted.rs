@@ -1,7 +1,7 @@
 //! Attributes of opset 5: nodes and leaves apart, trees by their roots, sets for membership.
 
 use super::forest::Forest;
-use super::plant::Listed;
+use super::plant::{Listed, Planter};
 use crate::ops::transform::PostTransform;
 use crate::ops::{NodeProto, ParsingContext, attributes, rows};
 use crate::trees::{Aggregate, Compare, Real, Test, Vote};
@@ -15,14 +15,15 @@ pub(super) fn forest(ctx: &ParsingContext, node: &NodeProto) -> TractResult<Fore
     let splits = required(ctx, node, "nodes_splits")?;
     let weights = required(ctx, node, "leaf_weights")?;
     let branches = Branches::of(ctx, node, rows::doubles(&splits)?.into_owned())?;
-    let leaves = leaves(node, &rows::doubles(&weights)?)?;
-    let mut listed = branches.listed(node, leaves.len())?;
+    let votes = votes(node, &rows::doubles(&weights)?)?;
+    let mut listed = branches.listed(node, votes.len())?;
     let roots: Vec<usize> = node.get_attr_vec("tree_roots")?;
-    let roots = roots.iter().map(|root| branches.root(node, *root, leaves.len()));
+    let roots = roots.iter().map(|root| branches.root(node, *root, votes.len()));
     let roots = roots.collect::<TractResult<Vec<usize>>>()?;
-    listed.extend(leaves);
+    listed.extend((0..votes.len()).map(|at| Listed::Leaf { votes: at..at + 1 }));
+    let mut planter = Planter::default();
     Ok(Forest {
-        trees: Forest::planted(&listed, &roots),
+        trees: roots.iter().map(|root| planter.tree(&listed, &votes, *root)).collect(),
         targets: node.get_attr("n_targets")?,
         aggregate: aggregate(node)?,
         base: vec![],
@@ -149,13 +150,12 @@ fn tests(node: &NodeProto, modes: &[u8], splits: &[f64], members: &[f64]) -> Tra
     modes.iter().zip(splits).map(test).collect()
 }
 
-fn leaves(node: &NodeProto, weights: &[f64]) -> TractResult<Vec<Listed>> {
+/// The one vote of each leaf.
+fn votes(node: &NodeProto, weights: &[f64]) -> TractResult<Vec<Vote>> {
     let targets: Vec<usize> = node.get_attr_vec("leaf_targetids")?;
     node.expect(targets.len() == weights.len(), "leaf_weights for each of leaf_targetids")?;
-    let leaf = |(target, weight): (usize, &f64)| {
-        Ok(Listed::Leaf { votes: vec![Vote { target: u32::try_from(target)?, weight: Real(*weight) }] })
-    };
-    targets.into_iter().zip(weights).map(leaf).collect()
+    let vote = |(target, weight): (usize, &f64)| Ok(Vote { target: u32::try_from(target)?, weight: Real(*weight) });
+    targets.into_iter().zip(weights).map(vote).collect()
 }
 
 fn required(ctx: &ParsingContext, node: &NodeProto, name: &str) -> TractResult<Tensor> {
