@@ -109,7 +109,10 @@ class Runs:
     def measures(self, name):
         """Blocks and single rows by every way, the names starting with this one."""
         found = {f"{name}_onnxruntime": self.whole, f"{name}_onnxruntime_blocks": self.blocks, f"{name}_one_row_onnxruntime": self.single}
-        if not any(rows.dtype == object for rows in self.rows.values()):  # words are no memory that can be bound
+        # Words, and the dictionaries of a ZipMap, are no memory that can be bound.
+        kinds = [rows.dtype != object for rows in self.rows.values()]
+        kinds += [output.type.startswith("tensor(") for output in self.session.get_outputs() if output.name == self.wanted]
+        if all(kinds):
             found |= {f"{name}_one_row_onnxruntime_ort_values": self.single_ort_values, f"{name}_one_row_onnxruntime_bound": self.single_bound}
         return found
 
@@ -185,7 +188,10 @@ def package(folder):
     rows = np.fromfile(folder / "package.f32", dtype="<f4").reshape(-1, len(asked["words"]))
     runs = Runs(graph, inputs_of(graph, rows, asked["words"]), asked["output"])
     # Of two classes the second is default, unless a column is asked for; a lone column is the answer itself.
-    answers = runs.answers().reshape(len(rows), -1)
+    answers = runs.answers()
+    if isinstance(answers, list):  # of dictionaries, by class
+        answers = np.array([list(row.values()) for row in answers])
+    answers = answers.reshape(len(rows), -1)
     answers[:, -1 if column is None else column].astype("<f4").tofile(folder / "package_answers.f32")
     return runs.measures("package")
 
