@@ -130,6 +130,11 @@ impl Model {
         &self.contract.features
     }
 
+    /// What counts together when reasons are made; every feature is in one of them.
+    pub fn groups(&self) -> &[contract::Group] {
+        &self.contract.groups
+    }
+
     /// Every reason a feature names.
     pub fn reasons(&self) -> &[ReasonText] {
         &self.contract.codes
