@@ -73,9 +73,10 @@ fn measure(folder: &Path, scales: &Scales, bench: &mut Bench<'_>) -> Result<Valu
         batch.round(ours, bench.peer.fastest(&ways.blocks)?);
         let single = rows.chunks(width).take(ONE_BY_ONE);
         let ours = timed(single.len(), || {
-            single
-                .clone()
-                .try_for_each(|row| answers(&model, &mut thread, black_box(row)).map(|found| _ = black_box(found)))
+            for row in single.clone() {
+                black_box(answers(&model, &mut thread, black_box(row))?);
+            }
+            Ok(())
         })?;
         one_row.round(ours, bench.peer.fastest(&ways.one_row)?);
         explained.push(rate(timed(vectors.len(), || Ok(model.score_block(&mut thread, &vectors)?))?));
