@@ -2,7 +2,6 @@
 //! features are, a change of one feature changes the sum by the same. So one change from one background row says all.
 
 use crate::error::EngineError;
-use crate::walks::Contributions;
 
 /// A row's number is a sum of parts within this, relative to it where it is above one, or the function is not additive.
 pub const TOLERANCE: f64 = 1e-5;
@@ -30,7 +29,7 @@ impl Additive {
         let whole = answers(&background.concat())?;
         let base = whole.iter().sum::<f64>() / whole.len() as f64;
         let mut means = vec![0.0; start.len()];
-        for changes in changes(&start, whole[0], background, answers)? {
+        for changes in changes(&start, whole[0], &background.concat(), answers)?.chunks(start.len().max(1)) {
             means.iter_mut().zip(changes).for_each(|(mean, change)| *mean += change / background.len() as f64);
         }
         Ok(Self { at_start: whole[0], means, base, start })
@@ -41,41 +40,32 @@ impl Additive {
         self.base
     }
 
-    /// Contributions of some rows.
+    /// Contributions of rows laid one after the other, in the same layout.
     ///
     /// # Errors
     /// [`EngineError`] of the function.
-    pub fn explain(&self, rows: &[Vec<f32>], answers: Answers<'_>) -> Result<Vec<Contributions>, EngineError> {
-        let against = |changes: Vec<f64>| Contributions {
-            parts: changes.iter().zip(&self.means).map(|(change, mean)| change - mean).collect(),
-            base: self.base,
-            error: None,
-        };
-        Ok(changes(&self.start, self.at_start, rows, answers)?.into_iter().map(against).collect())
+    pub fn explain(&self, rows: &[f32], parts: &mut [f64], answers: Answers<'_>) -> Result<(), EngineError> {
+        let changes = changes(&self.start, self.at_start, rows, answers)?;
+        let against = changes.iter().zip(self.means.iter().cycle());
+        parts.iter_mut().zip(against).for_each(|(part, (change, mean))| *part = change - mean);
+        Ok(())
     }
 }
 
-/// By row, what each feature of it changes alone, at a start whose number is known.
-fn changes(
-    start: &[f32],
-    at_start: f64,
-    rows: &[Vec<f32>],
-    answers: Answers<'_>,
-) -> Result<Vec<Vec<f64>>, EngineError> {
-    let differs = |row: &Vec<f32>, at: &usize| row[*at].to_bits() != start[*at].to_bits();
-    let places = || {
-        let of_row = |(number, row)| (0..start.len()).filter(move |at| differs(row, at)).map(move |at| (number, at));
-        rows.iter().enumerate().flat_map(of_row)
-    };
-    let mut changed = Vec::new();
-    for (number, at) in places() {
+/// What each feature of each row changes alone, at a start whose number is known.
+fn changes(start: &[f32], at_start: f64, rows: &[f32], answers: Answers<'_>) -> Result<Vec<f64>, EngineError> {
+    let width = start.len();
+    let differs = |place: &usize| rows[*place].to_bits() != start[place % width].to_bits();
+    let places: Vec<usize> = (0..rows.len()).filter(differs).collect();
+    let mut changed = Vec::with_capacity(places.len() * width);
+    for place in &places {
+        let first = changed.len();
         changed.extend_from_slice(start);
-        let first = changed.len() - start.len();
-        changed[first + at] = rows[number][at];
+        changed[first + place % width] = rows[*place];
     }
     let found = if changed.is_empty() { vec![] } else { answers(&changed)? };
-    let mut changes = vec![vec![0.0; start.len()]; rows.len()];
-    places().zip(found).for_each(|((number, at), answer)| changes[number][at] = answer - at_start);
+    let mut changes = vec![0.0; rows.len()];
+    places.into_iter().zip(found).for_each(|(place, answer)| changes[place] = answer - at_start);
     Ok(changes)
 }
 
@@ -85,11 +75,12 @@ fn changes(
 /// # Errors
 /// [`EngineError`] of the function.
 pub fn greatest_rest(rows: &[Vec<f32>], starts: &[Vec<f32>], answers: Answers<'_>) -> Result<f64, EngineError> {
-    let whole = answers(&rows.concat())?;
+    let flat = rows.concat();
+    let whole = answers(&flat)?;
     let at_starts = answers(&starts.concat())?;
     let mut greatest = 0f64;
     for (start, at_start) in starts.iter().zip(at_starts) {
-        for (changes, answer) in changes(start, at_start, rows, answers)?.iter().zip(&whole) {
+        for (changes, answer) in changes(start, at_start, &flat, answers)?.chunks(start.len().max(1)).zip(&whole) {
             let rest = (changes.iter().sum::<f64>() + at_start - answer).abs() / answer.abs().max(1.0);
             // What is no number is no sum.
             greatest = if rest.is_nan() { f64::INFINITY } else { greatest.max(rest) };
@@ -112,9 +103,10 @@ mod tests {
         let mut sum = rows_of(|a, b| a * a + 3.0 * b + 1.0);
         let background = [vec![0.0, 0.0], vec![2.0, 1.0]];
         let additive = Additive::new(&background, &mut sum).unwrap();
-        let found = additive.explain(&[vec![3.0, 0.0]], &mut sum).unwrap();
-        assert_eq!(found, [Contributions { parts: vec![7.0, -1.5], base: 4.5, error: None }]);
-        assert_eq!(found[0].residual(10.0), 0.0);
+        let mut parts = [0.0; 4];
+        additive.explain(&[3.0, 0.0, 0.0, 1.0], &mut parts, &mut sum).unwrap();
+        assert_eq!((parts, additive.base()), ([7.0, -1.5, -2.0, 1.5], 4.5));
+        assert_eq!(additive.base() + parts[0] + parts[1], 10.0);
     }
 
     #[test]

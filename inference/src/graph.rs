@@ -231,22 +231,23 @@ impl Graph {
     /// # Errors
     /// [`EngineError`] when the table does not fit, or names the rows on which an operator failed.
     pub fn run(&self, table: &Table) -> Result<Vec<Output>, EngineError> {
+        self.run_in(&mut self.state()?, table)
+    }
+
+    /// The same in a thread's own memory.
+    ///
+    /// # Errors
+    /// [`EngineError`] when the table does not fit, or names the rows on which an operator failed.
+    pub fn run_in(&self, state: &mut State, table: &Table) -> Result<Vec<Output>, EngineError> {
         let header: Vec<String> = table.columns.iter().map(|column| column.name.clone()).collect();
         let places = input::places(&self.inputs, &header)?;
         let rows = table.rows()?;
-        let mut state = self.state()?;
         let mut collected: Vec<Option<Values>> = vec![None; self.heads.len()];
         for start in (0..rows).step_by(self.block()) {
             let end = rows.min(start + self.block());
             let block = self.tensors(table, &places, start, end)?;
-            let answers = self.answer(&mut state, block, end - start);
-            let answers = answers.map_err(|why| self.blamed(&mut state, table, &places, start..end, why))?;
-            for (into, values) in collected.iter_mut().zip(answers) {
-                match into {
-                    Some(into) => into.extend(values),
-                    None => *into = Some(values),
-                }
-            }
+            let answers = self.answer(state, block, end - start);
+            collect(&mut collected, answers.map_err(|why| self.blamed(state, table, &places, start..end, why))?);
         }
         let output = |(head, values): (&Head, Option<Values>)| Output {
             name: head.name.clone(),
@@ -261,25 +262,62 @@ impl Graph {
     /// # Errors
     /// [`EngineError`], also when the graph takes or gives anything but f32.
     pub fn run_f32(&self, state: &mut State, rows: &[f32], into: &mut [Vec<f32>]) -> Result<(), EngineError> {
-        let [Input { kind: Kind::F32, width, .. }] = self.inputs.as_slice() else {
-            return Err(EngineError("the graph takes more than rows of single precision".to_owned()));
-        };
+        self.width_of_rows()?;
         if let (Engine::Dense(dense), Running::Dense(memory)) = (&self.engine, &mut state.0) {
             return dense.run(memory, rows, into);
         }
-        for part in rows.chunks(self.block() * width) {
-            let count = part.len() / width;
-            let mut padded = Vec::with_capacity(self.block() * width);
-            padded.extend_from_slice(part);
-            (count..self.block()).for_each(|_| padded.extend_from_slice(&part[part.len() - width..]));
-            let block = ops::tensor(&self.inputs[0].shape(self.block()), padded).map_err(failed)?;
-            let answers = self.answer(state, tvec!(block.into_tvalue()), count).map_err(EngineError)?;
+        self.in_blocks(state, rows, |answers| {
             for ((into, values), head) in into.iter_mut().zip(answers).zip(&self.heads) {
                 match values {
                     Values::F32(cells) => into.extend(cells),
                     _ => return Err(EngineError(format!("{} is not of single precision", head.name))),
                 }
             }
+            Ok(())
+        })
+    }
+
+    /// The same for outputs of any kind: the cells of each.
+    ///
+    /// # Errors
+    /// [`EngineError`], also when the graph takes anything but f32.
+    pub fn run_rows(&self, state: &mut State, rows: &[f32]) -> Result<Vec<Values>, EngineError> {
+        if self.dense().is_some() {
+            let mut cells = vec![Vec::new(); self.heads.len()];
+            self.run_f32(state, rows, &mut cells)?;
+            return Ok(cells.into_iter().map(Values::F32).collect());
+        }
+        let mut collected: Vec<Option<Values>> = vec![None; self.heads.len()];
+        self.in_blocks(state, rows, |answers| {
+            collect(&mut collected, answers);
+            Ok(())
+        })?;
+        Ok(collected.into_iter().map(|values| values.unwrap_or(Values::F32(vec![]))).collect())
+    }
+
+    /// The width of the one input of single precision.
+    fn width_of_rows(&self) -> Result<usize, EngineError> {
+        match self.inputs.as_slice() {
+            [Input { kind: Kind::F32, width, .. }] => Ok(*width),
+            _ => Err(EngineError("the graph takes more than rows of single precision".to_owned())),
+        }
+    }
+
+    /// Runs rows of the one input block by block.
+    fn in_blocks(
+        &self,
+        state: &mut State,
+        rows: &[f32],
+        mut take: impl FnMut(Vec<Values>) -> Result<(), EngineError>,
+    ) -> Result<(), EngineError> {
+        let width = self.width_of_rows()?;
+        for part in rows.chunks(self.block() * width) {
+            let count = part.len() / width;
+            let mut padded = Vec::with_capacity(self.block() * width);
+            padded.extend_from_slice(part);
+            (count..self.block()).for_each(|_| padded.extend_from_slice(&part[part.len() - width..]));
+            let block = ops::tensor(&self.inputs[0].shape(self.block()), padded).map_err(failed)?;
+            take(self.answer(state, tvec!(block.into_tvalue()), count).map_err(EngineError)?)?;
         }
         Ok(())
     }
@@ -354,6 +392,16 @@ impl Graph {
             *state = fresh; // what it held halfway is not for the next row
         }
         answers
+    }
+}
+
+/// Adds a block's cells at the end of those of the blocks before it.
+fn collect(collected: &mut [Option<Values>], answers: Vec<Values>) {
+    for (into, values) in collected.iter_mut().zip(answers) {
+        match into {
+            Some(into) => into.extend(values),
+            None => *into = Some(values),
+        }
     }
 }
 

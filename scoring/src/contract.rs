@@ -22,10 +22,21 @@ pub struct Contract {
     pub(crate) features: Vec<Feature>,
     /// Every reason that a feature names.
     pub(crate) codes: Vec<ReasonText>,
+    /// What counts together; every feature is in one of them.
+    pub(crate) groups: Vec<Group>,
     /// Whether a missing value may be NaN.
     takes_nan: bool,
     /// What its expressions cost together.
     total: Total,
+}
+
+/// Features that count together when reasons are made.
+#[derive(Debug)]
+pub struct Group {
+    /// As the contract calls it; none of a feature that counts for itself.
+    pub name: Option<Arc<str>>,
+    /// Indices, rising.
+    pub features: Vec<usize>,
 }
 
 /// One feature.
@@ -92,8 +103,9 @@ impl Contract {
         }
         let takes_nan = matches!(manifest.kind, manifest::Kind::Trees | manifest::Kind::Graph);
         let features = Vec::with_capacity(count);
+        let (codes, groups) = (Vec::new(), Vec::new());
         let mut contract =
-            Self { lookup: Lookup::default(), features, codes: Vec::new(), takes_nan, total: Total::default() };
+            Self { lookup: Lookup::default(), features, codes, groups, takes_nan, total: Total::default() };
         let own = own_reasons(&manifest.reason)?;
         for raw in &manifest.feature {
             let fault = |why: String| LoadError::contract(format!("feature {}", raw.name), why);
@@ -101,6 +113,7 @@ impl Contract {
                 return Err(fault("is there twice".into()));
             }
             let feature = contract.feature(raw, &own).map_err(fault)?;
+            contract.count_with(raw.group.as_deref()).map_err(fault)?;
             contract.features.push(feature);
         }
         if let Some(unused) = own.iter().find(|own| contract.codes.iter().all(|used| used.code != own.code)) {
@@ -183,6 +196,18 @@ impl Contract {
             slot
         };
         [object, member("currency"), member("amount_minor")]
+    }
+
+    /// Puts the next feature into its group.
+    fn count_with(&mut self, group: Option<&str>) -> Result<(), String> {
+        let feature = self.features.len();
+        group.map_or(Ok(()), token)?;
+        let known = self.groups.iter_mut().find(|known| group.is_some() && known.name.as_deref() == group);
+        match known {
+            Some(known) => known.features.push(feature),
+            None => self.groups.push(Group { name: group.map(Arc::from), features: vec![feature] }),
+        }
+        Ok(())
     }
 
     /// The index of a reason, taken up on its first use.
@@ -439,6 +464,7 @@ pub(crate) mod tests {
             (format!("{good}{good}"), "feature f: is there twice"),
             (good.replace("\"f\"", "\"F 1\""), "is no name"),
             (good.replace("reason_low = \"other\"", "reason_low = \"bad_vibes\""), "bad_vibes is in no catalogue"),
+            (format!("{good}group = 'The Months'"), "is no name"),
             (good.replace(MISSING, "missing = { policy = 'value', value = nan }"), "is not a number"),
             (good.replace(MISSING, "missing = { policy = 'value' }"), "missing field `value`"),
             (good.replace(MISSING, "missing = { policy = 'guess' }"), "unknown variant `guess`"),

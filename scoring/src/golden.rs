@@ -155,7 +155,8 @@ fn prove_trees(model: &Model, forest: &Forest, file: &File) -> Result<(), LoadEr
 fn prove_stock(model: &Model, stock: &Stock, rows: &[Row]) -> Result<(), LoadError> {
     let flat: Vec<f32> = rows.iter().flat_map(|row| numbers(&row.features)).collect();
     if stock.gives_probability() {
-        for (index, (row, own)) in rows.iter().zip(stock.own(&flat).map_err(engine)?).enumerate() {
+        let own = stock.state().and_then(|mut state| stock.own(&mut state, &flat)).map_err(engine)?;
+        for (index, (row, own)) in rows.iter().zip(own).enumerate() {
             close(&format!("rows[{index}]"), "the graph's probability", row.pd_raw, own)?;
         }
     }

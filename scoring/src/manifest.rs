@@ -247,6 +247,8 @@ pub struct Feature {
     pub reason_low: String,
     pub reason_high: String,
     pub reason_missing: String,
+    /// Features of one group, such as the months of a payment history, count together: one reason for their sum.
+    pub group: Option<String>,
     pub actionable: bool,
     pub monotone: Monotone,
 }

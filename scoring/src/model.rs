@@ -130,6 +130,11 @@ impl Model {
         &self.contract.features
     }
 
+    /// What counts together when reasons are made; every feature is in one of them.
+    pub fn groups(&self) -> &[contract::Group] {
+        &self.contract.groups
+    }
+
     /// Every reason a feature names.
     pub fn reasons(&self) -> &[ReasonText] {
         &self.contract.codes
@@ -152,6 +157,7 @@ impl Model {
             Engine::Net(_, shapley) => shapley.method(),
             Engine::Trees(_) => forest::TREESHAP,
             Engine::Graph(_, Explains::Additive(_)) => stock::ADDITIVE,
+            Engine::Graph(_, Explains::Net(_, shapley)) => shapley.method(),
             Engine::Graph(_, Explains::Walks(walks, _)) => walks.method(),
         }
     }
@@ -209,27 +215,28 @@ impl Model {
         state.rows.clear();
         rows.iter().for_each(|row| state.rows.extend_from_slice(&row.values));
         let answers = self.engine.run(state.plan.as_mut(), &state.rows)?;
-        if let Engine::Trees(forest) = &self.engine {
-            state.parts.resize(state.rows.len(), 0.0);
-            forest.explain(&state.rows, &mut state.parts)?;
-        }
-        let mut explained = self.explain_together(rows, &answers)?.into_iter();
+        self.explain_together(state)?;
         let mut scored = Vec::with_capacity(rows.len());
         for (index, (row, margin)) in rows.iter().zip(&answers.margins).enumerate() {
-            scored.push(match (margin.is_finite(), explained.next()) {
-                (false, _) => None,
-                (true, Some(contributions)) => self.publish(row, *margin, contributions),
-                (true, None) => self.publish(row, *margin, self.explain(state, &answers, index, row)?),
+            scored.push(match margin.is_finite() {
+                false => None,
+                true => self.publish(row, *margin, self.explain(state, &answers, index, row)?),
             });
         }
         Ok(scored)
     }
 
-    /// The contributions of a block that is explained at once; none where each row is explained for itself.
-    fn explain_together(&self, rows: &[FeatureVector], answers: &Answers) -> Result<Vec<Contributions>, EngineError> {
-        let Engine::Graph(stock, explains) = &self.engine else { return Ok(vec![]) };
-        let values: Vec<Vec<f32>> = rows.iter().map(|row| row.values.clone()).collect();
-        stock.explain(explains, &values, &answers.margins)
+    /// Fills the parts of all rows of a block, where they are reckoned at once.
+    fn explain_together(&self, state: &mut ThreadState) -> Result<(), EngineError> {
+        state.parts.resize(state.rows.len(), 0.0);
+        match &self.engine {
+            Engine::Trees(forest) => forest.explain(&state.rows, &mut state.parts),
+            Engine::Graph(stock, Explains::Additive(additive)) => {
+                let plan = state.plan.as_mut().ok_or_else(no_state)?;
+                stock.explain_added(additive, plan, &state.rows, &mut state.parts)
+            }
+            Engine::Scorecard(_) | Engine::Net(..) | Engine::Graph(..) => Ok(()),
+        }
     }
 
     /// The contributions of one row of a block.
@@ -255,9 +262,8 @@ impl Model {
                 Ok(Contributions { parts: state.parts[own].to_vec(), base: forest.base(), error: None })
             }
             Engine::Graph(stock, explains) => {
-                let explained =
-                    stock.explain(explains, std::slice::from_ref(&row.values), &answers.margins[index..=index])?;
-                explained.into_iter().next().ok_or_else(no_state)
+                let (plan, added) = (state.plan.as_mut().ok_or_else(no_state)?, &state.parts[own]);
+                stock.explain(explains, plan, &row.values, answers.margins[index], added)
             }
         }
     }
@@ -295,7 +301,8 @@ impl Model {
                 follow::evidence(&mut margins, proven, background, feature, claimed)
             }
             Engine::Graph(stock, _) => {
-                follow::evidence(&mut |rows| stock.singles(rows), None, background, feature, claimed)
+                let mut state = stock.state()?;
+                follow::evidence(&mut |rows| stock.singles(&mut state, rows), None, background, feature, claimed)
             }
             Engine::Scorecard(_) | Engine::Trees(_) => Ok(None),
         }
@@ -312,7 +319,15 @@ impl Model {
     /// [`EngineError`].
     pub fn raw(&self, rows: &[FeatureVector]) -> Result<Answers, EngineError> {
         let flat: Vec<f32> = rows.iter().flat_map(|row| row.values.iter().copied()).collect();
-        self.engine.run(self.engine.state()?.as_mut(), &flat)
+        self.margins(&mut self.state()?, &flat)
+    }
+
+    /// Margins alone, of mapped rows laid one after the other.
+    ///
+    /// # Errors
+    /// [`EngineError`].
+    pub fn margins(&self, state: &mut ThreadState, rows: &[f32]) -> Result<Answers, EngineError> {
+        self.engine.run(state.plan.as_mut(), rows)
     }
 
     /// The probability that a margin means before calibration.
@@ -370,7 +385,7 @@ impl Engine {
             }
             Kind::Trees => Self::Trees(Box::new(Forest::new(graph, said, width, reference)?)),
             Kind::Graph => {
-                let stock = Stock::new(graph, said, &stock::words(contract))?;
+                let mut stock = Stock::new(graph, said, &stock::words(contract))?;
                 let explains = stock.explains(said.explained, reference);
                 Self::Graph(Box::new(stock), explains.map_err(|error| LoadError::Graph(error.to_string()))?)
             }
@@ -380,7 +395,8 @@ impl Engine {
     fn state(&self) -> Result<Option<PlanState>, EngineError> {
         match self {
             Self::Scorecard(plan) | Self::Net(plan, _) => plan.state().map(Some),
-            Self::Trees(_) | Self::Graph(..) => Ok(None),
+            Self::Graph(stock, _) => stock.state().map(Some),
+            Self::Trees(_) => Ok(None),
         }
     }
 
@@ -388,7 +404,9 @@ impl Engine {
         match self {
             Self::Scorecard(plan) | Self::Net(plan, _) => plan.run(state.ok_or_else(no_state)?, rows),
             Self::Trees(forest) => forest.run(rows),
-            Self::Graph(stock, _) => Ok(Answers { margins: stock.singles(rows)?, partials: vec![] }),
+            Self::Graph(stock, _) => {
+                Ok(Answers { margins: stock.singles(state.ok_or_else(no_state)?, rows)?, partials: vec![] })
+            }
         }
     }
 }

@@ -16,7 +16,8 @@ pub struct Candidate {
     pub contribution: f64,
 }
 
-/// Ranks the adverse features of a row by code: the four strongest, and inquiries as a fifth where they are weaker.
+/// Ranks what is adverse in a row by code: the four strongest, and inquiries as a fifth where they are weaker. A feature counts
+/// for itself, or together with the others of its group: what speaks for the applicant there is taken off what speaks against.
 /// `contributions` are the published ones, `typical` is the reference's usual
 /// value of each feature.
 pub fn candidates(
@@ -26,17 +27,20 @@ pub fn candidates(
     typical: &[Option<f32>],
 ) -> Vec<Candidate> {
     let mut found: Vec<Candidate> = Vec::new();
-    for (index, feature) in contract.features.iter().enumerate() {
-        if contributions[index] <= 0.0 {
-            continue;
-        }
+    for group in &contract.groups {
+        let sum = group.features.iter().map(|at| contributions[*at]).sum();
+        // The code is that of the feature that counts most against; of equal ones the first.
+        let strongest = group.features.iter().rev().max_by(|a, b| contributions[**a].total_cmp(&contributions[**b]));
+        let Some(index) = strongest.copied().filter(|_| crate::model::millionths(sum) > 0.0) else { continue };
+        let feature = &contract.features[index];
         let reason = feature.reasons[side(feature, row.values[index], row.flags[index], typical[index]) as usize];
         match found.iter_mut().find(|candidate| candidate.reason == reason) {
             Some(candidate) => {
-                candidate.features.push(index);
-                candidate.contribution += contributions[index];
+                candidate.features.extend(&group.features);
+                candidate.features.sort_unstable();
+                candidate.contribution += sum;
             }
-            None => found.push(Candidate { reason, features: vec![index], contribution: contributions[index] }),
+            None => found.push(Candidate { reason, features: group.features.clone(), contribution: sum }),
         }
     }
     found.iter_mut().for_each(|candidate| candidate.contribution = crate::model::millionths(candidate.contribution));
@@ -75,13 +79,15 @@ mod tests {
     use super::*;
     use crate::contract::tests::contract as contract_of;
 
-    /// Features f0, f1 … with the given codes and direction.
+    /// Features f0, f1 … with the given codes and direction; a direction such as `none in months` names a group too.
     fn contract(features: &[(&str, &str, &str, &str)]) -> Contract {
         let feature = |(index, (low, high, missing, monotone)): (usize, &(&str, &str, &str, &str))| {
+            let (monotone, group) = monotone.split_once(" in ").unwrap_or((monotone, ""));
+            let group = if group.is_empty() { String::new() } else { format!("group = \"{group}\"\n") };
             format!(
                 "[[feature]]\nname = \"f{index}\"\ntype = \"number\"\npointer = \"/attributes/f{index}\"\n\
                  missing = {{ policy = \"value\", value = 0.0 }}\nreason_low = \"{low}\"\nreason_high = \"{high}\"\n\
-                 reason_missing = \"{missing}\"\nactionable = true\nmonotone = \"{monotone}\"\n"
+                 reason_missing = \"{missing}\"\nactionable = true\nmonotone = \"{monotone}\"\n{group}"
             )
         };
         contract_of(&features.iter().enumerate().map(feature).collect::<String>()).unwrap()
@@ -137,6 +143,36 @@ mod tests {
             &[LOW_HIGH, other, LOW_HIGH, LOW_HIGH],
             &[(9.0, None, 0.2), (9.0, None, 0.3), (9.0, None, 0.2), (9.0, None, -5.0)],
             &[("income_insufficient", &[0, 2], 0.4), ("bankruptcy", &[1], 0.3)],
+        );
+    }
+
+    #[test]
+    fn features_of_a_group_count_together() {
+        let month = ("income_insufficient", "excessive_obligations", "income_unverified", "none in months");
+        let other = ("bankruptcy", "garnishment", "no_credit_file", "none");
+        let rows: [(&[_], &[(&str, &[usize], f64)]); 4] = [
+            // What is for the applicant is taken off; the strongest month says which code.
+            (
+                &[(9.0, None, 0.1), (9.0, None, 0.3), (11.0, None, 0.5), (9.0, None, -0.4)],
+                &[("bankruptcy", &[1], 0.3), ("excessive_obligations", &[0, 2, 3], 0.2)],
+            ),
+            (&[(9.0, None, 0.5), (9.0, None, 0.3), (9.0, None, 0.0), (9.0, None, -0.6)], &[("bankruptcy", &[1], 0.3)]),
+            // Nothing is left but what rounding leaves.
+            (&[(9.0, None, 0.1), (9.0, None, -1.0), (9.0, None, 0.2), (9.0, None, -0.3)], &[]),
+            (
+                &[(9.0, Some(Flag::Missing), 0.2), (9.0, None, 0.1), (9.0, None, 0.2), (9.0, None, 0.2)],
+                &[("income_unverified", &[0, 2, 3], 0.6), ("bankruptcy", &[1], 0.1)],
+            ),
+        ];
+        for (row, told) in rows {
+            check(&[month, other, month, month], row, told);
+        }
+        // A group and a feature of one code speak together too.
+        let alone = ("income_insufficient", "excessive_obligations", "income_unverified", "none");
+        check(
+            &[month, alone, month],
+            &[(9.0, None, 0.1), (9.0, None, 0.2), (9.0, None, 0.3)],
+            &[("income_insufficient", &[0, 1, 2], 0.6)],
         );
     }
 

@@ -7,9 +7,12 @@ use crate::manifest::{self, Explained, Link};
 use crate::reference::Reference;
 use domain::pd::sigmoid;
 use inference::additive::{self, Additive};
-use inference::graph::{Column, Graph, Kind, Output, Table, Values};
-use inference::walks::{Contributions, Walks};
+use inference::graph::{Column, Graph, Kind, State, Table, Values};
+use inference::onnx::ModelProto;
+use inference::plan::{Plan, Shape};
+use inference::walks::{Contributions, Shapley, Walks};
 use inference::{EngineError, ops, tap};
+use std::borrow::Cow;
 
 /// Method of an additive graph: exact, from one change for each feature.
 pub const ADDITIVE: &str = "additive_exact";
@@ -24,6 +27,12 @@ pub struct Stock {
     graph: Graph,
     /// One for each feature.
     inputs: Vec<Input>,
+    /// Its one input takes the features as they are.
+    takes_rows: bool,
+    /// Of each output.
+    widths: Vec<usize>,
+    /// Of a dense net: the same without the last sigmoid, where that is the margin; until it explains.
+    net: Option<Box<Plan>>,
     column: usize,
     link: Link,
     /// The margin is read from the second output, which a sigmoid or softmax was given.
@@ -44,6 +53,8 @@ pub struct Input {
 pub enum Explains {
     /// From one change for each feature.
     Additive(Additive),
+    /// By fixed walks through the dense net that it is.
+    Net(Box<Plan>, Shapley),
     /// By fixed walks from these rows.
     Walks(Walks, Vec<Vec<f32>>),
 }
@@ -62,9 +73,32 @@ impl Stock {
             None => Graph::load(&tap::bytes(&tap::ending_in(ops::read(bytes, None)?, &[output])), Some(words.len()))?,
         };
         let inputs = inputs(&graph, words)?;
-        let column = said.column.unwrap_or_default();
-        let stock = Self { graph, inputs, column, link: said.link.unwrap_or(Link::Logit), is_tapped: tapped.is_some() };
-        Ok(stock)
+        let widths: Vec<usize> = graph.outputs().map(|(_, width)| width).collect();
+        let (column, link) = (said.column.unwrap_or_default(), said.link.unwrap_or(Link::Logit));
+        if widths.first().is_none_or(|width| column >= *width) {
+            let width = widths.first().copied().unwrap_or_default();
+            return Err(LoadError::Graph(format!("{output} has {width} columns, column {column} is asked for")));
+        }
+        let is_margin = link == Link::LogOdds && widths == [1, 1] && graph.dense().is_some();
+        let net = tapped.as_ref().filter(|_| is_margin).and_then(|proto| net(proto, &graph));
+        Ok(Self {
+            net: net.map(Box::new),
+            takes_rows: matches!(graph.inputs(), [input] if input.kind == Kind::F32),
+            link,
+            is_tapped: tapped.is_some(),
+            graph,
+            inputs,
+            widths,
+            column,
+        })
+    }
+
+    /// Working memory for one thread.
+    ///
+    /// # Errors
+    /// [`EngineError`] when the engine cannot set its operators up.
+    pub fn state(&self) -> Result<State, EngineError> {
+        self.graph.state()
     }
 
     /// How many features it takes.
@@ -76,24 +110,24 @@ impl Stock {
     ///
     /// # Errors
     /// [`EngineError`] when the graph has not the columns that the manifest names.
-    pub fn margins(&self, rows: &[f32]) -> Result<Vec<f64>, EngineError> {
-        Ok(self.answers(rows)?.into_iter().map(|(margin, _)| margin).collect())
+    pub fn margins(&self, state: &mut State, rows: &[f32]) -> Result<Vec<f64>, EngineError> {
+        Ok(self.answers(state, rows)?.into_iter().map(|(margin, _)| margin).collect())
     }
 
     /// The same in single precision, as it is published.
     ///
     /// # Errors
     /// [`EngineError`].
-    pub fn singles(&self, rows: &[f32]) -> Result<Vec<f32>, EngineError> {
-        Ok(self.margins(rows)?.into_iter().map(|margin| margin as f32).collect())
+    pub fn singles(&self, state: &mut State, rows: &[f32]) -> Result<Vec<f32>, EngineError> {
+        Ok(self.margins(state, rows)?.into_iter().map(|margin| margin as f32).collect())
     }
 
     /// The numbers in the manifest's column, as the graph itself gives them.
     ///
     /// # Errors
     /// [`EngineError`].
-    pub fn own(&self, rows: &[f32]) -> Result<Vec<f64>, EngineError> {
-        Ok(self.answers(rows)?.into_iter().map(|(_, own)| own).collect())
+    pub fn own(&self, state: &mut State, rows: &[f32]) -> Result<Vec<f64>, EngineError> {
+        Ok(self.answers(state, rows)?.into_iter().map(|(_, own)| own).collect())
     }
 
     /// The probability that a margin means before calibration.
@@ -113,37 +147,59 @@ impl Stock {
     ///
     /// # Errors
     /// [`EngineError`].
-    pub fn explains(&self, said: Option<Explained>, reference: &Reference) -> Result<Explains, EngineError> {
-        let background = &reference.background;
+    pub fn explains(&mut self, said: Option<Explained>, reference: &Reference) -> Result<Explains, EngineError> {
+        let (background, mut state) = (&reference.background, self.state()?);
         Ok(match said {
-            Some(Explained::Additive) => Explains::Additive(Additive::new(background, &mut |rows| self.margins(rows))?),
-            Some(Explained::Permutations) | None => {
-                let margins = self.singles(&background.concat())?;
-                Explains::Walks(Walks::new(&margins, self.width()), background.clone())
+            Some(Explained::Additive) => {
+                Explains::Additive(Additive::new(background, &mut |rows| self.margins(&mut state, rows))?)
             }
+            Some(Explained::Permutations) | None => match self.net.take() {
+                Some(net) => {
+                    let shapley = Shapley::new(&net, background)?;
+                    Explains::Net(net, shapley)
+                }
+                None => {
+                    let margins = self.singles(&mut state, &background.concat())?;
+                    Explains::Walks(Walks::new(&margins, self.width()), background.clone())
+                }
+            },
         })
     }
 
-    /// Contributions of rows whose margins are known.
+    /// Exact contributions of rows laid one after the other, in the same layout.
+    ///
+    /// # Errors
+    /// [`EngineError`].
+    pub fn explain_added(
+        &self,
+        additive: &Additive,
+        state: &mut State,
+        rows: &[f32],
+        parts: &mut [f64],
+    ) -> Result<(), EngineError> {
+        additive.explain(rows, parts, &mut |rows| self.margins(state, rows))
+    }
+
+    /// Contributions of one row whose margin is known; `added` are its parts where those of a block are reckoned at once.
     ///
     /// # Errors
     /// [`EngineError`].
     pub fn explain(
         &self,
         explains: &Explains,
-        rows: &[Vec<f32>],
-        margins: &[f32],
-    ) -> Result<Vec<Contributions>, EngineError> {
+        state: &mut State,
+        row: &[f32],
+        margin: f32,
+        added: &[f64],
+    ) -> Result<Contributions, EngineError> {
         match explains {
-            Explains::Additive(additive) => additive.explain(rows, &mut |rows| self.margins(rows)),
-            Explains::Walks(walks, starts) => {
-                let one = |(row, margin): (&Vec<f32>, &f32)| {
-                    walks.explain(starts, row, *margin, |places| {
-                        self.singles(&inference::walks::places(starts, row, places))
-                    })
-                };
-                rows.iter().zip(margins).map(one).collect()
+            Explains::Additive(additive) => {
+                Ok(Contributions { parts: added.to_vec(), base: additive.base(), error: None })
             }
+            Explains::Net(net, shapley) => shapley.explain(net, state, row, margin),
+            Explains::Walks(walks, starts) => walks.explain(starts, row, margin, |moves| {
+                self.singles(state, &inference::walks::places(starts, row, moves))
+            }),
         }
     }
 
@@ -153,35 +209,40 @@ impl Stock {
     /// [`EngineError`].
     pub fn greatest_rest(&self, rows: &[Vec<f32>], background: &[Vec<f32>]) -> Result<f64, EngineError> {
         let most = MOST_CHANGES / (background.len() * self.width()).max(1);
-        let rows = &rows[..rows.len().min(most.max(1))];
-        additive::greatest_rest(rows, background, &mut |rows| self.margins(rows))
+        let (rows, mut state) = (&rows[..rows.len().min(most.max(1))], self.state()?);
+        additive::greatest_rest(rows, background, &mut |rows| self.margins(&mut state, rows))
     }
 
     /// Margin and the graph's own number of each row. Rows beside one that the graph refuses are answered for themselves.
-    fn answers(&self, rows: &[f32]) -> Result<Vec<(f64, f64)>, EngineError> {
-        match self.graph.run(&self.table(rows)) {
+    fn answers(&self, state: &mut State, rows: &[f32]) -> Result<Vec<(f64, f64)>, EngineError> {
+        match self.run(state, rows) {
             Ok(outputs) => self.read(&outputs),
             Err(_) if rows.len() == self.width() => Ok(vec![(f64::NAN, f64::NAN)]),
             Err(_) => {
                 let (first, rest) = rows.split_at(rows.len() / self.width() / 2 * self.width());
-                Ok([self.answers(first)?, self.answers(rest)?].concat())
+                Ok([self.answers(state, first)?, self.answers(state, rest)?].concat())
             }
         }
     }
 
-    fn read(&self, outputs: &[Output]) -> Result<Vec<(f64, f64)>, EngineError> {
-        let output = outputs.first().ok_or_else(|| EngineError("the graph has no output".to_owned()))?;
-        let own = numbers(output)?;
-        let place = self.column;
-        let width = output.columns.len();
-        if place >= width {
-            return Err(EngineError(format!("{} has {width} columns, column {place} is asked for", output.name)));
+    /// The cells of each output.
+    fn run(&self, state: &mut State, rows: &[f32]) -> Result<Vec<Values>, EngineError> {
+        match self.takes_rows {
+            true => self.graph.run_rows(state, rows),
+            false => {
+                let outputs = self.graph.run_in(state, &self.table(rows))?;
+                Ok(outputs.into_iter().map(|output| output.values).collect())
+            }
         }
-        let own: Vec<f64> = own.chunks(width).map(|row| row[place]).collect();
-        let margins = match outputs.get(1) {
-            Some(scores) => self.of_scores(&numbers(scores)?, scores.columns.len(), width)?,
-            None => self.of_scores(&numbers(output)?, width, width)?,
+    }
+
+    fn read(&self, outputs: &[Values]) -> Result<Vec<(f64, f64)>, EngineError> {
+        let (width, answer) = (self.widths[0], numbers(&outputs[0])?);
+        let margins = match (outputs.get(1), self.widths.get(1)) {
+            (Some(scores), Some(columns)) => self.of_scores(&numbers(scores)?, *columns, width)?,
+            _ => self.of_scores(&answer, width, width)?,
         };
+        let own = answer.chunks(width).map(|row| row[self.column]);
         Ok(margins.into_iter().zip(own).collect())
     }
 
@@ -217,6 +278,15 @@ impl Stock {
     }
 }
 
+/// The dense net that gives the second of two outputs, where it is one.
+fn net(proto: &ModelProto, graph: &Graph) -> Option<Plan> {
+    let [input] = graph.inputs() else { return None };
+    let margin = &proto.graph.as_ref()?.output.get(1)?.name;
+    let bytes = tap::bytes(&tap::ending_in(proto.clone(), &[margin]));
+    let plan = Plan::new(&bytes, Shape { input: &input.name, width: input.width, margin, partials: None });
+    plan.ok().filter(|plan| plan.dense().is_some())
+}
+
 /// The categories of each feature of a contract, none of a number.
 pub fn words(contract: &Contract) -> Vec<&[String]> {
     contract.features.iter().map(|feature| feature.categories()).collect()
@@ -243,11 +313,11 @@ fn word(words: &[String], code: f32) -> String {
     known.cloned().unwrap_or_default()
 }
 
-fn numbers(output: &Output) -> Result<Vec<f64>, EngineError> {
-    match &output.values {
+fn numbers(values: &Values) -> Result<Cow<'_, [f64]>, EngineError> {
+    match values {
         Values::F32(cells) => Ok(cells.iter().map(|cell| f64::from(*cell)).collect()),
-        Values::F64(cells) => Ok(cells.clone()),
-        _ => Err(EngineError(format!("{} holds no numbers", output.name))),
+        Values::F64(cells) => Ok(Cow::Borrowed(cells)),
+        _ => Err(EngineError("the graph's answers are no numbers".to_owned())),
     }
 }
 

@@ -69,12 +69,7 @@ fn stock_models_are_imported_checked_and_explained() {
         let proven = &report["proven"];
         assert!(proven["golden"]["rows"].as_u64().unwrap() >= 300, "{name}: {report}");
 
-        let application = dir.path().join("application.json");
-        let golden = document(&package, "golden.json");
-        std::fs::write(&application, golden["applications"][0]["data"].to_string()).unwrap();
-        let explained = model(&["explain", words(&package), "--input", words(&application), "--json"]);
-        assert!(explained.status.success(), "{name}: {}", said(&explained.stderr));
-        let explained: Value = serde_json::from_slice(&explained.stdout).unwrap();
+        let explained = explained(&package, 0);
         assert!(explained["residual"].as_f64().unwrap().abs() <= 1e-5, "{name}: {explained}");
 
         let manifest: toml::Table = std::fs::read_to_string(package.join("manifest.toml")).unwrap().parse().unwrap();
@@ -90,6 +85,70 @@ fn stock_models_are_imported_checked_and_explained() {
         assert!(greatest <= row[4].parse().unwrap(), "docs/import.md should say {line}");
     }
     assert_eq!(documented.len(), listed.len(), "docs/import.md has other models");
+}
+
+/// What `model explain` says of a golden application.
+fn explained(package: &Path, application: usize) -> Value {
+    let dir = tempfile::tempdir().unwrap();
+    let input = dir.path().join("application.json");
+    let golden = document(package, "golden.json");
+    std::fs::write(&input, golden["applications"][application]["data"].to_string()).unwrap();
+    let explained = model(&["explain", words(package), "--input", words(&input), "--json"]);
+    assert!(explained.status.success(), "{}", said(&explained.stderr));
+    serde_json::from_slice(&explained.stdout).unwrap()
+}
+
+/// A net over twelve months of four figures: what its 48 features do together is one reason, or one for each group that the
+/// manifest names.
+#[test]
+fn a_payment_history_speaks_as_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let package = imported("gru", &[], dir.path());
+    let number = |value: &Value| value["contribution"].as_f64().unwrap();
+    let told = |explained: &Value| {
+        let reasons = explained["reasons"].as_array().unwrap();
+        reasons.iter().map(|reason| (reason["code"].as_str().unwrap().to_owned(), number(reason))).collect::<Vec<_>>()
+    };
+    let mut sides = [0, 0];
+    for application in 0..6 {
+        let explained = explained(&package, application);
+        let groups = explained["groups"].as_array().unwrap();
+        assert_eq!(groups.len(), 1, "{explained}");
+        assert_eq!(groups[0]["group"], "history");
+        assert_eq!(groups[0]["features"].as_array().unwrap().len(), 48);
+        let sum: f64 = explained["contributions"].as_array().unwrap().iter().map(number).sum();
+        assert!((number(&groups[0]) - sum).abs() < 1e-6, "{explained}");
+        match told(&explained).as_slice() {
+            [] => assert!(sum <= 0.0, "{explained}"),
+            [(_, contribution)] => assert!(sum > 0.0 && (contribution - sum).abs() < 1e-6, "{explained}"),
+            _ => panic!("{explained}"),
+        }
+        sides[usize::from(sum > 0.0)] += 1;
+    }
+    assert!(sides.iter().all(|count| *count > 0), "{sides:?}");
+
+    // Days past due, the fourth figure of each month, as a group of their own.
+    let path = package.join("manifest.toml");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let mut at = 0..;
+    let grouped = text.split_inclusive("\n[[feature]]\n").map(|part| match at.next().unwrap() {
+        feature if feature > 0 && feature % 4 == 0 => part
+            .replace("group = \"history\"", "group = \"days_past_due\"")
+            .replace("income_insufficient", "delinquent_obligations"),
+        _ => part.to_owned(),
+    });
+    std::fs::write(&path, grouped.collect::<String>()).unwrap();
+    assert!(model(&["check", words(&package)]).status.success());
+    let riskiest = explained(&package, 5);
+    let of = |group: &str, code: &str| {
+        let groups = riskiest["groups"].as_array().unwrap();
+        (code.to_owned(), number(groups.iter().find(|found| found["group"] == group).unwrap()))
+    };
+    let mut expected = vec![of("history", "income_insufficient"), of("days_past_due", "delinquent_obligations")];
+    expected.retain(|(_, contribution)| *contribution > 0.0);
+    expected.sort_by(|a, b| b.1.total_cmp(&a.1));
+    assert_eq!(told(&riskiest), expected, "{riskiest}");
+    assert!(expected.iter().any(|(code, _)| code == "delinquent_obligations"), "{riskiest}");
 }
 
 /// A file of a package, changed.

@@ -199,11 +199,25 @@ def nets(folder):
         folder.write(name, library, graph, columns, lambda _, answers=answers: answers)
 
 
+def sequence(folder):
+    """A net over twelve months of four figures: each is a column, months one after the other."""
+    sys.path.insert(0, str(ROOT / "e2e/peers/scoring"))
+    import shapes
+
+    histories, late = shapes.histories(SAMPLE)
+    file = shapes.GRAPHS / "gru.onnx"
+    session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
+    columns = shapes.header({"history": histories})
+    folder.sample = pandas.DataFrame(histories.reshape(SAMPLE, -1), columns=columns).assign(default=late.astype(int))
+    answers = session.run(None, {"history": histories})[0][:, 0]
+    folder.write("gru", "PyTorch, torch.onnx (answers by onnxruntime)", file.read_bytes(), columns, lambda _: answers)
+
+
 def main():
     out = Path(sys.argv[1])
     out.mkdir(parents=True, exist_ok=True)
     folder = Folder(out, *loans())
-    for make in [linear, texts, weights_of_evidence, mixed, boosted, nets]:
+    for make in [linear, texts, weights_of_evidence, mixed, boosted, nets, sequence]:
         make(folder)
     (out / "models.json").write_text(json.dumps(folder.listed, indent=1))
 

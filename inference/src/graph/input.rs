@@ -50,6 +50,11 @@ impl Input {
         (0..self.width).map(|at| if self.width == 1 { self.name.clone() } else { format!("{}[{at}]", self.name) })
     }
 
+    /// Whether a row of it has several dimensions, such as months of figures.
+    pub fn is_sequence(&self) -> bool {
+        self.dims.len() > 1
+    }
+
     /// Whether it takes rows of so many columns of single precision, as two dimensions.
     pub(crate) fn is_f32_rows(&self, width: usize) -> bool {
         self.kind == Kind::F32 && *self.dims == [width]

@@ -2,8 +2,12 @@
 
 use crate::packages::{self, named, scales};
 use crate::proof::{check, edited, sealed};
+use inference::onnx::{NodeProto, ValueInfoProto};
+use inference::{ops, tap};
 use scoring::follow::Evidence;
-use scoring::manifest::Kind;
+use scoring::manifest::{self, Kind, Link, ReferenceName};
+use scoring::reference::Reference;
+use scoring::stock::{Explains, Stock};
 use scoring::{FeatureVector, Model, PackageFiles};
 
 fn net(name: &str) -> (Model, Vec<FeatureVector>) {
@@ -28,6 +32,40 @@ fn enumerated_contributions_add_up_and_walks_agree_with_them_as_far_as_they_say(
         }
     }
     assert!(parts > 150 && within * 100 >= parts * 95, "{within} of {parts} are as near as they say");
+}
+
+/// A stock graph that is a net behind a sigmoid has the margins of the net itself, and its contributions by the same way.
+#[test]
+fn a_net_behind_a_sigmoid_is_explained_as_the_net() {
+    let (model, rows) = net("taiwan-torch");
+    let mut proto = ops::read(&named("taiwan-torch").graph, None).unwrap();
+    let graph = proto.graph.as_mut().unwrap();
+    let (input, output) = (vec!["margin".to_owned()], vec!["probability".to_owned()]);
+    graph.node.push(NodeProto { op_type: "Sigmoid".into(), input, output, ..NodeProto::default() });
+    graph.output = vec![ValueInfoProto { name: "probability".into(), ..graph.output[0].clone() }];
+    let said = manifest::Graph {
+        output: Some("probability".into()),
+        before: Some("probability".into()),
+        column: Some(0),
+        link: Some(Link::LogOdds),
+        ..manifest::Graph::default()
+    };
+    let width = model.features().len();
+    let mut stock = Stock::new(&tap::bytes(&proto), &said, &vec![&[][..]; width]).unwrap();
+    let (background, typical) = (model.background().to_vec(), vec![None; width]);
+    let reference = Reference { name: ReferenceName::All, mean_partials: vec![], background, typical, covers: None };
+    let explains = stock.explains(None, &reference).unwrap();
+    assert!(matches!(explains, Explains::Net(..)));
+    let (mut state, mut thread) = (stock.state().unwrap(), model.state().unwrap());
+    let scored = model.score_block(&mut thread, &rows[..20]).unwrap();
+    for (row, scored) in rows.iter().zip(scored.into_iter().flatten()) {
+        let margin = stock.singles(&mut state, &row.values).unwrap()[0];
+        assert_eq!(margin.to_bits(), scored.margin.to_bits());
+        let found = stock.explain(&explains, &mut state, &row.values, margin, &[]).unwrap();
+        for (part, own) in found.parts.iter().zip(&scored.contributions) {
+            assert!((part - own).abs() <= 1e-6, "{part}, the net says {own}");
+        }
+    }
 }
 
 /// Features that enter together: one player for each month's status, bill and payment.

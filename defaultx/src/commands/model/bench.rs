@@ -1,9 +1,7 @@
 //! `model bench`: what a package costs on this machine, on one thread, from JSON to reasons.
 
 use super::golden::Golden;
-use anyhow::{Context, Result, ensure};
-use inference::plan::{Plan, PlanState, Shape};
-use scoring::forest::Forest;
+use anyhow::{Result, ensure};
 use scoring::mapping::FeatureVector;
 use scoring::{Model, PackageFiles};
 use serde_json::json;
@@ -21,7 +19,7 @@ pub fn run(files: &PackageFiles, model: &Model, seconds: f64, as_json: bool) -> 
     let block: Vec<FeatureVector> = golden.vectors().into_iter().cycle().take(BLOCK).collect();
     let flat: Vec<f32> = block.iter().flat_map(|row| row.values.iter().copied()).collect();
     let width = model.features().len();
-    let (mut margins, mut state) = (Margins::of(files, model)?, model.state()?);
+    let mut state = model.state()?;
 
     let mut next = 0;
     let mut turn = |length: usize| {
@@ -31,9 +29,9 @@ pub fn run(files: &PackageFiles, model: &Model, seconds: f64, as_json: bool) -> 
     let map = rate(seconds, 1, || Ok(model.map_text(&texts[turn(texts.len())])?))?;
     let one = rate(seconds, 1, || {
         let at = turn(BLOCK) * width;
-        margins.run(&flat[at..at + width])
+        Ok(model.margins(&mut state, &flat[at..at + width])?)
     })?;
-    let many = rate(seconds, BLOCK, || margins.run(&flat))?;
+    let many = rate(seconds, BLOCK, || Ok(model.margins(&mut state, &flat)?))?;
     let one_explained = rate(seconds, 1, || {
         let at = turn(BLOCK);
         Ok(model.score_block(&mut state, &block[at..=at])?)
@@ -59,39 +57,6 @@ pub fn run(files: &PackageFiles, model: &Model, seconds: f64, as_json: bool) -> 
         println!("{what:<55} {rate:>12.0}/s {:>10.2} µs a row", 1e6 / rate);
     }
     Ok(0)
-}
-
-/// Margins alone, by the engine that the package has.
-enum Margins<'a> {
-    Trees(&'a Forest),
-    Plan(Plan, PlanState),
-}
-
-impl<'a> Margins<'a> {
-    fn of(files: &PackageFiles, model: &'a Model) -> Result<Self> {
-        if let Some(forest) = model.forest() {
-            return Ok(Self::Trees(forest));
-        }
-        let graph = &model.manifest().graph;
-        let plan = Plan::new(
-            &files.graph,
-            Shape {
-                input: &graph.input,
-                width: model.features().len(),
-                margin: graph.margin.as_deref().context("the manifest names no margin")?,
-                partials: graph.partials.as_deref(),
-            },
-        )?;
-        let state = plan.state()?;
-        Ok(Self::Plan(plan, state))
-    }
-
-    fn run(&mut self, rows: &[f32]) -> Result<Vec<f32>> {
-        Ok(match self {
-            Self::Trees(forest) => forest.run(rows)?.margins,
-            Self::Plan(plan, state) => plan.run(state, rows)?.margins,
-        })
-    }
 }
 
 /// Rows a second, of work that handles some rows at a time. A tenth of the time warms it up.

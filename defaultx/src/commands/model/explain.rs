@@ -57,6 +57,13 @@ fn reason_of<'a>(model: &'a Model, scored: &Scored, feature: usize) -> Option<&'
     Some(&model.reasons()[candidate.reason].code)
 }
 
+/// Groups with their features and what these did together.
+fn groups<'a>(model: &'a Model, scored: &Scored) -> Vec<(&'a str, &'a [usize], f64)> {
+    let sum = |features: &[usize]| features.iter().map(|at| scored.contributions[*at]).sum::<f64>() + 0.0;
+    let named = model.groups().iter().filter_map(|group| Some((group.name.as_deref()?, group.features.as_slice())));
+    named.map(|(name, features)| (name, features, (sum(features) * 1e6).round() / 1e6)).collect()
+}
+
 fn value_of(row: &FeatureVector, feature: usize) -> String {
     let flag = row.flags[feature].map(|flag| format!(" {}", flag.as_str())).unwrap_or_default();
     match row.flags[feature] {
@@ -101,6 +108,9 @@ fn chart(model: &Model, row: &FeatureVector, scored: &Scored) -> String {
     }
     text += &" ".repeat(names + values + 4);
     text += &format!("{:>11}{:>BAR$} | {}\n", "", "safer", "riskier");
+    for (group, features, sum) in groups(model, scored) {
+        text += &format!("{group}: {} features together {sum:+.6}\n", features.len());
+    }
     for (rank, candidate) in scored.candidates.iter().enumerate() {
         let reason = &model.reasons()[candidate.reason];
         text += &format!("{}. {} ({:+.6}): {}\n", rank + 1, reason.code, candidate.contribution, reason.text);
@@ -130,6 +140,10 @@ fn document(model: &Model, row: &FeatureVector, scored: &Scored) -> Value {
         let reason = &model.reasons()[candidate.reason];
         json!({ "code": &*reason.code, "text": &*reason.text, "contribution": candidate.contribution })
     };
+    let group = |(group, features, sum): (&str, &[usize], f64)| {
+        let features: Vec<&str> = features.iter().map(|at| &*model.features()[*at].name).collect();
+        json!({ "group": group, "features": features, "contribution": sum })
+    };
     json!({
         "name": model.manifest().name,
         "version": model.manifest().version,
@@ -143,6 +157,7 @@ fn document(model: &Model, row: &FeatureVector, scored: &Scored) -> Value {
         "band": model.scale().band(scored.score),
         "class": scored.class,
         "contributions": ranked(scored).into_iter().map(feature).collect::<Vec<_>>(),
+        "groups": groups(model, scored).into_iter().map(group).collect::<Vec<_>>(),
         "reasons": scored.candidates.iter().map(reason).collect::<Vec<_>>(),
     })
 }

@@ -14,9 +14,9 @@ use std::time::Instant;
 
 const WIDTH: usize = 23;
 /// Rows of a block, where a caller comes with blocks.
-const BLOCK: usize = 256;
+pub const BLOCK: usize = 256;
 /// Rows of a round that go one by one.
-const ONE_BY_ONE: usize = 20_000;
+pub const ONE_BY_ONE: usize = 20_000;
 /// The shortest round, so that a clock's grain does not matter.
 const SHORTEST_S: f64 = 0.2;
 /// How far probabilities may be apart.
@@ -171,7 +171,7 @@ fn explain(shap: &TreeShap, rows: &[f32]) -> Result<Vec<f64>> {
 }
 
 /// Does the work until the clock has seen enough of it.
-fn timed<T>(rows: usize, mut work: impl FnMut() -> Result<T>) -> Result<Round> {
+pub fn timed<T>(rows: usize, mut work: impl FnMut() -> Result<T>) -> Result<Round> {
     let started = Instant::now();
     let mut times = 0;
     loop {

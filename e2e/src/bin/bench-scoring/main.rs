@@ -5,15 +5,15 @@ mod engine;
 mod forest;
 mod package;
 mod peer;
+mod shape;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use clap::Parser;
-use e2e::stage::root;
 use engine::Engine;
 use peer::Peer;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Measure the scoring engine beside its Python peers.
 #[derive(Parser)]
@@ -21,9 +21,12 @@ struct Args {
     /// Rounds of both sides, in turns; medians are reported
     #[arg(long, default_value_t = 7)]
     rounds: usize,
-    /// Only the contests and packages whose names hold one of these words
+    /// Only the contests, packages and shapes whose names hold one of these words
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
+    /// A folder of packages, and of their scales.toml where it has one; the shipped ones without it
+    #[arg(long)]
+    models: Option<PathBuf>,
     /// Where the result goes
     #[arg(long, default_value = "target/bench-scoring.json")]
     out: PathBuf,
@@ -82,11 +85,23 @@ const CONTESTS: &[Contest] = &[
     },
 ];
 
+/// How far answers of graphs may be apart, relative above one.
+const NEAR: f32 = 1e-5;
+
 /// Rows and seconds of one round.
 #[derive(Debug, Clone, Copy, serde::Deserialize)]
 struct Round {
     rows: usize,
     seconds: f64,
+}
+
+/// What the measures of graphs share.
+struct Bench<'a> {
+    /// Where both sides read and write.
+    scratch: &'a Path,
+    peer: &'a mut Peer,
+    rounds: usize,
+    only: &'a [String],
 }
 
 fn main() -> Result<()> {
@@ -106,9 +121,12 @@ fn main() -> Result<()> {
         // By contest: what two contests share was timed in both, at another time.
         rates.insert(contest.key.to_owned(), json!(figure.rates));
     }
-    let packages = package::run(&root().join("models"), dir.path(), &mut peer, args.rounds, &args.only)?;
+    let mut bench = Bench { scratch: dir.path(), peer: &mut peer, rounds: args.rounds, only: &args.only };
+    let packages = package::run(args.models.as_deref(), &mut bench)?;
+    let shapes = shape::run(&mut bench)?;
     result.insert("rates_per_s".to_owned(), Value::Object(rates));
     result.insert("packages".to_owned(), Value::Object(packages));
+    result.insert("shapes".to_owned(), Value::Object(shapes));
     result.insert("greatest_differences".to_owned(), json!(differences));
     result.insert("model".to_owned(), json!(engine.shape()));
     result.insert("rounds".to_owned(), json!(args.rounds));
@@ -147,6 +165,41 @@ impl Contest {
         let rates = [(self.ours, ours)].into_iter().chain(self.theirs.iter().copied().zip(theirs)).collect();
         Ok(Figure { ratio: ours / fastest, rates })
     }
+}
+
+/// Medians of rounds of both sides in turns, each a list of rates, and the ratio of each of ours to its peer's.
+struct Duel {
+    ours: Vec<f64>,
+    theirs: Vec<f64>,
+}
+
+impl Duel {
+    fn new() -> Self {
+        Self { ours: vec![], theirs: vec![] }
+    }
+
+    fn round(&mut self, ours: Round, theirs: f64) {
+        self.ours.push(rate(ours));
+        self.theirs.push(theirs);
+    }
+
+    /// Ours, theirs, and their ratio.
+    fn medians(mut self) -> (f64, f64, f64) {
+        let (ours, theirs) = (median(&mut self.ours), median(&mut self.theirs));
+        (ours, theirs, ours / theirs)
+    }
+}
+
+/// The greatest difference between our answers and the peer's, relative above one; an error where it is not near.
+fn greatest(ours: &[f32], theirs: &[f32]) -> Result<f32> {
+    ensure!(ours.len() == theirs.len(), "{} answers against {}", ours.len(), theirs.len());
+    let mut most = 0f32;
+    for (at, (own, other)) in ours.iter().zip(theirs).enumerate() {
+        let apart = (own - other).abs() / other.abs().max(1.0);
+        ensure!(apart <= NEAR, "answer {at} is {own}, the peer says {other}");
+        most = most.max(apart);
+    }
+    Ok(most)
 }
 
 /// Whether a name holds one of these words, or there are none.

@@ -1,12 +1,12 @@
-//! The shipped packages: answers beside onnxruntime on the same graph, and scores with contributions, which it does not give.
+//! Packages: answers beside onnxruntime on the same graph, many at once and one row at a time, and scores with contributions,
+//! which it does not give.
 
-use crate::engine::floats;
-use crate::peer::Peer;
-use crate::{Round, is_wanted, median, rate};
-use anyhow::{Context, Result, ensure};
-use inference::plan::{Plan, Shape};
+use crate::engine::{ONE_BY_ONE, floats, timed};
+use crate::{Bench, Duel, Round, greatest, is_wanted, median, rate};
+use anyhow::{Context, Result};
+use e2e::stage::root;
 use scoring::mapping::FeatureVector;
-use scoring::{Model, PackageFiles, Scales, ThreadState};
+use scoring::{Model, Scales, ThreadState};
 use serde_json::{Map, Value, json};
 use std::hint::black_box;
 use std::path::{Path, PathBuf};
@@ -18,25 +18,21 @@ const ROWS: usize = 8_192;
 const EXPLAINED: usize = 256;
 /// Rows that are explained by all coalitions.
 const ENUMERATED: usize = 64;
-/// How far answers may be apart, relative above one.
-const NEAR: f32 = 1e-5;
 
 /// Measures every package in a folder whose name is wanted.
-pub fn run(
-    models: &Path,
-    scratch: &Path,
-    peer: &mut Peer,
-    rounds: usize,
-    only: &[String],
-) -> Result<Map<String, Value>> {
-    let scales = Scales::parse(&std::fs::read(models.join("scales.toml"))?)?;
+pub fn run(models: Option<&Path>, bench: &mut Bench<'_>) -> Result<Map<String, Value>> {
+    let shipped = root().join("models");
+    let models = models.unwrap_or(&shipped);
+    let own = models.join("scales.toml");
+    let scales = if own.exists() { own } else { shipped.join("scales.toml") };
+    let scales = Scales::parse(&std::fs::read(&scales).with_context(|| scales.display().to_string())?)?;
     let mut figures = Map::new();
     for folder in packages(models)? {
         let name = folder.strip_prefix(models)?.display().to_string();
-        if !is_wanted(&name, only) {
+        if !is_wanted(&name, bench.only) {
             continue;
         }
-        let figure = measure(&folder, &scales, scratch, peer, rounds).with_context(|| name.clone())?;
+        let figure = measure(&folder, &scales, bench).with_context(|| name.clone())?;
         eprintln!("{name}: {figure}");
         figures.insert(name, figure);
     }
@@ -44,47 +40,56 @@ pub fn run(
 }
 
 fn packages(models: &Path) -> Result<Vec<PathBuf>> {
-    let mut found = Vec::new();
-    for name in std::fs::read_dir(models)? {
-        let name = name?.path();
-        if name.is_dir() {
-            for version in std::fs::read_dir(name)? {
-                found.push(version?.path());
-            }
-        }
-    }
+    let below = |folder: &Path| -> Result<Vec<PathBuf>> {
+        let entries = std::fs::read_dir(folder).with_context(|| format!("reading {}", folder.display()))?;
+        let paths = entries.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
+        Ok(paths.into_iter().filter(|path| path.is_dir()).collect())
+    };
+    let names = below(models)?;
+    let mut found = names.iter().map(|name| below(name)).collect::<Result<Vec<_>>>()?.concat();
     found.sort();
     Ok(found)
 }
 
-fn measure(folder: &Path, scales: &Scales, scratch: &Path, peer: &mut Peer, rounds: usize) -> Result<Value> {
+fn measure(folder: &Path, scales: &Scales, bench: &mut Bench<'_>) -> Result<Value> {
     let files = scorer::library::read_package(folder)?;
     let model = Model::load(&files, scales)?;
     let width = model.features().len();
-    let (wanted, mut answers) = answers(&files, &model)?;
     let rows = rows(&files.golden, width)?;
 
     let bytes: Vec<u8> = rows.iter().flat_map(|value| value.to_le_bytes()).collect();
-    std::fs::write(scratch.join("package.f32"), bytes)?;
-    peer.time(&format!("package {} {wanted} {width}", folder.join("model.onnx").display()))?;
-    let theirs = floats(&std::fs::read(scratch.join("package_answers.f32"))?);
-    let apart = greatest(&answers(&rows)?, &theirs)?;
+    std::fs::write(bench.scratch.join("package.f32"), bytes)?;
+    std::fs::write(bench.scratch.join("package.json"), asked(folder, &model)?.to_string())?;
+    let ways = bench.peer.ready("package")?;
+    let theirs = floats(&std::fs::read(bench.scratch.join("package_answers.f32"))?);
+    let apart = greatest(&compared(&model, &rows)?, &theirs)?;
 
     let vectors: Vec<FeatureVector> =
         rows.chunks(width).take(EXPLAINED).map(|row| FeatureVector::plain(row.to_vec())).collect();
     let mut thread = model.state()?;
-    let (mut ours, mut others, mut explained) = (vec![], vec![], vec![]);
-    for _ in 0..rounds {
-        ours.push(timed(rows.len() / width, || Ok(black_box(answers(&rows)?.len())))?);
-        let whole = rate(peer.time("package_onnxruntime")?);
-        others.push(whole.max(rate(peer.time("package_onnxruntime_blocks")?)));
-        explained.push(timed(vectors.len(), || Ok(black_box(model.score_block(&mut thread, &vectors)?.len())))?);
+    let (mut batch, mut one_row, mut explained) = (Duel::new(), Duel::new(), vec![]);
+    for _ in 0..bench.rounds {
+        let ours = timed(rows.len() / width, || answers(&model, &mut thread, &rows))?;
+        batch.round(ours, bench.peer.fastest(&ways.blocks)?);
+        let single = rows.chunks(width).take(ONE_BY_ONE);
+        let ours = timed(single.len(), || {
+            for row in single.clone() {
+                black_box(answers(&model, &mut thread, black_box(row))?);
+            }
+            Ok(())
+        })?;
+        one_row.round(ours, bench.peer.fastest(&ways.one_row)?);
+        explained.push(rate(timed(vectors.len(), || Ok(model.score_block(&mut thread, &vectors)?))?));
     }
-    let (ours, others) = (median(&mut ours), median(&mut others));
+    let (ours, theirs, ratio) = batch.medians();
+    let (one, other, one_ratio) = one_row.medians();
     Ok(json!({
         "answers_per_s": ours,
-        "onnxruntime_per_s": others,
-        "answers_vs_onnxruntime": ours / others,
+        "onnxruntime_per_s": theirs,
+        "answers_vs_onnxruntime": ratio,
+        "one_row_rows_per_s": one,
+        "one_row_onnxruntime": other,
+        "one_row_ratio": one_ratio,
         "explained_per_s": median(&mut explained),
         "enumerated_per_s": enumerated(&model, &mut thread, &vectors),
         "method": model.method(),
@@ -101,23 +106,34 @@ fn enumerated(model: &Model, thread: &mut ThreadState, rows: &[FeatureVector]) -
     Some(rate(Round { rows: rows.len().min(ENUMERATED), seconds: started.elapsed().as_secs_f64() }))
 }
 
-/// The output to compare, and how our side reckons it: the probability of trees, the margin of all others.
-fn answers<'a>(
-    files: &PackageFiles,
-    model: &'a Model,
-) -> Result<(String, Box<dyn FnMut(&[f32]) -> Result<Vec<f32>> + 'a>)> {
+/// What the peer needs to know: the graph, the output that is compared, and the words of features that are words to it.
+fn asked(folder: &Path, model: &Model) -> Result<Value> {
     let graph = &model.manifest().graph;
-    if let Some(forest) = model.forest() {
-        let wanted = graph.probability.clone().context("the manifest names no probability")?;
-        let probability = move |margin: &f32| forest.probability(f64::from(*margin)) as f32;
-        return Ok((wanted, Box::new(move |rows| Ok(forest.run(rows)?.margins.iter().map(probability).collect()))));
+    let output = graph.probability.as_ref().or(graph.margin.as_ref()).or(graph.output.as_ref());
+    let words: Vec<&[String]> = model.manifest().feature.iter().map(|feature| &*feature.categories).collect();
+    Ok(json!({
+        "graph": std::path::absolute(folder.join("model.onnx"))?,
+        "output": output.context("the manifest names no output")?,
+        "column": graph.column,
+        "words": words,
+    }))
+}
+
+/// What the scorer asks the engine for: the margins of mapped rows, and of trees the probabilities, as their graph gives them.
+fn answers(model: &Model, thread: &mut ThreadState, rows: &[f32]) -> Result<Vec<f32>> {
+    let mut answers = model.margins(thread, rows)?.margins;
+    if model.forest().is_some() {
+        answers.iter_mut().for_each(|margin| *margin = model.pd_raw(*margin) as f32);
     }
-    let margin = graph.margin.as_deref().context("the manifest names no margin")?;
-    let width = model.features().len();
-    let shape = Shape { input: &graph.input, width, margin, partials: graph.partials.as_deref() };
-    let plan = Plan::new(&files.graph, shape)?;
-    let mut state = plan.state()?;
-    Ok((margin.to_owned(), Box::new(move |rows| Ok(plan.run(&mut state, rows)?.margins))))
+    Ok(answers)
+}
+
+/// The numbers of the output that the peer gives: of a stock graph its own, which need not be the margins.
+fn compared(model: &Model, rows: &[f32]) -> Result<Vec<f32>> {
+    match model.stock() {
+        Some(stock) => Ok(stock.own(&mut stock.state()?, rows)?.into_iter().map(|own| own as f32).collect()),
+        None => answers(model, &mut model.state()?, rows),
+    }
 }
 
 /// The rows of the golden answers, over and over.
@@ -130,18 +146,4 @@ fn rows(golden: &[u8], width: usize) -> Result<Vec<f32>> {
     let numbers = |row: &Value| -> Option<Vec<f32>> { row["features"].as_array()?.iter().map(number).collect() };
     let rows: Vec<f32> = rows.iter().map(numbers).collect::<Option<Vec<_>>>().context("golden rows")?.concat();
     Ok(rows.into_iter().cycle().take(ROWS * width).collect())
-}
-
-fn greatest(ours: &[f32], theirs: &[f32]) -> Result<f32> {
-    ensure!(ours.len() == theirs.len(), "{} answers against {}", ours.len(), theirs.len());
-    let apart = ours.iter().zip(theirs).map(|(own, other)| (own - other).abs() / other.abs().max(1.0));
-    let most = apart.fold(0f32, f32::max);
-    ensure!(most <= NEAR, "answers differ by {most}");
-    Ok(most)
-}
-
-fn timed(rows: usize, work: impl FnOnce() -> Result<usize>) -> Result<f64> {
-    let started = Instant::now();
-    work()?;
-    Ok(rate(Round { rows, seconds: started.elapsed().as_secs_f64() }))
 }

@@ -1,6 +1,6 @@
 //! The Python side: a process that trains, writes what both sides need, and times one round at a time when it is asked to.
 
-use crate::Round;
+use crate::{Round, rate};
 use anyhow::{Context, Result, bail};
 use e2e::stage::root;
 use serde_json::Value;
@@ -14,6 +14,14 @@ pub struct Peer {
     questions: ChildStdin,
     answers: BufReader<ChildStdout>,
     versions: Value,
+}
+
+/// The ways that the peer has for a graph.
+pub struct Measures {
+    /// All rows at once, and in blocks.
+    pub blocks: Vec<String>,
+    /// One row at a time.
+    pub one_row: Vec<String>,
 }
 
 impl Peer {
@@ -44,6 +52,21 @@ impl Peer {
         writeln!(self.questions, "{question}")?;
         self.questions.flush()?;
         self.read().with_context(|| format!("the peer was asked for {question}"))
+    }
+
+    /// Makes what is asked for ready, and says by which names it can be measured.
+    pub fn ready(&mut self, question: &str) -> Result<Measures> {
+        writeln!(self.questions, "{question}")?;
+        self.questions.flush()?;
+        let names: Vec<String> = self.read().with_context(|| format!("the peer was asked for {question}"))?;
+        let (one_row, blocks) = names.into_iter().partition(|name| name.contains("_one_row_"));
+        Ok(Measures { blocks, one_row })
+    }
+
+    /// Rows a second of the fastest of several ways.
+    pub fn fastest(&mut self, names: &[String]) -> Result<f64> {
+        let rates = names.iter().map(|name| Ok(rate(self.time(name)?))).collect::<Result<Vec<_>>>()?;
+        Ok(rates.into_iter().fold(0.0, f64::max))
     }
 
     fn read<T: serde::de::DeserializeOwned>(&mut self) -> Result<T> {

@@ -12,6 +12,8 @@ pub struct Feature {
     pub name: String,
     /// The sample's column.
     pub column: String,
+    /// What it counts together with: the sequence that it is of.
+    pub group: Option<String>,
     /// Every present value is whole.
     pub is_whole: bool,
     /// The graph takes 0 or 1.
@@ -64,11 +66,13 @@ pub fn features(sample: &Sample, kind: Kind, takes_nan: &[bool], medians: &[f32]
         };
         let taken = |name: &str| features.iter().any(|other| other.name == name);
         let name = token(column, at, taken);
+        let group = sample.sequences[at].as_ref().map(|sequence| token(sequence, at, |_| false));
         let (words, is_boolean) = (sample.words[at].clone(), sample.kinds[at] == Cell::Bool);
         let range = range.filter(|_| words.is_empty() && !is_boolean);
         features.push(Feature {
             name,
             column: column.clone(),
+            group,
             is_boolean,
             words,
             is_whole: !present.is_empty() && present.iter().all(|value| value.fract() == 0.0 && value.abs() < 1e9),
@@ -82,7 +86,8 @@ pub fn features(sample: &Sample, kind: Kind, takes_nan: &[bool], medians: &[f32]
 /// A column's heading as a name of events: a-z, 0-9 and _, at most 64.
 fn token(column: &str, at: usize, taken: impl Fn(&str) -> bool) -> String {
     let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' };
-    let mut name: String = column.chars().map(plain).take(56).collect();
+    // history[3] is history_3
+    let mut name: String = column.chars().filter(|c| *c != ']').map(plain).take(56).collect();
     if !name.bytes().any(|byte| byte != b'_') {
         name = format!("feature_{at}");
     }
@@ -134,6 +139,7 @@ mod tests {
         Sample {
             names: ["Income €", "income €", "debt", "***"].map(str::to_owned).to_vec(),
             kinds: vec![Cell::F32; 4],
+            sequences: vec![None, None, Some("X[]".into()), Some("X[]".into())],
             words: vec![vec![]; 4],
             rows: vec![vec![0.1, 2.0, f32::NAN, 7.0], vec![0.3, 4.0, 1.5, 7.0], vec![0.2, 3.0, 0.5, 7.0]],
             labels: vec![true, false, false],
@@ -148,6 +154,8 @@ mod tests {
         let features = features(&sample, Kind::Net, &[true; 4], &medians);
         let names: Vec<&str> = features.iter().map(|feature| feature.name.as_str()).collect();
         assert_eq!(names, ["income__", "income___1", "debt", "feature_3"]);
+        let groups: Vec<Option<&str>> = features.iter().map(|feature| feature.group.as_deref()).collect();
+        assert_eq!(groups, [None, None, Some("x_"), Some("x_")]);
         assert_eq!(features[0].range, Some([0.1, 0.3]));
         assert_eq!(features[3].range, None);
         assert_eq!(features.iter().map(|f| f.is_whole).collect::<Vec<_>>(), [false, true, false, true]);

@@ -166,11 +166,11 @@ impl Engine {
     /// By feature, whether rows that lack it have a margin; of what is not a stock graph they are not asked.
     pub fn takes_nan(&self, rows: &[Vec<f32>]) -> Result<Vec<bool>> {
         let Runs::Stock(stock) = &self.runs else { return Ok(vec![matches!(self.runs, Runs::Trees(_)); self.width]) };
-        let mut takes = Vec::with_capacity(self.width);
+        let (mut takes, mut state) = (Vec::with_capacity(self.width), stock.state()?);
         for at in 0..self.width {
             let mut lacking = rows[..rows.len().min(4)].to_vec();
             lacking.iter_mut().for_each(|row| row[at] = f32::NAN);
-            takes.push(stock.margins(&lacking.concat())?.iter().all(|margin| margin.is_finite()));
+            takes.push(stock.margins(&mut state, &lacking.concat())?.iter().all(|margin| margin.is_finite()));
         }
         Ok(takes)
     }
@@ -181,7 +181,7 @@ impl Engine {
         let answers = match &self.runs {
             Runs::Trees(forest) => forest.run(&flat)?,
             Runs::Plan(plan) => plan.run(&mut plan.state()?, &flat)?,
-            Runs::Stock(stock) => return Ok((stock.singles(&flat)?, vec![])),
+            Runs::Stock(stock) => return Ok((stock.singles(&mut stock.state()?, &flat)?, vec![])),
         };
         Ok((answers.margins, answers.partials))
     }

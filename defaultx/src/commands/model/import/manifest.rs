@@ -142,6 +142,9 @@ fn table(feature: &Feature) -> String {
         line(key, &quoted(FILL_IN));
     }
     line("reason_missing", &quoted("application_incomplete"));
+    if let Some(group) = &feature.group {
+        line("group", &quoted(group));
+    }
     line("actionable", &true);
     line("monotone", &quoted("none"));
     text
@@ -162,6 +165,7 @@ mod tests {
         let feature = Feature {
             name: "income".into(),
             column: "Income".into(),
+            group: Some("history".into()),
             is_whole: false,
             is_boolean: false,
             words: vec![],
@@ -173,6 +177,7 @@ mod tests {
         assert_eq!(read["pointer"].as_str(), Some("/attributes/income"));
         assert_eq!(read["range"][1].as_float(), Some(1e20));
         assert_eq!(read["missing"]["value"].as_float(), Some(2.0));
+        assert_eq!(read["group"].as_str(), Some("history"));
         assert_eq!(read["reason_low"].as_str(), Some(FILL_IN));
     }
 }

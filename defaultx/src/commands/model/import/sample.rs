@@ -6,7 +6,7 @@ use crate::commands::model::cells::Cells;
 use crate::commands::model::run::{open, places};
 use anyhow::{Context, Result, bail, ensure};
 use csv::{Position, ReaderBuilder, StringRecord};
-use inference::graph::{Graph, Kind, Values};
+use inference::graph::{Graph, Input, Kind, Values};
 use inference::onnx::ModelProto;
 use inference::tap;
 
@@ -20,6 +20,8 @@ pub struct Sample {
     pub names: Vec<String>,
     /// What the graph takes of each column.
     pub kinds: Vec<Kind>,
+    /// Of columns of a sequence: the input that takes it.
+    pub sequences: Vec<Option<String>>,
     /// Of columns of words: those of the codes in the rows.
     pub words: Vec<Vec<String>>,
     /// NaN where a cell is empty.
@@ -96,7 +98,9 @@ pub fn read(args: &ImportArgs, sheet: &Sheet, graph: &Graph, proto: &ModelProto)
     let rows = (0..labels.len()).map(|row| columns.iter().map(|column| column.cells[row]).collect()).collect();
     let kinds = columns.iter().map(|column| column.kind).collect();
     let words = columns.into_iter().map(|column| column.words).collect();
-    Ok(Sample { names: sheet.names.clone(), kinds, words, rows, labels })
+    let sequence = |input: &Input| vec![input.is_sequence().then(|| input.name.clone()); input.width];
+    let sequences = graph.inputs().iter().flat_map(sequence).collect();
+    Ok(Sample { names: sheet.names.clone(), kinds, sequences, words, rows, labels })
 }
 
 /// The cells of a column as a package's features: numbers in single precision, or codes of words.
@@ -110,7 +114,7 @@ struct Codes {
 
 /// A column for each that the graph takes.
 fn columns(graph: &Graph, proto: &ModelProto) -> Vec<Codes> {
-    let of = |input: &inference::graph::Input| {
+    let of = |input: &Input| {
         let words = if input.kind == Kind::Text { tap::words(proto, &input.name) } else { vec![] };
         let (kind, width, is_closed) = (input.kind, input.width, !words.is_empty());
         (0..width).map(move |_| Codes { kind, cells: vec![], words: words.clone(), is_closed })

@@ -117,7 +117,7 @@ pub fn engine(
                 continue;
             }
         };
-        let margins = match stock.margins(&rows.concat()) {
+        let margins = match stock.state().and_then(|mut state| stock.margins(&mut state, &rows.concat())) {
             Ok(margins) => margins,
             Err(error) => {
                 why = Some(error.into());
