@@ -1,10 +1,10 @@
-//! PURE. Dense nets: layers of weighted sums with functions of single numbers before, between and after them, answered in
-//! blocks of rows without a graph engine. A row's answers have the same bits on every machine and in every batch. What is
-//! not such a net is not this module's: [`Dense::read`] gives nothing.
+//! PURE. Dense nets: layers of weighted sums with functions of single numbers, norms, embeddings, attention and written-out
+//! loops before, between and after them, answered without a graph engine. A row's answers have the same bits on every machine
+//! and in every batch. What is not such a net is not this module's: [`Dense::read`] gives nothing.
 //!
-//! Reading order: [`read`] makes [`steps`] of a graph, [`lanes`] runs them over a block and [`lone`] over one row, [`math`] is their functions,
-//! [`kernel`] chooses the instructions. [`ways`] takes a net apart for answers at many places that differ in one feature,
-//! [`direction`] is what can be proven from the weights.
+//! Reading order: [`read`] makes [`steps`] of a graph, [`lanes`] runs them over a block and [`lone`] over one row, [`math`] is
+//! their functions, [`kernel`] chooses the instructions. [`ways`] takes a net apart for answers at many places that differ in
+//! one feature, [`direction`] is what can be proven from the weights.
 
 mod direction;
 mod kernel;
@@ -122,8 +122,10 @@ fn answer(
         }
         for (output, into) in outputs.iter().zip(&mut *into) {
             match output.as_slice() {
-                [plane] => into.extend_from_slice(&planes[*plane as usize].0[..count]),
-                some => (0..count).for_each(|row| into.extend(some.iter().map(|at| planes[*at as usize].0[row]))),
+                [plane] => into.extend(planes[*plane as usize].0[..count].iter().copied().map(one_nan)),
+                some => {
+                    (0..count).for_each(|row| into.extend(some.iter().map(|at| one_nan(planes[*at as usize].0[row]))));
+                }
             }
         }
     }
@@ -135,10 +137,15 @@ fn answer(
             return Err(EngineError(why.to_owned()));
         }
         for (output, into) in outputs.iter().zip(&mut *into) {
-            into.extend(output.iter().map(|at| cells[*at as usize]));
+            into.extend(output.iter().map(|at| one_nan(cells[*at as usize])));
         }
     }
     Ok(())
+}
+
+/// What is no number has many bits, and which of them come out of a sum is a matter of how code was compiled.
+fn one_nan(answer: f32) -> f32 {
+    if answer.is_nan() { f32::NAN } else { answer }
 }
 
 impl Memory {
