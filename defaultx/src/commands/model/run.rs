@@ -116,7 +116,7 @@ impl Sheet {
     fn read(&self, rows: &mut Rows, most: usize) -> Result<Block> {
         let mut columns: Vec<Cells> = self.kinds.iter().map(|kind| Cells::of(*kind, &self.written)).collect();
         let mut kept = Vec::new();
-        while kept.len() < most && rows.next()? {
+        while kept.len() < most && rows.advance()? {
             for ((cells, at), name) in columns.iter_mut().zip(&self.given).zip(&self.names) {
                 cells.push(rows.cell(*at)).map_err(|why| rows.fault(name, &why))?;
             }

@@ -45,7 +45,7 @@ pub fn read(path: &Path, args: &ImportArgs, count: usize) -> Result<Vec<f64>> {
     let place = column(&names, bad(args)).with_context(named)?;
     rows.select(&columns[place..=place])?;
     let mut found = Vec::with_capacity(count);
-    while rows.next()? {
+    while rows.advance()? {
         let cell = rows.cell(columns[place]);
         let probability = written.double(cell).map_err(|why| rows.fault(&names[place], &why))?;
         ensure!(probability.is_finite(), rows.fault(&names[place], &format!("{cell} is no probability")));

@@ -67,7 +67,7 @@ pub fn read(args: &ImportArgs, mut rows: Rows, sheet: &Sheet, graph: &Graph, pro
     let written = Written::of(&args.rows)?;
     let mut columns = columns(graph, proto);
     let mut labels = Vec::new();
-    while rows.next()? {
+    while rows.advance()? {
         for ((column, at), name) in columns.iter_mut().zip(&sheet.given).zip(&sheet.names) {
             column.push(rows.cell(*at), &written).map_err(|why| rows.fault(name, &why))?;
         }

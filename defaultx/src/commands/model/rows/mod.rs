@@ -108,10 +108,10 @@ impl Rows {
     ///
     /// # Errors
     /// What is wrong with the file, and where.
-    pub fn next(&mut self) -> Result<bool> {
+    pub fn advance(&mut self) -> Result<bool> {
         let is_row = match &mut self.source {
             Source::Csv(csv, record) => csv.read_record(record).with_context(|| self.file.clone())?,
-            Source::Parquet(parquet) => parquet.next().with_context(|| self.file.clone())?,
+            Source::Parquet(parquet) => parquet.advance().with_context(|| self.file.clone())?,
         };
         self.count += u64::from(is_row);
         if !is_row {
@@ -208,8 +208,8 @@ mod tests {
             ("b.csv", b"a\tb\n1\t2\n", "say --delimiter $'\\t'"),
             ("c.parquet", b"a,b\n1,2\n", "is no Parquet file, which begins with PAR1"),
             ("d.parquet.gz", &packed, "is a Parquet file that was packed once more: unpack it first"),
-            ("e.csv", b"PAR1", "cannot be read"),
-            ("f.csv", b"PAREabcdPARE", "cannot be read"),
+            ("e.csv", b"PAR1", "is cut short, or is no file but a pipe"),
+            ("f.csv", b"PAREabcdPARE", "is encrypted: write it without"),
         ];
         let written = Written::of(&RowsArgs { missing: vec![], decimal_comma: false, delimiter: ',' }).unwrap();
         for (name, bytes, expected) in rows {

@@ -15,6 +15,23 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// The most bytes of pages that are held for one block of rows, and as many again of dictionaries.
 pub const MOST: u64 = 512 << 20;
 
+/// Why a file is refused that the crate would read.
+#[derive(Debug)]
+pub struct Refused(String);
+
+impl std::fmt::Display for Refused {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::error::Error for Refused {}
+
+/// As the crate passes it on.
+pub fn refused(why: impl Into<String>) -> ParquetError {
+    ParquetError::External(Box::new(Refused(why.into())))
+}
+
 /// What is held of a row group. Its columns share it.
 #[derive(Debug, Default)]
 pub struct Held {
@@ -36,7 +53,7 @@ impl Held {
     fn take(of: &AtomicU64, bytes: u64) -> Result<()> {
         match of.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes) {
             all if all > MOST => Err(refused(format!(
-                "its pages and texts take more than {} MiB at once: write smaller pages",
+                "takes, with the others, more than {} MiB for a block of rows: write smaller pages and shorter texts",
                 MOST >> 20
             ))),
             _ => Ok(()),
@@ -62,7 +79,7 @@ impl ChunkReader for Watched {
     /// Is asked for where a page begins.
     fn get_read(&self, start: u64) -> Result<Self::T> {
         let mut read = self.file.get_read(start)?;
-        let sizes = sizes(read.fill_buf()?).ok_or_else(|| refused("a page has no head".to_owned()))?;
+        let sizes = sizes(read.fill_buf()?).ok_or_else(|| refused("is damaged: a page has no head"))?;
         Held::take(&self.held.pages, sizes[0].max(sizes[1]))?;
         Ok(read)
     }
@@ -119,7 +136,7 @@ impl Pages {
         let end = start.checked_add(column.compressed_size()).and_then(|end| u64::try_from(end).ok());
         let is_within = start >= 0 && column.compressed_size() >= 0 && end.is_some_and(|end| end <= file.len());
         if !is_within {
-            return Err(refused("a column lies beyond its end".to_owned()));
+            return Err(refused("is damaged: it lies beyond the end of the file"));
         }
         let watched = Watched { file: Arc::clone(file), held: Arc::clone(held) };
         let pages = SerializedPageReader::new(Arc::new(watched), column, rows, None)?;
@@ -135,7 +152,7 @@ impl Pages {
         }
         match page.encoding() {
             Encoding::RLE_DICTIONARY | Encoding::PLAIN_DICTIONARY if !self.has_dictionary => {
-                Err(refused("a page needs a dictionary that is not there".to_owned()))
+                Err(refused("is damaged: it has no dictionary"))
             }
             Encoding::RLE_DICTIONARY
             | Encoding::PLAIN_DICTIONARY
@@ -143,7 +160,7 @@ impl Pages {
             | Encoding::RLE
             | Encoding::DELTA_BINARY_PACKED
             | Encoding::BYTE_STREAM_SPLIT => Ok(page),
-            other => Err(refused(format!("a page is encoded as {other}: write it plain or with a dictionary"))),
+            other => Err(refused(format!("is encoded as {other}: write it plain or with a dictionary"))),
         }
     }
 }
@@ -171,10 +188,6 @@ impl PageReader for Pages {
     }
 }
 
-fn refused(why: String) -> ParquetError {
-    ParquetError::General(why)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -199,7 +212,7 @@ mod tests {
         let held = Held::default();
         assert!(Held::take(&held.pages, MOST).is_ok());
         let why = Held::take(&held.pages, 1).map_err(|error| error.to_string());
-        assert!(why.is_err_and(|why| why.contains("more than 512 MiB at once: write smaller pages")));
+        assert!(why.is_err_and(|why| why.contains("more than 512 MiB for a block of rows: write smaller pages")));
         held.begin();
         assert!(Held::take(&held.pages, MOST).is_ok());
     }

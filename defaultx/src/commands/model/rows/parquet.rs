@@ -1,7 +1,7 @@
 //! The rows of a Parquet file, a block of a row group at a time. Reads the selected columns only. A file that is damaged or
 //! made to do harm is refused: it neither ends the process nor fills its memory.
 
-use super::pages::{Held, Pages};
+use super::pages::{Held, Pages, Refused, refused};
 use crate::commands::model::cells::Cell;
 use anyhow::{Context, Result, bail, ensure};
 use parquet::basic::{Compression, ConvertedType, LogicalType, Repetition, Type as Physical};
@@ -25,6 +25,8 @@ const BLOCK: usize = 8_192;
 const MOST_METADATA: u32 = 64 << 20;
 /// Length of the metadata and the magic word, at the end of the file.
 const TAIL: i64 = 8;
+/// The last bytes.
+const MAGIC: &[u8] = b"PAR1";
 
 /// A file and the block of rows that is held of it.
 pub struct Parquet {
@@ -92,12 +94,19 @@ impl Parquet {
     /// # Errors
     /// A file that is not of the form.
     pub fn open(mut file: File) -> Result<Self> {
-        let from = file.seek(SeekFrom::End(-TAIL)).context("a Parquet file is read from its end: give it as a file")?;
-        let tail = guarded(|| file.get_bytes(from, 4))?;
+        let from = file
+            .seek(SeekFrom::End(-TAIL))
+            .context("is cut short, or is no file but a pipe: Parquet is read from its end")?;
+        let tail = guarded(|| file.get_bytes(from, TAIL as usize))?;
+        match &tail[4..] {
+            MAGIC => {}
+            b"PARE" => bail!("is encrypted: write it without"),
+            _ => bail!("is cut short: it does not end with PAR1, as a Parquet file does"),
+        }
         let length = u32::from_le_bytes([tail[0], tail[1], tail[2], tail[3]]);
         ensure!(
             length <= MOST_METADATA,
-            "cannot be read: it says that its metadata takes {length} bytes, more than {} MiB; it may be damaged, or has too many \
+            "says that its metadata takes {length} bytes, more than {} MiB; it may be damaged, or has too many \
              row groups",
             MOST_METADATA >> 20
         );
@@ -151,7 +160,7 @@ impl Parquet {
     ///
     /// # Errors
     /// A file that is not as it says.
-    pub fn next(&mut self) -> Result<bool> {
+    pub fn advance(&mut self) -> Result<bool> {
         self.at += 1;
         while self.at >= self.block {
             if self.left == 0 && !self.open_group()? {
@@ -185,7 +194,7 @@ impl Parquet {
         }
         let Some(group) = self.metadata.row_groups().get(self.group) else { return Ok(false) };
         self.group += 1;
-        self.left = usize::try_from(group.num_rows()).context("cannot be read: a row group has less than no rows")?;
+        self.left = usize::try_from(group.num_rows()).context("is damaged: a row group has less than no rows")?;
         self.held = Arc::default();
         for column in &mut self.columns {
             column
@@ -269,9 +278,10 @@ impl Kind {
 impl Column {
     /// Goes to a row group.
     fn begin(&mut self, file: &Arc<File>, held: &Arc<Held>, group: &RowGroupMetaData, rows: usize) -> Result<()> {
-        let part = group.columns().get(self.leaf).context("cannot be read: a row group lacks it")?;
+        let part = group.columns().get(self.leaf).context("is damaged: the row group lacks it")?;
         let packed = part.compression();
-        if matches!(packed, Compression::BROTLI(_) | Compression::LZO) {
+        if let Compression::BROTLI(_) | Compression::LZO = packed {
+            let packed = if packed == Compression::LZO { "lzo" } else { "brotli" };
             bail!("is packed with {packed}: write the file with snappy, zstd, gzip or lz4");
         }
         self.reader = Some(guarded(|| {
@@ -287,7 +297,7 @@ impl Column {
             return Ok(());
         }
         self.fill(1, held)?;
-        ensure!(self.places.is_empty(), "cannot be read: it has more rows than its row group");
+        ensure!(self.places.is_empty(), "is damaged: it has more rows than its row group");
         self.reader = None;
         Ok(())
     }
@@ -295,7 +305,7 @@ impl Column {
     fn read(&mut self, count: usize, held: &Held) -> Result<()> {
         self.fill(count, held)?;
         let found = self.places.len();
-        ensure!(found == count, "cannot be read: it ends {} rows before its row group", count - found.min(count));
+        ensure!(found == count, "is damaged: it ends {} rows before its row group", count - found.min(count));
         Ok(())
     }
 
@@ -312,7 +322,7 @@ impl Column {
                 })?,
                 ColumnReader::Int64ColumnReader(reader) => cells_of(reader, count, |cells| match kind {
                     Kind::UInt64 if cells.iter().any(|cell| *cell < 0) => {
-                        Err(ParquetError::General("it holds a whole number beyond 2^63".to_owned()))
+                        Err(refused("holds a whole number of 2^63 or more: write it in double precision"))
                     }
                     _ => Ok(Cells::Wholes(cells)),
                 })?,
@@ -320,7 +330,7 @@ impl Column {
                 ColumnReader::DoubleColumnReader(reader) => cells_of(reader, count, |cells| Ok(Cells::Doubles(cells)))?,
                 ColumnReader::ByteArrayColumnReader(reader) => cells_of(reader, count, |cells| texts(cells, held))?,
                 ColumnReader::Int96ColumnReader(_) | ColumnReader::FixedLenByteArrayColumnReader(_) => {
-                    return Err(ParquetError::General("its type is another in the row group".to_owned()));
+                    return Err(refused("is damaged: it is of another type"));
                 }
             })
         })?;
@@ -380,8 +390,9 @@ fn guarded<T>(read: impl FnOnce() -> parquet::errors::Result<T>) -> Result<T> {
     READS.set(false);
     match found {
         Ok(Ok(found)) => Ok(found),
+        Ok(Err(ParquetError::External(why))) if why.is::<Refused>() => bail!("{why}"),
         Ok(Err(why)) => bail!("cannot be read, it may be damaged or cut short: {why}"),
-        Err(_) => bail!("cannot be read: it is damaged"),
+        Err(_) => bail!("is damaged"),
     }
 }
 
@@ -406,7 +417,7 @@ mod tests {
         let columns: Vec<usize> = (0..header.len()).filter(is_wanted).collect();
         parquet.select(&columns)?;
         let mut rows = vec![];
-        while parquet.next()? {
+        while parquet.advance()? {
             rows.push(columns.iter().map(|at| format!("{:?}", parquet.cell(*at))).collect());
             ensure!(rows.len() < 100_000, "is of many rows");
         }
@@ -437,10 +448,7 @@ mod tests {
             assert_eq!(found.concat(), expected, "{name}");
         }
         let bad = [
-            (
-                "beyond",
-                "column beyond: cannot be read, it may be damaged or cut short: Parquet error: it holds a whole number beyond",
-            ),
+            ("beyond", "column beyond: holds a whole number of 2^63 or more: write it in double precision"),
             ("date", "column date holds dates or times, which no model takes: write a number"),
             ("instant", "column instant holds dates or times"),
             ("time", "column time holds dates or times"),
@@ -467,9 +475,9 @@ mod tests {
             assert_eq!(rows(&stored(name), None).unwrap(), expected, "{name}");
         }
         let why = format!("{:#}", rows(&stored("brotli.parquet"), None).unwrap_err());
-        assert!(why.contains("column number: is packed with BROTLI"), "{why}");
+        assert!(why.contains("column number: is packed with brotli: write the file with snappy"), "{why}");
         let why = format!("{:#}", rows(&stored("delta.parquet"), None).unwrap_err());
-        assert!(why.contains("column word: ") && why.contains("a page is encoded as DELTA_BYTE_ARRAY"), "{why}");
+        assert!(why.contains("column word: is encoded as DELTA_BYTE_ARRAY: write it plain"), "{why}");
     }
 
     /// Whatever is cut off or changed: rows or an error, no panic, and no more rows than a file of this size can hold.
