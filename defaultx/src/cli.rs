@@ -3,7 +3,7 @@
 mod model;
 mod route;
 
-pub use model::{ImportArgs, ModelCommand, PackageArgs, RunGraphArgs};
+pub use model::{ImportArgs, ModelCommand, PackageArgs, RowsArgs, RunGraphArgs};
 pub use route::RouteCommand;
 
 use clap::{Args, Parser, Subcommand};

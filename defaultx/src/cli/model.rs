@@ -6,7 +6,7 @@ use std::path::PathBuf;
 /// Subcommands of `model`.
 #[derive(Debug, Clone, Subcommand)]
 pub enum ModelCommand {
-    /// Run a bare ONNX graph, as its exporter wrote it, over a CSV file
+    /// Run a bare ONNX graph, as its exporter wrote it, over a CSV or Parquet file
     #[command(after_help = RUN)]
     Run(RunGraphArgs),
     /// Make a package to fill in, of a bare ONNX graph and a sample of rows whose outcome is known
@@ -74,13 +74,27 @@ pub struct PackageArgs {
     pub scales: PathBuf,
 }
 
+/// How the files of rows are written that a command reads.
+#[derive(Debug, Clone, Args)]
+pub struct RowsArgs {
+    /// Words that stand for a missing value beside the empty cell, such as NA,null
+    #[arg(long, value_name = "WORD", value_delimiter = ',')]
+    pub missing: Vec<String>,
+    /// Numbers in text are written 1.234,5 for 1234.5
+    #[arg(long)]
+    pub decimal_comma: bool,
+    /// What stands between two cells of a CSV file
+    #[arg(long, value_name = "CHARACTER", default_value_t = ',')]
+    pub delimiter: char,
+}
+
 /// Options of `model run`.
 #[derive(Debug, Clone, Args)]
 pub struct RunGraphArgs {
     /// The graph: scikit-learn, XGBoost, LightGBM, CatBoost, PyTorch or Keras, exported and unedited
     #[arg(value_name = "GRAPH.onnx")]
     pub graph: PathBuf,
-    /// CSV file with a header; `.gz` is unpacked; an empty cell is a missing value
+    /// CSV file with a header, `.gz` is unpacked, or Parquet file; an empty cell or null is a missing value
     #[arg(long, value_name = "FILE")]
     pub input: PathBuf,
     /// Where the answers go, one line for each row; without it, standard output
@@ -95,15 +109,9 @@ pub struct RunGraphArgs {
     /// Write the outputs that hold classes too, not only numbers
     #[arg(long)]
     pub labels: bool,
-    /// Words that stand for a missing value beside the empty cell, such as NA,null
-    #[arg(long, value_name = "WORD", value_delimiter = ',')]
-    pub missing: Vec<String>,
-    /// The file writes 1.234,5 for 1234.5
-    #[arg(long)]
-    pub decimal_comma: bool,
-    /// What stands between two cells
-    #[arg(long, value_name = "CHARACTER", default_value_t = ',')]
-    pub delimiter: char,
+    /// How the input is written
+    #[command(flatten)]
+    pub rows: RowsArgs,
 }
 
 /// Options of `model import`.
@@ -112,7 +120,8 @@ pub struct ImportArgs {
     /// The graph, exported and unedited
     #[arg(value_name = "GRAPH.onnx")]
     pub graph: PathBuf,
-    /// CSV file with a header, best of rows that the model was not trained on; `.gz` is unpacked; an empty cell is a missing value
+    /// CSV file with a header, `.gz` is unpacked, or Parquet file, best of rows that the model was not trained on; an empty cell or
+    /// null is a missing value
     #[arg(long, value_name = "FILE")]
     pub sample: PathBuf,
     /// Column of the outcome: 1 is a default, 0 is none; with --bad-label the class of each row
@@ -124,7 +133,7 @@ pub struct ImportArgs {
     /// What a graph's only number is, where it has no sigmoid or softmax; without it what fits the sample's outcomes better
     #[arg(long, value_name = "KIND", value_parser = ["probability", "log_odds"])]
     pub answer: Option<String>,
-    /// CSV file of the library's own answers to the sample's rows, in their order: a probability of the risky class each
+    /// CSV or Parquet file of the library's own answers to the sample's rows, in their order: a probability of the risky class each
     #[arg(long, value_name = "FILE")]
     pub native: Option<PathBuf>,
     /// Name and version of that library
@@ -157,6 +166,9 @@ pub struct ImportArgs {
     /// Months within which the outcome was looked for
     #[arg(long, value_name = "MONTHS", default_value_t = 12)]
     pub horizon_months: u32,
+    /// How the sample and the library's answers are written
+    #[command(flatten)]
+    pub rows: RowsArgs,
 }
 
 const RUN: &str = "\
@@ -168,10 +180,16 @@ The output has one column for each class probability (`probabilities_0`, `probab
 written so that reading them gives the same bits. Memory does not grow with the file. A file that cannot be run to its
 end leaves no output.
 
+A file that begins as Parquet does is read as Parquet, whatever its name. Its columns are of numbers, true and false, or
+text; null is missing, NaN stays NaN, and the index that pandas adds is no column for the graph. Dates, decimals and lists
+are refused by name.
+
 Examples:
   defaultx model run xgboost.onnx --input rows.csv --output scores.csv
   defaultx model run pipeline.onnx --input rows.csv.gz --keep loan_id,default --labels > scores.csv
-  defaultx model run net.onnx --input rows.csv --columns income,debt,age";
+  defaultx model run net.onnx --input rows.csv --columns income,debt,age
+  defaultx model run net.onnx --input rows.parquet --output scores.csv
+  defaultx model run net.onnx --input rows.csv --delimiter ';' --decimal-comma --missing NA,null";
 
 const IMPORT: &str = "\
 What the graph is (trees, a scorecard, a net, another graph) is told by what it gives for the sample. The package gets a
@@ -190,6 +208,7 @@ applicant. Everything else is proven before it is written.
 Examples:
   defaultx model import xgboost.onnx --sample holdout.csv --label default --product credit_card --without loan_id
   defaultx model import logistic.onnx --sample holdout.csv --label status --bad-label bad --native probabilities.csv
+  defaultx model import logistic.onnx --sample holdout.parquet --label default --native probabilities.parquet
   $EDITOR models/xgboost/1.0.0/manifest.toml
   defaultx model check models/xgboost/1.0.0";
 

@@ -7,6 +7,7 @@ mod import;
 mod model;
 mod redrive;
 mod route;
+mod rows;
 mod stock;
 mod suites;
 mod topics;

@@ -1,75 +1,235 @@
-//! PURE. Cells of a CSV column as a graph takes them. Says what is wrong with a cell, never where it stands.
+//! PURE. Cells of a column as a graph takes them. Says what is wrong with a cell, never where it stands.
 
+use crate::cli::RowsArgs;
 use inference::graph::{Column, Kind, Values};
 use std::borrow::Cow;
+use std::fmt;
 
-/// How a file writes its numbers.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// A cell as its file has it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Cell<'a> {
+    /// Nothing is there.
+    Missing,
+    /// Whatever CSV holds, and columns of text.
+    Text(&'a str),
+    /// A whole number.
+    Whole(i64),
+    /// A number in single precision.
+    Single(f32),
+    /// A number in double precision.
+    Double(f64),
+    /// True or false.
+    Flag(bool),
+}
+
+/// As CSV has it.
+impl fmt::Display for Cell<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing => Ok(()),
+            Self::Text(text) => text.fmt(f),
+            Self::Whole(number) => number.fmt(f),
+            Self::Single(number) => number.fmt(f),
+            Self::Double(number) => number.fmt(f),
+            // As pandas writes them, and the names of such classes.
+            Self::Flag(true) => f.write_str("True"),
+            Self::Flag(false) => f.write_str("False"),
+        }
+    }
+}
+
+/// How a file writes its cells.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Written {
     /// Words that stand for a missing value, beside the empty cell.
-    pub missing: Vec<String>,
+    missing: Vec<String>,
     /// 1.234,5 for what is 1234.5 elsewhere.
-    pub decimal_comma: bool,
+    decimal_comma: bool,
+    /// What stands between two cells of a CSV file.
+    pub delimiter: u8,
 }
 
 impl Written {
-    fn is_missing(&self, cell: &str) -> bool {
-        self.missing.iter().any(|word| word == cell.trim())
+    /// As the command says.
+    ///
+    /// # Errors
+    /// A delimiter that can be none.
+    pub fn of(args: &RowsArgs) -> anyhow::Result<Self> {
+        let delimiter = match args.delimiter {
+            found @ ('\t' | ' '..='~') if !found.is_ascii_alphanumeric() && found != '"' => found as u8,
+            other => anyhow::bail!(
+                "--delimiter {other:?}: must be one character such as , ; | or a tab, written $'\\t' in a shell"
+            ),
+        };
+        Ok(Self { missing: args.missing.clone(), decimal_comma: args.decimal_comma, delimiter })
     }
 
-    /// A cell as the rest of the world writes it; empty where it is missing.
-    fn plain<'a>(&self, cell: &'a str) -> Cow<'a, str> {
-        if self.is_missing(cell) {
-            return Cow::Borrowed("");
-        }
-        let cell = cell.trim();
-        match self.decimal_comma && cell.contains([',', '.']) {
-            true => Cow::Owned(cell.replace('.', "").replace(',', ".")),
-            false => Cow::Borrowed(cell),
+    /// The cell, missing where it is empty, no number or a word for that.
+    pub fn settled<'a>(&self, cell: Cell<'a>) -> Cell<'a> {
+        match cell {
+            Cell::Text(text) if text.is_empty() || self.missing.iter().any(|word| word == text.trim()) => Cell::Missing,
+            Cell::Single(number) if number.is_nan() => Cell::Missing,
+            Cell::Double(number) if number.is_nan() => Cell::Missing,
+            other => other,
         }
     }
+
+    /// Text that holds a number, as the rest of the world writes it; nothing where it is written otherwise.
+    fn plain<'a>(&self, text: &'a str) -> Option<Cow<'a, str>> {
+        let text = text.trim();
+        match self.decimal_comma && text.contains([',', '.']) {
+            true => with_point(text).map(Cow::Owned),
+            false => Some(Cow::Borrowed(text)),
+        }
+    }
+
+    /// A number in single precision.
+    fn single(&self, cell: Cell<'_>) -> Result<f32, String> {
+        Ok(match cell {
+            Cell::Missing => f32::NAN,
+            Cell::Text(text) if text.trim().is_empty() => f32::NAN,
+            Cell::Text(text) => {
+                self.plain(text).and_then(|text| text.parse().ok()).ok_or_else(|| self.no_number(text))?
+            }
+            Cell::Whole(number) => number as f32,
+            Cell::Single(number) => number,
+            Cell::Double(number) => number as f32,
+            Cell::Flag(flag) => f32::from(u8::from(flag)),
+        })
+    }
+
+    /// A number in double precision.
+    ///
+    /// # Errors
+    /// What is wrong with the cell.
+    pub fn double(&self, cell: Cell<'_>) -> Result<f64, String> {
+        Ok(match self.settled(cell) {
+            Cell::Missing => f64::NAN,
+            Cell::Text(text) if text.trim().is_empty() => f64::NAN,
+            Cell::Text(text) => {
+                self.plain(text).and_then(|text| text.parse().ok()).ok_or_else(|| self.no_number(text))?
+            }
+            Cell::Whole(number) => number as f64,
+            Cell::Single(number) => f64::from(number),
+            Cell::Double(number) => number,
+            Cell::Flag(flag) => f64::from(u8::from(flag)),
+        })
+    }
+
+    /// Whole numbers have no missing value.
+    fn whole(&self, kind: Kind, cell: Cell<'_>) -> Result<i64, String> {
+        let number = match cell {
+            Cell::Text(text) if !text.trim().is_empty() => {
+                whole_of(kind, &self.plain(text).ok_or_else(|| self.no_number(text))?)
+            }
+            Cell::Missing | Cell::Text(_) => {
+                return Err("is empty, and the graph takes whole numbers there, which cannot be missing".to_owned());
+            }
+            Cell::Whole(number) => Some(number),
+            Cell::Single(number) => whole_number(f64::from(number)),
+            Cell::Double(number) => whole_number(number),
+            Cell::Flag(flag) => Some(i64::from(flag)),
+        };
+        let (fits, what) = match kind {
+            Kind::Bool => (number.filter(|number| (0..=1).contains(number)), "0 or 1"),
+            Kind::I32 if number.is_some() => {
+                (number.filter(|number| i32::try_from(*number).is_ok()), "whole number of 32 bits")
+            }
+            _ => (number, "whole number"),
+        };
+        let quoted = match cell {
+            Cell::Text(text) => format!("{:?}", text.trim()),
+            number => number.to_string(),
+        };
+        fits.ok_or_else(|| format!("{quoted} is no {what}, which the graph takes there"))
+    }
+
+    fn no_number(&self, cell: &str) -> String {
+        let word = cell.trim();
+        let help = match word {
+            _ if ["na", "n/a", "null", "none", "nil", "-", "?"].contains(&word.to_ascii_lowercase().as_str()) => {
+                format!("; say --missing {word} if that stands for a missing one")
+            }
+            _ if self.decimal_comma => return format!("{cell:?} is no number with a decimal comma, such as 1.234,5"),
+            _ if word.contains(',') && word.replace(['.', ','], "").parse::<f64>().is_ok() => {
+                "; say --decimal-comma if the file writes 0,5 for a half".to_owned()
+            }
+            _ => String::new(),
+        };
+        format!("{cell:?} is no number; a missing one is an empty cell{help}")
+    }
+}
+
+/// 1234.5 for 1.234,5. Points are between thousands only: 0.5 is not taken for 5.
+fn with_point(text: &str) -> Option<String> {
+    let (whole, rest) = text.split_once(',').map_or((text, None), |(whole, rest)| (whole, Some(rest)));
+    let mut groups = whole.trim_start_matches(['-', '+']).split('.');
+    let first = groups.next().unwrap_or_default();
+    let is_grouped = whole.contains('.');
+    let of_digits = |group: &str| group.bytes().all(|byte| byte.is_ascii_digit());
+    let is_first = (1..=3).contains(&first.len()) && of_digits(first) && !first.starts_with('0');
+    if is_grouped && !(is_first && groups.all(|group| group.len() == 3 && of_digits(group))) {
+        return None;
+    }
+    match rest {
+        Some(rest) if rest.contains(['.', ',']) => None,
+        Some(rest) => Some(format!("{}.{rest}", whole.replace('.', ""))),
+        None => Some(whole.replace('.', "")),
+    }
+}
+
+/// The whole number or the truth that a text says.
+fn whole_of(kind: Kind, text: &str) -> Option<i64> {
+    if kind == Kind::Bool {
+        return match text.to_ascii_lowercase().as_str() {
+            "1" | "true" => Some(1),
+            "0" | "false" => Some(0),
+            _ => None,
+        };
+    }
+    // Writers of data frames make `3.0` of whole numbers as soon as a column was once of floats.
+    let digits =
+        text.split_once('.').filter(|(_, rest)| rest.bytes().all(|b| b == b'0')).map_or(text, |(whole, _)| whole);
+    digits.parse().ok()
+}
+
+fn whole_number(number: f64) -> Option<i64> {
+    // 2^63 and beyond does not fit; no double lies between it and the greatest that does.
+    let fits = number.fract() == 0.0 && number >= i64::MIN as f64 && number < i64::MAX as f64;
+    fits.then_some(number as i64)
 }
 
 /// The cells of a column that were read so far.
 #[derive(Debug)]
-pub struct Cells {
+pub struct Cells<'a> {
     kind: Kind,
-    written: Written,
+    written: &'a Written,
     values: Values,
 }
 
-impl Cells {
-    /// None yet, of a file that writes numbers as most do.
-    pub fn of(kind: Kind) -> Self {
-        Self::written(kind, &Written::default())
-    }
-
+impl<'a> Cells<'a> {
     /// None yet.
-    pub fn written(kind: Kind, written: &Written) -> Self {
+    pub fn of(kind: Kind, written: &'a Written) -> Self {
         let values = match kind {
             Kind::F32 => Values::F32(vec![]),
             Kind::F64 => Values::F64(vec![]),
             Kind::I64 | Kind::I32 | Kind::Bool => Values::I64(vec![]),
             Kind::Text => Values::Text(vec![]),
         };
-        Self { kind, written: written.clone(), values }
+        Self { kind, written, values }
     }
 
     /// Reads one more: an empty number is missing, an empty text is empty.
     ///
     /// # Errors
     /// What is wrong with it.
-    pub fn push(&mut self, cell: &str) -> Result<(), String> {
-        let plain = self.written.plain(cell);
-        let number: &str = &plain;
+    pub fn push(&mut self, cell: Cell<'_>) -> Result<(), String> {
+        let cell = self.written.settled(cell);
         match &mut self.values {
-            Values::F32(cells) if number.is_empty() => cells.push(f32::NAN),
-            Values::F64(cells) if number.is_empty() => cells.push(f64::NAN),
-            Values::F32(cells) => cells.push(number.parse().map_err(|_| no_number(cell))?),
-            Values::F64(cells) => cells.push(number.parse().map_err(|_| no_number(cell))?),
-            Values::I64(cells) => cells.push(whole(self.kind, number)?),
-            Values::Text(cells) if self.written.is_missing(cell) => cells.push(String::new()),
-            Values::Text(cells) => cells.push(cell.to_owned()),
+            Values::F32(cells) => cells.push(self.written.single(cell)?),
+            Values::F64(cells) => cells.push(self.written.double(cell)?),
+            Values::I64(cells) => cells.push(self.written.whole(self.kind, cell)?),
+            Values::Text(cells) => cells.push(word(cell)?),
         }
         Ok(())
     }
@@ -80,40 +240,16 @@ impl Cells {
     }
 }
 
-fn no_number(cell: &str) -> String {
-    let word = cell.trim();
-    let help = match word {
-        _ if ["na", "n/a", "null", "none", "nil", "-", "?"].contains(&word.to_ascii_lowercase().as_str()) => {
-            format!("; say --missing {word} if that stands for a missing one")
-        }
-        _ if word.contains(',') && word.replace(['.', ','], "").parse::<f64>().is_ok() => {
-            "; say --decimal-comma if the file writes 0,5 for a half".to_owned()
-        }
-        _ => String::new(),
-    };
-    format!("{cell:?} is no number; a missing one is an empty cell{help}")
-}
-
-/// Whole numbers have no missing value.
-fn whole(kind: Kind, cell: &str) -> Result<i64, String> {
-    if cell.is_empty() {
-        return Err("is empty, and the graph takes whole numbers there, which cannot be missing".to_owned());
-    }
-    let refused = |what: &str| format!("{cell:?} is no {what}, which the graph takes there");
-    if kind == Kind::Bool {
-        return match cell.to_ascii_lowercase().as_str() {
-            "1" | "true" => Ok(1),
-            "0" | "false" => Ok(0),
-            _ => Err(refused("0 or 1")),
-        };
-    }
-    // Writers of data frames make `3.0` of whole numbers as soon as a column was once of floats.
-    let digits =
-        cell.split_once('.').filter(|(_, rest)| rest.bytes().all(|b| b == b'0')).map_or(cell, |(whole, _)| whole);
-    let number: i64 = digits.parse().map_err(|_| refused("whole number"))?;
-    match kind {
-        Kind::I32 if i32::try_from(number).is_err() => Err(refused("whole number of 32 bits")),
-        _ => Ok(number),
+/// A word as a graph takes it. What a library makes of 3.0 or of true is not for this to guess.
+///
+/// # Errors
+/// Of a cell that is none.
+pub fn word(cell: Cell<'_>) -> Result<String, String> {
+    match cell {
+        Cell::Missing | Cell::Text(_) | Cell::Whole(_) => Ok(cell.to_string()),
+        Cell::Single(_) | Cell::Double(_) | Cell::Flag(_) => Err(format!(
+            "{cell} is no word, which the graph takes there: write the column as text, as the model was trained"
+        )),
     }
 }
 
@@ -122,8 +258,14 @@ fn whole(kind: Kind, cell: &str) -> Result<i64, String> {
 mod tests {
     use super::*;
 
+    fn written(missing: &[&str], decimal_comma: bool) -> Written {
+        let missing = missing.iter().map(|word| (*word).to_owned()).collect();
+        Written::of(&RowsArgs { missing, decimal_comma, delimiter: ',' }).unwrap()
+    }
+
     #[test]
     fn cells_are_read_as_the_graph_takes_them() {
+        let written = written(&[], false);
         let rows: [(Kind, &str, Result<Values, &str>); 15] = [
             (Kind::F32, " 0.1 ", Ok(Values::F32(vec![0.1]))),
             (Kind::F32, "-inf", Ok(Values::F32(vec![f32::NEG_INFINITY]))),
@@ -154,21 +296,29 @@ mod tests {
             (Kind::Text, "", Ok(Values::Text(vec![String::new()]))),
         ];
         for (kind, cell, expected) in rows {
-            let mut cells = Cells::of(kind);
-            let found = cells.push(cell).map(|()| cells.column("x").values);
+            let mut cells = Cells::of(kind, &written);
+            let found = cells.push(Cell::Text(cell)).map(|()| cells.column("x").values);
             assert_eq!(found, expected.map_err(str::to_owned), "{kind:?} {cell:?}");
         }
     }
 
     #[test]
     fn a_file_may_write_numbers_and_what_is_missing_otherwise() {
-        let written = Written { missing: vec!["NA".to_owned(), "-".to_owned()], decimal_comma: true };
+        let written = written(&["NA", "-"], true);
         let of = |kind, cell| {
-            let mut cells = Cells::written(kind, &written);
-            cells.push(cell).map(|()| cells.column("x").values)
+            let mut cells = Cells::of(kind, &written);
+            cells.push(Cell::Text(cell)).map(|()| cells.column("x").values)
         };
-        assert_eq!(of(Kind::F64, "1.234,5"), Ok(Values::F64(vec![1234.5])));
-        assert_eq!(of(Kind::F64, "-7"), Ok(Values::F64(vec![-7.0])));
+        for (cell, expected) in
+            [("1.234,5", 1234.5), ("-7", -7.0), ("0,5", 0.5), ("-12.345.678,25", -12_345_678.25), ("1,5e3", 1500.0)]
+        {
+            assert_eq!(of(Kind::F64, cell), Ok(Values::F64(vec![expected])), "{cell}");
+        }
+        for cell in ["0.5", "1.5", "0.500", "1234.567", "1,234.5", "1.5e3", "1.2345,0", ".500"] {
+            let why = of(Kind::F64, cell).unwrap_err();
+            assert!(why.contains("is no number with a decimal comma, such as 1.234,5"), "{cell}: {why}");
+        }
+        assert_eq!(of(Kind::I64, "1.234"), Ok(Values::I64(vec![1234])));
         assert!(matches!(of(Kind::F32, " NA "), Ok(Values::F32(cells)) if cells[0].is_nan()));
         assert!(matches!(of(Kind::F32, "-"), Ok(Values::F32(cells)) if cells[0].is_nan()));
         assert_eq!(of(Kind::Text, "NA"), Ok(Values::Text(vec![String::new()])));
@@ -176,9 +326,66 @@ mod tests {
     }
 
     #[test]
+    fn cells_that_have_a_type_are_taken_where_they_say_the_same() {
+        let written = written(&[], false);
+        let rows: [(Kind, Cell<'_>, Result<Values, &str>); 18] = [
+            (Kind::F32, Cell::Double(0.1), Ok(Values::F32(vec![0.1]))),
+            (Kind::F32, Cell::Whole(16_777_217), Ok(Values::F32(vec![16_777_216.0]))),
+            (Kind::F32, Cell::Flag(true), Ok(Values::F32(vec![1.0]))),
+            (Kind::F64, Cell::Single(0.1), Ok(Values::F64(vec![f64::from(0.1_f32)]))),
+            (Kind::F64, Cell::Whole(-7), Ok(Values::F64(vec![-7.0]))),
+            (Kind::I64, Cell::Double(3.0), Ok(Values::I64(vec![3]))),
+            (Kind::I64, Cell::Double(3.5), Err("3.5 is no whole number, which the graph takes there")),
+            (
+                Kind::I64,
+                Cell::Double(f64::NAN),
+                Err("is empty, and the graph takes whole numbers there, which cannot be missing"),
+            ),
+            (
+                Kind::I64,
+                Cell::Double(9_223_372_036_854_775_808.0),
+                Err("9223372036854775808 is no whole number, which the graph takes there"),
+            ),
+            (Kind::I64, Cell::Double(-9_223_372_036_854_775_808.0), Ok(Values::I64(vec![i64::MIN]))),
+            (
+                Kind::I64,
+                Cell::Missing,
+                Err("is empty, and the graph takes whole numbers there, which cannot be missing"),
+            ),
+            (
+                Kind::I32,
+                Cell::Whole(3_000_000_000),
+                Err("3000000000 is no whole number of 32 bits, which the graph takes there"),
+            ),
+            (Kind::Bool, Cell::Flag(false), Ok(Values::I64(vec![0]))),
+            (Kind::Bool, Cell::Double(2.0), Err("2 is no 0 or 1, which the graph takes there")),
+            (Kind::Text, Cell::Missing, Ok(Values::Text(vec![String::new()]))),
+            (Kind::Text, Cell::Whole(3), Ok(Values::Text(vec!["3".to_owned()]))),
+            (
+                Kind::Text,
+                Cell::Double(3.0),
+                Err("3 is no word, which the graph takes there: write the column as text, as the model was trained"),
+            ),
+            (
+                Kind::Text,
+                Cell::Flag(true),
+                Err("True is no word, which the graph takes there: write the column as text, as the model was trained"),
+            ),
+        ];
+        for (kind, cell, expected) in rows {
+            let mut cells = Cells::of(kind, &written);
+            let found = cells.push(cell).map(|()| cells.column("x").values);
+            assert_eq!(found, expected.map_err(str::to_owned), "{kind:?} {cell:?}");
+        }
+    }
+
+    #[test]
     fn an_empty_number_is_missing() {
-        let mut cells = Cells::of(Kind::F32);
-        assert_eq!(cells.push(""), Ok(()));
-        assert!(matches!(cells.column("x").values, Values::F32(cells) if cells[0].is_nan()));
+        let written = written(&[], false);
+        for cell in [Cell::Text(""), Cell::Text("  "), Cell::Missing, Cell::Double(f64::NAN)] {
+            let mut cells = Cells::of(Kind::F32, &written);
+            assert_eq!(cells.push(cell), Ok(()));
+            assert!(matches!(cells.column("x").values, Values::F32(cells) if cells[0].is_nan()));
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! `model`: what model people ask of a graph or a package, without Kafka and without a database.
 //!
-//! Reading order: [`run`] is for a bare graph, with [`cells`] below it; [`import`] makes a package of one; [`check`],
+//! Reading order: [`run`] is for a bare graph, with [`rows`] and [`cells`] below it; [`import`] makes a package of one; [`check`],
 //! [`explain`] and [`bench`] are for packages, with [`golden`], [`parity`] and [`native`] below them.
 
 mod bench;
@@ -11,6 +11,7 @@ mod golden;
 mod import;
 mod native;
 mod parity;
+mod rows;
 mod run;
 
 use crate::cli::{ModelCommand, PlaceArgs};

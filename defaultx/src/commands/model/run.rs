@@ -1,14 +1,13 @@
-//! `model run`: a bare graph over a CSV file, block by block, so that memory does not grow with the file.
+//! `model run`: a bare graph over a file of rows, block by block, so that memory does not grow with the file.
 
 use super::cells::{Cells, Written};
+use super::rows::{Rows, places};
 use crate::cli::RunGraphArgs;
-use anyhow::{Context, Result, bail, ensure};
-use csv::{ReaderBuilder, StringRecord, Writer};
-use flate2::read::MultiGzDecoder;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use anyhow::{Context, Result, ensure};
+use csv::Writer;
 use inference::graph::{Files, Graph, Matched, Options, Output, Table, Values};
 use std::fs::File;
-use std::io::{BufReader, IsTerminal, Read, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// Rows that are held at once.
@@ -16,13 +15,13 @@ const BLOCK: usize = 8_192;
 
 /// Runs it.
 pub fn run(args: &RunGraphArgs) -> Result<i32> {
-    let (input, bar) = open(&args.input)?;
-    let mut csv = ReaderBuilder::new().flexible(false).delimiter(delimiter(args)?).from_reader(input);
+    let written = Written::of(&args.rows)?;
+    let mut rows = Rows::open(&args.input, &written)?;
     let named = || args.input.display().to_string();
-    let header: Vec<String> = csv.headers().with_context(named)?.iter().map(|name| name.trim().to_owned()).collect();
+    let header = rows.header().to_vec();
     let kept = places(&header, &args.keep)?;
     let given = match args.columns.as_slice() {
-        [] => (0..header.len()).filter(|at| !kept.contains(at)).collect(),
+        [] => rows.columns().filter(|at| !kept.contains(at)).collect(),
         columns => places(&header, columns)?,
     };
     let names: Vec<String> = given.iter().map(|at| header[*at].clone()).collect();
@@ -33,14 +32,14 @@ pub fn run(args: &RunGraphArgs) -> Result<i32> {
         Matched::Order => " in their order, since none has a name of the graph's inputs,",
     };
 
-    let written = Written { missing: args.missing.clone(), decimal_comma: args.decimal_comma };
+    rows.select(&[given.as_slice(), &kept].concat())?;
     let sheet = Sheet { names, kinds, given, kept, written };
     let mut sink = Sink::create(args.output.as_deref())?;
     let mut heading: Vec<String> = sheet.kept.iter().map(|at| header[*at].clone()).collect();
-    let (mut rows, mut is_headed) = (0_u64, false);
+    let (mut count, mut is_headed) = (0_u64, false);
     loop {
-        let block = sheet.read(&mut csv, BLOCK).with_context(named)?;
-        let outputs = graph.run(&block.table).with_context(|| format!("{}, rows from {} on", named(), rows + 1))?;
+        let block = sheet.read(&mut rows, BLOCK)?;
+        let outputs = graph.run(&block.table).with_context(|| format!("{}, rows from {} on", named(), count + 1))?;
         let chosen = chosen(&outputs, args.labels);
         if !is_headed {
             heading.extend(chosen.iter().flat_map(|output| output.columns.iter().cloned()));
@@ -50,15 +49,13 @@ pub fn run(args: &RunGraphArgs) -> Result<i32> {
         for (row, kept) in block.kept.iter().enumerate() {
             write_row(&mut sink.csv, kept, &chosen, row)?;
         }
-        rows += block.kept.len() as u64;
-        bar.set_message(format!("{rows} rows"));
+        count += block.kept.len() as u64;
         if block.kept.len() < BLOCK {
             break;
         }
     }
-    bar.finish_and_clear();
     sink.keep()?;
-    eprintln!("{rows} rows, {} columns{how} to {}", sheet.names.len(), outputs_of(args));
+    eprintln!("{count} rows, {} columns{how} to {}", sheet.names.len(), outputs_of(args));
     if let Some(why) = graph.meet() {
         eprintln!("each row was run for itself, which is slower: the graph takes rows together, at {why}");
     }
@@ -83,18 +80,6 @@ pub(super) fn load(path: &Path, columns: usize) -> Result<Graph> {
     }
     let options = Options { columns: Some(columns), files: Some(&files), ..Options::default() };
     Graph::with(&bytes, &options).with_context(named)
-}
-
-/// What stands between two cells: one ASCII character.
-fn delimiter(args: &RunGraphArgs) -> Result<u8> {
-    match args.delimiter {
-        '\t' | ' '..='~' if !args.delimiter.is_ascii_alphanumeric() && args.delimiter != '"' => {
-            Ok(args.delimiter as u8)
-        }
-        other => {
-            bail!("--delimiter {other:?}: must be one character such as , ; | or a tab, written $'\\t' in a shell")
-        }
-    }
 }
 
 fn outputs_of(args: &RunGraphArgs) -> String {
@@ -128,32 +113,18 @@ struct Block {
 
 impl Sheet {
     /// The next rows, fewer than asked for at the end of the file only.
-    fn read<R: Read>(&self, csv: &mut csv::Reader<R>, most: usize) -> Result<Block> {
-        let mut columns: Vec<Cells> = self.kinds.iter().map(|kind| Cells::written(*kind, &self.written)).collect();
-        let (mut kept, mut record) = (Vec::new(), StringRecord::new());
-        while kept.len() < most && csv.read_record(&mut record)? {
-            let line = record.position().map_or(0, csv::Position::line);
+    fn read(&self, rows: &mut Rows, most: usize) -> Result<Block> {
+        let mut columns: Vec<Cells> = self.kinds.iter().map(|kind| Cells::of(*kind, &self.written)).collect();
+        let mut kept = Vec::new();
+        while kept.len() < most && rows.advance()? {
             for ((cells, at), name) in columns.iter_mut().zip(&self.given).zip(&self.names) {
-                cells.push(&record[*at]).map_err(|why| anyhow::anyhow!("line {line}, column {name}: {why}"))?;
+                cells.push(rows.cell(*at)).map_err(|why| rows.fault(name, &why))?;
             }
-            kept.push(self.kept.iter().map(|at| record[*at].to_owned()).collect());
+            kept.push(self.kept.iter().map(|at| rows.cell(*at).to_string()).collect());
         }
         let columns = columns.into_iter().zip(&self.names).map(|(cells, name)| cells.column(name)).collect();
         Ok(Block { table: Table { columns }, kept })
     }
-}
-
-/// Where columns stand, each exactly once.
-pub(super) fn places(header: &[String], wanted: &[String]) -> Result<Vec<usize>> {
-    let place = |name: &String| {
-        let mut found = header.iter().enumerate().filter(|(_, column)| *column == name).map(|(at, _)| at);
-        match (found.next(), found.next()) {
-            (Some(at), None) => Ok(at),
-            (Some(_), Some(_)) => bail!("two columns are called {name}"),
-            (None, _) => bail!("there is no column {name}; there are {}", header.join(", ")),
-        }
-    };
-    wanted.iter().map(place).collect()
 }
 
 /// Outputs of numbers; those of classes too if asked for, or if there are no others.
@@ -179,20 +150,6 @@ fn write_row(csv: &mut Writer<Box<dyn Write>>, kept: &[String], outputs: &[&Outp
         }
     }
     Ok(csv.write_record(None::<&[u8]>)?)
-}
-
-/// The file, unpacked where its name says so, and a bar that its bytes move. Nobody sees the bar of a short file.
-pub(super) fn open(path: &Path) -> Result<(Box<dyn Read>, ProgressBar)> {
-    let file = File::open(path).with_context(|| format!("reading {}", path.display()))?;
-    let bar = ProgressBar::with_draw_target(Some(file.metadata()?.len()), ProgressDrawTarget::stderr_with_hz(5));
-    if !std::io::stderr().is_terminal() {
-        bar.set_draw_target(ProgressDrawTarget::hidden());
-    }
-    bar.set_style(ProgressStyle::with_template("{bar:40} {percent:>3} %  {msg}, {eta} left")?);
-    let bytes = bar.wrap_read(BufReader::new(file));
-    let is_packed = path.extension().is_some_and(|extension| extension == "gz");
-    let reader: Box<dyn Read> = if is_packed { Box::new(MultiGzDecoder::new(bytes)) } else { Box::new(bytes) };
-    Ok((reader, bar))
 }
 
 /// Where answers go: beside the file that is asked for until they are whole.
@@ -236,22 +193,6 @@ impl Drop for Sink {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn columns_are_named_once_and_exist() {
-        let header: Vec<String> = ["id", "age", "age", "debt"].map(str::to_owned).to_vec();
-        let rows: [(&[&str], Result<Vec<usize>, &str>); 4] = [
-            (&["debt", "id"], Ok(vec![3, 0])),
-            (&[], Ok(vec![])),
-            (&["age"], Err("two columns are called age")),
-            (&["income"], Err("there is no column income; there are id, age, age, debt")),
-        ];
-        for (wanted, expected) in rows {
-            let wanted: Vec<String> = wanted.iter().map(|name| (*name).to_owned()).collect();
-            let found = places(&header, &wanted).map_err(|error| error.to_string());
-            assert_eq!(found, expected.map_err(str::to_owned));
-        }
-    }
 
     #[test]
     fn a_run_that_fails_leaves_no_file() {

@@ -1,12 +1,13 @@
 //! The library's own answers to the sample: read, compared with the package's, and written into it. An export that differs
 //! beyond what was accepted is no package.
 
-use super::Draft;
+use super::{Draft, bad};
 use crate::cli::ImportArgs;
+use crate::commands::model::cells::Written;
 use crate::commands::model::native::{self, Parity, Row};
-use crate::commands::model::run::open;
+use crate::commands::model::rows::Rows;
 use anyhow::{Context, Result, bail, ensure};
-use csv::{ReaderBuilder, Writer};
+use csv::Writer;
 use domain::Digest;
 use flate2::{Compression, GzBuilder};
 use scoring::Model;
@@ -34,24 +35,23 @@ pub struct Native {
 /// Reads a probability of the risky class for each of `rows` rows.
 ///
 /// # Errors
-/// With the line.
-pub fn read(path: &Path, bad_label: &str, rows: usize) -> Result<Vec<f64>> {
+/// With the line or row.
+pub fn read(path: &Path, args: &ImportArgs, count: usize) -> Result<Vec<f64>> {
     let named = || path.display().to_string();
-    let (input, bar) = open(path)?;
-    let mut csv = ReaderBuilder::new().flexible(false).from_reader(input);
-    let header: Vec<String> = csv.headers().with_context(named)?.iter().map(|name| name.trim().to_owned()).collect();
-    let place = column(&header, bad_label).with_context(named)?;
-    let mut found = Vec::with_capacity(rows);
-    for record in csv.records() {
-        let (record, line) = (record.with_context(named)?, found.len() + 2);
-        let cell = record[place].trim();
-        match cell.parse::<f64>() {
-            Ok(probability) if probability.is_finite() => found.push(probability),
-            _ => bail!("{}, line {line}: {cell:?} is no number", named()),
-        }
+    let written = Written::of(&args.rows)?;
+    let mut rows = Rows::open(path, &written)?;
+    let columns: Vec<usize> = rows.columns().collect();
+    let names: Vec<String> = columns.iter().map(|at| rows.header()[*at].clone()).collect();
+    let place = column(&names, bad(args)).with_context(named)?;
+    rows.select(&columns[place..=place])?;
+    let mut found = Vec::with_capacity(count);
+    while rows.advance()? {
+        let cell = rows.cell(columns[place]);
+        let probability = written.double(cell).map_err(|why| rows.fault(&names[place], &why))?;
+        ensure!(probability.is_finite(), rows.fault(&names[place], &format!("{cell} is no probability")));
+        found.push(probability);
     }
-    bar.finish_and_clear();
-    ensure!(found.len() == rows, "{}: holds {} answers, the sample has {rows} rows", named(), found.len());
+    ensure!(found.len() == count, "{}: holds {} answers, the sample has {count} rows", named(), found.len());
     Ok(found)
 }
 
@@ -117,6 +117,8 @@ fn file(draft: &Draft, rows: &[Row]) -> Result<Vec<u8>> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::cli::{Cli, Command, ModelCommand};
+    use clap::Parser;
 
     #[test]
     fn the_risky_column_is_found_or_asked_for() {
@@ -136,15 +138,33 @@ mod tests {
 
     #[test]
     fn answers_are_one_for_each_row() {
+        let line =
+            ["defaultx", "model", "import", "a.onnx", "--sample", "a.csv", "--label", "bad", "--native", "b.csv"];
+        let args = |more: &[&str]| match Cli::parse_from(line.iter().chain(more)).command {
+            Command::Model(ModelCommand::Import(args)) => args,
+            other => panic!("{other:?}"),
+        };
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("native.csv");
-        for (text, expected) in [
-            ("p\n0.5\n0.25\n", Ok(vec![0.5, 0.25])),
-            ("p\n0.5\n", Err("holds 1 answers, the sample has 2 rows")),
-            ("p\n0.5\nx\n", Err("line 3: \"x\" is no number")),
+        for (text, more, expected) in [
+            ("p\n0.5\n0.25\n", &[][..], Ok(vec![0.5, 0.25])),
+            ("p\n0.5\n", &[], Err("holds 1 answers, the sample has 2 rows")),
+            ("p\n0.5\nx\n", &[], Err("line 3, column p: \"x\" is no number")),
+            (
+                "p\n0.5\nNA\n",
+                &[],
+                Err("line 3, column p: \"NA\" is no number; a missing one is an empty cell; say --missing NA"),
+            ),
+            ("p\n0.5\nNA\n", &["--missing", "NA"], Err("line 3, column p: NA is no probability")),
+            ("id;p_1\n1;0,5\n2;0,25\n", &["--delimiter", ";", "--decimal-comma"], Ok(vec![0.5, 0.25])),
+            (
+                "p\n0.5\n0.25\n",
+                &["--decimal-comma"],
+                Err("line 2, column p: \"0.5\" is no number with a decimal comma"),
+            ),
         ] {
             std::fs::write(&path, text).unwrap();
-            match (read(&path, "1", 2), expected) {
+            match (read(&path, &args(more), 2), expected) {
                 (Err(why), Err(expected)) => assert!(why.to_string().contains(expected), "{why}"),
                 (found, expected) => assert_eq!(found.ok(), expected.ok()),
             }

@@ -18,6 +18,8 @@ mod sample;
 mod stock;
 
 use crate::cli::ImportArgs;
+use crate::commands::model::cells::Written;
+use crate::commands::model::rows::Rows;
 use answers::Native;
 use anyhow::{Context, Result, bail, ensure};
 use contract::Feature;
@@ -135,7 +137,8 @@ fn scale_of(args: &ImportArgs, scales: &Scales) -> Result<(String, Scale)> {
 fn draft(args: &ImportArgs, bytes: &[u8], name: String, scales: &Scales) -> Result<(Draft, Option<Vec<f64>>)> {
     let (product, scale) = scale_of(args, scales)?;
     let graph_file = || args.graph.display().to_string();
-    let sheet = Sheet::of(&sample::header(args)?, args).with_context(|| args.sample.display().to_string())?;
+    let rows = Rows::open(&args.sample, &Written::of(&args.rows)?)?;
+    let sheet = Sheet::of(&rows, args).with_context(|| args.sample.display().to_string())?;
     let graph = Graph::load(bytes, Some(sheet.names.len())).with_context(graph_file)?;
     let sheet = sheet.of_graph(&graph);
     graph.kinds(&sheet.names).with_context(|| {
@@ -146,7 +149,7 @@ fn draft(args: &ImportArgs, bytes: &[u8], name: String, scales: &Scales) -> Resu
         )
     })?;
     let proto = ops::read(bytes, None).with_context(graph_file)?;
-    let sample = sample::read(args, &sheet, &graph, &proto)?;
+    let sample = sample::read(args, rows, &sheet, &graph, &proto)?;
     eprintln!(
         "{}: {} rows, {:.2}% with {} = {}",
         args.sample.display(),
@@ -167,7 +170,7 @@ fn draft(args: &ImportArgs, bytes: &[u8], name: String, scales: &Scales) -> Resu
         answer: args.answer.as_deref(),
     };
     let engine = Engine::of(bytes, &proto, &graph, &trial).with_context(graph_file)?;
-    let native = args.native.as_ref().map(|path| answers::read(path, bad(args), sample.rows.len())).transpose()?;
+    let native = args.native.as_ref().map(|path| answers::read(path, args, sample.rows.len())).transpose()?;
     let (engine, repaired) = match native.as_ref().filter(|_| engine.kind == Kind::Trees) {
         Some(native) => engine.repaired(&trial, native).with_context(graph_file)?,
         None => (engine, None),

@@ -2,10 +2,9 @@
 //! stands.
 
 use crate::cli::ImportArgs;
-use crate::commands::model::cells::Cells;
-use crate::commands::model::run::{open, places};
+use crate::commands::model::cells::{Cell, Cells, Written, word};
+use crate::commands::model::rows::{Rows, places};
 use anyhow::{Context, Result, bail, ensure};
-use csv::{Position, ReaderBuilder, StringRecord};
 use inference::graph::{Graph, Input, Kind, Values};
 use inference::onnx::ModelProto;
 use inference::tap;
@@ -41,11 +40,12 @@ pub struct Sheet {
 
 impl Sheet {
     /// Finds the label's column and the graph's.
-    pub fn of(header: &[String], args: &ImportArgs) -> Result<Self> {
+    pub fn of(rows: &Rows, args: &ImportArgs) -> Result<Self> {
+        let header = rows.header();
         let label = places(header, std::slice::from_ref(&args.label)).context("the label, --label")?[0];
         let without = places(header, &args.without).context("--without")?;
         let given = match args.columns.as_slice() {
-            [] => (0..header.len()).filter(|at| *at != label && !without.contains(at)).collect(),
+            [] => rows.columns().filter(|at| *at != label && !without.contains(at)).collect(),
             columns => places(header, columns).context("--columns")?,
         };
         ensure!(!given.contains(&label), "the label {} cannot be a feature: leave it out of --columns", args.label);
@@ -62,33 +62,21 @@ impl Sheet {
     }
 }
 
-/// The header of the sample's file.
-pub fn header(args: &ImportArgs) -> Result<Vec<String>> {
-    let named = || args.sample.display().to_string();
-    let (input, _) = open(&args.sample)?;
-    let mut csv = ReaderBuilder::new().from_reader(input);
-    Ok(csv.headers().with_context(named)?.iter().map(|name| name.trim().to_owned()).collect())
-}
-
 /// Reads every row, as the graph takes it.
-pub fn read(args: &ImportArgs, sheet: &Sheet, graph: &Graph, proto: &ModelProto) -> Result<Sample> {
+pub fn read(args: &ImportArgs, mut rows: Rows, sheet: &Sheet, graph: &Graph, proto: &ModelProto) -> Result<Sample> {
     let named = || args.sample.display().to_string();
-    let (input, bar) = open(&args.sample)?;
-    let mut csv = ReaderBuilder::new().flexible(false).from_reader(input);
+    rows.select(&[sheet.given.as_slice(), &[sheet.label]].concat())?;
+    let written = Written::of(&args.rows)?;
     let mut columns = columns(graph, proto);
-    let (mut labels, mut record) = (Vec::new(), StringRecord::new());
-    while csv.read_record(&mut record).with_context(named)? {
-        let line = record.position().map_or(0, Position::line);
-        let place = |name: &str, why: String| anyhow::anyhow!("{}, line {line}, column {name}: {why}", named());
+    let mut labels = Vec::new();
+    while rows.advance()? {
         for ((column, at), name) in columns.iter_mut().zip(&sheet.given).zip(&sheet.names) {
-            column.push(&record[*at]).map_err(|why| place(name, why))?;
+            column.push(rows.cell(*at), &written).map_err(|why| rows.fault(name, &why))?;
         }
-        let label = label(&record[sheet.label], args.bad_label.as_deref());
-        labels.push(label.map_err(|why| place(&args.label, why))?);
+        let label = label(&written.settled(rows.cell(sheet.label)).to_string(), args.bad_label.as_deref());
+        labels.push(label.map_err(|why| rows.fault(&args.label, &why))?);
         ensure!(labels.len() <= MOST_ROWS, "{}: holds more than {MOST_ROWS} rows: give a part of them", named());
-        bar.set_message(format!("{} rows", labels.len()));
     }
-    bar.finish_and_clear();
     ensure!(!labels.is_empty(), "{}: holds no rows below its header", named());
     let bad = labels.iter().filter(|label| **label).count();
     if bad == 0 || bad == labels.len() {
@@ -123,12 +111,12 @@ fn columns(graph: &Graph, proto: &ModelProto) -> Vec<Codes> {
 }
 
 impl Codes {
-    fn push(&mut self, cell: &str) -> Result<(), String> {
-        let value = match self.kind {
-            Kind::Text if cell.is_empty() => f32::NAN,
-            Kind::Text => self.code(cell),
-            _ if cell.trim().is_empty() => f32::NAN,
-            kind => number(kind, cell)?,
+    fn push(&mut self, cell: Cell<'_>, written: &Written) -> Result<(), String> {
+        let value = match (self.kind, written.settled(cell)) {
+            (_, Cell::Missing) => f32::NAN,
+            (Kind::Text, cell) => self.code(&word(cell)?),
+            (_, Cell::Text(text)) if text.trim().is_empty() => f32::NAN,
+            (kind, cell) => number(kind, cell, written)?,
         };
         self.cells.push(value);
         Ok(())
@@ -148,23 +136,28 @@ impl Codes {
 }
 
 /// A number that a package can hold.
-fn number(kind: Kind, cell: &str) -> Result<f32, String> {
-    let mut cells = Cells::of(kind);
+fn number(kind: Kind, cell: Cell<'_>, written: &Written) -> Result<f32, String> {
+    let mut cells = Cells::of(kind, written);
     cells.push(cell)?;
-    match cells.column("").values {
-        Values::F32(cells) if cells[0].is_infinite() => {
-            Err(format!("{cell:?} is beyond single precision; leave the cell empty if it is missing"))
-        }
-        Values::F32(cells) => Ok(cells[0]),
-        Values::F64(cells) if (cells[0] as f32).is_infinite() => {
-            Err(format!("{cell:?} is beyond single precision; leave the cell empty if it is missing"))
-        }
-        Values::F64(cells) => Ok(cells[0] as f32),
-        Values::I64(cells) if (cells[0] as f32) as i64 == cells[0] => Ok(cells[0] as f32),
+    let found = || match cell {
+        Cell::Text(text) => format!("{text:?}"),
+        number => number.to_string(),
+    };
+    let number = match cells.column("").values {
+        Values::F32(cells) => cells[0],
+        Values::F64(cells) => cells[0] as f32,
+        Values::I64(cells) if (cells[0] as f32) as i64 == cells[0] => cells[0] as f32,
         Values::I64(_) => {
-            Err(format!("{cell:?} is no whole number of single precision, which features have: export codes as words"))
+            return Err(format!(
+                "{} is no whole number of single precision, which features have: export codes as words",
+                found()
+            ));
         }
-        Values::Text(_) => Err("is a word where a number is needed".to_owned()),
+        Values::Text(_) => return Err("is a word where a number is needed".to_owned()),
+    };
+    match number.is_infinite() {
+        true => Err(format!("{} is beyond single precision; leave the cell empty if it is missing", found())),
+        false => Ok(number),
     }
 }
 
@@ -206,6 +199,11 @@ impl Sample {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::cli::RowsArgs;
+
+    fn written() -> Written {
+        Written::of(&RowsArgs { missing: vec![], decimal_comma: false, delimiter: ',' }).unwrap()
+    }
 
     #[test]
     fn labels_are_of_two_kinds() {
@@ -238,9 +236,11 @@ mod tests {
             words: words.iter().map(|word| (*word).to_owned()).collect(),
             is_closed: !words.is_empty(),
         };
+        let written = written();
         let (mut open, mut closed) = (column(&[]), column(&["own", "rent"]));
         for word in ["rent", "own", "", "rent", "boat"] {
-            assert_eq!((open.push(word), closed.push(word)), (Ok(()), Ok(())));
+            let word = Cell::Text(word);
+            assert_eq!((open.push(word, &written), closed.push(word, &written)), (Ok(()), Ok(())));
         }
         let bits =
             |cells: &[f32]| cells.iter().map(|cell| if cell.is_nan() { -1.0 } else { *cell }).collect::<Vec<_>>();
@@ -250,8 +250,16 @@ mod tests {
 
     #[test]
     fn whole_numbers_beyond_single_precision_are_refused() {
-        assert_eq!(number(Kind::I64, "16777216"), Ok(16_777_216.0));
-        assert!(number(Kind::I64, "16777217").unwrap_err().contains("export codes as words"));
-        assert!(number(Kind::F64, "1e300").unwrap_err().contains("beyond single precision"));
+        let written = written();
+        let number = |kind, cell| number(kind, cell, &written);
+        assert_eq!(number(Kind::I64, Cell::Text("16777216")), Ok(16_777_216.0));
+        assert_eq!(number(Kind::I64, Cell::Whole(16_777_216)), Ok(16_777_216.0));
+        for cell in [Cell::Text("16777217"), Cell::Whole(16_777_217)] {
+            assert!(number(Kind::I64, cell).unwrap_err().contains("16777217"), "{cell:?}");
+            assert!(number(Kind::I64, cell).unwrap_err().contains("export codes as words"), "{cell:?}");
+        }
+        for cell in [Cell::Text("1e300"), Cell::Double(1e300)] {
+            assert!(number(Kind::F64, cell).unwrap_err().contains("beyond single precision"), "{cell:?}");
+        }
     }
 }
