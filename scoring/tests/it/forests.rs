@@ -86,7 +86,7 @@ fn golden_answers_that_the_trees_do_not_give_are_named() {
         });
         sealed(PackageFiles { golden, ..good.clone() })
     };
-    check(nudged("/rows/0/path_parts/1", 1e-4), "rows[0]: path_parts must be");
+    check(nudged("/rows/0/path_parts/1", 1e-4), "rows[0], feature repayment_status_1: path_parts must be");
     check(nudged("/rows/5/pd_raw", 1e-5), "rows[5]: pd_raw must be");
     check(nudged("/base", 1e-3), "base: base must be");
     // One bit is enough: trees have no excuse.
@@ -112,7 +112,7 @@ fn a_manifest_that_is_not_of_these_trees_is_refused() {
             "monotone = \"increasing\"",
             "feature limit: is declared increasing, but the margin",
         ),
-        ("policy = \"nan\"", "policy = \"value\", value = 0.0", "features must be"),
+        ("policy = \"nan\"", "policy = \"value\", value = 0.0", ": value must be"),
     ];
     for (from, to, expected) in rows {
         check(edited(&good, from, to), expected);

@@ -9,9 +9,13 @@ use csv::{Position, ReaderBuilder, StringRecord};
 use inference::graph::{Graph, Kind, Values};
 use inference::onnx::ModelProto;
 use inference::tap;
+use std::collections::BTreeSet;
 
 /// The most rows of a sample: what is fitted and counted does not get better beyond.
 const MOST_ROWS: usize = 1 << 20;
+
+/// Classes that an error names.
+const CLASSES: usize = 8;
 
 /// Rows and labels.
 #[derive(Debug, Clone, PartialEq)]
@@ -46,6 +50,8 @@ impl Sheet {
             [] => (0..header.len()).filter(|at| *at != label && !without.contains(at)).collect(),
             columns => places(header, columns).context("--columns")?,
         };
+        let twice = given.iter().find(|at| given.iter().any(|other| other < at && header[*other] == header[**at]));
+        ensure!(twice.is_none(), "two columns are called {}", twice.map_or("", |at| &header[*at]));
         ensure!(!given.contains(&label), "the label {} cannot be a feature: leave it out of --columns", args.label);
         Ok(Self { names: given.iter().map(|at: &usize| header[*at].clone()).collect(), given, label })
     }
@@ -74,12 +80,15 @@ pub fn read(args: &ImportArgs, sheet: &Sheet, graph: &Graph, proto: &ModelProto)
     let (input, bar) = open(&args.sample)?;
     let mut csv = ReaderBuilder::new().flexible(false).from_reader(input);
     let mut columns = columns(graph, proto);
-    let (mut labels, mut record) = (Vec::new(), StringRecord::new());
+    let (mut labels, mut classes, mut record) = (Vec::new(), BTreeSet::new(), StringRecord::new());
     while csv.read_record(&mut record).with_context(named)? {
         let line = record.position().map_or(0, Position::line);
         let place = |name: &str, why: String| anyhow::anyhow!("{}, line {line}, column {name}: {why}", named());
         for ((column, at), name) in columns.iter_mut().zip(&sheet.given).zip(&sheet.names) {
             column.push(&record[*at]).map_err(|why| place(name, why))?;
+        }
+        if classes.len() < CLASSES {
+            classes.insert(record[sheet.label].trim().to_owned());
         }
         let label = label(&record[sheet.label], args.bad_label.as_deref());
         labels.push(label.map_err(|why| place(&args.label, why))?);
@@ -91,7 +100,18 @@ pub fn read(args: &ImportArgs, sheet: &Sheet, graph: &Graph, proto: &ModelProto)
     let bad = labels.iter().filter(|label| **label).count();
     if bad == 0 || bad == labels.len() {
         let only = u8::from(bad > 0);
-        bail!("{}, column {}: is {only} in every row; a calibration needs both", named(), args.label);
+        let found: Vec<&str> = classes.iter().map(String::as_str).collect();
+        match &args.bad_label {
+            Some(risky) if bad == 0 => {
+                bail!(
+                    "{}, column {}: no row is of class {risky:?}; there are {}",
+                    named(),
+                    args.label,
+                    found.join(", ")
+                )
+            }
+            _ => bail!("{}, column {}: is {only} in every row; a calibration needs both", named(), args.label),
+        }
     }
     let rows = (0..labels.len()).map(|row| columns.iter().map(|column| column.cells[row]).collect()).collect();
     let kinds = columns.iter().map(|column| column.kind).collect();
