@@ -137,8 +137,8 @@ fn prove_partials(model: &Model, row: &Row, answers: &Answers, index: usize, pla
 
 /// Trees: what the graph itself says, what it says of the reference, and every direction, from the trees' structure.
 fn prove_trees(model: &Model, forest: &Forest, file: &File) -> Result<(), LoadError> {
-    let base = file.base.ok_or_else(|| differs("base", "base", "the reference's", "none"))?;
-    near("base", "base", base, forest.base(), CONTRIBUTION_TOLERANCE)?;
+    let base = file.base.ok_or_else(|| differs("base", "the reference's mean margin", "a number", "none"))?;
+    near("base", "the reference's mean margin", base, forest.base(), CONTRIBUTION_TOLERANCE)?;
     let flat: Vec<f32> = file.rows.iter().flat_map(|row| numbers(&row.features)).collect();
     let probabilities = forest.graph_probabilities(&flat).map_err(engine)?;
     for (index, (row, probability)) in file.rows.iter().zip(&probabilities).enumerate() {

@@ -113,7 +113,7 @@ fn answers(whole: &Path) -> Vec<Break> {
             [list @ ("rows" | "applications"), row, field] => {
                 format!("golden.json, {list}[{row}]: {field} must be")
             }
-            ["base"] => "golden.json, base: base must be".to_owned(),
+            ["base"] => "golden.json, base: the reference's mean margin must be".to_owned(),
             ["record", "calibration", key] => format!("manifest.toml, calibration, {key} is"),
             _ => panic!("{place}"),
         };

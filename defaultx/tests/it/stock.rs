@@ -212,6 +212,22 @@ fn what_is_off_by_a_ten_thousandth_fails_the_check() {
     }
 }
 
+/// Every word that a feature has is one that a golden row has, so that a weight of it shows in an answer.
+#[test]
+fn no_word_can_be_weighed_otherwise_unseen() {
+    let dir = tempfile::tempdir().unwrap();
+    let whole = imported("logistic-texts", &[], dir.path());
+    let checked = model(&["check", words(&whole), "--json"]);
+    let report: Value = serde_json::from_slice(&checked.stdout).unwrap();
+    let manifest: toml::Table = std::fs::read_to_string(whole.join("manifest.toml")).unwrap().parse().unwrap();
+    for (feature, known) in
+        manifest["feature"].as_array().unwrap().iter().zip(report["proven"]["features"].as_array().unwrap())
+    {
+        let categories = feature.get("categories").map_or(0, |words| words.as_array().unwrap().len());
+        assert!(known["golden_values"].as_u64().unwrap() >= categories as u64, "{known}");
+    }
+}
+
 /// Every leaf that a row of the sample comes to is one that a golden row comes to.
 #[test]
 fn no_leaf_of_a_tree_can_change_unseen() {

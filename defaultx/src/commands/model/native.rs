@@ -127,7 +127,10 @@ pub fn compare(model: &Model, library: &str, rows: &[Row]) -> Result<Parity> {
 }
 
 /// Reads rows; an empty cell is missing.
-fn rows(bytes: &[u8], names: &[&str]) -> Result<Vec<Row>> {
+///
+/// # Errors
+/// With the line, or that there are too many of them.
+pub fn rows(bytes: &[u8], names: &[&str]) -> Result<Vec<Row>> {
     use std::io::Read;
     let mut csv = csv::Reader::from_reader(MultiGzDecoder::new(bytes).take(BOMB));
     let header = csv.headers()?;
@@ -145,6 +148,7 @@ fn rows(bytes: &[u8], names: &[&str]) -> Result<Vec<Row>> {
         rows.push(Row { features: features?, probability });
     }
     ensure!(!rows.is_empty(), "holds no rows");
+    ensure!(csv.get_ref().limit() > 0, "unpacks to more than {} MiB: give fewer rows", BOMB >> 20);
     Ok(rows)
 }
 

@@ -46,6 +46,9 @@ impl Answers {
         let pair = |(row, probability): (&Vec<f32>, &f64)| Row { features: row.clone(), probability: *probability };
         let rows: Vec<Row> = rows.iter().zip(answers).map(pair).collect();
         let bytes = file(features, &rows)?;
+        // What is compared is what a check will read.
+        let names: Vec<&str> = features.iter().map(|feature| feature.name.as_str()).collect();
+        let rows = native::rows(&bytes, &names).context(FILE)?;
         Ok(Self { library: library.to_owned(), sha256: Digest::of(&bytes), bytes, rows })
     }
 }
