@@ -107,10 +107,10 @@ fn report(package: &Path, scales: &Path) -> Report {
 /// the answers that it changes tell more than a digest does.
 fn load(package: &Path, scales: &Path, faults: &mut Vec<String>) -> Result<(PackageFiles, Model)> {
     let mut files = super::files(package)?;
-    let scales = super::scales(scales)?;
+    let (scales, golden) = (super::scales(scales)?, files.golden.clone());
     loop {
         let error = match Model::load(&files, &scales) {
-            Ok(model) => return Ok((files, model)),
+            Ok(model) => return Ok((PackageFiles { golden, ..files }, model)),
             Err(error) => error,
         };
         match &error {
