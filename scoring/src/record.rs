@@ -75,18 +75,21 @@ impl Record {
         counted("applications", self.applications.len(), list(golden, "applications").len())?;
         let changed = self.features.iter().zip(&found).position(|(made, found)| made != found);
         if let Some((at, feature)) = changed.zip(changed.and_then(|at| manifest.feature.get(at))) {
-            let row = first_other(&self.rows, list(golden, "rows"));
-            let application = first_other(&self.applications, list(golden, "applications"));
-            let (place, value) = match (row, application) {
-                (Some((number, row)), _) => (format!("rows[{number}]"), row["features"].get(at)),
-                (None, Some((number, application))) => {
-                    let pointer = feature.pointer.as_deref().unwrap_or_default();
+            let others = |made: &[String], key| others(made, list(golden, key)).collect::<Vec<_>>();
+            let (rows, applications) = (others(&self.rows, "rows"), others(&self.applications, "applications"));
+            let pointer = feature.pointer.as_deref().unwrap_or_default();
+            let (place, value) = match (rows.as_slice(), applications.as_slice()) {
+                ([(number, row)], []) => (format!("rows[{number}]"), row["features"].get(at)),
+                ([], [(number, application)]) => {
                     (format!("applications[{number}]"), application["data"].pointer(pointer))
                 }
-                (None, None) => ("record".to_owned(), None),
+                ([], []) => ("record".to_owned(), None),
+                ([(number, _), ..], _) => (format!("rows[{number}] or another row"), None),
+                ([], [(number, _), ..]) => (format!("applications[{number}] or a later one"), None),
             };
             let place = format!("golden.json, {place}, feature {}", feature.name);
-            return Err(was(place, value.unwrap_or(&Value::Null), "another value"));
+            let value = value.map_or("one value".to_owned(), Value::to_string);
+            return Err(was(place, value, "another"));
         }
         prove_file("reference.json", &self.reference_sha256, Some(&manifest.reference_sha256))?;
         self.prove_calibration(&manifest.calibration)
@@ -118,7 +121,7 @@ impl Record {
     /// Whatever is left once the answers are right: rows that were others, and files that answers tell more of than a digest.
     pub(crate) fn prove_rest(&self, golden: &Value, manifest: &Manifest) -> Result<(), LoadError> {
         for (key, made) in [("rows", &self.rows), ("applications", &self.applications)] {
-            if let Some((number, found)) = first_other(made, list(golden, key)) {
+            if let Some((number, found)) = others(made, list(golden, key)).next() {
                 return Err(was(format!("golden.json, {key}[{number}]"), found, "another one, within the tolerance"));
             }
         }
@@ -165,9 +168,9 @@ fn list<'a>(golden: &'a Value, key: &str) -> &'a [Value] {
     golden[key].as_array().map(Vec::as_slice).unwrap_or_default()
 }
 
-/// The first that is not as it was recorded, and where.
-fn first_other<'a>(made: &[String], found: &'a [Value]) -> Option<(usize, &'a Value)> {
-    found.iter().enumerate().find(|(at, found)| made.get(*at) != Some(&short(found)))
+/// Those that are not as they were recorded, and where.
+fn others<'a>(made: &[String], found: &'a [Value]) -> impl Iterator<Item = (usize, &'a Value)> {
+    found.iter().enumerate().filter(|(at, found)| made.get(*at) != Some(&short(found)))
 }
 
 /// By feature, a digest of its values in rows and applications.
