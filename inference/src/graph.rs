@@ -32,6 +32,8 @@ pub struct Graph {
     engine: Engine,
     inputs: Vec<Input>,
     heads: Vec<Head>,
+    /// Outputs that are the same for all rows.
+    left_out: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -96,7 +98,7 @@ impl Graph {
         let (inputs, fixed) = input::inputs_of(graph, options.columns)?;
         let wanted = output::wanted(graph, options.outputs)?;
         if let Some((dense, heads)) = dense(&proto, &inputs, &wanted) {
-            return Ok(Self { engine: Engine::Dense(dense), inputs, heads });
+            return Ok(Self { engine: Engine::Dense(dense), inputs, heads, left_out: vec![] });
         }
         let shaped = |block: usize| shaped(&proto, &inputs, &wanted, block);
         let block = fixed.unwrap_or(BLOCK);
@@ -119,14 +121,16 @@ impl Graph {
         };
         let heads = output::heads(graph, &model, &wanted, &axes, block)?;
         let plan = ops::built(|| model.into_optimized()?.into_runnable())?;
-        Ok(Self { engine: Engine::Compiled { plan, block, meet }, inputs, heads })
+        let is_left_out = |name: &&String| heads.iter().all(|head| head.name != **name);
+        let left_out = wanted.iter().filter(is_left_out).cloned().collect();
+        Ok(Self { engine: Engine::Compiled { plan, block, meet }, inputs, heads, left_out })
     }
 
     /// Of a dense net of one output.
     #[cfg(test)]
     pub(crate) fn of_dense(dense: Dense, width: usize) -> Self {
         let inputs = vec![Input { name: "x".into(), kind: Kind::F32, width, dims: tvec!(width) }];
-        Self { engine: Engine::Dense(dense), inputs, heads: vec![Head::plain("y", 0, 1)] }
+        Self { engine: Engine::Dense(dense), inputs, heads: vec![Head::plain("y", 0, 1)], left_out: vec![] }
     }
 
     /// What it takes, in its order.
@@ -137,6 +141,11 @@ impl Graph {
     /// Names of its outputs, and how many columns each has.
     pub fn outputs(&self) -> impl Iterator<Item = (&str, usize)> {
         self.heads.iter().map(|head| (head.name.as_str(), head.columns.len()))
+    }
+
+    /// The outputs that are the same for all rows, which no table of rows has.
+    pub fn left_out(&self) -> &[String] {
+        &self.left_out
     }
 
     /// Why every row is run for itself: the node that would let rows of a block meet, or is not known to keep them apart.

@@ -90,6 +90,16 @@ pub enum LoadError {
         /// This engine's.
         found: String,
     },
+    /// Something is another than when the package was made, whether a golden answer shows it or not.
+    #[error("{place} is {found}, and was {made} when the package was made")]
+    Made {
+        /// Such as `manifest.toml, calibration, pds[3]`.
+        place: String,
+        /// What is there.
+        found: String,
+        /// What was.
+        made: String,
+    },
     /// Too few golden answers to prove anything.
     #[error("golden.json: {what} must hold at least {least}, it holds {found}")]
     GoldenTooFew {

@@ -7,6 +7,7 @@ use crate::forest::Forest;
 use crate::manifest::{Explained, Kind, Monotone};
 use crate::mapping::FeatureVector;
 use crate::model::Model;
+use crate::record::Record;
 use crate::stock::Stock;
 use inference::EngineError;
 use inference::plan::Answers;
@@ -33,6 +34,8 @@ struct File {
     base: Option<f64>,
     rows: Vec<Row>,
     applications: Vec<Application>,
+    /// What the package was made with, where whoever made it said so.
+    record: Option<Record>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -64,17 +67,26 @@ struct Application {
 /// Lets a model prove itself.
 ///
 /// # Errors
-/// [`LoadError::Golden`] at the first answer that differs.
+/// [`LoadError::Golden`] at the first answer that differs, [`LoadError::Made`] at what else is not as it was made.
 pub(crate) fn prove(model: &Model, golden: &[u8]) -> Result<(), LoadError> {
     let file: File = serde_json::from_slice(golden).map_err(|error| LoadError::form(Part::Golden, error))?;
     enough("rows", file.rows.len(), MIN_ROWS)?;
     enough("applications", file.applications.len(), MIN_APPLICATIONS)?;
+    let Some(record) = &file.record else { return prove_answers(model, &file) };
+    let document: Value = serde_json::from_slice(golden).map_err(|error| LoadError::form(Part::Golden, error))?;
+    // Inputs first and files last: what names a feature and a number is told before what only names a file.
+    record.prove_inputs(&document, model.manifest())?;
+    prove_answers(model, &file)?;
+    record.prove_rest(&document, model.manifest())
+}
+
+fn prove_answers(model: &Model, file: &File) -> Result<(), LoadError> {
     prove_rows(model, &file.rows)?;
     for (index, application) in file.applications.iter().enumerate() {
         prove_application(model, application, &format!("applications[{index}]"))?;
     }
     match model.forest() {
-        Some(forest) => prove_trees(model, forest, &file),
+        Some(forest) => prove_trees(model, forest, file),
         None => match (model.stock(), model.manifest().kind) {
             (Some(stock), _) => prove_stock(model, stock, &file.rows),
             (None, Kind::Net) => prove_followed_directions(model),
@@ -116,8 +128,8 @@ fn prove_partials(model: &Model, row: &Row, answers: &Answers, index: usize, pla
     let width = row.features.len();
     let partials = &answers.partials[index * width..][..width];
     same(place, "partials", width, row.partials.len())?;
-    for (golden, found) in row.partials.iter().zip(partials) {
-        close(place, "partials", *golden, f64::from(*found))?;
+    for ((golden, found), feature) in row.partials.iter().zip(partials).zip(model.features()) {
+        close(&of_feature(place, &feature.name), "partials", *golden, f64::from(*found))?;
     }
     let sum = partials.iter().map(|part| f64::from(*part)).sum::<f64>() + intercept;
     close(place, "intercept + Σ partials", f64::from(answers.margins[index]), sum)
@@ -125,8 +137,8 @@ fn prove_partials(model: &Model, row: &Row, answers: &Answers, index: usize, pla
 
 /// Trees: what the graph itself says, what it says of the reference, and every direction, from the trees' structure.
 fn prove_trees(model: &Model, forest: &Forest, file: &File) -> Result<(), LoadError> {
-    let base = file.base.ok_or_else(|| differs("base", "base", "the reference's", "none"))?;
-    near("base", "base", base, forest.base(), CONTRIBUTION_TOLERANCE)?;
+    let base = file.base.ok_or_else(|| differs("base", "the reference's mean margin", "a number", "none"))?;
+    near("base", "the reference's mean margin", base, forest.base(), CONTRIBUTION_TOLERANCE)?;
     let flat: Vec<f32> = file.rows.iter().flat_map(|row| numbers(&row.features)).collect();
     let probabilities = forest.graph_probabilities(&flat).map_err(engine)?;
     for (index, (row, probability)) in file.rows.iter().zip(&probabilities).enumerate() {
@@ -138,8 +150,8 @@ fn prove_trees(model: &Model, forest: &Forest, file: &File) -> Result<(), LoadEr
         let found = forest.explain_by_covers(&numbers(&row.features)).map_err(engine)?;
         let parts = found.ok_or_else(|| differs(&place, "path_parts", "covers in the reference", "none"))?.parts;
         same(&place, "path_parts", parts.len(), row.path_parts.len())?;
-        for (golden, found) in row.path_parts.iter().zip(parts) {
-            near(&place, "path_parts", *golden, found, CONTRIBUTION_TOLERANCE)?;
+        for ((golden, found), feature) in row.path_parts.iter().zip(parts).zip(model.features()) {
+            near(&of_feature(&place, &feature.name), "path_parts", *golden, found, CONTRIBUTION_TOLERANCE)?;
         }
     }
     for (index, feature) in model.features().iter().enumerate() {
@@ -197,9 +209,11 @@ fn prove_application(model: &Model, golden: &Application, place: &str) -> Result
         differs(place, "features", "a row", format!("unscorable({})", words.join(", ")))
     })?;
     let features = numbers(&golden.features);
-    let equal = |(a, b): (&f32, &f32)| a == b || (a.is_nan() && b.is_nan());
-    if features.len() != row.values.len() || !features.iter().zip(&row.values).all(equal) {
-        return Err(differs(place, "features", &features, &row.values));
+    same(place, "features", features.len(), row.values.len())?;
+    for ((golden, found), feature) in features.iter().zip(&row.values).zip(model.features()) {
+        if golden != found && !(golden.is_nan() && found.is_nan()) {
+            return Err(differs(&of_feature(place, &feature.name), "value", golden, found));
+        }
     }
     let margin = model.raw(&[row]).map_err(engine)?.margins[0];
     prove_score(model, margin, (golden.pd, golden.score, None), place)
@@ -243,6 +257,10 @@ fn prove_directions(model: &Model, rows: &[Row]) -> Result<(), LoadError> {
         }
     }
     Ok(())
+}
+
+fn of_feature(place: &str, name: &str) -> String {
+    format!("{place}, feature {name}")
 }
 
 fn numbers(row: &[Option<f32>]) -> Vec<f32> {

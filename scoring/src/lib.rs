@@ -2,7 +2,7 @@
 //! network, no logging. What a score leads to is not decided here.
 //!
 //! Reading order: [`model`] is the whole of it; a package is [`manifest`] → [`contract`] (with [`expr`] and [`lookup`]) →
-//! [`forest`], [`stock`] or a plan of [`inference`] → [`reference`] → [`golden`] (with [`follow`], for what a net claims); an application is
+//! [`forest`], [`stock`] or a plan of [`inference`] → [`reference`] → [`golden`] (with [`follow`], for what a net claims, and [`record`]); an application is
 //! [`mapping`] → the engine → [`explain`] → [`reasons`]. What runs graphs and explains them knows no credit and is a crate of its
 //! own: [`inference`].
 
@@ -21,6 +21,7 @@ pub mod manifest;
 pub mod mapping;
 pub mod model;
 pub mod reasons;
+pub mod record;
 pub mod reference;
 pub mod scales;
 pub mod stock;

@@ -1,7 +1,7 @@
 //! `manifest.toml` as it is written: strict, and nothing more than its form. What it means is checked in [`crate::contract`].
 
 use crate::error::{LoadError, Part};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// What a drafted manifest has where only people know what belongs there. It does not load.
 pub const FILL_IN: &str = "FILL_IN";
@@ -54,6 +54,9 @@ pub struct Native {
     pub greatest: Option<f64>,
     /// All differences together, so that none changes unseen.
     pub total: Option<f64>,
+    /// The lines that the export was found to answer otherwise, each with its difference; the first of very many.
+    #[serde(default)]
+    pub lines: Vec<(usize, f64)>,
 }
 
 /// How the graph is built, which decides how it is explained.
@@ -160,25 +163,27 @@ impl Link {
 }
 
 /// From the margin to pd: sigmoid(a · margin + b), or by points.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs)]
 pub struct Calibration {
     pub method: CalibrationMethod,
     /// Platt only.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub a: Option<f64>,
     /// Platt only.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub b: Option<f64>,
     /// Isotonic: the points' margins. Binned: the edges between bins.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub margins: Vec<f64>,
     /// Isotonic: one for each margin. Binned: one more than edges.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub pds: Vec<f64>,
 }
 
 /// How margins become probabilities.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[allow(missing_docs)]
 pub enum CalibrationMethod {

@@ -112,6 +112,31 @@ fn covers_are_counted_on_the_sample() {
     assert_eq!(counted, 40);
 }
 
+/// An import that was broken off leaves a folder that nobody takes for a package, and the next one begins anew.
+#[test]
+fn half_a_package_is_none() {
+    let dir = tempfile::tempdir().unwrap();
+    let sample = sample_of_export("xgboost", dir.path());
+    let (graph, out) = (graphs().join("xgboost.onnx"), dir.path().join("models"));
+    let half = out.join("xgboost/.1.0.0.partial");
+    std::fs::create_dir_all(&half).unwrap();
+    std::fs::write(half.join("native.csv.gz"), "half").unwrap();
+    std::fs::copy(root().join("models/scales.toml"), out.join("scales.toml")).unwrap();
+    assert!(scorer::library::Library::read(&out).unwrap().models().is_empty());
+    let arguments = ["--label", "default", "--without", "id", "--product", "credit_card", "--out", words(&out)];
+    let imported = model(&[&["import", words(&graph), "--sample", words(&sample)][..], &arguments[..]].concat());
+    assert!(imported.status.success(), "{}", said(&imported.stderr));
+    let names = |folder: &Path| {
+        let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let mut names: Vec<String> = entries.collect();
+        names.sort();
+        names
+    };
+    assert_eq!(names(&out.join("xgboost")), ["1.0.0"]);
+    let files = ["CARD.md", "golden.json", "manifest.toml", "model.onnx", "reference.json"];
+    assert_eq!(names(&out.join("xgboost/1.0.0")), files);
+}
+
 #[test]
 fn what_cannot_be_imported_says_what_would_help() {
     let dir = tempfile::tempdir().unwrap();
@@ -130,6 +155,14 @@ fn what_cannot_be_imported_says_what_would_help() {
         ("xgboost", "id,a,b,c,d,default\n1,1,2,3,4,1\n", &[], "leave others out with --without"),
         ("xgboost", fine, &["--product", "mortgage"], "no scale is of product mortgage"),
         ("xgboost", fine, &["--name", "a/b"], "is no name for a package"),
+        ("xgboost", "a,b,b,d,default\n1,2,3,4,1\n", &[], "two columns are called b"),
+        ("xgboost", fine, &["--bad-label", "7"], "column default: no row is of class \"7\"; there are 0, 1"),
+        (
+            "xgboost",
+            fine,
+            &["--native", "n.csv", "--accept-deviation", "inf"],
+            "--accept-deviation inf: must be a difference of probabilities, above 0 and up to 1",
+        ),
         ("xgboost", fine, &["--threshold", "1"], "--threshold must lie between 0 and 1"),
         ("xgboost", fine, &["--columns", "a,b,c,default"], "the label default cannot be a feature"),
         ("lightgbm", fine, &[], "a regression is no probability of default; export a classifier"),

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod batch;
+mod guard;
 mod house;
 mod import;
 mod model;

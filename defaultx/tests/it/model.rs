@@ -1,5 +1,8 @@
 //! `defaultx model`, as it is called: graphs of stock exporters over CSV files, packages checked, explained and timed.
 
+use inference::onnx::attribute_proto::AttributeType;
+use inference::onnx::{AttributeProto, NodeProto, ValueInfoProto};
+use inference::{ops, tap};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -56,6 +59,34 @@ fn stock_exports_run_over_files_as_onnxruntime_runs_them() {
             }
         }
     }
+}
+
+/// An output that is the same for all rows is in no table of rows, and that is said.
+#[test]
+fn an_output_that_is_left_out_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut proto = ops::read(&std::fs::read(graphs().join("xgboost.onnx")).unwrap(), None).unwrap();
+    let graph = proto.graph.as_mut().unwrap();
+    let value = AttributeProto {
+        name: "value_floats".into(),
+        r#type: AttributeType::Floats as i32,
+        floats: vec![3.0],
+        ..AttributeProto::default()
+    };
+    graph.node.push(NodeProto {
+        op_type: "Constant".into(),
+        output: vec!["edition".into()],
+        attribute: vec![value],
+        ..NodeProto::default()
+    });
+    graph.output.push(ValueInfoProto { name: "edition".into(), ..ValueInfoProto::default() });
+    let path = dir.path().join("graph.onnx");
+    std::fs::write(&path, tap::bytes(&proto)).unwrap();
+    let input = graphs().join("xgboost.csv");
+    let ran = model(&["run", words(&path), "--input", words(&input), "--keep", "id"]);
+    assert!(ran.status.success(), "{}", said(&ran.stderr));
+    assert!(said(&ran.stderr).contains("left out, being the same for all rows: edition"), "{}", said(&ran.stderr));
+    assert!(!said(&ran.stdout).contains("edition"));
 }
 
 #[test]

@@ -24,7 +24,7 @@ static STOCK: LazyLock<PathBuf> = LazyLock::new(|| {
 });
 
 /// A package of a stock model, its reasons filled in.
-fn imported(name: &str, options: &[&str], dir: &Path) -> PathBuf {
+pub fn imported(name: &str, options: &[&str], dir: &Path) -> PathBuf {
     let file = |suffix: &str| STOCK.join(format!("{name}{suffix}"));
     let (graph, sample, native) = (file(".onnx"), file(".csv"), file(".native.csv"));
     let mut arguments = vec!["import", words(&graph), "--sample", words(&sample), "--native", words(&native)];
@@ -42,7 +42,7 @@ fn fill_in(package: &Path) {
     std::fs::write(package.join("manifest.toml"), manifest.replace("FILL_IN", "income_insufficient")).unwrap();
 }
 
-fn document(package: &Path, name: &str) -> Value {
+pub fn document(package: &Path, name: &str) -> Value {
     serde_json::from_slice(&std::fs::read(package.join(name)).unwrap()).unwrap()
 }
 
@@ -151,6 +151,16 @@ fn a_payment_history_speaks_as_one() {
     assert!(expected.iter().any(|(code, _)| code == "delinquent_obligations"), "{riskiest}");
 }
 
+/// A package once more.
+pub fn copied(package: &Path) -> tempfile::TempDir {
+    let copy = tempfile::tempdir().unwrap();
+    for entry in std::fs::read_dir(package).unwrap() {
+        let entry = entry.unwrap();
+        std::fs::copy(entry.path(), copy.path().join(entry.file_name())).unwrap();
+    }
+    copy
+}
+
 /// A file of a package, changed.
 fn changed(package: &Path, name: &str, change: impl FnOnce(&mut Value)) {
     let mut found = document(package, name);
@@ -199,7 +209,7 @@ fn answered(package: &Path, line: usize) {
 }
 
 /// Every digest of the manifest anew, as somebody would who means the change.
-fn sign(package: &Path) {
+pub fn sign(package: &Path) {
     let path = package.join("manifest.toml");
     let mut text = std::fs::read_to_string(&path).unwrap();
     for (key, file) in [
@@ -236,8 +246,8 @@ fn what_is_off_by_a_ten_thousandth_fails_the_check() {
             |p| changed(p, "golden.json", |g| add(&mut g["applications"][3]["pd"])),
             "applications[3]: pd must be",
         ),
-        ("the calibration's slope", |p| shifted(p, "a = "), "pd must be"),
-        ("the calibration's intercept", |p| shifted(p, "b = "), "pd must be"),
+        ("the calibration's slope", |p| shifted(p, "a = "), "manifest.toml, calibration, a is"),
+        ("the calibration's intercept", |p| shifted(p, "b = "), "manifest.toml, calibration, b is"),
         ("the library's answer", |p| answered(p, 17), "the first is line 18"),
     ];
     let linear: [Break; 3] = [
@@ -250,11 +260,7 @@ fn what_is_off_by_a_ten_thousandth_fails_the_check() {
     for (name, own) in cases {
         let whole = imported(name, &[], dir.path());
         for (what, broken, expected) in everywhere.iter().chain(own) {
-            let copy = tempfile::tempdir().unwrap();
-            for entry in std::fs::read_dir(&whole).unwrap() {
-                let entry = entry.unwrap();
-                std::fs::copy(entry.path(), copy.path().join(entry.file_name())).unwrap();
-            }
+            let copy = copied(&whole);
             broken(copy.path());
             sign(copy.path());
             let checked = model(&["check", words(copy.path())]);
@@ -262,6 +268,22 @@ fn what_is_off_by_a_ten_thousandth_fails_the_check() {
             assert_eq!(checked.status.code(), Some(1), "{name}, {what}: {report}");
             assert!(report.contains(expected), "{name}, {what}: {report} does not say {expected}");
         }
+    }
+}
+
+/// Every word that a feature has is one that a golden row has, so that a weight of it shows in an answer.
+#[test]
+fn no_word_can_be_weighed_otherwise_unseen() {
+    let dir = tempfile::tempdir().unwrap();
+    let whole = imported("logistic-texts", &[], dir.path());
+    let checked = model(&["check", words(&whole), "--json"]);
+    let report: Value = serde_json::from_slice(&checked.stdout).unwrap();
+    let manifest: toml::Table = std::fs::read_to_string(whole.join("manifest.toml")).unwrap().parse().unwrap();
+    for (feature, known) in
+        manifest["feature"].as_array().unwrap().iter().zip(report["proven"]["features"].as_array().unwrap())
+    {
+        let categories = feature.get("categories").map_or(0, |words| words.as_array().unwrap().len());
+        assert!(known["golden_values"].as_u64().unwrap() >= categories as u64, "{known}");
     }
 }
 

@@ -46,6 +46,10 @@ type Key = (String, String);
 
 /// Writes every call out.
 pub(super) fn write_out(proto: &mut ModelProto, bytes: &[u8]) -> Result<(), String> {
+    written_out(proto, bytes, MOST_BYTES)
+}
+
+fn written_out(proto: &mut ModelProto, bytes: &[u8], most_bytes: usize) -> Result<(), String> {
     let version = |set: &[OperatorSetIdProto]| set.iter().find(|set| set.domain.is_empty()).map(|set| set.version);
     let own = version(&proto.opset_import);
     let read = <WithFunctions as prost::Message>::decode(bytes);
@@ -66,7 +70,7 @@ pub(super) fn write_out(proto: &mut ModelProto, bytes: &[u8]) -> Result<(), Stri
     if functions.is_empty() {
         return Ok(());
     }
-    let mut calls = Calls { functions, made: 0, nodes: 0, bytes: 0 };
+    let mut calls = Calls { functions, made: 0, nodes: 0, bytes: 0, most_bytes };
     if let Some(graph) = &mut proto.graph {
         graph.node = calls.expanded(std::mem::take(&mut graph.node), DEEPEST)?;
     }
@@ -78,6 +82,7 @@ struct Calls {
     made: usize,
     nodes: usize,
     bytes: usize,
+    most_bytes: usize,
 }
 
 impl Calls {
@@ -93,10 +98,9 @@ impl Calls {
                 Some(_) if depth == 0 => return Err(format!("function {} is called too deep", key.1)),
                 Some(function) => {
                     self.bytes += prost::Message::encoded_len(function);
-                    if self.bytes > MOST_BYTES {
-                        return Err(format!(
-                            "its functions hold more than {MOST_BYTES} bytes when they are written out"
-                        ));
+                    if self.bytes > self.most_bytes {
+                        let most = self.most_bytes;
+                        return Err(format!("its functions hold more than {most} bytes when they are written out"));
                     }
                     let body = body(function, &node, self.made)?;
                     self.made += 1;
@@ -171,4 +175,72 @@ fn given(attribute: AttributeProto, function: &Function, call: &NodeProto) -> Op
     let named = |known: &&AttributeProto| known.name == attribute.ref_attr_name;
     let found = call.attribute.iter().find(named).or_else(|| function.attribute_proto.iter().find(named))?;
     Some(AttributeProto { name: attribute.name, ..found.clone() })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use prost::Message;
+    use tract_onnx::pb::{GraphProto, TensorProto};
+
+    fn node(domain: &str, operator: &str, input: &str, output: &str) -> NodeProto {
+        NodeProto {
+            domain: domain.to_owned(),
+            op_type: operator.to_owned(),
+            input: vec![input.to_owned()],
+            output: vec![output.to_owned()],
+            ..NodeProto::default()
+        }
+    }
+
+    /// A function `own.F` from `a` to `b` that holds `bytes` bytes and ends in the operator.
+    fn function(name: &str, operator: (&str, &str), bytes: usize) -> Function {
+        let tensor = TensorProto { raw_data: vec![0; bytes], ..TensorProto::default() };
+        let mut last = node(operator.0, operator.1, "a", "b");
+        last.attribute = vec![AttributeProto { name: "value".into(), t: Some(tensor), ..AttributeProto::default() }];
+        Function {
+            name: name.to_owned(),
+            domain: "own".to_owned(),
+            input: vec!["a".to_owned()],
+            output: vec!["b".to_owned()],
+            node: vec![last],
+            ..Function::default()
+        }
+    }
+
+    /// A graph that calls `own.F` as often.
+    fn calls(functions: Vec<Function>, count: usize, most_bytes: usize) -> Result<Vec<NodeProto>, String> {
+        let call = |at: usize| node("own", "F", &format!("v{at}"), &format!("v{}", at + 1));
+        let graph = GraphProto { node: (0..count).map(call).collect(), ..GraphProto::default() };
+        let mut proto = ModelProto { graph: Some(graph), ..ModelProto::default() };
+        written_out(&mut proto, &WithFunctions { functions }.encode_to_vec(), most_bytes)?;
+        Ok(proto.graph.unwrap().node)
+    }
+
+    #[test]
+    fn calls_are_written_out_with_names_of_their_own() {
+        let inner = function("G", ("", "Neg"), 1);
+        let nodes = calls(vec![function("F", ("own", "G"), 1), inner], 2, MOST_BYTES).unwrap();
+        let read: Vec<(&str, &str, &str)> =
+            nodes.iter().map(|node| (&*node.op_type, &*node.input[0], &*node.output[0])).collect();
+        assert_eq!(read, [("Neg", "v0", "v1"), ("Neg", "v1", "v2")]);
+    }
+
+    #[test]
+    fn what_grows_beyond_its_bound_is_refused() {
+        let neg = |bytes: usize| vec![function("F", ("", "Neg"), bytes)];
+        let size = neg(1000)[0].encoded_len();
+        assert_eq!(calls(neg(1000), 4, 4 * size).unwrap().len(), 4);
+        let rows = [
+            (calls(neg(1000), 5, 4 * size), format!("more than {} bytes", 4 * size)),
+            (calls(neg(0), MOST_NODES, MOST_BYTES), format!("more than {MOST_NODES} nodes")),
+            (calls(vec![function("F", ("own", "F"), 0)], 1, MOST_BYTES), "function F is called too deep".to_owned()),
+            (calls([neg(0), neg(0)].concat(), 1, MOST_BYTES), "two of its functions are called F".to_owned()),
+        ];
+        for (found, expected) in rows {
+            let why = found.unwrap_err();
+            assert!(why.contains(&expected), "{why}");
+        }
+    }
 }

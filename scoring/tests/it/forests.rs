@@ -51,8 +51,14 @@ fn another_reference_or_other_covers_are_seen() {
             sealed(PackageFiles { reference: with_json(&good.reference, |value| change(value)), ..good.clone() })
         };
         let rows: &[(&dyn Fn(&mut Value), &str)] = &[
-            (&|r| r["near_cutoff"]["background"].as_array_mut().unwrap().truncate(3), "base must be"),
-            (&|r| r["near_cutoff"]["background"] = r["all"]["background"].clone(), "base must be"),
+            (
+                &|r| r["near_cutoff"]["background"].as_array_mut().unwrap().truncate(3),
+                "the reference's mean margin must be",
+            ),
+            (
+                &|r| r["near_cutoff"]["background"] = r["all"]["background"].clone(),
+                "the reference's mean margin must be",
+            ),
             (&|r| r["near_cutoff"]["background"][2] = json!([1]), "near_cutoff.background[2]: must hold"),
             (&|r| r["near_cutoff"]["background"][2][0] = json!("x"), "reference.json"),
             (&|r| r["covers"][0][0] = json!(1.0), "covers: tree 0, node 0: has cover 1, a child of it has more"),
@@ -86,9 +92,9 @@ fn golden_answers_that_the_trees_do_not_give_are_named() {
         });
         sealed(PackageFiles { golden, ..good.clone() })
     };
-    check(nudged("/rows/0/path_parts/1", 1e-4), "rows[0]: path_parts must be");
+    check(nudged("/rows/0/path_parts/1", 1e-4), "rows[0], feature repayment_status_1: path_parts must be");
     check(nudged("/rows/5/pd_raw", 1e-5), "rows[5]: pd_raw must be");
-    check(nudged("/base", 1e-3), "base: base must be");
+    check(nudged("/base", 1e-3), "base: the reference's mean margin must be");
     // One bit is enough: trees have no excuse.
     let bit = with_json(&good.golden, |golden| {
         let at = &mut golden["rows"][4]["margin"];
@@ -112,7 +118,7 @@ fn a_manifest_that_is_not_of_these_trees_is_refused() {
             "monotone = \"increasing\"",
             "feature limit: is declared increasing, but the margin",
         ),
-        ("policy = \"nan\"", "policy = \"value\", value = 0.0", "features must be"),
+        ("policy = \"nan\"", "policy = \"value\", value = 0.0", ": value must be"),
     ];
     for (from, to, expected) in rows {
         check(edited(&good, from, to), expected);

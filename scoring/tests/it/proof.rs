@@ -2,6 +2,8 @@
 
 use crate::packages::{self, named, scales};
 use domain::Digest;
+use scoring::manifest::Manifest;
+use scoring::record::{Others, Record};
 use scoring::{Model, PackageFiles};
 use serde_json::{Value, json};
 
@@ -89,14 +91,18 @@ fn a_manifest_that_contradicts_itself_is_refused_with_its_place() {
         ),
         ("b = 0.", "b = 1.", "golden.json, rows[0]: pd must be"),
         ("monotone = \"decreasing\"", "monotone = \"increasing\"", "feature limit: is declared increasing"),
-        ("range = [0.0, 100000000.0]", "range = [0.0, 1000.0]", "golden.json, applications[0]: features must be"),
+        (
+            "range = [0.0, 100000000.0]",
+            "range = [0.0, 1000.0]",
+            "golden.json, applications[0], feature limit: value must be",
+        ),
         ("\"minor:TWD\"", "\"minor:USD\"", "unscorable(wrong_currency:limit)"),
         (
             "pointer = \"/requested/amount\"",
             "pointer = \"/applicants/0/identity\"",
             "feature limit: points into identity",
         ),
-        ("scale = 0.01", "scale = 0.02", "golden.json, applications[0]: features must be"),
+        ("scale = 0.01", "scale = 0.02", "golden.json, applications[0], feature limit: value must be"),
     ];
     for (from, to, expected) in rows {
         check(edited(&card, from, to), expected);
@@ -140,7 +146,7 @@ fn a_golden_answer_that_this_engine_does_not_give_is_named() {
         ),
         (Box::new(nudge("/applications/2/score", 1.0)), "applications[2]: score must be"),
         (Box::new(nudge("/applications/2/pd", 3e-6)), "applications[2]: pd must be"),
-        (Box::new(nudge("/applications/2/features/0", 1.0)), "applications[2]: features must be"),
+        (Box::new(nudge("/applications/2/features/0", 1.0)), "applications[2], feature limit: value must be"),
         (
             Box::new(|golden| golden["applications"][1]["data"] = json!({})),
             "applications[1]: features must be \"a row\"",
@@ -160,10 +166,67 @@ fn a_golden_answer_that_this_engine_does_not_give_is_named() {
         check(sealed(PackageFiles { golden: with_json(&good.golden, change), ..good.clone() }), expected);
     }
     let partial = with_json(&good.golden, nudge("/rows/3/partials/0", 1e-4));
-    check(sealed(PackageFiles { golden: partial, ..good.clone() }), "rows[3]: partials must be");
+    check(sealed(PackageFiles { golden: partial, ..good.clone() }), "rows[3], feature limit: partials must be");
     let net = named("taiwan-net");
     let margin = with_json(&net.golden, nudge("/rows/3/margin", 2e-5));
     check(sealed(PackageFiles { golden: margin, ..net.clone() }), "rows[3]: margin must be");
+}
+
+/// A package whose golden file says what it was made with.
+fn recorded() -> PackageFiles {
+    let mut files = named("sba-net");
+    let manifest = Manifest::parse(&files.manifest).unwrap();
+    let pointers: Vec<Option<&str>> = manifest.feature.iter().map(|feature| feature.pointer.as_deref()).collect();
+    let others = Others { graph: Digest::of(&files.graph), reference: Digest::of(&files.reference), native: None };
+    let record = Record::of(&files.golden, &pointers, others, manifest.calibration.clone()).unwrap();
+    files.golden = with_json(&files.golden, |golden| golden["record"] = json!(record));
+    sealed(files)
+}
+
+/// Each change is one that no golden answer shows.
+#[test]
+fn what_is_not_as_it_was_made_is_named_though_no_answer_shows_it() {
+    let good = recorded();
+    assert_eq!(refusal(&good), "it loads");
+    type Change = fn(&mut Value);
+    let golden: [(Change, &str); 6] = [
+        (
+            |golden| {
+                golden["rows"][3]["margin"] = json!(golden["rows"][3]["margin"].as_f64().unwrap() + 1e-9);
+                golden["rows"][9]["features"][2] = json!(454_111.000_1);
+            },
+            "golden.json, rows[3] or another row, feature naics is one value, and was another when the package was made",
+        ),
+        (
+            |golden| golden["rows"][9]["features"][2] = json!(454_111.000_1),
+            "golden.json, rows[9], feature naics is 454111.0001, and was another when the package was made",
+        ),
+        (
+            |golden| golden["applications"][2]["data"]["attributes"]["naics"] = json!(541_860.000_1),
+            "golden.json, applications[2], feature naics is 541860.0001, and was another",
+        ),
+        (|golden| golden["rows"][9]["margin"] = json!(-2.261_929_3), "golden.json, rows[9] is {"),
+        (|golden| golden["applications"][2]["data"]["channel"] = json!("phone"), "golden.json, applications[2] is {"),
+        (
+            |golden| _ = golden["rows"].as_array_mut().unwrap().pop(),
+            "golden.json, rows is a list of 114, and was 115 when the package was made",
+        ),
+    ];
+    for (change, expected) in golden {
+        check(sealed(PackageFiles { golden: with_json(&good.golden, change), ..good.clone() }), expected);
+    }
+    let reference = with_json(&good.reference, |reference| reference["note"] = json!("as it was"));
+    check(sealed(PackageFiles { reference, ..good.clone() }), "reference.json is a file of digest");
+    let graph = [good.graph.clone(), vec![0x12, 1, b'x']].concat(); // another producer's name
+    check(sealed(PackageFiles { graph, ..good.clone() }), "model.onnx is a file of digest");
+    for (from, to, expected) in [
+        ("-3.696859", "-3.696860", "calibration, margins[2] is -3.69686, and was -3.696859 when the package was made"),
+        ("0.017327", "0.017328", "manifest.toml, calibration, pds[0] is 0.017328, and was 0.017327"),
+    ] {
+        check(edited(&good, from, to), expected);
+    }
+    let fewer = edited(&edited(&good, "0.059406, 0.059406, ", "0.059406, "), "-3.538164, ", "");
+    check(fewer, "manifest.toml, calibration, margins is a list of");
 }
 
 #[test]

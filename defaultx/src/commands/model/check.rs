@@ -2,14 +2,14 @@
 //! library's own are, what missing values do, what the golden rows reach.
 
 use super::golden::Golden;
-use super::load;
 use super::native;
 use super::parity::{self, Parity};
 use anyhow::{Context, Result};
+use domain::Digest;
 use scoring::follow::Evidence;
 use scoring::manifest::{Feature, Kind, Manifest, Missing, Monotone};
 use scoring::mapping::Flag;
-use scoring::{Model, PackageFiles, ThreadState};
+use scoring::{LoadError, Model, PackageFiles, ThreadState};
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -93,11 +93,50 @@ enum Absent {
 
 fn report(package: &Path, scales: &Path) -> Report {
     let name = package.display().to_string();
-    let checked = load(package, scales).and_then(|(files, model)| prove(package, &files, &model));
-    match checked {
-        Ok((proven, faults)) => Report { package: name, faults, proven: Some(proven) },
-        Err(error) => Report { package: name, faults: vec![format!("{error:#}")], proven: None },
+    let mut faults = Vec::new();
+    let checked = load(package, scales, &mut faults).and_then(|(files, model)| prove(package, &files, &model));
+    let (proven, others) = match checked {
+        Ok((proven, faults)) => (Some(proven), faults),
+        Err(error) => (None, vec![format!("{error:#}")]),
+    };
+    faults.extend(others);
+    Report { package: name, faults, proven }
+}
+
+/// Loads it. A file that is not the manifest's, or not what the package was made with, is a fault, and is looked at all the same:
+/// the answers that it changes tell more than a digest does.
+fn load(package: &Path, scales: &Path, faults: &mut Vec<String>) -> Result<(PackageFiles, Model)> {
+    let mut files = super::files(package)?;
+    let (scales, golden) = (super::scales(scales)?, files.golden.clone());
+    loop {
+        let error = match Model::load(&files, &scales) {
+            Ok(model) => return Ok((PackageFiles { golden, ..files }, model)),
+            Err(error) => error,
+        };
+        match &error {
+            LoadError::Digest { expected, found, .. } if Digest::parse(expected).is_ok() => {
+                faults.push(error.to_string());
+                let manifest = String::from_utf8_lossy(&files.manifest).replace(expected, &found.to_string());
+                files.manifest = manifest.into_bytes();
+            }
+            LoadError::Made { .. } => {
+                faults.push(error.to_string());
+                forget(&mut files)?;
+            }
+            _ => return Err(error.into()),
+        }
     }
+}
+
+/// Takes out of the golden file what the package was made with.
+fn forget(files: &mut PackageFiles) -> Result<()> {
+    let mut golden: Value = serde_json::from_slice(&files.golden)?;
+    golden.as_object_mut().context("golden.json is no object")?.remove("record");
+    let golden = serde_json::to_vec(&golden)?;
+    let (before, now) = (Digest::of(&files.golden).to_string(), Digest::of(&golden).to_string());
+    files.manifest = String::from_utf8_lossy(&files.manifest).replace(&before, &now).into_bytes();
+    files.golden = golden;
+    Ok(())
 }
 
 fn prove(package: &Path, files: &PackageFiles, model: &Model) -> Result<(Proven, Vec<String>)> {
@@ -112,11 +151,8 @@ fn prove(package: &Path, files: &PackageFiles, model: &Model) -> Result<(Proven,
         });
         features.push(known(&golden, index, feature, when_missing, direction(model, index)?));
     }
-    let native = native::check(package, model).unwrap_or_else(|fault| {
-        faults.push(format!("{fault:#}"));
-        None
-    });
-    faults.extend(manifest.native.iter().zip(&native).filter_map(|(said, found)| found.fault(said)));
+    let (native, others) = native::check(package, model);
+    faults.extend(others);
     let (nearness, off) = parity::check(model, &mut state, &golden)?;
     faults.extend(off);
     let proven = Proven {
@@ -212,6 +248,10 @@ fn notes(golden: &Golden, features: &[Known], manifest: &Manifest, native: Optio
     if let Some(whose) = &golden.answers_of {
         notes.push(format!("the golden answers are those of {whose}: they prove that nothing has changed since"));
     }
+    if !golden.is_recorded() {
+        let what = "golden.json does not say what its answers were made with: a change that none of them shows passes";
+        notes.push(what.to_owned());
+    }
     match native.map(|native| native.rows) {
         Some(rows) if rows < native::FEWEST_ROWS => {
             notes.push(format!("{rows} rows of the library's own answers, fewer than {}", native::FEWEST_ROWS));
@@ -263,7 +303,7 @@ fn text(report: &Report) -> String {
                 golden.greatest_pd_difference,
                 golden.greatest_residual
             ));
-            lines.extend(native.iter().flat_map(native::Parity::text));
+            lines.extend(native.iter().flat_map(|native| native.text("; `model check --json` lists all")));
             let named = |what: &str, chosen: &dyn Fn(&Known) -> bool| named(what, features, chosen);
             lines.extend(named("one way, by the structure of trees or weights:", &|known| {
                 known.direction == Some(Proof::Structure)

@@ -3,6 +3,7 @@
 use anyhow::{Context, Result};
 use scoring::mapping::FeatureVector;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::Value;
 
 /// Rows and applications with their expected answers.
@@ -14,6 +15,7 @@ pub struct Golden {
     pub rows: Vec<Row>,
     /// Whole applications.
     pub applications: Vec<Application>,
+    record: Option<IgnoredAny>,
 }
 
 /// A row and the margin that is expected of it.
@@ -43,6 +45,11 @@ impl Golden {
     /// What the parser says.
     pub fn parse(bytes: &[u8]) -> Result<Self> {
         serde_json::from_slice(bytes).context("golden.json")
+    }
+
+    /// Whether it says what its answers were made with; loading has compared that.
+    pub fn is_recorded(&self) -> bool {
+        self.record.is_some()
     }
 
     /// The rows as the engine takes them.

@@ -44,8 +44,19 @@ pub async fn run(settings: Settings, place: &PlaceArgs, command: ModelCommand) -
 
 /// A package's files and what they load as.
 fn load(package: &Path, scales: &Path) -> Result<(PackageFiles, Model)> {
-    let files = scorer::library::read_package(package)?;
-    let scales = std::fs::read(scales).with_context(|| format!("reading {}", scales.display()))?;
-    let model = Model::load(&files, &Scales::parse(&scales)?);
+    let files = files(package)?;
+    let model = Model::load(&files, &self::scales(scales)?);
     Ok((files, model.with_context(|| format!("{} may not serve", package.display()))?))
+}
+
+fn files(package: &Path) -> Result<PackageFiles> {
+    // The error tells its own source.
+    scorer::library::read_package(package)
+        .map_err(|error| anyhow::anyhow!("{error}; a package is a folder NAME/VERSION"))
+}
+
+/// The scales of all products.
+fn scales(path: &Path) -> Result<Scales> {
+    let bytes = std::fs::read(path).with_context(|| format!("reading {}", path.display()))?;
+    Ok(Scales::parse(&bytes)?)
 }

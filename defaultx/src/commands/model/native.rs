@@ -14,8 +14,10 @@ use std::path::Path;
 const TREES: f64 = 1e-6;
 /// Of all else: libraries reckon in double precision what a graph reckons in single.
 const SINGLE: f64 = 1e-5;
-/// All differences together are known to this.
-const TOTAL: f64 = 1e-5;
+/// Differences that a manifest names are known to this, and all of them together.
+const KNOWN: f64 = 1e-5;
+/// As many changed rows as a manifest lists.
+const LISTED: usize = 1_000;
 /// Fewer rows than these prove little.
 pub const FEWEST_ROWS: usize = 10_000;
 /// The last column of the file.
@@ -64,26 +66,34 @@ pub struct Row {
     pub probability: f64,
 }
 
-/// Reads the file that the manifest names, proves its digest and compares; nothing where a package brings none.
-///
-/// # Errors
-/// A file that is not the manifest's or not of its form.
-pub fn check(package: &Path, model: &Model) -> Result<Option<Parity>> {
-    let Some(said) = &model.manifest().native else { return Ok(None) };
+/// Reads the file that the manifest names and compares, and says why the package may not serve; nothing where it brings none.
+pub fn check(package: &Path, model: &Model) -> (Option<Parity>, Vec<String>) {
+    let Some(said) = &model.manifest().native else { return (None, vec![]) };
     let path = package.join(&said.file);
-    let bytes = std::fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
-    parity(model, said, &bytes).with_context(|| said.file.clone()).map(Some)
+    match std::fs::read(&path) {
+        Ok(bytes) => parity(model, said, &bytes),
+        Err(error) => (None, vec![format!("reading {}: {error}", path.display())]),
+    }
 }
 
-fn parity(model: &Model, said: &Native, bytes: &[u8]) -> Result<Parity> {
-    let found = Digest::of(bytes);
-    ensure!(
-        Digest::parse(&said.sha256) == Ok(found),
-        "the manifest names digest {}, the file has {found}",
-        said.sha256
-    );
+/// A file that is not the manifest's is compared all the same, to tell which of its rows are others.
+fn parity(model: &Model, said: &Native, bytes: &[u8]) -> (Option<Parity>, Vec<String>) {
+    let (file, digest) = (&said.file, Digest::of(bytes));
+    let mut faults = Vec::new();
+    if Digest::parse(&said.sha256) != Ok(digest) {
+        faults.push(format!("{file}: the manifest names digest {}, the file has {digest}", said.sha256));
+    }
     let names: Vec<&str> = model.manifest().feature.iter().map(|feature| feature.name.as_str()).collect();
-    compare(model, &said.library, &rows(bytes, &names)?)
+    match rows(bytes, &names).and_then(|rows| compare(model, &said.library, &rows)) {
+        Ok(found) => {
+            faults.extend(found.faults(said));
+            (Some(found), faults)
+        }
+        Err(error) => {
+            faults.push(format!("{file}: {error:#}"));
+            (None, faults)
+        }
+    }
 }
 
 /// Compares rows, whose lines are those of a file with a header.
@@ -117,7 +127,10 @@ pub fn compare(model: &Model, library: &str, rows: &[Row]) -> Result<Parity> {
 }
 
 /// Reads rows; an empty cell is missing.
-fn rows(bytes: &[u8], names: &[&str]) -> Result<Vec<Row>> {
+///
+/// # Errors
+/// With the line, or that there are too many of them.
+pub fn rows(bytes: &[u8], names: &[&str]) -> Result<Vec<Row>> {
     use std::io::Read;
     let mut csv = csv::Reader::from_reader(MultiGzDecoder::new(bytes).take(BOMB));
     let header = csv.headers()?;
@@ -135,6 +148,7 @@ fn rows(bytes: &[u8], names: &[&str]) -> Result<Vec<Row>> {
         rows.push(Row { features: features?, probability });
     }
     ensure!(!rows.is_empty(), "holds no rows");
+    ensure!(csv.get_ref().limit() > 0, "unpacks to more than {} MiB: give fewer rows", BOMB >> 20);
     Ok(rows)
 }
 
@@ -166,6 +180,11 @@ fn class(model: &Model, margin: f64, raw: f64) -> Result<bool> {
     Ok(pd.get() >= model.manifest().classification.threshold)
 }
 
+fn is_other(said: f64, found: f64) -> bool {
+    let apart = (said - found).abs();
+    apart.is_nan() || apart > KNOWN
+}
+
 impl Changed {
     fn apart(&self) -> f64 {
         (self.native - self.exported).abs()
@@ -181,22 +200,53 @@ impl std::fmt::Display for Changed {
 }
 
 impl Parity {
-    /// Why the package may not serve: the export changes more, less or other rows than the manifest says.
-    pub fn fault(&self, said: &Native) -> Option<String> {
-        let (found, known) = (self.changed.len(), said.changed);
-        if found != known {
-            let first = self.changed.first().map(|row| format!("; the first is {row}")).unwrap_or_default();
-            return Some(format!("{}: the export changes {found} rows, the manifest says {known}{first}", said.file));
-        }
-        if let Some(row) = self.changed.iter().find(|row| said.bound.is_some_and(|bound| row.apart() > bound)) {
-            return Some(format!("{}: {row}, beyond the accepted {:?}", said.file, said.bound.unwrap_or_default()));
-        }
-        let total = said.total.filter(|total| (total - self.total).abs() > TOTAL)?;
-        Some(format!("{}: all differences add up to {:.6}, the manifest says {total:.6}", said.file, self.total))
+    /// The lines that a manifest lists, each with its difference: the first of very many.
+    pub fn lines(&self) -> impl Iterator<Item = (usize, f64)> {
+        self.changed.iter().take(LISTED).map(|row| (row.line, row.apart()))
     }
 
-    /// Lines for people.
-    pub fn text(&self) -> Vec<String> {
+    /// Why the package may not serve: the export changes more, less or other rows than the manifest says.
+    fn faults(&self, said: &Native) -> Vec<String> {
+        let file = &said.file;
+        let beyond = self.changed.iter().find(|row| said.bound.is_some_and(|bound| row.apart() > bound));
+        let beyond =
+            beyond.map(|row| format!("{file}: {row}, beyond the accepted {:?}", said.bound.unwrap_or_default()));
+        let numbers = [
+            ("the greatest difference is", said.greatest, self.greatest_change),
+            ("all differences add up to", said.total, self.total),
+        ];
+        let other = numbers.into_iter().filter_map(|(what, said, found)| {
+            let said = said.filter(|said| is_other(*said, found))?;
+            Some(format!("{file}: {what} {found:.6}, the manifest says {said:.6}"))
+        });
+        self.other_lines(said).into_iter().chain(beyond).chain(other).collect()
+    }
+
+    /// The first row that is not changed as the manifest lists it, or not as many as it says.
+    fn other_lines(&self, said: &Native) -> Option<String> {
+        let (file, found, known) = (&said.file, self.changed.len(), said.changed);
+        let listed = |line: usize| said.lines.iter().find(|(listed, _)| *listed == line).map(|(_, apart)| *apart);
+        let is_new = |row: &&Changed| listed(row.line).is_none_or(|apart| is_other(apart, row.apart()));
+        let unlisted = said.lines.is_empty() && found == known;
+        let first = self.changed.iter().take(LISTED).find(is_new).filter(|_| !unlisted);
+        let first = first.map(|row| match listed(row.line) {
+            Some(apart) => format!("{row}, off by {:.6}; the manifest says {apart:.6}", row.apart()),
+            None => row.to_string(),
+        });
+        let gone = said.lines.iter().find(|(line, _)| self.changed.iter().all(|row| row.line != *line));
+        let gone = gone.map(|(line, apart)| format!("line {line}: right here, off by {apart:.6} says the manifest"));
+        match (found == known, first.or(gone)) {
+            (true, None) => None,
+            (true, Some(row)) => Some(format!("{file}: {row}")),
+            (false, row) => Some(format!(
+                "{file}: the export changes {found} rows, the manifest says {known}{}",
+                row.map(|row| format!("; the first is {row}")).unwrap_or_default()
+            )),
+        }
+    }
+
+    /// Lines for people; `all` says where the rest of very many are.
+    pub fn text(&self, all: &str) -> Vec<String> {
         let Self { library, rows, changed, greatest_change, greatest_difference, .. } = self;
         let classes = changed.iter().filter(|row| row.class_changed).count();
         let what = match changed.len() {
@@ -208,7 +258,7 @@ impl Parity {
         let mut lines = vec![format!("  {rows} rows of {library}: {what}; all others to {greatest_difference:.1e}")];
         lines.extend(changed.iter().take(SHOWN).map(|row| format!("    {row}")));
         if changed.len() > SHOWN {
-            lines.push(format!("    and {} more: `model check --json` lists all", changed.len() - SHOWN));
+            lines.push(format!("    and {} more{all}", changed.len() - SHOWN));
         }
         lines
     }
@@ -244,15 +294,15 @@ mod tests {
     fn rows_that_the_export_changed_are_listed_with_their_size() {
         let (folder, files) = unrounded();
         let model = load(&files);
-        let said = model.manifest().native.clone().unwrap();
-        let found = check(&folder, &model).unwrap().unwrap();
+        let (found, faults) = check(&folder, &model);
+        let found = found.unwrap();
         assert!(found.changed.len() > 10, "{}", found.changed.len());
-        assert_eq!(found.fault(&said), None);
+        assert_eq!(faults, [""; 0]);
         assert!(found.greatest_change > 1e-3 && found.greatest_difference <= TREES, "{found:?}");
         for row in &found.changed {
             assert!((row.native - row.exported).abs() > TREES || row.class_changed, "{row:?}");
         }
-        let text = found.text().join("\n");
+        let text = found.text("").join("\n");
         let first = &found.changed[0];
         assert!(text.contains(&format!("{} changed by the export, by up to", found.changed.len())), "{text}");
         assert!(text.contains(&format!("line {}: {} there", first.line, first.native)), "{text}");
@@ -265,9 +315,46 @@ mod tests {
         let start = text.find("changed = ").unwrap();
         files.manifest = format!("{}changed = 0\n{}", &text[..start], text[start..].split_once('\n').unwrap().1).into();
         let model = load(&files);
-        let found = check(&folder, &model).unwrap().unwrap();
-        let fault = found.fault(model.manifest().native.as_ref().unwrap()).unwrap();
-        assert!(fault.contains("rows, the manifest says 0"), "{fault}");
+        let (_, faults) = check(&folder, &model);
+        assert!(faults[0].contains("rows, the manifest says 0"), "{faults:?}");
+    }
+
+    #[test]
+    fn each_row_is_held_to_the_difference_on_record() {
+        let (folder, files) = unrounded();
+        let model = load(&files);
+        let found = check(&folder, &model).0.unwrap();
+        let said = Native {
+            bound: Some(found.greatest_change),
+            greatest: Some(found.greatest_change),
+            total: Some(found.total),
+            lines: found.lines().collect(),
+            ..model.manifest().native.clone().unwrap()
+        };
+        assert_eq!(found.faults(&said), [""; 0]);
+        type Change = fn(&mut Native);
+        let (first, second) = (found.changed[0].line, found.changed[1].line);
+        let other = |change: Change| {
+            let mut said = said.clone();
+            change(&mut said);
+            found.faults(&said).join("\n")
+        };
+        let rows: [(Change, String); 5] = [
+            // What cancels out in the sum.
+            (
+                |said| (said.lines[0].1, said.lines[1].1) = (said.lines[0].1 + 1e-4, said.lines[1].1 - 1e-4),
+                format!("line {first}: "),
+            ),
+            (|said| _ = said.lines.remove(1), format!("line {second}: ")),
+            (|said| said.lines[0].0 = 1, format!("line {first}: ")),
+            (|said| said.greatest = said.greatest.map(|known| known + 1e-4), "the greatest difference is".to_owned()),
+            (|said| said.bound = said.bound.map(|known| known - 1e-4), "beyond the accepted".to_owned()),
+        ];
+        for (change, expected) in rows {
+            let fault = other(change);
+            assert!(fault.contains(&expected), "{fault:?} does not say {expected}");
+        }
+        assert!(other(|said| said.lines.push((1, 0.5))).contains("line 1: right here, off by 0.5"));
     }
 
     #[test]
@@ -275,8 +362,8 @@ mod tests {
         let (_, files) = unrounded();
         let model = load(&files);
         let said = model.manifest().native.clone().unwrap();
-        let why = parity(&model, &said, b"").unwrap_err().to_string();
-        assert!(why.contains("the manifest names digest"), "{why}");
+        let (_, faults) = parity(&model, &said, b"");
+        assert!(faults[0].contains("the manifest names digest"), "{faults:?}");
     }
 
     #[test]

@@ -52,7 +52,8 @@ pub fn check(model: &Model, state: &mut ThreadState, golden: &Golden) -> Result<
         off.extend(fault(&format!("rows[{at}]"), "pd", pd, row.pd, scored.pd.get()));
     }
     for (at, application) in golden.applications.iter().enumerate() {
-        let Ok(row) = model.map(&application.data) else { continue };
+        let row =
+            model.map(&application.data).ok().with_context(|| format!("golden.json, applications[{at}]: is no row"))?;
         let scored = model.score_block(state, &[row])?.into_iter().next().flatten();
         let found = scored.with_context(|| format!("golden.json, applications[{at}]: has no score"))?.pd.get();
         let apart = (found - application.pd).abs();
@@ -60,7 +61,8 @@ pub fn check(model: &Model, state: &mut ThreadState, golden: &Golden) -> Result<
         off.extend(fault(&format!("applications[{at}]"), "pd", apart, application.pd, found));
     }
     let mut faults = few(off);
-    faults.extend(few(company(model, state, &vectors, &answers)?));
+    faults.extend(few(company(&mut |rows| Ok(model.raw(rows)?.margins), &vectors)?));
+    faults.extend(few(alone(&mut |row| Ok(model.score_block(state, row)?), &vectors, &answers)?));
     Ok((parity, faults))
 }
 
@@ -80,15 +82,13 @@ fn few(mut faults: Vec<String>) -> Vec<String> {
     faults
 }
 
-/// Rows whose answers the rows beside them change: alone, in small blocks, shuffled.
+/// Rows whose margins the rows beside them change: alone, in small blocks, shuffled.
 fn company(
-    model: &Model,
-    state: &mut ThreadState,
+    margins: &mut dyn FnMut(&[FeatureVector]) -> Result<Vec<f32>>,
     rows: &[FeatureVector],
-    answers: &[Option<Scored>],
 ) -> Result<Vec<String>> {
     let mut faults = Vec::new();
-    let together = model.raw(rows)?.margins;
+    let together = margins(rows)?;
     let shuffled = shuffled(rows.len());
     let moved: Vec<FeatureVector> = shuffled.iter().map(|at| rows[*at].clone()).collect();
     let mut compare = |at: usize, found: f32, how: &str| {
@@ -97,18 +97,26 @@ fn company(
             faults.push(format!("golden.json, rows[{at}]: margin is {found:?} {how}, {own:?} with all golden rows"));
         }
     };
-    for (at, margin) in shuffled.iter().zip(model.raw(&moved)?.margins) {
+    for (at, margin) in shuffled.iter().zip(margins(&moved)?) {
         compare(*at, margin, "shuffled");
     }
     for (size, how) in [(1, "alone"), (SMALL, "in a small block")] {
         for (block, part) in rows.chunks(size).enumerate() {
-            let margins = model.raw(part)?.margins;
-            margins.into_iter().enumerate().for_each(|(at, margin)| compare(block * size + at, margin, how));
+            margins(part)?.into_iter().enumerate().for_each(|(at, margin)| compare(block * size + at, margin, how));
         }
     }
+    Ok(faults)
+}
+
+/// The first rows whose scores and contributions are others without the rest.
+fn alone(
+    scored: &mut dyn FnMut(&[FeatureVector]) -> Result<Vec<Option<Scored>>>,
+    rows: &[FeatureVector],
+    answers: &[Option<Scored>],
+) -> Result<Vec<String>> {
+    let mut faults = Vec::new();
     for (at, (row, answer)) in rows.iter().zip(answers).enumerate().take(EXPLAINED) {
-        let alone = model.score_block(state, std::slice::from_ref(row))?;
-        if alone.first() != Some(answer) {
+        if scored(std::slice::from_ref(row))?.first() != Some(answer) {
             faults.push(format!("golden.json, rows[{at}]: its score or contributions are others alone"));
         }
     }
@@ -137,6 +145,44 @@ mod tests {
             found.sort_unstable();
             assert_eq!(found, (0..count).collect::<Vec<_>>());
         }
+    }
+
+    /// Engines that let rows meet, each in its way: what they give beside the row's own number.
+    #[test]
+    fn rows_that_meet_are_told_and_how() {
+        let rows: Vec<FeatureVector> = (0..320u16).map(|at| FeatureVector::plain(vec![f32::from(at)])).collect();
+        type Meets = fn(&[FeatureVector], usize) -> f32;
+        let engines: [(Meets, &[&str]); 5] = [
+            (|_, _| 0.0, &[]),
+            // The greatest of the block scales all of it.
+            (|block, _| block.iter().map(|row| row.values[0]).fold(0.0, f32::max), &["alone", "in a small block"]),
+            // Only whole blocks are right.
+            (|block, _| if block.len() == 1 { 1.0 } else { 0.0 }, &["alone"]),
+            (|block, _| if block.len() == SMALL { 1.0 } else { 0.0 }, &["in a small block"]),
+            // The place in a large block counts, as in a loop that is not begun anew.
+            (|block, at| if block.len() < 300 { 0.0 } else { (at / 256) as f32 }, &["shuffled"]),
+        ];
+        for (meets, hows) in engines {
+            let mut margins = |block: &[FeatureVector]| -> Result<Vec<f32>> {
+                Ok(block.iter().enumerate().map(|(at, row)| row.values[0] + meets(block, at)).collect())
+            };
+            let faults = company(&mut margins, &rows).unwrap_or_default();
+            assert_eq!(faults.is_empty(), hows.is_empty(), "{faults:?}");
+            for how in hows {
+                assert!(faults.iter().any(|fault| fault.contains(how)), "{how}: {faults:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn scores_that_are_others_alone_are_told() {
+        let rows: Vec<FeatureVector> = (0..20u8).map(|at| FeatureVector::plain(vec![f32::from(at)])).collect();
+        let answers = vec![None; rows.len()];
+        let same = alone(&mut |_| Ok(vec![None]), &rows, &answers).unwrap_or_default();
+        assert_eq!(same, [""; 0]);
+        let none = alone(&mut |_| Ok(vec![]), &rows, &answers).unwrap_or_default();
+        assert_eq!(none.len(), EXPLAINED);
+        assert!(none[3].contains("rows[3]: its score or contributions are others alone"), "{none:?}");
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! The library's own answers to the sample: read, compared with the package's, and written into it. An export that differs
 //! beyond what was accepted is no package.
 
-use super::{Draft, bad};
+use super::bad;
+use super::contract::Feature;
 use crate::cli::ImportArgs;
 use crate::commands::model::cells::Written;
 use crate::commands::model::native::{self, Parity, Row};
@@ -18,18 +19,40 @@ pub const FILE: &str = "native.csv.gz";
 /// The column of a file with several.
 const PROBABILITY: &str = "probability";
 
-/// What the package says of the library's answers.
-pub struct Native {
+/// The library's answers as the package brings them.
+#[derive(Debug)]
+pub struct Answers {
     /// Name and version.
     pub library: String,
+    rows: Vec<Row>,
     /// The file as it will lie there.
     pub bytes: Vec<u8>,
     /// Of the file.
     pub sha256: Digest,
+}
+
+/// What the package says of the library's answers.
+pub struct Native {
     /// What was compared.
     pub found: Parity,
     /// The difference that was accepted, where there was one.
     pub bound: Option<f64>,
+}
+
+impl Answers {
+    /// One for each settled row of the sample.
+    ///
+    /// # Errors
+    /// Of the packing.
+    pub fn of(library: &str, features: &[Feature], rows: &[Vec<f32>], answers: &[f64]) -> Result<Self> {
+        let pair = |(row, probability): (&Vec<f32>, &f64)| Row { features: row.clone(), probability: *probability };
+        let rows: Vec<Row> = rows.iter().zip(answers).map(pair).collect();
+        let bytes = file(features, &rows)?;
+        // What is compared is what a check will read.
+        let names: Vec<&str> = features.iter().map(|feature| feature.name.as_str()).collect();
+        let rows = native::rows(&bytes, &names).context(FILE)?;
+        Ok(Self { library: library.to_owned(), sha256: Digest::of(&bytes), bytes, rows })
+    }
 }
 
 /// Reads a probability of the risky class for each of `rows` rows.
@@ -51,32 +74,68 @@ pub fn read(path: &Path, args: &ImportArgs, count: usize) -> Result<Vec<f64>> {
         ensure!(probability.is_finite(), rows.fault(&names[place], &format!("{cell} is no probability")));
         found.push(probability);
     }
-    ensure!(found.len() == count, "{}: holds {} answers, the sample has {count} rows", named(), found.len());
+    let headless = names[place].parse::<f64>().is_ok();
+    let help = if headless { "; its first line is a number where the name of a column belongs" } else { "" };
+    ensure!(found.len() == count, "{}: holds {} answers, the sample has {count} rows{help}", named(), found.len());
     Ok(found)
+}
+
+/// Holds the answers of a regression between 0 and 1, as its pd is; those of all else must be there.
+///
+/// # Errors
+/// With the line.
+pub fn probabilities(mut answers: Vec<f64>, is_regression: bool, path: &Path) -> Result<Vec<f64>> {
+    for (at, answer) in answers.iter_mut().enumerate() {
+        let inside = answer.clamp(0.0, 1.0);
+        ensure!(
+            is_regression || inside == *answer,
+            "{}, line {}: {answer} is no probability; give those of the risky class, not margins or classes",
+            path.display(),
+            at + 2
+        );
+        *answer = inside;
+    }
+    Ok(answers)
+}
+
+/// What somebody accepts: a difference of probabilities.
+///
+/// # Errors
+/// When it is none.
+pub fn bound(said: Option<f64>) -> Result<()> {
+    let fits = said.is_none_or(|bound| bound > 0.0 && bound <= 1.0);
+    ensure!(
+        fits,
+        "--accept-deviation {:?}: must be a difference of probabilities, above 0 and up to 1",
+        said.unwrap_or_default()
+    );
+    Ok(())
 }
 
 /// The only column, or the one called `probability`, or the one whose name ends with the risky class.
 fn column(header: &[String], bad_label: &str) -> Result<usize> {
     let ending = format!("_{bad_label}");
-    let called = header.iter().position(|name| name == PROBABILITY);
-    let place = called.or_else(|| header.iter().position(|name| name.ends_with(&ending)));
-    place.or((header.len() == 1).then_some(0)).with_context(|| {
-        format!(
-            "has the columns {}: one must be called {PROBABILITY}, or end with {ending} for the risky class",
+    let places = |fits: &dyn Fn(&String) -> bool| -> Vec<usize> {
+        header.iter().enumerate().filter(|(_, name)| fits(name)).map(|(at, _)| at).collect()
+    };
+    let (called, ended) = (places(&|name| name == PROBABILITY), places(&|name| name.ends_with(&ending)));
+    match (called.as_slice(), ended.as_slice(), header.len()) {
+        ([place], _, _) | ([], [place], _) => Ok(*place),
+        ([], [], 1) => Ok(0),
+        _ => bail!(
+            "has the columns {}: one alone must be called {PROBABILITY}, or end with {ending} for the risky class",
             header.join(", ")
-        )
-    })
+        ),
+    }
 }
 
 /// Compares the package's answers with the library's.
 ///
 /// # Errors
 /// When they differ, and nobody accepted that or not so much.
-pub fn compared(args: &ImportArgs, draft: &Draft, model: &Model, answers: &[f64]) -> Result<Native> {
-    let pair = |(row, probability): (&Vec<f32>, &f64)| Row { features: row.clone(), probability: *probability };
-    let rows: Vec<Row> = draft.rows.iter().zip(answers).map(pair).collect();
-    let found = native::compare(model, &args.library, &rows)?;
-    found.text().iter().for_each(|line| eprintln!("{}", line.trim_start()));
+pub fn compared(args: &ImportArgs, model: &Model, answers: &Answers) -> Result<Native> {
+    let found = native::compare(model, &answers.library, &answers.rows)?;
+    found.text("").iter().for_each(|line| eprintln!("{}", line.trim_start()));
     let greatest = found.greatest_change;
     // Two digits, rounded up: a bound that is copied from here holds.
     let scale = 10f64.powf(greatest.max(f64::MIN_POSITIVE).log10().floor() - 1.0);
@@ -95,16 +154,15 @@ pub fn compared(args: &ImportArgs, draft: &Draft, model: &Model, answers: &[f64]
         Some(_) => {}
     }
     let bound = args.accept_deviation.filter(|_| !found.changed.is_empty());
-    let bytes = file(draft, &rows)?;
-    Ok(Native { library: args.library.clone(), sha256: Digest::of(&bytes), bytes, found, bound })
+    Ok(Native { found, bound })
 }
 
 /// A column for each feature, then the probability.
-fn file(draft: &Draft, rows: &[Row]) -> Result<Vec<u8>> {
+fn file(features: &[Feature], rows: &[Row]) -> Result<Vec<u8>> {
     // No time and no name in the head: the same rows are the same bytes.
     let packed = GzBuilder::new().mtime(0).write(Vec::new(), Compression::best());
     let mut csv = Writer::from_writer(packed);
-    csv.write_record(draft.features.iter().map(|feature| feature.name.as_str()).chain([PROBABILITY]))?;
+    csv.write_record(features.iter().map(|feature| feature.name.as_str()).chain([PROBABILITY]))?;
     for row in rows {
         let cell = |value: &f32| if value.is_nan() { String::new() } else { value.to_string() };
         csv.write_record(row.features.iter().map(cell).chain([row.probability.to_string()]))?;
@@ -126,7 +184,10 @@ mod tests {
             (&["p"][..], "1", Ok(0)),
             (&["label", "probability"], "1", Ok(1)),
             (&["label", "probabilities_0", "probabilities_1"], "0", Ok(1)),
-            (&["label", "p"], "bad", Err("one must be called probability, or end with _bad")),
+            (&["label", "p"], "bad", Err("one alone must be called probability, or end with _bad")),
+            (&["probability", "p_1"], "1", Ok(0)),
+            (&["p_1", "q_1"], "1", Err("one alone must be called probability")),
+            (&["probability", "probability"], "1", Err("one alone must be called probability")),
         ] {
             let header: Vec<String> = header.iter().map(|name| (*name).to_owned()).collect();
             match (column(&header, bad), expected) {
@@ -134,6 +195,19 @@ mod tests {
                 (found, expected) => assert_eq!(found.ok(), expected.ok()),
             }
         }
+    }
+
+    #[test]
+    fn answers_are_probabilities() {
+        let path = Path::new("native.csv");
+        let of = |answers: &[f64], is_regression| probabilities(answers.to_vec(), is_regression, path);
+        assert_eq!(of(&[0.0, 0.5, 1.0], false).unwrap(), [0.0, 0.5, 1.0]);
+        assert_eq!(of(&[-0.25, 1.5], true).unwrap(), [0.0, 1.0]);
+        let why = of(&[0.5, -1.2], false).unwrap_err().to_string();
+        assert!(why.contains("native.csv, line 3: -1.2 is no probability"), "{why}");
+        let fits = |said: f64| bound(Some(said)).is_ok();
+        assert!(fits(0.1) && fits(1.0) && bound(None).is_ok());
+        assert!(![0.0, -0.1, 1.5, f64::NAN, f64::INFINITY].into_iter().any(fits));
     }
 
     #[test]
@@ -162,6 +236,7 @@ mod tests {
                 &["--decimal-comma"],
                 Err("line 2, column p: \"0.5\" is no number with a decimal comma"),
             ),
+            ("0.5\n0.25\n", &[], Err("its first line is a number where the name of a column belongs")),
         ] {
             std::fs::write(&path, text).unwrap();
             match (read(&path, &args(more), 2), expected) {

@@ -8,7 +8,7 @@ use scoring::manifest::FILL_IN;
 pub const UNPROVEN: &str = "Nothing here shows that the export says what its library says; give the library's own answers with \
      --native. Known to be wrong at times: random forests that learned where missing values go (skl2onnx), histogram boosting \
      with categories or thresholds in double precision (skl2onnx), thresholds of LightGBM rounded to nearest (onnxmltools), \
-     and calibrated pipelines, whose sigmoid is given probabilities, or whose isotonic steps are in single precision \
+     trees behind a scaler, which multiplies by what the library divides by (skl2onnx), and calibrated pipelines, whose sigmoid is given probabilities, or whose isotonic steps are in single precision \
      (skl2onnx).";
 
 /// The whole card.
@@ -58,20 +58,23 @@ pub fn text(draft: &Draft) -> String {
 
 /// Whether the export says what its library says.
 fn export(draft: &Draft) -> String {
-    let Some(native) = &draft.native else { return UNPROVEN.to_owned() };
-    let found = &native.found;
+    let Some((native, answers)) = draft.native.as_ref().zip(draft.answers.as_ref()) else {
+        return UNPROVEN.to_owned();
+    };
+    let (found, library) = (&native.found, &answers.library);
     let compared = match native.bound {
         None => format!(
-            "{} rows of the sample were compared with the answers of {}: all agree, to {:.1e}.",
-            found.rows, native.library, found.greatest_difference
+            "{} rows of the sample were compared with the answers of {library}: all agree, to {:.1e}.",
+            found.rows, found.greatest_difference
         ),
         Some(bound) => format!(
-            "**The export differs from its library.** Of {} rows of the sample, {} are answered otherwise than by {}, by up to \
-             {:.3e}; {bound:?} was accepted at import.",
+            "**The export differs from its library.** Of {} rows of the sample, {} are answered otherwise than by {library}, by \
+             up to {:.3e}; {bound:?} was accepted at import. They are the lines {} of `{}`.",
             found.rows,
             found.changed.len(),
-            native.library,
-            found.greatest_change
+            found.greatest_change,
+            found.lines().map(|(line, _)| line.to_string()).collect::<Vec<_>>().join(", "),
+            super::answers::FILE
         ),
     };
     match &draft.repaired {

@@ -2,8 +2,10 @@
 //! prove from then on that nothing changed; whether the exporter's runtime agrees, `model run` shows.
 
 use super::Draft;
-use super::contract::application;
-use anyhow::{Context, Result};
+use super::contract::{Feature, application};
+use anyhow::{Context, Result, ensure};
+use scoring::golden::MIN_APPLICATIONS;
+use scoring::record::{Others, Record};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -15,6 +17,8 @@ const LEAST: usize = 320;
 const LEAVES: usize = 1024;
 /// Thresholds of a feature that rows lie on.
 const THRESHOLDS: usize = 8;
+/// Words of a feature that rows have, at most.
+const WORDS: usize = 256;
 /// Whole applications.
 const APPLICATIONS: usize = 6;
 
@@ -26,6 +30,8 @@ pub struct Golden {
     base: Option<f64>,
     rows: Vec<Row>,
     applications: Vec<Application>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    record: Option<Record>,
 }
 
 #[derive(Debug, Serialize)]
@@ -48,8 +54,16 @@ struct Application {
     score: i32,
 }
 
-/// Answers to rows spread over the ranking, to hard ones, and to whole applications.
-pub fn document(draft: &Draft, base: Option<f64>) -> Result<Golden> {
+/// The file: answers to rows spread over the ranking, to hard ones, and to whole applications; and what they were made with.
+pub fn file(draft: &Draft, base: Option<f64>, others: Others) -> Result<Vec<u8>> {
+    let mut golden = document(draft, base)?;
+    let pointers: Vec<String> = draft.features.iter().map(Feature::pointer).collect();
+    let pointers: Vec<Option<&str>> = pointers.iter().map(|pointer| Some(pointer.as_str())).collect();
+    golden.record = Some(Record::of(&super::json(&golden)?, &pointers, others, draft.platt.said())?);
+    super::json(&golden)
+}
+
+fn document(draft: &Draft, base: Option<f64>) -> Result<Golden> {
     let spread = draft.spread(SPREAD);
     let mut rows: Vec<Vec<f32>> = spread.iter().map(|at| draft.rows[*at].clone()).collect();
     hard(draft, &mut rows);
@@ -58,12 +72,13 @@ pub fn document(draft: &Draft, base: Option<f64>) -> Result<Golden> {
         base,
         rows: answers(draft, &rows)?,
         applications: applications(draft)?,
+        record: None,
     })
 }
 
-/// All lowest, all highest, each feature lowest, highest and missing alone, rows on and just above the thresholds of trees, rows of
-/// the sample that come to other leaves; then
-/// the sample's rows with one value from another row, until there are enough.
+/// All lowest, all highest, each feature lowest, highest and missing alone, with each of its words, on and just above thresholds of
+/// trees; rows of the sample that come to other leaves; then the sample's rows with one value from another row, until there are
+/// enough.
 fn hard(draft: &Draft, rows: &mut Vec<Vec<f32>>) {
     let end = |side: usize| {
         draft.features.iter().zip(&draft.medians).map(|(f, median)| f.range.map_or(*median, |r| r[side])).collect()
@@ -74,7 +89,10 @@ fn hard(draft: &Draft, rows: &mut Vec<Vec<f32>>) {
         let on = super::evenly(thresholds[at].len(), THRESHOLDS).map(|place| thresholds[at][place]);
         let near = on.flat_map(|threshold| [threshold, threshold.next_up()]);
         let ends = feature.range.into_iter().flatten();
-        for value in near.chain(ends).filter_map(|value| feature.settled(value)).chain(feature.settled(f32::NAN)) {
+        let codes = (0..feature.words.len().min(WORDS)).map(|code| code as f32);
+        for value in
+            near.chain(ends).chain(codes).filter_map(|value| feature.settled(value)).chain(feature.settled(f32::NAN))
+        {
             let mut row = draft.medians.clone();
             row[at] = value;
             rows.push(row);
@@ -129,6 +147,7 @@ fn applications(draft: &Draft) -> Result<Vec<Application>> {
             .map(|(f, v)| f.range.map_or(*v, |[low, high]| (high + (high - low).ceil()).min(f32::MAX)))
             .collect(),
     );
+    ensure!(raw.len() >= MIN_APPLICATIONS, "the sample has {} rows, too few to prove anything", draft.rows.len());
     let settled: Option<Vec<Vec<f32>>> = raw.iter().map(|row| draft.settled(row)).collect();
     let settled = settled.context("a row of the sample lacks what it must have")?;
     let answers = answers(draft, &settled)?;

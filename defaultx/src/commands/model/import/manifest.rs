@@ -1,7 +1,7 @@
 //! PURE. The text of a manifest to fill in: what the graph and the sample say is there, and what only people know is asked for.
 
 use super::Draft;
-use super::answers::Native;
+use super::answers::{Answers, Native};
 use super::contract::{Feature, Missing};
 use domain::Digest;
 use scoring::manifest::{Explained, FILL_IN, Kind, Link};
@@ -46,7 +46,7 @@ pub fn text(draft: &Draft, digests: &Digests) -> String {
         text += &value.map(|value| format!("{key} = {}\n", quoted(value))).unwrap_or_default();
     }
     text += &said.intercept.map(|intercept| format!("intercept = {intercept:?}\n")).unwrap_or_default();
-    text += &draft.native.as_ref().map(native).unwrap_or_default();
+    text += &draft.answers.as_ref().map(|answers| native(answers, draft.native.as_ref())).unwrap_or_default();
     text += &format!(
         "\n[calibration]\nmethod = \"platt\" # fitted on the sample\na = {:?}\nb = {:?}\n\
          \n[classification]\nthreshold = {:?} # pd from which an applicant is class 1\n\
@@ -57,19 +57,22 @@ pub fn text(draft: &Draft, digests: &Digests) -> String {
     text
 }
 
-/// The library's own answers, and how far the export may be from them.
-fn native(native: &Native) -> String {
-    let Native { library, sha256, found, bound, .. } = native;
+/// The library's own answers, and how far the export is from them, once that is known.
+fn native(answers: &Answers, said: Option<&Native>) -> String {
+    let Answers { library, sha256, .. } = answers;
     let mut text = format!(
         "\n[native] # the library's own answers to the sample\nlibrary = {}\nfile = {}\nsha256 = \"{sha256}\"\nchanged = {}\n",
         quoted(library),
         quoted(super::answers::FILE),
-        found.changed.len()
+        said.map_or(0, |said| said.found.changed.len())
     );
-    if let Some(bound) = bound {
+    if let Some((found, bound)) = said.and_then(|said| Some((&said.found, said.bound?))) {
         let (greatest, total) = (found.greatest_change, found.total);
+        let lines: Vec<String> = found.lines().map(|(line, apart)| format!("[{line}, {apart:?}]")).collect();
         text += &format!(
-            "bound = {bound:?} # accepted by --accept-deviation\ngreatest = {greatest:?}\ntotal = {total:?}\n"
+            "bound = {bound:?} # accepted by --accept-deviation\ngreatest = {greatest:?}\ntotal = {total:?}\n\
+             lines = [{}] # of the file, and how far each is off\n",
+            lines.join(", ")
         );
     }
     text

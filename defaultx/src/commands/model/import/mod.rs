@@ -20,7 +20,7 @@ mod stock;
 use crate::cli::ImportArgs;
 use crate::commands::model::cells::Written;
 use crate::commands::model::rows::Rows;
-use answers::Native;
+use answers::{Answers, Native};
 use anyhow::{Context, Result, bail, ensure};
 use contract::Feature;
 use domain::Digest;
@@ -31,11 +31,12 @@ use inference::graph::Graph;
 use inference::ops;
 use platt::Platt;
 use sample::{Sample, Sheet};
-use scoring::manifest::{FILL_IN, Kind, ReferenceName};
+use scoring::manifest::{FILL_IN, Kind, Link, ReferenceName};
+use scoring::record::Others;
 use scoring::reference::Reference;
 use scoring::{Model, PackageFiles, Scales};
 use serde::Serialize;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Version of every package that is imported.
 const VERSION: &str = "1.0.0";
@@ -64,30 +65,32 @@ pub struct Draft {
     threshold: f64,
     /// What was changed in the graph, and why.
     repaired: Option<String>,
-    /// The library's own answers, once they were compared.
+    /// The library's own answers.
+    answers: Option<Answers>,
+    /// What they say, once they were compared.
     native: Option<Native>,
 }
 
 /// Imports it.
 pub fn run(args: &ImportArgs) -> Result<i32> {
     let bytes = std::fs::read(&args.graph).with_context(|| format!("reading {}", args.graph.display()))?;
-    let scales = std::fs::read(&args.scales).with_context(|| format!("reading {}", args.scales.display()))?;
-    let scales = Scales::parse(&scales)?;
+    let scales = super::scales(&args.scales)?;
+    answers::bound(args.accept_deviation)?;
     let name = name_of(args)?;
     let folder = args.out.join(&name).join(VERSION);
     ensure!(!folder.exists(), "{} is there already: choose another --name or --out", folder.display());
 
-    let (mut draft, native) = draft(args, &bytes, name, &scales)?;
+    let mut draft = draft(args, &bytes, name, &scales)?;
     let mut files = files(&draft)?;
-    let model = prove(&files, &scales)?;
-    match native {
-        Some(native) => {
-            draft.native = Some(answers::compared(args, &draft, &model, &native)?);
+    match &draft.answers {
+        Some(answers) => {
+            let model = prove(&files, &scales)?;
+            draft.native = Some(answers::compared(args, &model, answers)?);
             files.manifest = manifest::text(&draft, &digests(&files)).into_bytes();
-            prove(&files, &scales)?;
         }
         None => eprintln!("{}", card::UNPROVEN),
     }
+    prove(&files, &scales)?;
     write(&folder, &files, &draft).with_context(|| format!("writing {}", folder.display()))?;
     println!("{}", folder.display());
     eprintln!(
@@ -134,7 +137,7 @@ fn scale_of(args: &ImportArgs, scales: &Scales) -> Result<(String, Scale)> {
     }
 }
 
-fn draft(args: &ImportArgs, bytes: &[u8], name: String, scales: &Scales) -> Result<(Draft, Option<Vec<f64>>)> {
+fn draft(args: &ImportArgs, bytes: &[u8], name: String, scales: &Scales) -> Result<Draft> {
     let (product, scale) = scale_of(args, scales)?;
     let graph_file = || args.graph.display().to_string();
     let rows = Rows::open(&args.sample, &Written::of(&args.rows)?)?;
@@ -170,7 +173,14 @@ fn draft(args: &ImportArgs, bytes: &[u8], name: String, scales: &Scales) -> Resu
         answer: args.answer.as_deref(),
     };
     let engine = Engine::of(bytes, &proto, &graph, &trial).with_context(graph_file)?;
-    let native = args.native.as_ref().map(|path| answers::read(path, args, sample.rows.len())).transpose()?;
+    let is_regression = engine.kind == Kind::Graph && engine.said.link == Some(Link::Probability);
+    let native = match &args.native {
+        None => None,
+        Some(path) => {
+            let answers = answers::read(path, args, sample.rows.len())?;
+            Some(answers::probabilities(answers, is_regression, path)?)
+        }
+    };
     let (engine, repaired) = match native.as_ref().filter(|_| engine.kind == Kind::Trees) {
         Some(native) => engine.repaired(&trial, native).with_context(graph_file)?,
         None => (engine, None),
@@ -188,7 +198,8 @@ fn draft(args: &ImportArgs, bytes: &[u8], name: String, scales: &Scales) -> Resu
     let threshold = args.threshold.unwrap_or(rate.clamp(THRESHOLDS.0, THRESHOLDS.1));
     ensure!(threshold > 0.0 && threshold < 1.0, "--threshold must lie between 0 and 1");
     let file = args.sample.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let draft = Draft {
+    let answers = native.as_ref().map(|native| Answers::of(&args.library, &features, &rows, native)).transpose()?;
+    Ok(Draft {
         name,
         product,
         scale,
@@ -204,9 +215,9 @@ fn draft(args: &ImportArgs, bytes: &[u8], name: String, scales: &Scales) -> Resu
         pds: pds.context("the graph gives no number for some rows of the sample")?,
         threshold,
         repaired,
+        answers,
         native: None,
-    };
-    Ok((draft, native))
+    })
 }
 
 /// The risky class.
@@ -218,8 +229,10 @@ fn files(draft: &Draft) -> Result<PackageFiles> {
     let reference = json(&reference::document(draft)?)?;
     let sentinels: Vec<Option<f32>> = draft.features.iter().map(|feature| feature.settled(f32::NAN)).collect();
     let measured = Reference::parse(&reference, ReferenceName::NearCutoff, draft.engine.kind, &sentinels)?;
-    let golden = json(&golden::document(draft, draft.engine.base(&measured)?)?)?;
     let graph = draft.engine.bytes().to_vec();
+    let native = draft.answers.as_ref().map(|answers| answers.sha256);
+    let others = Others { graph: Digest::of(&graph), reference: Digest::of(&reference), native };
+    let golden = golden::file(draft, draft.engine.base(&measured)?, others)?;
     let mut files = PackageFiles { manifest: vec![], graph, golden, reference };
     files.manifest = manifest::text(draft, &digests(&files)).into_bytes();
     Ok(files)
@@ -240,11 +253,12 @@ fn prove(files: &PackageFiles, scales: &Scales) -> Result<Model> {
     model.context("the graph cannot be a package")
 }
 
-/// All of it or nothing.
+/// All of it or nothing: whoever reads the folder of packages passes over names that begin with a dot.
 fn write(folder: &Path, files: &PackageFiles, draft: &Draft) -> Result<()> {
-    let mut partial = folder.as_os_str().to_owned();
-    partial.push(".partial");
-    let partial = PathBuf::from(partial);
+    let partial = folder.with_file_name(format!(".{VERSION}.partial"));
+    if partial.exists() {
+        std::fs::remove_dir_all(&partial)?; // of an import that was broken off
+    }
     std::fs::create_dir_all(&partial)?;
     let card = card::text(draft);
     let mut parts: Vec<(&str, &[u8])> = vec![
@@ -254,7 +268,7 @@ fn write(folder: &Path, files: &PackageFiles, draft: &Draft) -> Result<()> {
         ("reference.json", &files.reference),
         ("CARD.md", card.as_bytes()),
     ];
-    parts.extend(draft.native.as_ref().map(|native| (answers::FILE, native.bytes.as_slice())));
+    parts.extend(draft.answers.as_ref().map(|answers| (answers::FILE, answers.bytes.as_slice())));
     for (name, bytes) in parts {
         std::fs::write(partial.join(name), bytes)?;
     }

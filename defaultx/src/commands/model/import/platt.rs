@@ -2,6 +2,7 @@
 
 use anyhow::{Result, ensure};
 use domain::pd::{Pd, sigmoid};
+use scoring::manifest::{Calibration, CalibrationMethod};
 
 /// Steps of Newton's way, of which a handful is enough.
 const STEPS: usize = 100;
@@ -43,6 +44,12 @@ impl Platt {
              or output must be the risky one"
         );
         Ok(line)
+    }
+
+    /// As a manifest has it.
+    pub fn said(self) -> Calibration {
+        let (a, b) = (Some(self.a), Some(self.b));
+        Calibration { method: CalibrationMethod::Platt, a, b, margins: vec![], pds: vec![] }
     }
 
     /// The published probability of a margin; nothing of one that is no number.

@@ -8,9 +8,13 @@ use anyhow::{Context, Result, bail, ensure};
 use inference::graph::{Graph, Input, Kind, Values};
 use inference::onnx::ModelProto;
 use inference::tap;
+use std::collections::BTreeSet;
 
 /// The most rows of a sample: what is fitted and counted does not get better beyond.
 const MOST_ROWS: usize = 1 << 20;
+
+/// Classes that an error names.
+const CLASSES: usize = 8;
 
 /// Rows and labels.
 #[derive(Debug, Clone, PartialEq)]
@@ -48,6 +52,8 @@ impl Sheet {
             [] => rows.columns().filter(|at| *at != label && !without.contains(at)).collect(),
             columns => places(header, columns).context("--columns")?,
         };
+        let twice = given.iter().find(|at| given.iter().any(|other| other < at && header[*other] == header[**at]));
+        ensure!(twice.is_none(), "two columns are called {}", twice.map_or("", |at| &header[*at]));
         ensure!(!given.contains(&label), "the label {} cannot be a feature: leave it out of --columns", args.label);
         Ok(Self { names: given.iter().map(|at: &usize| header[*at].clone()).collect(), given, label })
     }
@@ -68,20 +74,35 @@ pub fn read(args: &ImportArgs, mut rows: Rows, sheet: &Sheet, graph: &Graph, pro
     rows.select(&[sheet.given.as_slice(), &[sheet.label]].concat())?;
     let written = Written::of(&args.rows)?;
     let mut columns = columns(graph, proto);
-    let mut labels = Vec::new();
+    let (mut labels, mut classes) = (Vec::new(), BTreeSet::new());
     while rows.advance()? {
         for ((column, at), name) in columns.iter_mut().zip(&sheet.given).zip(&sheet.names) {
             column.push(rows.cell(*at), &written).map_err(|why| rows.fault(name, &why))?;
         }
-        let label = label(&written.settled(rows.cell(sheet.label)).to_string(), args.bad_label.as_deref());
+        let class = written.settled(rows.cell(sheet.label)).to_string();
+        let label = label(&class, args.bad_label.as_deref());
         labels.push(label.map_err(|why| rows.fault(&args.label, &why))?);
+        if classes.len() < CLASSES {
+            classes.insert(class);
+        }
         ensure!(labels.len() <= MOST_ROWS, "{}: holds more than {MOST_ROWS} rows: give a part of them", named());
     }
     ensure!(!labels.is_empty(), "{}: holds no rows below its header", named());
     let bad = labels.iter().filter(|label| **label).count();
     if bad == 0 || bad == labels.len() {
         let only = u8::from(bad > 0);
-        bail!("{}, column {}: is {only} in every row; a calibration needs both", named(), args.label);
+        let found: Vec<&str> = classes.iter().map(String::as_str).collect();
+        match &args.bad_label {
+            Some(risky) if bad == 0 => {
+                bail!(
+                    "{}, column {}: no row is of class {risky:?}; there are {}",
+                    named(),
+                    args.label,
+                    found.join(", ")
+                )
+            }
+            _ => bail!("{}, column {}: is {only} in every row; a calibration needs both", named(), args.label),
+        }
     }
     let rows = (0..labels.len()).map(|row| columns.iter().map(|column| column.cells[row]).collect()).collect();
     let kinds = columns.iter().map(|column| column.kind).collect();
