@@ -344,7 +344,7 @@ mod tests {
             (
                 Kind::I64,
                 Cell::Double(9_223_372_036_854_775_808.0),
-                Err("9223372036854775808 is no whole number, which the graph takes there"),
+                Err("9223372036854776000 is no whole number, which the graph takes there"),
             ),
             (Kind::I64, Cell::Double(-9_223_372_036_854_775_808.0), Ok(Values::I64(vec![i64::MIN]))),
             (
