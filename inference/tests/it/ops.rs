@@ -41,6 +41,22 @@ fn node_tests_pass_but_for_those_listed() {
     assert!(cases.iter().filter(|case| case.name.starts_with("test_ai_onnx_ml")).count() >= 8);
 }
 
+/// Every attribute, optional input and optional output of the operators: none is passed over without a word.
+#[test]
+fn attributes_are_honoured_or_refused() {
+    let cases = written("attributes");
+    let mut failed = vec![];
+    for case in &cases {
+        match case.answers() {
+            Ok(true) => {}
+            Ok(false) => println!("REFUSED {}: {}", case.name, case.passes().unwrap_err()),
+            Err(why) => failed.push(format!("{}: {why}", case.name)),
+        }
+    }
+    assert!(cases.len() > 700, "only {} cases were written", cases.len());
+    assert!(failed.is_empty(), "{} of {}:\n{}", failed.len(), cases.len(), failed.join("\n"));
+}
+
 /// What is no number, infinities, zeros, subnormal and very large numbers, and rows of which some or all are missing.
 #[test]
 fn special_values_are_answered_as_onnxruntime_does_but_for_those_listed() {
