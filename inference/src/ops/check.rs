@@ -165,7 +165,9 @@ fn check_operator(node: &NodeProto, onnx: &Onnx) -> Result<(), String> {
     let fits = match node.domain.as_str() {
         ML => ours,
         domain if STANDARD.contains(&domain) => {
-            !ours && known::attributes(domain, &node.op_type).is_some() && onnx.op_register.0.contains_key(&node.op_type)
+            !ours
+                && known::attributes(domain, &node.op_type).is_some()
+                && onnx.op_register.0.contains_key(&node.op_type)
         }
         domain => {
             return Err(format!("{}: is of domain {domain}; {}", place(node), of_domain(domain, &node.op_type)));

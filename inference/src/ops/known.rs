@@ -98,14 +98,8 @@ const U8: i64 = 2;
 const I8: i64 = 3;
 const F64: i64 = 11;
 
-const CONVOLUTION: &[Attribute] = &[
-    texts("auto_pad", PADDING),
-    any("dilations"),
-    any("group"),
-    any("kernel_shape"),
-    any("pads"),
-    any("strides"),
-];
+const CONVOLUTION: &[Attribute] =
+    &[texts("auto_pad", PADDING), any("dilations"), any("group"), any("kernel_shape"), any("pads"), any("strides")];
 const WINDOW: &[Attribute] = &[any("output_datatype"), flag("periodic")];
 const RANDOM: &[Attribute] =
     &[any("dtype"), any("high"), any("low"), any("mean"), any("scale"), any("seed"), any("shape")];
@@ -205,11 +199,7 @@ pub(super) const STANDARD: Operators = &[
     ("DepthToSpace", &[any("blocksize"), texts("mode", &["DCR", "CRD"]).since(11)]),
     (
         "DequantizeLinear",
-        &[
-            any("axis").since(13),
-            whole("block_size", &[0]).since(21),
-            whole("output_dtype", &[UNSAID, F32]).since(23),
-        ],
+        &[any("axis").since(13), whole("block_size", &[0]).since(21), whole("output_dtype", &[UNSAID, F32]).since(23)],
     ),
     ("Div", &[]),
     ("Dropout", &[any("ratio").until(11), any("seed").since(12)]),
@@ -302,7 +292,6 @@ pub(super) const STANDARD: Operators = &[
     ),
     ("Mean", &[]),
     ("MeanVarianceNormalization", &[any("axes")]),
-    ("MelWeightMatrix", &[any("output_datatype")]),
     ("Min", &[]),
     ("Mish", &[]),
     ("Mod", &[flag("fmod")]),
