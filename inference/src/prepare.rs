@@ -1,5 +1,5 @@
 //! What is rewritten in a graph before it is checked, so that it means the same in fewer words: tensors in files beside it are
-//! taken in, functions of its own are written out where they are called, loops go forward, and lists of tensors become the tensors.
+//! taken in, functions of its own are written out where they are called, what is not used is left out, loops go forward, and lists of tensors become the tensors.
 
 mod constants;
 mod external;
@@ -7,6 +7,7 @@ mod functions;
 mod gemm;
 mod loops;
 mod sequences;
+mod unsaid;
 
 pub use external::Files;
 
@@ -30,8 +31,11 @@ pub fn files_of(bytes: &[u8]) -> Result<BTreeSet<String>, GraphError> {
 /// What is wrong with it, and what would make it loadable.
 pub(crate) fn model(proto: &mut ModelProto, bytes: &[u8], files: Option<&Files>) -> Result<(), String> {
     functions::write_out(proto, bytes)?;
+    let opset = unsaid::opset(proto);
     let Some(graph) = &mut proto.graph else { return Ok(()) };
     external::take_in(graph, files)?;
+    unsaid::leave_out(graph);
+    crate::ops::check_taken(graph, opset)?;
     constants::into_attributes(graph);
     constants::counts_into_inputs(graph);
     gemm::scale_constants(graph);

@@ -50,6 +50,17 @@ pub(crate) fn whole_numbers(proto: &TensorProto) -> Vec<i64> {
     }
 }
 
+/// The elements of a tensor of single precision; nothing of another.
+pub(super) fn floats(proto: &TensorProto) -> Option<Vec<f32>> {
+    if proto.data_type != DataType::Float as i32 {
+        return None;
+    }
+    Some(match proto.raw_data.as_chunks::<4>() {
+        ([], _) => proto.float_data.clone(),
+        (chunks, _) => chunks.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect(),
+    })
+}
+
 /// Bytes of an element in raw data.
 fn width(data_type: DataType) -> Option<usize> {
     Some(match data_type {

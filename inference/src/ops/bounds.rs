@@ -53,6 +53,10 @@ fn check_types(name: &str, operator: &str, inputs: &[InferenceFact]) -> TractRes
         !(is_of_one && is_of(f32::datum_type()) && is_of(f64::datum_type())),
         "node {name} ({operator}): takes single and double precision together: export the model with one type of floats"
     );
+    ensure!(
+        !(operator.contains("GroupNorm") && is_of(f16::datum_type())),
+        "node {name} ({operator}): takes no half precision, which it would sum in half precision too: export the model in single"
+    );
     Ok(())
 }
 

@@ -1,15 +1,15 @@
 //! What is checked of a graph before tract builds it: that every operator is one that runs here, that names lead
 //! somewhere, and that tensors hold what they say. Each refusal names its place.
 
-use super::{attributes, ranks};
+use super::{attributes, known, ranks};
 use std::collections::{HashMap, HashSet};
 use tract_onnx::Onnx;
 use tract_onnx::pb::{GraphProto, ModelProto, NodeProto, TensorProto};
 
 /// Domains of the standard itself.
-const STANDARD: [&str; 2] = ["", "ai.onnx"];
+pub(super) const STANDARD: [&str; 2] = ["", "ai.onnx"];
 /// Domain of classical models.
-const ML: &str = "ai.onnx.ml";
+pub(super) const ML: &str = "ai.onnx.ml";
 /// Graphs within graphs, at most.
 const DEEPEST: usize = 16;
 /// Elements of a tensor that a graph has made, at most: the file is small, and its tensors must not be huge.
@@ -115,7 +115,7 @@ fn check_graph(graph: &GraphProto, onnx: &Onnx, outer: &HashSet<&str>, depth: us
 }
 
 /// The numbers of the file that may say a size, by the name of their tensor.
-fn constants(graph: &GraphProto) -> HashMap<&str, &TensorProto> {
+pub(super) fn constants(graph: &GraphProto) -> HashMap<&str, &TensorProto> {
     let constant = |node: &NodeProto| node.op_type == "Constant";
     let nodes = graph.node.iter().filter(|node| constant(node));
     let made = nodes.filter_map(|node| Some((node.output.first()?.as_str(), node.attribute.first()?.t.as_ref()?)));
@@ -164,7 +164,11 @@ fn check_operator(node: &NodeProto, onnx: &Onnx) -> Result<(), String> {
     let ours = super::ML.iter().any(|(name, _)| *name == node.op_type);
     let fits = match node.domain.as_str() {
         ML => ours,
-        domain if STANDARD.contains(&domain) => !ours && onnx.op_register.0.contains_key(&node.op_type),
+        domain if STANDARD.contains(&domain) => {
+            !ours
+                && known::attributes(domain, &node.op_type).is_some()
+                && onnx.op_register.0.contains_key(&node.op_type)
+        }
         domain => {
             return Err(format!("{}: is of domain {domain}; {}", place(node), of_domain(domain, &node.op_type)));
         }
@@ -195,6 +199,7 @@ fn instead(operator: &str) -> &'static str {
         "TfIdfVectorizer" | "StringNormalizer" | "Tokenizer" | "StringConcat" | "StringSplit" | "RegexFullMatch" => {
             "make text into numbers before the graph"
         }
+        "GlobalLpPool" => "use ReduceL1 or ReduceL2 over the dimensions of space",
         "DictVectorizer" | "CastMap" => "give the features as a tensor, one column each, not as a map",
         "SequenceAt" | "SequenceConstruct" | "SequenceEmpty" | "SequenceInsert" | "SplitToSequence" => {
             "export tensors instead of lists that are made in a loop or branch, or a model for each target"
@@ -204,7 +209,7 @@ fn instead(operator: &str) -> &'static str {
 }
 
 /// How a node is named in a refusal.
-fn place(node: &NodeProto) -> String {
+pub(super) fn place(node: &NodeProto) -> String {
     let name = if node.name.is_empty() { node.output.first().map_or("", String::as_str) } else { &node.name };
     format!("node {name} ({})", node.op_type)
 }

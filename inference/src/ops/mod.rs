@@ -5,7 +5,7 @@
 //! other, or where an exporter's intent cannot be known, the graph is refused at load with the node's name and what would
 //! make it loadable: an answer is never silently another engine's. Every sum has a fixed order.
 //!
-//! Reading order: [`check`] → [`bounds`] → [`ranks`] → [`operator`] (what an operator is) → [`scaler`], [`encoder`], [`features`], [`linear`],
+//! Reading order: [`taken`] with its table [`known`] → [`check`] → [`bounds`] → [`ranks`] → [`operator`] (what an operator is) → [`scaler`], [`encoder`], [`features`], [`linear`],
 //! [`svm`], [`trees`], with [`rows`], [`labels`] and [`transform`] below them; [`cast`],
 //! [`activations`] and [`questions`] replace some of the standard's own.
 
@@ -17,6 +17,7 @@ mod check;
 mod encoder;
 mod features;
 mod fold;
+mod known;
 mod labels;
 mod linear;
 mod operator;
@@ -26,13 +27,16 @@ mod rows;
 mod scaler;
 mod steady;
 mod svm;
+mod taken;
 mod transform;
 mod trees;
 
 pub(crate) use attributes::whole_numbers;
+pub(crate) use known::NEWEST;
 pub(crate) use labels::Labels;
 pub(crate) use operator::{Fact, of_node};
 pub(crate) use rows::{slice, tensor};
+pub(crate) use taken::check as check_taken;
 pub(crate) use tract_onnx::model::ParsingContext;
 pub(crate) use tract_onnx::pb::NodeProto;
 

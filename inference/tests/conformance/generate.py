@@ -5,6 +5,7 @@ import time
 import warnings
 from pathlib import Path
 
+import attributes
 import exports
 import operators
 import refusals
@@ -15,7 +16,7 @@ warnings.filterwarnings("ignore")
 
 
 def main(out: Path) -> None:
-    for suite in (standard, operators, special, refusals, exports):
+    for suite in (standard, operators, attributes, special, refusals, exports):
         start = time.monotonic()
         count = suite.write(out / suite.__name__)
         print(f"{suite.__name__}: {count} cases in {time.monotonic() - start:.0f} s")

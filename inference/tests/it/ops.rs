@@ -41,6 +41,27 @@ fn node_tests_pass_but_for_those_listed() {
     assert!(cases.iter().filter(|case| case.name.starts_with("test_ai_onnx_ml")).count() >= 8);
 }
 
+/// Every attribute, optional input and optional output of the operators: none is passed over without a word.
+#[test]
+fn attributes_are_honoured_but_for_those_listed_which_are_refused() {
+    let listed: BTreeSet<&str> = LISTED.split('`').filter_map(|word| word.strip_prefix("attribute_")).collect();
+    let cases = written("attributes");
+    let (mut failed, mut refused) = (vec![], BTreeSet::new());
+    for case in &cases {
+        match case.answers() {
+            Ok(true) => {}
+            Ok(false) => _ = refused.insert(case.name.as_str()),
+            Err(why) => failed.push(format!("{}: {why}", case.name)),
+        }
+    }
+    assert!(cases.len() > 700, "only {} cases were written", cases.len());
+    let unlisted: Vec<_> = refused.difference(&listed).collect();
+    let answered: Vec<_> = listed.difference(&refused).collect();
+    assert!(unlisted.is_empty(), "are refused without being listed: {unlisted:?}");
+    assert!(answered.is_empty(), "are listed, and not refused: {answered:?}");
+    assert!(failed.is_empty(), "{} of {}:\n{}", failed.len(), cases.len(), failed.join("\n"));
+}
+
 /// What is no number, infinities, zeros, subnormal and very large numbers, and rows of which some or all are missing.
 #[test]
 fn special_values_are_answered_as_onnxruntime_does_but_for_those_listed() {
