@@ -95,7 +95,7 @@ fn a_package_does_not_depend_on_how_its_sample_is_written() {
     let risk: Vec<f64> = answers.iter().map(|answer| answer[1].parse().unwrap()).collect();
     let mut sorted = risk.clone();
     sorted.sort_by(f64::total_cmp);
-    let outcome = |at: usize| u8::from((risk[at] > sorted[risk.len() / 2]) != (at % 5 == 0)).to_string();
+    let outcome = |at: usize| u8::from((risk[at] > sorted[risk.len() / 2]) != at.is_multiple_of(5)).to_string();
 
     let write = |name: &str, elsewhere: bool| {
         let delimiter = if elsewhere { b';' } else { b',' };
