@@ -340,7 +340,8 @@ pub(super) const STANDARD: Operators = &[
     ("ReduceL1", REDUCE),
     ("ReduceL2", REDUCE),
     ("ReduceLogSum", REDUCE),
-    ("ReduceLogSumExp", REDUCE),
+    // A graph that was prepared and written back has its axes as an attribute in every opset.
+    ("ReduceLogSumExp", &[any("axes"), flag("keepdims"), flag("noop_with_empty_axes").since(18)]),
     ("ReduceMax", REDUCE),
     ("ReduceMean", REDUCE),
     ("ReduceMin", REDUCE),
