@@ -460,6 +460,22 @@ fn a_code_that_no_row_of_a_table_has_is_refused() {
     }
 }
 
+/// Codes stand in floats, which tell no neighbours apart beyond 2^24: two of them are compared by the graph engine.
+#[test]
+fn codes_are_compared_with_small_constants_alone() {
+    let read = |nodes: Vec<NodeProto>| {
+        let nodes = [nodes, vec![with(node("Cast", &["same"], "y"), "to", 1)]].concat();
+        let codes = |name| Entry { name, dims: &[1], whole: true };
+        let constants = vec![whole("small", &[1 << 22]), whole("large", &[1 << 24]), whole("least", &[i64::MIN])];
+        Dense::read(&model(nodes, constants), &[codes("a"), codes("b")], &["y"]).is_some()
+    };
+    assert!(read(vec![node("Equal", &["a", "small"], "same")]));
+    for (left, right) in [("a", "b"), ("a", "large"), ("least", "a")] {
+        assert!(!read(vec![node("Equal", &[left, right], "same")]), "{left} {right}");
+    }
+    assert!(!read(vec![node("Add", &["a", "small"], "moved"), node("Less", &["moved", "small"], "same")]));
+}
+
 #[test]
 fn what_is_not_understood_whole_is_left_alone() {
     let read = |nodes: Vec<NodeProto>| {

@@ -50,9 +50,10 @@ impl Reader {
     /// Codes that are compared: of rows, or whole numbers of the file.
     pub(super) fn codes(&self, name: &str) -> Option<Array<Operand>> {
         match self.values.get(name)? {
-            Value::Cells(Kind::Codes | Kind::Places, array) => Some(array.clone()),
+            Value::Cells(Kind::Codes, array) => Some(array.clone()),
             Value::Whole(array) => {
-                let code = |code: i64| (code.abs() <= MOST_CODE).then_some(Operand::Number(code as f32));
+                let code =
+                    |code: i64| (code.unsigned_abs() <= MOST_CODE as u64).then_some(Operand::Number(code as f32));
                 let cells = self.whole(name)?.into_iter().map(code).collect::<Option<_>>()?;
                 Array::new(array.shape.clone(), cells)
             }

@@ -66,22 +66,15 @@ impl Reader {
         }
     }
 
-    /// Squares and square roots; other powers are left to the graph engine.
+    /// Squares; other powers are left to the graph engine.
     pub(super) fn power(&mut self, node: &NodeProto) -> Option<Value> {
         let [value, exponent] = node.input.as_slice() else { return None };
-        let exponent = match self.values.get(exponent)? {
-            Value::Constant(array) if array.shape.count() == Some(1) && array.shape.dims.len() <= 1 => array.cells[0],
-            _ => return None,
-        };
-        let from = self.numbers(value)?;
-        let mut cells = Vec::with_capacity(from.cells.len());
-        for cell in &from.cells {
-            cells.push(match exponent {
-                1.0 => *cell,
-                2.0 => self.joined(Join::Mul, *cell, *cell)?,
-                _ => return None,
-            });
+        let exponent = self.constant(exponent).filter(|exponent| exponent.shape.dims.len() <= 1)?;
+        if exponent.cells != [2.0] {
+            return None;
         }
+        let from = self.numbers(value)?;
+        let cells = from.cells.iter().map(|cell| self.joined(Join::Mul, *cell, *cell)).collect::<Option<_>>()?;
         Some(Value::numbers(Array { cells, ..from }))
     }
 
@@ -103,7 +96,11 @@ impl Reader {
         let [left, right] = node.input.as_slice() else { return None };
         let sides = match (self.numbers(left), self.numbers(right)) {
             (Some(left), Some(right)) => [left, right],
-            _ => [self.codes(left)?, self.codes(right)?],
+            // A large code is rounded, which a small constant does not see, and another code would.
+            _ if [left, right].iter().any(|name| matches!(self.values.get(*name), Some(Value::Whole(_)))) => {
+                [self.codes(left)?, self.codes(right)?]
+            }
+            _ => return None,
         };
         let array = self.joined_arrays(join, &sides[0], &sides[1])?;
         array.shape.rows?;

@@ -1,8 +1,9 @@
 //! Loops over a fixed number of months, written out turn by turn: GRU and LSTM as ONNX defines them, with their usual functions.
+//! Unusual ones, and loops that go backward alone, are gone when a graph is prepared (`prepare/loops.rs`).
 
 use super::shapes::Shape;
 use super::value::{Array, Kind, Value};
-use super::{Function, Join, Operand, Reader, real, text, whole};
+use super::{Function, Join, Operand, Reader, text, whole};
 use crate::ops::NodeProto;
 use std::sync::Arc;
 
@@ -29,11 +30,7 @@ impl Reader {
         let input = |at: usize| node.input.get(at).filter(|name| !name.is_empty());
         let lstm = node.op_type == "LSTM";
         let (gates, late) = if lstm { (4usize, true) } else { (3, whole(node, "linear_before_reset", 0) != 0) };
-        if whole(node, "layout", 0) != 0
-            || whole(node, "input_forget", 0) != 0
-            || input(4).is_some()
-            || input(7).is_some()
-        {
+        if whole(node, "layout", 0) != 0 || input(4).is_some() || input(7).is_some() {
             return None;
         }
         let directions: &[bool] = match text(node, "direction", "forward")? {
@@ -41,13 +38,6 @@ impl Reader {
             "bidirectional" => &[false, true],
             _ => return None,
         };
-        let usual: &[&[u8]] = if lstm { &[b"Sigmoid", b"Tanh", b"Tanh"] } else { &[b"Sigmoid", b"Tanh"] };
-        let functions = node.attribute.iter().find(|attribute| attribute.name == "activations");
-        if functions
-            .is_some_and(|found| !found.strings.iter().eq(usual.iter().cycle().take(directions.len() * usual.len())))
-        {
-            return None;
-        }
         let months = self.numbers(input(0)?)?;
         let [turns, 1, width] = *months.shape.dims.as_slice() else { return None };
         if months.shape.rows != Some(1) || months.shape.is_merged() {
@@ -115,7 +105,7 @@ impl Reader {
         if lstm {
             values.push(value(last, last_memories)?);
         }
-        (real(node, "clip", 0.0) == 0.0).then_some(values)
+        Some(values)
     }
 
     /// Gates in the order update z, reset r, hidden h.

@@ -80,16 +80,17 @@ impl Shape {
     /// As the graph sees them.
     pub fn sizes(&self) -> Vec<Size> {
         let size = |axis: usize| match self.rows {
-            Some(rows) if rows == self.inner(axis) => Size::Rows(self.heads().iter().product::<usize>() as i64),
+            Some(rows) if rows == self.inner(axis) => Size::Rows(self.times() as i64),
             _ => Size::Of(self.dims[self.inner(axis)] as i64),
         };
         (0..self.rank()).map(size).collect()
     }
 
-    /// The sizes of the axes that are seen as one with the rows', before and after it.
-    fn heads(&self) -> [usize; 2] {
+    /// How many times the number of rows the graph sees along their axis.
+    fn times(&self) -> usize {
         let rows = self.rows.unwrap_or_default();
-        [if self.lead { self.dims[rows - 1] } else { 1 }, if self.trail { self.dims[rows + 1] } else { 1 }]
+        let lead = if self.lead { self.dims[rows - 1] } else { 1 };
+        lead * if self.trail { self.dims[rows + 1] } else { 1 }
     }
 
     /// With axes in another order, as the graph counts them.

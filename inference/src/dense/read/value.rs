@@ -21,7 +21,7 @@ pub(super) enum Kind {
     Truths,
     /// Whole numbers: codes of categories.
     Codes,
-    /// Codes that were moved by a constant: good for looking up and comparing alone, since a large one may be rounded.
+    /// Codes that were moved by a constant: good for looking up alone, since a large one is rounded.
     Places,
 }
 
