@@ -1,7 +1,7 @@
 //! A package of which any number is off by 1e-4, wherever it stands, fails the check with code 1, and the check names the place:
 //! every kind of number in every file of the package, at places spread over it.
 
-use crate::model::{model, said, words};
+use crate::model::{model, root, said, words};
 use crate::stock::{copied, document, imported, sign};
 use inference::onnx::attribute_proto::AttributeType;
 use inference::onnx::tensor_proto::DataType;
@@ -53,6 +53,23 @@ fn no_number_can_be_off_by_a_ten_thousandth() {
     }
     assert!(unseen.is_empty(), "{} of {tried}:\n{}", unseen.len(), unseen.join("\n"));
     assert!(tried > 300, "only {tried} places were tried");
+}
+
+/// No digest fits two files of one: the check looks no further instead of for ever.
+#[test]
+fn a_manifest_that_names_one_digest_for_two_files_ends_the_check() {
+    let copy = copied(&root().join("models/sba-xgboost/1.0.0"));
+    let path = copy.path().join("manifest.toml");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let one = |line: &str| match line.split_once("_sha256 = ") {
+        Some((file, _)) => format!("{file}_sha256 = \"{}\"", "0".repeat(64)),
+        None => line.to_owned(),
+    };
+    std::fs::write(&path, text.lines().map(one).collect::<Vec<_>>().join("\n")).unwrap();
+    let checked = model(&["check", words(copy.path())]);
+    let report = said(&checked.stdout);
+    assert_eq!(checked.status.code(), Some(1), "{report}");
+    assert!(report.contains("names one digest for two files"), "{report}");
 }
 
 /// One thing per place, of those spread over `found`.

@@ -21,20 +21,18 @@ struct Line {
     weights: Vec<f32>,
 }
 
+impl Line {
+    /// A leaf without weights.
+    fn leaf(tree: i64, id: i64) -> Self {
+        let (value, weights) = (0.0, vec![]);
+        Self { tree, id, feature: 0, mode: "LEAF", value, yes: 0, no: 0, missing: false, weights }
+    }
+}
+
 fn lines(ensemble: &Ensemble) -> Vec<Line> {
     let trees = ensemble.get().trees.iter().enumerate();
     let line = |tree: usize, (id, node): (usize, &Node)| {
-        let leaf = Line {
-            tree: tree as i64,
-            id: id as i64,
-            feature: 0,
-            mode: "LEAF",
-            value: 0.0,
-            yes: 0,
-            no: 0,
-            missing: false,
-            weights: vec![],
-        };
+        let leaf = Line::leaf(tree as i64, id as i64);
         match node {
             Node::Branch { feature, test: Test::Threshold(_, threshold), missing_tracks_true, yes, no } => Line {
                 feature: i64::from(*feature),
@@ -139,17 +137,7 @@ fn a_forest_is_the_same_in_any_order_of_its_lists() {
 
 #[test]
 fn lists_that_lead_nowhere_are_refused() {
-    let leaf = |id: i64| Line {
-        tree: 4,
-        id,
-        feature: 0,
-        mode: "LEAF",
-        value: 0.0,
-        yes: 0,
-        no: 0,
-        missing: false,
-        weights: vec![1.0],
-    };
+    let leaf = |id: i64| Line { weights: vec![1.0], ..Line::leaf(4, id) };
     let root = Line { mode: "BRANCH_LT", yes: 1, no: 2, weights: vec![], ..leaf(0) };
     let good = [root.clone(), leaf(1), leaf(2)];
     assert!(Graph::load(&graph(&good, &good), None).is_ok());

@@ -4,7 +4,7 @@
 use super::golden::Golden;
 use super::native;
 use super::parity::{self, Parity};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use domain::Digest;
 use scoring::follow::Evidence;
 use scoring::manifest::{Feature, Kind, Manifest, Missing, Monotone};
@@ -113,18 +113,21 @@ fn load(package: &Path, scales: &Path, faults: &mut Vec<String>) -> Result<(Pack
             Ok(model) => return Ok((PackageFiles { golden, ..files }, model)),
             Err(error) => error,
         };
+        let told = error.to_string();
+        let is_new = !faults.contains(&told);
         match &error {
+            // No other digest would fit both files of one, and the first fault would come again and again.
+            LoadError::Digest { .. } if !is_new => {
+                bail!("manifest.toml: names one digest for two files, or writes a digest with escapes")
+            }
             LoadError::Digest { expected, found, .. } if Digest::parse(expected).is_ok() => {
-                faults.push(error.to_string());
                 let manifest = String::from_utf8_lossy(&files.manifest).replace(expected, &found.to_string());
                 files.manifest = manifest.into_bytes();
             }
-            LoadError::Made { .. } => {
-                faults.push(error.to_string());
-                forget(&mut files)?;
-            }
+            LoadError::Made { .. } => forget(&mut files)?,
             _ => return Err(error.into()),
         }
+        faults.push(told);
     }
 }
 
