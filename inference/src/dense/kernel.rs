@@ -9,7 +9,8 @@
 #![allow(unsafe_code)] // Loads and stores of vectors, and calls of functions with target features.
 #![allow(clippy::needless_range_loop)] // Registers are counted: there is nothing to iterate over.
 
-use super::lanes::{Fill, Plane, Program};
+use super::lanes::{Fill, Plane};
+use super::program::Program;
 use crate::trees::Vectors;
 
 /// Outputs that are summed at a time, and so the group that weights are packed for.
@@ -61,7 +62,8 @@ fn has_fused() -> bool {
 
 #[cfg(target_arch = "x86_64")]
 mod wide {
-    use super::super::lanes::{BLOCK, Fill, Layer, Plane, Program};
+    use super::super::lanes::{BLOCK, Fill, Plane};
+    use super::super::program::{Layer, Program};
     use super::GROUP;
     use std::arch::x86_64::*;
 

@@ -4,10 +4,10 @@
 //! place of a block.
 #![allow(clippy::needless_range_loop)] // Lanes and outputs are counted, as the kernel counts them.
 
+use super::functions::{relu, with_function, with_join};
 use super::math;
-use super::steps::{self, Function, Join, Lookup, Normalize, Operand, Step, Steps};
-use std::collections::HashMap;
-use std::sync::Arc;
+use super::program::{Layer, Packed, Program, Side};
+use super::steps::{Function, Join, Lookup, Normalize, Operand, Step};
 
 /// Rows of a block.
 pub(super) const BLOCK: usize = 64;
@@ -19,96 +19,7 @@ pub(super) const GRAIN: usize = 16;
 #[repr(align(64))]
 pub(super) struct Plane(pub [f32; BLOCK]);
 
-/// Steps with their weights packed for a kernel.
-#[derive(Debug, Clone)]
-pub(super) struct Program {
-    pub width: usize,
-    pub planes: usize,
-    pub outputs: Vec<Vec<u32>>,
-    /// What is said of a row that a step has no answer for. The last plane says which, from 1 on, and 0 where all have.
-    pub checks: Vec<String>,
-    pub steps: Vec<Packed>,
-}
-
-/// A layer is packed, neighbours that do the same are one, all else is as it was.
-#[derive(Debug, Clone)]
-pub(super) enum Packed {
-    Layer(Layer),
-    Map { function: Function, from: usize, to: usize, count: usize },
-    Join { join: Join, left: Side, right: Side, to: usize, count: usize },
-    Plain(Step),
-}
-
-/// One side of neighbouring joins.
-#[derive(Debug, Clone)]
-pub(super) enum Side {
-    /// From this plane on, one for each.
-    Planes(usize),
-    /// One for all.
-    Plane(usize),
-    /// Numbers, one for each.
-    Numbers(Vec<f32>),
-}
-
-/// A layer whose weights stand in the order in which a kernel meets them.
-#[derive(Debug, Clone)]
-pub(super) struct Layer {
-    pub from: usize,
-    pub inputs: usize,
-    pub to: usize,
-    /// Input by input, one for each output.
-    pub weights: Arc<Vec<f32>>,
-    /// For each group of outputs, input by input, one weight for each output of the group.
-    groups: Arc<Vec<f32>>,
-    /// The outputs that fill no group, one after the other.
-    rest: Arc<Vec<f32>>,
-    pub bias: Vec<f32>,
-    pub relu: bool,
-}
-
 impl Program {
-    /// Packs simplified steps in groups of so many outputs.
-    pub fn new(steps: &Steps, group: usize) -> Self {
-        // By the weights that turns of a loop share.
-        let mut known: HashMap<*const Vec<f32>, [Arc<Vec<f32>>; 2]> = HashMap::new();
-        let mut packed: Vec<Packed> = Vec::new();
-        for step in &steps.steps {
-            if packed.last_mut().is_some_and(|last| last.takes(step)) {
-                continue;
-            }
-            packed.push(match step {
-                Step::Layer(layer) => {
-                    let packed = known.entry(Arc::as_ptr(&layer.weights)).or_insert_with(|| grouped(layer, group));
-                    let [groups, rest] = packed.clone();
-                    Packed::Layer(Layer {
-                        from: layer.from[0] as usize,
-                        inputs: layer.from.len(),
-                        to: layer.to as usize,
-                        weights: layer.weights.clone(),
-                        groups,
-                        rest,
-                        bias: layer.bias.clone(),
-                        relu: layer.relu,
-                    })
-                }
-                Step::Map { function, from, to } => {
-                    Packed::Map { function: *function, from: *from as usize, to: *to as usize, count: 1 }
-                }
-                Step::Join { join, left, right, to } => Packed::Join {
-                    join: *join,
-                    left: Side::of(*left),
-                    right: Side::of(*right),
-                    to: *to as usize,
-                    count: 1,
-                },
-                _ => Packed::Plain(step.clone()),
-            });
-        }
-        let planes = steps.planes() + usize::from(!steps.checks.is_empty());
-        let (outputs, checks) = (steps.outputs.clone(), steps.checks.clone());
-        Self { width: steps.width, planes, outputs, checks, steps: packed }
-    }
-
     /// Fills at most a block's rows in and runs them through all steps, layers by a way of the kernel's.
     #[inline(always)]
     pub fn run(&self, rows: impl Fill, planes: &mut [Plane], layer_by: impl Fn(&Layer, usize, &mut [Plane])) {
@@ -130,74 +41,6 @@ impl Program {
         let said = planes.get(self.planes - 1).filter(|_| !self.checks.is_empty())?;
         said.0[..rows].iter().find_map(|check| self.check(*check))
     }
-
-    /// What a lane of the last plane says.
-    pub fn check(&self, said: f32) -> Option<&str> {
-        self.checks.get((said as usize).checked_sub(1)?).map(String::as_str)
-    }
-}
-
-impl Packed {
-    /// Takes a step in that does the same with the next planes, if it reads nothing that is made here.
-    fn takes(&mut self, step: &Step) -> bool {
-        match (self, step) {
-            (Self::Map { function, from, to, count }, Step::Map { function: other, from: next, to: into })
-                if function == other
-                    && (*from + *count, *to + *count) == (*next as usize, *into as usize)
-                    && (*next as usize) < *to =>
-            {
-                *count += 1;
-                true
-            }
-            (Self::Join { join, left, right, to, count }, Step::Join { join: other, left: l, right: r, to: into })
-                if join == other && *to + *count == *into as usize =>
-            {
-                let [Some(wider), Some(longer)] = [left.with(*l, *count, *to), right.with(*r, *count, *to)] else {
-                    return false;
-                };
-                (*left, *right) = (wider, longer);
-                *count += 1;
-                true
-            }
-            _ => false,
-        }
-    }
-}
-
-impl Side {
-    fn of(operand: Operand) -> Self {
-        match operand {
-            Operand::Plane(plane) => Self::Planes(plane as usize),
-            Operand::Number(number) => Self::Numbers(vec![number]),
-        }
-    }
-
-    /// With one more, after so many, if it reads only planes before this one.
-    fn with(&self, operand: Operand, count: usize, before: usize) -> Option<Self> {
-        match (self, operand) {
-            (Self::Numbers(numbers), Operand::Number(number)) => {
-                Some(Self::Numbers([numbers.as_slice(), &[number]].concat()))
-            }
-            (Self::Planes(_) | Self::Plane(_), Operand::Plane(plane)) if plane as usize >= before => None,
-            (Self::Planes(first), Operand::Plane(plane)) if first + count == plane as usize => Some(self.clone()),
-            (Self::Planes(only), Operand::Plane(plane)) if count == 1 && *only == plane as usize => {
-                Some(Self::Plane(*only))
-            }
-            (Self::Plane(only), Operand::Plane(plane)) if *only == plane as usize => Some(self.clone()),
-            _ => None,
-        }
-    }
-}
-
-/// Weights in groups of so many outputs, input by input, and those of the outputs that fill none, output by output.
-fn grouped(layer: &steps::Layer, group: usize) -> [Arc<Vec<f32>>; 2] {
-    let (inputs, outputs) = (layer.from.len(), layer.bias.len());
-    let grouped = outputs / group * group;
-    let row = |input: usize| &layer.weights[input * outputs..][..outputs];
-    let first = (0..grouped).step_by(group);
-    let groups = first.flat_map(|at| (0..inputs).flat_map(move |input| row(input)[at..at + group].iter()));
-    let rest = (grouped..outputs).flat_map(|output| (0..inputs).map(move |input| row(input)[output]));
-    [Arc::new(groups.copied().collect()), Arc::new(rest.collect())]
 }
 
 #[inline(always)]
@@ -274,71 +117,6 @@ impl Layer {
     }
 }
 
-/// Zero below zero; what is not a number stays so.
-#[inline(always)]
-pub(super) fn relu(x: f32) -> f32 {
-    if 0.0 > x { 0.0 } else { x }
-}
-
-impl Function {
-    /// Its meaning.
-    #[inline(always)]
-    pub fn of(self, x: f32) -> f32 {
-        match self {
-            Self::Copy => x,
-            Self::Abs => x.abs(),
-            Self::Neg => -x,
-            Self::Sign => math::sign(x),
-            Self::Exp => math::exp(x),
-            Self::Log => math::ln(x),
-            Self::Sqrt => x.sqrt(),
-            Self::Relu => relu(x),
-            Self::Sigmoid => math::sigmoid(x),
-            Self::Tanh => math::tanh(x),
-            Self::Erf => math::erf(x),
-            Self::Gelu => math::gelu(x),
-            Self::Leaky(slope) => {
-                if x < 0.0 {
-                    slope * x
-                } else {
-                    x
-                }
-            }
-            Self::Clip(low, high) => {
-                let x = if x < low { low } else { x };
-                if x > high { high } else { x }
-            }
-            Self::SoftLog(one) => math::sign(x) * math::ln(x.abs() + one),
-            Self::Whole(past) => {
-                if x >= -past && x < past {
-                    x.trunc()
-                } else {
-                    -past
-                }
-            }
-        }
-    }
-}
-
-impl Join {
-    /// Its meaning.
-    #[inline(always)]
-    pub fn of(self, a: f32, b: f32) -> f32 {
-        let truth = |yes: bool| if yes { 1.0 } else { 0.0 };
-        match self {
-            Self::Add => a + b,
-            Self::Sub => a - b,
-            Self::Mul => a * b,
-            Self::Div => a / b,
-            Self::Equal => truth(a == b),
-            Self::Greater => truth(a > b),
-            Self::GreaterOrEqual => truth(a >= b),
-            Self::Less => truth(a < b),
-            Self::LessOrEqual => truth(a <= b),
-        }
-    }
-}
-
 /// Lanes one by one, before any of them is stored: a compiler need not ask whether what is read changes under way. It is written
 /// out where it stands, since a closure may stay a call to code without vectors.
 macro_rules! made {
@@ -350,34 +128,6 @@ macro_rules! made {
         made
     }};
 }
-
-/// Does something with a function that is known where it is compiled, so that its loop asks for none.
-macro_rules! with_function {
-    ($function:expr, $known:ident => $work:expr) => {
-        with_function!(@ $function, $known, $work,
-            Copy, Abs, Neg, Sign, Exp, Log, Sqrt, Relu, Sigmoid, Tanh, Erf, Gelu; Leaky(a), Clip(a, b), SoftLog(a), Whole(a))
-    };
-    (@ $function:expr, $known:ident, $work:expr, $($plain:ident),*; $($with:ident($($part:ident),*)),*) => {
-        match $function {
-            $(Function::$plain => { let $known = Function::$plain; $work })*
-            $(Function::$with($($part),*) => { let $known = Function::$with($($part),*); $work })*
-        }
-    };
-}
-pub(super) use with_function;
-
-/// The same with a join.
-macro_rules! with_join {
-    ($join:expr, $known:ident => $work:expr) => {
-        with_join!(@ $join, $known, $work, Add, Sub, Mul, Div, Equal, Greater, GreaterOrEqual, Less, LessOrEqual)
-    };
-    (@ $join:expr, $known:ident, $work:expr, $($plain:ident),*) => {
-        match $join {
-            $(Join::$plain => { let $known = Join::$plain; $work })*
-        }
-    };
-}
-pub(super) use with_join;
 
 #[inline(always)]
 fn map(function: Function, from: usize, to: usize, count: usize, filled: usize, planes: &mut [Plane]) {

@@ -2,9 +2,10 @@
 //! is made of the same ones by the same operations in the same order as in a block, and has the same bits.
 #![allow(clippy::needless_range_loop)] // Outputs are counted, as the kernel counts them.
 
-use super::lanes::{Layer, Packed, Program, Side, relu, with_function, with_join};
+use super::functions::{relu, with_function, with_join};
 use super::math;
-use super::steps::{Function, Join, Lookup, Operand, Step};
+use super::program::{Layer, Packed, Program, Side};
+use super::steps::{Function, Join, Operand, Step};
 
 /// The smallest number of rows that a block is worth; fewer are answered one by one.
 pub(super) const WORTH_A_BLOCK: usize = 4;
@@ -179,16 +180,5 @@ fn plain(step: &Step, cells: &mut [f32]) {
             }
         }
         Step::Layer(_) | Step::Map { .. } | Step::Join { .. } => {} // packed otherwise
-    }
-}
-
-impl Lookup {
-    /// The row of the table that a code stands for.
-    #[inline(always)]
-    pub fn row(&self, code: f32) -> Option<&[f32]> {
-        let count = self.table.len() / self.width;
-        let place = if code < 0.0 { code + count as f32 } else { code };
-        let first = if place >= 0.0 { (place as usize).checked_mul(self.width)? } else { return None };
-        self.table.get(first..)?.get(..self.width)
     }
 }

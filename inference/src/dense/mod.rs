@@ -2,15 +2,17 @@
 //! loops before, between and after them, answered without a graph engine. A row's answers have the same bits on every machine
 //! and in every batch. What is not such a net is not this module's: [`Dense::read`] gives nothing.
 //!
-//! Reading order: [`read`] makes [`steps`] of a graph, [`lanes`] runs them over a block and [`lone`] over one row, [`math`] is
-//! their functions, [`kernel`] chooses the instructions. [`ways`] takes a net apart for answers at many places that differ in
+//! Reading order: [`read`] makes [`steps`] of a graph, [`program`] packs them, [`lanes`] runs them over a block and [`lone`] over
+//! one row, [`functions`] and [`math`] are what they reckon, [`kernel`] chooses the instructions. [`ways`] takes a net apart for answers at many places that differ in
 //! one feature, [`direction`] is what can be proven from the weights.
 
 mod direction;
+mod functions;
 mod kernel;
 mod lanes;
 mod lone;
 mod math;
+mod program;
 mod read;
 mod steps;
 mod ways;
@@ -21,8 +23,9 @@ pub(crate) use ways::Starts;
 
 use crate::error::EngineError;
 use crate::trees::Vectors;
-use lanes::{BLOCK, Plane, Program, Rows};
+use lanes::{BLOCK, Plane, Rows};
 use lone::WORTH_A_BLOCK;
+use program::Program;
 use steps::Steps;
 use tract_onnx::pb::ModelProto;
 use ways::Split;

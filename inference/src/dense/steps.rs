@@ -155,6 +155,17 @@ impl Operand {
     }
 }
 
+impl Lookup {
+    /// The row of the table that a code stands for.
+    #[inline(always)]
+    pub fn row(&self, code: f32) -> Option<&[f32]> {
+        let count = self.table.len() / self.width;
+        let place = if code < 0.0 { code + count as f32 } else { code };
+        let first = if place >= 0.0 { (place as usize).checked_mul(self.width)? } else { return None };
+        self.table.get(first..)?.get(..self.width)
+    }
+}
+
 impl Step {
     pub fn reads(&self) -> Vec<Plane> {
         match self {

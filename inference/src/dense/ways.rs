@@ -2,7 +2,8 @@
 //! each, that layer's sums are sums of the features' parts: a move takes one part out and puts another in, and only what
 //! comes after the layer is reckoned anew. Parts are added in f64, so that thousands of moves do not drift.
 
-use super::lanes::{BLOCK, Fill, Plane, Program};
+use super::lanes::{BLOCK, Fill, Plane};
+use super::program::Program;
 use super::steps::{Layer, Step, Steps};
 use super::{Dense, Memory, kernel};
 use crate::error::EngineError;
