@@ -51,7 +51,7 @@ pub(crate) fn whole_numbers(proto: &TensorProto) -> Vec<i64> {
 }
 
 /// The elements of a tensor of single precision; nothing of another.
-pub(super) fn floats(proto: &TensorProto) -> Option<Vec<f32>> {
+pub fn floats(proto: &TensorProto) -> Option<Vec<f32>> {
     if proto.data_type != DataType::Float as i32 {
         return None;
     }

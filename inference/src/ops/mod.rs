@@ -31,6 +31,7 @@ mod taken;
 mod transform;
 mod trees;
 
+pub use attributes::floats;
 pub(crate) use attributes::whole_numbers;
 pub(crate) use known::NEWEST;
 pub(crate) use labels::Labels;

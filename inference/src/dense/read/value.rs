@@ -2,7 +2,7 @@
 
 use super::super::steps::Operand;
 use super::shapes::{Arranged, Shape, Size};
-use crate::ops::whole_numbers;
+use crate::ops::{floats, whole_numbers};
 use tract_onnx::pb::TensorProto;
 use tract_onnx::pb::tensor_proto::DataType;
 
@@ -104,13 +104,7 @@ impl Value {
         let dims = tensor.dims.iter().map(|dim| usize::try_from(*dim).ok()).collect::<Option<Vec<_>>>()?;
         let shape = Shape::plain(&dims);
         match DataType::try_from(tensor.data_type).ok()? {
-            DataType::Float if tensor.raw_data.is_empty() => {
-                Array::new(shape, tensor.float_data.clone()).map(Self::Constant)
-            }
-            DataType::Float => {
-                let numbers = tensor.raw_data.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes));
-                Array::new(shape, numbers.collect()).map(Self::Constant)
-            }
+            DataType::Float => Array::new(shape, floats(tensor)?).map(Self::Constant),
             DataType::Int64 | DataType::Int32 => {
                 Array::new(shape, whole_numbers(tensor).into_iter().map(Size::Of).collect()).map(Self::Whole)
             }

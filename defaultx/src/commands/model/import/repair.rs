@@ -4,7 +4,7 @@
 
 use inference::graph::Graph;
 use inference::onnx::tensor_proto::DataType;
-use inference::onnx::{AttributeProto, ModelProto, TensorProto};
+use inference::onnx::{AttributeProto, ModelProto};
 use inference::trees::{Compare, Draft, Ensemble, Node, Real, Test};
 use inference::{ops, tap};
 use std::collections::BTreeSet;
@@ -156,12 +156,10 @@ fn rewritten(mut proto: ModelProto, places: &BTreeSet<Place>) -> Option<Vec<u8>>
             match (attribute.name.as_str(), &mut attribute.t) {
                 ("nodes_values", _) => lower(&mut attribute.floats)?,
                 ("nodes_splits", Some(splits)) if splits.data_type == DataType::Float as i32 => {
-                    let (mut values, is_raw) = singles(splits);
+                    let mut values = ops::floats(splits)?;
                     lower(&mut values)?;
-                    match is_raw {
-                        true => splits.raw_data = values.iter().flat_map(|value| value.to_le_bytes()).collect(),
-                        false => splits.float_data = values,
-                    }
+                    splits.raw_data.clear();
+                    splits.float_data = values;
                 }
                 _ => {}
             }
@@ -180,15 +178,6 @@ fn at_most(modes: &AttributeProto) -> Vec<bool> {
     }
 }
 
-/// The numbers of a tensor of single precision, and whether they stand there as bytes.
-fn singles(tensor: &TensorProto) -> (Vec<f32>, bool) {
-    let of = |bytes: &[u8]| f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
-    match tensor.raw_data.is_empty() {
-        true => (tensor.float_data.clone(), false),
-        false => (tensor.raw_data.chunks_exact(4).map(of).collect(), true),
-    }
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
@@ -197,7 +186,7 @@ mod tests {
     use inference::onnx::tensor_proto::DataLocation;
     use inference::onnx::tensor_shape_proto::{Dimension, dimension};
     use inference::onnx::{
-        GraphProto, NodeProto, OperatorSetIdProto, TensorShapeProto, TypeProto, ValueInfoProto, type_proto,
+        GraphProto, NodeProto, OperatorSetIdProto, TensorProto, TensorShapeProto, TypeProto, ValueInfoProto, type_proto,
     };
 
     fn tensor(kind: DataType, dims: usize, raw: Vec<u8>, floats: Vec<f32>) -> TensorProto {

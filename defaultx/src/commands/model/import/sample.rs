@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail, ensure};
 use inference::graph::{Graph, Input, Kind, Values};
 use inference::onnx::ModelProto;
 use inference::tap;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 /// The most rows of a sample: what is fitted and counted does not get better beyond.
 const MOST_ROWS: usize = 1 << 20;
@@ -52,7 +52,8 @@ impl Sheet {
             [] => rows.columns().filter(|at| *at != label && !without.contains(at)).collect(),
             columns => places(header, columns).context("--columns")?,
         };
-        let twice = given.iter().find(|at| given.iter().any(|other| other < at && header[*other] == header[**at]));
+        let mut known = HashSet::new();
+        let twice = given.iter().find(|at| !known.insert(&header[**at]));
         ensure!(twice.is_none(), "two columns are called {}", twice.map_or("", |at| &header[*at]));
         ensure!(!given.contains(&label), "the label {} cannot be a feature: leave it out of --columns", args.label);
         Ok(Self { names: given.iter().map(|at: &usize| header[*at].clone()).collect(), given, label })
