@@ -73,8 +73,10 @@ impl Rows {
         let mut csv = ReaderBuilder::new().flexible(false).delimiter(written.delimiter).from_reader(unpacked);
         let names = csv.headers().with_context(|| file.clone())?;
         let header: Vec<String> = names.iter().map(|name| name.trim().to_owned()).collect();
+        let is_other = |character: char| character as u8 != written.delimiter;
         if let [name] = header.as_slice()
-            && let Some(other) = [';', '\t', '|', ','].into_iter().find(|other| name.contains(*other))
+            && let Some(other) =
+                [';', '\t', '|', ','].into_iter().find(|other| is_other(*other) && name.contains(*other))
         {
             let said = if other == '\t' { "$'\\t'".to_owned() } else { format!("'{other}'") };
             bail!("{file}: has one column, called {name:?}: say --delimiter {said} if that is several, else rename it");
@@ -218,5 +220,9 @@ mod tests {
             let why = format!("{:#}", Rows::open(&path, &written).err().unwrap());
             assert!(why.contains(expected), "{name}: {why}");
         }
+        // A name that holds the delimiter is quoted, and says nothing of another.
+        let path = dir.path().join("g.csv");
+        std::fs::write(&path, "\"a,b\"\n1\n").unwrap();
+        assert_eq!(Rows::open(&path, &written).unwrap().header(), ["a,b"]);
     }
 }

@@ -403,15 +403,19 @@ mod tests {
     use std::io::Write;
     use std::path::Path;
 
+    fn held(bytes: &[u8]) -> File {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(bytes).unwrap();
+        file
+    }
+
     fn stored(name: &str) -> Vec<u8> {
         std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/rows").join(name)).unwrap()
     }
 
     /// All rows of a file, all columns or those that are named.
-    fn rows(bytes: &[u8], names: Option<&[&str]>) -> Result<Vec<Vec<String>>> {
-        let mut file = tempfile::tempfile()?;
-        file.write_all(bytes)?;
-        let mut parquet = Parquet::open(file)?;
+    fn rows(file: &File, names: Option<&[&str]>) -> Result<Vec<Vec<String>>> {
+        let mut parquet = Parquet::open(file.try_clone()?)?;
         let header = parquet.header();
         let is_wanted = |at: &usize| names.is_none_or(|names| names.contains(&header[*at].as_str()));
         let columns: Vec<usize> = (0..header.len()).filter(is_wanted).collect();
@@ -442,9 +446,9 @@ mod tests {
             ("nothing", ["Missing", "Missing", "Missing"]),
             ("last", ["Double(1.5)", "Double(2.5)", "Double(3.5)"]),
         ];
-        let bytes = stored("kinds.parquet");
+        let file = held(&stored("kinds.parquet"));
         for (name, expected) in good {
-            let found = rows(&bytes, Some(&[name])).unwrap();
+            let found = rows(&file, Some(&[name])).unwrap();
             assert_eq!(found.concat(), expected, "{name}");
         }
         let bad = [
@@ -459,24 +463,24 @@ mod tests {
             ("record", "column record holds lists or records"),
         ];
         for (name, expected) in bad {
-            let why = format!("{:#}", rows(&bytes, Some(&[name])).unwrap_err());
+            let why = format!("{:#}", rows(&file, Some(&[name])).unwrap_err());
             assert!(why.contains(expected), "{why}");
         }
     }
 
     #[test]
     fn packings_and_encodings_say_the_same_or_are_refused() {
-        let expected = rows(&stored("small.parquet"), None).unwrap();
+        let expected = rows(&held(&stored("small.parquet")), None).unwrap();
         assert_eq!(
             (expected.len(), expected[0][0].as_str(), expected[1][0].as_str()),
             (24, "Missing", "Double(0.125)")
         );
         for name in ["small-newer.parquet", "small-plain.parquet"] {
-            assert_eq!(rows(&stored(name), None).unwrap(), expected, "{name}");
+            assert_eq!(rows(&held(&stored(name)), None).unwrap(), expected, "{name}");
         }
-        let why = format!("{:#}", rows(&stored("brotli.parquet"), None).unwrap_err());
+        let why = format!("{:#}", rows(&held(&stored("brotli.parquet")), None).unwrap_err());
         assert!(why.contains("column number: is packed with brotli: write the file with snappy"), "{why}");
-        let why = format!("{:#}", rows(&stored("delta.parquet"), None).unwrap_err());
+        let why = format!("{:#}", rows(&held(&stored("delta.parquet")), None).unwrap_err());
         assert!(why.contains("column word: is encoded as DELTA_BYTE_ARRAY: write it plain"), "{why}");
     }
 
@@ -485,16 +489,24 @@ mod tests {
     fn damaged_files_are_refused_or_read() {
         for name in ["small.parquet", "small-newer.parquet", "small-plain.parquet"] {
             let bytes = stored(name);
-            for length in 0..bytes.len() {
-                assert!(rows(&bytes[..length], None).is_err(), "{name} cut at {length}");
+            let cut = held(&bytes);
+            for length in (0..bytes.len()).rev() {
+                cut.set_len(length as u64).unwrap();
+                assert!(rows(&cut, None).is_err(), "{name} cut at {length}");
             }
+            let file = held(&bytes);
+            let put = |at: usize, byte: u8| {
+                let mut file = &file;
+                file.seek(SeekFrom::Start(at as u64)).unwrap();
+                file.write_all(&[byte]).unwrap();
+            };
             let mut refused = 0;
             for at in 0..bytes.len() {
                 for mask in [0x01, 0x02, 0x08, 0x40, 0x80, 0xff] {
-                    let mut damaged = bytes.clone();
-                    damaged[at] ^= mask;
-                    refused += usize::from(rows(&damaged, None).is_err());
+                    put(at, bytes[at] ^ mask);
+                    refused += usize::from(rows(&file, None).is_err());
                 }
+                put(at, bytes[at]);
             }
             assert!(refused > bytes.len(), "{name}: {refused}");
         }
