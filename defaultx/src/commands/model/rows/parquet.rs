@@ -501,12 +501,12 @@ mod tests {
                 file.write_all(&[byte]).unwrap();
             };
             let mut refused = 0;
-            for at in 0..bytes.len() {
+            for (at, byte) in bytes.iter().enumerate() {
                 for mask in [0x01, 0x02, 0x08, 0x40, 0x80, 0xff] {
-                    put(at, bytes[at] ^ mask);
+                    put(at, byte ^ mask);
                     refused += usize::from(rows(&file, None).is_err());
                 }
-                put(at, bytes[at]);
+                put(at, *byte);
             }
             assert!(refused > bytes.len(), "{name}: {refused}");
         }
