@@ -4,7 +4,10 @@ use crate::health::Health;
 use crate::kafka::KafkaConfig;
 use crate::pg::DatabaseConfig;
 use prometheus::Registry;
-use std::sync::Arc;
+use rdkafka::error::KafkaError;
+use rdkafka::producer::BaseProducer;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
 use tokio_util::sync::CancellationToken;
 
 /// A room's surroundings. Clones share them.
@@ -23,6 +26,17 @@ pub struct Shell {
     pub health: Health,
     /// Cancelled when it is time to drain.
     pub shutdown: CancellationToken,
+    asking: Asking,
+}
+
+/// A client that all workers of a process ask about topics, made when one first does.
+#[derive(Clone, Default)]
+struct Asking(Arc<Mutex<Option<Arc<BaseProducer>>>>);
+
+impl fmt::Debug for Asking {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Asking")
+    }
 }
 
 impl Shell {
@@ -31,7 +45,20 @@ impl Shell {
         let registry = Registry::new();
         let health = Health::registered(&registry).expect("an empty registry takes its first metric");
         let shutdown = CancellationToken::new();
-        Self { kafka, database: None, instance: "0".to_owned(), registry, health, shutdown }
+        Self { kafka, database: None, instance: "0".to_owned(), registry, health, shutdown, asking: Asking::default() }
+    }
+
+    /// A client that neither reads nor writes, to ask the cluster with. A consumer's own would not do beside its work: a question waits
+    /// behind the fetch that the broker is keeping.
+    ///
+    /// # Errors
+    /// When no client can be made.
+    pub fn asking(&self) -> Result<Arc<BaseProducer>, KafkaError> {
+        let mut asking = self.asking.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*asking {
+            Some(client) => Ok(client.clone()),
+            None => Ok(asking.insert(Arc::new(self.kafka.client().create()?)).clone()),
+        }
     }
 
     /// A topic's name with the deployment's prefix.

@@ -184,7 +184,7 @@ impl<K: Stored + Eq + Hash, V: Stored> Assignment<K, V> {
         consumer: &BaseConsumer<Self>,
         tpl: &TopicPartitionList,
     ) -> Result<(TopicPartitionList, TopicPartitionList), KafkaError> {
-        let lacking = leaderless(consumer, &self.partitioned, self.restore_timeout)?;
+        let lacking = leaderless(consumer.client(), &self.partitioned, self.restore_timeout)?;
         let (mut led, mut waiting) = (TopicPartitionList::new(), TopicPartitionList::new());
         for element in tpl.elements() {
             let list = if lacking.of(element.topic(), element.partition()).is_some() { &mut waiting } else { &mut led };

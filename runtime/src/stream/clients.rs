@@ -19,7 +19,8 @@ pub(crate) fn consumer(shell: &Shell, spec: &LoopSpec) -> ClientConfig {
         .set("session.timeout.ms", "10000")
         .set("heartbeat.interval.ms", "1000")
         .set("fetch.queue.backoff.ms", "10")
-        .set("fetch.wait.max.ms", "50")
+        // Records come at once all the same; what is asked of the cluster meanwhile goes through `Shell::asking`.
+        .set("fetch.wait.max.ms", "500")
         .set("queued.max.messages.kbytes", spec.tuning.fetch_ahead_kb.to_string())
         .set("statistics.interval.ms", "2000")
         // The loop reads in it that a session ran out, whatever the logs are filtered by.

@@ -2,7 +2,7 @@
 //! beside it; where one of them has no leader, that input waits alone, and the others go on. To write there all the same would
 //! hold a transaction of them all until it times out.
 
-use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
+use rdkafka::client::{Client, ClientContext};
 use rdkafka::error::KafkaError;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -30,15 +30,15 @@ type Lacking = BTreeMap<Arc<str>, (i32, Vec<i32>)>;
 ///
 /// # Errors
 /// When the cluster does not answer in time.
-pub(crate) fn leaderless<C: ConsumerContext>(
-    consumer: &BaseConsumer<C>,
+pub(crate) fn leaderless<C: ClientContext>(
+    client: &Client<C>,
     topics: &Partitioned,
     timeout: Duration,
 ) -> Result<Leaderless, KafkaError> {
     let lacking = |names: &[Arc<str>]| -> Result<Lacking, KafkaError> {
         let mut found = Lacking::new();
         for name in names {
-            let metadata = consumer.fetch_metadata(Some(name), timeout)?;
+            let metadata = client.fetch_metadata(Some(name), timeout)?;
             let partitions = metadata.topics().first().map(|topic| topic.partitions()).unwrap_or_default();
             let lacking: Vec<i32> = partitions.iter().filter(|one| one.leader() < 0).map(|one| one.id()).collect();
             if !lacking.is_empty() {

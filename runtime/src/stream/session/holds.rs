@@ -12,6 +12,7 @@ use crate::stream::state::Stored;
 use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{CommitMode, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::producer::Producer;
 use rdkafka::topic_partition_list::TopicPartitionListElem;
 use std::hash::Hash;
 use std::time::{Duration, Instant};
@@ -113,7 +114,7 @@ impl Session<'_> {
     /// more, or somebody has accepted it.
     fn look<K: Stored + Eq + Hash, V: Stored>(&self, consumer: &Assigned<K, V>) -> Result<Option<String>, KafkaError> {
         let timeout = Duration::from_millis(self.spec.tuning.timeout_ms);
-        let lacking = leaderless(consumer, &self.spec.partitioned(), timeout)?;
+        let lacking = leaderless(self.shell.asking()?.client(), &self.spec.partitioned(), timeout)?;
         let waits = |e: &TopicPartitionListElem<'_>| lacking.of(e.topic(), e.partition()).is_some();
         if !self.waiting.borrow().elements().iter().all(waits) {
             return Ok(Some("a partition has a leader again".to_owned()));
@@ -186,13 +187,9 @@ impl Session<'_> {
     }
 
     /// Ends the session where a partition that is read, or one that goes with it, has lost its leader: the next one leaves it out.
-    pub(super) fn all_are_led<K: Stored + Eq + Hash, V: Stored>(
-        &self,
-        consumer: &Assigned<K, V>,
-        held: &TopicPartitionList,
-    ) -> Result<(), LoopError> {
+    pub(super) fn all_are_led(&self, held: &TopicPartitionList) -> Result<(), LoopError> {
         let timeout = Duration::from_millis(self.spec.tuning.timeout_ms);
-        let lacking = leaderless(consumer, &self.spec.partitioned(), timeout)?;
+        let lacking = leaderless(self.shell.asking()?.client(), &self.spec.partitioned(), timeout)?;
         words_of_lost(&lacking, held).map_or(Ok(()), |words| Err(LoopError::Broken(words)))
     }
 

@@ -197,7 +197,7 @@ impl Session<'_> {
             self.shell.health.component(self.spec.room).set_ready(false, format!("transactions are refused: {why}"));
         }
         let held = consumer.assignment()?;
-        self.all_are_led(consumer, &held)?;
+        self.all_are_led(&held)?;
         consumer.pause(&held)?;
         let until = Instant::now() + pause;
         while Instant::now() < until && !self.shell.shutdown.is_cancelled() && !consumer.context().has_changed() {
