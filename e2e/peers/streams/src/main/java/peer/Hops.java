@@ -25,7 +25,7 @@ final class Hops {
      * {@code rocks}: the state is in RocksDB and not in memory.
      */
     static Topology build(Path root, String prefix, Trees.Explainer explainer, boolean fused, boolean rocks) throws IOException {
-        Map<String, Schema> schemas = Schema.all(root.resolve("schemas/json"));
+        Map<String, Schema> schemas = Schema.of(root.resolve("schemas/json"), Receive.TYPES);
         Score.Models models = new Score.Models(root, explainer);
         String policy = Decide.policy(root);
         Hops hops = new Hops(prefix);

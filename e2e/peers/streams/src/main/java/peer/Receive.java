@@ -30,6 +30,8 @@ final class Receive extends Hop {
     private static final String SUBMITTED = "application.submitted.v1";
     private static final String WITHDRAWN = "application.withdrawn.v1";
 
+    static final List<String> TYPES = List.of(SUBMITTED, WITHDRAWN);
+
     private final Schema submitted;
     private final Schema withdrawn;
     private final Mac mac;

@@ -15,7 +15,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.regex.Pattern;
-import java.util.stream.Stream;
 
 /**
  * A published JSON Schema (draft 2020-12), compiled: the keywords that the events use, and an error for any other. The validators on
@@ -32,15 +31,12 @@ final class Schema {
         boolean holds(JsonNode node, String at, List<String> found);
     }
 
-    /** Every schema of a folder, by its file's name without ending. */
-    static Map<String, Schema> all(Path folder) throws IOException {
+    /** Schemas of event types, by type. */
+    static Map<String, Schema> of(Path folder, List<String> types) throws IOException {
         Compiler compiler = new Compiler(folder);
         Map<String, Schema> found = new HashMap<>();
-        try (Stream<Path> files = Files.list(folder)) {
-            for (Path file : files.filter(path -> path.toString().endsWith(".json")).toList()) {
-                String name = file.getFileName().toString();
-                found.put(name.substring(0, name.length() - 5), compiler.at(name, ""));
-            }
+        for (String type : types) {
+            found.put(type, compiler.at(type + ".json", ""));
         }
         return found;
     }
@@ -186,6 +182,17 @@ final class Schema {
                             return one ? count == 1 : count > 0;
                         });
                     }
+                    case "not" -> {
+                        Schema part = of(document, value);
+                        schema.own(node -> !part.holds(node));
+                    }
+                    case "if" -> {
+                        Schema condition = of(document, value);
+                        Schema then = said.has("then") ? of(document, said.get("then")) : new Schema();
+                        Schema otherwise = said.has("else") ? of(document, said.get("else")) : new Schema();
+                        schema.rules.add((node, at, found) -> (condition.holds(node) ? then : otherwise).check(node, at, found));
+                    }
+                    case "then", "else" -> { }
                     case "$ref" -> {
                         String[] to = value.textValue().split("#", 2);
                         Schema part = at(to[0].isEmpty() ? document : to[0], to.length > 1 ? to[1] : "");

@@ -11,7 +11,16 @@ final class Tables {
     /** Most features on the way to a leaf: the tables grow with two to its power. */
     private static final int MOST = 10;
 
-    private final Leaf[] leaves;
+    /** Features on every path; shorter ones are filled up with questions that every row answers. */
+    private final int width;
+    private final int count;
+    /** One entry for each leaf and feature on its path: what is asked. */
+    private final int[] feature;
+    private final float[] from;
+    private final float[] below;
+    private final boolean[] takesMissing;
+    /** By leaf, pattern of answers and feature. */
+    private final double[] parts;
 
     /** A leaf: what it asks of each feature on its path, and what each pattern of answers contributes. */
     private static final class Leaf {
@@ -19,7 +28,6 @@ final class Tables {
         float[] from;
         float[] below;
         boolean[] takesMissing;
-        /** By pattern, then by feature. */
         double[] parts;
 
         int pattern(float[] row) {
@@ -35,25 +43,56 @@ final class Tables {
     }
 
     Tables(Trees.Tree[] trees, float[][] background) {
-        List<Leaf> found = new ArrayList<>();
+        List<Leaf> leaves = new ArrayList<>();
         for (Trees.Tree tree : trees) {
             for (int node = 0; node < tree.left().length; node++) {
                 if (tree.left()[node] < 0) {
-                    found.add(leaf(tree, node, background));
+                    leaves.add(leaf(tree, node, background));
                 }
             }
         }
-        leaves = found.toArray(Leaf[]::new);
+        width = leaves.stream().mapToInt(leaf -> leaf.feature.length).max().orElseThrow();
+        count = leaves.size();
+        feature = new int[count * width];
+        from = new float[count * width];
+        below = new float[count * width];
+        takesMissing = new boolean[count * width];
+        parts = new double[count * width << width];
+        java.util.Arrays.fill(from, Float.NEGATIVE_INFINITY);
+        java.util.Arrays.fill(below, Float.POSITIVE_INFINITY);
+        for (int number = 0; number < count; number++) {
+            place(number, leaves.get(number));
+        }
+    }
+
+    private void place(int number, Leaf leaf) {
+        int own = leaf.feature.length;
+        for (int i = 0; i < own; i++) {
+            feature[number * width + i] = leaf.feature[i];
+            from[number * width + i] = leaf.from[i];
+            below[number * width + i] = leaf.below[i];
+            takesMissing[number * width + i] = leaf.takesMissing[i];
+        }
+        // What fills up contributes nothing, whatever the answer.
+        for (int pattern = 0; pattern < 1 << width; pattern++) {
+            int start = pattern & (1 << own) - 1;
+            System.arraycopy(leaf.parts, start * own, parts, ((number << width) + pattern) * width, own);
+        }
     }
 
     /** Fills the contributions of a row. */
-    void explain(float[] row, double[] parts) {
-        java.util.Arrays.fill(parts, 0.0);
-        for (Leaf leaf : leaves) {
-            int width = leaf.feature.length;
-            int start = leaf.pattern(row) * width;
+    void explain(float[] row, double[] into) {
+        java.util.Arrays.fill(into, 0.0);
+        for (int number = 0, at = 0; number < count; number++, at += width) {
+            int pattern = 0;
             for (int i = 0; i < width; i++) {
-                parts[leaf.feature[i]] += leaf.parts[start + i];
+                float value = row[feature[at + i]];
+                boolean holds = value >= from[at + i] && value < below[at + i] || value != value && takesMissing[at + i];
+                pattern |= (holds ? 1 : 0) << i;
+            }
+            int start = ((number << width) + pattern) * width;
+            for (int i = 0; i < width; i++) {
+                into[feature[at + i]] += parts[start + i];
             }
         }
     }
