@@ -5,7 +5,9 @@ use domain::Digest;
 use local::{House, Options};
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
+use rdkafka::consumer::{BaseConsumer, Consumer};
 use runtime::kafka::KafkaConfig;
+use schemas::Topic;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -55,6 +57,8 @@ impl Stage {
         let mut stage = Self { kafka: KafkaConfig::default(), dir: dir.to_owned(), house };
         stage.kafka.bootstrap = stage.house.bootstrap().to_owned();
         stage.kafka.replication_factor = 1;
+        // Instances share them here, as on several machines.
+        stage.kafka.partitions = 6;
         runtime()?.block_on(async {
             let (mut client, connection) =
                 tokio_postgres::connect(stage.house.database_url(), tokio_postgres::NoTls).await?;
@@ -76,6 +80,17 @@ impl Stage {
         prefix.clone_into(&mut self.kafka.topic_prefix);
         runtime()?.block_on(defaultx::topics::apply(&self.kafka, &[]))?;
         Ok(())
+    }
+
+    /// How many partitions the topics of this deployment have.
+    ///
+    /// # Errors
+    /// When the broker does not answer.
+    pub fn partitions(&self) -> Result<i32> {
+        let name = Topic::Intake.name(&self.kafka.topic_prefix);
+        let client: BaseConsumer = self.kafka.client().create()?;
+        let metadata = client.fetch_metadata(Some(&name), LEADER_WITHIN)?;
+        Ok(metadata.topics().iter().map(|topic| topic.partitions().len()).sum::<usize>() as i32)
     }
 
     /// Writes a configuration of this deployment, with the route that the house ships; `more` is appended as it is.

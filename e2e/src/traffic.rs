@@ -164,13 +164,26 @@ impl Sender {
         Self::to(kafka, Topic::LoanApplications.base_name(), partitioner)
     }
 
+    /// Connects as a sender for whom each record is urgent: the client sends it at once.
+    ///
+    /// # Errors
+    /// When the client cannot be made.
+    pub fn prompt(kafka: &KafkaConfig) -> Result<Self> {
+        Self::lingering(kafka, Topic::LoanApplications.base_name(), "murmur2_random", 0)
+    }
+
     /// Connects to send to another topic, named without prefix.
     ///
     /// # Errors
     /// When the client cannot be made.
     pub fn to(kafka: &KafkaConfig, topic: &str, partitioner: &str) -> Result<Self> {
+        Self::lingering(kafka, topic, partitioner, 5)
+    }
+
+    fn lingering(kafka: &KafkaConfig, topic: &str, partitioner: &str, linger_ms: u32) -> Result<Self> {
         let mut config = kafka.client();
-        config.set("enable.idempotence", "true").set("partitioner", partitioner).set("linger.ms", "5");
+        config.set("enable.idempotence", "true").set("partitioner", partitioner);
+        config.set("linger.ms", linger_ms.to_string());
         config.set("queue.buffering.max.messages", "500000").set("message.timeout.ms", "120000");
         Ok(Self {
             producer: config.create_with_context(Heard::default())?,

@@ -72,9 +72,7 @@ pub struct Config {
     pub door_idempotency_keys: usize,
     /// Seconds of that rate that a tenant may send at once.
     pub door_burst_seconds: u32,
-    /// Milliseconds that a request may wait for others to share its transaction: a commit costs the same for one or a hundred.
-    pub door_group_ms: u64,
-    /// Records of one such transaction.
+    /// Records of one transaction: requests that come while one is under way share the next.
     pub door_group_records: usize,
     /// Milliseconds that any call to the broker may take.
     pub door_timeout_ms: u64,
@@ -115,7 +113,6 @@ impl Default for Config {
             door_records_per_second_per_tenant: 1000,
             door_burst_seconds: 10,
             door_idempotency_keys: 10_000,
-            door_group_ms: 3,
             door_group_records: 2000,
             door_timeout_ms: 10_000,
             receive: Tuning::default(),

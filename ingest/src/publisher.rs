@@ -1,5 +1,6 @@
-//! The thread behind the HTTP door: it gathers what concurrent requests want written and puts it into one transaction, so that
-//! a commit is paid for once. A request hears only after Kafka has its records.
+//! The thread behind the HTTP door: it puts what concurrent requests want written into one transaction, so that a commit is paid
+//! for once. Nobody waits for company: what comes while a transaction is under way goes into the next. A request hears only after
+//! Kafka has its records.
 
 use crate::error::Error;
 use crate::metrics::Metrics;
@@ -8,7 +9,7 @@ use runtime::stream::{Output, TransactionError, Transactions};
 use runtime::task;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::sync::oneshot;
 
 /// Groups that may wait for the thread; with the door's bound on requests this is never the first limit.
@@ -19,10 +20,8 @@ const RETRY_EVERY: Duration = Duration::from_secs(1);
 /// Knobs of grouping.
 #[derive(Debug, Clone)]
 pub struct Grouping {
-    /// Transactional id without prefix.
+    /// Transactional id without prefix, before the number of a producer.
     pub id: String,
-    /// Milliseconds to wait for company.
-    pub wait_ms: u64,
     /// Records of one transaction.
     pub max_records: usize,
     /// Milliseconds of any call to the broker.
@@ -97,12 +96,17 @@ fn serve(
     ready: &impl Fn(bool),
     submissions: &Receiver<Submission>,
 ) {
-    let mut producer = Transactions::new(kafka, &grouping.id, grouping.timeout_ms);
+    // They take turns: a broker refuses a producer that has just committed for as long as it writes its markers (ADR 9).
+    let mut producers = [0, 1].map(|turn| {
+        let id = format!("{}-{turn}", grouping.id);
+        Transactions::new(kafka, &id, grouping.timeout_ms)
+    });
     let mut is_ready = false;
     loop {
         if !is_ready {
             // Nobody may come to a door that is not ready, so it does not wait for a request to find out that it is again.
-            is_ready = producer.reconnect().inspect_err(|error| tracing::warn!(%error, "no producer")).is_ok();
+            let connected = producers.iter_mut().try_for_each(Transactions::reconnect);
+            is_ready = connected.inspect_err(|error| tracing::warn!(%error, "no producer")).is_ok();
             ready(is_ready);
         }
         let group = match gather(submissions, grouping, (!is_ready).then_some(RETRY_EVERY)) {
@@ -111,7 +115,11 @@ fn serve(
             Err(RecvTimeoutError::Disconnected) => return,
         };
         metrics.grouped(group.iter().map(|submission| submission.records.len()).sum());
-        let written = write(&mut |records| producer.write(records.map(|record| (None, record))), &group);
+        let one = &mut |records: Records<'_>| {
+            producers.rotate_left(1);
+            producers[0].write(records.map(|record| (None, record)))
+        };
+        let written = write(one, &group);
         for (submission, written) in group.into_iter().zip(written) {
             if let Err(Unwritten::Failed(error)) = &written {
                 tracing::warn!(error, "a request was not written");
@@ -149,7 +157,7 @@ fn write(
     vec![result; group.len()]
 }
 
-/// The first submission, and whatever else comes within the wait.
+/// The first submission, and whatever else is there.
 ///
 /// # Errors
 /// `Disconnected` once every sender is gone, `Timeout` when nobody came within `patience`; without one it waits.
@@ -164,15 +172,11 @@ fn gather(
     };
     let mut records = first.records.len();
     let mut group = vec![first];
-    let until = Instant::now() + Duration::from_millis(grouping.wait_ms);
-    while records < grouping.max_records {
-        match submissions.recv_timeout(until.saturating_duration_since(Instant::now())) {
-            Ok(next) => {
-                records += next.records.len();
-                group.push(next);
-            }
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => break,
-        }
+    while records < grouping.max_records
+        && let Ok(next) = submissions.try_recv()
+    {
+        records += next.records.len();
+        group.push(next);
     }
     Ok(group)
 }
@@ -214,7 +218,7 @@ mod tests {
 
     #[test]
     fn a_group_ends_by_size_or_when_nobody_comes() {
-        let grouping = Grouping { id: "x".into(), wait_ms: 1, max_records: 5, timeout_ms: 1 };
+        let grouping = Grouping { id: "x".into(), max_records: 5, timeout_ms: 1 };
         let (inbox, submissions) = sync_channel(8);
         for records in [2, 2, 2, 2] {
             assert!(inbox.try_send(submission(records)).is_ok());

@@ -27,7 +27,8 @@ pub struct KafkaConfig {
     pub bootstrap: String,
     /// In front of every topic, group and transactional id, so that deployments share a cluster. May be empty.
     pub topic_prefix: String,
-    /// Partitions of every keyed topic, fixed for the life of a prefix: a hop writes to the partition it read.
+    /// Partitions of every keyed topic, fixed for the life of a prefix: a hop writes to the partition it read. 0 takes the count
+    /// that the prefix has; a new one gets 1 on a single broker and 6 on more (`docs/OPERATIONS.md` says why).
     pub partitions: i32,
     /// Copies of each topic; −1 takes the broker's default.
     pub replication_factor: i32,
@@ -81,7 +82,7 @@ impl Default for KafkaConfig {
         Self {
             bootstrap: String::new(),
             topic_prefix: String::new(),
-            partitions: 6,
+            partitions: 0,
             replication_factor: -1,
             min_insync_replicas: 0,
             unclean_leader_election: false,

@@ -65,13 +65,14 @@ pub async fn check(kafka: &KafkaConfig, senders: &[String]) -> Result<Vec<Findin
 /// When a topic of the prefix has another partition count, and then nothing is changed; or the cluster refuses.
 pub async fn apply(kafka: &KafkaConfig, senders: &[String]) -> Result<Applied> {
     let (plan, admin) = (Plan { kafka, senders }, Admin::connect(kafka)?);
-    let findings = plan.compare(&plan.look(&admin).await?);
+    let before = plan.look(&admin).await?;
+    let findings = plan.compare(&before);
     let wrong: Vec<String> =
         findings.iter().filter(|f| matches!(f, Finding::Partitions { .. })).map(ToString::to_string).collect();
     if !wrong.is_empty() {
         bail!("nothing was changed\n{}", wrong.join("\n"));
     }
-    let mut applied = Applied { made: plan.make(&admin, &findings).await?, ..Applied::default() };
+    let mut applied = Applied { made: plan.make(&admin, &before, &findings).await?, ..Applied::default() };
     let cluster = plan.look(&admin).await?;
     let (ours, left): (Vec<_>, Vec<_>) = plan
         .compare(&cluster)
@@ -151,9 +152,9 @@ impl Plan<'_> {
 
     fn compare_topic(&self, topic: String, kind: Kind, found: &Existing, of: &Cluster, findings: &mut Vec<Finding>) {
         let is_ours = matches!(kind, Kind::Ours(_));
-        if is_ours && found.partitions != self.kafka.partitions {
-            let (wanted, found) = (self.kafka.partitions, found.partitions);
-            findings.push(Finding::Partitions { topic: topic.clone(), wanted, found });
+        let wanted = self.partitions(of);
+        if is_ours && found.partitions != wanted {
+            findings.push(Finding::Partitions { topic: topic.clone(), wanted, found: found.partitions });
         }
         let (wanted, copies) = (self.copies(of), found.copies);
         if copies < wanted {
@@ -178,6 +179,16 @@ impl Plan<'_> {
 
     fn broken<'v>(&self, kind: Kind, copies: i32, value: impl Fn(&str) -> Option<&'v str>) -> Vec<Rule> {
         rules(kind, self.kafka, copies).into_iter().filter(|rule| !rule.holds(value(rule.name))).collect()
+    }
+
+    /// Partitions that a topic of ours should have.
+    fn partitions(&self, cluster: &Cluster) -> i32 {
+        let prefix = &self.kafka.topic_prefix;
+        let existing = || Topic::ALL.iter().find_map(|topic| cluster.topics.get(&topic.name(prefix)));
+        match self.kafka.partitions {
+            set if set > 0 => set,
+            _ => existing().map_or_else(|| usual_partitions(cluster.brokers.len()), |found| found.partitions),
+        }
     }
 
     /// Copies that a topic should have.
@@ -212,7 +223,7 @@ impl Plan<'_> {
     }
 
     /// Makes what is missing, with every setting but the one that depends on how many copies it will have.
-    async fn make(&self, admin: &Admin, findings: &[Finding]) -> Result<Vec<String>> {
+    async fn make(&self, admin: &Admin, cluster: &Cluster, findings: &[Finding]) -> Result<Vec<String>> {
         let is_missing = |topic: &String| findings.contains(&Finding::Missing { topic: topic.clone(), by_apply: true });
         let missing: Vec<(String, Kind)> = self.topics().filter(|(name, _)| is_missing(name)).collect();
         let settings: Vec<Vec<Rule>> = missing.iter().map(|(_, kind)| rules(as_ours(*kind), self.kafka, 1)).collect();
@@ -221,7 +232,7 @@ impl Plan<'_> {
             .zip(&settings)
             .map(|((name, _), rules)| {
                 let copies = TopicReplication::Fixed(self.kafka.replication_factor);
-                let topic = NewTopic::new(name, self.kafka.partitions, copies);
+                let topic = NewTopic::new(name, self.partitions(cluster), copies);
                 let rules = rules.iter().filter(|rule| rule.name != MIN_INSYNC);
                 rules.fold(topic, |topic, rule| topic.set(rule.name, &rule.wanted))
             })
@@ -231,6 +242,12 @@ impl Plan<'_> {
         }
         Ok(missing.into_iter().map(|(name, _)| name).collect())
     }
+}
+
+/// Partitions of a new prefix. On one machine each partition that a transaction writes to costs it time, and there is nobody to share
+/// them with; instances on several machines share partitions.
+fn usual_partitions(brokers: usize) -> i32 {
+    if brokers == 1 { 1 } else { 6 }
 }
 
 /// A sender's topic that we make is made as the one in our table.
@@ -280,6 +297,19 @@ mod tests {
     fn set(cluster: &mut Cluster, topic: &str, name: &str, value: &str) {
         let settings: &mut BTreeMap<String, Set> = cluster.topics.get_mut(topic).unwrap().settings.as_mut().unwrap();
         settings.insert(name.to_owned(), Set { value: value.to_owned(), is_own: true });
+    }
+
+    #[test]
+    fn a_count_that_nobody_sets_is_that_of_the_prefix() {
+        let (unset, senders) = (KafkaConfig { partitions: 0, ..kafka() }, senders());
+        let plan = Plan { kafka: &unset, senders: &senders };
+        assert_eq!(plan.partitions(&whole(&unset)), 3);
+        assert_eq!(plan.compare(&whole(&unset)), []);
+        let mut empty = Cluster { topics: BTreeMap::new(), ..whole(&unset) };
+        assert_eq!(plan.partitions(&empty), 6);
+        empty.brokers.retain(|id, _| *id == 1);
+        assert_eq!(plan.partitions(&empty), 1);
+        assert_eq!(Plan { kafka: &kafka(), senders: &senders }.partitions(&empty), 3, "what is set stands");
     }
 
     #[test]

@@ -128,7 +128,6 @@ pub async fn open(config: &Config, shell: &Shell, metrics: Metrics) -> Result<(S
     let component = shell.health.component("door");
     let grouping = Grouping {
         id: format!("ingest-door-{}", shell.instance),
-        wait_ms: config.door_group_ms,
         max_records: config.door_group_records,
         timeout_ms: config.door_timeout_ms,
     };

@@ -24,7 +24,7 @@ fn door(config: &Config) -> Router {
     let kafka = KafkaConfig { bootstrap: "127.0.0.1:9".to_owned(), ..kafka() };
     let shell = Shell::new(kafka.clone());
     let metrics = Metrics::new(&shell.registry).unwrap();
-    let grouping = Grouping { id: "door".into(), wait_ms: 1, max_records: 10, timeout_ms: 50 };
+    let grouping = Grouping { id: "door".into(), max_records: 10, timeout_ms: 50 };
     let (publisher, _thread) = Publisher::start(kafka, grouping, metrics.clone(), |_| {}).unwrap();
     router(Arc::new(Door::new(config, &shell, publisher, metrics, || NOW_MS).unwrap()))
 }
@@ -152,7 +152,7 @@ async fn more_than_the_limit_waits_outside() {
     let narrow = Config { door_max_held_bytes: 1 << 20, ..Config::default() };
     let shell = Shell::new(kafka());
     let metrics = Metrics::new(&shell.registry).unwrap();
-    let grouping = Grouping { id: "door".into(), wait_ms: 1, max_records: 10, timeout_ms: 50 };
+    let grouping = Grouping { id: "door".into(), max_records: 10, timeout_ms: 50 };
     let (publisher, _thread) = Publisher::start(kafka(), grouping, metrics.clone(), |_| {}).unwrap();
     let refused = Door::new(&narrow, &shell, publisher, metrics, || NOW_MS).map(|_| ()).unwrap_err();
     assert!(refused.to_string().contains("door_max_held_bytes"), "{refused}");

@@ -47,7 +47,11 @@ const ROOM_FOR_HEADERS: usize = 64 << 10;
 /// How a transaction ended.
 #[derive(Debug)]
 pub(crate) enum Ended {
-    Committed,
+    /// All of it is visible.
+    Committed {
+        /// Partitions that it wrote to.
+        partitions: usize,
+    },
     /// Partitions moved before it was done. Nothing of it is visible; whoever owns them reads the batch again.
     Revoked(&'static str),
     /// The broker or the network refused it. Nothing of it is visible; read the batch again after a pause.
@@ -240,8 +244,9 @@ impl Turn<'_> {
         match self.producer.commit() {
             Ok(()) => {
                 let (room, records, committed) = (self.committer.room, job.outputs.len(), begun.elapsed());
-                tracing::debug!(room, records, ?flushed, ?offsets_sent, ?committed, "transaction");
-                Ended::Committed
+                let partitions = self.producer.partitions_written();
+                tracing::debug!(room, records, partitions, ?flushed, ?offsets_sent, ?committed, "transaction");
+                Ended::Committed { partitions }
             }
             Err(error) => self.producer.give_up(error).into(),
         }

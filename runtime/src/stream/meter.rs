@@ -19,6 +19,8 @@ pub const BATCH_RECORDS: &str = "defaultx_batch_records";
 pub const HANDLE_SECONDS: &str = "defaultx_handle_seconds";
 /// Seconds from begin to commit.
 pub const COMMIT_SECONDS: &str = "defaultx_commit_seconds";
+/// Partitions that a transaction wrote to.
+pub const TRANSACTION_PARTITIONS: &str = "defaultx_transaction_partitions";
 /// Transactions by how they ended.
 pub const COMMITS: &str = "defaultx_commits_total";
 /// Rebalances.
@@ -46,6 +48,7 @@ pub const FENCED: &str = "defaultx_fenced_total";
 /// Times that a room was started again with new clients.
 pub const ROOM_RESTARTS: &str = "defaultx_room_restarts_total";
 
+const COUNTS: [f64; 7] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0];
 const BY_PARTITION: [&str; 2] = ["topic", "partition"];
 
 /// One room's share of the metrics.
@@ -57,6 +60,7 @@ pub(crate) struct Meter {
     batch: Histogram,
     handle: Histogram,
     commit: Histogram,
+    partitions: Histogram,
     rebalances: IntCounter,
     restore: Gauge,
     watermarks: Mutex<Watermarks>,
@@ -96,6 +100,7 @@ impl Meter {
             batch: histogram(BATCH_RECORDS, "Records in a transaction", &sizes)?,
             handle: histogram(HANDLE_SECONDS, "Seconds to handle a batch", &seconds)?,
             commit: histogram(COMMIT_SECONDS, "Seconds from begin to commit", &seconds)?,
+            partitions: histogram(TRANSACTION_PARTITIONS, "Partitions that a transaction wrote to", &COUNTS)?,
             rebalances: counter(REBALANCES, "Rebalances")?,
             restore: gauge(RESTORE_SECONDS, "Seconds of the last restore")?,
             watermarks: Mutex::default(),
@@ -153,6 +158,10 @@ impl Meter {
     pub fn ended(&self, result: &str, took: Duration) {
         self.commits.with_label_values(&[result]).inc();
         self.commit.observe(took.as_secs_f64());
+    }
+
+    pub fn wrote(&self, partitions: usize) {
+        self.partitions.observe(partitions as f64);
     }
 
     pub fn rebalanced(&self) {

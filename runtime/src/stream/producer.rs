@@ -8,10 +8,11 @@ use rdkafka::client::ClientContext;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::ConsumerGroupMetadata;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::{DeliveryResult, Header, OwnedHeaders};
+use rdkafka::message::{DeliveryResult, Header, Message as _, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, ProducerContext};
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Between two looks for acknowledgements: short beside a transaction, long beside a look.
@@ -171,6 +172,11 @@ impl Producer {
         }
     }
 
+    /// Partitions to which the present transaction has written.
+    pub fn partitions_written(&self) -> usize {
+        self.inner.context().reported().places.len()
+    }
+
     pub fn send_offsets(
         &self,
         offsets: &TopicPartitionList,
@@ -267,19 +273,29 @@ pub(crate) fn settings(kafka: &KafkaConfig) -> ClientConfig {
     config
 }
 
-/// Remembers the first record of a transaction that the broker did not take.
+/// What the broker said of the records of a transaction.
 #[derive(Default)]
-struct Reports {
-    failed: Mutex<Option<KafkaError>>,
+struct Reports(Mutex<Reported>);
+
+#[derive(Default)]
+struct Reported {
+    /// The first record that it did not take.
+    failed: Option<KafkaError>,
+    /// Where it put the others.
+    places: BTreeSet<(String, i32)>,
 }
 
 impl Reports {
     fn clear(&self) {
-        *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *self.reported() = Reported::default();
     }
 
     fn first_failure(&self) -> Option<KafkaError> {
-        self.failed.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.reported().failed.clone()
+    }
+
+    fn reported(&self) -> MutexGuard<'_, Reported> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -289,8 +305,15 @@ impl ProducerContext for Reports {
     type DeliveryOpaque = ();
 
     fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
-        if let Err((error, _)) = result {
-            self.failed.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(|| error.clone());
+        let mut reported = self.reported();
+        match result {
+            Err((error, _)) => drop(reported.failed.get_or_insert_with(|| error.clone())),
+            Ok(message) => {
+                let (topic, partition) = (message.topic(), message.partition());
+                if !reported.places.iter().any(|place| place.1 == partition && place.0 == topic) {
+                    reported.places.insert((topic.to_owned(), partition));
+                }
+            }
         }
     }
 }

@@ -35,6 +35,9 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+/// The longest that a worker without records waits for one before it looks at all else.
+const LONGEST_WAIT: Duration = Duration::from_millis(100);
+
 type Consuming<H> = Assigned<<H as Handler>::Key, <H as Handler>::Value>;
 type Assigned<K, V> = BaseConsumer<Assignment<K, V>>;
 
@@ -49,6 +52,8 @@ pub(super) struct Session<'a> {
     committer: std::thread::JoinHandle<()>,
     /// Transactions in a row that were refused.
     refused: Cell<u32>,
+    /// When the newest transaction began.
+    begun: Cell<Instant>,
     /// Most records of a batch: fewer than configured while a record that no broker takes is looked for.
     limit: Cell<usize>,
     /// The state is full and nothing is read.
@@ -65,6 +70,29 @@ pub(super) struct Session<'a> {
     /// The client cannot unpack something, and does not say where.
     unreadable: Cell<bool>,
     complaint: RefCell<Option<Complaint>>,
+}
+
+/// Records that are collected for a transaction.
+struct Batch<'c> {
+    records: Vec<BorrowedMessage<'c>>,
+    bytes: usize,
+    most: usize,
+    most_bytes: usize,
+}
+
+impl<'c> Batch<'c> {
+    fn of(most: usize, most_bytes: usize) -> Self {
+        Self { records: Vec::with_capacity(most.min(256)), bytes: 0, most, most_bytes }
+    }
+
+    fn is_full(&self) -> bool {
+        self.records.len() >= self.most || self.bytes >= self.most_bytes
+    }
+
+    fn push(&mut self, record: BorrowedMessage<'c>) {
+        self.bytes += record.payload_len() + record.key_len();
+        self.records.push(record);
+    }
 }
 
 /// The batch whose transaction is under way.
@@ -114,6 +142,7 @@ impl<'a> Session<'a> {
             ended,
             committer,
             refused: Cell::new(0),
+            begun: Cell::new(Instant::now()),
             limit: Cell::new(spec.tuning.batch_records),
             full: Cell::new(false),
             floods: RefCell::new(Floods::new(spec.tuning.flood_window, spec.tuning.flood_percent)),
@@ -167,7 +196,7 @@ impl<'a> Session<'a> {
             if self.unreadable.replace(false) {
                 self.look_for_unreadable(consumer, engine, &mut in_flight)?;
             }
-            let batch = self.collect(consumer, in_flight.is_some());
+            let batch = self.collect(consumer, engine, &mut in_flight)?;
             self.hear_no_more();
             self.look_for_places(consumer, engine, &mut in_flight)?;
             let changed = self.follow_changes(consumer, engine, &mut in_flight)?;
@@ -200,45 +229,75 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    /// Polls until the batch is full, or the linger has passed. While a commit is under way it goes on collecting. Ends at a
-    /// rebalance with nothing: what was collected is of the old assignment, which the new one reads again from its committed
-    /// offsets; a record polled after it would be of the new one and must not be dropped with the rest.
-    fn collect<'c, K: Stored + Eq + Hash, V: Stored>(
+    /// What the next transaction takes. While one is under way, all that comes until it has ended, since nothing can be written
+    /// before; a full batch is handled beside it. Otherwise what comes until the pace allows another. Ends at a rebalance with
+    /// nothing: what was collected is of the old assignment, which the new one reads again from its committed offsets; a record
+    /// polled after it would be of the new one and must not be dropped with the rest.
+    fn collect<'c, H: Handler>(
         &self,
-        consumer: &'c Assigned<K, V>,
-        committing: bool,
-    ) -> Vec<BorrowedMessage<'c>> {
-        let tuning = &self.spec.tuning;
-        let limit = self.limit.get();
-        let mut batch = Vec::with_capacity(limit.min(4096));
-        let mut bytes = 0;
-        let mut until = Instant::now() + Duration::from_millis(if committing { tuning.linger_ms } else { 100 });
-        while batch.len() < limit && bytes < tuning.batch_bytes {
+        consumer: &'c Consuming<H>,
+        engine: &mut Engine<H>,
+        in_flight: &mut Option<InFlight<H>>,
+    ) -> Result<Vec<BorrowedMessage<'c>>, LoopError> {
+        let mut batch = Batch::of(self.limit.get(), self.spec.tuning.batch_bytes);
+        self.take(consumer, &mut batch, Instant::now());
+        if in_flight.is_some() && !batch.is_full() && !self.settle(consumer, engine, in_flight)? {
+            return Ok(Vec::new()); // it was aborted, and the consumer stands at its beginning
+        }
+        if in_flight.is_none() && batch.records.is_empty() {
+            self.take_first(consumer, &mut batch);
+        }
+        if in_flight.is_none() && !batch.records.is_empty() {
+            self.take(consumer, &mut batch, self.begun.get() + Duration::from_millis(self.spec.tuning.pace_ms));
+        }
+        Ok(if consumer.context().has_changed() { Vec::new() } else { batch.records })
+    }
+
+    /// Waits a while for a record.
+    fn take_first<'c, K: Stored + Eq + Hash, V: Stored>(&self, consumer: &'c Assigned<K, V>, batch: &mut Batch<'c>) {
+        let until = Instant::now() + LONGEST_WAIT;
+        while batch.records.is_empty() && self.may_take(consumer) {
             let wait = until.saturating_duration_since(Instant::now());
-            let polled = consumer.poll(wait);
-            if consumer.context().has_changed() {
-                return Vec::new();
-            }
-            match polled {
-                Some(Ok(message)) => {
-                    if batch.is_empty() {
-                        until = Instant::now() + Duration::from_millis(tuning.linger_ms);
-                    }
-                    bytes += message.payload_len() + message.key_len();
-                    batch.push(message);
-                }
-                Some(Err(error)) => {
-                    self.complain(&error);
-                    // What comes after it may lie behind what could not be unpacked.
-                    if self.unreadable.get() {
-                        break;
-                    }
-                }
-                None if wait.is_zero() => break,
-                None => {}
+            if !self.take_one(consumer, batch, wait) && wait.is_zero() {
+                return;
             }
         }
-        batch
+    }
+
+    /// Takes what is there, and what comes until then, unless the batch is full before.
+    fn take<'c, K: Stored + Eq + Hash, V: Stored>(
+        &self,
+        consumer: &'c Assigned<K, V>,
+        batch: &mut Batch<'c>,
+        until: Instant,
+    ) {
+        while !batch.is_full() && self.may_take(consumer) {
+            let wait = until.saturating_duration_since(Instant::now());
+            if !self.take_one(consumer, batch, wait) && wait.is_zero() {
+                return;
+            }
+        }
+    }
+
+    /// What comes after something that could not be unpacked may lie behind it.
+    fn may_take<K: Stored + Eq + Hash, V: Stored>(&self, consumer: &Assigned<K, V>) -> bool {
+        !self.unreadable.get() && !consumer.context().has_changed()
+    }
+
+    /// Polls once; whether anything came of it.
+    fn take_one<'c, K: Stored + Eq + Hash, V: Stored>(
+        &self,
+        consumer: &'c Assigned<K, V>,
+        batch: &mut Batch<'c>,
+        wait: Duration,
+    ) -> bool {
+        match consumer.poll(wait) {
+            Some(Ok(message)) if !consumer.context().has_changed() => batch.push(message),
+            Some(Ok(_)) => {}
+            Some(Err(error)) => self.complain(&error),
+            None => return false,
+        }
+        true
     }
 
     fn hand_over<H: Handler>(
@@ -267,6 +326,7 @@ impl<'a> Session<'a> {
             None => Vec::new(),
         };
         self.gate.open();
+        self.begun.set(Instant::now());
         let job = Job { outputs: prepared.outputs, dead_letters, changelog, offsets, group };
         self.jobs.send(job).map_err(|_| LoopError::Broken("the committing thread is gone".to_owned()))?;
         let sources = match self.spec.pauses_floods {

@@ -12,8 +12,9 @@ pub struct Tuning {
     pub batch_records: usize,
     /// Most bytes of input in a transaction.
     pub batch_bytes: usize,
-    /// Milliseconds to wait for more records once there is one.
-    pub linger_ms: u64,
+    /// Shortest time between the beginnings of two transactions, milliseconds, while there is work; what comes after a longer
+    /// pause is written at once. More saves processor time of workers and broker, less saves latency.
+    pub pace_ms: u64,
     /// Milliseconds that any call to the broker may take.
     pub timeout_ms: u64,
     /// Milliseconds that taking over partitions may take.
@@ -34,7 +35,7 @@ impl Default for Tuning {
         Self {
             batch_records: 2000,
             batch_bytes: 8 << 20,
-            linger_ms: 2,
+            pace_ms: 20,
             timeout_ms: 8_000,
             restore_timeout_ms: 120_000,
             flood_percent: 50,

@@ -100,12 +100,27 @@ async fn log_size(url: &str) -> Result<i64> {
 
 /// Latency from the moment that each application was due, at a steady rate, for 20 seconds after a warm-up.
 pub fn half_load(stage: &Stage, traffic: &Traffic, rate: f64) -> Result<(f64, f64)> {
-    let sender = Sender::connect(&stage.kafka, "murmur2_random")?;
     let schedule = Schedule::default();
     let watch = Watch::start(&stage.kafka, schedule.clone())?;
-    send(&sender, &traffic.events("warm", 0..WARM)?)?;
-    watch.wait(WARM)?;
+    warm_up(stage, traffic, &watch)?;
     let count = (rate * 20.0) as usize;
+    at_rate(stage, traffic, rate, count, &schedule)?;
+    watch.wait(WARM + count)?;
+    let quantiles = (watch.latency_ms(0.5), watch.latency_ms(0.99));
+    watch.stop()?;
+    Ok(quantiles)
+}
+
+/// Has [`WARM`] applications decided.
+pub fn warm_up(stage: &Stage, traffic: &Traffic, watch: &Watch) -> Result<()> {
+    let sender = Sender::connect(&stage.kafka, "murmur2_random")?;
+    send(&sender, &traffic.events("warm", 0..WARM)?)?;
+    watch.wait(WARM).map(drop)
+}
+
+/// Sends applications at a steady rate, and says in the schedule when each was due.
+pub fn at_rate(stage: &Stage, traffic: &Traffic, rate: f64, count: usize, schedule: &Schedule) -> Result<()> {
+    let sender = Sender::prompt(&stage.kafka)?;
     let events = traffic.events("half", 0..count)?;
     let started = Instant::now() + Duration::from_millis(100);
     let due = |number: usize| started + Duration::from_secs_f64(number as f64 / rate);
@@ -115,10 +130,7 @@ pub fn half_load(stage: &Stage, traffic: &Traffic, rate: f64) -> Result<(f64, f6
         if wait > Duration::from_micros(500) {
             std::thread::sleep(wait);
         }
-        sender.send(event, Some(&event.application_id))?;
+        sender.send(event, None)?;
     }
-    watch.wait(WARM + count)?;
-    let quantiles = (watch.latency_ms(0.5), watch.latency_ms(0.99));
-    watch.stop()?;
-    Ok(quantiles)
+    sender.flush()
 }

@@ -2,9 +2,13 @@
 //! all in one run on one machine. The rooms run in a process of their own, so that what is measured of it is theirs.
 
 mod agreement;
+mod door;
 mod load;
 mod peer;
+mod processor;
 mod rooms;
+mod start;
+mod steady;
 mod versus;
 
 use anyhow::{Result, ensure};
@@ -32,9 +36,24 @@ struct Args {
     /// Applications of the Python peer in each round and way; 0 leaves it out
     #[arg(long, default_value_t = 15_000)]
     peer_applications: usize,
-    /// Only the ceiling, the peer, and what the peer is compared with
-    #[arg(long)]
-    peer_only: bool,
+    /// Only these parts; all without it
+    #[arg(long, value_delimiter = ',', value_enum)]
+    only: Vec<Part>,
+    /// Applications a second of the steady loads; half of what scorecards reach comes to them where that is measured
+    #[arg(long, value_delimiter = ',', default_value = "20,200,2000")]
+    rates: Vec<f64>,
+    /// Seconds of each steady load
+    #[arg(long, default_value_t = 30.0)]
+    seconds: f64,
+    /// Partitions of each topic under the steady loads, one count after another; the default of one machine without it
+    #[arg(long, value_delimiter = ',')]
+    partitions: Vec<i32>,
+    /// More of the workers' configuration under the steady loads, as TOML
+    #[arg(long, default_value = "")]
+    settings: String,
+    /// Another binary of the product under the steady loads
+    #[arg(long, value_name = "BINARY")]
+    binary: Option<PathBuf>,
     /// Another binary of the product, measured against this one and nothing else
     #[arg(long, value_name = "BINARY")]
     versus: Option<PathBuf>,
@@ -44,6 +63,25 @@ struct Args {
     /// Where the result goes
     #[arg(long, default_value = "target/bench.json")]
     out: PathBuf,
+}
+
+/// What can be measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Part {
+    /// Throughput of the workers and of a ceiling that thinks nothing
+    Throughput,
+    /// The Python peer, and what it is compared with
+    Python,
+    /// Throughput with the audit log
+    Audited,
+    /// Latency and processor time at steady rates with every worker running
+    Steady,
+    /// The HTTP door
+    Door,
+    /// From the start to the first decision
+    Start,
+    /// Memory after many applications
+    Memory,
 }
 
 fn main() -> Result<()> {
@@ -58,7 +96,7 @@ fn main() -> Result<()> {
     let dir = tempfile::tempdir()?;
     let traffic = Traffic::load(1)?;
     let stage = Stage::start(dir.path(), true)?;
-    let mut bench = Bench { stage, traffic, args, rates: BTreeMap::new(), peak_mb: 0.0, disagreed: false };
+    let mut bench = Bench { stage, traffic, args, rates: BTreeMap::new(), peak_mb: 0.0, steadies: 0, disagreed: false };
     let result = match bench.args.versus.clone() {
         Some(other) => bench.versus(&other, bench.args.pairs)?,
         None => {
@@ -85,6 +123,8 @@ struct Bench {
     /// Applications a second in each round, by what was measured.
     rates: BTreeMap<String, Vec<f64>>,
     peak_mb: f64,
+    /// Steady loads so far.
+    steadies: usize,
     /// House and peer did not say the same.
     disagreed: bool,
 }
@@ -93,28 +133,48 @@ impl Bench {
     /// Measures everything that was asked for; what is no throughput is in the answer.
     fn run(&mut self) -> Result<Map<String, Value>> {
         let mut result = Map::new();
-        let with_peer = self.args.peer_applications > 0;
+        let with_peer = self.asks_for(Part::Python) && self.args.peer_applications > 0;
         if with_peer {
             peer::prepare()?;
         }
         for round in 0..self.args.rounds {
-            self.house_and_ceiling(round, &mut result)?;
+            if with_peer || self.asks_for(Part::Throughput) {
+                self.house_and_ceiling(round, &mut result)?;
+            }
             if with_peer {
                 self.peer(round, &mut result)?;
             }
         }
-        if !self.args.peer_only {
+        if self.asks_for(Part::Audited) {
             self.audited()?;
+        }
+        if self.asks_for(Part::Throughput) {
             self.half_load(&mut result)?;
+        }
+        if self.asks_for(Part::Steady) {
+            let half = self.median(Models::Scorecards.name()).map(|rate| rate / 2.0);
+            result.extend(self.steady(half)?);
+        }
+        if self.asks_for(Part::Door) {
+            result.extend(self.door()?);
+        }
+        if self.asks_for(Part::Start) {
+            result.extend(self.start()?);
+        }
+        if self.asks_for(Part::Memory) {
             self.memory(&mut result)?;
         }
         Ok(result)
     }
 
+    fn asks_for(&self, part: Part) -> bool {
+        self.args.only.is_empty() || self.args.only.contains(&part)
+    }
+
     fn house_and_ceiling(&mut self, round: usize, result: &mut Map<String, Value>) -> Result<()> {
         let all = [Models::Scorecards, Models::Xgboost, Models::Shipped];
         // The last is not compared with the peer.
-        for models in &all[..all.len() - usize::from(self.args.peer_only)] {
+        for models in &all[..all.len() - usize::from(!self.asks_for(Part::Throughput))] {
             self.deploy(models.name(), round)?;
             let mut rooms = rooms::house(&self.stage, *models, DECIDING)?;
             let taken = load::throughput(&self.stage, &self.traffic, self.args.applications, &rooms)?;

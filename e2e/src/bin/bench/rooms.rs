@@ -1,5 +1,6 @@
 //! What is measured, each in a process of its own: the house, and the ceiling.
 
+use crate::processor::of_process;
 use anyhow::{Context, Result};
 use e2e::ceiling::{self, Shape};
 use e2e::stage::{Stage, runtime};
@@ -10,6 +11,8 @@ use runtime::shutdown;
 use runtime::stream::{Input, Tuning};
 use schemas::Topic;
 use std::collections::BTreeMap;
+use std::io::{Read, Write};
+use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -60,14 +63,18 @@ impl Models {
 }
 
 /// Rooms in a process of their own.
-pub struct Rooms(Child);
+pub struct Rooms {
+    child: Child,
+    /// Where they tell their metrics.
+    ops: Option<String>,
+}
 
 impl Rooms {
     /// Starts a command whose words go to a log.
     pub fn start(mut command: Command, log: &Path) -> Result<Self> {
         let log = std::fs::File::create(log)?;
         let child = command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).spawn()?;
-        Ok(Self(child))
+        Ok(Self { child, ops: None })
     }
 
     /// The most memory that it ever had.
@@ -82,16 +89,27 @@ impl Rooms {
 
     /// Processor time that it has used.
     pub fn processor(&self) -> Result<Duration> {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.0.id()))?;
-        // The second field is a name in brackets, of any content; user and system time are the 14th and 15th.
-        let fields = stat.rsplit_once(')').context("no name")?.1.split_whitespace().skip(11).take(2);
-        let ticks: u64 = fields.map(str::parse::<u64>).sum::<Result<_, _>>()?;
-        let a_second = nix::unistd::sysconf(nix::unistd::SysconfVar::CLK_TCK)?.context("no clock")?;
-        Ok(Duration::from_secs_f64(ticks as f64 / a_second as f64))
+        of_process(self.child.id())
+    }
+
+    /// Each of their counters, summed over its labels, by name.
+    pub fn counters(&self) -> Result<BTreeMap<String, f64>> {
+        let ops = self.ops.as_ref().context("they tell no metrics")?;
+        let mut connection = std::net::TcpStream::connect(ops)?;
+        connection.write_all(b"GET /metrics HTTP/1.0\r\nHost: bench\r\n\r\n")?;
+        let mut text = String::new();
+        connection.read_to_string(&mut text)?;
+        let mut counters = BTreeMap::new();
+        for line in text.lines().filter(|line| line.starts_with("defaultx_")) {
+            let Some((series, value)) = line.rsplit_once(' ') else { continue };
+            let name = series.split('{').next().unwrap_or(series);
+            *counters.entry(name.to_owned()).or_default() += value.parse::<f64>().unwrap_or(0.0);
+        }
+        Ok(counters)
     }
 
     fn status_mb(&self, field: &str) -> Result<f64> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.0.id()))?;
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
         let line = status.lines().find_map(|line| line.strip_prefix(field)).context("no such field")?;
         let kilobytes: f64 = line.trim().trim_end_matches("kB").trim().parse()?;
         Ok(kilobytes / 1024.0)
@@ -99,16 +117,16 @@ impl Rooms {
 
     /// Asks it to end, and waits.
     pub fn stop(&mut self) -> Result<()> {
-        let pid = nix::unistd::Pid::from_raw(self.0.id() as i32);
+        let pid = nix::unistd::Pid::from_raw(self.child.id() as i32);
         nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM)?;
-        self.0.wait()?;
+        self.child.wait()?;
         Ok(())
     }
 }
 
 impl Drop for Rooms {
     fn drop(&mut self) {
-        if matches!(self.0.try_wait(), Ok(None)) && (self.0.kill().is_err() || self.0.wait().is_err()) {
+        if matches!(self.child.try_wait(), Ok(None)) && (self.child.kill().is_err() || self.child.wait().is_err()) {
             eprintln!("the rooms could not be stopped");
         }
     }
@@ -127,14 +145,16 @@ pub fn house_with(stage: &Stage, models: Models, rooms: &[&str], settings: &str)
 }
 
 /// Starts rooms of another binary.
-pub fn other(stage: &Stage, models: Models, rooms: &[&str], program: &Path) -> Result<Rooms> {
-    run(Command::new(program), stage, models, rooms, "")
+pub fn other(stage: &Stage, models: Models, rooms: &[&str], program: &Path, settings: &str) -> Result<Rooms> {
+    run(Command::new(program), stage, models, rooms, settings)
 }
 
 fn run(mut command: Command, stage: &Stage, models: Models, rooms: &[&str], settings: &str) -> Result<Rooms> {
     let config = stage.config_routed("bench", &models.route(), settings)?;
-    command.arg("run").args(rooms).arg("--config").arg(config);
-    Rooms::start(command, &stage.dir().join("house.log"))
+    // A port that is free now; nothing else on this machine looks for one.
+    let ops = TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
+    command.arg("run").args(rooms).arg("--config").arg(config).args(["--ops", &ops]);
+    Ok(Rooms { ops: Some(ops), ..Rooms::start(command, &stage.dir().join("house.log"))? })
 }
 
 /// Starts the ceiling, whose records have those shapes.

@@ -20,7 +20,7 @@ impl Bench {
                 let mut rooms = match which {
                     // Settings that the other may not know are left out: a tenth of its quota is what a round needs.
                     0 => rooms::house_with(&self.stage, Models::Shipped, DECIDING, "")?,
-                    _ => rooms::other(&self.stage, Models::Shipped, DECIDING, other)?,
+                    _ => rooms::other(&self.stage, Models::Shipped, DECIDING, other, "")?,
                 };
                 found[which] = Some(load::throughput(&self.stage, &self.traffic, self.args.applications, &rooms)?);
                 rooms.stop()?;

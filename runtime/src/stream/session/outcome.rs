@@ -35,7 +35,7 @@ impl Session<'_> {
         // assignment starts from committed offsets already.
         if let Some(batch) = in_flight.take() {
             match self.result()? {
-                Ended::Committed => self.committed(consumer, engine, batch)?,
+                Ended::Committed { partitions } => self.committed(consumer, engine, batch, partitions)?,
                 Ended::Revoked(why) => self.aborted(&batch, why),
                 Ended::Refused(why) => self.aborted(&batch, &why),
                 Ended::Poison(why) => drop(self.poisoned(engine, &batch, &why)),
@@ -77,8 +77,8 @@ impl Session<'_> {
     ) -> Result<bool, LoopError> {
         let Some(batch) = in_flight.take() else { return Ok(true) };
         match self.result()? {
-            Ended::Committed => {
-                self.committed(consumer, engine, batch)?;
+            Ended::Committed { partitions } => {
+                self.committed(consumer, engine, batch, partitions)?;
                 Ok(true)
             }
             Ended::Revoked(why) => {
@@ -145,8 +145,10 @@ impl Session<'_> {
         consumer: &Consuming<H>,
         engine: &mut Engine<H>,
         batch: InFlight<H>,
+        partitions: usize,
     ) -> Result<(), LoopError> {
         self.meter.ended("committed", batch.since.elapsed());
+        self.meter.wrote(partitions);
         self.limit.set(self.limit.get().saturating_mul(2).min(self.spec.tuning.batch_records));
         engine.limit = None;
         if self.refused.replace(0) > 0 {
