@@ -1,5 +1,7 @@
 package peer;
 
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.HashMap;
@@ -49,18 +51,19 @@ final class Main {
         streams.start();
         ended.await();
         streams.close(Duration.ofSeconds(15));
+        streams.cleanUp();
         if (failed[0]) {
             Runtime.getRuntime().halt(1);
         }
     }
 
-    private static Properties properties(Map<String, String> said, String prefix) {
+    private static Properties properties(Map<String, String> said, String prefix) throws IOException {
         Properties to = new Properties();
         to.put(StreamsConfig.APPLICATION_ID_CONFIG, prefix + "streams-peer");
         to.put(StreamsConfig.BOOTSTRAP_SERVERS_CONFIG, said.get("--bootstrap"));
         to.put(StreamsConfig.PROCESSING_GUARANTEE_CONFIG, StreamsConfig.EXACTLY_ONCE_V2);
         to.put(StreamsConfig.NUM_STREAM_THREADS_CONFIG, said.getOrDefault("--threads", "1"));
-        to.put(StreamsConfig.STATE_DIR_CONFIG, said.getOrDefault("--state", System.getProperty("java.io.tmpdir") + "/streams-peer"));
+        to.put(StreamsConfig.STATE_DIR_CONFIG, Files.createTempDirectory("streams-peer").toString());
         // Left alone, it is Kafka's default under exactly once: 100 ms.
         if (said.containsKey("--commit-interval")) {
             to.put(StreamsConfig.COMMIT_INTERVAL_MS_CONFIG, said.get("--commit-interval"));

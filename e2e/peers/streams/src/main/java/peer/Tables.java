@@ -1,7 +1,9 @@
 package peer;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
+import java.util.TreeSet;
 
 /**
  * Exact Shapley values of trees against a background. For each leaf and each set of the features on its path that a row agrees with,
@@ -14,13 +16,13 @@ final class Tables {
     /** Features on every path; shorter ones are filled up with questions that every row answers. */
     private final int width;
     private final int count;
-    /** One entry for each leaf and feature on its path: what is asked. */
-    private final int[] feature;
-    private final float[] from;
-    private final float[] below;
+    /** Of each feature, every threshold in order: a value is known by how many of them it reaches. */
+    private final float[][] thresholds;
+    /** Three entries for each leaf and feature on its path: the feature, and the least and greatest rank that hold. */
+    private final int[] asked;
     private final boolean[] takesMissing;
     /** By leaf, pattern of answers and feature. */
-    private final double[] parts;
+    private final float[] parts;
 
     /** A leaf: what it asks of each feature on its path, and what each pattern of answers contributes. */
     private static final class Leaf {
@@ -53,48 +55,136 @@ final class Tables {
         }
         width = leaves.stream().mapToInt(leaf -> leaf.feature.length).max().orElseThrow();
         count = leaves.size();
-        feature = new int[count * width];
-        from = new float[count * width];
-        below = new float[count * width];
+        thresholds = thresholds(trees, background[0].length);
+        asked = new int[count * width * 3];
         takesMissing = new boolean[count * width];
-        parts = new double[count * width << width];
-        java.util.Arrays.fill(from, Float.NEGATIVE_INFINITY);
-        java.util.Arrays.fill(below, Float.POSITIVE_INFINITY);
+        parts = new float[count * width << width];
         for (int number = 0; number < count; number++) {
             place(number, leaves.get(number));
         }
     }
 
+    private static float[][] thresholds(Trees.Tree[] trees, int features) {
+        List<TreeSet<Float>> found = new ArrayList<>();
+        for (int i = 0; i < features; i++) {
+            found.add(new TreeSet<>());
+        }
+        for (Trees.Tree tree : trees) {
+            for (int node = 0; node < tree.left().length; node++) {
+                if (tree.left()[node] >= 0) {
+                    found.get(tree.feature()[node]).add(tree.value()[node]);
+                }
+            }
+        }
+        float[][] thresholds = new float[features][];
+        for (int i = 0; i < features; i++) {
+            thresholds[i] = new float[found.get(i).size()];
+            int at = 0;
+            for (float threshold : found.get(i)) {
+                thresholds[i][at++] = threshold;
+            }
+        }
+        return thresholds;
+    }
+
+    /** How many thresholds a value reaches. */
+    private static int rank(float[] thresholds, float value) {
+        int low = 0;
+        int high = thresholds.length;
+        while (low < high) {
+            int middle = (low + high) >>> 1;
+            if (thresholds[middle] <= value) {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        return low;
+    }
+
     private void place(int number, Leaf leaf) {
         int own = leaf.feature.length;
-        for (int i = 0; i < own; i++) {
-            feature[number * width + i] = leaf.feature[i];
-            from[number * width + i] = leaf.from[i];
-            below[number * width + i] = leaf.below[i];
-            takesMissing[number * width + i] = leaf.takesMissing[i];
+        for (int i = 0; i < width; i++) {
+            int at = (number * width + i) * 3;
+            asked[at + 2] = Integer.MAX_VALUE;
+            takesMissing[number * width + i] = true;
+            if (i < own) {
+                float[] known = thresholds[leaf.feature[i]];
+                asked[at] = leaf.feature[i];
+                asked[at + 1] = leaf.from[i] == Float.NEGATIVE_INFINITY ? 0 : rank(known, leaf.from[i]);
+                asked[at + 2] = leaf.below[i] == Float.POSITIVE_INFINITY ? known.length : rank(known, leaf.below[i]) - 1;
+                takesMissing[number * width + i] = leaf.takesMissing[i];
+            }
         }
         // What fills up contributes nothing, whatever the answer.
         for (int pattern = 0; pattern < 1 << width; pattern++) {
-            int start = pattern & (1 << own) - 1;
-            System.arraycopy(leaf.parts, start * own, parts, ((number << width) + pattern) * width, own);
+            int start = (pattern & (1 << own) - 1) * own;
+            for (int i = 0; i < own; i++) {
+                parts[((number << width) + pattern) * width + i] = (float) leaf.parts[start + i];
+            }
         }
     }
 
     /** Fills the contributions of a row. */
     void explain(float[] row, double[] into) {
-        java.util.Arrays.fill(into, 0.0);
+        Arrays.fill(into, 0.0);
+        int[] ranks = new int[row.length];
+        boolean holed = false;
+        for (int i = 0; i < ranks.length; i++) {
+            boolean missing = row[i] != row[i];
+            holed |= missing;
+            ranks[i] = missing ? -1 : rank(thresholds[i], row[i]);
+        }
+        if (width == 4) {
+            ofFour(ranks, holed, into);
+            return;
+        }
         for (int number = 0, at = 0; number < count; number++, at += width) {
-            int pattern = 0;
-            for (int i = 0; i < width; i++) {
-                float value = row[feature[at + i]];
-                boolean holds = value >= from[at + i] && value < below[at + i] || value != value && takesMissing[at + i];
-                pattern |= (holds ? 1 : 0) << i;
+            int pattern = holed ? holedPattern(ranks, at) : 0;
+            for (int i = 0, from = at * 3; i < width; i++, from += 3) {
+                pattern |= answer(from, ranks[asked[from]]) << i;
             }
             int start = ((number << width) + pattern) * width;
-            for (int i = 0; i < width; i++) {
-                into[feature[at + i]] += parts[start + i];
+            for (int i = 0, from = at * 3; i < width; i++, from += 3) {
+                into[asked[from]] += parts[start + i];
             }
         }
+    }
+
+    /** The same without inner loops, for trees of depth four. */
+    private void ofFour(int[] ranks, boolean holed, double[] into) {
+        for (int number = 0, from = 0; number < count; number++, from += 12) {
+            int a = asked[from];
+            int b = asked[from + 3];
+            int c = asked[from + 6];
+            int d = asked[from + 9];
+            int pattern = answer(from, ranks[a]) | answer(from + 3, ranks[b]) << 1 | answer(from + 6, ranks[c]) << 2
+                | answer(from + 9, ranks[d]) << 3;
+            if (holed) {
+                pattern |= holedPattern(ranks, number << 2);
+            }
+            int start = (number << 4 | pattern) << 2;
+            into[a] += parts[start];
+            into[b] += parts[start + 1];
+            into[c] += parts[start + 2];
+            into[d] += parts[start + 3];
+        }
+    }
+
+    /** One where the rank holds, without a jump: either difference is negative where it does not. */
+    private int answer(int from, int rank) {
+        return (rank - asked[from + 1] | asked[from + 2] - rank) >>> 31 ^ 1;
+    }
+
+    /** The answers of the features that are missing. */
+    private int holedPattern(int[] ranks, int at) {
+        int pattern = 0;
+        for (int i = 0; i < width; i++) {
+            if (ranks[asked[(at + i) * 3]] < 0 && takesMissing[at + i]) {
+                pattern |= 1 << i;
+            }
+        }
+        return pattern;
     }
 
     private static Leaf leaf(Trees.Tree tree, int node, float[][] background) {
@@ -114,9 +204,9 @@ final class Tables {
         leaf.from = new float[width];
         leaf.below = new float[width];
         leaf.takesMissing = new boolean[width];
-        java.util.Arrays.fill(leaf.from, Float.NEGATIVE_INFINITY);
-        java.util.Arrays.fill(leaf.below, Float.POSITIVE_INFINITY);
-        java.util.Arrays.fill(leaf.takesMissing, true);
+        Arrays.fill(leaf.from, Float.NEGATIVE_INFINITY);
+        Arrays.fill(leaf.below, Float.POSITIVE_INFINITY);
+        Arrays.fill(leaf.takesMissing, true);
         for (int at = node; tree.parent()[at] != Integer.MAX_VALUE; at = tree.parent()[at]) {
             int parent = tree.parent()[at];
             int i = features.indexOf(tree.feature()[parent]);
