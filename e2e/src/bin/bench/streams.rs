@@ -1,10 +1,10 @@
 //! The Kafka Streams peer, on topics of its own, beside the house with the same models: throughput in turns at each of its settings, and
 //! how late decisions are at steady rates. Both sides are warmed by as many applications, more than Java's compiler asks for.
 
+use crate::Bench;
 use crate::agreement;
 use crate::load;
 use crate::rooms::{self, DECIDING, Models, Rooms};
-use crate::Bench;
 use anyhow::{Result, bail};
 use e2e::stage::{Stage, root};
 use e2e::traffic::{Sender, Traffic};
@@ -31,13 +31,13 @@ pub struct Args {
     /// Applications of the Streams peer, and of the house beside it, in each round
     #[arg(long, default_value_t = 40_000)]
     streams_applications: usize,
-    /// Its commit intervals, in milliseconds; the first gets the other ways of explaining too
+    /// Its commit intervals, in milliseconds; 100 is Kafka's default, and is left unset
     #[arg(long, value_delimiter = ',', default_value = "100,500,1000,2000")]
     streams_intervals: Vec<u32>,
-    /// Its commit intervals under the steady loads; none leaves them out
+    /// Its commit intervals under the steady loads; 0 leaves them out
     #[arg(long, value_delimiter = ',', default_value = "100,10")]
     streams_steady_intervals: Vec<u32>,
-    /// Ways of explaining beside the exact one: `none`, `path-dependent`
+    /// Ways of explaining beside the exact one, with the first interval: `none`, `path-dependent`
     #[arg(long, value_delimiter = ',', default_value = "none,path-dependent")]
     streams_contributions: Vec<String>,
     /// More arguments for it, such as `--threads 2 --hops apart`
@@ -142,7 +142,8 @@ impl Bench {
     }
 
     fn streams_latency(&mut self, found: &mut Map<String, Value>) -> Result<()> {
-        let intervals = self.args.streams.streams_steady_intervals.clone();
+        let mut intervals = self.args.streams.streams_steady_intervals.clone();
+        intervals.retain(|interval| *interval > 0);
         if intervals.is_empty() {
             return Ok(());
         }
