@@ -154,7 +154,9 @@ fn run(mut command: Command, stage: &Stage, models: Models, rooms: &[&str], sett
     // A port that is free now; nothing else on this machine looks for one.
     let ops = TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
     command.arg("run").args(rooms).arg("--config").arg(config).args(["--ops", &ops]);
-    Ok(Rooms { ops: Some(ops), ..Rooms::start(command, &stage.dir().join("house.log"))? })
+    let mut rooms = Rooms::start(command, &stage.dir().join("house.log"))?;
+    rooms.ops = Some(ops);
+    Ok(rooms)
 }
 
 /// Starts the ceiling, whose records have those shapes.
