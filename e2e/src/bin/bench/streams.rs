@@ -37,7 +37,7 @@ pub struct Args {
     /// Its commit intervals under the steady loads; 0 leaves them out
     #[arg(long, value_delimiter = ',', default_value = "100,10")]
     streams_steady_intervals: Vec<u32>,
-    /// Ways of explaining beside the exact one, with the first interval: `none`, `path-dependent`
+    /// Ways of explaining beside the exact one, with the first interval: `none`, `path-dependent`, or `exact` for no other
     #[arg(long, value_delimiter = ',', default_value = "none,path-dependent")]
     streams_contributions: Vec<String>,
     /// More arguments for it, such as `--threads 2 --hops apart`
@@ -90,7 +90,8 @@ impl Bench {
 
     fn settings(&self) -> Vec<Setting> {
         let said = &self.args.streams;
-        let others = said.streams_contributions.iter().zip(said.streams_intervals.iter().take(1).cycle());
+        let others = said.streams_contributions.iter().filter(|word| *word != "exact");
+        let others = others.zip(said.streams_intervals.iter().take(1).cycle());
         let exact = said.streams_intervals.iter().map(|interval| Setting::exact(*interval));
         exact
             .chain(others.map(|(word, interval)| Setting { contributions: word.clone(), interval_ms: *interval }))
