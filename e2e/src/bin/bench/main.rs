@@ -1,4 +1,4 @@
-//! Throughput, latency and memory of the house, beside a ceiling that thinks nothing and a Python peer that does the same,
+//! Throughput, latency and memory of the house, beside a ceiling that thinks nothing and two peers that do the same,
 //! all in one run on one machine. The rooms run in a process of their own, so that what is measured of it is theirs.
 
 mod agreement;
