@@ -10,5 +10,6 @@ mod house;
 mod insight;
 mod python;
 mod routes;
+mod streams;
 mod tidy;
 mod whole;

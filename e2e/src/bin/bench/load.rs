@@ -60,7 +60,7 @@ pub fn more(stage: &Stage, traffic: &Traffic, from: usize, count: usize) -> Resu
 }
 
 /// Sends events that were made before, so that making them costs the measured rooms nothing.
-fn send(sender: &Sender, events: &[Event]) -> Result<()> {
+pub fn send(sender: &Sender, events: &[Event]) -> Result<()> {
     events.iter().try_for_each(|event| sender.send(event, Some(&event.application_id)))?;
     sender.flush()
 }

@@ -1,4 +1,4 @@
-//! Throughput, latency and memory of the house, beside a ceiling that thinks nothing and a Python peer that does the same,
+//! Throughput, latency and memory of the house, beside a ceiling that thinks nothing and two peers that do the same,
 //! all in one run on one machine. The rooms run in a process of their own, so that what is measured of it is theirs.
 
 mod agreement;
@@ -9,6 +9,7 @@ mod processor;
 mod rooms;
 mod start;
 mod steady;
+mod streams;
 mod versus;
 
 use anyhow::{Result, ensure};
@@ -60,6 +61,8 @@ struct Args {
     /// Pairs of rounds against it
     #[arg(long, default_value_t = 8)]
     pairs: usize,
+    #[command(flatten)]
+    streams: streams::Args,
     /// Where the result goes
     #[arg(long, default_value = "target/bench.json")]
     out: PathBuf,
@@ -72,6 +75,8 @@ enum Part {
     Throughput,
     /// The Python peer, and what it is compared with
     Python,
+    /// The Kafka Streams peer, and the house beside it
+    Streams,
     /// Throughput with the audit log
     Audited,
     /// Latency and processor time at steady rates with every worker running
@@ -144,6 +149,9 @@ impl Bench {
             if with_peer {
                 self.peer(round, &mut result)?;
             }
+        }
+        if self.asks_for(Part::Streams) {
+            result.extend(self.streams()?);
         }
         if self.asks_for(Part::Audited) {
             self.audited()?;
