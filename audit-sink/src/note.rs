@@ -2,7 +2,7 @@
 //! one can show that the log was cut or rewritten since.
 
 use crate::error::Error;
-use crate::tree::Hash;
+use schemas::audit_tree::Hash;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use ed25519_dalek::{Signature, Signer as _, SigningKey, Verifier as _, VerifyingKey};

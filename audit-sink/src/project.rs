@@ -9,7 +9,7 @@ use crate::{project_decision, project_score};
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use domain::ApplicationKey;
 use runtime::clock::LATEST_MS;
-use runtime::pg::rows::{Rows, holds, insert_what_fits};
+use runtime::pg::rows::{Rows, all_or_none, holds, insert_what_fits};
 use runtime::stream::{Input, OwnedInput, dead_letter_header};
 use schemas::Topic;
 use schemas::control::{ACTIVATED, Activation};
@@ -46,7 +46,7 @@ pub enum Projected {
     Unreadable,
 }
 
-/// What became of a table's rows, but for those that were written.
+/// What became of a table's rows, but for those that were written. None where all of them were.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Table {
     /// Without its schema.
@@ -101,11 +101,14 @@ impl Projections {
         gathered.map_or(Projected::Unreadable, |()| Projected::Row)
     }
 
-    /// Writes what was gathered and the database takes.
+    /// Writes what was gathered and the database takes: all of it at once, or table by table where a row came before or is refused.
     ///
     /// # Errors
     /// The database's, where it refuses more than values of a row.
     pub async fn insert(&self, tx: &Transaction<'_>) -> Result<Vec<Table>, tokio_postgres::Error> {
+        if all_or_none(tx, self.copy(tx)).await? {
+            return Ok(Vec::new());
+        }
         macro_rules! table {
             ($name:ident) => {{
                 let inserted = insert_what_fits(tx, &self.$name).await?;
@@ -128,6 +131,17 @@ impl Projections {
             table!(dead_letters),
             table!(activations),
         ])
+    }
+
+    async fn copy(&self, tx: &Transaction<'_>) -> Result<(), tokio_postgres::Error> {
+        self.applications.copy(tx).await?;
+        self.withdrawals.copy(tx).await?;
+        self.scores.copy(tx).await?;
+        self.decisions.copy(tx).await?;
+        self.replies.copy(tx).await?;
+        self.receipts.copy(tx).await?;
+        self.dead_letters.copy(tx).await?;
+        self.activations.copy(tx).await
     }
 
     fn application(&mut self, event: &Event<'_>) -> Option<()> {

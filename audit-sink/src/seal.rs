@@ -1,15 +1,16 @@
-//! PURE. Turns a batch of records into what one log gains by it: entries in segments, index rows, tiles, the next head. A
+//! PURE. Turns a batch of records into what one log gains by it: entries in segments, runs of the index, tiles, the next head. A
 //! topic with personal data leaves coordinates and a keyed digest; its key, its value and its own headers never get in here. A
 //! record that no entry can hold leaves the same, whatever its topic: nothing that a sender writes stops the log.
 
 use crate::error::Error;
 use crate::source::{Source, Sources};
-use crate::tree::{Hash, Tile, Tree, leaf_hash};
 use hmac::{Hmac, Mac};
 use runtime::stream::{OwnedInput, dead_letter_header};
 use schemas::Topic;
 use schemas::audit_entry::{Codec, Entry};
+use schemas::audit_tree::{Hash, Tile, Tree, leaf_hash};
 use sha2::Sha256;
+use std::borrow::Cow;
 
 /// Bytes reserved for the length in front of an entry.
 const LENGTH: usize = 4;
@@ -57,7 +58,7 @@ pub struct Segment {
 
 /// Where a record stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct IndexRow {
+pub struct Placed {
     /// Sequence number in its log, from 0.
     pub seq: u64,
     /// Its topic.
@@ -66,16 +67,42 @@ pub struct IndexRow {
     pub partition: i32,
     /// Offset.
     pub offset: i64,
-    /// The broker's time, milliseconds since 1970.
-    pub timestamp_ms: i64,
     /// Leaf hash.
     pub leaf: Hash,
     /// What of the record is in the log.
     pub held: Held,
 }
 
+/// Entries of one partition that follow each other within a segment: a row of the index.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Run {
+    /// Sequence number of the first entry.
+    pub first_seq: u64,
+    /// How many there are.
+    pub entries: u32,
+    /// Topic, without prefix.
+    pub topic: Cow<'static, str>,
+    /// Partition.
+    pub partition: i32,
+    /// Offset of the first entry.
+    pub first_offset: i64,
+    /// Offset of the last entry.
+    pub last_offset: i64,
+}
+
+impl Run {
+    fn begin(entry: &Placed) -> Self {
+        let (topic, partition, offset) = (entry.source.name.clone(), entry.partition, entry.offset);
+        Self { first_seq: entry.seq, entries: 1, topic, partition, first_offset: offset, last_offset: offset }
+    }
+
+    fn is_continued_by(&self, entry: &Placed) -> bool {
+        self.topic == entry.source.name && self.partition == entry.partition && self.last_offset < entry.offset
+    }
+}
+
 /// What of a record the log holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Held {
     /// All of it.
     Whole,
@@ -100,13 +127,20 @@ impl Held {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sealed {
     /// One for each record, in the batch's order.
-    pub index: Vec<IndexRow>,
-    /// Their entries.
+    pub entries: Vec<Placed>,
+    /// Where they stand, as the index holds it.
+    pub runs: Vec<Run>,
+    /// Their bytes.
     pub segments: Vec<Segment>,
     /// Tiles that they completed.
     pub tiles: Vec<Tile>,
     /// The tree after them.
     pub tree: Tree,
+}
+
+/// Puts the records of each partition side by side, in their order: runs become long, and like bytes pack well.
+pub fn side_by_side(batch: &mut [OwnedInput]) {
+    batch.sort_by(|a, b| (&a.topic, a.partition).cmp(&(&b.topic, b.partition)));
 }
 
 /// Seals `batch` behind `tree`. A segment is closed once it holds `segment_bytes`.
@@ -120,10 +154,19 @@ pub fn seal(
     segment_bytes: usize,
     mut tree: Tree,
 ) -> Result<Sealed, Error> {
-    let (mut index, mut segments, mut tiles) = (Vec::with_capacity(batch.len()), Vec::new(), Vec::new());
+    let (mut entries, mut segments, mut tiles) = (Vec::with_capacity(batch.len()), Vec::new(), Vec::new());
     let (mut raw, mut first_seq) = (Vec::with_capacity(segment_bytes), tree.size());
+    let mut runs: Vec<Run> = Vec::new();
+    let mut source: Option<(&str, Source)> = None;
     for record in batch {
-        let source = sources.of(&record.topic).ok_or_else(|| Error::UnknownTopic(record.topic.clone()))?;
+        let source = match &source {
+            Some((topic, source)) if *topic == record.topic => source.clone(),
+            _ => {
+                let found = sources.of(&record.topic).ok_or_else(|| Error::UnknownTopic(record.topic.clone()))?;
+                source.insert((&record.topic, found)).1.clone()
+            }
+        };
+        let begins_segment = raw.is_empty();
         let start = raw.len() + LENGTH;
         raw.extend_from_slice(&[0; LENGTH]);
         let held = encode(record, &source, key, &mut raw)?;
@@ -131,8 +174,13 @@ pub fn seal(
         let length = (raw.len() - start) as u32;
         raw[start - LENGTH..start].copy_from_slice(&length.to_be_bytes());
         let leaf = leaf_hash(&raw[start..]);
-        let (partition, offset, timestamp_ms) = (record.partition, record.offset, record.timestamp_ms);
-        index.push(IndexRow { seq: tree.size(), source, partition, offset, timestamp_ms, leaf, held });
+        let (partition, offset) = (record.partition, record.offset);
+        let entry = Placed { seq: tree.size(), source, partition, offset, leaf, held };
+        match runs.last_mut().filter(|run| !begins_segment && run.is_continued_by(&entry)) {
+            Some(run) => (run.entries, run.last_offset) = (run.entries + 1, offset),
+            None => runs.push(Run::begin(&entry)),
+        }
+        entries.push(entry);
         tree.append(leaf, &mut tiles);
         if raw.len() >= segment_bytes {
             let full = std::mem::replace(&mut raw, Vec::with_capacity(segment_bytes));
@@ -143,7 +191,7 @@ pub fn seal(
     if !raw.is_empty() {
         segments.push(Segment { first_seq, last_seq: tree.size() - 1, raw });
     }
-    Ok(Sealed { index, segments, tiles, tree })
+    Ok(Sealed { entries, runs, segments, tiles, tree })
 }
 
 fn encode(record: &OwnedInput, source: &Source, key: &DigestKey, out: &mut Vec<u8>) -> Result<Held, Error> {
@@ -225,7 +273,7 @@ mod tests {
         let bytes = entries(&sealed.segments[0].raw).next().unwrap().unwrap();
         let entry = Entry::decode(bytes).unwrap();
         assert_eq!(entry, plain(&batch[0], Topic::Risk.base_name()));
-        assert_eq!(sealed.index[0].leaf, leaf_hash(bytes));
+        assert_eq!(sealed.entries[0].leaf, leaf_hash(bytes));
         assert_eq!(sealed.tree.root(), leaf_hash(bytes));
     }
 
@@ -247,7 +295,7 @@ mod tests {
     fn a_record_of_a_senders_own_topic_leaves_a_digest_under_its_name() {
         let theirs = OwnedInput { topic: "t.bank-b.v1".to_owned(), ..record(Topic::LoanApplications, 5) };
         let sealed = sealed(&[theirs], 1 << 20);
-        assert_eq!((&*sealed.index[0].source.name, sealed.index[0].held), ("bank-b.v1", Held::Digest));
+        assert_eq!((&*sealed.entries[0].source.name, sealed.entries[0].held), ("bank-b.v1", Held::Digest));
         let raw = &sealed.segments[0].raw;
         assert!(!raw.windows(4).any(|bytes| bytes == b"Anna"));
         assert_eq!(Entry::decode(entries(raw).next().unwrap().unwrap()).unwrap().topic, "bank-b.v1");
@@ -280,7 +328,7 @@ mod tests {
                 };
                 let timestamp_ms = hostile.timestamp_ms;
                 let sealed = sealed(&[record(topic, 5), hostile, record(topic, 7)], usize::MAX >> 40);
-                let held: Vec<_> = sealed.index.iter().map(|row| row.held).collect();
+                let held: Vec<_> = sealed.entries.iter().map(|row| row.held).collect();
                 assert_eq!(held[1], expected, "{name} on {topic:?}");
                 let raw: Vec<u8> = sealed.segments.iter().flat_map(|segment| segment.raw.clone()).collect();
                 let entry = Entry::decode(entries(&raw).nth(1).unwrap().unwrap()).unwrap();
@@ -301,7 +349,26 @@ mod tests {
         let sealed = sealed(&batch, 3 * one);
         let spans: Vec<_> = sealed.segments.iter().map(|s| (s.first_seq, s.last_seq)).collect();
         assert_eq!(spans, [(0, 2), (3, 5), (6, 6)]);
-        assert_eq!(sealed.index.iter().map(|row| row.seq).collect::<Vec<_>>(), [0, 1, 2, 3, 4, 5, 6]);
+        assert_eq!(sealed.entries.iter().map(|row| row.seq).collect::<Vec<_>>(), [0, 1, 2, 3, 4, 5, 6]);
+    }
+
+    #[test]
+    fn runs_are_of_one_partition_and_one_segment() {
+        let at = |topic: Topic, partition, offset| OwnedInput { partition, ..record(topic, offset) };
+        let (risk, decisions) = (Topic::Risk, Topic::Decisions);
+        let mut batch = [at(risk, 1, 7), at(decisions, 0, 3), at(risk, 0, 4), at(risk, 1, 9), at(decisions, 0, 5)];
+        let told = |sealed: &Sealed| -> Vec<_> {
+            let runs = sealed.runs.iter();
+            runs.map(|run| (run.first_seq, run.entries, run.partition, run.first_offset, run.last_offset)).collect()
+        };
+        let as_they_came = sealed(&batch, usize::MAX >> 40);
+        assert_eq!(as_they_came.runs.len(), 5, "each begins a run: another partition stands between");
+        side_by_side(&mut batch);
+        assert_eq!(told(&sealed(&batch, usize::MAX >> 40)), [(0, 2, 0, 3, 5), (2, 1, 0, 4, 4), (3, 2, 1, 7, 9)]);
+        let short = [(0, 1, 0, 3, 3), (1, 1, 0, 5, 5), (2, 1, 0, 4, 4), (3, 1, 1, 7, 7), (4, 1, 1, 9, 9)];
+        assert_eq!(told(&sealed(&batch, 1)), short, "a run ends with its segment");
+        let twice = [at(risk, 0, 4), at(risk, 0, 4)];
+        assert_eq!(told(&sealed(&twice, usize::MAX >> 40)).len(), 2, "a repeated offset is for the database to refuse");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use audit_sink::project::{Position, Projections, identity};
 use audit_sink::seal::{DigestKey, seal};
 use audit_sink::source::Sources;
-use audit_sink::tree::Tree;
+use schemas::audit_tree::Tree;
 use decision::DecisionHandler;
 use ingest::{AdmitHandler, ReceiveHandler};
 use prometheus::Registry;
@@ -74,7 +74,7 @@ impl Workers {
         if let Some(topic) = topic.filter(|topic| topic.is_audited()) {
             let sealed =
                 seal(block, &self.sources, &self.key, 1 << 20, Tree::default()).expect("every record has an entry");
-            assert_eq!(sealed.index.len(), 1);
+            assert_eq!(sealed.entries.len(), 1);
             Projections::default().add(topic, record, Position { log: 0, seq: 0 });
             if topic == Topic::Identities {
                 identity(record);

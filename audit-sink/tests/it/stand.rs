@@ -10,7 +10,7 @@ use prometheus::Registry;
 use runtime::pg::offsets::{self, Stand};
 use runtime::pg::{DatabaseConfig, connect};
 use runtime::stream::OwnedInput;
-use runtime::stream::pg::PgHandler;
+use runtime::stream::pg::{PgHandler, Preparer};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::OnceLock;
@@ -68,6 +68,7 @@ pub struct Writer {
     pub client: Client,
     pub metrics: Metrics,
     handler: AuditHandler,
+    seal: Preparer<<AuditHandler as PgHandler>::Work>,
     expected: BTreeMap<offsets::Place, i64>,
 }
 
@@ -86,26 +87,26 @@ impl Writer {
         handler.reset(&client).await.unwrap();
         let stood = offsets::load(&client, CONSUMER).await.unwrap();
         let expected = stood.into_iter().map(|(place, stand)| (place, stand.next)).collect();
-        Self { client, metrics, handler, expected }
+        let seal = handler.preparer();
+        Self { client, metrics, handler, seal, expected }
     }
 
     /// What the loop does with a batch.
     pub async fn write(&mut self, batch: &[OwnedInput]) -> Result<(), String> {
+        let work = (self.seal)(batch.to_vec()).unwrap();
         let tx = self.client.transaction().await.unwrap();
         let mut next = BTreeMap::new();
         for record in batch {
             next.insert((record.topic.clone(), record.partition), Stand::at(record.offset + 1, None));
         }
-        let applied = self.handler.apply(&tx, batch).await;
+        let applied = self.handler.apply(&tx, work).await;
         if let Err(error) = applied {
             tx.rollback().await.unwrap();
             self.handler.reset(&self.client).await.unwrap();
+            self.seal = self.handler.preparer();
             return Err(error.to_string());
         }
-        for (place, new) in &next {
-            let old = self.expected.get(place).copied();
-            assert!(offsets::advance(&tx, CONSUMER, place, old, new).await.unwrap());
-        }
+        assert!(offsets::advance(&tx, CONSUMER, &self.expected, &next).await.unwrap());
         tx.commit().await.unwrap();
         self.handler.committed();
         self.expected.extend(next.into_iter().map(|(place, stand)| (place, stand.next)));

@@ -95,7 +95,8 @@ pub async fn queue(database: &DatabaseConfig, subscriptions: &[Subscription], ra
     let mut client = client(database).await;
     let batch: Vec<OwnedInput> = range.map(|n| decision("credit.decisions.v1", n)).collect();
     let tx = client.transaction().await.unwrap();
-    handler.apply(&tx, &batch).await.unwrap();
+    let work = handler.preparer()(batch).unwrap();
+    handler.apply(&tx, work).await.unwrap();
     tx.commit().await.unwrap();
     handler.committed();
 }

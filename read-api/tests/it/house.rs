@@ -9,7 +9,7 @@ use local::{House, Options};
 use prometheus::Registry;
 use runtime::pg::{DatabaseConfig, connect};
 use runtime::stream::OwnedInput;
-use runtime::stream::pg::PgHandler;
+use runtime::stream::pg::{PgHandler, Preparer};
 use schemas::Topic;
 use std::future::Future;
 use std::path::Path;
@@ -54,6 +54,7 @@ pub async fn client(database: &DatabaseConfig) -> Client {
 pub struct Writer {
     pub client: Client,
     log: AuditHandler,
+    seal: Preparer<<AuditHandler as PgHandler>::Work>,
     identities: IdentityHandler,
 }
 
@@ -70,19 +71,22 @@ impl Writer {
         let metrics = Metrics::new(&Registry::new()).unwrap();
         let mut log = AuditHandler::new(0, settings, metrics.clone());
         log.reset(&client).await.unwrap();
-        Self { client, log, identities: IdentityHandler::new(metrics) }
+        let seal = log.preparer();
+        Self { client, log, seal, identities: IdentityHandler::new(metrics) }
     }
 
     /// Writes a batch as the loop would, offsets aside.
     pub async fn write(&mut self, batch: &[OwnedInput]) {
+        let work = (self.seal)(batch.to_vec()).unwrap();
         let tx = self.client.transaction().await.unwrap();
-        self.log.apply(&tx, batch).await.unwrap();
+        self.log.apply(&tx, work).await.unwrap();
         tx.commit().await.unwrap();
         self.log.committed();
         let identities = Topic::Identities.base_name();
         let personal: Vec<_> = batch.iter().filter(|record| record.topic == identities).cloned().collect();
+        let work = self.identities.preparer()(personal).unwrap();
         let tx = self.client.transaction().await.unwrap();
-        self.identities.apply(&tx, &personal).await.unwrap();
+        self.identities.apply(&tx, work).await.unwrap();
         tx.commit().await.unwrap();
     }
 }

@@ -120,7 +120,7 @@ fn positions(story: &Value) -> Vec<&Value> {
 fn a_story_says_where_the_log_holds_it_and_shows_tampering() {
     run(async {
         let stand = Stand::new(database("tampered").await, |_| ()).await;
-        let loans: Vec<_> = (0..40).map(|n| Loan::new("bank", format!("L-{n}"))).collect();
+        let mut loans: Vec<_> = (0..40).map(|n| Loan::new("bank", format!("L-{n}"))).collect();
         stand.tell(&loans).await;
         let writer = stand.writer.lock().await;
         let sql = "INSERT INTO defaultx.audit_checkpoints SELECT log, size, root, 'note', now() FROM defaultx.audit_logs;

@@ -1,11 +1,11 @@
-//! The reading half: a thread that hands over the records of one shard's partitions, at most two batches ahead. Looks for new
-//! topics and partitions while it reads; a topic that is not there is named, a place that was lost is held and named, and the
-//! others are read on.
+//! The reading half: a thread that reads one shard's partitions and makes work of their records, at most two batches ahead of
+//! the database. Looks for new topics and partitions while it reads; a topic that is not there is named, a place that was lost
+//! is held and named, and the others are read on.
 
 use super::super::meter::Meter;
 use super::super::position::{Gap, Lost, Positions, Probe, accepted_gaps, is_unreadable};
 use super::super::record::{Input, OwnedInput};
-use super::PgSpec;
+use super::{PgError, PgSpec, Preparer};
 use super::places::{Found, ends, find, is_acceptable, words};
 use crate::pg::offsets::{Place, Stand};
 use rdkafka::config::ClientConfig;
@@ -25,10 +25,22 @@ const LOOK: Duration = Duration::from_secs(5);
 /// How long the broker may take to tell.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Work for the database.
+pub(super) struct Batch<W> {
+    /// What the handler makes of the records.
+    pub work: W,
+    /// How many records.
+    pub records: usize,
+    /// Time of the last one, milliseconds since 1970.
+    pub newest_ms: i64,
+    /// Where each place stands behind them.
+    pub ends: BTreeMap<Place, Stand>,
+}
+
 /// What the thread hands over.
-pub(super) enum Read {
-    /// Records, in the order of their partitions, and the ids of their topics.
-    Batch(Vec<OwnedInput>, Arc<BTreeMap<String, String>>),
+pub(super) enum Read<W> {
+    /// A batch.
+    Batch(Batch<W>),
     /// Somebody has accepted the gap at a place: it reads on there.
     Passed(Place, Stand),
     /// What stands in the way of reading everything, in words; empty when nothing does. Told when it changes.
@@ -36,7 +48,7 @@ pub(super) enum Read {
 }
 
 /// One shard's consumer and what it reads.
-pub(super) struct Reader {
+pub(super) struct Reader<W> {
     pub consumer: BaseConsumer<StatsContext>,
     /// Settings of further clients.
     pub client: ClientConfig,
@@ -47,7 +59,8 @@ pub(super) struct Reader {
     /// Where the database says that it stood.
     pub stood: BTreeMap<Place, Stand>,
     pub stop: CancellationToken,
-    pub sender: mpsc::Sender<Result<Read, String>>,
+    pub prepare: Preparer<W>,
+    pub sender: mpsc::Sender<Result<Read<W>, String>>,
 }
 
 /// What is read.
@@ -70,9 +83,9 @@ struct Collected {
     unreadable: bool,
 }
 
-impl Reader {
+impl<W> Reader<W> {
     /// Reads until it is told to stop or nobody listens.
-    pub fn run(self) {
+    pub fn run(mut self) {
         if let Err(error) = self.read()
             && self.sender.blocking_send(Err(error.to_string())).is_err()
         {
@@ -80,7 +93,7 @@ impl Reader {
         }
     }
 
-    fn read(&self) -> Result<(), KafkaError> {
+    fn read(&mut self) -> Result<(), PgError> {
         let mut holding = Holding { stood: self.stood.clone(), ..Holding::default() };
         let mut told = self.look(&mut holding)?;
         if !self.hand_over(Read::Obstacles(told.clone())) {
@@ -89,12 +102,17 @@ impl Reader {
         let mut looked = Instant::now();
         while !self.stop.is_cancelled() {
             let Collected { records, unreadable } = collect(&self.consumer, &self.spec)?;
-            for (place, stand) in ends(&records, &holding.topic_ids) {
-                holding.next.insert(place.clone(), stand.next);
-                holding.stood.insert(place, stand);
-            }
-            if !records.is_empty() && !self.hand_over(Read::Batch(records, holding.topic_ids.clone())) {
-                return Ok(());
+            if !records.is_empty() {
+                let ends = ends(&records, &holding.topic_ids);
+                for (place, stand) in &ends {
+                    holding.next.insert(place.clone(), stand.next);
+                    holding.stood.insert(place.clone(), stand.clone());
+                }
+                let newest_ms = records.last().map_or(0, |record| record.timestamp_ms);
+                let batch = Batch { records: records.len(), newest_ms, ends, work: (self.prepare)(records)? };
+                if !self.hand_over(Read::Batch(batch)) {
+                    return Ok(());
+                }
             }
             let has_found = unreadable && self.look_for_unreadable(&mut holding)?;
             if has_found || looked.elapsed() >= LOOK {
@@ -109,7 +127,7 @@ impl Reader {
         Ok(())
     }
 
-    fn hand_over(&self, read: Read) -> bool {
+    fn hand_over(&self, read: Read<W>) -> bool {
         self.sender.blocking_send(Ok(read)).is_ok()
     }
 
