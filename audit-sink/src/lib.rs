@@ -10,6 +10,7 @@ pub mod checkpoint;
 pub mod config;
 mod copy;
 pub mod error;
+mod find;
 pub mod handler;
 pub mod identity;
 pub mod metrics;
@@ -32,6 +33,7 @@ pub mod watch;
 
 pub use config::Config;
 pub use error::Error;
+pub use find::{Found, find};
 pub use report::Report;
 pub use source::{Sources, audited_topics};
 pub use start::{ROOM, start};

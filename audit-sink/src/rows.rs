@@ -106,7 +106,8 @@ type Time = DateTime<Utc>;
 /// The longest text of a column, bytes. An index takes a key of 2,704 bytes; what our contracts allow is below each of these.
 fn longest(column: &str) -> usize {
     match column {
-        "tenant" | "application_id" | "origin_topic" | "outcome" | "kind" | "name" | "version" | "digest" | "data_digest" => 512,
+        "tenant" | "application_id" | "origin_topic" | "outcome" | "kind" | "name" | "version" | "digest"
+        | "data_digest" => 512,
         "reasons" | "rules" | "body" => 16 << 20,
         "unscorable" | "missing" | "clamped" | "unknown" | "report_status" => 1 << 20,
         _ => 4096,

@@ -168,7 +168,12 @@ async fn copy_runs(tx: &Transaction<'_>, log: i32, runs: &[Run], ends: &Ends, mo
     for run in runs {
         let part = part(run);
         let after = moved.get(&part).or_else(|| ends.get(&part)).copied().flatten();
-        copy.row().put(&log).put(&(run.first_seq as i64)).put(&(run.entries as i32)).put(&*run.topic).put(&run.partition);
+        copy.row()
+            .put(&log)
+            .put(&(run.first_seq as i64))
+            .put(&(run.entries as i32))
+            .put(&*run.topic)
+            .put(&run.partition);
         copy.put(&after).put(&run.first_offset).put(&run.last_offset);
         moved.insert(part, Some(run.last_offset));
     }

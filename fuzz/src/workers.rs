@@ -3,7 +3,6 @@
 use audit_sink::project::{Position, Projections, identity};
 use audit_sink::seal::{DigestKey, seal};
 use audit_sink::source::Sources;
-use schemas::audit_tree::Tree;
 use decision::DecisionHandler;
 use ingest::{AdmitHandler, ReceiveHandler};
 use prometheus::Registry;
@@ -11,6 +10,7 @@ use runtime::kafka::KafkaConfig;
 use runtime::stream::OwnedInput;
 use runtime::stream::harness::Harness;
 use schemas::Topic;
+use schemas::audit_tree::Tree;
 use schemas::control::ACTIVATED;
 use schemas::envelope::header;
 use scorer::ScorerHandler;

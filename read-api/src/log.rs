@@ -283,7 +283,10 @@ mod tests {
         let bodies: Vec<_> = found.iter().map(|event| (event.at.seq, event.body.as_deref())).collect();
         assert_eq!(bodies, [(11, Some(&b"b"[..])), (12, None)], "a digest is no body");
         assert_eq!(found[0].data_digest.as_deref(), Some("d1"));
-        assert_eq!((found[0].at.topic.as_str(), found[0].at.at.as_str()), ("credit.risk.v1", "1970-01-01T00:00:00.000Z"));
+        assert_eq!(
+            (found[0].at.topic.as_str(), found[0].at.at.as_str()),
+            ("credit.risk.v1", "1970-01-01T00:00:00.000Z")
+        );
     }
 
     #[test]

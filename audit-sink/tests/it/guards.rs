@@ -62,9 +62,8 @@ async fn a_repeated_coordinate_is_refused_by_the_database() {
         ("over itself", Some(newest + 1), newest + 9, newest + 8, 1, Some("audit_runs_rise")),
         ("more than there is room for", Some(newest + 1), newest + 2, newest + 3, 3, Some("audit_runs_rise")),
         ("none", Some(newest + 1), newest + 2, newest + 3, 0, Some("audit_runs_entries_check")),
-        ("up to where another one ends", Some(newest + 1), newest + 1, newest + 1, 1, Some("audit_runs_rise")),
     ] {
-        let insert = "INSERT INTO defaultx.audit_runs SELECT 0, 1000 + count(*), $1, 'credit.risk.v1', 0, $2, $3, $4
+        let insert = "INSERT INTO defaultx.audit_runs SELECT 0, 1000 + count(*), $1::int, 'credit.risk.v1', 0, $2::bigint, $3::bigint, $4::bigint
                       FROM defaultx.audit_runs";
         let inserted = client.execute(insert, &[&entries, &after, &first, &last]).await;
         let refused = inserted.err().and_then(|error| error.as_db_error().unwrap().constraint().map(str::to_owned));

@@ -330,8 +330,9 @@ async fn keep_identities(url: &str, stream: &[OwnedInput]) {
     let mut handler = IdentityHandler::new(Metrics::new(&prometheus::Registry::new()).unwrap());
     handler.reset(&client).await.unwrap();
     let identities: Vec<_> = stream.iter().filter(|record| record.topic.contains("identities")).cloned().collect();
+    let work = handler.preparer()(identities).unwrap();
     let tx = client.transaction().await.unwrap();
-    handler.apply(&tx, &identities).await.unwrap();
+    handler.apply(&tx, work).await.unwrap();
     tx.commit().await.unwrap();
     handler.committed();
 }

@@ -74,11 +74,16 @@ pub struct Writer {
 
 impl Writer {
     pub async fn new(url: &str) -> Self {
+        Self::with_segments(url, 64 << 10).await
+    }
+
+    /// With segments of that many bytes.
+    pub async fn with_segments(url: &str, segment_bytes: usize) -> Self {
         let client = client(url).await;
         let settings = Settings {
             sources: Sources::new(PREFIX, &[]),
             key: DigestKey::new("k1", &[9; 32]).unwrap(),
-            segment_bytes: 64 << 10,
+            segment_bytes,
             zstd_level: 1,
             shards: 1,
         };

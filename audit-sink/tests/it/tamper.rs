@@ -14,7 +14,7 @@ fn options(kept: &[String]) -> Options {
 /// A log of 1,350 entries with two checkpoints; gives its address and the newest note.
 async fn log() -> (String, String) {
     let url = database("tamper").await;
-    let mut writer = Writer::new(&url).await;
+    let mut writer = Writer::with_segments(&url, 1 << 20).await;
     let mut topics = Topics::default();
     let metrics = Metrics::new(&prometheus::Registry::new()).unwrap();
     for round in 0..3 {
@@ -35,7 +35,7 @@ async fn log() -> (String, String) {
 type Tampering = (&'static str, &'static str, fn(&Fault) -> bool);
 
 /// Each with what the walk must say. `$last` is the first number of the last segment; the log is of batches of 450 entries, in each
-/// of which a topic has a run of 50. Entries 700 and 701 are in the middle of one, that of 600 to 649 is another.
+/// of which each topic has a run of 50; that of 600 to 649 is one.
 const TAMPERINGS: [Tampering; 25] = [
     (
         "a flipped byte of a body",
@@ -107,7 +107,7 @@ const TAMPERINGS: [Tampering; 25] = [
     ),
     (
         "another first offset",
-        "UPDATE defaultx.audit_runs SET first_offset = first_offset - 1 WHERE first_seq = 600",
+        "UPDATE defaultx.audit_runs SET first_offset = first_offset + 1 WHERE first_seq = 600",
         |fault| matches!(fault, Fault::Entry { seq: 600, .. }),
     ),
     (
@@ -123,7 +123,7 @@ const TAMPERINGS: [Tampering; 25] = [
     (
         "a run cut in two",
         "UPDATE defaultx.audit_runs SET entries = 20 WHERE first_seq = 600;
-         INSERT INTO defaultx.audit_runs SELECT log, 620, 30, topic, partition, after_offset, first_offset + 20, last_offset + 1000000
+         INSERT INTO defaultx.audit_runs SELECT log, 620, 30, topic, partition, after_offset + 1, first_offset + 20, last_offset + 1000000
          FROM defaultx.audit_runs WHERE first_seq = 600",
         |fault| matches!(fault, Fault::Entry { seq: 619, .. }),
     ),

@@ -6,10 +6,10 @@ use crate::oracle::log::Log;
 use anyhow::{Context, Result};
 use audit_sink::seal::{DigestKey, seal};
 use audit_sink::source::Sources;
-use schemas::audit_entry::{self, Entry};
-use schemas::audit_tree::{Tree, leaf_hash};
 use defaultx::reader;
 use runtime::stream::{Input, OwnedInput};
+use schemas::audit_entry::{self, Entry};
+use schemas::audit_tree::{Tree, leaf_hash};
 use std::collections::HashMap;
 use std::sync::Arc;
 

@@ -56,6 +56,8 @@ pub struct Writer {
     log: AuditHandler,
     seal: Preparer<<AuditHandler as PgHandler>::Work>,
     identities: IdentityHandler,
+    /// Of all topics together: rising is enough.
+    next_offset: i64,
 }
 
 impl Writer {
@@ -72,12 +74,17 @@ impl Writer {
         let mut log = AuditHandler::new(0, settings, metrics.clone());
         log.reset(&client).await.unwrap();
         let seal = log.preparer();
-        Self { client, log, seal, identities: IdentityHandler::new(metrics) }
+        Self { client, log, seal, identities: IdentityHandler::new(metrics), next_offset: 0 }
     }
 
-    /// Writes a batch as the loop would, offsets aside.
+    /// Writes a batch as the loop would, under offsets of its own.
     pub async fn write(&mut self, batch: &[OwnedInput]) {
-        let work = (self.seal)(batch.to_vec()).unwrap();
+        let mut batch = batch.to_vec();
+        for record in &mut batch {
+            record.offset = self.next_offset;
+            self.next_offset += 1;
+        }
+        let work = (self.seal)(batch.clone()).unwrap();
         let tx = self.client.transaction().await.unwrap();
         self.log.apply(&tx, work).await.unwrap();
         tx.commit().await.unwrap();

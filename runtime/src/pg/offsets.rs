@@ -72,6 +72,7 @@ pub async fn advance<C: GenericClient>(
     let next: Vec<i64> = new.values().map(|stand| stand.next).collect();
     let topic_ids: Vec<Option<&str>> = new.values().map(|stand| stand.topic_id.as_deref()).collect();
     let reads_on: Vec<Option<i64>> = new.values().map(|stand| stand.reads_on).collect();
-    let row = tx.query_one(advance, &[&consumer, &topics, &partitions, &expected, &next, &topic_ids, &reads_on]).await?;
+    let row =
+        tx.query_one(advance, &[&consumer, &topics, &partitions, &expected, &next, &topic_ids, &reads_on]).await?;
     Ok(row.get::<_, i64>(0) == new.len() as i64)
 }

@@ -2,6 +2,7 @@
 //! all in one run on one machine. The rooms run in a process of their own, so that what is measured of it is theirs.
 
 mod agreement;
+mod audit;
 mod load;
 mod peer;
 mod rooms;
@@ -41,6 +42,9 @@ struct Args {
     /// Pairs of rounds against it
     #[arg(long, default_value_t = 8)]
     pairs: usize,
+    /// Only what the audit log costs by itself, against the binary of `--versus` where one is named, in as many `--pairs`
+    #[arg(long)]
+    audit_only: bool,
     /// Where the result goes
     #[arg(long, default_value = "target/bench.json")]
     out: PathBuf,
@@ -60,6 +64,7 @@ fn main() -> Result<()> {
     let stage = Stage::start(dir.path(), true)?;
     let mut bench = Bench { stage, traffic, args, rates: BTreeMap::new(), peak_mb: 0.0, disagreed: false };
     let result = match bench.args.versus.clone() {
+        other if bench.args.audit_only => bench.audit(other.as_deref(), bench.args.pairs)?,
         Some(other) => bench.versus(&other, bench.args.pairs)?,
         None => {
             let mut result = bench.run()?;

@@ -5,8 +5,8 @@
 use super::super::meter::Meter;
 use super::super::position::{Gap, Lost, Positions, Probe, accepted_gaps, is_unreadable};
 use super::super::record::{Input, OwnedInput};
-use super::{PgError, PgSpec, Preparer};
 use super::places::{Found, ends, find, is_acceptable, words};
+use super::{PgError, PgSpec, Preparer};
 use crate::pg::offsets::{Place, Stand};
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
