@@ -107,6 +107,11 @@ pub fn spawn_pg_loop<H: PgHandler>(
 /// A session that is frozen inside a transaction is ended by the server, and gives up what it has locked.
 const IDLE_TRANSACTION: &str = "SET idle_in_transaction_session_timeout = '30s'";
 
+/// How long the broker may keep a question for records, milliseconds; longer where the room lingers longer than twice that.
+const FETCH_WAIT_MS: u64 = 50;
+/// For which it then waits, bytes: who lingers is woken for many records at once.
+const ENOUGH_BYTES: &str = "262144";
+
 fn lost(candidate: &mut Candidate) -> PgError {
     candidate.lost();
     PgError::Other("another instance has taken this shard over".to_owned())
@@ -272,6 +277,7 @@ impl Shard {
         prepare: Preparer<W>,
     ) -> Result<mpsc::Receiver<Result<Read<W>, String>>, PgError> {
         let mut config = self.shell.kafka.client();
+        let fetch_wait_ms = (self.spec.linger_ms / 2).clamp(FETCH_WAIT_MS, 500);
         config
             .set("group.id", self.consumer_name())
             .set("isolation.level", "read_committed")
@@ -279,7 +285,8 @@ impl Shard {
             // A place that is lost is a gap, and never made good by reading on somewhere else (ADR 15).
             .set("auto.offset.reset", "error")
             .set("fetch.queue.backoff.ms", "10")
-            .set("fetch.wait.max.ms", "50")
+            .set("fetch.wait.max.ms", fetch_wait_ms.to_string())
+            .set("fetch.min.bytes", if fetch_wait_ms > FETCH_WAIT_MS { ENOUGH_BYTES } else { "1" })
             .set("queued.max.messages.kbytes", "16384")
             .set("statistics.interval.ms", "2000");
         let consumer: BaseConsumer<StatsContext> = config
