@@ -6,8 +6,8 @@ use crate::metrics::Metrics;
 use crate::project;
 use crate::rows::Identities;
 use runtime::pg::rows::{Inserted, Rows, all_or_none, insert_what_fits};
-use runtime::stream::OwnedInput;
-use runtime::stream::pg::{PgError, PgHandler, Preparer};
+use runtime::stream::Input;
+use runtime::stream::pg::{PgError, PgHandler, Prepare, Preparer};
 use tokio_postgres::{Client, Transaction};
 
 /// Name of the consumer.
@@ -36,20 +36,23 @@ pub struct Told {
     unreadable: u64,
 }
 
-impl Told {
-    fn of(batch: &[OwnedInput]) -> Self {
-        let mut told = Self::default();
-        for record in batch {
-            let (partition, offset) = (record.partition, record.offset);
-            match project::identity(record).and_then(|row| told.rows.push(row)) {
-                Some(()) => told.places.push((partition, offset)),
-                None => {
-                    told.unreadable += 1;
-                    tracing::warn!(partition, offset, "identity cannot be read");
-                }
+impl Prepare for Told {
+    type Work = Self;
+
+    fn take(&mut self, record: &Input<'_>) -> Result<(), PgError> {
+        let (partition, offset) = (record.partition, record.offset);
+        match project::identity(record).and_then(|row| self.rows.push(row)) {
+            Some(()) => self.places.push((partition, offset)),
+            None => {
+                self.unreadable += 1;
+                tracing::warn!(partition, offset, "identity cannot be read");
             }
         }
-        told
+        Ok(())
+    }
+
+    fn finish(&mut self) -> Result<Self, PgError> {
+        Ok(std::mem::take(self))
     }
 }
 
@@ -57,7 +60,7 @@ impl PgHandler for IdentityHandler {
     type Work = Told;
 
     fn preparer(&mut self) -> Preparer<Told> {
-        Box::new(|batch| Ok(Told::of(&batch)))
+        Box::new(Told::default())
     }
 
     async fn apply(&mut self, tx: &Transaction<'_>, work: Told) -> Result<(), PgError> {

@@ -15,6 +15,7 @@ pub mod handler;
 pub mod identity;
 pub mod metrics;
 pub mod note;
+mod prepare;
 pub mod project;
 mod project_decision;
 mod project_score;

@@ -5,9 +5,9 @@
 use crate::error::Error;
 use crate::source::{Source, Sources};
 use hmac::{Hmac, Mac};
-use runtime::stream::{OwnedInput, dead_letter_header};
+use runtime::stream::{Input, OwnedInput, dead_letter_header};
 use schemas::Topic;
-use schemas::audit_entry::{Codec, Entry};
+use schemas::audit_entry::{Codec, Entry, Header};
 use schemas::audit_tree::{Hash, Tile, Tree, leaf_hash};
 use sha2::Sha256;
 use std::borrow::Cow;
@@ -138,12 +138,7 @@ pub struct Sealed {
     pub tree: Tree,
 }
 
-/// Puts the records of each partition side by side, in their order: runs become long, and like bytes pack well.
-pub fn side_by_side(batch: &mut [OwnedInput]) {
-    batch.sort_by(|a, b| (&a.topic, a.partition).cmp(&(&b.topic, b.partition)));
-}
-
-/// Seals `batch` behind `tree`. A segment is closed once it holds `segment_bytes`.
+/// Seals `batch` behind `tree`, in its order. A segment is closed once it holds `segment_bytes`.
 ///
 /// # Errors
 /// [`Error::UnknownTopic`] for a record of a topic that is not audited: a fault of wiring, which no sender can bring about.
@@ -152,72 +147,110 @@ pub fn seal(
     sources: &Sources,
     key: &DigestKey,
     segment_bytes: usize,
-    mut tree: Tree,
+    tree: Tree,
 ) -> Result<Sealed, Error> {
-    let (mut entries, mut segments, mut tiles) = (Vec::with_capacity(batch.len()), Vec::new(), Vec::new());
-    let (mut raw, mut first_seq) = (Vec::with_capacity(segment_bytes), tree.size());
-    let mut runs: Vec<Run> = Vec::new();
-    let mut source: Option<(&str, Source)> = None;
+    let mut sealer = Sealer::begin(tree, segment_bytes);
+    let mut entry = Vec::new();
     for record in batch {
-        let source = match &source {
-            Some((topic, source)) if *topic == record.topic => source.clone(),
-            _ => {
-                let found = sources.of(&record.topic).ok_or_else(|| Error::UnknownTopic(record.topic.clone()))?;
-                source.insert((&record.topic, found)).1.clone()
-            }
-        };
-        let begins_segment = raw.is_empty();
-        let start = raw.len() + LENGTH;
-        raw.extend_from_slice(&[0; LENGTH]);
-        let held = encode(record, &source, key, &mut raw)?;
-        // An entry that fits is far below the u32 of its length.
-        let length = (raw.len() - start) as u32;
-        raw[start - LENGTH..start].copy_from_slice(&length.to_be_bytes());
-        let leaf = leaf_hash(&raw[start..]);
-        let (partition, offset) = (record.partition, record.offset);
-        let entry = Placed { seq: tree.size(), source, partition, offset, leaf, held };
-        match runs.last_mut().filter(|run| !begins_segment && run.is_continued_by(&entry)) {
-            Some(run) => (run.entries, run.last_offset) = (run.entries + 1, offset),
-            None => runs.push(Run::begin(&entry)),
-        }
-        entries.push(entry);
-        tree.append(leaf, &mut tiles);
-        if raw.len() >= segment_bytes {
-            let full = std::mem::replace(&mut raw, Vec::with_capacity(segment_bytes));
-            segments.push(Segment { first_seq, last_seq: tree.size() - 1, raw: full });
-            first_seq = tree.size();
-        }
+        let source = sources.of(&record.topic).ok_or_else(|| Error::UnknownTopic(record.topic.clone()))?;
+        entry.clear();
+        let held = encode(&record.as_input(), &source, key, &mut entry)?;
+        sealer.add(&source, record.partition, record.offset, held, &entry);
     }
-    if !raw.is_empty() {
-        segments.push(Segment { first_seq, last_seq: tree.size() - 1, raw });
-    }
-    Ok(Sealed { entries, runs, segments, tiles, tree })
+    Ok(sealer.finish())
 }
 
-fn encode(record: &OwnedInput, source: &Source, key: &DigestKey, out: &mut Vec<u8>) -> Result<Held, Error> {
-    let entry = plain(record, &source.name);
+/// Entries on their way into segments, one after another.
+pub(crate) struct Sealer {
+    sealed: Sealed,
+    segment_bytes: usize,
+    raw: Vec<u8>,
+    first_seq: u64,
+}
+
+impl Sealer {
+    /// Behind `tree`. A segment is closed once it holds `segment_bytes`.
+    pub fn begin(tree: Tree, segment_bytes: usize) -> Self {
+        let first_seq = tree.size();
+        let sealed = Sealed { entries: Vec::new(), runs: Vec::new(), segments: Vec::new(), tiles: Vec::new(), tree };
+        Self { sealed, segment_bytes, raw: Vec::with_capacity(segment_bytes), first_seq }
+    }
+
+    /// Number of the next entry.
+    pub fn next_seq(&self) -> u64 {
+        self.sealed.tree.size()
+    }
+
+    /// Adds an entry, given as [`encode`] wrote it.
+    pub fn add(&mut self, source: &Source, partition: i32, offset: i64, held: Held, entry: &[u8]) {
+        let Sealed { entries, runs, tiles, tree, .. } = &mut self.sealed;
+        let leaf = leaf_hash(&entry[LENGTH..]);
+        let placed = Placed { seq: tree.size(), source: source.clone(), partition, offset, leaf, held };
+        let begins_segment = self.raw.is_empty();
+        match runs.last_mut().filter(|run| !begins_segment && run.is_continued_by(&placed)) {
+            Some(run) => (run.entries, run.last_offset) = (run.entries + 1, offset),
+            None => runs.push(Run::begin(&placed)),
+        }
+        entries.push(placed);
+        tree.append(leaf, tiles);
+        self.raw.extend_from_slice(entry);
+        if self.raw.len() >= self.segment_bytes {
+            self.close();
+        }
+    }
+
+    fn close(&mut self) {
+        let raw = std::mem::replace(&mut self.raw, Vec::with_capacity(self.segment_bytes));
+        let (first_seq, end) = (self.first_seq, self.next_seq());
+        self.sealed.segments.push(Segment { first_seq, last_seq: end - 1, raw });
+        self.first_seq = end;
+    }
+
+    /// What came of it.
+    pub fn finish(mut self) -> Sealed {
+        if !self.raw.is_empty() {
+            self.close();
+        }
+        self.sealed
+    }
+}
+
+/// Appends an entry as a segment holds it, its length in front.
+pub(crate) fn encode(record: &Input<'_>, source: &Source, key: &DigestKey, out: &mut Vec<u8>) -> Result<Held, Error> {
+    let start = out.len();
+    out.extend_from_slice(&[0; LENGTH]);
+    let headers = record.headers_as_text();
+    let headers = headers.iter().map(|(name, value)| (&**name, *value)).collect();
+    let held = encode_entry(&plain(record, &source.name, headers), source, key, out)?;
+    // An entry that fits is far below the u32 of its length.
+    let length = (out.len() - start - LENGTH) as u32;
+    out[start..start + LENGTH].copy_from_slice(&length.to_be_bytes());
+    Ok(held)
+}
+
+fn encode_entry(entry: &Entry<'_>, source: &Source, key: &DigestKey, out: &mut Vec<u8>) -> Result<Held, Error> {
     let fits = entry.fits();
     if fits && source.topic.body_is_logged() {
         entry.encode_into(out)?;
         return Ok(Held::Whole);
     }
-    let digest = key.digest(&entry);
-    let headers = if source.topic == Topic::DeadLetters { names_of_failure(&entry) } else { Vec::new() };
-    let kept = Entry { codec: Codec::DigestOnly, key: None, headers, value: Some(&digest), ..entry };
+    let digest = key.digest(entry);
+    let headers = if source.topic == Topic::DeadLetters { names_of_failure(entry) } else { Vec::new() };
+    let kept = Entry { codec: Codec::DigestOnly, key: None, headers, value: Some(&digest), ..*entry };
     kept.encode_into(out)?;
     Ok(if fits { Held::Digest } else { Held::Oversized })
 }
 
-fn plain<'a>(record: &'a OwnedInput, topic: &'a str) -> Entry<'a> {
+fn plain<'a>(record: &Input<'a>, topic: &'a str, headers: Vec<Header<'a>>) -> Entry<'a> {
     Entry {
         codec: Codec::Plain,
         topic,
         partition: record.partition,
         offset: record.offset,
         timestamp_ms: record.timestamp_ms,
-        key: record.key.as_deref(),
-        headers: record.headers.iter().map(|(name, value)| (name.as_str(), value.as_deref())).collect(),
-        value: record.payload.as_deref(),
+        key: record.key,
+        headers,
+        value: record.payload,
     }
 }
 
@@ -262,6 +295,11 @@ mod tests {
         }
     }
 
+    fn whole(record: &OwnedInput, topic: Topic) -> Entry<'_> {
+        let headers = record.headers.iter().map(|(name, value)| (name.as_str(), value.as_deref())).collect();
+        plain(&record.as_input(), topic.base_name(), headers)
+    }
+
     fn sealed(batch: &[OwnedInput], segment_bytes: usize) -> Sealed {
         seal(batch, &sources(), &key(), segment_bytes, Tree::default()).unwrap()
     }
@@ -272,7 +310,7 @@ mod tests {
         let sealed = sealed(&batch, 1 << 20);
         let bytes = entries(&sealed.segments[0].raw).next().unwrap().unwrap();
         let entry = Entry::decode(bytes).unwrap();
-        assert_eq!(entry, plain(&batch[0], Topic::Risk.base_name()));
+        assert_eq!(entry, whole(&batch[0], Topic::Risk));
         assert_eq!(sealed.entries[0].leaf, leaf_hash(bytes));
         assert_eq!(sealed.tree.root(), leaf_hash(bytes));
     }
@@ -283,7 +321,7 @@ mod tests {
             let raw = sealed(&[record(topic, 5)], 1 << 20).segments.remove(0).raw;
             assert!(!raw.windows(4).any(|bytes| bytes == b"Anna"), "{topic:?}");
             let entry = Entry::decode(entries(&raw).next().unwrap().unwrap()).unwrap();
-            let digest = key().digest(&plain(&record(topic, 5), topic.base_name()));
+            let digest = key().digest(&whole(&record(topic, 5), topic));
             assert_eq!(entry.value, Some(digest.as_slice()), "{topic:?}");
             assert_eq!((entry.key, entry.partition, entry.offset), (None, 3, 5), "{topic:?}");
             let reason = (topic == Topic::DeadLetters).then_some(&b"schema_violation"[..]);
@@ -363,7 +401,7 @@ mod tests {
         };
         let as_they_came = sealed(&batch, usize::MAX >> 40);
         assert_eq!(as_they_came.runs.len(), 5, "each begins a run: another partition stands between");
-        side_by_side(&mut batch);
+        batch.sort_by_key(|record| (record.topic.clone(), record.partition));
         assert_eq!(told(&sealed(&batch, usize::MAX >> 40)), [(0, 2, 0, 3, 5), (2, 1, 0, 4, 4), (3, 2, 1, 7, 9)]);
         let short = [(0, 1, 0, 3, 3), (1, 1, 0, 5, 5), (2, 1, 0, 4, 4), (3, 1, 1, 7, 7), (4, 1, 1, 9, 9)];
         assert_eq!(told(&sealed(&batch, 1)), short, "a run ends with its segment");

@@ -75,9 +75,9 @@ impl Workers {
             let sealed =
                 seal(block, &self.sources, &self.key, 1 << 20, Tree::default()).expect("every record has an entry");
             assert_eq!(sealed.entries.len(), 1);
-            Projections::default().add(topic, record, Position { log: 0, seq: 0 });
+            Projections::default().add(topic, &record.as_input(), Position { log: 0, seq: 0 });
             if topic == Topic::Identities {
-                identity(record);
+                identity(&record.as_input());
             }
         }
     }

@@ -5,8 +5,8 @@ use crate::metrics::Meter;
 use crate::select::{Delivery, select};
 use crate::store::Queued;
 use runtime::pg::rows::insert_what_fits;
-use runtime::stream::OwnedInput;
-use runtime::stream::pg::{PgError, PgHandler, Preparer};
+use runtime::stream::Input;
+use runtime::stream::pg::{PgError, PgHandler, Prepare, Preparer};
 use schemas::envelope::Envelope;
 use std::sync::Arc;
 use tokio::sync::Notify;
@@ -36,24 +36,37 @@ pub struct Told {
     unreadable: u64,
 }
 
-impl Told {
-    /// Adds the rows of one record. A decision that cannot be read is nothing that waiting would mend: it is counted and the
+/// Makes rows of decisions.
+struct Telling {
+    subscriptions: Arc<[Subscription]>,
+    told: Told,
+}
+
+impl Prepare for Telling {
+    type Work = Told;
+
+    /// The rows of one record. A decision that cannot be read is nothing that waiting would mend: it is counted and the
     /// stream goes on; the log and its own readers still have it.
-    fn add(&mut self, subscriptions: &[Subscription], record: &OwnedInput) {
-        let input = record.as_input();
-        let envelope = Envelope::from_headers(|name| input.header(name)).map_err(|error| error.to_string());
-        let payload = input.payload.unwrap_or_default();
+    fn take(&mut self, record: &Input<'_>) -> Result<(), PgError> {
+        let envelope = Envelope::from_headers(|name| record.header(name)).map_err(|error| error.to_string());
+        let payload = record.payload.unwrap_or_default();
         let selected = envelope.and_then(|envelope| {
-            select(subscriptions, &envelope, payload).map_err(|error| format!("not a decision: {:?}", error.classify()))
+            select(&self.subscriptions, &envelope, payload)
+                .map_err(|error| format!("not a decision: {:?}", error.classify()))
         });
         match selected {
-            Ok(deliveries) => self.deliveries.extend(deliveries),
+            Ok(deliveries) => self.told.deliveries.extend(deliveries),
             Err(why) => {
-                let (topic, partition, offset) = (&record.topic, record.partition, record.offset);
+                let (topic, partition, offset) = (record.topic, record.partition, record.offset);
                 tracing::error!(%topic, partition, offset, %why, "decision was not told");
-                self.unreadable += 1;
+                self.told.unreadable += 1;
             }
         }
+        Ok(())
+    }
+
+    fn finish(&mut self) -> Result<Told, PgError> {
+        Ok(std::mem::take(&mut self.told))
     }
 }
 
@@ -61,12 +74,7 @@ impl PgHandler for Queueing {
     type Work = Told;
 
     fn preparer(&mut self) -> Preparer<Told> {
-        let subscriptions = self.subscriptions.clone();
-        Box::new(move |batch| {
-            let mut told = Told::default();
-            batch.iter().for_each(|record| told.add(&subscriptions, record));
-            Ok(told)
-        })
+        Box::new(Telling { subscriptions: self.subscriptions.clone(), told: Told::default() })
     }
 
     async fn apply(&mut self, tx: &Transaction<'_>, work: Told) -> Result<(), PgError> {

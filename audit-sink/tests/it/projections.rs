@@ -1,7 +1,7 @@
 //! What the tables say after a stream, in whatever order it came; and where personal data is not.
 
 use crate::events::{SECRET, Topics};
-use crate::stand::{Writer, client, database};
+use crate::stand::{Writer, client, database, prepared};
 use audit_sink::identity::{IdentityHandler, erase};
 use audit_sink::metrics::Metrics;
 use runtime::stream::OwnedInput;
@@ -330,7 +330,7 @@ async fn keep_identities(url: &str, stream: &[OwnedInput]) {
     let mut handler = IdentityHandler::new(Metrics::new(&prometheus::Registry::new()).unwrap());
     handler.reset(&client).await.unwrap();
     let identities: Vec<_> = stream.iter().filter(|record| record.topic.contains("identities")).cloned().collect();
-    let work = handler.preparer()(identities).unwrap();
+    let work = prepared(&mut handler.preparer(), &identities);
     let tx = client.transaction().await.unwrap();
     handler.apply(&tx, work).await.unwrap();
     tx.commit().await.unwrap();

@@ -98,7 +98,7 @@ impl Writer {
 
     /// What the loop does with a batch.
     pub async fn write(&mut self, batch: &[OwnedInput]) -> Result<(), String> {
-        let work = (self.seal)(batch.to_vec()).unwrap();
+        let work = prepared(&mut self.seal, batch);
         let tx = self.client.transaction().await.unwrap();
         let mut next = BTreeMap::new();
         for record in batch {
@@ -117,6 +117,12 @@ impl Writer {
         self.expected.extend(next.into_iter().map(|(place, stand)| (place, stand.next)));
         Ok(())
     }
+}
+
+/// What the reader makes of a batch.
+pub fn prepared<W>(preparer: &mut Preparer<W>, batch: &[OwnedInput]) -> W {
+    batch.iter().for_each(|record| preparer.take(&record.as_input()).unwrap());
+    preparer.finish().unwrap()
 }
 
 /// Signs the tests' checkpoints.

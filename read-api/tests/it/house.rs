@@ -84,16 +84,21 @@ impl Writer {
             record.offset = self.next_offset;
             self.next_offset += 1;
         }
-        let work = (self.seal)(batch.clone()).unwrap();
+        let work = prepared(&mut self.seal, &batch);
         let tx = self.client.transaction().await.unwrap();
         self.log.apply(&tx, work).await.unwrap();
         tx.commit().await.unwrap();
         self.log.committed();
         let identities = Topic::Identities.base_name();
         let personal: Vec<_> = batch.iter().filter(|record| record.topic == identities).cloned().collect();
-        let work = self.identities.preparer()(personal).unwrap();
+        let work = prepared(&mut self.identities.preparer(), &personal);
         let tx = self.client.transaction().await.unwrap();
         self.identities.apply(&tx, work).await.unwrap();
         tx.commit().await.unwrap();
     }
+}
+
+fn prepared<W>(preparer: &mut Preparer<W>, batch: &[OwnedInput]) -> W {
+    batch.iter().for_each(|record| preparer.take(&record.as_input()).unwrap());
+    preparer.finish().unwrap()
 }

@@ -5,7 +5,7 @@ mod places;
 mod reader;
 
 use super::meter::Meter;
-use super::record::OwnedInput;
+use super::record::Input;
 use crate::pg::lease::{BEAT, Candidate, Lease, Standing};
 use crate::pg::offsets::{self, Place, Stand};
 use crate::pg::{DatabaseConfig, connect};
@@ -37,15 +37,33 @@ pub enum PgError {
     Other(String),
 }
 
-/// Turns batches into work, one after another.
-pub type Preparer<W> = Box<dyn FnMut(Vec<OwnedInput>) -> Result<W, PgError> + Send>;
+/// Turns records into work, batch by batch.
+pub trait Prepare: Send {
+    /// What a batch is before the database is asked.
+    type Work;
+
+    /// Takes the next record of a batch.
+    ///
+    /// # Errors
+    /// [`PgError`]; the batch is read again after a pause.
+    fn take(&mut self, record: &Input<'_>) -> Result<(), PgError>;
+
+    /// The batch, as work; the next record begins another one.
+    ///
+    /// # Errors
+    /// [`PgError`]; the batch is read again after a pause.
+    fn finish(&mut self) -> Result<Self::Work, PgError>;
+}
+
+/// What turns the records of a shard into work.
+pub type Preparer<W> = Box<dyn Prepare<Work = W>>;
 
 /// A room that turns records into rows.
 pub trait PgHandler: Send + 'static {
     /// What a batch is before the database is asked.
     type Work: Send + 'static;
 
-    /// Makes what turns batches into work, beginning where the handler stands after a reset. It runs on the reader's thread and
+    /// Makes what turns records into work, beginning where the handler stands after a reset. It runs on the reader's thread and
     /// ahead of what is written; what it made of batches that were not written is dropped with it.
     fn preparer(&mut self) -> Preparer<Self::Work>;
 

@@ -4,9 +4,9 @@
 
 use super::super::meter::Meter;
 use super::super::position::{Gap, Lost, Positions, Probe, accepted_gaps, is_unreadable};
-use super::super::record::{Input, OwnedInput};
-use super::places::{Found, ends, find, is_acceptable, words};
-use super::{PgError, PgSpec, Preparer};
+use super::super::record::Input;
+use super::places::{Ends, Found, find, is_acceptable, words};
+use super::{PgError, PgSpec, Prepare, Preparer};
 use crate::pg::offsets::{Place, Stand};
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -75,10 +75,13 @@ struct Holding {
     topic_ids: Arc<BTreeMap<String, String>>,
 }
 
-/// What was polled.
+/// What was polled, and given to be prepared.
 #[derive(Default)]
 struct Collected {
-    records: Vec<OwnedInput>,
+    records: usize,
+    bytes: usize,
+    newest_ms: i64,
+    ends: Ends,
     /// The client cannot unpack something, and does not say where.
     unreadable: bool,
 }
@@ -101,15 +104,15 @@ impl<W> Reader<W> {
         }
         let mut looked = Instant::now();
         while !self.stop.is_cancelled() {
-            let Collected { records, unreadable } = collect(&self.consumer, &self.spec)?;
-            if !records.is_empty() {
-                let ends = ends(&records, &holding.topic_ids);
+            let Collected { records, newest_ms, ends, unreadable, .. } =
+                collect(&self.consumer, &self.spec, self.prepare.as_mut())?;
+            if records > 0 {
+                let ends = ends.stands(&holding.topic_ids);
                 for (place, stand) in &ends {
                     holding.next.insert(place.clone(), stand.next);
                     holding.stood.insert(place.clone(), stand.clone());
                 }
-                let newest_ms = records.last().map_or(0, |record| record.timestamp_ms);
-                let batch = Batch { records: records.len(), newest_ms, ends, work: (self.prepare)(records)? };
+                let batch = Batch { records, newest_ms, ends, work: self.prepare.finish()? };
                 if !self.hand_over(Read::Batch(batch)) {
                     return Ok(());
                 }
@@ -254,24 +257,31 @@ fn is_of(gap: &Gap, place: &Place) -> bool {
     gap.topic == place.0 && gap.partition == place.1
 }
 
-fn collect(consumer: &BaseConsumer<StatsContext>, spec: &PgSpec) -> Result<Collected, KafkaError> {
-    let (mut collected, mut bytes) = (Collected::default(), 0);
+fn collect<W>(
+    consumer: &BaseConsumer<StatsContext>,
+    spec: &PgSpec,
+    prepare: &mut dyn Prepare<Work = W>,
+) -> Result<Collected, PgError> {
+    let mut collected = Collected::default();
     let mut until = Instant::now() + Duration::from_millis(100);
-    while collected.records.len() < spec.batch_records && bytes < spec.batch_bytes {
+    while collected.records < spec.batch_records && collected.bytes < spec.batch_bytes {
         let wait = until.saturating_duration_since(Instant::now());
         match consumer.poll(wait) {
             Some(Ok(message)) => {
-                if collected.records.is_empty() {
+                if collected.records == 0 {
                     until = Instant::now() + Duration::from_millis(spec.linger_ms);
                 }
-                let record = OwnedInput::from(&Input::of(&message));
-                bytes += held_bytes(&record);
-                collected.records.push(record);
+                let record = Input::of(&message);
+                prepare.take(&record)?;
+                collected.records += 1;
+                collected.bytes += held_bytes(&record);
+                collected.newest_ms = record.timestamp_ms;
+                collected.ends.pass(record.topic, record.partition, record.offset);
             }
-            Some(Err(error @ KafkaError::MessageConsumptionFatal(_))) => return Err(error),
+            Some(Err(error @ KafkaError::MessageConsumptionFatal(_))) => return Err(error.into()),
             Some(Err(error)) => match error.rdkafka_error_code() {
                 // Records were deleted before they were read: the next reader asks anew where it stands.
-                Some(RDKafkaErrorCode::AutoOffsetReset) => return Err(error),
+                Some(RDKafkaErrorCode::AutoOffsetReset) => return Err(error.into()),
                 // What comes after it may lie behind what could not be unpacked.
                 Some(code) if is_unreadable(code) => {
                     collected.unreadable = true;
@@ -286,13 +296,15 @@ fn collect(consumer: &BaseConsumer<StatsContext>, spec: &PgSpec) -> Result<Colle
     Ok(collected)
 }
 
-/// What a record holds in memory: a sender may put megabytes into its headers or its key.
-fn held_bytes(record: &OwnedInput) -> usize {
-    let length = |bytes: &Option<Vec<u8>>| bytes.as_ref().map_or(0, Vec::len);
-    let headers =
-        record.headers.iter().map(|(name, value)| size_of::<(String, Vec<u8>)>() + name.len() + length(value));
-    size_of::<OwnedInput>() + length(&record.key) + length(&record.payload) + headers.sum::<usize>()
+/// Bytes of a record that count against a batch, with a fixed part for each and for each header: a sender may put megabytes into
+/// its headers or its key, or very many of them.
+fn held_bytes(record: &Input<'_>) -> usize {
+    let length = |bytes: Option<&[u8]>| bytes.map_or(0, <[u8]>::len);
+    EACH_BYTES + length(record.key) + length(record.payload) + record.header_bytes(EACH_BYTES)
 }
+
+/// Bytes that a record, or one of its headers, counts beside its own.
+const EACH_BYTES: usize = 48;
 
 /// Passes the client's statistics on.
 pub(super) struct StatsContext(pub Arc<Meter>);
@@ -307,6 +319,7 @@ impl rdkafka::consumer::ConsumerContext for StatsContext {}
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::record::OwnedInput;
     use super::*;
 
     #[test]
@@ -321,7 +334,8 @@ mod tests {
             OwnedInput { headers: vec![(String::new(), None); 1 << 16], ..empty },
         ];
         for record in rows {
-            assert!(held_bytes(&record) > 1 << 20, "{}", held_bytes(&record));
+            let held = held_bytes(&record.as_input());
+            assert!(held > 1 << 20, "{held}");
         }
     }
 }
