@@ -96,7 +96,7 @@ pub struct PgSpec {
     pub batch_records: usize,
     /// Most bytes of records in a transaction, headers and keys included.
     pub batch_bytes: usize,
-    /// Milliseconds to wait for more records once there is one.
+    /// Milliseconds to wait for more records once there is one, but for those behind a full batch.
     pub linger_ms: u64,
 }
 
@@ -125,7 +125,7 @@ pub fn spawn_pg_loop<H: PgHandler>(
 /// A session that is frozen inside a transaction is ended by the server, and gives up what it has locked.
 const IDLE_TRANSACTION: &str = "SET idle_in_transaction_session_timeout = '30s'";
 
-/// How long the broker may keep a question for records, milliseconds; longer where the room lingers longer than twice that.
+/// How long the broker may keep a question for records, milliseconds; longer where the room lingers long.
 const FETCH_WAIT_MS: u64 = 50;
 /// For which it then waits, bytes: who lingers is woken for many records at once.
 const ENOUGH_BYTES: &str = "262144";
@@ -295,7 +295,7 @@ impl Shard {
         prepare: Preparer<W>,
     ) -> Result<mpsc::Receiver<Result<Read<W>, String>>, PgError> {
         let mut config = self.shell.kafka.client();
-        let fetch_wait_ms = (self.spec.linger_ms / 2).clamp(FETCH_WAIT_MS, 500);
+        let fetch_wait_ms = (self.spec.linger_ms / 4).clamp(FETCH_WAIT_MS, 250);
         config
             .set("group.id", self.consumer_name())
             .set("isolation.level", "read_committed")

@@ -22,6 +22,8 @@ use tokio_util::sync::CancellationToken;
 
 /// How often topics and partitions are looked up.
 const LOOK: Duration = Duration::from_secs(5);
+/// The longest that is waited for more records behind a full batch.
+const BUSY_LINGER: Duration = Duration::from_millis(50);
 /// How long the broker may take to tell.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -86,6 +88,12 @@ struct Collected {
     unreadable: bool,
 }
 
+impl Collected {
+    fn is_full(&self, spec: &PgSpec) -> bool {
+        self.records >= spec.batch_records || self.bytes >= spec.batch_bytes
+    }
+}
+
 impl<W> Reader<W> {
     /// Reads until it is told to stop or nobody listens.
     pub fn run(mut self) {
@@ -102,10 +110,15 @@ impl<W> Reader<W> {
         if !self.hand_over(Read::Obstacles(told.clone())) {
             return Ok(());
         }
-        let mut looked = Instant::now();
+        let (mut looked, mut linger) = (Instant::now(), Duration::from_millis(self.spec.linger_ms));
         while !self.stop.is_cancelled() {
-            let Collected { records, newest_ms, ends, unreadable, .. } =
-                collect(&self.consumer, &self.spec, self.prepare.as_mut())?;
+            let collected = collect(&self.consumer, &self.spec, linger, self.prepare.as_mut())?;
+            // Behind a full batch comes the next one, or the end of what had gathered: no use to wait long for more.
+            linger = Duration::from_millis(self.spec.linger_ms);
+            if collected.is_full(&self.spec) {
+                linger = linger.min(BUSY_LINGER);
+            }
+            let Collected { records, newest_ms, ends, unreadable, .. } = collected;
             if records > 0 {
                 let ends = ends.stands(&holding.topic_ids);
                 for (place, stand) in &ends {
@@ -260,16 +273,17 @@ fn is_of(gap: &Gap, place: &Place) -> bool {
 fn collect<W>(
     consumer: &BaseConsumer<StatsContext>,
     spec: &PgSpec,
+    linger: Duration,
     prepare: &mut dyn Prepare<Work = W>,
 ) -> Result<Collected, PgError> {
     let mut collected = Collected::default();
     let mut until = Instant::now() + Duration::from_millis(100);
-    while collected.records < spec.batch_records && collected.bytes < spec.batch_bytes {
+    while !collected.is_full(spec) {
         let wait = until.saturating_duration_since(Instant::now());
         match consumer.poll(wait) {
             Some(Ok(message)) => {
                 if collected.records == 0 {
-                    until = Instant::now() + Duration::from_millis(spec.linger_ms);
+                    until = Instant::now() + linger;
                 }
                 let record = Input::of(&message);
                 prepare.take(&record)?;
