@@ -17,7 +17,8 @@ pub struct Config {
     pub batch_records: usize,
     /// Most bytes of values in a database transaction.
     pub batch_bytes: usize,
-    /// Milliseconds to wait for more records once there is one. The log may lag a little: full batches are cheaper.
+    /// Milliseconds to wait for more records once there is one; a full batch waits for nothing. Nobody waits for the log, and a
+    /// transaction a second is cheaper than twenty. The identity store waits likewise.
     pub linger_ms: u64,
     /// Bytes of entries in a segment before compression. Reading one entry uncompresses its segment.
     pub segment_bytes: usize,
@@ -48,7 +49,7 @@ impl Default for Config {
             shards: 1,
             batch_records: 4000,
             batch_bytes: 16 << 20,
-            linger_ms: 50,
+            linger_ms: 1_000,
             segment_bytes: 1 << 20,
             zstd_level: 1,
             digest_key_id: "k1".to_owned(),

@@ -1,16 +1,15 @@
-//! The writer of one log behind the loop: seals a batch, appends it, writes its projections, all in the loop's transaction.
-//! Never sets a record aside: what cannot be projected, or what the database refuses of it, is still in the log.
+//! The writer of one log behind the loop: appends what was prepared and writes its projections, all in the loop's transaction. Never sets a record aside: what cannot be projected, or what the database refuses of it, is still in the log.
 
 use crate::error::Error;
 use crate::metrics::Metrics;
-use crate::project::{Position, Projected, Projections, Table};
-use crate::seal::{DigestKey, Held, Sealed, seal};
+use crate::prepare::{Preparing, Told, Work};
+use crate::project::Table;
+use crate::seal::DigestKey;
 use crate::source::Sources;
-use crate::store::{self, Written};
-use crate::tree::Tree;
+use crate::store::{self, Ends};
 use runtime::clock;
-use runtime::stream::OwnedInput;
-use runtime::stream::pg::{PgError, PgHandler};
+use runtime::stream::pg::{PgError, PgHandler, Preparer};
+use schemas::audit_tree::Tree;
 use tokio_postgres::{Client, Transaction};
 
 /// What the writers of all logs share.
@@ -33,91 +32,79 @@ pub struct AuditHandler {
     log: i32,
     settings: Settings,
     metrics: Metrics,
-    /// The tree as committed; `None` until it is read.
+    /// The tree as it was read at the last reset.
     tree: Option<Tree>,
+    /// The end of each partition in the index, as committed.
+    ends: Ends,
     /// What the open transaction will have added.
     pending: Option<Pending>,
 }
 
 struct Pending {
-    sealed: Sealed,
-    written: Written,
-    outcomes: [u64; 3],
+    ends: Ends,
     tables: Vec<Table>,
-    newest_ms: i64,
+    told: Told,
 }
 
 impl AuditHandler {
     /// The writer of log `log`; reads its tree when the loop resets it.
     pub fn new(log: u32, settings: Settings, metrics: Metrics) -> Self {
-        Self { log: log as i32, settings, metrics, tree: None, pending: None }
+        Self { log: log as i32, settings, metrics, tree: None, ends: Ends::new(), pending: None }
     }
 
-    async fn write(&mut self, tx: &Transaction<'_>, batch: &[OwnedInput]) -> Result<(), Error> {
+    async fn write(&mut self, tx: &Transaction<'_>, work: Work) -> Result<(), Error> {
         tx.batch_execute("SET LOCAL ROLE defaultx_audit").await?;
-        let before = self.tree.as_ref().ok_or(Error::HeadMoved(self.log))?;
-        let Settings { sources, key, segment_bytes, zstd_level, .. } = &self.settings;
-        let sealed = seal(batch, sources, key, *segment_bytes, before.clone())?;
-        let written = store::append(tx, self.log, before, &sealed, *zstd_level).await?;
-        let (projections, outcomes) = self.project(batch, &sealed);
-        let tables = projections.insert(tx).await?;
-        let newest_ms = batch.iter().map(|record| record.timestamp_ms).max().unwrap_or_default();
-        self.pending = Some(Pending { sealed, written, outcomes, tables, newest_ms });
+        let ends = store::append(tx, self.log, &work.addition, &self.ends).await?;
+        let tables = work.projections.insert(tx).await?;
+        self.pending = Some(Pending { ends, tables, told: work.told });
         Ok(())
     }
 
-    fn project(&self, batch: &[OwnedInput], sealed: &Sealed) -> (Projections, [u64; 3]) {
-        let (mut projections, mut outcomes) = (Projections::default(), [0; 3]);
-        for (record, row) in batch.iter().zip(&sealed.index) {
-            let outcome = projections.add(row.source.topic, record, Position { log: self.log, seq: row.seq as i64 });
-            if outcome == Projected::Unreadable {
-                let (topic, partition, offset) = (&*row.source.name, row.partition, row.offset);
-                tracing::warn!(topic, partition, offset, "record is in the log but not in the projections");
-            }
-            outcomes[outcome as usize] += 1;
-        }
-        (projections, outcomes)
-    }
-
-    fn count(&self, pending: &Pending) {
+    fn count(&self, Pending { tables, told, .. }: &Pending) {
         let metrics = &self.metrics;
-        for row in &pending.sealed.index {
-            metrics.entries.with_label_values(&[&*row.source.name, row.held.as_str()]).inc();
-            if row.held == Held::Oversized {
-                let (topic, partition, offset) = (&*row.source.name, row.partition, row.offset);
-                tracing::warn!(topic, partition, offset, "record does not fit an entry: the log holds its digest");
-            }
+        for ((topic, held), count) in &told.entries {
+            metrics.entries.with_label_values(&[&**topic, held.as_str()]).inc_by(*count);
         }
-        for (outcome, count) in ["row", "log_only", "unreadable"].into_iter().zip(pending.outcomes) {
+        for entry in &told.oversized {
+            let (topic, partition, offset) = (&*entry.source.name, entry.partition, entry.offset);
+            tracing::warn!(topic, partition, offset, "record does not fit an entry: the log holds its digest");
+        }
+        for (outcome, count) in ["row", "log_only", "unreadable"].into_iter().zip(told.outcomes) {
             metrics.projected.with_label_values(&[outcome]).inc_by(count);
         }
-        for table in &pending.tables {
+        for table in tables {
             metrics.repeated_rows.with_label_values(&[table.name]).inc_by(table.repeated);
             metrics.projection_failures.with_label_values(&[table.name]).inc_by(table.refused);
         }
-        metrics.segment_bytes.inc_by(pending.written.segment_bytes);
-        metrics.raw_bytes.inc_by(pending.written.raw_bytes);
-        metrics.log_size.with_label_values(&[&self.log.to_string()]).set(pending.sealed.tree.size() as i64);
-        metrics.lag_seconds.set(clock::now_ms().saturating_sub(pending.newest_ms).max(0) as f64 / 1000.0);
+        metrics.segment_bytes.inc_by(told.segment_bytes);
+        metrics.raw_bytes.inc_by(told.raw_bytes);
+        metrics.log_size.with_label_values(&[&self.log.to_string()]).set(told.size as i64);
+        metrics.lag_seconds.set(clock::now_ms().saturating_sub(told.newest_ms).max(0) as f64 / 1000.0);
     }
 }
 
 impl PgHandler for AuditHandler {
-    async fn apply(&mut self, tx: &Transaction<'_>, batch: &[OwnedInput]) -> Result<(), PgError> {
+    type Work = Work;
+
+    fn preparer(&mut self) -> Preparer<Work> {
+        Box::new(Preparing::begin(self.log, self.settings.clone(), self.tree.take()))
+    }
+
+    async fn apply(&mut self, tx: &Transaction<'_>, work: Work) -> Result<(), PgError> {
         self.pending = None;
-        Ok(self.write(tx, batch).await?)
+        Ok(self.write(tx, work).await?)
     }
 
     fn committed(&mut self) {
         if let Some(pending) = self.pending.take() {
             self.count(&pending);
-            self.tree = Some(pending.sealed.tree);
+            self.ends.extend(pending.ends);
         }
     }
 
     async fn reset(&mut self, client: &Client) -> Result<(), PgError> {
-        self.pending = None;
-        self.tree = None;
+        (self.pending, self.tree) = (None, None);
+        self.ends.clear();
         store::begin_log(client, self.log, self.settings.shards).await?;
         let tree = store::load_tree(client, self.log).await?;
         self.metrics.log_size.with_label_values(&[&self.log.to_string()]).set(tree.size() as i64);

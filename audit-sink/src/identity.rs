@@ -5,9 +5,9 @@ use crate::error::Error;
 use crate::metrics::Metrics;
 use crate::project;
 use crate::rows::Identities;
-use runtime::pg::rows::{Rows, insert_what_fits};
-use runtime::stream::OwnedInput;
-use runtime::stream::pg::{PgError, PgHandler};
+use runtime::pg::rows::{Inserted, Rows, all_or_none, insert_what_fits};
+use runtime::stream::Input;
+use runtime::stream::pg::{PgError, PgHandler, Prepare, Preparer};
 use tokio_postgres::{Client, Transaction};
 
 /// Name of the consumer.
@@ -27,24 +27,55 @@ impl IdentityHandler {
     }
 }
 
-impl PgHandler for IdentityHandler {
-    async fn apply(&mut self, tx: &Transaction<'_>, batch: &[OwnedInput]) -> Result<(), PgError> {
-        tx.batch_execute("SET LOCAL ROLE defaultx_identity").await?;
-        let (mut rows, mut places) = (Identities::default(), Vec::with_capacity(batch.len()));
-        for record in batch {
-            let (partition, offset) = (record.partition, record.offset);
-            match project::identity(record).and_then(|row| rows.push(row)) {
-                Some(()) => places.push((partition, offset)),
-                None => tracing::warn!(partition, offset, "identity cannot be read"),
+/// What a batch of identities is.
+#[derive(Default)]
+pub struct Told {
+    rows: Identities,
+    /// Partition and offset of each row.
+    places: Vec<(i32, i64)>,
+    unreadable: u64,
+}
+
+impl Prepare for Told {
+    type Work = Self;
+
+    fn take(&mut self, record: &Input<'_>) -> Result<(), PgError> {
+        let (partition, offset) = (record.partition, record.offset);
+        match project::identity(record).and_then(|row| self.rows.push(row)) {
+            Some(()) => self.places.push((partition, offset)),
+            None => {
+                self.unreadable += 1;
+                tracing::warn!(partition, offset, "identity cannot be read");
             }
         }
-        let inserted = insert_what_fits(tx, &rows).await?;
+        Ok(())
+    }
+
+    fn finish(&mut self) -> Result<Self, PgError> {
+        Ok(std::mem::take(self))
+    }
+}
+
+impl PgHandler for IdentityHandler {
+    type Work = Told;
+
+    fn preparer(&mut self) -> Preparer<Told> {
+        Box::new(Told::default())
+    }
+
+    async fn apply(&mut self, tx: &Transaction<'_>, work: Told) -> Result<(), PgError> {
+        tx.batch_execute("SET LOCAL ROLE defaultx_identity").await?;
+        let Told { rows, places, unreadable } = work;
+        let mut inserted = Inserted { written: rows.count() as u64, refused: Vec::new() };
+        if !all_or_none(tx, rows.copy(tx)).await? {
+            inserted = insert_what_fits(tx, &rows).await?;
+        }
         for (row, word) in &inserted.refused {
             let (partition, offset) = places[*row];
             tracing::error!(partition, offset, word = word.code(), "identity is refused: its topic has it");
         }
-        let (readable, refused) = (rows.count() as u64, inserted.refused.len() as u64);
-        self.pending = [readable - refused, batch.len() as u64 - readable, refused];
+        let refused = inserted.refused.len() as u64;
+        self.pending = [rows.count() as u64 - refused, unreadable, refused];
         Ok(())
     }
 

@@ -2,17 +2,20 @@
 //! projections, in one transaction with the offsets. The invariant: what the log holds can be proven, and what it held can not
 //! be taken back unseen. Sets nothing aside, sends nothing back, holds no personal data outside the identity store.
 //!
-//! Reading order: [`source`] (what it takes), [`tree`] and [`seal`] (pure: what a batch adds to a log), [`project`] (pure: what it says), [`handler`] (the
+//! Reading order: [`source`] (what it takes), [`seal`] (pure: what a batch adds to a log), [`project`] (pure: what it says), [`handler`] (the
 //! writer), [`store`] and [`rows`] (its tables), [`note`] and [`checkpoint`] (signed heads), [`verify`] and [`report`] (the
 //! walk), [`watch`], [`identity`], [`reference`].
 
 pub mod checkpoint;
 pub mod config;
+mod copy;
 pub mod error;
+mod find;
 pub mod handler;
 pub mod identity;
 pub mod metrics;
 pub mod note;
+mod prepare;
 pub mod project;
 mod project_decision;
 mod project_score;
@@ -20,17 +23,18 @@ pub mod reference;
 pub mod report;
 pub mod rows;
 pub mod seal;
+mod segment;
 pub mod source;
 mod start;
 pub mod store;
-pub mod tree;
 pub mod verify;
 mod verify_coordinates;
-mod verify_segment;
+mod verify_runs;
 pub mod watch;
 
 pub use config::Config;
 pub use error::Error;
+pub use find::{Found, find};
 pub use report::Report;
 pub use source::{Sources, audited_topics};
 pub use start::{ROOM, start};

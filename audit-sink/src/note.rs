@@ -2,10 +2,10 @@
 //! one can show that the log was cut or rewritten since.
 
 use crate::error::Error;
-use crate::tree::Hash;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use ed25519_dalek::{Signature, Signer as _, SigningKey, Verifier as _, VerifyingKey};
+use schemas::audit_tree::Hash;
 use sha2::{Digest as _, Sha256};
 
 /// Signature type of Ed25519 in key ids.

@@ -2,15 +2,15 @@
 //! says nothing there, or nothing that can be read, still is in the log.
 
 use crate::rows::{
-    ActivationRow, Activations, ApplicationRow, Applications, DeadLetterRow, DeadLetters, Decisions, IdentityRow,
-    ReceiptRow, Receipts, Replies, ReplyRow, Scores, WithdrawalRow, Withdrawals,
+    ActivationRow, Activations, Append, ApplicationRow, Applications, DeadLetterRow, DeadLetters, Decisions,
+    IdentityRow, ReceiptRow, Receipts, Replies, ReplyRow, Scores, WithdrawalRow, Withdrawals,
 };
 use crate::{project_decision, project_score};
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use domain::ApplicationKey;
 use runtime::clock::LATEST_MS;
-use runtime::pg::rows::{Rows, holds, insert_what_fits};
-use runtime::stream::{Input, OwnedInput, dead_letter_header};
+use runtime::pg::rows::{Rows, all_or_none, holds, insert_what_fits};
+use runtime::stream::{Input, dead_letter_header};
 use schemas::Topic;
 use schemas::control::{ACTIVATED, Activation};
 use schemas::envelope::header;
@@ -46,7 +46,7 @@ pub enum Projected {
     Unreadable,
 }
 
-/// What became of a table's rows, but for those that were written.
+/// What became of a table's rows, but for those that were written. None where all of them were.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Table {
     /// Without its schema.
@@ -73,9 +73,8 @@ pub struct Projections {
 
 impl Projections {
     /// Gathers what a record says.
-    pub fn add(&mut self, topic: Topic, record: &OwnedInput, at: Position) -> Projected {
-        let input = record.as_input();
-        let event = Event::of(&input, at);
+    pub fn add(&mut self, topic: Topic, record: &Input<'_>, at: Position) -> Projected {
+        let event = Event::of(record, at);
         let gathered = match topic {
             // Control records count where ingest writes them and where the scorer passes them on. Anywhere else somebody made one
             // up: there it is a record of its topic like any other, a dead letter among them.
@@ -101,11 +100,27 @@ impl Projections {
         gathered.map_or(Projected::Unreadable, |()| Projected::Row)
     }
 
-    /// Writes what was gathered and the database takes.
+    /// Adds what was gathered elsewhere, of entries that turned out to begin with `seq`.
+    pub(crate) fn append(&mut self, mut other: Self, seq: i64) {
+        macro_rules! tables {
+            ($($name:ident)+) => {
+                $(
+                    other.$name.seq.iter_mut().for_each(|own| *own += seq);
+                    self.$name.append(other.$name);
+                )+
+            };
+        }
+        tables!(applications withdrawals scores decisions replies receipts dead_letters activations);
+    }
+
+    /// Writes what was gathered and the database takes: all of it at once, or table by table where a row came before or is refused.
     ///
     /// # Errors
     /// The database's, where it refuses more than values of a row.
     pub async fn insert(&self, tx: &Transaction<'_>) -> Result<Vec<Table>, tokio_postgres::Error> {
+        if all_or_none(tx, self.copy(tx)).await? {
+            return Ok(Vec::new());
+        }
         macro_rules! table {
             ($name:ident) => {{
                 let inserted = insert_what_fits(tx, &self.$name).await?;
@@ -128,6 +143,17 @@ impl Projections {
             table!(dead_letters),
             table!(activations),
         ])
+    }
+
+    async fn copy(&self, tx: &Transaction<'_>) -> Result<(), tokio_postgres::Error> {
+        self.applications.copy(tx).await?;
+        self.withdrawals.copy(tx).await?;
+        self.scores.copy(tx).await?;
+        self.decisions.copy(tx).await?;
+        self.replies.copy(tx).await?;
+        self.receipts.copy(tx).await?;
+        self.dead_letters.copy(tx).await?;
+        self.activations.copy(tx).await
     }
 
     fn application(&mut self, event: &Event<'_>) -> Option<()> {
@@ -241,10 +267,9 @@ impl Projections {
 }
 
 /// The identity store's row of a record of `credit.identities.v1`; `None` when it cannot be read.
-pub fn identity(record: &OwnedInput) -> Option<IdentityRow> {
-    let input = record.as_input();
-    let event = Event::of(&input, Position { log: 0, seq: 0 });
-    let (tenant, application_id) = ApplicationKey::split(std::str::from_utf8(input.key?).ok()?)?;
+pub fn identity(record: &Input<'_>) -> Option<IdentityRow> {
+    let event = Event::of(record, Position { log: 0, seq: 0 });
+    let (tenant, application_id) = ApplicationKey::split(std::str::from_utf8(record.key?).ok()?)?;
     let body: serde_json::Value = event.body()?;
     Some(IdentityRow {
         tenant: tenant.to_owned(),
@@ -274,12 +299,15 @@ impl<'a> Event<'a> {
         Self { input, id, kind, at: time_of_ms(input.timestamp_ms), position }
     }
 
-    /// The body. PostgreSQL holds no U+0000 in text: it becomes U+FFFD here, while the log keeps it.
+    /// The body.
     pub fn body<T: serde::de::DeserializeOwned>(&self) -> Option<T> {
+        serde_json::from_str(&self.text()?).ok()
+    }
+
+    /// The body's text. PostgreSQL holds no U+0000 in text: it becomes U+FFFD here, while the log keeps it.
+    pub fn text(&self) -> Option<Cow<'a, str>> {
         let text = std::str::from_utf8(self.input.payload?).ok()?;
-        let text =
-            if text.contains("\\u0000") { Cow::Owned(text.replace("\\u0000", "\\ufffd")) } else { Cow::Borrowed(text) };
-        serde_json::from_str(&text).ok()
+        Some(if text.contains("\\u0000") { text.replace("\\u0000", "\\ufffd").into() } else { text.into() })
     }
 
     /// A header that PostgreSQL can hold.

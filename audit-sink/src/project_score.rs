@@ -4,14 +4,16 @@ use crate::project::{Event, time};
 use crate::rows::ScoreRow;
 use schemas::risk::{ApplicationRef, ReportUsed, RouteRef, Score, Times};
 use serde::Deserialize;
+use std::borrow::Cow;
 
 /// The row of a score event; `None` when it cannot be read.
 pub(crate) fn row(event: &Event<'_>, shadow: bool) -> Option<ScoreRow> {
-    let body: Body = event.body()?;
+    let text = event.text()?;
+    let body: Body<'_> = serde_json::from_str(&text).ok()?;
     let received_at = time(&body.times.received_at).unwrap_or(event.at);
     let flagged = |flag: &str| {
         let names = body.features.iter().filter(|feature| feature.flag.as_deref() == Some(flag));
-        names.map(|feature| feature.name.as_str()).collect::<Vec<_>>().join(",")
+        names.map(|feature| &*feature.name).collect::<Vec<_>>().join(",")
     };
     let pulled = body.reports.iter().filter_map(|report| time(&report.pulled_at));
     let oldest_days = pulled.map(|at| (received_at - at).num_days()).max();
@@ -53,7 +55,7 @@ pub(crate) fn row(event: &Event<'_>, shadow: bool) -> Option<ScoreRow> {
 }
 
 #[derive(Deserialize)]
-struct Body {
+struct Body<'a> {
     application: ApplicationRef,
     product: String,
     intent: String,
@@ -69,8 +71,8 @@ struct Body {
     route: Option<RouteRef>,
     #[serde(default)]
     score: Option<Score>,
-    #[serde(default)]
-    features: Vec<Feature>,
+    #[serde(default, borrow)]
+    features: Vec<Feature<'a>>,
     #[serde(default)]
     reports: Vec<ReportUsed>,
 }
@@ -83,8 +85,9 @@ struct Model {
 }
 
 #[derive(Deserialize)]
-struct Feature {
-    name: String,
+struct Feature<'a> {
+    #[serde(borrow)]
+    name: Cow<'a, str>,
     #[serde(default)]
     flag: Option<String>,
 }

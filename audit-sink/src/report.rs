@@ -1,6 +1,6 @@
 //! What a walk over the log found, for people and machines.
 
-use crate::tree::{Hash, empty_root};
+use schemas::audit_tree::{Hash, empty_root};
 use serde::Serialize;
 use std::fmt;
 
@@ -83,9 +83,11 @@ pub enum Fault {
     Segment { log: i32, first_seq: i64, why: String },
     #[error("log {log}: entry {seq}: {why}")]
     Entry { log: i32, seq: i64, why: String },
+    #[error("log {log}: run at {first_seq}: {why}")]
+    Run { log: i32, first_seq: i64, why: String },
     #[error("log {log}: tile {index} of level {level} is {}", if *.missing { "missing" } else { "not that of the entries" })]
     Tile { log: i32, level: i16, index: i64, missing: bool },
-    #[error("log {log}: {count} {what} more than the head accounts for")]
+    #[error("log {log}: {count} {what} more than its segments account for")]
     Beyond { log: i32, what: &'static str, count: i64 },
     #[error("log {log}: head: {why}")]
     Head { log: i32, why: String },
@@ -120,7 +122,7 @@ impl fmt::Display for Report {
             )?;
             writeln!(
                 f,
-                "  compared with every index row, {tiles} complete tiles, the head and {checkpoints} checkpoints"
+                "  compared with every run of the index, {tiles} complete tiles, the head and {checkpoints} checkpoints"
             )?;
             writeln!(
                 f,

@@ -1,16 +1,18 @@
-//! Rows of the projections, gathered by column and written by one statement a table. A row whose key is there already is left
-//! alone: events may come twice and in any order. A row with a text that its column does not take is not gathered. Decides
-//! nothing else about what a row says.
+//! Rows of the projections, gathered by column and written by one COPY a table. Where a row's key is there already or the server
+//! refuses one, they are inserted instead, which leaves such rows alone: events may come twice and in any order. A row with a
+//! text that its column does not take is not gathered. Decides nothing else about what a row says.
 
+use crate::copy::{Copy, Json, List};
 use chrono::{DateTime, NaiveDate, Utc};
 use runtime::pg::rows::{Rows, holds};
 use std::ops::Range;
 use tokio_postgres::Transaction;
 use uuid::Uuid;
 
-/// Defines a row, its columns and the insert: `field: Rust type, "type of the array's elements", "expression over it"`.
+/// Defines a row, its columns, the COPY and the insert: `field: Rust type, "type of the array's elements", what the column is`,
+/// where the last is left out for a value, `list` for texts joined by commas, `json` for jsonb.
 macro_rules! projection {
-    ($(#[$doc:meta])* $row:ident, $columns:ident, $table:literal { $($field:ident $(as $column:literal)? : $ty:ty, $sql:literal $(, $expr:literal)?;)+ }) => {
+    ($(#[$doc:meta])* $row:ident, $columns:ident, $table:literal { $($field:ident $(as $column:literal)? : $ty:ty, $sql:literal $(, $kind:ident)?;)+ }) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq)]
         #[allow(missing_docs)] // columns are described where the table is made
@@ -21,6 +23,8 @@ macro_rules! projection {
         pub struct $columns { $(pub(crate) $field: Vec<$ty>),+ }
 
         impl $columns {
+            const FIELDS: [&str; [$(stringify!($field)),+].len()] = [$(column!($field $(as $column)?)),+];
+
             /// Adds a row; `None` when one of its texts is longer than its column takes, or has U+0000.
             pub fn push(&mut self, row: $row) -> Option<()> {
                 let fits = true $(&& row.$field.fits(longest(stringify!($field))))+;
@@ -28,6 +32,24 @@ macro_rules! projection {
                     $(self.$field.push(row.$field);)+
                 }
                 fits.then_some(())
+            }
+
+            /// Writes all rows, if all of them are new and the server takes them.
+            pub(crate) async fn copy(&self, tx: &Transaction<'_>) -> Result<(), tokio_postgres::Error> {
+                if self.count() == 0 {
+                    return Ok(());
+                }
+                let mut copy = Copy::new(Self::FIELDS.len() as i16);
+                for row in 0..self.count() {
+                    copy.row()$(.put(field!(&self.$field[row] $(, $kind)?)))+;
+                }
+                copy.send(tx, $table, &Self::FIELDS.join(", ")).await
+            }
+        }
+
+        impl Append for $columns {
+            fn append(&mut self, mut other: Self) {
+                $(self.$field.append(&mut other.$field);)+
             }
         }
 
@@ -37,8 +59,8 @@ macro_rules! projection {
             }
 
             async fn insert(&self, tx: &Transaction<'_>, rows: Range<usize>) -> Result<u64, tokio_postgres::Error> {
-                let columns = [$(column!($field $(as $column)?)),+].join(", ");
-                let values = [$(expression!($field $(, $expr)?)),+].join(", ");
+                let columns = Self::FIELDS.join(", ");
+                let values = [$(expression!($field $(, $kind)?)),+].join(", ");
                 let names = [$(concat!("x_", stringify!($field))),+].join(", ");
                 let types = [$($sql),+];
                 let arrays: Vec<_> = types.iter().enumerate().map(|(n, sql)| format!("${}::{sql}[]", n + 1)).collect();
@@ -61,13 +83,34 @@ macro_rules! column {
     };
 }
 
+macro_rules! field {
+    ($value:expr) => {
+        $value
+    };
+    ($value:expr, list) => {
+        List($value)
+    };
+    ($value:expr, json) => {
+        Json($value)
+    };
+}
+
 macro_rules! expression {
     ($field:ident) => {
         concat!("x_", stringify!($field))
     };
-    ($field:ident, $expr:literal) => {
-        $expr
+    ($field:ident, list) => {
+        concat!("string_to_array(x_", stringify!($field), ", ',')")
     };
+    ($field:ident, json) => {
+        concat!("x_", stringify!($field), "::jsonb")
+    };
+}
+
+/// Takes the rows of another.
+pub(crate) trait Append {
+    /// Adds them behind its own.
+    fn append(&mut self, other: Self);
 }
 
 type Time = DateTime<Utc>;
@@ -75,7 +118,8 @@ type Time = DateTime<Utc>;
 /// The longest text of a column, bytes. An index takes a key of 2,704 bytes; what our contracts allow is below each of these.
 fn longest(column: &str) -> usize {
     match column {
-        "tenant" | "application_id" | "outcome" | "kind" | "name" | "version" | "digest" | "data_digest" => 512,
+        "tenant" | "application_id" | "origin_topic" | "outcome" | "kind" | "name" | "version" | "digest"
+        | "data_digest" => 512,
         "reasons" | "rules" | "body" => 16 << 20,
         "unscorable" | "missing" | "clamped" | "unknown" | "report_status" => 1 << 20,
         _ => 4096,
@@ -140,15 +184,15 @@ projection! {
         tenant: String, "text"; application_id: String, "text"; revision: i32, "int4"; event_id: Uuid, "uuid";
         shadow: bool, "bool"; product: String, "text"; intent: String, "text"; channel: String, "text";
         jurisdiction: String, "text"; status: String, "text";
-        unscorable: String, "text", "string_to_array(x_unscorable, ',')";
+        unscorable: String, "text", list;
         model: Option<String>, "text"; model_version: Option<String>, "text"; model_role: Option<String>, "text";
         bucket: Option<i32>, "int4"; pd: Option<f64>, "float8"; score: Option<i32>, "int4"; band: Option<String>, "text";
         class: Option<i16>, "int2"; scale_id: Option<String>, "text";
-        missing: String, "text", "string_to_array(x_missing, ',')";
-        clamped: String, "text", "string_to_array(x_clamped, ',')";
-        unknown: String, "text", "string_to_array(x_unknown, ',')";
+        missing: String, "text", list;
+        clamped: String, "text", list;
+        unknown: String, "text", list;
         features: i32, "int4";
-        report_status: String, "text", "string_to_array(x_report_status, ',')";
+        report_status: String, "text", list;
         report_age_days: Option<i32>, "int4";
         received_at: Time, "timestamptz"; scored_at: Time, "timestamptz";
         log: i32, "int4"; seq: i64, "int8";
@@ -166,7 +210,7 @@ projection! {
         model: Option<String>, "text"; model_version: Option<String>, "text"; model_role: Option<String>, "text";
         pd: Option<f64>, "float8"; score: Option<i32>, "int4"; band: Option<String>, "text"; class: Option<i16>, "int2";
         scale_id: Option<String>, "text"; policy: String, "text"; policy_version: String, "text";
-        policy_digest: String, "text"; reasons: String, "text", "x_reasons::jsonb"; rules: String, "text", "x_rules::jsonb";
+        policy_digest: String, "text"; reasons: String, "text", json; rules: String, "text", json;
         adverse_action: bool, "bool"; notice_due_by: Option<Time>, "timestamptz"; received_at: Time, "timestamptz";
         decided_at: Time, "timestamptz"; log: i32, "int4"; seq: i64, "int8";
     }
@@ -213,6 +257,6 @@ projection! {
     /// What was stripped from an application: for the identity store alone.
     IdentityRow, Identities, "identity.identities" {
         tenant: String, "text"; application_id: String, "text"; revision: i32, "int4"; event_id: Uuid, "uuid";
-        data_digest: String, "text"; body: String, "text", "x_body::jsonb"; received_at: Time, "timestamptz";
+        data_digest: String, "text"; body: String, "text", json; received_at: Time, "timestamptz";
     }
 }

@@ -1,15 +1,16 @@
-//! PURE. Turns a batch of records into what one log gains by it: entries in segments, index rows, tiles, the next head. A
+//! PURE. Turns a batch of records into what one log gains by it: entries in segments, runs of the index, tiles, the next head. A
 //! topic with personal data leaves coordinates and a keyed digest; its key, its value and its own headers never get in here. A
 //! record that no entry can hold leaves the same, whatever its topic: nothing that a sender writes stops the log.
 
 use crate::error::Error;
 use crate::source::{Source, Sources};
-use crate::tree::{Hash, Tile, Tree, leaf_hash};
 use hmac::{Hmac, Mac};
-use runtime::stream::{OwnedInput, dead_letter_header};
+use runtime::stream::{Input, OwnedInput, dead_letter_header};
 use schemas::Topic;
-use schemas::audit_entry::{Codec, Entry};
+use schemas::audit_entry::{Codec, Entry, Header};
+use schemas::audit_tree::{Hash, Tile, Tree, leaf_hash};
 use sha2::Sha256;
+use std::borrow::Cow;
 
 /// Bytes reserved for the length in front of an entry.
 const LENGTH: usize = 4;
@@ -57,7 +58,7 @@ pub struct Segment {
 
 /// Where a record stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct IndexRow {
+pub struct Placed {
     /// Sequence number in its log, from 0.
     pub seq: u64,
     /// Its topic.
@@ -66,16 +67,42 @@ pub struct IndexRow {
     pub partition: i32,
     /// Offset.
     pub offset: i64,
-    /// The broker's time, milliseconds since 1970.
-    pub timestamp_ms: i64,
     /// Leaf hash.
     pub leaf: Hash,
     /// What of the record is in the log.
     pub held: Held,
 }
 
+/// Entries of one partition that follow each other within a segment: a row of the index.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Run {
+    /// Sequence number of the first entry.
+    pub first_seq: u64,
+    /// How many there are.
+    pub entries: u32,
+    /// Topic, without prefix.
+    pub topic: Cow<'static, str>,
+    /// Partition.
+    pub partition: i32,
+    /// Offset of the first entry.
+    pub first_offset: i64,
+    /// Offset of the last entry.
+    pub last_offset: i64,
+}
+
+impl Run {
+    fn begin(entry: &Placed) -> Self {
+        let (topic, partition, offset) = (entry.source.name.clone(), entry.partition, entry.offset);
+        Self { first_seq: entry.seq, entries: 1, topic, partition, first_offset: offset, last_offset: offset }
+    }
+
+    fn is_continued_by(&self, entry: &Placed) -> bool {
+        self.topic == entry.source.name && self.partition == entry.partition && self.last_offset < entry.offset
+    }
+}
+
 /// What of a record the log holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Held {
     /// All of it.
     Whole,
@@ -100,8 +127,10 @@ impl Held {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sealed {
     /// One for each record, in the batch's order.
-    pub index: Vec<IndexRow>,
-    /// Their entries.
+    pub entries: Vec<Placed>,
+    /// Where they stand, as the index holds it.
+    pub runs: Vec<Run>,
+    /// Their bytes.
     pub segments: Vec<Segment>,
     /// Tiles that they completed.
     pub tiles: Vec<Tile>,
@@ -109,7 +138,7 @@ pub struct Sealed {
     pub tree: Tree,
 }
 
-/// Seals `batch` behind `tree`. A segment is closed once it holds `segment_bytes`.
+/// Seals `batch` behind `tree`, in its order. A segment is closed once it holds `segment_bytes`.
 ///
 /// # Errors
 /// [`Error::UnknownTopic`] for a record of a topic that is not audited: a fault of wiring, which no sender can bring about.
@@ -118,58 +147,110 @@ pub fn seal(
     sources: &Sources,
     key: &DigestKey,
     segment_bytes: usize,
-    mut tree: Tree,
+    tree: Tree,
 ) -> Result<Sealed, Error> {
-    let (mut index, mut segments, mut tiles) = (Vec::with_capacity(batch.len()), Vec::new(), Vec::new());
-    let (mut raw, mut first_seq) = (Vec::with_capacity(segment_bytes), tree.size());
+    let mut sealer = Sealer::begin(tree, segment_bytes);
+    let mut entry = Vec::new();
     for record in batch {
         let source = sources.of(&record.topic).ok_or_else(|| Error::UnknownTopic(record.topic.clone()))?;
-        let start = raw.len() + LENGTH;
-        raw.extend_from_slice(&[0; LENGTH]);
-        let held = encode(record, &source, key, &mut raw)?;
-        // An entry that fits is far below the u32 of its length.
-        let length = (raw.len() - start) as u32;
-        raw[start - LENGTH..start].copy_from_slice(&length.to_be_bytes());
-        let leaf = leaf_hash(&raw[start..]);
-        let (partition, offset, timestamp_ms) = (record.partition, record.offset, record.timestamp_ms);
-        index.push(IndexRow { seq: tree.size(), source, partition, offset, timestamp_ms, leaf, held });
-        tree.append(leaf, &mut tiles);
-        if raw.len() >= segment_bytes {
-            let full = std::mem::replace(&mut raw, Vec::with_capacity(segment_bytes));
-            segments.push(Segment { first_seq, last_seq: tree.size() - 1, raw: full });
-            first_seq = tree.size();
-        }
+        entry.clear();
+        let held = encode(&record.as_input(), &source, key, &mut entry)?;
+        sealer.add(&source, record.partition, record.offset, held, &entry);
     }
-    if !raw.is_empty() {
-        segments.push(Segment { first_seq, last_seq: tree.size() - 1, raw });
-    }
-    Ok(Sealed { index, segments, tiles, tree })
+    Ok(sealer.finish())
 }
 
-fn encode(record: &OwnedInput, source: &Source, key: &DigestKey, out: &mut Vec<u8>) -> Result<Held, Error> {
-    let entry = plain(record, &source.name);
+/// Entries on their way into segments, one after another.
+pub(crate) struct Sealer {
+    sealed: Sealed,
+    segment_bytes: usize,
+    raw: Vec<u8>,
+    first_seq: u64,
+}
+
+impl Sealer {
+    /// Behind `tree`. A segment is closed once it holds `segment_bytes`.
+    pub fn begin(tree: Tree, segment_bytes: usize) -> Self {
+        let first_seq = tree.size();
+        let sealed = Sealed { entries: Vec::new(), runs: Vec::new(), segments: Vec::new(), tiles: Vec::new(), tree };
+        Self { sealed, segment_bytes, raw: Vec::with_capacity(segment_bytes), first_seq }
+    }
+
+    /// Number of the next entry.
+    pub fn next_seq(&self) -> u64 {
+        self.sealed.tree.size()
+    }
+
+    /// Adds an entry, given as [`encode`] wrote it.
+    pub fn add(&mut self, source: &Source, partition: i32, offset: i64, held: Held, entry: &[u8]) {
+        let Sealed { entries, runs, tiles, tree, .. } = &mut self.sealed;
+        let leaf = leaf_hash(&entry[LENGTH..]);
+        let placed = Placed { seq: tree.size(), source: source.clone(), partition, offset, leaf, held };
+        let begins_segment = self.raw.is_empty();
+        match runs.last_mut().filter(|run| !begins_segment && run.is_continued_by(&placed)) {
+            Some(run) => (run.entries, run.last_offset) = (run.entries + 1, offset),
+            None => runs.push(Run::begin(&placed)),
+        }
+        entries.push(placed);
+        tree.append(leaf, tiles);
+        self.raw.extend_from_slice(entry);
+        if self.raw.len() >= self.segment_bytes {
+            self.close();
+        }
+    }
+
+    fn close(&mut self) {
+        let raw = std::mem::replace(&mut self.raw, Vec::with_capacity(self.segment_bytes));
+        let (first_seq, end) = (self.first_seq, self.next_seq());
+        self.sealed.segments.push(Segment { first_seq, last_seq: end - 1, raw });
+        self.first_seq = end;
+    }
+
+    /// What came of it.
+    pub fn finish(mut self) -> Sealed {
+        if !self.raw.is_empty() {
+            self.close();
+        }
+        self.sealed
+    }
+}
+
+/// Appends an entry as a segment holds it, its length in front.
+pub(crate) fn encode(record: &Input<'_>, source: &Source, key: &DigestKey, out: &mut Vec<u8>) -> Result<Held, Error> {
+    let start = out.len();
+    out.extend_from_slice(&[0; LENGTH]);
+    let headers = record.headers_as_text();
+    let headers = headers.iter().map(|(name, value)| (&**name, *value)).collect();
+    let held = encode_entry(&plain(record, &source.name, headers), source, key, out)?;
+    // An entry that fits is far below the u32 of its length.
+    let length = (out.len() - start - LENGTH) as u32;
+    out[start..start + LENGTH].copy_from_slice(&length.to_be_bytes());
+    Ok(held)
+}
+
+fn encode_entry(entry: &Entry<'_>, source: &Source, key: &DigestKey, out: &mut Vec<u8>) -> Result<Held, Error> {
     let fits = entry.fits();
     if fits && source.topic.body_is_logged() {
         entry.encode_into(out)?;
         return Ok(Held::Whole);
     }
-    let digest = key.digest(&entry);
-    let headers = if source.topic == Topic::DeadLetters { names_of_failure(&entry) } else { Vec::new() };
-    let kept = Entry { codec: Codec::DigestOnly, key: None, headers, value: Some(&digest), ..entry };
+    let digest = key.digest(entry);
+    let headers = if source.topic == Topic::DeadLetters { names_of_failure(entry) } else { Vec::new() };
+    let kept = Entry { codec: Codec::DigestOnly, key: None, headers, value: Some(&digest), ..*entry };
     kept.encode_into(out)?;
     Ok(if fits { Held::Digest } else { Held::Oversized })
 }
 
-fn plain<'a>(record: &'a OwnedInput, topic: &'a str) -> Entry<'a> {
+fn plain<'a>(record: &Input<'a>, topic: &'a str, headers: Vec<Header<'a>>) -> Entry<'a> {
     Entry {
         codec: Codec::Plain,
         topic,
         partition: record.partition,
         offset: record.offset,
         timestamp_ms: record.timestamp_ms,
-        key: record.key.as_deref(),
-        headers: record.headers.iter().map(|(name, value)| (name.as_str(), value.as_deref())).collect(),
-        value: record.payload.as_deref(),
+        key: record.key,
+        headers,
+        value: record.payload,
     }
 }
 
@@ -214,6 +295,11 @@ mod tests {
         }
     }
 
+    fn whole(record: &OwnedInput, topic: Topic) -> Entry<'_> {
+        let headers = record.headers.iter().map(|(name, value)| (name.as_str(), value.as_deref())).collect();
+        plain(&record.as_input(), topic.base_name(), headers)
+    }
+
     fn sealed(batch: &[OwnedInput], segment_bytes: usize) -> Sealed {
         seal(batch, &sources(), &key(), segment_bytes, Tree::default()).unwrap()
     }
@@ -224,8 +310,8 @@ mod tests {
         let sealed = sealed(&batch, 1 << 20);
         let bytes = entries(&sealed.segments[0].raw).next().unwrap().unwrap();
         let entry = Entry::decode(bytes).unwrap();
-        assert_eq!(entry, plain(&batch[0], Topic::Risk.base_name()));
-        assert_eq!(sealed.index[0].leaf, leaf_hash(bytes));
+        assert_eq!(entry, whole(&batch[0], Topic::Risk));
+        assert_eq!(sealed.entries[0].leaf, leaf_hash(bytes));
         assert_eq!(sealed.tree.root(), leaf_hash(bytes));
     }
 
@@ -235,7 +321,7 @@ mod tests {
             let raw = sealed(&[record(topic, 5)], 1 << 20).segments.remove(0).raw;
             assert!(!raw.windows(4).any(|bytes| bytes == b"Anna"), "{topic:?}");
             let entry = Entry::decode(entries(&raw).next().unwrap().unwrap()).unwrap();
-            let digest = key().digest(&plain(&record(topic, 5), topic.base_name()));
+            let digest = key().digest(&whole(&record(topic, 5), topic));
             assert_eq!(entry.value, Some(digest.as_slice()), "{topic:?}");
             assert_eq!((entry.key, entry.partition, entry.offset), (None, 3, 5), "{topic:?}");
             let reason = (topic == Topic::DeadLetters).then_some(&b"schema_violation"[..]);
@@ -247,7 +333,7 @@ mod tests {
     fn a_record_of_a_senders_own_topic_leaves_a_digest_under_its_name() {
         let theirs = OwnedInput { topic: "t.bank-b.v1".to_owned(), ..record(Topic::LoanApplications, 5) };
         let sealed = sealed(&[theirs], 1 << 20);
-        assert_eq!((&*sealed.index[0].source.name, sealed.index[0].held), ("bank-b.v1", Held::Digest));
+        assert_eq!((&*sealed.entries[0].source.name, sealed.entries[0].held), ("bank-b.v1", Held::Digest));
         let raw = &sealed.segments[0].raw;
         assert!(!raw.windows(4).any(|bytes| bytes == b"Anna"));
         assert_eq!(Entry::decode(entries(raw).next().unwrap().unwrap()).unwrap().topic, "bank-b.v1");
@@ -280,7 +366,7 @@ mod tests {
                 };
                 let timestamp_ms = hostile.timestamp_ms;
                 let sealed = sealed(&[record(topic, 5), hostile, record(topic, 7)], usize::MAX >> 40);
-                let held: Vec<_> = sealed.index.iter().map(|row| row.held).collect();
+                let held: Vec<_> = sealed.entries.iter().map(|row| row.held).collect();
                 assert_eq!(held[1], expected, "{name} on {topic:?}");
                 let raw: Vec<u8> = sealed.segments.iter().flat_map(|segment| segment.raw.clone()).collect();
                 let entry = Entry::decode(entries(&raw).nth(1).unwrap().unwrap()).unwrap();
@@ -301,7 +387,26 @@ mod tests {
         let sealed = sealed(&batch, 3 * one);
         let spans: Vec<_> = sealed.segments.iter().map(|s| (s.first_seq, s.last_seq)).collect();
         assert_eq!(spans, [(0, 2), (3, 5), (6, 6)]);
-        assert_eq!(sealed.index.iter().map(|row| row.seq).collect::<Vec<_>>(), [0, 1, 2, 3, 4, 5, 6]);
+        assert_eq!(sealed.entries.iter().map(|row| row.seq).collect::<Vec<_>>(), [0, 1, 2, 3, 4, 5, 6]);
+    }
+
+    #[test]
+    fn runs_are_of_one_partition_and_one_segment() {
+        let at = |topic: Topic, partition, offset| OwnedInput { partition, ..record(topic, offset) };
+        let (risk, decisions) = (Topic::Risk, Topic::Decisions);
+        let mut batch = [at(risk, 1, 7), at(decisions, 0, 3), at(risk, 0, 4), at(risk, 1, 9), at(decisions, 0, 5)];
+        let told = |sealed: &Sealed| -> Vec<_> {
+            let runs = sealed.runs.iter();
+            runs.map(|run| (run.first_seq, run.entries, run.partition, run.first_offset, run.last_offset)).collect()
+        };
+        let as_they_came = sealed(&batch, usize::MAX >> 40);
+        assert_eq!(as_they_came.runs.len(), 5, "each begins a run: another partition stands between");
+        batch.sort_by_key(|record| (record.topic.clone(), record.partition));
+        assert_eq!(told(&sealed(&batch, usize::MAX >> 40)), [(0, 2, 0, 3, 5), (2, 1, 0, 4, 4), (3, 2, 1, 7, 9)]);
+        let short = [(0, 1, 0, 3, 3), (1, 1, 0, 5, 5), (2, 1, 0, 4, 4), (3, 1, 1, 7, 7), (4, 1, 1, 9, 9)];
+        assert_eq!(told(&sealed(&batch, 1)), short, "a run ends with its segment");
+        let twice = [at(risk, 0, 4), at(risk, 0, 4)];
+        assert_eq!(told(&sealed(&twice, usize::MAX >> 40)).len(), 2, "a repeated offset is for the database to refuse");
     }
 
     #[test]

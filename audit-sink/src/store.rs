@@ -1,13 +1,14 @@
 //! The tables of the log: reads the right edge of a tree, appends what was sealed. Never updates or deletes anything but the
 //! head, which only grows.
 
+use crate::copy::Copy;
 use crate::error::Error;
-use crate::project::time_of_ms;
-use crate::seal::{IndexRow, Sealed, Segment};
-use crate::tree::{Hash, TILE_WIDTH, Tile, Tree, empty_root};
-use futures_util::pin_mut;
-use tokio_postgres::binary_copy::BinaryCopyInWriter;
-use tokio_postgres::types::Type;
+use crate::seal::Run;
+use crate::segment::Stored;
+use schemas::audit_entry::entries;
+use schemas::audit_tree::{Hash, TILE_WIDTH, Tile, Tree, empty_root, leaf_hash};
+use std::borrow::Cow;
+use std::collections::{BTreeSet, HashMap};
 use tokio_postgres::{GenericClient, Transaction};
 
 /// Makes the head of a log that has no entries yet.
@@ -60,16 +61,39 @@ async fn edge_level(
 ) -> Result<Vec<Hash>, Error> {
     let complete = (size >> (8 * level)) as i64;
     let first = complete - count as i64;
-    let rows = if level == 0 {
-        let leaves = "SELECT leaf FROM defaultx.audit_entries WHERE log = $1 AND seq >= $2 AND seq < $3 ORDER BY seq";
-        client.query(leaves, &[&log, &first, &complete]).await?
-    } else {
-        let roots = "SELECT root FROM defaultx.audit_tiles
-                     WHERE log = $1 AND level = $2 AND index >= $3 AND index < $4 ORDER BY index";
-        client.query(roots, &[&log, &(level as i16 - 1), &first, &complete]).await?
-    };
+    if count == 0 {
+        return Ok(Vec::new());
+    }
+    if level == 0 {
+        return newest_leaves(client, log, first).await;
+    }
+    let roots = "SELECT root FROM defaultx.audit_tiles
+                 WHERE log = $1 AND level = $2 AND index >= $3 AND index < $4 ORDER BY index";
+    let rows = client.query(roots, &[&log, &(level as i16 - 1), &first, &complete]).await?;
     let hashes = rows.iter().map(|row| hash(row.get(0)).ok_or(Error::HeadMoved(log)));
     hashes.collect()
+}
+
+/// The leaves of entries from `first` on, out of their segments.
+async fn newest_leaves(client: &impl GenericClient, log: i32, first: i64) -> Result<Vec<Hash>, Error> {
+    let query = format!(
+        "SELECT {} FROM defaultx.audit_segments WHERE log = $1 AND first_seq >= coalesce((
+             SELECT max(first_seq) FROM defaultx.audit_segments WHERE log = $1 AND first_seq <= $2), $2) ORDER BY first_seq",
+        Stored::COLUMNS
+    );
+    let mut leaves = Vec::new();
+    for row in client.query(&query, &[&log, &first]).await? {
+        let segment = Stored::of_row(&row);
+        let broken = |why: String| Error::Broken { log, why: format!("segment at {}: {why}", segment.first_seq) };
+        let raw = segment.unpack().map_err(broken)?;
+        for (seq, bytes) in (segment.first_seq..).zip(entries(&raw)) {
+            let bytes = bytes.map_err(|error| broken(error.to_string()))?;
+            if seq >= first {
+                leaves.push(leaf_hash(bytes));
+            }
+        }
+    }
+    Ok(leaves)
 }
 
 /// 32 bytes as a hash.
@@ -77,89 +101,99 @@ pub(crate) fn hash(bytes: &[u8]) -> Option<Hash> {
     bytes.try_into().ok()
 }
 
-/// What was written.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Written {
-    /// Compressed bytes.
-    pub segment_bytes: u64,
-    /// Bytes before compression.
-    pub raw_bytes: u64,
+/// A partition of the log: topic without prefix, and number.
+pub(crate) type Part = (Cow<'static, str>, i32);
+
+/// The last offset that each partition has in the index, as far as it was asked for; `None` where it has none.
+pub(crate) type Ends = HashMap<Part, Option<i64>>;
+
+/// What a batch adds to the tables of a log.
+pub(crate) struct Addition {
+    /// Size and root before it.
+    pub before: (u64, Hash),
+    /// Size and root behind it.
+    pub after: (u64, Hash),
+    pub segments: Vec<Stored>,
+    pub runs: Vec<Run>,
+    pub tiles: Vec<Tile>,
 }
 
-/// Appends a sealed batch to a log that still stands where `before` says.
+/// Appends to a log that still stands where `addition` says; gives the ends of the partitions that it moved.
 ///
 /// # Errors
-/// [`Error::HeadMoved`] when it does not; the database's otherwise. The transaction must then be rolled back.
-pub async fn append(
-    tx: &Transaction<'_>,
-    log: i32,
-    before: &Tree,
-    sealed: &Sealed,
-    zstd_level: i32,
-) -> Result<Written, Error> {
+/// [`Error::HeadMoved`] when it does not; the database's otherwise, a repeated coordinate among them. The transaction must then be
+/// rolled back.
+pub(crate) async fn append(tx: &Transaction<'_>, log: i32, addition: &Addition, ends: &Ends) -> Result<Ends, Error> {
     let update = "UPDATE defaultx.audit_logs SET size = $2, root = $3, updated_at = now()
                   WHERE log = $1 AND size = $4 AND root = $5";
-    let (old, new) = (before.size() as i64, sealed.tree.size() as i64);
-    let (old_root, new_root) = (before.root(), sealed.tree.root());
+    let ((old, old_root), (new, new_root)) = (&addition.before, &addition.after);
+    let (old, new) = (*old as i64, *new as i64);
     let moved = tx.execute(update, &[&log, &new, &new_root.as_slice(), &old, &old_root.as_slice()]).await?;
     if moved != 1 {
         return Err(Error::HeadMoved(log));
     }
-    let written = copy_segments(tx, log, &sealed.segments, zstd_level).await?;
-    copy_index(tx, log, &sealed.index).await?;
-    copy_tiles(tx, log, &sealed.tiles).await?;
-    Ok(written)
+    copy_segments(tx, log, &addition.segments).await?;
+    let mut moved = ask_ends(tx, &addition.runs, ends).await?;
+    copy_runs(tx, log, &addition.runs, ends, &mut moved).await?;
+    copy_tiles(tx, log, &addition.tiles).await?;
+    Ok(moved)
 }
 
-async fn copy_segments(
-    tx: &Transaction<'_>,
-    log: i32,
-    segments: &[Segment],
-    zstd_level: i32,
-) -> Result<Written, Error> {
-    let copy = "COPY defaultx.audit_segments (log, first_seq, last_seq, raw_bytes, body) FROM STDIN BINARY";
-    let types = [Type::INT4, Type::INT8, Type::INT8, Type::INT4, Type::BYTEA];
-    let writer = BinaryCopyInWriter::new(tx.copy_in(copy).await?, &types);
-    pin_mut!(writer);
-    let mut written = Written::default();
-    for segment in segments {
-        let body = zstd::bulk::compress(&segment.raw, zstd_level).map_err(Error::Zstd)?;
-        written.segment_bytes += body.len() as u64;
-        written.raw_bytes += segment.raw.len() as u64;
-        let (first, last, raw) = (segment.first_seq as i64, segment.last_seq as i64, segment.raw.len() as i32);
-        writer.as_mut().write(&[&log, &first, &last, &raw, &body]).await?;
+async fn copy_segments(tx: &Transaction<'_>, log: i32, segments: &[Stored]) -> Result<(), Error> {
+    let mut copy = Copy::new(5);
+    for Stored { first_seq, last_seq, raw_bytes, body } in segments {
+        copy.row().put(&log).put(first_seq).put(last_seq).put(raw_bytes).put(body.as_slice());
     }
-    writer.finish().await?;
-    Ok(written)
+    let columns = format!("log, {}", Stored::COLUMNS);
+    Ok(copy.send(tx, "defaultx.audit_segments", &columns).await?)
 }
 
-async fn copy_index(tx: &Transaction<'_>, log: i32, index: &[IndexRow]) -> Result<(), Error> {
-    let copy = "COPY defaultx.audit_entries (log, seq, topic, partition, \"offset\", at, leaf) FROM STDIN BINARY";
-    let types = [Type::INT4, Type::INT8, Type::TEXT, Type::INT4, Type::INT8, Type::TIMESTAMPTZ, Type::BYTEA];
-    let writer = BinaryCopyInWriter::new(tx.copy_in(copy).await?, &types);
-    pin_mut!(writer);
-    for row in index {
-        let (seq, topic, at) = (row.seq as i64, &*row.source.name, time_of_ms(row.timestamp_ms));
-        let leaf = row.leaf.as_slice();
-        writer.as_mut().write(&[&log, &seq, &topic, &row.partition, &row.offset, &at, &leaf]).await?;
+/// The ends of partitions that `ends` does not know.
+async fn ask_ends(tx: &Transaction<'_>, runs: &[Run], ends: &Ends) -> Result<Ends, Error> {
+    let parts: BTreeSet<Part> = runs.iter().map(part).filter(|part| !ends.contains_key(part)).collect();
+    if parts.is_empty() {
+        return Ok(Ends::new());
     }
-    writer.finish().await?;
-    Ok(())
+    let (topics, partitions): (Vec<&str>, Vec<i32>) = parts.iter().map(|(topic, id)| (&**topic, *id)).unzip();
+    let query = "SELECT (SELECT max(last_offset) FROM defaultx.audit_runs r WHERE r.topic = p.topic AND r.partition = p.partition)
+                 FROM unnest($1::text[], $2::int[]) WITH ORDINALITY AS p(topic, partition, n) ORDER BY n";
+    let rows = tx.query(query, &[&topics, &partitions]).await?;
+    let found: Vec<Option<i64>> = rows.iter().map(|row| row.get(0)).collect();
+    Ok(parts.into_iter().zip(found).collect())
+}
+
+/// Each run names the end of the one before it, which is what the database holds coordinates together by.
+async fn copy_runs(tx: &Transaction<'_>, log: i32, runs: &[Run], ends: &Ends, moved: &mut Ends) -> Result<(), Error> {
+    let mut copy = Copy::new(8);
+    for run in runs {
+        let part = part(run);
+        let after = moved.get(&part).or_else(|| ends.get(&part)).copied().flatten();
+        copy.row()
+            .put(&log)
+            .put(&(run.first_seq as i64))
+            .put(&(run.entries as i32))
+            .put(&*run.topic)
+            .put(&run.partition);
+        copy.put(&after).put(&run.first_offset).put(&run.last_offset);
+        moved.insert(part, Some(run.last_offset));
+    }
+    let columns = "log, first_seq, entries, topic, partition, after_offset, first_offset, last_offset";
+    Ok(copy.send(tx, "defaultx.audit_runs", columns).await?)
+}
+
+fn part(run: &Run) -> Part {
+    (run.topic.clone(), run.partition)
 }
 
 async fn copy_tiles(tx: &Transaction<'_>, log: i32, tiles: &[Tile]) -> Result<(), Error> {
     if tiles.is_empty() {
         return Ok(());
     }
-    let copy = "COPY defaultx.audit_tiles (log, level, index, root, hashes) FROM STDIN BINARY";
-    let types = [Type::INT4, Type::INT2, Type::INT8, Type::BYTEA, Type::BYTEA];
-    let writer = BinaryCopyInWriter::new(tx.copy_in(copy).await?, &types);
-    pin_mut!(writer);
+    let mut copy = Copy::new(5);
     for tile in tiles {
         debug_assert_eq!(tile.hashes.len(), TILE_WIDTH * 32);
-        let (level, index, root) = (i16::from(tile.level), tile.index as i64, tile.root.as_slice());
-        writer.as_mut().write(&[&log, &level, &index, &root, &tile.hashes]).await?;
+        let (level, index) = (i16::from(tile.level), tile.index as i64);
+        copy.row().put(&log).put(&level).put(&index).put(tile.root.as_slice()).put(tile.hashes.as_slice());
     }
-    writer.finish().await?;
-    Ok(())
+    Ok(copy.send(tx, "defaultx.audit_tiles", "log, level, index, root, hashes").await?)
 }

@@ -1,14 +1,15 @@
-//! Walks a whole log again: every entry from its segment, its leaf against the index, every tile, the head, every checkpoint,
-//! and that coordinates are unique and in order. Reads in one snapshot and changes nothing; what it finds is in [`Report`].
+//! Walks a whole log again: every entry from its segment, where it stood against the index, every tile, the head, every
+//! checkpoint, and that coordinates are unique and in order. Reads in one snapshot and changes nothing; what it finds is in
+//! [`Report`].
 
 use crate::error::Error;
 use crate::note::{Head, NoteVerifier, read};
 use crate::report::{Fault, LogReport, Report};
-use crate::store::hash;
-use crate::tree::{Hash, Tile, Tree, leaf_hash};
+use crate::segment::Stored;
 use crate::verify_coordinates::Coordinates;
-use crate::verify_segment::{IndexedEntry, Place, Stored, check_entry, unpack};
+use crate::verify_runs::{Indexed, Place, Runs};
 use runtime::clock;
+use schemas::audit_tree::{Hash, TILE_WIDTH, Tile, Tree, leaf_hash};
 use std::collections::VecDeque;
 use std::time::Instant;
 use tokio_postgres::{Client, IsolationLevel, Transaction};
@@ -88,6 +89,7 @@ async fn record(client: &mut Client, report: &Report) -> Result<(), Error> {
 /// Rows of logs whose head is gone.
 async fn headless(tx: &Transaction<'_>, faults: &mut Vec<Fault>) -> Result<(), Error> {
     let rows = "SELECT log FROM defaultx.audit_segments s WHERE NOT EXISTS (SELECT FROM defaultx.audit_logs l WHERE l.log = s.log)
+                UNION SELECT log FROM defaultx.audit_runs r WHERE NOT EXISTS (SELECT FROM defaultx.audit_logs l WHERE l.log = r.log)
                 UNION SELECT log FROM defaultx.audit_checkpoints c
                 WHERE NOT EXISTS (SELECT FROM defaultx.audit_logs l WHERE l.log = c.log)";
     faults.extend(tx.query(rows, &[]).await?.iter().map(|row| Fault::NoHead { log: row.get(0) }));
@@ -144,6 +146,8 @@ struct Walk<'a, 't> {
     /// `None` once an entry has neither body nor leaf: nothing above it can be computed any more.
     tree: Option<Tree>,
     tiles: Vec<Tile>,
+    /// Runs of the index that were held against entries.
+    runs: i64,
     coordinates: Coordinates,
 }
 
@@ -151,7 +155,7 @@ impl<'a, 't> Walk<'a, 't> {
     fn new(tx: &'a Transaction<'t>, head: StoredHead, claims: VecDeque<Head>, faults: &'a mut Vec<Fault>) -> Self {
         let report = LogReport { log: head.log, checkpoints: claims.len() as u64, ..LogReport::default() };
         let coordinates = Coordinates::new(head.log, head.shards);
-        Self { tx, head, claims, faults, report, tree: Some(Tree::default()), tiles: Vec::new(), coordinates }
+        Self { tx, head, claims, faults, report, tree: Some(Tree::default()), tiles: Vec::new(), runs: 0, coordinates }
     }
 
     async fn finish(mut self) -> Result<LogReport, Error> {
@@ -175,16 +179,12 @@ impl<'a, 't> Walk<'a, 't> {
     }
 
     async fn segments(&self, from: i64) -> Result<Vec<Stored>, Error> {
-        let query = "SELECT first_seq, last_seq, raw_bytes, body FROM defaultx.audit_segments
-                     WHERE log = $1 AND first_seq >= $2 ORDER BY first_seq LIMIT $3";
-        let rows = self.tx.query(query, &[&self.head.log, &from, &SEGMENTS_AT_ONCE]).await?;
-        let stored = |row: &tokio_postgres::Row| Stored {
-            first_seq: row.get(0),
-            last_seq: row.get(1),
-            raw_bytes: row.get(2),
-            body: row.get(3),
-        };
-        Ok(rows.iter().map(stored).collect())
+        let query = format!(
+            "SELECT {} FROM defaultx.audit_segments WHERE log = $1 AND first_seq >= $2 ORDER BY first_seq LIMIT $3",
+            Stored::COLUMNS
+        );
+        let rows = self.tx.query(&query, &[&self.head.log, &from, &SEGMENTS_AT_ONCE]).await?;
+        Ok(rows.iter().map(Stored::of_row).collect())
     }
 
     /// Checks a segment that should begin at `next`; gives the sequence number behind it.
@@ -195,82 +195,105 @@ impl<'a, 't> Walk<'a, 't> {
             return Ok(next);
         }
         self.missing(next, segment.first_seq).await?;
-        let index = self.index(segment.first_seq, segment.last_seq + 1).await?;
         self.report.segments += 1;
         self.report.segment_bytes += segment.body.len() as u64;
-        match unpack(&segment) {
+        let runs = self.runs(&segment).await?;
+        match segment.unpack() {
             Ok(raw) => {
                 self.report.raw_bytes += raw.len() as u64;
-                self.entries(&segment, &raw, &index).await?;
+                self.entries(&segment, &raw, runs).await?;
             }
             Err(why) => {
                 self.faults.push(Fault::Segment { log, first_seq: segment.first_seq, why });
-                self.go_by_index(segment.first_seq, segment.last_seq + 1, &index).await?;
+                self.go_by_tiles(segment.first_seq, segment.last_seq + 1).await?;
             }
         }
         Ok(segment.last_seq + 1)
     }
 
-    async fn entries(&mut self, segment: &Stored, raw: &[u8], index: &[IndexedEntry]) -> Result<(), Error> {
+    async fn entries(&mut self, segment: &Stored, raw: &[u8], mut runs: Runs) -> Result<(), Error> {
         let log = self.head.log;
-        let mut rows = index.iter().peekable();
         let mut seq = segment.first_seq;
         for bytes in schemas::audit_entry::entries(raw) {
             let Ok(bytes) = bytes else { break };
-            let row = rows.next_if(|row| row.seq == seq);
-            let leaf = leaf_hash(bytes);
-            match check_entry(bytes, &leaf, row) {
+            let checked = match Place::of(bytes) {
+                Ok(place) => {
+                    let newest = self.coordinates.newest(place.topic, place.partition);
+                    runs.pass(seq, &place, newest).map(|()| place)
+                }
+                Err(why) => runs.pass_over(seq).and(Err(why)),
+            };
+            match checked {
                 Ok(Place { topic, partition, offset, oversized }) => {
                     self.report.oversized += u64::from(oversized);
                     self.coordinates.pass(topic, partition, offset, seq, self.faults);
                 }
                 Err(why) => self.faults.push(Fault::Entry { log, seq, why }),
             }
-            self.append(Some(leaf)).await?;
+            self.append(leaf_hash(bytes)).await?;
             seq += 1;
         }
         if seq != segment.last_seq + 1 {
             let why = format!("it holds {} entries, not {}", seq - segment.first_seq, segment.len());
             self.faults.push(Fault::Segment { log, first_seq: segment.first_seq, why });
-            self.go_by_index(seq, segment.last_seq + 1, index).await?;
+            self.go_by_tiles(seq, segment.last_seq + 1).await?;
+        }
+        if let Some((first_seq, why)) = runs.finish(segment.last_seq + 1) {
+            self.faults.push(Fault::Run { log, first_seq, why });
         }
         Ok(())
     }
 
-    /// Entries `from..to` have no segment: says so, and goes on with the leaves of the index.
+    /// The runs that begin in a segment.
+    async fn runs(&mut self, segment: &Stored) -> Result<Runs, Error> {
+        let query = format!(
+            "SELECT {} FROM defaultx.audit_runs WHERE log = $1 AND first_seq >= $2 AND first_seq <= $3 ORDER BY first_seq",
+            Indexed::COLUMNS
+        );
+        let rows = self.tx.query(&query, &[&self.head.log, &segment.first_seq, &segment.last_seq]).await?;
+        self.runs += rows.len() as i64;
+        Ok(Runs::new(rows.iter().map(Indexed::of_row).collect()))
+    }
+
+    /// Entries `from..to` have no segment: says so, and goes on with the leaves of their tiles.
     async fn missing(&mut self, from: i64, to: i64) -> Result<(), Error> {
         if from < to {
             self.faults.push(Fault::Missing { log: self.head.log, from, to });
-            let index = self.index(from, to).await?;
-            self.go_by_index(from, to, &index).await?;
+            self.go_by_tiles(from, to).await?;
         }
         Ok(())
     }
 
-    async fn go_by_index(&mut self, from: i64, to: i64, index: &[IndexedEntry]) -> Result<(), Error> {
-        let begin = index.partition_point(|row| row.seq < from);
-        let mut rows = index[begin..].iter().peekable();
-        for seq in from..to {
-            let leaf = rows.next_if(|row| row.seq == seq).and_then(|row| hash(&row.leaf));
-            if leaf.is_none() {
+    /// Goes on with the leaves of complete tiles. Behind the last of them there are none, and the walk can prove nothing more.
+    async fn go_by_tiles(&mut self, from: i64, to: i64) -> Result<(), Error> {
+        let width = TILE_WIDTH as i64;
+        let mut seq = from;
+        while seq < to && self.tree.is_some() {
+            let tile = self.stored_tile(0, seq / width).await?;
+            let Some((_, hashes)) = tile else {
                 self.tree = None;
-                return Ok(());
+                break;
+            };
+            let (leaves, _) = hashes.as_chunks::<{ size_of::<Hash>() }>();
+            let end = to.min((seq / width + 1) * width);
+            for leaf in leaves.iter().skip((seq % width) as usize).take((end - seq) as usize) {
+                self.append(*leaf).await?;
             }
-            self.append(leaf).await?;
+            seq = end;
         }
         Ok(())
     }
 
-    async fn index(&self, from: i64, to: i64) -> Result<Vec<IndexedEntry>, Error> {
-        let query = "SELECT seq, topic, partition, \"offset\", at, leaf FROM defaultx.audit_entries
-                     WHERE log = $1 AND seq >= $2 AND seq < $3 ORDER BY seq";
-        let rows = self.tx.query(query, &[&self.head.log, &from, &to]).await?;
-        Ok(rows.iter().map(IndexedEntry::of_row).collect())
+    /// Root and hashes of a tile.
+    async fn stored_tile(&self, level: i16, index: i64) -> Result<Option<(Vec<u8>, Vec<u8>)>, Error> {
+        let query = "SELECT root, hashes FROM defaultx.audit_tiles WHERE log = $1 AND level = $2 AND index = $3";
+        let row = self.tx.query_opt(query, &[&self.head.log, &level, &index]).await?;
+        Ok(row.map(|row| (row.get(0), row.get(1))))
     }
 
-    async fn append(&mut self, leaf: Option<Hash>) -> Result<(), Error> {
+    async fn append(&mut self, leaf: Hash) -> Result<(), Error> {
         self.report.entries += 1;
-        if let (Some(tree), Some(leaf)) = (self.tree.as_mut(), leaf) {
+        if let Some(tree) = self.tree.as_mut() {
             tree.append(leaf, &mut self.tiles);
         }
         self.pass_claims();
@@ -282,13 +305,17 @@ impl<'a, 't> Walk<'a, 't> {
     }
 
     async fn check_tile(&mut self, tile: &Tile) -> Result<(), Error> {
-        let query = "SELECT root, hashes FROM defaultx.audit_tiles WHERE log = $1 AND level = $2 AND index = $3";
         let (log, level, index) = (self.head.log, i16::from(tile.level), tile.index as i64);
-        let row = self.tx.query_opt(query, &[&log, &level, &index]).await?;
-        let same =
-            |row: &tokio_postgres::Row| row.get::<_, &[u8]>(0) == tile.root && row.get::<_, &[u8]>(1) == tile.hashes;
-        if !row.as_ref().is_some_and(same) {
-            self.faults.push(Fault::Tile { log, level, index, missing: row.is_none() });
+        let stored = self.stored_tile(level, index).await?;
+        if stored.as_ref().is_some_and(|(root, hashes)| root[..] == tile.root && *hashes == tile.hashes) {
+            return Ok(());
+        }
+        self.faults.push(Fault::Tile { log, level, index, missing: stored.is_none() });
+        let width = size_of::<Hash>();
+        let pairs = stored.iter().flat_map(|(_, hashes)| hashes.chunks(width).zip(tile.hashes.chunks(width)));
+        if let Some(first) = (level == 0).then_some(pairs).and_then(|mut pairs| pairs.position(|(a, b)| a != b)) {
+            let why = "its bytes do not have the leaf hash of its tile".to_owned();
+            self.faults.push(Fault::Entry { log, seq: index * TILE_WIDTH as i64 + first as i64, why });
         }
         Ok(())
     }
@@ -305,15 +332,15 @@ impl<'a, 't> Walk<'a, 't> {
         }
     }
 
-    /// Rows that the head does not account for.
+    /// Rows that no segment accounts for.
     async fn check_rest(&mut self) -> Result<(), Error> {
-        let (log, size, tiles) = (self.head.log, self.head.size, self.report.tiles as i64);
-        let query = "SELECT (SELECT count(*) FROM defaultx.audit_entries WHERE log = $1 AND seq >= $2),
+        let (log, tiles) = (self.head.log, self.report.tiles as i64);
+        let query = "SELECT (SELECT count(*) FROM defaultx.audit_runs WHERE log = $1),
                             (SELECT count(*) FROM defaultx.audit_tiles WHERE log = $1)";
-        let row = self.tx.query_one(query, &[&log, &size]).await?;
-        let (beyond, stored): (i64, i64) = (row.get(0), row.get(1));
-        if beyond > 0 {
-            self.faults.push(Fault::Beyond { log, what: "index rows", count: beyond });
+        let row = self.tx.query_one(query, &[&log]).await?;
+        let (runs, stored): (i64, i64) = (row.get(0), row.get(1));
+        if runs > self.runs {
+            self.faults.push(Fault::Beyond { log, what: "runs", count: runs - self.runs });
         }
         if self.tree.is_some() && stored > tiles {
             self.faults.push(Fault::Beyond { log, what: "tiles", count: stored - tiles });

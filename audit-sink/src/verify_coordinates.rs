@@ -39,6 +39,11 @@ impl Coordinates {
         }
     }
 
+    /// The newest offset of a partition so far.
+    pub fn newest(&self, topic: &str, partition: i32) -> Option<i64> {
+        self.newest.get(topic)?.get(&partition).copied()
+    }
+
     /// Offsets that hold no entry between two that do: transaction markers and aborted records.
     pub fn skipped(&self) -> u64 {
         self.skipped
@@ -55,7 +60,7 @@ impl Coordinates {
             if partition.rem_euclid(self.shards.max(1)) != self.log {
                 continue;
             }
-            let newest = self.newest.get(topic).and_then(|partitions| partitions.get(&partition)).copied();
+            let newest = self.newest(topic, partition);
             if newest.is_none_or(|newest| newest + 1 != next) {
                 let topic = topic.to_owned();
                 faults.push(Fault::Offsets { log: self.log, topic, partition, next, newest });

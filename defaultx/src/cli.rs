@@ -263,6 +263,15 @@ pub enum AuditCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Show the entry of one record: where it stands, its leaf hash, and what the log holds of it; ends with code 1 if there is none
+    Find {
+        /// Topic without prefix
+        topic: String,
+        /// Partition
+        partition: i32,
+        /// Offset
+        offset: i64,
+    },
 }
 
 /// Subcommands of `policy`.

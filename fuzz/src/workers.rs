@@ -3,7 +3,6 @@
 use audit_sink::project::{Position, Projections, identity};
 use audit_sink::seal::{DigestKey, seal};
 use audit_sink::source::Sources;
-use audit_sink::tree::Tree;
 use decision::DecisionHandler;
 use ingest::{AdmitHandler, ReceiveHandler};
 use prometheus::Registry;
@@ -11,6 +10,7 @@ use runtime::kafka::KafkaConfig;
 use runtime::stream::OwnedInput;
 use runtime::stream::harness::Harness;
 use schemas::Topic;
+use schemas::audit_tree::Tree;
 use schemas::control::ACTIVATED;
 use schemas::envelope::header;
 use scorer::ScorerHandler;
@@ -74,10 +74,10 @@ impl Workers {
         if let Some(topic) = topic.filter(|topic| topic.is_audited()) {
             let sealed =
                 seal(block, &self.sources, &self.key, 1 << 20, Tree::default()).expect("every record has an entry");
-            assert_eq!(sealed.index.len(), 1);
-            Projections::default().add(topic, record, Position { log: 0, seq: 0 });
+            assert_eq!(sealed.entries.len(), 1);
+            Projections::default().add(topic, &record.as_input(), Position { log: 0, seq: 0 });
             if topic == Topic::Identities {
-                identity(record);
+                identity(&record.as_input());
             }
         }
     }

@@ -5,8 +5,8 @@ use crate::metrics::Meter;
 use crate::select::{Delivery, select};
 use crate::store::Queued;
 use runtime::pg::rows::insert_what_fits;
-use runtime::stream::OwnedInput;
-use runtime::stream::pg::{PgError, PgHandler};
+use runtime::stream::Input;
+use runtime::stream::pg::{PgError, PgHandler, Prepare, Preparer};
 use schemas::envelope::Envelope;
 use std::sync::Arc;
 use tokio::sync::Notify;
@@ -27,37 +27,65 @@ impl Queueing {
     pub fn new(subscriptions: Arc<[Subscription]>, meter: Meter, wake: Arc<Notify>) -> Self {
         Self { subscriptions, meter, wake, queued: 0, unreadable: 0 }
     }
+}
+
+/// What a batch of decisions is to be told.
+#[derive(Default)]
+pub struct Told {
+    deliveries: Vec<Delivery>,
+    unreadable: u64,
+}
+
+/// Makes rows of decisions.
+struct Telling {
+    subscriptions: Arc<[Subscription]>,
+    told: Told,
+}
+
+impl Prepare for Telling {
+    type Work = Told;
 
     /// The rows of one record. A decision that cannot be read is nothing that waiting would mend: it is counted and the
     /// stream goes on; the log and its own readers still have it.
-    fn deliveries(&mut self, record: &OwnedInput) -> Vec<Delivery> {
-        let input = record.as_input();
-        let envelope = Envelope::from_headers(|name| input.header(name)).map_err(|error| error.to_string());
-        let payload = input.payload.unwrap_or_default();
+    fn take(&mut self, record: &Input<'_>) -> Result<(), PgError> {
+        let envelope = Envelope::from_headers(|name| record.header(name)).map_err(|error| error.to_string());
+        let payload = record.payload.unwrap_or_default();
         let selected = envelope.and_then(|envelope| {
             select(&self.subscriptions, &envelope, payload)
                 .map_err(|error| format!("not a decision: {:?}", error.classify()))
         });
-        selected.unwrap_or_else(|why| {
-            let (topic, partition, offset) = (&record.topic, record.partition, record.offset);
-            tracing::error!(%topic, partition, offset, %why, "decision was not told");
-            self.unreadable += 1;
-            Vec::new()
-        })
+        match selected {
+            Ok(deliveries) => self.told.deliveries.extend(deliveries),
+            Err(why) => {
+                let (topic, partition, offset) = (record.topic, record.partition, record.offset);
+                tracing::error!(%topic, partition, offset, %why, "decision was not told");
+                self.told.unreadable += 1;
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self) -> Result<Told, PgError> {
+        Ok(std::mem::take(&mut self.told))
     }
 }
 
 impl PgHandler for Queueing {
-    async fn apply(&mut self, tx: &Transaction<'_>, batch: &[OwnedInput]) -> Result<(), PgError> {
-        (self.queued, self.unreadable) = (0, 0);
-        let deliveries: Vec<Delivery> = batch.iter().flat_map(|record| self.deliveries(record)).collect();
+    type Work = Told;
+
+    fn preparer(&mut self) -> Preparer<Told> {
+        Box::new(Telling { subscriptions: self.subscriptions.clone(), told: Told::default() })
+    }
+
+    async fn apply(&mut self, tx: &Transaction<'_>, work: Told) -> Result<(), PgError> {
+        let Told { deliveries, unreadable } = work;
         let inserted = insert_what_fits(tx, &Queued(&deliveries)).await?;
         for (row, word) in &inserted.refused {
             let id = deliveries[*row].id;
             tracing::error!(%id, word = word.code(), "delivery is refused: its decision was not told");
         }
         self.queued = inserted.written;
-        self.unreadable += inserted.refused.len() as u64;
+        self.unreadable = unreadable + inserted.refused.len() as u64;
         Ok(())
     }
 

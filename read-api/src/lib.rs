@@ -10,6 +10,7 @@ pub mod applications;
 pub mod caller;
 pub mod config;
 pub mod cursor;
+mod edge;
 pub mod error;
 pub mod figures;
 pub mod filter;

@@ -1,12 +1,13 @@
-//! Reads whole events back from the audit log, and says where each stands and whether its bytes are still those of its leaf.
+//! Reads whole events back from the audit log, and says where each stands and whether its bytes are still those of the tree.
 //! Shows only what it is asked for by position; whose positions those are is the caller's to know.
 
+use crate::edge;
 use crate::problem::Problem;
 use chrono::{DateTime, Utc};
-use runtime::clock::rfc3339;
+use runtime::clock::{LATEST_MS, rfc3339};
 use schemas::audit_entry::{Codec, Entry, entries};
+use schemas::audit_tree::{Hash, TILE_WIDTH, leaf_hash};
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, HashMap};
 use tokio_postgres::Transaction;
 use utoipa::ToSchema;
@@ -35,9 +36,9 @@ pub struct AuditPosition {
     pub at: String,
     /// Leaf hash of the Merkle tree (RFC 9162), hexadecimal.
     pub leaf: String,
-    /// Whether the stored bytes have this leaf hash; absent where they were not read for this answer.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub intact: Option<bool>,
+    /// Whether the stored bytes are those of the tree: they have the leaf hash of their tile, or, behind the last complete tile, the
+    /// newest entries together give the root of the log.
+    pub intact: bool,
 }
 
 /// How far the logs of a story are attested.
@@ -78,39 +79,14 @@ pub struct Verification {
 }
 
 /// An event as logged.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Logged {
+    /// Where it stands.
+    pub at: AuditPosition,
     /// Its body; absent when the log keeps only a digest.
     pub body: Option<Vec<u8>>,
     /// SHA-256 of the sender's `data`, hexadecimal, where the event carries it.
     pub data_digest: Option<String>,
-    leaf: Vec<u8>,
-}
-
-/// Index rows of events.
-///
-/// # Errors
-/// 503.
-pub async fn positions(tx: &Transaction<'_>, wanted: &[Position]) -> Result<HashMap<Position, AuditPosition>, Problem> {
-    let (logs, seqs): (Vec<i32>, Vec<i64>) = wanted.iter().copied().unzip();
-    let query = "SELECT e.log, e.seq, e.topic, e.partition, e.\"offset\", e.at, e.leaf
-                 FROM unnest($1::int4[], $2::int8[]) AS w(log, seq) JOIN defaultx.audit_entries e USING (log, seq)";
-    let mut found = HashMap::new();
-    for row in tx.query(query, &[&logs, &seqs]).await? {
-        let (log, seq) = (row.try_get(0)?, row.try_get(1)?);
-        let position = AuditPosition {
-            log,
-            seq,
-            topic: row.try_get(2)?,
-            partition: row.try_get(3)?,
-            offset: row.try_get(4)?,
-            at: rfc3339(row.try_get(5)?),
-            leaf: hex::encode(row.try_get::<_, Vec<u8>>(6)?),
-            intact: None,
-        };
-        found.insert((log, seq), position);
-    }
-    Ok(found)
 }
 
 /// Whole events. One segment is held at a time; what is not in the log is absent from the answer.
@@ -133,15 +109,42 @@ pub async fn events(tx: &Transaction<'_>, wanted: &[Position]) -> Result<HashMap
         let fetch = "SELECT raw_bytes, body FROM defaultx.audit_segments WHERE log = $1 AND first_seq = $2";
         let row = tx.query_one(fetch, &[&log, &first_seq]).await?;
         let (raw_bytes, body): (i32, Vec<u8>) = (row.try_get(0)?, row.try_get(1)?);
-        // Uncompressing is a millisecond of work: off the threads that serve everybody.
-        let read = tokio::task::spawn_blocking(move || unpack(&body, raw_bytes, first_seq, &seqs)).await;
-        let events = read.map_err(|_| "panicked".to_owned()).and_then(|read| read).map_err(|error| {
-            tracing::error!(log, first_seq, error, "segment of the audit log cannot be read");
-            Problem::internal()
-        })?;
-        found.extend(events.into_iter().map(|(seq, event)| ((log, seq), event)));
+        let pick = move |raw: &[u8]| pick(raw, log, first_seq, &seqs);
+        let events = read(body, raw_bytes, pick).await.map_err(|error| unreadable(log, first_seq, &error))?;
+        found.extend(events.into_iter().map(|event| ((log, event.at.seq), event)));
     }
+    hold(tx, (&logs, &seqs), &mut found).await?;
     Ok(found)
+}
+
+/// Holds events against the tree: against their tiles, and those behind the last complete tile against the root.
+async fn hold(
+    tx: &Transaction<'_>,
+    (logs, seqs): (&[i32], &[i64]),
+    found: &mut HashMap<Position, Logged>,
+) -> Result<(), Problem> {
+    let query = "SELECT w.log, w.seq, substring(t.hashes FROM (w.seq % $3 * $4)::int + 1 FOR $4)
+                 FROM unnest($1::int4[], $2::int8[]) AS w(log, seq)
+                 JOIN defaultx.audit_tiles t ON t.log = w.log AND t.level = 0 AND t.index = w.seq / $3";
+    let (width, bytes) = (TILE_WIDTH as i64, size_of::<Hash>() as i32);
+    let mut leaves: HashMap<Position, String> = HashMap::new();
+    for row in tx.query(query, &[&logs, &seqs, &width, &bytes]).await? {
+        leaves.insert((row.try_get(0)?, row.try_get(1)?), hex::encode(row.try_get::<_, Vec<u8>>(2)?));
+    }
+    let mut edges: BTreeMap<i32, bool> = BTreeMap::new();
+    for (position, Logged { at, .. }) in found {
+        at.intact = match leaves.get(position) {
+            Some(leaf) => std::mem::replace(&mut at.leaf, leaf.clone()) == *leaf,
+            None => match edges.get(&at.log) {
+                Some(proven) => *proven,
+                None => *edges.entry(at.log).or_insert(edge::is_proven(tx, at.log).await?),
+            },
+        };
+        if !at.intact {
+            tracing::error!(log = at.log, seq = at.seq, "audit entry is not the one of the tree");
+        }
+    }
+    Ok(())
 }
 
 /// How far the logs of these positions are attested.
@@ -190,41 +193,55 @@ pub(crate) fn verification(at: DateTime<Utc>, size: Got<i64>, faults: Got<i32>) 
     Ok(Verification { at: rfc3339(at), size: size?, faults: faults? })
 }
 
-impl Logged {
-    /// Holds the stored bytes against the index.
-    pub fn check(&self, position: &mut AuditPosition) {
-        let intact = hex::encode(&self.leaf) == position.leaf;
-        if !intact {
-            tracing::error!(
-                log = position.log,
-                seq = position.seq,
-                "audit entry does not have the leaf hash of its index row"
-            );
-        }
-        position.intact = Some(intact);
-    }
+/// What `pick` takes of a segment's bytes, or why they cannot be read.
+pub(crate) async fn read<T: Send + 'static>(
+    body: Vec<u8>,
+    raw_bytes: i32,
+    pick: impl FnOnce(&[u8]) -> Result<T, String> + Send + 'static,
+) -> Result<T, String> {
+    // Uncompressing is a millisecond of work: off the threads that serve everybody.
+    let read = tokio::task::spawn_blocking(move || pick(&unpack(&body, raw_bytes)?)).await;
+    read.map_err(|_| "panicked".to_owned())?
 }
 
-/// The wanted entries of a segment, or why it cannot be read.
-fn unpack(body: &[u8], raw_bytes: i32, first_seq: i64, wanted: &[i64]) -> Result<Vec<(i64, Logged)>, String> {
+pub(crate) fn unreadable(log: i32, first_seq: i64, error: &str) -> Problem {
+    tracing::error!(log, first_seq, error, "segment of the audit log cannot be read");
+    Problem::internal()
+}
+
+fn unpack(body: &[u8], raw_bytes: i32) -> Result<Vec<u8>, String> {
     let capacity = usize::try_from(raw_bytes.min(SEGMENT_BYTES_MAX)).map_err(|error| error.to_string())?;
-    let raw = zstd::bulk::decompress(body, capacity).map_err(|error| error.to_string())?;
+    zstd::bulk::decompress(body, capacity).map_err(|error| error.to_string())
+}
+
+/// The wanted entries of a segment.
+fn pick(raw: &[u8], log: i32, first_seq: i64, wanted: &[i64]) -> Result<Vec<Logged>, String> {
     let mut found = Vec::new();
-    for (seq, bytes) in (first_seq..).zip(entries(&raw)) {
+    for (seq, bytes) in (first_seq..).zip(entries(raw)) {
         let bytes = bytes.map_err(|error| error.to_string())?;
         if wanted.contains(&seq) {
-            found.push((seq, logged(bytes)?));
+            found.push(logged(bytes, log, seq)?);
         }
     }
     Ok(found)
 }
 
-fn logged(bytes: &[u8]) -> Result<Logged, String> {
+fn logged(bytes: &[u8], log: i32, seq: i64) -> Result<Logged, String> {
     let entry = Entry::decode(bytes).map_err(|error| error.to_string())?;
     let digest = entry.header(schemas::intake::header::DATA_DIGEST).and_then(|value| std::str::from_utf8(value).ok());
-    let leaf = Sha256::new().chain_update([0]).chain_update(bytes).finalize().to_vec();
+    let time = DateTime::from_timestamp_millis(entry.timestamp_ms.clamp(0, LATEST_MS)).unwrap_or_default();
+    let at = AuditPosition {
+        log,
+        seq,
+        topic: entry.topic.to_owned(),
+        partition: entry.partition,
+        offset: entry.offset,
+        at: rfc3339(time),
+        leaf: hex::encode(leaf_hash(bytes)),
+        intact: false,
+    };
     let body = entry.value.filter(|_| entry.codec == Codec::Plain).map(<[u8]>::to_vec);
-    Ok(Logged { body, data_digest: digest.map(str::to_owned), leaf })
+    Ok(Logged { at, body, data_digest: digest.map(str::to_owned) })
 }
 
 #[cfg(test)]
@@ -254,22 +271,30 @@ mod tests {
         raw
     }
 
+    fn found(packed: &[u8], raw_bytes: i32, wanted: &[i64]) -> Result<Vec<Logged>, String> {
+        pick(&unpack(packed, raw_bytes)?, 0, 10, wanted)
+    }
+
     #[test]
     fn entries_are_found_by_their_number() {
         let raw = segment(&[b"a", b"b", b""]);
         let packed = zstd::bulk::compress(&raw, 1).unwrap();
-        let found = unpack(&packed, raw.len() as i32, 10, &[11, 12, 99]).unwrap();
-        let bodies: Vec<_> = found.iter().map(|(seq, event)| (*seq, event.body.as_deref())).collect();
+        let found = found(&packed, raw.len() as i32, &[11, 12, 99]).unwrap();
+        let bodies: Vec<_> = found.iter().map(|event| (event.at.seq, event.body.as_deref())).collect();
         assert_eq!(bodies, [(11, Some(&b"b"[..])), (12, None)], "a digest is no body");
-        assert_eq!(found[0].1.data_digest.as_deref(), Some("d1"));
+        assert_eq!(found[0].data_digest.as_deref(), Some("d1"));
+        assert_eq!(
+            (found[0].at.topic.as_str(), found[0].at.at.as_str()),
+            ("credit.risk.v1", "1970-01-01T00:00:00.000Z")
+        );
     }
 
     #[test]
     fn a_segment_that_does_not_unpack_says_so() {
         let raw = segment(&[b"a"]);
         let packed = zstd::bulk::compress(&raw, 1).unwrap();
-        assert!(unpack(&packed, 3, 0, &[0]).is_err(), "it claims less than it holds");
-        assert!(unpack(&packed[..4], raw.len() as i32, 0, &[0]).is_err(), "it is cut short");
-        assert!(unpack(&packed, -1, 0, &[0]).is_err(), "it claims a negative size");
+        assert!(found(&packed, 3, &[10]).is_err(), "it claims less than it holds");
+        assert!(found(&packed[..4], raw.len() as i32, &[10]).is_err(), "it is cut short");
+        assert!(found(&packed, -1, &[10]).is_err(), "it claims a negative size");
     }
 }

@@ -182,15 +182,8 @@ pub(crate) async fn tell(
     let (application, revisions) = find(&tx, &tenant, &id, params.revision).await?;
     let rows = Rows::gather(&tx, &application).await?;
     let told = rows.positions(application.position)?;
-    let mut index = log::positions(&tx, &told).await?;
-    let whole = log::events(&tx, &rows.whole(application.position)?).await?;
-    for (position, event) in &whole {
-        if let Some(row) = index.get_mut(position) {
-            event.check(row);
-        }
-    }
+    let source = Source(log::events(&tx, &told).await?);
     let attested = log::attested(&tx, &told).await?;
-    let source = Source { index, whole };
     Ok(Json(Story {
         revisions,
         request: source.body(application.position).map(request).transpose().map_err(unreadable)?,
@@ -265,17 +258,11 @@ impl Rows {
         })
     }
 
-    /// Events that are read whole.
-    fn whole(&self, application: Position) -> Result<Vec<Position>, Problem> {
-        let rows = self.scores.iter().chain(&self.decisions);
-        std::iter::once(Ok(Some(application))).chain(rows.map(position)).filter_map(Result::transpose).collect()
-    }
-
     /// Every event of the story.
     fn positions(&self, application: Position) -> Result<Vec<Position>, Problem> {
-        let rows = self.withdrawals.iter().chain(&self.deliveries).chain(&self.replies);
-        let others = rows.map(position).filter_map(Result::transpose);
-        self.whole(application)?.into_iter().map(Ok).chain(others).collect()
+        let rows = self.scores.iter().chain(&self.decisions).chain(&self.withdrawals).chain(&self.deliveries);
+        let others = rows.chain(&self.replies).map(position);
+        std::iter::once(Ok(Some(application))).chain(others).filter_map(Result::transpose).collect()
     }
 }
 
@@ -285,14 +272,11 @@ fn position(row: &Row) -> Result<Option<Position>, Problem> {
 }
 
 /// What the log holds of a story.
-struct Source {
-    index: HashMap<Position, AuditPosition>,
-    whole: HashMap<Position, Logged>,
-}
+struct Source(HashMap<Position, Logged>);
 
 impl Source {
     fn at(&self, position: Position) -> Option<AuditPosition> {
-        self.index.get(&position).cloned()
+        self.0.get(&position).map(|event| event.at.clone())
     }
 
     fn audit(&self, row: &Row) -> Result<Option<AuditPosition>, Problem> {
@@ -300,7 +284,7 @@ impl Source {
     }
 
     fn body(&self, position: Position) -> Option<&[u8]> {
-        self.whole.get(&position)?.body.as_deref()
+        self.0.get(&position)?.body.as_deref()
     }
 
     /// What the event's body says; nothing when the log does not show it.

@@ -2,10 +2,12 @@
 //! topics and migrations themselves. Decides nothing and talks to nobody.
 //!
 //! Reading order: [`topics`], [`envelope`], [`application`], [`intake`], [`reply`], [`risk`], [`decision`], [`notification`],
-//! [`control`], [`audit_entry`], [`catalogue`].
+//! [`control`], [`audit_entry`], [`audit_tree`],
+//! [`catalogue`].
 
 pub mod application;
 pub mod audit_entry;
+pub mod audit_tree;
 pub mod catalogue;
 pub mod control;
 pub mod decision;

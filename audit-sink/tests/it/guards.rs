@@ -5,7 +5,7 @@ use crate::stand::{Writer, client, database};
 use tokio_postgres::Client;
 
 const LOG_TABLES: [&str; 6] =
-    ["audit_segments", "audit_entries", "audit_tiles", "audit_checkpoints", "audit_verifications", "audit_logs"];
+    ["audit_segments", "audit_runs", "audit_tiles", "audit_checkpoints", "audit_verifications", "audit_logs"];
 
 async fn refused(client: &Client, role: Option<&str>, statement: &str) -> bool {
     let role = role.map_or_else(|| "RESET ROLE".to_owned(), |role| format!("SET ROLE {role}"));
@@ -35,6 +35,39 @@ async fn the_log_takes_nothing_back() {
     for statement in ["SET size = size", "SET size = size - 1", "SET shards = 2, size = size + 1"] {
         let statement = format!("UPDATE defaultx.audit_logs {statement}");
         assert!(refused(&client, None, &statement).await, "{statement}");
+    }
+}
+
+/// No writer, however wrong, brings a coordinate into the log a second time.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repeated_coordinate_is_refused_by_the_database() {
+    let url = database("coordinates").await;
+    let mut writer = Writer::new(&url).await;
+    let mut topics = Topics::default();
+    let batch: Vec<_> = (0..12).flat_map(|n| topics.story(n)).collect();
+    writer.write(&batch).await.unwrap();
+    let client = client(&url).await;
+    client.batch_execute("SET ROLE defaultx_audit").await.unwrap();
+    let newest = "SELECT max(last_offset) FROM defaultx.audit_runs WHERE topic = 'credit.risk.v1'";
+    let newest: i64 = client.query_one(newest, &[]).await.unwrap().get(0);
+    assert!(newest >= 12, "markers leave offsets without an entry");
+    // What a run says of itself: behind which offset, from which, up to which, how many.
+    for (what, after, first, last, entries, word) in [
+        ("the next run, which is none of these", Some(newest), newest + 1, newest + 1, 1, None),
+        ("another behind the same", Some(newest), newest + 2, newest + 9, 3, Some("audit_runs_after")),
+        ("a second beginning", None, newest + 20, newest + 20, 1, Some("audit_runs_first")),
+        ("a second beginning over what is there", None, 0, 4, 2, Some("audit_runs_first")),
+        ("behind nothing that is there", Some(newest - 1), newest, newest + 9, 1, Some("audit_runs_chain")),
+        ("back over what is there", Some(newest + 1), 3, newest + 9, 1, Some("audit_runs_rise")),
+        ("over itself", Some(newest + 1), newest + 9, newest + 8, 1, Some("audit_runs_rise")),
+        ("more than there is room for", Some(newest + 1), newest + 2, newest + 3, 3, Some("audit_runs_rise")),
+        ("none", Some(newest + 1), newest + 2, newest + 3, 0, Some("audit_runs_entries_check")),
+    ] {
+        let insert = "INSERT INTO defaultx.audit_runs SELECT 0, 1000 + count(*), $1::int, 'credit.risk.v1', 0, $2::bigint, $3::bigint, $4::bigint
+                      FROM defaultx.audit_runs";
+        let inserted = client.execute(insert, &[&entries, &after, &first, &last]).await;
+        let refused = inserted.err().and_then(|error| error.as_db_error().unwrap().constraint().map(str::to_owned));
+        assert_eq!(refused.as_deref(), word, "{what}");
     }
 }
 

@@ -5,6 +5,7 @@ mod events;
 mod guards;
 mod large;
 mod leases;
+mod migration;
 mod projections;
 mod stand;
 mod stream;

@@ -1,7 +1,7 @@
 //! What the tables say after a stream, in whatever order it came; and where personal data is not.
 
 use crate::events::{SECRET, Topics};
-use crate::stand::{Writer, client, database};
+use crate::stand::{Writer, client, database, prepared};
 use audit_sink::identity::{IdentityHandler, erase};
 use audit_sink::metrics::Metrics;
 use runtime::stream::OwnedInput;
@@ -22,6 +22,12 @@ async fn rows(client: &Client, table: &str) -> Vec<String> {
 
 async fn count(client: &Client, query: &str) -> i64 {
     client.query_one(&format!("SELECT count(*) FROM {query}"), &[]).await.unwrap().get(0)
+}
+
+/// Entries that the index says there are.
+async fn entries_of(client: &Client) -> i64 {
+    let query = "SELECT coalesce(sum(entries), 0)::bigint FROM defaultx.audit_runs";
+    client.query_one(query, &[]).await.unwrap().get(0)
 }
 
 fn stream() -> Vec<OwnedInput> {
@@ -67,7 +73,7 @@ async fn an_event_that_comes_twice_counts_once() {
     assert_eq!(repeated(&writer, "decisions"), 1, "and is counted as repeated");
     assert_eq!(count(&writer.client, "defaultx.decisions").await, 1);
     assert_eq!(count(&writer.client, "defaultx.replies").await, 1);
-    assert_eq!(count(&writer.client, "defaultx.audit_entries").await, 18, "the log has both");
+    assert_eq!(entries_of(&writer.client).await, 18, "the log has both");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -77,11 +83,11 @@ async fn a_record_that_came_before_is_refused_whole() {
     let story = Topics::default().story(1);
     writer.write(&story).await.unwrap();
     assert!(writer.write(&story[..1]).await.is_err(), "coordinates are unique");
-    assert_eq!(count(&writer.client, "defaultx.audit_entries").await, 9);
+    assert_eq!(entries_of(&writer.client).await, 9);
     let mut topics = Topics::default();
     topics.story(1);
     writer.write(&topics.story(2)).await.unwrap();
-    assert_eq!(count(&writer.client, "defaultx.audit_entries").await, 18, "and the log goes on");
+    assert_eq!(entries_of(&writer.client).await, 18, "and the log goes on");
 }
 
 /// A header name of 70,000 bytes stopped the log for good, every five seconds anew.
@@ -193,7 +199,7 @@ async fn what_no_column_takes_is_in_the_log_alone() {
     let counted = |outcome: &str| writer.metrics.projected.with_label_values(&[outcome]).get();
     let fit = rows.iter().filter(|(.., fits)| *fits).count() as u64;
     assert_eq!(counted("unreadable"), rows.len() as u64 - fit + 1, "the activation with them");
-    assert_eq!(count(&writer.client, "defaultx.audit_entries").await, batch.len() as i64, "the log has all of them");
+    assert_eq!(entries_of(&writer.client).await, batch.len() as i64, "the log has all of them");
     for (query, expected) in [
         ("defaultx.decisions", 2),
         ("defaultx.decision_reasons WHERE rank = 1", 2),
@@ -233,7 +239,7 @@ async fn a_row_that_the_database_refuses_is_set_aside_alone() {
     assert_eq!(count(&writer.client, "defaultx.decisions").await, 29);
     assert_eq!(count(&writer.client, "defaultx.receipts").await, 29);
     assert_eq!(count(&writer.client, "defaultx.scores").await, 30);
-    assert_eq!(count(&writer.client, "defaultx.audit_entries").await, stream.len() as i64);
+    assert_eq!(entries_of(&writer.client).await, stream.len() as i64);
     assert_eq!(writer.metrics.repeated_rows.with_label_values(&["decisions"]).get(), 0);
     let report = audit_sink::verify::run(&url, &audit_sink::verify::Options::default()).await.unwrap();
     assert!(report.is_whole(), "{report}");
@@ -324,8 +330,9 @@ async fn keep_identities(url: &str, stream: &[OwnedInput]) {
     let mut handler = IdentityHandler::new(Metrics::new(&prometheus::Registry::new()).unwrap());
     handler.reset(&client).await.unwrap();
     let identities: Vec<_> = stream.iter().filter(|record| record.topic.contains("identities")).cloned().collect();
+    let work = prepared(&mut handler.preparer(), &identities);
     let tx = client.transaction().await.unwrap();
-    handler.apply(&tx, &identities).await.unwrap();
+    handler.apply(&tx, work).await.unwrap();
     tx.commit().await.unwrap();
     handler.committed();
 }

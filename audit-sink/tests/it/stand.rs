@@ -10,7 +10,7 @@ use prometheus::Registry;
 use runtime::pg::offsets::{self, Stand};
 use runtime::pg::{DatabaseConfig, connect};
 use runtime::stream::OwnedInput;
-use runtime::stream::pg::PgHandler;
+use runtime::stream::pg::{PgHandler, Preparer};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::OnceLock;
@@ -68,16 +68,22 @@ pub struct Writer {
     pub client: Client,
     pub metrics: Metrics,
     handler: AuditHandler,
+    seal: Preparer<<AuditHandler as PgHandler>::Work>,
     expected: BTreeMap<offsets::Place, i64>,
 }
 
 impl Writer {
     pub async fn new(url: &str) -> Self {
+        Self::with_segments(url, 64 << 10).await
+    }
+
+    /// With segments of that many bytes.
+    pub async fn with_segments(url: &str, segment_bytes: usize) -> Self {
         let client = client(url).await;
         let settings = Settings {
             sources: Sources::new(PREFIX, &[]),
             key: DigestKey::new("k1", &[9; 32]).unwrap(),
-            segment_bytes: 64 << 10,
+            segment_bytes,
             zstd_level: 1,
             shards: 1,
         };
@@ -86,31 +92,37 @@ impl Writer {
         handler.reset(&client).await.unwrap();
         let stood = offsets::load(&client, CONSUMER).await.unwrap();
         let expected = stood.into_iter().map(|(place, stand)| (place, stand.next)).collect();
-        Self { client, metrics, handler, expected }
+        let seal = handler.preparer();
+        Self { client, metrics, handler, seal, expected }
     }
 
     /// What the loop does with a batch.
     pub async fn write(&mut self, batch: &[OwnedInput]) -> Result<(), String> {
+        let work = prepared(&mut self.seal, batch);
         let tx = self.client.transaction().await.unwrap();
         let mut next = BTreeMap::new();
         for record in batch {
             next.insert((record.topic.clone(), record.partition), Stand::at(record.offset + 1, None));
         }
-        let applied = self.handler.apply(&tx, batch).await;
+        let applied = self.handler.apply(&tx, work).await;
         if let Err(error) = applied {
             tx.rollback().await.unwrap();
             self.handler.reset(&self.client).await.unwrap();
+            self.seal = self.handler.preparer();
             return Err(error.to_string());
         }
-        for (place, new) in &next {
-            let old = self.expected.get(place).copied();
-            assert!(offsets::advance(&tx, CONSUMER, place, old, new).await.unwrap());
-        }
+        assert!(offsets::advance(&tx, CONSUMER, &self.expected, &next).await.unwrap());
         tx.commit().await.unwrap();
         self.handler.committed();
         self.expected.extend(next.into_iter().map(|(place, stand)| (place, stand.next)));
         Ok(())
     }
+}
+
+/// What the reader makes of a batch.
+pub fn prepared<W>(preparer: &mut Preparer<W>, batch: &[OwnedInput]) -> W {
+    batch.iter().for_each(|record| preparer.take(&record.as_input()).unwrap());
+    preparer.finish().unwrap()
 }
 
 /// Signs the tests' checkpoints.

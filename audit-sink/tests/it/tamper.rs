@@ -14,7 +14,7 @@ fn options(kept: &[String]) -> Options {
 /// A log of 1,350 entries with two checkpoints; gives its address and the newest note.
 async fn log() -> (String, String) {
     let url = database("tamper").await;
-    let mut writer = Writer::new(&url).await;
+    let mut writer = Writer::with_segments(&url, 1 << 20).await;
     let mut topics = Topics::default();
     let metrics = Metrics::new(&prometheus::Registry::new()).unwrap();
     for round in 0..3 {
@@ -34,8 +34,9 @@ async fn log() -> (String, String) {
 /// What was done, how, and which fault tells of it.
 type Tampering = (&'static str, &'static str, fn(&Fault) -> bool);
 
-/// Each with what the walk must say. `$last` is the first number of the last segment.
-const TAMPERINGS: [Tampering; 17] = [
+/// Each with what the walk must say. `$last` is the first number of the last segment; the log is of batches of 450 entries, in each
+/// of which each topic has a run of 50; that of 600 to 649 is one.
+const TAMPERINGS: [Tampering; 25] = [
     (
         "a flipped byte of a body",
         "UPDATE defaultx.audit_segments SET body = set_byte(body, 100, get_byte(body, 100) # 1) WHERE first_seq = 0",
@@ -53,38 +54,84 @@ const TAMPERINGS: [Tampering; 17] = [
         |fault| matches!(fault, Fault::Missing { from: 450, .. }),
     ),
     (
-        "a removed index row",
-        "DELETE FROM defaultx.audit_entries WHERE seq = 700",
-        |fault| matches!(fault, Fault::Entry { seq: 700, .. }),
+        "a removed run",
+        "DELETE FROM defaultx.audit_runs WHERE first_seq = 600",
+        |fault| matches!(fault, Fault::Entry { seq: 600, .. }),
     ),
     (
-        "a removed entry, everywhere but in the segment, and the rest moved up",
-        "DELETE FROM defaultx.audit_entries WHERE seq = 700;
-         UPDATE defaultx.audit_entries SET seq = seq - 1 + 1000000 WHERE seq > 700;
-         UPDATE defaultx.audit_entries SET seq = seq - 1000000 WHERE seq > 999999;
-         UPDATE defaultx.audit_logs SET size = size - 1",
-        |fault| matches!(fault, Fault::Entry { seq: 700, .. }),
+        "a removed run, and the chain mended",
+        "DELETE FROM defaultx.audit_runs WHERE first_seq = 600;
+         UPDATE defaultx.audit_runs r SET after_offset = (SELECT max(last_offset) FROM defaultx.audit_runs b
+           WHERE b.topic = r.topic AND b.partition = r.partition AND b.last_offset < r.first_offset)",
+        |fault| matches!(fault, Fault::Entry { seq: 649, .. }),
     ),
     (
-        "two index rows swapped",
-        "UPDATE defaultx.audit_entries SET seq = 1000000 WHERE seq = 700; UPDATE defaultx.audit_entries SET seq = 700 WHERE seq = 701;
-         UPDATE defaultx.audit_entries SET seq = 701 WHERE seq = 1000000",
-        |fault| matches!(fault, Fault::Entry { seq: 700 | 701, .. }),
+        "a removed run, everywhere but in the segment, and the rest moved up",
+        "DELETE FROM defaultx.audit_runs WHERE first_seq = 600;
+         UPDATE defaultx.audit_runs SET first_seq = first_seq - 50 + 1000000 WHERE first_seq > 600;
+         UPDATE defaultx.audit_runs SET first_seq = first_seq - 1000000 WHERE first_seq > 999999;
+         UPDATE defaultx.audit_logs SET size = size - 50",
+        |fault| matches!(fault, Fault::Entry { seq: 600, .. }),
     ),
     (
-        "another offset in the index",
-        "UPDATE defaultx.audit_entries SET \"offset\" = 100000 WHERE seq = 700",
-        |fault| matches!(fault, Fault::Entry { seq: 700, .. }),
+        "two runs swapped",
+        "UPDATE defaultx.audit_runs SET first_seq = 1000000 WHERE first_seq = 600;
+         UPDATE defaultx.audit_runs SET first_seq = 600 WHERE first_seq = 650;
+         UPDATE defaultx.audit_runs SET first_seq = 650 WHERE first_seq = 1000000",
+        |fault| matches!(fault, Fault::Entry { seq: 600 | 650, .. }),
     ),
     (
-        "another leaf in the index",
-        "UPDATE defaultx.audit_entries SET leaf = sha256('x') WHERE seq = 700",
-        |fault| matches!(fault, Fault::Entry { seq: 700, .. }),
+        "a run moved by one",
+        "UPDATE defaultx.audit_runs SET first_seq = 601 WHERE first_seq = 600",
+        |fault| matches!(fault, Fault::Entry { seq: 600, .. }),
     ),
     (
-        "an index row too many",
-        "INSERT INTO defaultx.audit_entries SELECT log, 1350, topic, partition, 100000, at, leaf FROM defaultx.audit_entries WHERE seq = 9",
-        |fault| matches!(fault, Fault::Beyond { what: "index rows", count: 1, .. }),
+        "a run of another topic",
+        "UPDATE defaultx.audit_runs SET topic = 'credit.unknown.v1' WHERE first_seq = 600",
+        |fault| matches!(fault, Fault::Entry { seq: 600, .. }),
+    ),
+    (
+        "a run that counts one more",
+        "UPDATE defaultx.audit_runs SET entries = entries + 1 WHERE first_seq = 600",
+        |fault| matches!(fault, Fault::Entry { seq: 649, .. }),
+    ),
+    (
+        "a run that counts one less",
+        "UPDATE defaultx.audit_runs SET entries = entries - 1 WHERE first_seq = 600",
+        |fault| matches!(fault, Fault::Entry { seq: 649, .. }),
+    ),
+    (
+        "a last run that counts one more",
+        "UPDATE defaultx.audit_runs SET entries = entries + 1 WHERE first_seq = (SELECT max(first_seq) FROM defaultx.audit_runs)",
+        |fault| matches!(fault, Fault::Run { .. }),
+    ),
+    (
+        "another first offset",
+        "UPDATE defaultx.audit_runs SET first_offset = first_offset + 1 WHERE first_seq = 600",
+        |fault| matches!(fault, Fault::Entry { seq: 600, .. }),
+    ),
+    (
+        "another last offset",
+        "UPDATE defaultx.audit_runs SET last_offset = 100000 WHERE first_seq = 600",
+        |fault| matches!(fault, Fault::Entry { seq: 649, .. }),
+    ),
+    (
+        "a gap in the chain",
+        "UPDATE defaultx.audit_runs SET after_offset = after_offset - 1 WHERE first_seq = 600",
+        |fault| matches!(fault, Fault::Entry { seq: 600, .. }),
+    ),
+    (
+        "a run cut in two",
+        "UPDATE defaultx.audit_runs SET entries = 20 WHERE first_seq = 600;
+         INSERT INTO defaultx.audit_runs SELECT log, 620, 30, topic, partition, after_offset + 1, first_offset + 20, last_offset + 1000000
+         FROM defaultx.audit_runs WHERE first_seq = 600",
+        |fault| matches!(fault, Fault::Entry { seq: 619, .. }),
+    ),
+    (
+        "a run too many",
+        "INSERT INTO defaultx.audit_runs SELECT log, 1350, 1, topic, partition, 100000, 100001, 100001 FROM defaultx.audit_runs
+         WHERE first_seq = 600",
+        |fault| matches!(fault, Fault::Beyond { what: "runs", count: 1, .. }),
     ),
     (
         "a removed tile",
@@ -104,18 +151,18 @@ const TAMPERINGS: [Tampering; 17] = [
     ("a removed head", "DELETE FROM defaultx.audit_logs", |fault| matches!(fault, Fault::NoHead { log: 0 })),
     (
         "a cut tail",
-        "DELETE FROM defaultx.audit_segments WHERE first_seq >= $last; DELETE FROM defaultx.audit_entries WHERE seq >= $last",
+        "DELETE FROM defaultx.audit_segments WHERE first_seq >= $last; DELETE FROM defaultx.audit_runs WHERE first_seq >= $last",
         |fault| matches!(fault, Fault::Missing { .. }),
     ),
     (
         "a cut tail with a head that fits: the checkpoint knows",
-        "DELETE FROM defaultx.audit_segments WHERE first_seq >= $last; DELETE FROM defaultx.audit_entries WHERE seq >= $last;
+        "DELETE FROM defaultx.audit_segments WHERE first_seq >= $last; DELETE FROM defaultx.audit_runs WHERE first_seq >= $last;
          UPDATE defaultx.audit_logs SET size = $last",
         |fault| matches!(fault, Fault::Checkpoint { size: 1350, .. }),
     ),
     (
         "a cut tail with a head that fits and no checkpoint: the offsets know",
-        "DELETE FROM defaultx.audit_segments WHERE first_seq >= $last; DELETE FROM defaultx.audit_entries WHERE seq >= $last;
+        "DELETE FROM defaultx.audit_segments WHERE first_seq >= $last; DELETE FROM defaultx.audit_runs WHERE first_seq >= $last;
          UPDATE defaultx.audit_logs SET size = $last; DELETE FROM defaultx.audit_checkpoints",
         |fault| matches!(fault, Fault::Offsets { .. }),
     ),

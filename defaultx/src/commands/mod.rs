@@ -97,7 +97,9 @@ async fn migrate(mut settings: Settings, place: &PlaceArgs) -> Result<i32> {
 
 /// Brings the database of the settings up to date.
 pub(crate) async fn migrate_database(settings: &Settings) -> Result<Vec<String>> {
-    let mut client = pg::connect(&settings.database).await?;
+    // The index of a large log takes as long as it takes.
+    let unhurried = pg::DatabaseConfig { statement_timeout_ms: 0, ..settings.database.clone() };
+    let mut client = pg::connect(&unhurried).await?;
     Ok(schemas::migrations::migrate(&mut client).await?)
 }
 

@@ -162,4 +162,4 @@ impl Stage {
     }
 }
 
-const ENTRIES: &str = "SELECT count(*) FROM defaultx.audit_entries";
+const ENTRIES: &str = "SELECT coalesce(sum(size), 0)::bigint FROM defaultx.audit_logs";

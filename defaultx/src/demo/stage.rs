@@ -172,7 +172,7 @@ fn fresh_house(settings: &Settings, dir: &Path) -> Result<Option<House>> {
 /// A log holds one prefix: what another one wrote at the same coordinates would contradict it.
 async fn without_a_past(settings: &Settings) -> Result<()> {
     let client = pg::connect(&settings.database).await?;
-    let has_entries = "SELECT EXISTS (SELECT FROM defaultx.audit_entries)";
+    let has_entries = "SELECT EXISTS (SELECT FROM defaultx.audit_logs WHERE size > 0)";
     if client.query_one(has_entries, &[]).await?.get(0) {
         bail!(
             "this database holds an audit log already; the demonstration wants one of its own: createdb defaultx_demo"

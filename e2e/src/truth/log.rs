@@ -2,13 +2,14 @@
 
 use super::Deployment;
 use crate::oracle::Place;
-use crate::oracle::log::{Leaf, Log};
+use crate::oracle::log::Log;
 use anyhow::{Context, Result};
 use audit_sink::seal::{DigestKey, seal};
 use audit_sink::source::Sources;
-use audit_sink::tree::Tree;
 use defaultx::reader;
 use runtime::stream::{Input, OwnedInput};
+use schemas::audit_entry::{self, Entry};
+use schemas::audit_tree::{Tree, leaf_hash};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -23,7 +24,7 @@ pub fn records(from: &Deployment, key: &DigestKey) -> Result<Log> {
         reader::read_to_end(&from.kafka, [name.as_ref()], |message| {
             let record = [OwnedInput::from(&Input::of(message))];
             let sealed = seal(&record, &sources, key, 1, Tree::default())?;
-            let leaf = sealed.index.first().context("a record without an index row")?.leaf;
+            let leaf = sealed.entries.first().context("a record without an entry")?.leaf;
             log.record(Place::new(&base, record[0].partition, record[0].offset), leaf);
             Ok(())
         })?;
@@ -37,24 +38,26 @@ pub fn records(from: &Deployment, key: &DigestKey) -> Result<Log> {
 /// When the database cannot be asked.
 pub async fn size(from: &Deployment) -> Result<usize> {
     let client = runtime::pg::connect(&super::database(from)).await?;
-    let row = client.query_one("SELECT count(*) FROM defaultx.audit_entries", &[]).await?;
+    let row = client.query_one("SELECT coalesce(sum(size), 0)::bigint FROM defaultx.audit_logs", &[]).await?;
     Ok(row.get::<_, i64>(0) as usize)
 }
 
-/// Adds the entries of the log.
+/// Adds the entries of the log, out of its segments.
 ///
 /// # Errors
-/// When the database cannot be asked.
+/// When the database cannot be asked, or a segment holds what is no entry.
 pub async fn entries(from: &Deployment, log: &mut Log) -> Result<()> {
     let client = runtime::pg::connect(&super::database(from)).await?;
     let mut topics: HashMap<String, Arc<str>> = HashMap::new();
-    let query = "SELECT topic, partition, \"offset\", leaf FROM defaultx.audit_entries";
+    let query = "SELECT raw_bytes, body FROM defaultx.audit_segments";
     for row in client.query(query, &[]).await? {
-        let (topic, partition, offset, leaf): (String, i32, i64, &[u8]) =
-            (row.get(0), row.get(1), row.get(2), row.get(3));
-        let topic = topics.entry(topic).or_insert_with_key(|name| name.as_str().into());
-        let leaf: Leaf = leaf.try_into().context("a leaf of another length")?;
-        log.entry(Place::new(topic, partition, offset), leaf);
+        let raw = zstd::bulk::decompress(row.get(1), row.get::<_, i32>(0).try_into()?)?;
+        for bytes in audit_entry::entries(&raw) {
+            let bytes = bytes?;
+            let Entry { topic, partition, offset, .. } = Entry::decode(bytes)?;
+            let topic = topics.entry(topic.to_owned()).or_insert_with(|| topic.into());
+            log.entry(Place::new(topic, partition, offset), leaf_hash(bytes));
+        }
     }
     Ok(())
 }

@@ -18,8 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const SCRAPES: u32 = 5;
 const DASHBOARDS: [&str; 2] = ["pipeline", "risk"];
 /// Tables that grow with the stream: no dashboard may read one of them whole.
-const GROWING: [&str; 7] =
-    ["applications", "decisions", "scores", "replies", "receipts", "dead_letters", "audit_entries"];
+const GROWING: [&str; 7] = ["applications", "decisions", "scores", "replies", "receipts", "dead_letters", "audit_runs"];
 /// Recorded series that a house has only after days.
 const NEEDS_DAYS: &str = "product_day:approval:ratio1h";
 

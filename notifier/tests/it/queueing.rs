@@ -26,7 +26,8 @@ async fn what_is_read_again_adds_no_row_and_what_cannot_be_read_is_counted() {
     let mut session = client(&database).await;
     for committed in [false, true, true] {
         let tx = session.transaction().await.unwrap();
-        handler.apply(&tx, &batch).await.unwrap();
+        let work = prepared(&mut handler, &batch);
+        handler.apply(&tx, work).await.unwrap();
         if committed {
             tx.commit().await.unwrap();
             handler.committed();
@@ -78,7 +79,8 @@ async fn a_decision_that_no_row_holds_is_counted_and_the_queue_goes_on() {
     let demand = "ALTER TABLE defaultx.deliveries ADD CHECK (application_id <> 'L-7')";
     session.batch_execute(demand).await.unwrap();
     let tx = session.transaction().await.unwrap();
-    handler.apply(&tx, &batch).await.unwrap();
+    let work = prepared(&mut handler, &batch);
+    handler.apply(&tx, work).await.unwrap();
     tx.commit().await.unwrap();
     handler.committed();
     assert_eq!(rows(&session, "pending").await, 9 + 2, "an outcome stands in the body alone, escaped");

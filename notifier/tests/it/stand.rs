@@ -88,6 +88,13 @@ pub fn decision(topic: &str, n: usize) -> OwnedInput {
     }
 }
 
+/// What the reader makes of a batch.
+pub fn prepared(handler: &mut Queueing, batch: &[OwnedInput]) -> <Queueing as PgHandler>::Work {
+    let mut preparer = handler.preparer();
+    batch.iter().for_each(|record| preparer.take(&record.as_input()).unwrap());
+    preparer.finish().unwrap()
+}
+
 /// Queues the decisions of applications in `range`, as the loop would.
 pub async fn queue(database: &DatabaseConfig, subscriptions: &[Subscription], range: std::ops::Range<usize>) {
     let meter = Meter::new(&Registry::new()).unwrap();
@@ -95,7 +102,8 @@ pub async fn queue(database: &DatabaseConfig, subscriptions: &[Subscription], ra
     let mut client = client(database).await;
     let batch: Vec<OwnedInput> = range.map(|n| decision("credit.decisions.v1", n)).collect();
     let tx = client.transaction().await.unwrap();
-    handler.apply(&tx, &batch).await.unwrap();
+    let work = prepared(&mut handler, &batch);
+    handler.apply(&tx, work).await.unwrap();
     tx.commit().await.unwrap();
     handler.committed();
 }

@@ -9,7 +9,7 @@ use local::{House, Options};
 use prometheus::Registry;
 use runtime::pg::{DatabaseConfig, connect};
 use runtime::stream::OwnedInput;
-use runtime::stream::pg::PgHandler;
+use runtime::stream::pg::{PgHandler, Preparer};
 use schemas::Topic;
 use std::future::Future;
 use std::path::Path;
@@ -54,7 +54,10 @@ pub async fn client(database: &DatabaseConfig) -> Client {
 pub struct Writer {
     pub client: Client,
     log: AuditHandler,
+    seal: Preparer<<AuditHandler as PgHandler>::Work>,
     identities: IdentityHandler,
+    /// Of all topics together: rising is enough.
+    next_offset: i64,
 }
 
 impl Writer {
@@ -70,19 +73,32 @@ impl Writer {
         let metrics = Metrics::new(&Registry::new()).unwrap();
         let mut log = AuditHandler::new(0, settings, metrics.clone());
         log.reset(&client).await.unwrap();
-        Self { client, log, identities: IdentityHandler::new(metrics) }
+        let seal = log.preparer();
+        Self { client, log, seal, identities: IdentityHandler::new(metrics), next_offset: 0 }
     }
 
-    /// Writes a batch as the loop would, offsets aside.
+    /// Writes a batch as the loop would, under offsets of its own.
     pub async fn write(&mut self, batch: &[OwnedInput]) {
+        let mut batch = batch.to_vec();
+        for record in &mut batch {
+            record.offset = self.next_offset;
+            self.next_offset += 1;
+        }
+        let work = prepared(&mut self.seal, &batch);
         let tx = self.client.transaction().await.unwrap();
-        self.log.apply(&tx, batch).await.unwrap();
+        self.log.apply(&tx, work).await.unwrap();
         tx.commit().await.unwrap();
         self.log.committed();
         let identities = Topic::Identities.base_name();
         let personal: Vec<_> = batch.iter().filter(|record| record.topic == identities).cloned().collect();
+        let work = prepared(&mut self.identities.preparer(), &personal);
         let tx = self.client.transaction().await.unwrap();
-        self.identities.apply(&tx, &personal).await.unwrap();
+        self.identities.apply(&tx, work).await.unwrap();
         tx.commit().await.unwrap();
     }
+}
+
+fn prepared<W>(preparer: &mut Preparer<W>, batch: &[OwnedInput]) -> W {
+    batch.iter().for_each(|record| preparer.take(&record.as_input()).unwrap());
+    preparer.finish().unwrap()
 }

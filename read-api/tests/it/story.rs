@@ -120,7 +120,7 @@ fn positions(story: &Value) -> Vec<&Value> {
 fn a_story_says_where_the_log_holds_it_and_shows_tampering() {
     run(async {
         let stand = Stand::new(database("tampered").await, |_| ()).await;
-        let loans: Vec<_> = (0..40).map(|n| Loan::new("bank", format!("L-{n}"))).collect();
+        let loans: Vec<_> = (0..50).map(|n| Loan::new("bank", format!("L-{n}"))).collect();
         stand.tell(&loans).await;
         let writer = stand.writer.lock().await;
         let sql = "INSERT INTO defaultx.audit_checkpoints SELECT log, size, root, 'note', now() FROM defaultx.audit_logs;
@@ -129,26 +129,34 @@ fn a_story_says_where_the_log_holds_it_and_shows_tampering() {
         let officer = token("bank", "Officer");
         let story = stand.get(&officer, "/v1/applications/L-39").await.good();
         let audit = positions(&story);
+        let behind_tiles: Vec<_> = audit.iter().map(|at| at["seq"].as_i64().unwrap() >= 256).collect();
+        assert!(behind_tiles.contains(&true) && behind_tiles.contains(&false), "{audit:?}");
         assert_eq!(audit.len(), 5);
         let topics: Vec<_> = audit.iter().map(|position| position["topic"].as_str().unwrap()).collect();
         assert!(topics.contains(&"credit.risk.v1") && topics.contains(&"loan.replies.v1"), "{topics:?}");
         assert!(audit.iter().all(|position| position["leaf"].as_str().unwrap().len() == 64));
-        for event in [&story["audit"], &story["scores"][0]["audit"], &story["decisions"][0]["audit"]] {
-            assert_eq!(event["intact"], true);
-        }
+        assert!(audit.iter().all(|position| position["intact"] == true), "{audit:?}");
         let attested = &story["attested"][0];
-        assert_eq!((&attested["size"], &attested["checkpoint"]["size"]), (&240.into(), &240.into()));
+        assert_eq!((&attested["size"], &attested["checkpoint"]["size"]), (&300.into(), &300.into()));
         assert_eq!(attested["verification"]["faults"], 0);
 
         let seq = story["decisions"][0]["audit"]["seq"].as_i64().unwrap();
         let sql = format!(
-            "ALTER TABLE defaultx.audit_entries DISABLE TRIGGER USER;
-             UPDATE defaultx.audit_entries SET leaf = sha256(leaf) WHERE seq = {seq}"
+            "ALTER TABLE defaultx.audit_tiles DISABLE TRIGGER USER;
+             UPDATE defaultx.audit_tiles SET hashes = set_byte(hashes, 32 * {seq}, get_byte(hashes, 32 * {seq}) # 1)"
         );
         writer.client.batch_execute(&sql).await.unwrap();
         let story = stand.get(&officer, "/v1/applications/L-39").await.good();
         assert_eq!(story["decisions"][0]["audit"]["intact"], false);
         assert_eq!(story["scores"][0]["audit"]["intact"], true);
+        assert_eq!(story["replies"][0]["audit"]["intact"], true);
+
+        let sql =
+            "ALTER TABLE defaultx.audit_logs DISABLE TRIGGER USER; UPDATE defaultx.audit_logs SET root = sha256(root)";
+        writer.client.batch_execute(sql).await.unwrap();
+        let story = stand.get(&officer, "/v1/applications/L-39").await.good();
+        assert_eq!(story["scores"][0]["audit"]["intact"], true);
+        assert_eq!(story["replies"][0]["audit"]["intact"], false, "behind the last tile it is the root that tells");
 
         let sql =
             "ALTER TABLE defaultx.audit_segments DISABLE TRIGGER USER; UPDATE defaultx.audit_segments SET body = 'x'";

@@ -43,29 +43,36 @@ pub async fn load<C: GenericClient>(client: &C, consumer: &str) -> Result<BTreeM
     Ok(rows.iter().map(stand).collect())
 }
 
-/// Moves one place from `expected` (`None`: never written) to `new`. False: it stands elsewhere, roll back.
+/// Moves places, each from where it is expected (absent: never written), in one statement. False: one of them stands elsewhere,
+/// roll back.
 ///
 /// # Errors
 /// From the database.
 pub async fn advance<C: GenericClient>(
     tx: &C,
     consumer: &str,
-    (topic, partition): &Place,
-    expected: Option<i64>,
-    new: &Stand,
+    expected: &BTreeMap<Place, i64>,
+    new: &BTreeMap<Place, Stand>,
 ) -> Result<bool, Error> {
-    let Stand { next, topic_id, reads_on } = new;
-    let touched = match expected {
-        Some(expected) => {
-            let update = "UPDATE defaultx.stream_offsets SET next_offset = $5, topic_id = $6, reads_on = $7 \
-                          WHERE consumer = $1 AND topic = $2 AND partition = $3 AND next_offset = $4";
-            tx.execute(update, &[&consumer, topic, partition, &expected, next, topic_id, reads_on]).await?
-        }
-        None => {
-            let insert = "INSERT INTO defaultx.stream_offsets (consumer, topic, partition, next_offset, topic_id) \
-                          VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING";
-            tx.execute(insert, &[&consumer, topic, partition, next, topic_id]).await?
-        }
-    };
-    Ok(touched == 1)
+    let advance = "WITH new AS (\
+                     SELECT * FROM unnest($2::text[], $3::int[], $4::bigint[], $5::bigint[], $6::text[], $7::bigint[]) \
+                       AS n(topic, partition, expected, next_offset, topic_id, reads_on)\
+                   ), moved AS (\
+                     UPDATE defaultx.stream_offsets o \
+                     SET next_offset = n.next_offset, topic_id = n.topic_id, reads_on = n.reads_on FROM new n \
+                     WHERE o.consumer = $1 AND o.topic = n.topic AND o.partition = n.partition \
+                       AND o.next_offset = n.expected RETURNING 1\
+                   ), begun AS (\
+                     INSERT INTO defaultx.stream_offsets (consumer, topic, partition, next_offset, topic_id) \
+                     SELECT $1, topic, partition, next_offset, topic_id FROM new WHERE expected IS NULL \
+                     ON CONFLICT DO NOTHING RETURNING 1\
+                   ) SELECT (SELECT count(*) FROM moved) + (SELECT count(*) FROM begun)";
+    let (topics, partitions): (Vec<&str>, Vec<i32>) = new.keys().map(|(topic, id)| (topic.as_str(), *id)).unzip();
+    let expected: Vec<Option<i64>> = new.keys().map(|place| expected.get(place).copied()).collect();
+    let next: Vec<i64> = new.values().map(|stand| stand.next).collect();
+    let topic_ids: Vec<Option<&str>> = new.values().map(|stand| stand.topic_id.as_deref()).collect();
+    let reads_on: Vec<Option<i64>> = new.values().map(|stand| stand.reads_on).collect();
+    let row =
+        tx.query_one(advance, &[&consumer, &topics, &partitions, &expected, &next, &topic_ids, &reads_on]).await?;
+    Ok(row.get::<_, i64>(0) == new.len() as i64)
 }

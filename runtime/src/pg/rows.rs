@@ -25,6 +25,25 @@ pub struct Inserted {
     pub refused: Vec<(usize, SqlState)>,
 }
 
+/// Runs `write` under a savepoint; false when the server refuses a value of it, and nothing of it is written.
+///
+/// # Errors
+/// Whatever is not a refusal of values. The transaction must then be rolled back.
+pub async fn all_or_none(tx: &Transaction<'_>, write: impl Future<Output = Result<(), Error>>) -> Result<bool, Error> {
+    tx.batch_execute("SAVEPOINT all_rows").await?;
+    match write.await {
+        Ok(()) => {
+            tx.batch_execute("RELEASE SAVEPOINT all_rows").await?;
+            Ok(true)
+        }
+        Err(error) if error.code().is_some_and(refuses_values) => {
+            tx.batch_execute("ROLLBACK TO SAVEPOINT all_rows; RELEASE SAVEPOINT all_rows").await?;
+            Ok(false)
+        }
+        Err(error) => Err(error),
+    }
+}
+
 /// Writes all rows that the server takes. What it refuses is found by halving, each step under a savepoint: the rest of the
 /// transaction stands.
 ///

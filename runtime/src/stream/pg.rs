@@ -5,7 +5,7 @@ mod places;
 mod reader;
 
 use super::meter::Meter;
-use super::record::OwnedInput;
+use super::record::Input;
 use crate::pg::lease::{BEAT, Candidate, Lease, Standing};
 use crate::pg::offsets::{self, Place, Stand};
 use crate::pg::{DatabaseConfig, connect};
@@ -14,7 +14,7 @@ use crate::task::{self, RoomHandle};
 use crate::{clock, health};
 pub use places::{PgGroup, open_gaps};
 use rdkafka::consumer::BaseConsumer;
-use reader::{Read, Reader, StatsContext};
+use reader::{Batch, Read, Reader, StatsContext};
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
@@ -29,16 +29,46 @@ pub enum PgError {
     /// From the database.
     #[error("database: {0}")]
     Database(#[from] tokio_postgres::Error),
+    /// From Kafka.
+    #[error("kafka: {0}")]
+    Kafka(#[from] rdkafka::error::KafkaError),
     /// Anything else that stands in the way.
     #[error("{0}")]
     Other(String),
 }
 
+/// Turns records into work, batch by batch.
+pub trait Prepare: Send {
+    /// What a batch is before the database is asked.
+    type Work;
+
+    /// Takes the next record of a batch.
+    ///
+    /// # Errors
+    /// [`PgError`]; the batch is read again after a pause.
+    fn take(&mut self, record: &Input<'_>) -> Result<(), PgError>;
+
+    /// The batch, as work; the next record begins another one.
+    ///
+    /// # Errors
+    /// [`PgError`]; the batch is read again after a pause.
+    fn finish(&mut self) -> Result<Self::Work, PgError>;
+}
+
+/// What turns the records of a shard into work.
+pub type Preparer<W> = Box<dyn Prepare<Work = W>>;
+
 /// A room that turns records into rows.
 pub trait PgHandler: Send + 'static {
+    /// What a batch is before the database is asked.
+    type Work: Send + 'static;
+
+    /// Makes what turns records into work, beginning where the handler stands after a reset. It runs on the reader's thread and
+    /// ahead of what is written; what it made of batches that were not written is dropped with it.
+    fn preparer(&mut self) -> Preparer<Self::Work>;
+
     /// Writes a batch's rows in `tx`. Offsets and commit are the loop's.
-    fn apply(&mut self, tx: &Transaction<'_>, batch: &[OwnedInput])
-    -> impl Future<Output = Result<(), PgError>> + Send;
+    fn apply(&mut self, tx: &Transaction<'_>, work: Self::Work) -> impl Future<Output = Result<(), PgError>> + Send;
 
     /// Called after the commit of the last applied batch: for heads kept in memory and for metrics.
     fn committed(&mut self) {}
@@ -66,7 +96,7 @@ pub struct PgSpec {
     pub batch_records: usize,
     /// Most bytes of records in a transaction, headers and keys included.
     pub batch_bytes: usize,
-    /// Milliseconds to wait for more records once there is one.
+    /// Milliseconds to wait for more records once there is one, but for those behind a full batch.
     pub linger_ms: u64,
 }
 
@@ -94,6 +124,11 @@ pub fn spawn_pg_loop<H: PgHandler>(
 
 /// A session that is frozen inside a transaction is ended by the server, and gives up what it has locked.
 const IDLE_TRANSACTION: &str = "SET idle_in_transaction_session_timeout = '30s'";
+
+/// For which the broker keeps a question of who lingers, bytes: it is woken for many records at once.
+const ENOUGH_BYTES: &str = "262144";
+/// From here on a room lingers, milliseconds.
+const LINGERS_MS: u64 = 500;
 
 fn lost(candidate: &mut Candidate) -> PgError {
     candidate.lost();
@@ -151,19 +186,20 @@ impl Shard {
         let stop = self.shell.shutdown.child_token();
         let _guard = stop.clone().drop_guard();
         let mut expected = stood.iter().map(|(place, stand)| (place.clone(), stand.next)).collect();
-        let mut reads = self.start_reader(stood, stop)?;
+        let mut reads = self.start_reader(stood, stop, handler.preparer())?;
         loop {
             let read = match tokio::time::timeout(BEAT, reads.recv()).await {
                 Ok(Some(read)) => read.map_err(PgError::Other)?,
-                Ok(None) => break,
+                Ok(None) if self.shell.shutdown.is_cancelled() => break,
+                Ok(None) => return Err(PgError::Other("its reader has ended".to_owned())),
                 Err(_) if lease.renew(&client).await? => continue,
                 Err(_) => return Err(lost(candidate)),
             };
-            let (batch, topic_ids) = match read {
-                Read::Batch(batch, topic_ids) => (batch, topic_ids),
+            let batch = match read {
+                Read::Batch(batch) => batch,
                 Read::Passed(place, stand) => {
-                    let old = Some(stand.next);
-                    if !offsets::advance(&client, &self.consumer_name(), &place, old, &stand).await? {
+                    let (stood, new) = ([(place.clone(), stand.next)].into(), [(place.clone(), stand)].into());
+                    if !offsets::advance(&client, &self.consumer_name(), &stood, &new).await? {
                         tracing::info!(?place, "no row of it yet: the first record behind the gap makes one");
                     }
                     continue;
@@ -177,8 +213,8 @@ impl Shard {
                     continue;
                 }
             };
-            let started = Instant::now();
-            match self.write(&mut client, handler, &lease, (&batch, &topic_ids), &mut expected).await {
+            let (started, records, newest_ms) = (Instant::now(), batch.records, batch.newest_ms);
+            match self.write(&mut client, handler, &lease, batch, &mut expected).await {
                 Ok(true) => {}
                 failed => {
                     self.meter.ended("aborted", started.elapsed());
@@ -188,9 +224,9 @@ impl Shard {
             }
             handler.committed();
             self.meter.ended("committed", started.elapsed());
-            self.meter.handled(batch.len(), started.elapsed());
-            self.meter.record("written", batch.len() as u64);
-            self.meter.age(batch.last().map_or(0, |r| r.timestamp_ms), clock::now_ms());
+            self.meter.handled(records, started.elapsed());
+            self.meter.record("written", records as u64);
+            self.meter.age(newest_ms, clock::now_ms());
         }
         lease.release(&client).await?;
         Ok(())
@@ -223,23 +259,19 @@ impl Shard {
         client: &mut Client,
         handler: &mut H,
         lease: &Lease,
-        (batch, topic_ids): (&[OwnedInput], &BTreeMap<String, String>),
+        batch: Batch<H::Work>,
         expected: &mut BTreeMap<Place, i64>,
     ) -> Result<bool, PgError> {
-        let next = places::ends(batch, topic_ids);
         let tx = client.transaction().await?;
         if !lease.renew(&tx).await? {
             return Ok(false);
         }
-        handler.apply(&tx, batch).await?;
-        for (place, new) in &next {
-            let old = expected.get(place).copied();
-            if !offsets::advance(&tx, &self.consumer_name(), place, old, new).await? {
-                return Err(PgError::Other(format!("another writer moved {place:?}: this one is a zombie")));
-            }
+        handler.apply(&tx, batch.work).await?;
+        if !offsets::advance(&tx, &self.consumer_name(), expected, &batch.ends).await? {
+            return Err(PgError::Other("another writer moved an offset of this one: it is a zombie".to_owned()));
         }
         tx.commit().await?;
-        expected.extend(next.into_iter().map(|(place, stand)| (place, stand.next)));
+        expected.extend(batch.ends.into_iter().map(|(place, stand)| (place, stand.next)));
         Ok(true)
     }
 
@@ -256,11 +288,12 @@ impl Shard {
     }
 
     /// Reads this shard's partitions on a thread, at most two batches ahead.
-    fn start_reader(
+    fn start_reader<W: Send + 'static>(
         &self,
         stood: BTreeMap<Place, Stand>,
         stop: CancellationToken,
-    ) -> Result<mpsc::Receiver<Result<Read, String>>, PgError> {
+        prepare: Preparer<W>,
+    ) -> Result<mpsc::Receiver<Result<Read<W>, String>>, PgError> {
         let mut config = self.shell.kafka.client();
         config
             .set("group.id", self.consumer_name())
@@ -269,7 +302,9 @@ impl Shard {
             // A place that is lost is a gap, and never made good by reading on somewhere else (ADR 15).
             .set("auto.offset.reset", "error")
             .set("fetch.queue.backoff.ms", "10")
-            .set("fetch.wait.max.ms", "50")
+            // Where one byte is enough records come at once all the same; the cluster is asked through `Shell::asking` meanwhile.
+            .set("fetch.wait.max.ms", "500")
+            .set("fetch.min.bytes", if self.spec.linger_ms >= LINGERS_MS { ENOUGH_BYTES } else { "1" })
             .set("queued.max.messages.kbytes", "16384")
             .set("statistics.interval.ms", "2000");
         let consumer: BaseConsumer<StatsContext> = config
@@ -277,7 +312,8 @@ impl Shard {
             .map_err(|error| PgError::Other(error.to_string()))?;
         let (sender, receiver) = mpsc::channel(2);
         let (group, client, spec) = (self.consumer_name(), self.shell.kafka.client(), self.spec.clone());
-        let reader = Reader { consumer, client, group, spec, shard: self.shard, stood, stop, sender };
+        let asking = self.shell.asking()?;
+        let reader = Reader { consumer, asking, client, group, spec, shard: self.shard, stood, stop, prepare, sender };
         let name = format!("{}-read", self.spec.room);
         task::thread(&name, move || reader.run()).map_err(|error| PgError::Other(error.to_string()))?;
         Ok(receiver)

@@ -3,6 +3,7 @@
 use crate::clock::LATEST_MS;
 use crate::ffi;
 use rdkafka::message::{BorrowedHeaders, BorrowedMessage, Headers as _, Message as _};
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
@@ -78,6 +79,16 @@ impl<'a> Input<'a> {
         self.header(name).and_then(|bytes| std::str::from_utf8(bytes).ok())
     }
 
+    /// Bytes of names and values of all headers, and `each` for each of them.
+    pub(crate) fn header_bytes(&self, each: usize) -> usize {
+        self.headers.all().map(|(name, value)| each + name.len() + value.map_or(0, <[u8]>::len)).sum()
+    }
+
+    /// All headers in their order; of a name that is not UTF-8, each byte that is none is `%` and two hexadecimal digits.
+    pub fn headers_as_text(&self) -> Vec<(Cow<'a, str>, Option<&'a [u8]>)> {
+        self.headers.all().map(|(name, value)| (text(name), value)).collect()
+    }
+
     /// The headers whose names are text, in their order: no contract has any other.
     pub fn headers(&self) -> Vec<(&'a str, Option<&'a [u8]>)> {
         self.headers.all().filter_map(|(name, value)| Some((std::str::from_utf8(name).ok()?, value))).collect()
@@ -126,7 +137,10 @@ impl OwnedInput {
 }
 
 /// A header's name as text: each byte that is no UTF-8 as `%` and two hexadecimal digits, so that nothing of it is lost.
-fn text(name: &[u8]) -> String {
+fn text(name: &[u8]) -> Cow<'_, str> {
+    if let Ok(name) = std::str::from_utf8(name) {
+        return name.into();
+    }
     let mut text = String::with_capacity(name.len());
     for chunk in name.utf8_chunks() {
         text.push_str(chunk.valid());
@@ -134,12 +148,12 @@ fn text(name: &[u8]) -> String {
             write!(text, "%{byte:02X}").expect("a string takes every text");
         }
     }
-    text
+    text.into()
 }
 
 impl From<&Input<'_>> for OwnedInput {
     fn from(input: &Input<'_>) -> Self {
-        let headers = input.headers.all().map(|(name, value)| (text(name), value.map(<[u8]>::to_vec)));
+        let headers = input.headers.all().map(|(name, value)| (text(name).into_owned(), value.map(<[u8]>::to_vec)));
         Self {
             topic: input.topic.to_owned(),
             partition: input.partition,

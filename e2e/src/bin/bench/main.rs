@@ -2,6 +2,7 @@
 //! all in one run on one machine. The rooms run in a process of their own, so that what is measured of it is theirs.
 
 mod agreement;
+mod audit;
 mod door;
 mod load;
 mod peer;
@@ -52,7 +53,7 @@ struct Args {
     /// More of the workers' configuration under the steady loads, as TOML
     #[arg(long, default_value = "")]
     settings: String,
-    /// Another binary of the product under the steady loads
+    /// Another binary of the product: instead of this one under the steady loads, beside it for the audit log, in as many `--pairs`
     #[arg(long, value_name = "BINARY")]
     binary: Option<PathBuf>,
     /// Another binary of the product, measured against this one and nothing else
@@ -79,6 +80,8 @@ enum Part {
     Streams,
     /// Throughput with the audit log
     Audited,
+    /// What the audit log costs by itself
+    AuditLog,
     /// Latency and processor time at steady rates with every worker running
     Steady,
     /// The HTTP door
@@ -158,6 +161,10 @@ impl Bench {
         }
         if self.asks_for(Part::Throughput) {
             self.half_load(&mut result)?;
+        }
+        if self.asks_for(Part::AuditLog) {
+            let other = self.args.binary.clone();
+            result.extend(self.audit(other.as_deref(), if other.is_some() { self.args.pairs } else { 1 })?);
         }
         if self.asks_for(Part::Steady) {
             let half = self.median(Models::Scorecards.name()).map(|rate| rate / 2.0);

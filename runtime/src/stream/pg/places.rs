@@ -7,7 +7,6 @@ use crate::kafka::{KafkaConfig, Plain, PlainConsumer};
 use crate::pg::offsets::{self, Place, Stand};
 use crate::pg::{DatabaseConfig, connect};
 use crate::stream::position::{Gap, Held, Left, Lost, Positions, judge};
-use crate::stream::record::OwnedInput;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use std::collections::{BTreeMap, BTreeSet};
@@ -36,16 +35,35 @@ pub(super) struct Found {
     pub unknown: Vec<String>,
 }
 
-/// Where each place stands behind a batch.
-pub(super) fn ends(batch: &[OwnedInput], topic_ids: &BTreeMap<String, String>) -> BTreeMap<Place, Stand> {
-    let mut next: BTreeMap<(&str, i32), i64> = BTreeMap::new();
-    for record in batch {
-        next.insert((&record.topic, record.partition), record.offset + 1);
+/// Where each place stands behind the records of a batch.
+#[derive(Debug, Default)]
+pub(super) struct Ends {
+    next: Vec<(Place, i64)>,
+    /// The one that the newest record moved: records of a partition come in rows.
+    newest: usize,
+}
+
+impl Ends {
+    /// A record was taken.
+    pub fn pass(&mut self, topic: &str, partition: i32, offset: i64) {
+        let is = |((name, id), _): &(Place, i64)| *id == partition && name == topic;
+        if !self.next.get(self.newest).is_some_and(is) {
+            self.newest = self.next.iter().position(is).unwrap_or(self.next.len());
+        }
+        match self.next.get_mut(self.newest) {
+            Some((_, next)) => *next = offset + 1,
+            None => self.next.push(((topic.to_owned(), partition), offset + 1)),
+        }
     }
-    let stand = |((topic, partition), next): ((&str, i32), i64)| {
-        ((topic.to_owned(), partition), Stand::at(next, topic_ids.get(topic).cloned()))
-    };
-    next.into_iter().map(stand).collect()
+
+    /// As rows of offsets.
+    pub fn stands(self, topic_ids: &BTreeMap<String, String>) -> BTreeMap<Place, Stand> {
+        let stand = |(place, next): (Place, i64)| {
+            let topic_id = topic_ids.get(&place.0).cloned();
+            (place, Stand::at(next, topic_id))
+        };
+        self.next.into_iter().map(stand).collect()
+    }
 }
 
 /// Asks where to read on. A place that was never read and holds all its records begins with the first.
@@ -149,14 +167,11 @@ mod tests {
 
     #[test]
     fn a_batch_ends_behind_the_last_record_of_each_place() {
-        let record = |topic: &str, partition, offset| OwnedInput {
-            topic: topic.to_owned(),
-            partition,
-            offset,
-            ..OwnedInput::default()
-        };
-        let batch = [record("a", 0, 4), record("b", 0, 9), record("a", 1, 7), record("a", 0, 6)];
-        let found = ends(&batch, &BTreeMap::from([("a".to_owned(), "id".to_owned())]));
+        let mut ends = Ends::default();
+        for (topic, partition, offset) in [("a", 0, 4), ("b", 0, 9), ("a", 1, 7), ("a", 0, 6)] {
+            ends.pass(topic, partition, offset);
+        }
+        let found = ends.stands(&BTreeMap::from([("a".to_owned(), "id".to_owned())]));
         let id = Some("id".to_owned());
         let expected = [(("a", 0), (7, id.clone())), (("a", 1), (8, id)), (("b", 0), (10, None))];
         let expected =

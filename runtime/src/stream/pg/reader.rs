@@ -1,17 +1,18 @@
-//! The reading half: a thread that hands over the records of one shard's partitions, at most two batches ahead. Looks for new
-//! topics and partitions while it reads; a topic that is not there is named, a place that was lost is held and named, and the
-//! others are read on.
+//! The reading half: a thread that reads one shard's partitions and makes work of their records, at most two batches ahead of
+//! the database. Looks for new topics and partitions while it reads; a topic that is not there is named, a place that was lost
+//! is held and named, and the others are read on.
 
 use super::super::meter::Meter;
 use super::super::position::{Gap, Lost, Positions, Probe, accepted_gaps, is_unreadable};
-use super::super::record::{Input, OwnedInput};
-use super::PgSpec;
-use super::places::{Found, ends, find, is_acceptable, words};
+use super::super::record::Input;
+use super::places::{Ends, Found, find, is_acceptable, words};
+use super::{PgError, PgSpec, Prepare, Preparer};
 use crate::pg::offsets::{Place, Stand};
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::metadata::MetadataPartition;
+use rdkafka::producer::{BaseProducer, Producer};
 use rdkafka::types::RDKafkaErrorCode;
 use rdkafka::{Offset, TopicPartitionList};
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,13 +23,27 @@ use tokio_util::sync::CancellationToken;
 
 /// How often topics and partitions are looked up.
 const LOOK: Duration = Duration::from_secs(5);
+/// The longest that is waited for more records behind a full batch.
+const BUSY_LINGER: Duration = Duration::from_millis(50);
 /// How long the broker may take to tell.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Work for the database.
+pub(super) struct Batch<W> {
+    /// What the handler makes of the records.
+    pub work: W,
+    /// How many records.
+    pub records: usize,
+    /// Time of the last one, milliseconds since 1970.
+    pub newest_ms: i64,
+    /// Where each place stands behind them.
+    pub ends: BTreeMap<Place, Stand>,
+}
+
 /// What the thread hands over.
-pub(super) enum Read {
-    /// Records, in the order of their partitions, and the ids of their topics.
-    Batch(Vec<OwnedInput>, Arc<BTreeMap<String, String>>),
+pub(super) enum Read<W> {
+    /// A batch.
+    Batch(Batch<W>),
     /// Somebody has accepted the gap at a place: it reads on there.
     Passed(Place, Stand),
     /// What stands in the way of reading everything, in words; empty when nothing does. Told when it changes.
@@ -36,8 +51,10 @@ pub(super) enum Read {
 }
 
 /// One shard's consumer and what it reads.
-pub(super) struct Reader {
+pub(super) struct Reader<W> {
     pub consumer: BaseConsumer<StatsContext>,
+    /// Is asked of topics meanwhile.
+    pub asking: Arc<BaseProducer>,
     /// Settings of further clients.
     pub client: ClientConfig,
     /// Name of the rows of offsets.
@@ -47,7 +64,8 @@ pub(super) struct Reader {
     /// Where the database says that it stood.
     pub stood: BTreeMap<Place, Stand>,
     pub stop: CancellationToken,
-    pub sender: mpsc::Sender<Result<Read, String>>,
+    pub prepare: Preparer<W>,
+    pub sender: mpsc::Sender<Result<Read<W>, String>>,
 }
 
 /// What is read.
@@ -62,17 +80,26 @@ struct Holding {
     topic_ids: Arc<BTreeMap<String, String>>,
 }
 
-/// What was polled.
+/// What was polled, and given to be prepared.
 #[derive(Default)]
 struct Collected {
-    records: Vec<OwnedInput>,
+    records: usize,
+    bytes: usize,
+    newest_ms: i64,
+    ends: Ends,
     /// The client cannot unpack something, and does not say where.
     unreadable: bool,
 }
 
-impl Reader {
+impl Collected {
+    fn is_full(&self, spec: &PgSpec) -> bool {
+        self.records >= spec.batch_records || self.bytes >= spec.batch_bytes
+    }
+}
+
+impl<W> Reader<W> {
     /// Reads until it is told to stop or nobody listens.
-    pub fn run(self) {
+    pub fn run(mut self) {
         if let Err(error) = self.read()
             && self.sender.blocking_send(Err(error.to_string())).is_err()
         {
@@ -80,21 +107,31 @@ impl Reader {
         }
     }
 
-    fn read(&self) -> Result<(), KafkaError> {
+    fn read(&mut self) -> Result<(), PgError> {
         let mut holding = Holding { stood: self.stood.clone(), ..Holding::default() };
         let mut told = self.look(&mut holding)?;
         if !self.hand_over(Read::Obstacles(told.clone())) {
             return Ok(());
         }
-        let mut looked = Instant::now();
+        let (mut looked, mut linger) = (Instant::now(), Duration::from_millis(self.spec.linger_ms));
         while !self.stop.is_cancelled() {
-            let Collected { records, unreadable } = collect(&self.consumer, &self.spec)?;
-            for (place, stand) in ends(&records, &holding.topic_ids) {
-                holding.next.insert(place.clone(), stand.next);
-                holding.stood.insert(place, stand);
+            let collected = collect(&self.consumer, &self.spec, linger, self.prepare.as_mut())?;
+            // Behind a full batch comes the next one, or the end of what had gathered: no use to wait long for more.
+            linger = Duration::from_millis(self.spec.linger_ms);
+            if collected.is_full(&self.spec) {
+                linger = linger.min(BUSY_LINGER);
             }
-            if !records.is_empty() && !self.hand_over(Read::Batch(records, holding.topic_ids.clone())) {
-                return Ok(());
+            let Collected { records, newest_ms, ends, unreadable, .. } = collected;
+            if records > 0 {
+                let ends = ends.stands(&holding.topic_ids);
+                for (place, stand) in &ends {
+                    holding.next.insert(place.clone(), stand.next);
+                    holding.stood.insert(place.clone(), stand.clone());
+                }
+                let batch = Batch { records, newest_ms, ends, work: self.prepare.finish()? };
+                if !self.hand_over(Read::Batch(batch)) {
+                    return Ok(());
+                }
             }
             let has_found = unreadable && self.look_for_unreadable(&mut holding)?;
             if has_found || looked.elapsed() >= LOOK {
@@ -109,7 +146,7 @@ impl Reader {
         Ok(())
     }
 
-    fn hand_over(&self, read: Read) -> bool {
+    fn hand_over(&self, read: Read<W>) -> bool {
         self.sender.blocking_send(Ok(read)).is_ok()
     }
 
@@ -117,7 +154,7 @@ impl Reader {
     fn look(&self, holding: &mut Holding) -> Result<String, KafkaError> {
         let (mut fresh, mut obstacles) = (BTreeSet::new(), Vec::new());
         for topic in &self.spec.topics {
-            let metadata = self.consumer.fetch_metadata(Some(topic), TIMEOUT)?;
+            let metadata = self.asking.client().fetch_metadata(Some(topic), TIMEOUT)?;
             let found = metadata.topics().iter().find(|found| found.name() == &**topic);
             let error = found.and_then(|found| found.error()).map(RDKafkaErrorCode::from);
             let partitions = found.map(|found| found.partitions()).unwrap_or_default();
@@ -236,24 +273,32 @@ fn is_of(gap: &Gap, place: &Place) -> bool {
     gap.topic == place.0 && gap.partition == place.1
 }
 
-fn collect(consumer: &BaseConsumer<StatsContext>, spec: &PgSpec) -> Result<Collected, KafkaError> {
-    let (mut collected, mut bytes) = (Collected::default(), 0);
+fn collect<W>(
+    consumer: &BaseConsumer<StatsContext>,
+    spec: &PgSpec,
+    linger: Duration,
+    prepare: &mut dyn Prepare<Work = W>,
+) -> Result<Collected, PgError> {
+    let mut collected = Collected::default();
     let mut until = Instant::now() + Duration::from_millis(100);
-    while collected.records.len() < spec.batch_records && bytes < spec.batch_bytes {
+    while !collected.is_full(spec) {
         let wait = until.saturating_duration_since(Instant::now());
         match consumer.poll(wait) {
             Some(Ok(message)) => {
-                if collected.records.is_empty() {
-                    until = Instant::now() + Duration::from_millis(spec.linger_ms);
+                if collected.records == 0 {
+                    until = Instant::now() + linger;
                 }
-                let record = OwnedInput::from(&Input::of(&message));
-                bytes += held_bytes(&record);
-                collected.records.push(record);
+                let record = Input::of(&message);
+                prepare.take(&record)?;
+                collected.records += 1;
+                collected.bytes += held_bytes(&record);
+                collected.newest_ms = record.timestamp_ms;
+                collected.ends.pass(record.topic, record.partition, record.offset);
             }
-            Some(Err(error @ KafkaError::MessageConsumptionFatal(_))) => return Err(error),
+            Some(Err(error @ KafkaError::MessageConsumptionFatal(_))) => return Err(error.into()),
             Some(Err(error)) => match error.rdkafka_error_code() {
                 // Records were deleted before they were read: the next reader asks anew where it stands.
-                Some(RDKafkaErrorCode::AutoOffsetReset) => return Err(error),
+                Some(RDKafkaErrorCode::AutoOffsetReset) => return Err(error.into()),
                 // What comes after it may lie behind what could not be unpacked.
                 Some(code) if is_unreadable(code) => {
                     collected.unreadable = true;
@@ -268,13 +313,15 @@ fn collect(consumer: &BaseConsumer<StatsContext>, spec: &PgSpec) -> Result<Colle
     Ok(collected)
 }
 
-/// What a record holds in memory: a sender may put megabytes into its headers or its key.
-fn held_bytes(record: &OwnedInput) -> usize {
-    let length = |bytes: &Option<Vec<u8>>| bytes.as_ref().map_or(0, Vec::len);
-    let headers =
-        record.headers.iter().map(|(name, value)| size_of::<(String, Vec<u8>)>() + name.len() + length(value));
-    size_of::<OwnedInput>() + length(&record.key) + length(&record.payload) + headers.sum::<usize>()
+/// Bytes of a record that count against a batch, with a fixed part for each and for each header: a sender may put megabytes into
+/// its headers or its key, or very many of them.
+fn held_bytes(record: &Input<'_>) -> usize {
+    let length = |bytes: Option<&[u8]>| bytes.map_or(0, <[u8]>::len);
+    EACH_BYTES + length(record.key) + length(record.payload) + record.header_bytes(EACH_BYTES)
 }
+
+/// Bytes that a record, or one of its headers, counts beside its own.
+const EACH_BYTES: usize = 48;
 
 /// Passes the client's statistics on.
 pub(super) struct StatsContext(pub Arc<Meter>);
@@ -289,6 +336,7 @@ impl rdkafka::consumer::ConsumerContext for StatsContext {}
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::record::OwnedInput;
     use super::*;
 
     #[test]
@@ -303,7 +351,8 @@ mod tests {
             OwnedInput { headers: vec![(String::new(), None); 1 << 16], ..empty },
         ];
         for record in rows {
-            assert!(held_bytes(&record) > 1 << 20, "{}", held_bytes(&record));
+            let held = held_bytes(&record.as_input());
+            assert!(held > 1 << 20, "{held}");
         }
     }
 }
