@@ -14,7 +14,6 @@ use e2e::supervisor::AS_DEFAULTX;
 use schemas::Topic;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
