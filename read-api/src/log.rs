@@ -123,7 +123,7 @@ async fn hold(
     (logs, seqs): (&[i32], &[i64]),
     found: &mut HashMap<Position, Logged>,
 ) -> Result<(), Problem> {
-    let query = "SELECT w.log, w.seq, substring(t.hashes FROM (w.seq % $3 * $4)::int + 1 FOR $4)
+    let query = "SELECT w.log, w.seq, substring(t.hashes FROM (w.seq % $3)::int * $4::int + 1 FOR $4::int)
                  FROM unnest($1::int4[], $2::int8[]) AS w(log, seq)
                  JOIN defaultx.audit_tiles t ON t.log = w.log AND t.level = 0 AND t.index = w.seq / $3";
     let (width, bytes) = (TILE_WIDTH as i64, size_of::<Hash>() as i32);

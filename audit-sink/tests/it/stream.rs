@@ -119,7 +119,8 @@ fn send(producer: &BaseProducer, kafka: &KafkaConfig, record: &OwnedInput) {
 /// Runs the room until the log has `entries` entries, all of them under a published checkpoint, then drains it.
 async fn run_until(kafka: &KafkaConfig, url: &str, entries: i64) {
     let database = DatabaseConfig { url: url.into(), ..DatabaseConfig::default() };
-    let shell = Shell { database: Some(database), ..Shell::new(kafka.clone()) };
+    let mut shell = Shell::new(kafka.clone());
+    shell.database = Some(database);
     let rooms = start(config(), shell.clone()).unwrap();
     let done = "SELECT coalesce((SELECT size FROM defaultx.audit_logs), 0),
                        coalesce((SELECT max(next_offset) FROM defaultx.stream_offsets WHERE consumer LIKE '%audit-checkpoints'), 0),
@@ -234,7 +235,8 @@ async fn a_topic_and_a_partition_that_appear_later_are_read() {
     let (kafka, url) = (broker(house().await, "late."), database("late").await);
     make_topics(&kafka, all_topics().filter(|topic| topic != Topic::Decisions.base_name())).await;
     let database = DatabaseConfig { url: url.as_str().into(), ..DatabaseConfig::default() };
-    let shell = Shell { database: Some(database), ..Shell::new(kafka.clone()) };
+    let mut shell = Shell::new(kafka.clone());
+    shell.database = Some(database);
     let rooms = start(Config { checkpoint_key: "".into(), ..config() }, shell.clone()).unwrap();
     let session = client(&url).await;
     let until = async |count: i64, ready: bool, words: &str| entries_until(&session, &shell, count, ready, words).await;
@@ -278,7 +280,8 @@ async fn a_place_that_the_log_has_lost_is_held_and_named() {
     let database = DatabaseConfig { url: url.as_str().into(), ..DatabaseConfig::default() };
     let session = client(&url).await;
     let begin = || {
-        let shell = Shell { database: Some(database.clone()), ..Shell::new(kafka.clone()) };
+        let mut shell = Shell::new(kafka.clone());
+        shell.database = Some(database.clone());
         (start(Config { checkpoint_key: "".into(), ..config() }, shell.clone()).unwrap(), shell)
     };
     let until = async |shell: &Shell, count: i64, ready: bool, words: &str| {
