@@ -71,8 +71,8 @@ pub struct KafkaConfig {
     /// Password of that key.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ssl_key_password: Option<Secret>,
-    /// Any other setting of librdkafka, passed through last, so that it wins; but for `check.crcs`, with which the client skips
-    /// records.
+    /// Any other setting of librdkafka. It wins over those of this section; what exactly once asks of a client, and how long a loop
+    /// waits, are set after it. `check.crcs`, with which the client skips records, is left out.
     #[serde(serialize_with = "redacted")]
     pub properties: BTreeMap<String, String>,
 }

@@ -8,6 +8,7 @@ use rdkafka::error::KafkaError;
 use rdkafka::producer::BaseProducer;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 /// A room's surroundings. Clones share them.
@@ -56,7 +57,10 @@ impl Shell {
     pub fn asking(&self) -> Result<Arc<BaseProducer>, KafkaError> {
         let mut asking = self.asking.0.lock().unwrap_or_else(PoisonError::into_inner);
         match &*asking {
-            Some(client) => Ok(client.clone()),
+            Some(client) => {
+                client.poll(Duration::ZERO); // what it has to say would pile up through an outage
+                Ok(client.clone())
+            }
             None => Ok(asking.insert(Arc::new(self.kafka.client().create()?)).clone()),
         }
     }

@@ -241,6 +241,9 @@ impl<'a> Session<'a> {
     ) -> Result<Vec<BorrowedMessage<'c>>, LoopError> {
         let mut batch = Batch::of(self.limit.get(), self.spec.tuning.batch_bytes);
         self.take(consumer, &mut batch, Instant::now());
+        if consumer.context().has_changed() {
+            return Ok(Vec::new()); // how the transaction ended is for who follows the change: to go back would be wrong now
+        }
         if in_flight.is_some() && !batch.is_full() && !self.settle(consumer, engine, in_flight)? {
             return Ok(Vec::new()); // it was aborted, and the consumer stands at its beginning
         }
