@@ -23,13 +23,15 @@ mod run;
 mod session;
 mod spec;
 pub mod state;
+mod transactions;
 mod watermarks;
 
 pub use committer::dead_letter_header;
 pub use engine::HANDLER_FAILED;
 pub use handler::{HandleError, Handler, Outbox, UNPRODUCIBLE, Verdict};
-pub use producer::{TransactionError, Transactions};
+pub use producer::TransactionError;
 pub use record::{Input, Output, OwnedInput, Route};
 pub use run::spawn_loop;
 pub use spec::{LoopSpec, Tuning};
 pub use state::{NoState, Stored, View};
+pub use transactions::Transactions;

@@ -4,7 +4,8 @@ use super::{
     Gap, LEADER_CATCHES_UP_WITHIN, Question, STATE_POSITION, find, partitions_of, read_all, restored_position,
 };
 use crate::kafka::{KafkaConfig, Plain, PlainConsumer};
-use crate::stream::producer::{TransactionError, Transactions};
+use crate::stream::producer::TransactionError;
+use crate::stream::transactions::Transactions;
 use rdkafka::TopicPartitionList;
 use rdkafka::consumer::Consumer;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
