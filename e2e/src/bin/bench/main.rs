@@ -263,6 +263,14 @@ impl Bench {
         self.stage.deploy(&prefix(name, round))
     }
 
+    /// The same with a count of partitions; 0 is the default of one machine.
+    fn deploy_with(&mut self, partitions: i32, name: &str, round: usize) -> Result<()> {
+        let usual = std::mem::replace(&mut self.stage.kafka.partitions, partitions);
+        let deployed = self.deploy(name, round);
+        self.stage.kafka.partitions = usual;
+        deployed
+    }
+
     fn deployment(&self, name: &str, round: usize) -> KafkaConfig {
         KafkaConfig { topic_prefix: prefix(name, round), ..self.stage.kafka.clone() }
     }

@@ -24,9 +24,7 @@ impl Bench {
     pub fn start(&mut self) -> Result<Map<String, Value>> {
         let mut found = Vec::new();
         for remembered in REMEMBERED {
-            let usual = std::mem::replace(&mut self.stage.kafka.partitions, 0);
-            self.deploy(&format!("start-{remembered}"), 0)?;
-            self.stage.kafka.partitions = usual;
+            self.deploy_with(0, &format!("start-{remembered}"), 0)?;
             self.remember(remembered)?;
             let (mut seconds, mut resident_mb) = (Vec::new(), 0.0_f64);
             for start in 0..STARTS {

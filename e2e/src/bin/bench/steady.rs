@@ -63,11 +63,9 @@ impl Bench {
     }
 
     fn steady_at(&mut self, rate: f64, partitions: Option<i32>) -> Result<Steady> {
-        let usual = std::mem::replace(&mut self.stage.kafka.partitions, partitions.unwrap_or_default());
         let name = partitions.map_or_else(|| "default".to_owned(), |count| count.to_string());
-        self.deploy(&format!("steady-{name}-{rate:.0}"), self.steadies)?;
+        self.deploy_with(partitions.unwrap_or_default(), &format!("steady-{name}-{rate:.0}"), self.steadies)?;
         self.steadies += 1;
-        self.stage.kafka.partitions = usual;
         let settings = everything(self.stage.dir(), "127.0.0.1:0")? + &self.args.settings;
         let mut rooms = match &self.args.binary {
             Some(binary) => rooms::other(&self.stage, Models::Shipped, EVERYTHING, binary, &settings)?,
