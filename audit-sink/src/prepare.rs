@@ -14,6 +14,11 @@ use schemas::audit_tree::Tree;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+/// Bits of a place within a part: more records than a batch holds.
+const PLACE_BITS: u32 = 32;
+/// Bytes that a part keeps for the next batch.
+const KEPT_BYTES: usize = 1 << 20;
+
 /// A batch on its way into the log.
 pub struct Work {
     pub(crate) addition: Addition,
@@ -43,10 +48,12 @@ pub(crate) struct Preparing {
     parts: Vec<Part>,
     /// The part of the newest record: records of a partition come in rows.
     newest: usize,
+    /// What the records say, each numbered by its part and its place in there.
+    projections: Projections,
     told: Told,
 }
 
-/// Records of one partition.
+/// Records of one partition. Parts stay from batch to batch: there are as many as partitions.
 struct Part {
     /// With prefix.
     topic: String,
@@ -56,21 +63,23 @@ struct Part {
     raw: Vec<u8>,
     /// Offset, end in `raw`, what is held, of each.
     entries: Vec<(i64, usize, Held)>,
-    /// What they say, numbered from 0.
-    projections: Projections,
+    /// Number of the first of them in the log, once it is known.
+    first_seq: i64,
 }
 
 impl Preparing {
     /// Behind a tree.
     pub fn begin(log: i32, settings: Settings, tree: Option<Tree>) -> Self {
-        Self { log, settings, tree, packer: None, parts: Vec::new(), newest: 0, told: Told::default() }
+        let (projections, told) = (Projections::default(), Told::default());
+        Self { log, settings, tree, packer: None, parts: Vec::new(), newest: 0, projections, told }
     }
 
     fn add(&mut self, record: &Input<'_>) -> Result<(), Error> {
         let part = part(&mut self.parts, &mut self.newest, &self.settings.sources, record)?;
+        let index = self.newest;
         let held = encode(record, &part.source, &self.settings.key, &mut part.raw)?;
-        let at = Position { log: self.log, seq: part.entries.len() as i64 };
-        let outcome = part.projections.add(part.source.topic, record, at);
+        let at = Position { log: self.log, seq: ((index as i64) << PLACE_BITS) + part.entries.len() as i64 };
+        let outcome = self.projections.add(part.source.topic, record, at);
         part.entries.push((record.offset, part.raw.len(), held));
         if outcome == Projected::Unreadable {
             let (topic, partition, offset) = (&*part.source.name, record.partition, record.offset);
@@ -82,20 +91,27 @@ impl Preparing {
     }
 
     fn seal(&mut self) -> Result<Work, Error> {
-        let (mut parts, mut told) = (std::mem::take(&mut self.parts), std::mem::take(&mut self.told));
-        parts.sort_by(|a, b| (&a.source.name, a.partition).cmp(&(&b.source.name, b.partition)));
+        let (mut projections, mut told) = (std::mem::take(&mut self.projections), std::mem::take(&mut self.told));
+        let mut order: Vec<usize> = (0..self.parts.len()).collect();
+        let place = |part: &Part| (part.source.name.clone(), part.partition);
+        order.sort_by_cached_key(|index| place(&self.parts[*index]));
         let tree = self.tree.take().ok_or(Error::HeadMoved(self.log))?;
-        let (before, mut projections) = ((tree.size(), tree.root()), Projections::default());
+        let before = (tree.size(), tree.root());
         let mut sealer = Sealer::begin(tree, self.settings.segment_bytes);
-        for part in parts {
-            projections.append(part.projections, sealer.next_seq() as i64);
+        for index in order {
+            let part = &mut self.parts[index];
+            part.first_seq = sealer.next_seq() as i64;
             let mut start = 0;
-            for (offset, end, held) in part.entries {
+            for (offset, end, held) in part.entries.drain(..) {
                 sealer.add(&part.source, part.partition, offset, held, &part.raw[start..end]);
                 *told.entries.entry((part.source.name.clone(), held)).or_default() += 1;
                 start = end;
             }
+            part.raw.clear();
+            part.raw.shrink_to(KEPT_BYTES);
         }
+        let parts = &self.parts;
+        projections.number(|seq| parts[(seq >> PLACE_BITS) as usize].first_seq + (seq & ((1 << PLACE_BITS) - 1)));
         let sealed = sealer.finish();
         let packer = match &mut self.packer {
             Some(packer) => packer,
@@ -126,8 +142,8 @@ fn part<'p>(
     }
     if *newest == parts.len() {
         let source = sources.of(record.topic).ok_or_else(|| Error::UnknownTopic(record.topic.to_owned()))?;
-        let (topic, partition, projections) = (record.topic.to_owned(), record.partition, Projections::default());
-        parts.push(Part { topic, partition, source, raw: Vec::new(), entries: Vec::new(), projections });
+        let (topic, partition) = (record.topic.to_owned(), record.partition);
+        parts.push(Part { topic, partition, source, raw: Vec::new(), entries: Vec::new(), first_seq: 0 });
     }
     Ok(&mut parts[*newest])
 }

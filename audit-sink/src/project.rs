@@ -2,8 +2,8 @@
 //! says nothing there, or nothing that can be read, still is in the log.
 
 use crate::rows::{
-    ActivationRow, Activations, Append, ApplicationRow, Applications, DeadLetterRow, DeadLetters, Decisions,
-    IdentityRow, ReceiptRow, Receipts, Replies, ReplyRow, Scores, WithdrawalRow, Withdrawals,
+    ActivationRow, Activations, ApplicationRow, Applications, DeadLetterRow, DeadLetters, Decisions, IdentityRow,
+    ReceiptRow, Receipts, Replies, ReplyRow, Scores, WithdrawalRow, Withdrawals,
 };
 use crate::{project_decision, project_score};
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
@@ -100,14 +100,11 @@ impl Projections {
         gathered.map_or(Projected::Unreadable, |()| Projected::Row)
     }
 
-    /// Adds what was gathered elsewhere, of entries that turned out to begin with `seq`.
-    pub(crate) fn append(&mut self, mut other: Self, seq: i64) {
+    /// Gives each row the number of its entry, where they were gathered under others.
+    pub(crate) fn number(&mut self, number: impl Fn(i64) -> i64) {
         macro_rules! tables {
             ($($name:ident)+) => {
-                $(
-                    other.$name.seq.iter_mut().for_each(|own| *own += seq);
-                    self.$name.append(other.$name);
-                )+
+                $(self.$name.seq.iter_mut().for_each(|seq| *seq = number(*seq));)+
             };
         }
         tables!(applications withdrawals scores decisions replies receipts dead_letters activations);

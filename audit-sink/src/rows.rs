@@ -47,12 +47,6 @@ macro_rules! projection {
             }
         }
 
-        impl Append for $columns {
-            fn append(&mut self, mut other: Self) {
-                $(self.$field.append(&mut other.$field);)+
-            }
-        }
-
         impl Rows for $columns {
             fn count(&self) -> usize {
                 [$(self.$field.len()),+][0]
@@ -105,12 +99,6 @@ macro_rules! expression {
     ($field:ident, json) => {
         concat!("x_", stringify!($field), "::jsonb")
     };
-}
-
-/// Takes the rows of another.
-pub(crate) trait Append {
-    /// Adds them behind its own.
-    fn append(&mut self, other: Self);
 }
 
 type Time = DateTime<Utc>;

@@ -22,7 +22,7 @@ use tokio_postgres::Client;
 /// The room that is measured.
 const AUDITING: &str = "audit-sink";
 /// How often it is asked how far it is.
-const LOOK: Duration = Duration::from_millis(50);
+const LOOK: Duration = Duration::from_millis(100);
 /// Longer than this, and something hangs.
 const PATIENCE: Duration = Duration::from_secs(600);
 /// Entries that are looked up one by one.
@@ -43,7 +43,8 @@ impl Drained {
 }
 
 impl Bench {
-    /// Fills a deployment, and drains it in pairs of this binary and another one, or by itself.
+    /// Fills a deployment, and drains it in pairs of this binary and another one, or by itself; and the throughput of all workers
+    /// without and with the log beside them.
     pub fn audit(&mut self, other: Option<&Path>, rounds: usize) -> Result<Map<String, Value>> {
         self.deploy("backlog", 0)?;
         let mut rooms = rooms::house(&self.stage, Models::Shipped, DECIDING)?;
@@ -73,7 +74,14 @@ impl Bench {
             sorted.sort_by(f64::total_cmp);
             sorted.get(sorted.len() / 2).copied()
         };
+        self.deploy("plain", 0)?;
+        let mut rooms = rooms::house(&self.stage, Models::Scorecards, DECIDING)?;
+        let plain = load::throughput(&self.stage, &self.traffic, self.args.applications, &rooms)?;
+        rooms.stop()?;
+        self.audited()?;
         let figures = [
+            ("throughput_per_s", json!(plain.rate)),
+            ("throughput_audited_per_s", json!(self.median("audited"))),
             ("audit_cpu_ms_per_application", json!(median(&ours, Drained::cpu_ms))),
             ("audit_room_us_per_application", json!(median(&ours, |drained| drained.room_us))),
             ("audit_database_us_per_application", json!(median(&ours, |drained| drained.database_us))),
@@ -114,21 +122,34 @@ impl Backlog {
         command.arg(AUDITING);
         let started = Instant::now();
         let mut rooms = Rooms::start(command, &stage.dir().join("audit.log"))?;
-        let took = loop {
-            if database.holds(self)? {
-                break started.elapsed();
+        // One session for all looks: a new one each time would cost the server more than many batches.
+        ask(&database.url, async |client| {
+            while !self.is_held(client).await? {
+                if started.elapsed() > PATIENCE {
+                    bail!("the log does not drain");
+                }
+                tokio::time::sleep(LOOK).await;
             }
-            if started.elapsed() > PATIENCE {
-                bail!("the log does not drain");
-            }
-            std::thread::sleep(LOOK);
-        };
+            Ok(())
+        })?;
+        let took = started.elapsed();
         let room = rooms.processor()?;
         let servers = servers(stage)?.saturating_sub(before);
         rooms.stop()?;
         let each = |time: Duration| time.as_secs_f64() * 1e6 / self.applications as f64;
         let entries_per_s = self.entries as f64 / took.as_secs_f64();
         Ok(Drained { room_us: each(room), database_us: each(servers), entries_per_s })
+    }
+}
+
+impl Backlog {
+    /// Whether the database holds everything.
+    async fn is_held(&self, client: &Client) -> Result<bool> {
+        let query = "SELECT coalesce((SELECT sum(size) FROM defaultx.audit_logs), 0)::bigint,
+                            (SELECT coalesce(sum(next_offset), 0) FROM defaultx.stream_offsets
+                             WHERE consumer LIKE '%identity-store')::bigint";
+        let row = client.query_one(query, &[]).await?;
+        Ok(row.get::<_, i64>(0) >= self.entries && row.get::<_, i64>(1) >= self.identities)
     }
 }
 
@@ -158,14 +179,6 @@ impl Database {
     fn create(stage: &Stage, name: &str) -> Result<Self> {
         let url = stage.house.create_database(name)?;
         Ok(Self { name: name.to_owned(), url, main: stage.house.database_url().to_owned() })
-    }
-
-    fn holds(&self, backlog: &Backlog) -> Result<bool> {
-        let query = "SELECT coalesce((SELECT sum(size) FROM defaultx.audit_logs), 0)::bigint,
-                            (SELECT coalesce(sum(next_offset), 0) FROM defaultx.stream_offsets
-                             WHERE consumer LIKE '%identity-store')::bigint";
-        let row = ask(&self.url, async |client| Ok(client.query_one(query, &[]).await?))?;
-        Ok(row.get::<_, i64>(0) >= backlog.entries && row.get::<_, i64>(1) >= backlog.identities)
     }
 
     /// Milliseconds to find one entry by the coordinates of its record, and to read it: the median, the slowest of a hundred, and the

@@ -69,16 +69,8 @@ pub fn send(sender: &Sender, events: &[Event]) -> Result<()> {
 pub fn audited(stage: &Stage, traffic: &Traffic, count: usize) -> Result<f64> {
     let sender = Sender::connect(&stage.kafka, "murmur2_random")?;
     let logged = |sent: &[Event]| -> Result<()> {
-        let started = Instant::now();
-        let runtime = runtime()?;
         let expected = sent.iter().map(|event| AUDITED_PER_APPLICATION + i64::from(event.has_protected)).sum();
-        while runtime.block_on(log_size(stage.house.database_url()))? < expected {
-            if started.elapsed() > Duration::from_secs(300) {
-                bail!("the log does not drain");
-            }
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        Ok(())
+        runtime()?.block_on(logs(stage.house.database_url(), expected))
     };
     let events = traffic.events("bench", 0..WARM + count)?;
     send(&sender, &events[..WARM])?;
@@ -89,13 +81,21 @@ pub fn audited(stage: &Stage, traffic: &Traffic, count: usize) -> Result<f64> {
     Ok(count as f64 / started.elapsed().as_secs_f64())
 }
 
-async fn log_size(url: &str) -> Result<i64> {
+/// Waits until the log has so many entries, over one session: a new one for each look costs the server more than many batches.
+async fn logs(url: &str, expected: i64) -> Result<()> {
+    let started = Instant::now();
     let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await?;
     let connection = runtime::task::spawn("count", connection);
-    let row = client.query_one("SELECT coalesce(sum(size), 0)::bigint FROM defaultx.audit_logs", &[]).await?;
+    let size = "SELECT coalesce(sum(size), 0)::bigint FROM defaultx.audit_logs";
+    while client.query_one(size, &[]).await?.get::<_, i64>(0) < expected {
+        if started.elapsed() > Duration::from_secs(300) {
+            bail!("the log does not drain");
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
     drop(client);
     connection.await??;
-    Ok(row.get(0))
+    Ok(())
 }
 
 /// Latency from the moment that each application was due, at a steady rate, for 20 seconds after a warm-up.
