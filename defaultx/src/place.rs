@@ -140,7 +140,8 @@ pub fn start_house(settings: &Settings, dir: &Path) -> Result<Option<House>> {
 /// # Errors
 /// Why a server did not start, with what to type.
 pub fn lasting_house(settings: &Settings, dir: &Path) -> Result<Option<(House, bool)>> {
-    let options = options(settings, dir).map(|options| Options { keep_running: true, ..options });
+    let options =
+        options(settings, dir).map(|options| Options { keep_running: true, thorough_compiler: true, ..options });
     Ok(options.map(|options| House::start_or_attach(&options)).transpose()?)
 }
 

@@ -53,7 +53,19 @@ impl Stage {
     /// # Errors
     /// When a server does not start.
     pub fn start(dir: &Path, progress: bool) -> Result<Self> {
-        let house = House::start(&Options { progress, ..Options::new(dir) })?;
+        Self::with(dir, &Options { progress, ..Options::new(dir) })
+    }
+
+    /// The same, with servers as they run for hours: the broker has both of Java's compilers.
+    ///
+    /// # Errors
+    /// When a server does not start.
+    pub fn lasting(dir: &Path) -> Result<Self> {
+        Self::with(dir, &Options { progress: true, thorough_compiler: true, ..Options::new(dir) })
+    }
+
+    fn with(dir: &Path, options: &Options) -> Result<Self> {
+        let house = House::start(options)?;
         let mut stage = Self { kafka: KafkaConfig::default(), dir: dir.to_owned(), house };
         stage.kafka.bootstrap = stage.house.bootstrap().to_owned();
         stage.kafka.replication_factor = 1;

@@ -4,19 +4,24 @@ use crate::error::Error;
 use rdkafka::ClientContext;
 use rdkafka::config::FromClientConfigAndContext as _;
 use rdkafka::message::{DeliveryResult, Header, OwnedHeaders};
-use rdkafka::producer::{BaseRecord, ProducerContext, ThreadedProducer};
+use rdkafka::producer::{BaseProducer, BaseRecord, ProducerContext};
 use runtime::kafka::KafkaConfig;
+use runtime::task;
 use schemas::Topic;
 use schemas::envelope::Envelope;
 use schemas::event_id::event_id;
 use schemas::notification::{DELIVERED, Receipt};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
 
 /// `ce_source` of receipts.
 pub const SOURCE: &str = "/defaultx/notifier";
+
+/// How long a poll goes on. The client waits for whole milliseconds and spins through the rest, so it is a little more than so many.
+const POLL: Duration = Duration::from_micros(100_050);
 
 /// A receipt with what its envelope echoes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,7 +42,9 @@ pub trait Receipts: Send + Sync + 'static {
 
 /// To `credit.notifications.v1`, keyed as the application is.
 pub struct KafkaReceipts {
-    producer: ThreadedProducer<Acks>,
+    producer: Arc<BaseProducer<Acks>>,
+    /// Ends the thread that hears the producer out.
+    ended: Arc<AtomicBool>,
     topic: Arc<str>,
     patience: Duration,
 }
@@ -57,8 +64,16 @@ impl KafkaReceipts {
             .set("compression.type", "zstd")
             .set("queue.buffering.max.kbytes", "16384")
             .set("message.timeout.ms", patience.as_millis().to_string());
-        let producer = ThreadedProducer::from_config_and_context(&config, Acks)?;
-        Ok(Self { producer, topic: kafka.topic(Topic::Notifications.base_name()), patience })
+        let producer = Arc::new(BaseProducer::from_config_and_context(&config, Acks)?);
+        let ended = Arc::new(AtomicBool::new(false));
+        let (heard, until) = (producer.clone(), ended.clone());
+        let body = move || {
+            while !until.load(Ordering::Relaxed) {
+                heard.poll(POLL);
+            }
+        };
+        task::thread("receipts", body).map_err(Error::Thread)?;
+        Ok(Self { producer, ended, topic: kafka.topic(Topic::Notifications.base_name()), patience })
     }
 
     /// Queues one; `None` when it could not even be queued.
@@ -91,6 +106,12 @@ impl KafkaReceipts {
                 None
             }
         }
+    }
+}
+
+impl Drop for KafkaReceipts {
+    fn drop(&mut self) {
+        self.ended.store(true, Ordering::Relaxed);
     }
 }
 

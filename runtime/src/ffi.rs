@@ -1,5 +1,5 @@
 //! What librdkafka can and the client library cannot: header names as the bytes that they are, the ids of topics, where an error
-//! of a partition stands; and what librdkafka lacks: a limit to what a gzip batch may unpack to. The only place outside the kernels
+//! of a partition stands, a word when acknowledgements are there; and what librdkafka lacks: a limit to what a gzip batch may unpack to. The only place outside the kernels
 //! that calls foreign code by hand.
 #![allow(unsafe_code)]
 
@@ -15,6 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{CStr, CString, c_int, c_void};
 use std::io::Read;
 use std::ptr;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 /// Name and value of a header; `None` beyond the last. The library's own access panics where a name is not UTF-8.
@@ -119,6 +120,75 @@ pub(crate) fn poll_offset<C: ConsumerContext>(consumer: &BaseConsumer<C>, timeou
     }
 }
 
+/// Whether a client's main queue has something since somebody last waited for it.
+#[derive(Default)]
+struct Signal {
+    given: Mutex<bool>,
+    change: Condvar,
+}
+
+impl Signal {
+    fn give(&self) {
+        *self.given.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.change.notify_all();
+    }
+}
+
+/// Wakes whoever waits for a client's main queue, where a producer's acknowledgements come. The library's own poll counts in whole
+/// milliseconds, spins through the rest, and goes on until its time is out, whatever came.
+pub(crate) struct QueueSignal {
+    queue: *mut rd::rd_kafka_queue_t,
+    signal: Arc<Signal>,
+}
+
+// SAFETY: librdkafka's queues may be used by any thread, and nothing here depends on which.
+unsafe impl Send for QueueSignal {}
+// SAFETY: as above; what changes is behind a lock.
+unsafe impl Sync for QueueSignal {}
+
+impl QueueSignal {
+    /// Of a client, which must be dropped after this.
+    pub(crate) fn of<C: ClientContext>(client: &Client<C>) -> Self {
+        let signal = Arc::new(Signal::default());
+        let opaque = Arc::as_ptr(&signal).cast_mut().cast::<c_void>();
+        // SAFETY: the client lives; the callback is taken back before the signal that it points to is dropped.
+        let queue = unsafe {
+            let queue = rd::rd_kafka_queue_get_main(client.native_ptr());
+            rd::rd_kafka_queue_cb_event_enable(queue, Some(on_queue_event), opaque);
+            queue
+        };
+        Self { queue, signal }
+    }
+
+    /// Waits until the queue, once empty, has had something, or somebody called [`Self::wake`]; at most so long. Whether it was not
+    /// for nothing. What is there is taken before: a queue that was not emptied gives no signal.
+    pub(crate) fn wait(&self, at_most: Duration) -> bool {
+        let given = self.signal.given.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = self.signal.change.wait_timeout_while(given, at_most, |given| !*given);
+        std::mem::take(&mut *waited.unwrap_or_else(PoisonError::into_inner).0)
+    }
+
+    /// Ends a wait.
+    pub(crate) fn wake(&self) {
+        self.signal.give();
+    }
+}
+
+impl Drop for QueueSignal {
+    fn drop(&mut self) {
+        // SAFETY: the queue is ours until here; without a callback nobody uses the signal any more.
+        unsafe {
+            rd::rd_kafka_queue_cb_event_enable(self.queue, None, ptr::null_mut());
+            rd::rd_kafka_queue_destroy(self.queue);
+        }
+    }
+}
+
+unsafe extern "C" fn on_queue_event(_client: *mut rd::rd_kafka_t, signal: *mut c_void) {
+    // SAFETY: it is the pointer that `QueueSignal::of` gave, and the callback is taken back before it dangles.
+    unsafe { &*signal.cast::<Signal>() }.give();
+}
+
 /// Most bytes that a gzip batch may unpack to.
 pub(crate) const GZIP_UNPACKED_MAX: usize = 32 << 20;
 /// Most bytes for each packed one. Applications packed in batches have 10 to 20; gzip goes up to 1,032.
@@ -173,6 +243,8 @@ mod tests {
     use super::*;
     use flate2::Compression;
     use flate2::write::{GzEncoder, ZlibEncoder};
+    use rdkafka::config::ClientConfig;
+    use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
     use std::io::Write;
 
     fn gzip(bytes: &[u8]) -> Vec<u8> {
@@ -195,6 +267,22 @@ mod tests {
         for bad in [&bomb[..], &gzip(&vec![b' '; 1 << 20]), cut, b"", b"\x1f\x8b", b"plain"] {
             assert_eq!(gunzip(bad), None, "{} bytes", bad.len());
         }
+    }
+
+    #[test]
+    fn a_report_gives_a_signal() {
+        let mut config = ClientConfig::new();
+        // Nobody listens there: the record's time runs out, and its report says so.
+        config.set("bootstrap.servers", "127.0.0.1:1").set("message.timeout.ms", "10").set("linger.ms", "1");
+        let producer: BaseProducer = config.create().unwrap();
+        let signal = QueueSignal::of(producer.client());
+        producer.send(BaseRecord::<(), str>::to("nowhere").payload("x")).unwrap();
+        while producer.in_flight_count() > 0 {
+            assert!(signal.wait(Duration::from_secs(60)), "no signal, and {} in flight", producer.in_flight_count());
+            producer.poll(Duration::ZERO);
+        }
+        signal.wake();
+        assert!(signal.wait(Duration::from_secs(60)));
     }
 
     #[test]

@@ -71,7 +71,7 @@ fn make(java: &Path, jars: &Path, archive: &Path, step: &Step) -> Result<(), Loc
 fn live_once(java: &Path, jars: &Path, scratch: &Path, fresh: &Path, step: &Step) -> Result<(), LocalError> {
     let classes = Classes::Archiving(fresh.to_owned());
     let (java, jars, dir) = (java.to_owned(), jars.to_owned(), scratch.to_owned());
-    let plan = Plan { java, jars, classes, dir, properties: Vec::new(), tied: true };
+    let plan = Plan { java, jars, classes, dir, properties: Vec::new(), thorough_compiler: false, tied: true };
     let ended = Broker::start(plan, None, step)?.stop(Ending::Clean)?;
     if ended == Ending::Kill && fresh.exists() {
         fs::remove_file(fresh).map_err(LocalError::io(|| format!("removing {}", fresh.display())))?; // cut off while writing

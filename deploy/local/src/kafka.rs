@@ -33,11 +33,8 @@ const TAKEN: &str = "Address already in use";
 /// Ports taken by somebody else between looking and binding, in a row, before we give up.
 const COLLISIONS: usize = 5;
 
-/// Small enough to stand beside everything else on two cores: one collector thread, and only Java's quick compiler. With
-/// the thorough one a start cost 2.4 s of processor time instead of 1.4, and over the first 1.2 million transactional
-/// records the broker was slower (52 against 69 thousand a second) and used half as much again.
-const JVM: [&str; 7] = [
-    "-XX:TieredStopAtLevel=1",
+/// Small enough to stand beside everything else on two cores: one collector thread.
+const JVM: [&str; 6] = [
     "-Xms256m",
     "-Xmx512m",
     "-XX:+UseSerialGC",
@@ -45,6 +42,11 @@ const JVM: [&str; 7] = [
     "-Djava.awt.headless=true",
     "-Djava.net.preferIPv4Stack=true",
 ];
+
+/// Only Java's quick compiler. With the thorough one a start cost 2.4 s of processor time instead of 1.4, and over the first 1.2 million
+/// transactional records the broker was slower (52 against 69 thousand a second) and used half as much again. After ten minutes it is
+/// the other way around (`docs/BENCHMARKS.md`), so a broker that is there to stay has both.
+const QUICK_COMPILER: &str = "-XX:TieredStopAtLevel=1";
 
 /// The broker's settings, before those of the caller.
 const SETTINGS: [(&str, &str); 22] = [
@@ -88,6 +90,9 @@ pub(crate) struct Plan {
     pub dir: PathBuf,
     /// The caller's settings; they win over ours.
     pub properties: Vec<(String, String)>,
+    /// Both of Java's compilers, and not the quick one alone.
+    #[serde(default)]
+    pub thorough_compiler: bool,
     /// Ends when we end.
     pub tied: bool,
 }
@@ -182,7 +187,7 @@ fn prepare(plan: &Plan, step: &Step) -> Result<(), LocalError> {
     command
         .args(plan.classes.flag_for_tool())
         .args(JVM)
-        .arg("-cp")
+        .args([QUICK_COMPILER, "-cp"])
         .arg(class_path(plan))
         .args(["kafka.tools.StorageTool", "format", "--standalone", "-t", &cluster_id()?, "-c"])
         .arg(properties);
@@ -243,6 +248,9 @@ fn depose(plan: &Plan, ports: Ports) -> Result<(), LocalError> {
 /// Starts a server of Kafka's with these settings.
 fn java(plan: &Plan, logging: &str, properties: PathBuf, log: &Path) -> Result<Process, LocalError> {
     let mut args: Vec<OsString> = JVM.map(OsString::from).to_vec();
+    if !plan.thorough_compiler {
+        args.push(QUICK_COMPILER.into());
+    }
     args.extend(plan.classes.flag());
     args.push(format!("-Dlog4j2.configurationFile={}", plan.dir.join(logging).display()).into());
     args.extend(["-cp".into(), class_path(plan), "kafka.Kafka".into(), properties.into()]);
@@ -343,6 +351,7 @@ mod tests {
             classes: Classes::Jars,
             dir: "house".into(),
             properties: vec![("message.max.bytes".into(), "1".into())],
+            thorough_compiler: false,
             tied: true,
         };
         let text = properties(&plan, Ports { broker: 1, controller: 2 });

@@ -26,6 +26,7 @@ pub(crate) struct Site {
     last: Option<State>,
     programs: Programs,
     properties: Vec<(String, String)>,
+    thorough_compiler: bool,
     tied: bool,
     progress: Progress,
 }
@@ -48,6 +49,7 @@ impl Site {
             programs: Programs::provide(options, &cache_dir, &progress)?,
             last: State::read(&data_dir),
             properties: options.broker_properties.clone(),
+            thorough_compiler: options.thorough_compiler,
             tied: !options.keep_running,
             data_dir,
             lock,
@@ -66,7 +68,8 @@ impl Site {
         };
         let classes = class_archive::provide(&java, &jars, &step)?;
         let (dir, properties) = (self.data_dir.join("kafka"), self.properties.clone());
-        let plan = kafka::Plan { java, jars, classes, dir, properties, tied: self.tied };
+        let thorough_compiler = self.thorough_compiler;
+        let plan = kafka::Plan { java, jars, classes, dir, properties, thorough_compiler, tied: self.tied };
         let last = self.last.as_ref().and_then(|state| Some(state.broker.as_ref()?.ports));
         let broker = Broker::start(plan, last, &step)?;
         step.done(&format!("ready on {}", broker.bootstrap()));

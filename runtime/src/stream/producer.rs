@@ -2,6 +2,7 @@
 //! and a pause between two tries. A worker's committer, the door, a batch, an activation and a redrive all write through it.
 
 use super::record::Route;
+use crate::ffi::QueueSignal;
 use crate::kafka::KafkaConfig;
 use rdkafka::TopicPartitionList;
 use rdkafka::client::ClientContext;
@@ -15,8 +16,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Between two looks for acknowledgements: short beside a transaction, long beside a look.
-const REST: Duration = Duration::from_micros(500);
+/// The longest between two looks for acknowledgements. The client signals when some are there.
+const LONGEST_REST: Duration = Duration::from_millis(10);
 /// Between the first two tries of a call that the client calls retriable; it doubles up to [`LONGEST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(1);
 /// The longest pause between two tries of a call.
@@ -103,6 +104,8 @@ pub(crate) struct Outgoing<'a> {
 
 /// A producer under a transactional id, for one owner and one open transaction at a time.
 pub(crate) struct Producer {
+    /// Given when there are acknowledgements. Dropped before the client.
+    signal: QueueSignal,
     inner: BaseProducer<Reports>,
     timeout: Duration,
 }
@@ -113,7 +116,7 @@ impl Producer {
         let inner: BaseProducer<Reports> =
             settings.set("transactional.id", id).create_with_context(Reports::default())?;
         inner.init_transactions(timeout)?;
-        Ok(Self { inner, timeout })
+        Ok(Self { signal: QueueSignal::of(inner.client()), inner, timeout })
     }
 
     /// Whether the client goes on: an error that it calls fatal stays with it.
@@ -207,6 +210,7 @@ impl Producer {
             });
             let result = self.again(|| self.inner.abort_transaction(self.timeout));
             done.store(true, Ordering::Relaxed);
+            self.signal.wake();
             result
         });
         result.map_err(|error| match TransactionError::of(error) {
@@ -231,13 +235,13 @@ impl Producer {
         }
     }
 
-    /// Takes the delivery reports that are there, and rests where there are none. The client's poll is asked not to wait: it
-    /// counts in whole milliseconds and spins through what is left of the last one.
+    /// Takes the delivery reports that are there, and waits for the client's signal where there are none.
     fn take_reports(&self) {
         let before = self.inner.in_flight_count();
         self.inner.poll(Duration::ZERO);
         if self.inner.in_flight_count() == before {
-            std::thread::sleep(REST);
+            // Not every event of the queue is a report, so that a signal or its absence says nothing by itself.
+            let _signalled = self.signal.wait(LONGEST_REST);
         }
     }
 

@@ -10,7 +10,7 @@ mod outcome;
 
 use self::holds::Complaint;
 use super::assignment::Assignment;
-use super::clients;
+use super::clients::{self, whole_ms};
 use super::committer::{Committer, Ended, Gate, Job, Letter, PRODUCERS};
 use super::engine::{DeadLetter, Engine, Place, Prepared, changelog};
 use super::flood::Floods;
@@ -294,7 +294,7 @@ impl<'a> Session<'a> {
         batch: &mut Batch<'c>,
         wait: Duration,
     ) -> bool {
-        match consumer.poll(wait) {
+        match consumer.poll(whole_ms(wait)) {
             Some(Ok(message)) if !consumer.context().has_changed() => batch.push(message),
             Some(Ok(_)) => {}
             Some(Err(error)) => self.complain(&error),

@@ -41,21 +41,30 @@ struct Args {
     /// Only these parts; all without it
     #[arg(long, value_delimiter = ',', value_enum)]
     only: Vec<Part>,
-    /// Applications a second of the steady loads; half of what scorecards reach comes to them where that is measured
+    /// Applications a second of the steady loads; where throughput is measured, half of what everything reaches comes to them
     #[arg(long, value_delimiter = ',', default_value = "20,200,2000")]
     rates: Vec<f64>,
     /// Seconds of each steady load
     #[arg(long, default_value_t = 30.0)]
     seconds: f64,
+    /// Seconds of load before them, for Java's compiler
+    #[arg(long, default_value_t = 300.0)]
+    warm_up_seconds: f64,
+    /// Values of `pace_ms`, which trades latency for processor time: each at 200 a second, after the steady loads
+    #[arg(long, value_delimiter = ',', default_value = "10,40,80")]
+    paces: Vec<u64>,
     /// Partitions of each topic under the steady loads, one count after another; the default of one machine without it
     #[arg(long, value_delimiter = ',')]
     partitions: Vec<i32>,
     /// More of the workers' configuration under the steady loads, as TOML
     #[arg(long, default_value = "")]
     settings: String,
-    /// Another binary of the product: instead of this one under the steady loads, beside it for the audit log, in as many `--pairs`
+    /// Another binary of the product, beside this one under the steady loads and for the audit log, in as many `--pairs`
     #[arg(long, value_name = "BINARY")]
     binary: Option<PathBuf>,
+    /// Start the broker as tests do, with Java's quick compiler alone
+    #[arg(long)]
+    quick_compiler: bool,
     /// Another binary of the product, measured against this one and nothing else
     #[arg(long, value_name = "BINARY")]
     versus: Option<PathBuf>,
@@ -103,7 +112,7 @@ fn main() -> Result<()> {
     let args = Args::parse();
     let dir = tempfile::tempdir()?;
     let traffic = Traffic::load(1)?;
-    let stage = Stage::start(dir.path(), true)?;
+    let stage = if args.quick_compiler { Stage::start(dir.path(), true) } else { Stage::lasting(dir.path()) }?;
     let mut bench = Bench { stage, traffic, args, rates: BTreeMap::new(), peak_mb: 0.0, steadies: 0, disagreed: false };
     let result = match bench.args.versus.clone() {
         Some(other) => bench.versus(&other, bench.args.pairs)?,
@@ -167,8 +176,10 @@ impl Bench {
             result.extend(self.audit(other.as_deref(), if other.is_some() { self.args.pairs } else { 1 })?);
         }
         if self.asks_for(Part::Steady) {
-            let half = self.median(Models::Scorecards.name()).map(|rate| rate / 2.0);
-            result.extend(self.steady(half)?);
+            result.extend(match self.args.binary.clone() {
+                Some(other) => self.steady_pairs(&other)?,
+                None => self.steady()?,
+            });
         }
         if self.asks_for(Part::Door) {
             result.extend(self.door()?);
@@ -233,13 +244,18 @@ impl Bench {
         rooms.stop()
     }
 
+    /// Latency of the three workers by themselves, at half of what they reach, on the default count of partitions.
     fn half_load(&mut self, result: &mut Map<String, Value>) -> Result<()> {
-        let rate = self.median(Models::Scorecards.name()).unwrap_or_default() / 2.0;
-        self.deploy("half", 0)?;
+        self.deploy_with(0, "half", 0)?;
         let mut rooms = rooms::house(&self.stage, Models::Scorecards, DECIDING)?;
+        let taken = load::throughput(&self.stage, &self.traffic, self.args.applications, &rooms)?;
+        rooms.stop()?;
+        self.deploy_with(0, "half", 1)?;
+        let mut rooms = rooms::house(&self.stage, Models::Scorecards, DECIDING)?;
+        let rate = (taken.rate / 2.0).round();
         let (p50, p99) = load::half_load(&self.stage, &self.traffic, rate)?;
-        eprintln!("half load: p50 {p50:.0} ms, p99 {p99:.0} ms");
-        result.insert("latency_half_load_ms".into(), json!({ "p50": p50, "p99": p99 }));
+        eprintln!("half load, {rate}/s: p50 {p50:.0} ms, p99 {p99:.0} ms");
+        result.insert("latency_half_load_ms".into(), json!({ "p50": p50, "p99": p99, "rate": rate }));
         rooms.stop()
     }
 

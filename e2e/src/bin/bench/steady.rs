@@ -1,9 +1,10 @@
 //! A steady rate with every worker running: how late decisions are, and what processor time they cost where.
 
-use crate::Bench;
 use crate::load::{self, WARM};
 use crate::processor::{of_process, of_tree};
 use crate::rooms::{self, Models, Rooms};
+use crate::versus::median;
+use crate::{Bench, Part};
 use anyhow::{Context, Result};
 use defaultx::place::Keys;
 use e2e::watch::{Schedule, Watch};
@@ -15,6 +16,10 @@ use std::time::{Duration, Instant};
 
 /// Everything that a lender runs.
 pub const EVERYTHING: &[&str] = &["all"];
+/// Applications a second that warm the broker: few in a transaction, so that there are many of those.
+const WARMING_RATE: f64 = 200.0;
+/// Sections of the configuration with the knobs of a loop.
+const LOOPS: [&str; 4] = ["ingest.receive", "ingest.admit", "scorer.tuning", "decision.tuning"];
 /// Seconds without load between the warm-up and the measurement: what the log and the broker still had to do is done.
 const REST: Duration = Duration::from_secs(4);
 
@@ -36,6 +41,13 @@ pub struct Steady {
     partitions_per_transaction: Option<f64>,
 }
 
+impl Steady {
+    /// Milliseconds of workers, broker and database for each application.
+    fn processor(&self) -> f64 {
+        self.workers_cpu_ms_per_application + self.broker_cpu_ms_per_application + self.database_cpu_ms_per_application
+    }
+}
+
 /// Processor time of everything that runs, and what the workers have counted.
 struct Reading {
     at: Instant,
@@ -46,30 +58,115 @@ struct Reading {
 }
 
 impl Bench {
-    /// Every rate at every count of partitions, each with topics of its own.
-    pub fn steady(&mut self, half: Option<f64>) -> Result<Map<String, Value>> {
-        let mut found = Vec::new();
-        let counts = self.args.partitions.clone();
-        for partitions in counts.into_iter().map(Some).chain(self.args.partitions.is_empty().then_some(None)) {
+    /// Every rate at every count of partitions, each with topics of its own; where throughput is measured too, also half of what
+    /// everything together reaches.
+    pub fn steady(&mut self) -> Result<Map<String, Value>> {
+        let (mut found, mut reached) = (Vec::new(), Vec::new());
+        let warm_up = self.warm_broker()?;
+        for partitions in self.counts() {
             let mut rates = self.args.rates.clone();
-            rates.extend(half);
+            if self.asks_for(Part::Throughput) {
+                let rate = self.throughput_of_everything(partitions)?;
+                rates.push((rate / 2.0).round());
+                reached.push(json!(rate));
+            }
             for rate in rates {
-                let seen = self.steady_at(rate, partitions)?;
+                let seen = self.steady_at(rate, partitions, None)?;
                 eprintln!("{}", serde_json::to_string(&seen)?);
                 found.push(json!(seen));
             }
         }
-        Ok(Map::from_iter([("steady".to_owned(), Value::Array(found))]))
+        let keys = [
+            ("warm_up", warm_up),
+            ("steady", Value::Array(found)),
+            ("curve", self.curve()?),
+            ("throughput_everything_per_s", Value::Array(reached)),
+        ];
+        Ok(keys.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
     }
 
-    fn steady_at(&mut self, rate: f64, partitions: Option<i32>) -> Result<Steady> {
+    /// What each `pace_ms` gives, which is the setting that trades latency for processor time.
+    fn curve(&mut self) -> Result<Value> {
+        let (mut found, usual) = (Vec::new(), self.args.settings.clone());
+        for pace_ms in self.args.paces.clone() {
+            let tuning = |section: &str| format!("[{section}]\npace_ms = {pace_ms}\n");
+            self.args.settings = usual.clone() + &LOOPS.map(tuning).concat();
+            let seen = self.steady_at(WARMING_RATE, None, None)?;
+            eprintln!("pace {pace_ms} ms: {}", serde_json::to_string(&seen)?);
+            found.push(json!({ "pace_ms": pace_ms, "seen": seen }));
+        }
+        self.args.settings = usual;
+        Ok(Value::Array(found))
+    }
+
+    /// Every rate at every count of partitions under this binary and another one, in pairs that take turns (A B B A …).
+    pub fn steady_pairs(&mut self, other: &Path) -> Result<Map<String, Value>> {
+        let mut found = Vec::new();
+        self.warm_broker()?;
+        for partitions in self.counts() {
+            for rate in self.args.rates.clone() {
+                let mut pairs = Vec::new();
+                for pair in 0..self.args.pairs {
+                    let turn = |ours: bool| (!ours).then_some(other);
+                    let first = self.steady_at(rate, partitions, turn(pair % 2 == 0))?;
+                    let second = self.steady_at(rate, partitions, turn(pair % 2 != 0))?;
+                    let (ours, theirs) = if pair % 2 == 0 { (first, second) } else { (second, first) };
+                    eprintln!("pair {pair}: ours {}", serde_json::to_string(&ours)?);
+                    eprintln!("pair {pair}: theirs {}", serde_json::to_string(&theirs)?);
+                    pairs.push((ours, theirs));
+                }
+                let ratio = |of: fn(&Steady) -> f64| {
+                    median(&pairs.iter().map(|(ours, theirs)| of(ours) / of(theirs)).collect::<Vec<_>>())
+                };
+                found.push(json!({
+                    "rate": rate,
+                    "processor_ratio": ratio(Steady::processor),
+                    "p50_ratio": ratio(|seen| seen.p50),
+                    "p99_ratio": ratio(|seen| seen.p99),
+                    "pairs": pairs,
+                }));
+            }
+        }
+        Ok(Map::from_iter([("steady_pairs".to_owned(), Value::Array(found))]))
+    }
+
+    fn counts(&self) -> Vec<Option<i32>> {
+        match self.args.partitions.as_slice() {
+            [] => vec![None],
+            counts => counts.iter().copied().map(Some).collect(),
+        }
+    }
+
+    /// Decisions a second with every worker running, when all applications are there at once.
+    fn throughput_of_everything(&mut self, partitions: Option<i32>) -> Result<f64> {
+        self.deploy_with(partitions.unwrap_or_default(), "everything", partitions.unwrap_or_default() as usize)?;
+        let settings = everything(self.stage.dir(), "127.0.0.1:0")? + &self.args.settings;
+        let mut rooms = rooms::house_with(&self.stage, Models::Shipped, EVERYTHING, &settings)?;
+        let taken = load::throughput(&self.stage, &self.traffic, self.args.applications, &rooms)?;
+        eprintln!("everything: {taken}");
+        rooms.stop()?;
+        Ok(taken.rate)
+    }
+
+    /// Lets Java's compiler see many transactions: what a broker costs in its first minutes says little of what it costs for months.
+    fn warm_broker(&mut self) -> Result<Value> {
+        let usual = std::mem::replace(&mut self.args.seconds, self.args.warm_up_seconds);
+        let seen = (self.args.seconds > 0.0).then(|| self.steady_at(WARMING_RATE, None, None)).transpose();
+        self.args.seconds = usual;
+        let seen = json!(seen?);
+        eprintln!("warm-up: {seen}");
+        Ok(seen)
+    }
+
+    fn steady_at(&mut self, rate: f64, partitions: Option<i32>, other: Option<&Path>) -> Result<Steady> {
         let name = partitions.map_or_else(|| "default".to_owned(), |count| count.to_string());
         self.deploy_with(partitions.unwrap_or_default(), &format!("steady-{name}-{rate:.0}"), self.steadies)?;
         self.steadies += 1;
-        let settings = everything(self.stage.dir(), "127.0.0.1:0")? + &self.args.settings;
-        let mut rooms = match &self.args.binary {
+        let settings = everything(self.stage.dir(), "127.0.0.1:0")?;
+        let mut rooms = match other {
+            // Settings that the other may not know are left out.
             Some(binary) => rooms::other(&self.stage, Models::Shipped, EVERYTHING, binary, &settings)?,
-            None => rooms::house_with(&self.stage, Models::Shipped, EVERYTHING, &settings)?,
+            None => rooms::house_with(&self.stage, Models::Shipped, EVERYTHING, &(settings + &self.args.settings))?,
         };
         let seen = self.measure(rate, &rooms);
         rooms.stop()?;

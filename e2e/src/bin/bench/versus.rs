@@ -42,7 +42,8 @@ impl Bench {
     }
 }
 
-fn median(values: &[f64]) -> Option<f64> {
+/// The median; of an even number of values the mean of the two in the middle.
+pub fn median(values: &[f64]) -> Option<f64> {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
     let middle = sorted.len() / 2;

@@ -2,6 +2,7 @@
 //! the database. Looks for new topics and partitions while it reads; a topic that is not there is named, a place that was lost
 //! is held and named, and the others are read on.
 
+use super::super::clients::whole_ms;
 use super::super::meter::Meter;
 use super::super::position::{Gap, Lost, Positions, Probe, accepted_gaps, is_unreadable};
 use super::super::record::Input;
@@ -283,7 +284,7 @@ fn collect<W>(
     let mut until = Instant::now() + Duration::from_millis(100);
     while !collected.is_full(spec) {
         let wait = until.saturating_duration_since(Instant::now());
-        match consumer.poll(wait) {
+        match consumer.poll(whole_ms(wait)) {
             Some(Ok(message)) => {
                 if collected.records == 0 {
                     until = Instant::now() + linger;
