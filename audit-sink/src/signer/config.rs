@@ -26,8 +26,12 @@ pub struct SignerConfig {
     /// Directory that keeps every note, out of the database's reach: what was signed, also when the database is a restored one. Empty:
     /// only the database remembers, and a log that was set back is signed as if it had always been so.
     pub notes_dir: String,
-    /// Milliseconds that a witness may take.
+    /// Milliseconds that a witness or a time-stamping authority may take.
     pub witness_timeout_ms: u64,
+    /// Where a time-stamping authority (RFC 3161) answers over HTTP; its answers are kept in `notes_dir`. Empty: none.
+    pub timestamp_url: String,
+    /// Seconds between time stamps while a log grows.
+    pub timestamp_interval_s: u64,
     /// Who cosigns (C2SP tlog-witness).
     pub witnesses: Vec<WitnessConfig>,
     /// Another cluster that gets the notes too, on `credit.checkpoints.v1` under its own prefix: the knobs of `[kafka]`. Without
@@ -55,6 +59,8 @@ impl Default for SignerConfig {
             verify_interval_s: 3600,
             notes_dir: String::new(),
             witness_timeout_ms: 5_000,
+            timestamp_url: String::new(),
+            timestamp_interval_s: 3600,
             witnesses: Vec::new(),
             cluster: KafkaConfig::default(),
         }

@@ -1,12 +1,14 @@
 //! The worker that attests: signs the heads of the logs, carries the notes out, walks the logs and signs what it found. Runs apart
 //! from the writer, with a key and a database role of its own, and writes nothing of a log.
 //!
-//! Reading order: [`config`], [`crate::checkpoint`] (what is signed), [`notes`] (its memory), [`publish`], [`witnesses`], [`watch`].
+//! Reading order: [`config`], [`crate::checkpoint`] (what is signed), [`notes`] (its memory), [`publish`], [`witnesses`],
+//! [`timestamps`], [`watch`].
 
 mod config;
 mod metrics;
 pub mod notes;
 mod publish;
+mod timestamps;
 mod watch;
 mod witnesses;
 
@@ -17,7 +19,7 @@ pub use watch::record;
 
 use crate::checkpoint::Signing;
 use crate::error::Error;
-use crate::note::Head;
+use crate::note::{Head, NoteVerifier};
 use notes::Notes;
 use publish::Target;
 use runtime::clock;
@@ -30,6 +32,8 @@ use tokio_postgres::Client;
 
 /// Name of the worker.
 pub const ROOM: &str = "audit-signer";
+/// Rows that are looked at for the newest one with a valid signature.
+const ROWS_LOOKED_AT: i64 = 100;
 /// Pause after a failure.
 const RETRY: Duration = Duration::from_secs(5);
 
@@ -84,15 +88,45 @@ pub fn start(config: &SignerConfig, shell: Shell) -> Result<Vec<RoomHandle>, Err
         let publishing = publish::keep(target, part.clone());
         rooms.push(RoomHandle::task("audit-publish", task::spawn("audit-publish", publishing)));
     }
-    let patience = Duration::from_millis(config.witness_timeout_ms);
+    let http = http(Duration::from_millis(config.witness_timeout_ms))?;
     for (url, key) in witnesses {
-        let witness = witnesses::Witness::new(url, key, verifiers.clone(), notes.clone(), patience)?;
+        let witness = witnesses::Witness::new(url, key, verifiers.clone(), notes.clone(), http.clone())?;
         let asking = witnesses::keep(witness, part.clone());
         rooms.push(RoomHandle::task("audit-witness", task::spawn("audit-witness", asking)));
+    }
+    if !config.timestamp_url.is_empty() {
+        let notes = notes.clone().ok_or_else(|| {
+            Error::Config("[audit-signer] timestamp_url needs notes_dir: that is where time stamps are kept".to_owned())
+        })?;
+        let every = Duration::from_secs(config.timestamp_interval_s.max(1));
+        let authority = timestamps::Authority::new(&config.timestamp_url, every, verifiers.clone(), notes, http)?;
+        let asking = timestamps::keep(authority, part.clone());
+        rooms.push(RoomHandle::task("audit-timestamps", task::spawn("audit-timestamps", asking)));
     }
     let signing = keep(Signing { signer, verifiers, notes }, part, component);
     rooms.push(RoomHandle::task(ROOM, task::spawn(ROOM, signing)));
     Ok(rooms)
+}
+
+/// The client of witnesses and authorities. Makes ring the TLS provider of the process, unless it has one.
+fn http(patience: Duration) -> Result<reqwest::Client, Error> {
+    if rustls::crypto::ring::default_provider().install_default().is_err() {
+        tracing::debug!("the process has a TLS provider already");
+    }
+    let built = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).timeout(patience).build();
+    built.map_err(|error| Error::Start(error.to_string()))
+}
+
+/// The newest head of a log with a valid signature, and its note: of the newest epoch, the largest.
+async fn newest_note(client: &Client, verifiers: &[NoteVerifier], log: i32) -> Result<Option<(Head, String)>, Error> {
+    let query = "SELECT note FROM defaultx.audit_checkpoints WHERE log = $1 ORDER BY size DESC LIMIT $2";
+    let rows = client.query(query, &[&log, &ROWS_LOOKED_AT]).await?;
+    let opened = rows.iter().filter_map(|row| {
+        let note: &str = row.get(0);
+        let opened = verifiers.iter().find_map(|verifier| verifier.open(note).ok())?;
+        (opened.head.log == log).then(|| (opened.head, note.to_owned()))
+    });
+    Ok(opened.max_by_key(|(head, _)| (head.epoch, head.size)))
 }
 
 /// Signs until shutdown.

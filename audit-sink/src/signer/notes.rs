@@ -47,6 +47,21 @@ impl Notes {
         Ok(book)
     }
 
+    /// Whether a file of this name is there.
+    pub fn has(&self, name: &str) -> bool {
+        self.0.join(name).exists()
+    }
+
+    /// Writes a file whole: it is there with all its bytes, or not.
+    ///
+    /// # Errors
+    /// [`Error::Notes`].
+    pub fn put(&self, name: &str, bytes: &[u8]) -> Result<(), Error> {
+        let (path, new) = (self.0.join(name), self.0.join(format!("{name}.new")));
+        let written = File::create(&new).and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_data()));
+        written.and_then(|()| fs::rename(&new, &path)).map_err(|source| failed(&path, source))
+    }
+
     /// Adds a note with its cosignatures to the file of those.
     ///
     /// # Errors

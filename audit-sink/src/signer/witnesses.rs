@@ -2,20 +2,17 @@
 //! cosignatures beside the note. A witness that does not answer holds nobody up.
 
 use super::notes::Notes;
-use super::{Part, RETRY};
+use super::{Part, RETRY, newest_note};
 use crate::cosignature::WitnessKey;
 use crate::error::Error;
 use crate::nodes::Nodes;
 use crate::note::{Head, NoteVerifier, number, split};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use reqwest::{Client as Http, StatusCode, Url, redirect};
+use reqwest::{Client as Http, StatusCode, Url};
 use schemas::audit_tree::Hash;
-use std::time::Duration;
 use tokio_postgres::{Client, IsolationLevel};
 
-/// Rows that are looked at for the newest one with a valid signature.
-const ROWS_LOOKED_AT: i64 = 100;
 /// Bytes of an answer that are read.
 const MOST_ANSWER_BYTES: usize = 16 << 10;
 
@@ -36,8 +33,6 @@ enum Answer {
 }
 
 impl Witness {
-    /// Makes ring the TLS provider of the process, unless it has one.
-    ///
     /// # Errors
     /// [`Error::Config`] for a URL that is none.
     pub fn new(
@@ -45,7 +40,7 @@ impl Witness {
         key: WitnessKey,
         verifiers: Vec<NoteVerifier>,
         notes: Option<Notes>,
-        patience: Duration,
+        http: Http,
     ) -> Result<Self, Error> {
         let bad = |why: String| Error::Config(format!("[audit-signer] witnesses: {url:?}: {why}"));
         let place = format!("{}/add-checkpoint", url.trim_end_matches('/'));
@@ -53,11 +48,6 @@ impl Witness {
         if !matches!(parsed.scheme(), "http" | "https") {
             return Err(bad("it must begin with http:// or https://".to_owned()));
         }
-        if rustls::crypto::ring::default_provider().install_default().is_err() {
-            tracing::debug!("the process has a TLS provider already");
-        }
-        let http = Http::builder().redirect(redirect::Policy::none()).timeout(patience).build();
-        let http = http.map_err(|error| bad(error.to_string()))?;
         Ok(Self { url: parsed, key, verifiers, notes, http })
     }
 
@@ -67,7 +57,7 @@ impl Witness {
 
     /// Has the newest note of a log cosigned; gives the size that the witness knows now, if there is a note.
     async fn cosign(&self, client: &mut Client, log: i32) -> Result<Option<u64>, Error> {
-        let Some((head, note)) = self.newest(client, log).await? else { return Ok(None) };
+        let Some((head, note)) = newest_note(client, &self.verifiers, log).await? else { return Ok(None) };
         let cosigned = "SELECT line FROM defaultx.audit_cosignatures WHERE log = $1 AND size = $2 AND witness = $3";
         if client.query_opt(cosigned, &[&log, &(head.size as i64), &self.key.name()]).await?.is_some() {
             return Ok(Some(head.size));
@@ -86,18 +76,6 @@ impl Witness {
             }
         }
         Err(self.failed("its size moves while it is asked"))
-    }
-
-    /// The newest head with a valid signature: of the newest epoch, the largest.
-    async fn newest(&self, client: &Client, log: i32) -> Result<Option<(Head, String)>, Error> {
-        let query = "SELECT note FROM defaultx.audit_checkpoints WHERE log = $1 ORDER BY size DESC LIMIT $2";
-        let rows = client.query(query, &[&log, &ROWS_LOOKED_AT]).await?;
-        let opened = rows.iter().filter_map(|row| {
-            let note: &str = row.get(0);
-            let opened = self.verifiers.iter().find_map(|verifier| verifier.open(note).ok())?;
-            (opened.head.log == log).then(|| (opened.head, note.to_owned()))
-        });
-        Ok(opened.max_by_key(|(head, _)| (head.epoch, head.size)))
     }
 
     /// The size that this witness cosigned last, as far as the database knows; it corrects what is wrong.

@@ -326,7 +326,7 @@ async fn rows_count_for_what_a_role_may_say_and_a_signature_proves() {
             None,
         ),
     ] {
-        assert_eq!(state(&url, &role, &statement).await, expected, "{role}: {statement}");
+        assert_eq!(state(&url, role, &statement).await, expected, "{role}: {statement}");
     }
     // The owner's session may name a time, and is not heard.
     let owner = client(&url).await;

@@ -1,4 +1,4 @@
-//! Notes leave the database: to a file, to two clusters, to a witness over HTTP.
+//! Notes leave the database: to a file, to two clusters, to a witness over HTTP, to a time-stamping authority.
 
 use crate::events::Topics;
 use crate::stand::{Writer, client};
@@ -15,6 +15,7 @@ use schemas::Topic;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
+use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -31,10 +32,10 @@ fn serve(witness: Arc<Witness>) -> String {
     format!("http://{address}/w/")
 }
 
-fn answer(witness: &Witness, mut stream: TcpStream) {
+/// The first line of a request and its body.
+fn request(stream: &TcpStream) -> (String, Vec<u8>) {
     let (mut reader, mut length, mut first) = (BufReader::new(stream.try_clone().unwrap()), 0, String::new());
     reader.read_line(&mut first).unwrap();
-    assert_eq!(first, "POST /w/add-checkpoint HTTP/1.1\r\n");
     loop {
         let mut line = String::new();
         reader.read_line(&mut line).unwrap();
@@ -47,6 +48,12 @@ fn answer(witness: &Witness, mut stream: TcpStream) {
     }
     let mut body = vec![0; length];
     reader.read_exact(&mut body).unwrap();
+    (first, body)
+}
+
+fn answer(witness: &Witness, mut stream: TcpStream) {
+    let (first, body) = request(&stream);
+    assert_eq!(first, "POST /w/add-checkpoint HTTP/1.1\r\n");
     let (status, text) = match witness.add_checkpoint(&String::from_utf8(body).unwrap(), AT).unwrap() {
         Answer::Cosigned(lines) => ("200 OK", lines),
         Answer::Seen(size) => ("409 Conflict", format!("{size}\n")),
@@ -125,4 +132,79 @@ async fn notes_go_to_a_file_to_another_cluster_and_to_a_witness() {
         let witnessed = report.promises.iter().find(|promise| promise.promise == Word::Witnesses).unwrap();
         assert!(witnessed.checked, "{report}");
     }
+}
+
+const AUTHORITY: &str = "[tsa]\ndefault_tsa = it\n[it]\nserial = serial\ncrypto_device = builtin\nsigner_digest = sha256\n\
+    default_policy = 1.2.3.4.1\ndigests = sha256\ness_cert_id_alg = sha256\n";
+
+fn openssl(dir: &Path, arguments: &str) -> String {
+    let output = Command::new("openssl").args(arguments.split(' ')).current_dir(dir).output().unwrap();
+    assert!(output.status.success(), "openssl {arguments}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// OpenSSL as a time-stamping authority, for as long as the process lives; gives the address.
+fn authority(dir: &Path) -> String {
+    std::fs::write(dir.join("tsa.cnf"), AUTHORITY).unwrap();
+    std::fs::write(dir.join("serial"), "01\n").unwrap();
+    openssl(
+        dir,
+        "req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out cert.pem -days 2 -subj /CN=it -addext extendedKeyUsage=critical,timeStamping",
+    );
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (address, dir) = (listener.local_addr().unwrap(), dir.to_owned());
+    let serving = move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            std::fs::write(dir.join("query"), request(&stream).1).unwrap();
+            openssl(
+                &dir,
+                "ts -reply -config tsa.cnf -section it -queryfile query -inkey key.pem -signer cert.pem -out reply",
+            );
+            let reply = std::fs::read(dir.join("reply")).unwrap();
+            let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", reply.len());
+            stream.write_all(&[head.as_bytes(), &reply].concat()).unwrap();
+        }
+    };
+    drop(runtime::task::thread("authority", serving).unwrap());
+    format!("http://{address}/")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_note_is_time_stamped_and_openssl_says_so() {
+    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("stamped");
+    if dir.exists() {
+        std::fs::remove_dir_all(&dir).unwrap();
+    }
+    std::fs::create_dir_all(&dir).unwrap();
+    let place = dir.clone();
+    let timestamp_url = tokio::task::spawn_blocking(move || authority(&place)).await.unwrap();
+    let config = SignerConfig {
+        origin: "it.example/audit".to_owned(),
+        key: "03".repeat(32).into(),
+        interval_s: 1,
+        verify_interval_s: 0,
+        timestamp_url,
+        timestamp_interval_s: 1,
+        notes_dir: dir.join("notes").display().to_string(),
+        ..SignerConfig::default()
+    };
+    let own = broker(house().await, "stamped.");
+    make_topics(&own, [Topic::Checkpoints.base_name().to_owned()].into_iter()).await;
+    let database = database("stamped").await;
+    Writer::new(&database).await.write(&Topics::default().story(0)).await.unwrap();
+    let mut shell = Shell::new(own);
+    shell.database = Some(DatabaseConfig { url: database.as_str().into(), ..DatabaseConfig::default() });
+    let rooms = start(&config, shell.clone()).unwrap();
+    let (stamp, started) = (dir.join("notes/0.0-9.tsr"), Instant::now());
+    while !stamp.exists() {
+        assert!(started.elapsed() < PATIENCE, "no time stamp comes");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    shell.shutdown.cancel();
+    for room in rooms {
+        room.join().await.unwrap();
+    }
+    let verified = openssl(&dir, "ts -verify -data notes/0.0-9.note -in notes/0.0-9.tsr -CAfile cert.pem");
+    assert!(verified.contains("Verification: OK"), "{verified}");
 }
