@@ -45,18 +45,20 @@ pub(crate) struct Brought {
     pub notes: usize,
     pub cosigned: usize,
     pub timed: usize,
+    /// Openings of epochs in the database without a valid signature.
+    pub disregarded: u64,
 }
 
 /// Every promise, in a fixed order.
 pub(crate) fn promises(report: &Report, brought: Brought) -> Vec<Promise> {
     let stored: u64 = report.logs.iter().map(|log| log.checkpoints).sum();
-    let disregarded: u64 = report.logs.iter().map(|log| log.disregarded).sum();
+    let disregarded = brought.disregarded + report.logs.iter().map(|log| log.disregarded).sum::<u64>();
     let of = |promise, checked, yes: String, no: &str| Promise {
         promise,
         checked,
         detail: if checked { yes } else { no.to_owned() },
     };
-    let Brought { keys, witnesses, notes, cosigned, timed } = brought;
+    let Brought { keys, witnesses, notes, cosigned, timed, .. } = brought;
     let covered = |log: &crate::report::LogReport| {
         format!(
             "log {}: {} of {} entries, {} younger ones are not covered",

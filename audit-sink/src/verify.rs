@@ -59,7 +59,7 @@ pub async fn walk(client: &mut Client, options: &Options) -> Result<Report, Erro
     let rows = tx.query("SELECT note FROM defaultx.audit_epochs ORDER BY log, epoch, created_at", &[]).await?;
     let openings: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
     let mut evidence = Evidence::new(keys, &options.kept, &openings);
-    brought.notes = evidence.kept.len();
+    (brought.notes, brought.disregarded) = (evidence.kept.len(), evidence.disregarded);
     brought.cosigned = evidence.kept.iter().filter(|claim| !claim.witnesses.is_empty()).count();
     let mut report = Report { faults: std::mem::take(&mut evidence.faults), ..Report::default() };
     let heads = tx.query("SELECT log, shards, size, root FROM defaultx.audit_logs ORDER BY log", &[]).await?;
