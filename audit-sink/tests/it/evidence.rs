@@ -388,6 +388,7 @@ async fn the_signer_signs_only_what_goes_on_from_what_it_signed() {
     assert!(sign(&url, &signing).await.unwrap().is_none(), "it has not grown");
     let mut writer = Writer::new(&url).await;
     writer.write(&records[90..180]).await.unwrap();
+    drop(writer);
     let second = sign(&url, &signing).await.unwrap().unwrap();
     assert_eq!(notes.book(0).unwrap().all().unwrap(), [first, second.clone()]);
 
