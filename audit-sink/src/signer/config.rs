@@ -17,6 +17,8 @@ pub struct SignerConfig {
     /// Ed25519 seed that signs checkpoints: 64 hexadecimal digits. Secret; without it nothing is signed. Whoever writes the log should not
     /// have it.
     pub key: Secret,
+    /// Connection of the signer, with a login in role `defaultx_signer` and in no other. Secret; empty asks `[database]`.
+    pub database_url: Secret,
     /// Verifier keys (`name+id+key`) that signed before this one, so that their notes still count.
     pub former_keys: Vec<String>,
     /// Seconds between checkpoints while a log grows: so long the newest entries are under none. 0 makes none.
@@ -54,6 +56,7 @@ impl Default for SignerConfig {
         Self {
             origin: "defaultx.invalid/audit".to_owned(),
             key: Secret::default(),
+            database_url: Secret::default(),
             former_keys: Vec::new(),
             interval_s: 10,
             verify_interval_s: 3600,

@@ -66,7 +66,10 @@ impl Part {
 ///
 /// # Errors
 /// [`Error::Config`] or [`Error::Note`] for knobs that cannot be used, [`Error::Notes`] for a directory that cannot be written.
-pub fn start(config: &SignerConfig, shell: Shell) -> Result<Vec<RoomHandle>, Error> {
+pub fn start(config: &SignerConfig, mut shell: Shell) -> Result<Vec<RoomHandle>, Error> {
+    if !config.database_url.is_empty() {
+        shell.database.get_or_insert_default().url = config.database_url.clone();
+    }
     let metrics = SignerMetrics::new(&shell.registry).map_err(|error| Error::Start(error.to_string()))?;
     let (signer, verifiers, witnesses) = (config.signer()?, config.verifiers()?, config.witnesses()?);
     let notes = Notes::open(&config.notes_dir)?;

@@ -13,7 +13,6 @@ use audit_sink::signer::notes::Notes;
 use audit_sink::signer::{self as worker, SignerConfig};
 use audit_sink::verify::{Options, run};
 use runtime::kafka::KafkaConfig;
-use runtime::pg::DatabaseConfig;
 use runtime::shell::Shell;
 use runtime::stream::OwnedInput;
 use std::time::{Duration, Instant};
@@ -354,14 +353,18 @@ async fn rows_count_for_what_a_role_may_say_and_a_signature_proves() {
     walked(&url).await;
 }
 
-/// Runs the worker until it has walked the log and signed that it is whole.
+/// Runs the worker, with a login that is the signer's and nothing else, until it has walked the log and signed that it is whole.
 async fn walked(url: &str) {
-    let mut shell = Shell::new(KafkaConfig::default());
-    shell.database = Some(DatabaseConfig { url: url.into(), ..DatabaseConfig::default() });
+    let login = "DO $$ BEGIN CREATE ROLE it_signer LOGIN IN ROLE defaultx_signer; EXCEPTION WHEN duplicate_object THEN NULL; END $$";
+    client(url).await.batch_execute(login).await.unwrap();
+    let (scheme, rest) = url.split_once("://").unwrap();
+    let database_url = format!("{scheme}://it_signer@{}", rest.split_once('@').unwrap().1);
+    let shell = Shell::new(KafkaConfig::default());
     let config = SignerConfig {
         origin: "it.example/audit".to_owned(),
         key: "03".repeat(32).into(),
         interval_s: 0,
+        database_url: database_url.into(),
         ..SignerConfig::default()
     };
     let rooms = worker::start(&config, shell.clone()).unwrap();
