@@ -355,10 +355,10 @@ async fn rows_count_for_what_a_role_may_say_and_a_signature_proves() {
 
 /// Runs the worker, with a login that is the signer's and nothing else, until it has walked the log and signed that it is whole.
 async fn walked(url: &str) {
-    let login = "DO $$ BEGIN CREATE ROLE it_signer LOGIN IN ROLE defaultx_signer; EXCEPTION WHEN duplicate_object THEN NULL; END $$";
+    let login = "DO $$ BEGIN CREATE ROLE it_signer LOGIN PASSWORD 'it' IN ROLE defaultx_signer; EXCEPTION WHEN duplicate_object THEN NULL; END $$";
     client(url).await.batch_execute(login).await.unwrap();
     let (scheme, rest) = url.split_once("://").unwrap();
-    let database_url = format!("{scheme}://it_signer@{}", rest.split_once('@').unwrap().1);
+    let database_url = format!("{scheme}://it_signer:it@{}", rest.split_once('@').unwrap().1);
     let shell = Shell::new(KafkaConfig::default());
     let config = SignerConfig {
         origin: "it.example/audit".to_owned(),
