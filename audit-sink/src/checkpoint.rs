@@ -1,177 +1,129 @@
-//! Signs the head of each log while it grows, keeps the notes and publishes them: what leaves the database is what makes a
-//! rewritten log show. Publishes at least once, under ids that repeat.
+//! Signs the head of each log while it grows: each only once it is proven that what was signed before is its beginning. A log that is
+//! shorter than what was signed, or another one, is signed no more until somebody opens an epoch (`defaultx audit epoch open`).
 
 use crate::error::Error;
-use crate::metrics::Metrics;
-use crate::note::{Head, Signer};
-use crate::store::hash;
-use rdkafka::error::KafkaError;
-use rdkafka::message::{Header, OwnedHeaders};
-use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext};
-use rdkafka::{ClientContext, Message};
-use runtime::clock;
-use runtime::pg::connect;
-use runtime::shell::Shell;
-use schemas::Topic;
-use schemas::envelope::{Envelope, header};
-use schemas::event_id::event_id;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
-use tokio_postgres::Client;
+use crate::nodes::Nodes;
+use crate::note::{Head, NoteVerifier, Signer};
+use crate::signer::notes::{Book, Notes};
+use crate::statement::Epoch;
+use schemas::audit_proof::is_consistent;
+use tokio_postgres::{Client, GenericClient, IsolationLevel};
 
-/// `ce_type` of a published checkpoint.
-pub const SIGNED: &str = "checkpoint.signed.v1";
-/// Where this room's events come from.
-const SOURCE: &str = "/defaultx/audit-sink";
-/// Media type of a note.
-const TEXT: &[u8] = b"text/plain; charset=utf-8";
-/// How long a publication may take.
-const PUBLISH_TIMEOUT: Duration = Duration::from_secs(10);
-/// Pause after a failure.
-const RETRY: Duration = Duration::from_secs(5);
+/// Rows that are looked at for the newest one with a valid signature.
+const ROWS_LOOKED_AT: i64 = 100;
 
-/// Makes checkpoints until shutdown.
-pub async fn keep(signer: Signer, every: Duration, shell: Shell, metrics: Metrics) -> Result<(), String> {
-    while !shell.shutdown.is_cancelled() {
-        if let Err(error) = round(&signer, every, &shell, &metrics).await {
-            tracing::warn!(%error, "checkpoints stand still");
-        }
-        if tokio::time::timeout(RETRY, shell.shutdown.cancelled()).await.is_ok() {
-            break;
-        }
+/// Who signs, whose signatures count, and what keeps the notes.
+#[derive(Clone)]
+pub struct Signing {
+    /// Signs.
+    pub signer: Signer,
+    /// This signer's key and those of earlier ones.
+    pub verifiers: Vec<NoteVerifier>,
+    /// The memory outside the database.
+    pub notes: Option<Notes>,
+}
+
+/// The newest thing that was signed of a log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Last {
+    head: Head,
+    /// Its note; of the beginning of an epoch there is none.
+    note: Option<String>,
+    is_in_database: bool,
+}
+
+impl Signing {
+    /// A signer without earlier ones.
+    pub fn new(signer: Signer, notes: Option<Notes>) -> Self {
+        Self { verifiers: vec![signer.verifier()], signer, notes }
     }
+
+    /// Signs the logs that have grown; `at` is the time, seconds since 1970. What became of each is its own.
+    ///
+    /// # Errors
+    /// The database's, when it cannot say which logs there are.
+    pub async fn sign_due(
+        &self,
+        client: &mut Client,
+        at: i64,
+    ) -> Result<Vec<(i32, Result<Option<Head>, Error>)>, Error> {
+        let logs = client.query("SELECT log FROM defaultx.audit_logs ORDER BY log", &[]).await?;
+        let mut signed = Vec::new();
+        for log in logs.iter().map(|row| row.get(0)) {
+            signed.push((log, self.sign_log(client, log, at).await));
+        }
+        Ok(signed)
+    }
+
+    /// The head that was signed; `None` when the newest one is.
+    async fn sign_log(&self, client: &mut Client, log: i32, at: i64) -> Result<Option<Head>, Error> {
+        // Nobody else signs of this log meanwhile.
+        let mut book = self.notes.as_ref().map(|notes| notes.book(log)).transpose()?;
+        let builder = client.build_transaction().isolation_level(IsolationLevel::RepeatableRead).read_only(true);
+        let tx = builder.start().await?;
+        let last = self.last(&tx, log, book.as_mut()).await?;
+        let mut nodes = Nodes::load(&tx, log).await?;
+        let (size, root) = (nodes.size(), nodes.root());
+        let epoch = last.as_ref().map_or(0, |last| last.head.epoch);
+        if let Some(Last { head, .. }) = &last {
+            let differs = |why: String| Err(Error::NotTheSame { log, why });
+            if size < head.size {
+                return differs(format!("it has {size} entries, and {} were signed", head.size));
+            }
+            let proof = nodes.proof(head.size, size).await?;
+            if !is_consistent((head.size, &head.root), (size, &root), &proof) {
+                return differs(format!("its first {} entries are not those that were signed", head.size));
+            }
+        }
+        tx.rollback().await?;
+        if let Some(Last { head, note: Some(note), is_in_database: false }) = &last {
+            insert(client, head, note).await?; // the last round came to the file and no further
+        }
+        if size == last.as_ref().map_or(0, |last| last.head.size) {
+            return Ok(None);
+        }
+        let head = Head { log, epoch, size, root };
+        let note = self.signer.sign(&head, at);
+        if let Some(book) = &mut book {
+            book.add(&note)?;
+        }
+        insert(client, &head, &note).await?;
+        Ok(Some(head))
+    }
+
+    /// The newest thing signed, by the file and by the database; a later epoch is newer than any size.
+    async fn last(
+        &self,
+        client: &impl GenericClient,
+        log: i32,
+        book: Option<&mut Book>,
+    ) -> Result<Option<Last>, Error> {
+        let mut seen = Vec::new();
+        for note in book.map_or_else(|| Ok(Vec::new()), Book::newest)? {
+            seen.extend(self.read(&note, false).filter(|last| last.head.log == log));
+        }
+        let rows = "(SELECT note FROM defaultx.audit_checkpoints WHERE log = $1 ORDER BY size DESC LIMIT $2)
+                    UNION ALL (SELECT note FROM defaultx.audit_epochs WHERE log = $1 ORDER BY epoch DESC, created_at DESC LIMIT $2)";
+        for row in client.query(rows, &[&log, &ROWS_LOOKED_AT]).await? {
+            seen.extend(self.read(row.get(0), true).filter(|last| last.head.log == log));
+        }
+        Ok(seen.into_iter().max_by_key(|last| (last.head.epoch, last.head.size, last.is_in_database)))
+    }
+
+    fn read(&self, note: &str, is_in_database: bool) -> Option<Last> {
+        if Epoch::is_one(note) {
+            let head = Epoch::open(note, &self.verifiers).ok()?.beginning();
+            return Some(Last { head, note: None, is_in_database });
+        }
+        let opened = self.verifiers.iter().find_map(|verifier| verifier.open(note).ok())?;
+        Some(Last { head: opened.head, note: Some(note.to_owned()), is_in_database })
+    }
+}
+
+/// Puts a note where read-api and `defaultx audit checkpoint export` find it. Its time is the database's.
+async fn insert(client: &Client, head: &Head, note: &str) -> Result<(), Error> {
+    let insert =
+        "INSERT INTO defaultx.audit_checkpoints (log, size, root, note) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING";
+    client.execute(insert, &[&head.log, &(head.size as i64), &head.root.as_slice(), &note]).await?;
     Ok(())
-}
-
-/// One connection's life.
-async fn round(signer: &Signer, every: Duration, shell: &Shell, metrics: &Metrics) -> Result<(), Error> {
-    let config = shell.database.as_ref().ok_or_else(|| Error::Config("checkpoints need a database".to_owned()))?;
-    let client = connect(config).await.map_err(|error| Error::Connect(error.to_string()))?;
-    client.batch_execute("SET ROLE defaultx_audit").await?;
-    let producer = Arc::new(Publisher::new(shell)?);
-    loop {
-        for head in due(&client).await? {
-            insert(&client, signer, &head, metrics).await?;
-        }
-        publish(&client, &producer, shell).await?;
-        if tokio::time::timeout(every, shell.shutdown.cancelled()).await.is_ok() {
-            return Ok(());
-        }
-    }
-}
-
-/// Heads that have grown since their newest checkpoint.
-///
-/// # Errors
-/// The database's.
-pub async fn due(client: &Client) -> Result<Vec<Head>, Error> {
-    let query = "SELECT log, size, root FROM defaultx.audit_logs l
-                 WHERE size > coalesce((SELECT max(size) FROM defaultx.audit_checkpoints c WHERE c.log = l.log), 0)";
-    let rows = client.query(query, &[]).await?;
-    let head = |row: &tokio_postgres::Row| {
-        let (log, size, root): (i32, i64, &[u8]) = (row.get(0), row.get(1), row.get(2));
-        hash(root).map(|root| Head { log, size: size as u64, root })
-    };
-    Ok(rows.iter().filter_map(head).collect())
-}
-
-/// Signs a head and keeps the note.
-///
-/// # Errors
-/// The database's.
-pub async fn insert(client: &Client, signer: &Signer, head: &Head, metrics: &Metrics) -> Result<(), Error> {
-    let insert = "INSERT INTO defaultx.audit_checkpoints (log, size, root, note, created_at)
-                  VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING";
-    let (size, now) = (head.size as i64, clock::now());
-    client.execute(insert, &[&head.log, &size, &head.root.as_slice(), &signer.sign(head), &now]).await?;
-    metrics.checkpoint_size.with_label_values(&[&head.log.to_string()]).set(size);
-    metrics.checkpoint_timestamp.set(now.timestamp());
-    Ok(())
-}
-
-/// Publishes what is not yet; how far each log's notes are out stands beside the offsets.
-async fn publish(client: &Client, publisher: &Arc<Publisher>, shell: &Shell) -> Result<(), Error> {
-    let (consumer, topic) = (shell.topic("audit-checkpoints").to_string(), shell.topic(Topic::Checkpoints.base_name()));
-    let query = "SELECT c.log, c.size, c.note FROM defaultx.audit_checkpoints c
-                 LEFT JOIN defaultx.stream_offsets o ON o.consumer = $1 AND o.topic = $2 AND o.partition = c.log
-                 WHERE c.size >= coalesce(o.next_offset, 0) ORDER BY c.log, c.size LIMIT 1000";
-    let rows = client.query(query, &[&consumer, &topic.as_ref()]).await?;
-    let notes: Vec<_> = rows.iter().map(|row| Note { log: row.get(0), size: row.get(1), text: row.get(2) }).collect();
-    if notes.is_empty() {
-        return Ok(());
-    }
-    let (publisher, to) = (publisher.clone(), topic.clone());
-    let published = tokio::task::spawn_blocking(move || publisher.send(&to, &notes).map(|()| notes)).await;
-    let notes = published.map_err(|error| Error::Start(error.to_string()))??;
-    let upsert = "INSERT INTO defaultx.stream_offsets (consumer, topic, partition, next_offset) VALUES ($1, $2, $3, $4)
-                  ON CONFLICT (consumer, topic, partition) DO UPDATE SET next_offset = excluded.next_offset";
-    for note in &notes {
-        client.execute(upsert, &[&consumer, &topic.as_ref(), &note.log, &(note.size + 1)]).await?;
-    }
-    Ok(())
-}
-
-struct Note {
-    log: i32,
-    size: i64,
-    text: String,
-}
-
-/// A producer that says whether everything arrived.
-struct Publisher(BaseProducer<Acks>);
-
-impl Publisher {
-    fn new(shell: &Shell) -> Result<Self, Error> {
-        let mut config = shell.kafka.client();
-        config.set("enable.idempotence", "true").set("linger.ms", "5").set("message.timeout.ms", "8000");
-        Ok(Self(config.create_with_context(Acks::default())?))
-    }
-
-    fn send(&self, topic: &str, notes: &[Note]) -> Result<(), Error> {
-        for Note { log, size, text } in notes {
-            let key = format!("audit|{log}");
-            let id = event_id(SIGNED, "audit", &log.to_string(), 1, &size.to_string());
-            let envelope = Envelope {
-                id: id.to_string(),
-                source: SOURCE.to_owned(),
-                event_type: SIGNED.to_owned(),
-                partition_key: Some(key.clone()),
-                ..Envelope::default()
-            };
-            let headers = envelope.to_headers().into_iter().fold(OwnedHeaders::new(), |headers, (name, value)| {
-                let value = if name == header::CONTENT_TYPE { TEXT } else { &value };
-                headers.insert(Header { key: name, value: Some(value) })
-            });
-            let record = BaseRecord::to(topic).key(&key).payload(text).headers(headers);
-            self.0.send(record).map_err(|(error, _)| error)?;
-        }
-        self.0.flush(PUBLISH_TIMEOUT)?;
-        match self.0.context().take() {
-            Some(error) => Err(error.into()),
-            None => Ok(()),
-        }
-    }
-}
-
-/// Remembers the first failed delivery.
-#[derive(Default)]
-struct Acks(Mutex<Option<KafkaError>>);
-
-impl Acks {
-    fn take(&self) -> Option<KafkaError> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
-    }
-}
-
-impl ClientContext for Acks {}
-
-impl ProducerContext for Acks {
-    type DeliveryOpaque = ();
-
-    fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
-        if let Err((error, message)) = result {
-            tracing::warn!(%error, topic = message.topic(), "checkpoint was not taken");
-            self.0.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(|| error.clone());
-        }
-    }
 }

@@ -1,7 +1,6 @@
 //! The knobs of audit-sink.
 
 use crate::error::Error;
-use crate::note::Signer;
 use crate::seal::DigestKey;
 use runtime::config::Secret;
 use serde::{Deserialize, Serialize};
@@ -28,14 +27,18 @@ pub struct Config {
     pub digest_key_id: String,
     /// Key of the digests of records with personal data: 64 or more hexadecimal digits. Secret; required.
     pub digest_key: Secret,
-    /// First line of checkpoints and name of their key: a domain and path that no other log uses.
-    pub checkpoint_origin: String,
-    /// Ed25519 seed that signs checkpoints: 64 hexadecimal digits. Secret; without it no checkpoints are made.
-    pub checkpoint_key: Secret,
-    /// Seconds between checkpoints while the log grows. 0 makes none.
-    pub checkpoint_interval_s: u64,
-    /// Seconds between walks over the whole log. 0 walks never; `defaultx audit verify` does at any time.
-    pub verify_interval_s: u64,
+    /// Former place of `[audit-signer] origin`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub checkpoint_origin: Option<String>,
+    /// Former place of `[audit-signer] key`. The writer makes no use of it: give it to the signer alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub checkpoint_key: Option<Secret>,
+    /// Former place of `[audit-signer] interval_s`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub checkpoint_interval_s: Option<u64>,
+    /// Former place of `[audit-signer] verify_interval_s`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verify_interval_s: Option<u64>,
     /// Directory of model packages whose reference distributions the dashboards compare with. Empty: none are loaded.
     pub models_dir: String,
     /// Topics of senders, without prefix. No knob: whoever starts the room fills in what ingest is configured to read.
@@ -54,10 +57,10 @@ impl Default for Config {
             zstd_level: 1,
             digest_key_id: "k1".to_owned(),
             digest_key: Secret::default(),
-            checkpoint_origin: "defaultx.invalid/audit".to_owned(),
-            checkpoint_key: Secret::default(),
-            checkpoint_interval_s: 10,
-            verify_interval_s: 3600,
+            checkpoint_origin: None,
+            checkpoint_key: None,
+            checkpoint_interval_s: None,
+            verify_interval_s: None,
             models_dir: String::new(),
             sender_topics: Vec::new(),
         }
@@ -72,18 +75,6 @@ impl Config {
     pub fn digest_key(&self) -> Result<DigestKey, Error> {
         let secret = hex::decode(self.digest_key.expose()).map_err(|_| not_hex("digest_key"))?;
         DigestKey::new(&self.digest_key_id, &secret)
-    }
-
-    /// The signer of checkpoints; `None` when there is no key.
-    ///
-    /// # Errors
-    /// [`Error::Config`] when the key is not 64 hexadecimal digits or the origin does not fit a note.
-    pub fn signer(&self) -> Result<Option<Signer>, Error> {
-        if self.checkpoint_key.is_empty() {
-            return Ok(None);
-        }
-        let seed = hex::decode(self.checkpoint_key.expose()).ok().and_then(|seed| seed.try_into().ok());
-        Signer::new(&self.checkpoint_origin, &seed.ok_or_else(|| not_hex("checkpoint_key"))?).map(Some)
     }
 }
 

@@ -34,6 +34,30 @@ pub enum Error {
         /// What does not fit.
         why: String,
     },
+    /// The log is not the one that was signed: nothing is signed any more.
+    #[error("log {log} is not the one that was signed: {why}")]
+    NotTheSame {
+        /// The log.
+        log: i32,
+        /// In what it differs.
+        why: String,
+    },
+    /// The files of signed notes.
+    #[error("{path}: {source}")]
+    Notes {
+        /// Which.
+        path: String,
+        /// From the file system.
+        source: std::io::Error,
+    },
+    /// A witness that did not cosign; worth trying again.
+    #[error("witness {witness}: {why}")]
+    Witness {
+        /// Its name.
+        witness: String,
+        /// What it said.
+        why: String,
+    },
     /// A signed note that cannot be read or made.
     #[error("checkpoint: {0}")]
     Note(String),

@@ -1,6 +1,6 @@
 //! What audit-sink measures beyond the loop. Names never change: dashboards and alerts hold them.
 
-use prometheus::{Gauge, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
+use prometheus::{Gauge, IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry};
 
 /// Entries written, by topic and whether their body is in the log (`plain`, `digest_only`; `oversized` is a digest
 /// because no entry can hold the record).
@@ -19,14 +19,6 @@ pub const PROJECTED_TOTAL: &str = "defaultx_audit_projected_total";
 pub const REPEATED_ROWS_TOTAL: &str = "defaultx_audit_repeated_rows_total";
 /// Rows that the database refuses, by table: the log (for identities, the topic) has the record, the table has not.
 pub const PROJECTION_FAILURES_TOTAL: &str = "defaultx_projection_failures_total";
-/// Entries that the newest checkpoint of each log covers.
-pub const CHECKPOINT_SIZE: &str = "defaultx_audit_checkpoint_size";
-/// When the newest checkpoint was made, seconds since 1970.
-pub const CHECKPOINT_TIMESTAMP: &str = "defaultx_audit_checkpoint_timestamp_seconds";
-/// When a walk last found every log whole, seconds since 1970.
-pub const VERIFIED_TIMESTAMP: &str = "defaultx_audit_verified_timestamp_seconds";
-/// Faults that the last walk found.
-pub const VERIFY_FAULTS: &str = "defaultx_audit_verify_faults";
 /// Identities stored.
 pub const IDENTITIES_TOTAL: &str = "defaultx_audit_identities_total";
 
@@ -55,10 +47,6 @@ pub struct Metrics {
     pub projected: IntCounterVec,
     pub repeated_rows: IntCounterVec,
     pub projection_failures: IntCounterVec,
-    pub checkpoint_size: IntGaugeVec,
-    pub checkpoint_timestamp: IntGauge,
-    pub verified_timestamp: IntGauge,
-    pub verify_faults: IntGauge,
     pub identities: IntCounterVec,
 }
 
@@ -89,13 +77,6 @@ impl Metrics {
                 Opts::new(PROJECTION_FAILURES_TOTAL, "Rows that the database refuses"),
                 &["table"],
             )?,
-            checkpoint_size: IntGaugeVec::new(
-                Opts::new(CHECKPOINT_SIZE, "Entries under the newest checkpoint"),
-                &["log"],
-            )?,
-            checkpoint_timestamp: IntGauge::new(CHECKPOINT_TIMESTAMP, "When the newest checkpoint was made")?,
-            verified_timestamp: IntGauge::new(VERIFIED_TIMESTAMP, "When a walk last found every log whole")?,
-            verify_faults: IntGauge::new(VERIFY_FAULTS, "Faults that the last walk found")?,
             identities: IntCounterVec::new(
                 Opts::new(IDENTITIES_TOTAL, "Records for the identity store"),
                 &["outcome"],
@@ -109,10 +90,6 @@ impl Metrics {
         registry.register(Box::new(metrics.projected.clone()))?;
         registry.register(Box::new(metrics.repeated_rows.clone()))?;
         registry.register(Box::new(metrics.projection_failures.clone()))?;
-        registry.register(Box::new(metrics.checkpoint_size.clone()))?;
-        registry.register(Box::new(metrics.checkpoint_timestamp.clone()))?;
-        registry.register(Box::new(metrics.verified_timestamp.clone()))?;
-        registry.register(Box::new(metrics.verify_faults.clone()))?;
         registry.register(Box::new(metrics.identities.clone()))?;
         // There from the start, at zero: the first one is an increase too.
         for table in TABLES {

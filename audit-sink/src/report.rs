@@ -1,5 +1,7 @@
 //! What a walk over the log found, for people and machines.
 
+use crate::promises::Promise;
+use crate::statement::Epoch;
 use schemas::audit_tree::{Hash, empty_root};
 use serde::Serialize;
 use std::fmt;
@@ -14,6 +16,8 @@ pub struct Report {
     pub logs: Vec<LogReport>,
     /// What does not hold.
     pub faults: Vec<Fault>,
+    /// What was checked, and what was not.
+    pub promises: Vec<Promise>,
     /// How long the walk took, milliseconds.
     pub took_ms: u64,
 }
@@ -38,8 +42,18 @@ pub struct LogReport {
     pub raw_bytes: u64,
     /// Complete tiles recomputed.
     pub tiles: u64,
-    /// Checkpoints held against the tree.
+    /// Checkpoints held against the tree, those of the database and those from outside.
     pub checkpoints: u64,
+    /// Checkpoints in the database without a valid signature of the keys given: they count for nothing.
+    pub disregarded: u64,
+    /// Entries under the largest note from outside that holds.
+    pub covered: u64,
+    /// When that note was signed, where it says so and a key was given.
+    pub covered_at: Option<String>,
+    /// Entries younger than that note: nothing from outside speaks of them.
+    pub uncovered: u64,
+    /// Epochs that were opened after a restore.
+    pub epochs: Vec<EpochReport>,
     /// Offsets without an entry between two with one: transaction markers.
     pub skipped_offsets: u64,
     /// Digests in place of records that no entry could hold, on topics whose bodies are logged.
@@ -58,10 +72,34 @@ impl Default for LogReport {
             raw_bytes: 0,
             tiles: 0,
             checkpoints: 0,
+            disregarded: 0,
+            covered: 0,
+            covered_at: None,
+            uncovered: 0,
+            epochs: Vec::new(),
             skipped_offsets: 0,
             oversized: 0,
         }
     }
+}
+
+/// A restore that somebody signed for.
+#[derive(Debug, Clone, Serialize)]
+pub struct EpochReport {
+    /// Its number.
+    pub epoch: u32,
+    /// When it was opened.
+    pub opened_at: String,
+    /// Who opened it.
+    pub by: String,
+    /// Why.
+    pub why: String,
+    /// Entries of the newest note of the epoch before.
+    pub old_size: u64,
+    /// Entries from which the log went on.
+    pub from_size: u64,
+    /// Notes that speak of what came between: not checked, and no fault.
+    pub superseded: u64,
 }
 
 fn as_hex<S: serde::Serializer>(root: &Hash, serializer: S) -> Result<S::Ok, S::Error> {
@@ -93,6 +131,10 @@ pub enum Fault {
     Head { log: i32, why: String },
     #[error("log {log}: checkpoint at {size}: {why}")]
     Checkpoint { log: i32, size: i64, why: String },
+    #[error("note {number} of those kept elsewhere: {why}")]
+    Kept { number: usize, why: String },
+    #[error("log {log}: epoch {epoch}: {why}")]
+    Epoch { log: i32, epoch: u32, why: String },
     #[error("log {log}: {topic}/{partition} was read up to offset {next}, the newest entry is {newest:?}")]
     Offsets { log: i32, topic: String, partition: i32, next: i64, newest: Option<i64> },
 }
@@ -131,6 +173,17 @@ impl fmt::Display for Report {
             if *oversized > 0 {
                 writeln!(f, "  {oversized} records too large for an entry: the log holds their digests")?;
             }
+            if log.covered > 0 {
+                let at = log.covered_at.as_ref().map_or_else(String::new, |at| format!(", signed at {at}"));
+                writeln!(
+                    f,
+                    "  {} entries are those of a note from outside{at}; {} are younger",
+                    log.covered, log.uncovered
+                )?;
+            }
+            for epoch in &log.epochs {
+                writeln!(f, "  {epoch}")?;
+            }
         }
         for fault in self.faults.iter().take(PRINTED) {
             writeln!(f, "FAULT {fault}")?;
@@ -138,11 +191,30 @@ impl fmt::Display for Report {
         if self.faults.len() > PRINTED {
             writeln!(f, "… and {} more", self.faults.len() - PRINTED)?;
         }
+        for promise in &self.promises {
+            writeln!(f, "{promise}")?;
+        }
         let seconds = self.took_ms as f64 / 1000.0;
         match self.faults.len() {
-            0 => write!(f, "whole: {} entries verified in {seconds:.1} s", self.entries()),
+            0 => write!(f, "whole, as far as checked: {} entries verified in {seconds:.1} s", self.entries()),
             faults => write!(f, "NOT WHOLE: {faults} faults in {} entries, found in {seconds:.1} s", self.entries()),
         }
+    }
+}
+
+impl EpochReport {
+    pub(crate) fn of(epoch: &Epoch) -> Self {
+        let opened_at = crate::verify::time(epoch.at).unwrap_or_default();
+        let (by, why) = (epoch.by.clone(), epoch.why.clone());
+        Self { epoch: epoch.epoch, opened_at, by, why, old_size: epoch.old.0, from_size: epoch.from.0, superseded: 0 }
+    }
+}
+
+impl fmt::Display for EpochReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { epoch, opened_at, by, why, old_size, from_size, superseded } = self;
+        write!(f, "epoch {epoch} opened at {opened_at} by {by}: {why}; entries {from_size} to {old_size} of before")?;
+        write!(f, " may stand elsewhere or not at all: {superseded} notes of them were not held against the log")
     }
 }
 

@@ -1,13 +1,12 @@
-//! Wiring: the writers of the logs, the identity store, checkpoints, the watch.
+//! Wiring: the writers of the logs, the identity store, reference distributions.
 
 use crate::config::Config;
 use crate::error::Error;
 use crate::handler::{AuditHandler, Settings};
 use crate::identity::{self, IdentityHandler};
 use crate::metrics::Metrics;
+use crate::reference;
 use crate::source::Sources;
-use crate::verify::Options;
-use crate::{checkpoint, reference, watch};
 use runtime::pg::connect;
 use runtime::shell::Shell;
 use runtime::stream::pg::{PgSpec, spawn_pg_loop};
@@ -33,7 +32,6 @@ pub fn start(config: Config, shell: Shell) -> Result<Vec<RoomHandle>, Error> {
         zstd_level: config.zstd_level,
         shards: i32::try_from(config.shards).ok().filter(|shards| *shards > 0).ok_or_else(no_shards)?,
     };
-    let signer = config.signer()?;
     let metrics = Metrics::new(&shell.registry).map_err(|error| Error::Start(error.to_string()))?;
 
     let spec = PgSpec {
@@ -60,19 +58,6 @@ pub fn start(config: Config, shell: Shell) -> Result<Vec<RoomHandle>, Error> {
     let keeper = |_| IdentityHandler::new(metrics.clone());
     rooms.extend(spawn_pg_loop(identities, &shell, keeper).map_err(Error::Start)?);
 
-    let options = Options {
-        verifier_key: signer.as_ref().map(|signer| signer.verifier_key()),
-        record: true,
-        ..Options::default()
-    };
-    let every = Duration::from_secs(config.verify_interval_s);
-    let watching = watch::keep(options, every, shell.clone(), metrics.clone());
-    rooms.push(RoomHandle::task("audit-watch", task::spawn("audit-watch", watching)));
-    if let Some(signer) = signer.filter(|_| config.checkpoint_interval_s > 0) {
-        let every = Duration::from_secs(config.checkpoint_interval_s);
-        let signing = checkpoint::keep(signer, every, shell.clone(), metrics);
-        rooms.push(RoomHandle::task("audit-checkpoint", task::spawn("audit-checkpoint", signing)));
-    }
     if !config.models_dir.is_empty() {
         let loading = load_references(Arc::from(config.models_dir), shell);
         rooms.push(RoomHandle::task("audit-references", task::spawn("audit-references", loading)));

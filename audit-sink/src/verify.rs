@@ -1,16 +1,17 @@
 //! Walks a whole log again: every entry from its segment, where it stood against the index, every tile, the head, every
-//! checkpoint, and that coordinates are unique and in order. Reads in one snapshot and changes nothing; what it finds is in
-//! [`Report`].
+//! checkpoint, and that coordinates are unique and in order. Reads in one snapshot and changes nothing; what it finds, and what it
+//! could not check, is in [`Report`].
 
 use crate::error::Error;
-use crate::note::{Head, NoteVerifier, read};
-use crate::report::{Fault, LogReport, Report};
+use crate::evidence::{Claim, Evidence, Keys, Placed, place};
+use crate::promises::{Brought, promises};
+use crate::report::{EpochReport, Fault, LogReport, Report};
 use crate::segment::Stored;
 use crate::verify_coordinates::Coordinates;
 use crate::verify_runs::{Indexed, Place, Runs};
 use runtime::clock;
 use schemas::audit_tree::{Hash, TILE_WIDTH, Tile, Tree, leaf_hash};
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::time::Instant;
 use tokio_postgres::{Client, IsolationLevel, Transaction};
 
@@ -20,12 +21,12 @@ const SEGMENTS_AT_ONCE: i64 = 16;
 /// What to hold the log against besides itself.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
-    /// C2SP verifier key (`name+id+key`) of the deployment; without it signatures are not checked.
-    pub verifier_key: Option<String>,
-    /// Checkpoints kept elsewhere: signed notes.
-    pub kept_checkpoints: Vec<String>,
-    /// Whether the result is written to `audit_verifications`.
-    pub record: bool,
+    /// C2SP verifier keys (`name+id+key`) of the log's signers, earlier ones too; without any, signatures are not checked.
+    pub keys: Vec<String>,
+    /// Verifier keys of witnesses.
+    pub witnesses: Vec<String>,
+    /// What was kept elsewhere: texts of one signed note or more, checkpoints and openings of epochs.
+    pub kept: Vec<String>,
 }
 
 /// Connects and walks every log.
@@ -51,82 +52,98 @@ pub async fn run(database_url: &str, options: &Options) -> Result<Report, Error>
 /// The database's, or a verifier key that is none.
 pub async fn walk(client: &mut Client, options: &Options) -> Result<Report, Error> {
     let started = Instant::now();
-    let verifier = match &options.verifier_key {
-        Some(key) => Some(NoteVerifier::parse(key)?),
-        None => None,
-    };
+    let keys = Keys::parse(&options.keys, &options.witnesses)?;
+    let mut brought = Brought { keys: keys.logs.len(), witnesses: keys.witnesses.len(), ..Brought::default() };
     let builder = client.build_transaction().isolation_level(IsolationLevel::RepeatableRead).read_only(true);
     let tx = builder.start().await?;
-    let mut report = Report::default();
+    let rows = tx.query("SELECT note FROM defaultx.audit_epochs ORDER BY log, epoch, created_at", &[]).await?;
+    let openings: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+    let mut evidence = Evidence::new(keys, &options.kept, &openings);
+    (brought.notes, brought.disregarded) = (evidence.kept.len(), evidence.disregarded);
+    brought.cosigned = evidence.kept.iter().filter(|claim| !claim.witnesses.is_empty()).count();
+    let mut report = Report { faults: std::mem::take(&mut evidence.faults), ..Report::default() };
     let heads = tx.query("SELECT log, shards, size, root FROM defaultx.audit_logs ORDER BY log", &[]).await?;
     for head in &heads {
         let stored = StoredHead { log: head.get(0), shards: head.get(1), size: head.get(2), root: head.get(3) };
-        let claims = claims(&tx, stored.log, verifier.as_ref(), options, &mut report.faults).await?;
+        let claims = claims(&tx, stored.log, &evidence, &mut report.faults).await?;
+        brought.timed += claims.holding.iter().filter(|claim| claim.signed_at.is_some()).count();
         report.logs.push(Walk::new(&tx, stored, claims, &mut report.faults).finish().await?);
     }
-    headless(&tx, &mut report.faults).await?;
+    headless(&tx, &evidence, &mut report).await?;
     tx.rollback().await?;
     report.took_ms = started.elapsed().as_millis() as u64;
-    if options.record {
-        record(client, &report).await?;
-    }
+    report.promises = promises(&report, brought);
     Ok(report)
 }
 
-/// Notes what a walk found.
-async fn record(client: &mut Client, report: &Report) -> Result<(), Error> {
-    let tx = client.transaction().await?;
-    tx.batch_execute("SET LOCAL ROLE defaultx_audit").await?;
-    for log in &report.logs {
-        let insert = "INSERT INTO defaultx.audit_verifications (at, log, size, root, faults, took_ms)
-                      VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING";
-        let (size, faults, took) = (log.size as i64, report.faults.len() as i32, report.took_ms as i64);
-        tx.execute(insert, &[&clock::now(), &log.log, &size, &log.root.as_slice(), &faults, &took]).await?;
+/// What speaks of a log that is not there: its rows, signed checkpoints, notes from outside, and the offsets of its consumer.
+async fn headless(tx: &Transaction<'_>, evidence: &Evidence, report: &mut Report) -> Result<(), Error> {
+    let logs: Vec<i32> = report.logs.iter().map(|log| log.log).collect();
+    let rows = "SELECT DISTINCT log FROM (SELECT log FROM defaultx.audit_segments UNION ALL SELECT log FROM defaultx.audit_runs) r
+                WHERE log <> ALL ($1) ORDER BY log";
+    let mut gone: BTreeSet<i32> = tx.query(rows, &[&logs]).await?.iter().map(|row| row.get(0)).collect();
+    let notes = "SELECT log, note FROM defaultx.audit_checkpoints WHERE log <> ALL ($1)";
+    for row in tx.query(notes, &[&logs]).await? {
+        let log: i32 = row.get(0);
+        gone.extend(evidence.keys.open_stored(row.get(1)).ok().filter(|claim| claim.head.log == log).map(|_| log));
     }
-    Ok(tx.commit().await?)
+    report.faults.extend(gone.into_iter().map(|log| Fault::NoHead { log }));
+    for claim in evidence.kept.iter().filter(|claim| !logs.contains(&claim.head.log)) {
+        let (log, size) = (claim.head.log, claim.head.size as i64);
+        report.faults.push(Fault::Checkpoint { log, size, why: "the log is not there".to_owned() });
+    }
+    let shards = "SELECT coalesce(max(shards), 1) FROM defaultx.audit_logs";
+    let shards: i32 = tx.query_one(shards, &[]).await?.get(0);
+    Coordinates::headless(tx, shards, &logs, &mut report.faults).await
 }
 
-/// Rows of logs whose head is gone.
-async fn headless(tx: &Transaction<'_>, faults: &mut Vec<Fault>) -> Result<(), Error> {
-    let rows = "SELECT log FROM defaultx.audit_segments s WHERE NOT EXISTS (SELECT FROM defaultx.audit_logs l WHERE l.log = s.log)
-                UNION SELECT log FROM defaultx.audit_runs r WHERE NOT EXISTS (SELECT FROM defaultx.audit_logs l WHERE l.log = r.log)
-                UNION SELECT log FROM defaultx.audit_checkpoints c
-                WHERE NOT EXISTS (SELECT FROM defaultx.audit_logs l WHERE l.log = c.log)";
-    faults.extend(tx.query(rows, &[]).await?.iter().map(|row| Fault::NoHead { log: row.get(0) }));
-    Ok(())
+/// Heads that a log must have passed through.
+struct Claims {
+    /// In order of size.
+    holding: VecDeque<Claim>,
+    disregarded: u64,
+    epochs: Vec<EpochReport>,
 }
 
-/// Heads that the log must have passed through, in order of size.
-async fn claims(
-    tx: &Transaction<'_>,
-    log: i32,
-    verifier: Option<&NoteVerifier>,
-    options: &Options,
-    faults: &mut Vec<Fault>,
-) -> Result<VecDeque<Head>, Error> {
-    let mut claims = Vec::new();
+async fn claims(tx: &Transaction<'_>, log: i32, evidence: &Evidence, faults: &mut Vec<Fault>) -> Result<Claims, Error> {
+    let (mut claims, mut disregarded, epochs) = (Vec::new(), 0, evidence.epochs(log));
     let rows = "SELECT size, root, note FROM defaultx.audit_checkpoints WHERE log = $1 ORDER BY size";
     for row in tx.query(rows, &[&log]).await? {
         let (size, root, note): (i64, &[u8], &str) = (row.get(0), row.get(1), row.get(2));
-        match open(verifier, note) {
-            Ok(head) if head.log == log && head.size as i64 == size && head.root[..] == *root => claims.push(head),
+        match evidence.keys.open_stored(note) {
+            Ok(claim) if claim.head.log == log && claim.head.size as i64 == size && claim.head.root[..] == *root => {
+                claims.push(claim);
+            }
             Ok(_) => faults.push(Fault::Checkpoint { log, size, why: "the note speaks of another head".to_owned() }),
-            Err(error) => faults.push(Fault::Checkpoint { log, size, why: error.to_string() }),
+            // Without a key nobody can tell junk from a changed row.
+            Err(error) if evidence.keys.logs.is_empty() => {
+                faults.push(Fault::Checkpoint { log, size, why: error.to_string() });
+            }
+            Err(_) => disregarded += 1,
         }
     }
-    for note in &options.kept_checkpoints {
-        match open(verifier, note) {
-            Ok(head) if head.log == log => claims.push(head),
-            Ok(_) => {}
-            Err(error) => faults.push(Fault::Checkpoint { log, size: -1, why: format!("kept elsewhere: {error}") }),
+    claims.extend(evidence.kept.iter().filter(|claim| claim.head.log == log).cloned());
+    let beginnings = epochs.iter().map(|epoch| (epoch.beginning(), epoch.at));
+    claims.extend(beginnings.map(|(head, at)| Claim {
+        head,
+        is_kept: false,
+        signed_at: Some(at),
+        witnesses: Vec::new(),
+    }));
+    let mut reports: Vec<EpochReport> = epochs.iter().map(EpochReport::of).collect();
+    claims.retain(|claim| match place(&claim.head, epochs) {
+        Placed::Holds => true,
+        Placed::Superseded(epoch) => {
+            reports.iter_mut().filter(|report| report.epoch == epoch).for_each(|report| report.superseded += 1);
+            false
         }
-    }
-    claims.sort_by_key(|head| head.size);
-    Ok(claims.into())
-}
-
-fn open(verifier: Option<&NoteVerifier>, note: &str) -> Result<Head, Error> {
-    verifier.map_or_else(|| read(note).map(|(_, head)| head), |verifier| verifier.open(note))
+        Placed::Unexplained(why) => {
+            faults.push(Fault::Checkpoint { log, size: claim.head.size as i64, why });
+            false
+        }
+    });
+    claims.sort_by_key(|claim| claim.head.size);
+    Ok(Claims { holding: claims.into(), disregarded, epochs: reports })
 }
 
 struct StoredHead {
@@ -140,7 +157,7 @@ struct StoredHead {
 struct Walk<'a, 't> {
     tx: &'a Transaction<'t>,
     head: StoredHead,
-    claims: VecDeque<Head>,
+    claims: VecDeque<Claim>,
     faults: &'a mut Vec<Fault>,
     report: LogReport,
     /// `None` once an entry has neither body nor leaf: nothing above it can be computed any more.
@@ -152,8 +169,10 @@ struct Walk<'a, 't> {
 }
 
 impl<'a, 't> Walk<'a, 't> {
-    fn new(tx: &'a Transaction<'t>, head: StoredHead, claims: VecDeque<Head>, faults: &'a mut Vec<Fault>) -> Self {
-        let report = LogReport { log: head.log, checkpoints: claims.len() as u64, ..LogReport::default() };
+    fn new(tx: &'a Transaction<'t>, head: StoredHead, claims: Claims, faults: &'a mut Vec<Fault>) -> Self {
+        let Claims { holding: claims, disregarded, epochs } = claims;
+        let checkpoints = claims.len() as u64;
+        let report = LogReport { log: head.log, checkpoints, disregarded, epochs, ..LogReport::default() };
         let coordinates = Coordinates::new(head.log, head.shards);
         Self { tx, head, claims, faults, report, tree: Some(Tree::default()), tiles: Vec::new(), runs: 0, coordinates }
     }
@@ -323,12 +342,15 @@ impl<'a, 't> Walk<'a, 't> {
     /// Holds the tree against every claim about its present size.
     fn pass_claims(&mut self) {
         let Some(tree) = &self.tree else { return };
-        while let Some(claim) = self.claims.front().filter(|claim| claim.size == tree.size()) {
-            if claim.root != tree.root() {
+        while let Some(Claim { head, is_kept, signed_at, .. }) =
+            self.claims.pop_front_if(|c| c.head.size == tree.size())
+        {
+            if head.root != tree.root() {
                 let why = "the log did not have this root at this size".to_owned();
-                self.faults.push(Fault::Checkpoint { log: claim.log, size: claim.size as i64, why });
+                self.faults.push(Fault::Checkpoint { log: head.log, size: head.size as i64, why });
+            } else if is_kept {
+                (self.report.covered, self.report.covered_at) = (head.size, signed_at.and_then(time));
             }
-            self.claims.pop_front();
         }
     }
 
@@ -351,10 +373,12 @@ impl<'a, 't> Walk<'a, 't> {
     fn check_head(&mut self) {
         let log = self.head.log;
         let Some(tree) = &self.tree else {
+            self.report.uncovered = (self.head.size.max(0) as u64).saturating_sub(self.report.covered);
             self.faults.push(Fault::Head { log, why: "the tree cannot be computed".to_owned() });
             return;
         };
         (self.report.size, self.report.root) = (tree.size(), tree.root());
+        self.report.uncovered = tree.size() - self.report.covered;
         if tree.size() as i64 != self.head.size {
             let why = format!("it says {} entries, there are {}", self.head.size, tree.size());
             self.faults.push(Fault::Head { log, why });
@@ -363,7 +387,12 @@ impl<'a, 't> Walk<'a, 't> {
         }
         for claim in &self.claims {
             let why = format!("the log has {} entries only", tree.size());
-            self.faults.push(Fault::Checkpoint { log, size: claim.size as i64, why });
+            self.faults.push(Fault::Checkpoint { log, size: claim.head.size as i64, why });
         }
     }
+}
+
+/// Seconds since 1970 as RFC 3339.
+pub(crate) fn time(seconds: i64) -> Option<String> {
+    chrono::DateTime::from_timestamp(seconds, 0).map(clock::rfc3339)
 }

@@ -5,6 +5,10 @@ use crate::report::Fault;
 use std::collections::HashMap;
 use tokio_postgres::Transaction;
 
+/// How far the log's consumer has read, whatever its prefix.
+const OFFSETS: &str = "SELECT topic, partition, next_offset, left(consumer, -length('audit-sink')) AS prefix
+                       FROM defaultx.stream_offsets WHERE consumer LIKE '%audit-sink'";
+
 /// Where each partition stands.
 pub(crate) struct Coordinates {
     log: i32,
@@ -49,11 +53,28 @@ impl Coordinates {
         self.skipped
     }
 
+    /// What the consumer read belongs to a log that is not there: its rows were taken away, all of them.
+    pub async fn headless(
+        tx: &Transaction<'_>,
+        shards: i32,
+        logs: &[i32],
+        faults: &mut Vec<Fault>,
+    ) -> Result<(), Error> {
+        for row in tx.query(OFFSETS, &[]).await? {
+            let (topic, partition, next, prefix): (&str, i32, i64, &str) =
+                (row.get(0), row.get(1), row.get(2), row.get(3));
+            let log = partition.rem_euclid(shards.max(1));
+            if next > 0 && !logs.contains(&log) {
+                let topic = topic.strip_prefix(prefix).unwrap_or(topic).to_owned();
+                faults.push(Fault::Offsets { log, topic, partition, next, newest: None });
+            }
+        }
+        Ok(())
+    }
+
     /// The consumer must not have gone further than the entries: the tail would be missing.
     pub async fn check_offsets(&self, tx: &Transaction<'_>, faults: &mut Vec<Fault>) -> Result<(), Error> {
-        let query = "SELECT topic, partition, next_offset, left(consumer, -length('audit-sink')) AS prefix
-                     FROM defaultx.stream_offsets WHERE consumer LIKE '%audit-sink'";
-        for row in tx.query(query, &[]).await? {
+        for row in tx.query(OFFSETS, &[]).await? {
             let (topic, partition, next, prefix): (&str, i32, i64, &str) =
                 (row.get(0), row.get(1), row.get(2), row.get(3));
             let topic = topic.strip_prefix(prefix).unwrap_or(topic);

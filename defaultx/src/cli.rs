@@ -1,8 +1,10 @@
 //! The command line: what can be asked for, with examples. Does nothing.
 
+mod audit;
 mod model;
 mod route;
 
+pub use audit::{AuditCommand, CheckpointCommand, EpochCommand, VerifyArgs, WitnessArgs};
 pub use model::{ImportArgs, ModelCommand, PackageArgs, RowsArgs, RunGraphArgs};
 pub use route::RouteCommand;
 
@@ -16,7 +18,7 @@ Examples:
   defaultx run scorer --instance 1 --kafka broker:9092 --prefix prod.
   defaultx batch portfolio.csv --mapping training/data/taiwan/mapping.toml
   defaultx dead-letters list --reason unknown_product
-  defaultx audit verify --database postgres://auditor@db/defaultx
+  defaultx audit verify --database postgres://auditor@db/defaultx --key KEY --checkpoint kept.notes
   defaultx model run graph.onnx --input rows.csv --output scores.csv
 
 Configuration: --config FILE < DEFAULTX__SECTION__KEY in the environment < --set section.key=value.
@@ -60,7 +62,7 @@ pub struct PlaceArgs {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Run rooms until SIGTERM: ingest, scorer, decision, notifier, audit-sink, read-api, or all
+    /// Run rooms until SIGTERM: ingest, scorer, decision, notifier, audit-sink, audit-signer, read-api, or all
     #[command(
         after_help = "A room is a Kafka consumer group: start more instances, each with its own --instance, to take more \
                             partitions.\nSIGTERM drains; any other end has a code other than 0, so that a supervisor starts it \
@@ -93,7 +95,7 @@ pub enum Command {
                       in the audit log."
     )]
     Gaps(GapsCommand),
-    /// The audit log
+    /// The audit log: verify it, keep its checkpoints, witness it
     #[command(subcommand)]
     Audit(AuditCommand),
     /// Policy versions
@@ -245,32 +247,6 @@ pub enum GapsCommand {
         /// Why; recorded
         #[arg(long, value_name = "TEXT")]
         why: Option<String>,
-    },
-}
-
-/// Subcommands of `audit`.
-#[derive(Debug, Clone, Subcommand)]
-pub enum AuditCommand {
-    /// Walk the whole log again: every entry, leaf, tile, head and checkpoint; ends with code 1 if anything does not hold
-    Verify {
-        /// Verifier key of the deployment (`name+id+key`); without it signatures are not checked
-        #[arg(long, value_name = "KEY")]
-        key: Option<String>,
-        /// Checkpoints kept elsewhere, one signed note a file
-        #[arg(long, value_name = "FILE")]
-        checkpoint: Vec<PathBuf>,
-        /// Print the report as JSON
-        #[arg(long)]
-        json: bool,
-    },
-    /// Show the entry of one record: where it stands, its leaf hash, and what the log holds of it; ends with code 1 if there is none
-    Find {
-        /// Topic without prefix
-        topic: String,
-        /// Partition
-        partition: i32,
-        /// Offset
-        offset: i64,
     },
 }
 

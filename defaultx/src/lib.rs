@@ -2,7 +2,7 @@
 //! configuration, the rooms in one process, topics, dead letters, the demonstration. Scores, decides and writes nothing itself.
 //!
 //! Reading order: [`cli`] (what can be asked for), [`settings`] and [`place`] (with what, and where), [`rooms`] and [`run`]
-//! (the house), [`topics`], [`gaps`], [`letters`] and [`redrive`], [`rows`], [`reader`], [`commands`], [`demo`].
+//! (the house), [`topics`], [`gaps`], [`letters`] and [`redrive`], [`rows`], [`reader`], [`witness`], [`commands`], [`demo`].
 
 pub mod cli;
 mod commands;
@@ -17,6 +17,7 @@ pub mod rows;
 pub mod run;
 pub mod settings;
 pub mod topics;
+pub mod witness;
 
 use clap::Parser;
 use std::ffi::OsString;

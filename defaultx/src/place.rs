@@ -62,8 +62,8 @@ impl Keys {
         if audit.digest_key.is_empty() {
             audit.digest_key = self.digest_key.as_str().into();
         }
-        if audit.checkpoint_key.is_empty() {
-            audit.checkpoint_key = self.checkpoint_key.as_str().into();
+        if settings.audit_signer.key.is_empty() {
+            settings.audit_signer.key = self.checkpoint_key.as_str().into();
         }
         for key in [&mut settings.read_api.token_key, &mut settings.ingest.door_token_key] {
             if key.is_empty() {
@@ -113,7 +113,16 @@ pub fn settle(settings: &mut Settings, house_dir: &Path, needs: Needs) -> Result
     };
     point(settings, &house);
     Keys::of(house_dir)?.fill(settings);
+    keep_notes(settings, house_dir);
     Ok(())
+}
+
+/// Gives the signer of a local house its memory, where the configuration names none.
+pub fn keep_notes(settings: &mut Settings, house_dir: &Path) {
+    let notes = &mut settings.audit_signer.notes_dir;
+    if notes.is_empty() {
+        *notes = house_dir.join("audit-notes").display().to_string();
+    }
 }
 
 /// Names a house's servers in the settings, where they name none.

@@ -14,13 +14,14 @@ pub enum Room {
     Decision,
     Notifier,
     AuditSink,
+    AuditSigner,
     ReadApi,
 }
 
 impl Room {
     /// Every room, downstream first: whoever reads is there before whoever writes.
-    pub const ALL: [Self; 6] =
-        [Self::ReadApi, Self::AuditSink, Self::Notifier, Self::Decision, Self::Scorer, Self::Ingest];
+    pub const ALL: [Self; 7] =
+        [Self::ReadApi, Self::AuditSigner, Self::AuditSink, Self::Notifier, Self::Decision, Self::Scorer, Self::Ingest];
 
     /// Its name on the command line and in metrics.
     pub fn name(self) -> &'static str {
@@ -30,13 +31,14 @@ impl Room {
             Self::Decision => "decision",
             Self::Notifier => "notifier",
             Self::AuditSink => "audit-sink",
+            Self::AuditSigner => "audit-signer",
             Self::ReadApi => "read-api",
         }
     }
 
     /// Whether it cannot do without PostgreSQL.
     pub fn needs_database(self) -> bool {
-        matches!(self, Self::Notifier | Self::AuditSink | Self::ReadApi)
+        matches!(self, Self::Notifier | Self::AuditSink | Self::AuditSigner | Self::ReadApi)
     }
 
     /// The rooms that words on the command line mean; each once, in the order of [`Self::ALL`].
@@ -67,6 +69,7 @@ impl Room {
                 let config = audit_sink::Config { sender_topics, ..settings.audit_sink.clone() };
                 audit_sink::start(config, shell).map_err(Into::into)
             }
+            Self::AuditSigner => audit_sink::signer::start(&settings.audit_signer, shell).map_err(Into::into),
             Self::ReadApi => read_api::start(settings.read_api.clone(), shell).await.map_err(Into::into),
         };
         started.with_context(|| format!("starting {}", self.name()))

@@ -24,6 +24,8 @@ pub struct Settings {
     pub notifier: notifier::Config,
     #[serde(rename = "audit-sink")]
     pub audit_sink: audit_sink::Config,
+    #[serde(rename = "audit-signer")]
+    pub audit_signer: audit_sink::SignerConfig,
     #[serde(rename = "read-api")]
     pub read_api: read_api::Config,
 }
@@ -69,7 +71,9 @@ pub fn load(place: &PlaceArgs) -> Result<Settings> {
     let flags =
         [("kafka.bootstrap", &place.kafka), ("database.url", &place.database), ("kafka.topic_prefix", &place.prefix)];
     overrides.extend(flags.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value.clone()?))));
-    Ok(runtime::config::load(place.config.as_deref(), ENV_PREFIX, &overrides)?)
+    let mut settings: Settings = runtime::config::load(place.config.as_deref(), ENV_PREFIX, &overrides)?;
+    settings.audit_signer.take_former(&mut settings.audit_sink);
+    Ok(settings)
 }
 
 #[cfg(test)]
@@ -85,6 +89,18 @@ mod tests {
         let place = PlaceArgs { config: Some(file.path().to_owned()), ..PlaceArgs::default() };
         let loaded = load(&place).unwrap();
         assert_eq!(runtime::config::show(&loaded).unwrap(), shown);
+    }
+
+    #[test]
+    fn knobs_of_the_signer_that_stand_where_they_stood_are_read() {
+        let set = [
+            "audit-sink.checkpoint_key=".to_owned() + &"07".repeat(32),
+            "audit-sink.checkpoint_interval_s=3".to_owned(),
+        ];
+        let loaded = load(&PlaceArgs { set: set.to_vec(), ..PlaceArgs::default() }).unwrap();
+        assert_eq!(loaded.audit_signer.key.expose(), "07".repeat(32));
+        assert_eq!(loaded.audit_signer.interval_s, 3);
+        assert_eq!(loaded.audit_sink, audit_sink::Config::default());
     }
 
     #[test]

@@ -141,10 +141,10 @@ async fn logs(tx: &Transaction<'_>) -> Result<Vec<LogHealth>, Problem> {
     let query =
         "SELECT l.log, l.updated_at, c.size, c.root, c.created_at, v.at, v.size, v.faults FROM defaultx.audit_logs l
                  LEFT JOIN LATERAL (
-                     SELECT * FROM defaultx.audit_checkpoints x WHERE x.log = l.log ORDER BY x.size DESC LIMIT 1
+                     SELECT * FROM defaultx.audit_checkpoints x WHERE x.log = l.log AND x.size <= l.size ORDER BY x.size DESC LIMIT 1
                  ) c ON true
                  LEFT JOIN LATERAL (
-                     SELECT * FROM defaultx.audit_verifications x WHERE x.log = l.log ORDER BY x.at DESC LIMIT 1
+                     SELECT * FROM defaultx.audit_verifications x WHERE x.log = l.log AND x.at <= now() ORDER BY x.at DESC LIMIT 1
                  ) v ON true ORDER BY l.log";
     let rows = tx.query(query, &[]).await?;
     let logs = rows.iter().map(|row| {

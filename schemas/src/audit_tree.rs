@@ -66,6 +66,11 @@ impl Tree {
         self.size
     }
 
+    /// The hashes of the incomplete tile of a level.
+    pub fn edge(&self, level: usize) -> &[Hash] {
+        self.edge.get(level).map_or(&[], Vec::as_slice)
+    }
+
     /// Appends a leaf; tiles that it completes are pushed to `complete`, lowest level first.
     pub fn append(&mut self, leaf: Hash, complete: &mut Vec<Tile>) {
         self.size += 1;
@@ -108,7 +113,7 @@ fn fold_left(held: &[Hash], mut right: Option<Hash>) -> Option<Hash> {
 }
 
 /// Root over a power of two of hashes.
-fn perfect_root(hashes: &[Hash]) -> Hash {
+pub fn perfect_root(hashes: &[Hash]) -> Hash {
     match hashes {
         [one] => *one,
         _ => {

@@ -2,11 +2,12 @@
 //! topics and migrations themselves. Decides nothing and talks to nobody.
 //!
 //! Reading order: [`topics`], [`envelope`], [`application`], [`intake`], [`reply`], [`risk`], [`decision`], [`notification`],
-//! [`control`], [`audit_entry`], [`audit_tree`],
+//! [`control`], [`audit_entry`], [`audit_tree`], [`audit_proof`],
 //! [`catalogue`].
 
 pub mod application;
 pub mod audit_entry;
+pub mod audit_proof;
 pub mod audit_tree;
 pub mod catalogue;
 pub mod control;

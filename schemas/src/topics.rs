@@ -109,7 +109,7 @@ impl Topic {
             Self::Risk | Self::Shadow | Self::ScorerState => "scorer",
             Self::Decisions | Self::DecisionState => "decision",
             Self::Notifications => "notifier",
-            Self::Checkpoints => "audit-sink",
+            Self::Checkpoints => "audit-signer",
             Self::DeadLetters => "any room",
             Self::Gaps => "an operator",
         }

@@ -4,8 +4,16 @@ use crate::events::Topics;
 use crate::stand::{Writer, client, database};
 use tokio_postgres::Client;
 
-const LOG_TABLES: [&str; 6] =
-    ["audit_segments", "audit_runs", "audit_tiles", "audit_checkpoints", "audit_verifications", "audit_logs"];
+const LOG_TABLES: [&str; 8] = [
+    "audit_segments",
+    "audit_runs",
+    "audit_tiles",
+    "audit_checkpoints",
+    "audit_verifications",
+    "audit_cosignatures",
+    "audit_epochs",
+    "audit_logs",
+];
 
 async fn refused(client: &Client, role: Option<&str>, statement: &str) -> bool {
     let role = role.map_or_else(|| "RESET ROLE".to_owned(), |role| format!("SET ROLE {role}"));
@@ -22,7 +30,7 @@ async fn the_log_takes_nothing_back() {
     writer.write(&Topics::default().story(1)).await.unwrap();
     let client = client(&url).await;
     for table in LOG_TABLES {
-        for role in [None, Some("defaultx_audit")] {
+        for role in [None, Some("defaultx_audit"), Some("defaultx_signer")] {
             for statement in [
                 format!("DELETE FROM defaultx.{table}"),
                 format!("TRUNCATE defaultx.{table}"),
@@ -78,6 +86,9 @@ async fn each_role_sees_its_own_and_no_more() {
     for (role, table, may) in [
         ("defaultx_audit", "identity.identities", false),
         ("defaultx_audit", "defaultx.audit_segments", true),
+        ("defaultx_signer", "identity.identities", false),
+        ("defaultx_signer", "defaultx.applications", false),
+        ("defaultx_signer", "defaultx.audit_segments", true),
         ("defaultx_identity", "defaultx.audit_segments", false),
         ("defaultx_identity", "defaultx.applications", false),
         ("defaultx_identity", "identity.identities", true),

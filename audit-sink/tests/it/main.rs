@@ -2,10 +2,12 @@
 #![allow(clippy::unwrap_used)]
 
 mod events;
+mod evidence;
 mod guards;
 mod large;
 mod leases;
 mod migration;
+mod outside;
 mod projections;
 mod stand;
 mod stream;

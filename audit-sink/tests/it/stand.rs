@@ -1,5 +1,6 @@
 //! A PostgreSQL for all tests of this binary, a database for each, and the loop's part of the work.
 
+use audit_sink::checkpoint::Signing;
 use audit_sink::handler::{AuditHandler, Settings};
 use audit_sink::metrics::Metrics;
 use audit_sink::note::Signer;
@@ -128,4 +129,16 @@ pub fn prepared<W>(preparer: &mut Preparer<W>, batch: &[OwnedInput]) -> W {
 /// Signs the tests' checkpoints.
 pub fn signer() -> Signer {
     Signer::new("it.example/audit", &[3; 32]).unwrap()
+}
+
+/// The time at which everything is signed.
+pub const SIGNED_AT: i64 = 1_790_000_100;
+
+/// Signs what is due, in the signer's role; gives the note of log 0, if it was.
+pub async fn sign(url: &str, signing: &Signing) -> Result<Option<String>, audit_sink::Error> {
+    let mut client = client(url).await;
+    client.batch_execute("SET ROLE defaultx_signer").await.unwrap();
+    let (log, signed) = signing.sign_due(&mut client, SIGNED_AT).await.unwrap().remove(0);
+    assert_eq!(log, 0);
+    Ok(signed?.map(|head| signing.signer.sign(&head, SIGNED_AT)))
 }

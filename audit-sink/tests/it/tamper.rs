@@ -1,14 +1,13 @@
 //! Somebody with the superuser's rights changes the log; the walk finds it.
 
 use crate::events::Topics;
-use crate::stand::{Writer, client, copy, database, signer};
-use audit_sink::checkpoint;
-use audit_sink::metrics::Metrics;
+use crate::stand::{Writer, client, copy, database, sign, signer};
+use audit_sink::checkpoint::Signing;
 use audit_sink::report::{Fault, Report};
 use audit_sink::verify::{Options, run};
 
 fn options(kept: &[String]) -> Options {
-    Options { verifier_key: Some(signer().verifier_key()), kept_checkpoints: kept.to_vec(), record: false }
+    Options { keys: vec![signer().verifier_key()], kept: kept.to_vec(), ..Options::default() }
 }
 
 /// A log of 1,350 entries with two checkpoints; gives its address and the newest note.
@@ -16,19 +15,16 @@ async fn log() -> (String, String) {
     let url = database("tamper").await;
     let mut writer = Writer::with_segments(&url, 1 << 20).await;
     let mut topics = Topics::default();
-    let metrics = Metrics::new(&prometheus::Registry::new()).unwrap();
+    let signing = Signing::new(signer(), None);
+    let mut note = None;
     for round in 0..3 {
         let batch: Vec<_> = (round * 50..(round + 1) * 50).flat_map(|n| topics.story(n)).collect();
         writer.write(&batch).await.unwrap();
         if round > 0 {
-            for head in checkpoint::due(&writer.client).await.unwrap() {
-                checkpoint::insert(&writer.client, &signer(), &head, &metrics).await.unwrap();
-            }
+            note = sign(&url, &signing).await.unwrap();
         }
     }
-    let newest = "SELECT note FROM defaultx.audit_checkpoints ORDER BY size DESC LIMIT 1";
-    let note = writer.client.query_one(newest, &[]).await.unwrap().get(0);
-    (url, note)
+    (url, note.unwrap())
 }
 
 /// What was done, how, and which fault tells of it.
@@ -192,11 +188,8 @@ async fn every_tampering_is_found() {
 async fn a_log_rewritten_to_the_last_row_is_found_by_a_kept_checkpoint() {
     let url = database("rewritten").await;
     let mut writer = Writer::new(&url).await;
-    let (mut topics, metrics) = (Topics::default(), Metrics::new(&prometheus::Registry::new()).unwrap());
-    writer.write(&topics.story(1)).await.unwrap();
-    let head = checkpoint::due(&writer.client).await.unwrap().remove(0);
-    checkpoint::insert(&writer.client, &signer(), &head, &metrics).await.unwrap();
-    let kept = signer().sign(&head);
+    writer.write(&Topics::default().story(1)).await.unwrap();
+    let kept = sign(&url, &Signing::new(signer(), None)).await.unwrap().unwrap();
     drop(writer);
 
     // The same coordinates, another body, written by the real writer into an empty log: consistent in itself.

@@ -152,8 +152,8 @@ impl Stage {
 
     async fn verify(&self) -> Result<Audit> {
         phase("walking the audit log");
-        let key = self.settings.audit_sink.signer()?.map(|signer| signer.verifier_key());
-        let options = audit_sink::verify::Options { verifier_key: key, ..Default::default() };
+        let keys = self.settings.audit_signer.verifier_keys()?;
+        let options = audit_sink::verify::Options { keys, ..Default::default() };
         let mut client = self.unhurried().await?;
         let entries: i64 = client.query_one(ENTRIES, &[]).await?.get(0);
         let report = audit_sink::verify::walk(&mut client, &options).await?;

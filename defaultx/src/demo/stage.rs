@@ -3,7 +3,7 @@
 
 use super::progress::phase;
 use super::receiver::Receiver;
-use crate::place::{Keys, point, start_house};
+use crate::place::{Keys, keep_notes, point, start_house};
 use crate::rooms::Room;
 use crate::run::{self, Running};
 use crate::settings::Settings;
@@ -47,6 +47,9 @@ impl Stage {
             point(&mut settings, house);
         }
         keys.fill(&mut settings);
+        if house.is_some() {
+            keep_notes(&mut settings, dir);
+        }
         if settings.kafka.topic_prefix.is_empty() {
             settings.kafka.topic_prefix = format!("demo-{:x}.", now.timestamp());
         }

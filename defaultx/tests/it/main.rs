@@ -12,6 +12,7 @@ mod rows;
 mod stock;
 mod suites;
 mod topics;
+mod witness;
 
 use local::{House, Options};
 use runtime::kafka::KafkaConfig;

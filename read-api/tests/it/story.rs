@@ -123,7 +123,9 @@ fn a_story_says_where_the_log_holds_it_and_shows_tampering() {
         let loans: Vec<_> = (0..50).map(|n| Loan::new("bank", format!("L-{n}"))).collect();
         stand.tell(&loans).await;
         let writer = stand.writer.lock().await;
-        let sql = "INSERT INTO defaultx.audit_checkpoints SELECT log, size, root, 'note', now() FROM defaultx.audit_logs;
+        let sql = "INSERT INTO defaultx.audit_checkpoints
+                   SELECT log, size, root, format(E'a.example/%s\\n%s\\n%s\\n\\n— a b\\n', log, size, encode(root, 'base64')), now()
+                   FROM defaultx.audit_logs;
                    INSERT INTO defaultx.audit_verifications SELECT now(), log, size, root, 0, 5 FROM defaultx.audit_logs";
         writer.client.batch_execute(sql).await.unwrap();
         let officer = token("bank", "Officer");

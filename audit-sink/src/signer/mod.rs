@@ -1,0 +1,175 @@
+//! The worker that attests: signs the heads of the logs, carries the notes out, walks the logs and signs what it found. Runs apart
+//! from the writer, with a key and a database role of its own, and writes nothing of a log.
+//!
+//! Reading order: [`config`], [`crate::checkpoint`] (what is signed), [`notes`] (its memory), [`publish`], [`witnesses`],
+//! [`timestamps`], [`watch`].
+
+mod config;
+mod metrics;
+pub mod notes;
+mod publish;
+mod timestamps;
+mod watch;
+mod witnesses;
+
+pub use config::{SignerConfig, WitnessConfig, seed};
+pub use metrics::SignerMetrics;
+pub use publish::SIGNED;
+pub use watch::record;
+
+use crate::checkpoint::Signing;
+use crate::error::Error;
+use crate::note::{Head, NoteVerifier};
+use notes::Notes;
+use publish::Target;
+use runtime::clock;
+use runtime::health::Component;
+use runtime::pg::connect;
+use runtime::shell::Shell;
+use runtime::task::{self, RoomHandle};
+use std::time::Duration;
+use tokio_postgres::Client;
+
+/// Name of the worker.
+pub const ROOM: &str = "audit-signer";
+/// Rows that are looked at for the newest one with a valid signature.
+const ROWS_LOOKED_AT: i64 = 100;
+/// Pause after a failure.
+const RETRY: Duration = Duration::from_secs(5);
+
+/// What every part of the worker has.
+#[derive(Clone)]
+struct Part {
+    shell: Shell,
+    metrics: SignerMetrics,
+    every: Duration,
+}
+
+impl Part {
+    /// A session in the worker's role.
+    async fn connect(&self) -> Result<Client, Error> {
+        let config = self.shell.database.as_ref().ok_or_else(|| Error::Config("[database] url is empty".to_owned()))?;
+        let client = connect(config).await.map_err(|error| Error::Connect(error.to_string()))?;
+        client.batch_execute("SET ROLE defaultx_signer").await?;
+        Ok(client)
+    }
+
+    /// Waits, or until shutdown.
+    async fn pause(&self, pause: Duration) {
+        if tokio::time::timeout(pause, self.shell.shutdown.cancelled()).await.is_ok() {
+            tracing::debug!("shutting down");
+        }
+    }
+}
+
+/// Starts every part of the worker.
+///
+/// # Errors
+/// [`Error::Config`] or [`Error::Note`] for knobs that cannot be used, [`Error::Notes`] for a directory that cannot be written.
+pub fn start(config: &SignerConfig, mut shell: Shell) -> Result<Vec<RoomHandle>, Error> {
+    if !config.database_url.is_empty() {
+        shell.database.get_or_insert_default().url = config.database_url.clone();
+    }
+    let metrics = SignerMetrics::new(&shell.registry).map_err(|error| Error::Start(error.to_string()))?;
+    let (signer, verifiers, witnesses) = (config.signer()?, config.verifiers()?, config.witnesses()?);
+    let notes = Notes::open(&config.notes_dir)?;
+    let component = shell.health.component(ROOM);
+    let part = Part { shell, metrics, every: Duration::from_secs(config.interval_s) };
+    let mut rooms = Vec::new();
+    let every = Duration::from_secs(config.verify_interval_s);
+    let watching = watch::keep(signer.clone(), config.verifier_keys()?, every, part.clone());
+    rooms.push(RoomHandle::task("audit-watch", task::spawn("audit-watch", watching)));
+    let Some(signer) = signer.filter(|_| config.interval_s > 0) else {
+        tracing::warn!("no key or no interval: checkpoints are not signed");
+        component.set_ready(true, "signs nothing");
+        return Ok(rooms);
+    };
+    if notes.is_none() {
+        tracing::warn!("[audit-signer] notes_dir is empty: only the database remembers what was signed");
+    }
+    for target in [Some(Target::own(&part.shell.kafka)), Target::other(&config.cluster)].into_iter().flatten() {
+        let publishing = publish::keep(target, part.clone());
+        rooms.push(RoomHandle::task("audit-publish", task::spawn("audit-publish", publishing)));
+    }
+    let http = http(Duration::from_millis(config.witness_timeout_ms))?;
+    for (url, key) in witnesses {
+        let witness = witnesses::Witness::new(url, key, verifiers.clone(), notes.clone(), http.clone())?;
+        let asking = witnesses::keep(witness, part.clone());
+        rooms.push(RoomHandle::task("audit-witness", task::spawn("audit-witness", asking)));
+    }
+    if !config.timestamp_url.is_empty() {
+        let notes = notes.clone().ok_or_else(|| {
+            Error::Config("[audit-signer] timestamp_url needs notes_dir: that is where time stamps are kept".to_owned())
+        })?;
+        let every = Duration::from_secs(config.timestamp_interval_s.max(1));
+        let authority = timestamps::Authority::new(&config.timestamp_url, every, verifiers.clone(), notes, http)?;
+        let asking = timestamps::keep(authority, part.clone());
+        rooms.push(RoomHandle::task("audit-timestamps", task::spawn("audit-timestamps", asking)));
+    }
+    let signing = keep(Signing { signer, verifiers, notes }, part, component);
+    rooms.push(RoomHandle::task(ROOM, task::spawn(ROOM, signing)));
+    Ok(rooms)
+}
+
+/// The client of witnesses and authorities. Makes ring the TLS provider of the process, unless it has one.
+fn http(patience: Duration) -> Result<reqwest::Client, Error> {
+    if rustls::crypto::ring::default_provider().install_default().is_err() {
+        tracing::debug!("the process has a TLS provider already");
+    }
+    let built = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).timeout(patience).build();
+    built.map_err(|error| Error::Start(error.to_string()))
+}
+
+/// The newest head of a log with a valid signature, and its note: of the newest epoch, the largest.
+async fn newest_note(client: &Client, verifiers: &[NoteVerifier], log: i32) -> Result<Option<(Head, String)>, Error> {
+    let query = "SELECT note FROM defaultx.audit_checkpoints WHERE log = $1 ORDER BY size DESC LIMIT $2";
+    let rows = client.query(query, &[&log, &ROWS_LOOKED_AT]).await?;
+    let opened = rows.iter().filter_map(|row| {
+        let note: &str = row.get(0);
+        let opened = verifiers.iter().find_map(|verifier| verifier.open(note).ok())?;
+        (opened.head.log == log).then(|| (opened.head, note.to_owned()))
+    });
+    Ok(opened.max_by_key(|(head, _)| (head.epoch, head.size)))
+}
+
+/// Signs until shutdown.
+async fn keep(signing: Signing, part: Part, component: Component) -> Result<(), String> {
+    while !part.shell.shutdown.is_cancelled() {
+        if let Err(error) = round(&signing, &part, &component).await {
+            tracing::warn!(%error, "checkpoints stand still");
+            component.set_ready(false, "the database cannot be asked");
+        }
+        part.pause(RETRY).await;
+    }
+    Ok(())
+}
+
+/// One connection's life.
+async fn round(signing: &Signing, part: &Part, component: &Component) -> Result<(), Error> {
+    let mut client = part.connect().await?;
+    while !part.shell.shutdown.is_cancelled() {
+        let (mut refused, now) = (Vec::new(), clock::now().timestamp());
+        for (log, signed) in signing.sign_due(&mut client, now).await? {
+            let differs = matches!(signed, Err(Error::NotTheSame { .. }));
+            part.metrics.not_the_same.with_label_values(&[&log.to_string()]).set(differs.into());
+            match signed {
+                Ok(Some(head)) => told(&part.metrics, &head, now),
+                Ok(None) => {}
+                Err(Error::Database(error)) => return Err(error.into()),
+                Err(error) => refused.push(error.to_string()),
+            }
+        }
+        for error in &refused {
+            tracing::error!(error, "a log is not signed");
+        }
+        component
+            .set_ready(refused.is_empty(), if refused.is_empty() { "signing".to_owned() } else { refused.join("; ") });
+        part.pause(part.every).await;
+    }
+    Ok(())
+}
+
+fn told(metrics: &SignerMetrics, head: &Head, at: i64) {
+    metrics.checkpoint_size.with_label_values(&[&head.log.to_string()]).set(head.size as i64);
+    metrics.checkpoint_timestamp.set(at);
+}
