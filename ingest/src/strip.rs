@@ -1,6 +1,7 @@
 //! Takes personal data out of a body and writes what is left in its normal form: customer references become pseudonyms, lists
 //! are present, the order is that of RFC 8785. What was taken out goes into bodies of its own, and nowhere else.
 
+use crate::data_digest::Told;
 use crate::rules::TenantRule;
 use crate::strict::{Node, Object, canonical_bytes};
 use schemas::application::Application;
@@ -18,7 +19,7 @@ pub struct Stripped {
 }
 
 /// Strips a body whose shape is checked: `app` is `root` in types.
-pub fn strip(mut root: Node<'_>, app: &Application, digest: &str, tenant: &TenantRule) -> Stripped {
+pub fn strip(mut root: Node<'_>, app: &Application, digest: &Told, tenant: &TenantRule) -> Stripped {
     let mut identities = Vec::with_capacity(app.applicants.len());
     let mut protected = Vec::new();
     if let Some(body) = root.as_map_mut() {
@@ -65,11 +66,12 @@ fn pseudonym<'a>(
     ])
 }
 
-fn envelope<'a>(app: &'a Application, digest: &'a str, applicants: Vec<Node<'a>>) -> Object<'a> {
+fn envelope<'a>(app: &'a Application, digest: &'a Told, applicants: Vec<Node<'a>>) -> Object<'a> {
     Object::from_iter([
         ("applicants", Node::List(applicants)),
         ("application_id", Node::Text(Cow::Borrowed(&app.application_id))),
-        ("data_digest", Node::Text(Cow::Borrowed(digest))),
+        ("data_digest", Node::Text(Cow::Borrowed(&digest.digest))),
+        ("data_digest_key", Node::Text(Cow::Borrowed(&digest.key_id))),
         ("revision", Node::Int(app.revision)),
         ("tenant", Node::Text(Cow::Borrowed(&app.tenant))),
     ])

@@ -22,8 +22,13 @@ pub mod header {
     pub const TENANT: &str = "ce_tenant";
     /// The revision, decimal.
     pub const REVISION: &str = "ce_revision";
-    /// SHA-256 of the RFC 8785 form of the sender's `data`, hexadecimal.
+    /// HMAC-SHA-256(the tenant's digest key, first 16 bytes of SHA-256 of the RFC 8785 form of the sender's `data`), hexadecimal.
+    /// Without [`DATA_DIGEST_KEY`] beside it: that SHA-256 itself, by a version before.
     pub const DATA_DIGEST: &str = "ce_datadigest";
+    /// Id of the key of [`DATA_DIGEST`].
+    pub const DATA_DIGEST_KEY: &str = "ce_datadigestkey";
+    /// While the key is changed: `key id:digest` under the other one. On `credit.intake.v1` alone.
+    pub const DATA_DIGEST_ALSO: &str = "ce_datadigestalso";
     /// Milliseconds since 1970 at which the first topic took the record; absent where the intake topic is the first.
     pub const RECEIVED_AT: &str = "ce_receivedat";
     /// The sender's event id.
@@ -48,8 +53,11 @@ pub struct Identities {
     pub application_id: String,
     /// From 1.
     pub revision: u32,
-    /// SHA-256 of the RFC 8785 form of the sender's `data`.
+    /// Keyed digest of the RFC 8785 form of the sender's `data`.
     pub data_digest: String,
+    /// Id of the key that made it; absent where a version before made an unkeyed one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data_digest_key: Option<String>,
     /// In the order of the application.
     pub applicants: Vec<Identity>,
 }
@@ -76,8 +84,11 @@ pub struct Protecteds {
     pub application_id: String,
     /// From 1.
     pub revision: u32,
-    /// SHA-256 of the RFC 8785 form of the sender's `data`.
+    /// Keyed digest of the RFC 8785 form of the sender's `data`.
     pub data_digest: String,
+    /// Id of the key that made it; absent where a version before made an unkeyed one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data_digest_key: Option<String>,
     /// In the order of the application.
     pub applicants: Vec<ProtectedOf>,
 }

@@ -51,6 +51,40 @@ proptest! {
     }
 }
 
+/// A key can itself be a value, and whatever is wrong with a body is told by keys.
+#[test]
+fn no_key_below_a_personal_object_is_told_to_anybody() {
+    let faults: [(&str, fn(&str) -> String); 6] = [
+        ("nul_character", |object| format!(r#""{object}":{{"N33DLE-K":"a\u0000b"}}"#)),
+        ("duplicate_key", |object| format!(r#""{object}":{{"x":{{"N33DLE-K":1,"N33DLE-K":2}}}}"#)),
+        ("number_out_of_range", |object| format!(r#""{object}":{{"N33DLE-K":1e400}}"#)),
+        ("not_json", |object| format!(r#""{object}":{{"N33DLE-K":NaN}}"#)),
+        ("too_deep", |object| format!(r#""{object}":{{"N33DLE-K":{}1{}}}"#, "[".repeat(40), "]".repeat(40))),
+        ("wrong_type", |object| format!(r#""{object}":[{{"N33DLE-K":1}}]"#)),
+    ];
+    let (record, _) = good("L-1");
+    let text = String::from_utf8(record.body.clone().unwrap()).unwrap();
+    for object in ["identity", "protected", "Identity"] {
+        for (reason, fault) in faults {
+            let expected = if object == "Identity" && reason == "wrong_type" { "unknown_field" } else { reason };
+            let member = format!(r#""role":"primary",{}"#, fault(object));
+            let mut body: Value = serde_json::from_str(&text).unwrap();
+            body["applicants"][0]
+                .as_object_mut()
+                .unwrap()
+                .retain(|key, _| !["identity", "protected"].contains(&key.as_str()));
+            let data = body.to_string().replacen(r#""role":"primary""#, &member, 1);
+            let outcome = House::new().send(&Record { body: Some(data.into_bytes()), ..record.clone() });
+            let (found, detail) = outcome.verdict.set_aside().unwrap();
+            assert_eq!(found, expected, "{object}");
+            let pointer = format!("/applicants/0/{object}");
+            assert_eq!(detail.split(' ').next(), Some(pointer.as_str()), "{reason} in {object}");
+            let reply = outcome.reply().to_string();
+            assert!(!detail.contains("N33DLE") && !reply.contains("N33DLE"), "{reason} in {object}: {detail} {reply}");
+        }
+    }
+}
+
 #[test]
 fn what_was_stripped_arrives_whole_under_the_same_pseudonym() {
     let mut house = House::new();
@@ -68,6 +102,10 @@ fn what_was_stripped_arrives_whole_under_the_same_pseudonym() {
     assert_eq!(protected.applicants[0].subject.subject, subject.subject);
     assert_eq!(Value::Object(protected.applicants[0].protected.clone()), json!({"age": 40}));
     assert_eq!(identities.data_digest, protected.data_digest);
+    assert_eq!(
+        (identities.data_digest_key.as_deref(), protected.data_digest_key.as_deref()),
+        (Some("demo-1"), Some("demo-1"))
+    );
 }
 
 #[test]
