@@ -1,5 +1,6 @@
 //! Every knob of ingest, each with its unit and why.
 
+use domain::FieldClasses;
 use runtime::config::Secret;
 use runtime::stream::Tuning;
 use serde::{Deserialize, Serialize};
@@ -89,6 +90,10 @@ pub struct Config {
     pub receive: Tuning,
     /// Knobs of the admitting loop; its `state_cap` is the cap of remembered applications.
     pub admit: Tuning,
+    /// Which free members are personal. No knob: whoever starts the room fills in what the feature contracts of
+    /// `[scorer] models_dir` say.
+    #[serde(skip)]
+    pub classes: FieldClasses,
 }
 
 impl Default for Config {
@@ -128,6 +133,7 @@ impl Default for Config {
             door_timeout_ms: 10_000,
             receive: Tuning::default(),
             admit: Tuning::default(),
+            classes: FieldClasses::default(),
         }
     }
 }

@@ -186,7 +186,13 @@ fn take_application(
         return Err(Trouble::Faults(faults));
     };
     let digest = arrival.tenant.digests().of_body(&canonical_bytes(data));
-    let stripped = strip::strip(std::mem::replace(data, Node::Null), &app, &digest.kept, arrival.tenant);
+    let stripped = strip::strip(
+        std::mem::replace(data, Node::Null),
+        &app,
+        &digest.kept,
+        arrival.tenant,
+        rules.personal.as_deref(),
+    );
     Ok(Received {
         envelope,
         key: ApplicationKey::new(arrival.tenant.tenant(), &application_id),

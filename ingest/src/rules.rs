@@ -4,7 +4,7 @@ use crate::config::Config;
 use crate::data_digest::{Secrets, TenantKeys};
 use crate::error::Error;
 use crate::published::Published;
-use domain::Tenant;
+use domain::{FieldClasses, Free, Tenant};
 use hmac::{Hmac, Mac};
 use runtime::kafka::HOUSE_MAX_BYTES;
 use sha2::Sha256;
@@ -46,6 +46,8 @@ pub struct Rules {
     pub clock_skew_ms: i64,
     /// How old a submission may be, in milliseconds.
     pub oldest_submission_ms: i64,
+    /// Which free members are personal; none where no contract says so.
+    pub personal: Option<Arc<FieldClasses>>,
     /// The published schemas, asked only about a body that is refused.
     pub published: Arc<Published>,
 }
@@ -71,9 +73,14 @@ impl Rules {
             max_depth: config.max_depth,
             clock_skew_ms: i64::from(config.clock_skew_seconds) * 1000,
             oldest_submission_ms: i64::from(config.oldest_submission_days) * 86_400_000,
+            personal: has_personal(&config.classes).then(|| Arc::new(config.classes.clone())),
             published: Arc::new(Published::new()?),
         })
     }
+}
+
+fn has_personal(classes: &FieldClasses) -> bool {
+    classes.has_personal(Free::Attribute) || classes.has_personal(Free::ReportField)
 }
 
 /// A tenant with the key that makes pseudonyms of its customers' references, and those of its digests.

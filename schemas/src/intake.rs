@@ -60,6 +60,9 @@ pub struct Identities {
     pub data_digest_key: Option<String>,
     /// In the order of the application.
     pub applicants: Vec<Identity>,
+    /// Members of `attributes` that a feature contract calls personal.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub attributes: Map<String, Value>,
 }
 
 /// One applicant's identity.
@@ -72,6 +75,20 @@ pub struct Identity {
     pub customer_ref: String,
     /// Names, national id, address, contacts, as sent.
     pub identity: Map<String, Value>,
+    /// Of reports, the fields that a feature contract calls personal.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reports: Vec<PersonalReport>,
+}
+
+/// Personal fields of a bureau's report.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PersonalReport {
+    /// The bureau.
+    pub source: String,
+    /// Its id of the report.
+    pub report_id: String,
+    /// As sent.
+    pub fields: Map<String, Value>,
 }
 
 /// The body of `protected.received.v1`: protected characteristics of the applicants of one received body, for fairness

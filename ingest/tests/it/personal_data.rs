@@ -1,7 +1,9 @@
 //! Personal data leaves for its own topics and nowhere else.
 
 use crate::corpus::{Record, good};
-use crate::house::House;
+use crate::house::{House, header};
+use domain::{FieldClass, FieldClasses, Free};
+use ingest::Config;
 use proptest::prelude::*;
 use schemas::intake::{Identities, Protecteds, Received};
 use serde_json::{Value, json};
@@ -141,4 +143,34 @@ fn absent_null_and_zero_stay_three_things() {
     let normal: Value = serde_json::from_slice(&body).unwrap();
     assert_eq!(normal["applicants"][0]["facts"], json!({"dependants": 0, "telephone": null}));
     assert_eq!((&normal["collateral"], &normal["documents"]), (&json!([]), &json!([])));
+}
+
+#[test]
+fn what_a_contract_calls_personal_goes_where_the_identity_goes() {
+    let mut classes = FieldClasses::default();
+    classes.said(Free::Attribute, "contact", FieldClass::Personal);
+    classes.said(Free::ReportField, "name_on_file", FieldClass::Personal);
+    classes.said(Free::Attribute, "branch", FieldClass::Restricted);
+    let mut record = good("L-1").0;
+    let mut data: Value = serde_json::from_slice(record.body.as_deref().unwrap()).unwrap();
+    data["attributes"]["contact"] = json!({"name": "N33DLE-A"});
+    data["attributes"]["branch"] = 7.into();
+    data["applicants"][0]["reports"][0]["fields"]["name_on_file"] = "N33DLE-R".into();
+    record.body = Some(data.to_string().into_bytes());
+    let outcome = House::with(&Config { classes, ..Config::default() }).send(&record);
+    assert!(outcome.is_accepted());
+    for output in outcome.outputs.iter().filter(|output| !APART.contains(&&*output.topic)) {
+        assert!(!holds(output.payload.as_deref().unwrap(), "N33DLE"), "{}", output.topic);
+    }
+    let body = |topic: &str| outcome.on(topic)[0].payload.clone().unwrap();
+    let received: Received = serde_json::from_slice(&body("t.credit.intake.v1")).unwrap();
+    assert_eq!(received.attributes.get("branch"), Some(&7.into()), "what is restricted stays");
+    assert_eq!(received.applicants[0].reports[0].fields.len(), 1, "and so does the other field of the report");
+    let identities: Identities = serde_json::from_slice(&body(APART[0])).unwrap();
+    assert_eq!(Value::Object(identities.attributes), json!({"contact": {"name": "N33DLE-A"}}));
+    let report = &identities.applicants[0].reports[0];
+    assert_eq!((report.source.as_str(), report.report_id.as_str()), ("bureau-a", "r-1"));
+    assert_eq!(Value::Object(report.fields.clone()), json!({"name_on_file": "N33DLE-R"}));
+    let whole = House::new().send(&record);
+    assert_eq!(header(outcome.on(APART[0])[0], "ce_datadigest"), header(whole.on(APART[0])[0], "ce_datadigest"));
 }
