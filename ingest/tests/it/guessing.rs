@@ -110,7 +110,7 @@ fn an_unkeyed_digest_would_be_found_in_any_form() {
         of_event(&format!("batch:batch:{}:1", &file[..16])).into_bytes(),
     ];
     for leak in leaks {
-        let found = target.confirmed([&b"before it"[..], &leak]);
+        let found = target.confirmed([&b"before it"[..], leak.as_slice()]);
         assert_eq!(found, std::slice::from_ref(&truth), "{}", String::from_utf8_lossy(&leak));
     }
 }

@@ -57,7 +57,7 @@ impl Target {
                 let types = ["application.received.v1", "identity.received.v1", "protected.received.v1"];
                 let ordinals = [format!("http:sha256:{hex}"), format!("batch:batch:{}:1", &hex[..16])];
                 let ids = types.iter().flat_map(|event_type| {
-                    ordinals.iter().map(|ordinal| *event_id(event_type, "demo", id, 1, ordinal).as_bytes())
+                    ordinals.iter().map(move |ordinal| *event_id(event_type, "demo", id, 1, ordinal).as_bytes())
                 });
                 let ids: Vec<[u8; 8]> = ids.map(|id| front(&id)).collect();
                 [front(&digest.0), front(&twice.0)].into_iter().chain(ids)
