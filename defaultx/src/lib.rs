@@ -6,6 +6,7 @@
 
 pub mod cli;
 mod commands;
+mod data_digest_key;
 pub mod demo;
 pub mod gaps;
 pub mod letters;

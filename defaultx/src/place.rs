@@ -1,8 +1,10 @@
 //! Where Kafka and PostgreSQL are: the user's own, or the local house; and the keys that a local house makes for itself. Starts
 //! nothing on a cluster of the user's.
 
+use crate::data_digest_key;
 use crate::settings::Settings;
 use anyhow::{Context, Result, bail};
+use ingest::config::DEMO_DIGEST_KEY;
 use local::{House, Options};
 use runtime::auth;
 use runtime::config::Secret;
@@ -24,6 +26,9 @@ pub struct Keys {
     pub checkpoint_key: String,
     /// Of webhooks, base64 behind `whsec_`.
     pub webhook_secret: String,
+    /// Of the digests of bodies, as `[ingest] digest_key` has it. In a file of its own: a house of before has none.
+    #[serde(skip)]
+    pub data_digest_key: String,
 }
 
 impl std::fmt::Debug for Keys {
@@ -40,7 +45,9 @@ impl Keys {
     pub fn of(dir: &Path) -> Result<Self> {
         let path = dir.join("keys.json");
         if let Ok(text) = fs::read(&path) {
-            return serde_json::from_slice(&text).with_context(|| format!("{} is not ours", path.display()));
+            let keys: Self =
+                serde_json::from_slice(&text).with_context(|| format!("{} is not ours", path.display()))?;
+            return Ok(Self { data_digest_key: data_digest_key::of(dir)?, ..keys });
         }
         let (token_private, token_public) = auth::generate()?;
         let keys = Self {
@@ -49,6 +56,7 @@ impl Keys {
             digest_key: hex::encode(rand::random::<[u8; 32]>()),
             checkpoint_key: hex::encode(rand::random::<[u8; 32]>()),
             webhook_secret: format!("whsec_{}", base64_of(&rand::random::<[u8; 32]>())),
+            data_digest_key: data_digest_key::of(dir)?,
         };
         fs::create_dir_all(dir)?;
         let mut file = fs::File::options().create_new(true).write(true).mode(0o600).open(&path)?;
@@ -64,6 +72,9 @@ impl Keys {
         }
         if settings.audit_signer.key.is_empty() {
             settings.audit_signer.key = self.checkpoint_key.as_str().into();
+        }
+        if settings.ingest.digest_key.expose() == DEMO_DIGEST_KEY {
+            settings.ingest.digest_key = self.data_digest_key.as_str().into();
         }
         for key in [&mut settings.read_api.token_key, &mut settings.ingest.door_token_key] {
             if key.is_empty() {
@@ -177,6 +188,11 @@ mod tests {
         keys.fill(&mut settings);
         assert_eq!(settings.audit_sink.digest_key.expose(), "own");
         assert_eq!(settings.read_api.token_key, keys.token_public);
+        assert_eq!(settings.ingest.digest_key.expose(), keys.data_digest_key);
+        assert!(!settings.ingest.public_keys().contains(&"ingest.digest_key"), "nobody else knows it");
+        settings.ingest.digest_key = "own:00".into();
+        keys.fill(&mut settings);
+        assert_eq!(settings.ingest.digest_key.expose(), "own:00");
     }
 
     #[test]

@@ -60,7 +60,7 @@ impl Room {
     /// Why it cannot run with this configuration.
     pub async fn start(self, settings: &Settings, shell: Shell) -> Result<Vec<RoomHandle>> {
         let started: Result<Vec<RoomHandle>> = match self {
-            Self::Ingest => ingest::start(settings.ingest.clone(), shell).map_err(Into::into),
+            Self::Ingest => ingest::start(settings.ingest_with_classes()?, shell).map_err(Into::into),
             Self::Scorer => scorer::start(settings.scorer.clone(), shell).map_err(Into::into),
             Self::Decision => decision::start(settings.decision.clone(), shell).map_err(Into::into),
             Self::Notifier => notifier::start(settings.notifier.clone(), shell).map_err(Into::into),
@@ -70,7 +70,10 @@ impl Room {
                 audit_sink::start(config, shell).map_err(Into::into)
             }
             Self::AuditSigner => audit_sink::signer::start(&settings.audit_signer, shell).map_err(Into::into),
-            Self::ReadApi => read_api::start(settings.read_api.clone(), shell).await.map_err(Into::into),
+            Self::ReadApi => {
+                let config = read_api::Config { classes: settings.classes()?, ..settings.read_api.clone() };
+                read_api::start(config, shell).await.map_err(Into::into)
+            }
         };
         started.with_context(|| format!("starting {}", self.name()))
     }

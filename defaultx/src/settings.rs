@@ -2,6 +2,7 @@
 
 use crate::cli::PlaceArgs;
 use anyhow::{Context, Result};
+use domain::FieldClasses;
 use runtime::kafka::KafkaConfig;
 use runtime::pg::DatabaseConfig;
 use runtime::telemetry::Format;
@@ -28,6 +29,30 @@ pub struct Settings {
     pub audit_signer: audit_sink::SignerConfig,
     #[serde(rename = "read-api")]
     pub read_api: read_api::Config,
+}
+
+impl Settings {
+    /// What the feature contracts of `[scorer] models_dir` say of free members.
+    ///
+    /// # Errors
+    /// When the folder is there and cannot be read.
+    pub fn classes(&self) -> Result<FieldClasses> {
+        let folder = &self.scorer.models_dir;
+        if !folder.exists() {
+            let folder = folder.display().to_string();
+            tracing::warn!(folder, "no feature contracts: no attribute is personal, and none is plain");
+        }
+        scorer::classes::of_folder(folder)
+            .with_context(|| format!("the packages of [scorer] models_dir = {}", folder.display()))
+    }
+
+    /// The section of ingest, with what is no knob.
+    ///
+    /// # Errors
+    /// As [`Self::classes`].
+    pub fn ingest_with_classes(&self) -> Result<ingest::Config> {
+        Ok(ingest::Config { classes: self.classes()?, ..self.ingest.clone() })
+    }
 }
 
 /// Section `[process]`.

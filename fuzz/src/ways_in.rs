@@ -1,9 +1,11 @@
 //! The other ways in as pure functions: a request at the door, a file of a batch. Each row and each event is taken or refused.
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use domain::Digest;
 use ingest::batch::report::Report;
 use ingest::batch::rows::Source;
 use ingest::batch::{Batch, Options};
+use ingest::data_digest::Secrets;
 use ingest::door::request::events;
 use ingest::mapping::Mapping;
 use ingest::outputs::{Origin, Topics, received};
@@ -33,7 +35,7 @@ impl Door {
         let config = ingest::Config::default();
         Self {
             rules: Rules::new(&config).expect("rules"),
-            tenant: TenantRule::new("demo", ingest::config::DEMO_KEY).expect("a tenant"),
+            tenant: tenant(&config),
             topics: Topics::new(&KafkaConfig::default()),
             max_lines: config.door_max_lines,
         }
@@ -48,7 +50,7 @@ impl Door {
                 headers.append(name, value);
             }
         }
-        for (_, event) in events(&headers, body, "demo", self.max_lines).unwrap_or_default() {
+        for (_, event) in events(&headers, body, &self.tenant, self.max_lines).unwrap_or_default() {
             let header_of = |name: &str| event.header(name);
             let arrival = Arrival {
                 channel: Channel::Http,
@@ -65,6 +67,11 @@ impl Door {
     }
 }
 
+fn tenant(config: &ingest::Config) -> TenantRule {
+    let secrets = Secrets::new(config).expect("a key");
+    TenantRule::new("demo", ingest::config::DEMO_KEY, &secrets).expect("a tenant")
+}
+
 /// A batch without its broker.
 pub struct Files {
     batch: Batch,
@@ -79,7 +86,7 @@ impl Files {
         let mapping = Path::new(env!("CARGO_MANIFEST_DIR")).join("../training/data/south_german/mapping.toml");
         std::fs::create_dir_all(folder).expect("a folder");
         Self {
-            batch: Batch::new(&Options::default(), &config, &kafka, &"0".repeat(64), || NOW_MS).expect("a batch"),
+            batch: Batch::new(&Options::default(), &config, &kafka, &Digest([0; 32]), || NOW_MS).expect("a batch"),
             mapping: Mapping::load(&mapping).expect("the mapping is the repository's"),
             folder: folder.to_owned(),
         }

@@ -37,7 +37,7 @@ impl Workers {
         let (kafka, config) = (KafkaConfig::default(), ingest::Config::default());
         let metrics = ingest::Metrics::new(&Registry::new()).expect("metrics");
         let receive = ReceiveHandler::new(&config, &kafka, metrics.clone()).expect("receive");
-        let admit = AdmitHandler::new(&config, &kafka, metrics);
+        let admit = AdmitHandler::new(&config, &kafka, metrics).expect("admit");
         let library = scorer::Library::read(&root.join("models")).expect("models");
         let routes = scorer::Routes::read(&root.join("routes"), "standard@1.0.0", &library).expect("routes");
         let metrics = scorer::metrics::Metrics::new(&Registry::new(), &routes).expect("metrics");

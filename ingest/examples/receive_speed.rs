@@ -40,7 +40,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (config, kafka) = (Config::default(), KafkaConfig::default());
     let metrics = Metrics::new(&prometheus::Registry::new())?;
     let mut receive = Harness::new(ReceiveHandler::new(&config, &kafka, metrics.clone())?);
-    let mut admit = Harness::new(AdmitHandler::new(&config, &kafka, metrics));
+    let mut admit = Harness::new(AdmitHandler::new(&config, &kafka, metrics)?);
     for round in 0..3 {
         let (mut received_s, mut admitted_s) = (0.0, 0.0);
         for block in inputs.chunks(BLOCK) {

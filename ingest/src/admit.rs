@@ -1,83 +1,10 @@
 //! The thought of `admit`, pure: what is remembered of an application, and what a record of it therefore is. Knows no record,
 //! no header and no clock; the broker's time of a record is an argument.
 
+use crate::data_digest::TenantKeys;
 use crate::refusal::Reason;
-use runtime::stream::Stored;
-use sha2::{Digest as _, Sha256};
-
-/// Names an application in memory: the first 16 bytes of SHA-256 of `tenant|application_id`.
-///
-/// Two of a thousand million applications share a name with a probability of 1.5e-21 (n²/2¹²⁹). Whoever makes a collision on
-/// purpose needs 2⁶⁴ hashes for two ids of his own, which harms nobody else, and 2¹²⁸ for one of another tenant's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Key([u8; 16]);
-
-impl Key {
-    /// The name of the application with this record key.
-    pub fn of(record_key: &[u8]) -> Self {
-        Self(short(Sha256::digest(record_key).into()))
-    }
-
-    /// The name under which the new entries of a tenant are counted. No record key begins with a zero byte.
-    pub fn of_quota(tenant: &str) -> Self {
-        Self(short(Sha256::new_with_prefix([0]).chain_update("quota").chain_update(tenant).finalize().into()))
-    }
-}
-
-/// What is remembered of an application. Key and entry are 40 bytes; a table at its emptiest, 7/16 full, and its one byte of
-/// bookkeeping make that 94 for each.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Entry {
-    /// First 16 bytes of the digest of the newest accepted body; zeros when none was accepted.
-    digest: [u8; 16],
-    /// Revision, with the highest bit set once the application is withdrawn. Revision 0: withdrawn before it came.
-    revision_and_end: u32,
-    /// When it was received, in seconds since 1970: good until 2106.
-    received_at_s: u32,
-}
-
-const WITHDRAWN: u32 = 1 << 31;
-/// Form of the changelog's bytes.
-const VERSION: u8 = 1;
-
-impl Entry {
-    fn new(revision: u32, digest: [u8; 16], is_withdrawn: bool, received_at_ms: i64) -> Self {
-        let revision_and_end = revision | if is_withdrawn { WITHDRAWN } else { 0 };
-        Self { digest, revision_and_end, received_at_s: seconds(received_at_ms) }
-    }
-
-    /// The newest accepted revision; 0 when none was accepted.
-    pub fn revision(&self) -> u32 {
-        self.revision_and_end & !WITHDRAWN
-    }
-
-    /// Whether the application was withdrawn.
-    pub fn is_withdrawn(&self) -> bool {
-        self.revision_and_end & WITHDRAWN != 0
-    }
-
-    /// Whether it may be forgotten. A record that is as old as this entry is stale by then, so nothing is decided twice.
-    pub fn is_expired(&self, now_ms: i64, window_ms: i64) -> bool {
-        now_ms / 1000 > i64::from(self.received_at_s) + 1 + window_ms / 1000
-    }
-
-    /// A count of entries on a day, in the form of an entry: an older binary keeps it as an application that nobody sends.
-    fn counter(day: u32, count: u32, now_ms: i64) -> Self {
-        let mut digest = [0; 16];
-        digest[..4].copy_from_slice(&day.to_be_bytes());
-        Self::new(count, digest, false, now_ms)
-    }
-
-    /// The day of a counter.
-    fn day(&self) -> u32 {
-        let [a, b, c, d, ..] = self.digest;
-        u32::from_be_bytes([a, b, c, d])
-    }
-
-    fn refreshed(self, received_at_ms: i64) -> Self {
-        Self { received_at_s: self.received_at_s.max(seconds(received_at_ms)), ..self }
-    }
-}
+pub use crate::remembered::{Asked, Entry, Key};
+use crate::remembered::{Body, WITHDRAWN, seconds};
 
 /// What a record asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,8 +13,8 @@ pub enum Ask {
     Application {
         /// From 1.
         revision: u32,
-        /// First 16 bytes of the digest of its body.
-        digest: [u8; 16],
+        /// Its body.
+        body: Asked,
     },
     /// To be ended.
     Withdrawal,
@@ -124,38 +51,56 @@ pub struct Times {
     pub window_ms: i64,
 }
 
-/// Says what a record is, and what is to be remembered from now on where that changes.
-pub fn admit(ask: Ask, times: Times, known: Option<Entry>) -> (Answer, Option<Entry>) {
+/// Says what a record is, and what is to be remembered from now on where that changes. An entry of before is converted by the
+/// first record that brings a keyed digest, or ends the application.
+pub fn admit(ask: Ask, times: Times, known: Option<Entry>, keys: &TenantKeys) -> (Answer, Option<Entry>) {
     if times.now_ms - times.received_at_ms > times.window_ms {
         return (Answer::Refused(Reason::Stale), None);
     }
-    match ask {
-        Ask::Application { revision, digest } => admit_application(revision, digest, times, known),
-        Ask::Withdrawal => admit_withdrawal(times, known),
-    }
+    let (answer, remembered) = match ask {
+        Ask::Application { revision, body } => admit_application(revision, body, times, known, keys),
+        Ask::Withdrawal => admit_withdrawal(times, known, keys),
+    };
+    (answer, remembered.filter(|entry| Some(*entry) != known))
 }
 
-fn admit_application(revision: u32, digest: [u8; 16], times: Times, known: Option<Entry>) -> (Answer, Option<Entry>) {
-    let accepted = || (Answer::Accepted, Some(Entry::new(revision, digest, false, times.received_at_ms)));
+fn admit_application(
+    revision: u32,
+    body: Asked,
+    times: Times,
+    known: Option<Entry>,
+    keys: &TenantKeys,
+) -> (Answer, Option<Entry>) {
+    let remembered = body.remembered();
+    let accepted = || (Answer::Accepted, Some(Entry::new(revision, remembered, false, times.received_at_ms)));
     let Some(entry) = known else { return accepted() };
+    let touched = match body {
+        Asked::Unkeyed(_) => entry,
+        Asked::Keyed { .. } => entry.converted(keys),
+    };
     match revision.cmp(&entry.revision()) {
-        std::cmp::Ordering::Equal if entry.digest == digest => (Answer::Duplicate, kept_alive(entry, times)),
-        std::cmp::Ordering::Equal => (Answer::Refused(Reason::Conflict), None),
-        std::cmp::Ordering::Less => (Answer::Superseded, None),
-        std::cmp::Ordering::Greater if entry.is_withdrawn() => (Answer::Refused(Reason::Withdrawn), None),
+        std::cmp::Ordering::Equal if body.is(entry.body, keys) => {
+            // From here on under the key that records bring. One of a version before brings none.
+            let body = if matches!(body, Asked::Keyed { .. }) { remembered } else { entry.body };
+            (Answer::Duplicate, Some(kept_alive(Entry { body, ..entry }, times)))
+        }
+        std::cmp::Ordering::Equal => (Answer::Refused(Reason::Conflict), Some(touched)),
+        std::cmp::Ordering::Less => (Answer::Superseded, Some(touched)),
+        std::cmp::Ordering::Greater if entry.is_withdrawn() => (Answer::Refused(Reason::Withdrawn), Some(touched)),
         std::cmp::Ordering::Greater => accepted(),
     }
 }
 
-fn admit_withdrawal(times: Times, known: Option<Entry>) -> (Answer, Option<Entry>) {
-    match known {
-        None => (Answer::Noted, Some(Entry::new(0, [0; 16], true, times.received_at_ms))),
-        Some(entry) if entry.is_withdrawn() => (Answer::Duplicate, kept_alive(entry, times)),
-        Some(entry) => {
-            let ended = Entry { revision_and_end: entry.revision_and_end | WITHDRAWN, ..entry };
-            (Answer::Withdrawn { revision: entry.revision() }, Some(ended.refreshed(times.received_at_ms)))
-        }
+fn admit_withdrawal(times: Times, known: Option<Entry>, keys: &TenantKeys) -> (Answer, Option<Entry>) {
+    let Some(entry) = known.map(|entry| entry.converted(keys)) else {
+        return (Answer::Noted, Some(Entry::new(0, Body::Unkeyed([0; 16]), true, times.received_at_ms)));
+    };
+    if entry.is_withdrawn() {
+        return (Answer::Duplicate, Some(kept_alive(entry, times)));
     }
+    let revision = entry.revision();
+    let ended = Entry { revision_and_end: (revision | WITHDRAWN).to_be_bytes(), ..entry };
+    (Answer::Withdrawn { revision }, Some(ended.refreshed(times.received_at_ms)))
 }
 
 /// Counts one more new entry of a tenant on the day of `now_ms`: the counter to be remembered, or none once `quota` entries are
@@ -170,60 +115,43 @@ pub fn counted(quota: u32, now_ms: i64, counter: Option<Entry>) -> Option<Entry>
 }
 
 /// A sender that goes on resending keeps the memory of it, at the price of one write each half window.
-fn kept_alive(entry: Entry, times: Times) -> Option<Entry> {
-    let age_ms = times.received_at_ms - i64::from(entry.received_at_s) * 1000;
-    (age_ms > times.window_ms / 2).then(|| entry.refreshed(times.received_at_ms))
-}
-
-fn seconds(ms: i64) -> u32 {
-    u32::try_from(ms / 1000).unwrap_or(if ms < 0 { 0 } else { u32::MAX })
-}
-
-/// The first half of a SHA-256.
-pub fn short(digest: [u8; 32]) -> [u8; 16] {
-    domain::Digest(digest).short()
-}
-
-impl Stored for Key {
-    fn encode(&self) -> Vec<u8> {
-        self.0.to_vec()
-    }
-
-    fn decode(bytes: &[u8]) -> Option<Self> {
-        bytes.try_into().ok().map(Self)
-    }
-}
-
-impl Stored for Entry {
-    fn encode(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(25);
-        bytes.push(VERSION);
-        bytes.extend_from_slice(&self.digest);
-        bytes.extend_from_slice(&self.revision_and_end.to_be_bytes());
-        bytes.extend_from_slice(&self.received_at_s.to_be_bytes());
-        bytes
-    }
-
-    fn decode(bytes: &[u8]) -> Option<Self> {
-        let (version, rest) = bytes.split_first()?;
-        let rest: &[u8; 24] = rest.try_into().ok()?;
-        let word = |at: usize| Some(u32::from_be_bytes(rest[at..at + 4].try_into().ok()?));
-        let entry = Self { digest: rest[..16].try_into().ok()?, revision_and_end: word(16)?, received_at_s: word(20)? };
-        (*version == VERSION).then_some(entry)
-    }
+fn kept_alive(entry: Entry, times: Times) -> Entry {
+    let age_ms = times.received_at_ms - i64::from(entry.received_at_s()) * 1000;
+    if age_ms > times.window_ms / 2 { entry.refreshed(times.received_at_ms) } else { entry }
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::config::Config;
+    use crate::data_digest::Secrets;
+    use runtime::stream::Stored;
 
     const WINDOW: i64 = 1_000_000;
     const A: [u8; 16] = [1; 16];
     const B: [u8; 16] = [2; 16];
 
-    fn app(revision: u32, digest: [u8; 16]) -> Ask {
-        Ask::Application { revision, digest }
+    /// Keys of which the first is kept; each is named after its byte.
+    fn keys(kept: u8, also: Option<u8>) -> TenantKeys {
+        let secret = |byte: u8| format!("k{byte}:{}", hex::encode([byte; 32]));
+        let also = also.map(secret).unwrap_or_default();
+        let config =
+            Config { digest_key: secret(kept).into(), digest_key_also: also.as_str().into(), ..Config::default() };
+        Secrets::new(&config).unwrap().of_tenant("bank")
+    }
+
+    /// What `receive` writes of a body with those keys.
+    fn asked(keys: &TenantKeys, short: [u8; 16]) -> Asked {
+        Asked::Keyed { kept: keys.kept.keyed(&short), also: keys.also.as_ref().map(|key| key.keyed(&short)) }
+    }
+
+    fn app(revision: u32, short: [u8; 16]) -> Ask {
+        Ask::Application { revision, body: asked(&keys(1, None), short) }
+    }
+
+    fn before(revision: u32, short: [u8; 16], is_withdrawn: bool) -> Entry {
+        Entry::new(revision, Body::Unkeyed(short), is_withdrawn, 1000)
     }
 
     /// Plays asks in order, each received and looked at at its time, and gives the answers.
@@ -232,7 +160,7 @@ mod tests {
         let step = |(at, ask): &(i64, Ask)| {
             known = known.filter(|entry| !entry.is_expired(*at, WINDOW));
             let times = Times { received_at_ms: *at, now_ms: *at, window_ms: WINDOW };
-            let (answer, change) = admit(*ask, times, known);
+            let (answer, change) = admit(*ask, times, known, &keys(1, None));
             known = change.or(known);
             answer
         };
@@ -274,10 +202,10 @@ mod tests {
 
     #[test]
     fn a_record_is_stale_before_its_entry_is_forgotten() {
-        let entry = Entry::new(1, A, false, 999);
+        let entry = Entry::new(1, Body::Unkeyed(A), false, 999);
         for now_ms in [WINDOW, WINDOW + 999, WINDOW + 1500, WINDOW + 2500, WINDOW + 9000] {
             let times = Times { received_at_ms: 999, now_ms, window_ms: WINDOW };
-            let stale = admit(app(1, A), times, None).0 == Answer::Refused(Reason::Stale);
+            let stale = admit(app(1, A), times, None, &keys(1, None)).0 == Answer::Refused(Reason::Stale);
             assert!(stale || !entry.is_expired(now_ms, WINDOW), "{now_ms}");
         }
     }
@@ -311,15 +239,61 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_is_small_and_comes_back_as_it_went() {
-        assert_eq!(size_of::<(Key, Entry)>(), 40);
-        for entry in [Entry::new(0, [0; 16], true, 0), Entry::new(i32::MAX as u32, B, true, 1_800_000_000_123)] {
-            assert_eq!(Entry::decode(&entry.encode()), Some(entry));
+    fn an_entry_of_before_is_known_and_converted_at_the_first_touch() {
+        use Answer::{Accepted, Duplicate, Refused, Superseded, Withdrawn};
+        let keys = keys(1, None);
+        let keyed = |short| Body::Keyed(keys.kept.keyed(&short));
+        let (a, b) = (Body::Unkeyed(A), Body::Unkeyed(B));
+        let old = |revision, short| Ask::Application { revision, body: Asked::Unkeyed(short) };
+        // What is known, what is asked, the answer, and the body that is known afterwards.
+        let rows: [(&str, Entry, Ask, Answer, Body); 10] = [
+            ("resent", before(2, A, false), app(2, A), Duplicate, keyed(A)),
+            ("changed", before(2, A, false), app(2, B), Refused(Reason::Conflict), keyed(A)),
+            ("late", before(2, A, false), app(1, B), Superseded, keyed(A)),
+            ("revised", before(2, A, false), app(3, B), Accepted, keyed(B)),
+            ("withdrawn", before(2, A, false), Ask::Withdrawal, Withdrawn { revision: 2 }, keyed(A)),
+            ("withdrawn twice", before(2, A, true), Ask::Withdrawal, Duplicate, keyed(A)),
+            ("revised after", before(2, A, true), app(3, B), Refused(Reason::Withdrawn), keyed(A)),
+            ("before it came", before(0, [0; 16], true), app(1, A), Refused(Reason::Withdrawn), Body::Unkeyed([0; 16])),
+            // On the way when the new version started.
+            ("resent by then", before(2, A, false), old(2, A), Duplicate, a),
+            ("revised by then", before(2, A, false), old(3, B), Accepted, b),
+        ];
+        let times = Times { received_at_ms: 2000, now_ms: 2000, window_ms: WINDOW };
+        for (name, known, ask, answer, body) in rows {
+            let known = Entry::decode(&known.encode()).unwrap();
+            let (found, change) = admit(ask, times, Some(known), &keys);
+            assert_eq!((found, change.unwrap_or(known).body), (answer, body), "{name}");
         }
-        assert_eq!(Entry::new(5, A, true, 0).revision(), 5);
-        let mut newer = Entry::new(5, A, true, 0).encode();
-        newer[0] = 2;
-        assert_eq!(Entry::decode(&newer), None);
-        assert_eq!(Entry::decode(&[]), None);
+        let converted = Entry { body: keyed(A), ..before(2, A, false) };
+        for (short, answer) in [(A, Duplicate), (B, Refused(Reason::Conflict))] {
+            assert_eq!(
+                admit(old(2, short), times, Some(converted), &keys),
+                (answer, None),
+                "on the way, resent before"
+            );
+        }
+    }
+
+    #[test]
+    fn no_step_of_a_rotation_makes_a_conflict_of_what_is_sent_again() {
+        // Instances are replaced one after another: any two neighbouring steps run at once.
+        let steps = [keys(1, None), keys(1, Some(2)), keys(2, Some(1)), keys(2, None)];
+        let times = Times { received_at_ms: 2000, now_ms: 2000, window_ms: WINDOW };
+        for (at, pair) in steps.windows(2).enumerate() {
+            for (writer, reader) in [(&pair[0], &pair[1]), (&pair[1], &pair[0])] {
+                for first in [Asked::Unkeyed(A), asked(writer, A)] {
+                    let ask = |body| Ask::Application { revision: 1, body };
+                    let known = admit(ask(first), times, None, writer).1.unwrap();
+                    let (same, touched) = admit(ask(asked(reader, A)), times, Some(known), reader);
+                    assert_eq!(same, Answer::Duplicate, "step {at}");
+                    let (other, _) = admit(ask(asked(reader, B)), times, touched.or(Some(known)), reader);
+                    assert_eq!(other, Answer::Refused(Reason::Conflict), "step {at}");
+                }
+            }
+        }
+        let known = admit(Ask::Application { revision: 1, body: asked(&steps[1], A) }, times, None, &steps[1]).1;
+        let (_, touched) = admit(Ask::Application { revision: 1, body: asked(&steps[2], A) }, times, known, &steps[2]);
+        assert_eq!(touched.unwrap().body, Body::Keyed(steps[3].kept.keyed(&A)), "what is sent again goes over");
     }
 }

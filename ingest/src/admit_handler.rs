@@ -1,8 +1,11 @@
 //! The shell of `admit`: reads what `receive` put into headers, asks the pure step, passes the record on as it is, answers.
 //! Never parses a body.
 
-use crate::admit::{Answer, Ask, Entry, Key, Times, admit, counted, short};
+use crate::admit::{Answer, Ask, Asked, Entry, Key, Times, admit, counted};
 use crate::config::Config;
+use crate::data_digest::{Keyed, Secrets, TenantKeys};
+use crate::error::Error;
+use crate::id_form::form_of;
 use crate::metrics::Metrics;
 use crate::outputs::{self, SOURCE, Topics};
 use crate::refusal::Reason;
@@ -14,6 +17,8 @@ use schemas::envelope::{Envelope, header as ce};
 use schemas::event_id::event_id;
 use schemas::intake::{ACCEPTED, RECEIVED, header};
 use schemas::reply::{Coordinates, Problem, Reply};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 /// Headers that go on as they came.
 const PASSED_ON: &[&str] = &[
@@ -24,6 +29,7 @@ const PASSED_ON: &[&str] = &[
     ce::TRACEPARENT,
     header::TENANT,
     header::DATA_DIGEST,
+    header::DATA_DIGEST_KEY,
     header::ORIGIN_ID,
     header::ORIGIN_CHANNEL,
     header::ORIGIN_TOPIC,
@@ -37,6 +43,9 @@ pub struct AdmitHandler {
     window_ms: i64,
     /// New entries of a tenant in a partition on a day; 0 sets no limit.
     quota: u32,
+    secrets: Secrets,
+    /// Of the tenants that are configured; any other's are made when they are asked for.
+    keys: BTreeMap<String, TenantKeys>,
     metrics: Metrics,
 }
 
@@ -50,10 +59,20 @@ struct Intake<'i> {
 }
 
 impl AdmitHandler {
-    /// A handler with the window and the quota of a configuration.
-    pub fn new(config: &Config, kafka: &KafkaConfig, metrics: Metrics) -> Self {
+    /// A handler with the window, the quota and the keys of a configuration.
+    ///
+    /// # Errors
+    /// [`Error::Config`] when a key is no good.
+    pub fn new(config: &Config, kafka: &KafkaConfig, metrics: Metrics) -> Result<Self, Error> {
         let window_ms = i64::from(config.dedup_window_days) * 86_400_000;
-        Self { topics: Topics::new(kafka), window_ms, quota: config.tenant_quota_per_day, metrics }
+        let secrets = Secrets::new(config)?;
+        let keys = config.subject_keys.keys().map(|tenant| (tenant.clone(), secrets.of_tenant(tenant))).collect();
+        let (topics, quota) = (Topics::new(kafka), config.tenant_quota_per_day);
+        Ok(Self { topics, window_ms, quota, secrets, keys, metrics })
+    }
+
+    fn keys_of(&self, tenant: &str) -> Cow<'_, TenantKeys> {
+        self.keys.get(tenant).map_or_else(|| Cow::Owned(self.secrets.of_tenant(tenant)), Cow::Borrowed)
     }
 
     fn one(&self, input: &Input<'_>, state: &mut View<'_, Key, Entry>, out: &mut Outbox) -> Verdict {
@@ -62,7 +81,7 @@ impl AdmitHandler {
         let times =
             Times { received_at_ms: intake.received_at_ms, now_ms: input.timestamp_ms, window_ms: self.window_ms };
         let known = state.get(input.partition, &key).filter(|entry| !entry.is_expired(times.now_ms, self.window_ms));
-        let (mut answer, remembered) = admit(intake.ask, times, known);
+        let (mut answer, remembered) = admit(intake.ask, times, known, &self.keys_of(intake.tenant));
         match remembered {
             Some(_) if known.is_none() && !self.may_enter(&intake, times, input.partition, state) => {
                 answer = Answer::Refused(Reason::TenantQuota);
@@ -132,6 +151,10 @@ impl AdmitHandler {
 
     fn answer(&self, input: &Input<'_>, intake: &Intake<'_>, status: &str, problem: Option<&str>) -> Output {
         let here = self.here(input);
+        if let Some(form) = form_of(intake.application_id) {
+            let tenant = self.keys.get_key_value(intake.tenant).map_or("unknown", |(tenant, _)| tenant);
+            self.metrics.id_like_a_person(tenant, form);
+        }
         let body = Reply {
             status: status.to_owned(),
             tenant: Some(intake.tenant.to_owned()),
@@ -147,6 +170,7 @@ impl AdmitHandler {
                 pointers: Vec::new(),
                 attributes: Vec::new(),
             }),
+            warnings: outputs::warnings(Some(intake.application_id)),
         };
         outputs::reply(&body, &intake.envelope, &here, &self.topics)
     }
@@ -163,6 +187,7 @@ impl AdmitHandler {
             origin_id: None,
             origin: here.clone(),
             problem: Some(Problem { kind: reason.to_owned(), pointers: Vec::new(), attributes: Vec::new() }),
+            warnings: Vec::new(),
         };
         self.metrics.replied("rejected");
         self.metrics.rejected(reason, "unknown");
@@ -242,7 +267,7 @@ fn read<'i>(input: &Input<'i>) -> Option<Intake<'i>> {
     let ask = match envelope.event_type.as_str() {
         RECEIVED => Ask::Application {
             revision: input.header_str(header::REVISION)?.parse().ok().filter(|n| (1..=i32::MAX as u32).contains(n))?,
-            digest: short(Digest::parse(input.header_str(header::DATA_DIGEST)?).ok()?.0),
+            body: body(input)?,
         },
         WITHDRAWN => Ask::Withdrawal,
         _ => return None,
@@ -252,6 +277,20 @@ fn read<'i>(input: &Input<'i>) -> Option<Intake<'i>> {
         None => input.timestamp_ms,
     };
     Some(Intake { envelope, tenant, application_id, ask, received_at_ms })
+}
+
+/// The digests of a record's body; none where they are not what `receive` writes.
+fn body(input: &Input<'_>) -> Option<Asked> {
+    let digest = Digest::parse(input.header_str(header::DATA_DIGEST)?).ok()?;
+    let Some(key_id) = input.header_str(header::DATA_DIGEST_KEY) else { return Some(Asked::Unkeyed(digest.short())) };
+    let also = match input.header_str(header::DATA_DIGEST_ALSO) {
+        None => None,
+        Some(joined) => {
+            let (key_id, digest) = joined.split_once(':')?;
+            Some(Keyed::of(key_id, &Digest::parse(digest).ok()?.0))
+        }
+    };
+    Some(Asked::Keyed { kept: Keyed::of(key_id, &digest.0), also })
 }
 
 /// How the sender's record came, as a word of a closed list.

@@ -1,5 +1,6 @@
 //! Every knob of ingest, each with its unit and why.
 
+use domain::FieldClasses;
 use runtime::config::Secret;
 use runtime::stream::Tuning;
 use serde::{Deserialize, Serialize};
@@ -7,6 +8,9 @@ use std::collections::BTreeMap;
 
 /// Key of the demonstration tenant. Public, so it protects nobody: the start of the room says so in the log.
 pub const DEMO_KEY: &str = "demo-1:00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+
+/// Secret of the demonstration's digests. Public, so it hides nothing: the start of the room says so in the log.
+pub const DEMO_DIGEST_KEY: &str = "demo-1:ffeeddccbbaa99887766554433221100ffeeddccbbaa99887766554433221100";
 
 /// Section `[ingest]`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -17,6 +21,12 @@ pub struct Config {
     /// Tenant → `key_id:hexadecimal`, the key that makes pseudonyms of customer references. Never changed under the same id:
     /// the same customer would become another subject.
     pub subject_keys: BTreeMap<String, Secret>,
+    /// `key_id:hexadecimal`, 32 bytes or more: the secret of which each tenant's key for digests of bodies is made. Whoever knows
+    /// it can try values of what was stripped until one fits a digest. The same in every process with ingest; changed in three
+    /// steps (docs/OPERATIONS.md). A house on one machine makes its own.
+    pub digest_key: Secret,
+    /// Likewise, only while `digest_key` is changed: the other one of the two. Empty otherwise.
+    pub digest_key_also: Secret,
     /// Products that are taken; any other is refused at the border, not decided by accident.
     pub products: Vec<String>,
     /// Bytes of one body. Larger ones are refused before they are parsed.
@@ -80,6 +90,10 @@ pub struct Config {
     pub receive: Tuning,
     /// Knobs of the admitting loop; its `state_cap` is the cap of remembered applications.
     pub admit: Tuning,
+    /// Which free members are personal. No knob: whoever starts the room fills in what the feature contracts of
+    /// `[scorer] models_dir` say.
+    #[serde(skip)]
+    pub classes: FieldClasses,
 }
 
 impl Default for Config {
@@ -87,6 +101,8 @@ impl Default for Config {
         Self {
             tenant_of_topic: [("loan.applications.v1".to_owned(), "demo".to_owned())].into(),
             subject_keys: [("demo".to_owned(), Secret::from(DEMO_KEY))].into(),
+            digest_key: Secret::from(DEMO_DIGEST_KEY),
+            digest_key_also: Secret::default(),
             products: ["credit_card", "small_business_term", "consumer_instalment"].map(str::to_owned).into(),
             max_body_bytes: 1 << 20,
             max_depth: 32,
@@ -117,11 +133,20 @@ impl Default for Config {
             door_timeout_ms: 10_000,
             receive: Tuning::default(),
             admit: Tuning::default(),
+            classes: FieldClasses::default(),
         }
     }
 }
 
 impl Config {
+    /// Settings that hold a key of the demonstration, which everybody knows.
+    pub fn public_keys(&self) -> Vec<&'static str> {
+        let subjects = self.subject_keys.values().any(|key| key.expose() == DEMO_KEY);
+        let digests = [&self.digest_key, &self.digest_key_also].iter().any(|key| key.expose() == DEMO_DIGEST_KEY);
+        let settings = [(subjects, "ingest.subject_keys"), (digests, "ingest.digest_key")];
+        settings.into_iter().filter_map(|(is_public, name)| is_public.then_some(name)).collect()
+    }
+
     /// The topics of senders, without prefix.
     pub fn sender_topics(&self) -> Vec<String> {
         self.tenant_of_topic.keys().cloned().collect()

@@ -3,7 +3,7 @@
 //! `identity` or `protected` leaves for any topic but their own.
 //!
 //! Reading order: [`config`], [`refusal`] (the words), [`strict`] (JSON), [`sender`] (envelopes), [`rules`] and [`check`]
-//! (meaning), [`strip`], [`receive`] and its shell, [`admit`] and its shell, [`outputs`]; then the other ways in: [`publisher`],
+//! (meaning), [`strip`], [`data_digest`], [`receive`] and its shell, [`remembered`], [`admit`] and its shell, [`id_form`], [`outputs`]; then the other ways in: [`publisher`],
 //! [`door`], [`mapping`] and [`batch`]; [`activate`]; and [`start`].
 
 pub mod activate;
@@ -13,8 +13,10 @@ pub mod batch;
 pub mod check;
 mod check_applicant;
 pub mod config;
+pub mod data_digest;
 pub mod door;
 pub mod error;
+pub mod id_form;
 pub mod mapping;
 pub mod metrics;
 pub mod outputs;
@@ -23,6 +25,7 @@ pub mod publisher;
 pub mod receive;
 pub mod receive_handler;
 pub mod refusal;
+pub mod remembered;
 pub mod rules;
 pub mod sender;
 pub mod start;

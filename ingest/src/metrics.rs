@@ -1,5 +1,6 @@
 //! Metric names of ingest, and the only place that touches them. Labels are words of closed lists.
 
+use crate::id_form::Form;
 use prometheus::{Histogram, HistogramOpts, IntCounterVec, Opts, Registry};
 use std::sync::Arc;
 
@@ -8,6 +9,9 @@ use std::sync::Arc;
 pub const REJECTS: &str = "defaultx_ingest_rejects_total";
 /// Replies by status. Counted when handled.
 pub const REPLIES: &str = "defaultx_ingest_replies_total";
+/// Applications and withdrawals whose id looks like a person, by tenant and form (`national_id`, `email`, `phone`). Counted when
+/// handled.
+pub const PERSONAL_IDS: &str = "defaultx_ingest_personal_ids_total";
 /// Requests at the HTTP door by status code.
 pub const DOOR_REQUESTS: &str = "defaultx_door_requests_total";
 /// Seconds from a request's head to its answer.
@@ -26,6 +30,7 @@ pub struct Metrics {
 struct Inner {
     rejects: IntCounterVec,
     replies: IntCounterVec,
+    personal_ids: IntCounterVec,
     door_requests: IntCounterVec,
     door_limited: IntCounterVec,
     door_seconds: Histogram,
@@ -54,6 +59,7 @@ impl Metrics {
             inner: Arc::new(Inner {
                 rejects: counter(REJECTS, "Refused records by reason and channel.", &["reason", "source"])?,
                 replies: counter(REPLIES, "Replies by status.", &["status"])?,
+                personal_ids: counter(PERSONAL_IDS, "Ids that look like a person, by form.", &["tenant", "form"])?,
                 door_requests: counter(DOOR_REQUESTS, "Requests at the HTTP door by status code.", &["code"])?,
                 door_limited: counter(DOOR_LIMITED, "Requests over a limit of the door.", &["tenant", "limit"])?,
                 door_seconds: histogram(DOOR_SECONDS, "Seconds from a request's head to its answer.", &seconds)?,
@@ -70,6 +76,11 @@ impl Metrics {
     /// Counts a reply.
     pub fn replied(&self, status: &'static str) {
         self.inner.replies.with_label_values(&[status]).inc();
+    }
+
+    /// Counts an id that looks like a person; `tenant` is one of the configured ones.
+    pub fn id_like_a_person(&self, tenant: &str, form: Form) {
+        self.inner.personal_ids.with_label_values(&[tenant, form.as_str()]).inc();
     }
 
     /// Counts and times a request.

@@ -1,6 +1,8 @@
 //! What ingest writes: intake, identities, protected, applications and replies, as Kafka records. The only place that knows
 //! which header goes where; decides nothing.
 
+use crate::data_digest::Told;
+use crate::id_form::form_of;
 use crate::receive::{Channel, Content, Received};
 use crate::refusal::Refusal;
 use runtime::kafka::KafkaConfig;
@@ -72,7 +74,7 @@ pub fn received(received: Received, origin: Origin<'_>, topics: &Topics) -> Vec<
         Content::Application { revision, .. } => revision.get(),
         Content::Withdrawal { .. } => 0,
     };
-    let record = |topic: &Arc<str>, event_type: &str, payload: Vec<u8>, digest: Option<&str>| {
+    let record = |topic: &Arc<str>, event_type: &str, payload: Vec<u8>, digest: Option<&Told>| {
         let id = match origin.place {
             Some((topic, partition, offset)) if origin.channel == Channel::Kafka => {
                 coordinates_id(event_type, topic, partition, offset)
@@ -90,7 +92,8 @@ pub fn received(received: Received, origin: Origin<'_>, topics: &Topics) -> Vec<
         headers.push((header::TENANT, tenant.clone().into_bytes()));
         if let Some(digest) = digest {
             headers.push((header::REVISION, number.to_string().into_bytes()));
-            headers.push((header::DATA_DIGEST, digest.as_bytes().to_vec()));
+            headers.push((header::DATA_DIGEST, digest.digest.as_bytes().to_vec()));
+            headers.push((header::DATA_DIGEST_KEY, digest.key_id.as_bytes().to_vec()));
         }
         let key = Some(key.as_str().as_bytes().to_vec());
         Output { topic: topic.clone(), route: Route::ByKey, key, payload: Some(payload), headers }
@@ -98,11 +101,16 @@ pub fn received(received: Received, origin: Origin<'_>, topics: &Topics) -> Vec<
     let (mut records, mut intake) = match content {
         Content::Withdrawal { body } => (Vec::new(), record(&topics.intake, application::WITHDRAWN, body, None)),
         Content::Application { digest, stripped, .. } => {
-            let record = |topic, event_type, body| record(topic, event_type, body, Some(&digest));
+            let record = |topic, event_type, body| record(topic, event_type, body, Some(&digest.kept));
             let identities = record(&topics.identities, intake::IDENTITY, stripped.identities);
             let protected = stripped.protected.map(|body| record(&topics.protected, intake::PROTECTED, body));
             let records = std::iter::once(identities).chain(protected).collect();
-            (records, record(&topics.intake, intake::RECEIVED, stripped.body))
+            let mut intake = record(&topics.intake, intake::RECEIVED, stripped.body);
+            // For deduplication alone: it goes no further than `admit`.
+            intake
+                .headers
+                .extend(digest.also.iter().map(|also| (header::DATA_DIGEST_ALSO, also.joined().into_bytes())));
+            (records, intake)
         }
     };
     push_origin(&mut intake.headers, &envelope.id, origin);
@@ -146,8 +154,14 @@ pub fn rejection(refusal: &Refusal, at: Coordinates, answers: &Coordinates, topi
             attributes: refusal.attributes.iter().map(|name| (*name).to_owned()).collect(),
         }),
         origin: at,
+        warnings: warnings(who.application_id.as_deref()),
     };
     reply(&body, &cause, answers, topics)
+}
+
+/// What a sender should look at in an id that is taken all the same.
+pub fn warnings(application_id: Option<&str>) -> Vec<String> {
+    application_id.and_then(form_of).map(|form| form.warning().to_owned()).into_iter().collect()
 }
 
 /// A reply as a record, keyed where the application is known. `answers` is the record that makes the reply's id.

@@ -2,12 +2,13 @@
 //! withdrawal, or a refusal with one word. The topic, the HTTP door and a batch file all come through here.
 
 use crate::check;
+use crate::data_digest::DataDigest;
 use crate::refusal::{Fault, Reason, Refusal, Who};
 use crate::rules::{Rules, TenantRule};
 use crate::sender::{self, BadSender, HeaderOf, Mode};
 use crate::strict::{self, Node, canonical_bytes, from_node};
 use crate::strip::{self, Stripped};
-use domain::{ApplicationId, ApplicationKey, Digest, Revision};
+use domain::{ApplicationId, ApplicationKey, Revision};
 use schemas::Envelope;
 use schemas::application::{self, Application, Withdrawal};
 use schemas::envelope::MAX_ATTRIBUTE_BYTES;
@@ -71,8 +72,8 @@ pub enum Content {
     Application {
         /// From 1.
         revision: Revision,
-        /// SHA-256 of the RFC 8785 form of the sender's `data`, hexadecimal.
-        digest: String,
+        /// Keyed, of the RFC 8785 form of the sender's `data`.
+        digest: DataDigest,
         /// The bodies it became.
         stripped: Stripped,
     },
@@ -184,8 +185,14 @@ fn take_application(
     else {
         return Err(Trouble::Faults(faults));
     };
-    let digest = hex::encode(Digest::of(&canonical_bytes(data)).0);
-    let stripped = strip::strip(std::mem::replace(data, Node::Null), &app, &digest, arrival.tenant);
+    let digest = arrival.tenant.digests().of_body(&canonical_bytes(data));
+    let stripped = strip::strip(
+        std::mem::replace(data, Node::Null),
+        &app,
+        &digest.kept,
+        arrival.tenant,
+        rules.personal.as_deref(),
+    );
     Ok(Received {
         envelope,
         key: ApplicationKey::new(arrival.tenant.tenant(), &application_id),

@@ -126,10 +126,29 @@ pub struct Fault {
 
 /// Pointers longer than this are cut: a sender's key is in them.
 const MAX_POINTER_BYTES: usize = 256;
+/// Objects whose keys are nobody's affair: a key can itself be a value.
+const PERSONAL: [&str; 2] = ["identity", "protected"];
+/// Members of an applicant in which a pointer goes on. What stands below any other is personal, or was meant to be.
+const TOLD_WITHIN: [&str; 3] = ["consents", "facts", "reports"];
+
+/// Cuts a pointer behind the step at which personal data begins.
+fn stop_at_personal(pointer: &mut String) {
+    let (mut end, mut before) = (0, [""; 2]);
+    for step in pointer.split('/').skip(1) {
+        end += 1 + step.len();
+        let is_of_applicant = before[0] == "applicants";
+        if PERSONAL.contains(&step) || (is_of_applicant && !TOLD_WITHIN.contains(&step)) {
+            break;
+        }
+        before = [before[1], step];
+    }
+    pointer.truncate(end);
+}
 
 impl Fault {
-    /// A fault with its pointer, cut where it is overlong.
+    /// A fault with its pointer, which stops at a personal object and is cut where it is overlong.
     pub fn new(reason: Reason, mut pointer: String) -> Self {
+        stop_at_personal(&mut pointer);
         if pointer.len() > MAX_POINTER_BYTES {
             let cut = (0..=MAX_POINTER_BYTES).rev().find(|at| pointer.is_char_boundary(*at)).unwrap_or(0);
             pointer.truncate(cut);
@@ -185,6 +204,28 @@ mod tests {
         for (index, reason) in Reason::ALL.iter().enumerate() {
             assert!((400..600).contains(&reason.http_status()), "{}", reason.as_str());
             assert!(Reason::ALL[..index].iter().all(|other| other.as_str() != reason.as_str()), "{}", reason.as_str());
+        }
+    }
+
+    #[test]
+    fn a_pointer_stops_where_personal_data_begins() {
+        let rows = [
+            ("", ""),
+            ("/revision", "/revision"),
+            ("/applicants/0/identity", "/applicants/0/identity"),
+            ("/applicants/0/identity/Anna Svensson", "/applicants/0/identity"),
+            ("/applicants/12/protected/sex/0", "/applicants/12/protected"),
+            ("/data/applicants/0/identity/a~1b/c", "/data/applicants/0/identity"),
+            // Meant to be one of them, and not known as such.
+            ("/applicants/0/Identity/Anna", "/applicants/0/Identity"),
+            ("/applicant/0/identity/Anna", "/applicant/0/identity"),
+            ("/applicants/identity/Anna", "/applicants/identity"),
+            ("/applicants/0/facts/income/0/period", "/applicants/0/facts/income/0/period"),
+            ("/applicants/0/reports/0/fields/inquiries", "/applicants/0/reports/0/fields/inquiries"),
+            ("/attributes/utilisation", "/attributes/utilisation"),
+        ];
+        for (pointer, told) in rows {
+            assert_eq!(Fault::new(Reason::BadValue, pointer.to_owned()).pointer, told);
         }
     }
 

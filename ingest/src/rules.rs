@@ -1,9 +1,10 @@
 //! What this deployment takes: products, tenants with their keys, limits. Built once from [`crate::Config`]; immutable after.
 
 use crate::config::Config;
+use crate::data_digest::{Secrets, TenantKeys};
 use crate::error::Error;
 use crate::published::Published;
-use domain::Tenant;
+use domain::{FieldClasses, Free, Tenant};
 use hmac::{Hmac, Mac};
 use runtime::kafka::HOUSE_MAX_BYTES;
 use sha2::Sha256;
@@ -45,6 +46,8 @@ pub struct Rules {
     pub clock_skew_ms: i64,
     /// How old a submission may be, in milliseconds.
     pub oldest_submission_ms: i64,
+    /// Which free members are personal; none where no contract says so.
+    pub personal: Option<Arc<FieldClasses>>,
     /// The published schemas, asked only about a body that is refused.
     pub published: Arc<Published>,
 }
@@ -70,17 +73,23 @@ impl Rules {
             max_depth: config.max_depth,
             clock_skew_ms: i64::from(config.clock_skew_seconds) * 1000,
             oldest_submission_ms: i64::from(config.oldest_submission_days) * 86_400_000,
+            personal: has_personal(&config.classes).then(|| Arc::new(config.classes.clone())),
             published: Arc::new(Published::new()?),
         })
     }
 }
 
-/// A tenant with the key that makes pseudonyms of its customers' references.
+fn has_personal(classes: &FieldClasses) -> bool {
+    classes.has_personal(Free::Attribute) || classes.has_personal(Free::ReportField)
+}
+
+/// A tenant with the key that makes pseudonyms of its customers' references, and those of its digests.
 #[derive(Clone)]
 pub struct TenantRule {
     tenant: Tenant,
     key_id: String,
     mac: Hmac<Sha256>,
+    digests: TenantKeys,
 }
 
 impl TenantRule {
@@ -88,7 +97,7 @@ impl TenantRule {
     ///
     /// # Errors
     /// [`Error::Config`] without the key.
-    pub fn new(tenant: &str, key: &str) -> Result<Self, Error> {
+    pub fn new(tenant: &str, key: &str, secrets: &Secrets) -> Result<Self, Error> {
         let refused = |why: &str| Error::Config(format!("subject key of tenant {tenant:?}: {why}"));
         let name = Tenant::new(tenant).map_err(|error| Error::Config(error.to_string()))?;
         let (key_id, digits) = key.split_once(':').ok_or_else(|| refused("must be key_id:hexadecimal"))?;
@@ -97,7 +106,7 @@ impl TenantRule {
             return Err(refused("has no id or fewer than 16 bytes"));
         }
         let mac = Hmac::new_from_slice(&bytes).map_err(|_| refused("is no HMAC key"))?;
-        Ok(Self { tenant: name, key_id: key_id.to_owned(), mac })
+        Ok(Self { tenant: name, key_id: key_id.to_owned(), mac, digests: secrets.of_tenant(tenant) })
     }
 
     /// The tenant.
@@ -108,6 +117,11 @@ impl TenantRule {
     /// Which key makes the pseudonyms.
     pub fn key_id(&self) -> &str {
         &self.key_id
+    }
+
+    /// The keys of its digests.
+    pub fn digests(&self) -> &TenantKeys {
+        &self.digests
     }
 
     /// The pseudonym of a customer: HMAC-SHA-256(tenant key, reference), hexadecimal.
@@ -131,9 +145,10 @@ impl Tenants {
     /// # Errors
     /// [`Error::Config`] for a bad key, or a topic whose tenant has none.
     pub fn new(config: &Config, prefix: &str) -> Result<Self, Error> {
+        let secrets = Secrets::new(config)?;
         let mut by_name = BTreeMap::new();
         for (tenant, key) in &config.subject_keys {
-            by_name.insert(tenant.clone(), Arc::new(TenantRule::new(tenant, key.expose())?));
+            by_name.insert(tenant.clone(), Arc::new(TenantRule::new(tenant, key.expose(), &secrets)?));
         }
         let mut by_topic = HashMap::new();
         for (topic, tenant) in &config.tenant_of_topic {
@@ -160,10 +175,14 @@ impl Tenants {
 mod tests {
     use super::*;
 
+    fn secrets() -> Secrets {
+        Secrets::new(&Config::default()).unwrap()
+    }
+
     #[test]
     fn a_pseudonym_is_the_standard_mac() {
         // RFC 4231, test case 1.
-        let rule = TenantRule::new("bank", &format!("k1:{}", "0b".repeat(20))).unwrap();
+        let rule = TenantRule::new("bank", &format!("k1:{}", "0b".repeat(20)), &secrets()).unwrap();
         assert_eq!(rule.subject("Hi There"), "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7");
     }
 
@@ -179,7 +198,7 @@ mod tests {
     #[test]
     fn weak_or_malformed_keys_are_refused_without_being_shown() {
         for key in ["", "k1", "k1:zz", "k1:00", ":000102030405060708090a0b0c0d0e0f"] {
-            let error = TenantRule::new("bank", key).map(|_| ()).unwrap_err().to_string();
+            let error = TenantRule::new("bank", key, &secrets()).map(|_| ()).unwrap_err().to_string();
             assert!(key.len() < 4 || !error.contains(key), "{error}");
         }
     }

@@ -1,7 +1,7 @@
 //! Starts the rooms of ingest: both loops, and the door where one is configured.
 
 use crate::admit_handler::AdmitHandler;
-use crate::config::{Config, DEMO_KEY};
+use crate::config::Config;
 use crate::door;
 use crate::error::Error;
 use crate::metrics::Metrics;
@@ -21,8 +21,11 @@ pub const ADMIT: &str = "ingest-admit";
 /// # Errors
 /// [`Error`] when the configuration is no good or a loop does not start.
 pub fn start(config: Config, shell: Shell) -> Result<Vec<RoomHandle>, Error> {
-    if config.subject_keys.values().any(|key| key.expose() == DEMO_KEY) {
-        tracing::warn!("the public demonstration key makes pseudonyms: set ingest.subject_keys");
+    for setting in config.public_keys() {
+        tracing::warn!(
+            setting,
+            "the public key of the demonstration is in use, so pseudonyms and digests can be guessed: set it"
+        );
     }
     let most = u128::from(config.tenant_quota_per_day) * (u128::from(config.dedup_window_days) + 1);
     let most = most * u128::from(shell.kafka.partitions.max(1).unsigned_abs());
@@ -32,7 +35,7 @@ pub fn start(config: Config, shell: Shell) -> Result<Vec<RoomHandle>, Error> {
     }
     let metrics = Metrics::new(&shell.registry)?;
     let receive = ReceiveHandler::new(&config, &shell.kafka, metrics.clone())?;
-    let admit = AdmitHandler::new(&config, &shell.kafka, metrics.clone());
+    let admit = AdmitHandler::new(&config, &shell.kafka, metrics.clone())?;
     let mut rooms = vec![
         spawn_loop(receive_spec(&config, &shell), receive, &shell).map_err(Error::Loop)?,
         spawn_loop(admit_spec(&config, &shell), admit, &shell).map_err(Error::Loop)?,

@@ -1,8 +1,10 @@
 //! Takes personal data out of a body and writes what is left in its normal form: customer references become pseudonyms, lists
 //! are present, the order is that of RFC 8785. What was taken out goes into bodies of its own, and nowhere else.
 
+use crate::data_digest::Told;
 use crate::rules::TenantRule;
 use crate::strict::{Node, Object, canonical_bytes};
+use domain::{FieldClass, FieldClasses, Free};
 use schemas::application::Application;
 use std::borrow::Cow;
 
@@ -17,11 +19,20 @@ pub struct Stripped {
     pub protected: Option<Vec<u8>>,
 }
 
-/// Strips a body whose shape is checked: `app` is `root` in types.
-pub fn strip(mut root: Node<'_>, app: &Application, digest: &str, tenant: &TenantRule) -> Stripped {
+/// Strips a body whose shape is checked: `app` is `root` in types. Free members that a feature contract calls personal go where
+/// the identity goes.
+pub fn strip(
+    mut root: Node<'_>,
+    app: &Application,
+    digest: &Told,
+    tenant: &TenantRule,
+    personal: Option<&FieldClasses>,
+) -> Stripped {
     let mut identities = Vec::with_capacity(app.applicants.len());
     let mut protected = Vec::new();
+    let mut attributes = Object::default();
     if let Some(body) = root.as_map_mut() {
+        attributes = personal_of(personal, Free::Attribute, body.get_mut("attributes"));
         present(body, &["collateral", "documents"]);
         let elements = body.get_mut("applicants").map(Node::elements_mut).unwrap_or_default();
         for (applicant, typed) in elements.iter_mut().filter_map(Node::as_map_mut).zip(&app.applicants) {
@@ -34,16 +45,43 @@ pub fn strip(mut root: Node<'_>, app: &Application, digest: &str, tenant: &Tenan
             subject.insert("customer_ref", Node::Text(Cow::Borrowed(&typed.customer_ref)));
             let taken = applicant.remove("identity").unwrap_or(Node::Map(Object::default()));
             subject.insert("identity", taken);
+            let reports = personal_reports(applicant, personal);
+            if !reports.is_empty() {
+                subject.insert("reports", Node::List(reports));
+            }
             identities.push(Node::Map(subject));
             present(applicant, &["consents", "reports"]);
         }
     }
-    let apart = |applicants| canonical_bytes(&Node::Map(envelope(app, digest, applicants)));
-    Stripped {
-        body: canonical_bytes(&root),
-        identities: apart(identities),
-        protected: (!protected.is_empty()).then(|| apart(protected)),
+    let apart = |applicants| envelope(app, digest, applicants);
+    let mut who = apart(identities);
+    if !attributes.is_empty() {
+        who.insert("attributes", Node::Map(attributes));
     }
+    Stripped {
+        identities: canonical_bytes(&Node::Map(who)),
+        protected: (!protected.is_empty()).then(|| canonical_bytes(&Node::Map(apart(protected)))),
+        body: canonical_bytes(&root),
+    }
+}
+
+/// Takes out the personal members of `attributes`, or of a report's `fields`.
+fn personal_of<'a>(personal: Option<&FieldClasses>, place: Free, object: Option<&mut Node<'a>>) -> Object<'a> {
+    let (Some(classes), Some(object)) = (personal, object.and_then(Node::as_map_mut)) else { return Object::default() };
+    object.take(|name| classes.of(place, name) == FieldClass::Personal)
+}
+
+/// The reports of an applicant with personal fields: which they are, and those fields.
+fn personal_reports<'a>(applicant: &mut Object<'a>, personal: Option<&FieldClasses>) -> Vec<Node<'a>> {
+    let reports = applicant.get_mut("reports").map(Node::elements_mut).unwrap_or_default();
+    let taken = reports.iter_mut().filter_map(Node::as_map_mut).filter_map(|report| {
+        let fields = personal_of(personal, Free::ReportField, report.get_mut("fields"));
+        let named = |name: &str| report.get(name).cloned().unwrap_or(Node::Null);
+        let members =
+            || [("fields", Node::Map(fields.clone())), ("report_id", named("report_id")), ("source", named("source"))];
+        (!fields.is_empty()).then(|| Node::Map(Object::from_iter(members())))
+    });
+    taken.collect()
 }
 
 /// Puts the pseudonym in the reference's place, and gives what names the applicant in the bodies set apart.
@@ -65,11 +103,12 @@ fn pseudonym<'a>(
     ])
 }
 
-fn envelope<'a>(app: &'a Application, digest: &'a str, applicants: Vec<Node<'a>>) -> Object<'a> {
+fn envelope<'a>(app: &'a Application, digest: &'a Told, applicants: Vec<Node<'a>>) -> Object<'a> {
     Object::from_iter([
         ("applicants", Node::List(applicants)),
         ("application_id", Node::Text(Cow::Borrowed(&app.application_id))),
-        ("data_digest", Node::Text(Cow::Borrowed(digest))),
+        ("data_digest", Node::Text(Cow::Borrowed(&digest.digest))),
+        ("data_digest_key", Node::Text(Cow::Borrowed(&digest.key_id))),
         ("revision", Node::Int(app.revision)),
         ("tenant", Node::Text(Cow::Borrowed(&app.tenant))),
     ])

@@ -46,6 +46,7 @@ fn bare() -> RiskEvent {
             partition: 0,
             offset: 0,
             data_digest: String::new(),
+            data_digest_key: None,
         },
         product: "product".into(),
         intent: "decide".into(),

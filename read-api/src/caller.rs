@@ -6,6 +6,7 @@ use crate::router::App;
 use axum::extract::{FromRequestParts, Path, Query};
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
+use domain::FieldClass;
 use runtime::auth::{Claims, EVERY_TENANT};
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
@@ -54,6 +55,11 @@ impl Caller {
     pub fn may_see_identities(&self) -> Result<&'static str, Problem> {
         let role = [ADMIN, OFFICER].into_iter().find(|role| self.claims.has_role(role));
         role.ok_or_else(|| Problem::forbidden("identities are for Officer and Admin"))
+    }
+
+    /// The strictest class of free members that a story shows the caller: those who decide see restricted ones too.
+    pub fn most(&self) -> FieldClass {
+        if self.may_see_identities().is_ok() { FieldClass::Restricted } else { FieldClass::Plain }
     }
 
     /// Who it is, for the log.
@@ -149,6 +155,7 @@ mod tests {
             [(&[ADMIN], Some(ADMIN)), (&[OFFICER, REVIEWER], Some(OFFICER)), (&[REVIEWER], None), (&[], None)];
         for (roles, expected) in cases {
             assert_eq!(caller("a", roles).may_see_identities().ok(), expected, "{roles:?}");
+            assert_eq!(caller("a", roles).most() == FieldClass::Restricted, expected.is_some(), "{roles:?}");
         }
     }
 }

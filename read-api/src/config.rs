@@ -1,6 +1,7 @@
 //! The knobs of read-api.
 
 use crate::error::Error;
+use domain::FieldClasses;
 use runtime::auth::{Realm, Verifier};
 use runtime::config::Secret;
 use serde::{Deserialize, Serialize};
@@ -35,6 +36,9 @@ pub struct Config {
     pub page_size: u32,
     /// Longest period of figures, in days: they are counted from rows.
     pub figures_days_max: u32,
+    /// Who sees which free member. No knob: whoever starts the room fills in what the feature contracts of `[scorer] models_dir` say.
+    #[serde(skip)]
+    pub classes: FieldClasses,
 }
 
 impl Default for Config {
@@ -54,6 +58,7 @@ impl Default for Config {
             page_size_max: 200,
             page_size: 50,
             figures_days_max: 400,
+            classes: FieldClasses::default(),
         }
     }
 }

@@ -24,6 +24,10 @@ pub struct Applicants {
     pub revision: i32,
     /// In the order of the application.
     pub applicants: Vec<Applicant>,
+    /// Members of `attributes` that a feature contract calls personal.
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    #[schema(value_type = Object)]
+    pub attributes: Map<String, Value>,
 }
 
 /// One applicant.
@@ -40,12 +44,29 @@ pub struct Applicant {
     /// Names, national id, address, contacts, as sent.
     #[schema(value_type = Object)]
     pub identity: Map<String, Value>,
+    /// Of reports, the fields that a feature contract calls personal.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reports: Vec<PersonalReport>,
+}
+
+/// Personal fields of a bureau's report.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct PersonalReport {
+    /// The bureau.
+    pub source: String,
+    /// Its id of the report.
+    pub report_id: String,
+    /// As sent.
+    #[schema(value_type = Object)]
+    pub fields: Map<String, Value>,
 }
 
 /// What the identity store keeps; unknown members are left out.
 #[derive(Deserialize)]
 struct Stored {
     applicants: Vec<Applicant>,
+    #[serde(default)]
+    attributes: Map<String, Value>,
 }
 
 /// Who applied. 404 also once they were erased.
@@ -80,6 +101,6 @@ pub(crate) async fn show(
     })?;
     app.metrics.identity_reads.with_label_values(&[role]).inc();
     tracing::info!(who = caller.subject(), role, tenant, application_id = id, "identity shown");
-    let applicants = stored.applicants;
-    Ok(Json(Applicants { tenant, application_id: id, revision: application.revision, applicants }))
+    let Stored { applicants, attributes } = stored;
+    Ok(Json(Applicants { tenant, application_id: id, revision: application.revision, applicants, attributes }))
 }

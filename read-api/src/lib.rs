@@ -4,7 +4,7 @@
 //!
 //! Reading order: [`caller`] (who asks), [`router`] with `guard` and [`limit`] (what every request passes), [`store`] (the
 //! snapshot behind an answer), then one module a question: [`applications`] with [`filter`] and [`cursor`], [`story`] with
-//! [`log`] and [`story_parts`], [`identities`], [`figures`] with [`tally`], [`stream`]. Refusals are [`problem`]s.
+//! [`log`], [`story_parts`] and [`shown`] (what of it a role sees), [`identities`], [`figures`] with [`tally`], [`stream`]. Refusals are [`problem`]s.
 
 pub mod applications;
 pub mod caller;
@@ -21,6 +21,7 @@ pub mod log;
 pub mod metrics;
 pub mod problem;
 pub mod router;
+pub mod shown;
 mod start;
 pub mod store;
 pub mod story;

@@ -6,6 +6,7 @@ use crate::caller::{ApplicationId, Caller, Params};
 use crate::log::{self, Attested, AuditPosition, Logged, Position};
 use crate::problem::Problem;
 use crate::router::App;
+use crate::shown::Shown;
 use crate::story_parts::{DecisionParts, ScoreParts, request};
 use axum::Json;
 use axum::extract::State;
@@ -44,6 +45,8 @@ pub struct Story {
     /// The accepted body: everything asked and stated, with pseudonyms in place of people.
     #[schema(value_type = Option<Object>)]
     pub request: Option<Value>,
+    /// Members of `attributes` and of reports' `fields`, and features, that are not for the role of the token, and left out.
+    pub withheld: u32,
     /// Score events, the deciding arm's before shadows.
     pub scores: Vec<ScoreStory>,
     /// Decisions, in order.
@@ -184,10 +187,19 @@ pub(crate) async fn tell(
     let told = rows.positions(application.position)?;
     let source = Source(log::events(&tx, &told).await?);
     let attested = log::attested(&tx, &told).await?;
+    let shown = Shown { classes: &app.config.classes, most: caller.most() };
+    let mut request = source.body(application.position).map(request).transpose().map_err(unreadable)?;
+    let mut scores: Vec<ScoreStory> = rows.scores.iter().map(|row| source.score(row)).collect::<Result<_, _>>()?;
+    let mut withheld = request.as_mut().map_or(0, |request| shown.request(request));
+    for ScoreStory { summary, parts, .. } in &mut scores {
+        let of = |text: &Option<String>| text.clone().unwrap_or_default();
+        withheld += shown.features(&of(&summary.model), &of(&summary.model_version), parts);
+    }
     Ok(Json(Story {
         revisions,
-        request: source.body(application.position).map(request).transpose().map_err(unreadable)?,
-        scores: rows.scores.iter().map(|row| source.score(row)).collect::<Result<_, _>>()?,
+        request,
+        withheld,
+        scores,
         decisions: rows.decisions.iter().map(|row| source.decision(row)).collect::<Result<_, _>>()?,
         withdrawals: rows.withdrawals.iter().map(|row| source.withdrawal(row)).collect::<Result<_, _>>()?,
         deliveries: rows.deliveries.iter().map(|row| source.delivery(row)).collect::<Result<_, _>>()?,

@@ -22,8 +22,13 @@ pub mod header {
     pub const TENANT: &str = "ce_tenant";
     /// The revision, decimal.
     pub const REVISION: &str = "ce_revision";
-    /// SHA-256 of the RFC 8785 form of the sender's `data`, hexadecimal.
+    /// HMAC-SHA-256(the tenant's digest key, first 16 bytes of SHA-256 of the RFC 8785 form of the sender's `data`), hexadecimal.
+    /// Without [`DATA_DIGEST_KEY`] beside it: that SHA-256 itself, by a version before.
     pub const DATA_DIGEST: &str = "ce_datadigest";
+    /// Id of the key of [`DATA_DIGEST`].
+    pub const DATA_DIGEST_KEY: &str = "ce_datadigestkey";
+    /// While the key is changed: `key id:digest` under the other one. On `credit.intake.v1` alone.
+    pub const DATA_DIGEST_ALSO: &str = "ce_datadigestalso";
     /// Milliseconds since 1970 at which the first topic took the record; absent where the intake topic is the first.
     pub const RECEIVED_AT: &str = "ce_receivedat";
     /// The sender's event id.
@@ -48,10 +53,16 @@ pub struct Identities {
     pub application_id: String,
     /// From 1.
     pub revision: u32,
-    /// SHA-256 of the RFC 8785 form of the sender's `data`.
+    /// Keyed digest of the RFC 8785 form of the sender's `data`.
     pub data_digest: String,
+    /// Id of the key that made it; absent where a version before made an unkeyed one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data_digest_key: Option<String>,
     /// In the order of the application.
     pub applicants: Vec<Identity>,
+    /// Members of `attributes` that a feature contract calls personal.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub attributes: Map<String, Value>,
 }
 
 /// One applicant's identity.
@@ -64,6 +75,20 @@ pub struct Identity {
     pub customer_ref: String,
     /// Names, national id, address, contacts, as sent.
     pub identity: Map<String, Value>,
+    /// Of reports, the fields that a feature contract calls personal.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reports: Vec<PersonalReport>,
+}
+
+/// Personal fields of a bureau's report.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PersonalReport {
+    /// The bureau.
+    pub source: String,
+    /// Its id of the report.
+    pub report_id: String,
+    /// As sent.
+    pub fields: Map<String, Value>,
 }
 
 /// The body of `protected.received.v1`: protected characteristics of the applicants of one received body, for fairness
@@ -76,8 +101,11 @@ pub struct Protecteds {
     pub application_id: String,
     /// From 1.
     pub revision: u32,
-    /// SHA-256 of the RFC 8785 form of the sender's `data`.
+    /// Keyed digest of the RFC 8785 form of the sender's `data`.
     pub data_digest: String,
+    /// Id of the key that made it; absent where a version before made an unkeyed one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data_digest_key: Option<String>,
     /// In the order of the application.
     pub applicants: Vec<ProtectedOf>,
 }

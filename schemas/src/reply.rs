@@ -27,6 +27,9 @@ pub struct Reply {
     /// For anything but `accepted` and `duplicate`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub problem: Option<Problem>,
+    /// What the sender should look at although it refuses nothing: words, such as `application_id_like_email`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
 }
 
 /// Where a record stands.

@@ -96,8 +96,11 @@ pub struct InputRef {
     pub partition: i32,
     /// Offset.
     pub offset: i64,
-    /// SHA-256 of the RFC 8785 form of the sender's `data`.
+    /// Keyed digest of the RFC 8785 form of the sender's `data`.
     pub data_digest: String,
+    /// Id of the key that made it; absent where a version before made an unkeyed one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data_digest_key: Option<String>,
 }
 
 /// Times, RFC 3339 in UTC; `as_of` is a date.

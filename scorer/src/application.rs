@@ -23,8 +23,10 @@ pub struct Heads<'a> {
     pub partition_key: Option<&'a str>,
     /// `traceparent`.
     pub traceparent: Option<&'a str>,
-    /// SHA-256 of the sender's `data`.
+    /// Keyed digest of the sender's `data`.
     pub data_digest: &'a str,
+    /// Id of its key.
+    pub data_digest_key: Option<&'a str>,
     /// Milliseconds since 1970 at which the house first touched the record.
     pub received_at_ms: Option<i64>,
 }
@@ -43,6 +45,7 @@ impl<'a> Heads<'a> {
                 header::PARTITION_KEY => heads.partition_key = Some(text),
                 header::TRACEPARENT => heads.traceparent = Some(text),
                 extension::DATA_DIGEST => heads.data_digest = text,
+                extension::DATA_DIGEST_KEY => heads.data_digest_key = Some(text),
                 extension::RECEIVED_AT => heads.received_at_ms = text.parse().ok(),
                 _ => {}
             }

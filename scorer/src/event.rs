@@ -63,6 +63,8 @@ pub struct InputRef<'a> {
     pub partition: i32,
     pub offset: i64,
     pub data_digest: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data_digest_key: Option<&'a str>,
 }
 
 #[derive(serde::Serialize)]

@@ -26,7 +26,7 @@ pub const SOURCE: &str = "/defaultx/scorer";
 const NO_MODEL: &str = "none";
 
 /// Every header that ingest writes: what is passed on keeps its own.
-const KNOWN_HEADERS: [&str; 20] = [
+const KNOWN_HEADERS: [&str; 21] = [
     header::SPECVERSION,
     header::ID,
     header::SOURCE,
@@ -41,6 +41,7 @@ const KNOWN_HEADERS: [&str; 20] = [
     extension::TENANT,
     extension::REVISION,
     extension::DATA_DIGEST,
+    extension::DATA_DIGEST_KEY,
     extension::RECEIVED_AT,
     extension::ORIGIN_ID,
     extension::ORIGIN_CHANNEL,
@@ -215,6 +216,7 @@ impl ScorerHandler {
             partition: input.partition,
             offset: input.offset,
             data_digest: heads.data_digest,
+            data_digest_key: heads.data_digest_key,
             received_at: &received_at,
         };
         let event = score::event(application, origin, &job.route, role, serving, outcome);

@@ -175,8 +175,10 @@ pub struct Origin<'a> {
     pub partition: i32,
     /// Offset.
     pub offset: i64,
-    /// SHA-256 of the RFC 8785 form of the sender's `data`.
+    /// Keyed digest of the RFC 8785 form of the sender's `data`.
     pub data_digest: &'a str,
+    /// Id of its key.
+    pub data_digest_key: Option<&'a str>,
     /// RFC 3339.
     pub received_at: &'a str,
 }
@@ -198,7 +200,7 @@ pub fn event<'a>(
         Outcome::Unscorable(causes) => causes.as_slice(),
         Outcome::Scored(..) => &[],
     };
-    let Origin { event_id, topic, partition, offset, data_digest, received_at } = origin;
+    let Origin { event_id, topic, partition, offset, data_digest, data_digest_key, received_at } = origin;
     let primary = application.primary();
     Event {
         application: ApplicationRef {
@@ -207,7 +209,7 @@ pub fn event<'a>(
             revision: application.revision,
         },
         subjects: application.applicants.iter().map(subject).collect(),
-        input: InputRef { event_id, topic, partition, offset, data_digest },
+        input: InputRef { event_id, topic, partition, offset, data_digest, data_digest_key },
         product: &application.product,
         intent: &application.intent,
         request_type: &application.request_type,

@@ -1,6 +1,7 @@
 //! The feature contract, checked: what each number of the graph's input is, where it comes from, and what is said when it
 //! counts against an applicant. A contract that contradicts itself, or reads what it may not, does not load.
 
+use crate::classes::classes;
 use crate::error::LoadError;
 use crate::expr::{Expr, FORBIDDEN};
 use crate::lookup::{Lookup, Step, split_pointer};
@@ -107,6 +108,7 @@ impl Contract {
         let mut contract =
             Self { lookup: Lookup::default(), features, codes, groups, takes_nan, total: Total::default() };
         let own = own_reasons(&manifest.reason)?;
+        classes(manifest)?;
         for raw in &manifest.feature {
             let fault = |why: String| LoadError::contract(format!("feature {}", raw.name), why);
             if contract.features.iter().any(|other| *other.name == *raw.name) {
@@ -339,7 +341,7 @@ pub(crate) fn token(name: &str) -> Result<(), String> {
 pub(crate) mod tests {
     use super::*;
 
-    const HEAD: &str = r#"
+    pub(crate) const HEAD: &str = r#"
         name = "m"
         version = "1"
         kind = "net"

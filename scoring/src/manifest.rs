@@ -1,6 +1,7 @@
 //! `manifest.toml` as it is written: strict, and nothing more than its form. What it means is checked in [`crate::contract`].
 
 use crate::error::{LoadError, Part};
+use domain::FieldClass;
 use serde::{Deserialize, Serialize};
 
 /// What a drafted manifest has where only people know what belongs there. It does not load.
@@ -32,6 +33,9 @@ pub struct Manifest {
     pub feature: Vec<Feature>,
     #[serde(default)]
     pub reason: Vec<Reason>,
+    /// Classes of free members, above all of those that no feature reads.
+    #[serde(default)]
+    pub field: Vec<Field>,
     /// No package must bring it.
     pub native: Option<Native>,
 }
@@ -232,6 +236,36 @@ impl ReferenceName {
     }
 }
 
+/// What a member of `attributes`, or of the `fields` of a report, is.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Field {
+    /// JSON pointer, such as `/attributes/email`; of a report's any applicant and any report.
+    pub pointer: String,
+    /// Who may see it.
+    pub class: Class,
+}
+
+/// The class of a free member.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs)] // domain::FieldClass says it
+pub enum Class {
+    Plain,
+    Restricted,
+    Personal,
+}
+
+impl From<Class> for FieldClass {
+    fn from(class: Class) -> Self {
+        match class {
+            Class::Plain => Self::Plain,
+            Class::Restricted => Self::Restricted,
+            Class::Personal => Self::Personal,
+        }
+    }
+}
+
 /// One entry of the feature contract.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -256,6 +290,8 @@ pub struct Feature {
     pub group: Option<String>,
     pub actionable: bool,
     pub monotone: Monotone,
+    /// Of the free members that it reads, and of its value in the score event; plain where it is not said.
+    pub class: Option<Class>,
 }
 
 /// What a feature is before it becomes an f32.

@@ -18,7 +18,7 @@ pub async fn run(mut settings: Settings, place: &PlaceArgs, args: BatchArgs) -> 
         report: args.rejects,
         ..Options::default()
     };
-    let (ingest, kafka) = (settings.ingest, settings.kafka);
+    let (ingest, kafka) = (settings.ingest_with_classes()?, settings.kafka);
     let sent = move || {
         let unread =
             |error: anyhow::Error| ingest::Error::Batch(format!("the dead letters of earlier runs: {error:#}"));

@@ -7,6 +7,8 @@
 use anyhow::{Context, Result, bail};
 use audit_sink::verify;
 use clap::Parser;
+use defaultx::place::Keys;
+use defaultx::settings::Settings;
 use domain::Digest;
 use e2e::oracle::Findings;
 use e2e::stage::{root, runtime};
@@ -220,6 +222,8 @@ fn upgrade(args: &Args, old: &Version, new: &Version) -> Result<Outcome> {
 /// Where a version runs, and with what in force: the documents that it ships, which nobody has replaced.
 fn deployment(version: &Version) -> Result<Deployment> {
     let house = House::attach(&version.house)?;
+    let mut settings = Settings::default();
+    Keys::of(&version.house)?.fill(&mut settings);
     let digest = |kind: &str, label: &str, extension: &str| {
         let (name, number) = label.split_once('@').context("name@version")?;
         let file = version.root.join(format!("{kind}/{name}/{number}.{extension}"));
@@ -234,6 +238,7 @@ fn deployment(version: &Version) -> Result<Deployment> {
         policy: digest("policies", &decision::Config::default().default_policy, "yaml")?,
         route: digest("routes", &scorer::Config::default().route, "toml")?,
         uncounted: vec![TENANT.to_owned()],
+        ingest: settings.ingest,
     })
 }
 

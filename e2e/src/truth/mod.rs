@@ -53,6 +53,8 @@ pub struct Deployment {
     pub route: String,
     /// Tenants of whose new entries a version before kept no count, so that none is due.
     pub uncounted: Vec<String>,
+    /// Of ingest: the keys with which it converts what a version before remembered.
+    pub ingest: ingest::Config,
 }
 
 /// What plain readers saw of a run, held by what names it.

@@ -7,7 +7,7 @@ use anyhow::Result;
 use decision::in_force::{Kind, POLICY};
 use defaultx::reader;
 use ingest::admit::Key;
-use ingest::{AdmitHandler, Config, Metrics};
+use ingest::{AdmitHandler, Metrics};
 use prometheus::Registry;
 use rdkafka::message::Message;
 use runtime::stream::harness::Harness;
@@ -77,7 +77,7 @@ impl State {
                 Ok(())
             })?;
         }
-        let mut admit = Harness::new(AdmitHandler::new(&Config::default(), kafka, Metrics::new(&Registry::new())?));
+        let mut admit = Harness::new(AdmitHandler::new(&from.ingest, kafka, Metrics::new(&Registry::new())?)?);
         let intake = kafka.topic(Topic::Intake.base_name());
         reader::read_to_end(kafka, [intake.as_ref()], |message| {
             admit.feed(&[OwnedInput::from(&Input::of(message))]).map_err(|error| anyhow::anyhow!("{error}"))?;

@@ -7,6 +7,10 @@ mod attested;
 mod corpus;
 mod demo;
 mod fuzzed;
+#[path = "../../../ingest/tests/support/guesses.rs"]
+#[allow(dead_code)] // ingest knows files too
+mod guesses;
+mod guessing;
 mod house;
 mod insight;
 mod python;

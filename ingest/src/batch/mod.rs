@@ -1,5 +1,5 @@
 //! A file of applications through the same door as everything else: CSV by a mapping, or NDJSON, gzipped or not. Rows that are
-//! refused become dead letters, are answered, and are listed with their line. Event ids come from the file's digest and the
+//! refused become dead letters, are answered, and are listed with their line. Event ids come from the file's keyed digest and the
 //! row, so that running it twice publishes nothing new: `admit` answers `duplicate`, and what is set aside stays set aside once.
 //!
 //! [`rows`] reads the file with a [bound](bounded) on each row, [`report`] lists what was refused; here the rows are received and published in groups.
@@ -15,6 +15,7 @@ use crate::outputs::{self, Origin, Topics};
 use crate::receive::{Arrival, Channel, Received, receive};
 use crate::refusal::{Reason, Refusal, Who};
 use crate::rules::{Rules, TenantRule, Tenants};
+use domain::Digest;
 use indicatif::{ProgressBar, ProgressStyle};
 use report::{Report, Summary};
 use rows::{Row, Source, Trouble};
@@ -67,7 +68,8 @@ fn source_of(file: &str) -> String {
 }
 
 /// Publishes a file. Blocks until Kafka has all of it. `set_aside` gives the rows of the file that have a dead letter already,
-/// as [`row_of`] tells them; it is asked once, when the first row is refused and no earlier run of the file can write any more.
+/// as [`row_of`] tells them; it is asked once for each name
+/// that the file may have had, when the first row is refused and no earlier run of the file can write any more.
 ///
 /// # Errors
 /// [`Error`] when the file, its mapping or Kafka fails. What was published before stays; the same call goes on from anywhere.
@@ -93,7 +95,7 @@ pub fn run(
         if records.iter().any(is_letter) {
             let before = match &mut before {
                 Some(before) => before,
-                none => none.insert(set_aside(&batch.file)?),
+                none => none.insert(batch.set_aside(&mut set_aside)?),
             };
             if before.contains(&row.number) {
                 records.retain(|record| !is_letter(record));
@@ -137,14 +139,16 @@ pub struct Batch {
     rules: Rules,
     tenant: TenantRule,
     topics: Topics,
-    /// First digits of the file's digest.
+    /// First digits of the file's name under the tenant's key: its digest would give away what is in it.
     file: String,
+    /// What a run under another key, or of a version before, called it.
+    other_names: Vec<String>,
     /// Milliseconds since 1970.
     clock: fn() -> i64,
 }
 
 impl Batch {
-    /// Joins options and configuration; `file` is the hexadecimal digest of the file.
+    /// Joins options and configuration; `file` is the digest of the file.
     ///
     /// # Errors
     /// [`Error::Config`] when the tenant is not configured.
@@ -152,19 +156,32 @@ impl Batch {
         options: &Options,
         config: &Config,
         kafka: &KafkaConfig,
-        file: &str,
+        file: &Digest,
         clock: fn() -> i64,
     ) -> Result<Self, Error> {
         let tenant = options.tenant.as_deref().unwrap_or("demo");
         let tenants = Tenants::new(config, &kafka.topic_prefix)?;
         let rule =
             tenants.named(tenant).ok_or_else(|| Error::Config(format!("tenant {tenant:?} is not configured")))?;
+        let short = |name: String| name.chars().take(16).collect::<String>();
+        let keys = rule.digests();
+        let other_names = keys.also.iter().map(|key| key.name(file)).chain([file.to_string()]).map(short).collect();
         Ok(Self {
             rules: Rules::new(config)?,
             tenant: TenantRule::clone(rule),
             topics: Topics::new(kafka),
-            file: file.chars().take(16).collect(),
+            file: short(keys.kept.name(file)),
+            other_names,
             clock,
+        })
+    }
+
+    /// The rows that a run before has set aside, whatever it called the file.
+    fn set_aside(&self, ask: &mut impl FnMut(&str) -> Result<BTreeSet<u64>, Error>) -> Result<BTreeSet<u64>, Error> {
+        let names = std::iter::once(&self.file).chain(&self.other_names);
+        names.map(|name| ask(name)).try_fold(BTreeSet::new(), |mut all, rows| {
+            all.extend(rows?);
+            Ok(all)
         })
     }
 

@@ -7,6 +7,7 @@ use crate::error::Error;
 use crate::mapping::{Mapping, RowRejected};
 use crate::strict::{self, Node, canonical_bytes};
 use csv::{ByteRecord, StringRecord};
+use domain::Digest;
 use flate2::read::MultiGzDecoder;
 use sha2::{Digest as _, Sha256};
 use std::borrow::Cow;
@@ -70,7 +71,7 @@ pub struct Source {
     path: PathBuf,
     format: Format,
     is_gzip: bool,
-    digest: String,
+    digest: Digest,
     bytes: u64,
 }
 
@@ -90,11 +91,11 @@ impl Source {
         let failed = |source| Error::File { path: path.to_owned(), source };
         let mut hasher = Sha256::new();
         let bytes = std::io::copy(&mut File::open(path).map_err(failed)?, &mut hasher).map_err(failed)?;
-        Ok(Self { path: path.to_owned(), format, is_gzip, digest: hex::encode(hasher.finalize()), bytes })
+        Ok(Self { path: path.to_owned(), format, is_gzip, digest: Digest(hasher.finalize().into()), bytes })
     }
 
-    /// SHA-256 of the file as it lies there, hexadecimal.
-    pub fn digest(&self) -> &str {
+    /// SHA-256 of the file as it lies there.
+    pub fn digest(&self) -> &Digest {
         &self.digest
     }
 

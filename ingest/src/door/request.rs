@@ -2,6 +2,7 @@
 //! One body is one event; NDJSON is one event a line.
 
 use crate::refusal::Reason;
+use crate::rules::TenantRule;
 use axum::http::HeaderMap;
 use domain::Digest;
 use schemas::application::SUBMITTED;
@@ -38,7 +39,7 @@ pub fn is_ndjson(headers: &HeaderMap) -> bool {
 pub fn events<'b>(
     headers: &HeaderMap,
     body: &'b [u8],
-    tenant: &str,
+    tenant: &TenantRule,
     max_lines: usize,
 ) -> Result<Vec<(usize, Event<'b>)>, Reason> {
     if !is_ndjson(headers) {
@@ -62,12 +63,12 @@ pub fn events<'b>(
 fn event<'b>(
     headers: &HeaderMap,
     body: &'b [u8],
-    tenant: &str,
+    tenant: &TenantRule,
     content_type: Option<Vec<u8>>,
     line: Option<usize>,
 ) -> Event<'b> {
     let given = |name: &str| headers.get(name).map(|value| value.as_bytes().to_vec());
-    let id = given("ce-id").or_else(|| idempotency_key(headers)).unwrap_or_else(|| fallback_id(body));
+    let id = given("ce-id").or_else(|| idempotency_key(headers)).unwrap_or_else(|| fallback_id(body, tenant));
     let id = match line {
         Some(line) => [id, format!(":{line}").into_bytes()].concat(),
         None => id,
@@ -75,7 +76,7 @@ fn event<'b>(
     let named = [
         (ce::SPECVERSION, given("ce-specversion").or(Some(b"1.0".to_vec()))),
         (ce::ID, Some(id)),
-        (ce::SOURCE, given("ce-source").or_else(|| Some(format!("/http/{tenant}").into_bytes()))),
+        (ce::SOURCE, given("ce-source").or_else(|| Some(format!("/http/{}", tenant.tenant().as_str()).into_bytes()))),
         (ce::TYPE, given("ce-type").or_else(|| Some(SUBMITTED.into()))),
         (ce::SUBJECT, given("ce-subject")),
         (ce::TIME, given("ce-time")),
@@ -93,15 +94,21 @@ pub fn idempotency_key(headers: &HeaderMap) -> Option<Vec<u8>> {
     Some(bare.to_vec())
 }
 
-/// Without a key, the same bytes are the same event.
-fn fallback_id(body: &[u8]) -> Vec<u8> {
-    format!("sha256:{}", Digest::of(body)).into_bytes()
+/// Without a key, the same bytes are the same event. Keyed, for it travels with the event and would give away what is in them.
+fn fallback_id(body: &[u8], tenant: &TenantRule) -> Vec<u8> {
+    format!("body:{}", tenant.digests().kept.name(&Digest::of(body))).into_bytes()
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::config::{Config, DEMO_KEY};
+    use crate::data_digest::Secrets;
+
+    fn bank() -> TenantRule {
+        TenantRule::new("bank", DEMO_KEY, &Secrets::new(&Config::default()).unwrap()).unwrap()
+    }
 
     fn headers(rows: &[(&'static str, &str)]) -> HeaderMap {
         rows.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect()
@@ -110,22 +117,24 @@ mod tests {
     #[test]
     fn an_id_comes_from_the_key_the_header_or_the_bytes() {
         let id = |rows: &[(&'static str, &str)]| {
-            let events = events(&headers(rows), b"{}", "bank", 9).unwrap();
+            let events = events(&headers(rows), b"{}", &bank(), 9).unwrap();
             String::from_utf8(events[0].1.header(ce::ID).unwrap().to_vec()).unwrap()
         };
         assert_eq!(id(&[("idempotency-key", "k-1")]), "k-1");
         assert_eq!(id(&[("idempotency-key", "\"k-1\"")]), "k-1");
         assert_eq!(id(&[("ce-id", "7"), ("idempotency-key", "k-1")]), "7");
-        assert_eq!(id(&[]), format!("sha256:{}", Digest::of(b"{}")));
+        let made = id(&[]);
+        assert!(made.starts_with("body:") && made.len() == 69 && id(&[]) == made, "{made}");
+        assert!(!made.contains(&Digest::of(b"{}").to_string()), "whoever guesses the body could tell");
         assert_eq!(id(&[("content-type", "application/x-ndjson"), ("idempotency-key", "k")]), "k:1");
     }
 
     #[test]
     fn lines_are_numbered_as_they_stand() {
         let rows = headers(&[("content-type", "application/x-ndjson; charset=utf-8")]);
-        let found = events(&rows, b"{\"a\":1}\n\r\n{\"b\":2}\n", "bank", 2).unwrap();
+        let found = events(&rows, b"{\"a\":1}\n\r\n{\"b\":2}\n", &bank(), 2).unwrap();
         assert_eq!(found.iter().map(|(line, _)| *line).collect::<Vec<_>>(), [1, 3]);
-        assert_eq!(events(&rows, b"1\n2\n3", "bank", 2).err(), Some(Reason::TooMany));
-        assert_eq!(events(&rows, b"\n\n", "bank", 2).err(), Some(Reason::Empty));
+        assert_eq!(events(&rows, b"1\n2\n3", &bank(), 2).err(), Some(Reason::TooMany));
+        assert_eq!(events(&rows, b"\n\n", &bank(), 2).err(), Some(Reason::Empty));
     }
 }

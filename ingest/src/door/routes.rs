@@ -6,7 +6,6 @@ use super::limits::{Over, Place};
 use super::problem::{Line, Problem};
 use super::request::{self, Event};
 use super::{Door, SENDER_ROLES};
-use crate::admit::short;
 use crate::error::Error;
 use crate::outputs::{self, Origin};
 use crate::receive::{Arrival, Channel, Content, Received, receive};
@@ -21,6 +20,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Json, Router};
 use chrono::DateTime;
+use domain::Digest;
 use http_body_util::BodyExt;
 use runtime::auth::EVERY_TENANT;
 use runtime::clock;
@@ -50,6 +50,9 @@ struct Taken {
     revision: Option<u32>,
     /// The event's id, as replies will echo it.
     event_id: String,
+    /// As in the reply.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<String>,
 }
 
 /// Who sends a request, and the place that it has.
@@ -131,7 +134,7 @@ async fn withdraw(
         application_id,
     };
     let bytes = serde_json::to_vec(&data).map_err(|_| broken())?;
-    let mut event = request::events(&headers, &bytes, &data.tenant, 1).map_err(Problem::of)?.remove(0).1;
+    let mut event = request::events(&headers, &bytes, tenant, 1).map_err(Problem::of)?.remove(0).1;
     event.headers.retain(|(name, _)| *name != ce::CONTENT_TYPE && *name != ce::TYPE);
     event.headers.push((ce::TYPE, WITHDRAWN.into()));
     if !headers.contains_key("ce-id") && !headers.contains_key("idempotency-key") {
@@ -226,7 +229,7 @@ impl Door {
         let Some(key) = request::idempotency_key(headers) else { return Ok(None) };
         let digest = |parts: &[&[u8]]| {
             let add = |hash: Sha256, part: &&[u8]| hash.chain_update(part.len().to_be_bytes()).chain_update(part);
-            short(parts.iter().fold(Sha256::new(), add).finalize().into())
+            Digest(parts.iter().fold(Sha256::new(), add).finalize().into()).short()
         };
         let reused = |_| {
             let title = "The Idempotency-Key was used before with other content";
@@ -247,7 +250,7 @@ impl Door {
     /// All events of a request or none: a request is mended and sent again as a whole.
     fn receive_all(&self, headers: &HeaderMap, bytes: &[u8], caller: &Caller) -> Result<Vec<Received>, Problem> {
         let tenant = &caller.tenant;
-        let events = request::events(headers, bytes, tenant.tenant().as_str(), self.max_lines).map_err(Problem::of)?;
+        let events = request::events(headers, bytes, tenant, self.max_lines).map_err(Problem::of)?;
         caller.place.charge(events.len() - 1);
         let is_one = !request::is_ndjson(headers);
         let mut taken = Vec::with_capacity(events.len());
@@ -303,6 +306,7 @@ fn receipt(taken: &Received) -> Taken {
             Content::Withdrawal { .. } => None,
         },
         event_id: taken.envelope.id.clone(),
+        warnings: outputs::warnings(Some(&taken.application_id)),
     }
 }
 

@@ -94,6 +94,13 @@ impl<'a> Object<'a> {
         self.place(key).ok().map(|place| self.0.remove(place).1)
     }
 
+    /// Takes the members out whose keys fit.
+    pub fn take(&mut self, fits: impl Fn(&str) -> bool) -> Self {
+        let (taken, left) = std::mem::take(&mut self.0).into_iter().partition(|(key, _)| fits(key));
+        self.0 = left;
+        Self(taken)
+    }
+
     /// Sets a member.
     pub fn insert(&mut self, key: &'static str, node: Node<'a>) {
         match self.place(key) {
@@ -155,6 +162,14 @@ mod tests {
         one.insert("a", Node::Int(2));
         assert_eq!((one.len(), one.get("a")), (2, Some(&Node::Int(2))));
         assert_eq!((one.remove("b"), one.len()), (Some(Node::Null), 1));
+    }
+
+    #[test]
+    fn what_is_taken_and_what_is_left_stay_in_order() {
+        let mut object = object(&["d", "a", "c", "b"]).unwrap();
+        let taken = object.take(|key| key > "b");
+        let keys = |object: &Object<'_>| object.members().map(|(key, _)| key.to_owned()).collect::<Vec<_>>();
+        assert_eq!((keys(&object), keys(&taken)), (vec!["a".to_owned(), "b".into()], vec!["c".to_owned(), "d".into()]));
     }
 
     #[test]

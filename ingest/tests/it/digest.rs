@@ -2,6 +2,7 @@
 
 use crate::corpus::good;
 use crate::house::{House, header};
+use domain::Digest;
 use proptest::prelude::*;
 use serde_json::Value;
 
@@ -72,13 +73,28 @@ proptest! {
     }
 }
 
+/// HMAC-SHA-256 (RFC 2104) by hand.
+fn hmac(key: &[u8], text: &[u8]) -> [u8; 32] {
+    let mut block = [0; 64];
+    block[..key.len()].copy_from_slice(key);
+    let keyed = |pad: u8, text: &[u8]| Digest::of(&[&block.map(|byte| byte ^ pad)[..], text].concat()).0;
+    keyed(0x5c, &keyed(0x36, text))
+}
+
 #[test]
-fn the_digest_is_that_of_the_standard_form() {
+fn the_digest_is_a_keyed_one_of_that_of_the_standard_form() {
     let record = good("L-1").0;
     let body = record.body.clone().unwrap();
     let value: Value = serde_json::from_slice(&body).unwrap();
-    let expected = domain::Digest::of(&serde_json_canonicalizer::to_vec(&value).unwrap()).to_string();
+    let standard = Digest::of(&serde_json_canonicalizer::to_vec(&value).unwrap());
+    let (id, secret) = ingest::config::DEMO_DIGEST_KEY.split_once(':').unwrap();
+    let of_tenant = hmac(&hex::decode(secret).unwrap(), b"defaultx data digest 1\0demo");
+    let expected = hex::encode(hmac(&of_tenant, &standard.0[..16]));
     let mut house = House::new();
     let outcome = house.send(&record);
-    assert_eq!(header(outcome.on("t.credit.intake.v1")[0], "ce_datadigest"), Some(expected.as_str()));
+    for topic in ["intake", "applications", "identities"] {
+        let record = outcome.on(&format!("t.credit.{topic}.v1"))[0];
+        assert_eq!(header(record, "ce_datadigest"), Some(expected.as_str()), "{topic}");
+        assert_eq!(header(record, "ce_datadigestkey"), Some(id), "{topic}");
+    }
 }

@@ -61,10 +61,15 @@ impl House {
     }
 
     pub fn with(config: &Config) -> Self {
-        let metrics = Metrics::new(&prometheus::Registry::new()).unwrap();
+        Self::counted(config, &prometheus::Registry::new())
+    }
+
+    /// One whose metrics somebody looks at.
+    pub fn counted(config: &Config, registry: &prometheus::Registry) -> Self {
+        let metrics = Metrics::new(registry).unwrap();
         Self {
             receive: Harness::new(ReceiveHandler::new(config, &kafka(), metrics.clone()).unwrap()),
-            admit: Harness::new(AdmitHandler::new(config, &kafka(), metrics)),
+            admit: Harness::new(AdmitHandler::new(config, &kafka(), metrics).unwrap()),
             received: 0,
             admitted: 0,
             now_ms: NOW_MS,
@@ -104,6 +109,16 @@ impl House {
     /// What `admit` says of an intake record that the applications' topic does not take.
     pub fn admit_unproducible(&mut self, record: &OwnedInput) -> Outcome {
         told(self.admit.unproducible(record).unwrap())
+    }
+
+    /// What deduplication remembers, as its changelog has it.
+    pub fn remembered(&self) -> Vec<(i32, Vec<u8>, Vec<u8>)> {
+        self.admit.state().collect()
+    }
+
+    /// Takes over an entry of the changelog.
+    pub fn restore(&mut self, partition: i32, key: &[u8], value: &[u8]) -> bool {
+        self.admit.restore(partition, key, value)
     }
 
     /// Feeds an intake record to `admit` at the house's time.

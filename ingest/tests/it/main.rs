@@ -8,7 +8,11 @@ mod batch;
 mod corpus;
 mod digest;
 mod door;
+#[path = "../support/guesses.rs"]
+mod guesses;
+mod guessing;
 mod house;
+mod keys;
 mod memory;
 mod personal_data;
 mod published;

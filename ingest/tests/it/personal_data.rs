@@ -1,7 +1,9 @@
 //! Personal data leaves for its own topics and nowhere else.
 
 use crate::corpus::{Record, good};
-use crate::house::House;
+use crate::house::{House, header};
+use domain::{FieldClass, FieldClasses, Free};
+use ingest::Config;
 use proptest::prelude::*;
 use schemas::intake::{Identities, Protecteds, Received};
 use serde_json::{Value, json};
@@ -51,6 +53,40 @@ proptest! {
     }
 }
 
+/// A key can itself be a value, and whatever is wrong with a body is told by keys.
+#[test]
+fn no_key_below_a_personal_object_is_told_to_anybody() {
+    let faults: [(&str, fn(&str) -> String); 6] = [
+        ("nul_character", |object| format!(r#""{object}":{{"N33DLE-K":"a\u0000b"}}"#)),
+        ("duplicate_key", |object| format!(r#""{object}":{{"x":{{"N33DLE-K":1,"N33DLE-K":2}}}}"#)),
+        ("number_out_of_range", |object| format!(r#""{object}":{{"N33DLE-K":1e400}}"#)),
+        ("not_json", |object| format!(r#""{object}":{{"N33DLE-K":NaN}}"#)),
+        ("too_deep", |object| format!(r#""{object}":{{"N33DLE-K":{}1{}}}"#, "[".repeat(40), "]".repeat(40))),
+        ("wrong_type", |object| format!(r#""{object}":[{{"N33DLE-K":1}}]"#)),
+    ];
+    let (record, _) = good("L-1");
+    let text = String::from_utf8(record.body.clone().unwrap()).unwrap();
+    for object in ["identity", "protected", "Identity"] {
+        for (reason, fault) in faults {
+            let expected = if object == "Identity" && reason == "wrong_type" { "unknown_field" } else { reason };
+            let member = format!(r#""role":"primary",{}"#, fault(object));
+            let mut body: Value = serde_json::from_str(&text).unwrap();
+            body["applicants"][0]
+                .as_object_mut()
+                .unwrap()
+                .retain(|key, _| !["identity", "protected"].contains(&key.as_str()));
+            let data = body.to_string().replacen(r#""role":"primary""#, &member, 1);
+            let outcome = House::new().send(&Record { body: Some(data.into_bytes()), ..record.clone() });
+            let (found, detail) = outcome.verdict.set_aside().unwrap();
+            assert_eq!(found, expected, "{object}");
+            let pointer = format!("/applicants/0/{object}");
+            assert_eq!(detail.split(' ').next(), Some(pointer.as_str()), "{reason} in {object}");
+            let reply = outcome.reply().to_string();
+            assert!(!detail.contains("N33DLE") && !reply.contains("N33DLE"), "{reason} in {object}: {detail} {reply}");
+        }
+    }
+}
+
 #[test]
 fn what_was_stripped_arrives_whole_under_the_same_pseudonym() {
     let mut house = House::new();
@@ -68,6 +104,10 @@ fn what_was_stripped_arrives_whole_under_the_same_pseudonym() {
     assert_eq!(protected.applicants[0].subject.subject, subject.subject);
     assert_eq!(Value::Object(protected.applicants[0].protected.clone()), json!({"age": 40}));
     assert_eq!(identities.data_digest, protected.data_digest);
+    assert_eq!(
+        (identities.data_digest_key.as_deref(), protected.data_digest_key.as_deref()),
+        (Some("demo-1"), Some("demo-1"))
+    );
 }
 
 #[test]
@@ -103,4 +143,34 @@ fn absent_null_and_zero_stay_three_things() {
     let normal: Value = serde_json::from_slice(&body).unwrap();
     assert_eq!(normal["applicants"][0]["facts"], json!({"dependants": 0, "telephone": null}));
     assert_eq!((&normal["collateral"], &normal["documents"]), (&json!([]), &json!([])));
+}
+
+#[test]
+fn what_a_contract_calls_personal_goes_where_the_identity_goes() {
+    let mut classes = FieldClasses::default();
+    classes.said(Free::Attribute, "contact", FieldClass::Personal);
+    classes.said(Free::ReportField, "name_on_file", FieldClass::Personal);
+    classes.said(Free::Attribute, "branch", FieldClass::Restricted);
+    let mut record = good("L-1").0;
+    let mut data: Value = serde_json::from_slice(record.body.as_deref().unwrap()).unwrap();
+    data["attributes"]["contact"] = json!({"name": "N33DLE-A"});
+    data["attributes"]["branch"] = 7.into();
+    data["applicants"][0]["reports"][0]["fields"]["name_on_file"] = "N33DLE-R".into();
+    record.body = Some(data.to_string().into_bytes());
+    let outcome = House::with(&Config { classes, ..Config::default() }).send(&record);
+    assert!(outcome.is_accepted());
+    for output in outcome.outputs.iter().filter(|output| !APART.contains(&&*output.topic)) {
+        assert!(!holds(output.payload.as_deref().unwrap(), "N33DLE"), "{}", output.topic);
+    }
+    let body = |topic: &str| outcome.on(topic)[0].payload.clone().unwrap();
+    let received: Received = serde_json::from_slice(&body("t.credit.intake.v1")).unwrap();
+    assert_eq!(received.attributes.get("branch"), Some(&7.into()), "what is restricted stays");
+    assert_eq!(received.applicants[0].reports[0].fields.len(), 1, "and so does the other field of the report");
+    let identities: Identities = serde_json::from_slice(&body(APART[0])).unwrap();
+    assert_eq!(Value::Object(identities.attributes), json!({"contact": {"name": "N33DLE-A"}}));
+    let report = &identities.applicants[0].reports[0];
+    assert_eq!((report.source.as_str(), report.report_id.as_str()), ("bureau-a", "r-1"));
+    assert_eq!(Value::Object(report.fields.clone()), json!({"name_on_file": "N33DLE-R"}));
+    let whole = House::new().send(&record);
+    assert_eq!(header(outcome.on(APART[0])[0], "ce_datadigest"), header(whole.on(APART[0])[0], "ce_datadigest"));
 }

@@ -159,7 +159,7 @@ fn a_quota_is_the_same_in_one_batch_and_in_many() {
         .collect();
     let verdicts = |blocks: usize| -> Vec<Verdict> {
         let metrics = Metrics::new(&prometheus::Registry::new()).unwrap();
-        let mut admit = Harness::new(AdmitHandler::new(&config, &kafka(), metrics));
+        let mut admit = Harness::new(AdmitHandler::new(&config, &kafka(), metrics).unwrap());
         records.chunks(blocks).flat_map(|block| admit.feed(block).unwrap().0).collect()
     };
     assert_eq!(verdicts(8), verdicts(1));
@@ -207,4 +207,33 @@ fn what_receive_did_not_write_is_set_aside_with_an_answer() {
         assert_eq!(verdict, Verdict::DeadLetter { reason: "malformed_intake", detail: String::new() });
         assert_eq!(outputs.len(), 1, "one reply");
     }
+}
+
+#[test]
+fn an_id_that_looks_like_a_person_is_a_warning_and_nothing_more() {
+    let registry = prometheus::Registry::new();
+    let mut house = House::counted(&Config::default(), &registry);
+    let sent = |id: &str| good(id).0;
+    let refused = |id: &str| Record { body: Some(b"{}".to_vec()), ..sent(id) };
+    let rows = [
+        ("L-1", None),
+        ("123-45-6789", Some("application_id_like_national_id")),
+        ("anna.svensson_at_example.com", Some("application_id_like_email")),
+        ("202-555-0143", Some("application_id_like_phone")),
+    ];
+    for (id, warning) in rows {
+        for status in ["accepted", "duplicate"] {
+            let reply = house.send(&sent(id)).reply();
+            assert_eq!((reply["status"].as_str(), reply["warnings"][0].as_str()), (Some(status), warning), "{id}");
+            assert_eq!(reply.get("warnings").is_none(), warning.is_none(), "{id}");
+        }
+        assert_eq!(house.send(&good(id).1).reply()["warnings"][0].as_str(), warning, "{id}, withdrawn");
+    }
+    assert_eq!(house.send(&refused("202-555-0143")).reply().get("warnings"), None, "nobody knows its id");
+    let unknown = String::from_utf8(sent("202-555-0143").body.unwrap()).unwrap().replace("\"channel\"", "\"chanel\"");
+    let reply = house.send(&Record { body: Some(unknown.into_bytes()), ..sent("202-555-0143") }).reply();
+    assert_eq!((reply["status"].as_str(), reply["warnings"][0].as_str()), (Some("rejected"), rows[3].1));
+    let counted = registry.gather().into_iter().find(|family| family.name() == ingest::metrics::PERSONAL_IDS).unwrap();
+    let counts: Vec<_> = counted.get_metric().iter().map(|metric| metric.get_counter().get_value()).collect();
+    assert_eq!(counts, [3.0, 3.0, 3.0], "each form: sent, sent again, withdrawn");
 }

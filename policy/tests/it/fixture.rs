@@ -91,6 +91,7 @@ pub fn event() -> RiskEvent {
             partition: 0,
             offset: 7,
             data_digest: "00".into(),
+            data_digest_key: None,
         },
         product: "card".into(),
         intent: "decide".into(),

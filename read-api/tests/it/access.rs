@@ -138,3 +138,32 @@ fn who_applied_is_for_officers_and_admins() {
         assert_eq!(stand.get(&token("people", "Officer"), "/v1/applications/L-1").await.status, 200);
     });
 }
+
+#[test]
+fn a_reviewer_sees_what_the_contracts_call_plain() {
+    run(async {
+        let mut classes = domain::FieldClasses::default();
+        classes.used(domain::Free::Attribute, "limit_bal");
+        classes.feature("m-classes", "1.0.0", "age_of_file", domain::FieldClass::Restricted);
+        let database = crate::house::database("classes").await;
+        let stand = crate::stand::Stand::new(database, |config| config.classes = classes).await;
+        let loan = Loan { model: "m-classes", ..Loan::new("classes", "L-1") };
+        let mut records = loan.records();
+        let accepted = records.iter_mut().find(|record| record.topic == "credit.applications.v1").unwrap();
+        let mut body: serde_json::Value = serde_json::from_slice(accepted.payload.as_deref().unwrap()).unwrap();
+        body["attributes"]["Anna Svensson"] = 1.into();
+        accepted.payload = Some(body.to_string().into_bytes());
+        stand.writer.lock().await.write(&records).await;
+        for (role, withheld) in [("Reviewer", 2), ("Officer", 0), ("Admin", 0)] {
+            let story = stand.get(&token("classes", role), "/v1/applications/L-1").await.good();
+            let features = story["scores"][0]["features"].as_array().unwrap().len();
+            assert_eq!(
+                (story["withheld"].as_u64(), features),
+                (Some(withheld), if withheld > 0 { 1 } else { 2 }),
+                "{role}"
+            );
+            assert_eq!(story["request"]["attributes"]["limit_bal"], 20000, "{role}");
+            assert_eq!(story.to_string().contains("Anna"), withheld == 0, "{role}");
+        }
+    });
+}

@@ -37,6 +37,13 @@ impl<H: Handler> Harness<H> {
         self.step(std::slice::from_ref(record), |handler, view, out| handler.control(&input, view, out))
     }
 
+    /// Takes over an entry of a changelog, as a restore does; false where it cannot be read.
+    pub fn restore(&mut self, partition: i32, key: &[u8], value: &[u8]) -> bool {
+        let (Some(key), Some(value)) = (H::Key::decode(key), H::Value::decode(value)) else { return false };
+        self.tables.entry(partition).or_default().insert(key, value);
+        true
+    }
+
     /// The state as a changelog has it: partition, key and value.
     pub fn state(&self) -> impl Iterator<Item = (i32, Vec<u8>, Vec<u8>)> {
         self.tables

@@ -40,6 +40,7 @@ pub fn deployment(stage: &Stage, other: &str, versions: &Versions) -> Result<Dep
         policy: versions.first_policy.clone(),
         route: versions.first_route.clone(),
         uncounted: Vec::new(),
+        ingest: ingest::Config::default(),
     })
 }
 

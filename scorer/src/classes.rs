@@ -1,0 +1,63 @@
+//! What the feature contracts of a folder say of free members: read from manifests alone, so that a worker without models knows
+//! what it may keep and show. Proves no package.
+
+use crate::error::Error;
+use crate::library::{file_name, folders, read};
+use domain::FieldClasses;
+use scoring::classes::classes;
+use scoring::error::Part;
+use scoring::manifest::Manifest;
+use std::path::Path;
+
+/// The classes of every `<folder>/<name>/<version>/manifest.toml` together; none where there is no such folder. A manifest that
+/// cannot be read says nothing: its package does not serve either.
+///
+/// # Errors
+/// [`Error::Unreadable`] when the folder is there and cannot be listed.
+pub fn of_folder(folder: &Path) -> Result<FieldClasses, Error> {
+    let mut all = FieldClasses::default();
+    if !folder.exists() {
+        return Ok(all);
+    }
+    for name in folders(folder)? {
+        for version in folders(&name)? {
+            let manifest = read(&version.join(Part::Manifest.file_name())).map_err(|error| error.to_string());
+            let manifest = manifest.and_then(|text| Manifest::parse(&text).map_err(|error| error.to_string()));
+            match manifest.and_then(|manifest| classes(&manifest).map_err(|error| error.to_string())) {
+                Ok(classes) => all.join(classes),
+                Err(reason) => {
+                    let package = format!("{}@{}", file_name(&name), file_name(&version));
+                    tracing::warn!(package, reason, "the package says nothing of classes");
+                }
+            }
+        }
+    }
+    Ok(all)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use domain::{FieldClass, Free};
+
+    #[test]
+    fn the_shipped_contracts_name_what_they_read() {
+        let classes = of_folder(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../models")).unwrap();
+        for name in ["naics", "bill_amount_1", "bill_amount_6", "bank_state", "guaranteed_amount"] {
+            assert_eq!(classes.of(Free::Attribute, name), FieldClass::Plain, "{name}");
+        }
+        assert_eq!(classes.of(Free::Attribute, "unheard_of"), FieldClass::Restricted);
+        assert!(!classes.has_personal(Free::Attribute) && !classes.has_personal(Free::ReportField));
+    }
+
+    #[test]
+    fn a_folder_that_is_not_there_says_nothing_and_a_broken_package_neither() {
+        let dir = tempfile::tempdir().unwrap();
+        assert_eq!(of_folder(&dir.path().join("none")).unwrap(), FieldClasses::default());
+        let package = dir.path().join("m/1.0.0");
+        std::fs::create_dir_all(&package).unwrap();
+        std::fs::write(package.join("manifest.toml"), "name = 7").unwrap();
+        assert_eq!(of_folder(dir.path()).unwrap(), FieldClasses::default());
+    }
+}
