@@ -26,6 +26,8 @@ const PASSED_ON: &[&str] = &[
     header::DATA_DIGEST,
     header::ORIGIN_ID,
     header::ORIGIN_CHANNEL,
+    header::ACTOR,
+    header::TOKEN_ID,
     header::ORIGIN_TOPIC,
     header::ORIGIN_PARTITION,
     header::ORIGIN_OFFSET,

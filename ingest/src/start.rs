@@ -1,7 +1,7 @@
 //! Starts the rooms of ingest: both loops, and the door where one is configured.
 
 use crate::admit_handler::AdmitHandler;
-use crate::config::{Config, DEMO_KEY};
+use crate::config::Config;
 use crate::door;
 use crate::error::Error;
 use crate::metrics::Metrics;
@@ -21,8 +21,12 @@ pub const ADMIT: &str = "ingest-admit";
 /// # Errors
 /// [`Error`] when the configuration is no good or a loop does not start.
 pub fn start(config: Config, shell: Shell) -> Result<Vec<RoomHandle>, Error> {
-    if config.subject_keys.values().any(|key| key.expose() == DEMO_KEY) {
-        tracing::warn!("the public demonstration key makes pseudonyms: set ingest.subject_keys");
+    config.check_subject_keys()?;
+    if config.allow_demonstration_key {
+        tracing::warn!("the public demonstration key may make pseudonyms: set ingest.subject_keys");
+    }
+    if !config.door_address.is_empty() {
+        config.door_verifier()?; // told here, before a loop runs
     }
     let most = u128::from(config.tenant_quota_per_day) * (u128::from(config.dedup_window_days) + 1);
     let most = most * u128::from(shell.kafka.partitions.max(1).unsigned_abs());
