@@ -184,7 +184,6 @@ async fn raw(address: std::net::SocketAddr, request: &str) -> u16 {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
     stream.write_all(request.as_bytes()).await.unwrap();
-    stream.shutdown().await.unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();
     answer.split_whitespace().nth(1).map_or(0, |status| status.parse().unwrap())
@@ -199,18 +198,19 @@ async fn a_body_that_breaks_off_is_a_bad_request_and_only_a_large_one_too_large(
     let large = "x".repeat((1 << 20) + 1);
     let rows = [
         ("no length of a chunk", "transfer-encoding: chunked\r\n\r\nzz\r\n{}\r\n0\r\n\r\n".to_owned(), 400),
+        ("an empty length", "transfer-encoding: chunked\r\n\r\n\r\n{}\r\n0\r\n\r\n".to_owned(), 400),
         ("a chunk longer than it says", "transfer-encoding: chunked\r\n\r\n1\r\n{}\r\n0\r\n\r\n".to_owned(), 400),
-        ("a chunk that ends early", "transfer-encoding: chunked\r\n\r\nff\r\n{}".to_owned(), 400),
-        ("no last chunk", "transfer-encoding: chunked\r\n\r\n2\r\n{}\r\n".to_owned(), 400),
-        ("an endless chunk", "transfer-encoding: chunked\r\n\r\nffffffffffffffff\r\n{}".to_owned(), 400),
         ("a length that overflows", "transfer-encoding: chunked\r\n\r\n10000000000000000\r\n{}".to_owned(), 400),
-        ("shorter than its length", "content-length: 99\r\n\r\n{}".to_owned(), 400),
         ("whole and too large", format!("content-length: {}\r\n\r\n{large}", large.len()), 413),
     ];
     for (name, rest, status) in rows {
         assert_eq!(raw(address, &format!("{head}{rest}")).await, status, "{name}");
     }
     stop.cancel();
+    // A sender that breaks off hears nothing any more; what the door makes of it is the same.
+    let torn = || std::io::Error::other("the connection is gone");
+    let body = Body::from_stream(futures_util::stream::iter([Ok(b"{".to_vec()), Err(torn())]));
+    assert_eq!(ask_as(&door(&open()), "Bearer x", body).await.status().as_u16(), 400);
 }
 
 #[tokio::test]

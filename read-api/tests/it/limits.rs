@@ -65,7 +65,7 @@ fn a_body_that_breaks_off_is_a_bad_request_and_one_that_is_there_is_not_taken() 
         let rows = [
             ("transfer-encoding: chunked\r\n\r\nzz\r\n{}\r\n0\r\n\r\n", "400"),
             ("transfer-encoding: chunked\r\n\r\nffffffffffffffffff\r\n{}", "400"),
-            ("content-length: 99\r\n\r\n", "400"),
+            ("transfer-encoding: chunked\r\n\r\n\r\n{}\r\n0\r\n\r\n", "400"),
             ("transfer-encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n", "413"),
             ("content-length: 2\r\n\r\n{}", "413"),
             ("transfer-encoding: chunked\r\n\r\n0\r\n\r\n", "401"),
@@ -73,7 +73,6 @@ fn a_body_that_breaks_off_is_a_bad_request_and_one_that_is_there_is_not_taken() 
         for (rest, status) in rows {
             let mut stream = tokio::net::TcpStream::connect(stand.address).await.unwrap();
             stream.write_all(format!("{head}{rest}").as_bytes()).await.unwrap();
-            stream.shutdown().await.unwrap();
             let mut answer = String::new();
             stream.read_to_string(&mut answer).await.unwrap();
             assert_eq!(answer.split_whitespace().nth(1), Some(status), "{rest:?}: {answer}");
