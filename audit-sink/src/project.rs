@@ -93,9 +93,8 @@ impl Projections {
             Topic::LoanApplications | Topic::Intake | Topic::Identities | Topic::Protected => {
                 return Projected::LogOnly;
             }
-            Topic::Checkpoints | Topic::Gaps | Topic::AdmitState | Topic::ScorerState | Topic::DecisionState => {
-                return Projected::LogOnly;
-            }
+            Topic::Access | Topic::Revocations | Topic::Checkpoints | Topic::Gaps => return Projected::LogOnly,
+            Topic::AdmitState | Topic::ScorerState | Topic::DecisionState => return Projected::LogOnly,
         };
         gathered.map_or(Projected::Unreadable, |()| Projected::Row)
     }

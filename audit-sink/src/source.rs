@@ -34,9 +34,11 @@ impl Sources {
         audited_topics().map(|topic| topic.name(&self.prefix).into()).chain(senders)
     }
 
-    /// Those that are not written in transactions alone, with prefix: what senders write, and the receipts of deliveries.
+    /// Those that are not written in transactions alone, with prefix: what senders write, the receipts of deliveries
+    /// and the records of access.
     pub fn plain(&self) -> impl Iterator<Item = Arc<str>> {
-        let ours = [Topic::LoanApplications, Topic::Notifications].map(|topic| topic.name(&self.prefix).into());
+        let ours = [Topic::LoanApplications, Topic::Notifications, Topic::Access];
+        let ours = ours.map(|topic| topic.name(&self.prefix).into());
         ours.into_iter().chain(self.senders.iter().map(|name| format!("{}{name}", self.prefix).into()))
     }
 

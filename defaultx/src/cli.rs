@@ -3,10 +3,12 @@
 mod audit;
 mod model;
 mod route;
+pub mod token;
 
 pub use audit::{AuditCommand, CheckpointCommand, EpochCommand, VerifyArgs, WitnessArgs};
 pub use model::{ImportArgs, ModelCommand, PackageArgs, RowsArgs, RunGraphArgs};
 pub use route::RouteCommand;
+pub use token::{TokenArgs, TokenCommand};
 
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -18,7 +20,7 @@ Examples:
   defaultx run scorer --instance 1 --kafka broker:9092 --prefix prod.
   defaultx batch portfolio.csv --mapping training/data/taiwan/mapping.toml
   defaultx dead-letters list --reason unknown_product
-  defaultx audit verify --database postgres://auditor@db/defaultx --key KEY --checkpoint kept.notes
+  defaultx audit verify --database postgres://auditor@db/defaultx?sslmode=require --key KEY --checkpoint kept.notes
   defaultx model run graph.onnx --input rows.csv --output scores.csv
 
 Configuration: --config FILE < DEFAULTX__SECTION__KEY in the environment < --set section.key=value.
@@ -45,13 +47,13 @@ pub struct PlaceArgs {
     /// Your own Kafka; without it the one that `defaultx up` started
     #[arg(long, global = true, value_name = "HOST:PORT")]
     pub kafka: Option<String>,
-    /// Your own PostgreSQL; without it the one that `defaultx up` started
+    /// Your own PostgreSQL; without it the one that `defaultx up` started. With a password it goes into DEFAULTX__DATABASE__URL or the file
     #[arg(long, global = true, value_name = "URL")]
     pub database: Option<String>,
     /// In front of every topic, group and transactional id
     #[arg(long, global = true, value_name = "TEXT")]
     pub prefix: Option<String>,
-    /// Any knob, as often as needed; wins over file and environment
+    /// Any knob but a secret, as often as needed; wins over file and environment
     #[arg(long = "set", global = true, value_name = "SECTION.KEY=VALUE")]
     pub set: Vec<String>,
     /// Where `defaultx up` keeps its servers and their data
@@ -72,7 +74,7 @@ pub enum Command {
     /// Bring everything up, stream 53,308 public applications through it and count what became of them
     Demo(DemoArgs),
     /// Start a Kafka broker and a PostgreSQL on this machine and leave them running
-    Up,
+    Up(UpArgs),
     /// Stop what `up` started; its data stays
     Down,
     /// The Kafka topics of a prefix
@@ -110,9 +112,8 @@ pub enum Command {
     /// The configuration
     #[command(subcommand)]
     Config(ConfigCommand),
-    /// Mint a token for the read-api and the HTTP door
-    #[command(after_help = "Example:\n  curl -H \"Authorization: Bearer $(defaultx token --role Officer)\" \
-                            http://127.0.0.1:8090/v1/applications")]
+    /// Mint a token, call one back, or write the keys that tokens are checked with
+    #[command(args_conflicts_with_subcommands = true, after_help = token::EXAMPLES)]
     Token(TokenArgs),
 }
 
@@ -151,6 +152,17 @@ pub struct DemoArgs {
     /// Folder with the three data sets and their mappings
     #[arg(long, default_value = "training/data", value_name = "DIR")]
     pub data: PathBuf,
+    /// As for `up`
+    #[command(flatten)]
+    pub install: UpArgs,
+}
+
+/// Options of `up`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct UpArgs {
+    /// As root on Debian, install what is missing (a JDK, Maven, PostgreSQL) with apt-get. Without it the command says which line to type
+    #[arg(long)]
+    pub install_packages: bool,
 }
 
 /// Subcommands of `topics`.
@@ -279,24 +291,4 @@ pub enum PolicyCommand {
 pub enum ConfigCommand {
     /// Print the configuration in force as TOML, secrets redacted
     Show,
-}
-
-/// Options of `token`.
-#[derive(Debug, Clone, Args)]
-pub struct TokenArgs {
-    /// Admin, Officer or Reviewer; as often as needed
-    #[arg(long = "role", value_name = "ROLE", default_value = "Officer")]
-    pub roles: Vec<String>,
-    /// The tenant whose data it opens; `*` is all
-    #[arg(long, default_value = "demo")]
-    pub tenant: String,
-    /// Who it is for
-    #[arg(long, default_value = "demo-user")]
-    pub subject: String,
-    /// Minutes for which it is good
-    #[arg(long, default_value_t = 60)]
-    pub minutes: i64,
-    /// Private Ed25519 key (PEM); without it the one of the local house
-    #[arg(long, value_name = "FILE")]
-    pub key: Option<PathBuf>,
 }

@@ -12,6 +12,8 @@ pub const REDRIVEN_BY: &str = "dl_redriven_by";
 /// On a mark: when, RFC 3339.
 pub const REDRIVEN_AT: &str = "dl_redriven_at";
 
+/// The headers of a mark, and no other.
+const MARK: [&str; 5] = [header::TOPIC, header::PARTITION, header::OFFSET, REDRIVEN_BY, REDRIVEN_AT];
 const OWN: [&str; 6] =
     [header::REASON, header::STAGE, header::DETAIL, header::TOPIC, header::PARTITION, header::OFFSET];
 
@@ -78,7 +80,8 @@ impl Letter {
             Some(Origin { topic, partition, offset })
         };
         let Some(origin) = origin() else { return Self::Foreign };
-        if text(REDRIVEN_BY).is_some() {
+        // A letter carries its original's headers, which may say anything; a mark carries its own and no other.
+        if headers.iter().map(|(name, _)| *name).eq(MARK) {
             return Self::Mark(origin);
         }
         let word = |name| text(name).unwrap_or_default().to_owned();
@@ -179,9 +182,15 @@ mod tests {
 
     #[test]
     fn a_mark_and_a_stranger_are_no_letters() {
-        let mut mark = DEAD[6..].to_vec();
-        mark.push((REDRIVEN_BY, Some(b"ana")));
+        let by: [Header<'_>; 2] = [(REDRIVEN_BY, Some(b"ana")), (REDRIVEN_AT, Some(b"2026-11-29T09:15:00.000Z"))];
+        let mark = [&DEAD[6..], &by[..]].concat();
         assert!(matches!(Letter::read(0, 5, 9, &mark), Letter::Mark(origin) if origin.offset == 17));
+        let claimed = [&mark[..], &DEAD[3..]].concat();
+        assert!(
+            matches!(Letter::read(0, 5, 9, &claimed), Letter::Dead(dead) if dead.reason == "not_json"),
+            "a sender's headers do not hide its letter"
+        );
+        assert_eq!(original_headers(&claimed), mark, "and go back with it");
         assert_eq!(Letter::read(0, 5, 9, &DEAD[..3]), Letter::Foreign);
     }
 

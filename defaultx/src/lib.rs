@@ -2,7 +2,8 @@
 //! configuration, the rooms in one process, topics, dead letters, the demonstration. Scores, decides and writes nothing itself.
 //!
 //! Reading order: [`cli`] (what can be asked for), [`settings`] and [`place`] (with what, and where), [`rooms`] and [`run`]
-//! (the house), [`topics`], [`gaps`], [`letters`] and [`redrive`], [`rows`], [`reader`], [`witness`], [`commands`], [`demo`].
+//! (the house), [`topics`], [`gaps`], [`letters`] and [`redrive`], [`rows`], [`reader`], [`terminal`], [`witness`], [`commands`],
+//! [`demo`].
 
 pub mod cli;
 mod commands;
@@ -17,6 +18,7 @@ pub mod rooms;
 pub mod rows;
 pub mod run;
 pub mod settings;
+mod terminal;
 pub mod topics;
 pub mod witness;
 
@@ -53,7 +55,8 @@ pub fn main_with(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone
     match ended {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            // It may cite a file or a record.
+            eprintln!("error: {}", terminal::lines(&format!("{error:#}")));
             FAILED
         }
     }

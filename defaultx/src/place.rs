@@ -29,6 +29,10 @@ pub struct Keys {
     /// Of the digests of bodies, as `[ingest] digest_key` has it. In a file of its own: a house of before has none.
     #[serde(skip)]
     pub data_digest_key: String,
+    /// Makes pseudonyms, `key_id:hexadecimal`. A house that was made before there was one goes on with the demonstration's: its customers
+    /// would become other subjects.
+    #[serde(default)]
+    pub subject_key: Option<String>,
 }
 
 impl std::fmt::Debug for Keys {
@@ -57,6 +61,7 @@ impl Keys {
             checkpoint_key: hex::encode(rand::random::<[u8; 32]>()),
             webhook_secret: format!("whsec_{}", base64_of(&rand::random::<[u8; 32]>())),
             data_digest_key: data_digest_key::of(dir)?,
+            subject_key: Some(format!("house-1:{}", hex::encode(rand::random::<[u8; 32]>()))),
         };
         fs::create_dir_all(dir)?;
         let mut file = fs::File::options().create_new(true).write(true).mode(0o600).open(&path)?;
@@ -79,6 +84,15 @@ impl Keys {
         for key in [&mut settings.read_api.token_key, &mut settings.ingest.door_token_key] {
             if key.is_empty() {
                 key.clone_from(&self.token_public);
+            }
+        }
+        let ingest = &mut settings.ingest;
+        match &self.subject_key {
+            _ if ingest.allow_demonstration_key => {}
+            None => ingest.allow_demonstration_key = true,
+            Some(key) => {
+                let known = ingest.subject_keys.values_mut().filter(|key| key.expose() == ingest::config::DEMO_KEY);
+                known.for_each(|known| *known = key.as_str().into());
             }
         }
     }
@@ -116,7 +130,7 @@ pub fn settle(settings: &mut Settings, house_dir: &Path, needs: Needs) -> Result
     let lacks_kafka = needs.kafka && settings.kafka.bootstrap.is_empty();
     let lacks_database = needs.database && settings.database.url.is_empty();
     if !lacks_kafka && !lacks_database {
-        return Ok(());
+        return if needs.kafka { Ok(settings.kafka.check_plaintext()?) } else { Ok(()) };
     }
     let missing = if lacks_kafka { "--kafka HOST:PORT" } else { "--database URL" };
     let Ok(house) = House::attach(house_dir) else {
@@ -125,7 +139,7 @@ pub fn settle(settings: &mut Settings, house_dir: &Path, needs: Needs) -> Result
     point(settings, &house);
     Keys::of(house_dir)?.fill(settings);
     keep_notes(settings, house_dir);
-    Ok(())
+    Ok(settings.kafka.check_plaintext()?)
 }
 
 /// Gives the signer of a local house its memory, where the configuration names none.
@@ -151,26 +165,30 @@ pub fn point(settings: &mut Settings, house: &House) {
 ///
 /// # Errors
 /// Why a server did not start, with what to type.
-pub fn start_house(settings: &Settings, dir: &Path) -> Result<Option<House>> {
-    Ok(options(settings, dir).map(|options| House::start(&options)).transpose()?)
+pub fn start_house(settings: &Settings, dir: &Path, install_packages: bool) -> Result<Option<House>> {
+    Ok(options(settings, dir, install_packages).map(|options| House::start(&options)).transpose()?)
 }
 
 /// The same, but they stay: finds them where they run already, which the flag says.
 ///
 /// # Errors
 /// Why a server did not start, with what to type.
-pub fn lasting_house(settings: &Settings, dir: &Path) -> Result<Option<(House, bool)>> {
-    let options =
-        options(settings, dir).map(|options| Options { keep_running: true, thorough_compiler: true, ..options });
+pub fn lasting_house(settings: &Settings, dir: &Path, install_packages: bool) -> Result<Option<(House, bool)>> {
+    let options = options(settings, dir, install_packages).map(|options| Options {
+        keep_running: true,
+        thorough_compiler: true,
+        ..options
+    });
     Ok(options.map(|options| House::start_or_attach(&options)).transpose()?)
 }
 
-fn options(settings: &Settings, dir: &Path) -> Option<Options> {
+fn options(settings: &Settings, dir: &Path, install_packages: bool) -> Option<Options> {
     let (kafka, postgres) = (settings.kafka.bootstrap.is_empty(), settings.database.url.is_empty());
     // The broker's own topics need it as much as ours.
     let durable = settings.kafka.flush_every_record.then(|| ("log.flush.interval.messages".to_owned(), "1".to_owned()));
     let broker_properties = durable.into_iter().collect();
-    (kafka || postgres).then(|| Options { kafka, postgres, progress: true, broker_properties, ..Options::new(dir) })
+    let options = Options { kafka, postgres, progress: true, broker_properties, ..Options::new(dir) };
+    (kafka || postgres).then_some(Options { install_packages, ..options })
 }
 
 #[cfg(test)]
@@ -189,10 +207,21 @@ mod tests {
         assert_eq!(settings.audit_sink.digest_key.expose(), "own");
         assert_eq!(settings.read_api.token_key, keys.token_public);
         assert_eq!(settings.ingest.digest_key.expose(), keys.data_digest_key);
-        assert!(!settings.ingest.public_keys().contains(&"ingest.digest_key"), "nobody else knows it");
+        assert!(!settings.ingest.public_keys().contains(&"digest_key"), "nobody else knows it");
         settings.ingest.digest_key = "own:00".into();
         keys.fill(&mut settings);
         assert_eq!(settings.ingest.digest_key.expose(), "own:00");
+        assert!(settings.ingest.check_public_keys().is_ok() && !settings.ingest.allow_demonstration_key);
+        assert!(Settings::default().ingest.check_public_keys().is_err(), "without a house of its own");
+    }
+
+    #[test]
+    fn a_house_of_yesterday_keeps_its_pseudonyms() {
+        let keys = Keys { subject_key: None, ..Keys::of(tempfile::tempdir().unwrap().path()).unwrap() };
+        let mut settings = Settings::default();
+        keys.fill(&mut settings);
+        assert!(settings.ingest.check_public_keys().is_ok());
+        assert_eq!(settings.ingest.subject_keys["demo"].expose(), ingest::config::DEMO_KEY);
     }
 
     #[test]
@@ -202,6 +231,9 @@ mod tests {
         assert!(error.contains("defaultx up") && error.contains("--kafka"), "{error}");
         let mut own = Settings::default();
         own.kafka.bootstrap = "broker:9092".to_owned();
+        let plain = settle(&mut own, dir.path(), Needs::KAFKA).unwrap_err().to_string();
+        assert!(plain.contains("allow_plaintext_to_broker"), "{plain}");
+        own.kafka.allow_plaintext_to_broker = true;
         assert!(settle(&mut own, dir.path(), Needs::KAFKA).is_ok());
         assert!(settle(&mut own, dir.path(), Needs::of(true, true)).unwrap_err().to_string().contains("--database"));
     }

@@ -7,9 +7,10 @@ use crate::topics;
 use anyhow::{Context, Result, bail};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
+use runtime::http::{self, Cover};
+use runtime::metrics;
 use runtime::shell::Shell;
 use runtime::task::{self, RoomHandle};
-use runtime::{http, metrics};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
@@ -30,16 +31,20 @@ pub struct Running {
 /// # Errors
 /// Why one of them cannot run; those before it are told to stop.
 pub async fn start(settings: &Settings, rooms: &[Room], shutdown: CancellationToken) -> Result<Running> {
+    settings.kafka.check_plaintext()?;
     let mut shell = Shell::new(settings.kafka.clone());
     shell.instance.clone_from(&settings.process.instance);
     shell.shutdown = shutdown;
+    shell.allow_plaintext_listeners = settings.process.allow_plaintext_listeners;
     shell.database = Some(settings.database.clone()).filter(|database| !database.url.is_empty());
     let names: Vec<&str> = rooms.iter().map(|room| room.name()).collect();
     metrics::register_process(&shell.registry, env!("CARGO_PKG_VERSION"), &shell.instance, &names)?;
     let listen = &settings.process.ops_listen;
     let address: SocketAddr = listen.parse().with_context(|| format!("[process] ops_listen = {listen:?}"))?;
-    let served = http::serve_ops(address, shell.health.clone(), shell.registry.clone(), shell.shutdown.clone()).await;
-    let (ops, handle) = served.with_context(|| format!("listening on {address}"))?;
+    let (health, registry, stop) = (shell.health.clone(), shell.registry.clone(), shell.shutdown.clone());
+    let cover = Cover::of(shell.allow_plaintext_listeners);
+    let served = http::serve_ops(address, health, registry, stop, cover).await;
+    let (ops, handle) = served.with_context(|| format!("[process] ops_listen {address}"))?;
     let drain = Duration::from_secs(settings.process.drain_seconds);
     let mut running = Running { shell, ops, handles: vec![handle], drain };
     for room in rooms {

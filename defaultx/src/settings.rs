@@ -63,6 +63,8 @@ pub struct Process {
     pub instance: String,
     /// Address of /livez, /readyz and /metrics. Port 0 takes a free one.
     pub ops_listen: String,
+    /// Whether servers may listen beyond loopback without TLS: tokens and answers can then be read on the way.
+    pub allow_plaintext_listeners: bool,
     /// Log lines for people (`text`) or collectors (`json`).
     pub log_format: Format,
     /// Which lines, such as `info,runtime=debug`.
@@ -76,6 +78,7 @@ impl Default for Process {
         Self {
             instance: "0".to_owned(),
             ops_listen: "127.0.0.1:9464".to_owned(),
+            allow_plaintext_listeners: false,
             log_format: Format::Text,
             log_filter: "info,librdkafka=error,tract=warn".to_owned(),
             drain_seconds: 25,

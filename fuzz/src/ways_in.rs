@@ -60,7 +60,7 @@ impl Door {
                 tenant: &self.tenant,
             };
             if let Ok(taken) = receive(&self.rules, &arrival) {
-                let origin = Origin { channel: Channel::Http, place: None, received_at_ms: None };
+                let origin = Origin { channel: Channel::Http, place: None, received_at_ms: None, token: None };
                 assert!(!received(taken, origin, &self.topics).is_empty());
             }
         }

@@ -32,6 +32,8 @@ const PASSED_ON: &[&str] = &[
     header::DATA_DIGEST_KEY,
     header::ORIGIN_ID,
     header::ORIGIN_CHANNEL,
+    header::ACTOR,
+    header::TOKEN_ID,
     header::ORIGIN_TOPIC,
     header::ORIGIN_PARTITION,
     header::ORIGIN_OFFSET,

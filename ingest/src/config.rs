@@ -1,12 +1,15 @@
 //! Every knob of ingest, each with its unit and why.
 
+use crate::error::Error;
 use domain::FieldClasses;
+use runtime::auth::{DOOR_AUDIENCE, MAX_MINUTES, Realm, Verifier};
 use runtime::config::Secret;
 use runtime::stream::Tuning;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// Key of the demonstration tenant. Public, so it protects nobody: the start of the room says so in the log.
+/// Key of the demonstration tenant. Public, so it protects nobody: nothing starts with it unless [`Config::allow_demonstration_key`]
+/// says that it may.
 pub const DEMO_KEY: &str = "demo-1:00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
 
 /// Secret of the demonstration's digests. Public, so it hides nothing: the start of the room says so in the log.
@@ -27,6 +30,8 @@ pub struct Config {
     pub digest_key: Secret,
     /// Likewise, only while `digest_key` is changed: the other one of the two. Empty otherwise.
     pub digest_key_also: Secret,
+    /// Whether the key of the demonstration, which everybody knows, may make pseudonyms. Only where no applicant is a real one.
+    pub allow_demonstration_key: bool,
     /// Products that are taken; any other is refused at the border, not decided by accident.
     pub products: Vec<String>,
     /// Bytes of one body. Larger ones are refused before they are parsed.
@@ -45,14 +50,19 @@ pub struct Config {
     pub tenant_quota_per_day: u32,
     /// Address of the HTTP door, such as `127.0.0.1:8080`; empty opens none. Port 0 takes a free one.
     pub door_address: String,
-    /// Tenant of requests where no token is asked for, and of tokens that are good for every tenant.
-    pub door_tenant: String,
-    /// PEM of the public Ed25519 key that tokens are checked with. Once it is set a token is required; its tenant is the sender's.
+    /// What tokens are checked with: a public Ed25519 key in PEM form, a JWK set, or the path of a file that holds one of them; a file
+    /// is read again when it changes. The tenant of a token is the sender's.
     pub door_token_key: String,
-    /// `iss` of tokens.
+    /// `iss` of tokens; empty takes any.
     pub door_token_issuer: String,
-    /// `aud` of tokens.
+    /// `aud` of tokens: not that of read-api, so that a token for looking sends nothing.
     pub door_token_audience: String,
+    /// Minutes for which a token may be good, from when it was made; one that says more is refused.
+    pub door_token_max_minutes: u32,
+    /// Whether whoever reaches the door may send without a token, as `door_tenant`. Only where nobody reaches it who may not.
+    pub door_allow_anonymous: bool,
+    /// Tenant of requests where `door_allow_anonymous` asks for no token.
+    pub door_tenant: String,
     /// Bytes of one request; NDJSON has many bodies.
     pub door_max_request_bytes: usize,
     /// Lines of one NDJSON request: they share one transaction.
@@ -103,6 +113,7 @@ impl Default for Config {
             subject_keys: [("demo".to_owned(), Secret::from(DEMO_KEY))].into(),
             digest_key: Secret::from(DEMO_DIGEST_KEY),
             digest_key_also: Secret::default(),
+            allow_demonstration_key: false,
             products: ["credit_card", "small_business_term", "consumer_instalment"].map(str::to_owned).into(),
             max_body_bytes: 1 << 20,
             max_depth: 32,
@@ -111,10 +122,12 @@ impl Default for Config {
             dedup_window_days: 30,
             tenant_quota_per_day: 25_000,
             door_address: String::new(),
-            door_tenant: "demo".to_owned(),
             door_token_key: String::new(),
-            door_token_issuer: "defaultx".to_owned(),
-            door_token_audience: "defaultx-api".to_owned(),
+            door_token_issuer: Realm::default().issuer,
+            door_token_audience: DOOR_AUDIENCE.to_owned(),
+            door_token_max_minutes: MAX_MINUTES,
+            door_allow_anonymous: false,
+            door_tenant: "demo".to_owned(),
             door_max_request_bytes: 4 << 20,
             door_max_lines: 1000,
             door_max_concurrent: 256,
@@ -141,14 +154,87 @@ impl Default for Config {
 impl Config {
     /// Settings that hold a key of the demonstration, which everybody knows.
     pub fn public_keys(&self) -> Vec<&'static str> {
-        let subjects = self.subject_keys.values().any(|key| key.expose() == DEMO_KEY);
-        let digests = [&self.digest_key, &self.digest_key_also].iter().any(|key| key.expose() == DEMO_DIGEST_KEY);
-        let settings = [(subjects, "ingest.subject_keys"), (digests, "ingest.digest_key")];
+        // Another id does not hide the same bytes.
+        let bytes = |key: &str| key.rsplit_once(':').map_or(key, |(_, digits)| digits).to_ascii_lowercase();
+        let is = |key: &Secret, public: &str| bytes(key.expose()) == bytes(public);
+        let subjects = self.subject_keys.values().any(|key| is(key, DEMO_KEY));
+        let digests = [&self.digest_key, &self.digest_key_also].iter().any(|key| is(key, DEMO_DIGEST_KEY));
+        let settings = [(subjects, "subject_keys"), (digests, "digest_key")];
         settings.into_iter().filter_map(|(is_public, name)| is_public.then_some(name)).collect()
     }
 
     /// The topics of senders, without prefix.
     pub fn sender_topics(&self) -> Vec<String> {
         self.tenant_of_topic.keys().cloned().collect()
+    }
+
+    /// Whether the keys of pseudonyms and of digests protect anybody.
+    ///
+    /// # Errors
+    /// [`Error::Config`] names the setting whose key everybody knows.
+    pub fn check_public_keys(&self) -> Result<(), Error> {
+        match self.public_keys().first() {
+            Some(setting) if !self.allow_demonstration_key => Err(Error::Config(format!(
+                "[ingest] {setting} is the key of the demonstration, which everybody knows: set one of your own, such as \
+                 \"k1:\" and 64 hexadecimal digits of `openssl rand -hex 32`. Where no applicant is a real one, [ingest] \
+                 allow_demonstration_key = true takes it"
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    /// What checks tokens at the door; none where it asks for no token.
+    ///
+    /// # Errors
+    /// [`Error::Door`] when there is no key and nobody said that none is wanted, or it cannot be used.
+    pub fn door_verifier(&self) -> Result<Option<Verifier>, Error> {
+        if self.door_token_key.trim().is_empty() {
+            let why = "[ingest] door_token_key is not set, so that whoever reaches the door could send. Set it: `defaultx token --help` \
+                       says how a key is made. Where nobody reaches the door who may not send, [ingest] door_allow_anonymous = true \
+                       opens it";
+            return if self.door_allow_anonymous { Ok(None) } else { Err(Error::Door(why.to_owned())) };
+        }
+        let realm = Realm { issuer: self.door_token_issuer.clone(), audience: self.door_token_audience.clone() };
+        let verifier = Verifier::new(&self.door_token_key, &realm, self.door_token_max_minutes);
+        verifier.map(Some).map_err(|error| Error::Door(format!("[ingest] door_token_key: {error}")))
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_that_everybody_knows_is_refused_under_any_name() {
+        let known = DEMO_KEY.split_once(':').unwrap().1;
+        let rows = [
+            (DEMO_KEY.to_owned(), false, false),
+            (DEMO_KEY.to_owned(), true, true),
+            (format!("k1:{}", known.to_uppercase()), false, false),
+            (format!("k1:{}", "0f".repeat(32)), false, true),
+        ];
+        for (key, allow_demonstration_key, good) in rows {
+            let subject_keys = [("bank".to_owned(), Secret::from(key.as_str()))].into();
+            let config = Config { subject_keys, allow_demonstration_key, ..Config::default() };
+            let checked = config.check_public_keys().map_err(|error| error.to_string());
+            assert_eq!(checked.is_ok(), good, "{key}: {checked:?}");
+            let names =
+                |why: String| why.contains("bank") && why.contains("allow_demonstration_key") && !why.contains(known);
+            assert!(checked.err().is_none_or(names));
+        }
+    }
+
+    #[test]
+    fn a_door_asks_for_tokens_unless_it_is_told_not_to() {
+        let (_, public) = runtime::auth::generate().unwrap();
+        let asks = |key: &str, door_allow_anonymous| {
+            let config = Config { door_token_key: key.to_owned(), door_allow_anonymous, ..Config::default() };
+            config.door_verifier().map(|verifier| verifier.is_some()).map_err(|error| error.to_string())
+        };
+        assert_eq!((asks(&public, false), asks(&public, true), asks("", true)), (Ok(true), Ok(true), Ok(false)));
+        let refused = asks("", false).unwrap_err();
+        assert!(refused.contains("door_token_key") && refused.contains("door_allow_anonymous"), "{refused}");
+        assert!(asks("/no/such/file", false).unwrap_err().contains("/no/such/file"));
     }
 }

@@ -65,6 +65,8 @@ pub struct Origin<'a> {
     pub place: Option<(&'a str, i32, i64)>,
     /// Milliseconds since 1970 at which a sender's topic took it; none where intake is the first topic.
     pub received_at_ms: Option<i64>,
+    /// Subject and id of the token that it came with.
+    pub token: Option<(&'a str, &'a str)>,
 }
 
 /// The records that a received application or withdrawal becomes.
@@ -125,6 +127,10 @@ fn push_origin(headers: &mut Vec<(&'static str, Vec<u8>)>, sender_id: &str, orig
     if let Some(at_ms) = origin.received_at_ms {
         put(header::RECEIVED_AT, &at_ms.to_string());
     }
+    if let Some((actor, id)) = origin.token {
+        put(header::ACTOR, actor);
+        put(header::TOKEN_ID, id);
+    }
     if let Some((topic, partition, offset)) = origin.place {
         put(header::ORIGIN_TOPIC, topic);
         put(header::ORIGIN_PARTITION, &partition.to_string());
@@ -181,5 +187,24 @@ pub fn reply(body: &Reply, cause: &Envelope, answers: &Coordinates, topics: &Top
         key: key.map(String::into_bytes),
         payload: Some(serde_json::to_vec(body).expect("a reply is plain data")),
         headers,
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_says_who_sent_it_through_the_door_and_nobody_says_it_for_a_topic() {
+        let origin = |token| Origin { channel: Channel::Http, place: None, received_at_ms: None, token };
+        let said = |token, name: &str| {
+            let mut headers = Vec::new();
+            push_origin(&mut headers, "e-1", origin(token));
+            headers.into_iter().find(|header| header.0 == name).map(|header| String::from_utf8(header.1).unwrap())
+        };
+        assert_eq!(said(Some(("los-1", "t-1")), header::ACTOR).as_deref(), Some("los-1"));
+        assert_eq!(said(Some(("los-1", "t-1")), header::TOKEN_ID).as_deref(), Some("t-1"));
+        assert_eq!((said(None, header::ACTOR), said(None, header::TOKEN_ID)), (None, None));
     }
 }

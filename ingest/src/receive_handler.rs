@@ -51,7 +51,8 @@ impl ReceiveHandler {
         match receive(&self.rules, &arrival) {
             Ok(taken) => {
                 let place = Some((topic, input.partition, input.offset));
-                let origin = Origin { channel: Channel::Kafka, place, received_at_ms: Some(input.timestamp_ms) };
+                let origin =
+                    Origin { channel: Channel::Kafka, place, received_at_ms: Some(input.timestamp_ms), token: None };
                 outputs::received(taken, origin, &self.topics).into_iter().for_each(|record| out.emit(input, record));
                 Ok(Verdict::Done(RECEIVED))
             }

@@ -21,11 +21,15 @@ pub const ADMIT: &str = "ingest-admit";
 /// # Errors
 /// [`Error`] when the configuration is no good or a loop does not start.
 pub fn start(config: Config, shell: Shell) -> Result<Vec<RoomHandle>, Error> {
+    config.check_public_keys()?;
     for setting in config.public_keys() {
         tracing::warn!(
             setting,
             "the public key of the demonstration is in use, so pseudonyms and digests can be guessed: set it"
         );
+    }
+    if !config.door_address.is_empty() {
+        config.door_verifier()?; // told here, before a loop runs
     }
     let most = u128::from(config.tenant_quota_per_day) * (u128::from(config.dedup_window_days) + 1);
     let most = most * u128::from(shell.kafka.partitions.max(1).unsigned_abs());

@@ -5,6 +5,7 @@ use ipnet::IpNet;
 use reqwest::Url;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
 
 /// Networks that are not the public internet (IANA's special-purpose registries), and broadcast and multicast.
 const FORBIDDEN: &[&str] = &[
@@ -83,19 +84,34 @@ pub fn endpoint(text: &str, allow_private: bool) -> Result<Url, String> {
     Ok(url)
 }
 
-/// Resolves by the system and lets only public addresses through.
+/// Resolves by the system.
 #[derive(Debug, Clone, Copy)]
+pub struct System;
+
+impl Resolve for System {
+    fn resolve(&self, name: Name) -> Resolving {
+        Box::pin(async move {
+            let found: Vec<SocketAddr> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
+            Ok(Box::new(found.into_iter()) as Addrs)
+        })
+    }
+}
+
+/// Lets only public addresses through, of what a resolver finds. What it lets through is what is connected to: nobody resolves the
+/// name a second time.
+#[derive(Clone)]
 pub struct PublicOnly {
+    /// Who resolves names.
+    pub resolver: Arc<dyn Resolve>,
     /// Lets every address through.
     pub allow_private: bool,
 }
 
 impl Resolve for PublicOnly {
     fn resolve(&self, name: Name) -> Resolving {
-        let allow_private = self.allow_private;
+        let (found, allow_private) = (self.resolver.resolve(name), self.allow_private);
         Box::pin(async move {
-            let found: Vec<SocketAddr> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
-            let allowed = allowed(found, allow_private)?;
+            let allowed = allowed(found.await?.collect(), allow_private)?;
             Ok(Box::new(allowed.into_iter()) as Addrs)
         })
     }

@@ -3,7 +3,9 @@
 use crate::address;
 use crate::deliver::Schedule;
 use crate::error::Error;
+use domain::Tenant;
 use domain::outcome::Outcome;
+use runtime::auth::EVERY_TENANT;
 use runtime::config::Secret;
 use schemas::decision;
 use serde::{Deserialize, Serialize};
@@ -71,7 +73,7 @@ pub struct Subscription {
     /// What is told; `decision.made.v1`.
     #[serde(default = "default_event_types")]
     pub event_types: Vec<String>,
-    /// Only these tenants; empty is all.
+    /// Decisions on applications of these tenants; none without it. `["*"]` is all of them, for a receiver that serves them all.
     #[serde(default)]
     pub tenants: Vec<String>,
     /// Only these products; empty is all.
@@ -157,6 +159,10 @@ impl Config {
         if subscription.secrets.iter().any(|secret| standardwebhooks::Webhook::new(secret.expose()).is_err()) {
             return Err("has a secret that is not whsec_ and base64".to_owned());
         }
+        let is_tenant = |tenant: &&String| *tenant == EVERY_TENANT || Tenant::new(tenant).is_ok();
+        if let Some(wrong) = subscription.tenants.iter().find(|tenant| !is_tenant(tenant)) {
+            return Err(format!("names tenant {wrong:?}, which can be none"));
+        }
         if let Some(unknown) = subscription.event_types.iter().find(|event_type| *event_type != decision::MADE) {
             return Err(format!("wants {unknown}, which is not sent"));
         }
@@ -193,7 +199,7 @@ mod tests {
     #[test]
     fn what_cannot_work_is_refused_at_the_start() {
         type Change = fn(&mut Config);
-        let cases: [(&str, Change, &str); 10] = [
+        let cases: [(&str, Change, &str); 12] = [
             ("as it is", |_| {}, ""),
             ("twins", |c| c.subscriptions.push(c.subscriptions[0].clone()), "is there twice"),
             ("no secret", |c| c.subscriptions[0].secrets.clear(), "1 to 4 secrets"),
@@ -203,6 +209,8 @@ mod tests {
             ("unknown event", |c| c.subscriptions[0].event_types = vec!["x".into()], "not sent"),
             ("unknown outcome", |c| c.subscriptions[0].outcomes = vec!["maybe".into()], "there is not"),
             ("short lease", |c| c.lease_ms = 20_000, "lease_ms"),
+            ("every tenant", |c| c.subscriptions[0].tenants = vec!["*".into()], ""),
+            ("no tenant's name", |c| c.subscriptions[0].tenants = vec!["de mo".into()], "can be none"),
             ("bad id", |c| c.subscriptions[0].id = "a b".into(), "id outside"),
         ];
         for (name, change, wanted) in cases {

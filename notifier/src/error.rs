@@ -21,9 +21,6 @@ pub enum Error {
     /// The producer of receipts cannot be made.
     #[error("producer of receipts: {0}")]
     Kafka(#[from] rdkafka::error::KafkaError),
-    /// The operating system has no thread for it.
-    #[error("thread of receipts: {0}")]
-    Thread(#[source] std::io::Error),
     /// Metrics are registered twice.
     #[error("metrics: {0}")]
     Metrics(#[from] prometheus::Error),
@@ -41,7 +38,6 @@ impl Error {
             | Self::Connect(_)
             | Self::Client(_)
             | Self::Kafka(_)
-            | Self::Thread(_)
             | Self::Metrics(_)
             | Self::Loop(_) => false,
         }

@@ -1,27 +1,18 @@
 //! How each delivery ended, told to Kafka: at least once, always under the same id.
 
 use crate::error::Error;
-use rdkafka::ClientContext;
-use rdkafka::config::FromClientConfigAndContext as _;
-use rdkafka::message::{DeliveryResult, Header, OwnedHeaders};
-use rdkafka::producer::{BaseProducer, BaseRecord, ProducerContext};
+use runtime::acked::AckedProducer;
 use runtime::kafka::KafkaConfig;
-use runtime::task;
+use runtime::stream::{Output, Route};
 use schemas::Topic;
 use schemas::envelope::Envelope;
 use schemas::event_id::event_id;
 use schemas::notification::{DELIVERED, Receipt};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use tokio::sync::oneshot;
-use tokio::time::{Instant, timeout_at};
 
 /// `ce_source` of receipts.
 pub const SOURCE: &str = "/defaultx/notifier";
-
-/// How long a poll goes on. The client waits for whole milliseconds and spins through the rest, so it is a little more than so many.
-const POLL: Duration = Duration::from_micros(100_050);
 
 /// A receipt with what its envelope echoes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,42 +33,21 @@ pub trait Receipts: Send + Sync + 'static {
 
 /// To `credit.notifications.v1`, keyed as the application is.
 pub struct KafkaReceipts {
-    producer: Arc<BaseProducer<Acks>>,
-    /// Ends the thread that hears the producer out.
-    ended: Arc<AtomicBool>,
+    producer: AckedProducer,
     topic: Arc<str>,
-    patience: Duration,
 }
 
 impl KafkaReceipts {
-    /// An idempotent producer that gives up a record after `patience`.
+    /// A receipt is given up after `patience`.
     ///
     /// # Errors
     /// [`Error::Kafka`].
     pub fn new(kafka: &KafkaConfig, patience: Duration) -> Result<Self, Error> {
-        let mut config = kafka.client();
-        config
-            .set("enable.idempotence", "true")
-            .set("acks", "all")
-            .set("partitioner", "murmur2_random")
-            .set("linger.ms", "5")
-            .set("compression.type", "zstd")
-            .set("queue.buffering.max.kbytes", "16384")
-            .set("message.timeout.ms", patience.as_millis().to_string());
-        let producer = Arc::new(BaseProducer::from_config_and_context(&config, Acks)?);
-        let ended = Arc::new(AtomicBool::new(false));
-        let (heard, until) = (producer.clone(), ended.clone());
-        let body = move || {
-            while !until.load(Ordering::Relaxed) {
-                heard.poll(POLL);
-            }
-        };
-        task::thread("receipts", body).map_err(Error::Thread)?;
-        Ok(Self { producer, ended, topic: kafka.topic(Topic::Notifications.base_name()), patience })
+        let producer = AckedProducer::new(kafka, patience)?;
+        Ok(Self { producer, topic: kafka.topic(Topic::Notifications.base_name()) })
     }
 
-    /// Queues one; `None` when it could not even be queued.
-    fn send(&self, told: &Told) -> Option<oneshot::Receiver<bool>> {
+    fn record(&self, told: &Told) -> Output {
         let Receipt { tenant, application_id, revision, delivery_id, event_id: cause, at, .. } = &told.receipt;
         let key = format!("{tenant}|{application_id}");
         let envelope = Envelope {
@@ -91,60 +61,19 @@ impl KafkaReceipts {
             partition_key: Some(key.clone()),
             traceparent: told.traceparent.clone(),
         };
-        let headers = envelope.to_headers();
-        let headers = headers.iter().fold(OwnedHeaders::new_with_capacity(headers.len()), |headers, (key, value)| {
-            headers.insert(Header { key, value: Some(value) })
-        });
-        let body = serde_json::to_vec(&told.receipt).ok()?;
-        let (sender, receiver) = oneshot::channel();
-        let record =
-            BaseRecord::with_opaque_to(&self.topic, Box::new(sender)).key(&key).payload(&body).headers(headers);
-        match self.producer.send(record) {
-            Ok(()) => Some(receiver),
-            Err((error, _)) => {
-                tracing::warn!(%error, "receipt was not queued");
-                None
-            }
+        Output {
+            topic: self.topic.clone(),
+            route: Route::ByKey,
+            key: Some(key.into_bytes()),
+            payload: serde_json::to_vec(&told.receipt).ok(),
+            headers: envelope.to_headers(),
         }
-    }
-}
-
-impl Drop for KafkaReceipts {
-    fn drop(&mut self) {
-        self.ended.store(true, Ordering::Relaxed);
     }
 }
 
 impl Receipts for KafkaReceipts {
     async fn publish(&self, receipts: Vec<Told>) -> Vec<bool> {
-        // A record that times out in the client ends a moment later here, never the other way round.
-        let until = Instant::now() + self.patience + Duration::from_millis(500);
-        let sent: Vec<_> = receipts.iter().map(|told| self.send(told)).collect();
-        let mut taken = Vec::with_capacity(sent.len());
-        for receiver in sent {
-            taken.push(match receiver {
-                Some(receiver) => matches!(timeout_at(until, receiver).await, Ok(Ok(true))),
-                None => false,
-            });
-        }
-        taken
-    }
-}
-
-/// Hands each acknowledgement to whoever waits for it.
-struct Acks;
-
-impl ClientContext for Acks {}
-
-impl ProducerContext for Acks {
-    type DeliveryOpaque = Box<oneshot::Sender<bool>>;
-
-    fn delivery(&self, result: &DeliveryResult<'_>, waiting: Self::DeliveryOpaque) {
-        if let Err((error, _)) = result {
-            tracing::warn!(%error, "receipt was not taken");
-        }
-        if waiting.send(result.is_ok()).is_err() {
-            tracing::debug!("nobody waits for the receipt any more");
-        }
+        let records: Vec<Output> = receipts.iter().map(|told| self.record(told)).collect();
+        self.producer.write(&records).await
     }
 }

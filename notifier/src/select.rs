@@ -1,6 +1,7 @@
 //! PURE. Which subscriptions hear of a decision, under which id, with which body.
 
 use crate::config::Subscription;
+use runtime::auth::EVERY_TENANT;
 use runtime::pg::rows::holds;
 use schemas::envelope::Envelope;
 use schemas::event_id::event_id;
@@ -74,9 +75,11 @@ pub fn select(
 
 fn wants(subscription: &Subscription, event_type: &str, told: &Told) -> bool {
     let takes = |list: &[String], word: &str| list.is_empty() || list.iter().any(|wanted| wanted == word);
+    // Other filters narrow what a receiver hears; this one says whose it may hear at all.
+    let may_hear = |own: &str| subscription.tenants.iter().any(|tenant| tenant == EVERY_TENANT || tenant == own);
     subscription.enabled
         && subscription.event_types.iter().any(|wanted| wanted == event_type)
-        && takes(&subscription.tenants, &told.application.tenant)
+        && may_hear(&told.application.tenant)
         && takes(&subscription.products, &told.product)
         && takes(&subscription.outcomes, &told.outcome)
 }
@@ -122,7 +125,7 @@ mod tests {
     use schemas::catalogue;
 
     fn subscription(change: impl FnOnce(&mut Subscription)) -> Subscription {
-        let text = r#"{"id":"los","url":"https://a.example/","secrets":["whsec_AAAA"]}"#;
+        let text = r#"{"id":"los","url":"https://a.example/","secrets":["whsec_AAAA"],"tenants":["demo"]}"#;
         let mut subscription: Subscription = serde_json::from_str(text).unwrap();
         change(&mut subscription);
         subscription
@@ -138,11 +141,14 @@ mod tests {
     }
 
     #[test]
-    fn filters_are_lists_and_an_empty_one_takes_all() {
+    fn a_subscription_hears_of_its_tenants_and_other_filters_narrow_that() {
         type Change = fn(&mut Subscription);
-        let cases: [(&str, Change, usize); 8] = [
-            ("all", |_| {}, 1),
+        let cases: [(&str, Change, usize); 11] = [
+            ("all of its tenant's", |_| {}, 1),
             ("off", |s| s.enabled = false, 0),
+            ("no tenant", |s| s.tenants.clear(), 0),
+            ("every tenant", |s| s.tenants = vec!["*".into()], 1),
+            ("every tenant, and one by name", |s| s.tenants = vec!["bank".into(), "*".into()], 1),
             ("tenant", |s| s.tenants = vec!["demo".into()], 1),
             ("other tenant", |s| s.tenants = vec!["bank".into()], 0),
             ("product", |s| s.products = vec!["x".into(), "credit_card".into()], 1),

@@ -1,12 +1,13 @@
 //! One attempt over HTTP: signed as Standard Webhooks say, to an address that the filter lets through, without redirects or
 //! proxies, within a time and with a bounded answer. Decides nothing: [`crate::deliver`] does.
 
-use crate::address::{self, Forbidden, PublicOnly};
+use crate::address::{self, Forbidden, PublicOnly, System};
 use crate::config::{Config, Subscription};
 use crate::deliver::{Attempt, Cause};
 use crate::error::Error;
 use chrono::{DateTime, Utc};
 use domain::Digest;
+use reqwest::dns::Resolve;
 use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
 use reqwest::{Client, Response, Url, redirect};
 use standardwebhooks::{HEADER_WEBHOOK_ID, HEADER_WEBHOOK_SIGNATURE, HEADER_WEBHOOK_TIMESTAMP, Webhook};
@@ -58,6 +59,14 @@ impl Poster {
     /// # Errors
     /// [`Error::Client`].
     pub fn new(config: &Config) -> Result<Self, Error> {
+        Self::resolving(config, Arc::new(System))
+    }
+
+    /// The same with a resolver of one's own.
+    ///
+    /// # Errors
+    /// [`Error::Client`].
+    pub fn resolving(config: &Config, resolver: Arc<dyn Resolve>) -> Result<Self, Error> {
         if rustls::crypto::ring::default_provider().install_default().is_err() {
             tracing::debug!("the process has a TLS provider already");
         }
@@ -66,7 +75,7 @@ impl Poster {
             .redirect(redirect::Policy::none())
             .no_proxy() // a proxy would resolve names behind the filter's back
             .referer(false)
-            .dns_resolver(Arc::new(PublicOnly { allow_private: config.allow_private_addresses }))
+            .dns_resolver(Arc::new(PublicOnly { resolver, allow_private: config.allow_private_addresses }))
             .timeout(Duration::from_millis(config.request_timeout_ms))
             .connect_timeout(Duration::from_millis(config.connect_timeout_ms))
             .pool_max_idle_per_host(config.concurrency)

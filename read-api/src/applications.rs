@@ -1,5 +1,6 @@
 //! The list of applications, newest first, in pages that neither skip nor repeat a row while applications come in.
 
+use crate::access::Operation;
 use crate::caller::{Caller, Params};
 use crate::cursor::Cursor;
 use crate::filter::{Filter, Period};
@@ -244,6 +245,7 @@ pub(crate) async fn list(
             ],
         )
         .await?;
+    app.recorder.note(&caller, &tenant, Operation::List, None)?;
     Ok(Json(page(&rows, limit)?))
 }
 

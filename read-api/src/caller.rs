@@ -4,10 +4,9 @@ use crate::limit::Turn;
 use crate::problem::Problem;
 use crate::router::App;
 use axum::extract::{FromRequestParts, Path, Query};
-use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use domain::FieldClass;
-use runtime::auth::{Claims, EVERY_TENANT};
+use runtime::auth::{self, AuthError, Claims, EVERY_TENANT};
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
 
@@ -17,6 +16,9 @@ pub const ADMIN: &str = "Admin";
 pub const OFFICER: &str = "Officer";
 /// Reviews models and decisions: sees facts and reasons, not who applied.
 pub const REVIEWER: &str = "Reviewer";
+
+/// Looks after the house: sees what a reviewer sees, and may do nothing anywhere.
+pub const AUDITOR: &str = "Auditor";
 
 /// A verified token with at least one of our roles. Its request is being answered while it lives.
 #[derive(Debug, Clone)]
@@ -51,7 +53,7 @@ impl Caller {
     /// The role by which the caller may see who applied.
     ///
     /// # Errors
-    /// 403 for a reviewer.
+    /// 403 for a reviewer or an auditor.
     pub fn may_see_identities(&self) -> Result<&'static str, Problem> {
         let role = [ADMIN, OFFICER].into_iter().find(|role| self.claims.has_role(role));
         role.ok_or_else(|| Problem::forbidden("identities are for Officer and Admin"))
@@ -66,22 +68,27 @@ impl Caller {
     pub fn subject(&self) -> &str {
         &self.claims.sub
     }
+
+    /// What the token says, for the record.
+    pub fn claims(&self) -> &Claims {
+        &self.claims
+    }
 }
 
 impl FromRequestParts<Arc<App>> for Caller {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
-        let header = parts.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let token =
-            header.and_then(|value| value.split_once(' ')).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
-        let (_, token) = token.ok_or_else(Problem::unauthorized)?;
-        let claims = app.verifier.verify(token.trim()).map_err(|_| Problem::unauthorized())?;
-        let known = [ADMIN, OFFICER, REVIEWER].iter().any(|role| claims.has_role(role));
+        let token = auth::bearer(&parts.headers).ok_or_else(Problem::unauthorized)?;
+        let claims = app.verifier.verify(token).map_err(|error| match error {
+            AuthError::NotReady => Problem::not_ready(),
+            _ => Problem::unauthorized(),
+        })?;
+        let known = [ADMIN, OFFICER, REVIEWER, AUDITOR].iter().any(|role| claims.has_role(role));
         let holder = format!("{}|{}", claims.tenant, claims.sub);
         app.admit(&holder).map_err(Problem::too_many_requests)?;
         if !known {
-            return Err(Problem::forbidden("the token has none of the roles Admin, Officer, Reviewer"));
+            return Err(Problem::forbidden("the token has none of the roles Admin, Officer, Reviewer, Auditor"));
         }
         let turn = app.turns.take(&claims.tenant).ok_or_else(Problem::tenant_busy)?;
         Ok(Self { claims, _turn: Some(Arc::new(turn)) })
@@ -124,6 +131,8 @@ mod tests {
             aud: String::new(),
             exp: 0,
             nbf: 0,
+            iat: 0,
+            jti: String::new(),
             roles: roles.iter().map(|role| (*role).to_owned()).collect(),
             tenant: tenant.to_owned(),
         };
@@ -150,9 +159,14 @@ mod tests {
     }
 
     #[test]
-    fn identities_are_not_for_reviewers() {
-        let cases: [(&[&str], Option<&str>); 4] =
-            [(&[ADMIN], Some(ADMIN)), (&[OFFICER, REVIEWER], Some(OFFICER)), (&[REVIEWER], None), (&[], None)];
+    fn identities_are_not_for_reviewers_and_auditors() {
+        let cases: [(&[&str], Option<&str>); 5] = [
+            (&[ADMIN], Some(ADMIN)),
+            (&[OFFICER, REVIEWER], Some(OFFICER)),
+            (&[REVIEWER], None),
+            (&[AUDITOR, REVIEWER], None),
+            (&[], None),
+        ];
         for (roles, expected) in cases {
             assert_eq!(caller("a", roles).may_see_identities().ok(), expected, "{roles:?}");
             assert_eq!(caller("a", roles).most() == FieldClass::Restricted, expected.is_some(), "{roles:?}");

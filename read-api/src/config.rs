@@ -2,9 +2,10 @@
 
 use crate::error::Error;
 use domain::FieldClasses;
-use runtime::auth::{Realm, Verifier};
+use runtime::auth::{MAX_MINUTES, Realm, Verifier};
 use runtime::config::Secret;
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 /// Section `[read-api]`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -12,12 +13,18 @@ use serde::{Deserialize, Serialize};
 pub struct Config {
     /// Address and port; port 0 takes a free one. Loopback by default: a deployment puts its TLS end in front.
     pub listen: String,
-    /// Public Ed25519 key of tokens: the PEM itself, or the path of a file that holds it. Required.
+    /// What tokens are checked with: a public Ed25519 key in PEM form, a JWK set, or the path of a file that holds one of them; a file
+    /// is read again when it changes. Required.
     pub token_key: String,
-    /// `iss` that a token must carry.
+    /// `iss` that a token must carry; empty takes any.
     pub token_issuer: String,
-    /// `aud` that a token must carry.
+    /// `aud` that a token must carry: not that of the HTTP door, so that a token for sending reads nothing.
     pub token_audience: String,
+    /// Minutes for which a token may be good, from when it was made; one that says more is refused.
+    pub token_max_minutes: u32,
+    /// Milliseconds that Kafka may take for the record of a look at an identity; without it nothing is shown. At most half of
+    /// `timeout_ms` counts.
+    pub access_timeout_ms: u64,
     /// Connection of its own, such as to a replica. Secret; empty asks `[database]`.
     pub database_url: Secret,
     /// Role that questions are asked under, made by the migrations; the login must be a member. Empty keeps the login's own.
@@ -49,6 +56,8 @@ impl Default for Config {
             token_key: String::new(),
             token_issuer: realm.issuer,
             token_audience: realm.audience,
+            token_max_minutes: MAX_MINUTES,
+            access_timeout_ms: 3_000,
             database_url: Secret::default(),
             database_role: "defaultx_read".to_owned(),
             timeout_ms: 10_000,
@@ -71,12 +80,15 @@ impl Config {
     pub fn verifier(&self) -> Result<Verifier, Error> {
         let realm = Realm { issuer: self.token_issuer.clone(), audience: self.token_audience.clone() };
         let bad = |why: String| Error::Config(format!("token_key: {why}"));
-        let pem = match self.token_key.trim() {
-            "" => return Err(bad("is not set; `defaultx token` shows how to make one".to_owned())),
-            pem if pem.starts_with("-----BEGIN") => pem.to_owned(),
-            path => std::fs::read_to_string(path).map_err(|error| bad(format!("{path}: {error}")))?,
-        };
-        Verifier::new(&pem, &realm).map_err(|error| bad(error.to_string()))
+        if self.token_key.trim().is_empty() {
+            return Err(bad("is not set; `defaultx token --help` says how a key is made".to_owned()));
+        }
+        Verifier::new(&self.token_key, &realm, self.token_max_minutes).map_err(|error| bad(error.to_string()))
+    }
+
+    /// The longest that a look at an identity waits for its record: less than the request may take, so that the answer can say so.
+    pub fn access_timeout(&self) -> Duration {
+        Duration::from_millis(self.access_timeout_ms.min(self.timeout_ms / 2).max(1))
     }
 
     /// Milliseconds after which the database gives a statement up: before the request does, so that the answer can say so.

@@ -1,6 +1,7 @@
 //! Key figures of a period, counted from rows: volumes and rates in all, by product, band and day, the distribution of
 //! scores, what was approved. Probabilities are not averaged here: horizons differ between models.
 
+use crate::access::Operation;
 use crate::applications::STANDING;
 use crate::caller::{Caller, Params};
 use crate::filter::{Filter, Period};
@@ -159,6 +160,7 @@ pub(crate) async fn count(
                        d.outcome, d.automation, d.approved_minor, d.currency";
     let query = format!("WITH base AS ({base} {STANDING} {COUNTED}) {GROUPS}");
     let groups = Groups::of_rows(&tx.query(&query, &asked).await?)?;
+    app.recorder.note(&caller, &tenant, Operation::Figures, None)?;
     Ok(Json(groups.told(tenant, rfc3339(period.from), rfc3339(period.to))))
 }
 

@@ -2,12 +2,13 @@
 
 use crate::problem::Problem;
 use crate::router::App;
-use axum::body::HttpBody;
+use axum::body::{Body, HttpBody};
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use prometheus::IntGauge;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -32,14 +33,28 @@ pub(crate) async fn guard(State(app): State<Arc<App>>, request: Request, next: N
 }
 
 async fn answer(app: &App, request: Request, next: Next) -> Response {
-    if !request.body().is_end_stream() {
-        return Problem::body_not_taken().into_response();
+    let (head, body) = request.into_parts();
+    if !body.is_end_stream() {
+        match tokio::time::timeout(app.timeout, first_of(body)).await {
+            Ok(None) => {} // chunked, and nothing in it
+            Ok(Some(Ok(()))) => return Problem::body_not_taken().into_response(),
+            Ok(Some(Err(()))) => return Problem::broken_body().into_response(),
+            Err(_) => return Problem::timeout().into_response(),
+        }
     }
+    let request = Request::from_parts(head, Body::empty());
     let Ok(_place) = app.places.try_acquire() else {
         return Problem::busy().into_response();
     };
     let answered = tokio::time::timeout(app.timeout, next.run(request)).await;
     answered.unwrap_or_else(|_| Problem::timeout().into_response())
+}
+
+/// What comes first of a body: a part, or that it is broken.
+async fn first_of(body: Body) -> Option<Result<(), ()>> {
+    let mut body = pin!(body);
+    let frame = std::future::poll_fn(|cx| body.as_mut().poll_frame(cx)).await?;
+    Some(frame.map(drop).map_err(drop))
 }
 
 /// Counts a request until it is answered or its caller has gone away.

@@ -1,5 +1,5 @@
-//! Who applied: the one answer with personal data, from the identity store, for Officer and Admin. Each is counted and logged
-//! with who asked. Shows only the body that was accepted: a conflicting one may name somebody else.
+//! Who applied: the one answer with personal data, from the identity store, for Officer and Admin. Each is counted and
+//! put on record, with who asked, before it is shown. Shows only the body that was accepted: a conflicting one may name somebody else.
 
 use crate::caller::{ApplicationId, Caller, Params};
 use crate::log;
@@ -99,6 +99,9 @@ pub(crate) async fn show(
         tracing::error!(tenant, application_id = id, "identity cannot be read");
         Problem::internal()
     })?;
+    drop(tx);
+    drop(session); // nobody else waits for it while Kafka is waited for
+    app.recorder.before_identity(&caller, &tenant, &id).await?;
     app.metrics.identity_reads.with_label_values(&[role]).inc();
     tracing::info!(who = caller.subject(), role, tenant, application_id = id, "identity shown");
     let Stored { applicants, attributes } = stored;

@@ -1,11 +1,13 @@
 //! The room that answers: what became of applications, for people and programs that hold a token. The invariant: an answer
-//! holds data of exactly one tenant, one that the token opens, and who applied only for roles that may know. Never writes:
-//! every question is a read-only transaction under the read role.
+//! holds data of exactly one tenant, one that the token opens, and who applied only for roles that may know. Never writes
+//! to the database: every question is a read-only transaction under the read role.
 //!
 //! Reading order: [`caller`] (who asks), [`router`] with `guard` and [`limit`] (what every request passes), [`store`] (the
 //! snapshot behind an answer), then one module a question: [`applications`] with [`filter`] and [`cursor`], [`story`] with
-//! [`log`], [`story_parts`] and [`shown`] (what of it a role sees), [`identities`], [`figures`] with [`tally`], [`stream`]. Refusals are [`problem`]s.
+//! [`log`], [`story_parts`] and [`shown`] (what of it a role sees), [`identities`], [`figures`] with [`tally`], [`stream`]. Who looked
+//! at what is gathered in [`access`] and written by [`recorder`]. Refusals are [`problem`]s.
 
+pub mod access;
 pub mod applications;
 pub mod caller;
 pub mod config;
@@ -20,6 +22,7 @@ pub mod limit;
 pub mod log;
 pub mod metrics;
 pub mod problem;
+pub mod recorder;
 pub mod router;
 pub mod shown;
 mod start;

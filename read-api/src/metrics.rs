@@ -12,6 +12,9 @@ pub const IN_FLIGHT: &str = "defaultx_read_api_in_flight";
 /// Times that an identity was shown, by role.
 pub const IDENTITY_READS_TOTAL: &str = "defaultx_read_api_identity_reads_total";
 
+/// Access records by outcome: `written`, or `failed` and to be tried again or refused.
+pub const ACCESS_RECORDS_TOTAL: &str = "defaultx_read_api_access_records_total";
+
 /// The handles.
 #[derive(Debug, Clone)]
 #[allow(missing_docs)] // named as the constants above
@@ -20,6 +23,7 @@ pub struct Metrics {
     pub seconds: HistogramVec,
     pub in_flight: IntGauge,
     pub identity_reads: IntCounterVec,
+    pub access_records: IntCounterVec,
 }
 
 impl Metrics {
@@ -32,11 +36,13 @@ impl Metrics {
         let seconds = HistogramOpts::new(REQUEST_SECONDS, "Seconds to the answer").buckets(buckets);
         let requests = Opts::new(REQUESTS_TOTAL, "Requests answered");
         let identity = Opts::new(IDENTITY_READS_TOTAL, "Times that an identity was shown");
+        let access = Opts::new(ACCESS_RECORDS_TOTAL, "Access records written to Kafka, or not");
         Ok(Self {
             requests: registered(registry, IntCounterVec::new(requests, &["route", "status"])?)?,
             seconds: registered(registry, HistogramVec::new(seconds, &["route"])?)?,
             in_flight: registered(registry, IntGauge::new(IN_FLIGHT, "Requests being answered")?)?,
             identity_reads: registered(registry, IntCounterVec::new(identity, &["role"])?)?,
+            access_records: registered(registry, IntCounterVec::new(access, &["outcome"])?)?,
         })
     }
 }

@@ -67,6 +67,11 @@ impl Problem {
         Self::new(StatusCode::NOT_FOUND, "not_found", "There is no such thing")
     }
 
+    /// 400: the body ended in the middle, or is not what its head says.
+    pub fn broken_body() -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "incomplete_body", "The body did not arrive whole")
+    }
+
     /// 405.
     pub fn method_not_allowed() -> Self {
         Self::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "This can only be read")
@@ -102,6 +107,22 @@ impl Problem {
     /// 503: the database is out of reach.
     pub fn unavailable() -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "The database cannot be asked; try again").again_in(5)
+    }
+
+    /// 503: which tokens were revoked is not known yet.
+    pub fn not_ready() -> Self {
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "unavailable",
+            "Which tokens were revoked is not known yet; try again",
+        )
+        .again_in(1)
+    }
+
+    /// 503: it cannot be put on record who looks.
+    pub fn unrecorded() -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "unrecorded", "It cannot be put on record who looks; try again")
+            .again_in(5)
     }
 
     /// 500: what is stored cannot be read.

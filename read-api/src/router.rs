@@ -6,6 +6,7 @@ use crate::guard::guard;
 use crate::limit::{Limiter, Turns};
 use crate::metrics::Metrics;
 use crate::problem::Problem;
+use crate::recorder::Recorder;
 use crate::store::Store;
 use crate::{applications, figures, identities, story, stream};
 use axum::routing::get;
@@ -29,6 +30,8 @@ pub struct App {
     pub store: Store,
     /// Who may ask.
     pub verifier: Verifier,
+    /// Where it is told who looked.
+    pub recorder: Arc<Recorder>,
     /// What is measured.
     pub metrics: Metrics,
     /// As configured.
@@ -44,10 +47,11 @@ impl App {
     ///
     /// # Errors
     /// [`Error::Config`] when the token key is no good.
-    pub fn new(config: Config, store: Store, metrics: Metrics) -> Result<Self, Error> {
+    pub fn new(config: Config, store: Store, recorder: Arc<Recorder>, metrics: Metrics) -> Result<Self, Error> {
         Ok(Self {
             store,
             verifier: config.verifier()?,
+            recorder,
             metrics,
             places: Semaphore::new(config.concurrency.max(1)),
             turns: Turns::new(config.concurrency_per_tenant.max(1)),
@@ -115,7 +119,9 @@ impl Modify for Bearer {
         let scheme = HttpBuilder::new()
             .scheme(HttpAuthScheme::Bearer)
             .bearer_format("JWT")
-            .description(Some("EdDSA; claims sub, iss, aud, exp, nbf, tenant, roles"))
+            .description(Some(
+                "EdDSA; claims sub, iss, aud, exp, nbf, iat, jti, tenant, roles; kid where several keys are good",
+            ))
             .build();
         openapi.components.get_or_insert_default().add_security_scheme("token", SecurityScheme::Http(scheme));
     }

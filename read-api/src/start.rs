@@ -4,13 +4,15 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::metrics::Metrics;
 use crate::problem::Problem;
+use crate::recorder::Recorder;
 use crate::router::{App, router};
 use crate::store::Store;
 use runtime::health::Component;
-use runtime::http::serve;
+use runtime::http::{Bounds, Cover, serve_within};
 use runtime::pg::{DatabaseConfig, Pool};
 use runtime::shell::Shell;
 use runtime::task::{self, RoomHandle};
+use schemas::Topic;
 use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -50,14 +52,32 @@ pub async fn bind(config: Config, shell: Shell) -> Result<Running, Error> {
     let pool = Pool::new(&database(&config, &shell)?, &shell.registry, ROOM)?;
     let store = Store::new(pool, role.as_deref(), config.statement_timeout_ms());
     let listen = config.listen.clone();
-    let app = Arc::new(App::new(config, store.clone(), metrics)?);
+    let recorder = Arc::new(Recorder::new(&shell, config.access_timeout(), metrics.clone())?);
+    let app = Arc::new(App::new(config, store.clone(), recorder.clone(), metrics)?);
     let failed = |source| Error::Listen { address: listen.clone(), source };
     let address = listen.parse().map_err(|error| failed(std::io::Error::new(ErrorKind::InvalidInput, error)))?;
-    let served = serve(ROOM, address, router(app), shell.shutdown.clone()).await;
+    let bounds = Bounds { cover: Cover::of(shell.allow_plaintext_listeners), ..Bounds::default() };
+    let (served, verifier) = (router(app.clone()), app.verifier.clone());
+    drop(app);
+    let served = serve_within(ROOM, address, served, shell.shutdown.clone(), bounds).await;
     let (local_addr, server) = served.map_err(failed)?;
+    let revocations = verifier.watch(&shell, shell.topic(Topic::Revocations.base_name()), "read-api-revocations");
+    let revocations = revocations.map_err(failed)?;
+    let recording = RoomHandle::task(
+        "read-api-access",
+        task::spawn("read-api-access", { recorder.clone().run(shell.shutdown.clone()) }),
+    );
+    let server = RoomHandle::task(
+        ROOM,
+        task::spawn(ROOM, async move {
+            let (ended, looked) = (server.join().await, recording.join().await);
+            recorder.finish().await;
+            ended.and(looked)
+        }),
+    );
     let watching = watch(store, local_addr, shell.health.component(ROOM), shell.shutdown);
     let watch = RoomHandle::task("read-api-watch", task::spawn("read-api-watch", watching));
-    Ok(Running { local_addr, rooms: vec![server, watch] })
+    Ok(Running { local_addr, rooms: vec![server, watch, revocations] })
 }
 
 fn database(config: &Config, shell: &Shell) -> Result<DatabaseConfig, Error> {

@@ -1,6 +1,7 @@
 //! One application with its whole story: what was asked, scored, decided, delivered, replied, and where the audit log holds
 //! it. Shows pseudonyms only; who applied is [`crate::identities`]' to say.
 
+use crate::access::Operation;
 use crate::applications::{DecisionSummary, STANDING, SUMMARY, ScoreSummary, Summary};
 use crate::caller::{ApplicationId, Caller, Params};
 use crate::log::{self, Attested, AuditPosition, Logged, Position};
@@ -187,6 +188,7 @@ pub(crate) async fn tell(
     let told = rows.positions(application.position)?;
     let source = Source(log::events(&tx, &told).await?);
     let attested = log::attested(&tx, &told).await?;
+    app.recorder.note(&caller, &tenant, Operation::Application, Some(&id))?;
     let shown = Shown { classes: &app.config.classes, most: caller.most() };
     let mut request = source.body(application.position).map(request).transpose().map_err(unreadable)?;
     let mut scores: Vec<ScoreStory> = rows.scores.iter().map(|row| source.score(row)).collect::<Result<_, _>>()?;

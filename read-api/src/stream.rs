@@ -1,6 +1,7 @@
 //! How the stream is doing: how old the newest decision is, whether the audit log is whole; for who runs the deployment also
 //! how far each consumer has come and what was set aside.
 
+use crate::access::Operation;
 use crate::caller::{Caller, Params};
 use crate::log::{Checkpoint, Verification, verification};
 use crate::problem::Problem;
@@ -120,6 +121,7 @@ pub(crate) async fn look(
         true => (Some(consumers(&tx).await?), Some(set_aside(&tx, now).await?)),
         false => (None, None),
     };
+    app.recorder.note(&caller, &tenant, Operation::Stream, None)?;
     let at = rfc3339(now);
     Ok(Json(StreamHealth { tenant, at, newest_decision, newest_application, audit, consumers, dead_letters }))
 }

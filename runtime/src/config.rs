@@ -77,13 +77,26 @@ pub enum ConfigError {
         /// From the file system.
         source: std::io::Error,
     },
-    /// The file is not TOML.
-    #[error("{path}: {source}")]
+    /// The file is not TOML. Says where and what, and nothing of what stands there: it may be a secret.
+    #[error("{path}, line {line}: {why}")]
     Syntax {
         /// The file.
         path: String,
-        /// Where and what.
-        source: Box<toml::de::Error>,
+        /// From 1.
+        line: usize,
+        /// In the parser's words.
+        why: String,
+    },
+    /// A secret on the command line.
+    #[error(
+        "`{key}` holds a secret, and every process of this machine can read a command line: put it into the file of --config, or into \
+         the environment as {variable}"
+    )]
+    SecretFlag {
+        /// Dotted.
+        key: String,
+        /// What it is called in the environment.
+        variable: String,
     },
     /// A key that is unknown, or a value that does not fit.
     #[error("configuration key `{key}` (from {layer}): {why}")]
@@ -131,8 +144,7 @@ fn layered<T: DeserializeOwned + Serialize + Default>(
     variables: impl Iterator<Item = (String, String)>,
     overrides: &[(String, String)],
 ) -> Result<T, ConfigError> {
-    let root: Table =
-        text.parse().map_err(|source| ConfigError::Syntax { path: name.to_owned(), source: Box::new(source) })?;
+    let root: Table = text.parse().map_err(|error| syntax(name, text, &error))?;
     let known = Table::try_from(T::default()).unwrap_or_default();
     let mut layers = Layers { root, texts: BTreeMap::new() };
     let prefix = format!("{env_prefix}__");
@@ -145,7 +157,66 @@ fn layered<T: DeserializeOwned + Serialize + Default>(
         let path: Vec<String> = key.split('.').map(str::to_owned).collect();
         layers.put(&path, value, "flag")?;
     }
-    layers.read()
+    let config: T = layers.read()?;
+    refuse_secret_flags(&config, env_prefix, overrides)?;
+    Ok(config)
+}
+
+fn syntax(name: &str, text: &str, error: &toml::de::Error) -> ConfigError {
+    let before = error.span().map_or(0, |span| span.start.min(text.len()));
+    let line = 1 + text.as_bytes()[..before].iter().filter(|byte| **byte == b'\n').count();
+    ConfigError::Syntax { path: name.to_owned(), line, why: without_values(error.message()) }
+}
+
+/// What a configuration shows as redacted was a secret when it came.
+fn refuse_secret_flags<T: Serialize>(
+    config: &T,
+    env_prefix: &str,
+    overrides: &[(String, String)],
+) -> Result<(), ConfigError> {
+    let shown = Table::try_from(config).unwrap_or_default();
+    for (key, text) in overrides {
+        let at = key.split('.').try_fold(&shown, |table, part| table.get(part)?.as_table());
+        let value = match (at, key.rsplit_once('.')) {
+            (Some(table), _) => Some(Value::Table(table.clone())),
+            (None, Some((section, last))) => {
+                let section = section.split('.').try_fold(&shown, |table, part| table.get(part)?.as_table());
+                section.and_then(|table| table.get(last)).cloned()
+            }
+            (None, None) => None,
+        };
+        // Property names of librdkafka hold dots themselves, and are looked for below their section.
+        let hides = value.is_some_and(|value| value.to_string().contains(REDACTED));
+        if hides && !text.contains(REDACTED) {
+            let variable = format!("{env_prefix}__{}", key.replace('.', "__").replace('-', "_").to_uppercase());
+            return Err(ConfigError::SecretFlag { key: key.clone(), variable });
+        }
+    }
+    Ok(())
+}
+
+/// Why a key does not fit. A field's name is no secret, and says what to mend.
+fn told(message: &str) -> String {
+    let names = message.starts_with("unknown field") || message.starts_with("missing field");
+    if names { message.to_owned() } else { without_values(message) }
+}
+
+/// A message of a parser without what it cites: `invalid type: string "hush", expected u32` is told without the text.
+fn without_values(message: &str) -> String {
+    let (what, expected) = message.split_once(", expected ").unwrap_or((message, ""));
+    let kinds = ["string", "integer", "floating point", "boolean", "character", "byte array"];
+    let kept =
+        ["invalid type: ", "invalid value: ", "unknown variant "].into_iter().find(|start| what.starts_with(start));
+    let what = match kept {
+        None => what.split(['`', '"']).next().unwrap_or_default().to_owned(),
+        Some("unknown variant ") => "unknown variant".to_owned(),
+        Some(start) => {
+            let rest = &what[start.len()..];
+            let kind = kinds.into_iter().find(|kind| rest.starts_with(kind)).unwrap_or(rest);
+            format!("{start}{kind}")
+        }
+    };
+    if expected.is_empty() { what.trim().to_owned() } else { format!("{}, expected {expected}", what.trim()) }
 }
 
 /// `AUDIT_SINK__BATCH` as the path that the defaults spell `audit-sink.batch`.
@@ -196,7 +267,7 @@ impl Layers {
                 Some((text, _)) if self.replace(&key, &text) => {}
                 _ => {
                     let layer = self.layer_of(&key);
-                    return Err(ConfigError::Key { key, layer, why: error.into_inner().message().to_owned() });
+                    return Err(ConfigError::Key { key, layer, why: told(error.into_inner().message()) });
                 }
             }
         }
@@ -294,6 +365,34 @@ mod tests {
             for word in wanted {
                 assert!(error.contains(word), "{error:?} lacks {word:?}");
             }
+        }
+    }
+
+    #[test]
+    fn errors_do_not_repeat_what_may_be_a_secret() {
+        let rows: [(Result<Whole, String>, &str); 8] = [
+            (read("[scorer]\npassword = hush", &[], &[]), "line 2"),
+            (read("[scorer]\npassword = 'hush", &[], &[]), "line 2"),
+            (read("password hush", &[], &[]), "line 1"),
+            (read("[scorer]\npassword = 'x'\npassword = 'hush'", &[], &[]), "line"),
+            (read("[scorer]\nblock = 'hush'", &[], &[]), "invalid type: string, expected u32"),
+            (read("", &[("DX__SCORER__BLOCK", "hush")], &[]), "invalid type: string, expected u32"),
+            (read("[scorer]\npassword = ['hush']", &[], &[]), "expected"),
+            (read("scorer = 'hush'", &[], &[]), "expected"),
+        ];
+        for (read, wanted) in rows {
+            let error = read.unwrap_err();
+            assert!(!error.contains("hush") && error.contains(wanted), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_secret_is_not_taken_from_the_command_line() {
+        let refused = read("", &[], &[("scorer.password", "hush")]).unwrap_err();
+        assert!(refused.contains("scorer.password") && refused.contains("DX__SCORER__PASSWORD"), "{refused}");
+        assert!(!refused.contains("hush"), "{refused}");
+        for (key, text) in [("scorer.password", ""), ("scorer.name", "hush"), ("audit-sink.block", "7")] {
+            assert!(read("", &[], &[(key, text)]).is_ok(), "{key}");
         }
     }
 

@@ -46,19 +46,53 @@ pub struct Bounds {
     pub per_address: usize,
     /// The last connections, kept for addresses that have none: whoever asks how a process is finds a place.
     pub reserve: usize,
+    /// What keeps others from reading along.
+    pub cover: Cover,
+}
+
+/// What keeps others from reading along with a server's clients.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cover {
+    /// Nothing: the server listens on loopback only.
+    Bare,
+    /// Nothing, and somebody said that it may be so.
+    BareByChoice,
+    /// The server's own TLS.
+    Tls,
+}
+
+impl Cover {
+    /// Without TLS; `allowed` by [`crate::shell::Shell::allow_plaintext_listeners`].
+    pub fn of(allowed: bool) -> Self {
+        if allowed { Self::BareByChoice } else { Self::Bare }
+    }
+
+    /// Whether a server may listen there.
+    ///
+    /// # Errors
+    /// What to set.
+    fn check(self, address: SocketAddr) -> std::io::Result<()> {
+        if self != Self::Bare || address.ip().to_canonical().is_loopback() {
+            return Ok(());
+        }
+        Err(std::io::Error::other(
+            "is beyond loopback, and tokens and personal data would cross the network readable: listen on 127.0.0.1 behind a TLS end, \
+             or set [process] allow_plaintext_listeners = true where the network is trusted as a whole",
+        ))
+    }
 }
 
 impl Default for Bounds {
     fn default() -> Self {
         let patience = Duration::from_secs(20);
-        Self { head: patience, write: patience, connections: 512, per_address: 128, reserve: 32 }
+        Self { head: patience, write: patience, connections: 512, per_address: 128, reserve: 32, cover: Cover::Bare }
     }
 }
 
 /// Serves a router until shutdown, then finishes the requests it has. Port 0 takes a free one; the address is the one bound.
 ///
 /// # Errors
-/// When the address cannot be bound.
+/// When the address cannot be bound, or is beyond loopback.
 pub async fn serve(
     name: &'static str,
     address: SocketAddr,
@@ -71,7 +105,7 @@ pub async fn serve(
 /// As [`serve`], with bounds of its own.
 ///
 /// # Errors
-/// When the address cannot be bound.
+/// When the address cannot be bound, or is beyond loopback without [`Bounds::cover`].
 pub async fn serve_within(
     name: &'static str,
     address: SocketAddr,
@@ -79,6 +113,7 @@ pub async fn serve_within(
     shutdown: CancellationToken,
     bounds: Bounds,
 ) -> std::io::Result<(SocketAddr, RoomHandle)> {
+    bounds.cover.check(address)?;
     let listener = TcpListener::bind(address).await?;
     let bound = listener.local_addr()?;
     tracing::info!(server = name, address = %bound, "listening");
@@ -201,14 +236,16 @@ impl Body for Held {
 /// Serves the operations endpoints of a process.
 ///
 /// # Errors
-/// When the address cannot be bound.
+/// When the address cannot be bound, or is beyond loopback without cover.
 pub async fn serve_ops(
     address: SocketAddr,
     health: Health,
     registry: Registry,
     shutdown: CancellationToken,
+    cover: Cover,
 ) -> std::io::Result<(SocketAddr, RoomHandle)> {
-    serve("ops", address, ops(health, registry), shutdown).await
+    let bounds = Bounds { cover, ..Bounds::default() };
+    serve_within("ops", address, ops(health, registry), shutdown, bounds).await
 }
 
 /// The router behind [`serve_ops`].
@@ -257,7 +294,8 @@ mod tests {
         let registry = Registry::new();
         let health = Health::registered(&registry).unwrap();
         let shutdown = CancellationToken::new();
-        let served = serve_ops(([127, 0, 0, 1], 0).into(), health.clone(), registry, shutdown.clone()).await;
+        let address = ([127, 0, 0, 1], 0).into();
+        let served = serve_ops(address, health.clone(), registry, shutdown.clone(), Cover::Bare).await;
         let (address, handle) = served.unwrap();
         assert!(ask(address, "/readyz").await.starts_with("HTTP/1.1 503"));
         assert!(ask(address, "/livez").await.starts_with("HTTP/1.1 200"));
@@ -266,6 +304,29 @@ mod tests {
         assert!(ask(address, "/metrics").await.contains("defaultx_ready{component=\"scorer\"} 1"));
         shutdown.cancel();
         assert_eq!(handle.join().await, Ok(()));
+    }
+
+    #[tokio::test]
+    async fn beyond_loopback_nothing_listens_bare_unless_somebody_said_so() {
+        let rows = [
+            ("127.0.0.1:0", Cover::Bare, true),
+            ("127.8.8.8:0", Cover::Bare, true),
+            ("[::ffff:127.0.0.1]:0", Cover::Bare, true),
+            ("0.0.0.0:0", Cover::Bare, false),
+            ("[::]:0", Cover::Bare, false),
+            ("192.0.2.1:0", Cover::Bare, false),
+            ("0.0.0.0:0", Cover::BareByChoice, true),
+            ("0.0.0.0:0", Cover::Tls, true),
+        ];
+        for (address, cover, good) in rows {
+            let bounds = Bounds { cover, ..Bounds::default() };
+            let stop = CancellationToken::new();
+            let served = serve_within("test", address.parse().unwrap(), Router::new(), stop.clone(), bounds).await;
+            assert_eq!(served.is_ok(), good, "{address} {cover:?}: {:?}", served.err());
+            stop.cancel();
+        }
+        let refused = Cover::Bare.check(([0, 0, 0, 0], 80).into()).unwrap_err().to_string();
+        assert!(refused.contains("allow_plaintext_listeners"), "{refused}");
     }
 
     const LONG: Duration = Duration::from_secs(600);

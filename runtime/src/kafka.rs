@@ -8,6 +8,7 @@ use rdkafka::{ClientConfig, ClientContext};
 use serde::{Deserialize, Serialize, Serializer};
 use std::collections::BTreeMap;
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// The largest record that a client of ours sends: a sender's body with the headers of a dead letter on top.
@@ -47,6 +48,8 @@ pub struct KafkaConfig {
     /// Milliseconds that the brokers may let a transaction be open (`transaction.max.timeout.ms`), a sender's too: for so long
     /// nobody reads past it. Checked, not set; 0 is not checked.
     pub transaction_limit_ms: u64,
+    /// Whether a broker that is not on this machine may be reached without TLS: passwords and records can then be read on the way.
+    pub allow_plaintext_to_broker: bool,
     /// `plaintext`, `ssl`, `sasl_plaintext` or `sasl_ssl`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub security_protocol: Option<String>,
@@ -90,6 +93,7 @@ impl Default for KafkaConfig {
             flush_every_record: false,
             manage_sender_topics: false,
             transaction_limit_ms: 60_000,
+            allow_plaintext_to_broker: false,
             security_protocol: None,
             sasl_mechanism: None,
             sasl_username: None,
@@ -130,10 +134,49 @@ impl KafkaConfig {
         client
     }
 
+    /// Whether nothing crosses a network readable, or somebody said that it may.
+    ///
+    /// # Errors
+    /// [`Plaintext`] names the broker, and what to set.
+    pub fn check_plaintext(&self) -> Result<(), Plaintext> {
+        // As every client of ours gets it: `properties` win.
+        let client = self.client();
+        let protocol = client.get("security.protocol").unwrap_or("plaintext").to_ascii_lowercase();
+        if self.allow_plaintext_to_broker || matches!(protocol.as_str(), "ssl" | "sasl_ssl") {
+            return Ok(());
+        }
+        let lists = ["bootstrap.servers", "metadata.broker.list"].into_iter().filter_map(|name| client.get(name));
+        let brokers = lists.flat_map(|list| list.split(',')).map(str::trim).filter(|broker| !broker.is_empty());
+        let mut far = brokers.filter(|broker| !is_loopback(host_of(broker)));
+        far.next().map_or(Ok(()), |broker| Err(Plaintext(broker.to_owned())))
+    }
+
     /// A name (of a topic, a group, a transactional id) with the prefix in front.
     pub fn topic(&self, base_name: &str) -> Arc<str> {
         format!("{}{base_name}", self.topic_prefix).into()
     }
+}
+
+/// Without TLS over a network.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "[kafka] bootstrap leads to {0} without TLS: set security_protocol to \"ssl\" or \"sasl_ssl\"; where the network is trusted as a \
+     whole, [kafka] allow_plaintext_to_broker = true takes it"
+)]
+pub struct Plaintext(String);
+
+/// The host of a broker's address, `[PROTOCOL://]host[:port]`.
+fn host_of(broker: &str) -> &str {
+    let address = broker.rsplit_once("://").map_or(broker, |(_, address)| address);
+    match address.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((v6, _)) => v6,
+        None => address.rsplit_once(':').map_or(address, |(host, _)| host),
+    }
+}
+
+/// Whether a host is this machine by its very name: names are not resolved, since others may answer for them.
+pub(crate) fn is_loopback(host: &str) -> bool {
+    host.parse::<IpAddr>().map_or_else(|_| host.eq_ignore_ascii_case("localhost"), |ip| ip.to_canonical().is_loopback())
 }
 
 impl fmt::Debug for KafkaConfig {
@@ -169,9 +212,34 @@ fn redacted<S: Serializer>(properties: &BTreeMap<String, String>, serializer: S)
     serializer.collect_map(shown(properties))
 }
 
-/// librdkafka's settings are public but for those that name a secret.
+/// Settings below `sasl.` and `ssl.` that show whom or where, and nothing that opens anything.
+const PLAIN: &[&str] = &[
+    "sasl.mechanism",
+    "sasl.mechanisms",
+    "sasl.username",
+    "sasl.kerberos.service.name",
+    "sasl.kerberos.principal",
+    "sasl.oauthbearer.method",
+    "ssl.endpoint.identification.algorithm",
+    "ssl.cipher.suites",
+    "ssl.curves.list",
+    "ssl.sigalgs.list",
+];
+
+/// librdkafka's settings are public but for those of SASL and TLS, and what sounds like a secret. What is not known to be plain is not
+/// shown: `sasl.oauthbearer.config` holds a secret, and the next version brings another one.
 fn shown(properties: &BTreeMap<String, String>) -> BTreeMap<&str, &str> {
-    let is_secret = |name: &str| ["password", "secret", ".pem", "jaas"].iter().any(|word| name.contains(word));
+    let sounds_secret = |name: &str| {
+        ["password", "passphrase", "secret", ".pem", "jaas", "token", "credential"]
+            .iter()
+            .any(|word| name.contains(word))
+    };
+    let is_secret = |name: &str| {
+        let name = name.to_ascii_lowercase();
+        let is_of_security = name.starts_with("sasl.") || name.starts_with("ssl.") || name.starts_with("ssl_");
+        let is_plain = PLAIN.contains(&name.as_str()) || name.ends_with(".location");
+        sounds_secret(&name) || is_of_security && !is_plain
+    };
     properties.iter().map(|(k, v)| (k.as_str(), if is_secret(k) { REDACTED } else { v.as_str() })).collect()
 }
 
@@ -202,6 +270,69 @@ mod tests {
         let shown = crate::config::show(&config).expect("plain TOML") + &format!("{config:?}");
         assert!(!shown.contains("hush") && !shown.contains("KEY"), "{shown}");
         assert!(shown.contains("socket.keepalive.enable"));
+    }
+
+    #[test]
+    fn what_opens_something_is_not_shown_under_any_name() {
+        let rows = [
+            ("sasl.oauthbearer.config", false),
+            ("sasl.oauthbearer.client.secret", false),
+            ("sasl.oauthbearer.extensions", false),
+            ("sasl.oauthbearer.assertion.private.key.passphrase", false),
+            ("sasl.oauthbearer.of.tomorrow", false),
+            ("sasl.password", false),
+            ("SASL.PASSWORD", false),
+            ("sasl.kerberos.kinit.cmd", false),
+            ("ssl.key.pem", false),
+            ("ssl.keystore.password", false),
+            ("ssl_engine_callback_data", false),
+            ("my.token", false),
+            ("sasl.username", true),
+            ("sasl.mechanisms", true),
+            ("ssl.ca.location", true),
+            ("socket.keepalive.enable", true),
+            ("client.id", true),
+        ];
+        for (name, plain) in rows {
+            let properties = [(name.to_owned(), "hush".to_owned())].into();
+            let config = KafkaConfig { properties, ..KafkaConfig::default() };
+            let shown = crate::config::show(&config).expect("plain TOML") + &format!("{config:?}");
+            assert_eq!(shown.contains("hush"), plain, "{name}");
+        }
+    }
+
+    #[test]
+    fn nothing_crosses_a_network_readable_unless_somebody_said_so() {
+        let of = |bootstrap: &str, protocol: Option<&str>, property: Option<&str>| {
+            let properties =
+                property.map(|value| ("security.protocol".to_owned(), value.to_owned())).into_iter().collect();
+            let (bootstrap, security_protocol) = (bootstrap.to_owned(), protocol.map(str::to_owned));
+            KafkaConfig { bootstrap, security_protocol, properties, ..KafkaConfig::default() }
+        };
+        let rows = [
+            ("127.0.0.1:9092", None, None, true),
+            ("localhost:9092,[::1]:9092", None, None, true),
+            ("PLAINTEXT://127.0.0.1:9092", None, None, true),
+            ("", None, None, true),
+            ("broker:9092", None, None, false),
+            ("broker", None, None, false),
+            ("127.0.0.1:9092, broker:9092", None, None, false),
+            ("10.0.0.1:9092", Some("sasl_plaintext"), None, false),
+            ("[2001:db8::1]:9092", Some("plaintext"), None, false),
+            ("127.0.0.1.example:9092", None, None, false),
+            ("broker:9092", Some("SASL_SSL"), None, true),
+            ("broker:9092", Some("ssl"), None, true),
+            ("broker:9092", None, Some("ssl"), true),
+            ("broker:9092", Some("ssl"), Some("plaintext"), false),
+        ];
+        for (bootstrap, protocol, property, good) in rows {
+            let config = of(bootstrap, protocol, property);
+            assert_eq!(config.check_plaintext().is_ok(), good, "{bootstrap} {protocol:?} {property:?}");
+            let allowed = KafkaConfig { allow_plaintext_to_broker: true, ..config };
+            assert!(allowed.check_plaintext().is_ok());
+        }
+        let refused = of("broker:9092", None, None).check_plaintext().map_err(|error| error.to_string());
+        assert!(refused.is_err_and(|why| why.contains("broker:9092") && why.contains("allow_plaintext_to_broker")));
     }
 
     /// Takes what is logged.

@@ -3,6 +3,7 @@
 //!
 //! Reading order: [`clock`], [`task`], [`shell`], [`stream`], then whatever a room needs.
 
+pub mod acked;
 pub mod auth;
 pub mod clock;
 pub mod config;

@@ -8,6 +8,7 @@ pub mod rows;
 mod tls;
 
 use crate::config::{REDACTED, Secret};
+use crate::kafka::is_loopback;
 use crate::metrics::registered;
 use crate::task;
 use deadpool_postgres::{Manager, ManagerConfig, Object, PoolError, RecyclingMethod, Runtime, Timeouts};
@@ -16,7 +17,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use std::time::Duration;
 use tls::Tls;
 use tokio_postgres::Client;
-use tokio_postgres::config::SslMode;
+use tokio_postgres::config::{Host, SslMode};
 
 /// Section `[database]`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +26,8 @@ pub struct DatabaseConfig {
     /// `postgres://user:password@host:port/database`; with `?sslmode=require` over TLS, the server's name checked.
     #[serde(serialize_with = "without_password")]
     pub url: Secret,
+    /// Whether a database that is not on this machine may be reached without TLS: logins and rows can then be read on the way.
+    pub allow_plaintext_to_database: bool,
     /// PEM file of the authorities that sign the server, in place of the system's; with it TLS is required.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ssl_ca_location: Option<String>,
@@ -40,6 +43,7 @@ impl Default for DatabaseConfig {
     fn default() -> Self {
         Self {
             url: Secret::default(),
+            allow_plaintext_to_database: false,
             ssl_ca_location: None,
             pool_size: 8,
             connect_timeout_ms: 5_000,
@@ -54,6 +58,12 @@ pub enum ConnectError {
     /// No database is configured, or its URL does not parse.
     #[error("[database] url: {0}")]
     Url(String),
+    /// Without TLS over a network.
+    #[error(
+        "[database] url leads to {0} without TLS: add ?sslmode=require or set ssl_ca_location; where the network is trusted as a whole, \
+         [database] allow_plaintext_to_database = true takes it"
+    )]
+    Plaintext(String),
     /// TLS is wanted and its authorities cannot be read.
     #[error("TLS to PostgreSQL: {0}")]
     Tls(String),
@@ -140,9 +150,30 @@ fn settings(config: &DatabaseConfig) -> Result<(tokio_postgres::Config, Tls), Co
     }
     // All or nothing: encryption that gives way when the other side asks for it protects nobody.
     let wants_tls = settings.get_ssl_mode() == SslMode::Require || config.ssl_ca_location.is_some();
+    if !wants_tls
+        && !config.allow_plaintext_to_database
+        && let Some(host) = beyond_this_machine(&settings)
+    {
+        return Err(ConnectError::Plaintext(host));
+    }
     settings.ssl_mode(if wants_tls { SslMode::Require } else { SslMode::Disable });
     let tls = if wants_tls { Tls::trusting(config.ssl_ca_location.as_deref())? } else { Tls::none() };
     Ok((settings, tls))
+}
+
+/// A host that is reached over a network. A name is one, whatever it resolves to now.
+fn beyond_this_machine(settings: &tokio_postgres::Config) -> Option<String> {
+    let addresses = settings.get_hostaddrs().iter();
+    if let Some(address) = addresses.clone().find(|address| !address.to_canonical().is_loopback()) {
+        return Some(address.to_string());
+    }
+    if addresses.len() > 0 {
+        return None; // names are not resolved then
+    }
+    settings.get_hosts().iter().find_map(|host| match host {
+        Host::Tcp(name) if !is_loopback(name) => Some(name.clone()),
+        Host::Tcp(_) | Host::Unix(_) => None,
+    })
 }
 
 /// What the server is asked to do when this machine is gone: it ends the session, with its transaction and its locks.
@@ -172,7 +203,7 @@ fn without_password<S: Serializer>(url: &Secret, serializer: S) -> Result<S::Ok,
 }
 
 /// The URL with its password redacted; anything else than a URL wholly.
-fn shown(url: &str) -> String {
+pub fn shown(url: &str) -> String {
     if url.is_empty() {
         return String::new();
     }
@@ -182,7 +213,11 @@ fn shown(url: &str) -> String {
         let (user, host) = rest.rsplit_once('@').unwrap_or(("", rest));
         let user = user.split_once(':').map_or_else(|| user.to_owned(), |(name, _)| format!("{name}:{REDACTED}"));
         let at = if user.is_empty() { "" } else { "@" };
-        let query = if query.is_empty() { "" } else { "?…" };
+        let query = match query {
+            "" => "",
+            query if query.contains("password") => "?***",
+            _ => "?…",
+        };
         Some(format!("{scheme}://{user}{at}{host}{query}"))
     };
     plain().unwrap_or_else(|| REDACTED.to_owned())
@@ -197,7 +232,8 @@ mod tests {
     fn passwords_do_not_show() {
         let cases = [
             ("postgres://u:p@ss@h:5432/d", "postgres://u:***@h:5432/d"),
-            ("postgres://u@h/d?password=x", "postgres://u@h/d?…"),
+            ("postgres://u@h/d?password=x", "postgres://u@h/d?***"),
+            ("postgres://u@h/d?sslmode=require", "postgres://u@h/d?…"),
             ("postgres://h/d", "postgres://h/d"),
             ("host=h password=p", "***"),
             ("", ""),
@@ -212,7 +248,7 @@ mod tests {
 
     #[test]
     fn the_server_is_told_the_statement_timeout() {
-        let url = "postgres://u@h/d?options=-c%20search_path%3Dx";
+        let url = "postgres://u@localhost/d?options=-c%20search_path%3Dx";
         let config = DatabaseConfig { url: url.into(), statement_timeout_ms: 7, ..DatabaseConfig::default() };
         let wanted = format!("-c statement_timeout=7 {SERVER_KEEPALIVES} -c search_path=x");
         assert_eq!(settings(&config).unwrap().0.get_options(), Some(wanted.as_str()));
@@ -229,8 +265,9 @@ mod tests {
             let retries = settings.get_keepalives_retries().unwrap();
             [idle + interval * retries, *settings.get_tcp_user_timeout().unwrap()]
         };
-        assert_eq!(seconds("postgres://u@h/d"), [Duration::from_secs(25), Duration::from_secs(30)]);
-        let asked = "postgres://u@h/d?keepalives_idle=1&keepalives_interval=2&keepalives_retries=5&tcp_user_timeout=9";
+        assert_eq!(seconds("postgres://u@127.0.0.1/d"), [Duration::from_secs(25), Duration::from_secs(30)]);
+        let asked =
+            "postgres://u@[::1]/d?keepalives_idle=1&keepalives_interval=2&keepalives_retries=5&tcp_user_timeout=9";
         assert_eq!(seconds(asked), [Duration::from_secs(11), Duration::from_secs(9)]);
     }
 
@@ -253,9 +290,34 @@ mod tests {
             let config = DatabaseConfig { url: url.into(), ssl_ca_location: ca, ..DatabaseConfig::default() };
             settings(&config).map(|(settings, _)| settings.get_ssl_mode())
         };
-        assert_eq!(mode("postgres://u@h/d", None).unwrap(), SslMode::Disable);
-        assert_eq!(mode("postgres://u@h/d?sslmode=prefer", None).unwrap(), SslMode::Disable);
+        assert_eq!(mode("postgres://u@localhost/d", None).unwrap(), SslMode::Disable);
+        assert_eq!(mode("postgres://u@localhost/d?sslmode=prefer", None).unwrap(), SslMode::Disable);
         assert_eq!(mode("postgres://u@h/d?sslmode=require", None).unwrap(), SslMode::Require);
         assert!(matches!(mode("postgres://u@h/d", Some("no such file")), Err(ConnectError::Tls(_))));
+    }
+
+    #[test]
+    fn nothing_crosses_a_network_readable_unless_somebody_said_so() {
+        let refused = |url: &str, allow_plaintext_to_database| {
+            let config = DatabaseConfig { url: url.into(), allow_plaintext_to_database, ..DatabaseConfig::default() };
+            matches!(settings(&config), Err(ConnectError::Plaintext(_)))
+        };
+        let rows = [
+            ("postgres://u@localhost/d", false),
+            ("postgres://u@127.0.0.2/d", false),
+            ("host=/run/postgresql user=u", false),
+            ("postgres://u@db/d", true),
+            ("postgres://u@10.0.0.1/d", true),
+            ("postgres://u@localhost,db/d", true),
+            ("postgres://u@localhost.example/d", true),
+            ("host=localhost hostaddr=10.0.0.1 user=u", true),
+            ("host=db hostaddr=127.0.0.1 user=u", false),
+            ("postgres://u@db/d?sslmode=prefer", true),
+            ("postgres://u@db/d?sslmode=require", false),
+        ];
+        for (url, expected) in rows {
+            assert_eq!(refused(url, false), expected, "{url}");
+            assert!(!refused(url, true), "{url} is allowed");
+        }
     }
 }

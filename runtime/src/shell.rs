@@ -27,6 +27,8 @@ pub struct Shell {
     pub health: Health,
     /// Cancelled when it is time to drain.
     pub shutdown: CancellationToken,
+    /// Whether servers may listen beyond loopback without TLS.
+    pub allow_plaintext_listeners: bool,
     asking: Asking,
 }
 
@@ -46,7 +48,16 @@ impl Shell {
         let registry = Registry::new();
         let health = Health::registered(&registry).expect("an empty registry takes its first metric");
         let shutdown = CancellationToken::new();
-        Self { kafka, database: None, instance: "0".to_owned(), registry, health, shutdown, asking: Asking::default() }
+        Self {
+            kafka,
+            database: None,
+            instance: "0".to_owned(),
+            registry,
+            health,
+            shutdown,
+            allow_plaintext_listeners: false,
+            asking: Asking::default(),
+        }
     }
 
     /// A client that neither reads nor writes, to ask the cluster with. A consumer's own would not do beside its work: a question waits

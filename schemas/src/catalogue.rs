@@ -227,6 +227,38 @@ pub const EVENTS: &[Event] = &[
         ]
     ),
     event!(
+        "access.recorded.v1",
+        false,
+        [Access],
+        [
+            "good-application",
+            "good-identity",
+            "good-list",
+            "edge-field-of-tomorrow",
+            "edge-no-roles",
+            "edge-operation-of-tomorrow",
+            "bad-count-zero",
+            "bad-no-actor",
+            "bad-time-in-seconds",
+        ]
+    ),
+    event!(
+        "token.revoked.v1",
+        false,
+        [Revocations],
+        [
+            "good-subject",
+            "good-token",
+            "good-token-with-reason",
+            "edge-field-of-tomorrow",
+            "edge-not-before-in-the-past",
+            "edge-shortest-names",
+            "bad-neither",
+            "bad-no-author",
+            "bad-subject-without-time",
+        ]
+    ),
+    event!(
         "identity.received.v1",
         false,
         [Identities],

@@ -35,6 +35,10 @@ pub mod header {
     pub const ORIGIN_ID: &str = "ce_originid";
     /// `kafka`, `http` or `batch`.
     pub const ORIGIN_CHANNEL: &str = "ce_originchannel";
+    /// Who sent it through the HTTP door: the subject of the token. Absent for records of a topic or a file.
+    pub const ACTOR: &str = "ce_actor";
+    /// Id of that token.
+    pub const TOKEN_ID: &str = "ce_tokenid";
     /// Topic of the sender's record.
     pub const ORIGIN_TOPIC: &str = "ce_origintopic";
     /// Partition of the sender's record.

@@ -2,9 +2,10 @@
 //! topics and migrations themselves. Decides nothing and talks to nobody.
 //!
 //! Reading order: [`topics`], [`envelope`], [`application`], [`intake`], [`reply`], [`risk`], [`decision`], [`notification`],
-//! [`control`], [`audit_entry`], [`audit_tree`], [`audit_proof`],
+//! [`control`], [`access`], [`token`], [`audit_entry`], [`audit_tree`], [`audit_proof`],
 //! [`catalogue`].
 
+pub mod access;
 pub mod application;
 pub mod audit_entry;
 pub mod audit_proof;
@@ -20,6 +21,7 @@ pub mod migrations;
 pub mod notification;
 pub mod reply;
 pub mod risk;
+pub mod token;
 pub mod topics;
 
 pub use envelope::Envelope;

@@ -25,6 +25,10 @@ pub enum Topic {
     Notifications,
     /// Signed checkpoints of the audit log.
     Checkpoints,
+    /// Who looked at what.
+    Access,
+    /// Tokens that were called back.
+    Revocations,
     /// What could not be handled, byte for byte.
     DeadLetters,
     /// Gaps in what a group reads that somebody has accepted.
@@ -65,6 +69,8 @@ impl Topic {
         Self::AdmitState,
         Self::ScorerState,
         Self::DecisionState,
+        Self::Access,
+        Self::Revocations,
     ];
 
     /// The name without prefix.
@@ -81,6 +87,8 @@ impl Topic {
             Self::Decisions => "credit.decisions.v1",
             Self::Notifications => "credit.notifications.v1",
             Self::Checkpoints => "credit.checkpoints.v1",
+            Self::Access => "credit.access.v1",
+            Self::Revocations => "credit.revocations.v1",
             Self::DeadLetters => "credit.dead-letters.v1",
             Self::Gaps => "credit.gaps.v1",
             Self::AdmitState => "credit.admit-state.v1",
@@ -110,15 +118,16 @@ impl Topic {
             Self::Decisions | Self::DecisionState => "decision",
             Self::Notifications => "notifier",
             Self::Checkpoints => "audit-signer",
+            Self::Access => "read-api",
             Self::DeadLetters => "any room",
-            Self::Gaps => "an operator",
+            Self::Gaps | Self::Revocations => "an operator",
         }
     }
 
     /// How long records stay.
     pub fn keep(self) -> Keep {
         match self {
-            Self::AdmitState | Self::ScorerState | Self::DecisionState => Keep::Compacted,
+            Self::AdmitState | Self::ScorerState | Self::DecisionState | Self::Revocations => Keep::Compacted,
             Self::Intake | Self::DeadLetters => Keep::Days(14),
             Self::Checkpoints | Self::Gaps => Keep::Days(3650),
             _ => Keep::Days(7),

@@ -4,6 +4,7 @@
 use crate::cli::{AuditCommand, CheckpointCommand, EpochCommand, PlaceArgs, VerifyArgs, WitnessArgs};
 use crate::place::{Needs, settle};
 use crate::settings::Settings;
+use crate::terminal;
 use crate::witness;
 use anyhow::{Context, Result, bail};
 use audit_sink::checkpoint::Signing;
@@ -58,7 +59,7 @@ async fn verify(mut settings: Settings, args: VerifyArgs) -> Result<i32> {
     if args.json {
         println!("{}", serde_json::to_string_pretty(&report)?);
     } else {
-        println!("{report}");
+        println!("{}", terminal::lines(&report.to_string()));
     }
     Ok(i32::from(!report.is_whole()))
 }
@@ -150,15 +151,14 @@ async fn find(settings: &Settings, topic: &str, partition: i32, offset: i64) -> 
         return Ok(1);
     };
     let entry = Entry::decode(&found.bytes)?;
-    let text =
-        |bytes: Option<&[u8]>| bytes.map_or_else(String::new, |bytes| String::from_utf8_lossy(bytes).into_owned());
+    let text = |bytes: Option<&[u8]>| bytes.map_or_else(String::new, terminal::bytes);
     println!("log {} entry {} leaf {}", found.log, found.seq, hex::encode(found.leaf));
     println!("{topic}/{partition}@{offset} at {} ms, key {:?}", entry.timestamp_ms, text(entry.key));
     for (name, value) in &entry.headers {
-        println!("{name}: {}", text(*value));
+        println!("{}: {}", terminal::line(name), text(*value));
     }
     match entry.codec {
-        Codec::Plain => println!("\n{}", text(entry.value)),
+        Codec::Plain => println!("\n{}", entry.value.map_or_else(String::new, terminal::body)),
         Codec::DigestOnly | Codec::Sealed => println!("\n{}", hex::encode(entry.value.unwrap_or_default())),
     }
     Ok(0)

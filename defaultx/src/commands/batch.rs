@@ -4,6 +4,7 @@ use crate::cli::{BatchArgs, PlaceArgs};
 use crate::place::{Needs, settle};
 use crate::rows;
 use crate::settings::Settings;
+use crate::terminal;
 use anyhow::Result;
 use ingest::batch::{self, Options};
 
@@ -27,12 +28,13 @@ pub async fn run(mut settings: Settings, place: &PlaceArgs, args: BatchArgs) -> 
     let summary = tokio::task::spawn_blocking(sent).await??;
     println!("{} rows: {} published, {} refused", summary.rows, summary.published, summary.refused);
     for (reason, count) in &summary.by_reason {
-        println!("  {count} {reason}");
+        println!("  {count} {}", terminal::line(reason));
     }
     for row in &summary.first_refused {
         let id = row.application_id.as_deref().unwrap_or("?");
         let detail = row.detail.as_deref().unwrap_or_default();
-        println!("  line {}: {id}: {} {} {detail}", row.line, row.reason, row.pointers.join(" "));
+        let told = format!("  line {}: {id}: {} {} {detail}", row.line, row.reason, row.pointers.join(" "));
+        println!("{}", terminal::line(&told));
     }
     Ok(i32::from(summary.refused > 0))
 }

@@ -6,6 +6,7 @@ use crate::place::{Needs, settle};
 use crate::reader::{read_to_end, wait_until_settled};
 use crate::redrive::redrive;
 use crate::settings::Settings;
+use crate::terminal;
 use anyhow::{Result, bail};
 use chrono::{DateTime, SecondsFormat};
 use rdkafka::message::{BorrowedMessage, Message};
@@ -66,7 +67,8 @@ fn line(letter: &Dead, is_marked: bool) -> String {
     let at = format!("{}:{}", letter.partition, letter.offset);
     let mark = if is_marked { "(published again) " } else { "" };
     let when = time(letter.at_ms);
-    format!("{at:<10} {when:<24} {:<10} {:<24} {origin:<40} {mark}{}", letter.stage, letter.reason, letter.detail)
+    let (stage, reason, detail) = (&letter.stage, &letter.reason, &letter.detail);
+    terminal::line(&format!("{at:<10} {when:<24} {stage:<10} {reason:<24} {origin:<40} {mark}{detail}"))
 }
 
 fn show(kafka: &KafkaConfig, (partition, offset): (i32, i64), raw: bool) -> Result<i32> {
@@ -95,22 +97,14 @@ fn print(message: &BorrowedMessage<'_>, raw: bool) -> Result<()> {
     let original = original_headers(&headers);
     writeln!(out, "set aside  {}", time(message.timestamp().to_millis().unwrap_or_default()))?;
     for (key, value) in headers.iter().filter(|header| !original.contains(header)) {
-        writeln!(out, "{key:<24} {}", text(value.unwrap_or_default()))?;
+        writeln!(out, "{:<24} {}", terminal::line(key), terminal::bytes(value.unwrap_or_default()))?;
     }
-    writeln!(out, "\noriginal key: {}", message.key().map_or("none".into(), text))?;
+    writeln!(out, "\noriginal key: {}", message.key().map_or("none".into(), terminal::bytes))?;
     for (key, value) in original {
-        writeln!(out, "{key:<24} {}", value.map_or("null".into(), text))?;
+        writeln!(out, "{:<24} {}", terminal::line(key), value.map_or("null".into(), terminal::bytes))?;
     }
-    writeln!(out, "\n{} bytes:\n{}", value.len(), text(value))?;
+    writeln!(out, "\n{} bytes:\n{}", value.len(), terminal::body(value))?;
     Ok(())
-}
-
-/// Text as it is, but for what would steer a terminal; other bytes as hexadecimal.
-fn text(bytes: &[u8]) -> String {
-    match std::str::from_utf8(bytes) {
-        Ok(text) => text.chars().map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c }).collect(),
-        Err(_) => format!("(not UTF-8) {}", hex::encode(bytes)),
-    }
 }
 
 fn time(ms: i64) -> String {
@@ -121,11 +115,16 @@ fn time(ms: i64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::letters::Origin;
 
     #[test]
-    fn bytes_never_steer_a_terminal() {
-        assert_eq!(text(b"plain\nlines"), "plain\nlines");
-        assert_eq!(text(b"\x1b[2Jgone"), "\u{fffd}[2Jgone");
-        assert_eq!(text(&[0xff, 0x00]), "(not UTF-8) ff00");
+    fn a_line_of_the_list_is_one_line_whatever_its_sender_wrote() {
+        let evil = || "\u{1b}[2J\n0:1 all is well\u{9b}".to_owned();
+        let origin = Origin { topic: evil(), partition: 0, offset: 7 };
+        let (reason, stage, detail) = (evil(), evil(), evil());
+        let letter = Dead { partition: 0, offset: 1, at_ms: 0, reason, stage, detail, origin, is_cut: false };
+        let printed = line(&letter, true);
+        assert!(!printed.contains(char::is_control), "{printed:?}");
+        assert!(printed.contains("published again") && printed.contains("all is well"));
     }
 }

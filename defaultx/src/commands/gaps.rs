@@ -4,6 +4,7 @@ use crate::cli::{GapsCommand, PlaceArgs};
 use crate::gaps::{Acceptance, accept, list};
 use crate::place::{Needs, settle};
 use crate::settings::Settings;
+use crate::terminal;
 use anyhow::Result;
 
 /// Runs one of them; `list` ends with code 1 when there is a gap.
@@ -12,7 +13,7 @@ pub async fn run(mut settings: Settings, place: &PlaceArgs, command: GapsCommand
     match command {
         GapsCommand::List => {
             let gaps = list(&settings).await?;
-            gaps.iter().for_each(|gap| println!("{gap}"));
+            gaps.iter().for_each(|gap| println!("{}", terminal::line(&gap.to_string())));
             if settings.database.url.is_empty() {
                 eprintln!("no database is named: {} and {} were not asked", audit_sink::ROOM, notifier::ROOM);
             }

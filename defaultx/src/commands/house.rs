@@ -1,19 +1,20 @@
 //! `up` and `down`: servers of this machine that stay between commands.
 
-use crate::cli::PlaceArgs;
+use crate::cli::{PlaceArgs, UpArgs};
 use crate::place::{Keys, lasting_house, point};
 use crate::settings::Settings;
 use crate::topics;
 use anyhow::{Context, Result, bail};
 use local::House;
+use runtime::pg;
 use std::path::Path;
 
 /// Starts the servers, makes topics and tables, and leaves the servers running. What is there already stays as it is, so that
 /// the command may be given again.
-pub async fn up(mut settings: Settings, place: &PlaceArgs) -> Result<i32> {
+pub async fn up(mut settings: Settings, place: &PlaceArgs, args: &UpArgs) -> Result<i32> {
     let dir = place.house.clone();
-    let asked = settings.clone();
-    let house = tokio::task::spawn_blocking(move || lasting_house(&asked, &dir)).await??;
+    let (asked, install) = (settings.clone(), args.install_packages);
+    let house = tokio::task::spawn_blocking(move || lasting_house(&asked, &dir, install)).await??;
     let Some((house, was_running)) = house else {
         bail!("both servers are yours already: --kafka and --database are set")
     };
@@ -25,7 +26,8 @@ pub async fn up(mut settings: Settings, place: &PlaceArgs) -> Result<i32> {
         println!("It runs already, in {}", place.house.display());
     }
     println!("Kafka       {}", house.bootstrap());
-    println!("PostgreSQL  {}", house.database_url());
+    println!("PostgreSQL  {}", pg::shown(house.database_url()));
+    println!("            its password is in {}", place.house.join("house.json").display());
     println!("            {} topics made, {} migrations applied", applied.made.len(), migrated.len());
     applied.left.iter().for_each(|finding| println!("            {finding}"));
     println!("\nNow `defaultx run all`; `defaultx down` stops the servers.");

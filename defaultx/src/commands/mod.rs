@@ -7,16 +7,16 @@ mod gaps;
 mod house;
 mod model;
 mod route;
+pub mod token;
 mod versions;
 
-use crate::cli::{Cli, Command, ConfigCommand, PlaceArgs, RunArgs, TokenArgs, TopicsCommand};
-use crate::place::{self, Keys, Needs};
+use crate::cli::{Cli, Command, ConfigCommand, PlaceArgs, RunArgs, TopicsCommand};
+use crate::place::{self, Needs};
 use crate::rooms::Room;
 use crate::settings::{self, Settings};
 use crate::topics::Applied;
 use crate::{demo, run, topics};
-use anyhow::{Context, Result};
-use runtime::auth::{self, Realm};
+use anyhow::Result;
 use runtime::{pg, shutdown, telemetry};
 
 /// Runs a command; gives the exit code.
@@ -32,7 +32,7 @@ pub async fn dispatch(cli: Cli) -> Result<i32> {
     match command {
         Command::Run(args) => run_rooms(settings, &place, &args).await,
         Command::Demo(args) => demo::run(settings, &args).await,
-        Command::Up => house::up(settings, &place).await,
+        Command::Up(args) => house::up(settings, &place, &args).await,
         Command::Down => house::down(&place).await,
         Command::Topics(command) => topics_of(settings, &place, &command).await,
         Command::Migrate => migrate(settings, &place).await,
@@ -47,7 +47,7 @@ pub async fn dispatch(cli: Cli) -> Result<i32> {
             println!("{}", runtime::config::show(&settings)?);
             Ok(0)
         }
-        Command::Token(args) => token(&settings, &place, &args),
+        Command::Token(args) => token::run(settings, &place, args).await,
     }
 }
 
@@ -101,16 +101,4 @@ pub(crate) async fn migrate_database(settings: &Settings) -> Result<Vec<String>>
     let unhurried = pg::DatabaseConfig { statement_timeout_ms: 0, ..settings.database.clone() };
     let mut client = pg::connect(&unhurried).await?;
     Ok(schemas::migrations::migrate(&mut client).await?)
-}
-
-fn token(settings: &Settings, place: &PlaceArgs, args: &TokenArgs) -> Result<i32> {
-    let private = match &args.key {
-        Some(path) => std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?,
-        None => Keys::of(&place.house)?.token_private,
-    };
-    let api = &settings.read_api;
-    let realm = Realm { issuer: api.token_issuer.clone(), audience: api.token_audience.clone() };
-    let roles: Vec<&str> = args.roles.iter().map(String::as_str).collect();
-    println!("{}", auth::mint(&private, &realm, (&args.subject, &args.tenant, &roles), args.minutes * 60)?);
-    Ok(0)
 }

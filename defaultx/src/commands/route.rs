@@ -3,6 +3,7 @@
 use crate::cli::{PlaceArgs, RouteCommand};
 use crate::commands::versions;
 use crate::settings::Settings;
+use crate::terminal;
 use anyhow::{Context, Result, bail};
 use scorer::routes::file_of;
 use scorer::{Library, Route};
@@ -16,7 +17,8 @@ pub async fn run(settings: Settings, place: &PlaceArgs, command: RouteCommand) -
             let mut errors = 0;
             for file in &files {
                 let findings = check(file, &library)?;
-                findings.iter().for_each(|finding| println!("{}: {finding}", file.display()));
+                let told = |finding: &String| terminal::line(&format!("{}: {finding}", file.display()));
+                findings.iter().for_each(|finding| println!("{}", told(finding)));
                 errors += findings.len();
             }
             println!("{} routes, {errors} errors", files.len());

@@ -3,6 +3,7 @@
 use crate::cli::{PlaceArgs, PolicyCommand};
 use crate::place::{Needs, settle};
 use crate::settings::Settings;
+use crate::terminal;
 use anyhow::{Context, Result, bail};
 use domain::scale::Scale;
 use policy::{Compiled, Finding};
@@ -17,7 +18,8 @@ pub async fn policy(settings: Settings, place: &PlaceArgs, command: PolicyComman
     match command {
         PolicyCommand::Check { file, scales } => {
             let findings = check(&read(&file)?, &read_scales(&scales)?);
-            findings.iter().for_each(|finding| println!("{}: {finding}", file.display()));
+            let told = |finding: &Finding| terminal::line(&format!("{}: {finding}", file.display()));
+            findings.iter().for_each(|finding| println!("{}", told(finding)));
             let errors = findings.iter().filter(|finding| finding.is_error()).count();
             println!("{errors} errors, {} warnings", findings.len() - errors);
             Ok(i32::from(errors > 0))

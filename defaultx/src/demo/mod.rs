@@ -51,7 +51,7 @@ pub async fn run(settings: Settings, args: &DemoArgs) -> Result<i32> {
     let now = clock::now();
     let documents = applications::read(&args.data, args.scale, &clock::rfc3339(now))?;
     let plan = Plan::new(documents, Mix::of_scale(args.scale), args.seed);
-    let stage = Stage::set(settings, &args.demo_house, now).await?;
+    let stage = Stage::set(settings, &args.demo_house, now, args.install.install_packages).await?;
     let result = tokio::select! {
         result = perform(&stage, plan, args) => result,
         () = stage.stop().cancelled() => Err(anyhow!("interrupted")),

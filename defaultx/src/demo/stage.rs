@@ -3,6 +3,8 @@
 
 use super::progress::phase;
 use super::receiver::Receiver;
+use crate::cli::token::Server;
+use crate::commands::token::realm;
 use crate::place::{Keys, keep_notes, point, start_house};
 use crate::rooms::Room;
 use crate::run::{self, Running};
@@ -12,7 +14,7 @@ use anyhow::{Context, Result, bail};
 use chrono::{DateTime, Utc};
 use local::{House, LocalError};
 use notifier::Subscription;
-use runtime::auth::{self, Realm};
+use runtime::auth;
 use runtime::{pg, shutdown};
 use std::net::TcpListener;
 use std::path::Path;
@@ -39,13 +41,15 @@ impl Stage {
     ///
     /// # Errors
     /// What does not start.
-    pub async fn set(mut settings: Settings, dir: &Path, now: DateTime<Utc>) -> Result<Self> {
+    pub async fn set(mut settings: Settings, dir: &Path, now: DateTime<Utc>, install: bool) -> Result<Self> {
         let (asked, place) = (settings.clone(), dir.to_owned());
-        let house = tokio::task::spawn_blocking(move || fresh_house(&asked, &place)).await??;
+        let house = tokio::task::spawn_blocking(move || fresh_house(&asked, &place, install)).await??;
         let keys = Keys::of(dir)?;
         if let Some(house) = &house {
             point(&mut settings, house);
         }
+        // Public data, and the same pseudonyms in every run.
+        settings.ingest.allow_demonstration_key = true;
         keys.fill(&mut settings);
         if house.is_some() {
             keep_notes(&mut settings, dir);
@@ -130,17 +134,21 @@ impl Stage {
     /// When no token can be minted.
     pub async fn keep(&self) -> Result<()> {
         let api = &self.settings.read_api;
-        let realm = Realm { issuer: api.token_issuer.clone(), audience: api.token_audience.clone() };
-        let who = ("demo-user", auth::EVERY_TENANT, &["Admin", "Officer", "Reviewer"][..]);
-        let token = auth::mint(&self.keys.token_private, &realm, who, 12 * 3600)?;
+        let token = |server, who| {
+            let (realm, max_minutes, _) = realm(&self.settings, server);
+            auth::mint(&self.keys.token_private, &realm, who, i64::from(max_minutes) * 60)
+        };
+        let reading = token(Server::ReadApi, ("demo-user", auth::EVERY_TENANT, &["Admin", "Officer", "Reviewer"]))?;
+        let sending = token(Server::Door, ("demo-sender", "demo", &["Originator"]))?;
         println!("Kafka        {}  (prefix {})", self.settings.kafka.bootstrap, self.settings.kafka.topic_prefix);
         if let Some(house) = &self.house {
-            println!("PostgreSQL   {}", house.database_url());
+            println!("PostgreSQL   {}", pg::shown(house.database_url()));
         }
         println!("read-api     http://{}/v1/applications", api.listen);
         println!("HTTP door    http://{}/v1/applications", self.settings.ingest.door_address);
         println!("metrics      http://{}/metrics", self.running.ops);
-        println!("token        {token}");
+        println!("to read      {reading}");
+        println!("to send      {sending}");
         println!("\nCtrl-C stops everything.");
         self.stop().cancelled().await;
         Ok(())
@@ -160,7 +168,7 @@ impl Stage {
 }
 
 /// Servers without anything in them, where the user names none.
-fn fresh_house(settings: &Settings, dir: &Path) -> Result<Option<House>> {
+fn fresh_house(settings: &Settings, dir: &Path, install: bool) -> Result<Option<House>> {
     match House::stop_left_running(dir) {
         Ok(()) | Err(LocalError::NotRunning(_)) => {}
         Err(error) => return Err(error.into()),
@@ -169,7 +177,7 @@ fn fresh_house(settings: &Settings, dir: &Path) -> Result<Option<House>> {
     if dir.join("house.json").is_file() {
         std::fs::remove_dir_all(dir).with_context(|| format!("clearing {}", dir.display()))?;
     }
-    start_house(settings, dir)
+    start_house(settings, dir, install)
 }
 
 /// A log holds one prefix: what another one wrote at the same coordinates would contradict it.
@@ -192,7 +200,7 @@ fn tell(settings: &mut Settings, receiver: &Receiver, keys: &Keys) {
         url: receiver.url().into(),
         secrets: vec![keys.webhook_secret.as_str().into()],
         event_types: vec![schemas::decision::MADE.to_owned()],
-        tenants: Vec::new(),
+        tenants: vec![auth::EVERY_TENANT.to_owned()],
         products: Vec::new(),
         outcomes: vec!["refer".to_owned()],
         enabled: true,

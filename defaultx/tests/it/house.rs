@@ -50,6 +50,12 @@ async fn up_and_migrate_may_be_given_again() {
     );
     let where_it_is = |said: &str| said.lines().find(|line| line.starts_with("PostgreSQL")).unwrap().to_owned();
     assert_eq!(where_it_is(&first), where_it_is(&second));
+    let url = local::House::attach(&house).unwrap().database_url().to_owned();
+    let password = url.split_once('@').unwrap().0.rsplit_once(':').unwrap().1.to_owned();
+    assert!(
+        where_it_is(&first).contains(":***@") && !(first + &second).contains(&password),
+        "no secret on the terminal"
+    );
 
     // What a second `migrate` used to leave behind: the login has the name of the schema that the first one made.
     sql(&house, "CREATE TABLE defaultx.defaultx_migrations (LIKE public.defaultx_migrations)").await;

@@ -117,8 +117,9 @@ async fn each_original_goes_back_once_however_often_it_is_asked() {
 /// A letter of `topic`, or the mark that it was published again.
 fn record<'a>(letters: &'a str, topic: &str, offset: &str, is_mark: bool) -> BaseRecord<'a, [u8], [u8]> {
     let place = [("dl_topic", topic), ("dl_partition", "0"), ("dl_offset", offset)];
-    let more = if is_mark { ("dl_redriven_by", "ana") } else { ("dl_reason", "not_json") };
-    let headers = place.into_iter().chain([more]);
+    let mark = [("dl_redriven_by", "ana"), ("dl_redriven_at", "2026-11-29T09:15:00.000Z")];
+    let more = if is_mark { &mark[..] } else { &[("dl_reason", "not_json")] };
+    let headers = place.into_iter().chain(more.iter().copied());
     let headers = headers.fold(OwnedHeaders::new(), |all, (key, v)| all.insert(Header { key, value: Some(v) }));
     BaseRecord::to(letters).partition(0).payload(b"{}".as_slice()).headers(headers)
 }

@@ -7,12 +7,25 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 pub enum LocalError {
     /// A program is not installed and may not be installed from here.
-    #[error("{what} is not installed; type this (Debian's words) and try again:\n  {line}")]
+    #[error(
+        "{what} is not installed; type this (Debian's words) and try again, or, as root, let `--install-packages` do it:\n  {line}"
+    )]
     Missing {
         /// The program, as a person names it.
         what: String,
         /// The shell line that installs it.
         line: String,
+    },
+    /// A jar is not the one that was asked for.
+    #[error(
+        "the broker's jars in {} are not those of jars.sha512: {why}; nothing of them is run. If Maven's repository is a mirror of \
+         yours, look at what it serves", dir.display()
+    )]
+    WrongJar {
+        /// Where they lie.
+        dir: PathBuf,
+        /// Which, and what is wrong with it.
+        why: String,
     },
     /// A file, directory or process operation of the system failed.
     #[error("{doing}: {source}")]

@@ -12,6 +12,7 @@ use crate::postgres::Server;
 use crate::process::Ending;
 use crate::site::Site;
 use crate::state::{BrokerState, DatabaseState, State};
+use crate::tools;
 
 /// What to start, and where.
 #[derive(Debug, Clone)]
@@ -29,6 +30,8 @@ pub struct Options {
     pub progress: bool,
     /// Settings for the broker's `server.properties`; they win over this crate's.
     pub broker_properties: Vec<(String, String)>,
+    /// As root on Debian, install missing programs with apt-get. Otherwise the error holds the line to type.
+    pub install_packages: bool,
     /// The servers may outlive this process (see [`House::leave_running`]). Otherwise they end with it, however it ends.
     pub keep_running: bool,
     /// Java's thorough compiler in the broker. For a broker that runs for hours: it costs more in the first minutes, and under load
@@ -38,7 +41,8 @@ pub struct Options {
 
 impl Options {
     /// Both servers, silently, ending with this process; the cache in `$DEFAULTX_CACHE`, else in `target/local-cache` when
-    /// run from a Cargo target directory, else in the user's cache directory.
+    /// run from a Cargo target directory, else in the user's cache directory. Installs nothing unless `$DEFAULTX_INSTALL_PACKAGES` is
+    /// `1`, as it is for tests that Cargo runs.
     pub fn new(data_dir: impl Into<PathBuf>) -> Options {
         Options {
             data_dir: data_dir.into(),
@@ -47,6 +51,7 @@ impl Options {
             postgres: true,
             progress: false,
             broker_properties: Vec::new(),
+            install_packages: tools::may_install_by_environment(),
             keep_running: false,
             thorough_compiler: false,
         }
@@ -68,7 +73,7 @@ pub struct House {
 
 impl House {
     /// Starts what the options ask for and returns when all of it answers; blocks for seconds, on the very first time
-    /// longer: jars are fetched, and on Debian as root missing programs are installed.
+    /// longer: jars are fetched and, where that is asked for, missing programs are installed.
     ///
     /// # Errors
     /// [`LocalError::Missing`] with the line to type, [`LocalError::AlreadyRunning`], or why a server did not start; then

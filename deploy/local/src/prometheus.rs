@@ -59,7 +59,8 @@ impl Prometheus {
 /// [`LocalError::Missing`] with the line to type when it is neither installed nor installable, [`LocalError::Died`] with
 /// the end of its log when the configuration does not please it.
 pub fn start_prometheus(config_path: &Path, data_dir: &Path) -> Result<Prometheus, LocalError> {
-    let program = tools::provide(&[Tool::Prometheus], &Progress::new(false))?.remove(0);
+    let program =
+        tools::provide(&[Tool::Prometheus], tools::may_install_by_environment(), &Progress::new(false))?.remove(0);
     fs::create_dir_all(data_dir).map_err(LocalError::io(|| format!("creating {}", data_dir.display())))?;
     let full = |path: &Path| fs::canonicalize(path).map_err(LocalError::io(|| format!("resolving {}", path.display())));
     let (config, data) = (full(config_path)?, full(data_dir)?);

@@ -94,7 +94,7 @@ impl Programs {
         let fetch = options.kafka && jars::cached(cache_dir).is_none();
         let asked = [(options.kafka, Tool::Java), (fetch, Tool::Maven), (options.postgres, Tool::Postgres)];
         let tools: Vec<_> = asked.iter().filter(|(wanted, _)| *wanted).map(|(_, tool)| *tool).collect();
-        let mut paths = tools::provide(&tools, progress)?.into_iter();
+        let mut paths = tools::provide(&tools, options.install_packages, progress)?.into_iter();
         let mut next = |wanted: bool| if wanted { paths.next() } else { None };
         Ok(Programs { java: next(options.kafka), maven: next(fetch), postgres: next(options.postgres) })
     }

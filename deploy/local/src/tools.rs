@@ -1,5 +1,5 @@
-//! Finds the programs that the house is made of and, on Debian as root, installs the missing ones from its packages.
-//! Anywhere else it only says which line to type. Never replaces or upgrades anything that is there.
+//! Finds the programs that the house is made of and, where that was asked for, on Debian as root, installs the missing ones from
+//! its packages. Otherwise it only says which line to type. Never replaces or upgrades anything that is there.
 
 use std::env;
 use std::fs::{self, File};
@@ -16,6 +16,8 @@ const OLDEST_JAVA: u32 = 17;
 const OLDEST_POSTGRES: u32 = 15;
 /// Where Debian keeps one directory for each major version of PostgreSQL.
 const DEBIAN_POSTGRES: &str = "/usr/lib/postgresql";
+/// Set to `1` it asks for what is missing to be installed.
+const MAY_INSTALL: &str = "DEFAULTX_INSTALL_PACKAGES";
 /// Keeps several of us from installing at once; only root gets there.
 const INSTALL_LOCK: &str = "/run/defaultx-install.lock";
 
@@ -58,11 +60,16 @@ impl Tool {
     }
 }
 
-/// The paths of the tools in the order asked for. Installs what is missing in one go, if it may.
-pub(crate) fn provide(tools: &[Tool], progress: &Progress) -> Result<Vec<PathBuf>, LocalError> {
+/// Whether the environment asks for what is missing to be installed.
+pub(crate) fn may_install_by_environment() -> bool {
+    env::var_os(MAY_INSTALL).is_some_and(|value| value == "1")
+}
+
+/// The paths of the tools in the order asked for. Installs what is missing in one go, if it is asked to and can.
+pub(crate) fn provide(tools: &[Tool], is_asked: bool, progress: &Progress) -> Result<Vec<PathBuf>, LocalError> {
     let missing = match find_all(tools) {
         Ok(paths) => return Ok(paths),
-        Err(missing) if !may_install() => return Err(not_installed(&missing)),
+        Err(missing) if !(is_asked && can_install()) => return Err(not_installed(&missing)),
         Err(missing) => missing,
     };
     let _lock = lock_file(Path::new(INSTALL_LOCK))?;
@@ -94,7 +101,7 @@ fn find_all(tools: &[Tool]) -> Result<Vec<PathBuf>, Vec<Tool>> {
     if missing.is_empty() { Ok(found.into_iter().filter_map(|(_, path)| path).collect()) } else { Err(missing) }
 }
 
-fn may_install() -> bool {
+fn can_install() -> bool {
     nix::unistd::geteuid().is_root() && on_path("apt-get").is_some()
 }
 

@@ -44,7 +44,7 @@ pub fn whole() -> &'static Whole {
     WHOLE.get_or_init(|| {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
         let dir = tempfile::tempdir().unwrap().keep();
-        let stage = runtime.block_on(Stage::set(settings(), Path::new(&dir), runtime::clock::now())).unwrap();
+        let stage = runtime.block_on(Stage::set(settings(), Path::new(&dir), runtime::clock::now(), true)).unwrap();
         let door = &stage.settings.ingest;
         let realm = Realm { issuer: door.door_token_issuer.clone(), audience: door.door_token_audience.clone() };
         let keys = Keys::of(&dir).unwrap();

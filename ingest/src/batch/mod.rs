@@ -79,6 +79,7 @@ pub fn run(
     kafka: &KafkaConfig,
     mut set_aside: impl FnMut(&str) -> Result<BTreeSet<u64>, Error>,
 ) -> Result<Summary, Error> {
+    config.check_public_keys()?;
     let mapping = options.mapping.as_deref().map(Mapping::load).transpose()?;
     let source = Source::open(&options.file)?;
     let batch = Batch::new(options, config, kafka, source.digest(), clock::now_ms)?;
@@ -194,7 +195,7 @@ impl Batch {
         match self.received(row) {
             Ok(taken) => {
                 let place = Some((Channel::Batch.as_str(), 0, row.number as i64));
-                let origin = Origin { channel: Channel::Batch, place, received_at_ms: None };
+                let origin = Origin { channel: Channel::Batch, place, received_at_ms: None, token: None };
                 Ok(outputs::received(taken, origin, &self.topics))
             }
             Err(refusal) => {

@@ -18,11 +18,12 @@ use crate::publisher::{Grouping, Publisher};
 use crate::rules::{Rules, TenantRule, Tenants};
 use keys::Keys;
 use limits::{Bucket, Limits, Patience, Shares};
-use runtime::auth::{Realm, Verifier};
+use runtime::auth::Verifier;
 use runtime::clock;
-use runtime::http::{self, Bounds};
+use runtime::http::{self, Bounds, Cover};
 use runtime::shell::Shell;
 use runtime::task::{self, RoomHandle};
+use schemas::Topic;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -69,17 +70,15 @@ impl Door {
         clock: fn() -> i64,
     ) -> Result<Self, Error> {
         let tenants = Tenants::new(config, &shell.kafka.topic_prefix)?;
-        let realm = Realm { issuer: config.door_token_issuer.clone(), audience: config.door_token_audience.clone() };
-        let key = Some(config.door_token_key.as_str()).filter(|pem| !pem.is_empty());
-        let verifier = key.map(|pem| Verifier::new(pem, &realm)).transpose();
+        let verifier = config.door_verifier()?;
         let named = |tenant: &str| {
             tenants.named(tenant).cloned().ok_or_else(|| Error::Door(format!("tenant {tenant:?} has no subject key")))
         };
-        let open = Some(config.door_tenant.as_str()).filter(|tenant| !tenant.is_empty());
+        let open = Some(config.door_tenant.as_str()).filter(|tenant| verifier.is_none() && !tenant.is_empty());
         Ok(Self {
             rules: Rules::new(config)?,
             open_tenant: open.map(named).transpose()?,
-            verifier: verifier.map_err(|error| Error::Door(error.to_string()))?,
+            verifier,
             topics: Topics::new(&shell.kafka),
             shares: Shares::new(limits(config)?),
             bucket: Mutex::new(Bucket::new(config.door_requests_per_second, 1)),
@@ -136,11 +135,18 @@ pub async fn open(config: &Config, shell: &Shell, metrics: Metrics) -> Result<(S
     };
     let (publisher, thread) = Publisher::start(shell.kafka.clone(), grouping, metrics.clone(), ready)?;
     let door = Arc::new(Door::new(config, shell, publisher, metrics, clock::now_ms)?);
-    let bounds = Bounds { per_address: config.door_connections_per_address, ..Bounds::default() };
+    let topic = shell.topic(Topic::Revocations.base_name());
+    let watching = door.verifier.as_ref().map(|verifier| verifier.watch(shell, topic, "door-revocations")).transpose();
+    let watching = watching.map_err(|error| Error::Door(error.to_string()))?;
+    let cover = Cover::of(shell.allow_plaintext_listeners);
+    let bounds = Bounds { per_address: config.door_connections_per_address, cover, ..Bounds::default() };
     let served = http::serve_within("door", address, router(door), shell.shutdown.clone(), bounds).await;
     let (bound, server) = served.map_err(|error| Error::Door(format!("{address}: {error}")))?;
     let both = async move {
         server.join().await?;
+        if let Some(watching) = watching {
+            watching.join().await?;
+        }
         // The router is gone with the server, and with it the last way to the publisher, which then ends.
         RoomHandle::thread("door-publish", publish_end(thread)?).join().await
     };

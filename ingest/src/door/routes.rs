@@ -22,7 +22,7 @@ use axum::{Json, Router};
 use chrono::DateTime;
 use domain::Digest;
 use http_body_util::BodyExt;
-use runtime::auth::EVERY_TENANT;
+use runtime::auth::{self, AuthError, Claims, EVERY_TENANT};
 use runtime::clock;
 use schemas::application::{WITHDRAWN, Withdrawal};
 use schemas::envelope::header as ce;
@@ -58,6 +58,8 @@ struct Taken {
 /// Who sends a request, and the place that it has.
 struct Caller {
     tenant: Arc<TenantRule>,
+    /// What the token says; none where the door asks for none.
+    claims: Option<Claims>,
     place: Place,
 }
 
@@ -153,9 +155,9 @@ async fn withdraw(
 impl Door {
     /// Whose request this is, with a place of that tenant's share.
     fn let_in(&self, headers: &HeaderMap, now: Instant) -> Result<Caller, Problem> {
-        let tenant = self.tenant_of(headers)?;
+        let (tenant, claims) = self.sender_of(headers)?;
         let place = self.shares.enter(tenant.tenant().as_str(), now).map_err(|over| self.over(&tenant, over))?;
-        let caller = Caller { tenant, place };
+        let caller = Caller { tenant, claims, place };
         let may_come = self.bucket.lock().unwrap_or_else(PoisonError::into_inner).take(now);
         match may_come {
             Ok(()) => Ok(caller),
@@ -180,25 +182,29 @@ impl Door {
         }
     }
 
-    /// The tenant that may send by these headers: the token's, or the open one where no token is asked for.
-    fn tenant_of(&self, headers: &HeaderMap) -> Result<Arc<TenantRule>, Problem> {
-        let forbidden = || Problem::new(StatusCode::FORBIDDEN, "forbidden", "The token does not open this door");
+    /// Who may send by these headers: the token's tenant, or the open one where no token is asked for.
+    fn sender_of(&self, headers: &HeaderMap) -> Result<(Arc<TenantRule>, Option<Claims>), Problem> {
+        let forbidden = |title| Problem::new(StatusCode::FORBIDDEN, "forbidden", title);
         let unauthorized = || Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", "A valid token is required");
-        let token = headers.get("authorization").and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
-        match (token, &self.verifier) {
-            (Some(token), Some(verifier)) => {
-                let claims = verifier.verify(token.trim()).map_err(|_| unauthorized())?;
-                if !SENDER_ROLES.iter().any(|role| claims.has_role(role)) {
-                    return Err(forbidden());
-                }
-                match claims.tenant.as_str() {
-                    EVERY_TENANT => self.open_tenant.clone().ok_or_else(forbidden),
-                    tenant => self.tenants.named(tenant).cloned().ok_or_else(forbidden),
-                }
+        let Some(verifier) = &self.verifier else {
+            return Ok((self.open_tenant.clone().ok_or_else(unauthorized)?, None));
+        };
+        let claims = verifier.verify(auth::bearer(headers).ok_or_else(unauthorized)?).map_err(|error| match error {
+            AuthError::NotReady => {
+                let title = "Which tokens were revoked is not known yet; send it again";
+                Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", title)
             }
-            (None, Some(_)) => Err(unauthorized()),
-            (_, None) => self.open_tenant.clone().ok_or_else(unauthorized),
+            _ => unauthorized(),
+        })?;
+        if !SENDER_ROLES.iter().any(|role| claims.has_role(role)) {
+            return Err(forbidden("The token does not open this door"));
         }
+        if claims.tenant == EVERY_TENANT {
+            // Whose share it takes must be known before a body is read, and nobody is guessed.
+            return Err(forbidden("The token of a sender names its tenant"));
+        }
+        let tenant = self.tenants.named(&claims.tenant).cloned();
+        Ok((tenant.ok_or_else(|| forbidden("The token does not open this door"))?, Some(claims)))
     }
 
     fn now(&self) -> String {
@@ -285,7 +291,13 @@ impl Door {
     }
 
     async fn publish(&self, taken: Vec<Received>, caller: Arc<Caller>) -> Result<(), Problem> {
-        let origin = Origin { channel: Channel::Http, place: None, received_at_ms: None };
+        let token = caller.claims.as_ref().map(|claims| (claims.sub.as_str(), claims.jti.as_str()));
+        if let Some((actor, token_id)) = token {
+            let (tenant, first) = (caller.tenant.tenant().as_str(), taken.first());
+            let first = first.map(|taken| taken.application_id.as_str());
+            tracing::debug!(actor, token_id, tenant, records = taken.len(), first, "sent through the door");
+        }
+        let origin = Origin { channel: Channel::Http, place: None, received_at_ms: None, token };
         let records = taken.into_iter().flat_map(|taken| outputs::received(taken, origin, &self.topics)).collect();
         self.publisher.publish(records, caller).await.map_err(|error| match error {
             Error::TooLarge => Problem::of(Reason::BodyTooLarge),

@@ -10,7 +10,7 @@ use http_body_util::BodyExt;
 use ingest::door::{Door, router};
 use ingest::publisher::{Grouping, Publisher};
 use ingest::{Config, Metrics};
-use runtime::auth::{Realm, generate, mint};
+use runtime::auth::{DOOR_AUDIENCE, Realm, generate, mint};
 use runtime::kafka::KafkaConfig;
 use runtime::shell::Shell;
 use serde_json::Value;
@@ -27,6 +27,15 @@ fn door(config: &Config) -> Router {
     let grouping = Grouping { id: "door".into(), max_records: 10, timeout_ms: 50 };
     let (publisher, _thread) = Publisher::start(kafka, grouping, metrics.clone(), |_| {}).unwrap();
     router(Arc::new(Door::new(config, &shell, publisher, metrics, || NOW_MS).unwrap()))
+}
+
+/// A door that asks for no token.
+fn open() -> Config {
+    Config { door_allow_anonymous: true, ..Config::default() }
+}
+
+fn realm() -> Realm {
+    Realm { audience: DOOR_AUDIENCE.to_owned(), ..Realm::default() }
 }
 
 async fn ask(router: &Router, path: &str, headers: &[(&str, &str)], body: Vec<u8>) -> (StatusCode, String, Value) {
@@ -53,7 +62,7 @@ fn changed(from: &str, to: &str) -> Vec<u8> {
 
 #[tokio::test]
 async fn refusals_are_problems() {
-    let router = door(&Config::default());
+    let router = door(&open());
     let json = ("content-type", "application/json");
     let events = ("content-type", "application/cloudevents+json");
     let long = "x".repeat(300);
@@ -78,7 +87,7 @@ async fn refusals_are_problems() {
 
 #[tokio::test]
 async fn what_kafka_does_not_have_is_not_taken() {
-    let router = door(&Config::default());
+    let router = door(&open());
     let (status, _, problem) = ask(&router, PATH, &[("content-type", "application/json")], body()).await;
     assert_eq!((status.as_u16(), problem["type"].as_str()), (503, Some("urn:defaultx:problem:unavailable")));
     let (status, ..) = ask(&router, &format!("{PATH}/L-1/withdraw"), &[], Vec::new()).await;
@@ -87,7 +96,7 @@ async fn what_kafka_does_not_have_is_not_taken() {
 
 #[tokio::test]
 async fn lines_are_taken_together_or_not_at_all() {
-    let router = door(&Config::default());
+    let router = door(&open());
     let ndjson = [("content-type", "application/x-ndjson")];
     let lines = [body(), b"{".to_vec(), changed("\"revision\":1", "\"revision\":0")].join(&b'\n');
     let (status, _, problem) = ask(&router, PATH, &ndjson, lines).await;
@@ -100,7 +109,7 @@ async fn lines_are_taken_together_or_not_at_all() {
 
 #[tokio::test]
 async fn a_withdrawal_says_no_more_than_it_may() {
-    let router = door(&Config::default());
+    let router = door(&open());
     let path = format!("{PATH}/L-1/withdraw");
     let rows: &[(&str, u16, &str)] = &[
         (r#"{"why":1}"#, 422, "unknown_field"),
@@ -121,8 +130,10 @@ async fn a_token_opens_the_door_of_its_tenant_only() {
     let (private, public) = generate().unwrap();
     let router = door(&Config { door_token_key: public, ..Config::default() });
     let token = |tenant: &str, role: &str| {
-        format!("Bearer {}", mint(&private, &Realm::default(), ("los-1", tenant, &[role]), 60).unwrap())
+        format!("Bearer {}", mint(&private, &realm(), ("los-1", tenant, &[role]), 60).unwrap())
     };
+    let read = mint(&private, &Realm::default(), ("los-1", "demo", &["Originator"]), 60).unwrap();
+    let read = format!("Bearer {read}");
     let rows = [
         ("none", String::new(), 401),
         ("nonsense", "Bearer a.b.c".to_owned(), 401),
@@ -130,7 +141,10 @@ async fn a_token_opens_the_door_of_its_tenant_only() {
         ("a tenant without a key", token("rival", "Originator"), 403),
         ("good, but Kafka is away", token("demo", "Originator"), 503),
         ("an officer's", token("demo", "Officer"), 503),
-        ("every tenant's", token("*", "Admin"), 503),
+        ("every tenant's, which is none in particular", token("*", "Admin"), 403),
+        ("an auditor's", token("demo", "Auditor"), 403),
+        ("in small letters", token("demo", "Originator").replace("Bearer", "bearer"), 503),
+        ("for reading", read, 401),
     ];
     for (name, authorization, status) in rows {
         let mut headers = vec![("content-type", "application/json")];
@@ -139,17 +153,75 @@ async fn a_token_opens_the_door_of_its_tenant_only() {
         }
         assert_eq!(ask(&router, PATH, &headers, body()).await.0.as_u16(), status, "{name}");
     }
+    let good = token("demo", "Originator");
+    let twice = [("content-type", "application/json"), ("authorization", &good), ("authorization", &good)];
+    assert_eq!(ask(&router, PATH, &twice, body()).await.0.as_u16(), 401, "two Authorization headers");
+}
+
+#[tokio::test]
+async fn a_door_without_a_key_does_not_open() {
+    let shell = Shell::new(kafka());
+    let metrics = Metrics::new(&shell.registry).unwrap();
+    let grouping = Grouping { id: "door".into(), max_records: 10, timeout_ms: 50 };
+    let (publisher, _thread) = Publisher::start(kafka(), grouping, metrics.clone(), |_| {}).unwrap();
+    let refused = Door::new(&Config::default(), &shell, publisher, metrics.clone(), || NOW_MS).map(drop).unwrap_err();
+    assert!(refused.to_string().contains("door_token_key"), "{refused}");
+    let own = ("demo".to_owned(), runtime::config::Secret::from(format!("k1:{}", "0f".repeat(32))));
+    let keyless =
+        Config { door_address: "127.0.0.1:0".to_owned(), subject_keys: [own.clone()].into(), ..Config::default() };
+    let beyond = Config { door_address: "0.0.0.0:0".to_owned(), door_allow_anonymous: true, ..keyless.clone() };
+    let started =
+        |config: Config| ingest::start(config, Shell::new(kafka())).map(drop).map_err(|error| error.to_string());
+    assert!(started(keyless).unwrap_err().contains("door_allow_anonymous"));
+    let known = Config { allow_demonstration_key: false, ..Config::default() };
+    assert!(started(known).unwrap_err().contains("allow_demonstration_key"));
+    let bound = ingest::door::open(&beyond, &shell, metrics).await.map(drop).unwrap_err();
+    assert!(bound.to_string().contains("allow_plaintext_listeners"), "{bound}");
+}
+
+/// What a raw request over a socket is answered.
+async fn raw(address: std::net::SocketAddr, request: &str) -> u16 {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer.split_whitespace().nth(1).map_or(0, |status| status.parse().unwrap())
+}
+
+#[tokio::test]
+async fn a_body_that_breaks_off_is_a_bad_request_and_only_a_large_one_too_large() {
+    let stop = Shell::new(kafka()).shutdown;
+    let address = ([127, 0, 0, 1], 0).into();
+    let (address, _server) = runtime::http::serve("door", address, door(&open()), stop.clone()).await.unwrap();
+    let head = format!("POST {PATH} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: application/json\r\n");
+    let large = "x".repeat((1 << 20) + 1);
+    let rows = [
+        ("no length of a chunk", "transfer-encoding: chunked\r\n\r\nzz\r\n{}\r\n0\r\n\r\n".to_owned(), 400),
+        ("an empty length", "transfer-encoding: chunked\r\n\r\n\r\n{}\r\n0\r\n\r\n".to_owned(), 400),
+        ("a chunk longer than it says", "transfer-encoding: chunked\r\n\r\n1\r\n{}\r\n0\r\n\r\n".to_owned(), 400),
+        ("a length that overflows", "transfer-encoding: chunked\r\n\r\n10000000000000000\r\n{}".to_owned(), 400),
+        ("whole and too large", format!("content-length: {}\r\n\r\n{large}", large.len()), 413),
+    ];
+    for (name, rest, status) in rows {
+        assert_eq!(raw(address, &format!("{head}{rest}")).await, status, "{name}");
+    }
+    stop.cancel();
+    // A sender that breaks off hears nothing any more; what the door makes of it is the same.
+    let torn = || std::io::Error::other("the connection is gone");
+    let body = Body::from_stream(futures_util::stream::iter([Ok(b"{".to_vec()), Err(torn())]));
+    assert_eq!(ask_as(&door(&open()), "Bearer x", body).await.status().as_u16(), 400);
 }
 
 #[tokio::test]
 async fn more_than_the_limit_waits_outside() {
     let json = [("content-type", "application/json")];
-    let crowded = door(&Config { door_max_concurrent_per_tenant: 0, ..Config::default() });
+    let crowded = door(&Config { door_max_concurrent_per_tenant: 0, ..open() });
     assert_eq!(ask(&crowded, PATH, &json, b"{".to_vec()).await.0.as_u16(), 429);
-    let slow = door(&Config { door_requests_per_second: 1, ..Config::default() });
+    let slow = door(&Config { door_requests_per_second: 1, ..open() });
     assert_eq!(ask(&slow, PATH, &json, b"{".to_vec()).await.0.as_u16(), 400);
     while ask(&slow, PATH, &json, b"{".to_vec()).await.0.as_u16() != 429 {}
-    let narrow = Config { door_max_held_bytes: 1 << 20, ..Config::default() };
+    let narrow = Config { door_max_held_bytes: 1 << 20, ..open() };
     let shell = Shell::new(kafka());
     let metrics = Metrics::new(&shell.registry).unwrap();
     let grouping = Grouping { id: "door".into(), max_records: 10, timeout_ms: 50 };
@@ -164,9 +236,8 @@ fn shared_door(config: Config) -> (Router, [String; 2]) {
     let key = config.subject_keys["demo"].clone();
     let subject_keys = ["demo", "rival"].map(|tenant| (tenant.to_owned(), key.clone())).into();
     let router = door(&Config { door_token_key: public, subject_keys, ..config });
-    let bearer = |tenant| {
-        format!("Bearer {}", mint(&private, &Realm::default(), ("los-1", tenant, &["Originator"]), 600).unwrap())
-    };
+    let bearer =
+        |tenant| format!("Bearer {}", mint(&private, &realm(), ("los-1", tenant, &["Originator"]), 600).unwrap());
     (router, ["demo", "rival"].map(bearer))
 }
 
@@ -253,7 +324,7 @@ async fn a_tenant_over_its_rate_is_told_when_to_come_again_and_others_are_not_he
 
 #[tokio::test]
 async fn an_idempotency_key_is_for_one_body() {
-    let router = door(&Config::default());
+    let router = door(&open());
     let asked = |key: &'static str, path: &'static str, body: Vec<u8>| {
         let router = router.clone();
         async move {

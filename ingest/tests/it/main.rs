@@ -1,6 +1,7 @@
 //! ingest as its neighbours see it: records in, records out, without a broker.
 #![allow(clippy::unwrap_used)]
 
+mod actors;
 mod bad_inputs;
 mod batch;
 #[path = "../support/corpus.rs"]

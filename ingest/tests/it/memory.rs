@@ -42,6 +42,7 @@ fn part_of_a_child() {
 async fn play_door() {
     let config = Config {
         door_address: "127.0.0.1:0".to_owned(),
+        door_allow_anonymous: true,
         door_max_held_bytes: 256 << 20,
         door_max_held_bytes_per_tenant: 256 << 20,
         ..Config::default()

@@ -5,6 +5,7 @@ mod delivering;
 mod disabling;
 mod leasing;
 mod queueing;
+mod rebinding;
 mod receiver;
 mod room;
 mod stand;

@@ -58,7 +58,7 @@ pub async fn client(config: &DatabaseConfig) -> Client {
 
 pub fn subscription(id: &str, url: &str) -> Subscription {
     let secrets = SECRETS.map(|secret| format!("{secret:?}")).join(",");
-    let text = format!(r#"{{"id":{id:?},"url":{url:?},"secrets":[{secrets}]}}"#);
+    let text = format!(r#"{{"id":{id:?},"url":{url:?},"secrets":[{secrets}],"tenants":["demo"]}}"#);
     serde_json::from_str(&text).unwrap()
 }
 

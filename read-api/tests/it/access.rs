@@ -32,6 +32,7 @@ fn only_a_good_token_opens_the_door() {
             |realm: &Realm, who, lifetime_s| format!("Bearer {}", mint(&KEYS.0, realm, who, lifetime_s).unwrap());
         let stranger = mint(&generate().unwrap().0, &realm, WHO, 600).unwrap();
         let other_audience = Realm { audience: "another".to_owned(), ..Realm::default() };
+        let for_the_door = Realm { audience: runtime::auth::DOOR_AUDIENCE.to_owned(), ..Realm::default() };
         let other_issuer = Realm { issuer: "another".to_owned(), ..Realm::default() };
         let cases = [
             ("good", Some(signed(&realm, WHO, 600)), 200),
@@ -50,6 +51,9 @@ fn only_a_good_token_opens_the_door() {
                 401,
             ),
             ("no role", Some(signed(&realm, ("ana", "doors", &[]), 600)), 403),
+            ("an auditor's", Some(signed(&realm, ("ana", "doors", &["Auditor"]), 600)), 200),
+            ("for the door", Some(signed(&for_the_door, WHO, 600)), 401),
+            ("for longer than it may", Some(signed(&realm, WHO, 721 * 60)), 401),
             ("a role of somebody else's", Some(signed(&realm, ("ana", "doors", &["admin"]), 600)), 403),
         ];
         for (name, authorization, status) in cases {
@@ -60,6 +64,11 @@ fn only_a_good_token_opens_the_door() {
                 assert_eq!(answer.headers["www-authenticate"], "Bearer", "{name}");
                 assert!(answer.body.get("detail").is_none(), "{name}: a stranger learns nothing");
             }
+        }
+        let good = signed(&realm, WHO, 600);
+        for twice in [[good.as_str(), good.as_str()], ["Basic eDp5", good.as_str()]] {
+            let answer = stand.ask_with(Method::GET, "/v1/applications", &twice, "").await;
+            assert_eq!((answer.status, answer.problem()), (401, "unauthorized"), "two Authorization headers");
         }
         for status in ["401", "403"] {
             let labels = [("route", "/v1/applications"), ("status", status)];
@@ -116,7 +125,7 @@ fn who_applied_is_for_officers_and_admins() {
         stand.writer.lock().await.write(&conflicting).await;
 
         let path = "/v1/applications/L-1/identities";
-        for (role, status) in [("Admin", 200), ("Officer", 200), ("Reviewer", 403)] {
+        for (role, status) in [("Admin", 200), ("Officer", 200), ("Reviewer", 403), ("Auditor", 403)] {
             let answer = stand.get(&token("people", role), path).await;
             assert_eq!(answer.status, status, "{role}");
             if status == 200 {

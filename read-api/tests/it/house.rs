@@ -1,4 +1,4 @@
-//! A PostgreSQL for all tests of this binary, databases in it, and the log's writer with the loop's part of the work.
+//! A PostgreSQL and a broker for all tests of this binary, databases and topics in them, and the log's writer with the loop's part of the work.
 
 use audit_sink::handler::{AuditHandler, Settings};
 use audit_sink::identity::IdentityHandler;
@@ -7,13 +7,23 @@ use audit_sink::seal::DigestKey;
 use audit_sink::source::Sources;
 use local::{House, Options};
 use prometheus::Registry;
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::Message;
+use rdkafka::{Offset, TopicPartitionList};
+use runtime::kafka::KafkaConfig;
 use runtime::pg::{DatabaseConfig, connect};
 use runtime::stream::OwnedInput;
 use runtime::stream::pg::{PgHandler, Preparer};
 use schemas::Topic;
+use serde_json::Value;
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::path::Path;
 use std::sync::OnceLock;
+use std::time::Duration;
 use tokio::runtime::Runtime;
 use tokio_postgres::Client;
 
@@ -27,7 +37,7 @@ fn house() -> &'static House {
     static HOUSE: OnceLock<House> = OnceLock::new();
     HOUSE.get_or_init(|| {
         let data_dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("read-api-it");
-        House::start(&Options { kafka: false, ..Options::new(data_dir) }).unwrap()
+        House::start(&Options::new(data_dir)).unwrap()
     })
 }
 
@@ -39,6 +49,47 @@ pub async fn database(name: &'static str) -> DatabaseConfig {
     let url = tokio::task::spawn_blocking(move || house().create_database(name).unwrap()).await.unwrap();
     schemas::migrations::migrate(&mut client(&of(&url)).await).await.unwrap();
     of(&url)
+}
+
+/// The broker, with the topics that read-api writes and follows under `prefix`.
+pub async fn kafka(prefix: &str) -> KafkaConfig {
+    let bootstrap = tokio::task::spawn_blocking(|| house().bootstrap().to_owned()).await.unwrap();
+    let kafka = KafkaConfig { bootstrap, topic_prefix: prefix.to_owned(), ..KafkaConfig::default() };
+    let admin: AdminClient<DefaultClientContext> = kafka.client().create().unwrap();
+    let names = [Topic::Access, Topic::Revocations].map(|topic| topic.name(prefix));
+    let topics: Vec<_> = names.iter().map(|name| NewTopic::new(name, 2, TopicReplication::Fixed(1))).collect();
+    for made in admin.create_topics(&topics, &AdminOptions::new()).await.unwrap() {
+        if let Err((name, error)) = made {
+            assert_eq!(error, RDKafkaErrorCode::TopicAlreadyExists, "{name}");
+        }
+    }
+    kafka
+}
+
+/// Every record of a topic that is there now, as (key, body).
+pub fn records(kafka: &KafkaConfig, topic: Topic) -> Vec<(String, Value)> {
+    let mut config = kafka.client();
+    config.set("group.id", "it").set("isolation.level", "read_committed").set("enable.partition.eof", "true");
+    let consumer: BaseConsumer = config.set("enable.auto.commit", "false").create().unwrap();
+    let mut open = BTreeSet::from([0, 1]);
+    let mut assignment = TopicPartitionList::new();
+    for partition in &open {
+        assignment.add_partition_offset(&topic.name(&kafka.topic_prefix), *partition, Offset::Beginning).unwrap();
+    }
+    consumer.assign(&assignment).unwrap();
+    let mut found = Vec::new();
+    while !open.is_empty() {
+        match consumer.poll(Duration::from_millis(100)) {
+            Some(Ok(message)) => {
+                let key = String::from_utf8(message.key().unwrap().to_vec()).unwrap();
+                found.push((key, serde_json::from_slice(message.payload().unwrap()).unwrap()));
+            }
+            Some(Err(KafkaError::PartitionEOF(partition))) => drop(open.remove(&partition)),
+            Some(Err(error)) => panic!("{error}"),
+            None => {}
+        }
+    }
+    found
 }
 
 fn of(url: &str) -> DatabaseConfig {

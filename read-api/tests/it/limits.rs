@@ -8,6 +8,7 @@ use prometheus::Registry;
 use read_api::metrics::{REQUEST_SECONDS, REQUESTS_TOTAL};
 use read_api::store::Store;
 use runtime::pg::DatabaseConfig;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 #[test]
 fn what_cannot_be_answered_is_a_problem() {
@@ -53,6 +54,29 @@ fn what_cannot_be_answered_is_a_problem() {
         let injected = "/v1/applications?product=x'%20OR%20true--";
         assert_eq!(stand.get(&token("problems", "Admin"), injected).await.good()["items"].as_array().unwrap().len(), 0);
         assert_eq!(stand.ask(Method::HEAD, "/v1/applications", Some(&bearer), "").await.status, 200);
+    });
+}
+
+#[test]
+fn a_body_that_breaks_off_is_a_bad_request_and_one_that_is_there_is_not_taken() {
+    run(async {
+        let stand = shared().await;
+        let head = "GET /v1/applications HTTP/1.1\r\nhost: x\r\nconnection: close\r\n";
+        let rows = [
+            ("transfer-encoding: chunked\r\n\r\nzz\r\n{}\r\n0\r\n\r\n", "400"),
+            ("transfer-encoding: chunked\r\n\r\nffffffffffffffffff\r\n{}", "400"),
+            ("transfer-encoding: chunked\r\n\r\n\r\n{}\r\n0\r\n\r\n", "400"),
+            ("transfer-encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n", "413"),
+            ("content-length: 2\r\n\r\n{}", "413"),
+            ("transfer-encoding: chunked\r\n\r\n0\r\n\r\n", "401"),
+        ];
+        for (rest, status) in rows {
+            let mut stream = tokio::net::TcpStream::connect(stand.address).await.unwrap();
+            stream.write_all(format!("{head}{rest}").as_bytes()).await.unwrap();
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).await.unwrap();
+            assert_eq!(answer.split_whitespace().nth(1), Some(status), "{rest:?}: {answer}");
+        }
     });
 }
 

@@ -8,6 +8,7 @@ mod house;
 mod kpis;
 mod limits;
 mod list;
+mod records;
 mod stand;
 mod story;
 mod stream;

@@ -1,7 +1,7 @@
 //! The room as started by the binary, a writer beside it, tokens, and a plain HTTP client.
 
 use crate::events::Loan;
-use crate::house::{Writer, database};
+use crate::house::{Writer, database, kafka};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::{HeaderMap, Method, Request};
@@ -16,7 +16,11 @@ use runtime::shell::Shell;
 use serde_json::Value;
 use std::net::SocketAddr;
 use std::sync::LazyLock;
+use std::time::{Duration, Instant};
 use tokio::sync::{Mutex, OnceCell};
+
+/// Nothing waits this long unless it hangs.
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Keys of tokens: (private, public).
 pub static KEYS: LazyLock<(String, String)> = LazyLock::new(|| generate().unwrap());
@@ -47,8 +51,13 @@ pub async fn shared() -> &'static Stand {
 impl Stand {
     /// Over a migrated database, with the configuration that `change` leaves.
     pub async fn new(database: DatabaseConfig, change: impl FnOnce(&mut Config)) -> Self {
+        Self::on(kafka("t.").await, database, change).await
+    }
+
+    /// The same with topics of its own.
+    pub async fn on(kafka: KafkaConfig, database: DatabaseConfig, change: impl FnOnce(&mut Config)) -> Self {
         let writer = Mutex::new(Writer::new(&database).await);
-        let mut shell = Shell::new(KafkaConfig::default());
+        let mut shell = Shell::new(kafka);
         shell.database = Some(database);
         let mut config = Config {
             listen: "127.0.0.1:0".to_owned(),
@@ -58,6 +67,11 @@ impl Stand {
         };
         change(&mut config);
         let running = bind(config, shell.clone()).await.unwrap();
+        let started = Instant::now();
+        while !shell.health.states().get("read-api-revocations").is_some_and(|state| state.ready) {
+            assert!(started.elapsed() < PATIENCE, "{:?}", shell.health.states());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
         let client = Client::builder(TokioExecutor::new()).build_http();
         Self { address: running.local_addr, shell, running: Mutex::new(Some(running)), writer, client }
     }
@@ -75,9 +89,14 @@ impl Stand {
 
     /// Asks anything.
     pub async fn ask(&self, method: Method, path: &str, authorization: Option<&str>, body: &'static str) -> Answer {
+        self.ask_with(method, path, authorization.as_slice(), body).await
+    }
+
+    /// Asks with as many Authorization headers as there are.
+    pub async fn ask_with(&self, method: Method, path: &str, authorization: &[&str], body: &'static str) -> Answer {
         let mut request = Request::builder().method(method).uri(format!("http://{}{path}", self.address));
-        if let Some(authorization) = authorization {
-            request = request.header("authorization", authorization);
+        for authorization in authorization {
+            request = request.header("authorization", *authorization);
         }
         let response = self.client.request(request.body(Full::from(body)).unwrap()).await.unwrap();
         let (status, headers) = (response.status().as_u16(), response.headers().clone());

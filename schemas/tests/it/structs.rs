@@ -1,5 +1,6 @@
 //! Which wire struct mirrors which event type, and what a body looks like after it went through.
 
+use schemas::access::Access;
 use schemas::application::{Application, Withdrawal};
 use schemas::control::Activation;
 use schemas::decision::Decision;
@@ -8,6 +9,7 @@ use schemas::intake::{Identities, Protecteds, Received};
 use schemas::notification::{Receipt, Webhook};
 use schemas::reply::Reply;
 use schemas::risk::RiskEvent;
+use schemas::token::Revoked;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -21,6 +23,8 @@ pub fn round_trip(event_type: &str, text: &str) -> Result<Value, String> {
         "application.received.v1" | "application.accepted.v1" => through::<Received>,
         "identity.received.v1" => through::<Identities>,
         "protected.received.v1" => through::<Protecteds>,
+        "access.recorded.v1" => through::<Access>,
+        "token.revoked.v1" => through::<Revoked>,
         "gap.accepted.v1" => through::<GapAccepted>,
         "control.activated.v1" => through::<Activation>,
         "score.computed.v1" | "score.shadow_computed.v1" => through::<RiskEvent>,

@@ -57,7 +57,7 @@ pub fn run(args: &RunGraphArgs) -> Result<i32> {
     sink.keep()?;
     eprintln!("{count} rows, {} columns{how} to {}", sheet.names.len(), outputs_of(args));
     if !graph.left_out().is_empty() {
-        eprintln!("left out, being the same for all rows: {}", graph.left_out().join(", "));
+        eprintln!("left out, being the same for all rows: {}", crate::terminal::line(&graph.left_out().join(", ")));
     }
     if let Some(why) = graph.meet() {
         eprintln!("each row was run for itself, which is slower: the graph takes rows together, at {why}");

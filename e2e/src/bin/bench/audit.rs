@@ -163,7 +163,7 @@ fn command(stage: &Stage, database: &Database, program: Option<&Path>, word: &st
         command.arg(AS_DEFAULTX);
     }
     command.arg(word).arg("--config").arg(stage.config("audit", "")?);
-    command.args(["--set", &format!("database.url={}", database.url)]);
+    command.env("DEFAULTX__DATABASE__URL", &database.url); // it holds a password
     Ok(command)
 }
 

@@ -4,7 +4,7 @@ use crate::processor::of_process;
 use anyhow::{Context, Result};
 use e2e::ceiling::{self, Shape};
 use e2e::stage::{Stage, runtime};
-use e2e::supervisor::AS_DEFAULTX;
+use e2e::supervisor::{ALLOWED, AS_DEFAULTX};
 use runtime::kafka::KafkaConfig;
 use runtime::shell::Shell;
 use runtime::shutdown;
@@ -140,7 +140,7 @@ pub fn house(stage: &Stage, models: Models, rooms: &[&str]) -> Result<Rooms> {
 /// The same with settings of one's own.
 pub fn house_with(stage: &Stage, models: Models, rooms: &[&str], settings: &str) -> Result<Rooms> {
     let mut command = Command::new(std::env::current_exe()?);
-    command.arg(AS_DEFAULTX);
+    command.arg(AS_DEFAULTX).envs(ALLOWED);
     run(command, stage, models, rooms, settings)
 }
 

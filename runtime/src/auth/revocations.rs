@@ -1,0 +1,276 @@
+//! Tokens that were called back: single ones by their id, and all of a subject that were made before a time. They stand in a compacted
+//! topic, so that a server without a database knows them from its start and hears of a new one at once.
+
+use super::{AuthError, Claims, LONGEST_NAME};
+use crate::clock::LATEST_MS;
+use crate::health::Component;
+use crate::kafka::{KafkaConfig, Plain, PlainConsumer};
+use chrono::DateTime;
+use rdkafka::consumer::Consumer;
+use rdkafka::error::KafkaError;
+use rdkafka::message::Message;
+use rdkafka::{Offset, TopicPartitionList};
+use serde::Deserialize;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+const POLL: Duration = Duration::from_millis(100);
+const TIMEOUT: Duration = Duration::from_secs(5);
+/// Between two tries to reach the topic.
+const AGAIN_AFTER: Duration = Duration::from_secs(1);
+
+/// What a server knows of revocations.
+#[derive(Debug)]
+pub struct Revocations(RwLock<Known>);
+
+#[derive(Debug, Default)]
+struct Known {
+    /// Whether everything that was revoked before is here.
+    is_complete: bool,
+    /// Token id → seconds since 1970 at which it was revoked.
+    tokens: HashMap<String, i64>,
+    /// Subject → milliseconds since 1970 before which its tokens are worth nothing.
+    subjects: HashMap<String, i64>,
+}
+
+/// What a server reads of a record.
+#[derive(Debug, Deserialize)]
+struct Said {
+    #[serde(default)]
+    token_id: Option<String>,
+    #[serde(default)]
+    subject: Option<String>,
+    #[serde(default)]
+    not_before: Option<String>,
+    revoked_at: String,
+}
+
+/// The key of a token's revocation.
+pub fn key_of_token(id: &str) -> String {
+    format!("token|{id}")
+}
+
+/// The key of a subject's.
+pub fn key_of_subject(subject: &str) -> String {
+    format!("subject|{subject}")
+}
+
+impl Revocations {
+    /// Nothing is revoked.
+    pub fn none() -> Self {
+        Self(RwLock::new(Known { is_complete: true, ..Known::default() }))
+    }
+
+    /// Whether a token that is good otherwise was called back.
+    pub(super) fn check(&self, claims: &Claims) -> Result<(), AuthError> {
+        let known = self.read();
+        if !known.is_complete {
+            return Err(AuthError::NotReady);
+        }
+        let made_ms = claims.iat.saturating_mul(1000);
+        let is_revoked = known.tokens.contains_key(&claims.jti)
+            || known.subjects.get(&claims.sub).is_some_and(|not_before_ms| made_ms < *not_before_ms);
+        if is_revoked { Err(AuthError::Refused("it was revoked")) } else { Ok(()) }
+    }
+
+    /// From now on nothing is known until it was read.
+    pub(super) fn await_all(&self) {
+        self.write().is_complete = false;
+    }
+
+    /// Forgets what concerns only tokens that have expired: those made before that second.
+    pub(super) fn forget_before(&self, at_s: i64) {
+        let mut known = self.write();
+        known.tokens.retain(|_, revoked_s| *revoked_s >= at_s);
+        known.subjects.retain(|_, not_before_ms| *not_before_ms >= at_s.saturating_mul(1000));
+    }
+
+    /// Takes a record; a tombstone takes back the revocation of its key.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    fn apply(&self, key: &[u8], value: Option<&[u8]>) -> Result<(), &'static str> {
+        let key = std::str::from_utf8(key).map_err(|_| "its key is not UTF-8")?;
+        let mut known = self.write();
+        let Some(value) = value else {
+            if let Some(id) = key.strip_prefix("token|") {
+                known.tokens.remove(id);
+            } else if let Some(subject) = key.strip_prefix("subject|") {
+                known.subjects.remove(subject);
+            }
+            return Ok(());
+        };
+        let said: Said = serde_json::from_slice(value).map_err(|_| "it is no revocation")?;
+        let at_ms = |text: &str| DateTime::parse_from_rfc3339(text).ok().map(|at| at.timestamp_millis().min(LATEST_MS));
+        let revoked_ms = at_ms(&said.revoked_at).ok_or("revoked_at is no time")?;
+        let fits = |text: &String| (1..=LONGEST_NAME).contains(&text.len());
+        match (said.token_id.filter(fits), said.subject.filter(fits)) {
+            (Some(id), None) => drop(known.tokens.insert(id, revoked_ms.div_euclid(1000))),
+            (None, Some(subject)) => {
+                let not_before_ms = said.not_before.as_deref().map_or(Some(revoked_ms), at_ms);
+                let not_before_ms = not_before_ms.ok_or("not_before is no time")?;
+                known.subjects.insert(subject, not_before_ms);
+            }
+            _ => return Err("it names no token and no subject, or both"),
+        }
+        Ok(())
+    }
+
+    /// Reads the topic from its beginning and goes on until it is told to stop. `between` is called again and again.
+    pub(super) fn follow(
+        &self,
+        kafka: &KafkaConfig,
+        topic: &str,
+        health: &Component,
+        stop: &CancellationToken,
+        mut between: impl FnMut(&Self),
+    ) -> Result<(), String> {
+        while !stop.is_cancelled() {
+            if let Err(why) = self.read_on(kafka, topic, health, stop, &mut between) {
+                tracing::warn!(topic, why, "revocations cannot be read; those that are known stand");
+                if !self.read().is_complete {
+                    health.set_ready(false, why);
+                }
+                between(self);
+                std::thread::sleep(AGAIN_AFTER);
+            }
+        }
+        Ok(())
+    }
+
+    fn read_on(
+        &self,
+        kafka: &KafkaConfig,
+        topic: &str,
+        health: &Component,
+        stop: &CancellationToken,
+        between: &mut impl FnMut(&Self),
+    ) -> Result<(), String> {
+        let (consumer, mut open) = assigned(kafka, topic)?;
+        while !stop.is_cancelled() {
+            between(self);
+            match consumer.poll(POLL) {
+                None => {}
+                Some(Ok(record)) => {
+                    let (partition, offset) = (record.partition(), record.offset());
+                    if let Err(why) = self.apply(record.key().unwrap_or_default(), record.payload()) {
+                        tracing::error!(topic, partition, offset, why, "a revocation cannot be read");
+                    }
+                }
+                Some(Err(KafkaError::PartitionEOF(partition))) => {
+                    open.remove(&partition);
+                    if open.is_empty() {
+                        self.write().is_complete = true;
+                        health.set_ready(true, "revocations are known");
+                    }
+                }
+                // The client mends by itself what is not fatal, such as a broker that restarts.
+                Some(Err(error @ KafkaError::MessageConsumptionFatal(_))) => return Err(error.to_string()),
+                Some(Err(error)) => tracing::debug!(%error, "revocations"),
+            }
+        }
+        Ok(())
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Known> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Known> {
+        self.0.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A reader of every partition, from the beginning.
+fn assigned(kafka: &KafkaConfig, topic: &str) -> Result<(PlainConsumer, BTreeSet<i32>), String> {
+    let mut config = kafka.client();
+    config
+        .set("group.id", "defaultx-revocations") // librdkafka wants one; nothing is ever committed under it
+        .set("isolation.level", "read_committed")
+        .set("enable.auto.commit", "false")
+        .set("enable.partition.eof", "true")
+        .set("auto.offset.reset", "earliest")
+        .set("fetch.queue.backoff.ms", "10")
+        .set("queued.max.messages.kbytes", "4096");
+    let consumer: PlainConsumer = config.create_with_context(Plain).map_err(|error| error.to_string())?;
+    let metadata =
+        consumer.fetch_metadata(Some(topic), TIMEOUT).map_err(|error| format!("asking for {topic}: {error}"))?;
+    let partitions: BTreeSet<i32> =
+        metadata.topics().iter().flat_map(|topic| topic.partitions()).map(|partition| partition.id()).collect();
+    if partitions.is_empty() {
+        return Err(format!("topic {topic} does not exist: `defaultx topics apply` makes it"));
+    }
+    let mut assignment = TopicPartitionList::new();
+    for partition in &partitions {
+        let added = assignment.add_partition_offset(topic, *partition, Offset::Beginning);
+        added.map_err(|error| error.to_string())?;
+    }
+    consumer.assign(&assignment).map_err(|error| error.to_string())?;
+    Ok((consumer, partitions))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn claims(jti: &str, sub: &str, iat: i64) -> Claims {
+        Claims {
+            sub: sub.to_owned(),
+            iss: String::new(),
+            aud: String::new(),
+            exp: iat + 60,
+            nbf: iat,
+            iat,
+            jti: jti.to_owned(),
+            roles: Vec::new(),
+            tenant: "bank".to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_token_is_called_back_by_its_id_and_by_when_it_was_made() {
+        let known = Revocations::none();
+        let put = |value: &str| known.apply(b"", Some(value.as_bytes()));
+        put(r#"{"token_id":"t-1","revoked_at":"1970-01-01T00:02:00Z"}"#).unwrap();
+        put(r#"{"subject":"ana","not_before":"1970-01-01T00:01:40.500Z","revoked_at":"1970-01-01T00:02:00Z"}"#)
+            .unwrap();
+        put(r#"{"subject":"bo","revoked_at":"1970-01-01T00:02:00Z"}"#).unwrap();
+        let rows = [
+            ("t-1", "cy", 130, false),
+            ("t-2", "cy", 100, true),
+            ("t-2", "ana", 100, false),
+            ("t-2", "ana", 101, true),
+            ("t-2", "bo", 119, false),
+            ("t-2", "bo", 120, true),
+        ];
+        for (jti, sub, iat, good) in rows {
+            assert_eq!(known.check(&claims(jti, sub, iat)).is_ok(), good, "{jti} of {sub} at {iat}");
+        }
+        known.apply(b"token|t-1", None).unwrap();
+        assert!(known.check(&claims("t-1", "cy", 130)).is_ok(), "the revocation was taken back");
+        known.forget_before(101);
+        assert!(known.check(&claims("t-2", "ana", 100)).is_ok(), "such a token has long expired");
+        assert!(known.check(&claims("t-2", "bo", 119)).is_err());
+        known.await_all();
+        assert!(matches!(known.check(&claims("t-3", "cy", 1)), Err(AuthError::NotReady)));
+    }
+
+    #[test]
+    fn what_is_no_revocation_revokes_nothing() {
+        let known = Revocations::none();
+        for value in [
+            "{",
+            "{}",
+            r#"{"token_id":"a","subject":"b","revoked_at":"2026-01-01T00:00:00Z"}"#,
+            r#"{"token_id":"a","revoked_at":"noon"}"#,
+            r#"{"subject":"a","not_before":"noon","revoked_at":"2026-01-01T00:00:00Z"}"#,
+            r#"{"token_id":"","revoked_at":"2026-01-01T00:00:00Z"}"#,
+        ] {
+            assert!(known.apply(b"", Some(value.as_bytes())).is_err(), "{value}");
+        }
+        assert!(known.read().tokens.is_empty() && known.read().subjects.is_empty());
+    }
+}
