@@ -10,6 +10,7 @@ mod digest;
 mod door;
 mod house;
 mod memory;
+mod openapi;
 mod personal_data;
 mod published;
 mod replies;
