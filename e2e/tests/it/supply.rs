@@ -3,6 +3,7 @@
 use e2e::stage::root;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::process::Command;
 
 fn table(name: &str) -> toml::Table {
@@ -81,4 +82,42 @@ fn commands_build_what_is_locked() {
             assert!(line.contains("--locked"), "{file}: {line}");
         }
     }
+}
+
+/// The threat model and its tables name tests, and groups of the attack suite: each is there.
+#[test]
+fn every_test_that_the_threat_model_names_exists() {
+    let text = std::fs::read_to_string(root().join("docs/SECURITY.md")).unwrap();
+    let quoted: BTreeSet<&str> = text.split('`').skip(1).step_by(2).collect();
+    let sources = sources(root());
+    let is_test = |name: &&&str| {
+        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+        name.chars().all(plain) && name.matches('_').count() >= 2
+    };
+    let tests: Vec<_> = quoted.iter().filter(is_test).collect();
+    assert!(tests.len() > 50, "{tests:?}");
+    for test in tests {
+        let is_there = sources.iter().any(|text| text.contains(&format!("fn {test}(")));
+        assert!(is_there, "docs/SECURITY.md names {test}, which is no test");
+    }
+    let groups = std::fs::read_to_string(root().join("e2e/attacks/attacks/__main__.py")).unwrap();
+    let groups = groups.lines().find(|line| line.starts_with("GROUPS = ")).unwrap();
+    for named in quoted.iter().filter_map(|quoted| quoted.strip_prefix("attacks: ")) {
+        assert!(groups.contains(&format!("{named:?}")), "docs/SECURITY.md names the attacks {named}");
+    }
+}
+
+/// Every Rust file below a folder.
+fn sources(folder: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_string_lossy();
+        if path.is_dir() && name != "target" && !name.starts_with('.') {
+            found.extend(sources(&path));
+        } else if name.ends_with(".rs") {
+            found.push(std::fs::read_to_string(&path).unwrap());
+        }
+    }
+    found
 }
