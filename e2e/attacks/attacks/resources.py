@@ -48,7 +48,9 @@ def legitimate(d: Deployment, report: Report, name: str) -> None:
 
 def held_connections(d: Deployment, report: Report, server: str, count: int) -> None:
     """Connections that say nothing, that say a little, and that do not read."""
-    begin = b"POST /v1/applications HTTP/1.1\r\nhost: x\r\nx-slow: "
+    # Of the other tenant: its share is its own.
+    token = d.bearer(server, d.tenants[1], ["Originator", "Officer"])[0][1].encode()
+    begin = b"POST /v1/applications HTTP/1.1\r\nhost: x\r\nauthorization: " + token + b"\r\nx-slow: "
     openings: dict[str, Callable[[socket.socket], object]] = {
         "silent": lambda stream: None,
         "slow heads": lambda stream: stream.sendall(begin),

@@ -30,9 +30,9 @@ FORMS = [
     "https://0xa9fea9fe/", "https://198.18.0.1/", "https://224.0.0.1/", "https://255.255.255.255/", "https://240.0.0.1/",
     "https://\uff11\uff12\uff17.0.0.1/", "https://127\u30020\u30020\u30021/", "https://\u2460\u2461\u2466.0.0.1/", "https://%31%32%37.0.0.1/",
     "https://user@127.0.0.1/", "https://receiver.example@127.0.0.1/", "https://user:password@receiver.example/",
-    "https://receiver.example#@127.0.0.1:1@127.0.0.1/", "https:\\\\127.0.0.1/", "https:127.0.0.1", "http://receiver.example/",
+    "https:\\\\127.0.0.1/", "https:127.0.0.1", "http://receiver.example/",
     "http://127.0.0.1/", "ftp://receiver.example/", "file:///etc/passwd", "gopher://127.0.0.1:6379/_", "dict://127.0.0.1/", "//127.0.0.1/",
-    "https://", "", "javascript:1", "unix:/tmp/socket", "https://127.0.0.1\t.example/", "https://1\n27.0.0.1/",
+    "https://", "", "javascript:1", "unix:/tmp/socket", "https://1\n27.0.0.1/",
 ]
 PUBLIC = "https://receiver.example/hook?token=1"
 
@@ -44,7 +44,8 @@ def subscription(id_: str, url: str, tenants: list[str]) -> str:
 
 def attack(d: Deployment, report: Report, is_long: bool) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        forms(d, report, Path(folder), FORMS if is_long else FORMS)
+        # Each is a process of its own: every third in the short form.
+        forms(d, report, Path(folder), FORMS if is_long else FORMS[::3])
         if not d.notifier_config:
             raise RuntimeError("deliveries need `notifier_config`, and a deployment whose notifier does not run")
         names(d, report, Path(folder))
