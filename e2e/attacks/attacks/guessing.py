@@ -16,6 +16,7 @@ from confluent_kafka import Consumer, TopicPartition
 from .database import psql, rows
 from .deployment import Deployment
 from .report import Report
+from .tampering import entries
 
 GROUP = "guessing"
 # Where personal data may be, as the contract says; dead letters hold what senders sent.
@@ -27,6 +28,8 @@ MARITAL = ["single", "married", "divorced", "widowed", "separated"]
 # Digests are compared by so many bytes: shortened ones are found too.
 PREFIX = 15
 PATIENCE_S = 60.0
+# Bytes of a value up to which it is looked through byte by byte: states and digests are shorter.
+LONGEST_BINARY = 512
 
 
 def canonical(value: object) -> bytes:
@@ -103,17 +106,16 @@ def tables(d: Deployment) -> dict[str, list[bytes]]:
             found[name] = [done.stdout]
     if "defaultx.audit_segments" in found:
         packed = re.findall(rb"\\\\x([0-9a-f]+)", found["defaultx.audit_segments"][0])
-        found["defaultx.audit_segments"] = [zstandard.ZstdDecompressor().decompressobj().decompress(bytes.fromhex(body.decode())) for body in packed]
+        unpacked = [zstandard.ZstdDecompressor().decompressobj().decompress(bytes.fromhex(body.decode())) for body in packed]
+        found["defaultx.audit_segments"] = [entry for raw in unpacked for entry in entries(raw)]
     return found
 
 
 class Corpus:
-    """What was read, with every run of characters that could be a digest."""
+    """What was read, with the beginning of everything in it that could be a digest."""
 
     def __init__(self, parts: list[bytes]) -> None:
         self.all = b"\n".join(parts)
-        # Values that are no text may hold a digest anywhere.
-        self.binary = b"\n".join(part for part in parts if not is_text(part))
         self.tokens: set[bytes] = set()
         for run in re.findall(rb"[0-9a-fA-F]{30,}", self.all):
             self._add(lambda run=run: bytes.fromhex(run[: len(run) // 2 * 2].decode()))
@@ -121,6 +123,10 @@ class Corpus:
             self._add(lambda run=run: bytes.fromhex(run.replace(b"-", b"").decode()))
         for run in re.findall(rb"[A-Za-z0-9+/_-]{20,}", self.all):
             self._add(lambda run=run: base64.b64decode(run[:20].translate(bytes.maketrans(b"-_", b"+/"))))
+        # A short value that is no text may hold a digest anywhere.
+        for part in parts:
+            if len(part) <= LONGEST_BINARY and not is_text(part):
+                self.tokens.update(part[at : at + PREFIX] for at in range(len(part) - PREFIX + 1))
 
     def _add(self, decode) -> None:
         try:
@@ -130,7 +136,7 @@ class Corpus:
 
     def holds(self, wanted: set[bytes]) -> bool:
         """Whether one of these digests is there."""
-        return bool(self.tokens & wanted) or any(digest in self.binary for digest in wanted) if self.binary else bool(self.tokens & wanted)
+        return not self.tokens.isdisjoint(wanted)
 
 
 def is_text(part: bytes) -> bool:
