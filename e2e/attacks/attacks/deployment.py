@@ -55,13 +55,12 @@ class Deployment:
     door_audience: str = "defaultx-api"
     read_audience: str = "defaultx-api"
     prefix: str = ""
-    read_role: str | None = "defaultx_read"
+    read_roles: list[str] = field(default_factory=lambda: ["defaultx_read", "defaultx_dashboard", "defaultx_log", "defaultx_verify"])
     audit_role: str = "defaultx_audit"
     stranger: dict[str, str] = field(default_factory=dict)
     ca: str | None = None
     log: str | None = None
     pid: int | None = None
-    notifier_config: str | None = None
     verifier_key: str | None = None
     workers: dict[str, str] = field(default_factory=dict)
     _holders: "itertools.count[int]" = field(default_factory=itertools.count)
@@ -160,6 +159,11 @@ class Deployment:
             return subprocess.run(line, stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout, cwd=ROOT)
         except subprocess.TimeoutExpired as late:
             return subprocess.CompletedProcess(line, None, late.stdout or b"", late.stderr or b"")
+
+    def become(self, role: str, tenant: str | None = None) -> str:
+        """SQL by which a session reads under a role, for a tenant where rows are told by tenant."""
+        named = tenant if tenant is not None else self.tenants[0]
+        return f"SET ROLE {role}; SET defaultx.tenant = '{named}';"
 
     def topic(self, base: str) -> str:
         """A topic's full name."""

@@ -96,18 +96,21 @@ def topics(d: Deployment) -> dict[str, list[bytes]]:
 
 
 def tables(d: Deployment) -> dict[str, list[bytes]]:
-    """Every row of every table and view that the reader can read; segments of the log unpacked."""
-    become = f"SET ROLE {d.read_role};" if d.read_role else ""
+    """Every row of every table and view that a reader can read, for the victim's own tenant; segments of the log unpacked."""
     names = rows(d.owner_url, "SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'v', 'm', 'p') AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast')")
+    known = set(rows(d.owner_url, "SELECT rolname FROM pg_roles"))
     found = {}
-    for name in names:
-        done = psql(d.read_url, f"{become} SET bytea_output = hex; COPY (SELECT * FROM {name}) TO STDOUT")
-        if done.returncode == 0:
-            found[name] = [done.stdout]
-    if "defaultx.audit_segments" in found:
-        packed = re.findall(rb"\\\\x([0-9a-f]+)", found["defaultx.audit_segments"][0])
-        unpacked = [zstandard.ZstdDecompressor().decompressobj().decompress(bytes.fromhex(body.decode())) for body in packed]
-        found["defaultx.audit_segments"] = [entry for raw in unpacked for entry in entries(raw)]
+    for role in (role for role in d.read_roles if role in known):
+        for name in names:
+            done = psql(d.read_url, f"{d.become(role)} SET bytea_output = hex; COPY (SELECT * FROM {name}) TO STDOUT")
+            if done.returncode != 0:
+                continue
+            parts = [done.stdout]
+            if name == "defaultx.audit_segments":
+                packed = re.findall(rb"\\\\x([0-9a-f]+)", done.stdout)
+                unpacked = [zstandard.ZstdDecompressor().decompressobj().decompress(bytes.fromhex(body.decode())) for body in packed]
+                parts = [entry for raw in unpacked for entry in entries(raw)]
+            found[f"{name} as {role}"] = parts
     return found
 
 
@@ -157,7 +160,7 @@ def attack(d: Deployment, report: Report) -> None:
         d.decided(application["application_id"])
     wait_for(d, planted["application_id"])
     places = {f"topic {name}": Corpus(parts) for name, parts in topics(d).items() if name not in TOPICS_THAT_MAY}
-    places |= {f"table {name}": Corpus(parts) for name, parts in tables(d).items() if name not in TABLES_THAT_MAY}
+    places |= {f"table {name}": Corpus(parts) for name, parts in tables(d).items() if name.split()[0] not in TABLES_THAT_MAY}
     is_there = [name for name, corpus in places.items() if body["application_id"].encode() in corpus.all]
     report.control(GROUP, "the application is where it was looked for", len(is_there) >= 3, is_there)
     found = [name for name, corpus in places.items() if corpus.holds({bytes.fromhex(own)[:PREFIX]})]

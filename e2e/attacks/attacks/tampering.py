@@ -69,6 +69,10 @@ FORBIDDEN = [
     "CREATE ROLE of_our_own SUPERUSER",
     "ALTER TABLE defaultx.audit_logs OWNER TO CURRENT_USER",
 ]
+TABLES = (
+    "SELECT format('%I.%I', n.nspname, c.relname) || ' ' || quote_ident(min(a.attname::text)) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+    " JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = 1 WHERE c.relkind = 'r' AND n.nspname IN ('defaultx', 'identity') GROUP BY n.nspname, c.relname"
+)
 # What a reader may not write, whatever the table.
 READER = ["INSERT INTO {0} SELECT * FROM {0} LIMIT 1", "UPDATE {0} SET {1} = {1}", "DELETE FROM {0}", "TRUNCATE {0}"]
 
@@ -261,6 +265,19 @@ def junk(d: Deployment, report: Report, copies: Copies, kept: Path) -> None:
     copies.drop(copy)
 
 
+def rows_by_tenant(d: Deployment, report: Report, copy: str, reader: str) -> None:
+    """A reader sees rows of the tenant that it names, and without a name of nobody."""
+    own, other = d.tenants[:2]
+    with_tenant = "SELECT format('%I.%I', table_schema, table_name) FROM information_schema.columns WHERE column_name = 'tenant' AND table_schema IN ('defaultx', 'identity')"
+    count = lambda tenant, table, of: psql(reader, f"{d.become('defaultx_read', tenant)} SELECT count(*) FROM {table} WHERE tenant = '{of}'")
+    for table in rows(copy, with_tenant):
+        for name, tenant, of in [("another tenant's", own, other), ("all tenants'", "*", other), ("without a tenant", "", own)]:
+            done = count(tenant, table, of)
+            report.attack(LOGIN, f"a reader: rows of {table} {name}", done.returncode != 0 or done.stdout.strip() == b"0", done.stdout)
+    seen = count(own, "defaultx.applications", own)
+    report.control(LOGIN, "a reader reads its tenant's rows", int(seen.stdout.strip() or 0) > 0, seen.stderr.decode("utf-8", "replace"))
+
+
 def rights(d: Deployment, report: Report, copies: Copies, workers: dict[str, str]) -> None:
     """What logins may do, on a copy: a worker past its own tables, a reader at all."""
     copy = copies.copy()
@@ -278,12 +295,15 @@ def rights(d: Deployment, report: Report, copies: Copies, workers: dict[str, str
         for role in rows(own, "SELECT rolname FROM pg_roles WHERE (rolsuper OR rolcreaterole) AND rolname !~ '^pg_'"):
             done = psql(own, undone(f'SET ROLE "{role}"'))
             report.attack(LOGIN, f"{worker}: SET ROLE {role}", done.returncode != 0, "done")
-    reader, become = named(d.read_url, name), f"SET ROLE {d.read_role};" if d.read_role else ""
-    tables = rows(copy, "SELECT format('%I.%I', schemaname, relname) || ' ' || quote_ident((SELECT attname FROM pg_attribute WHERE attrelid = relid AND attnum > 0 ORDER BY attnum LIMIT 1)) FROM pg_stat_user_tables WHERE schemaname IN ('defaultx', 'identity')")
-    for table, column in (line.split() for line in tables):
-        for form in READER:
-            done = psql(reader, undone(become + form.format(table, column)))
-            report.attack(LOGIN, f"a reader: {form.split()[0]} {table}", done.returncode != 0, "done")
-    looked = psql(reader, f"{become} SELECT count(*) FROM defaultx.applications")
-    report.control(LOGIN, "a reader reads", looked.returncode == 0, looked.stderr.decode("utf-8", "replace"))
+    reader = named(d.read_url, name)
+    known = set(rows(copy, "SELECT rolname FROM pg_roles"))
+    tables = [line.split() for line in rows(copy, TABLES)]
+    for role in (role for role in d.read_roles if role in known):
+        for table, column in tables:
+            for form in READER:
+                if role == "defaultx_verify" and table == "defaultx.audit_verifications":
+                    continue  # what a walk found is its to write
+                done = psql(reader, undone(d.become(role) + form.format(table, column)))
+                report.attack(LOGIN, f"{role}: {form.split()[0]} {table}", done.returncode != 0, "done")
+    rows_by_tenant(d, report, copy, reader)
     copies.drop(copy)

@@ -1,6 +1,7 @@
 //! The attack suite in its short form, against every worker of a stage of its own: the processes and their servers are nobody
 //! else's, because some attacks cost them much.
 
+use defaultx::rooms::Room;
 use defaultx::settings::Settings;
 use e2e::stage::{Stage, root};
 use e2e::supervisor::AS_DEFAULTX;
@@ -17,8 +18,6 @@ use std::time::{Duration, Instant};
 
 /// Nothing takes this long to start unless it hangs.
 const PATIENCE: Duration = Duration::from_secs(120);
-/// The notifier is run by the suite, with subscriptions of its own.
-const WORKERS: [&str; 5] = ["ingest", "scorer", "decision", "audit-sink", "read-api"];
 /// Both tenants and their keys. No key here opens anything else.
 const TENANTS: [(&str, u8); 2] = [("demo", 0xab), ("rival", 0xcd)];
 
@@ -58,11 +57,10 @@ fn nobody_gets_in_and_no_tampering_is_unseen() {
         "tenants": TENANTS.map(|(tenant, _)| tenant),
         "command": [env!("CARGO_BIN_EXE_chaos"), AS_DEFAULTX],
         "config": config,
-        "notifier_config": stage.config("notifier-alone", "").unwrap(),
         "owner_url": database,
         "read_url": database,
         "workers": {"every worker": database},
-        "kafka": {"bootstrap.servers": stage.kafka.bootstrap},
+        "kafka": stage.kafka.client().config_map(),
         "prefix": stage.kafka.topic_prefix,
         "log": log,
         "pid": running.0.id(),
@@ -94,7 +92,9 @@ fn address() -> String {
 fn start(config: &Path, log: &Path) -> Running {
     let file = File::create(log).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_chaos"));
-    command.args([AS_DEFAULTX, "run"]).args(WORKERS).arg("--config").arg(config);
+    // The notifier is run by the suite, with subscriptions of its own.
+    let workers = Room::ALL.into_iter().filter(|room| *room != Room::Notifier).map(Room::name);
+    command.args([AS_DEFAULTX, "run"]).args(workers).arg("--config").arg(config);
     command.stdin(Stdio::null()).stdout(file.try_clone().unwrap()).stderr(file);
     Running(command.spawn().unwrap())
 }
