@@ -20,5 +20,5 @@ else
     git -C "$source" checkout --quiet --detach "$commit"
 fi
 # Its own build directory, kept from one run to the next.
-(cd "$source" && CARGO_TARGET_DIR=$here/build cargo build --release -p defaultx)
-cargo run --release -p e2e --bin upgrade -- --old "$here/build/release/defaultx" --old-root "$source" "$@"
+(cd "$source" && CARGO_TARGET_DIR=$here/build cargo build --release --locked -p defaultx)
+cargo run --release --locked -p e2e --bin upgrade -- --old "$here/build/release/defaultx" --old-root "$source" "$@"

@@ -207,7 +207,7 @@ mod tests {
         assert_eq!(settings.audit_sink.digest_key.expose(), "own");
         assert_eq!(settings.read_api.token_key, keys.token_public);
         assert_eq!(settings.ingest.digest_key.expose(), keys.data_digest_key);
-        assert!(!settings.ingest.public_keys().contains(&"digest_key"), "nobody else knows it");
+        assert!(!settings.ingest.public_keys().contains(&"digest_key".to_owned()), "nobody else knows it");
         settings.ingest.digest_key = "own:00".into();
         keys.fill(&mut settings);
         assert_eq!(settings.ingest.digest_key.expose(), "own:00");

@@ -153,14 +153,15 @@ impl Default for Config {
 
 impl Config {
     /// Settings that hold a key of the demonstration, which everybody knows.
-    pub fn public_keys(&self) -> Vec<&'static str> {
+    pub fn public_keys(&self) -> Vec<String> {
         // Another id does not hide the same bytes.
         let bytes = |key: &str| key.rsplit_once(':').map_or(key, |(_, digits)| digits).to_ascii_lowercase();
         let is = |key: &Secret, public: &str| bytes(key.expose()) == bytes(public);
-        let subjects = self.subject_keys.values().any(|key| is(key, DEMO_KEY));
-        let digests = [&self.digest_key, &self.digest_key_also].iter().any(|key| is(key, DEMO_DIGEST_KEY));
-        let settings = [(subjects, "subject_keys"), (digests, "digest_key")];
-        settings.into_iter().filter_map(|(is_public, name)| is_public.then_some(name)).collect()
+        let subjects = self.subject_keys.iter().filter(|(_, key)| is(key, DEMO_KEY));
+        let subjects = subjects.map(|(tenant, _)| format!("subject_keys.{tenant}"));
+        let digests = [("digest_key", &self.digest_key), ("digest_key_also", &self.digest_key_also)];
+        let digests = digests.into_iter().filter(|(_, key)| is(key, DEMO_DIGEST_KEY)).map(|(name, _)| name.to_owned());
+        subjects.chain(digests).collect()
     }
 
     /// The topics of senders, without prefix.
@@ -216,13 +217,17 @@ mod tests {
         ];
         for (key, allow_demonstration_key, good) in rows {
             let subject_keys = [("bank".to_owned(), Secret::from(key.as_str()))].into();
-            let config = Config { subject_keys, allow_demonstration_key, ..Config::default() };
+            let digest_key = Secret::from(format!("d1:{}", "0e".repeat(32)).as_str());
+            let config = Config { subject_keys, digest_key, allow_demonstration_key, ..Config::default() };
             let checked = config.check_public_keys().map_err(|error| error.to_string());
             assert_eq!(checked.is_ok(), good, "{key}: {checked:?}");
             let names =
                 |why: String| why.contains("bank") && why.contains("allow_demonstration_key") && !why.contains(known);
             assert!(checked.err().is_none_or(names));
         }
+        let subject_keys = [("bank".to_owned(), Secret::from(format!("k1:{}", "0f".repeat(32)).as_str()))].into();
+        let config = Config { subject_keys, ..Config::default() };
+        assert_eq!(config.public_keys(), ["digest_key"]);
     }
 
     #[test]

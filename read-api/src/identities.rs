@@ -72,6 +72,7 @@ struct Stored {
 /// Who applied. 404 also once they were erased.
 #[utoipa::path(get, path = "/v1/applications/{application_id}/identities", tag = "applications",
     params(("application_id" = String, Path, description = "The originator's id"), StoryParams),
+    security(("token" = ["Admin"]), ("token" = ["Officer"])),
     responses(
         (status = 200, description = "The applicants; for Officer and Admin", body = Applicants),
         (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),

@@ -108,7 +108,8 @@ fn described() -> (Router<Arc<App>>, utoipa::openapi::OpenApi) {
             fields are only added: readers ignore what they do not know, and words such as `outcome` are open sets."
     ),
     modifiers(&Bearer),
-    security(("token" = []))
+    // Any one of them opens an operation that names no others.
+    security(("token" = ["Admin"]), ("token" = ["Officer"]), ("token" = ["Reviewer"]))
 )]
 struct Description;
 

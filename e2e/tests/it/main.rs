@@ -1,6 +1,7 @@
 //! The whole house on real servers, and the rules that no compiler holds.
 #![allow(clippy::unwrap_used)]
 
+mod attacks;
 mod attested;
 #[path = "../../../ingest/tests/support/corpus.rs"]
 #[allow(dead_code)] // each suite looks at other parts of a case
@@ -16,5 +17,6 @@ mod insight;
 mod python;
 mod routes;
 mod streams;
+mod supply;
 mod tidy;
 mod whole;

@@ -32,7 +32,7 @@ def main() -> int:
     parser.add_argument("--brief", action="store_true", help="kinds that are the same stand in one paragraph, not in the table")
     said = parser.parse_args()
     if not said.binary.exists():
-        parser.error(f"there is no {said.binary}: build it with cargo build --release")
+        parser.error(f"there is no {said.binary}: build it with cargo build --release --locked")
     found, chosen = [], kinds.chosen(said)
     for at, kind in enumerate(chosen):
         outcome = compared(said.out / kind.name, said.binary)

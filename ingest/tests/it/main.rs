@@ -15,6 +15,7 @@ mod guessing;
 mod house;
 mod keys;
 mod memory;
+mod openapi;
 mod personal_data;
 mod published;
 mod replies;

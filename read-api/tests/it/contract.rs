@@ -3,7 +3,9 @@
 use crate::house::run;
 use crate::stand::shared;
 use hyper::Method;
+use read_api::caller::{ADMIN, OFFICER, REVIEWER};
 use serde_json::Value;
+use std::path::Path;
 
 #[test]
 fn the_description_is_served_and_lists_every_route() {
@@ -23,10 +25,27 @@ fn the_description_is_served_and_lists_every_route() {
     });
 }
 
+/// Senders and the attack suite read the committed document. What it should be is written beside the other results of tests.
 #[test]
 fn a_change_of_the_contract_is_seen() {
-    let description = serde_json::to_string_pretty(&read_api::router::openapi()).unwrap();
-    insta::assert_snapshot!("openapi", description);
+    let description = serde_json::to_string_pretty(&read_api::router::openapi()).unwrap() + "\n";
+    let committed = Path::new(env!("CARGO_MANIFEST_DIR")).join("../schemas/openapi/read-api.json");
+    let renewed = Path::new(env!("CARGO_TARGET_TMPDIR")).join("read-api.json");
+    std::fs::write(&renewed, &description).unwrap();
+    let is_same = std::fs::read_to_string(&committed).unwrap() == description;
+    assert!(is_same, "the contract has changed: if that is meant, cp {} {}", renewed.display(), committed.display());
+}
+
+#[test]
+fn the_roles_of_the_contract_are_those_that_are_let_in() {
+    let description = serde_json::to_value(read_api::router::openapi()).unwrap();
+    let roles = |security: &Value| -> Vec<String> {
+        let alternatives = security.as_array().unwrap().iter();
+        alternatives.map(|one| one["token"][0].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(roles(&description["security"]), [ADMIN, OFFICER, REVIEWER]);
+    let identities = &description["paths"]["/v1/applications/{application_id}/identities"]["get"]["security"];
+    assert_eq!(roles(identities), [ADMIN, OFFICER]);
 }
 
 #[test]
