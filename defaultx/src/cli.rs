@@ -155,8 +155,16 @@ pub struct DemoArgs {
 #[derive(Debug, Clone, Subcommand)]
 pub enum TopicsCommand {
     /// Make the topics that are missing. Refuses to change a partition count
-    Apply,
-    /// Say what differs from what it should be; ends with code 1 if anything does
+    Apply {
+        /// Also give every worker its rights (ACLs), and take none away; docs/OPERATIONS.md has the table
+        #[arg(long)]
+        acls: bool,
+    },
+    /// Say what differs from what it should be, topics and rights; ends with code 1 if anything does
+    #[command(
+        after_help = "A right too many is a finding: a second writer of an internal topic, or a reader of personal data whom \
+                            nobody named.\nThe client needs Describe on the cluster."
+    )]
     Check,
 }
 

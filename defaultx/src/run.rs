@@ -7,7 +7,7 @@ use crate::topics;
 use anyhow::{Context, Result, bail};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use runtime::shell::Shell;
+use runtime::shell::{OBSERVER, Shell};
 use runtime::task::{self, RoomHandle};
 use runtime::{http, metrics};
 use std::net::SocketAddr;
@@ -60,9 +60,9 @@ pub async fn start(settings: &Settings, rooms: &[Room], shutdown: CancellationTo
 /// Says in the log what `topics check` finds, once, beside the rooms: they run, but a record's time may be its sender's choice,
 /// or an outage may cost more than it should.
 fn tell_of_topics(settings: &Settings, shell: &Shell) {
-    let (kafka, senders, stop) = (settings.kafka.clone(), settings.ingest.sender_topics(), shell.shutdown.clone());
+    let (kafka, senders, stop) = (settings.kafka.of(OBSERVER), settings.ingest.sender_topics(), shell.shutdown.clone());
     let current = tokio::runtime::Handle::current();
-    let check = move || current.block_on(stop.run_until_cancelled(topics::check(&kafka, &senders)));
+    let check = move || current.block_on(stop.run_until_cancelled(topics::check_topics(&kafka, &senders)));
     let check = tokio::task::spawn_blocking(check); // it asks with calls that block
     drop(task::spawn("topics-check", async {
         match check.await {

@@ -69,7 +69,9 @@ pub fn load(place: &PlaceArgs) -> Result<Settings> {
     let flags =
         [("kafka.bootstrap", &place.kafka), ("database.url", &place.database), ("kafka.topic_prefix", &place.prefix)];
     overrides.extend(flags.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value.clone()?))));
-    Ok(runtime::config::load(place.config.as_deref(), ENV_PREFIX, &overrides)?)
+    let mut settings: Settings = runtime::config::load(place.config.as_deref(), ENV_PREFIX, &overrides)?;
+    settings.kafka.read_passwords()?;
+    Ok(settings)
 }
 
 #[cfg(test)]

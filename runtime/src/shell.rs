@@ -11,6 +11,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
+/// The principal of whoever only asks what topics, brokers and rights there are.
+pub const OBSERVER: &str = "observer";
+
 /// A room's surroundings. Clones share them.
 #[derive(Debug, Clone)]
 pub struct Shell {
@@ -61,8 +64,14 @@ impl Shell {
                 client.poll(Duration::ZERO); // what it has to say would pile up through an outage
                 Ok(client.clone())
             }
-            None => Ok(asking.insert(Arc::new(self.kafka.client().create()?)).clone()),
+            None => Ok(asking.insert(Arc::new(self.kafka.of(OBSERVER).client().create()?)).clone()),
         }
+    }
+
+    /// The same surroundings for a worker with a login of its own. The client that asks stays the one of all.
+    #[must_use]
+    pub fn acting_as(&self, principal: &str) -> Self {
+        Self { kafka: self.kafka.of(principal), ..self.clone() }
     }
 
     /// A topic's name with the deployment's prefix.

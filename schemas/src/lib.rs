@@ -1,10 +1,11 @@
 //! The contracts: what crosses a process border, as Rust structs that mirror the published JSON Schemas, and the schemas,
 //! topics and migrations themselves. Decides nothing and talks to nobody.
 //!
-//! Reading order: [`topics`], [`envelope`], [`application`], [`intake`], [`reply`], [`risk`], [`decision`], [`notification`],
+//! Reading order: [`topics`], [`access`], [`envelope`], [`application`], [`intake`], [`reply`], [`risk`], [`decision`], [`notification`],
 //! [`control`], [`audit_entry`], [`audit_tree`],
 //! [`catalogue`].
 
+pub mod access;
 pub mod application;
 pub mod audit_entry;
 pub mod audit_tree;

@@ -3,7 +3,7 @@
 
 use super::progress::phase;
 use super::receiver::Receiver;
-use crate::place::{Keys, point, start_house};
+use crate::place::{self, Keys, point, start_house};
 use crate::rooms::Room;
 use crate::run::{self, Running};
 use crate::settings::Settings;
@@ -54,6 +54,9 @@ impl Stage {
         commands::migrate_database(&settings).await?;
         without_a_past(&settings).await?;
         topics::apply(&settings.kafka, &settings.ingest.sender_topics()).await?;
+        if let Some(house) = &house {
+            place::give_rights(&settings, house).await?;
+        }
         let stop = shutdown::on_signal()?;
         let receiver = Receiver::start(&keys.webhook_secret, stop.clone()).await?;
         tell(&mut settings, &receiver, &keys);

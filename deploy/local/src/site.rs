@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::house::Options;
 use crate::kafka::{self, Broker};
+use crate::logins::Logins;
 use crate::postgres::{self, Server};
 use crate::process::until;
 use crate::progress::Progress;
@@ -26,6 +27,7 @@ pub(crate) struct Site {
     last: Option<State>,
     programs: Programs,
     properties: Vec<(String, String)>,
+    logins: Option<Logins>,
     tied: bool,
     progress: Progress,
 }
@@ -48,6 +50,7 @@ impl Site {
             programs: Programs::provide(options, &cache_dir, &progress)?,
             last: State::read(&data_dir),
             properties: options.broker_properties.clone(),
+            logins: (!options.open).then(|| Logins::of(&options.users)),
             tied: !options.keep_running,
             data_dir,
             lock,
@@ -66,7 +69,7 @@ impl Site {
         };
         let classes = class_archive::provide(&java, &jars, &step)?;
         let (dir, properties) = (self.data_dir.join("kafka"), self.properties.clone());
-        let plan = kafka::Plan { java, jars, classes, dir, properties, tied: self.tied };
+        let plan = kafka::Plan { java, jars, classes, dir, properties, logins: self.logins.clone(), tied: self.tied };
         let last = self.last.as_ref().and_then(|state| Some(state.broker.as_ref()?.ports));
         let broker = Broker::start(plan, last, &step)?;
         step.done(&format!("ready on {}", broker.bootstrap()));
