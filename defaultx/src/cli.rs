@@ -37,7 +37,7 @@ pub struct Cli {
 /// Options of every command.
 #[derive(Debug, Clone, Default, Args)]
 pub struct PlaceArgs {
-    /// TOML file with the sections [process] [kafka] [database] and one for each room
+    /// TOML file with the sections [process] [tls] [kafka] [database] and one for each room
     #[arg(long, global = true, value_name = "FILE", env = "DEFAULTX_CONFIG")]
     pub config: Option<PathBuf>,
     /// Your own Kafka; without it the one that `defaultx up` started

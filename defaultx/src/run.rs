@@ -7,6 +7,7 @@ use crate::topics;
 use anyhow::{Context, Result, bail};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
+use runtime::http::{Listener, Tls};
 use runtime::shell::{OBSERVER, Shell};
 use runtime::task::{self, RoomHandle};
 use runtime::{http, metrics};
@@ -38,7 +39,15 @@ pub async fn start(settings: &Settings, rooms: &[Room], shutdown: CancellationTo
     metrics::register_process(&shell.registry, env!("CARGO_PKG_VERSION"), &shell.instance, &names)?;
     let listen = &settings.process.ops_listen;
     let address: SocketAddr = listen.parse().with_context(|| format!("[process] ops_listen = {listen:?}"))?;
-    let served = http::serve_ops(address, shell.health.clone(), shell.registry.clone(), shell.shutdown.clone()).await;
+    shell.tls = Tls::of(&settings.tls)?;
+    let tls = shell.tls.clone().filter(|_| settings.tls.ops);
+    let served = http::serve_ops(
+        Listener { address, tls },
+        shell.health.clone(),
+        shell.registry.clone(),
+        shell.shutdown.clone(),
+    )
+    .await;
     let (ops, handle) = served.with_context(|| format!("listening on {address}"))?;
     let drain = Duration::from_secs(settings.process.drain_seconds);
     let mut running = Running { shell, ops, handles: vec![handle], drain };

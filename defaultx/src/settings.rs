@@ -1,7 +1,8 @@
-//! The whole configuration: a section for the process, for Kafka, for PostgreSQL and for each room. Knows no knob of a room.
+//! The whole configuration: a section for the process, for the TLS of its listeners, for Kafka, for PostgreSQL and for each room. Knows no knob of a room.
 
 use crate::cli::PlaceArgs;
 use anyhow::{Context, Result};
+use runtime::http::TlsConfig;
 use runtime::kafka::KafkaConfig;
 use runtime::pg::DatabaseConfig;
 use runtime::telemetry::Format;
@@ -16,6 +17,7 @@ pub const ENV_PREFIX: &str = "DEFAULTX";
 #[allow(missing_docs)] // each is described by its crate
 pub struct Settings {
     pub process: Process,
+    pub tls: TlsConfig,
     pub kafka: KafkaConfig,
     pub database: DatabaseConfig,
     pub ingest: ingest::Config,

@@ -53,7 +53,7 @@ pub async fn bind(config: Config, shell: Shell) -> Result<Running, Error> {
     let app = Arc::new(App::new(config, store.clone(), metrics)?);
     let failed = |source| Error::Listen { address: listen.clone(), source };
     let address = listen.parse().map_err(|error| failed(std::io::Error::new(ErrorKind::InvalidInput, error)))?;
-    let served = serve(ROOM, address, router(app), shell.shutdown.clone()).await;
+    let served = serve(ROOM, shell.listener(address), router(app), shell.shutdown.clone()).await;
     let (local_addr, server) = served.map_err(failed)?;
     let watching = watch(store, local_addr, shell.health.component(ROOM), shell.shutdown);
     let watch = RoomHandle::task("read-api-watch", task::spawn("read-api-watch", watching));

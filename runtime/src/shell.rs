@@ -1,12 +1,14 @@
 //! What every room is given at its start: where the world is, and how to tell and be told. Holds no logic.
 
 use crate::health::Health;
+use crate::http::{Listener, Tls};
 use crate::kafka::KafkaConfig;
 use crate::pg::DatabaseConfig;
 use prometheus::Registry;
 use rdkafka::error::KafkaError;
 use rdkafka::producer::BaseProducer;
 use std::fmt;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -28,6 +30,8 @@ pub struct Shell {
     pub registry: Registry,
     /// Where readiness goes.
     pub health: Health,
+    /// What the process's listeners secure connections with; none speaks plain HTTP.
+    pub tls: Option<Tls>,
     /// Cancelled when it is time to drain.
     pub shutdown: CancellationToken,
     asking: Asking,
@@ -49,7 +53,8 @@ impl Shell {
         let registry = Registry::new();
         let health = Health::registered(&registry).expect("an empty registry takes its first metric");
         let shutdown = CancellationToken::new();
-        Self { kafka, database: None, instance: "0".to_owned(), registry, health, shutdown, asking: Asking::default() }
+        let (instance, asking) = ("0".to_owned(), Asking::default());
+        Self { kafka, database: None, instance, registry, health, tls: None, shutdown, asking }
     }
 
     /// A client that neither reads nor writes, to ask the cluster with. A consumer's own would not do beside its work: a question waits
@@ -72,6 +77,11 @@ impl Shell {
     #[must_use]
     pub fn acting_as(&self, principal: &str) -> Self {
         Self { kafka: self.kafka.of(principal), ..self.clone() }
+    }
+
+    /// An address of ours, with TLS where the process has a certificate.
+    pub fn listener(&self, address: SocketAddr) -> Listener {
+        Listener { address, tls: self.tls.clone() }
     }
 
     /// A topic's name with the deployment's prefix.

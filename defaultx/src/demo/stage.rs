@@ -137,9 +137,12 @@ impl Stage {
         if let Some(house) = &self.house {
             println!("PostgreSQL   {}", house.database_url());
         }
-        println!("read-api     http://{}/v1/applications", api.listen);
-        println!("HTTP door    http://{}/v1/applications", self.settings.ingest.door_address);
-        println!("metrics      http://{}/metrics", self.running.ops);
+        let scheme = |is_secure: bool| if is_secure { "https" } else { "http" };
+        let tls = &self.settings.tls;
+        let (outer, ops) = (scheme(!tls.certificate.is_empty()), scheme(tls.ops));
+        println!("read-api     {outer}://{}/v1/applications", api.listen);
+        println!("HTTP door    {outer}://{}/v1/applications", self.settings.ingest.door_address);
+        println!("metrics      {ops}://{}/metrics", self.running.ops);
         println!("token        {token}");
         println!("\nCtrl-C stops everything.");
         self.stop().cancelled().await;

@@ -137,7 +137,8 @@ pub async fn open(config: &Config, shell: &Shell, metrics: Metrics) -> Result<(S
     let (publisher, thread) = Publisher::start(shell.kafka.clone(), grouping, metrics.clone(), ready)?;
     let door = Arc::new(Door::new(config, shell, publisher, metrics, clock::now_ms)?);
     let bounds = Bounds { per_address: config.door_connections_per_address, ..Bounds::default() };
-    let served = http::serve_within("door", address, router(door), shell.shutdown.clone(), bounds).await;
+    let served =
+        http::serve_within("door", shell.listener(address), router(door), shell.shutdown.clone(), bounds).await;
     let (bound, server) = served.map_err(|error| Error::Door(format!("{address}: {error}")))?;
     let both = async move {
         server.join().await?;

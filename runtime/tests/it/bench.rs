@@ -1,6 +1,6 @@
 //! A broker of its own, topics, a room that admits each number once, and readers.
 
-use local::{House, Options};
+use local::{ADMIN, House, Options};
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
@@ -194,6 +194,8 @@ impl Bench {
         let kafka = KafkaConfig {
             bootstrap: house.bootstrap().to_owned(),
             topic_prefix: "t.".to_owned(),
+            sasl_username: Some(ADMIN.to_owned()),
+            sasl_password: house.passwords().get(ADMIN).map(|password| password.as_str().into()),
             ..KafkaConfig::default()
         };
         let bench = Self { house, kafka, health: Shell::new(KafkaConfig::default()).health, _dir: dir };

@@ -59,7 +59,13 @@ struct Args {
     /// Another binary of the product, measured against this one and nothing else
     #[arg(long, value_name = "BINARY")]
     versus: Option<PathBuf>,
-    /// Pairs of rounds against it
+    /// The product on a broker that asks for logins and rights against the same on one that does not, and nothing else
+    #[arg(long, conflicts_with_all = ["versus", "guarded"])]
+    logins: bool,
+    /// Everything on a broker that asks for logins and rights; only parts without a peer or a ceiling
+    #[arg(long, conflicts_with = "versus")]
+    guarded: bool,
+    /// Pairs of rounds
     #[arg(long, default_value_t = 8)]
     pairs: usize,
     #[command(flatten)]
@@ -103,10 +109,12 @@ fn main() -> Result<()> {
     let args = Args::parse();
     let dir = tempfile::tempdir()?;
     let traffic = Traffic::load(1)?;
-    let stage = Stage::start(dir.path(), true)?;
+    // The peers know nothing of logins, and neither does an older binary.
+    let stage = if args.guarded { Stage::start(dir.path(), true) } else { Stage::start_open(dir.path(), true) }?;
     let mut bench = Bench { stage, traffic, args, rates: BTreeMap::new(), peak_mb: 0.0, steadies: 0, disagreed: false };
     let result = match bench.args.versus.clone() {
         Some(other) => bench.versus(&other, bench.args.pairs)?,
+        None if bench.args.logins => bench.logins(bench.args.pairs)?,
         None => {
             let mut result = bench.run()?;
             result.extend(bench.figures());
