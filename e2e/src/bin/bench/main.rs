@@ -149,6 +149,11 @@ impl Bench {
     /// Measures everything that was asked for; what is no throughput is in the answer.
     fn run(&mut self) -> Result<Map<String, Value>> {
         let mut result = Map::new();
+        let open_only = [Part::Throughput, Part::Python, Part::Streams];
+        ensure!(
+            !self.args.guarded || open_only.into_iter().all(|part| !self.asks_for(part)),
+            "--guarded wants --only with other parts than throughput, python and streams: peers and ceiling have no login"
+        );
         let with_peer = self.asks_for(Part::Python) && self.args.peer_applications > 0;
         if with_peer {
             peer::prepare()?;
