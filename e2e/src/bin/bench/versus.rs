@@ -4,8 +4,9 @@
 
 use crate::Bench;
 use crate::load::{self, Taken};
+use crate::processor::of_tree;
 use crate::rooms::{self, DECIDING, Models};
-use anyhow::Result;
+use anyhow::{Context, Result};
 use e2e::stage::Stage;
 use serde_json::{Map, Value, json};
 use std::path::Path;
@@ -13,7 +14,7 @@ use std::path::Path;
 impl Bench {
     /// Runs the pairs; what is reported is this version's figure over the other's.
     pub fn versus(&mut self, other: &Path, pairs: usize) -> Result<Map<String, Value>> {
-        let round = |bench: &mut Self, which: usize, pair: usize| {
+        let round = |bench: &mut Self, which: usize, pair: usize| -> Result<Taken> {
             bench.deploy(["ours", "theirs"][which], pair)?;
             let mut rooms = match which {
                 // Settings that the other may not know are left out: a tenth of its quota is what a round needs.
@@ -31,7 +32,7 @@ impl Bench {
     pub fn logins(&mut self, pairs: usize) -> Result<Map<String, Value>> {
         let dir = tempfile::tempdir()?;
         let mut guarded = Stage::start(dir.path(), true)?;
-        let round = |bench: &mut Self, which: usize, pair: usize| {
+        let round = |bench: &mut Self, which: usize, pair: usize| -> Result<Taken> {
             let is_guarded = which == 0;
             if is_guarded {
                 std::mem::swap(&mut bench.stage, &mut guarded);
@@ -45,12 +46,16 @@ impl Bench {
         self.pairs(pairs, round)
     }
 
+    /// The broker's processor time counts too: the asking is its work.
     fn round_of_logins(&mut self, name: &str, pair: usize) -> Result<Taken> {
         self.deploy(name, pair)?;
         let mut rooms = rooms::house_with(&self.stage, Models::Shipped, DECIDING, "")?;
+        let broker = *self.stage.house.pids().first().context("no broker")?;
+        let before = of_tree(broker)?;
         let load = load::throughput(&self.stage, &self.traffic, self.args.applications, &rooms)?;
+        let broker_us = (of_tree(broker)? - before).as_secs_f64() * 1e6 / (self.args.applications + load::WARM) as f64;
         rooms.stop()?;
-        Ok(load)
+        Ok(Taken { processor_us: load.processor_us + broker_us, ..load })
     }
 
     fn pairs(
