@@ -55,8 +55,14 @@ fn read(kafka: &KafkaConfig, group: &str, topic: Topic) -> Result<(), RDKafkaErr
     let mut config = kafka.client();
     config.set("group.id", group).set("enable.partition.eof", "true");
     let consumer: BaseConsumer = config.create().unwrap();
+    let name = topic.name(&kafka.topic_prefix);
+    // The client says nothing of a topic that it may not even be shown.
+    let shown = consumer.fetch_metadata(Some(&name), PATIENCE).unwrap();
+    if let Some(error) = shown.topics()[0].error() {
+        return Err(error.into());
+    }
     let mut place = TopicPartitionList::new();
-    place.add_partition_offset(&topic.name(&kafka.topic_prefix), 0, Offset::Beginning).unwrap();
+    place.add_partition_offset(&name, 0, Offset::Beginning).unwrap();
     consumer.assign(&place).unwrap();
     let until = Instant::now() + PATIENCE;
     loop {
