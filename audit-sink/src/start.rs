@@ -12,6 +12,7 @@ use runtime::shell::Shell;
 use runtime::stream::pg::{PgSpec, spawn_pg_loop};
 use runtime::task::{self, RoomHandle};
 use schemas::Topic;
+use schemas::rights::Principal;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -56,7 +57,9 @@ pub fn start(config: Config, shell: Shell) -> Result<Vec<RoomHandle>, Error> {
     let writer = |log| AuditHandler::new(log, settings.clone(), metrics.clone());
     let mut rooms = spawn_pg_loop(spec, &shell, writer).map_err(Error::Start)?;
     let keeper = |_| IdentityHandler::new(metrics.clone());
-    rooms.extend(spawn_pg_loop(identities, &shell, keeper).map_err(Error::Start)?);
+    rooms.extend(
+        spawn_pg_loop(identities, &shell.acting_as(Principal::IdentityStore.name()), keeper).map_err(Error::Start)?,
+    );
 
     if !config.models_dir.is_empty() {
         let loading = load_references(Arc::from(config.models_dir), shell);

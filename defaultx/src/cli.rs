@@ -41,7 +41,7 @@ pub struct Cli {
 /// Options of every command.
 #[derive(Debug, Clone, Default, Args)]
 pub struct PlaceArgs {
-    /// TOML file with the sections [process] [kafka] [database] and one for each room
+    /// TOML file with the sections [process] [tls] [kafka] [database] and one for each room
     #[arg(long, global = true, value_name = "FILE", env = "DEFAULTX_CONFIG")]
     pub config: Option<PathBuf>,
     /// Your own Kafka; without it the one that `defaultx up` started
@@ -169,8 +169,16 @@ pub struct UpArgs {
 #[derive(Debug, Clone, Subcommand)]
 pub enum TopicsCommand {
     /// Make the topics that are missing. Refuses to change a partition count
-    Apply,
-    /// Say what differs from what it should be; ends with code 1 if anything does
+    Apply {
+        /// Also give every worker its rights (ACLs), and take none away; docs/OPERATIONS.md has the table
+        #[arg(long)]
+        acls: bool,
+    },
+    /// Say what differs from what it should be, topics and rights; ends with code 1 if anything does
+    #[command(
+        after_help = "A right too many is a finding: a second writer of an internal topic, or a reader of personal data whom \
+                            nobody named.\nThe client needs Describe on the cluster."
+    )]
     Check,
 }
 

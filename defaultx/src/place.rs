@@ -3,11 +3,14 @@
 
 use crate::data_digest_key;
 use crate::settings::Settings;
+use crate::topics::rights;
 use anyhow::{Context, Result, bail};
 use ingest::config::DEMO_DIGEST_KEY;
 use local::{House, Options};
 use runtime::auth;
 use runtime::config::Secret;
+use runtime::kafka::{KafkaConfig, Login};
+use schemas::rights::Principal;
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::os::unix::fs::OpenOptionsExt;
@@ -155,10 +158,42 @@ pub fn point(settings: &mut Settings, house: &House) {
     if settings.kafka.bootstrap.is_empty() {
         house.bootstrap().clone_into(&mut settings.kafka.bootstrap);
         settings.kafka.replication_factor = 1;
+        log_in(&mut settings.kafka, house);
     }
     if settings.database.url.is_empty() {
         settings.database.url = Secret::from(house.database_url());
     }
+}
+
+/// Takes the logins of a house: the one that may do everything for commands, and its own for each worker. One that is configured stands.
+pub fn log_in(kafka: &mut KafkaConfig, house: &House) {
+    for (user, password) in house.passwords() {
+        let password = Some(Secret::from(password));
+        if user == local::ADMIN {
+            kafka.sasl_username.get_or_insert(user);
+            kafka.sasl_password = kafka.sasl_password.take().or(password);
+        } else {
+            kafka.principals.entry(user).or_insert(Login { password, ..Login::default() });
+        }
+    }
+}
+
+/// Gives the workers of a house their rights, where its broker asks for any; gives how many were added.
+///
+/// # Errors
+/// When the broker refuses.
+pub async fn give_rights(settings: &Settings, house: &House) -> Result<usize> {
+    if house.passwords().is_empty() {
+        return Ok(0);
+    }
+    let (kafka, senders) = (settings.kafka.clone(), settings.ingest.sender_topics());
+    Ok(tokio::task::spawn_blocking(move || rights::apply(&kafka, &senders)).await??.added)
+}
+
+/// Users of a broker that is started here, one for each worker.
+pub fn users() -> Vec<String> {
+    let workers = Principal::ALL.into_iter().filter(|principal| *principal != Principal::Operator);
+    workers.map(|principal| principal.name().to_owned()).collect()
 }
 
 /// Starts the servers that the settings do not name; `None` when they name both.
@@ -187,7 +222,8 @@ fn options(settings: &Settings, dir: &Path, install_packages: bool) -> Option<Op
     // The broker's own topics need it as much as ours.
     let durable = settings.kafka.flush_every_record.then(|| ("log.flush.interval.messages".to_owned(), "1".to_owned()));
     let broker_properties = durable.into_iter().collect();
-    let options = Options { kafka, postgres, progress: true, broker_properties, ..Options::new(dir) };
+    let users = users();
+    let options = Options { kafka, postgres, progress: true, broker_properties, users, ..Options::new(dir) };
     (kafka || postgres).then_some(Options { install_packages, ..options })
 }
 

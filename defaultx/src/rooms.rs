@@ -59,6 +59,7 @@ impl Room {
     /// # Errors
     /// Why it cannot run with this configuration.
     pub async fn start(self, settings: &Settings, shell: Shell) -> Result<Vec<RoomHandle>> {
+        let shell = shell.acting_as(self.name());
         let started: Result<Vec<RoomHandle>> = match self {
             Self::Ingest => ingest::start(settings.ingest_with_classes()?, shell).map_err(Into::into),
             Self::Scorer => scorer::start(settings.scorer.clone(), shell).map_err(Into::into),

@@ -7,9 +7,9 @@ use crate::topics;
 use anyhow::{Context, Result, bail};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use runtime::http::{self, Cover};
+use runtime::http::{self, Cover, Listener, Tls};
 use runtime::metrics;
-use runtime::shell::Shell;
+use runtime::shell::{OBSERVER, Shell};
 use runtime::task::{self, RoomHandle};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -41,9 +41,11 @@ pub async fn start(settings: &Settings, rooms: &[Room], shutdown: CancellationTo
     metrics::register_process(&shell.registry, env!("CARGO_PKG_VERSION"), &shell.instance, &names)?;
     let listen = &settings.process.ops_listen;
     let address: SocketAddr = listen.parse().with_context(|| format!("[process] ops_listen = {listen:?}"))?;
+    shell.tls = Tls::of(&settings.tls)?;
+    let listener = Listener { address, tls: shell.tls.clone().filter(|_| settings.tls.ops) };
     let (health, registry, stop) = (shell.health.clone(), shell.registry.clone(), shell.shutdown.clone());
     let cover = Cover::of(shell.allow_plaintext_listeners);
-    let served = http::serve_ops(address, health, registry, stop, cover).await;
+    let served = http::serve_ops(listener, health, registry, stop, cover).await;
     let (ops, handle) = served.with_context(|| format!("[process] ops_listen {address}"))?;
     let drain = Duration::from_secs(settings.process.drain_seconds);
     let mut running = Running { shell, ops, handles: vec![handle], drain };
@@ -65,9 +67,9 @@ pub async fn start(settings: &Settings, rooms: &[Room], shutdown: CancellationTo
 /// Says in the log what `topics check` finds, once, beside the rooms: they run, but a record's time may be its sender's choice,
 /// or an outage may cost more than it should.
 fn tell_of_topics(settings: &Settings, shell: &Shell) {
-    let (kafka, senders, stop) = (settings.kafka.clone(), settings.ingest.sender_topics(), shell.shutdown.clone());
+    let (kafka, senders, stop) = (settings.kafka.of(OBSERVER), settings.ingest.sender_topics(), shell.shutdown.clone());
     let current = tokio::runtime::Handle::current();
-    let check = move || current.block_on(stop.run_until_cancelled(topics::check(&kafka, &senders)));
+    let check = move || current.block_on(stop.run_until_cancelled(topics::check_topics(&kafka, &senders)));
     let check = tokio::task::spawn_blocking(check); // it asks with calls that block
     drop(task::spawn("topics-check", async {
         match check.await {

@@ -1,12 +1,15 @@
-//! The whole configuration: a section for the process, for Kafka, for PostgreSQL and for each room. Knows no knob of a room.
+//! The whole configuration: a section for the process, for the TLS of its listeners, for Kafka, for PostgreSQL and for each room. Knows no knob of a room.
 
 use crate::cli::PlaceArgs;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use domain::FieldClasses;
-use runtime::kafka::KafkaConfig;
+use runtime::http::TlsConfig;
+use runtime::kafka::{KafkaConfig, Login};
 use runtime::pg::DatabaseConfig;
 use runtime::telemetry::Format;
+use schemas::rights::Principal;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// In front of environment variables, followed by two underscores.
 pub const ENV_PREFIX: &str = "DEFAULTX";
@@ -17,6 +20,7 @@ pub const ENV_PREFIX: &str = "DEFAULTX";
 #[allow(missing_docs)] // each is described by its crate
 pub struct Settings {
     pub process: Process,
+    pub tls: TlsConfig,
     pub kafka: KafkaConfig,
     pub database: DatabaseConfig,
     pub ingest: ingest::Config,
@@ -101,7 +105,19 @@ pub fn load(place: &PlaceArgs) -> Result<Settings> {
     overrides.extend(flags.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value.clone()?))));
     let mut settings: Settings = runtime::config::load(place.config.as_deref(), ENV_PREFIX, &overrides)?;
     settings.audit_signer.take_former(&mut settings.audit_sink);
+    settings.kafka.principals = known(settings.kafka.principals)?;
+    settings.kafka.read_passwords()?;
     Ok(settings)
+}
+
+/// The logins under the names of the table; a variable of the environment spells them with `_`.
+fn known(logins: BTreeMap<String, Login>) -> Result<BTreeMap<String, Login>> {
+    let names = Principal::ALL.map(Principal::name);
+    let spelt = |name: String| match name.replace('_', "-") {
+        known if names.contains(&known.as_str()) => Ok(known),
+        _ => bail!("[kafka.principals.{name}]: there is no such principal; there are {}", names.join(", ")),
+    };
+    logins.into_iter().map(|(name, login)| Ok((spelt(name)?, login))).collect()
 }
 
 #[cfg(test)]
@@ -129,6 +145,17 @@ mod tests {
         assert_eq!(loaded.audit_signer.key.expose(), "07".repeat(32));
         assert_eq!(loaded.audit_signer.interval_s, 3);
         assert_eq!(loaded.audit_sink, audit_sink::Config::default());
+    }
+
+    #[test]
+    fn a_login_is_a_known_principals() {
+        let with = |key: &str| {
+            load(&PlaceArgs { set: vec![format!("kafka.principals.{key}.password=1234")], ..PlaceArgs::default() })
+        };
+        let loaded = with("audit_sink").unwrap(); // as in DEFAULTX__KAFKA__PRINCIPALS__AUDIT_SINK__PASSWORD
+        assert_eq!(loaded.kafka.of("audit-sink").client().get("sasl.password"), Some("1234"));
+        let error = with("scorrer").unwrap_err().to_string();
+        assert!(error.contains("kafka.principals.scorrer") && error.contains("identity-store"), "{error}");
     }
 
     #[test]

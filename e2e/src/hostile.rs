@@ -6,6 +6,7 @@ use crate::wire::{Record, produce};
 use anyhow::Result;
 use domain::Digest;
 use runtime::clock;
+use runtime::kafka::KafkaConfig;
 use schemas::control::ACTIVATED;
 use schemas::envelope::header;
 use serde_json::json;
@@ -21,7 +22,7 @@ const MANY_NODES: usize = 1_000_000;
 ///
 /// # Errors
 /// When the broker does not take one.
-pub fn sprinkle(bootstrap: &str, topic: &str, partition: i32, traffic: &Traffic, round: usize) -> Result<usize> {
+pub fn sprinkle(kafka: &KafkaConfig, topic: &str, partition: i32, traffic: &Traffic, round: usize) -> Result<usize> {
     let mut numbers = 100 * round..;
     let mut event = || {
         let number = numbers.next().unwrap_or_default();
@@ -29,7 +30,7 @@ pub fn sprinkle(bootstrap: &str, topic: &str, partition: i32, traffic: &Traffic,
     };
     let records = records([event()?, event()?, event()?, event()?]);
     for record in &records {
-        produce(bootstrap, topic, partition, record)?;
+        produce(kafka, topic, partition, record)?;
     }
     Ok(records.len())
 }

@@ -1,6 +1,7 @@
 //! Real servers with the topics and tables of one deployment, and a configuration file that processes can be started with.
 
 use anyhow::{Context, Result, bail};
+use defaultx::place;
 use domain::Digest;
 use local::{House, Options};
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
@@ -48,27 +49,30 @@ pub fn root() -> &'static Path {
 }
 
 impl Stage {
-    /// Starts a broker and a database with their data in `dir`, makes the topics and the tables.
+    /// Starts a broker and a database with their data in `dir`, makes the topics and the tables. Every worker has its own login, and
+    /// may do what it has to.
     ///
     /// # Errors
     /// When a server does not start.
     pub fn start(dir: &Path, progress: bool) -> Result<Self> {
-        Self::with(dir, &Options { progress, ..Options::new(dir) })
+        Self::start_with(dir, Options { progress, ..Options::new(dir) })
     }
 
-    /// The same, with servers as they run for hours: the broker has both of Java's compilers.
+    /// The same for measuring: with a broker that asks for no login, against which the asking is measured and on which programs run
+    /// that know nothing of logins; and with both of Java's compilers, as where it runs for hours.
     ///
     /// # Errors
     /// When a server does not start.
-    pub fn lasting(dir: &Path) -> Result<Self> {
-        Self::with(dir, &Options { progress: true, thorough_compiler: true, ..Options::new(dir) })
+    pub fn measured(dir: &Path, open: bool, thorough_compiler: bool) -> Result<Self> {
+        Self::start_with(dir, Options { progress: true, open, thorough_compiler, ..Options::new(dir) })
     }
 
-    fn with(dir: &Path, options: &Options) -> Result<Self> {
-        let house = House::start(options)?;
+    fn start_with(dir: &Path, options: Options) -> Result<Self> {
+        let house = House::start(&Options { users: place::users(), ..options })?;
         let mut stage = Self { kafka: KafkaConfig::default(), dir: dir.to_owned(), house };
         stage.kafka.bootstrap = stage.house.bootstrap().to_owned();
         stage.kafka.replication_factor = 1;
+        place::log_in(&mut stage.kafka, &stage.house);
         // Instances share them here, as on several machines.
         stage.kafka.partitions = 6;
         runtime()?.block_on(async {
@@ -91,7 +95,14 @@ impl Stage {
     pub fn deploy(&mut self, prefix: &str) -> Result<()> {
         prefix.clone_into(&mut self.kafka.topic_prefix);
         runtime()?.block_on(defaultx::topics::apply(&self.kafka, &[]))?;
-        Ok(())
+        self.give_rights(&[])
+    }
+
+    fn give_rights(&self, senders: &[String]) -> Result<()> {
+        match self.kafka.principals.is_empty() {
+            true => Ok(()),
+            false => defaultx::topics::rights::apply(&self.kafka, senders).map(drop),
+        }
     }
 
     /// How many partitions the topics of this deployment have.
@@ -180,9 +191,10 @@ impl Stage {
         loop {
             match runtime()?.block_on(defaultx::topics::apply(&self.kafka, &senders)) {
                 Err(_) if started.elapsed() < LEADER_WITHIN => std::thread::sleep(Duration::from_millis(200)),
-                applied => return applied.map(drop),
+                applied => break applied.map(drop)?,
             }
         }
+        self.give_rights(&senders)
     }
 
     fn write_config(&self, name: &str, (routes, route): (&Path, &str), policies: &Path, more: &str) -> Result<PathBuf> {
@@ -190,11 +202,12 @@ impl Stage {
         let models = root().join("models");
         let text = format!(
             "[process]\nops_listen = \"127.0.0.1:0\"\nlog_filter = \"info,librdkafka=off,tract=warn\"\n\n\
-             [kafka]\nbootstrap = {:?}\ntopic_prefix = {:?}\nreplication_factor = 1\n\n[database]\nurl = {:?}\n\n\
+             [kafka]\nbootstrap = {:?}\ntopic_prefix = {:?}\nreplication_factor = 1\n{}\n[database]\nurl = {:?}\n\n\
              [scorer]\nmodels_dir = {models:?}\nroutes_dir = {routes:?}\nroute = {route:?}\n\n[decision]\npolicy_dir = {policies:?}\n\n\
              [audit-sink]\nmodels_dir = {:?}\ndigest_key = \"{}\"\ncheckpoint_key = \"{}\"\n\n{more}",
             self.kafka.bootstrap,
             self.kafka.topic_prefix,
+            self.logins(),
             self.house.database_url(),
             models.display().to_string(),
             DIGEST_KEY.map(|byte| format!("{byte:02x}")).concat(),
@@ -202,6 +215,19 @@ impl Stage {
         );
         std::fs::write(&path, text)?;
         Ok(path)
+    }
+
+    /// What every process may show, as TOML.
+    fn logins(&self) -> String {
+        let kafka = &self.kafka;
+        let own = kafka.sasl_username.iter().zip(&kafka.sasl_password);
+        let own =
+            own.map(|(user, password)| format!("sasl_username = {user:?}\nsasl_password = {:?}\n", password.expose()));
+        let workers = kafka.principals.iter().filter_map(|(name, login)| {
+            let password = login.password.as_ref()?.expose();
+            Some(format!("\n[kafka.principals.{name}]\npassword = {password:?}\n"))
+        });
+        own.chain(workers).collect()
     }
 
     /// Where this run's files are.

@@ -2,7 +2,10 @@
 //! hand. Speaks just enough of Kafka's protocol (Produce, version 7) to write one record to one partition of a broker without
 //! TLS, and waits for its acknowledgement.
 
+mod login;
+
 use anyhow::{Context, Result, bail};
+use runtime::kafka::KafkaConfig;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
@@ -25,28 +28,37 @@ pub struct Record {
     pub timestamp_ms: i64,
 }
 
-/// Writes a record; gives its offset.
+/// Writes a record as the user of the settings; gives its offset.
 ///
 /// # Errors
 /// When the broker cannot be reached, or says no.
-pub fn produce(bootstrap: &str, topic: &str, partition: i32, record: &Record) -> Result<i64> {
-    let mut stream = TcpStream::connect(bootstrap).context("connecting to the broker")?;
+pub fn produce(kafka: &KafkaConfig, topic: &str, partition: i32, record: &Record) -> Result<i64> {
+    let mut stream = TcpStream::connect(&kafka.bootstrap).context("connecting to the broker")?;
     stream.set_read_timeout(Some(Duration::from_millis(TIMEOUT_MS as u64)))?;
     stream.set_write_timeout(Some(Duration::from_millis(TIMEOUT_MS as u64)))?;
-    stream.write_all(&request(topic, partition, &batch(record)))?;
+    login::log_in(&mut stream, kafka)?;
+    let answer = exchange(&mut stream, (PRODUCE, VERSION), &request(topic, partition, &batch(record)))?;
+    offset_of(&answer, topic)
+}
+
+/// Sends the body of a request, and gives that of the answer.
+fn exchange(stream: &mut TcpStream, (key, version): (i16, i16), body: &[u8]) -> Result<Vec<u8>> {
+    let mut head = Vec::new();
+    head.extend(key.to_be_bytes());
+    head.extend(version.to_be_bytes());
+    head.extend(CORRELATION.to_be_bytes());
+    put_text(&mut head, "outsider");
+    let length = (head.len() + body.len()) as i32;
+    stream.write_all(&[&length.to_be_bytes(), head.as_slice(), body].concat())?;
     let mut length = [0; 4];
     stream.read_exact(&mut length)?;
     let mut answer = vec![0; usize::try_from(i32::from_be_bytes(length))?];
-    stream.read_exact(&mut answer)?;
-    offset_of(&answer, topic)
+    stream.read_exact(&mut answer).context("the broker hangs up")?;
+    Ok(answer.split_off(4.min(answer.len()))) // behind the correlation id
 }
 
 fn request(topic: &str, partition: i32, batch: &[u8]) -> Vec<u8> {
     let mut body = Vec::with_capacity(batch.len() + 128);
-    body.extend(PRODUCE.to_be_bytes());
-    body.extend(VERSION.to_be_bytes());
-    body.extend(CORRELATION.to_be_bytes());
-    put_text(&mut body, "outsider");
     body.extend((-1_i16).to_be_bytes()); // no transactional id
     body.extend((-1_i16).to_be_bytes()); // acknowledged by all replicas
     body.extend(TIMEOUT_MS.to_be_bytes());
@@ -56,12 +68,12 @@ fn request(topic: &str, partition: i32, batch: &[u8]) -> Vec<u8> {
     body.extend(partition.to_be_bytes());
     body.extend((batch.len() as i32).to_be_bytes());
     body.extend(batch);
-    [&(body.len() as i32).to_be_bytes(), body.as_slice()].concat()
+    body
 }
 
-/// Correlation id, one topic, one partition: index, error, offset.
+/// One topic, one partition: index, error, offset.
 fn offset_of(answer: &[u8], topic: &str) -> Result<i64> {
-    let at = 4 + 4 + 2 + topic.len() + 4 + 4;
+    let at = 4 + 2 + topic.len() + 4 + 4;
     let bytes = answer.get(at..at + 10).context("a short answer")?;
     let (code, offset) = bytes.split_at(2);
     match i16::from_be_bytes(code.try_into()?) {
@@ -154,7 +166,7 @@ mod tests {
     #[test]
     fn an_answer_gives_the_offset_or_the_refusal() {
         let answer = |code: i16| {
-            let mut bytes = CORRELATION.to_be_bytes().to_vec();
+            let mut bytes = Vec::new();
             bytes.extend(1_i32.to_be_bytes());
             put_text(&mut bytes, "t");
             bytes.extend(1_i32.to_be_bytes());

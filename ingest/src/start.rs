@@ -10,6 +10,7 @@ use runtime::shell::Shell;
 use runtime::stream::{LoopSpec, spawn_loop};
 use runtime::task::{self, RoomHandle};
 use schemas::Topic;
+use schemas::rights::Principal;
 
 /// Room, group and transactional id of the first step.
 pub const RECEIVE: &str = "ingest-receive";
@@ -45,6 +46,8 @@ pub fn start(config: Config, shell: Shell) -> Result<Vec<RoomHandle>, Error> {
         spawn_loop(admit_spec(&config, &shell), admit, &shell).map_err(Error::Loop)?,
     ];
     if !config.door_address.is_empty() {
+        // It faces the network, and may write what comes in and nothing else.
+        let shell = shell.acting_as(Principal::Door.name());
         let opened = async move {
             let opened = door::open(&config, &shell, metrics).await;
             let (_, room) = opened.map_err(|error| error.to_string())?;

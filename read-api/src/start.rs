@@ -59,7 +59,7 @@ pub async fn bind(config: Config, shell: Shell) -> Result<Running, Error> {
     let bounds = Bounds { cover: Cover::of(shell.allow_plaintext_listeners), ..Bounds::default() };
     let (served, verifier) = (router(app.clone()), app.verifier.clone());
     drop(app);
-    let served = serve_within(ROOM, address, served, shell.shutdown.clone(), bounds).await;
+    let served = serve_within(ROOM, shell.listener(address), served, shell.shutdown.clone(), bounds).await;
     let (local_addr, server) = served.map_err(failed)?;
     let revocations = verifier.watch(&shell, shell.topic(Topic::Revocations.base_name()), "read-api-revocations");
     let revocations = revocations.map_err(failed)?;

@@ -1,9 +1,15 @@
-//! What librdkafka can and the client library cannot: header names as the bytes that they are, the ids of topics, where an error
-//! of a partition stands, a word when acknowledgements are there; and what librdkafka lacks: a limit to what a gzip batch may unpack to. The only place outside the kernels
+//! What librdkafka can and the client library cannot: header names as the bytes that they are, the ids of topics, rights, where an
+//! error of a partition stands, a word when acknowledgements are there; and what librdkafka lacks: a limit to what a gzip batch may
+//! unpack to. The only place outside the kernels
 //! that calls foreign code by hand.
 #![allow(unsafe_code)]
 
+use crate::kafka::acl::{Acl, Kind, Operation};
 use flate2::read::{GzDecoder, ZlibDecoder};
+use rd::rd_kafka_AclOperation_t as Op;
+use rd::rd_kafka_AclPermissionType_t as Permission;
+use rd::rd_kafka_ResourcePatternType_t as Pattern;
+use rd::rd_kafka_ResourceType_t as Type;
 use rdkafka::bindings as rd;
 use rdkafka::bindings::{rd_kafka_header_get_all, rd_kafka_headers_t};
 use rdkafka::client::{Client, ClientContext};
@@ -12,7 +18,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::BorrowedHeaders;
 use rdkafka::types::RDKafkaRespErr;
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::{CStr, CString, c_int, c_void};
+use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::io::Read;
 use std::ptr;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -94,6 +100,220 @@ pub(crate) fn topic_ids<C: ClientContext>(
             code => Err(KafkaError::AdminOp(code)),
         }
     }
+}
+
+const TYPES: [(Kind, Type); 4] = [
+    (Kind::Topic, Type::RD_KAFKA_RESOURCE_TOPIC),
+    (Kind::Group, Type::RD_KAFKA_RESOURCE_GROUP),
+    (Kind::Cluster, Type::RD_KAFKA_RESOURCE_BROKER), // the protocol has one number for both
+    (Kind::TransactionalId, Type::RD_KAFKA_RESOURCE_TRANSACTIONAL_ID),
+];
+
+const OPERATIONS: [(Operation, Op); 11] = [
+    (Operation::All, Op::RD_KAFKA_ACL_OPERATION_ALL),
+    (Operation::Read, Op::RD_KAFKA_ACL_OPERATION_READ),
+    (Operation::Write, Op::RD_KAFKA_ACL_OPERATION_WRITE),
+    (Operation::Create, Op::RD_KAFKA_ACL_OPERATION_CREATE),
+    (Operation::Delete, Op::RD_KAFKA_ACL_OPERATION_DELETE),
+    (Operation::Alter, Op::RD_KAFKA_ACL_OPERATION_ALTER),
+    (Operation::Describe, Op::RD_KAFKA_ACL_OPERATION_DESCRIBE),
+    (Operation::ClusterAction, Op::RD_KAFKA_ACL_OPERATION_CLUSTER_ACTION),
+    (Operation::DescribeConfigs, Op::RD_KAFKA_ACL_OPERATION_DESCRIBE_CONFIGS),
+    (Operation::AlterConfigs, Op::RD_KAFKA_ACL_OPERATION_ALTER_CONFIGS),
+    (Operation::IdempotentWrite, Op::RD_KAFKA_ACL_OPERATION_IDEMPOTENT_WRITE),
+];
+
+/// Bytes that the client may say in why it takes no right.
+const WHY_BYTES: usize = 256;
+
+/// Every right that the cluster holds.
+pub(crate) fn acls<C: ClientContext>(client: &Client<C>, timeout: Duration) -> Result<Vec<Acl>, KafkaError> {
+    let (mut why, mut found) = ([0 as c_char; WHY_BYTES], Vec::new());
+    // SAFETY: the client outlives every call; what is made here is destroyed below, after the event that borrows from it; the rights
+    // are read within their event's life.
+    unsafe {
+        let filter = rd::rd_kafka_AclBindingFilter_new(
+            Type::RD_KAFKA_RESOURCE_ANY,
+            ptr::null(),
+            Pattern::RD_KAFKA_RESOURCE_PATTERN_ANY,
+            ptr::null(),
+            ptr::null(),
+            Op::RD_KAFKA_ACL_OPERATION_ANY,
+            Permission::RD_KAFKA_ACL_PERMISSION_TYPE_ANY,
+            why.as_mut_ptr(),
+            why.len(),
+        );
+        if filter.is_null() {
+            return Err(KafkaError::AdminOp(RDKafkaErrorCode::InvalidArgument));
+        }
+        let code = ask(
+            client,
+            rd::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBEACLS,
+            timeout,
+            |options, queue| rd::rd_kafka_DescribeAcls(client.native_ptr(), filter, options, queue),
+            |event| {
+                let result = rd::rd_kafka_event_DescribeAcls_result(event);
+                if !result.is_null() {
+                    let mut count = 0;
+                    let all = rd::rd_kafka_DescribeAcls_result_acls(result, &mut count);
+                    found.extend((0..count).map(|index| read(*all.add(index))));
+                }
+            },
+        );
+        rd::rd_kafka_AclBinding_destroy(filter);
+        match RDKafkaErrorCode::from(code) {
+            RDKafkaErrorCode::NoError => Ok(found),
+            code => Err(KafkaError::AdminOp(code)),
+        }
+    }
+}
+
+/// Adds rights. Gives what the cluster says against the first that it does not take.
+pub(crate) fn add_acls<C: ClientContext>(client: &Client<C>, acls: &[Acl], timeout: Duration) -> Result<(), String> {
+    let mut native = Vec::with_capacity(acls.len());
+    let mut refused = None;
+    for acl in acls {
+        match write(acl) {
+            Ok(binding) => native.push(binding),
+            Err(why) => drop(refused.get_or_insert(format!("{acl}: {why}"))),
+        }
+    }
+    // SAFETY: as above; `native` is as long as the array that is handed over, and its elements are destroyed once, at the end.
+    unsafe {
+        if refused.is_none() {
+            let code = ask(
+                client,
+                rd::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_CREATEACLS,
+                timeout,
+                |options, queue| {
+                    rd::rd_kafka_CreateAcls(client.native_ptr(), native.as_mut_ptr(), native.len(), options, queue);
+                },
+                |event| {
+                    let result = rd::rd_kafka_event_CreateAcls_result(event);
+                    if !result.is_null() {
+                        let mut count = 0;
+                        let all = rd::rd_kafka_CreateAcls_result_acls(result, &mut count);
+                        for (index, acl) in acls.iter().enumerate().take(count) {
+                            let error = rd::rd_kafka_acl_result_error(*all.add(index));
+                            if !error.is_null()
+                                && rd::rd_kafka_error_code(error) != RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR
+                            {
+                                let why = text(rd::rd_kafka_error_string(error));
+                                refused.get_or_insert(format!("{acl}: {why}"));
+                            }
+                        }
+                    }
+                },
+            );
+            if code != RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR {
+                refused.get_or_insert(KafkaError::AdminOp(code.into()).to_string());
+            }
+        }
+        rd::rd_kafka_AclBinding_destroy_array(native.as_mut_ptr(), native.len());
+    }
+    refused.map_or(Ok(()), Err)
+}
+
+/// Asks one thing of the cluster and hands over its answer.
+///
+/// # Safety
+/// `send` must hand the queue and the options to the client's call for `operation`, and what that borrows must live until this returns.
+unsafe fn ask<C: ClientContext>(
+    client: &Client<C>,
+    operation: rd::rd_kafka_admin_op_t,
+    timeout: Duration,
+    send: impl FnOnce(*const rd::rd_kafka_AdminOptions_t, *mut rd::rd_kafka_queue_t),
+    take: impl FnOnce(*mut rd::rd_kafka_event_t),
+) -> RDKafkaRespErr {
+    let milliseconds = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
+    // SAFETY: the client outlives the call; queue, options and event are made here and destroyed here, the event first.
+    unsafe {
+        let queue = rd::rd_kafka_queue_new(client.native_ptr());
+        let options = rd::rd_kafka_AdminOptions_new(client.native_ptr(), operation);
+        rd::rd_kafka_AdminOptions_set_request_timeout(options, milliseconds, ptr::null_mut(), 0);
+        send(options, queue);
+        let event = rd::rd_kafka_queue_poll(queue, milliseconds.saturating_add(1000));
+        let code = match event.is_null() {
+            true => RDKafkaRespErr::RD_KAFKA_RESP_ERR__TIMED_OUT,
+            false => rd::rd_kafka_event_error(event),
+        };
+        if code == RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR {
+            take(event);
+        }
+        if !event.is_null() {
+            rd::rd_kafka_event_destroy(event);
+        }
+        rd::rd_kafka_AdminOptions_destroy(options);
+        rd::rd_kafka_queue_destroy(queue);
+        code
+    }
+}
+
+/// # Safety
+/// The right is alive.
+unsafe fn read(acl: *const rd::rd_kafka_AclBinding_t) -> Acl {
+    // SAFETY: names are null or end with a zero byte, and live as long as the right.
+    unsafe {
+        let (native_type, native_operation) =
+            (rd::rd_kafka_AclBinding_restype(acl), rd::rd_kafka_AclBinding_operation(acl));
+        let kind = TYPES.iter().find(|(_, native)| *native == native_type);
+        let operation = OPERATIONS.iter().find(|(_, native)| *native == native_operation);
+        let pattern = rd::rd_kafka_AclBinding_resource_pattern_type(acl);
+        Acl {
+            kind: kind.map_or(Kind::Other, |(kind, _)| *kind),
+            name: text(rd::rd_kafka_AclBinding_name(acl)),
+            is_prefix: pattern == Pattern::RD_KAFKA_RESOURCE_PATTERN_PREFIXED,
+            principal: text(rd::rd_kafka_AclBinding_principal(acl)),
+            host: text(rd::rd_kafka_AclBinding_host(acl)),
+            operation: operation.map_or(Operation::Other, |(operation, _)| *operation),
+            is_allowed: rd::rd_kafka_AclBinding_permission_type(acl) == Permission::RD_KAFKA_ACL_PERMISSION_TYPE_ALLOW,
+        }
+    }
+}
+
+/// A right of the client's own, for the caller to destroy.
+fn write(acl: &Acl) -> Result<*mut rd::rd_kafka_AclBinding_t, String> {
+    let kind = TYPES.iter().find(|(kind, _)| *kind == acl.kind);
+    let operation = OPERATIONS.iter().find(|(operation, _)| *operation == acl.operation);
+    let ((_, kind), (_, operation)) = kind.zip(operation).ok_or("not a right that the client knows")?;
+    let owned = |value: &str| CString::new(value).map_err(|error| error.to_string());
+    let (name, principal, host) = (owned(&acl.name)?, owned(&acl.principal)?, owned(&acl.host)?);
+    let pattern = if acl.is_prefix {
+        Pattern::RD_KAFKA_RESOURCE_PATTERN_PREFIXED
+    } else {
+        Pattern::RD_KAFKA_RESOURCE_PATTERN_LITERAL
+    };
+    let permission = if acl.is_allowed {
+        Permission::RD_KAFKA_ACL_PERMISSION_TYPE_ALLOW
+    } else {
+        Permission::RD_KAFKA_ACL_PERMISSION_TYPE_DENY
+    };
+    let mut why = [0 as c_char; WHY_BYTES];
+    // SAFETY: the client copies the names; what it has to say ends with a zero byte within `why`.
+    unsafe {
+        let binding = rd::rd_kafka_AclBinding_new(
+            *kind,
+            name.as_ptr(),
+            pattern,
+            principal.as_ptr(),
+            host.as_ptr(),
+            *operation,
+            permission,
+            why.as_mut_ptr(),
+            why.len(),
+        );
+        if binding.is_null() { Err(text(why.as_ptr())) } else { Ok(binding) }
+    }
+}
+
+/// # Safety
+/// Null, or the start of a text that ends with a zero byte.
+unsafe fn text(native: *const c_char) -> String {
+    if native.is_null() {
+        return String::new();
+    }
+    // SAFETY: as promised above.
+    unsafe { CStr::from_ptr(native).to_string_lossy().into_owned() }
 }
 
 /// What a consumer's poll gives, by its offset.

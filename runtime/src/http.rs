@@ -3,6 +3,9 @@
 
 mod patient;
 mod register;
+mod tls;
+
+pub use tls::{Tls, TlsConfig, TlsError};
 
 use crate::health::Health;
 use crate::task::{self, RoomHandle};
@@ -25,6 +28,7 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -89,17 +93,32 @@ impl Default for Bounds {
     }
 }
 
+/// Where a server listens, and whether it speaks TLS.
+#[derive(Debug, Clone)]
+pub struct Listener {
+    /// Port 0 takes a free one.
+    pub address: SocketAddr,
+    /// None speaks plain HTTP.
+    pub tls: Option<Tls>,
+}
+
+impl From<SocketAddr> for Listener {
+    fn from(address: SocketAddr) -> Self {
+        Self { address, tls: None }
+    }
+}
+
 /// Serves a router until shutdown, then finishes the requests it has. Port 0 takes a free one; the address is the one bound.
 ///
 /// # Errors
 /// When the address cannot be bound, or is beyond loopback.
 pub async fn serve(
     name: &'static str,
-    address: SocketAddr,
+    listener: impl Into<Listener>,
     router: Router,
     shutdown: CancellationToken,
 ) -> std::io::Result<(SocketAddr, RoomHandle)> {
-    serve_within(name, address, router, shutdown, Bounds::default()).await
+    serve_within(name, listener, router, shutdown, Bounds::default()).await
 }
 
 /// As [`serve`], with bounds of its own.
@@ -108,16 +127,19 @@ pub async fn serve(
 /// When the address cannot be bound, or is beyond loopback without [`Bounds::cover`].
 pub async fn serve_within(
     name: &'static str,
-    address: SocketAddr,
+    listener: impl Into<Listener>,
     router: Router,
     shutdown: CancellationToken,
     bounds: Bounds,
 ) -> std::io::Result<(SocketAddr, RoomHandle)> {
-    bounds.cover.check(address)?;
+    let Listener { address, tls } = listener.into();
+    if tls.is_none() {
+        bounds.cover.check(address)?;
+    }
     let listener = TcpListener::bind(address).await?;
     let bound = listener.local_addr()?;
-    tracing::info!(server = name, address = %bound, "listening");
-    let server = Server::new(name, listener, router, shutdown, bounds);
+    tracing::info!(server = name, address = %bound, tls = tls.is_some(), "listening");
+    let server = Server { tls, ..Server::new(name, listener, router, shutdown, bounds) };
     Ok((bound, RoomHandle::task(name, task::spawn(name, server.run()))))
 }
 
@@ -129,6 +151,7 @@ struct Server {
     shutdown: CancellationToken,
     bounds: Bounds,
     register: Arc<Register>,
+    tls: Option<Tls>,
 }
 
 impl Server {
@@ -141,7 +164,7 @@ impl Server {
     ) -> Self {
         let Bounds { connections, per_address, reserve, .. } = bounds;
         let register = Register::new(Room { connections, per_address, reserve });
-        Self { name, listener, router, shutdown, bounds, register }
+        Self { name, listener, router, shutdown, bounds, register, tls: None }
     }
 
     async fn run(self) -> Result<(), String> {
@@ -180,33 +203,55 @@ impl Server {
     /// Serves a connection until its end, until another takes its place, or until the request in hand is answered once it is
     /// time to drain.
     fn connection(&self, stream: TcpStream, entry: Entry) -> impl Future<Output = ()> + Send + use<> {
-        let mut http = http1::Builder::new();
-        http.timer(TokioTimer::new()).header_read_timeout(self.bounds.head);
         let stream = Patient::new(stream, self.bounds.write);
+        let (tls, patience, name, shutdown) = (self.tls.clone(), self.bounds.head, self.name, self.shutdown.clone());
         let router = TowerToHyperService::new(self.router.clone());
-        let (name, shutdown) = (self.name, self.shutdown.clone());
         async move {
-            let service = service_fn(|request: hyper::Request<Incoming>| {
-                let in_hand = entry.begin();
-                let answer = router.call(request);
-                async move { Ok::<_, std::convert::Infallible>(answer.await?.map(|body| Held { body, _in_hand: in_hand })) }
-            });
-            let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service));
-            let ended = tokio::select! {
-                ended = connection.as_mut() => ended,
-                () = entry.dismissed() => {
-                    tracing::debug!(server = name, "an idle connection made room");
-                    return;
-                }
-                () = shutdown.cancelled() => {
-                    connection.as_mut().graceful_shutdown();
-                    connection.await
-                }
+            let Some(tls) = tls else { return talk(name, stream, entry, router, patience, shutdown).await };
+            let agreed = tokio::select! {
+                agreed = tokio::time::timeout(patience, tls.acceptor().accept(stream)) => agreed,
+                () = entry.dismissed() => return,
+                () = shutdown.cancelled() => return,
             };
-            if let Err(error) = ended {
-                tracing::debug!(server = name, %error, "connection ended");
+            match agreed {
+                Ok(Ok(stream)) => talk(name, stream, entry, router, patience, shutdown).await,
+                Ok(Err(error)) => tracing::debug!(server = name, %error, "no TLS with a client"),
+                Err(_) => tracing::debug!(server = name, "a client said nothing"),
             }
         }
+    }
+}
+
+/// The requests of one connection.
+async fn talk<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+    name: &'static str,
+    stream: S,
+    entry: Entry,
+    router: TowerToHyperService<Router>,
+    patience: Duration,
+    shutdown: CancellationToken,
+) {
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(patience);
+    let service = service_fn(|request: hyper::Request<Incoming>| {
+        let in_hand = entry.begin();
+        let answer = router.call(request);
+        async move { Ok::<_, std::convert::Infallible>(answer.await?.map(|body| Held { body, _in_hand: in_hand })) }
+    });
+    let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service));
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = entry.dismissed() => {
+            tracing::debug!(server = name, "an idle connection made room");
+            return;
+        }
+        () = shutdown.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(server = name, %error, "connection ended");
     }
 }
 
@@ -238,14 +283,14 @@ impl Body for Held {
 /// # Errors
 /// When the address cannot be bound, or is beyond loopback without cover.
 pub async fn serve_ops(
-    address: SocketAddr,
+    listener: impl Into<Listener>,
     health: Health,
     registry: Registry,
     shutdown: CancellationToken,
     cover: Cover,
 ) -> std::io::Result<(SocketAddr, RoomHandle)> {
     let bounds = Bounds { cover, ..Bounds::default() };
-    serve_within("ops", address, ops(health, registry), shutdown, bounds).await
+    serve_within("ops", listener, ops(health, registry), shutdown, bounds).await
 }
 
 /// The router behind [`serve_ops`].
@@ -294,7 +339,7 @@ mod tests {
         let registry = Registry::new();
         let health = Health::registered(&registry).unwrap();
         let shutdown = CancellationToken::new();
-        let address = ([127, 0, 0, 1], 0).into();
+        let address = SocketAddr::from(([127, 0, 0, 1], 0));
         let served = serve_ops(address, health.clone(), registry, shutdown.clone(), Cover::Bare).await;
         let (address, handle) = served.unwrap();
         assert!(ask(address, "/readyz").await.starts_with("HTTP/1.1 503"));

@@ -1,6 +1,11 @@
 //! How to reach Kafka: one section of the configuration, turned into client settings, and the context of plain readers. Opens no
 //! connection.
 
+pub mod acl;
+mod login;
+
+pub use login::{Login, LoginError};
+
 use crate::config::{REDACTED, Secret};
 use rdkafka::consumer::{BaseConsumer, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -50,18 +55,22 @@ pub struct KafkaConfig {
     pub transaction_limit_ms: u64,
     /// Whether a broker that is not on this machine may be reached without TLS: passwords and records can then be read on the way.
     pub allow_plaintext_to_broker: bool,
-    /// `plaintext`, `ssl`, `sasl_plaintext` or `sasl_ssl`.
+    /// `plaintext`, `ssl`, `sasl_plaintext` or `sasl_ssl`. With a password and without this, `sasl_plaintext` to brokers on
+    /// loopback and `sasl_ssl` to any other.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub security_protocol: Option<String>,
-    /// `PLAIN`, `SCRAM-SHA-256` or `SCRAM-SHA-512`.
+    /// `PLAIN`, `SCRAM-SHA-256` or `SCRAM-SHA-512`, which is taken where a password is set without it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sasl_mechanism: Option<String>,
-    /// User of SASL.
+    /// User of SASL: whoever types commands, and every worker that has no login of its own in `principals`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sasl_username: Option<String>,
     /// Password of SASL.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sasl_password: Option<Secret>,
+    /// File with that password instead; its last line break does not count. Read once, at the start.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sasl_password_file: Option<String>,
     /// PEM file of the authorities that sign the brokers; the system's when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ssl_ca_location: Option<String>,
@@ -74,6 +83,9 @@ pub struct KafkaConfig {
     /// Password of that key.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ssl_key_password: Option<Secret>,
+    /// `[kafka.principals.NAME]`: the login of each worker, by the names in `docs/OPERATIONS.md`.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub principals: BTreeMap<String, Login>,
     /// Any other setting of librdkafka. It wins over those of this section; what exactly once asks of a client, and how long a loop
     /// waits, are set after it. `check.crcs`, with which the client skips records, is left out.
     #[serde(serialize_with = "redacted")]
@@ -98,10 +110,12 @@ impl Default for KafkaConfig {
             sasl_mechanism: None,
             sasl_username: None,
             sasl_password: None,
+            sasl_password_file: None,
             ssl_ca_location: None,
             ssl_certificate_location: None,
             ssl_key_location: None,
             ssl_key_password: None,
+            principals: BTreeMap::new(),
             properties: BTreeMap::new(),
         }
     }
@@ -113,9 +127,10 @@ impl KafkaConfig {
         let mut client = ClientConfig::new();
         client.set("bootstrap.servers", &self.bootstrap).set("client.id", "defaultx");
         client.set("message.max.bytes", MESSAGE_MAX_BYTES.to_string());
+        let (protocol, mechanism) = self.security();
         let optional = [
-            ("security.protocol", self.security_protocol.as_deref()),
-            ("sasl.mechanism", self.sasl_mechanism.as_deref()),
+            ("security.protocol", protocol),
+            ("sasl.mechanism", mechanism),
             ("sasl.username", self.sasl_username.as_deref()),
             ("sasl.password", self.sasl_password.as_ref().map(Secret::expose)),
             ("ssl.ca.location", self.ssl_ca_location.as_deref()),
@@ -149,6 +164,45 @@ impl KafkaConfig {
         let brokers = lists.flat_map(|list| list.split(',')).map(str::trim).filter(|broker| !broker.is_empty());
         let mut far = brokers.filter(|broker| !is_loopback(host_of(broker)));
         far.next().map_or(Ok(()), |broker| Err(Plaintext(broker.to_owned())))
+    }
+
+    /// The same cluster with the login of a worker, where it has one of its own.
+    #[must_use]
+    pub fn of(&self, principal: &str) -> Self {
+        let mut theirs = self.clone();
+        if let Some(login) = self.principals.get(principal) {
+            login.enter(principal, &mut theirs);
+        }
+        theirs
+    }
+
+    /// The user that a worker is to the brokers, as their ACLs name it.
+    pub fn user_of(&self, principal: &str) -> String {
+        let configured = self.principals.get(principal).and_then(|login| login.user.clone());
+        configured.unwrap_or_else(|| principal.to_owned())
+    }
+
+    /// Reads the passwords that stand in files.
+    ///
+    /// # Errors
+    /// [`LoginError`], which names the key.
+    pub fn read_passwords(&mut self) -> Result<(), LoginError> {
+        let own = login::password("kafka.sasl_password", self.sasl_password.as_ref(), self.sasl_password_file.take())?;
+        self.sasl_password = own.or(self.sasl_password.take());
+        for (name, login) in &mut self.principals {
+            login.read_password(name)?;
+        }
+        Ok(())
+    }
+
+    /// Protocol and mechanism: as configured, or what a password asks for.
+    fn security(&self) -> (Option<&str>, Option<&str>) {
+        let (protocol, mechanism) = (self.security_protocol.as_deref(), self.sasl_mechanism.as_deref());
+        if self.sasl_password.is_none() {
+            return (protocol, mechanism);
+        }
+        let usual = if login::is_loopback(&self.bootstrap) { "sasl_plaintext" } else { "sasl_ssl" };
+        (protocol.or(Some(usual)), mechanism.or(Some(login::MECHANISM)))
     }
 
     /// A name (of a topic, a group, a transactional id) with the prefix in front.
@@ -185,6 +239,7 @@ impl fmt::Debug for KafkaConfig {
             .field("bootstrap", &self.bootstrap)
             .field("topic_prefix", &self.topic_prefix)
             .field("security_protocol", &self.security_protocol)
+            .field("sasl_username", &self.sasl_username)
             .field("properties", &shown(&self.properties))
             .finish_non_exhaustive()
     }
@@ -252,6 +307,7 @@ mod tests {
     fn settings_pass_through_and_secrets_do_not_show() {
         let properties = [
             ("ssl.key.pem", "KEY"),
+            ("sasl.oauthbearer.config", "principal=KEY"),
             ("socket.keepalive.enable", "true"),
             ("client.id", "mine"),
             (SKIPS_RECORDS, "true"),

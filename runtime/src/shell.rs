@@ -1,15 +1,20 @@
 //! What every room is given at its start: where the world is, and how to tell and be told. Holds no logic.
 
 use crate::health::Health;
+use crate::http::{Listener, Tls};
 use crate::kafka::KafkaConfig;
 use crate::pg::DatabaseConfig;
 use prometheus::Registry;
 use rdkafka::error::KafkaError;
 use rdkafka::producer::BaseProducer;
 use std::fmt;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
+
+/// The principal of whoever only asks what topics, brokers and rights there are.
+pub const OBSERVER: &str = "observer";
 
 /// A room's surroundings. Clones share them.
 #[derive(Debug, Clone)]
@@ -25,6 +30,8 @@ pub struct Shell {
     pub registry: Registry,
     /// Where readiness goes.
     pub health: Health,
+    /// What the process's listeners secure connections with; none speaks plain HTTP.
+    pub tls: Option<Tls>,
     /// Cancelled when it is time to drain.
     pub shutdown: CancellationToken,
     /// Whether servers may listen beyond loopback without TLS.
@@ -54,6 +61,7 @@ impl Shell {
             instance: "0".to_owned(),
             registry,
             health,
+            tls: None,
             shutdown,
             allow_plaintext_listeners: false,
             asking: Asking::default(),
@@ -72,8 +80,19 @@ impl Shell {
                 client.poll(Duration::ZERO); // what it has to say would pile up through an outage
                 Ok(client.clone())
             }
-            None => Ok(asking.insert(Arc::new(self.kafka.client().create()?)).clone()),
+            None => Ok(asking.insert(Arc::new(self.kafka.of(OBSERVER).client().create()?)).clone()),
         }
+    }
+
+    /// The same surroundings for a worker with a login of its own. The client that asks stays the one of all.
+    #[must_use]
+    pub fn acting_as(&self, principal: &str) -> Self {
+        Self { kafka: self.kafka.of(principal), ..self.clone() }
+    }
+
+    /// An address of ours, with TLS where the process has a certificate.
+    pub fn listener(&self, address: SocketAddr) -> Listener {
+        Listener { address, tls: self.tls.clone() }
     }
 
     /// A topic's name with the deployment's prefix.

@@ -1,7 +1,7 @@
 //! The contracts: what crosses a process border, as Rust structs that mirror the published JSON Schemas, and the schemas,
 //! topics and migrations themselves. Decides nothing and talks to nobody.
 //!
-//! Reading order: [`topics`], [`envelope`], [`application`], [`intake`], [`reply`], [`risk`], [`decision`], [`notification`],
+//! Reading order: [`topics`], [`rights`], [`envelope`], [`application`], [`intake`], [`reply`], [`risk`], [`decision`], [`notification`],
 //! [`control`], [`access`], [`token`], [`audit_entry`], [`audit_tree`], [`audit_proof`],
 //! [`catalogue`].
 
@@ -20,6 +20,7 @@ pub mod intake;
 pub mod migrations;
 pub mod notification;
 pub mod reply;
+pub mod rights;
 pub mod risk;
 pub mod token;
 pub mod topics;

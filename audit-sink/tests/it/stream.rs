@@ -49,7 +49,13 @@ fn signer_config() -> SignerConfig {
 }
 
 pub fn broker(house: &House, prefix: &str) -> KafkaConfig {
-    KafkaConfig { bootstrap: house.bootstrap().to_owned(), topic_prefix: prefix.to_owned(), ..KafkaConfig::default() }
+    KafkaConfig {
+        bootstrap: house.bootstrap().to_owned(),
+        topic_prefix: prefix.to_owned(),
+        sasl_username: Some(local::ADMIN.to_owned()),
+        sasl_password: house.passwords().get(local::ADMIN).map(|password| password.as_str().into()),
+        ..KafkaConfig::default()
+    }
 }
 
 /// One broker and database for the tests of this file, which keep apart by prefix and database.

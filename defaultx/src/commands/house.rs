@@ -1,7 +1,7 @@
 //! `up` and `down`: servers of this machine that stay between commands.
 
 use crate::cli::{PlaceArgs, UpArgs};
-use crate::place::{Keys, lasting_house, point};
+use crate::place::{Keys, give_rights, lasting_house, point};
 use crate::settings::Settings;
 use crate::topics;
 use anyhow::{Context, Result, bail};
@@ -21,6 +21,7 @@ pub async fn up(mut settings: Settings, place: &PlaceArgs, args: &UpArgs) -> Res
     Keys::of(&place.house)?;
     point(&mut settings, &house);
     let applied = topics::apply(&settings.kafka, &settings.ingest.sender_topics()).await?;
+    let given = give_rights(&settings, &house).await?;
     let migrated = super::migrate_database(&settings).await?;
     if was_running {
         println!("It runs already, in {}", place.house.display());
@@ -28,7 +29,11 @@ pub async fn up(mut settings: Settings, place: &PlaceArgs, args: &UpArgs) -> Res
     println!("Kafka       {}", house.bootstrap());
     println!("PostgreSQL  {}", pg::shown(house.database_url()));
     println!("            its password is in {}", place.house.join("house.json").display());
-    println!("            {} topics made, {} migrations applied", applied.made.len(), migrated.len());
+    let (made, applied_migrations) = (applied.made.len(), migrated.len());
+    println!("            {made} topics made, {applied_migrations} migrations applied, {given} rights given");
+    if !house.passwords().is_empty() {
+        println!("            users and passwords of Kafka: {}", place.house.join("kafka/logins.json").display());
+    }
     applied.left.iter().for_each(|finding| println!("            {finding}"));
     println!("\nNow `defaultx run all`; `defaultx down` stops the servers.");
     tokio::task::spawn_blocking(|| house.leave_running()).await??;

@@ -14,7 +14,7 @@ use crate::cli::{Cli, Command, ConfigCommand, PlaceArgs, RunArgs, TopicsCommand}
 use crate::place::{self, Needs};
 use crate::rooms::Room;
 use crate::settings::{self, Settings};
-use crate::topics::Applied;
+use crate::topics::{Applied, rights};
 use crate::{demo, run, topics};
 use anyhow::Result;
 use runtime::{pg, shutdown, telemetry};
@@ -69,13 +69,19 @@ async fn topics_of(mut settings: Settings, place: &PlaceArgs, command: &TopicsCo
     place::settle(&mut settings, &place.house, Needs::KAFKA)?;
     let senders = settings.ingest.sender_topics();
     match command {
-        TopicsCommand::Apply => {
+        TopicsCommand::Apply { acls } => {
             let applied = topics::apply(&settings.kafka, &senders).await?;
             applied.made.iter().for_each(|name| println!("made {name}"));
             applied.altered.iter().for_each(|setting| println!("{setting}"));
             applied.left.iter().for_each(|finding| println!("left as it is: {finding}"));
             let Applied { made, altered, left } = applied;
             println!("{} topics made, {} settings raised, {} findings left", made.len(), altered.len(), left.len());
+            if *acls {
+                let kafka = settings.kafka.clone();
+                let given = tokio::task::spawn_blocking(move || rights::apply(&kafka, &senders)).await??;
+                given.left.iter().for_each(|finding| println!("left as it is: {finding}"));
+                println!("{} rights given, {} findings left", given.added, given.left.len());
+            }
             Ok(0)
         }
         TopicsCommand::Check => {

@@ -29,6 +29,7 @@ use progress::{Show, phase};
 use publish::{Publisher, send_paced};
 use runtime::clock;
 use schemas::Topic;
+use schemas::rights::Principal;
 use stage::Stage;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -101,7 +102,8 @@ struct Streamed {
 async fn stream(stage: &Stage, plan: Arc<Plan>) -> Result<Streamed> {
     let kafka = &stage.settings.kafka;
     let live = Live::start(kafka)?;
-    let publisher = Arc::new(Publisher::new(kafka, kafka.topic(Topic::LoanApplications.base_name()))?);
+    let sender = kafka.of(Principal::Sender.name());
+    let publisher = Arc::new(Publisher::new(&sender, kafka.topic(Topic::LoanApplications.base_name()))?);
     let total = plan.shots().count() as u64;
     phase(&format!("publishing {} records", risk::counted(total, "")));
     let show = Show::start(publisher.acks(), live.seen().clone(), total);

@@ -33,7 +33,7 @@ impl Receiver {
         let webhook = standardwebhooks::Webhook::new(secret)?;
         let state = Arc::new(Received { webhook, ids: Mutex::default() });
         let router = Router::new().route("/hook", post(take)).with_state(state.clone());
-        let (address, _) = serve("webhook-receiver", ([127, 0, 0, 1], 0).into(), router, shutdown).await?;
+        let (address, _) = serve("webhook-receiver", SocketAddr::from(([127, 0, 0, 1], 0)), router, shutdown).await?;
         Ok(Self { address, state })
     }
 

@@ -5,7 +5,7 @@ use super::progress::phase;
 use super::receiver::Receiver;
 use crate::cli::token::Server;
 use crate::commands::token::realm;
-use crate::place::{Keys, keep_notes, point, start_house};
+use crate::place::{self, Keys, keep_notes, point, start_house};
 use crate::rooms::Room;
 use crate::run::{self, Running};
 use crate::settings::Settings;
@@ -61,6 +61,9 @@ impl Stage {
         commands::migrate_database(&settings).await?;
         without_a_past(&settings).await?;
         topics::apply(&settings.kafka, &settings.ingest.sender_topics()).await?;
+        if let Some(house) = &house {
+            place::give_rights(&settings, house).await?;
+        }
         let stop = shutdown::on_signal()?;
         let receiver = Receiver::start(&keys.webhook_secret, stop.clone()).await?;
         tell(&mut settings, &receiver, &keys);
@@ -144,9 +147,12 @@ impl Stage {
         if let Some(house) = &self.house {
             println!("PostgreSQL   {}", pg::shown(house.database_url()));
         }
-        println!("read-api     http://{}/v1/applications", api.listen);
-        println!("HTTP door    http://{}/v1/applications", self.settings.ingest.door_address);
-        println!("metrics      http://{}/metrics", self.running.ops);
+        let scheme = |is_secure: bool| if is_secure { "https" } else { "http" };
+        let tls = &self.settings.tls;
+        let (outer, ops) = (scheme(!tls.certificate.is_empty()), scheme(tls.ops));
+        println!("read-api     {outer}://{}/v1/applications", api.listen);
+        println!("HTTP door    {outer}://{}/v1/applications", self.settings.ingest.door_address);
+        println!("metrics      {ops}://{}/metrics", self.running.ops);
         println!("to read      {reading}");
         println!("to send      {sending}");
         println!("\nCtrl-C stops everything.");

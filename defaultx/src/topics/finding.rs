@@ -1,5 +1,6 @@
 //! What is not as it should be, in words of what to do about it.
 
+use runtime::kafka::acl::Acl;
 use std::fmt;
 
 /// Something that is not as it should be.
@@ -74,6 +75,31 @@ pub enum Finding {
         /// In Kafka's words.
         why: String,
     },
+    /// The cluster asks nobody for a right.
+    Open,
+    /// The cluster does not show its rights to this client.
+    Unshown {
+        /// In Kafka's words.
+        why: String,
+    },
+    /// A worker may not do what it has to.
+    Lacking {
+        /// As Kafka writes it.
+        principal: String,
+        /// What it lacks, in words.
+        rights: Vec<String>,
+    },
+    /// Somebody may write or read a topic that is not his.
+    TooMany {
+        /// With prefix.
+        topic: String,
+        /// `write` or `read`.
+        verb: &'static str,
+        /// Who should be able to.
+        only: Vec<String>,
+        /// What lets somebody else.
+        acl: Acl,
+    },
 }
 
 impl fmt::Display for Finding {
@@ -116,6 +142,30 @@ impl fmt::Display for Finding {
             Self::Hidden { what, why } => {
                 write!(f, "{what}: not shown to this client ({why}); it needs the right DescribeConfigs")
             }
+            Self::Open => f.write_str(
+                "the cluster has no authorizer: whoever reaches a broker may read identities and write decisions; set \
+                 authorizer.class.name and allow.everyone.if.no.acl.found=false at its brokers (docs/OPERATIONS.md, \"Who may do \
+                 what\")",
+            ),
+            Self::Unshown { why } => write!(
+                f,
+                "the rights of the cluster: not shown to this client ({why}); it needs Describe on the cluster"
+            ),
+            Self::Lacking { principal, rights } => {
+                let first = rights.first().map_or("", String::as_str);
+                write!(
+                    f,
+                    "{principal}: lacks {} rights, the first is \"{first}\"; `defaultx topics apply --acls` gives them",
+                    rights.len()
+                )
+            }
+            Self::TooMany { topic, verb, only, acl } => write!(
+                f,
+                "{topic}: {} may {verb} it, and only {} should; kafka-acls.sh --remove {}",
+                acl.principal,
+                only.join(", "),
+                acl.options()
+            ),
         }
     }
 }

@@ -4,6 +4,7 @@
 
 mod cluster;
 mod finding;
+pub mod rights;
 mod rule;
 
 pub use finding::Finding;
@@ -50,11 +51,22 @@ impl fmt::Display for Altered {
     }
 }
 
-/// Everything that differs. `senders` are the topics of senders, without prefix.
+/// Everything that differs, rights included. `senders` are the topics of senders, without prefix.
 ///
 /// # Errors
 /// When the cluster cannot be asked.
 pub async fn check(kafka: &KafkaConfig, senders: &[String]) -> Result<Vec<Finding>> {
+    let mut findings = check_topics(kafka, senders).await?;
+    let (kafka, senders) = (kafka.clone(), senders.to_vec());
+    findings.extend(tokio::task::spawn_blocking(move || rights::check(&kafka, &senders)).await??);
+    Ok(findings)
+}
+
+/// The same without rights: a worker alone does not know by which names the others are known.
+///
+/// # Errors
+/// When the cluster cannot be asked.
+pub async fn check_topics(kafka: &KafkaConfig, senders: &[String]) -> Result<Vec<Finding>> {
     let plan = Plan { kafka, senders };
     Ok(plan.compare(&plan.look(&Admin::connect(kafka)?).await?))
 }

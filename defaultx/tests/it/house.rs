@@ -21,6 +21,7 @@ fn said(house: &Path, command: &str) -> Result<String, String> {
         .args(["--kafka", &broker.bootstrap, "--prefix", &broker.topic_prefix])
         .args(["--set", "kafka.replication_factor=1", "--set", "kafka.partitions=1", "--house"])
         .arg(house)
+        .envs(crate::login(&broker))
         .output()
         .unwrap();
     let (out, error) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());

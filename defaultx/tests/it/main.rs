@@ -7,6 +7,7 @@ mod house;
 mod import;
 mod model;
 mod redrive;
+mod rights;
 mod route;
 mod rows;
 mod stock;
@@ -14,6 +15,7 @@ mod suites;
 mod topics;
 mod witness;
 
+use defaultx::place::{log_in, users};
 use local::{House, Options};
 use runtime::kafka::KafkaConfig;
 use std::path::Path;
@@ -25,16 +27,24 @@ static HOUSE: LazyLock<Mutex<House>> = LazyLock::new(|| {
     if dir.exists() {
         std::fs::remove_dir_all(&dir).unwrap(); // what an earlier run left
     }
-    Mutex::new(House::start(&Options { postgres: false, ..Options::new(dir) }).unwrap())
+    Mutex::new(House::start(&Options { postgres: false, users: users(), ..Options::new(dir) }).unwrap())
 });
 
 fn kafka(prefix: &str) -> KafkaConfig {
     let house = HOUSE.lock().unwrap_or_else(PoisonError::into_inner);
-    KafkaConfig {
+    let mut kafka = KafkaConfig {
         bootstrap: house.bootstrap().to_owned(),
         topic_prefix: prefix.to_owned(),
         partitions: 3,
         replication_factor: 1,
         ..KafkaConfig::default()
-    }
+    };
+    log_in(&mut kafka, &house);
+    kafka
+}
+
+/// Environment of a process that talks to that broker as its admin.
+fn login(kafka: &KafkaConfig) -> [(&'static str, String); 2] {
+    let (user, password) = kafka.sasl_username.as_ref().zip(kafka.sasl_password.as_ref()).unwrap();
+    [("DEFAULTX__KAFKA__SASL_USERNAME", user.clone()), ("DEFAULTX__KAFKA__SASL_PASSWORD", password.expose().to_owned())]
 }

@@ -12,8 +12,13 @@ use std::process::{Command, Output};
 const SHIPPED: &str = include_str!("../../../routes/standard/1.0.0.toml");
 
 fn route(arguments: &[&str]) -> Output {
+    route_as(arguments, &[])
+}
+
+fn route_as(arguments: &[&str], login: &[(&str, String)]) -> Output {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    Command::new(env!("CARGO_BIN_EXE_defaultx")).arg("route").args(arguments).current_dir(root).output().unwrap()
+    let mut command = Command::new(env!("CARGO_BIN_EXE_defaultx"));
+    command.arg("route").args(arguments).envs(login.iter().cloned()).current_dir(root).output().unwrap()
 }
 
 fn said(bytes: &[u8]) -> String {
@@ -40,7 +45,7 @@ async fn a_route_is_put_in_force_in_every_partition_and_only_where_it_is_what_it
     defaultx::topics::apply(&kafka, &[]).await.unwrap();
     let activate = |label: &str| {
         let place = ["--kafka", kafka.bootstrap.as_str(), "--prefix", kafka.topic_prefix.as_str()];
-        route(&[&["activate", label, "--by", "risk-team"], &place[..]].concat())
+        route_as(&[&["activate", label, "--by", "risk-team"], &place[..]].concat(), &crate::login(&kafka))
     };
     for (label, expected) in [
         ("standard", "is not name@version"),

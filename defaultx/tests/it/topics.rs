@@ -1,7 +1,7 @@
 //! `topics apply` makes what is missing, once, raises what is weaker than it should be, and refuses to move keys.
 
 use crate::kafka;
-use defaultx::topics::{Applied, Finding, apply, check};
+use defaultx::topics::{Applied, Finding, apply, check_topics as check};
 use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use runtime::kafka::KafkaConfig;
@@ -110,6 +110,7 @@ async fn a_room_says_at_its_start_what_the_check_finds() {
         .args(["run", "ingest", "--ops", "127.0.0.1:0", "--kafka", &kafka.bootstrap, "--prefix", &kafka.topic_prefix])
         .args(["--set", "kafka.partitions=3", "--set", "kafka.replication_factor=1"])
         .args(["--set", &format!("ingest.tenant_of_topic={{\"{BANK_B}\" = \"demo\"}}")])
+        .envs(crate::login(&kafka))
         .stdout(std::process::Stdio::null())
         .stderr(std::process::Stdio::piped())
         .spawn()

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::kafka::{Broker, Plan};
+use crate::logins::Logins;
 use crate::process::Ending;
 use crate::progress::Step;
 use crate::{LocalError, tools};
@@ -41,7 +42,7 @@ impl Classes {
 
 /// The archive beside the jars; made first, by a broker that is started and stopped for it, if there is none yet.
 pub(crate) fn provide(java: &Path, jars: &Path, step: &Step) -> Result<Classes, LocalError> {
-    let archive = jars.with_extension("jsa");
+    let archive = jars.with_extension("guarded.jsa"); // of a broker that asks for logins
     if !archive.exists() {
         step.now("waiting for the archive of the broker's classes");
         let _lock = tools::lock_file(&jars.with_extension("lock"))?;
@@ -71,7 +72,8 @@ fn make(java: &Path, jars: &Path, archive: &Path, step: &Step) -> Result<(), Loc
 fn live_once(java: &Path, jars: &Path, scratch: &Path, fresh: &Path, step: &Step) -> Result<(), LocalError> {
     let classes = Classes::Archiving(fresh.to_owned());
     let (java, jars, dir) = (java.to_owned(), jars.to_owned(), scratch.to_owned());
-    let plan = Plan { java, jars, classes, dir, properties: Vec::new(), thorough_compiler: false, tied: true };
+    let (logins, properties) = (Some(Logins::of(&[])), Vec::new());
+    let plan = Plan { java, jars, classes, dir, properties, thorough_compiler: false, logins, tied: true };
     let ended = Broker::start(plan, None, step)?.stop(Ending::Clean)?;
     if ended == Ending::Kill && fresh.exists() {
         fs::remove_file(fresh).map_err(LocalError::io(|| format!("removing {}", fresh.display())))?; // cut off while writing

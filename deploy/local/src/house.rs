@@ -1,6 +1,7 @@
 //! The house that callers hold: both servers started side by side, found again, taken down and brought back, and stopped.
 //! Never lets two houses share a data directory.
 
+use std::collections::BTreeMap;
 use std::env;
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -8,6 +9,7 @@ use std::thread;
 
 use crate::LocalError;
 use crate::kafka::Broker;
+use crate::logins::{Logins, MECHANISM};
 use crate::postgres::Server;
 use crate::process::Ending;
 use crate::site::Site;
@@ -32,6 +34,10 @@ pub struct Options {
     pub broker_properties: Vec<(String, String)>,
     /// As root on Debian, install missing programs with apt-get. Otherwise the error holds the line to type.
     pub install_packages: bool,
+    /// Users of the broker beside [`ADMIN`](crate::ADMIN), which may do everything: these may do what rights somebody gives them.
+    pub users: Vec<String>,
+    /// The broker asks nobody who he is, and lets everybody do everything: for measuring what the asking costs.
+    pub open: bool,
     /// The servers may outlive this process (see [`House::leave_running`]). Otherwise they end with it, however it ends.
     pub keep_running: bool,
     /// Java's thorough compiler in the broker. For a broker that runs for hours: it costs more in the first minutes, and under load
@@ -52,6 +58,8 @@ impl Options {
             progress: false,
             broker_properties: Vec::new(),
             install_packages: tools::may_install_by_environment(),
+            users: Vec::new(),
+            open: false,
             keep_running: false,
             thorough_compiler: false,
         }
@@ -126,6 +134,23 @@ impl House {
     /// The broker's address for clients, `127.0.0.1:port`; empty if the house has none.
     pub fn bootstrap(&self) -> &str {
         &self.bootstrap
+    }
+
+    /// Passwords of the broker's users, by name: not for logs. Empty if it asks for none. The mechanism is SCRAM-SHA-512.
+    pub fn passwords(&self) -> BTreeMap<String, String> {
+        self.broker.as_ref().and_then(Broker::logins).map(Logins::passwords).unwrap_or_default()
+    }
+
+    /// What a client of librdkafka must be told to be a user of the broker; nothing if it asks for no password.
+    pub fn client(&self, user: &str) -> Vec<(&'static str, String)> {
+        let password = self.passwords().remove(user);
+        let settings = password.map(|password| {
+            let said =
+                [("security.protocol", "sasl_plaintext"), ("sasl.mechanism", MECHANISM), ("sasl.username", user)];
+            let said = said.map(|(name, value)| (name, value.to_owned()));
+            said.into_iter().chain([("sasl.password", password)]).collect()
+        });
+        settings.unwrap_or_default()
     }
 
     /// The superuser's way into database `defaultx`, `postgres://…`, with a password: not for logs. Empty if the house has

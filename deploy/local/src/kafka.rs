@@ -13,10 +13,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::LocalError;
 use crate::class_archive::Classes;
+use crate::logins::{self, Logins};
 use crate::ports;
 use crate::process::{self, Ending, Identity, Launch, Manners, Process, until};
 use crate::progress::Step;
-use crate::state::random_text;
+use crate::state::{random_text, write_private};
 
 const NAME: &str = "Kafka";
 /// The broker closes its logs before it goes; without that the next start has to recover them.
@@ -49,12 +50,11 @@ const JVM: [&str; 6] = [
 const QUICK_COMPILER: &str = "-XX:TieredStopAtLevel=1";
 
 /// The broker's settings, before those of the caller.
-const SETTINGS: [(&str, &str); 22] = [
+const SETTINGS: [(&str, &str); 21] = [
     ("process.roles", "broker,controller"),
     ("node.id", "1"),
     ("controller.listener.names", "CONTROLLER"),
     ("inter.broker.listener.name", "BROKER"),
-    ("listener.security.protocol.map", "BROKER:PLAINTEXT,CONTROLLER:PLAINTEXT"),
     // One node: every internal topic has one copy.
     ("offsets.topic.replication.factor", "1"),
     ("transaction.state.log.replication.factor", "1"),
@@ -93,6 +93,9 @@ pub(crate) struct Plan {
     /// Both of Java's compilers, and not the quick one alone.
     #[serde(default)]
     pub thorough_compiler: bool,
+    /// Who may come in; anybody where there are none. A version before this one had none.
+    #[serde(default)]
+    pub logins: Option<Logins>,
     /// Ends when we end.
     pub tied: bool,
 }
@@ -113,8 +116,8 @@ pub(crate) struct Broker {
 
 impl Broker {
     /// Starts on the ports of last time if they are still free.
-    pub(crate) fn start(plan: Plan, last: Option<Ports>, step: &Step) -> Result<Broker, LocalError> {
-        prepare(&plan, step)?;
+    pub(crate) fn start(mut plan: Plan, last: Option<Ports>, step: &Step) -> Result<Broker, LocalError> {
+        prepare(&mut plan, step)?;
         let mut wanted = last.filter(|ports| ports::is_free(ports.broker) && ports::is_free(ports.controller));
         for _ in 0..COLLISIONS {
             let ports = match wanted.take() {
@@ -124,7 +127,7 @@ impl Broker {
             step.now("starting");
             match launch(&plan, ports) {
                 Err(LocalError::Died { tail, .. }) if tail.contains(TAKEN) => step.now("that port was just taken"),
-                launched => return launched.map(|process| Broker { plan, ports, process }),
+                launched => return Broker { process: launched?, plan, ports }.introduced(step),
             }
         }
         Err(no_port())
@@ -133,6 +136,18 @@ impl Broker {
     pub(crate) fn adopt(plan: Plan, ports: Ports, identity: Identity) -> Option<Broker> {
         let process = Process::adopt(NAME, identity, MANNERS)?;
         Some(Broker { plan, ports, process })
+    }
+
+    /// Tells the broker of logins that it does not know yet.
+    fn introduced(mut self, step: &Step) -> Result<Broker, LocalError> {
+        if let Some(logins) = &mut self.plan.logins
+            && !logins.unknown().is_empty()
+        {
+            step.now("making logins");
+            let tool = tool(&self.plan.java, &self.plan.jars, &self.plan.classes, &self.plan.dir);
+            logins::introduce(logins, &self.plan.dir, self.ports.broker, tool)?;
+        }
+        Ok(self)
     }
 
     /// Stops it; [`Broker::resume`] brings it back with the same ports and data.
@@ -165,33 +180,54 @@ impl Broker {
         self.process.leave();
     }
 
+    /// Who may come in.
+    pub(crate) fn logins(&self) -> Option<&Logins> {
+        self.plan.logins.as_ref()
+    }
+
     pub(crate) fn bootstrap(&self) -> String {
         format!("127.0.0.1:{}", self.ports.broker)
     }
 }
 
 /// Directories, logging, and the storage format of a first start.
-fn prepare(plan: &Plan, step: &Step) -> Result<(), LocalError> {
+fn prepare(plan: &mut Plan, step: &Step) -> Result<(), LocalError> {
     let data = data_dir(plan);
     fs::create_dir_all(&data)
         .and_then(|()| fs::set_permissions(&plan.dir, Permissions::from_mode(0o700))) // records are nobody else's to read
         .map_err(LocalError::io(|| format!("creating {}", data.display())))?;
     write(&plan.dir.join("log4j2.properties"), LOGGING)?;
+    if let Some(logins) = &mut plan.logins {
+        logins.settle(&plan.dir)?;
+    }
     if data.join("meta.properties").exists() {
         return Ok(());
     }
     step.now("formatting the broker's storage");
     let ports = free_ports()?; // the format wants an address of the controller; a later start may correct it
-    let properties = write_properties(plan, ports)?;
-    let mut command = Command::new(&plan.java);
+    let properties = write_properties(plan, ports)?.display().to_string();
+    let cluster = cluster_id()?;
+    let mut words = vec!["kafka.tools.StorageTool", "format", "--standalone", "-t", &cluster, "-c", &properties];
+    let added = plan.logins.as_ref().map(Logins::credentials).unwrap_or_default();
+    words.extend(added.iter().flat_map(|credential| ["--add-scram", credential]));
+    let command = tool(&plan.java, &plan.jars, &plan.classes, &plan.dir);
+    logins::run_privately("formatting the broker's storage", command, &plan.dir, &words)?;
+    match &mut plan.logins {
+        Some(logins) => logins.all_known(&plan.dir),
+        None => Ok(()),
+    }
+}
+
+/// Java, ready for the words of one of Kafka's own tools.
+fn tool(java: &Path, jars: &Path, classes: &Classes, dir: &Path) -> Command {
+    let mut command = Command::new(java);
     command
-        .args(plan.classes.flag_for_tool())
+        .args(classes.flag_for_tool())
         .args(JVM)
+        .arg(format!("-Dlog4j2.configurationFile={}", dir.join("log4j2.properties").display()))
         .args([QUICK_COMPILER, "-cp"])
-        .arg(class_path(plan))
-        .args(["kafka.tools.StorageTool", "format", "--standalone", "-t", &cluster_id()?, "-c"])
-        .arg(properties);
-    process::run("formatting the broker's storage", command).map(drop)
+        .arg(jars.join("*")); // Java itself expands the star
+    command
 }
 
 fn launch(plan: &Plan, ports: Ports) -> Result<Process, LocalError> {
@@ -253,7 +289,7 @@ fn java(plan: &Plan, logging: &str, properties: PathBuf, log: &Path) -> Result<P
     }
     args.extend(plan.classes.flag());
     args.push(format!("-Dlog4j2.configurationFile={}", plan.dir.join(logging).display()).into());
-    args.extend(["-cp".into(), class_path(plan), "kafka.Kafka".into(), properties.into()]);
+    args.extend(["-cp".into(), plan.jars.join("*").into(), "kafka.Kafka".into(), properties.into()]);
     Process::start(Launch {
         name: NAME,
         program: plan.java.clone(),
@@ -281,18 +317,14 @@ fn properties(plan: &Plan, Ports { broker, controller }: Ports) -> String {
         ("listeners", listeners),
         ("controller.quorum.bootstrap.servers", format!("127.0.0.1:{controller}")),
     ];
-    let ours = SETTINGS.map(|(key, value)| (key, value.to_owned())).into_iter().chain(placed);
+    let guard = logins::settings(plan.logins.as_ref());
+    let ours = SETTINGS.map(|(key, value)| (key, value.to_owned())).into_iter().chain(placed).chain(guard);
     let callers = plan.properties.iter().map(|(key, value)| (key.as_str(), value.clone()));
     ours.chain(callers).map(|(key, value)| format!("{key}={value}\n")).collect()
 }
 
 fn data_dir(plan: &Plan) -> PathBuf {
     plan.dir.join("data")
-}
-
-/// Java itself expands the star.
-fn class_path(plan: &Plan) -> OsString {
-    plan.jars.join("*").into()
 }
 
 fn free_ports() -> Result<Ports, LocalError> {
@@ -316,7 +348,7 @@ fn no_port() -> LocalError {
 }
 
 fn write(path: &Path, text: &str) -> Result<(), LocalError> {
-    fs::write(path, text).map_err(LocalError::io(|| format!("writing {}", path.display())))
+    write_private(path, text.as_bytes()).map_err(LocalError::io(|| format!("writing {}", path.display())))
 }
 
 /// Warnings only, and the one line that says the broker is up. It goes to standard output, which is the log file.
@@ -352,6 +384,7 @@ mod tests {
             dir: "house".into(),
             properties: vec![("message.max.bytes".into(), "1".into())],
             thorough_compiler: false,
+            logins: None,
             tied: true,
         };
         let text = properties(&plan, Ports { broker: 1, controller: 2 });

@@ -6,7 +6,7 @@
 //!
 //! Everything is synchronous and blocks for seconds: call it from `spawn_blocking` when on an async thread.
 //!
-//! Reading order: [`house`] (what callers use), `site` (what a start needs), `kafka`, `postgres` with `cluster_home`,
+//! Reading order: [`house`] (what callers use), `site` (what a start needs), `kafka` with `logins`, `postgres` with `cluster_home`,
 //! `prometheus` (one server each), `tools`, `jars`, `class_archive` (where programs come from), `process`, `ports`, `state`,
 //! `progress` (how servers are run, placed, remembered, shown).
 
@@ -16,6 +16,7 @@ mod error;
 pub mod house;
 mod jars;
 mod kafka;
+mod logins;
 mod ports;
 mod postgres;
 mod process;
@@ -27,6 +28,7 @@ mod tools;
 
 pub use error::LocalError;
 pub use house::{House, Options};
+pub use logins::ADMIN;
 pub use ports::free as free_port;
 pub use process::Ending;
 pub use prometheus::{Prometheus, start_prometheus};

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::house::Options;
 use crate::kafka::{self, Broker};
+use crate::logins::Logins;
 use crate::postgres::{self, Server};
 use crate::process::until;
 use crate::progress::Progress;
@@ -27,6 +28,7 @@ pub(crate) struct Site {
     programs: Programs,
     properties: Vec<(String, String)>,
     thorough_compiler: bool,
+    logins: Option<Logins>,
     tied: bool,
     progress: Progress,
 }
@@ -50,6 +52,7 @@ impl Site {
             last: State::read(&data_dir),
             properties: options.broker_properties.clone(),
             thorough_compiler: options.thorough_compiler,
+            logins: (!options.open).then(|| Logins::of(&options.users)),
             tied: !options.keep_running,
             data_dir,
             lock,
@@ -68,8 +71,8 @@ impl Site {
         };
         let classes = class_archive::provide(&java, &jars, &step)?;
         let (dir, properties) = (self.data_dir.join("kafka"), self.properties.clone());
-        let thorough_compiler = self.thorough_compiler;
-        let plan = kafka::Plan { java, jars, classes, dir, properties, thorough_compiler, tied: self.tied };
+        let (thorough_compiler, logins) = (self.thorough_compiler, self.logins.clone());
+        let plan = kafka::Plan { java, jars, classes, dir, properties, thorough_compiler, logins, tied: self.tied };
         let last = self.last.as_ref().and_then(|state| Some(state.broker.as_ref()?.ports));
         let broker = Broker::start(plan, last, &step)?;
         step.done(&format!("ready on {}", broker.bootstrap()));

@@ -1,9 +1,9 @@
 //! `house.json`: what a later process needs to find a house again, on the same ports, and to stop it. Readable by its
 //! owner only, because it holds the way into the database. Also where random secrets come from.
 
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -64,9 +64,10 @@ impl State {
     }
 }
 
-/// A file that only its owner can read, from its first byte on.
+/// A file that only its owner can read, from its first byte on, also where an older one of that name was open to others.
 pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = File::options().create(true).truncate(true).write(true).mode(0o600).open(path)?;
+    file.set_permissions(Permissions::from_mode(0o600))?;
     file.write_all(bytes)
 }
 

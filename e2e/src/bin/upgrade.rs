@@ -1,5 +1,5 @@
-//! Upgrade: an older binary makes a data directory and works on it under load, is killed, and this one takes the directory over
-//! while the load goes on. Part of what the old one accepted is sent again to the new one, which must know it. Afterwards a
+//! Upgrade: an older binary makes a data directory and works on it under load, is killed, and this one takes the directory over.
+//! Part of what the old one accepted is sent again to the new one, which must know it. Afterwards a
 //! plain reader and the database must agree that nothing was lost, doubled or in conflict, and the log is whole.
 //!
 //! `e2e/upgrade.sh` builds the older commit and calls it.
@@ -7,7 +7,7 @@
 use anyhow::{Context, Result, bail};
 use audit_sink::verify;
 use clap::Parser;
-use defaultx::place::Keys;
+use defaultx::place::{self, Keys};
 use defaultx::settings::Settings;
 use domain::Digest;
 use e2e::oracle::Findings;
@@ -19,6 +19,7 @@ use local::House;
 use runtime::kafka::KafkaConfig;
 use runtime::{clock, task};
 use schemas::Topic;
+use schemas::rights::Principal;
 use serde_json::json;
 use std::ffi::OsString;
 use std::fs::File;
@@ -159,7 +160,7 @@ fn upgrade(args: &Args, old: &Version, new: &Version) -> Result<Outcome> {
     let _servers = Servers(old.house.clone());
     let from = deployment(old)?;
     let rooms = old.rooms()?;
-    let load = Load::start(&from.kafka, args.rate)?;
+    let load = Load::start(&from.kafka, args.rate, 0)?;
     std::thread::sleep(Duration::from_secs(args.seconds));
     // In the middle of its work, and with the load going on.
     rooms.kill()?;
@@ -167,12 +168,16 @@ fn upgrade(args: &Args, old: &Version, new: &Version) -> Result<Outcome> {
     if accepted_by_old == 0 {
         bail!("the old binary accepted nothing: there is no directory to take over");
     }
+    // An older broker asks nobody who he is, and this one does: whoever sends gets a login with the upgrade.
+    let before = load.stop()?;
     old.run(&["down"])?;
     new.run(&["up"])?;
     let from = deployment(new)?;
+    let load = Load::start(&from.kafka.of(Principal::Sender.name()), args.rate, before.next)?;
     let rooms = new.rooms()?;
     std::thread::sleep(Duration::from_secs(args.seconds));
-    let (submitted, repeated) = load.stop()?;
+    let after = load.stop()?;
+    let (submitted, repeated) = (before.sent + after.sent, before.again + after.again);
 
     let started = Instant::now();
     let mut truth = loop {
@@ -229,8 +234,9 @@ fn deployment(version: &Version) -> Result<Deployment> {
         let file = version.root.join(format!("{kind}/{name}/{number}.{extension}"));
         anyhow::Ok(Digest::of(&std::fs::read(file)?).to_string())
     };
-    let kafka =
+    let mut kafka =
         KafkaConfig { bootstrap: house.bootstrap().to_owned(), replication_factor: 1, ..KafkaConfig::default() };
+    place::log_in(&mut kafka, &house);
     Ok(Deployment {
         kafka,
         database_url: house.database_url().to_owned(),
@@ -242,26 +248,36 @@ fn deployment(version: &Version) -> Result<Deployment> {
     })
 }
 
-/// A steady load that does not stop for the upgrade. Every tenth application is sent again, thousands of others later.
+/// A steady load. Every tenth application is sent again, thousands of others later.
 struct Load {
     stop: Arc<AtomicBool>,
     sent: Arc<AtomicUsize>,
     again: Arc<AtomicUsize>,
-    thread: std::thread::JoinHandle<Result<()>>,
+    thread: std::thread::JoinHandle<Result<usize>>,
+}
+
+/// What a load sent.
+struct Sent {
+    sent: usize,
+    /// For the second time.
+    again: usize,
+    /// The number that it would send next.
+    next: usize,
 }
 
 /// How many applications lie between a sending and its repetition.
 const BETWEEN: usize = 5_000;
 
 impl Load {
-    fn start(kafka: &KafkaConfig, rate: usize) -> Result<Self> {
+    /// Begins with the application of that number.
+    fn start(kafka: &KafkaConfig, rate: usize, first: usize) -> Result<Self> {
         let (traffic, sender) = (Traffic::load(1)?, Sender::connect(kafka, "consistent_random")?);
         let (stop, sent, again) = (Arc::default(), Arc::default(), Arc::default());
         let told: (Arc<AtomicBool>, Arc<AtomicUsize>, Arc<AtomicUsize>) =
             (Arc::clone(&stop), Arc::clone(&sent), Arc::clone(&again));
         let body = move || {
             let (stop, sent, again) = told;
-            let (started, now, mut number) = (Instant::now(), clock::rfc3339(clock::now()), 0);
+            let (started, now, mut number) = (Instant::now(), clock::rfc3339(clock::now()), first);
             let send = |number: usize| -> Result<()> {
                 let event = traffic.event("upgrade", number, &now)?;
                 sender.send(&event, (!number.is_multiple_of(3)).then_some(event.application_id.as_str()))?;
@@ -269,7 +285,7 @@ impl Load {
                 Ok(())
             };
             while !stop.load(Ordering::Relaxed) {
-                let due = (started.elapsed().as_secs_f64() * rate as f64) as usize;
+                let due = first + (started.elapsed().as_secs_f64() * rate as f64) as usize;
                 while number < due {
                     send(number)?;
                     if number % 10 == 0 && number >= BETWEEN {
@@ -280,16 +296,17 @@ impl Load {
                 }
                 std::thread::sleep(Duration::from_millis(5));
             }
-            sender.flush()
+            sender.flush()?;
+            Ok(number)
         };
         Ok(Self { stop, sent, again, thread: task::thread("load", body)? })
     }
 
-    /// Ends it; gives how many records were sent, and how many of them for the second time.
-    fn stop(self) -> Result<(usize, usize)> {
+    /// Ends it once everything is acknowledged.
+    fn stop(self) -> Result<Sent> {
         self.stop.store(true, Ordering::Relaxed);
-        self.thread.join().map_err(|_| anyhow::anyhow!("the load panicked"))??;
-        Ok((self.sent.load(Ordering::Relaxed), self.again.load(Ordering::Relaxed)))
+        let next = self.thread.join().map_err(|_| anyhow::anyhow!("the load panicked"))??;
+        Ok(Sent { sent: self.sent.load(Ordering::Relaxed), again: self.again.load(Ordering::Relaxed), next })
     }
 }
 

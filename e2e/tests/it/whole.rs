@@ -278,7 +278,7 @@ fn a_header_name_that_is_no_text_stops_nobody() {
     let kafka = &whole.stage.settings.kafka;
     let topic = Topic::LoanApplications.name(&kafka.topic_prefix);
     let record = e2e::wire::Record { key: None, value: Some(event.body), headers, timestamp_ms: -5 };
-    e2e::wire::produce(&kafka.bootstrap, &topic, 0, &record).unwrap();
+    e2e::wire::produce(kafka, &topic, 0, &record).unwrap();
     let replies = whole.wait_replies(|reply| is_of(reply, "wildname-"), 1);
     assert_eq!(replies[0].status, "accepted");
     let decided = wait("the decision", || Some(decisions(whole, "wildname-")).filter(|all| !all.is_empty()));

@@ -140,7 +140,8 @@ pub async fn open(config: &Config, shell: &Shell, metrics: Metrics) -> Result<(S
     let watching = watching.map_err(|error| Error::Door(error.to_string()))?;
     let cover = Cover::of(shell.allow_plaintext_listeners);
     let bounds = Bounds { per_address: config.door_connections_per_address, cover, ..Bounds::default() };
-    let served = http::serve_within("door", address, router(door), shell.shutdown.clone(), bounds).await;
+    let served =
+        http::serve_within("door", shell.listener(address), router(door), shell.shutdown.clone(), bounds).await;
     let (bound, server) = served.map_err(|error| Error::Door(format!("{address}: {error}")))?;
     let both = async move {
         server.join().await?;

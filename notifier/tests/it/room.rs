@@ -91,6 +91,8 @@ async fn every_decision_is_told_and_every_delivery_has_a_receipt() {
     let kafka = KafkaConfig {
         bootstrap: house().bootstrap().to_owned(),
         topic_prefix: PREFIX.to_owned(),
+        sasl_username: Some(local::ADMIN.to_owned()),
+        sasl_password: house().passwords().get(local::ADMIN).map(|password| password.as_str().into()),
         ..KafkaConfig::default()
     };
     make_topics(&kafka).await;

@@ -1,6 +1,6 @@
 //! A broker of its own, topics, a room that admits each number once, and readers.
 
-use local::{House, Options};
+use local::{ADMIN, House, Options};
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
@@ -170,7 +170,7 @@ impl Room {
 
 pub struct Bench {
     pub house: House,
-    kafka: KafkaConfig,
+    pub kafka: KafkaConfig,
     health: runtime::health::Health,
     _dir: tempfile::TempDir,
 }
@@ -189,11 +189,14 @@ impl Bench {
         // A sender may leave a transaction open for longer than any test takes.
         let settings = settings.iter().chain(&[("transaction.max.timeout.ms", "900000")]);
         let broker_properties = settings.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        let options = Options { postgres: false, broker_properties, ..Options::new(dir.path()) };
+        let users = ["worker", "observer", "thief"].map(str::to_owned).into();
+        let options = Options { postgres: false, broker_properties, users, ..Options::new(dir.path()) };
         let house = House::start(&options).unwrap();
         let kafka = KafkaConfig {
             bootstrap: house.bootstrap().to_owned(),
             topic_prefix: "t.".to_owned(),
+            sasl_username: Some(ADMIN.to_owned()),
+            sasl_password: house.passwords().get(ADMIN).map(|password| password.as_str().into()),
             ..KafkaConfig::default()
         };
         let bench = Self { house, kafka, health: Shell::new(KafkaConfig::default()).health, _dir: dir };
@@ -253,10 +256,6 @@ impl Bench {
         let (producer, topic): (BaseProducer, _) = (self.kafka.client().create().unwrap(), self.topic("gaps"));
         producer.send(BaseRecord::to(&topic).key("gap").payload(&body.to_string()).timestamp(at_ms)).unwrap();
         producer.flush(PATIENCE).unwrap();
-    }
-
-    pub fn kafka(&self) -> &KafkaConfig {
-        &self.kafka
     }
 
     pub fn topic(&self, name: &str) -> Arc<str> {

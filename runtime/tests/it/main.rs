@@ -6,6 +6,7 @@ mod bench;
 mod gaps;
 mod holds;
 mod leaders;
+mod rights;
 
 use bench::{Bench, PATIENCE, numbers};
 use local::Ending;
@@ -19,7 +20,7 @@ use std::time::{Duration, Instant};
 const SESSION: Duration = Duration::from_secs(10);
 
 /// Admissions by key, as a reader of committed records sees them.
-fn admissions(bench: &Bench, topic: &str) -> BTreeMap<u32, usize> {
+pub fn admissions(bench: &Bench, topic: &str) -> BTreeMap<u32, usize> {
     let mut seen = BTreeMap::new();
     for record in bench.read_all(topic) {
         *seen.entry(u32::from_be_bytes(record.payload.unwrap().try_into().unwrap())).or_default() += 1;
@@ -27,11 +28,11 @@ fn admissions(bench: &Bench, topic: &str) -> BTreeMap<u32, usize> {
     seen
 }
 
-fn assert_once(bench: &Bench, keys: u32) {
+pub fn assert_once(bench: &Bench, keys: u32) {
     assert_once_in(bench, "out", keys);
 }
 
-fn assert_once_in(bench: &Bench, topic: &str, keys: u32) {
+pub fn assert_once_in(bench: &Bench, topic: &str, keys: u32) {
     let seen = admissions(bench, topic);
     let doubled: Vec<_> = seen.iter().filter(|(_, count)| **count > 1).collect();
     assert!(doubled.is_empty(), "admitted more than once: {doubled:?}");
@@ -124,7 +125,7 @@ fn poison_is_set_aside_byte_for_byte_and_the_stream_goes_on() {
 #[test]
 fn a_producer_gets_over_a_broker_that_was_frozen() {
     let mut bench = Bench::start();
-    let mut producer = Transactions::connect(bench.kafka(), "door", 5_000).unwrap();
+    let mut producer = Transactions::connect(&bench.kafka, "door", 5_000).unwrap();
     let topic = bench.topic("out");
     let output = |n: u32| Output {
         topic: topic.clone(),

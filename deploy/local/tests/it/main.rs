@@ -8,11 +8,12 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use local::{Ending, House, LocalError, Options, start_prometheus};
+use local::{ADMIN, Ending, House, LocalError, Options, start_prometheus};
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaError;
 
 /// How long anything may take that is not a measurement.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -24,7 +25,7 @@ fn both_servers_answer_survive_restarts_and_leave_nothing_behind() {
     let dir = tempfile::tempdir().unwrap();
     let mut house = House::start(&Options::new(dir.path())).unwrap();
     let bootstrap = house.bootstrap().to_owned();
-    create_topic(&bootstrap, "kept");
+    create_topic(&house, "kept");
     assert_eq!(sql(house.database_url(), "SELECT current_database()"), "defaultx");
     assert_eq!(sql(house.database_url(), "SHOW fsync"), "on");
 
@@ -41,7 +42,7 @@ fn both_servers_answer_survive_restarts_and_leave_nothing_behind() {
         house.start_database().unwrap();
         assert!(before.iter().all(|pid| !house.pids().contains(pid)), "{ending:?}: {before:?} {:?}", house.pids());
         assert_eq!(house.bootstrap(), bootstrap);
-        assert!(topics(&bootstrap).contains(&"kept".to_owned()), "{ending:?}");
+        assert!(topics(&house).contains(&"kept".to_owned()), "{ending:?}");
         assert_eq!(sql(&second, "SELECT current_database()"), "second", "{ending:?}");
     }
 
@@ -93,7 +94,7 @@ fn taken_ports_are_replaced_and_free_ones_kept() {
         (house.bootstrap().to_owned(), database)
     };
     let house = House::start(&options).unwrap();
-    create_topic(house.bootstrap(), "kept");
+    create_topic(&house, "kept");
     let first = address(&house);
     house.stop().unwrap();
 
@@ -105,7 +106,7 @@ fn taken_ports_are_replaced_and_free_ones_kept() {
     let house = House::start(&options).unwrap();
     let second = address(&house);
     assert!(second.0 != first.0 && second.1 != first.1, "{first:?} {second:?}");
-    assert!(topics(house.bootstrap()).contains(&"kept".to_owned()));
+    assert!(topics(&house).contains(&"kept".to_owned()));
     assert_eq!(sql(house.database_url(), "SELECT 'here'"), "here");
     drop(taken);
 }
@@ -157,7 +158,7 @@ fn servers_end_with_a_killed_owner_and_the_next_start_waits_for_them() {
 
     let house = House::start(&Options::new(dir.path())).unwrap();
     assert!(pids.iter().all(|pid| !lives(*pid)));
-    assert!(topics(house.bootstrap()).contains(&"victims".to_owned()));
+    assert!(topics(&house).contains(&"victims".to_owned()));
 }
 
 #[test]
@@ -170,6 +171,66 @@ fn the_callers_broker_properties_win() {
         Err(LocalError::Failed { output, .. }) => assert!(output.contains("nonsense"), "{output}"),
         other => panic!("{other:?}"),
     }
+}
+
+#[test]
+fn nobody_comes_in_without_a_password_and_nobody_may_do_anything_without_a_right() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = Options { postgres: false, users: vec!["clerk".to_owned()], ..Options::new(dir.path()) };
+    let house = House::start(&options).unwrap();
+    create_topic(&house, "kept");
+    assert_eq!(house.passwords().keys().collect::<Vec<_>>(), [ADMIN, "clerk"]);
+
+    let mut nobody = ClientConfig::new();
+    nobody.set("bootstrap.servers", house.bootstrap());
+    topics_of(&nobody).unwrap_err();
+    let mut wrong = client(&house, ADMIN);
+    wrong.set("sasl.password", &house.passwords()["clerk"]);
+    topics_of(&wrong).unwrap_err();
+    // Let in, and shown nothing.
+    assert_eq!(topics_of(&client(&house, "clerk")).unwrap(), [""; 0]);
+    let mut itself = client(&house, "clerk");
+    itself.set("sasl.mechanism", "PLAIN");
+    topics_of(&itself).unwrap_err();
+
+    for file in ["logins.json", "server.properties"] {
+        let mode = fs::metadata(dir.path().join("kafka").join(file)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0, "{file}");
+    }
+    assert!(!dir.path().join("kafka/tool.args").exists());
+    let command = fs::read_to_string(format!("/proc/{}/cmdline", house.pids()[0])).unwrap();
+    assert!(house.passwords().values().all(|password| !command.contains(password)));
+}
+
+/// A directory of a version whose broker asked nobody.
+#[test]
+fn an_open_broker_comes_back_guarded_with_its_data() {
+    let dir = tempfile::tempdir().unwrap();
+    let open = Options { postgres: false, open: true, ..Options::new(dir.path()) };
+    let mut house = House::start(&open).unwrap();
+    assert!(house.passwords().is_empty());
+    create_topic(&house, "kept");
+    let before = house.bootstrap().to_owned();
+    house.stop_broker(Ending::Kill).unwrap();
+    drop(house);
+
+    let guarded = Options { open: false, users: vec!["clerk".to_owned()], ..open };
+    let house = House::start(&guarded).unwrap();
+    assert_eq!(house.bootstrap(), before);
+    assert!(topics(&house).contains(&"kept".to_owned()));
+    assert_eq!(topics_of(&client(&house, "clerk")).unwrap(), [""; 0]);
+    let mut nobody = ClientConfig::new();
+    nobody.set("bootstrap.servers", house.bootstrap());
+    topics_of(&nobody).unwrap_err();
+    let passwords = house.passwords();
+    house.stop().unwrap();
+
+    // One more user, and the passwords of the others stay.
+    let more = Options { users: vec!["clerk".to_owned(), "guest".to_owned()], ..guarded };
+    let house = House::start(&more).unwrap();
+    assert!(passwords.iter().all(|(user, password)| house.passwords().get(user) == Some(password)));
+    assert!(topics(&house).contains(&"kept".to_owned()));
+    assert_eq!(topics_of(&client(&house, "guest")).unwrap(), [""; 0]);
 }
 
 #[test]
@@ -191,7 +252,7 @@ fn prometheus_becomes_ready_and_goes_and_says_what_is_wrong() {
 fn play_the_victim(dir: &Path) -> ! {
     let options = Options::new(dir);
     let house = std::thread::scope(|scope| scope.spawn(|| House::start(&options)).join()).unwrap().unwrap();
-    create_topic(house.bootstrap(), "victims");
+    create_topic(&house, "victims");
     let pids: Vec<String> = house.pids().iter().map(u32::to_string).collect();
     fs::write(dir.join("ready.new"), pids.join(" ")).unwrap();
     fs::rename(dir.join("ready.new"), dir.join("ready")).unwrap();
@@ -200,21 +261,29 @@ fn play_the_victim(dir: &Path) -> ! {
     }
 }
 
-fn create_topic(bootstrap: &str, name: &str) {
-    let admin: AdminClient<DefaultClientContext> = client(bootstrap).create().unwrap();
+fn create_topic(house: &House, name: &str) {
+    let admin: AdminClient<DefaultClientContext> = client(house, ADMIN).create().unwrap();
     let topic = NewTopic::new(name, 3, TopicReplication::Fixed(1));
     block_on(async { admin.create_topics([&topic], &AdminOptions::new()).await }).unwrap().remove(0).unwrap();
 }
 
-fn topics(bootstrap: &str) -> Vec<String> {
-    let consumer: BaseConsumer = client(bootstrap).create().unwrap();
-    let metadata = consumer.fetch_metadata(None, PATIENCE).unwrap();
-    metadata.topics().iter().map(|topic| topic.name().to_owned()).collect()
+fn topics(house: &House) -> Vec<String> {
+    topics_of(&client(house, ADMIN)).unwrap()
 }
 
-fn client(bootstrap: &str) -> ClientConfig {
+/// Topics that a client is shown, or why it is not let in.
+fn topics_of(client: &ClientConfig) -> Result<Vec<String>, KafkaError> {
+    let consumer: BaseConsumer = client.create()?;
+    let metadata = consumer.fetch_metadata(None, Duration::from_secs(5))?;
+    Ok(metadata.topics().iter().map(|topic| topic.name().to_owned()).collect())
+}
+
+fn client(house: &House, user: &str) -> ClientConfig {
     let mut config = ClientConfig::new();
-    config.set("bootstrap.servers", bootstrap);
+    config.set("bootstrap.servers", house.bootstrap());
+    for (name, value) in house.client(user) {
+        config.set(name, value);
+    }
     config
 }
 

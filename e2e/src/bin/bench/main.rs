@@ -68,7 +68,13 @@ struct Args {
     /// Another binary of the product, measured against this one and nothing else
     #[arg(long, value_name = "BINARY")]
     versus: Option<PathBuf>,
-    /// Pairs of rounds against it
+    /// The product on a broker that asks for logins and rights against the same on one that does not, and nothing else
+    #[arg(long, conflicts_with_all = ["versus", "guarded"])]
+    logins: bool,
+    /// Everything on a broker that asks for logins and rights; only parts without a peer or a ceiling
+    #[arg(long, conflicts_with = "versus")]
+    guarded: bool,
+    /// Pairs of rounds
     #[arg(long, default_value_t = 8)]
     pairs: usize,
     #[command(flatten)]
@@ -112,10 +118,12 @@ fn main() -> Result<()> {
     let args = Args::parse();
     let dir = tempfile::tempdir()?;
     let traffic = Traffic::load(1)?;
-    let stage = if args.quick_compiler { Stage::start(dir.path(), true) } else { Stage::lasting(dir.path()) }?;
+    // The peers know nothing of logins, and neither does an older binary.
+    let stage = Stage::measured(dir.path(), !args.guarded, !args.quick_compiler)?;
     let mut bench = Bench { stage, traffic, args, rates: BTreeMap::new(), peak_mb: 0.0, steadies: 0, disagreed: false };
     let result = match bench.args.versus.clone() {
         Some(other) => bench.versus(&other, bench.args.pairs)?,
+        None if bench.args.logins => bench.logins(bench.args.pairs)?,
         None => {
             let mut result = bench.run()?;
             result.extend(bench.figures());
@@ -150,6 +158,11 @@ impl Bench {
     /// Measures everything that was asked for; what is no throughput is in the answer.
     fn run(&mut self) -> Result<Map<String, Value>> {
         let mut result = Map::new();
+        let open_only = [Part::Throughput, Part::Python, Part::Streams];
+        ensure!(
+            !self.args.guarded || open_only.into_iter().all(|part| !self.asks_for(part)),
+            "--guarded wants --only with other parts than throughput, python and streams: peers and ceiling have no login"
+        );
         let with_peer = self.asks_for(Part::Python) && self.args.peer_applications > 0;
         if with_peer {
             peer::prepare()?;

@@ -166,8 +166,7 @@ impl<'a> Striker<'a> {
                 let topic = honest_topic(self.stage);
                 let round = self.struck.hostile;
                 let partition = self.rng.random_range(0..self.stage.kafka.partitions);
-                self.struck.hostile +=
-                    hostile::sprinkle(&self.stage.kafka.bootstrap, &topic, partition, self.traffic, round)?;
+                self.struck.hostile += hostile::sprinkle(&self.stage.kafka, &topic, partition, self.traffic, round)?;
                 Ok(())
             }
             Fault::Freeze => self.house.freeze(self.rng.random_range(0..FREEZABLE)).map(drop),
