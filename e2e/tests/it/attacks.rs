@@ -79,8 +79,9 @@ fn nobody_gets_in_and_no_tampering_is_unseen() {
 fn settings(door: &str, read_api: &str, public: &str) -> String {
     let key = |(tenant, byte): &(&str, u8)| format!("{tenant} = \"k1:{}\"\n", format!("{byte:02x}").repeat(32));
     let keys: String = TENANTS.iter().map(key).collect();
+    let digests = "ef".repeat(32);
     format!(
-        "[ingest]\ndoor_address = {door:?}\ndoor_token_key = {public:?}\n\n[ingest.subject_keys]\n{keys}\n\
+        "[ingest]\ndoor_address = {door:?}\ndoor_token_key = {public:?}\ndigest_key = \"d1:{digests}\"\n\n[ingest.subject_keys]\n{keys}\n\
          [read-api]\nlisten = {read_api:?}\ntoken_key = {public:?}\n"
     )
 }

@@ -43,8 +43,7 @@ impl Drained {
 }
 
 impl Bench {
-    /// Fills a deployment, and drains it in pairs of this binary and another one, or by itself; and the throughput of all workers
-    /// without and with the log beside them.
+    /// Fills a deployment, and drains it in pairs of this binary and another one, or by itself.
     pub fn audit(&mut self, other: Option<&Path>, rounds: usize) -> Result<Map<String, Value>> {
         self.deploy("backlog", 0)?;
         let mut rooms = rooms::house(&self.stage, Models::Shipped, DECIDING)?;
@@ -74,14 +73,7 @@ impl Bench {
             sorted.sort_by(f64::total_cmp);
             sorted.get(sorted.len() / 2).copied()
         };
-        self.deploy("plain", 0)?;
-        let mut rooms = rooms::house(&self.stage, Models::Scorecards, DECIDING)?;
-        let plain = load::throughput(&self.stage, &self.traffic, self.args.applications, &rooms)?;
-        rooms.stop()?;
-        self.audited()?;
         let figures = [
-            ("throughput_per_s", json!(plain.rate)),
-            ("throughput_audited_per_s", json!(self.median("audited"))),
             ("audit_cpu_ms_per_application", json!(median(&ours, Drained::cpu_ms))),
             ("audit_room_us_per_application", json!(median(&ours, |drained| drained.room_us))),
             ("audit_database_us_per_application", json!(median(&ours, |drained| drained.database_us))),

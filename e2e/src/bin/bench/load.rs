@@ -68,9 +68,11 @@ pub fn send(sender: &Sender, events: &[Event]) -> Result<()> {
 /// Applications a second until the log and its projections hold all of them.
 pub fn audited(stage: &Stage, traffic: &Traffic, count: usize) -> Result<f64> {
     let sender = Sender::connect(&stage.kafka, "murmur2_random")?;
-    let logged = |sent: &[Event]| -> Result<()> {
-        let expected = sent.iter().map(|event| AUDITED_PER_APPLICATION + i64::from(event.has_protected)).sum();
-        runtime()?.block_on(logs(stage.house.database_url(), expected))
+    // The database is shared by all deployments of a run.
+    let before = runtime()?.block_on(logs(stage.house.database_url(), 0))?;
+    let logged = |sent: &[Event]| -> Result<i64> {
+        let expected: i64 = sent.iter().map(|event| AUDITED_PER_APPLICATION + i64::from(event.has_protected)).sum();
+        runtime()?.block_on(logs(stage.house.database_url(), before + expected))
     };
     let events = traffic.events("bench", 0..WARM + count)?;
     send(&sender, &events[..WARM])?;
@@ -81,21 +83,26 @@ pub fn audited(stage: &Stage, traffic: &Traffic, count: usize) -> Result<f64> {
     Ok(count as f64 / started.elapsed().as_secs_f64())
 }
 
-/// Waits until the log has so many entries, over one session: a new one for each look costs the server more than many batches.
-async fn logs(url: &str, expected: i64) -> Result<()> {
+/// Waits until the log has so many entries, and says how many it has; over one session, since a new one for each look costs the server
+/// more than many batches.
+async fn logs(url: &str, expected: i64) -> Result<i64> {
     let started = Instant::now();
     let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await?;
     let connection = runtime::task::spawn("count", connection);
     let size = "SELECT coalesce(sum(size), 0)::bigint FROM defaultx.audit_logs";
-    while client.query_one(size, &[]).await?.get::<_, i64>(0) < expected {
+    let found = loop {
+        let found: i64 = client.query_one(size, &[]).await?.get(0);
+        if found >= expected {
+            break found;
+        }
         if started.elapsed() > Duration::from_secs(300) {
             bail!("the log does not drain");
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    };
     drop(client);
     connection.await??;
-    Ok(())
+    Ok(found)
 }
 
 /// Latency from the moment that each application was due, at a steady rate, for 20 seconds after a warm-up.
