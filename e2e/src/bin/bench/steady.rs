@@ -218,12 +218,13 @@ impl Bench {
     }
 }
 
-/// Configuration of everything, with a door that asks for no token, and no quota.
+/// Configuration of everything, with a door, and neither quota nor limits to a rate.
 pub fn everything(dir: &Path, door: &str) -> Result<String> {
     let key = Keys::of(dir)?.token_public;
     Ok(format!(
         "[read-api]\nlisten = \"127.0.0.1:0\"\ntoken_key = {key:?}\n\n\
-         [ingest]\ntenant_quota_per_day = 0\ndoor_address = {door:?}\n\n"
+         [ingest]\ntenant_quota_per_day = 0\ndoor_requests_per_second = 0\ndoor_records_per_second_per_tenant = 0\n\
+         door_address = {door:?}\n\n"
     ))
 }
 
