@@ -14,6 +14,7 @@ use audit_sink::signer::notes::Notes;
 use audit_sink::verify::{Options, walk};
 use runtime::{clock, pg, shutdown};
 use schemas::audit_entry::{Codec, Entry};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use tokio_postgres::Client;
 
@@ -135,7 +136,7 @@ async fn epochs(settings: &Settings) -> Result<i32> {
 
 async fn serve(args: WitnessArgs) -> Result<i32> {
     let cosigner = witness::cosigner(&args.name, &args.key)?;
-    let listen = args.listen.parse().with_context(|| format!("--listen {:?}: host:port", args.listen))?;
+    let listen: SocketAddr = args.listen.parse().with_context(|| format!("--listen {:?}: host:port", args.listen))?;
     let key = cosigner.verifier_key();
     let stop = shutdown::on_signal()?;
     let (address, handle) = witness::serve(cosigner, &args.log_keys, &args.state, listen, stop).await?;
