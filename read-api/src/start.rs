@@ -65,7 +65,7 @@ pub async fn bind(config: Config, shell: Shell) -> Result<Running, Error> {
     let revocations = revocations.map_err(failed)?;
     let recording = RoomHandle::task(
         "read-api-access",
-        task::spawn("read-api-access", { recorder.clone().run(shell.shutdown.clone()) }),
+        task::spawn("read-api-access", recorder.clone().run(shell.shutdown.clone())),
     );
     let server = RoomHandle::task(
         ROOM,

@@ -150,8 +150,8 @@ mod tests {
     fn asked(words: &[&str]) -> Result<String, String> {
         let dir = tempfile::tempdir().unwrap();
         let house = dir.path().to_str().unwrap();
-        let words = ["defaultx", "--house", house, "token"].iter().chain(words).copied();
-        let cli = Cli::try_parse_from(words).map_err(|error| error.to_string())?;
+        let first = ["defaultx", "--house", house, "token"];
+        let cli = Cli::try_parse_from(first.iter().chain(words)).map_err(|error| error.to_string())?;
         let Command::Token(args) = cli.command else { panic!("another command") };
         minted(&Settings::default(), &cli.place, &args).map_err(|error| error.to_string())
     }

@@ -137,7 +137,7 @@ impl Stage {
     /// When no token can be minted.
     pub async fn keep(&self) -> Result<()> {
         let api = &self.settings.read_api;
-        let token = |server, who| {
+        let token = |server: Server, who: (&str, &str, &[&str])| {
             let (realm, max_minutes, _) = realm(&self.settings, server);
             auth::mint(&self.keys.token_private, &realm, who, i64::from(max_minutes) * 60)
         };

@@ -154,7 +154,8 @@ async fn a_token_opens_the_door_of_its_tenant_only() {
         assert_eq!(ask(&router, PATH, &headers, body()).await.0.as_u16(), status, "{name}");
     }
     let good = token("demo", "Originator");
-    let twice = [("content-type", "application/json"), ("authorization", &good), ("authorization", &good)];
+    let twice =
+        [("content-type", "application/json"), ("authorization", good.as_str()), ("authorization", good.as_str())];
     assert_eq!(ask(&router, PATH, &twice, body()).await.0.as_u16(), 401, "two Authorization headers");
 }
 

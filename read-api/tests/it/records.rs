@@ -107,7 +107,8 @@ fn without_its_record_an_identity_is_not_shown() {
     run(async {
         // The topic of access records is not there: nothing takes one.
         let whole = kafka("unrecorded.").await;
-        let admin: rdkafka::admin::AdminClient<_> = whole.client().create().unwrap();
+        let admin: rdkafka::admin::AdminClient<rdkafka::client::DefaultClientContext> =
+            whole.client().create().unwrap();
         let access = Topic::Access.name("unrecorded.");
         admin.delete_topics(&[&access], &Default::default()).await.unwrap().remove(0).unwrap();
         let change = |config: &mut read_api::Config| config.access_timeout_ms = 300;
