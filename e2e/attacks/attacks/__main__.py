@@ -18,6 +18,8 @@ LEAST = {
 }
 # Applications of each tenant before anything is tried: the log then has tiles and segments.
 SEEDS = 40
+# Seconds that a deployment may take until it takes the first of them.
+START_S = 60.0
 # The log and the topics are copied and read while they are small; what somebody may write who should not comes last.
 GROUPS = ["tokens", "matrix", "guessing", "tampering", "commands", "subscriptions", "injections", "resources", "broker"]
 
@@ -69,7 +71,12 @@ def seed(d: Deployment) -> dict[str, str]:
     run, seeded = uuid.uuid4().hex[:8], {}
     for tenant in d.tenants[:2]:
         for number in range(SEEDS):
-            answer = d.submit(d.application(tenant, f"seed-{tenant}-{run}-{number}"), tenant)
+            body, until = d.application(tenant, f"seed-{tenant}-{run}-{number}"), time.monotonic() + START_S
+            answer = d.submit(body, tenant)
+            # A door that has just opened may not have its broker yet.
+            while answer.status == 503 and time.monotonic() < until:
+                time.sleep(0.5)
+                answer = d.submit(body, tenant)
             if answer.status != 202:
                 raise RuntimeError(f"the door does not take an application of {tenant}: {answer}")
         seeded[tenant] = f"seed-{tenant}-{run}-0"

@@ -52,7 +52,7 @@ def letters(d: Deployment, report: Report) -> None:
         after = listed(d)
     report.control(TERMINAL, "dead letters are listed", count(after) >= count(before) + len(bad) - 1, after[-200:])
     report.attack(TERMINAL, "a sender's header hides its dead letter", count(after) >= count(before) + len(bad), f"{count(before)} → {count(after)} lines of {len(bad)}")
-    report.attack(TERMINAL, "a sender's header counts as sent again", b"(published again)" not in after, after[-200:])
+    report.attack(TERMINAL, "a sender's header counts as sent again", after.count(b"(published again)") <= before.count(b"(published again)"), after[-200:])
     outputs = {"dead-letters list": after}
     for at in [line.split()[0] for line in after.decode("utf-8", "replace").splitlines()[1:-1]][-len(bad):]:
         outputs[f"dead-letters show {at}"] = d.run("dead-letters", "show", at).stdout

@@ -13,6 +13,8 @@ from .report import Report
 
 GROUP = "resources"
 SMUGGLING = "request smuggling"
+# RFC 9112 lets a server take these by their chunks, if it reads no further: the length counts for nothing.
+ONE_READING = {"length and chunks", "chunks and length", "a coding with a tab"}
 # Bytes by which the process may have grown over the whole group.
 MOST_GROWTH = 512 << 20
 
@@ -118,7 +120,6 @@ def smuggling(d: Deployment, report: Report, server: str, role: str, method: str
         "a negative length": request([b"content-length: -1"], inner),
         "a length in hexadecimal": request([b"content-length: 0x10"], inner),
         "a length beyond 64 bits": request([b"content-length: 99999999999999999999999"], inner),
-        "chunked twice": request([b"transfer-encoding: chunked, chunked"], chunked + inner),
         "chunked and identity": request([b"transfer-encoding: chunked, identity"], chunked + inner),
         "identity": request([b"transfer-encoding: identity"], inner),
         "an unknown coding": request([b"transfer-encoding: xchunked"], chunked + inner),
@@ -139,8 +140,11 @@ def smuggling(d: Deployment, report: Report, server: str, role: str, method: str
     for name, data in cases.items():
         answer = wire.raw(server, data, d.ca, timeout=8)
         smuggled = answer.whole.count(b"HTTP/1.1 ") > 1 or b"/smuggled" in answer.whole
-        # Broken framing is the sender's mistake (400), not a body that is too large.
-        fits = (answer.is_refusal and answer.status != 413) or (answer.is_silent and name.startswith("HTTP/"))
+        if name in ONE_READING:
+            fits = not answer.is_silent and answer.status < 500
+        else:
+            # Broken framing is the sender's mistake (400), not a body that is too large.
+            fits = (answer.is_refusal and answer.status != 413) or (answer.is_silent and name.startswith("HTTP/"))
         report.attack(SMUGGLING, f"{name} at {server}", fits and not smuggled, answer)
     headers = [("authorization", token), ("content-type", "application/json")]
     if method == "POST":

@@ -185,7 +185,7 @@ def inflated(d: Deployment, claims: dict, role: str) -> Iterator[Forgery]:
     yield "role beside no roles", d.sign(d.header(), {**claims, "roles": [], "role": role, "scope": role, "admin": True})
     own = d.tenants[0]
     tenants: list[object] = [
-        [own, d.tenants[1]], "", f" {own}", own.upper(), f"{own}\x00", f"{own}|{d.tenants[1]}", "%", f"{own}%", None, 7, {"is": own},
+        [own, d.tenants[1]], "", f" {own}", f"{own}\x00", f"{own}|{d.tenants[1]}", "%", f"{own}%", None, 7, {"is": own},
         f"{own}/../{d.tenants[1]}", f"{own}'--",
     ]
     for value in tenants:
