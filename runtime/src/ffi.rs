@@ -128,7 +128,7 @@ const WHY_BYTES: usize = 256;
 
 /// Every right that the cluster holds.
 pub(crate) fn acls<C: ClientContext>(client: &Client<C>, timeout: Duration) -> Result<Vec<Acl>, KafkaError> {
-    let (mut why, mut found) = ([0 as c_char; WHY_BYTES], Vec::new());
+    let (mut why, mut found): ([c_char; WHY_BYTES], _) = ([0; WHY_BYTES], Vec::new());
     // SAFETY: the client outlives every call; what is made here is destroyed below, after the event that borrows from it; the rights
     // are read within their event's life.
     unsafe {
@@ -288,7 +288,7 @@ fn write(acl: &Acl) -> Result<*mut rd::rd_kafka_AclBinding_t, String> {
     } else {
         Permission::RD_KAFKA_ACL_PERMISSION_TYPE_DENY
     };
-    let mut why = [0 as c_char; WHY_BYTES];
+    let mut why: [c_char; WHY_BYTES] = [0; WHY_BYTES];
     // SAFETY: the client copies the names; what it has to say ends with a zero byte within `why`.
     unsafe {
         let binding = rd::rd_kafka_AclBinding_new(

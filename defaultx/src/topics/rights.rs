@@ -175,7 +175,11 @@ mod tests {
                 Some("User:decision"),
             ),
             ("one who may everything", acl("mallory", Operation::All, "t.credit.decisions.v1", false), Some("write")),
-            ("by the beginning of its name", acl("scorer", Operation::Write, "t.credit.dec", true), Some("prefixed")),
+            (
+                "by the beginning of its name",
+                acl("scorer", Operation::Write, "t.credit.decisions", true),
+                Some("prefixed"),
+            ),
             ("anybody", acl("*", Operation::Write, "t.credit.decisions.v1", false), Some("User:*")),
             ("the worker itself", acl("decision", Operation::All, "t.credit.decisions.v1", false), None),
             ("the operator", acl("admin", Operation::All, "*", false), None),

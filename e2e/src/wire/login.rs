@@ -14,7 +14,7 @@ const HANDSHAKE: (i16, i16) = (17, 1);
 const AUTHENTICATE: (i16, i16) = (36, 0);
 const MECHANISM: &str = "SCRAM-SHA-512";
 /// One login a connection: what it is fresh for is the server's part of it.
-const NONCE: &str = "fyko2d3lbbFgONRv9qkxdawL";
+const NONCE: &str = "written-by-hand";
 /// More is no server of ours.
 const ITERATIONS_MAX: u32 = 100_000;
 
@@ -56,7 +56,7 @@ fn proof(first: &str, server_first: &str, password: &str) -> Result<String> {
 }
 
 fn mac(key: &[u8], parts: &[&[u8]]) -> Result<Vec<u8>> {
-    let mut mac = Hmac::<Sha512>::new_from_slice(key)?;
+    let Ok(mut mac) = Hmac::<Sha512>::new_from_slice(key) else { bail!("a key of no length that there is") };
     parts.iter().for_each(|part| mac.update(part));
     Ok(mac.finalize().into_bytes().to_vec())
 }

@@ -161,10 +161,7 @@ fn pair(config: &TlsConfig) -> Result<CertifiedKey, TlsError> {
     }
     let key = PrivateKeyDer::from_pem_file(&config.key)
         .map_err(|error| wrong("key", &config.key, format!("{error}; a PEM key without a password is needed")))?;
-    let key = ring::sign::any_supported_type(&key).map_err(|error| TlsError::Pair(error.to_string()))?;
-    let pair = CertifiedKey::new(chain, key);
-    pair.keys_match().map_err(|error| TlsError::Pair(error.to_string()))?;
-    Ok(pair)
+    CertifiedKey::from_der(chain, key, &ring::default_provider()).map_err(|error| TlsError::Pair(error.to_string()))
 }
 
 #[cfg(test)]
