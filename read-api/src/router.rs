@@ -109,7 +109,7 @@ fn described() -> (Router<Arc<App>>, utoipa::openapi::OpenApi) {
     ),
     modifiers(&Bearer),
     // Any one of them opens an operation that names no others.
-    security(("token" = ["Admin"]), ("token" = ["Officer"]), ("token" = ["Reviewer"]))
+    security(("token" = ["Admin"]), ("token" = ["Officer"]), ("token" = ["Reviewer"]), ("token" = ["Auditor"]))
 )]
 struct Description;
 

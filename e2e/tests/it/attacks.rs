@@ -8,6 +8,7 @@ use e2e::supervisor::AS_DEFAULTX;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use runtime::auth;
+use schemas::rights::Principal;
 use serde_json::json;
 use std::fs::File;
 use std::io::{Read, Write};
@@ -61,6 +62,7 @@ fn nobody_gets_in_and_no_tampering_is_unseen() {
         "read_url": database,
         "workers": {"every worker": database},
         "kafka": stage.kafka.client().config_map(),
+        "stranger": stage.kafka.of(Principal::Sender.name()).client().config_map(),
         "prefix": stage.kafka.topic_prefix,
         "log": log,
         "pid": running.0.id(),

@@ -193,7 +193,7 @@ async fn raw(address: std::net::SocketAddr, request: &str) -> u16 {
 #[tokio::test]
 async fn a_body_that_breaks_off_is_a_bad_request_and_only_a_large_one_too_large() {
     let stop = Shell::new(kafka()).shutdown;
-    let address = ([127, 0, 0, 1], 0).into();
+    let address = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
     let (address, _server) = runtime::http::serve("door", address, door(&open()), stop.clone()).await.unwrap();
     let head = format!("POST {PATH} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: application/json\r\n");
     let large = "x".repeat((1 << 20) + 1);

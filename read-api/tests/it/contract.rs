@@ -3,7 +3,7 @@
 use crate::house::run;
 use crate::stand::shared;
 use hyper::Method;
-use read_api::caller::{ADMIN, OFFICER, REVIEWER};
+use read_api::caller::{ADMIN, AUDITOR, OFFICER, REVIEWER};
 use serde_json::Value;
 use std::path::Path;
 
@@ -43,7 +43,7 @@ fn the_roles_of_the_contract_are_those_that_are_let_in() {
         let alternatives = security.as_array().unwrap().iter();
         alternatives.map(|one| one["token"][0].as_str().unwrap().to_owned()).collect()
     };
-    assert_eq!(roles(&description["security"]), [ADMIN, OFFICER, REVIEWER]);
+    assert_eq!(roles(&description["security"]), [ADMIN, OFFICER, REVIEWER, AUDITOR]);
     let identities = &description["paths"]["/v1/applications/{application_id}/identities"]["get"]["security"];
     assert_eq!(roles(identities), [ADMIN, OFFICER]);
 }

@@ -28,11 +28,11 @@ pub fn admissions(bench: &Bench, topic: &str) -> BTreeMap<u32, usize> {
     seen
 }
 
-pub fn assert_once(bench: &Bench, keys: u32) {
+pub(crate) fn assert_once(bench: &Bench, keys: u32) {
     assert_once_in(bench, "out", keys);
 }
 
-pub fn assert_once_in(bench: &Bench, topic: &str, keys: u32) {
+pub(crate) fn assert_once_in(bench: &Bench, topic: &str, keys: u32) {
     let seen = admissions(bench, topic);
     let doubled: Vec<_> = seen.iter().filter(|(_, count)| **count > 1).collect();
     assert!(doubled.is_empty(), "admitted more than once: {doubled:?}");

@@ -6,7 +6,8 @@ use crate::steady::{EVERYTHING, everything};
 use anyhow::Result;
 use e2e::traffic::Sender;
 use e2e::watch::{Schedule, Watch};
-use ingest::admit::{Ask, Key, Times, admit};
+use ingest::admit::{Ask, Asked, Key, Times, admit};
+use ingest::data_digest::Secrets;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use runtime::clock;
 use runtime::stream::Stored;
@@ -60,12 +61,14 @@ impl Bench {
         let mut config = self.stage.kafka.client();
         config.set("linger.ms", "20").set("batch.size", "1000000").set("queue.buffering.max.messages", "1000000");
         let (producer, partitions): (BaseProducer, _) = (config.create()?, self.stage.partitions()?);
+        let keys = Secrets::new(&ingest::Config::default())?.of_tenant("demo");
         let now_ms = clock::now_ms();
         let times = Times { received_at_ms: now_ms, now_ms, window_ms: 30 * 86_400_000 };
         for number in 0..count {
             let key = Key::of(format!("demo|remembered-{number}").as_bytes());
             let digest: [u8; 16] = key.encode().try_into().unwrap_or_default();
-            let (_, Some(entry)) = admit(Ask::Application { revision: 1, digest }, times, None) else { continue };
+            let body = Asked::Keyed { kept: keys.kept.keyed(&digest), also: None };
+            let (_, Some(entry)) = admit(Ask::Application { revision: 1, body }, times, None, &keys) else { continue };
             let (key, value) = (key.encode(), entry.encode());
             let partition = number as i32 % partitions;
             let mut record = BaseRecord::to(&topic).key(&key).payload(&value).partition(partition);
