@@ -21,7 +21,7 @@ SEEDS = 40
 # Seconds that a deployment may take until it takes the first of them.
 START_S = 60.0
 # The log and the topics are copied and read while they are small; what somebody may write who should not comes last.
-GROUPS = ["tokens", "matrix", "guessing", "tampering", "commands", "subscriptions", "injections", "resources", "broker"]
+GROUPS = ["tokens", "matrix", "guessing", "tampering", "commands", "subscriptions", "injections", "resources", "broker", "logins"]
 
 
 def main() -> int:
@@ -44,7 +44,8 @@ def main() -> int:
         "subscriptions": lambda: subscriptions.attack(d, report, given.long),
         "guessing": lambda: guessing.attack(d, report),
         "broker": lambda: broker.attack(d, report),
-        "tampering": lambda: tampering.attack(d, report, d.workers),
+        "tampering": lambda: tampering.attack(d, report),
+        "logins": lambda: tampering.logins(d, report),
     }
     for name in GROUPS:
         if name not in wanted:

@@ -77,7 +77,7 @@ TABLES = (
 READER = ["INSERT INTO {0} SELECT * FROM {0} LIMIT 1", "UPDATE {0} SET {1} = {1}", "DELETE FROM {0}", "TRUNCATE {0}"]
 
 
-def attack(d: Deployment, report: Report, workers: dict[str, str]) -> None:
+def attack(d: Deployment, report: Report) -> None:
     wait_for_a_note(d)
     with Copies(d.owner_url) as copies, tempfile.TemporaryDirectory() as folder:
         url = named(d.owner_url, copies.template)
@@ -105,7 +105,12 @@ def attack(d: Deployment, report: Report, workers: dict[str, str]) -> None:
             seen, said = judged(d, url, forged)
             report.attack(KEPT, f"a kept note that is {name}", seen is not False, said)
         junk(d, report, copies, kept)
-        rights(d, report, copies, workers)
+
+
+def logins(d: Deployment, report: Report) -> None:
+    """What the logins of workers and readers may do."""
+    with Copies(d.owner_url) as copies:
+        rights(d, report, copies, d.workers)
 
 
 def wait_for_a_note(d: Deployment) -> None:
