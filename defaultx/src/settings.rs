@@ -135,13 +135,17 @@ mod tests {
         assert_eq!(runtime::config::show(&loaded).unwrap(), shown);
     }
 
+    fn of_file(text: &str) -> Result<Settings> {
+        let file = tempfile::NamedTempFile::new()?;
+        std::fs::write(file.path(), text)?;
+        load(&PlaceArgs { config: Some(file.path().to_owned()), ..PlaceArgs::default() })
+    }
+
     #[test]
     fn knobs_of_the_signer_that_stand_where_they_stood_are_read() {
-        let set = [
-            "audit-sink.checkpoint_key=".to_owned() + &"07".repeat(32),
-            "audit-sink.checkpoint_interval_s=3".to_owned(),
-        ];
-        let loaded = load(&PlaceArgs { set: set.to_vec(), ..PlaceArgs::default() }).unwrap();
+        let key = "07".repeat(32);
+        let loaded =
+            of_file(&format!("[audit-sink]\ncheckpoint_key = \"{key}\"\ncheckpoint_interval_s = 3\n")).unwrap();
         assert_eq!(loaded.audit_signer.key.expose(), "07".repeat(32));
         assert_eq!(loaded.audit_signer.interval_s, 3);
         assert_eq!(loaded.audit_sink, audit_sink::Config::default());
@@ -149,9 +153,7 @@ mod tests {
 
     #[test]
     fn a_login_is_a_known_principals() {
-        let with = |key: &str| {
-            load(&PlaceArgs { set: vec![format!("kafka.principals.{key}.password=1234")], ..PlaceArgs::default() })
-        };
+        let with = |key: &str| of_file(&format!("[kafka.principals.{key}]\npassword = \"1234\"\n"));
         let loaded = with("audit_sink").unwrap(); // as in DEFAULTX__KAFKA__PRINCIPALS__AUDIT_SINK__PASSWORD
         assert_eq!(loaded.kafka.of("audit-sink").client().get("sasl.password"), Some("1234"));
         let error = with("scorrer").unwrap_err().to_string();

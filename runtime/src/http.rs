@@ -366,7 +366,8 @@ mod tests {
         for (address, cover, good) in rows {
             let bounds = Bounds { cover, ..Bounds::default() };
             let stop = CancellationToken::new();
-            let served = serve_within("test", address.parse::<SocketAddr>().unwrap(), Router::new(), stop.clone(), bounds).await;
+            let served =
+                serve_within("test", address.parse::<SocketAddr>().unwrap(), Router::new(), stop.clone(), bounds).await;
             assert_eq!(served.is_ok(), good, "{address} {cover:?}: {:?}", served.err());
             stop.cancel();
         }

@@ -94,7 +94,10 @@ async fn a_forged_decision_and_a_look_at_identities_are_refused() {
         ("sender", Topic::Intake, denied),
         ("read-api", Topic::Decisions, denied),
         ("observer", Topic::DeadLetters, denied),
-        ("audit-sink", Topic::Checkpoints, Ok(())),
+        ("audit-signer", Topic::Checkpoints, Ok(())),
+        ("audit-sink", Topic::Checkpoints, denied),
+        ("read-api", Topic::Access, Ok(())),
+        ("read-api", Topic::Revocations, denied),
         ("audit-sink", Topic::Applications, denied),
     ];
     for (user, topic, expected) in rows {

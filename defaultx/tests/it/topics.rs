@@ -109,6 +109,7 @@ async fn a_room_says_at_its_start_what_the_check_finds() {
     let mut room = std::process::Command::new(env!("CARGO_BIN_EXE_defaultx"))
         .args(["run", "ingest", "--ops", "127.0.0.1:0", "--kafka", &kafka.bootstrap, "--prefix", &kafka.topic_prefix])
         .args(["--set", "kafka.partitions=3", "--set", "kafka.replication_factor=1"])
+        .args(["--set", "ingest.allow_demonstration_key=true"])
         .args(["--set", &format!("ingest.tenant_of_topic={{\"{BANK_B}\" = \"demo\"}}")])
         .envs(crate::login(&kafka))
         .stdout(std::process::Stdio::null())

@@ -67,7 +67,11 @@ fn by_http(data: &Value) -> Vec<Output> {
     let body = Some(text.as_bytes());
     let arrival = Arrival { channel: Channel::Http, at_ms: NOW_MS, header_of: &header_of, body, tenant };
     let taken = receive(&rules, &arrival).unwrap();
-    received(taken, Origin { channel: Channel::Http, place: None, received_at_ms: None, token: None }, &Topics::new(&kafka()))
+    received(
+        taken,
+        Origin { channel: Channel::Http, place: None, received_at_ms: None, token: None },
+        &Topics::new(&kafka()),
+    )
 }
 
 /// As the only row of a file.
