@@ -79,7 +79,7 @@ impl Problem {
 
     /// 413: questions have no body.
     pub fn body_not_taken() -> Self {
-        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "body_not_taken", "Questions have no body")
+        Self::new(StatusCode::BAD_REQUEST, "body_not_taken", "Questions have no body")
     }
 
     /// 429: more than one token holder may ask.

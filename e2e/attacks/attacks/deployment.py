@@ -5,6 +5,7 @@ import copy
 import hashlib
 import itertools
 import json
+import os
 import subprocess
 import time
 import uuid
@@ -152,11 +153,14 @@ class Deployment:
                 raise RuntimeError(f"{application_id} is not decided after {patience_s:.0f} s: {answer}")
             time.sleep(0.5)
 
-    def run(self, *words: str, config: str | None = None, timeout: float = 60.0) -> subprocess.CompletedProcess:
+    def run(
+        self, *words: str, config: str | None = None, timeout: float = 60.0, environment: dict[str, str] | None = None
+    ) -> subprocess.CompletedProcess:
         """A command of the product, to its end. One that still runs after `timeout` is ended and has code None."""
         line = [*self.command, *words, "--config", config or self.config]
         try:
-            return subprocess.run(line, stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout, cwd=ROOT)
+            known = {**os.environ, **(environment or {})}
+            return subprocess.run(line, stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout, cwd=ROOT, env=known)
         except subprocess.TimeoutExpired as late:
             return subprocess.CompletedProcess(line, None, late.stdout or b"", late.stderr or b"")
 

@@ -125,10 +125,10 @@ def wait_for_a_note(d: Deployment) -> None:
 
 def judged(d: Deployment, url: str, note: Path | None) -> tuple[bool | None, str]:
     """Whether `audit verify` finds a fault; None when it could not judge."""
-    words = ["audit", "verify", "--json", "--database", url]
+    words = ["audit", "verify", "--json"]
     words += ["--checkpoint", str(note)] if note else []
     words += ["--key", d.verifier_key] if d.verifier_key else []
-    done = d.run(*words)
+    done = d.run(*words, environment={"DEFAULTX__DATABASE__URL": url})
     said = done.stdout.decode("utf-8", "replace")
     try:
         faults = json.loads(said)["faults"]

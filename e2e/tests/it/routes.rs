@@ -37,6 +37,7 @@ fn a_route_is_in_force_from_its_position_on_and_over_a_restart() {
     write("1.1.0", &next);
     let settings = settings(whole, dir.path());
     whole.runtime.block_on(defaultx::topics::apply(&settings.kafka, &[])).unwrap();
+    defaultx::topics::rights::apply(&settings.kafka, &[]).unwrap();
 
     let rooms = start(whole, &settings);
     send(whole, &settings.kafka, 0..SOME);

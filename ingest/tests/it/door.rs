@@ -168,8 +168,12 @@ async fn a_door_without_a_key_does_not_open() {
     let refused = Door::new(&Config::default(), &shell, publisher, metrics.clone(), || NOW_MS).map(drop).unwrap_err();
     assert!(refused.to_string().contains("door_token_key"), "{refused}");
     let own = ("demo".to_owned(), runtime::config::Secret::from(format!("k1:{}", "0f".repeat(32))));
-    let keyless =
-        Config { door_address: "127.0.0.1:0".to_owned(), subject_keys: [own.clone()].into(), ..Config::default() };
+    let keyless = Config {
+        door_address: "127.0.0.1:0".to_owned(),
+        subject_keys: [own.clone()].into(),
+        digest_key: own.1.clone(),
+        ..Config::default()
+    };
     let beyond = Config { door_address: "0.0.0.0:0".to_owned(), door_allow_anonymous: true, ..keyless.clone() };
     let started =
         |config: Config| ingest::start(config, Shell::new(kafka())).map(drop).map_err(|error| error.to_string());

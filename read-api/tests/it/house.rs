@@ -53,8 +53,14 @@ pub async fn database(name: &'static str) -> DatabaseConfig {
 
 /// The broker, with the topics that read-api writes and follows under `prefix`.
 pub async fn kafka(prefix: &str) -> KafkaConfig {
-    let bootstrap = tokio::task::spawn_blocking(|| house().bootstrap().to_owned()).await.unwrap();
-    let kafka = KafkaConfig { bootstrap, topic_prefix: prefix.to_owned(), ..KafkaConfig::default() };
+    let house = tokio::task::spawn_blocking(house).await.unwrap();
+    let kafka = KafkaConfig {
+        bootstrap: house.bootstrap().to_owned(),
+        topic_prefix: prefix.to_owned(),
+        sasl_username: Some(local::ADMIN.to_owned()),
+        sasl_password: house.passwords().get(local::ADMIN).map(|password| password.as_str().into()),
+        ..KafkaConfig::default()
+    };
     let admin: AdminClient<DefaultClientContext> = kafka.client().create().unwrap();
     let names = [Topic::Access, Topic::Revocations].map(|topic| topic.name(prefix));
     let topics: Vec<_> = names.iter().map(|name| NewTopic::new(name, 2, TopicReplication::Fixed(1))).collect();

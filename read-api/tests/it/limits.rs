@@ -27,7 +27,7 @@ fn what_cannot_be_answered_is_a_problem() {
             (&get, &long, "", 404, "not_found"),
             (&post, "/v1/applications", "", 405, "method_not_allowed"),
             (&delete, "/v1/applications/L-1", "", 405, "method_not_allowed"),
-            (&get, "/v1/applications", "{}", 413, "body_not_taken"),
+            (&get, "/v1/applications", "{}", 400, "body_not_taken"),
             (&get, "/v1/applications?limit=0", "", 400, "bad_request"),
             (&get, "/v1/applications?limit=201", "", 400, "bad_request"),
             (&get, "/v1/applications?limit=-1", "", 400, "bad_request"),
