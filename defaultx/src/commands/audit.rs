@@ -45,7 +45,13 @@ pub async fn run(mut settings: Settings, place: &PlaceArgs, command: AuditComman
 }
 
 fn read(files: &[PathBuf]) -> Result<Vec<String>> {
-    let read = |path: &PathBuf| std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()));
+    let read = |path: &PathBuf| {
+        let text = std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
+        if text.trim().is_empty() {
+            bail!("{} holds no note, so the log would be held against nothing", path.display());
+        }
+        Ok(text)
+    };
     files.iter().map(read).collect()
 }
 

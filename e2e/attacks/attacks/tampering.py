@@ -262,11 +262,11 @@ def junk(d: Deployment, report: Report, copies: Copies, kept: Path) -> None:
     psql(copy, f"{become} INSERT INTO defaultx.audit_checkpoints (log, size, root, note, created_at) VALUES (0, 1, sha256('x'), 'junk', now())")
     psql(copy, f"{become} INSERT INTO defaultx.audit_checkpoints (log, size, root, note) VALUES (0, 2, sha256('x'), 'junk')")
     seen, said = judged(d, copy, kept)
-    report.attack(LOGIN, "a junk checkpoint makes a whole log look broken", seen is False, said)
+    report.attack(KEPT, "a junk checkpoint makes a whole log look broken", seen is False, said)
     insert = "INSERT INTO defaultx.audit_verifications (at, log, size, root, faults, took_ms) VALUES ('2999-01-01', 0, 1, sha256('x'), 0, 1)"
     psql(copy, f"{become} {insert}")
     latest = rows(copy, "SELECT coalesce(max(at) <= now() + interval '1 minute', true) FROM defaultx.audit_verifications")[0]
-    report.attack(LOGIN, "a verification of the year 2999 by the writer", latest == "t", "it stands")
+    report.attack(KEPT, "a verification of the year 2999 by the writer", latest == "t", "it stands")
     copies.drop(copy)
 
 
