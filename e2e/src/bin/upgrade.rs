@@ -160,7 +160,9 @@ fn upgrade(args: &Args, old: &Version, new: &Version) -> Result<Outcome> {
     let _servers = Servers(old.house.clone());
     let from = deployment(old)?;
     let rooms = old.rooms()?;
-    let load = Load::start(&from.kafka, args.rate, 0)?;
+    // What is sent again is the same to the last byte, whoever took it first.
+    let now = clock::rfc3339(clock::now());
+    let load = Load::start(&from.kafka, args.rate, (0, now.clone()))?;
     std::thread::sleep(Duration::from_secs(args.seconds));
     // In the middle of its work, and with the load going on.
     rooms.kill()?;
@@ -173,7 +175,7 @@ fn upgrade(args: &Args, old: &Version, new: &Version) -> Result<Outcome> {
     old.run(&["down"])?;
     new.run(&["up"])?;
     let from = deployment(new)?;
-    let load = Load::start(&from.kafka.of(Principal::Sender.name()), args.rate, before.next)?;
+    let load = Load::start(&from.kafka.of(Principal::Sender.name()), args.rate, (before.next, now))?;
     let rooms = new.rooms()?;
     std::thread::sleep(Duration::from_secs(args.seconds));
     let after = load.stop()?;
@@ -269,15 +271,15 @@ struct Sent {
 const BETWEEN: usize = 5_000;
 
 impl Load {
-    /// Begins with the application of that number.
-    fn start(kafka: &KafkaConfig, rate: usize, first: usize) -> Result<Self> {
+    /// Begins with the application of that number; all are as of one time.
+    fn start(kafka: &KafkaConfig, rate: usize, (first, now): (usize, String)) -> Result<Self> {
         let (traffic, sender) = (Traffic::load(1)?, Sender::connect(kafka, "consistent_random")?);
         let (stop, sent, again) = (Arc::default(), Arc::default(), Arc::default());
         let told: (Arc<AtomicBool>, Arc<AtomicUsize>, Arc<AtomicUsize>) =
             (Arc::clone(&stop), Arc::clone(&sent), Arc::clone(&again));
         let body = move || {
             let (stop, sent, again) = told;
-            let (started, now, mut number) = (Instant::now(), clock::rfc3339(clock::now()), first);
+            let (started, mut number) = (Instant::now(), first);
             let send = |number: usize| -> Result<()> {
                 let event = traffic.event("upgrade", number, &now)?;
                 sender.send(&event, (!number.is_multiple_of(3)).then_some(event.application_id.as_str()))?;
