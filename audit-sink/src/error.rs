@@ -64,6 +64,9 @@ pub enum Error {
     /// The broker would not take a checkpoint; worth trying again.
     #[error("kafka: {0}")]
     Kafka(#[from] rdkafka::error::KafkaError),
+    /// A note was not taken in time; it goes out again.
+    #[error("{0} did not take every note")]
+    NotPublished(String),
     /// The loop could not be started.
     #[error("start: {0}")]
     Start(String),

@@ -25,6 +25,8 @@ pub struct Witness {
     dir: PathBuf,
     /// One request is looked at, remembered and answered before the next one.
     turn: Mutex<()>,
+    /// No other process answers out of this memory: of two, each could cosign a log that the other knows to be another.
+    _lock: File,
 }
 
 /// What it answers.
@@ -57,10 +59,14 @@ impl Witness {
     /// A witness that keeps its memory in `dir`, which is made if it is not there.
     ///
     /// # Errors
-    /// [`Error::Notes`].
+    /// [`Error::Notes`], also where another witness has it.
     pub fn new(cosigner: Cosigner, verifiers: Vec<NoteVerifier>, dir: &Path) -> Result<Self, Error> {
         fs::create_dir_all(dir).map_err(|source| failed(dir, source))?;
-        Ok(Self { cosigner, verifiers, dir: dir.to_owned(), turn: Mutex::default() })
+        let path = dir.join("lock");
+        let lock = File::options().create(true).truncate(false).write(true).open(&path);
+        let lock = lock.map_err(|source| failed(&path, source))?;
+        lock.try_lock().map_err(|error| failed(&path, error.into()))?;
+        Ok(Self { cosigner, verifiers, dir: dir.to_owned(), turn: Mutex::default(), _lock: lock })
     }
 
     /// `add-checkpoint`; `at` is the time, seconds since 1970.
@@ -229,6 +235,9 @@ mod tests {
                 assert_eq!(key.time_of(&format!("{note}{lines}")), Some(100 + at as i64), "{what}");
             }
         }
+        let first = open();
+        assert!(Witness::new(cosigner.clone(), vec![signer.verifier()], &dir).is_err(), "one memory, one witness");
+        drop(first);
         assert_ne!(node_hash(&a, &b), root(&["a", "x"]));
         let newest = crate::note::notes(&open().newest().unwrap());
         let mut sizes: Vec<_> =

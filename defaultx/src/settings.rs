@@ -107,6 +107,7 @@ pub fn load(place: &PlaceArgs) -> Result<Settings> {
     settings.audit_signer.take_former(&mut settings.audit_sink);
     settings.kafka.principals = known(settings.kafka.principals)?;
     settings.kafka.read_passwords()?;
+    settings.audit_signer.cluster.read_passwords().context("[audit-signer.cluster]")?;
     Ok(settings)
 }
 

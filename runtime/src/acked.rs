@@ -1,6 +1,7 @@
 //! Single records outside of any transaction, each with word on whether Kafka surely has it: at least once, so whoever writes them gives
 //! each an id that a second try repeats.
 
+use crate::ffi::QueueSignal;
 use crate::kafka::KafkaConfig;
 use crate::stream::Output;
 use crate::task;
@@ -8,7 +9,7 @@ use rdkafka::ClientContext;
 use rdkafka::config::FromClientConfigAndContext as _;
 use rdkafka::error::KafkaError;
 use rdkafka::message::{DeliveryResult, Header, OwnedHeaders};
-use rdkafka::producer::{BaseProducer, BaseRecord, ProducerContext};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, ProducerContext};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -18,15 +19,21 @@ use tokio::time::{Instant, timeout_at};
 /// What the client needs to give a record up after its time, in which it may be told.
 const LAST_WORD: Duration = Duration::from_millis(500);
 
-/// How long a poll goes on. The client waits for whole milliseconds and spins through the rest, so it is a little more than so many.
-const POLL: Duration = Duration::from_micros(100_050);
+/// The longest between two looks for what the client has to say. It signals when there is something.
+const LONGEST_REST: Duration = Duration::from_secs(1);
 
 /// An idempotent producer that gives a record up after a time.
 pub struct AckedProducer {
-    producer: Arc<BaseProducer<Acks>>,
-    /// Ends the thread that hears the producer out.
-    ended: Arc<AtomicBool>,
+    shared: Arc<Shared>,
     patience: Duration,
+}
+
+/// What the thread that hears the producer out has too.
+struct Shared {
+    /// Dropped before the client.
+    signal: QueueSignal,
+    producer: BaseProducer<Acks>,
+    has_ended: AtomicBool,
 }
 
 impl AckedProducer {
@@ -44,16 +51,18 @@ impl AckedProducer {
             .set("compression.type", "zstd")
             .set("queue.buffering.max.kbytes", "16384")
             .set("message.timeout.ms", patience.as_millis().to_string());
-        let producer = Arc::new(BaseProducer::from_config_and_context(&config, Acks)?);
-        let ended = Arc::new(AtomicBool::new(false));
-        let (heard, until) = (producer.clone(), ended.clone());
+        let producer = BaseProducer::from_config_and_context(&config, Acks)?;
+        let signal = QueueSignal::of(producer.client());
+        let shared = Arc::new(Shared { signal, producer, has_ended: AtomicBool::new(false) });
+        let heard = shared.clone();
         let body = move || {
-            while !until.load(Ordering::Relaxed) {
-                heard.poll(POLL);
+            while !heard.has_ended.load(Ordering::Relaxed) {
+                heard.signal.wait(LONGEST_REST);
+                heard.producer.poll(Duration::ZERO);
             }
         };
         task::thread("acknowledgements", body).map_err(|error| KafkaError::ClientCreation(error.to_string()))?;
-        Ok(Self { producer, ended, patience })
+        Ok(Self { shared, patience })
     }
 
     /// Writes records where their keys say; tells of each, in order, whether it is surely there.
@@ -82,7 +91,7 @@ impl AckedProducer {
         let mut record = BaseRecord::<[u8], [u8], _>::with_opaque_to(&output.topic, Box::new(sender)).headers(headers);
         record.key = output.key.as_deref();
         record.payload = output.payload.as_deref();
-        match self.producer.send(record) {
+        match self.shared.producer.send(record) {
             Ok(()) => Some(receiver),
             Err((error, _)) => {
                 tracing::warn!(%error, topic = &*output.topic, "record was not queued");
@@ -94,7 +103,8 @@ impl AckedProducer {
 
 impl Drop for AckedProducer {
     fn drop(&mut self) {
-        self.ended.store(true, Ordering::Relaxed);
+        self.shared.has_ended.store(true, Ordering::Relaxed);
+        self.shared.signal.wake();
     }
 }
 

@@ -1,11 +1,10 @@
 //! What librdkafka can and the client library cannot: header names as the bytes that they are, the ids of topics, rights, where an
 //! error of a partition stands, a word when acknowledgements are there; and what librdkafka lacks: a limit to what a gzip batch may
-//! unpack to. The only place outside the kernels
-//! that calls foreign code by hand.
+//! unpack to. The only place outside the kernels that calls foreign code by hand.
 #![allow(unsafe_code)]
 
+use crate::gzip::gunzip;
 use crate::kafka::acl::{Acl, Kind, Operation};
-use flate2::read::{GzDecoder, ZlibDecoder};
 use rd::rd_kafka_AclOperation_t as Op;
 use rd::rd_kafka_AclPermissionType_t as Permission;
 use rd::rd_kafka_ResourcePatternType_t as Pattern;
@@ -19,7 +18,6 @@ use rdkafka::message::BorrowedHeaders;
 use rdkafka::types::RDKafkaRespErr;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
-use std::io::Read;
 use std::ptr;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
@@ -412,13 +410,6 @@ unsafe extern "C" fn on_queue_event(_client: *mut rd::rd_kafka_t, signal: *mut c
     unsafe { &*signal.cast::<Signal>() }.give();
 }
 
-/// Most bytes that a gzip batch may unpack to.
-pub(crate) const GZIP_UNPACKED_MAX: usize = 32 << 20;
-/// Most bytes for each packed one. Applications packed in batches have 10 to 20; gzip goes up to 1,032.
-const GZIP_RATIO_MAX: usize = 200;
-/// A batch may have so many whatever its ratio: one record of blanks harms nobody.
-const GZIP_ANY_RATIO: usize = 64 << 10;
-
 /// Unpacks gzip or zlib for librdkafka, in place of its own function of this name, which has no limit: a batch of 1 MiB may become
 /// a gigabyte. The linker takes the first of two and never asks the archive for the second. Null is the client's "bad compression":
 /// the partition stands, and the batch is a gap that somebody may accept (ADR 15).
@@ -448,49 +439,13 @@ unsafe extern "C" {
     fn malloc(size: usize) -> *mut c_void;
 }
 
-/// The first member of what is packed; `None` where it is none, or too large.
-fn gunzip(packed: &[u8]) -> Option<Vec<u8>> {
-    let limit = packed.len().saturating_mul(GZIP_RATIO_MAX).clamp(GZIP_ANY_RATIO, GZIP_UNPACKED_MAX);
-    let mut unpacked = Vec::with_capacity(packed.len().saturating_mul(4).min(limit));
-    let at_most = limit as u64 + 1;
-    let read = match packed {
-        [0x1f, 0x8b, ..] => GzDecoder::new(packed).take(at_most).read_to_end(&mut unpacked),
-        _ => ZlibDecoder::new(packed).take(at_most).read_to_end(&mut unpacked),
-    };
-    (read.is_ok() && unpacked.len() <= limit).then_some(unpacked)
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use flate2::Compression;
-    use flate2::write::{GzEncoder, ZlibEncoder};
+    use crate::gzip::tests::gzip;
     use rdkafka::config::ClientConfig;
     use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
-    use std::io::Write;
-
-    fn gzip(bytes: &[u8]) -> Vec<u8> {
-        let mut packed = GzEncoder::new(Vec::new(), Compression::best());
-        packed.write_all(bytes).unwrap();
-        packed.finish().unwrap()
-    }
-
-    #[test]
-    fn what_is_packed_comes_back_within_its_limits() {
-        let noise: Vec<u8> = (0..3_000_000_u64).map(|n| (n.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40) as u8).collect();
-        for bytes in [Vec::new(), b"{}".to_vec(), vec![b' '; GZIP_ANY_RATIO], noise] {
-            assert_eq!(gunzip(&gzip(&bytes)).as_ref(), Some(&bytes), "{} bytes", bytes.len());
-            let mut zlib = ZlibEncoder::new(Vec::new(), Compression::fast());
-            zlib.write_all(&bytes).unwrap();
-            assert_eq!(gunzip(&zlib.finish().unwrap()).as_ref(), Some(&bytes), "zlib, {} bytes", bytes.len());
-        }
-        let bomb = gzip(&vec![b' '; GZIP_UNPACKED_MAX + 1]);
-        let cut = &gzip(b"a record that is not all there")[..20];
-        for bad in [&bomb[..], &gzip(&vec![b' '; 1 << 20]), cut, b"", b"\x1f\x8b", b"plain"] {
-            assert_eq!(gunzip(bad), None, "{} bytes", bad.len());
-        }
-    }
 
     #[test]
     fn a_report_gives_a_signal() {

@@ -1,10 +1,12 @@
 //! HTTP servers that drain and that nobody can hold up, and the one that every process has: `/livez`, `/readyz`, `/metrics`.
 //! Every connection is accepted at once; [`register`] says which one makes room for it.
 
+mod cover;
 mod patient;
 mod register;
 mod tls;
 
+pub use cover::Cover;
 pub use tls::{Tls, TlsConfig, TlsError};
 
 use crate::health::Health;
@@ -50,40 +52,8 @@ pub struct Bounds {
     pub per_address: usize,
     /// The last connections, kept for addresses that have none: whoever asks how a process is finds a place.
     pub reserve: usize,
-    /// What keeps others from reading along.
+    /// Whether a server without TLS may listen beyond loopback.
     pub cover: Cover,
-}
-
-/// What keeps others from reading along with a server's clients.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Cover {
-    /// Nothing: the server listens on loopback only.
-    Bare,
-    /// Nothing, and somebody said that it may be so.
-    BareByChoice,
-    /// The server's own TLS.
-    Tls,
-}
-
-impl Cover {
-    /// Without TLS; `allowed` by [`crate::shell::Shell::allow_plaintext_listeners`].
-    pub fn of(allowed: bool) -> Self {
-        if allowed { Self::BareByChoice } else { Self::Bare }
-    }
-
-    /// Whether a server may listen there.
-    ///
-    /// # Errors
-    /// What to set.
-    fn check(self, address: SocketAddr) -> std::io::Result<()> {
-        if self != Self::Bare || address.ip().to_canonical().is_loopback() {
-            return Ok(());
-        }
-        Err(std::io::Error::other(
-            "is beyond loopback, and tokens and personal data would cross the network readable: listen on 127.0.0.1 behind a TLS end, \
-             or set [process] allow_plaintext_listeners = true where the network is trusted as a whole",
-        ))
-    }
 }
 
 impl Default for Bounds {
@@ -349,30 +319,6 @@ mod tests {
         assert!(ask(address, "/metrics").await.contains("defaultx_ready{component=\"scorer\"} 1"));
         shutdown.cancel();
         assert_eq!(handle.join().await, Ok(()));
-    }
-
-    #[tokio::test]
-    async fn beyond_loopback_nothing_listens_bare_unless_somebody_said_so() {
-        let rows = [
-            ("127.0.0.1:0", Cover::Bare, true),
-            ("127.8.8.8:0", Cover::Bare, true),
-            ("[::ffff:127.0.0.1]:0", Cover::Bare, true),
-            ("0.0.0.0:0", Cover::Bare, false),
-            ("[::]:0", Cover::Bare, false),
-            ("192.0.2.1:0", Cover::Bare, false),
-            ("0.0.0.0:0", Cover::BareByChoice, true),
-            ("0.0.0.0:0", Cover::Tls, true),
-        ];
-        for (address, cover, good) in rows {
-            let bounds = Bounds { cover, ..Bounds::default() };
-            let stop = CancellationToken::new();
-            let served =
-                serve_within("test", address.parse::<SocketAddr>().unwrap(), Router::new(), stop.clone(), bounds).await;
-            assert_eq!(served.is_ok(), good, "{address} {cover:?}: {:?}", served.err());
-            stop.cancel();
-        }
-        let refused = Cover::Bare.check(([0, 0, 0, 0], 80).into()).unwrap_err().to_string();
-        assert!(refused.contains("allow_plaintext_listeners"), "{refused}");
     }
 
     const LONG: Duration = Duration::from_secs(600);

@@ -8,6 +8,7 @@ pub mod auth;
 pub mod clock;
 pub mod config;
 mod ffi;
+mod gzip;
 pub mod health;
 pub mod http;
 pub mod kafka;

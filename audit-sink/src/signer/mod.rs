@@ -87,6 +87,7 @@ pub fn start(config: &SignerConfig, mut shell: Shell) -> Result<Vec<RoomHandle>,
     if notes.is_none() {
         tracing::warn!("[audit-signer] notes_dir is empty: only the database remembers what was signed");
     }
+    config.cluster.check_plaintext().map_err(|error| Error::Config(format!("[audit-signer.cluster] {error}")))?;
     for target in [Some(Target::own(&part.shell.kafka)), Target::other(&config.cluster)].into_iter().flatten() {
         let publishing = publish::keep(target, part.clone());
         rooms.push(RoomHandle::task("audit-publish", task::spawn("audit-publish", publishing)));

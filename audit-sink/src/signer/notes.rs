@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 
 /// Bytes at the end of a file in which its newest notes are: a note is below a kilobyte, an opening of an epoch below three.
 const TAIL_BYTES: u64 = 64 << 10;
+/// Bytes that a note may have left half written, at most.
+const MOST_TORN_BYTES: usize = 4 << 10;
 /// Starts a signature line.
 const SIGNATURE: &[u8] = "\n\u{2014} ".as_bytes();
 
@@ -38,7 +40,7 @@ impl Notes {
     /// Opens a log's file alone, waiting for whoever has it. A note that was half written when the power went is cut off: nobody saw it.
     ///
     /// # Errors
-    /// [`Error::Notes`].
+    /// [`Error::Notes`], also where more is no note than a power cut leaves behind: then somebody else changed the file.
     pub fn book(&self, log: i32) -> Result<Book, Error> {
         let path = self.0.join(format!("{log}.notes"));
         let opened = OpenOptions::new().read(true).append(true).create(true).open(&path);
@@ -124,11 +126,13 @@ impl Book {
             let line = bytes[..end - 1].iter().rposition(|byte| *byte == b'\n');
             line.is_some_and(|line| bytes[line..].starts_with(SIGNATURE))
         };
-        let end = ends.into_iter().find(is_signature);
-        match end {
-            Some(end) if end < bytes.len() => self.file.set_len(from + end as u64),
-            None if from == 0 && !bytes.is_empty() => self.file.set_len(0),
-            _ => Ok(()),
+        let end = ends.into_iter().find(is_signature).unwrap_or_default();
+        match bytes.len() - end {
+            0 => Ok(()),
+            torn if torn <= MOST_TORN_BYTES => self.file.set_len(from + end as u64),
+            torn => Err(std::io::Error::other(format!(
+                "its last {torn} bytes are no note: the file was changed by somebody else"
+            ))),
         }
     }
 }
@@ -164,6 +168,9 @@ mod tests {
         }
         fs::write(&path, "half").unwrap();
         assert!(notes.book(0).unwrap().all().unwrap().is_empty());
+        let changed = "another text\n".repeat(1000);
+        fs::write(&path, &changed).unwrap();
+        assert!(notes.book(0).is_err() && fs::read_to_string(&path).unwrap() == changed, "evidence is not cut away");
         fs::remove_dir_all(&dir).unwrap();
         assert!(Notes::open("").unwrap().is_none());
     }

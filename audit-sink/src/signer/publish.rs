@@ -3,15 +3,13 @@
 
 use super::{Part, RETRY};
 use crate::error::Error;
-use rdkafka::error::KafkaError;
-use rdkafka::message::{Header, OwnedHeaders};
-use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext};
-use rdkafka::{ClientContext, Message};
+use runtime::acked::AckedProducer;
 use runtime::kafka::KafkaConfig;
+use runtime::stream::{Output, Route};
 use schemas::Topic;
 use schemas::envelope::{Envelope, header};
 use schemas::event_id::event_id;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio_postgres::Client;
 
@@ -22,11 +20,11 @@ const SOURCE: &str = "/defaultx/audit-signer";
 /// Media type of a note.
 const TEXT: &[u8] = b"text/plain; charset=utf-8";
 /// How long a publication may take.
-const PUBLISH_TIMEOUT: Duration = Duration::from_secs(10);
+const PUBLISH_TIMEOUT: Duration = Duration::from_secs(8);
 
 /// A cluster that gets the notes.
 pub(super) struct Target {
-    topic: String,
+    topic: Arc<str>,
     /// What the table of publications calls it.
     name: String,
     kafka: KafkaConfig,
@@ -36,14 +34,14 @@ impl Target {
     /// The deployment's own cluster.
     pub fn own(kafka: &KafkaConfig) -> Self {
         let topic = Topic::Checkpoints.name(&kafka.topic_prefix);
-        Self { name: topic.clone(), topic, kafka: kafka.clone() }
+        Self { name: topic.clone(), topic: topic.into(), kafka: kafka.clone() }
     }
 
     /// Another one, if it is configured.
     pub fn other(kafka: &KafkaConfig) -> Option<Self> {
         let topic = Topic::Checkpoints.name(&kafka.topic_prefix);
         let name = format!("{topic} at {}", kafka.bootstrap);
-        (!kafka.bootstrap.is_empty()).then(|| Self { name, topic, kafka: kafka.clone() })
+        (!kafka.bootstrap.is_empty()).then(|| Self { name, topic: topic.into(), kafka: kafka.clone() })
     }
 }
 
@@ -61,16 +59,16 @@ pub(super) async fn keep(target: Target, part: Part) -> Result<(), String> {
 /// One connection's life.
 async fn round(target: &Target, part: &Part) -> Result<(), Error> {
     let client = part.connect().await?;
-    let publisher = Arc::new(Publisher::new(&target.kafka)?);
+    let producer = AckedProducer::new(&target.kafka, PUBLISH_TIMEOUT)?;
     while !part.shell.shutdown.is_cancelled() {
-        publish(&client, &publisher, target).await?;
+        publish(&client, &producer, target).await?;
         part.pause(part.every).await;
     }
     Ok(())
 }
 
 /// Publishes what is not yet.
-async fn publish(client: &Client, publisher: &Arc<Publisher>, target: &Target) -> Result<(), Error> {
+async fn publish(client: &Client, producer: &AckedProducer, target: &Target) -> Result<(), Error> {
     let query = "SELECT c.log, c.size, c.note FROM defaultx.audit_checkpoints c
                  LEFT JOIN defaultx.audit_publications p ON p.log = c.log AND p.target = $1
                  WHERE c.size > coalesce(p.size, -1) ORDER BY c.log, c.size LIMIT 1000";
@@ -79,9 +77,10 @@ async fn publish(client: &Client, publisher: &Arc<Publisher>, target: &Target) -
     if notes.is_empty() {
         return Ok(());
     }
-    let (publisher, topic) = (publisher.clone(), target.topic.clone());
-    let published = tokio::task::spawn_blocking(move || publisher.send(&topic, &notes).map(|()| notes)).await;
-    let notes = published.map_err(|error| Error::Start(error.to_string()))??;
+    let records: Vec<Output> = notes.iter().map(|note| note.record(&target.topic)).collect();
+    if producer.write(&records).await.contains(&false) {
+        return Err(Error::NotPublished(target.name.clone()));
+    }
     let upsert = "INSERT INTO defaultx.audit_publications (log, target, size) VALUES ($1, $2, $3)
                   ON CONFLICT (log, target) DO UPDATE SET size = excluded.size";
     for note in &notes {
@@ -102,63 +101,20 @@ impl Note {
         let epoch = crate::note::read(&self.text).map_or(0, |(_, head)| head.epoch);
         if epoch == 0 { self.size.to_string() } else { format!("{epoch}.{}", self.size) }
     }
-}
 
-/// A producer that says whether everything arrived.
-struct Publisher(BaseProducer<Acks>);
-
-impl Publisher {
-    fn new(kafka: &KafkaConfig) -> Result<Self, Error> {
-        let mut config = kafka.client();
-        config.set("enable.idempotence", "true").set("linger.ms", "5").set("message.timeout.ms", "8000");
-        Ok(Self(config.create_with_context(Acks::default())?))
-    }
-
-    fn send(&self, topic: &str, notes: &[Note]) -> Result<(), Error> {
-        for note in notes {
-            let key = format!("audit|{}", note.log);
-            let id = event_id(SIGNED, "audit", &note.log.to_string(), 1, &note.ordinal());
-            let envelope = Envelope {
-                id: id.to_string(),
-                source: SOURCE.to_owned(),
-                event_type: SIGNED.to_owned(),
-                partition_key: Some(key.clone()),
-                ..Envelope::default()
-            };
-            let headers = envelope.to_headers().into_iter().fold(OwnedHeaders::new(), |headers, (name, value)| {
-                let value = if name == header::CONTENT_TYPE { TEXT } else { &value };
-                headers.insert(Header { key: name, value: Some(value) })
-            });
-            let record = BaseRecord::to(topic).key(&key).payload(&note.text).headers(headers);
-            self.0.send(record).map_err(|(error, _)| error)?;
-        }
-        self.0.flush(PUBLISH_TIMEOUT)?;
-        match self.0.context().take() {
-            Some(error) => Err(error.into()),
-            None => Ok(()),
-        }
-    }
-}
-
-/// Remembers the first failed delivery.
-#[derive(Default)]
-struct Acks(Mutex<Option<KafkaError>>);
-
-impl Acks {
-    fn take(&self) -> Option<KafkaError> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
-    }
-}
-
-impl ClientContext for Acks {}
-
-impl ProducerContext for Acks {
-    type DeliveryOpaque = ();
-
-    fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
-        if let Err((error, message)) = result {
-            tracing::warn!(%error, topic = message.topic(), "checkpoint was not taken");
-            self.0.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(|| error.clone());
-        }
+    fn record(&self, topic: &Arc<str>) -> Output {
+        let key = format!("audit|{}", self.log);
+        let envelope = Envelope {
+            id: event_id(SIGNED, "audit", &self.log.to_string(), 1, &self.ordinal()).to_string(),
+            source: SOURCE.to_owned(),
+            event_type: SIGNED.to_owned(),
+            partition_key: Some(key.clone()),
+            ..Envelope::default()
+        };
+        let mut headers = envelope.to_headers();
+        let of_content = headers.iter_mut().filter(|(name, _)| *name == header::CONTENT_TYPE);
+        of_content.for_each(|(_, value)| *value = TEXT.to_vec());
+        let (key, payload) = (Some(key.into_bytes()), Some(self.text.clone().into_bytes()));
+        Output { topic: topic.clone(), route: Route::ByKey, key, payload, headers }
     }
 }

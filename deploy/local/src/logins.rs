@@ -52,8 +52,7 @@ impl Logins {
 
     /// Takes the passwords that are kept in the broker's directory, makes those that are not, and keeps them.
     pub(crate) fn settle(&mut self, dir: &Path) -> Result<(), LocalError> {
-        let kept: Option<Logins> = fs::read(path(dir)).ok().and_then(|text| serde_json::from_slice(&text).ok());
-        let asked = std::mem::replace(self, kept.unwrap_or_default());
+        let asked = std::mem::replace(self, kept(&path(dir))?);
         for name in asked.users.into_keys() {
             self.users.entry(name).or_default();
         }
@@ -170,6 +169,17 @@ fn again(command: &Command) -> Command {
     again
 }
 
+/// What a file holds; nobody where there is none. One that cannot be read is not written over: whoever has a password of it would be
+/// shut out without a word.
+fn kept(path: &Path) -> Result<Logins, LocalError> {
+    let reading = || format!("reading {}; without that file new passwords are made", path.display());
+    match fs::read(path) {
+        Ok(text) => serde_json::from_slice(&text).map_err(std::io::Error::from).map_err(LocalError::io(reading)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Logins::default()),
+        Err(error) => Err(LocalError::io(reading)(error)),
+    }
+}
+
 fn path(dir: &Path) -> std::path::PathBuf {
     dir.join("logins.json")
 }
@@ -194,6 +204,9 @@ mod tests {
         assert!(first.passwords().iter().all(|(name, password)| second.passwords().get(name) == Some(password)));
         assert!(second.passwords().values().all(|password| password.len() == PASSWORD_LENGTH));
         assert_eq!(fs::metadata(path(dir.path())).unwrap().permissions().mode() & 0o777, 0o600);
+        fs::write(path(dir.path()), "{").unwrap();
+        let refused = Logins::of(&[]).settle(dir.path()).unwrap_err().to_string();
+        assert!(refused.contains("logins.json") && fs::read(path(dir.path())).unwrap() == b"{", "{refused}");
         let shown = format!("{second:?}");
         assert!(
             shown.contains("door") && second.passwords().values().all(|password| !shown.contains(password)),

@@ -16,8 +16,7 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
-/// The client waits for whole milliseconds and spins through the rest, so it is a little more than so many.
-const POLL: Duration = Duration::from_micros(100_050);
+const POLL: Duration = Duration::from_millis(100);
 const TIMEOUT: Duration = Duration::from_secs(5);
 /// Between two tries to reach the topic.
 const AGAIN_AFTER: Duration = Duration::from_secs(1);
@@ -167,9 +166,15 @@ impl Revocations {
                         health.set_ready(true, "revocations are known");
                     }
                 }
-                // The client mends by itself what is not fatal, such as a broker that restarts.
                 Some(Err(error @ KafkaError::MessageConsumptionFatal(_))) => return Err(error.to_string()),
-                Some(Err(error)) => tracing::debug!(%error, "revocations"),
+                // The client mends by itself what is not fatal, such as a broker that restarts. What it cannot mend, such as a missing
+                // right, must not be a riddle to whoever waits.
+                Some(Err(error)) => {
+                    tracing::warn!(topic, %error, "revocations cannot be read; those that are known stand");
+                    if !self.read().is_complete {
+                        health.set_ready(false, format!("revocations cannot be read: {error}"));
+                    }
+                }
             }
         }
         Ok(())
@@ -201,7 +206,9 @@ fn assigned(kafka: &KafkaConfig, topic: &str) -> Result<(PlainConsumer, BTreeSet
     let partitions: BTreeSet<i32> =
         metadata.topics().iter().flat_map(|topic| topic.partitions()).map(|partition| partition.id()).collect();
     if partitions.is_empty() {
-        return Err(format!("topic {topic} does not exist: `defaultx topics apply` makes it"));
+        return Err(format!(
+            "topic {topic} does not exist, or may not be read: `defaultx topics apply --acls` makes topics and rights"
+        ));
     }
     let mut assignment = TopicPartitionList::new();
     for partition in &partitions {
