@@ -40,8 +40,8 @@ pub struct Options {
     pub open: bool,
     /// The servers may outlive this process (see [`House::leave_running`]). Otherwise they end with it, however it ends.
     pub keep_running: bool,
-    /// Java's thorough compiler in the broker. For a broker that runs for hours: it costs more in the first minutes, and under load
-    /// half the processor time afterwards.
+    /// Java's thorough compiler in the broker. For a broker that runs for hours: it costs more at first, and under load
+    /// a third less after some minutes.
     pub thorough_compiler: bool,
 }
 

@@ -45,7 +45,7 @@ const JVM: [&str; 6] = [
 ];
 
 /// Only Java's quick compiler. With the thorough one a start cost 2.4 s of processor time instead of 1.4, and over the first 1.2 million
-/// transactional records the broker was slower (52 against 69 thousand a second) and used half as much again. After ten minutes it is
+/// transactional records the broker was slower (52 against 69 thousand a second) and used half as much again. After some minutes it is
 /// the other way around (`docs/BENCHMARKS.md`), so a broker that is there to stay has both.
 const QUICK_COMPILER: &str = "-XX:TieredStopAtLevel=1";
 
