@@ -15,7 +15,7 @@ pub enum Error {
     #[error("entry: {0}")]
     Entry(#[from] BadEntry),
     /// From the database; worth trying again.
-    #[error("database: {0}")]
+    #[error("database: {}", runtime::pg::said(.0))]
     Database(#[from] tokio_postgres::Error),
     /// No connection to the database; worth trying again.
     #[error("connecting to the database: {0}")]

@@ -105,6 +105,7 @@ impl PgHandler for AuditHandler {
     async fn reset(&mut self, client: &Client) -> Result<(), PgError> {
         (self.pending, self.tree) = (None, None);
         self.ends.clear();
+        store::check_deployment(client, &self.settings.sources.consumer()).await?;
         store::begin_log(client, self.log, self.settings.shards).await?;
         let tree = store::load_tree(client, self.log).await?;
         self.metrics.log_size.with_label_values(&[&self.log.to_string()]).set(tree.size() as i64);

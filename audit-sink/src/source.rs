@@ -1,6 +1,7 @@
 //! PURE. Which topics the log takes: the audited ones of the table, and the senders' own, which follow the rules of
 //! `loan.applications.v1`.
 
+use crate::start::ROOM;
 use schemas::Topic;
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -26,6 +27,11 @@ impl Sources {
     pub fn new(prefix: &str, senders: &[String]) -> Self {
         let senders = senders.iter().filter(|name| Topic::of_name("", name).is_none());
         Self { prefix: prefix.into(), senders: senders.cloned().collect() }
+    }
+
+    /// The consumer that writes the log of this deployment.
+    pub fn consumer(&self) -> String {
+        format!("{}{ROOM}", self.prefix)
     }
 
     /// Every one of them, with prefix.

@@ -7,7 +7,7 @@ pub enum Error {
     #[error("[notifier] {0}")]
     Config(String),
     /// PostgreSQL says no.
-    #[error("database: {0}")]
+    #[error("database: {}", runtime::pg::said(.0))]
     Database(#[from] tokio_postgres::Error),
     /// No session of the pool in time.
     #[error("pool of database sessions: {0}")]

@@ -151,7 +151,7 @@ impl IntoResponse for Problem {
 impl From<tokio_postgres::Error> for Problem {
     fn from(error: tokio_postgres::Error) -> Self {
         let cancelled = error.code() == Some(&tokio_postgres::error::SqlState::QUERY_CANCELED);
-        tracing::warn!(error = %DisplayChain(&error), "database query failed");
+        tracing::warn!(error = runtime::pg::said(&error), "database query failed");
         if cancelled { Self::timeout() } else { Self::unavailable() }
     }
 }

@@ -6,6 +6,7 @@ pub mod lease;
 pub mod offsets;
 pub mod rows;
 mod tls;
+mod words;
 
 use crate::config::{REDACTED, Secret};
 use crate::kafka::is_loopback;
@@ -18,6 +19,7 @@ use std::time::Duration;
 use tls::Tls;
 use tokio_postgres::Client;
 use tokio_postgres::config::{Host, SslMode};
+pub use words::said;
 
 /// Section `[database]`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,7 +70,7 @@ pub enum ConnectError {
     #[error("TLS to PostgreSQL: {0}")]
     Tls(String),
     /// The server refuses or cannot be reached.
-    #[error("connecting to PostgreSQL: {0}")]
+    #[error("connecting to PostgreSQL: {}", said(.0))]
     Connect(#[from] tokio_postgres::Error),
     /// The pool cannot be made.
     #[error("pool of PostgreSQL sessions: {0}")]

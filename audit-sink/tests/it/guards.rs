@@ -1,7 +1,7 @@
 //! What the database itself refuses, to whom.
 
 use crate::events::Topics;
-use crate::stand::{Writer, client, database};
+use crate::stand::{CONSUMER, Writer, client, database};
 use tokio_postgres::Client;
 
 const LOG_TABLES: [&str; 8] = [
@@ -107,4 +107,24 @@ async fn each_role_sees_its_own_and_no_more() {
             assert!(refused(&client, Some(role), statement).await, "{role} {statement}");
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_holds_the_log_of_one_deployment() {
+    let url = database("deployments").await;
+    let mut writer = Writer::new(&url).await;
+    writer.write(&Topics::default().story(0)).await.unwrap();
+    let client = client(&url).await;
+    let own = audit_sink::store::check_deployment(&client, CONSUMER).await;
+    assert!(own.is_ok(), "{own:?}");
+    let other = audit_sink::store::check_deployment(&client, "staging.audit-sink").await.unwrap_err().to_string();
+    assert!(other.contains("topic_prefix = \"it.\", not \"staging.\""), "{other}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_error_says_what_the_server_said_and_no_value_of_a_row() {
+    let client = client(&database("said").await).await;
+    let insert = "INSERT INTO defaultx.audit_runs VALUES (0, 0, 1, 'of-nobody', 0, NULL, 9, 8)";
+    let said = audit_sink::Error::from(client.execute(insert, &[]).await.unwrap_err()).to_string();
+    assert!(said.contains("audit_runs_rise") && said.contains("23514") && !said.contains("of-nobody"), "{said}");
 }

@@ -27,7 +27,7 @@ use tokio_util::sync::CancellationToken;
 #[derive(Debug, thiserror::Error)]
 pub enum PgError {
     /// From the database.
-    #[error("database: {0}")]
+    #[error("database: {}", crate::pg::said(.0))]
     Database(#[from] tokio_postgres::Error),
     /// From Kafka.
     #[error("kafka: {0}")]

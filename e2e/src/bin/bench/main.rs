@@ -47,7 +47,7 @@ struct Args {
     /// Seconds of each steady load
     #[arg(long, default_value_t = 30.0)]
     seconds: f64,
-    /// Seconds of load before them, for Java's compiler
+    /// Seconds of load before anything is measured, for Java's compiler
     #[arg(long, default_value_t = 300.0)]
     warm_up_seconds: f64,
     /// Values of `pace_ms`, which trades latency for processor time: each at 200 a second, after the steady loads
@@ -167,6 +167,7 @@ impl Bench {
         if with_peer {
             peer::prepare()?;
         }
+        result.insert("warm_up".into(), self.warm_broker()?);
         for round in 0..self.args.rounds {
             if with_peer || self.asks_for(Part::Throughput) {
                 self.house_and_ceiling(round, &mut result)?;

@@ -62,7 +62,6 @@ impl Bench {
     /// everything together reaches.
     pub fn steady(&mut self) -> Result<Map<String, Value>> {
         let (mut found, mut reached) = (Vec::new(), Vec::new());
-        let warm_up = self.warm_broker()?;
         for partitions in self.counts() {
             let mut rates = self.args.rates.clone();
             if self.asks_for(Part::Throughput) {
@@ -77,7 +76,6 @@ impl Bench {
             }
         }
         let keys = [
-            ("warm_up", warm_up),
             ("steady", Value::Array(found)),
             ("curve", self.curve()?),
             ("throughput_everything_per_s", Value::Array(reached)),
@@ -102,7 +100,6 @@ impl Bench {
     /// Every rate at every count of partitions under this binary and another one, in pairs that take turns (A B B A …).
     pub fn steady_pairs(&mut self, other: &Path) -> Result<Map<String, Value>> {
         let mut found = Vec::new();
-        self.warm_broker()?;
         for partitions in self.counts() {
             for rate in self.args.rates.clone() {
                 let mut pairs = Vec::new();
@@ -149,7 +146,7 @@ impl Bench {
     }
 
     /// Lets Java's compiler see many transactions: what a broker costs in its first minutes says little of what it costs for months.
-    fn warm_broker(&mut self) -> Result<Value> {
+    pub fn warm_broker(&mut self) -> Result<Value> {
         let usual = std::mem::replace(&mut self.args.seconds, self.args.warm_up_seconds);
         let seen = (self.args.seconds > 0.0).then(|| self.steady_at(WARMING_RATE, None, None)).transpose();
         self.args.seconds = usual;
