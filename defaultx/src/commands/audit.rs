@@ -117,7 +117,6 @@ async fn open(settings: &Settings, log: i32, asked: Asked<'_>) -> Result<i32> {
     let signer = config.signer()?.context("[audit-signer] key is empty: only its holder can open an epoch")?;
     let signing = Signing { signer, verifiers: verifiers(settings)?, notes: Notes::open(&config.notes_dir)? };
     let mut client = pg::connect(&settings.database).await?;
-    client.batch_execute("SET ROLE defaultx_signer").await?;
     let epoch = epoch::open(&mut client, &signing, log, asked, clock::now().timestamp()).await?;
     println!("epoch {} of log {log} is open: it goes on from entry {}", epoch.epoch, epoch.from.0);
     println!("{} entries were signed before; keep this statement where you keep the notes:\n", epoch.old.0);
