@@ -42,7 +42,8 @@ pub struct Applied {
 /// When one of them may do more than its work, or the database refuses; then none is made.
 pub async fn apply(database: &DatabaseConfig) -> Result<Applied> {
     let password = |login: &DatabaseLogin| database.logins.get(login.name).and_then(|login| login.password.as_ref());
-    let wanted = LOGINS.iter().filter_map(|login| Some((*login, database.user_of(login.name), password(login)?.expose())));
+    let wanted =
+        LOGINS.iter().filter_map(|login| Some((*login, database.user_of(login.name), password(login)?.expose())));
     let wanted: Vec<_> = wanted.collect();
     let mut client = pg::connect(&DatabaseConfig { acting: None, ..database.clone() }).await?;
     let made = logins::make(&mut client, &wanted).await?;

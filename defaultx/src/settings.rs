@@ -106,7 +106,8 @@ pub fn load(place: &PlaceArgs) -> Result<Settings> {
     overrides.extend(flags.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value.clone()?))));
     let mut settings: Settings = runtime::config::load(place.config.as_deref(), ENV_PREFIX, &overrides)?;
     settings.audit_signer.take_former(&mut settings.audit_sink);
-    settings.kafka.principals = known("kafka.principals", &Principal::ALL.map(Principal::name), settings.kafka.principals)?;
+    settings.kafka.principals =
+        known("kafka.principals", &Principal::ALL.map(Principal::name), settings.kafka.principals)?;
     settings.database.logins = known("database.logins", &LOGINS.map(|login| login.name), settings.database.logins)?;
     settings.kafka.read_passwords()?;
     settings.database.read_passwords()?;

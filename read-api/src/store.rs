@@ -40,7 +40,11 @@ impl Store {
     ///
     /// # Errors
     /// 503.
-    pub async fn snapshot<'a>(&self, session: &'a mut Object, tenant: Option<&str>) -> Result<Transaction<'a>, Problem> {
+    pub async fn snapshot<'a>(
+        &self,
+        session: &'a mut Object,
+        tenant: Option<&str>,
+    ) -> Result<Transaction<'a>, Problem> {
         let name = session.prepare_cached(NAME_TENANT).await?;
         let client: &mut tokio_postgres::Client = session;
         let builder = client.build_transaction().isolation_level(IsolationLevel::RepeatableRead).read_only(true);

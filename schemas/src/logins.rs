@@ -37,7 +37,9 @@ pub const LOGINS: [DatabaseLogin; 8] = [
 #[derive(Debug, thiserror::Error)]
 pub enum LoginError {
     /// It is there, and may do what no worker may.
-    #[error("{user} is there and is {what}: a worker's login must not be; name another one, `user` in [database.logins.{name}]")]
+    #[error(
+        "{user} is there and is {what}: a worker's login must not be; name another one, `user` in [database.logins.{name}]"
+    )]
     TooMuch {
         /// Whose it is to be.
         name: &'static str,

@@ -223,8 +223,12 @@ fn offsets_and_leases_are_ones_own() {
                 for sql in [
                     format!("UPDATE defaultx.stream_writers SET beat = beat + 1 WHERE consumer = 'it.{consumer}'"),
                     format!("UPDATE defaultx.stream_offsets SET next_offset = 9 WHERE consumer = 'it.{consumer}'"),
-                    format!("INSERT INTO defaultx.stream_writers (consumer, shard, token, holder) VALUES ('x.{consumer}', 7, 1, '0')"),
-                    format!("INSERT INTO defaultx.stream_offsets (consumer, topic, partition, next_offset) VALUES ('{consumer}', 't', 7, 1)"),
+                    format!(
+                        "INSERT INTO defaultx.stream_writers (consumer, shard, token, holder) VALUES ('x.{consumer}', 7, 1, '0')"
+                    ),
+                    format!(
+                        "INSERT INTO defaultx.stream_offsets (consumer, topic, partition, next_offset) VALUES ('{consumer}', 't', 7, 1)"
+                    ),
                 ] {
                     let tried = tried(&client, &sql).await;
                     assert_eq!(tried == Ok(1), is_own, "{worker}: {tried:?}: {sql}");
@@ -262,7 +266,8 @@ fn everything_belongs_to_a_role_that_nobody_logs_in_with() {
         let mut users = LOGINS.map(|login| stand().user_of(login.name));
         users.sort_unstable();
         assert_eq!(column(&owner, logs_in).await, users, "roles of the migrations do not log in");
-        let members = "SELECT rolname::text FROM pg_roles WHERE rolname LIKE 'defaultx\\_%' AND rolname <> 'defaultx_owner'
+        let members =
+            "SELECT rolname::text FROM pg_roles WHERE rolname LIKE 'defaultx\\_%' AND rolname <> 'defaultx_owner'
                        AND pg_has_role(oid, 'defaultx_owner', 'MEMBER')";
         assert_eq!(column(&owner, members).await, Vec::<String>::new());
 
@@ -291,7 +296,12 @@ fn everything_belongs_to_a_role_that_nobody_logs_in_with() {
         assert_eq!(database::migrate(&theirs).await.unwrap(), Vec::<String>::new());
         assert_eq!(column(&client, OTHERS).await, Vec::<String>::new());
         // And writes on with that login, as it did before.
-        client.batch_execute("INSERT INTO defaultx.stream_writers (consumer, shard, token, holder) VALUES ('audit-sink', 0, 1, '0')").await.unwrap();
+        client
+            .batch_execute(
+                "INSERT INTO defaultx.stream_writers (consumer, shard, token, holder) VALUES ('audit-sink', 0, 1, '0')",
+            )
+            .await
+            .unwrap();
         tried(&client, "COPY defaultx.withdrawals (tenant) FROM STDIN").await.unwrap();
     });
 }
@@ -345,7 +355,10 @@ fn no_login_changes_what_it_is_bound_by() {
         }
         let reader = log_in("read-api").await;
         reader.batch_execute("SET row_security = off").await.unwrap();
-        assert!(is_refusal(&tried(&reader, "SELECT FROM defaultx.applications").await), "it is an error, not a way past");
+        assert!(
+            is_refusal(&tried(&reader, "SELECT FROM defaultx.applications").await),
+            "it is an error, not a way past"
+        );
     });
 }
 
@@ -366,14 +379,20 @@ fn a_reader_sees_the_tenant_that_it_names_and_without_a_name_nobody() {
             assert!(column(&owner, &seen).await.starts_with(&["a".to_owned(), "b".to_owned()]), "{table}");
             // A session that named one before, and one that never did.
             for _ in 0..2 {
-                for (named, expected) in [(None, None), (Some(""), None), (Some("*"), None), (Some("none"), None), (Some("a"), Some("a"))] {
+                for (named, expected) in
+                    [(None, None), (Some(""), None), (Some("*"), None), (Some("none"), None), (Some("a"), Some("a"))]
+                {
                     reader.batch_execute("BEGIN").await.unwrap();
                     if let Some(named) = named {
                         reader.execute("SELECT set_config('defaultx.tenant', $1, true)", &[&named]).await.unwrap();
                     }
                     let found = column(&reader, &seen).await;
                     reader.batch_execute("COMMIT").await.unwrap();
-                    assert_eq!(found, expected.map_or_else(Vec::new, |tenant: &str| vec![tenant.to_owned()]), "{table} as {named:?}");
+                    assert_eq!(
+                        found,
+                        expected.map_or_else(Vec::new, |tenant: &str| vec![tenant.to_owned()]),
+                        "{table} as {named:?}"
+                    );
                 }
                 assert!(column(&reader, &seen).await.is_empty(), "{table}: a name lasts as long as its transaction");
             }
@@ -398,7 +417,8 @@ fn projections_take_nothing_back() {
             logins.push((name, log_in(name).await));
         }
         for table in column(&owner, TABLES).await {
-            let first = "SELECT quote_ident(attname) FROM pg_attribute WHERE attrelid = $1::text::regclass AND attnum = 1";
+            let first =
+                "SELECT quote_ident(attname) FROM pg_attribute WHERE attrelid = $1::text::regclass AND attnum = 1";
             let first: String = owner.query_one(first, &[&table]).await.unwrap().get(0);
             for sql in [
                 format!("UPDATE {table} SET {first} = {first}"),
@@ -439,7 +459,12 @@ fn a_login_is_made_once_gets_its_password_and_is_never_more_than_its_work() {
         assert!(again.is_empty() && may_log_in("odd%20%22name%27", "second").await);
         assert!(!may_log_in("odd%20%22name%27", "first%20%27%20one").await);
 
-        owner.batch_execute("CREATE ROLE of_somebody LOGIN CREATEDB; CREATE ROLE reader_too LOGIN IN ROLE pg_read_all_data").await.unwrap();
+        owner
+            .batch_execute(
+                "CREATE ROLE of_somebody LOGIN CREATEDB; CREATE ROLE reader_too LOGIN IN ROLE pg_read_all_data",
+            )
+            .await
+            .unwrap();
         let superuser = column(&owner, "SELECT current_user::text").await.remove(0);
         for (login, user, what) in [
             (sink, superuser.as_str(), "a superuser"),
@@ -447,7 +472,9 @@ fn a_login_is_made_once_gets_its_password_and_is_never_more_than_its_work() {
             (dashboards, "reader_too", "pg_read_all_data"),
             (dashboards, "defaultx_audit_sink", "past row-level security"),
         ] {
-            let refused = logins::make(&mut owner, &[(sink, "fresh".to_owned(), "x"), (login, user.to_owned(), "x")]).await.unwrap_err();
+            let refused = logins::make(&mut owner, &[(sink, "fresh".to_owned(), "x"), (login, user.to_owned(), "x")])
+                .await
+                .unwrap_err();
             assert!(matches!(refused, LoginError::TooMuch { .. }) && refused.to_string().contains(what), "{refused}");
         }
         assert!(!may_log_in("fresh", "x").await, "all or none");
