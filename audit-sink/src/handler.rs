@@ -53,7 +53,6 @@ impl AuditHandler {
     }
 
     async fn write(&mut self, tx: &Transaction<'_>, work: Work) -> Result<(), Error> {
-        tx.batch_execute("SET LOCAL ROLE defaultx_audit").await?;
         let ends = store::append(tx, self.log, &work.addition, &self.ends).await?;
         let tables = work.projections.insert(tx).await?;
         self.pending = Some(Pending { ends, tables, told: work.told });

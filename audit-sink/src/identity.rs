@@ -1,4 +1,4 @@
-//! The identity store: its own consumer, its own role, its own schema. The one place from which a person can be deleted; no
+//! The identity store: its own consumer, its own login, its own schema. The one place from which a person can be deleted; no
 //! log entry and no projection holds what is kept here.
 
 use crate::error::Error;
@@ -64,7 +64,6 @@ impl PgHandler for IdentityHandler {
     }
 
     async fn apply(&mut self, tx: &Transaction<'_>, work: Told) -> Result<(), PgError> {
-        tx.batch_execute("SET LOCAL ROLE defaultx_identity").await?;
         let Told { rows, places, unreadable } = work;
         let mut inserted = Inserted { written: rows.count() as u64, refused: Vec::new() };
         if !all_or_none(tx, rows.copy(tx)).await? {

@@ -87,6 +87,5 @@ async fn load_references(dir: Arc<str>, shell: Shell) -> Result<(), String> {
 async fn load_once(dir: &str, shell: &Shell) -> Result<usize, Error> {
     let config = shell.database.as_ref().ok_or_else(|| Error::Config("references need a database".to_owned()))?;
     let client = connect(config).await.map_err(|error| Error::Connect(error.to_string()))?;
-    client.batch_execute("SET ROLE defaultx_audit").await?;
     reference::load(&client, &PathBuf::from(dir)).await
 }

@@ -81,7 +81,15 @@ pub enum Command {
     #[command(subcommand)]
     Topics(TopicsCommand),
     /// Bring the database up to the newest migration
-    Migrate,
+    #[command(
+        after_help = "--database names a superuser, or who made what is there and may make roles. Workers need neither: each has a login of its \
+                      own (docs/OPERATIONS.md)."
+    )]
+    Migrate {
+        /// Also make the logins whose passwords stand in [database.logins], or give those that are there these passwords
+        #[arg(long)]
+        logins: bool,
+    },
     /// Send a file of applications: CSV by a mapping, or NDJSON. Safe to run twice
     #[command(after_help = "Examples:\n  defaultx batch rows.csv --mapping mapping.toml --tenant bank-a\n  \
                             defaultx batch portfolio.ndjson --intent score_only --rejects rejects.csv")]

@@ -11,6 +11,7 @@ use runtime::stream::position::{Gap, Group, Lost, begin_at_zero, open_gaps};
 use runtime::stream::{Output, Route, Transactions};
 use schemas::event_id::event_id;
 use schemas::gap::{ACCEPTED, GapAccepted};
+use schemas::logins::VERIFIER;
 use schemas::{Envelope, Topic};
 use std::time::{Duration, Instant};
 
@@ -120,11 +121,11 @@ async fn find(settings: &Settings, only: Option<&str>) -> Result<Vec<Gap>> {
     if settings.database.url.is_empty() {
         return Ok(gaps);
     }
-    let kafka = &settings.kafka;
+    let (kafka, database) = (&settings.kafka, settings.database.of(VERIFIER));
     let groups = database_groups(kafka, &settings.audit_sink.sender_topics);
     for group in groups.into_iter().filter(|group| is_meant(&group.name)) {
         let name = group.name.clone();
-        let found = open_pg_gaps(kafka, &settings.database, group, topic.clone(), TIMEOUT).await;
+        let found = open_pg_gaps(kafka, &database, group, topic.clone(), TIMEOUT).await;
         gaps.extend(found.with_context(|| format!("where {name} stands"))?);
     }
     Ok(gaps)

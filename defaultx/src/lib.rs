@@ -1,13 +1,14 @@
 //! The one binary of the house as a library, so that tests and benchmarks drive the same code: the command line, the whole
 //! configuration, the rooms in one process, topics, dead letters, the demonstration. Scores, decides and writes nothing itself.
 //!
-//! Reading order: [`cli`] (what can be asked for), [`settings`] and [`place`] (with what, and where), [`rooms`] and [`run`]
+//! Reading order: [`cli`] (what can be asked for), [`settings`], [`place`] and [`database`] (with what, and where), [`rooms`] and [`run`]
 //! (the house), [`topics`], [`gaps`], [`letters`] and [`redrive`], [`rows`], [`reader`], [`terminal`], [`witness`], [`commands`],
 //! [`demo`].
 
 pub mod cli;
 mod commands;
 mod data_digest_key;
+pub mod database;
 pub mod demo;
 pub mod gaps;
 pub mod letters;

@@ -2,6 +2,7 @@
 //! nothing on a cluster of the user's.
 
 use crate::data_digest_key;
+use crate::database;
 use crate::settings::Settings;
 use crate::topics::rights;
 use anyhow::{Context, Result, bail};
@@ -139,7 +140,11 @@ pub fn settle(settings: &mut Settings, house_dir: &Path, needs: Needs) -> Result
     let Ok(house) = House::attach(house_dir) else {
         bail!("no servers: start them on this machine with `defaultx up`, or name yours with {missing}");
     };
+    let is_of_house = settings.database.url.is_empty();
     point(settings, &house);
+    if is_of_house {
+        database::take_logins(&mut settings.database, house_dir)?;
+    }
     Keys::of(house_dir)?.fill(settings);
     keep_notes(settings, house_dir);
     Ok(settings.kafka.check_plaintext()?)

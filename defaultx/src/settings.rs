@@ -4,9 +4,10 @@ use crate::cli::PlaceArgs;
 use anyhow::{Context, Result, bail};
 use domain::FieldClasses;
 use runtime::http::TlsConfig;
-use runtime::kafka::{KafkaConfig, Login};
+use runtime::kafka::KafkaConfig;
 use runtime::pg::DatabaseConfig;
 use runtime::telemetry::Format;
+use schemas::logins::LOGINS;
 use schemas::rights::Principal;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -105,18 +106,20 @@ pub fn load(place: &PlaceArgs) -> Result<Settings> {
     overrides.extend(flags.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value.clone()?))));
     let mut settings: Settings = runtime::config::load(place.config.as_deref(), ENV_PREFIX, &overrides)?;
     settings.audit_signer.take_former(&mut settings.audit_sink);
-    settings.kafka.principals = known(settings.kafka.principals)?;
+    settings.kafka.principals =
+        known("kafka.principals", &Principal::ALL.map(Principal::name), settings.kafka.principals)?;
+    settings.database.logins = known("database.logins", &LOGINS.map(|login| login.name), settings.database.logins)?;
     settings.kafka.read_passwords()?;
+    settings.database.read_passwords()?;
     settings.audit_signer.cluster.read_passwords().context("[audit-signer.cluster]")?;
     Ok(settings)
 }
 
 /// The logins under the names of the table; a variable of the environment spells them with `_`.
-fn known(logins: BTreeMap<String, Login>) -> Result<BTreeMap<String, Login>> {
-    let names = Principal::ALL.map(Principal::name);
+fn known<T>(section: &str, names: &[&str], logins: BTreeMap<String, T>) -> Result<BTreeMap<String, T>> {
     let spelt = |name: String| match name.replace('_', "-") {
         known if names.contains(&known.as_str()) => Ok(known),
-        _ => bail!("[kafka.principals.{name}]: there is no such principal; there are {}", names.join(", ")),
+        _ => bail!("[{section}.{name}]: there is no such login; there are {}", names.join(", ")),
     };
     logins.into_iter().map(|(name, login)| Ok((spelt(name)?, login))).collect()
 }
@@ -154,11 +157,15 @@ mod tests {
 
     #[test]
     fn a_login_is_a_known_principals() {
-        let with = |key: &str| of_file(&format!("[kafka.principals.{key}]\npassword = \"1234\"\n"));
-        let loaded = with("audit_sink").unwrap(); // as in DEFAULTX__KAFKA__PRINCIPALS__AUDIT_SINK__PASSWORD
+        let with = |key: &str| of_file(&format!("[{key}]\npassword = \"1234\"\n"));
+        let loaded = with("kafka.principals.audit_sink").unwrap(); // as in DEFAULTX__KAFKA__PRINCIPALS__AUDIT_SINK__PASSWORD
         assert_eq!(loaded.kafka.of("audit-sink").client().get("sasl.password"), Some("1234"));
-        let error = with("scorrer").unwrap_err().to_string();
-        assert!(error.contains("kafka.principals.scorrer") && error.contains("identity-store"), "{error}");
+        let loaded = with("database.logins.read_api_log").unwrap();
+        assert!(loaded.database.of("read-api-log").has_login() && !loaded.database.of("read-api").has_login());
+        for unknown in ["kafka.principals.scorrer", "database.logins.scorer"] {
+            let error = with(unknown).unwrap_err().to_string();
+            assert!(error.contains(unknown) && error.contains("identity-store"), "{error}");
+        }
     }
 
     #[test]

@@ -1,13 +1,14 @@
 //! Real servers with the topics and tables of one deployment, and a configuration file that processes can be started with.
 
 use anyhow::{Context, Result, bail};
-use defaultx::place;
+use defaultx::{database, place};
 use domain::Digest;
 use local::{House, Options};
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use runtime::kafka::KafkaConfig;
+use runtime::pg::DatabaseConfig;
 use schemas::Topic;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -26,6 +27,8 @@ pub struct Stage {
     pub house: House,
     /// How to reach the broker.
     pub kafka: KafkaConfig,
+    /// How workers reach the database: each with its login, and nobody without one.
+    pub database: DatabaseConfig,
     dir: PathBuf,
 }
 
@@ -68,22 +71,23 @@ impl Stage {
     }
 
     fn start_with(dir: &Path, options: Options) -> Result<Self> {
+        let has_logins = !options.open;
         let house = House::start(&Options { users: place::users(), ..options })?;
-        let mut stage = Self { kafka: KafkaConfig::default(), dir: dir.to_owned(), house };
+        let (kafka, database) = (KafkaConfig::default(), DatabaseConfig::default());
+        let mut stage = Self { kafka, database, dir: dir.to_owned(), house };
         stage.kafka.bootstrap = stage.house.bootstrap().to_owned();
         stage.kafka.replication_factor = 1;
         place::log_in(&mut stage.kafka, &stage.house);
         // Instances share them here, as on several machines.
         stage.kafka.partitions = 6;
-        runtime()?.block_on(async {
-            let (mut client, connection) =
-                tokio_postgres::connect(stage.house.database_url(), tokio_postgres::NoTls).await?;
-            let connection = runtime::task::spawn("migrate", connection);
-            schemas::migrations::migrate(&mut client).await?;
-            drop(client);
-            connection.await??;
-            anyhow::Ok(())
-        })?;
+        stage.database.url = stage.house.database_url().into();
+        runtime()?.block_on(database::migrate(&stage.database))?;
+        if has_logins {
+            runtime()?.block_on(database::give_logins(&mut stage.database, dir))?;
+            // The superuser's is for whoever migrates.
+            let (_, address) = stage.house.database_url().rsplit_once('@').context("a URL with a login")?;
+            stage.database.url = format!("postgres://{address}").into();
+        }
         stage.deploy("")?;
         Ok(stage)
     }
@@ -202,13 +206,14 @@ impl Stage {
         let models = root().join("models");
         let text = format!(
             "[process]\nops_listen = \"127.0.0.1:0\"\nlog_filter = \"info,librdkafka=off,tract=warn\"\n\n\
-             [kafka]\nbootstrap = {:?}\ntopic_prefix = {:?}\nreplication_factor = 1\n{}\n[database]\nurl = {:?}\n\n\
+             [kafka]\nbootstrap = {:?}\ntopic_prefix = {:?}\nreplication_factor = 1\n{}\n[database]\nurl = {:?}\n{}\n\
              [scorer]\nmodels_dir = {models:?}\nroutes_dir = {routes:?}\nroute = {route:?}\n\n[decision]\npolicy_dir = {policies:?}\n\n\
              [audit-sink]\nmodels_dir = {:?}\ndigest_key = \"{}\"\ncheckpoint_key = \"{}\"\n\n{more}",
             self.kafka.bootstrap,
             self.kafka.topic_prefix,
             self.logins(),
-            self.house.database_url(),
+            self.database.url.expose(),
+            self.database_logins(),
             models.display().to_string(),
             DIGEST_KEY.map(|byte| format!("{byte:02x}")).concat(),
             "22".repeat(32),
@@ -228,6 +233,15 @@ impl Stage {
             Some(format!("\n[kafka.principals.{name}]\npassword = {password:?}\n"))
         });
         own.chain(workers).collect()
+    }
+
+    /// The same of the database.
+    fn database_logins(&self) -> String {
+        let logins = self.database.logins.iter().filter_map(|(name, login)| {
+            let password = login.password.as_ref()?.expose();
+            Some(format!("\n[database.logins.{name}]\npassword = {password:?}\n"))
+        });
+        logins.collect()
     }
 
     /// Where this run's files are.

@@ -218,7 +218,7 @@ pub(crate) async fn list(
     let filter = params.filter().checked()?;
 
     let mut session = app.store.session().await?;
-    let tx = app.store.snapshot(&mut session).await?;
+    let tx = app.store.snapshot(&mut session, Some(&tenant)).await?;
     let one_more = i64::from(limit) + 1;
     let Filter { product, channel, jurisdiction, intent, outcome, band, model, policy } = &filter;
     let ever_had = if outcome.is_some() { EVER_HAD } else { "" };

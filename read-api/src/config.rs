@@ -7,6 +7,11 @@ use runtime::config::Secret;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
+/// The role of the migrations that reads rows.
+const READ_ROLE: &str = "defaultx_read";
+/// The role beside it that reads the log.
+const LOG_ROLE: &str = "defaultx_read_log";
+
 /// Section `[read-api]`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -25,9 +30,10 @@ pub struct Config {
     /// Milliseconds that Kafka may take for the record of a look at an identity; without it nothing is shown. At most half of
     /// `timeout_ms` counts.
     pub access_timeout_ms: u64,
-    /// Connection of its own, such as to a replica. Secret; empty asks `[database]`.
+    /// Connection of its own, such as to a replica. Secret; empty asks `[database]`. The logins of `[database.logins]` hold for it too.
     pub database_url: Secret,
-    /// Role that questions are asked under, made by the migrations; the login must be a member. Empty keeps the login's own.
+    /// Role that questions are asked under where `[database.logins]` has no login for them, made by the migrations; the URL's login must be
+    /// a member, and of `defaultx_read_log` beside `defaultx_read`. Empty keeps that login's own rights.
     pub database_role: String,
     /// Milliseconds that a request may take before 503; a statement ends after four fifths of it.
     pub timeout_ms: u64,
@@ -59,7 +65,7 @@ impl Default for Config {
             token_max_minutes: MAX_MINUTES,
             access_timeout_ms: 3_000,
             database_url: Secret::default(),
-            database_role: "defaultx_read".to_owned(),
+            database_role: READ_ROLE.to_owned(),
             timeout_ms: 10_000,
             concurrency: 64,
             concurrency_per_tenant: 16,
@@ -106,6 +112,14 @@ impl Config {
             return Err(Error::Config("database_role: letters, digits and underscores only".to_owned()));
         }
         Ok(Some(self.database_role.clone()).filter(|role| !role.is_empty()))
+    }
+
+    /// The role that the log is read under: a role of somebody's own reads both.
+    ///
+    /// # Errors
+    /// As [`Self::role`].
+    pub fn log_role(&self) -> Result<Option<String>, Error> {
+        Ok(self.role()?.map(|role| if role == READ_ROLE { LOG_ROLE.to_owned() } else { role }))
     }
 }
 

@@ -155,7 +155,7 @@ pub(crate) async fn count(
         [&tenant, &period.from, &period.to, product, channel, jurisdiction, intent, model, policy];
 
     let mut session = app.store.session().await?;
-    let tx = app.store.snapshot(&mut session).await?;
+    let tx = app.store.snapshot(&mut session, Some(&tenant)).await?;
     let base = "SELECT a.product, a.received_at::date AS day, s.status, s.class, s.score, s.band, s.scale_id,
                        d.outcome, d.automation, d.approved_minor, d.currency";
     let query = format!("WITH base AS ({base} {STANDING} {COUNTED}) {GROUPS}");

@@ -88,9 +88,11 @@ pub(crate) async fn show(
     let role = caller.may_see_identities()?;
     let tenant = caller.tenant(params.tenant.as_deref())?;
     let mut session = app.store.session().await?;
-    let tx = app.store.snapshot(&mut session).await?;
+    let tx = app.store.snapshot(&mut session, Some(&tenant)).await?;
     let (application, _) = find(&tx, &tenant, &id, params.revision).await?;
-    let accepted = log::events(&tx, &[application.position]).await?.remove(&application.position);
+    let mut log_session = app.log.session().await?;
+    let log = app.log.snapshot(&mut log_session, None).await?;
+    let accepted = log::events(&log, &[application.position]).await?.remove(&application.position);
     let digest = accepted.and_then(|event| event.data_digest).ok_or_else(Problem::not_found)?;
     let query = "SELECT body FROM identity.identities
                  WHERE tenant = $1 AND application_id = $2 AND revision = $3 AND data_digest = $4";
@@ -100,8 +102,8 @@ pub(crate) async fn show(
         tracing::error!(tenant, application_id = id, "identity cannot be read");
         Problem::internal()
     })?;
-    drop(tx);
-    drop(session); // nobody else waits for it while Kafka is waited for
+    drop((tx, log));
+    drop((session, log_session)); // nobody else waits for it while Kafka is waited for
     app.recorder.before_identity(&caller, &tenant, &id).await?;
     app.metrics.identity_reads.with_label_values(&[role]).inc();
     tracing::info!(who = caller.subject(), role, tenant, application_id = id, "identity shown");

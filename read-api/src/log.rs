@@ -161,11 +161,11 @@ pub async fn attested(tx: &Transaction<'_>, positions: &[Position]) -> Result<Ve
     let query = "SELECT l.log, l.size, c.size, c.root, c.created_at, v.at, v.size, v.faults
                  FROM unnest($1::int4[], $2::int8[]) AS w(log, seq) JOIN defaultx.audit_logs l USING (log)
                  LEFT JOIN LATERAL (
-                     SELECT * FROM defaultx.audit_checkpoints x
+                     SELECT size, root, created_at FROM defaultx.audit_checkpoints x
                      WHERE x.log = w.log AND x.size > w.seq AND x.size <= l.size ORDER BY x.size LIMIT 1
                  ) c ON true
                  LEFT JOIN LATERAL (
-                     SELECT * FROM defaultx.audit_verifications x
+                     SELECT at, size, faults FROM defaultx.audit_verifications x
                      WHERE x.log = w.log AND x.size > w.seq AND x.at <= now() ORDER BY x.at DESC LIMIT 1
                  ) v ON true ORDER BY l.log";
     let rows = tx.query(query, &[&logs, &seqs]).await?;

@@ -28,6 +28,8 @@ pub const OPENAPI_PATH: &str = "/openapi.json";
 pub struct App {
     /// Where answers come from.
     pub store: Store,
+    /// Where whole events come from, by position: the log holds those of every tenant.
+    pub log: Store,
     /// Who may ask.
     pub verifier: Verifier,
     /// Where it is told who looked.
@@ -43,13 +45,19 @@ pub struct App {
 }
 
 impl App {
-    /// Over a store.
+    /// Over its stores: of rows, and of the log.
     ///
     /// # Errors
     /// [`Error::Config`] when the token key is no good.
-    pub fn new(config: Config, store: Store, recorder: Arc<Recorder>, metrics: Metrics) -> Result<Self, Error> {
+    pub fn new(
+        config: Config,
+        (store, log): (Store, Store),
+        recorder: Arc<Recorder>,
+        metrics: Metrics,
+    ) -> Result<Self, Error> {
         Ok(Self {
             store,
+            log,
             verifier: config.verifier()?,
             recorder,
             metrics,

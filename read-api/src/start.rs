@@ -1,4 +1,4 @@
-//! Wiring: a pool, the routes, the server, and the watch that says whether the database answers.
+//! Wiring: the pools, the routes, the server, and the watch that says whether the database answers.
 
 use crate::config::Config;
 use crate::error::Error;
@@ -13,6 +13,7 @@ use runtime::pg::{DatabaseConfig, Pool};
 use runtime::shell::Shell;
 use runtime::task::{self, RoomHandle};
 use schemas::Topic;
+use schemas::logins::READ_API_LOG;
 use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -48,12 +49,10 @@ pub async fn start(config: Config, shell: Shell) -> Result<Vec<RoomHandle>, Erro
 /// As [`start`].
 pub async fn bind(config: Config, shell: Shell) -> Result<Running, Error> {
     let metrics = Metrics::new(&shell.registry)?;
-    let role = config.role()?;
-    let pool = Pool::new(&database(&config, &shell)?, &shell.registry, ROOM)?;
-    let store = Store::new(pool, role.as_deref(), config.statement_timeout_ms());
+    let stores = stores(&config, &shell)?;
     let listen = config.listen.clone();
     let recorder = Arc::new(Recorder::new(&shell, config.access_timeout(), metrics.clone())?);
-    let app = Arc::new(App::new(config, store.clone(), recorder.clone(), metrics)?);
+    let app = Arc::new(App::new(config, stores.clone(), recorder.clone(), metrics)?);
     let failed = |source| Error::Listen { address: listen.clone(), source };
     let address = listen.parse().map_err(|error| failed(std::io::Error::new(ErrorKind::InvalidInput, error)))?;
     let bounds = Bounds { cover: Cover::of(shell.allow_plaintext_listeners), ..Bounds::default() };
@@ -75,9 +74,22 @@ pub async fn bind(config: Config, shell: Shell) -> Result<Running, Error> {
             ended.and(looked)
         }),
     );
-    let watching = watch(store, local_addr, shell.health.component(ROOM), shell.shutdown);
+    let watching = watch(stores, local_addr, shell.health.component(ROOM), shell.shutdown);
     let watch = RoomHandle::task("read-api-watch", task::spawn("read-api-watch", watching));
     Ok(Running { local_addr, rooms: vec![server, watch, revocations] })
+}
+
+/// Of rows, and of the log: each with a login of its own, or under a role of the one that there is. They share no pool: a request holds a
+/// session of the first while it waits for one of the second.
+fn stores(config: &Config, shell: &Shell) -> Result<(Store, Store), Error> {
+    let rows = database(config, shell)?;
+    let log = rows.of(READ_API_LOG);
+    let store = |database: &DatabaseConfig, room: &str, role: Option<String>| -> Result<Store, Error> {
+        let role = role.filter(|_| !database.has_login());
+        let pool = Pool::new(database, &shell.registry, room)?;
+        Ok(Store::new(pool, role.as_deref(), config.statement_timeout_ms()))
+    };
+    Ok((store(&rows, ROOM, config.role()?)?, store(&log, READ_API_LOG, config.log_role()?)?))
 }
 
 fn database(config: &Config, shell: &Shell) -> Result<DatabaseConfig, Error> {
@@ -88,15 +100,19 @@ fn database(config: &Config, shell: &Shell) -> Result<DatabaseConfig, Error> {
     Ok(DatabaseConfig { url: config.database_url.clone(), ..given.unwrap_or_default() })
 }
 
-/// Ready while the database answers under the read role.
+/// Ready while the database answers both.
 async fn watch(
-    store: Store,
+    (store, log): (Store, Store),
     local_addr: SocketAddr,
     health: Component,
     shutdown: CancellationToken,
 ) -> Result<(), String> {
     while !shutdown.is_cancelled() {
-        match answers(&store).await {
+        let answered = match answers(&store, "SELECT FROM defaultx.applications LIMIT 0").await {
+            Ok(()) => answers(&log, "SELECT FROM defaultx.audit_segments LIMIT 0").await,
+            failed => failed,
+        };
+        match answered {
             Ok(()) => health.set_ready(true, format!("listening on {local_addr}")),
             Err(problem) => health.set_ready(false, problem.title),
         }
@@ -108,9 +124,9 @@ async fn watch(
     Ok(())
 }
 
-async fn answers(store: &Store) -> Result<(), Problem> {
+async fn answers(store: &Store, question: &str) -> Result<(), Problem> {
     let mut session = store.session().await?;
-    let tx = store.snapshot(&mut session).await?;
-    tx.simple_query("SELECT FROM defaultx.applications LIMIT 0").await?;
+    let tx = store.snapshot(&mut session, None).await?;
+    tx.simple_query(question).await?;
     Ok(())
 }

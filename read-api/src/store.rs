@@ -1,9 +1,12 @@
-//! Where answers come from: read-only transactions under the read role, whatever the login may do.
+//! Where answers come from: read-only transactions in which row-level security shows the rows of one tenant, whatever is asked.
 
 use crate::problem::Problem;
 use deadpool_postgres::Object;
 use runtime::pg::Pool;
 use tokio_postgres::{IsolationLevel, Transaction};
+
+/// Names the tenant whose rows are there, until the transaction ends.
+const NAME_TENANT: &str = "SELECT set_config('defaultx.tenant', $1, true)";
 
 /// A pool, and the terms on which it is asked.
 #[derive(Debug, Clone)]
@@ -32,15 +35,24 @@ impl Store {
         Ok(self.pool.get().await?)
     }
 
-    /// One view of everything, unmoved by what is written meanwhile.
+    /// One view of everything that has no tenant and of the rows of this one, unmoved by what is written meanwhile. Without a tenant no
+    /// such row is there.
     ///
     /// # Errors
     /// 503.
-    pub async fn snapshot<'a>(&self, session: &'a mut Object) -> Result<Transaction<'a>, Problem> {
+    pub async fn snapshot<'a>(
+        &self,
+        session: &'a mut Object,
+        tenant: Option<&str>,
+    ) -> Result<Transaction<'a>, Problem> {
+        let name = session.prepare_cached(NAME_TENANT).await?;
         let client: &mut tokio_postgres::Client = session;
         let builder = client.build_transaction().isolation_level(IsolationLevel::RepeatableRead).read_only(true);
         let tx = builder.start().await?;
         tx.batch_execute(&self.terms).await?;
+        if let Some(tenant) = tenant {
+            tx.execute(&name, &[&tenant]).await?;
+        }
         Ok(tx)
     }
 }

@@ -182,12 +182,13 @@ pub(crate) async fn tell(
 ) -> Result<Json<Story>, Problem> {
     let tenant = caller.tenant(params.tenant.as_deref())?;
     let mut session = app.store.session().await?;
-    let tx = app.store.snapshot(&mut session).await?;
+    let tx = app.store.snapshot(&mut session, Some(&tenant)).await?;
     let (application, revisions) = find(&tx, &tenant, &id, params.revision).await?;
     let rows = Rows::gather(&tx, &application).await?;
     let told = rows.positions(application.position)?;
-    let source = Source(log::events(&tx, &told).await?);
     let attested = log::attested(&tx, &told).await?;
+    let mut log_session = app.log.session().await?;
+    let source = Source(log::events(&app.log.snapshot(&mut log_session, None).await?, &told).await?);
     app.recorder.note(&caller, &tenant, Operation::Application, Some(&id))?;
     let shown = Shown { classes: &app.config.classes, most: caller.most() };
     let mut request = source.body(application.position).map(request).transpose().map_err(unreadable)?;
@@ -257,7 +258,8 @@ impl Rows {
                    coalesce(r.attempts, q.attempts) AS attempts, coalesce(r.http_status, q.http_status) AS http_status,
                    CASE WHEN q.status = 'pending' THEN q.next_at END AS next_at, coalesce(r.ended_at, q.ended_at) AS ended_at,
                    r.log, r.seq
-            FROM (SELECT * FROM defaultx.deliveries WHERE tenant = $1 AND application_id = $2 AND revision = $3) q
+            FROM (SELECT id, subscription, event_id, status, attempts, http_status, next_at, ended_at FROM defaultx.deliveries
+                  WHERE tenant = $1 AND application_id = $2 AND revision = $3) q
             FULL JOIN (SELECT * FROM defaultx.receipts WHERE tenant = $1 AND application_id = $2 AND revision = $3) r
               ON r.delivery_id = q.id::text
             ORDER BY delivery_id LIMIT $4";

@@ -108,7 +108,7 @@ pub(crate) async fn look(
     let tenant = caller.tenant(params.tenant.as_deref())?;
     let now = clock::now();
     let mut session = app.store.session().await?;
-    let tx = app.store.snapshot(&mut session).await?;
+    let tx = app.store.snapshot(&mut session, Some(&tenant)).await?;
     // One row of an index each, however long ago the tenant's last was.
     let decision = "SELECT decided_at FROM defaultx.decisions WHERE tenant = $1 ORDER BY decided_at DESC LIMIT 1";
     let application =
@@ -143,10 +143,10 @@ async fn logs(tx: &Transaction<'_>) -> Result<Vec<LogHealth>, Problem> {
     let query =
         "SELECT l.log, l.updated_at, c.size, c.root, c.created_at, v.at, v.size, v.faults FROM defaultx.audit_logs l
                  LEFT JOIN LATERAL (
-                     SELECT * FROM defaultx.audit_checkpoints x WHERE x.log = l.log AND x.size <= l.size ORDER BY x.size DESC LIMIT 1
+                     SELECT size, root, created_at FROM defaultx.audit_checkpoints x WHERE x.log = l.log AND x.size <= l.size ORDER BY x.size DESC LIMIT 1
                  ) c ON true
                  LEFT JOIN LATERAL (
-                     SELECT * FROM defaultx.audit_verifications x WHERE x.log = l.log AND x.at <= now() ORDER BY x.at DESC LIMIT 1
+                     SELECT at, size, faults FROM defaultx.audit_verifications x WHERE x.log = l.log AND x.at <= now() ORDER BY x.at DESC LIMIT 1
                  ) v ON true ORDER BY l.log";
     let rows = tx.query(query, &[]).await?;
     let logs = rows.iter().map(|row| {

@@ -4,6 +4,7 @@
 pub mod acl;
 mod login;
 
+pub(crate) use login::password;
 pub use login::{Login, LoginError};
 
 use crate::config::{REDACTED, Secret};

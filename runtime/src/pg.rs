@@ -1,12 +1,15 @@
-//! How to reach PostgreSQL: one section of the configuration, single sessions and a bounded, measured pool; [`offsets`], the
-//! rows that make Kafka → PostgreSQL exactly once; [`lease`], who writes them; and [`rows`], how a value that the server refuses
-//! stops nobody. Knows no other table.
+//! How to reach PostgreSQL: one section of the configuration with the logins of workers, single sessions and a bounded, measured
+//! pool; [`offsets`], the rows that make Kafka → PostgreSQL exactly once; [`lease`], who writes them; and [`rows`], how a value
+//! that the server refuses stops nobody. Knows no other table.
 
 pub mod lease;
+mod login;
 pub mod offsets;
 pub mod rows;
 mod tls;
 mod words;
+
+pub use login::{Acting, Login};
 
 use crate::config::{REDACTED, Secret};
 use crate::kafka::is_loopback;
@@ -15,6 +18,7 @@ use crate::task;
 use deadpool_postgres::{Manager, ManagerConfig, Object, PoolError, RecyclingMethod, Runtime, Timeouts};
 use prometheus::{Histogram, HistogramOpts, Registry};
 use serde::{Deserialize, Serialize, Serializer};
+use std::collections::BTreeMap;
 use std::time::Duration;
 use tls::Tls;
 use tokio_postgres::Client;
@@ -39,6 +43,12 @@ pub struct DatabaseConfig {
     pub connect_timeout_ms: u64,
     /// Milliseconds after which the server ends a statement; 0 never.
     pub statement_timeout_ms: u64,
+    /// `[database.logins.NAME]`: the login of each worker, by the names in `docs/OPERATIONS.md`.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub logins: BTreeMap<String, Login>,
+    /// No knob: whose login is shown in place of the URL's. [`DatabaseConfig::of`] fills it in.
+    #[serde(skip)]
+    pub acting: Option<Acting>,
 }
 
 impl Default for DatabaseConfig {
@@ -50,6 +60,8 @@ impl Default for DatabaseConfig {
             pool_size: 8,
             connect_timeout_ms: 5_000,
             statement_timeout_ms: 30_000,
+            logins: BTreeMap::new(),
+            acting: None,
         }
     }
 }
@@ -142,6 +154,9 @@ fn settings(config: &DatabaseConfig) -> Result<(tokio_postgres::Config, Tls), Co
     // The parser's message names what is wrong, never the password.
     let parsed: Result<tokio_postgres::Config, _> = config.url.expose().parse();
     let mut settings = parsed.map_err(|error| ConnectError::Url(error.to_string()))?;
+    if let Some(Acting { user, password }) = &config.acting {
+        settings.user(user).password(password.expose());
+    }
     let own = format!("-c statement_timeout={} {SERVER_KEEPALIVES}", config.statement_timeout_ms);
     let options = settings.get_options().map_or(own.clone(), |given| format!("{own} {given}"));
     settings.options(options);

@@ -84,10 +84,11 @@ impl Shell {
         }
     }
 
-    /// The same surroundings for a worker with a login of its own. The client that asks stays the one of all.
+    /// The same surroundings for a worker with logins of its own, to the brokers and to the database. The client that asks stays the one of all.
     #[must_use]
     pub fn acting_as(&self, principal: &str) -> Self {
-        Self { kafka: self.kafka.of(principal), ..self.clone() }
+        let database = self.database.as_ref().map(|database| database.of(principal));
+        Self { kafka: self.kafka.of(principal), database, ..self.clone() }
     }
 
     /// An address of ours, with TLS where the process has a certificate.

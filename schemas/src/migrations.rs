@@ -14,10 +14,35 @@ const HISTORIES: &str = "
     WHERE c.relname = $1 AND c.relkind = 'r'
       AND has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')
     ORDER BY 1";
+/// Gives the owner that nobody logs in with what a migration made: its maker is whoever ran it. The schema first, because a table's new owner
+/// must be let in there.
+const HAND_OVER: &str = "DO $$
+    DECLARE
+        change text;
+    BEGIN
+        FOR change IN
+            SELECT format('ALTER SCHEMA %s OWNER TO defaultx_owner', n.oid::regnamespace)
+            FROM pg_namespace n WHERE n.nspname IN ('defaultx', 'identity') AND n.nspowner <> 'defaultx_owner'::regrole
+            UNION ALL
+            SELECT format('ALTER TABLE %s OWNER TO defaultx_owner', c.oid::regclass)
+            FROM pg_class c
+            WHERE c.relnamespace IN ('defaultx'::regnamespace, 'identity'::regnamespace) AND c.relowner <> 'defaultx_owner'::regrole
+              AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
+              AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid
+                              AND d.refclassid = 'pg_class'::regclass AND d.deptype IN ('a', 'i'))
+            UNION ALL
+            SELECT format('ALTER ROUTINE %s OWNER TO defaultx_owner', p.oid::regprocedure)
+            FROM pg_proc p
+            WHERE p.pronamespace IN ('defaultx'::regnamespace, 'identity'::regnamespace) AND p.proowner <> 'defaultx_owner'::regrole
+        LOOP
+            EXECUTE change;
+        END LOOP;
+    END $$";
 /// Only one process migrates a database at a time; the others wait and find nothing to do.
 const LOCK: i64 = 0x6465_6661_756c_7478;
 
-/// Brings a database up to the newest migration; gives the names of those it applied.
+/// Brings a database up to the newest migration; gives the names of those it applied. What they made belongs to `defaultx_owner`, whoever
+/// runs them: a superuser, or whoever owned all of it with CREATEROLE.
 ///
 /// # Errors
 /// [`MigrateError`]: a statement failed, or an applied migration is not the one embedded here.
@@ -32,6 +57,7 @@ async fn run(client: &mut tokio_postgres::Client) -> Result<Vec<String>, Migrate
     let mut runner = embedded::migrations::runner();
     runner.set_migration_table_name(history(client).await?);
     let ran = runner.run_async(client).await?;
+    client.batch_execute(HAND_OVER).await?;
     Ok(ran.applied_migrations().iter().map(ToString::to_string).collect())
 }
 

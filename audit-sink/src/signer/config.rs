@@ -17,7 +17,8 @@ pub struct SignerConfig {
     /// Ed25519 seed that signs checkpoints: 64 hexadecimal digits. Secret; without it nothing is signed. Whoever writes the log should not
     /// have it.
     pub key: Secret,
-    /// Connection of the signer, with a login in role `defaultx_signer` and in no other. Secret; empty asks `[database]`.
+    /// Connection of the signer, with a login in role `defaultx_signer` and in no other; `[database.logins.audit-signer]` wins over that
+    /// login. Secret; empty asks `[database]`.
     pub database_url: Secret,
     /// Verifier keys (`name+id+key`) that signed before this one, so that their notes still count.
     pub former_keys: Vec<String>,

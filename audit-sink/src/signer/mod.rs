@@ -1,5 +1,5 @@
 //! The worker that attests: signs the heads of the logs, carries the notes out, walks the logs and signs what it found. Runs apart
-//! from the writer, with a key and a database role of its own, and writes nothing of a log.
+//! from the writer, with a key and logins of its own, and writes nothing of a log.
 //!
 //! Reading order: [`config`], [`crate::checkpoint`] (what is signed), [`notes`] (its memory), [`publish`], [`witnesses`],
 //! [`timestamps`], [`watch`].
@@ -46,12 +46,10 @@ struct Part {
 }
 
 impl Part {
-    /// A session in the worker's role.
+    /// A session of its own.
     async fn connect(&self) -> Result<Client, Error> {
         let config = self.shell.database.as_ref().ok_or_else(|| Error::Config("[database] url is empty".to_owned()))?;
-        let client = connect(config).await.map_err(|error| Error::Connect(error.to_string()))?;
-        client.batch_execute("SET ROLE defaultx_signer").await?;
-        Ok(client)
+        connect(config).await.map_err(|error| Error::Connect(error.to_string()))
     }
 
     /// Waits, or until shutdown.

@@ -14,6 +14,8 @@ use audit_sink::signer::notes::Notes;
 use audit_sink::verify::{Options, walk};
 use runtime::{clock, pg, shutdown};
 use schemas::audit_entry::{Codec, Entry};
+use schemas::logins::VERIFIER;
+use schemas::rights::Principal;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use tokio_postgres::Client;
@@ -61,7 +63,7 @@ async fn verify(mut settings: Settings, args: VerifyArgs) -> Result<i32> {
     let witnesses = signer.witnesses.iter().map(|witness| witness.key.clone()).chain(args.witness_keys).collect();
     let options = Options { keys, witnesses, kept: read(&args.checkpoint)? };
     settings.database.statement_timeout_ms = 0; // a long log takes as long as it takes
-    let mut client = pg::connect(&settings.database).await?;
+    let mut client = pg::connect(&settings.database.of(VERIFIER)).await?;
     let report = walk(&mut client, &options).await?;
     if args.json {
         println!("{}", serde_json::to_string_pretty(&report)?);
@@ -87,7 +89,7 @@ fn verifiers(settings: &Settings) -> Result<Vec<NoteVerifier>> {
 
 /// Without a key each row is taken at its word: whoever keeps the note checks it with one.
 async fn export(settings: &Settings, log: Option<i32>) -> Result<i32> {
-    let (client, verifiers) = (pg::connect(&settings.database).await?, verifiers(settings)?);
+    let (client, verifiers) = (pg::connect(&settings.database.of(VERIFIER)).await?, verifiers(settings)?);
     let logs = "SELECT DISTINCT log FROM defaultx.audit_checkpoints WHERE $1::int IS NULL OR log = $1 ORDER BY log";
     let mut exported = 0;
     for row in client.query(logs, &[&log]).await? {
@@ -116,8 +118,7 @@ async fn open(settings: &Settings, log: i32, asked: Asked<'_>) -> Result<i32> {
     let config = &settings.audit_signer;
     let signer = config.signer()?.context("[audit-signer] key is empty: only its holder can open an epoch")?;
     let signing = Signing { signer, verifiers: verifiers(settings)?, notes: Notes::open(&config.notes_dir)? };
-    let mut client = pg::connect(&settings.database).await?;
-    client.batch_execute("SET ROLE defaultx_signer").await?;
+    let mut client = pg::connect(&settings.database.of(Principal::AuditSigner.name())).await?;
     let epoch = epoch::open(&mut client, &signing, log, asked, clock::now().timestamp()).await?;
     println!("epoch {} of log {log} is open: it goes on from entry {}", epoch.epoch, epoch.from.0);
     println!("{} entries were signed before; keep this statement where you keep the notes:\n", epoch.old.0);
@@ -126,7 +127,7 @@ async fn open(settings: &Settings, log: i32, asked: Asked<'_>) -> Result<i32> {
 }
 
 async fn epochs(settings: &Settings) -> Result<i32> {
-    let client = pg::connect(&settings.database).await?;
+    let client = pg::connect(&settings.database.of(VERIFIER)).await?;
     let (epochs, junk) = epoch::list(&client, &verifiers(settings)?).await?;
     for epoch in &epochs {
         let at = chrono::DateTime::from_timestamp(epoch.at, 0).map(clock::rfc3339).unwrap_or_default();
@@ -152,7 +153,7 @@ async fn serve(args: WitnessArgs) -> Result<i32> {
 }
 
 async fn find(settings: &Settings, topic: &str, partition: i32, offset: i64) -> Result<i32> {
-    let client = pg::connect(&settings.database).await?;
+    let client = pg::connect(&settings.database.of(VERIFIER)).await?;
     let Some(found) = audit_sink::find(&client, topic, partition, offset).await? else {
         eprintln!("the log has no entry of {topic}/{partition}@{offset}");
         return Ok(1);

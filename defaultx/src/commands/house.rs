@@ -1,6 +1,7 @@
 //! `up` and `down`: servers of this machine that stay between commands.
 
 use crate::cli::{PlaceArgs, UpArgs};
+use crate::database::{self, Applied};
 use crate::place::{Keys, give_rights, lasting_house, point};
 use crate::settings::Settings;
 use crate::topics;
@@ -19,20 +20,29 @@ pub async fn up(mut settings: Settings, place: &PlaceArgs, args: &UpArgs) -> Res
         bail!("both servers are yours already: --kafka and --database are set")
     };
     Keys::of(&place.house)?;
+    let has_database = settings.database.url.is_empty();
     point(&mut settings, &house);
     let applied = topics::apply(&settings.kafka, &settings.ingest.sender_topics()).await?;
     let given = give_rights(&settings, &house).await?;
-    let migrated = super::migrate_database(&settings).await?;
+    let migrated = database::migrate(&settings.database).await?;
+    let logins = match has_database {
+        true => database::give_logins(&mut settings.database, &place.house).await?,
+        false => Applied::default(),
+    };
     if was_running {
         println!("It runs already, in {}", place.house.display());
     }
     println!("Kafka       {}", house.bootstrap());
     println!("PostgreSQL  {}", pg::shown(house.database_url()));
-    println!("            its password is in {}", place.house.join("house.json").display());
+    println!("            the superuser's password is in {}", place.house.join("house.json").display());
     let (made, applied_migrations) = (applied.made.len(), migrated.len());
     println!("            {made} topics made, {applied_migrations} migrations applied, {given} rights given");
     if !house.passwords().is_empty() {
         println!("            users and passwords of Kafka: {}", place.house.join("kafka/logins.json").display());
+    }
+    if has_database {
+        println!("            users and passwords of PostgreSQL: {}", place.house.join(database::FILE).display());
+        println!("            {} logins made, {} renewed", logins.made.len(), logins.renewed.len());
     }
     applied.left.iter().for_each(|finding| println!("            {finding}"));
     println!("\nNow `defaultx run all`; `defaultx down` stops the servers.");

@@ -11,13 +11,14 @@ pub mod token;
 mod versions;
 
 use crate::cli::{Cli, Command, ConfigCommand, PlaceArgs, RunArgs, TopicsCommand};
+use crate::database::{self, Applied};
 use crate::place::{self, Needs};
 use crate::rooms::Room;
 use crate::settings::{self, Settings};
-use crate::topics::{Applied, rights};
+use crate::topics::rights;
 use crate::{demo, run, topics};
 use anyhow::Result;
-use runtime::{pg, shutdown, telemetry};
+use runtime::{shutdown, telemetry};
 
 /// Runs a command; gives the exit code.
 ///
@@ -35,7 +36,7 @@ pub async fn dispatch(cli: Cli) -> Result<i32> {
         Command::Up(args) => house::up(settings, &place, &args).await,
         Command::Down => house::down(&place).await,
         Command::Topics(command) => topics_of(settings, &place, &command).await,
-        Command::Migrate => migrate(settings, &place).await,
+        Command::Migrate { logins } => migrate(settings, &place, logins).await,
         Command::Batch(args) => batch::run(settings, &place, args).await,
         Command::DeadLetters(command) => dead_letters::run(settings, &place, command).await,
         Command::Gaps(command) => gaps::run(settings, &place, command).await,
@@ -74,7 +75,7 @@ async fn topics_of(mut settings: Settings, place: &PlaceArgs, command: &TopicsCo
             applied.made.iter().for_each(|name| println!("made {name}"));
             applied.altered.iter().for_each(|setting| println!("{setting}"));
             applied.left.iter().for_each(|finding| println!("left as it is: {finding}"));
-            let Applied { made, altered, left } = applied;
+            let topics::Applied { made, altered, left } = applied;
             println!("{} topics made, {} settings raised, {} findings left", made.len(), altered.len(), left.len());
             if *acls {
                 let kafka = settings.kafka.clone();
@@ -93,18 +94,17 @@ async fn topics_of(mut settings: Settings, place: &PlaceArgs, command: &TopicsCo
     }
 }
 
-async fn migrate(mut settings: Settings, place: &PlaceArgs) -> Result<i32> {
+async fn migrate(mut settings: Settings, place: &PlaceArgs, logins: bool) -> Result<i32> {
     place::settle(&mut settings, &place.house, Needs::DATABASE)?;
-    let applied = migrate_database(&settings).await?;
+    let applied = database::migrate(&settings.database).await?;
     applied.iter().for_each(|name| println!("applied {name}"));
     println!("{} migrations applied", applied.len());
+    if logins {
+        let Applied { made, renewed, left } = database::apply(&settings.database).await?;
+        made.iter().for_each(|user| println!("made login {user}"));
+        renewed.iter().for_each(|user| println!("login {user} has the configured password"));
+        left.iter().for_each(|name| println!("left out: [database.logins.{name}] has no password"));
+        println!("{} logins made, {} renewed, {} left out", made.len(), renewed.len(), left.len());
+    }
     Ok(0)
-}
-
-/// Brings the database of the settings up to date.
-pub(crate) async fn migrate_database(settings: &Settings) -> Result<Vec<String>> {
-    // The index of a large log takes as long as it takes.
-    let unhurried = pg::DatabaseConfig { statement_timeout_ms: 0, ..settings.database.clone() };
-    let mut client = pg::connect(&unhurried).await?;
-    Ok(schemas::migrations::migrate(&mut client).await?)
 }

@@ -9,7 +9,7 @@ use crate::place::{self, Keys, keep_notes, point, start_house};
 use crate::rooms::Room;
 use crate::run::{self, Running};
 use crate::settings::Settings;
-use crate::{commands, topics};
+use crate::{database, topics};
 use anyhow::{Context, Result, bail};
 use chrono::{DateTime, Utc};
 use local::{House, LocalError};
@@ -45,6 +45,7 @@ impl Stage {
         let (asked, place) = (settings.clone(), dir.to_owned());
         let house = tokio::task::spawn_blocking(move || fresh_house(&asked, &place, install)).await??;
         let keys = Keys::of(dir)?;
+        let has_database = settings.database.url.is_empty();
         if let Some(house) = &house {
             point(&mut settings, house);
         }
@@ -58,7 +59,10 @@ impl Stage {
             settings.kafka.topic_prefix = format!("demo-{:x}.", now.timestamp());
         }
         phase("making topics and tables");
-        commands::migrate_database(&settings).await?;
+        database::migrate(&settings.database).await?;
+        if has_database {
+            database::give_logins(&mut settings.database, dir).await?;
+        }
         without_a_past(&settings).await?;
         topics::apply(&settings.kafka, &settings.ingest.sender_topics()).await?;
         if let Some(house) = &house {

@@ -1,6 +1,9 @@
 //! `up` and `migrate` on servers of this machine, given as often as people give them.
 
 use crate::kafka;
+use defaultx::database;
+use schemas::logins::LOGINS;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 
@@ -17,7 +20,7 @@ impl Drop for Left<'_> {
 fn said(house: &Path, command: &str) -> Result<String, String> {
     let broker = kafka("up.");
     let output = Command::new(env!("CARGO_BIN_EXE_defaultx"))
-        .arg(command)
+        .args(command.split(' '))
         .args(["--kafka", &broker.bootstrap, "--prefix", &broker.topic_prefix])
         .args(["--set", "kafka.replication_factor=1", "--set", "kafka.partitions=1", "--house"])
         .arg(house)
@@ -44,6 +47,9 @@ async fn up_and_migrate_may_be_given_again() {
     let _left = Left(&house);
     let first = said(&house, "up").unwrap();
     assert!(first.contains("topics made") && !first.contains(" 0 migrations applied"), "{first}");
+    assert!(first.contains(&format!("{} logins made, 0 renewed", LOGINS.len())), "{first}");
+    let logins = house.join(database::FILE);
+    let kept = std::fs::read_to_string(&logins).unwrap();
     let second = said(&house, "up").unwrap();
     assert!(
         second.contains("It runs already, in ") && second.contains("0 topics made, 0 migrations applied"),
@@ -51,6 +57,17 @@ async fn up_and_migrate_may_be_given_again() {
     );
     let where_it_is = |said: &str| said.lines().find(|line| line.starts_with("PostgreSQL")).unwrap().to_owned();
     assert_eq!(where_it_is(&first), where_it_is(&second));
+    assert_eq!(std::fs::read_to_string(&logins).unwrap(), kept, "what workers log in with stays");
+    let passwords: BTreeMap<String, String> = serde_json::from_str(&kept).unwrap();
+    assert!(
+        passwords.values().all(|password| !(first.clone() + &second).contains(password)),
+        "no secret on the terminal"
+    );
+    // A directory of a version before has none.
+    std::fs::remove_file(&logins).unwrap();
+    assert!(said(&house, "up").unwrap().contains(&format!("0 logins made, {} renewed", LOGINS.len())));
+    let renewed = format!("0 logins made, {} renewed, 0 left out\n", LOGINS.len());
+    assert!(said(&house, "migrate --logins").unwrap().ends_with(&renewed));
     let url = local::House::attach(&house).unwrap().database_url().to_owned();
     let password = url.split_once('@').unwrap().0.rsplit_once(':').unwrap().1.to_owned();
     assert!(

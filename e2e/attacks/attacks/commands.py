@@ -87,6 +87,7 @@ def secrets(d: Deployment, report: Report, folder: Path) -> None:
         "sasl.jaas.config": f'[kafka.properties]\n"sasl.jaas.config" = "password={SECRET}"\n',
         "database.url": f'[database]\nurl = "postgres://u:{SECRET}@127.0.0.1/x"\n',
         "database.url by words": f'[database]\nurl = "host=127.0.0.1 user=u password={SECRET}"\n',
+        "database.logins": f'[database.logins.notifier]\npassword = "{SECRET}"\n',
         "audit-sink.digest_key": f'["audit-sink"]\ndigest_key = "{SECRET}"\n',
         "audit-sink.checkpoint_key": f'["audit-sink"]\ncheckpoint_key = "{SECRET}"\n',
         "ingest.subject_keys": f'[ingest.subject_keys]\ndemo = "k1:{SECRET}"\n',

@@ -56,7 +56,7 @@ class Deployment:
     door_audience: str = "defaultx-api"
     read_audience: str = "defaultx-api"
     prefix: str = ""
-    read_roles: list[str] = field(default_factory=lambda: ["defaultx_read", "defaultx_dashboard", "defaultx_log", "defaultx_verify"])
+    read_roles: list[str] = field(default_factory=lambda: ["defaultx_read", "defaultx_dashboard", "defaultx_read_log", "defaultx_verify"])
     audit_role: str = "defaultx_audit"
     stranger: dict[str, str] = field(default_factory=dict)
     ca: str | None = None

@@ -97,12 +97,17 @@ def topics(d: Deployment) -> dict[str, list[bytes]]:
 
 def tables(d: Deployment) -> dict[str, list[bytes]]:
     """Every row of every table and view that a reader can read, for the victim's own tenant; segments of the log unpacked."""
-    names = rows(d.owner_url, "SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'v', 'm', 'p') AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast')")
+    readable = (
+        "SELECT format('%I.%I', n.nspname, c.relname) || ' ' || string_agg(quote_ident(a.attname), ',' ORDER BY a.attnum)"
+        " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped"
+        " WHERE c.relkind IN ('r', 'v', 'm', 'p') AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast')"
+        " AND has_column_privilege('{}', c.oid, a.attnum, 'SELECT') GROUP BY n.nspname, c.relname"
+    )
     known = set(rows(d.owner_url, "SELECT rolname FROM pg_roles"))
     found = {}
     for role in (role for role in d.read_roles if role in known):
-        for name in names:
-            done = psql(d.read_url, f"{d.become(role)} SET bytea_output = hex; COPY (SELECT * FROM {name}) TO STDOUT")
+        for name, columns in (line.split(" ", 1) for line in rows(d.owner_url, readable.format(role))):
+            done = psql(d.read_url, f"{d.become(role)} SET bytea_output = hex; COPY (SELECT {columns} FROM {name}) TO STDOUT")
             if done.returncode != 0:
                 continue
             parts = [done.stdout]

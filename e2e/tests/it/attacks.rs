@@ -9,6 +9,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use runtime::auth;
 use runtime::kafka::KafkaConfig;
+use schemas::logins::LOGINS;
 use schemas::rights::Principal;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -24,8 +25,8 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// Both tenants and their keys. No key here opens anything else.
 const TENANTS: [(&str, u8); 2] = [("demo", 0xab), ("rival", 0xcd)];
 
-/// The groups of attacks that must hold. `logins`, of the database, is the one that is missing: every worker has the owner's there.
-const HELD: &str = "tokens,matrix,guessing,tampering,commands,subscriptions,injections,resources,broker";
+/// The groups of attacks that must hold.
+const HELD: &str = "tokens,matrix,guessing,tampering,commands,subscriptions,injections,resources,broker,logins";
 
 /// A process that ends with the test.
 struct Running(Child);
@@ -65,6 +66,7 @@ fn nobody_gets_in_and_no_tampering_is_unseen() {
         "config": config,
         "owner_url": database,
         "read_url": database,
+        "workers": workers(&stage),
         "kafka": client(&stage.kafka),
         "stranger": client(&stage.kafka.of(Principal::Sender.name())),
         "prefix": stage.kafka.topic_prefix,
@@ -97,6 +99,16 @@ fn client(kafka: &KafkaConfig) -> BTreeMap<String, String> {
     let settings = kafka.client();
     let names = settings.config_map().into_keys().map(str::to_owned);
     names.filter_map(|name| Some((name.clone(), settings.get(&name)?.to_owned()))).collect()
+}
+
+/// Each worker's own way into the database.
+fn workers(stage: &Stage) -> BTreeMap<&'static str, String> {
+    let (scheme, place) = stage.database.url.expose().split_once("://").unwrap();
+    let url = |name| {
+        let (user, login) = (stage.database.user_of(name), &stage.database.logins[name]);
+        format!("{scheme}://{user}:{}@{place}", login.password.as_ref().unwrap().expose())
+    };
+    LOGINS.into_iter().map(|login| (login.name, url(login.name))).collect()
 }
 
 fn address() -> String {

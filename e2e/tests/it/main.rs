@@ -14,6 +14,7 @@ mod guesses;
 mod guessing;
 mod house;
 mod insight;
+mod logins;
 mod python;
 mod routes;
 mod streams;

@@ -155,6 +155,17 @@ fn every_panel_and_every_rule_has_an_answer() {
 }
 
 #[test]
+fn every_worker_is_in_the_database_as_itself() {
+    let whole = whole();
+    let database = &whole.stage.settings.database;
+    for name in ["audit-sink", "identity-store", "audit-signer", "notifier", "read-api", "read-api-log"] {
+        assert!(database.of(name).has_login(), "{name}");
+        let sessions = format!("SELECT count(*) FROM pg_stat_activity WHERE usename = '{}'", database.user_of(name));
+        wait(name, || (whole.number(&sessions) > 0).then_some(()));
+    }
+}
+
+#[test]
 fn personal_data_is_where_it_may_be_and_nowhere_else() {
     let whole = whole();
     // Values of `identity` carry the row's own name; those of `protected` are looked for as they stand in JSON.

@@ -194,7 +194,7 @@ fn it_asks_under_a_role_that_can_only_read() {
         let pool = runtime::pg::Pool::new(&database, &Registry::new(), "read-api").unwrap();
         let store = Store::new(pool, Some("defaultx_read"), 1000);
         let mut session = store.session().await.unwrap();
-        let tx = store.snapshot(&mut session).await.unwrap();
+        let tx = store.snapshot(&mut session, None).await.unwrap();
         let row = tx.query_one("SELECT current_user::text, current_setting('statement_timeout')", &[]).await.unwrap();
         assert_eq!((row.get::<_, &str>(0), row.get::<_, &str>(1)), ("defaultx_read", "1s"));
         let row = "INSERT INTO defaultx.stream_offsets VALUES ('x', 'y', 0, 0)";

@@ -76,7 +76,7 @@ impl Login {
 }
 
 /// The password in a file, if one is named.
-pub(super) fn password(key: &str, plain: Option<&Secret>, file: Option<String>) -> Result<Option<Secret>, LoginError> {
+pub(crate) fn password(key: &str, plain: Option<&Secret>, file: Option<String>) -> Result<Option<Secret>, LoginError> {
     let Some(path) = file else { return Ok(None) };
     if plain.is_some() {
         return Err(LoginError::Both { key: key.to_owned() });
