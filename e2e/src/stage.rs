@@ -29,6 +29,8 @@ pub struct Stage {
     pub kafka: KafkaConfig,
     /// How workers reach the database: each with its login, and nobody without one.
     pub database: DatabaseConfig,
+    /// The superuser's way into the deployment's database.
+    pub database_url: String,
     dir: PathBuf,
 }
 
@@ -71,35 +73,53 @@ impl Stage {
     }
 
     fn start_with(dir: &Path, options: Options) -> Result<Self> {
-        let has_logins = !options.open;
         let house = House::start(&Options { users: place::users(), ..options })?;
         let (kafka, database) = (KafkaConfig::default(), DatabaseConfig::default());
-        let mut stage = Self { kafka, database, dir: dir.to_owned(), house };
+        let database_url = house.database_url().to_owned();
+        let mut stage = Self { kafka, database, database_url, dir: dir.to_owned(), house };
         stage.kafka.bootstrap = stage.house.bootstrap().to_owned();
         stage.kafka.replication_factor = 1;
         place::log_in(&mut stage.kafka, &stage.house);
         // Instances share them here, as on several machines.
         stage.kafka.partitions = 6;
-        stage.database.url = stage.house.database_url().into();
-        runtime()?.block_on(database::migrate(&stage.database))?;
-        if has_logins {
-            runtime()?.block_on(database::give_logins(&mut stage.database, dir))?;
-            // The superuser's is for whoever migrates.
-            let (_, address) = stage.house.database_url().rsplit_once('@').context("a URL with a login")?;
-            stage.database.url = format!("postgres://{address}").into();
-        }
         stage.deploy("")?;
         Ok(stage)
     }
 
-    /// Makes the topics of another deployment beside, under a prefix, and speaks of it from now on.
+    /// Makes the topics and the database of another deployment beside, under a prefix, and speaks of it from now on.
     ///
     /// # Errors
-    /// When the broker refuses.
+    /// When a server refuses.
     pub fn deploy(&mut self, prefix: &str) -> Result<()> {
+        self.deploy_bare(prefix)?;
+        self.migrate()
+    }
+
+    /// The same without tables, for a program that makes its own.
+    ///
+    /// # Errors
+    /// When a server refuses.
+    pub fn deploy_bare(&mut self, prefix: &str) -> Result<()> {
+        if !prefix.is_empty() {
+            let name: String = prefix.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
+            self.database_url = self.house.create_database(&name)?;
+            self.database.url = self.database_url.as_str().into();
+        }
         prefix.clone_into(&mut self.kafka.topic_prefix);
         runtime()?.block_on(defaultx::topics::apply(&self.kafka, &[]))?;
         self.give_rights(&[])
+    }
+
+    /// Makes the tables; where workers have logins, they are not told the superuser's.
+    fn migrate(&mut self) -> Result<()> {
+        self.database.url = self.database_url.as_str().into();
+        runtime()?.block_on(database::migrate(&self.database))?;
+        if !self.kafka.principals.is_empty() {
+            runtime()?.block_on(database::give_logins(&mut self.database, &self.dir))?;
+            let (_, address) = self.database_url.rsplit_once('@').context("a URL with a login")?;
+            self.database.url = format!("postgres://{address}").into();
+        }
+        Ok(())
     }
 
     fn give_rights(&self, senders: &[String]) -> Result<()> {

@@ -29,7 +29,7 @@ const CLOSED: usize = 30_000;
 impl Bench {
     /// Measures the door of a deployment that runs everything.
     pub fn door(&mut self) -> Result<Map<String, Value>> {
-        self.deploy_with(0, "door", 0)?;
+        self.deploy_with(0, "door", 0, None)?;
         let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
         let settings = everything(self.stage.dir(), &address)? + &self.args.settings;
         let mut rooms = rooms::house_with(&self.stage, Models::Shipped, EVERYTHING, &settings)?;

@@ -15,6 +15,11 @@ const PART: usize = 20_000;
 /// Records that one application leaves on audited topics, beside one for its protected facts.
 const AUDITED_PER_APPLICATION: i64 = 7;
 
+/// Entries of all logs.
+const LOGGED: &str = "SELECT coalesce(sum(size), 0)::bigint FROM defaultx.audit_logs";
+/// Longer than the log lingers.
+const STILL: Duration = Duration::from_millis(1_500);
+
 /// What a load took.
 #[derive(Debug, Clone, Copy, serde::Serialize)]
 pub struct Taken {
@@ -68,11 +73,9 @@ pub fn send(sender: &Sender, events: &[Event]) -> Result<()> {
 /// Applications a second until the log and its projections hold all of them.
 pub fn audited(stage: &Stage, traffic: &Traffic, count: usize) -> Result<f64> {
     let sender = Sender::connect(&stage.kafka, "murmur2_random")?;
-    // The database is shared by all deployments of a run.
-    let before = runtime()?.block_on(logs(stage.house.database_url(), 0))?;
-    let logged = |sent: &[Event]| -> Result<i64> {
+    let logged = |sent: &[Event]| -> Result<()> {
         let expected: i64 = sent.iter().map(|event| AUDITED_PER_APPLICATION + i64::from(event.has_protected)).sum();
-        runtime()?.block_on(logs(stage.house.database_url(), before + expected))
+        runtime()?.block_on(logs(&stage.database_url, expected))
     };
     let events = traffic.events("bench", 0..WARM + count)?;
     send(&sender, &events[..WARM])?;
@@ -83,26 +86,38 @@ pub fn audited(stage: &Stage, traffic: &Traffic, count: usize) -> Result<f64> {
     Ok(count as f64 / started.elapsed().as_secs_f64())
 }
 
-/// Waits until the log has so many entries, and says how many it has; over one session, since a new one for each look costs the server
+/// Waits until the log has so many entries; over one session, since a new one for each look costs the server
 /// more than many batches.
-async fn logs(url: &str, expected: i64) -> Result<i64> {
+async fn logs(url: &str, expected: i64) -> Result<()> {
     let started = Instant::now();
     let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await?;
     let connection = runtime::task::spawn("count", connection);
-    let size = "SELECT coalesce(sum(size), 0)::bigint FROM defaultx.audit_logs";
-    let found = loop {
-        let found: i64 = client.query_one(size, &[]).await?.get(0);
-        if found >= expected {
-            break found;
-        }
+    while client.query_one(LOGGED, &[]).await?.get::<_, i64>(0) < expected {
         if started.elapsed() > Duration::from_secs(300) {
             bail!("the log does not drain");
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
-    };
+    }
     drop(client);
-    connection.await??;
-    Ok(found)
+    Ok(connection.await??)
+}
+
+/// Waits until the log has what so many applications leave and stands still: what is measured of everything is of a log that runs.
+pub fn settled(stage: &Stage, applications: usize) -> Result<()> {
+    let database = &stage.database_url;
+    runtime()?.block_on(async {
+        logs(database, AUDITED_PER_APPLICATION * applications as i64).await?;
+        let (client, connection) = tokio_postgres::connect(database, tokio_postgres::NoTls).await?;
+        let connection = runtime::task::spawn("settle", connection);
+        let size = async || anyhow::Ok(client.query_one(LOGGED, &[]).await?.get::<_, i64>(0));
+        let (mut before, mut now) = (-1, size().await?);
+        while before != now {
+            tokio::time::sleep(STILL).await;
+            (before, now) = (now, size().await?);
+        }
+        drop(client);
+        Ok(connection.await??)
+    })
 }
 
 /// Latency from the moment that each application was due, at a steady rate, for 20 seconds after a warm-up.

@@ -24,7 +24,7 @@ use rooms::{AS_CEILING, DECIDING, Models};
 use runtime::kafka::KafkaConfig;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Measure the house against its ceiling and a Python peer.
 #[derive(Parser)]
@@ -260,11 +260,11 @@ impl Bench {
 
     /// Latency of the three workers by themselves, at half of what they reach, on the default count of partitions.
     fn half_load(&mut self, result: &mut Map<String, Value>) -> Result<()> {
-        self.deploy_with(0, "half", 0)?;
+        self.deploy_with(0, "half", 0, None)?;
         let mut rooms = rooms::house(&self.stage, Models::Scorecards, DECIDING)?;
         let taken = load::throughput(&self.stage, &self.traffic, self.args.applications, &rooms)?;
         rooms.stop()?;
-        self.deploy_with(0, "half", 1)?;
+        self.deploy_with(0, "half", 1, None)?;
         let mut rooms = rooms::house(&self.stage, Models::Scorecards, DECIDING)?;
         let rate = (taken.rate / 2.0).round();
         let (p50, p99) = load::half_load(&self.stage, &self.traffic, rate)?;
@@ -293,10 +293,14 @@ impl Bench {
         self.stage.deploy(&prefix(name, round))
     }
 
-    /// The same with a count of partitions; 0 is the default of one machine.
-    fn deploy_with(&mut self, partitions: i32, name: &str, round: usize) -> Result<()> {
+    /// The same with a count of partitions, 0 for the default of one machine; another binary makes its own tables.
+    fn deploy_with(&mut self, partitions: i32, name: &str, round: usize, other: Option<&Path>) -> Result<()> {
         let usual = std::mem::replace(&mut self.stage.kafka.partitions, partitions);
-        let deployed = self.deploy(name, round);
+        let prefix = prefix(name, round);
+        let deployed = match other {
+            None => self.stage.deploy(&prefix),
+            Some(binary) => self.stage.deploy_bare(&prefix).and_then(|()| rooms::migrate(&self.stage, binary)),
+        };
         self.stage.kafka.partitions = usual;
         deployed
     }

@@ -1,7 +1,7 @@
 //! What is measured, each in a process of its own: the house, and the ceiling.
 
 use crate::processor::of_process;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use e2e::ceiling::{self, Shape};
 use e2e::stage::{Stage, runtime};
 use e2e::supervisor::{ALLOWED, AS_DEFAULTX};
@@ -147,6 +147,13 @@ pub fn house_with(stage: &Stage, models: Models, rooms: &[&str], settings: &str)
 /// Starts rooms of another binary.
 pub fn other(stage: &Stage, models: Models, rooms: &[&str], program: &Path, settings: &str) -> Result<Rooms> {
     run(Command::new(program), stage, models, rooms, settings)
+}
+
+/// Has another binary make its tables.
+pub fn migrate(stage: &Stage, program: &Path) -> Result<()> {
+    let migrated = Command::new(program).arg("migrate").arg("--config").arg(stage.config("migrate", "")?).status()?;
+    ensure!(migrated.success(), "the migration ended with {migrated}");
+    Ok(())
 }
 
 fn run(mut command: Command, stage: &Stage, models: Models, rooms: &[&str], settings: &str) -> Result<Rooms> {

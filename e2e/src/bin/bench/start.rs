@@ -25,7 +25,7 @@ impl Bench {
     pub fn start(&mut self) -> Result<Map<String, Value>> {
         let mut found = Vec::new();
         for remembered in REMEMBERED {
-            self.deploy_with(0, &format!("start-{remembered}"), 0)?;
+            self.deploy_with(0, &format!("start-{remembered}"), 0, None)?;
             self.remember(remembered)?;
             let (mut seconds, mut resident_mb) = (Vec::new(), 0.0_f64);
             for start in 0..STARTS {

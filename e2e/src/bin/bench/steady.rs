@@ -136,7 +136,7 @@ impl Bench {
 
     /// Decisions a second with every worker running, when all applications are there at once.
     fn throughput_of_everything(&mut self, partitions: Option<i32>) -> Result<f64> {
-        self.deploy_with(partitions.unwrap_or_default(), "everything", partitions.unwrap_or_default() as usize)?;
+        self.deploy_with(partitions.unwrap_or_default(), "everything", partitions.unwrap_or_default() as usize, None)?;
         let settings = everything(self.stage.dir(), "127.0.0.1:0")? + &self.args.settings;
         let mut rooms = rooms::house_with(&self.stage, Models::Shipped, EVERYTHING, &settings)?;
         let taken = load::throughput(&self.stage, &self.traffic, self.args.applications, &rooms)?;
@@ -157,9 +157,10 @@ impl Bench {
 
     fn steady_at(&mut self, rate: f64, partitions: Option<i32>, other: Option<&Path>) -> Result<Steady> {
         let name = partitions.map_or_else(|| "default".to_owned(), |count| count.to_string());
-        self.deploy_with(partitions.unwrap_or_default(), &format!("steady-{name}-{rate:.0}"), self.steadies)?;
         self.steadies += 1;
+        let name = format!("steady-{name}-{rate:.0}");
         let settings = everything(self.stage.dir(), "127.0.0.1:0")?;
+        self.deploy_with(partitions.unwrap_or_default(), &name, self.steadies, other)?;
         let mut rooms = match other {
             // Settings that the other may not know are left out.
             Some(binary) => rooms::other(&self.stage, Models::Shipped, EVERYTHING, binary, &settings)?,
@@ -175,11 +176,14 @@ impl Bench {
         let schedule = Schedule::default();
         let watch = Watch::start(&stage.kafka, schedule.clone())?;
         load::warm_up(stage, &self.traffic, &watch)?;
+        load::settled(stage, WARM)?;
         std::thread::sleep(REST);
         let count = (rate * self.args.seconds).ceil() as usize;
         let before = self.read(rooms)?;
         load::at_rate(stage, &self.traffic, rate, count, &schedule)?;
         watch.wait(WARM + count)?;
+        let seconds = before.at.elapsed().as_secs_f64();
+        load::settled(stage, WARM + count)?;
         let after = self.read(rooms)?;
         let (p50, p99) = (watch.latency_ms(0.5), watch.latency_ms(0.99));
         watch.stop()?;
@@ -188,7 +192,6 @@ impl Bench {
         };
         let counted = |name: &str| Some(after.counters.get(name)? - before.counters.get(name)?);
         let transactions = counted(TRANSACTIONS);
-        let seconds = after.at.duration_since(before.at).as_secs_f64();
         Ok(Steady {
             rate,
             partitions: stage.partitions()?,
