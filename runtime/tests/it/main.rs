@@ -4,8 +4,10 @@
 
 mod bench;
 mod gaps;
+mod handlers;
 mod holds;
 mod leaders;
+mod rebalance;
 mod rights;
 
 use bench::{Bench, PATIENCE, numbers};
