@@ -72,6 +72,15 @@ impl Bench {
 
     /// The same with settings of the broker.
     pub fn start_with(settings: &[(&str, &str)]) -> Self {
+        Self::start_as(settings, |kafka, house| KafkaConfig {
+            sasl_username: Some(ADMIN.to_owned()),
+            sasl_password: house.passwords().get(ADMIN).map(|password| password.as_str().into()),
+            ..kafka
+        })
+    }
+
+    /// The same with a login of its own.
+    pub fn start_as(settings: &[(&str, &str)], log_in: impl FnOnce(KafkaConfig, &House) -> KafkaConfig) -> Self {
         // What the rooms say is printed with a test that fails.
         let said = tracing_subscriber::fmt().with_max_level(tracing::Level::DEBUG).with_ansi(false).with_test_writer();
         drop(said.try_init()); // the first test of the process has done it
@@ -82,13 +91,8 @@ impl Bench {
         let users = ["worker", "observer", "thief"].map(str::to_owned).into();
         let options = Options { postgres: false, broker_properties, users, ..Options::new(dir.path()) };
         let house = House::start(&options).unwrap();
-        let kafka = KafkaConfig {
-            bootstrap: house.bootstrap().to_owned(),
-            topic_prefix: "t.".to_owned(),
-            sasl_username: Some(ADMIN.to_owned()),
-            sasl_password: house.passwords().get(ADMIN).map(|password| password.as_str().into()),
-            ..KafkaConfig::default()
-        };
+        let (bootstrap, topic_prefix) = (house.bootstrap().to_owned(), "t.".to_owned());
+        let kafka = log_in(KafkaConfig { bootstrap, topic_prefix, ..KafkaConfig::default() }, &house);
         let bench = Self { house, kafka, health: Shell::new(KafkaConfig::default()).health, _dir: dir };
         bench.make_topics(&["in", "out", "state", "dead", "gaps"]);
         bench

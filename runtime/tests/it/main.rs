@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod bench;
+mod certificates;
 mod gaps;
 mod handlers;
 mod holds;
