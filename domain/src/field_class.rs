@@ -111,7 +111,8 @@ impl FieldClasses {
 
     /// Whether any member of that place is personal, or may be.
     pub fn has_personal(&self, place: Free) -> bool {
-        self.lacks_one || self.members.iter().any(|((found, _), said)| *found == place && said.class == FieldClass::Personal)
+        self.lacks_one
+            || self.members.iter().any(|((found, _), said)| *found == place && said.class == FieldClass::Personal)
     }
 
     /// Takes over what other contracts say.

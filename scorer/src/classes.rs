@@ -65,8 +65,8 @@ mod tests {
     /// What the broken one of two packages called personal is no less so for being broken.
     #[test]
     fn a_broken_package_may_call_anything_personal() {
-        let shipped = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/sba-scorecard/1.0.0/manifest.toml"));
-        let shipped = shipped.unwrap();
+        let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/sba-scorecard/1.0.0/manifest.toml");
+        let shipped = std::fs::read_to_string(shipped).unwrap();
         let email = "\n[[field]]\npointer = \"/attributes/email\"\nclass = \"personal\"\n";
         let broken = [
             ("a key that nobody knows", Some(format!("colour = 7\n{shipped}{email}"))),

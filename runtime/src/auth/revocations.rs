@@ -209,7 +209,13 @@ impl Revocations {
                     let at_ms = record.timestamp().to_millis().map_or(now_ms, |at_ms| at_ms.min(now_ms));
                     let before = self.unreadable();
                     if let Err(why) = self.take(record.key().unwrap_or_default(), record.payload(), at_ms) {
-                        tracing::error!(topic, partition, offset, why, "a revocation cannot be read: whom it may mean is refused");
+                        tracing::error!(
+                            topic,
+                            partition,
+                            offset,
+                            why,
+                            "a revocation cannot be read: whom it may mean is refused"
+                        );
                     }
                     if self.unreadable() != before && open.is_empty() {
                         self.show_ready(health);
