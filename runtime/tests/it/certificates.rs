@@ -77,7 +77,7 @@ fn start(dir: &Path) -> (Bench, Authority, KafkaConfig) {
     // The name is the worker's, the unit is not.
     authority.sign("visitor", "/OU=visitors/CN=worker");
     let (store, trusted) = (authority.store_of("broker"), authority.path("ca.crt"));
-    let settings = [
+    let settings: [(&str, &str); 7] = [
         ("listener.security.protocol.map", "BROKER:SSL,CONTROLLER:SASL_PLAINTEXT"),
         ("ssl.client.auth", "required"),
         ("ssl.keystore.type", "PEM"),
