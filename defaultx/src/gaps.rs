@@ -85,7 +85,7 @@ fn database_groups(settings: &Settings) -> [PgGroup; 3] {
     let kafka = &settings.kafka;
     let group = |name, topics, goes_back| PgGroup { name: kafka.topic(name), topics, plain: Vec::new(), goes_back };
     let one = |topic: Topic| vec![kafka.topic(topic.base_name())];
-    let sources = Sources::new(&kafka.topic_prefix, &settings.audit_sink.sender_topics);
+    let sources = Sources::new(&kafka.topic_prefix, &settings.ingest.sender_topics());
     let log = group(audit_sink::ROOM, sources.names().collect(), false);
     [
         PgGroup { plain: sources.plain().collect(), ..log },
