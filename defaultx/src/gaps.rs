@@ -81,11 +81,12 @@ fn is_not_yet(error: &KafkaError) -> bool {
     )
 }
 
-/// The rooms that keep their offsets in PostgreSQL.
-fn database_groups(kafka: &KafkaConfig, senders: &[String]) -> [PgGroup; 3] {
+/// The rooms that keep their offsets in PostgreSQL. The log reads the senders' topics too, which stand in the section of ingest.
+fn database_groups(settings: &Settings) -> [PgGroup; 3] {
+    let kafka = &settings.kafka;
     let group = |name, topics, goes_back| PgGroup { name: kafka.topic(name), topics, plain: Vec::new(), goes_back };
     let one = |topic: Topic| vec![kafka.topic(topic.base_name())];
-    let sources = Sources::new(&kafka.topic_prefix, senders);
+    let sources = Sources::new(&kafka.topic_prefix, &settings.ingest.sender_topics());
     let log = group(audit_sink::ROOM, sources.names().collect(), false);
     [
         PgGroup { plain: sources.plain().collect(), ..log },
@@ -121,11 +122,10 @@ async fn find(settings: &Settings, only: Option<&str>) -> Result<Vec<Gap>> {
     if settings.database.url.is_empty() {
         return Ok(gaps);
     }
-    let (kafka, database) = (&settings.kafka, settings.database.of(VERIFIER));
-    let groups = database_groups(kafka, &settings.audit_sink.sender_topics);
-    for group in groups.into_iter().filter(|group| is_meant(&group.name)) {
+    let database = settings.database.of(VERIFIER);
+    for group in database_groups(settings).into_iter().filter(|group| is_meant(&group.name)) {
         let name = group.name.clone();
-        let found = open_pg_gaps(kafka, &database, group, topic.clone(), TIMEOUT).await;
+        let found = open_pg_gaps(&settings.kafka, &database, group, topic.clone(), TIMEOUT).await;
         gaps.extend(found.with_context(|| format!("where {name} stands"))?);
     }
     Ok(gaps)
@@ -199,5 +199,24 @@ fn record(kafka: &KafkaConfig, accepted: &GapAccepted) -> Output {
         key: Some(format!("{group}|{topic}|{partition}").into_bytes()),
         payload: Some(serde_json::to_vec(accepted).expect("strings and numbers are JSON")),
         headers: envelope.to_headers(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_log_is_asked_about_a_senders_own_topic() {
+        let mut settings = Settings::default();
+        settings.kafka.topic_prefix = "t.".to_owned();
+        settings.ingest.tenant_of_topic.insert("bank-b.v1".to_owned(), "bank-b".to_owned());
+        let [log, identities, _] = database_groups(&settings);
+        for topics in [&log.topics, &log.plain] {
+            assert!(topics.iter().any(|topic| **topic == *"t.bank-b.v1"), "{topics:?}");
+        }
+        assert_eq!(identities.topics.len(), 1, "nobody else reads it");
+        let [receive, ..] = groups(&settings.kafka, &settings.ingest.sender_topics());
+        assert!(receive.inputs.iter().any(|topic| **topic == *"t.bank-b.v1"));
     }
 }

@@ -1,7 +1,7 @@
 //! Classes of what a sender may send freely: members of `attributes`, and of the `fields` of reports. The contract has no name for
 //! them, so that a feature contract says what they are. Who sees a class, and where it is kept, is the workers' affair.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What a member is, the mildest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -52,12 +52,17 @@ struct Said {
     in_words: bool,
 }
 
-/// What all feature contracts of a deployment say together. Words outweigh use; of several words the strictest counts.
+/// What all feature contracts of a deployment say together. Words outweigh use; of several words the strictest counts. Where one of
+/// them cannot be read, what no other one names has the strictest class that it could have there.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FieldClasses {
     members: BTreeMap<(Free, String), Said>,
     /// Of features, by model, version and name: only those that are not plain.
     features: BTreeMap<(String, String, String), FieldClass>,
+    /// Models and versions whose features are known.
+    contracts: BTreeSet<(String, String)>,
+    /// There is a contract that cannot be read.
+    lacks_one: bool,
 }
 
 impl FieldClasses {
@@ -75,28 +80,39 @@ impl FieldClasses {
 
     /// A contract says what a feature is made of.
     pub fn feature(&mut self, model: &str, version: &str, name: &str, class: FieldClass) {
+        self.contracts.insert((model.to_owned(), version.to_owned()));
         if class > FieldClass::Plain {
             self.features.insert((model.to_owned(), version.to_owned(), name.to_owned()), class);
         }
     }
 
-    /// A member's class; what no contract names is restricted.
-    pub fn of(&self, place: Free, name: &str) -> FieldClass {
-        self.members.get(&(place, name.to_owned())).map_or(FieldClass::Restricted, |said| said.class)
+    /// There is a contract that cannot be read, and nobody knows what it calls personal.
+    pub fn cannot_read_one(&mut self) {
+        self.lacks_one = true;
     }
 
-    /// A feature's class, which is plain where its contract says nothing.
+    /// A member's class; what no contract names is restricted, and personal where one cannot be read.
+    pub fn of(&self, place: Free, name: &str) -> FieldClass {
+        let unnamed = if self.lacks_one { FieldClass::Personal } else { FieldClass::Restricted };
+        self.members.get(&(place, name.to_owned())).map_or(unnamed, |said| said.class)
+    }
+
+    /// A feature's class, which is plain where its contract says nothing, and restricted where that may be the one that cannot be read.
     pub fn of_feature(&self, model: &str, version: &str, name: &str) -> FieldClass {
-        if self.features.is_empty() {
+        if self.features.is_empty() && !self.lacks_one {
             return FieldClass::Plain;
         }
-        let key = (model.to_owned(), version.to_owned(), name.to_owned());
-        self.features.get(&key).copied().unwrap_or(FieldClass::Plain)
+        let (model, version) = (model.to_owned(), version.to_owned());
+        if self.lacks_one && !self.contracts.contains(&(model.clone(), version.clone())) {
+            return FieldClass::Restricted;
+        }
+        self.features.get(&(model, version, name.to_owned())).copied().unwrap_or(FieldClass::Plain)
     }
 
-    /// Whether any member of that place is personal.
+    /// Whether any member of that place is personal, or may be.
     pub fn has_personal(&self, place: Free) -> bool {
-        self.members.iter().any(|((found, _), said)| *found == place && said.class == FieldClass::Personal)
+        self.lacks_one
+            || self.members.iter().any(|((found, _), said)| *found == place && said.class == FieldClass::Personal)
     }
 
     /// Takes over what other contracts say.
@@ -105,6 +121,8 @@ impl FieldClasses {
             if said.in_words { self.said(place, &name, said.class) } else { self.used(place, &name) }
         }
         self.features.extend(other.features);
+        self.contracts.extend(other.contracts);
+        self.lacks_one |= other.lacks_one;
     }
 }
 
@@ -151,5 +169,23 @@ mod tests {
         assert_eq!((classes.of(Attribute, "naics"), features), (Personal, [Restricted, Plain]));
         other.join(classes.clone());
         assert_eq!(other, classes, "in any order");
+    }
+    #[test]
+    fn what_a_contract_that_cannot_be_read_may_say_is_the_strictest() {
+        let mut classes = FieldClasses::default();
+        classes.used(Attribute, "naics");
+        classes.said(Attribute, "branch", Restricted);
+        classes.feature("m", "1", "f", Plain);
+        let mut unread = FieldClasses::default();
+        unread.cannot_read_one();
+        for classes in [&mut classes.clone(), &mut unread.clone()] {
+            classes.join(unread.clone());
+            assert_eq!(classes.of(Attribute, "email"), Personal);
+            assert!(classes.has_personal(Attribute) && classes.has_personal(ReportField));
+            assert_eq!(classes.of_feature("m", "2", "f"), Restricted);
+        }
+        classes.join(unread);
+        let named = ["naics", "branch"].map(|name| classes.of(Attribute, name));
+        assert_eq!((named, classes.of_feature("m", "1", "f")), ([Plain, Restricted], Plain), "others say so");
     }
 }

@@ -15,6 +15,8 @@ use std::time::{Duration, Instant};
 
 /// Key of the digests that the audit log keeps of personal data.
 pub const DIGEST_KEY: [u8; 32] = [0x11; 32];
+/// Seed of the key that signs the audit log.
+pub const CHECKPOINT_KEY: [u8; 32] = [0x22; 32];
 
 /// By then a topic has its leaders.
 const LEADER_WITHIN: Duration = Duration::from_secs(30);
@@ -235,8 +237,8 @@ impl Stage {
             self.database.url.expose(),
             self.database_logins(),
             models.display().to_string(),
-            DIGEST_KEY.map(|byte| format!("{byte:02x}")).concat(),
-            "22".repeat(32),
+            hex(&DIGEST_KEY),
+            hex(&CHECKPOINT_KEY),
         );
         std::fs::write(&path, text)?;
         Ok(path)
@@ -268,6 +270,11 @@ impl Stage {
     pub fn dir(&self) -> &Path {
         &self.dir
     }
+}
+
+/// In hexadecimal digits.
+pub fn hex(key: &[u8; 32]) -> String {
+    key.map(|byte| format!("{byte:02x}")).concat()
 }
 
 /// A small runtime for the few things that are async here.

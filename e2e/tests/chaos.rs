@@ -23,6 +23,8 @@ fn a_minute_of_chaos_loses_doubles_and_skips_nothing() {
     }
     assert_eq!(result["audited_records"], result["audit_entries"]);
     assert_eq!(result["audit_verified"], true, "{said}");
+    // What was signed while everything broke is the log's, and the newest note is over all of it.
+    assert_eq!(result["audit_covered"], result["audit_entries"]);
     // Both sides of each activation were seen, and the judges had something to judge.
     assert_eq!([&result["policies_used"], &result["routes_used"]], [2, 2]);
     for count in ["accepted", "state_entries", "hostile_records", "redriven", "door_acknowledged"] {

@@ -29,6 +29,8 @@ pub const READ_AUDIENCE: &str = "defaultx-api";
 pub const DOOR_AUDIENCE: &str = "defaultx-door";
 /// Minutes that a token may be good for, unless it is configured otherwise.
 pub const MAX_MINUTES: u32 = 720;
+/// Seconds by which clocks may differ.
+const LEEWAY_S: i64 = 5;
 /// The longest subject, token id, role or tenant of a token, in bytes.
 pub const LONGEST_NAME: usize = 128;
 

@@ -10,7 +10,7 @@ use scoring::manifest::Manifest;
 use std::path::Path;
 
 /// The classes of every `<folder>/<name>/<version>/manifest.toml` together; none where there is no such folder. A manifest that
-/// cannot be read says nothing: its package does not serve either.
+/// cannot be read may call anything personal, so that whatever no other one names is taken for that.
 ///
 /// # Errors
 /// [`Error::Unreadable`] when the folder is there and cannot be listed.
@@ -27,7 +27,12 @@ pub fn of_folder(folder: &Path) -> Result<FieldClasses, Error> {
                 Ok(classes) => all.join(classes),
                 Err(reason) => {
                     let package = format!("{}@{}", file_name(&name), file_name(&version));
-                    tracing::warn!(package, reason, "the package says nothing of classes");
+                    tracing::error!(
+                        package,
+                        reason,
+                        "its contract cannot be read: members that no other one names are taken for personal until the next start"
+                    );
+                    all.cannot_read_one();
                 }
             }
         }
@@ -52,12 +57,37 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_that_is_not_there_says_nothing_and_a_broken_package_neither() {
+    fn a_folder_that_is_not_there_says_nothing() {
         let dir = tempfile::tempdir().unwrap();
         assert_eq!(of_folder(&dir.path().join("none")).unwrap(), FieldClasses::default());
-        let package = dir.path().join("m/1.0.0");
-        std::fs::create_dir_all(&package).unwrap();
-        std::fs::write(package.join("manifest.toml"), "name = 7").unwrap();
-        assert_eq!(of_folder(dir.path()).unwrap(), FieldClasses::default());
+    }
+
+    /// What the broken one of two packages called personal is no less so for being broken.
+    #[test]
+    fn a_broken_package_may_call_anything_personal() {
+        let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/sba-scorecard/1.0.0/manifest.toml");
+        let shipped = std::fs::read_to_string(shipped).unwrap();
+        let email = "\n[[field]]\npointer = \"/attributes/email\"\nclass = \"personal\"\n";
+        let broken = [
+            ("a key that nobody knows", Some(format!("colour = 7\n{shipped}{email}"))),
+            ("a class that cannot be", Some(format!("{shipped}{}", email.replace("email", "email/a")))),
+            ("cut short", Some(shipped[..shipped.len() / 2].to_owned())),
+            ("not there", None),
+        ];
+        for (what, manifest) in broken {
+            let dir = tempfile::tempdir().unwrap();
+            let whole = dir.path().join("whole/1.0.0");
+            std::fs::create_dir_all(&whole).unwrap();
+            std::fs::write(whole.join("manifest.toml"), &shipped).unwrap();
+            assert_eq!(of_folder(dir.path()).unwrap().of(Free::Attribute, "email"), FieldClass::Restricted);
+            let package = dir.path().join("broken/1.0.0");
+            std::fs::create_dir_all(&package).unwrap();
+            if let Some(manifest) = manifest {
+                std::fs::write(package.join("manifest.toml"), manifest).unwrap();
+            }
+            let classes = of_folder(dir.path()).unwrap();
+            assert_eq!(classes.of(Free::Attribute, "email"), FieldClass::Personal, "{what}");
+            assert_eq!(classes.of(Free::Attribute, "naics"), FieldClass::Plain, "{what}: the other one reads it");
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::{kafka, login};
 use defaultx::topics::{Finding, apply, check, rights};
+use local::{House, Options};
 use rdkafka::admin::AdminClient;
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -76,55 +77,85 @@ fn read(kafka: &KafkaConfig, group: &str, topic: Topic) -> Result<(), RDKafkaErr
     }
 }
 
+/// Who writes what, and whether he may.
+const WRITES: [(&str, Topic, bool); 17] = [
+    ("scorer", Topic::Risk, true),
+    ("scorer", Topic::Decisions, false),
+    ("notifier", Topic::Decisions, false),
+    ("notifier", Topic::Notifications, true),
+    ("decision", Topic::Decisions, true),
+    ("decision", Topic::Gaps, false),
+    ("door", Topic::Intake, true),
+    ("door", Topic::Applications, false),
+    ("sender", Topic::LoanApplications, true),
+    ("sender", Topic::Intake, false),
+    ("read-api", Topic::Decisions, false),
+    ("observer", Topic::DeadLetters, false),
+    ("audit-signer", Topic::Checkpoints, true),
+    ("audit-sink", Topic::Checkpoints, false),
+    ("read-api", Topic::Access, true),
+    ("read-api", Topic::Revocations, false),
+    ("audit-sink", Topic::Applications, false),
+];
+
+/// Who reads what, as a member of which group, and whether he may.
+const READS: [(&str, &str, Topic, bool); 8] = [
+    ("identity-store", "forged.identity-store", Topic::Identities, true),
+    ("scorer", "forged.scorer", Topic::Identities, false),
+    ("notifier", "forged.notifier", Topic::Identities, false),
+    ("notifier", "forged.notifier", Topic::Protected, false),
+    ("notifier", "forged.notifier", Topic::Decisions, true),
+    ("sender", "forged.sender-1", Topic::Decisions, true),
+    ("sender", "forged.sender-1", Topic::LoanApplications, false),
+    ("observer", "forged.scorer", Topic::Identities, false),
+];
+
+/// Tries all of it; `may` says what the broker should make of what somebody may or may not.
+fn try_all(kafka: &KafkaConfig, may: impl Fn(bool) -> Result<(), RDKafkaErrorCode>) {
+    for (user, topic, is_right) in WRITES {
+        assert_eq!(write(&kafka.of(user), topic), may(is_right), "{user} writes {topic:?}");
+    }
+    for (user, group, topic, is_right) in READS {
+        assert_eq!(read(&kafka.of(user), group, topic), may(is_right), "{user} reads {topic:?}");
+    }
+}
+
+/// Takes the place of the decision worker's producer as somebody else.
+fn take_its_place(kafka: &KafkaConfig) -> Result<(), KafkaError> {
+    let mut taken = kafka.of("notifier").client();
+    let producer: BaseProducer = taken.set("transactional.id", "forged.decision-0-0").create().unwrap();
+    producer.init_transactions(PATIENCE)
+}
+
 /// What an attacker on this machine did before there were logins: read identities, and write a decision that a webhook then told.
 #[tokio::test]
 async fn a_forged_decision_and_a_look_at_identities_are_refused() {
     let kafka = deployed("forged.").await;
-    let denied = Err(RDKafkaErrorCode::TopicAuthorizationFailed);
-    let rows = [
-        ("scorer", Topic::Risk, Ok(())),
-        ("scorer", Topic::Decisions, denied),
-        ("notifier", Topic::Decisions, denied),
-        ("notifier", Topic::Notifications, Ok(())),
-        ("decision", Topic::Decisions, Ok(())),
-        ("decision", Topic::Gaps, denied),
-        ("door", Topic::Intake, Ok(())),
-        ("door", Topic::Applications, denied),
-        ("sender", Topic::LoanApplications, Ok(())),
-        ("sender", Topic::Intake, denied),
-        ("read-api", Topic::Decisions, denied),
-        ("observer", Topic::DeadLetters, denied),
-        ("audit-signer", Topic::Checkpoints, Ok(())),
-        ("audit-sink", Topic::Checkpoints, denied),
-        ("read-api", Topic::Access, Ok(())),
-        ("read-api", Topic::Revocations, denied),
-        ("audit-sink", Topic::Applications, denied),
-    ];
-    for (user, topic, expected) in rows {
-        assert_eq!(write(&kafka.of(user), topic), expected, "{user} writes {topic:?}");
-    }
-    let rows = [
-        ("identity-store", "forged.identity-store", Topic::Identities, Ok(())),
-        ("scorer", "forged.scorer", Topic::Identities, denied),
-        ("notifier", "forged.notifier", Topic::Identities, denied),
-        ("notifier", "forged.notifier", Topic::Protected, denied),
-        ("notifier", "forged.notifier", Topic::Decisions, Ok(())),
-        ("sender", "forged.sender-1", Topic::Decisions, Ok(())),
-        ("sender", "forged.sender-1", Topic::LoanApplications, denied),
-        ("observer", "forged.scorer", Topic::Identities, denied),
-    ];
-    for (user, group, topic, expected) in rows {
-        assert_eq!(read(&kafka.of(user), group, topic), expected, "{user} reads {topic:?}");
-    }
+    try_all(&kafka, |is_right| if is_right { Ok(()) } else { Err(RDKafkaErrorCode::TopicAuthorizationFailed) });
     // Nor may a worker take another's place: its group, or its producer.
-    let mut taken = kafka.of("notifier").client();
-    let producer: BaseProducer = taken.set("transactional.id", "forged.decision-0-0").create().unwrap();
-    let error = producer.init_transactions(PATIENCE).unwrap_err();
+    let error = take_its_place(&kafka).unwrap_err();
     let code = error.rdkafka_error_code();
     assert_eq!(code, Some(RDKafkaErrorCode::TransactionalIdAuthorizationFailed), "{error}");
     let own: BaseProducer =
         kafka.of("decision").client().set("transactional.id", "forged.decision-0-0").create().unwrap();
     own.init_transactions(PATIENCE).unwrap();
+}
+
+/// The same where nobody is asked who he is: it is the rights that keep them out, and nothing else.
+#[tokio::test]
+async fn on_an_open_broker_the_forged_decision_gets_in() {
+    let dir = tempfile::tempdir().unwrap();
+    let house = House::start(&Options { postgres: false, open: true, ..Options::new(dir.path()) }).unwrap();
+    let kafka = KafkaConfig {
+        bootstrap: house.bootstrap().to_owned(),
+        topic_prefix: "forged.".to_owned(),
+        partitions: 1,
+        replication_factor: 1,
+        ..KafkaConfig::default()
+    };
+    apply(&kafka, &[]).await.unwrap();
+    try_all(&kafka, |_| Ok(()));
+    take_its_place(&kafka).unwrap();
 }
 
 #[tokio::test]

@@ -174,3 +174,26 @@ fn what_a_contract_calls_personal_goes_where_the_identity_goes() {
     let whole = House::new().send(&record);
     assert_eq!(header(outcome.on(APART[0])[0], "ce_datadigest"), header(whole.on(APART[0])[0], "ce_datadigest"));
 }
+
+/// What it says is not known, and the log keeps what it is given: nothing goes there that no other contract names.
+#[test]
+fn where_a_contract_cannot_be_read_only_what_others_name_stays() {
+    let mut classes = FieldClasses::default();
+    classes.used(Free::Attribute, "branch");
+    classes.cannot_read_one();
+    let mut record = good("L-1").0;
+    let mut data: Value = serde_json::from_slice(record.body.as_deref().unwrap()).unwrap();
+    data["attributes"] = json!({"branch": 7, "contact": "N33DLE-A"});
+    data["applicants"][0]["reports"][0]["fields"]["name_on_file"] = "N33DLE-R".into();
+    record.body = Some(data.to_string().into_bytes());
+    let outcome = House::with(&Config { classes, ..Config::default() }).send(&record);
+    assert!(outcome.is_accepted(), "the stream goes on");
+    let body = |topic: &str| outcome.on(topic)[0].payload.clone().unwrap();
+    let received: Received = serde_json::from_slice(&body("t.credit.intake.v1")).unwrap();
+    assert_eq!(received.attributes.len(), 1, "what another contract reads");
+    assert_eq!(received.attributes.get("branch"), Some(&7.into()));
+    assert!(received.applicants[0].reports[0].fields.is_empty());
+    let identities: Identities = serde_json::from_slice(&body(APART[0])).unwrap();
+    assert_eq!(Value::Object(identities.attributes), json!({"contact": "N33DLE-A"}), "nothing is lost");
+    assert_eq!(identities.applicants[0].reports[0].fields["name_on_file"], "N33DLE-R");
+}

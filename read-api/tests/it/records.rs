@@ -6,7 +6,7 @@ use crate::stand::{KEYS, PATIENCE, Stand, token};
 use hyper::Method;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use read_api::metrics::ACCESS_RECORDS_TOTAL;
-use runtime::auth::revocations::{key_of_subject, key_of_token};
+use runtime::auth::revocations::{UNREADABLE, key_of_subject, key_of_token};
 use runtime::auth::{Claims, Realm, Verifier, mint};
 use runtime::kafka::KafkaConfig;
 use schemas::Topic;
@@ -129,8 +129,9 @@ fn a_token_that_was_called_back_opens_nothing() {
         let kafka = kafka("revoked.").await;
         let stand = Stand::on(kafka.clone(), database("revoked").await, |_| ()).await;
         let (one, other) = (token("bank", "Officer"), token("bank", "Officer"));
+        let broken = token("bank", "Officer");
         let of_bo = mint(&KEYS.0, &Realm::default(), ("bo", "bank", &["Auditor"]), 600).unwrap();
-        for token in [&one, &other, &of_bo] {
+        for token in [&one, &other, &broken, &of_bo] {
             assert_eq!(stand.get(token, "/v1/applications").await.status, 200);
         }
         let id = claims(&one).jti;
@@ -150,9 +151,25 @@ fn a_token_that_was_called_back_opens_nothing() {
         }
         assert_eq!(stand.get(&other, "/v1/applications").await.status, 200, "of the same subject, under another id");
 
+        // What cannot be read calls back whom its key names, and whoever else asks is served.
+        let id = claims(&broken).jti;
+        producer.send(BaseRecord::to(&topic).key(&key_of_token(&id)).payload("{")).map_err(|(error, _)| error).unwrap();
+        producer.flush(PATIENCE).unwrap();
+        while revoked(&stand, [&broken, &of_bo]).await != 2 {
+            assert!(started.elapsed() < PATIENCE, "nobody is refused for what cannot be read");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        let health = &stand.shell.health.states()["read-api-revocations"];
+        assert!(health.ready && health.reason.contains("1 that cannot be read"), "{health:?}");
+        while stand.counted(UNREADABLE, &[]) != 1.0 {
+            assert!(started.elapsed() < PATIENCE, "it is not counted");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+
         // A server that starts later knows it from its start.
         let later = Stand::on(kafka, database("revoked_later").await, |_| ()).await;
         assert_eq!(revoked(&later, [&one, &of_bo]).await, 2);
+        assert_eq!(revoked(&later, [&one, &broken]).await, 2);
         assert_eq!(later.get(&other, "/v1/applications").await.status, 200);
     });
 }

@@ -105,7 +105,7 @@ impl Stand {
         Answer { status, headers, body }
     }
 
-    /// The value of a counter of the room.
+    /// The value of a counter or gauge of the room.
     pub fn counted(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
         let families = self.shell.registry.gather();
         let metrics = families.iter().filter(|family| family.name() == name).flat_map(|family| family.get_metric());
@@ -116,7 +116,10 @@ impl Stand {
         };
         metrics
             .filter(has)
-            .map(|metric| metric.get_counter().get_value() + metric.get_histogram().get_sample_count() as f64)
+            .map(|metric| {
+                let observed = metric.get_histogram().get_sample_count() as f64;
+                metric.get_counter().get_value() + metric.get_gauge().get_value() + observed
+            })
             .sum()
     }
 }

@@ -1,8 +1,9 @@
 //! Tokens that were called back: single ones by their id, and all of a subject that were made before a time. They stand in a compacted
-//! topic, so that a server without a database knows them from its start and hears of a new one at once.
+//! topic, so that a server without a database knows them from its start and hears of a new one at once. A record that cannot be read
+//! called somebody back all the same: whom its key names, and where it names nobody, everybody until then.
 
-use super::{AuthError, Claims, LONGEST_NAME};
-use crate::clock::LATEST_MS;
+use super::{AuthError, Claims, LEEWAY_S, LONGEST_NAME};
+use crate::clock::{self, LATEST_MS};
 use crate::health::Component;
 use crate::kafka::{KafkaConfig, Plain, PlainConsumer};
 use chrono::DateTime;
@@ -15,6 +16,9 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
+
+/// Revocations that a server cannot read and that stand, by server.
+pub const UNREADABLE: &str = "defaultx_revocations_unreadable";
 
 const POLL: Duration = Duration::from_millis(100);
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -33,6 +37,24 @@ struct Known {
     tokens: HashMap<String, i64>,
     /// Subject → milliseconds since 1970 before which its tokens are worth nothing.
     subjects: HashMap<String, i64>,
+    /// Key of a record that cannot be read → milliseconds since 1970 at which it was written.
+    unreadable: HashMap<Vec<u8>, i64>,
+}
+
+impl Known {
+    /// Whether a record that cannot be read may have called a token back. It was made before the record was written, unless clocks differ
+    /// by more than they may; a subject may have been called back until a time to come, so that all of its tokens are meant.
+    fn may_have_lost(&self, claims: &Claims, made_ms: i64) -> bool {
+        if self.unreadable.is_empty() {
+            return false;
+        }
+        let named = [key_of_token(&claims.jti), key_of_subject(&claims.sub)];
+        let means_everybody = |key: &[u8]| !NAMING.iter().any(|naming| key.starts_with(naming.as_bytes()));
+        named.iter().any(|key| self.unreadable.contains_key(key.as_bytes()))
+            || self.unreadable.iter().any(|(key, at_ms)| {
+                means_everybody(key) && made_ms < at_ms.saturating_add(LEEWAY_S.saturating_mul(1000))
+            })
+    }
 }
 
 /// What a server reads of a record.
@@ -47,14 +69,19 @@ struct Said {
     revoked_at: String,
 }
 
+const OF_TOKEN: &str = "token|";
+const OF_SUBJECT: &str = "subject|";
+/// How a key begins that names whom it is about.
+const NAMING: [&str; 2] = [OF_TOKEN, OF_SUBJECT];
+
 /// The key of a token's revocation.
 pub fn key_of_token(id: &str) -> String {
-    format!("token|{id}")
+    format!("{OF_TOKEN}{id}")
 }
 
 /// The key of a subject's.
 pub fn key_of_subject(subject: &str) -> String {
-    format!("subject|{subject}")
+    format!("{OF_SUBJECT}{subject}")
 }
 
 impl Revocations {
@@ -71,7 +98,8 @@ impl Revocations {
         }
         let made_ms = claims.iat.saturating_mul(1000);
         let is_revoked = known.tokens.contains_key(&claims.jti)
-            || known.subjects.get(&claims.sub).is_some_and(|not_before_ms| made_ms < *not_before_ms);
+            || known.subjects.get(&claims.sub).is_some_and(|not_before_ms| made_ms < *not_before_ms)
+            || known.may_have_lost(claims, made_ms);
         if is_revoked { Err(AuthError::Refused("it was revoked")) } else { Ok(()) }
     }
 
@@ -85,19 +113,40 @@ impl Revocations {
         let mut known = self.write();
         known.tokens.retain(|_, revoked_s| *revoked_s >= at_s);
         known.subjects.retain(|_, not_before_ms| *not_before_ms >= at_s.saturating_mul(1000));
+        // One of a subject may have been until a time to come.
+        known
+            .unreadable
+            .retain(|key, at_ms| *at_ms >= at_s.saturating_mul(1000) || key.starts_with(OF_SUBJECT.as_bytes()));
     }
 
-    /// Takes a record; a tombstone takes back the revocation of its key.
+    /// How many records stand that cannot be read.
+    pub(super) fn unreadable(&self) -> usize {
+        self.read().unreadable.len()
+    }
+
+    /// Takes a record that was written at a time; one that cannot be read is kept as that, until its key is written again.
     ///
     /// # Errors
     /// What is wrong with it.
+    fn take(&self, key: &[u8], value: Option<&[u8]>, at_ms: i64) -> Result<(), &'static str> {
+        let applied = self.apply(key, value);
+        let mut known = self.write();
+        match applied {
+            // A record without a value calls nobody back.
+            Err(_) if value.is_some() => drop(known.unreadable.insert(key.to_owned(), at_ms)),
+            _ => drop(known.unreadable.remove(key)),
+        }
+        applied
+    }
+
+    /// Applies a record; a tombstone takes back the revocation of its key.
     fn apply(&self, key: &[u8], value: Option<&[u8]>) -> Result<(), &'static str> {
         let key = std::str::from_utf8(key).map_err(|_| "its key is not UTF-8")?;
         let mut known = self.write();
         let Some(value) = value else {
-            if let Some(id) = key.strip_prefix("token|") {
+            if let Some(id) = key.strip_prefix(OF_TOKEN) {
                 known.tokens.remove(id);
-            } else if let Some(subject) = key.strip_prefix("subject|") {
+            } else if let Some(subject) = key.strip_prefix(OF_SUBJECT) {
                 known.subjects.remove(subject);
             }
             return Ok(());
@@ -155,15 +204,28 @@ impl Revocations {
                 None => {}
                 Some(Ok(record)) => {
                     let (partition, offset) = (record.partition(), record.offset());
-                    if let Err(why) = self.apply(record.key().unwrap_or_default(), record.payload()) {
-                        tracing::error!(topic, partition, offset, why, "a revocation cannot be read");
+                    // Nobody writes in a time to come; a clock that does must not lock everybody out until then.
+                    let now_ms = clock::now_ms();
+                    let at_ms = record.timestamp().to_millis().map_or(now_ms, |at_ms| at_ms.min(now_ms));
+                    let before = self.unreadable();
+                    if let Err(why) = self.take(record.key().unwrap_or_default(), record.payload(), at_ms) {
+                        tracing::error!(
+                            topic,
+                            partition,
+                            offset,
+                            why,
+                            "a revocation cannot be read: whom it may mean is refused"
+                        );
+                    }
+                    if self.unreadable() != before && open.is_empty() {
+                        self.show_ready(health);
                     }
                 }
                 Some(Err(KafkaError::PartitionEOF(partition))) => {
                     open.remove(&partition);
                     if open.is_empty() {
                         self.write().is_complete = true;
-                        health.set_ready(true, "revocations are known");
+                        self.show_ready(health);
                     }
                 }
                 Some(Err(error @ KafkaError::MessageConsumptionFatal(_))) => return Err(error.to_string()),
@@ -178,6 +240,17 @@ impl Revocations {
             }
         }
         Ok(())
+    }
+
+    /// Whoever asks with a token that is beyond doubt is served.
+    fn show_ready(&self, health: &Component) {
+        match self.unreadable() {
+            0 => health.set_ready(true, "revocations are known"),
+            count => health.set_ready(
+                true,
+                format!("revocations are known but for {count} that cannot be read: whom those may mean is refused"),
+            ),
+        }
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Known> {
@@ -266,19 +339,56 @@ mod tests {
         assert!(matches!(known.check(&claims("t-3", "cy", 1)), Err(AuthError::NotReady)));
     }
 
+    /// Good for none of those whom it may mean, and good for everybody else.
     #[test]
-    fn what_is_no_revocation_revokes_nothing() {
-        let known = Revocations::none();
-        for value in [
+    fn a_revocation_that_cannot_be_read_calls_back_whom_it_may_mean() {
+        const AT_MS: i64 = 100_000;
+        let values = [
             "{",
             "{}",
-            r#"{"token_id":"a","subject":"b","revoked_at":"2026-01-01T00:00:00Z"}"#,
-            r#"{"token_id":"a","revoked_at":"noon"}"#,
-            r#"{"subject":"a","not_before":"noon","revoked_at":"2026-01-01T00:00:00Z"}"#,
+            r#"{"token_id":"t-1","subject":"ana","revoked_at":"2026-01-01T00:00:00Z"}"#,
+            r#"{"token_id":"t-1","revoked_at":"noon"}"#,
+            r#"{"subject":"ana","not_before":"noon","revoked_at":"2026-01-01T00:00:00Z"}"#,
             r#"{"token_id":"","revoked_at":"2026-01-01T00:00:00Z"}"#,
-        ] {
-            assert!(known.apply(b"", Some(value.as_bytes())).is_err(), "{value}");
+        ];
+        // The key, and whether a token is good: t-1 of cy from long ago, t-2 of ana, then cy's t-3 of before the record and of after.
+        let rows: [(&[u8], [bool; 4]); 5] = [
+            (b"token|t-1", [false, true, true, true]),
+            (b"subject|ana", [true, false, true, true]),
+            (b"tenant|bank", [false, true, false, true]),
+            (b"", [false, true, false, true]),
+            (b"\xff", [false, true, false, true]),
+        ];
+        let tokens = [("t-1", "cy", 1), ("t-2", "ana", 500), ("t-3", "cy", 104), ("t-3", "cy", 105)];
+        for (value, (key, good)) in values.iter().flat_map(|value| rows.iter().map(move |row| (value, row))) {
+            let known = Revocations::none();
+            assert!(known.take(key, Some(value.as_bytes()), AT_MS).is_err(), "{value}");
+            let is_good = |(jti, sub, iat)| known.check(&claims(jti, sub, iat)).is_ok();
+            assert_eq!(tokens.map(is_good), *good, "{} {value}", String::from_utf8_lossy(key));
+            assert_eq!(known.unreadable(), 1);
+            known.take(key, Some(value.as_bytes()), AT_MS).unwrap_err();
+            assert_eq!(known.unreadable(), 1, "read twice, it is one");
+            // Whoever writes its key again mends it.
+            assert_eq!(known.take(key, None, AT_MS).is_ok(), *key != b"\xff");
+            assert_eq!((tokens.map(is_good), known.unreadable()), ([true; 4], 0));
         }
-        assert!(known.read().tokens.is_empty() && known.read().subjects.is_empty());
+    }
+
+    #[test]
+    fn what_is_written_anew_counts_and_what_is_long_over_is_forgotten() {
+        let known = Revocations::none();
+        for key in ["token|t-1", "subject|ana", "x"] {
+            known.take(key.as_bytes(), Some(b"{"), 100_000).unwrap_err();
+        }
+        let anew = r#"{"subject":"bo","revoked_at":"1970-01-01T00:02:00Z"}"#;
+        known.take(b"x", Some(anew.as_bytes()), 120_000).unwrap();
+        assert!(known.check(&claims("t-2", "cy", 1)).is_ok());
+        assert!(known.check(&claims("t-2", "bo", 119)).is_err());
+        known.forget_before(101);
+        assert_eq!(known.unreadable(), 1, "ana may have been called back for longer");
+        assert!(known.check(&claims("t-2", "ana", 1_000)).is_err());
+        // Nobody is called back by a record without a value.
+        known.take(b"\xff", None, 200_000).unwrap_err();
+        assert_eq!(known.unreadable(), 1);
     }
 }

@@ -1,21 +1,21 @@
 //! Which token is good: the header before the signature, the signature before the claims, and then whether it was called back.
 
 use super::keys::Keys;
-use super::revocations::Revocations;
-use super::{AuthError, Claims, LONGEST_NAME, Realm};
+use super::revocations::{Revocations, UNREADABLE};
+use super::{AuthError, Claims, LEEWAY_S, LONGEST_NAME, Realm};
 use crate::clock;
+use crate::metrics::registered;
 use crate::shell::Shell;
 use crate::task::{self, RoomHandle};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use jsonwebtoken::{Algorithm, Validation, decode};
+use prometheus::{IntGauge, Opts};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Seconds by which clocks may differ.
-const LEEWAY_S: u64 = 5;
 /// The longest token, in bytes.
 const LONGEST: usize = 8 << 10;
 /// Most roles of a token.
@@ -65,7 +65,7 @@ impl Verifier {
     /// [`AuthError`] when the key is none.
     pub fn new(key: &str, realm: &Realm, max_minutes: u32) -> Result<Self, AuthError> {
         let mut validation = Validation::new(Algorithm::EdDSA);
-        validation.leeway = LEEWAY_S;
+        validation.leeway = LEEWAY_S.unsigned_abs();
         validation.validate_nbf = true;
         validation.set_audience(&[&realm.audience]);
         if !realm.issuer.is_empty() {
@@ -97,7 +97,7 @@ impl Verifier {
         let lifetime_s = claims.exp.checked_sub(claims.iat);
         let rules = [
             (lifetime_s.is_some_and(|lifetime_s| lifetime_s <= self.max_lifetime_s), "it lives longer than it may"),
-            (claims.iat <= now_s.saturating_add(LEEWAY_S as i64), "it was made in the future"),
+            (claims.iat <= now_s.saturating_add(LEEWAY_S), "it was made in the future"),
             (is_name(&claims.sub), "sub is no name"),
             (is_name(&claims.jti), "jti is no name"),
             (is_name(&claims.tenant), "tenant is no name"),
@@ -110,14 +110,18 @@ impl Verifier {
     /// holds has been read, no token is good.
     ///
     /// # Errors
-    /// When there is no thread to be had.
+    /// When there is no thread to be had, or this server is watched already.
     pub fn watch(&self, shell: &Shell, topic: Arc<str>, name: &'static str) -> std::io::Result<RoomHandle> {
         self.revocations.await_all();
         let (keys, revocations) = (self.keys.clone(), self.revocations.clone());
         let (kafka, component, stop) = (shell.kafka.clone(), shell.health.component(name), shell.shutdown.clone());
-        let max_lifetime_s = self.max_lifetime_s + LEEWAY_S as i64;
+        let max_lifetime_s = self.max_lifetime_s + LEEWAY_S;
+        let unreadable = Opts::new(UNREADABLE, "Revocations that stand and cannot be read").const_label("server", name);
+        let unreadable = IntGauge::with_opts(unreadable).and_then(|gauge| registered(&shell.registry, gauge));
+        let unreadable = unreadable.map_err(std::io::Error::other)?;
         let mut looked = Instant::now();
         let between = move |revocations: &Revocations| {
+            unreadable.set(i64::try_from(revocations.unreadable()).unwrap_or(i64::MAX));
             if looked.elapsed() < LOOK_EVERY {
                 return;
             }

@@ -1,5 +1,6 @@
-//! A broker of its own, topics, a room that admits each number once, and readers.
+//! A broker of its own, topics, rooms with the handlers of [`crate::handlers`], and readers.
 
+use crate::handlers::{AdmitOnce, Forgetful, PassOn};
 use local::{ADMIN, House, Options};
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
@@ -10,127 +11,16 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use rdkafka::{Offset, TopicPartitionList};
 use runtime::kafka::KafkaConfig;
 use runtime::shell::Shell;
-use runtime::stream::{
-    HandleError, Handler, Input, LoopSpec, NoState, Outbox, Output, OwnedInput, Route, Tuning, Verdict, View, position,
-    spawn_loop,
-};
+use runtime::stream::{Handler, Input, LoopSpec, OwnedInput, Tuning, position, spawn_loop};
 use runtime::task::RoomHandle;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
 pub const PARTITIONS: i32 = 3;
 /// Nothing here waits this long unless it hangs; the limit turns a hang into a failure.
 pub const PATIENCE: Duration = Duration::from_secs(120);
-
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Number(u32);
-
-impl runtime::stream::Stored for Number {
-    fn encode(&self) -> Vec<u8> {
-        self.0.to_be_bytes().to_vec()
-    }
-    fn decode(bytes: &[u8]) -> Option<Self> {
-        bytes.try_into().ok().map(|b| Self(u32::from_be_bytes(b)))
-    }
-}
-
-struct AdmitOnce {
-    out: Arc<str>,
-}
-
-impl Handler for AdmitOnce {
-    type Key = Number;
-    type Value = Number;
-
-    fn handle(
-        &mut self,
-        block: &[Input<'_>],
-        state: &mut View<'_, Number, Number>,
-        out: &mut Outbox,
-    ) -> Result<(), HandleError> {
-        for record in block {
-            let payload = record.payload.unwrap_or_default();
-            let Ok(bytes) = payload.try_into() else {
-                if payload == b"bad" {
-                    out.verdict(Verdict::DeadLetter { reason: "bad", detail: String::new() });
-                    continue;
-                }
-                return Err(HandleError::Poison("not a number".into()));
-            };
-            let key = Number(u32::from_be_bytes(bytes));
-            if state.get(record.partition, &key).is_some() {
-                out.verdict(Verdict::Done("duplicate"));
-                continue;
-            }
-            state.put(record.partition, key, key);
-            let output = Output {
-                topic: self.out.clone(),
-                route: Route::Same,
-                key: record.key.map(<[u8]>::to_vec),
-                payload: Some(payload.to_vec()),
-                headers: vec![],
-            };
-            out.emit(record, output);
-            out.verdict(Verdict::Done("accepted"));
-        }
-        Ok(())
-    }
-}
-
-/// Passes everything on and remembers nothing, so that it reads as soon as it has partitions.
-struct PassOn {
-    out: Arc<str>,
-}
-
-impl Handler for PassOn {
-    type Key = NoState;
-    type Value = NoState;
-
-    fn handle(
-        &mut self,
-        block: &[Input<'_>],
-        _: &mut View<'_, NoState, NoState>,
-        out: &mut Outbox,
-    ) -> Result<(), HandleError> {
-        for record in block {
-            if record.payload == Some(b"bad") {
-                out.verdict(Verdict::DeadLetter { reason: "bad", detail: String::new() });
-                continue;
-            }
-            let (topic, route) = (self.out.clone(), Route::Same);
-            let (key, payload) = (record.key.map(<[u8]>::to_vec), record.payload.map(<[u8]>::to_vec));
-            out.emit(record, Output { topic, route, key, payload, headers: vec![] });
-            out.verdict(Verdict::Done("passed"));
-        }
-        Ok(())
-    }
-}
-
-/// [`AdmitOnce`] whose entries expire once it is allowed.
-struct Forgetful {
-    admit: AdmitOnce,
-    may_forget: Arc<AtomicBool>,
-}
-
-impl Handler for Forgetful {
-    type Key = Number;
-    type Value = Number;
-
-    fn handle(
-        &mut self,
-        block: &[Input<'_>],
-        state: &mut View<'_, Number, Number>,
-        out: &mut Outbox,
-    ) -> Result<(), HandleError> {
-        self.admit.handle(block, state, out)
-    }
-
-    fn expired(&self, _: &Number, _: i64) -> bool {
-        self.may_forget.load(Ordering::Relaxed)
-    }
-}
 
 /// Numbers as bodies.
 pub fn numbers(range: std::ops::Range<u32>) -> Vec<Vec<u8>> {
@@ -182,6 +72,15 @@ impl Bench {
 
     /// The same with settings of the broker.
     pub fn start_with(settings: &[(&str, &str)]) -> Self {
+        Self::start_as(settings, |kafka, house| KafkaConfig {
+            sasl_username: Some(ADMIN.to_owned()),
+            sasl_password: house.passwords().get(ADMIN).map(|password| password.as_str().into()),
+            ..kafka
+        })
+    }
+
+    /// The same with a login of its own.
+    pub fn start_as(settings: &[(&str, &str)], log_in: impl FnOnce(KafkaConfig, &House) -> KafkaConfig) -> Self {
         // What the rooms say is printed with a test that fails.
         let said = tracing_subscriber::fmt().with_max_level(tracing::Level::DEBUG).with_ansi(false).with_test_writer();
         drop(said.try_init()); // the first test of the process has done it
@@ -192,13 +91,8 @@ impl Bench {
         let users = ["worker", "observer", "thief"].map(str::to_owned).into();
         let options = Options { postgres: false, broker_properties, users, ..Options::new(dir.path()) };
         let house = House::start(&options).unwrap();
-        let kafka = KafkaConfig {
-            bootstrap: house.bootstrap().to_owned(),
-            topic_prefix: "t.".to_owned(),
-            sasl_username: Some(ADMIN.to_owned()),
-            sasl_password: house.passwords().get(ADMIN).map(|password| password.as_str().into()),
-            ..KafkaConfig::default()
-        };
+        let (bootstrap, topic_prefix) = (house.bootstrap().to_owned(), "t.".to_owned());
+        let kafka = log_in(KafkaConfig { bootstrap, topic_prefix, ..KafkaConfig::default() }, &house);
         let bench = Self { house, kafka, health: Shell::new(KafkaConfig::default()).health, _dir: dir };
         bench.make_topics(&["in", "out", "state", "dead", "gaps"]);
         bench
@@ -210,6 +104,14 @@ impl Bench {
 
     /// Topics with settings of their own.
     pub fn make_topics_with(&self, names: &[&str], settings: &[(&str, &str)]) {
+        let inputs = self.create_topics(names, settings);
+        let group = position::Group { name: self.topic("admit"), inputs, changelog: None, in_transactions: false };
+        // A topic that was just made may have no leader yet, and a broker that has just started coordinates nothing.
+        self.wait(|bench| position::begin_at_zero(&bench.kafka, &group, PATIENCE).is_ok(), "first offsets");
+    }
+
+    /// Topics in which the group begins nowhere; gives their names.
+    pub fn create_topics(&self, names: &[&str], settings: &[(&str, &str)]) -> Vec<Arc<str>> {
         let names: Vec<_> = names.iter().map(|name| self.topic(name)).collect();
         let topic = |name| {
             let topic = NewTopic::new(name, PARTITIONS, TopicReplication::Fixed(1));
@@ -218,10 +120,7 @@ impl Bench {
         let topics: Vec<_> = names.iter().map(|name| topic(name)).collect();
         let made = self.admin(async |admin| admin.create_topics(&topics, &AdminOptions::new()).await.unwrap());
         made.into_iter().for_each(|result| drop(result.unwrap()));
-        let group =
-            position::Group { name: self.topic("admit"), inputs: names, changelog: None, in_transactions: false };
-        // A topic that was just made may have no leader yet, and a broker that has just started coordinates nothing.
-        self.wait(|bench| position::begin_at_zero(&bench.kafka, &group, PATIENCE).is_ok(), "first offsets");
+        names
     }
 
     /// Runs a call of the admin client.
@@ -301,7 +200,8 @@ impl Bench {
         self.spawn(instance, handler, |spec| spec.changelog = changelog)
     }
 
-    fn spawn<H: Handler + 'static>(&self, instance: &str, handler: H, change: impl FnOnce(&mut LoopSpec)) -> Room {
+    /// Starts a room with a handler of its own, and other settings.
+    pub fn spawn<H: Handler + 'static>(&self, instance: &str, handler: H, change: impl FnOnce(&mut LoopSpec)) -> Room {
         let mut shell = Shell::new(self.kafka.clone());
         shell.instance = instance.to_owned();
         shell.health = self.health.clone();

@@ -3,9 +3,12 @@
 #![allow(clippy::unwrap_used)]
 
 mod bench;
+mod certificates;
 mod gaps;
+mod handlers;
 mod holds;
 mod leaders;
+mod rebalance;
 mod rights;
 
 use bench::{Bench, PATIENCE, numbers};

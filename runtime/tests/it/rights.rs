@@ -19,7 +19,25 @@ fn with_logins(bench: &Bench) -> KafkaConfig {
     kafka
 }
 
-fn give(kafka: &KafkaConfig, rights: &[(&str, Operation, Kind, &str, bool)]) {
+type Right = (&'static str, Operation, Kind, &'static str, bool);
+
+/// What a worker of the bench needs.
+pub const OF_A_WORKER: [Right; 11] = [
+    ("worker", Operation::Read, Kind::Topic, "t.in", false),
+    ("worker", Operation::Write, Kind::Topic, "t.out", false),
+    ("worker", Operation::Write, Kind::Topic, "t.dead", false),
+    ("worker", Operation::Write, Kind::Topic, "t.state", false),
+    ("worker", Operation::Read, Kind::Topic, "t.state", false),
+    ("worker", Operation::Read, Kind::Topic, "t.gaps", false),
+    ("worker", Operation::Read, Kind::Group, "t.admit", true),
+    ("worker", Operation::Describe, Kind::Group, "t.state-restore", false),
+    ("worker", Operation::Describe, Kind::Group, "t.gaps-reader", false),
+    ("worker", Operation::Describe, Kind::Group, "probe", false),
+    ("worker", Operation::Write, Kind::TransactionalId, "t.admit-", true),
+];
+
+/// Gives rights to users, none of whom has any yet.
+pub fn give(kafka: &KafkaConfig, rights: &[Right]) {
     let admin: AdminClient<DefaultClientContext> = kafka.client().create().unwrap();
     let rights = rights.iter().map(|(user, operation, kind, name, is_prefix)| Acl {
         kind: *kind,
@@ -45,31 +63,18 @@ fn give(kafka: &KafkaConfig, rights: &[(&str, Operation, Kind, &str, bool)]) {
 
 #[test]
 fn a_worker_does_its_work_with_its_own_rights_and_nobody_else_does() {
-    use Kind::{Cluster, Group, Topic, TransactionalId};
+    use Kind::{Cluster, Topic, TransactionalId};
     use Operation::{Describe, Read, Write};
     let mut bench = Bench::start();
     let kafka = with_logins(&bench);
-    give(
-        &kafka,
-        &[
-            ("worker", Read, Topic, "t.in", false),
-            ("worker", Write, Topic, "t.out", false),
-            ("worker", Write, Topic, "t.dead", false),
-            ("worker", Write, Topic, "t.state", false),
-            ("worker", Read, Topic, "t.state", false),
-            ("worker", Read, Topic, "t.gaps", false),
-            ("worker", Read, Group, "t.admit", true),
-            ("worker", Describe, Group, "t.state-restore", false),
-            ("worker", Describe, Group, "t.gaps-reader", false),
-            ("worker", Describe, Group, "probe", false),
-            ("worker", Write, TransactionalId, "t.admit-", true),
-            ("observer", Describe, Topic, "t.", true),
-            ("observer", Describe, Cluster, CLUSTER, false),
-            ("thief", Read, Topic, "t.out", false),
-            ("thief", Write, Topic, "t.dead", false),
-            ("thief", Write, TransactionalId, "t.thief", true),
-        ],
-    );
+    let others = [
+        ("observer", Describe, Topic, "t.", true),
+        ("observer", Describe, Cluster, CLUSTER, false),
+        ("thief", Read, Topic, "t.out", false),
+        ("thief", Write, Topic, "t.dead", false),
+        ("thief", Write, TransactionalId, "t.thief", true),
+    ];
+    give(&kafka, &[&OF_A_WORKER[..], &others].concat());
     bench.publish("in", numbers(0..300));
     bench.publish("in", vec![b"bad".to_vec()]);
     let admin = std::mem::replace(&mut bench.kafka, kafka.of("worker"));

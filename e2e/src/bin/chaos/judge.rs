@@ -4,15 +4,18 @@ use crate::Args;
 use crate::faults::Struck;
 use crate::senders::{HONEST_RUN, Sent};
 use anyhow::{Context, Result, bail};
+use audit_sink::SignerConfig;
+use audit_sink::note::{notes, read};
 use audit_sink::seal::DigestKey;
 use audit_sink::verify;
 use e2e::oracle::log::Log;
 use e2e::oracle::{Fault, Findings};
-use e2e::stage::{DIGEST_KEY, Stage, Versions, runtime};
+use e2e::stage::{CHECKPOINT_KEY, DIGEST_KEY, Stage, Versions, hex, runtime};
 use e2e::supervisor::Supervisor;
 use e2e::truth::{Deployment, Truth, latency, log};
 use schemas::Topic;
 use serde_json::json;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 /// The most that a misbehaving neighbour may make of the honest tenant's p99.
@@ -21,6 +24,23 @@ const NEIGHBOUR: f64 = 2.0;
 const PATIENCE: Duration = Duration::from_secs(300);
 /// A door that answers 503 for longer than this after the broker is back has lost its way to it.
 const DOOR_BACK: Duration = Duration::from_secs(60);
+/// By then a note covers what the log has.
+const UNDER_A_NOTE_WITHIN: Duration = Duration::from_secs(60);
+
+/// Where the signers keep their notes, out of the database's reach.
+pub fn notes_dir(stage: &Stage) -> PathBuf {
+    stage.dir().join("notes")
+}
+
+/// Every note that was signed; none where there is no file yet.
+fn kept(stage: &Stage) -> String {
+    std::fs::read_to_string(notes_dir(stage).join("0.notes")).unwrap_or_default()
+}
+
+/// Entries under the newest note that is whole.
+fn covered(stage: &Stage) -> u64 {
+    notes(&kept(stage)).iter().rev().find_map(|note| read(note).ok()).map_or(0, |(_, head)| head.size)
+}
 
 /// What plain readers saw before the workers stopped.
 pub struct Seen {
@@ -44,11 +64,12 @@ pub fn deployment(stage: &Stage, other: &str, versions: &Versions) -> Result<Dep
     })
 }
 
-/// Waits until every record has its reply, every accepted application its decision, and the log an entry of every record.
+/// Waits until every record has its reply, every accepted application its decision, the log an entry of every record, and a note
+/// covers it.
 ///
 /// # Errors
 /// When a server cannot be read.
-pub fn drained(from: &Deployment, house: &mut Supervisor) -> Result<Seen> {
+pub fn drained(stage: &Stage, from: &Deployment, house: &mut Supervisor) -> Result<Seen> {
     let started = Instant::now();
     let is_late = || started.elapsed() > PATIENCE;
     let truth = loop {
@@ -66,6 +87,11 @@ pub fn drained(from: &Deployment, house: &mut Supervisor) -> Result<Seen> {
         house.tend()?;
         std::thread::sleep(Duration::from_secs(1));
     }
+    let (size, since) = (runtime.block_on(log::size(from))? as u64, Instant::now());
+    while covered(stage) < size && since.elapsed() < UNDER_A_NOTE_WITHIN {
+        house.tend()?;
+        std::thread::sleep(Duration::from_secs(1));
+    }
     Ok(Seen { truth, log })
 }
 
@@ -73,16 +99,30 @@ pub fn drained(from: &Deployment, house: &mut Supervisor) -> Result<Seen> {
 ///
 /// # Errors
 /// When something does not fit.
-pub fn judge(args: &Args, from: &Deployment, seen: Seen, sent: &Sent, struck: &Struck, restarts: u32) -> Result<()> {
+pub fn judge(
+    args: &Args,
+    (stage, from): (&Stage, &Deployment),
+    seen: Seen,
+    sent: &Sent,
+    struck: &Struck,
+    restarts: u32,
+) -> Result<()> {
     let Seen { mut truth, mut log } = seen;
+    let signer = SignerConfig { key: hex(&CHECKPOINT_KEY).into(), ..SignerConfig::default() };
+    let options = verify::Options { keys: signer.verifier_keys()?, kept: vec![kept(stage)], ..Default::default() };
     let report = runtime()?.block_on(async {
         truth.complete(from).await?;
         log::entries(from, &mut log).await?;
-        anyhow::Ok(verify::run(&from.database_url, &verify::Options::default()).await?)
+        anyhow::Ok(verify::run(&from.database_url, &options).await?)
     })?;
     let mut findings = Findings::default();
     truth.judge(&mut findings);
     log.judge(&mut findings);
+    for log in report.logs.iter().filter(|log| log.uncovered > 0) {
+        findings.take(Fault::Wrong, || {
+            format!("log {}: {} of {} entries are under no note", log.log, log.uncovered, log.size)
+        });
+    }
     let door_back: Vec<_> = struck.broker_back.iter().map(|back| sent.posted.back_after(*back)).collect();
     judge_door(&truth, sent, &door_back, &mut findings);
     let acknowledged: u64 = sent.records.iter().map(|records| records.acknowledged).sum();
@@ -130,6 +170,7 @@ pub fn judge(args: &Args, from: &Deployment, seen: Seen, sent: &Sent, struck: &S
         "ended_by_themselves": restarts,
         "audited_records": log.records(),
         "audit_entries": report.entries(),
+        "audit_covered": report.logs.iter().map(|log| log.covered).sum::<u64>(),
         "audit_verified": report.is_whole(),
     });
     std::fs::write(&args.out, serde_json::to_vec_pretty(&result)?).context("writing the result")?;

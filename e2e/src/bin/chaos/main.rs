@@ -1,7 +1,7 @@
 //! Chaos: under load by topic, HTTP and file, workers are killed, one is frozen and wakes as a zombie beside its replacement, the
 //! broker is frozen and killed, the database is killed; versions are activated, dead letters redriven, hostile records sprinkled
 //! in, and a second tenant misbehaves throughout. Afterwards the judges hold what plain readers and the database say: replies,
-//! applications, versions, state and the log.
+//! applications, versions, state, the log and the notes over it.
 
 mod faults;
 mod judge;
@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-const ROOMS: &[&str] = &["ingest", "scorer", "decision", "notifier", "audit-sink"];
+const ROOMS: &[&str] = &["ingest", "scorer", "decision", "notifier", "audit-sink", "audit-signer"];
 /// Topic of the tenant that misbehaves, and its partitions: more than the deployment has.
 const ROWDY: (&str, i32) = ("loan.rowdy.v1", 8);
 /// Longest end of a thawed zombie, and longest drain.
@@ -74,7 +74,8 @@ fn main() -> Result<()> {
 fn run(args: &Args, stage: &mut Stage, logs: &Path) -> Result<()> {
     stage.add_topic(ROWDY.0, ROWDY.1)?;
     let versions = stage.next_versions()?;
-    let config = stage.config_versions("chaos", &versions, &tenants())?;
+    let notes = format!("[audit-signer]\nnotes_dir = {:?}\n\n", judge::notes_dir(stage).display().to_string());
+    let config = stage.config_versions("chaos", &versions, &(notes + &tenants()))?;
     let traffic = Arc::new(Traffic::load(args.seed)?);
     let doors = Doors::default();
     let mut house = Supervisor::start(&config, logs, ROOMS, 2, doors.clone())?;
@@ -83,11 +84,11 @@ fn run(args: &Args, stage: &mut Stage, logs: &Path) -> Result<()> {
     let struck = Striker::new(stage, &mut house, args, &traffic, &versions)?.strike()?;
     let sent = senders.stop()?;
     let from = judge::deployment(stage, ROWDY.0, &versions)?;
-    let seen = judge::drained(&from, &mut house)?;
+    let seen = judge::drained(stage, &from, &mut house)?;
     house.zombies_end(LAST)?;
     let restarts = house.restarts;
     house.stop(LAST)?;
-    judge::judge(args, &from, seen, &sent, &struck, restarts)
+    judge::judge(args, (stage, &from), seen, &sent, &struck, restarts)
 }
 
 /// Two tenants, each with a topic of its own.

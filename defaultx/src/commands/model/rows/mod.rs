@@ -1,8 +1,10 @@
 //! A table of rows in a file, CSV or Parquet, which its first bytes tell. Rows come one by one, so that memory does not grow
 //! with the file. Knows what a cell is, not what it is for.
 //!
-//! Reading order: [`Rows`] → [`parquet`] → [`pages`] (what a Parquet file may make this process hold).
+//! Reading order: [`Rows`] → [`parquet`] → [`columns`] → [`pages`] (what a Parquet file may make this process hold) → [`guarded`].
 
+mod columns;
+mod guarded;
 mod pages;
 mod parquet;
 
