@@ -227,6 +227,22 @@ pub const EVENTS: &[Event] = &[
         ]
     ),
     event!(
+        "activation.passed.v1",
+        false,
+        [Gaps],
+        [
+            "good-model",
+            "good-policy",
+            "good-route",
+            "edge-field-of-tomorrow",
+            "edge-first-record",
+            "edge-kind-of-tomorrow",
+            "bad-digest-cut-short",
+            "bad-no-author",
+            "bad-offset-as-text",
+        ]
+    ),
+    event!(
         "access.recorded.v1",
         false,
         [Access],
@@ -315,12 +331,16 @@ pub const EVENTS: &[Event] = &[
         [
             "good-model",
             "good-policy",
+            "good-policy-by-value",
             "good-route",
+            "good-route-by-value",
             "edge-field-of-tomorrow",
             "edge-kind-of-tomorrow",
             "edge-same-version-again",
             "bad-digest-cut-short",
+            "bad-document-empty",
             "bad-no-digest",
+            "bad-package-digest-cut-short",
             "bad-version-as-number",
         ]
     ),

@@ -2,7 +2,7 @@
 
 use schemas::access::Access;
 use schemas::application::{Application, Withdrawal};
-use schemas::control::Activation;
+use schemas::control::{Activation, ActivationPassed};
 use schemas::decision::Decision;
 use schemas::gap::GapAccepted;
 use schemas::intake::{Identities, Protecteds, Received};
@@ -27,6 +27,7 @@ pub fn round_trip(event_type: &str, text: &str) -> Result<Value, String> {
         "token.revoked.v1" => through::<Revoked>,
         "gap.accepted.v1" => through::<GapAccepted>,
         "control.activated.v1" => through::<Activation>,
+        "activation.passed.v1" => through::<ActivationPassed>,
         "score.computed.v1" | "score.shadow_computed.v1" => through::<RiskEvent>,
         "decision.made.v1" => through::<Decision>,
         "notification.delivered.v1" => through::<Receipt>,
