@@ -243,6 +243,22 @@ pub const EVENTS: &[Event] = &[
         ]
     ),
     event!(
+        "instance.announced.v1",
+        false,
+        [Instances],
+        [
+            "good-named-instance",
+            "good-one-package",
+            "good-two-packages",
+            "edge-field-of-tomorrow",
+            "edge-no-package",
+            "edge-room-of-tomorrow",
+            "bad-digest-cut-short",
+            "bad-no-instance",
+            "bad-packages-as-list",
+        ]
+    ),
+    event!(
         "access.recorded.v1",
         false,
         [Access],

@@ -108,6 +108,8 @@ fn activation(document: &str) -> Activation {
         digest: domain::Digest::of(document.as_bytes()).to_string(),
         activated_by: "tester".to_owned(),
         activated_at: runtime::clock::rfc3339(runtime::clock::now()),
+        document: None,
+        packages: None,
     }
 }
 

@@ -12,7 +12,7 @@ use crate::stream::record::Input;
 pub use gap::{AcceptedGap, Gap, Lost};
 pub(crate) use gap::Passed;
 use gap::OnRecord;
-pub use group::{Group, begin_at_zero, open_gaps};
+pub use group::{Group, begin_at_zero, open_gaps, unhandled};
 pub(crate) use probe::{Probe, is_unreadable};
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
@@ -344,7 +344,17 @@ pub(crate) fn read_all_as(
     for partition in 0..partitions_of(&reader, topic, timeout)? {
         all.add_partition_offset(topic, partition, Offset::Beginning)?;
     }
-    reader.assign(&all)?;
+    read_on(&reader, &all, timeout, &mut each)
+}
+
+/// Hands over every committed record from these places of one topic on to its present end.
+fn read_on(
+    reader: &PlainConsumer,
+    all: &TopicPartitionList,
+    timeout: Duration,
+    each: &mut impl FnMut(Input<'_>),
+) -> Result<(), KafkaError> {
+    reader.assign(all)?;
     let (mut until, mut ended) = (Instant::now() + timeout, BTreeSet::new());
     while ended.len() < all.count() {
         match reader.poll(Duration::from_millis(100)) {
