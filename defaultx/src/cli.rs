@@ -137,7 +137,7 @@ pub struct RunArgs {
 /// Options of `demo`.
 #[derive(Debug, Clone, Args)]
 pub struct DemoArgs {
-    /// Leave everything running until Ctrl-C, and print URLs and a token
+    /// Leave everything running until Ctrl-C, and print URLs, tokens and how to change policy and route meanwhile
     #[arg(long)]
     pub keep: bool,
     /// Share of the data to send, above 0 and at most 1
