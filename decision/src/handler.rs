@@ -10,7 +10,7 @@ use domain::outcome::{Outcome, Step};
 use policy::Compiled;
 use runtime::stream::{HandleError, Handler, Input, Outbox, Output, Route, UNPRODUCIBLE, Verdict, View};
 use schemas::application::{WITHDRAWN, Withdrawal};
-use schemas::control::Activation;
+use schemas::control::{Activation, OTHER_DIGEST};
 use schemas::decision::{Decision, MADE};
 use schemas::envelope::{Envelope, header};
 use schemas::event_id::{coordinates_id, event_id};
@@ -20,9 +20,6 @@ use std::sync::Arc;
 
 /// `ce_source` of everything that this room says.
 pub const SOURCE: &str = "/defaultx/decision";
-
-/// Reason of an activation of a version that had another digest before: a version means one document, for good.
-pub const OTHER_DIGEST: &str = "version_has_another_digest";
 
 /// The decision room, behind the one loop.
 pub struct DecisionHandler {

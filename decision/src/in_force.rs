@@ -97,7 +97,11 @@ mod tests {
         let value = InForce { document: Some("name: standard\n\"\u{1}ä".into()), ..before.clone() };
         assert_eq!(InForce::decode(&value.encode()), Some(value));
         let old = br#"{"name":"standard","version":"1.0.0","digest":"00"}"#;
-        assert_eq!((InForce::decode(old), before.encode()), (Some(before), old.to_vec()), "as a version before wrote it");
+        assert_eq!(
+            (InForce::decode(old), before.encode()),
+            (Some(before), old.to_vec()),
+            "as a version before wrote it"
+        );
         for key in [Kept::Policy, Kept::Version("standard@1.0.0".into()), Kept::Version("policy".into())] {
             assert_eq!(Kept::decode(&key.encode()), Some(key));
         }

@@ -92,7 +92,9 @@ pub fn live_scorers(kafka: &KafkaConfig) -> Result<Vec<Announcement>> {
     })?;
     let now = clock::now_ms();
     if newest.values().any(|(at, _)| *at > now + LIVES_MS) {
-        bail!("the broker's clock is more than half a minute ahead of this machine's: nobody can tell which scorers run");
+        bail!(
+            "the broker's clock is more than half a minute ahead of this machine's: nobody can tell which scorers run"
+        );
     }
     Ok(newest.into_values().filter(|(at, _)| *at + LIVES_MS >= now).map(|(_, body)| body).collect())
 }
@@ -139,7 +141,7 @@ pub async fn pass(settings: &Settings, passing: Passing) -> Result<Vec<Activatio
         bail!("--by must say who passes it by");
     }
     let (kafka, senders) = (settings.kafka.clone(), settings.ingest.sender_topics());
-    tokio::task::spawn_blocking(move || {
+    tokio::task::spawn_blocking(move || -> Result<Vec<ActivationPassed>> {
         let name = kafka.topic(room);
         let group = gaps::groups(&kafka, &senders).into_iter().find(|group| group.name == name);
         let group = group.with_context(|| format!("no group {name}"))?;
@@ -148,7 +150,11 @@ pub async fn pass(settings: &Settings, passing: Passing) -> Result<Vec<Activatio
         unhandled(&kafka, &group, TIMEOUT, |record| passed.extend(passed_at(&passing, &name, &record, &at)))
             .with_context(|| format!("what group {name} has before it"))?;
         if passed.is_empty() {
-            bail!("{room} has no activation of {} {} before it: there is nothing to pass by", passing.kind, passing.label);
+            bail!(
+                "{room} has no activation of {} {} before it: there is nothing to pass by",
+                passing.kind,
+                passing.label
+            );
         }
         let records: Vec<Output> = passed.iter().map(|one| record_of(&kafka, one)).collect();
         Transactions::connect(&kafka, "gaps", TIMEOUT_MS)?.write(records.iter().map(|record| (None, record)))?;

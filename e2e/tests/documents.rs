@@ -23,7 +23,10 @@ fn documents_travel_with_the_stream_and_nothing_is_started_again_for_them() {
     assert_eq!(result["accepted"], result["decided_in_database"], "{said}");
     // Two policies and three routes decided; what was passed by did not.
     assert_eq!([&result["policies_used"], &result["routes_used"]], [2, 3]);
-    assert_eq!((&result["replayed"], &result["replayed_differently"]), (&result["accepted"], &Value::Array(Vec::new())));
+    assert_eq!(
+        (&result["replayed"], &result["replayed_differently"]),
+        (&result["accepted"], &Value::Array(Vec::new()))
+    );
     assert_eq!(result["audit_verified"], true, "{said}");
     assert!(ended.status.success(), "{said}");
 }

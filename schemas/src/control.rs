@@ -12,6 +12,9 @@ pub const ACTIVATED: &str = "control.activated.v1";
 /// `ce_type` of a record of `credit.gaps.v1` that says that an activation record is passed by.
 pub const PASSED: &str = "activation.passed.v1";
 
+/// Reason of a dead letter: an activation of a version that had another digest before. A version means one content, for good.
+pub const OTHER_DIGEST: &str = "version_has_another_digest";
+
 /// The longest document that an activation carries, in bytes.
 pub const MAX_DOCUMENT_BYTES: usize = 256 << 10;
 /// Most packages that an activation of a route names.

@@ -12,7 +12,7 @@ use crate::routes::Routes;
 use crate::score::{self, Origin, Outcome, Row, Serving};
 use runtime::stream::{HandleError, Handler, Input, Outbox, Output, PASSED_BY, Route, Verdict, View};
 use schemas::application::WITHDRAWN;
-use schemas::control::Activation;
+use schemas::control::{Activation, OTHER_DIGEST};
 use schemas::envelope::{JSON, header};
 use schemas::event_id::event_id;
 use schemas::intake::{ACCEPTED, header as extension};
@@ -74,9 +74,6 @@ pub struct ScorerHandler {
     metrics: Metrics,
 }
 
-/// Reason of an activation of a version that had another digest before: a version means one content, for good.
-pub const OTHER_DIGEST: &str = "version_has_another_digest";
-
 /// A record, read.
 enum Read<'a> {
     Application(Job<'a>),
@@ -137,14 +134,17 @@ impl ScorerHandler {
     fn take_in(&mut self) {
         for model in self.found.iter().flat_map(Receiver::try_iter).collect::<Vec<_>>() {
             let package = label_of(&model);
-            match Serving::new(Arc::clone(&model)) {
-                Ok(serving) if Arc::make_mut(&mut self.holdings).library.add(model) => {
-                    self.servings.push(serving);
-                    self.contracts = contracts(&self.holdings.library);
-                    tracing::info!(package, "the package serves from now on");
+            let serving = match Serving::new(Arc::clone(&model)) {
+                Ok(serving) => serving,
+                Err(error) => {
+                    tracing::error!(package, %error, "the engine cannot set the package up");
+                    continue;
                 }
-                Ok(_) => {}
-                Err(error) => tracing::error!(package, %error, "the engine cannot set the package up"),
+            };
+            if Arc::make_mut(&mut self.holdings).library.add(model) {
+                self.servings.push(serving);
+                self.contracts = contracts(&self.holdings.library);
+                tracing::info!(package, "the package serves from now on");
             }
         }
     }
@@ -441,7 +441,9 @@ impl ScorerHandler {
             return Ok(Verdict::Refused { reason: OTHER_DIGEST, detail });
         }
         match &asked.switch {
-            Switch::Model(name) => drop(self.holdings.model(name, &asked.in_force)?),
+            Switch::Model(name) => {
+                self.holdings.model(name, &asked.in_force)?;
+            }
             Switch::Route | Switch::Version(_) => {
                 self.hold(&asked.in_force)?;
                 let route = self.holdings.route(&asked.in_force)?;

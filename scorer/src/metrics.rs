@@ -76,9 +76,10 @@ impl Metrics {
         if self.products.iter().any(|known| known == product) || self.products.len() > MAX_PRODUCTS {
             return;
         }
-        let [scored, shadow] = self.by_product.each_ref().map(|counters| {
-            ["scored", "unscorable"].map(|status| counters.with_label_values(&[product, status]))
-        });
+        let [scored, shadow] = self
+            .by_product
+            .each_ref()
+            .map(|counters| ["scored", "unscorable"].map(|status| counters.with_label_values(&[product, status])));
         let at = self.products.len().saturating_sub(1);
         self.products.insert(at, product.to_owned());
         self.scored.insert(at, scored);

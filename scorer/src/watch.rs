@@ -2,11 +2,11 @@
 //! start, and what this instance holds is announced, so that nothing is put in force that an instance lacks. Decides nothing.
 
 use crate::library::{file_name, folders, label_of, read_package};
+use runtime::clock;
 use runtime::kafka::KafkaConfig;
 use runtime::shell::Shell;
 use runtime::stream::{Output, Route, Transactions};
 use runtime::task::{self, RoomHandle};
-use runtime::clock;
 use schemas::Envelope;
 use schemas::event_id::event_id;
 use schemas::instance::{ANNOUNCED, Announcement};
@@ -59,9 +59,10 @@ impl Watch {
                 continue;
             }
             self.known.insert(package.clone(), now);
-            match read_package(&package).map_err(|error| error.to_string()).and_then(|files| {
-                Model::load(&files, &self.scales).map_err(|fault| fault.to_string())
-            }) {
+            match read_package(&package)
+                .map_err(|error| error.to_string())
+                .and_then(|files| Model::load(&files, &self.scales).map_err(|fault| fault.to_string()))
+            {
                 Ok(model) => found.extend(self.take(model)),
                 Err(reason) => {
                     let package = package.display().to_string();
@@ -77,7 +78,12 @@ impl Watch {
         match self.held.get(&package) {
             Some(known) if *known == digest => None,
             Some(known) => {
-                tracing::error!(package, digest, known, "a version that is held has another digest now: it stays what it was");
+                tracing::error!(
+                    package,
+                    digest,
+                    known,
+                    "a version that is held has another digest now: it stays what it was"
+                );
                 None
             }
             None => {

@@ -51,8 +51,13 @@ pub async fn activate_model(settings: Settings, place: &PlaceArgs, model: &Model
     let (manifest, digest) = (model.manifest(), model.digest().to_string());
     let (name, version) = (manifest.name.as_str(), manifest.version.as_str());
     let packages = Some([(format!("{name}@{version}"), digest.clone())].into());
-    put_in_force(settings, place, Version { kind: "model", name, version, digest: &digest, document: None, packages }, by)
-        .await
+    put_in_force(
+        settings,
+        place,
+        Version { kind: "model", name, version, digest: &digest, document: None, packages },
+        by,
+    )
+    .await
 }
 
 /// A version that was checked.
@@ -145,7 +150,9 @@ fn may_be_in_force(kafka: &KafkaConfig, activation: &Activation) -> Result<Optio
     }
     let label = activation.label();
     if let Some(other) = digests_of(kafka, kind, &label)?.into_iter().find(|known| known != digest) {
-        bail!("{kind} {label} was activated before with the digest {other}, and this one is {digest}: raise its version");
+        bail!(
+            "{kind} {label} was activated before with the digest {other}, and this one is {digest}: raise its version"
+        );
     }
     let Some(packages) = packages else { return Ok(None) };
     let live = live_scorers(kafka)?;

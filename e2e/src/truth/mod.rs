@@ -17,7 +17,7 @@ use rdkafka::message::{BorrowedMessage, Message};
 use runtime::kafka::KafkaConfig;
 use runtime::stream::Input;
 use schemas::Topic;
-use schemas::control::{ACTIVATED, Activation};
+use schemas::control::{ACTIVATED, Activation, OTHER_DIGEST};
 use schemas::envelope::header as ce;
 use schemas::intake::{ACCEPTED, header};
 use schemas::reply::{Coordinates, Reply};
@@ -39,7 +39,7 @@ const WAS_DECIDED: usize = 3;
 const WAS_STORED: usize = 4;
 
 /// Reasons of activations that put nothing in force.
-const NOT_IN_FORCE: [&str; 2] = [runtime::stream::PASSED_BY, scorer::handler::OTHER_DIGEST];
+const NOT_IN_FORCE: [&str; 2] = [runtime::stream::PASSED_BY, OTHER_DIGEST];
 
 /// Where to look.
 #[derive(Clone)]
@@ -271,7 +271,7 @@ impl Truth {
         let (Letter::Mark(origin) | Letter::Dead(Dead { origin, .. })) = &letter else { return Ok(()) };
         let base = origin.topic.strip_prefix(prefix).unwrap_or(&origin.topic);
         let place = self.place(base, origin.partition, origin.offset);
-        if let Letter::Mark(_) = letter {
+        if let Letter::Mark(_) = &letter {
             if let Some(answering) = self.answering.get(&place) {
                 self.replies.published(answering.clone());
             }

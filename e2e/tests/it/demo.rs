@@ -96,7 +96,8 @@ fn policy_and_route_change_while_a_demonstration_is_kept() {
     let said = typed(&line, &policy);
     assert!(said.starts_with("policy standard 1.1.0 is in force from here on in 1 partitions"), "{said}");
     next(dir.path(), "routes/standard/1.0.0.toml", "version = \"1.0.0\"", "version = \"1.1.0\"");
-    let routes = format!("--set scorer.routes_dir={} route activate standard@1.1.0", dir.path().join("routes").display());
+    let routes =
+        format!("--set scorer.routes_dir={} route activate standard@1.1.0", dir.path().join("routes").display());
     let said = typed(&line.replace("policy activate FILE", &routes), "");
     assert!(said.starts_with("route standard 1.1.0 is in force"), "{said}");
     assert!(said.contains("1 scorers run, and hold its packages"), "{said}");

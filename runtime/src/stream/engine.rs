@@ -208,8 +208,7 @@ impl<H: Handler> Engine<H> {
 
     fn is_unproducible(&self, record: &Input<'_>) -> bool {
         // Almost always empty, so that no name is copied.
-        !self.unproducible.is_empty()
-            && self.unproducible.contains(&place_of(record))
+        !self.unproducible.is_empty() && self.unproducible.contains(&place_of(record))
     }
 
     /// Handles one block; halves it while the handler breaks, until the record that breaks it stands alone.

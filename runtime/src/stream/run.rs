@@ -97,7 +97,10 @@ fn joins<H: Handler>(spec: &LoopSpec, shell: &Shell, engine: &mut Engine<H>) -> 
     while !shell.shutdown.is_cancelled() {
         match lacking(spec, shell, engine) {
             Ok(Some(why)) => {
-                shell.health.component(spec.room).set_ready(false, format!("not ready: {why}; it stays out of its group"));
+                shell
+                    .health
+                    .component(spec.room)
+                    .set_ready(false, format!("not ready: {why}; it stays out of its group"));
                 tracing::warn!(room = spec.room, why, "stays out of the group");
                 rest(shell, LOOKS_AGAIN_AFTER);
             }

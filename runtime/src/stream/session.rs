@@ -181,12 +181,10 @@ impl<'a> Session<'a> {
         let inputs: Vec<&str> = self.spec.inputs.iter().map(AsRef::as_ref).collect();
         self.limit.set(engine.limit.unwrap_or(self.spec.tuning.batch_records));
         consumer.subscribe(&inputs)?;
-        let result = self.cycle(&consumer, engine).map_err(|error| {
-            match error {
-                LoopError::Lacking(_) => error,
-                LoopError::Fenced(why) | LoopError::Broken(why) if self.is_usurped(&consumer) => LoopError::Fenced(why),
-                LoopError::Fenced(why) | LoopError::Broken(why) => LoopError::Broken(why),
-            }
+        let result = self.cycle(&consumer, engine).map_err(|error| match error {
+            LoopError::Lacking(_) => error,
+            LoopError::Fenced(why) | LoopError::Broken(why) if self.is_usurped(&consumer) => LoopError::Fenced(why),
+            LoopError::Fenced(why) | LoopError::Broken(why) => LoopError::Broken(why),
         });
         // Closing the consumer may call back for a revoke; the gate is idle by now, so that it returns at once.
         drop(consumer);

@@ -25,7 +25,7 @@ pub const PARTITIONS: i32 = 3;
 pub const PATIENCE: Duration = Duration::from_secs(120);
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Number(u32);
+pub struct Number(pub u32);
 
 impl runtime::stream::Stored for Number {
     fn encode(&self) -> Vec<u8> {
@@ -36,8 +36,8 @@ impl runtime::stream::Stored for Number {
     }
 }
 
-struct AdmitOnce {
-    out: Arc<str>,
+pub struct AdmitOnce {
+    pub out: Arc<str>,
 }
 
 impl Handler for AdmitOnce {
@@ -301,7 +301,7 @@ impl Bench {
         self.spawn(instance, handler, |spec| spec.changelog = changelog)
     }
 
-    fn spawn<H: Handler + 'static>(&self, instance: &str, handler: H, change: impl FnOnce(&mut LoopSpec)) -> Room {
+    pub fn spawn<H: Handler + 'static>(&self, instance: &str, handler: H, change: impl FnOnce(&mut LoopSpec)) -> Room {
         let mut shell = Shell::new(self.kafka.clone());
         shell.instance = instance.to_owned();
         shell.health = self.health.clone();

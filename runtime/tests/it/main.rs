@@ -7,6 +7,7 @@ mod gaps;
 mod holds;
 mod leaders;
 mod rights;
+mod standing;
 
 use bench::{Bench, PATIENCE, numbers};
 use local::Ending;

@@ -1,6 +1,6 @@
 use crate::fixture::{
-    STANDARD, accepted, activation, activation_of, applications, carried, digest_of, document, entry, event_of, handler,
-    library, library_with, models, room, room_of,
+    STANDARD, accepted, activation, activation_of, applications, carried, digest_of, document, entry, event_of,
+    handler, library, library_with, models, room, room_of,
 };
 use crate::kept::{Changelog, Kept};
 use runtime::stream::harness::Harness;
@@ -74,7 +74,8 @@ fn a_route_whose_packages_are_others_here_waits_and_may_be_passed_by() {
     let mut room = room();
     let other = carried(&second(), &[("taiwan-scorecard@1.0.0", &"0".repeat(64))], 0);
     let missing = carried(&second().replace("taiwan-scorecard", "nobodys"), &[], 0);
-    for (record, words) in [(&other, "names package taiwan-scorecard@1.0.0 (000"), (&missing, "no package nobodys@1.0.0")]
+    for (record, words) in
+        [(&other, "names package taiwan-scorecard@1.0.0 (000"), (&missing, "no package nobodys@1.0.0")]
     {
         let error = room.control(record).unwrap_err();
         assert!(matches!(&error, HandleError::NotReady(why) if why.contains(words)), "{error}");

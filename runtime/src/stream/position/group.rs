@@ -3,13 +3,13 @@
 use super::{
     Gap, LEADER_CATCHES_UP_WITHIN, Question, STATE_POSITION, find, partitions_of, read_all, read_on, restored_position,
 };
-use crate::stream::record::Input;
 use crate::kafka::{KafkaConfig, Plain, PlainConsumer};
 use crate::stream::producer::TransactionError;
+use crate::stream::record::Input;
 use crate::stream::transactions::Transactions;
-use rdkafka::{Offset, TopicPartitionList};
 use rdkafka::consumer::Consumer;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::{Offset, TopicPartitionList};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;

@@ -76,9 +76,8 @@ impl Session<'_> {
         let timeout = Duration::from_millis(self.spec.tuning.timeout_ms);
         let group = self.shell.kafka.topic(self.spec.room);
         match passed_by(&self.shell.kafka.client(), &self.spec.gaps, &group, timeout) {
-            Ok(passed) => engine.pass_by(
-                passed.into_iter().map(|Passed { topic, partition, offset, .. }| (topic, partition, offset)),
-            ),
+            Ok(passed) => engine
+                .pass_by(passed.into_iter().map(|Passed { topic, partition, offset, .. }| (topic, partition, offset))),
             Err(error) => tracing::error!(topic = &*self.spec.gaps, %error, "what was passed by cannot be read"),
         }
     }
@@ -133,7 +132,11 @@ mod tests {
         let prepared = engine.prepare(&inputs, None);
         let set_aside: Vec<_> = prepared.dead_letters.iter().map(|d| (d.index, d.reason, d.cut)).collect();
         assert_eq!(set_aside, [(0, PASSED_BY, false)]);
-        assert_eq!((prepared.verdicts.len(), prepared.overlay.get(&(0, 1))), (2, Some(&Some(1))), "the next one counts");
+        assert_eq!(
+            (prepared.verdicts.len(), prepared.overlay.get(&(0, 1))),
+            (2, Some(&Some(1))),
+            "the next one counts"
+        );
     }
 
     /// Counts the control records that it can serve.
@@ -142,12 +145,7 @@ mod tests {
     impl Handler for Switch {
         type Key = u32;
         type Value = u32;
-        fn handle(
-            &mut self,
-            _: &[Input<'_>],
-            _: &mut View<'_, u32, u32>,
-            _: &mut Outbox,
-        ) -> Result<(), HandleError> {
+        fn handle(&mut self, _: &[Input<'_>], _: &mut View<'_, u32, u32>, _: &mut Outbox) -> Result<(), HandleError> {
             Ok(())
         }
         fn control(
