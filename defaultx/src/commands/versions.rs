@@ -160,9 +160,10 @@ fn may_be_in_force(kafka: &KafkaConfig, activation: &Activation) -> Result<Optio
     if !lacking.is_empty() {
         bail!("{kind} {label} cannot be served: {}", lacking.join("; "));
     }
-    Ok(Some(match live.len() {
-        0 => "no scorer has announced itself within half a minute: nobody was asked".to_owned(),
-        count => format!("{count} scorers run, and hold its packages"),
+    let names: Vec<&str> = live.iter().map(|announcement| announcement.instance.as_str()).collect();
+    Ok(Some(match names.is_empty() {
+        true => "no scorer has announced itself within half a minute: nobody was asked".to_owned(),
+        false => format!("every scorer that runs holds its packages: {}", names.join(", ")),
     }))
 }
 

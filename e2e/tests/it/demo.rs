@@ -100,7 +100,7 @@ fn policy_and_route_change_while_a_demonstration_is_kept() {
         format!("--set scorer.routes_dir={} route activate standard@1.1.0", dir.path().join("routes").display());
     let said = typed(&line.replace("policy activate FILE", &routes), "");
     assert!(said.starts_with("route standard 1.1.0 is in force"), "{said}");
-    assert!(said.contains("1 scorers run, and hold its packages"), "{said}");
+    assert!(said.contains("every scorer that runs holds its packages: 0"), "{said}");
     let again = typed_error(&line, &{
         let text = std::fs::read_to_string(&policy).unwrap();
         std::fs::write(&policy, format!("{text}# another\n")).unwrap();
