@@ -94,7 +94,9 @@ impl Projections {
                 return Projected::LogOnly;
             }
             Topic::Access | Topic::Revocations | Topic::Checkpoints | Topic::Gaps => return Projected::LogOnly,
-            Topic::AdmitState | Topic::ScorerState | Topic::DecisionState => return Projected::LogOnly,
+            Topic::AdmitState | Topic::ScorerState | Topic::DecisionState | Topic::Instances => {
+                return Projected::LogOnly;
+            }
         };
         gathered.map_or(Projected::Unreadable, |()| Projected::Row)
     }

@@ -15,9 +15,10 @@ use std::path::PathBuf;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// Directory of policies, `<name>/<version>.yaml`; read once at start, because versions change by activation records.
+    /// Directory of policies, `<name>/<version>.yaml`: the one in force before a first activation, and those of activations that
+    /// carry no document. It may be empty.
     pub policy_dir: PathBuf,
-    /// `name@version` in force in a partition that has seen no activation record.
+    /// `name@version` in force in a partition that has seen no activation record, out of the directory.
     pub default_policy: String,
     /// Knobs of the loop.
     pub tuning: Tuning,

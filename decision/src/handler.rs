@@ -1,7 +1,7 @@
 //! The shell: decode → decide → encode → verdict. The only file that meets both records and decisions; holds no rule.
 
 use crate::decide;
-use crate::in_force::{InForce, Kind, POLICY};
+use crate::in_force::{InForce, Kept, POLICY};
 use crate::library::Library;
 use crate::metrics::Metrics;
 use crate::salvage::{self, Outside, Salvaged};
@@ -10,7 +10,7 @@ use domain::outcome::{Outcome, Step};
 use policy::Compiled;
 use runtime::stream::{HandleError, Handler, Input, Outbox, Output, Route, UNPRODUCIBLE, Verdict, View};
 use schemas::application::{WITHDRAWN, Withdrawal};
-use schemas::control::Activation;
+use schemas::control::{Activation, OTHER_DIGEST};
 use schemas::decision::{Decision, MADE};
 use schemas::envelope::{Envelope, header};
 use schemas::event_id::{coordinates_id, event_id};
@@ -39,25 +39,40 @@ enum Answer {
 impl DecisionHandler {
     /// A handler that writes to the topic `decisions` (with prefix) and takes `decided_at` from `clock`.
     pub fn new(library: Library, decisions: Arc<str>, clock: fn() -> DateTime<Utc>, mut metrics: Metrics) -> Self {
-        metrics.in_force(std::iter::once(&**library.default_policy()));
+        metrics.in_force(library.default_policy().map(|policy| &**policy).into_iter());
         Self { library, decisions, clock, metrics }
     }
 
     /// The policy in force in a partition, as of the block in hand.
-    fn policy_of(&self, partition: i32, state: &View<'_, Kind, InForce>) -> Result<Arc<Compiled>, HandleError> {
-        match state.get(partition, &Kind(POLICY)) {
-            None => Ok(Arc::clone(self.library.default_policy())),
-            Some(in_force) => self.loaded(&in_force),
+    fn policy_of(&mut self, partition: i32, state: &View<'_, Kept, InForce>) -> Result<Arc<Compiled>, HandleError> {
+        match state.get(partition, &Kept::Policy) {
+            Some(in_force) => self.demanded(&in_force).map_err(HandleError::NotReady),
+            None => self.library.default_policy().map(Arc::clone).ok_or_else(|| {
+                HandleError::NotReady("no policy was activated, and default_policy is not in policy_dir".to_owned())
+            }),
         }
     }
 
-    fn loaded(&self, wanted: &InForce) -> Result<Arc<Compiled>, HandleError> {
-        self.library.get(&wanted.digest).map(Arc::clone).ok_or_else(|| {
-            HandleError::NotReady(format!(
-                "policy {}@{} ({}) is not loaded",
-                wanted.name, wanted.version, wanted.digest
-            ))
-        })
+    fn demanded(&mut self, wanted: &InForce) -> Result<Arc<Compiled>, String> {
+        let found = self.library.demanded(wanted);
+        found.map_err(|why| format!("policy {} ({}) {why}", wanted.label(), wanted.digest))
+    }
+
+    /// Puts a policy in force from this record on, or says why that may never be.
+    fn switch(
+        &mut self,
+        partition: i32,
+        activation: Activation,
+        state: &mut View<'_, Kept, InForce>,
+    ) -> Result<Verdict, HandleError> {
+        let in_force = InForce::from(activation);
+        if let Some(digest) = in_force.contradicted(partition, state) {
+            let detail = format!("{} was activated with the digest {digest}", in_force.label());
+            return Ok(Verdict::Refused { reason: OTHER_DIGEST, detail });
+        }
+        self.demanded(&in_force).map_err(HandleError::NotReady)?;
+        in_force.enter(partition, state);
+        Ok(Verdict::Done("activated"))
     }
 
     fn emit(&mut self, input: &Input<'_>, cause: &Envelope, decision: &Decision, policy: &Compiled, out: &mut Outbox) {
@@ -84,13 +99,13 @@ impl DecisionHandler {
 }
 
 impl Handler for DecisionHandler {
-    type Key = Kind;
+    type Key = Kept;
     type Value = InForce;
 
     fn handle(
         &mut self,
         block: &[Input<'_>],
-        state: &mut View<'_, Kind, InForce>,
+        state: &mut View<'_, Kept, InForce>,
         out: &mut Outbox,
     ) -> Result<(), HandleError> {
         let now = (self.clock)();
@@ -131,7 +146,7 @@ impl Handler for DecisionHandler {
     fn unproducible(
         &mut self,
         record: &Input<'_>,
-        state: &mut View<'_, Kind, InForce>,
+        state: &mut View<'_, Kept, InForce>,
         out: &mut Outbox,
     ) -> Result<(), HandleError> {
         let policy = self.policy_of(record.partition, state)?;
@@ -152,24 +167,30 @@ impl Handler for DecisionHandler {
         Ok(())
     }
 
+    fn is_demanding(&self) -> bool {
+        true
+    }
+
+    fn lacks(&mut self, key: &Kept, value: &InForce) -> Option<String> {
+        match key {
+            Kept::Policy => self.demanded(value).err(),
+            Kept::Version(_) => None,
+        }
+    }
+
     fn control(
         &mut self,
         record: &Input<'_>,
-        state: &mut View<'_, Kind, InForce>,
+        state: &mut View<'_, Kept, InForce>,
         out: &mut Outbox,
     ) -> Result<(), HandleError> {
         let body = record.payload.unwrap_or_default();
         out.verdict(match serde_json::from_slice::<Activation>(body) {
-            Ok(activation) if !activation.fits() => {
-                Verdict::DeadLetter { reason: "bad_activation", detail: "a field is too long".to_owned() }
-            }
-            Ok(activation) if activation.kind == POLICY => {
-                let in_force = InForce::from(activation);
-                self.loaded(&in_force)?;
-                state.put(record.partition, Kind(POLICY), in_force);
-                Verdict::Done("activated")
-            }
-            Ok(_) => Verdict::Done("control_ignored"),
+            Ok(activation) => match activation.fault() {
+                Some(fault) => Verdict::DeadLetter { reason: "bad_activation", detail: fault.to_owned() },
+                None if activation.kind == POLICY => self.switch(record.partition, activation, state)?,
+                None => Verdict::Done("control_ignored"),
+            },
             Err(error) => Verdict::DeadLetter { reason: "bad_activation", detail: place_of(&error) },
         });
         Ok(())

@@ -108,6 +108,9 @@ pub enum Command {
     /// The audit log: verify it, keep its checkpoints, witness it
     #[command(subcommand)]
     Audit(AuditCommand),
+    /// Pass an activation by that no instance can serve, so that the workers that stand before it go on
+    #[command(after_help = PASS)]
+    Pass(PassArgs),
     /// Policy versions
     #[command(subcommand)]
     Policy(PolicyCommand),
@@ -142,7 +145,7 @@ pub struct RunArgs {
 /// Options of `demo`.
 #[derive(Debug, Clone, Args)]
 pub struct DemoArgs {
-    /// Leave everything running until Ctrl-C, and print URLs and a token
+    /// Leave everything running until Ctrl-C, and print URLs, tokens and how to change policy and route meanwhile
     #[arg(long)]
     pub keep: bool,
     /// Share of the data to send, above 0 and at most 1
@@ -278,6 +281,31 @@ pub enum GapsCommand {
     },
 }
 
+/// Options of `pass`.
+#[derive(Debug, Clone, Args)]
+pub struct PassArgs {
+    /// policy, route or model
+    #[arg(value_name = "KIND")]
+    pub kind: String,
+    /// The version that the activation names
+    #[arg(value_name = "NAME@VERSION")]
+    pub label: String,
+    /// Who passes it by; recorded
+    #[arg(long, value_name = "NAME")]
+    pub by: String,
+    /// Why; recorded
+    #[arg(long, value_name = "TEXT")]
+    pub why: Option<String>,
+}
+
+const PASS: &str = "\
+A worker that cannot serve what an activation puts in force stands before it, and says so on /readyz; first bring what is
+missing, if it can be had. What is passed by is set aside as a dead letter, and what was in force stays in force. Passing by
+is on record in the audit log, and changes nothing where the activation was served already: activate what is wanted next.
+
+Example:
+  defaultx pass policy standard@1.4.0 --by operations --why \"its rules cost too much\"";
+
 /// Subcommands of `policy`.
 #[derive(Debug, Clone, Subcommand)]
 pub enum PolicyCommand {
@@ -291,7 +319,7 @@ pub enum PolicyCommand {
     },
     /// Put a checked policy version in force, in every partition at one position
     Activate {
-        /// The YAML file; every decision instance must hold it
+        /// The YAML file, which travels with the activation
         file: PathBuf,
         /// The products' scales, which cutoffs and bands are checked against
         #[arg(long, default_value = "models/scales.toml")]

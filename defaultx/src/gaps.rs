@@ -22,7 +22,7 @@ const AGAIN_AFTER: Duration = Duration::from_millis(200);
 const TIMEOUT_MS: u64 = 10_000;
 
 /// The group of each worker that reads Kafka into Kafka.
-fn groups(kafka: &KafkaConfig, senders: &[String]) -> [Group; 4] {
+pub(crate) fn groups(kafka: &KafkaConfig, senders: &[String]) -> [Group; 4] {
     let topic = |topic: Topic| kafka.topic(topic.base_name());
     let group = |name: &str, input: Topic, changelog: Topic| Group {
         name: kafka.topic(name),

@@ -34,6 +34,8 @@ pub fn become_defaultx_if_asked() {
 struct Process {
     room: &'static str,
     instance: u32,
+    /// Its configuration file.
+    config: PathBuf,
     child: Child,
 }
 
@@ -65,7 +67,7 @@ impl Supervisor {
         };
         for room in rooms {
             for instance in 0..instances {
-                let process = all.spawn(room, instance)?;
+                let process = all.spawn(room, instance, config)?;
                 all.running.push(process);
             }
         }
@@ -82,6 +84,35 @@ impl Supervisor {
         self.running.is_empty()
     }
 
+    /// Starts one more instance, with a configuration of its own.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn join(&mut self, room: &'static str, instance: u32, config: &Path) -> Result<()> {
+        let process = self.spawn(room, instance, config)?;
+        self.running.push(process);
+        Ok(())
+    }
+
+    /// Ends every instance of a room below this one for good, by SIGKILL.
+    ///
+    /// # Errors
+    /// When one cannot be killed.
+    pub fn retire(&mut self, room: &str, below: u32) -> Result<()> {
+        let is_meant = |process: &Process| process.room == room && process.instance < below;
+        for process in self.running.iter_mut().filter(|process| is_meant(process)) {
+            process.child.kill()?;
+            process.child.wait()?;
+        }
+        self.running.retain(|process| !is_meant(process));
+        Ok(())
+    }
+
+    /// Where the process of a room and an instance stands in the list; none where it was retired.
+    pub fn index_of(&self, room: &str, instance: u32) -> Option<usize> {
+        self.running.iter().position(|process| process.room == room && process.instance == instance)
+    }
+
     /// Kills one with SIGKILL and starts it again; gives its name.
     ///
     /// # Errors
@@ -90,8 +121,8 @@ impl Supervisor {
         let process = &mut self.running[index];
         process.child.kill()?;
         process.child.wait()?;
-        let (room, instance) = (process.room, process.instance);
-        self.running[index] = self.spawn(room, instance)?;
+        let (room, instance, config) = (process.room, process.instance, process.config.clone());
+        self.running[index] = self.spawn(room, instance, &config)?;
         Ok(format!("{room}-{instance}"))
     }
 
@@ -102,7 +133,8 @@ impl Supervisor {
     pub fn freeze(&mut self, index: usize) -> Result<String> {
         let (room, instance) = (self.running[index].room, self.running[index].instance);
         signal(&self.running[index].child, Signal::SIGSTOP)?;
-        let replacement = self.spawn(room, instance)?;
+        let config = self.running[index].config.clone();
+        let replacement = self.spawn(room, instance, &config)?;
         let zombie = std::mem::replace(&mut self.running[index], replacement);
         self.frozen.push(zombie);
         Ok(format!("{room}-{instance}"))
@@ -148,8 +180,8 @@ impl Supervisor {
         for index in 0..self.running.len() {
             if self.running[index].child.try_wait()?.is_some() {
                 self.restarts += 1;
-                let (room, instance) = (self.running[index].room, self.running[index].instance);
-                self.running[index] = self.spawn(room, instance)?;
+                let Process { room, instance, config, .. } = &self.running[index];
+                self.running[index] = self.spawn(room, *instance, config)?;
             }
         }
         Ok(())
@@ -197,12 +229,12 @@ impl Supervisor {
         Ok(String::from_utf8_lossy(&ended.stdout).into_owned())
     }
 
-    fn spawn(&self, room: &'static str, instance: u32) -> Result<Process> {
+    fn spawn(&self, room: &'static str, instance: u32, config: &Path) -> Result<Process> {
         let log = self.logs.join(format!("{room}-{instance}.log"));
         let log = File::options().create(true).append(true).open(&log).context("opening a log")?;
         let child = Command::new(std::env::current_exe()?)
             .args([AS_DEFAULTX, "run", room, "--instance", &instance.to_string(), "--config"])
-            .arg(&self.config)
+            .arg(config)
             .args(self.door_of(room, instance)?)
             .envs(ALLOWED)
             .stdin(Stdio::null())
@@ -210,7 +242,7 @@ impl Supervisor {
             .stderr(log)
             .spawn()
             .context("starting a room")?;
-        Ok(Process { room, instance, child })
+        Ok(Process { room, instance, config: config.to_owned(), child })
     }
 
     /// A port of its own for every process: a frozen one holds its own.

@@ -1,5 +1,5 @@
 //! Puts a policy, route or model in force: one activation record into every partition of `credit.applications.v1`, in one
-//! transaction, so that from there on the version is a function of position.
+//! transaction, with the document, so that from there on the version is a function of position and of the stream alone.
 
 use crate::error::Error;
 use crate::outputs::{SOURCE, Topics};

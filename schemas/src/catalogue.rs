@@ -227,6 +227,38 @@ pub const EVENTS: &[Event] = &[
         ]
     ),
     event!(
+        "activation.passed.v1",
+        false,
+        [Gaps],
+        [
+            "good-model",
+            "good-policy",
+            "good-route",
+            "edge-field-of-tomorrow",
+            "edge-first-record",
+            "edge-kind-of-tomorrow",
+            "bad-digest-cut-short",
+            "bad-no-author",
+            "bad-offset-as-text",
+        ]
+    ),
+    event!(
+        "instance.announced.v1",
+        false,
+        [Instances],
+        [
+            "good-named-instance",
+            "good-one-package",
+            "good-two-packages",
+            "edge-field-of-tomorrow",
+            "edge-no-package",
+            "edge-room-of-tomorrow",
+            "bad-digest-cut-short",
+            "bad-no-instance",
+            "bad-packages-as-list",
+        ]
+    ),
+    event!(
         "access.recorded.v1",
         false,
         [Access],
@@ -315,12 +347,16 @@ pub const EVENTS: &[Event] = &[
         [
             "good-model",
             "good-policy",
+            "good-policy-by-value",
             "good-route",
+            "good-route-by-value",
             "edge-field-of-tomorrow",
             "edge-kind-of-tomorrow",
             "edge-same-version-again",
             "bad-digest-cut-short",
+            "bad-document-empty",
             "bad-no-digest",
+            "bad-package-digest-cut-short",
             "bad-version-as-number",
         ]
     ),

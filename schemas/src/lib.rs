@@ -2,7 +2,7 @@
 //! topics and migrations themselves. Decides nothing and talks to nobody.
 //!
 //! Reading order: [`topics`], [`rights`], [`envelope`], [`application`], [`intake`], [`reply`], [`risk`], [`decision`], [`notification`],
-//! [`control`], [`access`], [`token`], [`migrations`], [`logins`], [`audit_entry`], [`audit_tree`], [`audit_proof`],
+//! [`control`], [`instance`], [`access`], [`token`], [`migrations`], [`logins`], [`audit_entry`], [`audit_tree`], [`audit_proof`],
 //! [`catalogue`].
 
 pub mod access;
@@ -16,6 +16,7 @@ pub mod decision;
 pub mod envelope;
 pub mod event_id;
 pub mod gap;
+pub mod instance;
 pub mod intake;
 pub mod logins;
 pub mod migrations;

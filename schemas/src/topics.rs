@@ -33,6 +33,8 @@ pub enum Topic {
     DeadLetters,
     /// Gaps in what a group reads that somebody has accepted.
     Gaps,
+    /// What each instance of the scorer holds.
+    Instances,
     /// Changelog of ingest's deduplication state.
     AdmitState,
     /// Changelog of the version in force per partition, kept by the scorer.
@@ -71,6 +73,7 @@ impl Topic {
         Self::DecisionState,
         Self::Access,
         Self::Revocations,
+        Self::Instances,
     ];
 
     /// The name without prefix.
@@ -91,6 +94,7 @@ impl Topic {
             Self::Revocations => "credit.revocations.v1",
             Self::DeadLetters => "credit.dead-letters.v1",
             Self::Gaps => "credit.gaps.v1",
+            Self::Instances => "credit.instances.v1",
             Self::AdmitState => "credit.admit-state.v1",
             Self::ScorerState => "credit.scorer-state.v1",
             Self::DecisionState => "credit.decision-state.v1",
@@ -114,7 +118,7 @@ impl Topic {
             Self::LoanApplications => "origination",
             Self::LoanReplies | Self::Intake | Self::Identities | Self::Protected => "ingest",
             Self::Applications | Self::AdmitState => "ingest",
-            Self::Risk | Self::Shadow | Self::ScorerState => "scorer",
+            Self::Risk | Self::Shadow | Self::ScorerState | Self::Instances => "scorer",
             Self::Decisions | Self::DecisionState => "decision",
             Self::Notifications => "notifier",
             Self::Checkpoints => "audit-signer",
@@ -127,16 +131,19 @@ impl Topic {
     /// How long records stay.
     pub fn keep(self) -> Keep {
         match self {
-            Self::AdmitState | Self::ScorerState | Self::DecisionState | Self::Revocations => Keep::Compacted,
+            Self::AdmitState | Self::ScorerState | Self::DecisionState => Keep::Compacted,
+            Self::Revocations | Self::Instances => Keep::Compacted,
             Self::Intake | Self::DeadLetters => Keep::Days(14),
             Self::Checkpoints | Self::Gaps => Keep::Days(3650),
             _ => Keep::Days(7),
         }
     }
 
-    /// Whether the audit log takes its records; changelogs are private and checkpoints are the log's own.
+    /// Whether the audit log takes its records; changelogs are private, checkpoints are the log's own, and what an instance holds
+    /// is said every ten seconds.
     pub fn is_audited(self) -> bool {
-        !matches!(self, Self::AdmitState | Self::ScorerState | Self::DecisionState | Self::Checkpoints)
+        let is_private = matches!(self, Self::AdmitState | Self::ScorerState | Self::DecisionState);
+        !is_private && !matches!(self, Self::Checkpoints | Self::Instances)
     }
 
     /// Whether the log may keep the body. Topics with personal data leave coordinates and a keyed digest only.

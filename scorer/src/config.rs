@@ -2,9 +2,10 @@
 
 use crate::error::Error;
 use crate::handler::{Outlets, ScorerHandler};
-use crate::library::Library;
+use crate::library::{self, Library};
 use crate::metrics::Metrics;
 use crate::routes::Routes;
+use crate::watch::{self, Watch};
 use runtime::shell::Shell;
 use runtime::stream::{LoopSpec, Tuning, spawn_loop};
 use runtime::task::RoomHandle;
@@ -16,12 +17,13 @@ use std::path::PathBuf;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// Folder of packages, `<name>/<version>/`, beside their `scales.toml`. Read once at start, because versions change by
-    /// activation records.
+    /// Folder of packages, `<name>/<version>/`, beside their `scales.toml`. Packages that come later are found, proven and announced
+    /// while the room runs; the scales are read at its start.
     pub models_dir: PathBuf,
-    /// Folder of routes, `<name>/<version>.toml`; read once at start, too.
+    /// Folder of routes, `<name>/<version>.toml`: the one in force before a first activation, and those of activations that carry
+    /// no document. It may be empty.
     pub routes_dir: PathBuf,
-    /// `name@version` of the route in force in a partition that has seen no activation record of one.
+    /// `name@version` of the route in force in a partition that has seen no activation record of one, out of the folder.
     pub route: String,
     /// Applications parsed and scored together; bounds the memory of a batch, not its result.
     pub block: usize,
@@ -47,12 +49,15 @@ impl Default for Config {
 /// [`Error`] when the configured route is not taken or the loop does not start.
 pub fn start(config: Config, shell: Shell) -> Result<Vec<RoomHandle>, Error> {
     let library = Library::read(&config.models_dir)?;
+    let watch = Watch::new(&config.models_dir, library::scales(&config.models_dir)?, library.models());
     let routes = Routes::read(&config.routes_dir, &config.route, &library)?;
     let metrics = Metrics::new(&shell.registry, &routes)?;
     let risk = shell.topic(Topic::Risk.base_name());
     let shadow = shell.topic(Topic::Shadow.base_name());
     let handler = ScorerHandler::new(library, routes, Outlets { risk, shadow }, config.block, metrics)?;
-    Ok(vec![spawn_loop(spec(config.tuning, &shell), handler, &shell).map_err(Error::Loop)?])
+    let (found, watching) = watch::start(watch, &shell).map_err(|error| Error::Loop(error.to_string()))?;
+    let handler = handler.finding(found);
+    Ok(vec![spawn_loop(spec(config.tuning, &shell), handler, &shell).map_err(Error::Loop)?, watching])
 }
 
 /// One input: control records count in the topic that they belong to, and nowhere else.

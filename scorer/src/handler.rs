@@ -3,22 +3,23 @@
 use crate::application::{Application, Heads};
 use crate::error::Error;
 use crate::event::RouteRef;
-use crate::in_force::{InForce, MODEL, ROUTE, Switch};
-use crate::library::Library;
+use crate::in_force::{self, InForce, Switch};
+use crate::library::{Library, label_of};
 use crate::metrics::Metrics;
 use crate::resolve::{Here, Holdings, State};
 use crate::route::{Asked, Chosen, Package, Role};
 use crate::routes::Routes;
 use crate::score::{self, Origin, Outcome, Row, Serving};
-use runtime::stream::{HandleError, Handler, Input, Outbox, Output, Route, Verdict, View};
+use runtime::stream::{HandleError, Handler, Input, Outbox, Output, PASSED_BY, Route, Verdict, View};
 use schemas::application::WITHDRAWN;
-use schemas::control::Activation;
+use schemas::control::{Activation, OTHER_DIGEST};
 use schemas::envelope::{JSON, header};
 use schemas::event_id::event_id;
 use schemas::intake::{ACCEPTED, header as extension};
 use schemas::topics::Topic;
 use scoring::Model;
 use std::sync::Arc;
+use std::sync::mpsc::Receiver;
 
 /// `ce_source` of everything that this room says.
 pub const SOURCE: &str = "/defaultx/scorer";
@@ -66,6 +67,8 @@ pub struct ScorerHandler {
     /// By serving: the first one of the same feature contract.
     contracts: Vec<usize>,
     holdings: Arc<Holdings>,
+    /// Packages that were found since the start.
+    found: Option<Receiver<Arc<Model>>>,
     outlets: Outlets,
     block: usize,
     metrics: Metrics,
@@ -116,12 +119,61 @@ impl ScorerHandler {
         metrics: Metrics,
     ) -> Result<Self, Error> {
         let servings = library.models().iter().cloned().map(Serving::new).collect::<Result<_, _>>()?;
-        let features = |model: &Arc<Model>| model.manifest().feature.clone();
-        let features: Vec<_> = library.models().iter().map(features).collect();
-        let first = |own| features.iter().position(|other| other == own).unwrap_or_default();
-        let contracts = features.iter().map(first).collect();
+        let contracts = contracts(&library);
         let holdings = Arc::new(Holdings { library, routes });
-        Ok(Self { servings, contracts, holdings, outlets, block: block.max(1), metrics })
+        Ok(Self { servings, contracts, holdings, found: None, outlets, block: block.max(1), metrics })
+    }
+
+    /// The same, which takes in the packages that come out of the receiver.
+    #[must_use]
+    pub fn finding(self, found: Receiver<Arc<Model>>) -> Self {
+        Self { found: Some(found), ..self }
+    }
+
+    /// Holds the packages that were found meanwhile. Those held before keep their places.
+    fn take_in(&mut self) {
+        for model in self.found.iter().flat_map(Receiver::try_iter).collect::<Vec<_>>() {
+            let package = label_of(&model);
+            let serving = match Serving::new(Arc::clone(&model)) {
+                Ok(serving) => serving,
+                Err(error) => {
+                    tracing::error!(package, %error, "the engine cannot set the package up");
+                    continue;
+                }
+            };
+            if Arc::make_mut(&mut self.holdings).library.add(model) {
+                self.servings.push(serving);
+                self.contracts = contracts(&self.holdings.library);
+                tracing::info!(package, "the package serves from now on");
+            }
+        }
+    }
+
+    /// Holds the routes that are in force in the partitions of a block.
+    fn hold_routes(&mut self, block: &[Input<'_>], state: &State<'_>) -> Result<(), HandleError> {
+        if self.holdings.routes.is_long() {
+            Arc::make_mut(&mut self.holdings).routes.trim();
+        }
+        let mut partitions: Vec<i32> = block.iter().map(|input| input.partition).collect();
+        partitions.sort_unstable();
+        partitions.dedup();
+        for partition in partitions {
+            if let Some(in_force) = state.get(partition, &Switch::Route) {
+                self.hold(&in_force)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn hold(&mut self, wanted: &InForce) -> Result<(), HandleError> {
+        if self.holdings.holds(wanted).is_ok() {
+            return Ok(());
+        }
+        Arc::make_mut(&mut self.holdings).hold(wanted)?;
+        if let Ok(route) = self.holdings.route(wanted) {
+            self.metrics.learn(route);
+        }
+        Ok(())
     }
 
     /// Finds an application's models: of the route in force where it stands, the arm of its customer and the shadows.
@@ -258,6 +310,8 @@ impl Handler for ScorerHandler {
         state: &mut View<'_, Switch, InForce>,
         out: &mut Outbox,
     ) -> Result<(), HandleError> {
+        self.take_in();
+        self.hold_routes(block, state)?;
         let holdings = Arc::clone(&self.holdings);
         let mut here = Here::new(&holdings);
         for part in block.chunks(self.block) {
@@ -296,14 +350,43 @@ impl Handler for ScorerHandler {
             out.verdict(Verdict::DeadLetter { reason: "bad_activation", detail: String::new() });
             return Ok(());
         };
-        let word = match activation.kind.as_str() {
-            MODEL => self.switch_model(record.partition, activation, state)?,
-            ROUTE => self.switch_route(record.partition, activation, state)?,
-            _ => "control_passed",
+        self.take_in();
+        let verdict = match in_force::Asked::of(activation) {
+            Some(asked) => self.switch(record.partition, asked, state)?,
+            None => Verdict::Done("control_passed"),
         };
         self.pass_on(record, out);
-        out.verdict(Verdict::Done(word));
+        out.verdict(verdict);
         Ok(())
+    }
+
+    /// Those behind this room hear of it all the same: it may be theirs.
+    fn passed_by(
+        &mut self,
+        record: &Input<'_>,
+        _: &mut View<'_, Switch, InForce>,
+        out: &mut Outbox,
+    ) -> Result<(), HandleError> {
+        self.pass_on(record, out);
+        out.verdict(Verdict::Refused { reason: PASSED_BY, detail: String::new() });
+        Ok(())
+    }
+
+    fn is_demanding(&self) -> bool {
+        true
+    }
+
+    fn lacks(&mut self, key: &Switch, value: &InForce) -> Option<String> {
+        self.take_in();
+        let lacked = match key {
+            Switch::Route => self.hold(value).err(),
+            Switch::Model(name) => self.holdings.model(name, value).err(),
+            Switch::Version(_) => None,
+        };
+        lacked.map(|error| match error {
+            HandleError::NotReady(why) => why,
+            other => other.to_string(),
+        })
     }
 
     /// Nobody goes unanswered: an application whose score event is too large gets one without facts and explanation, which sends
@@ -314,6 +397,8 @@ impl Handler for ScorerHandler {
         state: &mut View<'_, Switch, InForce>,
         out: &mut Outbox,
     ) -> Result<(), HandleError> {
+        self.take_in();
+        self.hold_routes(std::slice::from_ref(record), state)?;
         let holdings = Arc::clone(&self.holdings);
         let verdict = match read(record) {
             Read::Application(mut job) => {
@@ -344,38 +429,41 @@ impl Handler for ScorerHandler {
 const TOO_LARGE: &str = "event_too_large";
 
 impl ScorerHandler {
-    fn switch_model(
-        &self,
-        partition: i32,
-        activation: Activation,
-        state: &mut State<'_>,
-    ) -> Result<&'static str, HandleError> {
-        let Activation { name, version, digest, .. } = activation;
-        let in_force = InForce { version, digest };
-        self.holdings.model(&name, &in_force)?;
-        state.put(partition, Switch::Model(name), in_force);
-        Ok("activated")
-    }
-
     /// The newest record counts: a route puts the versions that it names in force, whatever was activated of them before.
-    fn switch_route(
-        &self,
+    fn switch(
+        &mut self,
         partition: i32,
-        activation: Activation,
+        asked: in_force::Asked,
         state: &mut State<'_>,
-    ) -> Result<&'static str, HandleError> {
-        let Activation { name, version, digest, .. } = activation;
-        let in_force = InForce { version: format!("{name}@{version}"), digest };
-        let route = self.holdings.route(&in_force)?;
-        for package in route.entries().iter().flat_map(|entry| &entry.packages) {
-            let switch = Switch::Model(package.name.clone());
-            if state.get(partition, &switch).is_some() {
-                state.remove(partition, switch);
+    ) -> Result<Verdict, HandleError> {
+        if let Some(digest) = asked.contradicted(partition, state) {
+            let detail = format!("it was activated with the digest {digest}");
+            return Ok(Verdict::Refused { reason: OTHER_DIGEST, detail });
+        }
+        match &asked.switch {
+            Switch::Model(name) => {
+                self.holdings.model(name, &asked.in_force)?;
+            }
+            Switch::Route | Switch::Version(_) => {
+                self.hold(&asked.in_force)?;
+                let route = self.holdings.route(&asked.in_force)?;
+                for package in route.entries().iter().flat_map(|entry| &entry.packages) {
+                    let switch = Switch::Model(package.name.clone());
+                    if state.get(partition, &switch).is_some() {
+                        state.remove(partition, switch);
+                    }
+                }
             }
         }
-        state.put(partition, Switch::Route, in_force);
-        Ok("activated")
+        asked.enter(partition, state);
+        Ok(Verdict::Done("activated"))
     }
+}
+
+/// By model: the first one of the same feature contract.
+fn contracts(library: &Library) -> Vec<usize> {
+    let features: Vec<_> = library.models().iter().map(|model| &model.manifest().feature).collect();
+    features.iter().map(|own| features.iter().position(|other| other == own).unwrap_or_default()).collect()
 }
 
 fn read<'a>(input: &Input<'a>) -> Read<'a> {

@@ -1,7 +1,7 @@
 //! The scorer room: an accepted application → one score event, in the partition it came from. What cannot be scored is said to
 //! be unscorable, with its reasons: nobody goes unanswered. Withdrawals and activation records pass on unchanged.
 //!
-//! Reading order: [`config`], [`library`] (the packages this instance holds), [`classes`] (what their contracts say of free members), [`document`] → [`inspect`] → [`route`] (which of
+//! Reading order: [`config`], [`library`] (the packages this instance holds), [`watch`] (those that come later), [`classes`] (what their contracts say of free members), [`document`] → [`inspect`] → [`route`] (which of
 //! them an application gets, with [`condition`]), [`routes`] (the versions this instance holds), [`in_force`] (what is switched)
 //! and [`resolve`] (which version, by position), [`application`] (what is read of a body), [`score`] (the room's thought), [`event`]
 //! (what is said), [`handler`].
@@ -22,6 +22,7 @@ pub mod resolve;
 pub mod route;
 pub mod routes;
 pub mod score;
+pub mod watch;
 
 pub use config::{Config, start};
 pub use error::Error;

@@ -1,7 +1,8 @@
-//! Every package that this instance holds, read once at start. Here, and beside it in [`crate::routes`], the room reads files;
-//! nowhere else.
+//! Every package that this instance holds: those of its start, and those that [`crate::watch`] finds later. Here, and in
+//! [`crate::routes`], the room reads files; nowhere else.
 
 use crate::error::Error;
+use domain::Digest;
 use scoring::{LoadError, Model, PackageFiles, Scales};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -21,8 +22,7 @@ impl Library {
     /// # Errors
     /// [`Error::Unreadable`] or [`Error::Scales`].
     pub fn read(folder: &Path) -> Result<Self, Error> {
-        let path = folder.join("scales.toml");
-        let scales = Scales::parse(&read(&path)?).map_err(|source| Error::Scales { path, source })?;
+        let scales = scales(folder)?;
         let mut library = Self::default();
         for name in folders(folder)? {
             for version in folders(&name)? {
@@ -47,6 +47,25 @@ impl Library {
     /// Every model that serves.
     pub fn models(&self) -> &[Arc<Model>] {
         &self.models
+    }
+
+    /// Holds a package that was proven meanwhile; false where another one of its name and version is held. Those held before keep
+    /// their places.
+    pub fn add(&mut self, model: Arc<Model>) -> bool {
+        let label = label_of(&model);
+        let is_new = self.digest_of(&label).is_none();
+        if is_new {
+            self.refused.remove(&label);
+            self.models.push(model);
+        }
+        is_new
+    }
+
+    /// The digest of the package of that `name@version`.
+    pub fn digest_of(&self, label: &str) -> Option<Digest> {
+        let (name, version) = label.split_once('@')?;
+        let is_it = |model: &&Arc<Model>| model.manifest().name == name && model.manifest().version == version;
+        self.models.iter().find(is_it).map(|model| model.digest())
     }
 
     /// The index of the model with that digest.
@@ -75,6 +94,20 @@ impl Library {
             own => Err(format!("package {package} is for {own}, not for {product}")),
         }
     }
+}
+
+/// The products' scales, which lie beside the packages.
+///
+/// # Errors
+/// [`Error::Unreadable`] or [`Error::Scales`].
+pub fn scales(folder: &Path) -> Result<Scales, Error> {
+    let path = folder.join("scales.toml");
+    Scales::parse(&read(&path)?).map_err(|source| Error::Scales { path, source })
+}
+
+/// `name@version` of a package.
+pub fn label_of(model: &Model) -> String {
+    format!("{}@{}", model.manifest().name, model.manifest().version)
 }
 
 /// Reads the four files of a package.

@@ -15,6 +15,11 @@ pub const CONDITION_UNTOLD_TOTAL: &str = "defaultx_route_condition_untold_total"
 /// 1 for each model that scored the newest block.
 pub const MODEL_INFO: &str = "defaultx_model_info";
 
+/// The label of products outside every route.
+const OTHER: &str = "other";
+/// Most products that are counted by name: routes come while the room runs.
+const MAX_PRODUCTS: usize = 200;
+
 /// The room's metrics.
 pub struct Metrics {
     /// Products of the routes, then `other`.
@@ -22,6 +27,7 @@ pub struct Metrics {
     /// By product: scored and unscorable.
     scored: Vec<[IntCounter; 2]>,
     shadow_scored: Vec<[IntCounter; 2]>,
+    by_product: [IntCounterVec; 2],
     untold: IntCounterVec,
     model_info: IntGaugeVec,
     shown: Vec<usize>,
@@ -41,22 +47,43 @@ impl Metrics {
         let shadow = counters(SHADOW_SCORED_TOTAL, "Score events of shadows by product and status.", &by_product)?;
         let help = "Applications on which the condition of a route's entry could not be told.";
         let untold = counters(CONDITION_UNTOLD_TOTAL, help, &["route", "entry"])?;
-        let of_route = |route: &Route| {
-            let conditional = route.entries().iter().filter(|entry| entry.is_conditional());
-            conditional.for_each(|Entry { id, .. }| {
-                untold.with_label_values(&[route.label().as_str(), id.as_str()]).inc_by(0)
-            });
-        };
-        routes.all().iter().for_each(of_route);
         let info = Opts::new(MODEL_INFO, "Models that decided on the newest block.");
         let model_info = registered(registry, IntGaugeVec::new(info, &["name", "version", "digest"])?)?;
-        let products: Vec<String> = routes.products().into_iter().chain(["other"]).map(str::to_owned).collect();
-        let of = |counters: &IntCounterVec, product: &str| {
-            ["scored", "unscorable"].map(|status| counters.with_label_values(&[product, status]))
+        let mut metrics = Self {
+            products: Vec::new(),
+            scored: Vec::new(),
+            shadow_scored: Vec::new(),
+            by_product: [scored, shadow],
+            untold,
+            model_info,
+            shown: Vec::new(),
         };
-        let of_all = |counters: &IntCounterVec| products.iter().map(|product| of(counters, product)).collect();
-        let (scored, shadow_scored) = (of_all(&scored), of_all(&shadow));
-        Ok(Self { products, scored, shadow_scored, untold, model_info, shown: Vec::new() })
+        metrics.product(OTHER);
+        routes.all().iter().for_each(|route| metrics.learn(route));
+        Ok(metrics)
+    }
+
+    /// Counts for the products and entries of a route from now on.
+    pub fn learn(&mut self, route: &Route) {
+        for Entry { id, .. } in route.entries().iter().filter(|entry| entry.is_conditional()) {
+            self.untold.with_label_values(&[route.label().as_str(), id.as_str()]).inc_by(0);
+        }
+        route.entries().iter().for_each(|entry| self.product(&entry.product));
+    }
+
+    /// The last product stays `other`.
+    fn product(&mut self, product: &str) {
+        if self.products.iter().any(|known| known == product) || self.products.len() > MAX_PRODUCTS {
+            return;
+        }
+        let [scored, shadow] = self
+            .by_product
+            .each_ref()
+            .map(|counters| ["scored", "unscorable"].map(|status| counters.with_label_values(&[product, status])));
+        let at = self.products.len().saturating_sub(1);
+        self.products.insert(at, product.to_owned());
+        self.scored.insert(at, scored);
+        self.shadow_scored.insert(at, shadow);
     }
 
     /// Counts a score event.

@@ -5,10 +5,11 @@ use crate::in_force::{InForce, Switch};
 use crate::library::Library;
 use crate::route::{Entry, Package, Role, Route};
 use crate::routes::Routes;
+use domain::Digest;
 use runtime::stream::{HandleError, View};
 
 /// All that this instance holds.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Holdings {
     /// Packages.
     pub library: Library,
@@ -28,23 +29,56 @@ impl Holdings {
         let held = self.library.by_digest(&wanted.digest);
         let held = held.filter(|index| self.library.models()[*index].manifest().name == name);
         held.ok_or_else(|| {
-            let InForce { version, digest } = wanted;
-            HandleError::NotReady(format!(
-                "model {name}@{version} ({digest}) is not loaded: add it to models_dir and restart"
-            ))
+            let InForce { version, digest, .. } = wanted;
+            HandleError::NotReady(format!("model {name}@{version} ({digest}) is not held: add it to models_dir"))
         })
     }
 
-    /// The route that an activation record demands.
+    /// The route that an activation record demands, once it is [held](Self::hold).
     ///
     /// # Errors
     /// [`HandleError::NotReady`] when it is not held.
     pub fn route(&self, wanted: &InForce) -> Result<&Route, HandleError> {
-        self.routes.get(&wanted.digest).ok_or_else(|| {
-            let InForce { version, digest } = wanted;
-            HandleError::NotReady(format!("route {version} ({digest}) is not loaded: add it to routes_dir and restart"))
-        })
+        self.routes.get(&wanted.digest).ok_or_else(|| not_held(wanted, "is not held"))
     }
+
+    /// Whether a route and the packages that its activation names are held.
+    ///
+    /// # Errors
+    /// [`HandleError::NotReady`] with what is not.
+    pub fn holds(&self, wanted: &InForce) -> Result<(), HandleError> {
+        let route = self.route(wanted)?;
+        if route.label() != wanted.version {
+            return Err(not_held(wanted, &format!("says that it is {}", route.label())));
+        }
+        for (package, digest) in wanted.carried.packages.iter().flatten() {
+            let held = self.library.digest_of(package);
+            if held.is_none() || held != Digest::parse(digest).ok() {
+                let why = format!("names package {package} ({digest}), which is not held: add it to models_dir");
+                return Err(not_held(wanted, &why));
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads the route that an activation demands, of its document or of the folder, unless it is held already.
+    ///
+    /// # Errors
+    /// [`HandleError::NotReady`] when it cannot be held.
+    pub fn hold(&mut self, wanted: &InForce) -> Result<(), HandleError> {
+        if self.routes.get(&wanted.digest).is_none() {
+            let held = match &wanted.carried.document {
+                Some(document) => self.routes.carry(document.as_str(), &self.library),
+                None => self.routes.look_for(&wanted.digest, &self.library),
+            };
+            held.map_err(|why| not_held(wanted, &why))?;
+        }
+        self.holds(wanted)
+    }
+}
+
+fn not_held(wanted: &InForce, why: &str) -> HandleError {
+    HandleError::NotReady(format!("route {} ({}) {why}", wanted.version, wanted.digest))
 }
 
 /// What is in force in the partitions of one block.
@@ -70,7 +104,9 @@ impl<'h> Here<'h> {
         }
         let route = match state.get(partition, &Switch::Route) {
             Some(in_force) => self.holdings.route(&in_force)?,
-            None => self.holdings.routes.default_route(),
+            None => self.holdings.routes.default_route().ok_or_else(|| {
+                HandleError::NotReady("no route was activated, and [scorer] route is not in routes_dir".to_owned())
+            })?,
         };
         self.routes.push((partition, route));
         Ok(route)

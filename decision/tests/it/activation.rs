@@ -1,10 +1,11 @@
 //! Which policy decides is a function of position: activation records switch it, partition by partition.
 
-use crate::fixture::{card, decision_of, record, room, scored, standard, stricter};
-use decision::Library;
+use crate::fixture::{STANDARD, card, decision_of, record, room, scored, standard, stricter, stricter_text};
+use decision::{DecisionHandler, Library};
 use policy::Compiled;
-use runtime::stream::{HandleError, OwnedInput, Verdict};
-use serde_json::json;
+use runtime::stream::harness::Harness;
+use runtime::stream::{HandleError, OwnedInput, PASSED_BY, Verdict};
+use serde_json::{Value, json};
 
 fn activation(kind: &str, policy: &Compiled) -> OwnedInput {
     record(
@@ -12,6 +13,116 @@ fn activation(kind: &str, policy: &Compiled) -> OwnedInput {
         &json!({"kind": kind, "name": policy.name(), "version": policy.version(), "digest": policy.digest(),
                 "activated_by": "risk-team", "activated_at": "2026-11-02T09:00:00Z"}),
     )
+}
+
+/// An activation that carries its document.
+fn carried(text: &str, version: &str) -> OwnedInput {
+    record("control.activated.v1", &carried_body(text, version))
+}
+
+fn carried_body(text: &str, version: &str) -> Value {
+    json!({"kind": "policy", "name": "standard", "version": version,
+           "digest": domain::Digest::of(text.as_bytes()).to_string(), "activated_by": "risk-team",
+           "activated_at": "2026-11-02T09:00:00Z", "document": text})
+}
+
+/// What a card is told in a partition, with the version that said it.
+fn told(room: &mut Harness<DecisionHandler>, partition: i32) -> String {
+    let mut input = scored(&card());
+    input.partition = partition;
+    let (_, outputs) = room.feed(&[input]).unwrap();
+    let decision = decision_of(&outputs[0].1);
+    format!("{} {}", decision.policy.version, decision.outcome)
+}
+
+fn set_aside(verdicts: &[Verdict]) -> &'static str {
+    verdicts[0].set_aside().map_or("done", |(reason, _)| reason)
+}
+
+#[test]
+fn a_policy_of_the_stream_decides_where_no_file_is() {
+    let (mut room, _) = room(Library::empty());
+    let waits = room.feed(&[scored(&card())]).unwrap_err();
+    assert!(matches!(&waits, HandleError::NotReady(why) if why.contains("no policy was activated")), "{waits}");
+    let (verdicts, _) = room.control(&carried(STANDARD, "1.0.0")).unwrap();
+    assert_eq!(verdicts, [Verdict::Done("activated")]);
+    assert_eq!(told(&mut room, 3), "1.0.0 approve");
+    room.control(&carried(&stricter_text(), "1.1.0")).unwrap();
+    assert_eq!(told(&mut room, 3), "1.1.0 refer");
+}
+
+/// Whoever takes the partition over has the changelog and nothing else.
+#[test]
+fn a_late_joiner_decides_right_by_the_changelog_alone() {
+    let (mut before, _) = room(Library::of(standard()));
+    before.control(&carried(&stricter_text(), "1.1.0")).unwrap();
+    let (mut after, _) = room(Library::empty());
+    for (partition, key, value) in before.state() {
+        assert!(after.restore(partition, &key, &value));
+    }
+    assert_eq!(told(&mut after, 3), "1.1.0 refer");
+    assert_eq!(told(&mut before, 4), "1.0.0 approve", "nothing was activated there");
+}
+
+#[test]
+fn a_version_means_one_document_for_good() {
+    let (mut room, _) = room(Library::of(standard()));
+    room.control(&carried(&stricter_text(), "1.1.0")).unwrap();
+    let other = format!("{}# the same again\n", stricter_text());
+    let refused = |room: &mut Harness<DecisionHandler>| {
+        let (verdicts, _) = room.control(&carried(&other, "1.1.0")).unwrap();
+        set_aside(&verdicts)
+    };
+    assert_eq!(refused(&mut room), "version_has_another_digest", "it is in force");
+    room.control(&carried(STANDARD, "1.0.0")).unwrap();
+    assert_eq!(refused(&mut room), "version_has_another_digest", "it was");
+    assert_eq!(told(&mut room, 3), "1.0.0 approve");
+    room.control(&carried(&stricter_text(), "1.1.0")).unwrap();
+    assert_eq!(told(&mut room, 3), "1.1.0 refer", "the same document may be activated again");
+}
+
+#[test]
+fn what_nobody_can_serve_waits_until_it_is_passed_by() {
+    let (mut room, _) = room(Library::of(standard()));
+    let faulty = stricter_text().replacen("term_months", "months", 1);
+    for (bad, words) in [
+        (carried(&faulty, "1.1.0"), "may not decide"),
+        (carried(&stricter_text(), "1.2.0"), "says that it is standard@1.1.0"),
+    ] {
+        let error = room.control(&bad).unwrap_err();
+        assert!(matches!(&error, HandleError::NotReady(why) if why.contains(words)), "{error}");
+        let (verdicts, outputs) = room.passed_by(&bad).unwrap();
+        assert_eq!((set_aside(&verdicts), outputs.len()), (PASSED_BY, 0));
+        assert_eq!(told(&mut room, 3), "1.0.0 approve");
+    }
+}
+
+#[test]
+fn a_document_that_is_not_that_of_its_digest_is_no_activation() {
+    let (mut room, _) = room(Library::of(standard()));
+    let mut body = carried_body(&stricter_text(), "1.1.0");
+    body["digest"] = json!("0".repeat(64));
+    let long = carried_body(&"a".repeat((256 << 10) + 1), "1.1.0");
+    for body in [body, long] {
+        let (verdicts, _) = room.control(&record("control.activated.v1", &body)).unwrap();
+        assert_eq!(set_aside(&verdicts), "bad_activation");
+    }
+}
+
+#[test]
+fn a_file_that_was_brought_back_is_found_without_a_restart() {
+    let dir = tempfile::tempdir().unwrap();
+    let write = |version: &str, text: &str| {
+        std::fs::create_dir_all(dir.path().join("standard")).unwrap();
+        std::fs::write(dir.path().join(format!("standard/{version}.yaml")), text).unwrap();
+    };
+    write("1.0.0", STANDARD);
+    let (mut room, _) = room(Library::read(dir.path(), "standard@1.0.0").unwrap());
+    let old = activation("policy", &stricter());
+    assert!(room.control(&old).is_err(), "a record of before carries nothing");
+    write("1.1.0", &stricter_text());
+    assert_eq!(room.control(&old).unwrap().0, [Verdict::Done("activated")]);
+    assert_eq!(told(&mut room, 3), "1.1.0 refer");
 }
 
 #[test]

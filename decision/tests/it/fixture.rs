@@ -25,8 +25,12 @@ pub fn standard() -> Compiled {
 
 /// The standard policy with another cutoff for cards.
 pub fn stricter() -> Compiled {
+    Compiled::load(stricter_text().as_bytes()).unwrap()
+}
+
+pub fn stricter_text() -> String {
     let text = STANDARD.replacen("version: 1.0.0", "version: 1.1.0", 1);
-    Compiled::load(text.replacen("approve_at_or_above: 560", "approve_at_or_above: 700", 1).as_bytes()).unwrap()
+    text.replacen("approve_at_or_above: 560", "approve_at_or_above: 700", 1)
 }
 
 pub fn room(library: Library) -> (Harness<DecisionHandler>, Registry) {

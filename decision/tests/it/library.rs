@@ -32,6 +32,8 @@ fn a_faulty_policy_is_left_out_and_named() {
     assert!(matches!(Library::read(directory.path(), "standard@2.0.0"), Err(Error::Rejected { .. })));
     assert!(matches!(Library::read(directory.path(), "standard@3.0.0"), Err(Error::Unknown(_))));
     assert!(matches!(Library::read(Path::new("/nonexistent"), "x@1.0.0"), Err(Error::Unreadable { .. })));
+    let empty = tempfile::tempdir().unwrap();
+    assert!(Library::read(empty.path(), "standard@1.0.0").unwrap().default_policy().is_none());
 }
 
 #[test]
@@ -39,6 +41,6 @@ fn the_default_is_the_policy_that_ships() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let config = Config::default();
     let library = Library::read(&root.join(&config.policy_dir), &config.default_policy).unwrap();
-    assert_eq!(library.default_policy().name(), "standard");
+    assert_eq!(library.default_policy().unwrap().name(), "standard");
     assert!(library.rejected().is_empty());
 }

@@ -53,7 +53,7 @@ pub enum ModelCommand {
     },
     /// Put a package version in force, in every partition at one position
     Activate {
-        /// Package folder; every scorer instance must hold it
+        /// Package folder; every scorer that runs must hold it
         package: PathBuf,
         /// The products' scales
         #[arg(long, value_name = "FILE", default_value = "models/scales.toml")]

@@ -16,7 +16,7 @@ pub enum RouteCommand {
     /// Put a checked route version in force, in every partition at one position
     #[command(after_help = ACTIVATE)]
     Activate {
-        /// A document of [scorer] routes_dir; every scorer instance must hold it
+        /// A document of [scorer] routes_dir, which travels with the activation; every scorer that runs must hold its packages
         #[arg(value_name = "NAME@VERSION")]
         route: String,
         /// Who asks

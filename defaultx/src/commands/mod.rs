@@ -41,6 +41,7 @@ pub async fn dispatch(cli: Cli) -> Result<i32> {
         Command::DeadLetters(command) => dead_letters::run(settings, &place, command).await,
         Command::Gaps(command) => gaps::run(settings, &place, command).await,
         Command::Audit(command) => audit::run(settings, &place, command).await,
+        Command::Pass(args) => versions::pass_by(settings, &place, args).await,
         Command::Policy(command) => versions::policy(settings, &place, command).await,
         Command::Model(command) => model::run(settings, &place, command).await,
         Command::Route(command) => route::run(settings, &place, command).await,

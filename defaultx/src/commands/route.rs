@@ -1,12 +1,14 @@
 //! `route`: whether a route may be in force, and putting it there.
 
 use crate::cli::{PlaceArgs, RouteCommand};
-use crate::commands::versions;
+use crate::commands::versions::{self, Version};
 use crate::settings::Settings;
 use crate::terminal;
 use anyhow::{Context, Result, bail};
+use scorer::library::label_of;
 use scorer::routes::file_of;
 use scorer::{Library, Route};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// Runs a subcommand; gives the exit code.
@@ -27,12 +29,20 @@ pub async fn run(settings: Settings, place: &PlaceArgs, command: RouteCommand) -
         RouteCommand::Activate { route, by } => {
             let folder = &settings.scorer.routes_dir;
             let file = file_of(folder, &route).with_context(|| format!("{route:?} is not name@version"))?;
-            let checked = Route::load(&versions::read(&file)?, &library);
+            let text = versions::read(&file)?;
+            let checked = Route::load(&text, &library);
             let checked = checked.with_context(|| format!("{} may not be in force", file.display()))?;
             if checked.label() != route {
                 bail!("{} says it is {}", file.display(), checked.label());
             }
-            let what = ("route", (checked.name(), checked.version(), checked.digest()));
+            let what = Version {
+                kind: "route",
+                name: checked.name(),
+                version: checked.version(),
+                digest: checked.digest(),
+                document: Some(String::from_utf8(text)?.into()),
+                packages: Some(packages(&checked, &library)),
+            };
             versions::put_in_force(settings, place, what, by).await
         }
     }
@@ -42,6 +52,13 @@ pub async fn run(settings: Settings, place: &PlaceArgs, command: RouteCommand) -
 fn check(file: &Path, library: &Library) -> Result<Vec<String>> {
     let rejected = Route::load(&versions::read(file)?, library).err();
     Ok(rejected.map_or_else(Vec::new, |rejected| rejected.0.iter().map(ToString::to_string).collect()))
+}
+
+/// The packages that a route names, with their digests.
+fn packages(route: &Route, library: &Library) -> BTreeMap<String, String> {
+    let named = route.entries().iter().flat_map(|entry| &entry.packages);
+    let models = named.filter_map(|package| library.models().get(package.model));
+    models.map(|model| (label_of(model), model.digest().to_string())).collect()
 }
 
 fn library(settings: &Settings) -> Result<Library> {

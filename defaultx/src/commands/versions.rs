@@ -1,6 +1,7 @@
 //! Versions of policies, models and routes: whether a policy may decide, and putting any of them in force.
 
-use crate::cli::{PlaceArgs, PolicyCommand};
+use crate::activations::{Passing, digests_of, lacking, live_scorers, pass};
+use crate::cli::{PassArgs, PlaceArgs, PolicyCommand};
 use crate::place::{Needs, settle};
 use crate::settings::Settings;
 use crate::terminal;
@@ -9,8 +10,9 @@ use domain::scale::Scale;
 use policy::{Compiled, Finding};
 use runtime::clock;
 use runtime::kafka::KafkaConfig;
-use schemas::control::Activation;
+use schemas::control::{Activation, Document};
 use scoring::{Model, Scales};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// Runs `policy check` or `policy activate`.
@@ -25,12 +27,20 @@ pub async fn policy(settings: Settings, place: &PlaceArgs, command: PolicyComman
             Ok(i32::from(errors > 0))
         }
         PolicyCommand::Activate { file, scales, by } => {
-            let policy = Compiled::load(&read(&file)?).with_context(|| format!("{} may not decide", file.display()))?;
+            let text = read(&file)?;
+            let policy = Compiled::load(&text).with_context(|| format!("{} may not decide", file.display()))?;
             let off_scale = policy.check_scales(&read_scales(&scales)?);
             if let Some(finding) = off_scale.iter().find(|finding| finding.is_error()) {
                 bail!("{} may not decide: {finding}", file.display());
             }
-            let what = ("policy", (policy.name(), policy.version(), policy.digest()));
+            let what = Version {
+                kind: "policy",
+                name: policy.name(),
+                version: policy.version(),
+                digest: policy.digest(),
+                document: Some(String::from_utf8(text)?.into()),
+                packages: None,
+            };
             put_in_force(settings, place, what, by).await
         }
     }
@@ -39,16 +49,49 @@ pub async fn policy(settings: Settings, place: &PlaceArgs, command: PolicyComman
 /// Puts a model that has proven itself in force.
 pub async fn activate_model(settings: Settings, place: &PlaceArgs, model: &Model, by: String) -> Result<i32> {
     let (manifest, digest) = (model.manifest(), model.digest().to_string());
-    put_in_force(settings, place, ("model", (&manifest.name, &manifest.version, &digest)), by).await
+    let (name, version) = (manifest.name.as_str(), manifest.version.as_str());
+    let packages = Some([(format!("{name}@{version}"), digest.clone())].into());
+    put_in_force(
+        settings,
+        place,
+        Version { kind: "model", name, version, digest: &digest, document: None, packages },
+        by,
+    )
+    .await
 }
 
-/// A version: its kind, then name, version and digest.
-pub type Version<'a> = (&'a str, (&'a str, &'a str, &'a str));
+/// A version that was checked.
+#[derive(Debug, Clone)]
+pub struct Version<'a> {
+    /// `policy`, `route` or `model`.
+    pub kind: &'a str,
+    /// Its name.
+    pub name: &'a str,
+    /// Its version.
+    pub version: &'a str,
+    /// SHA-256 of its document, or of the manifest.
+    pub digest: &'a str,
+    /// Its text, which travels with the activation.
+    pub document: Option<Document>,
+    /// Packages that every scorer that runs must hold, `name@version` with digests.
+    pub packages: Option<BTreeMap<String, String>>,
+}
 
-/// Puts a version that was checked in force, in every partition.
+/// Puts a version that was checked in force, in every partition, unless an instance that runs could not serve it.
 pub async fn put_in_force(mut settings: Settings, place: &PlaceArgs, what: Version<'_>, by: String) -> Result<i32> {
     settle(&mut settings, &place.house, Needs::KAFKA)?;
     activate(settings.kafka, activation(what, by)).await
+}
+
+/// Passes an activation by that nobody can serve.
+pub async fn pass_by(mut settings: Settings, place: &PlaceArgs, args: PassArgs) -> Result<i32> {
+    settle(&mut settings, &place.house, Needs::KAFKA)?;
+    let PassArgs { kind, label, by, why } = args;
+    let what = format!("{kind} {label}");
+    for passed in pass(&settings, Passing { kind, label, by, why }).await? {
+        println!("{what} is passed by at {}/{} {}", passed.topic, passed.partition, passed.offset);
+    }
+    Ok(0)
 }
 
 /// Everything that is wrong with a policy: in itself, and once it stands, against the scales that models publish on.
@@ -63,7 +106,8 @@ fn read_scales(path: &Path) -> Result<Vec<Scale>> {
     Ok(Scales::parse(&read(path)?)?.iter().cloned().collect())
 }
 
-fn activation((kind, (name, version, digest)): Version<'_>, by: String) -> Activation {
+fn activation(what: Version<'_>, by: String) -> Activation {
+    let Version { kind, name, version, digest, document, packages } = what;
     Activation {
         kind: kind.to_owned(),
         name: name.to_owned(),
@@ -71,6 +115,8 @@ fn activation((kind, (name, version, digest)): Version<'_>, by: String) -> Activ
         digest: digest.to_owned(),
         activated_by: by,
         activated_at: clock::rfc3339(clock::now()),
+        document,
+        packages,
     }
 }
 
@@ -79,9 +125,46 @@ async fn activate(kafka: KafkaConfig, activation: Activation) -> Result<i32> {
         bail!("--by must say who asks");
     }
     let what = format!("{} {} {}", activation.kind, activation.name, activation.version);
-    let partitions = tokio::task::spawn_blocking(move || ingest::activate::run(&kafka, &activation)).await??;
+    let carried = activation.document.as_ref().map(|document| document.as_str().len());
+    let digest = activation.digest.clone();
+    let (partitions, asked) = tokio::task::spawn_blocking(move || {
+        let asked = may_be_in_force(&kafka, &activation)?;
+        anyhow::Ok((ingest::activate::run(&kafka, &activation)?, asked))
+    })
+    .await??;
     println!("{what} is in force from here on in {partitions} partitions");
+    if let Some(bytes) = carried {
+        println!("digest {digest}; its {bytes} bytes travel with it: no file and no restart is needed");
+    }
+    if let Some(asked) = asked {
+        println!("{asked}");
+    }
     Ok(0)
+}
+
+/// Who was asked whether it may be; none where it takes nothing that an instance could lack.
+fn may_be_in_force(kafka: &KafkaConfig, activation: &Activation) -> Result<Option<String>> {
+    let Activation { kind, digest, packages, .. } = activation;
+    if let Some(fault) = activation.fault() {
+        bail!("this is no activation: {fault}");
+    }
+    let label = activation.label();
+    if let Some(other) = digests_of(kafka, kind, &label)?.into_iter().find(|known| known != digest) {
+        bail!(
+            "{kind} {label} was activated before with the digest {other}, and this one is {digest}: raise its version"
+        );
+    }
+    let Some(packages) = packages else { return Ok(None) };
+    let live = live_scorers(kafka)?;
+    let lacking = lacking(&live, packages);
+    if !lacking.is_empty() {
+        bail!("{kind} {label} cannot be served: {}", lacking.join("; "));
+    }
+    let names: Vec<&str> = live.iter().map(|announcement| announcement.instance.as_str()).collect();
+    Ok(Some(match names.is_empty() {
+        true => "no scorer has announced itself within half a minute: nobody was asked".to_owned(),
+        false => format!("every scorer that runs holds its packages: {}", names.join(", ")),
+    }))
 }
 
 /// Reads a file; the error names it.

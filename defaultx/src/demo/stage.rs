@@ -15,9 +15,10 @@ use chrono::{DateTime, Utc};
 use local::{House, LocalError};
 use notifier::Subscription;
 use runtime::auth;
+use runtime::kafka::KafkaConfig;
 use runtime::{pg, shutdown};
 use std::net::TcpListener;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use tokio_postgres::Client;
 use tokio_util::sync::CancellationToken;
@@ -34,6 +35,8 @@ pub struct Stage {
     running: Running,
     house: Option<House>,
     keys: Keys,
+    /// Where servers and keys are.
+    dir: PathBuf,
 }
 
 impl Stage {
@@ -75,7 +78,7 @@ impl Stage {
         phase("starting the rooms");
         let mut running = run::start(&settings, &Room::ALL, stop).await?;
         running.ready(READY).await?;
-        Ok(Self { settings, receiver, running, house, keys })
+        Ok(Self { settings, receiver, running, house, keys, dir: dir.to_owned() })
     }
 
     /// Cancelled by Ctrl-C.
@@ -159,9 +162,20 @@ impl Stage {
         println!("metrics      {ops}://{}/metrics", self.running.ops);
         println!("to read      {reading}");
         println!("to send      {sending}");
+        println!("to change    {}", self.changing());
         println!("\nCtrl-C stops everything.");
         self.stop().cancelled().await;
         Ok(())
+    }
+
+    /// The command that puts another policy in force here; those for routes and models go the same way.
+    fn changing(&self) -> String {
+        let KafkaConfig { bootstrap, topic_prefix, .. } = &self.settings.kafka;
+        let place = match &self.house {
+            Some(_) => format!("--house {}", self.dir.display()),
+            None => format!("--kafka {bootstrap}"),
+        };
+        format!("defaultx {place} --prefix {topic_prefix} policy activate FILE --by YOU")
     }
 
     /// Takes everything down.

@@ -56,7 +56,9 @@ async fn a_route_is_put_in_force_in_every_partition_and_only_where_it_is_what_it
         assert!(said(&refused.stderr).contains(expected) && !refused.status.success(), "{}", said(&refused.stderr));
     }
     let done = activate("standard@1.0.0");
-    assert_eq!(said(&done.stdout).trim(), "route standard 1.0.0 is in force from here on in 3 partitions");
+    let told = said(&done.stdout);
+    assert!(told.starts_with("route standard 1.0.0 is in force from here on in 3 partitions\n"), "{told}");
+    assert!(told.contains("travel with it") && told.contains("nobody was asked"), "{told}");
     let mut partitions = Vec::new();
     read_to_end(&kafka, [Topic::Applications.name(&kafka.topic_prefix).as_str()], |message| {
         let record: Activation = serde_json::from_slice(message.payload().unwrap()).unwrap();
@@ -66,6 +68,8 @@ async fn a_route_is_put_in_force_in_every_partition_and_only_where_it_is_what_it
             ("route", "standard", "1.0.0")
         );
         assert_eq!(record.digest, domain::Digest::of(SHIPPED.as_bytes()).to_string());
+        assert_eq!(record.document.map(String::from).as_deref(), Some(SHIPPED), "it travels with the record");
+        assert!(record.packages.is_some_and(|packages| packages.contains_key("taiwan-lightgbm@1.0.0")));
         partitions.push(message.partition());
         Ok(())
     })

@@ -84,6 +84,15 @@ impl Version {
         Ok(())
     }
 
+    /// Puts the policy and the route in force that it ships.
+    fn activate(&self) -> Result<()> {
+        let route = scorer::Config::default().route;
+        let (name, version) = route.split_once('@').context("name@version")?;
+        let file = format!("policies/{name}/{version}.yaml");
+        self.run(&["policy", "activate", &file, "--by", "upgrade"])?;
+        self.run(&["route", "activate", &route, "--by", "upgrade"])
+    }
+
     /// Starts every room in one process; its log stands beside the data.
     fn rooms(&self) -> Result<Rooms> {
         let log = File::create(self.house.with_extension(format!("{}.log", self.name)))?;
@@ -164,6 +173,9 @@ fn upgrade(args: &Args, old: &Version, new: &Version) -> Result<Outcome> {
     let now = clock::rfc3339(clock::now());
     let load = Load::start(&from.kafka, args.rate, (0, now.clone()))?;
     std::thread::sleep(Duration::from_secs(args.seconds));
+    // What an older command puts in force carries no document, and stays in force; the newer one's does.
+    old.activate()?;
+    std::thread::sleep(Duration::from_secs(1));
     // In the middle of its work, and with the load going on.
     rooms.kill()?;
     let accepted_by_old = Truth::read(&from)?.accepted();
@@ -178,6 +190,8 @@ fn upgrade(args: &Args, old: &Version, new: &Version) -> Result<Outcome> {
     let load = Load::start(&from.kafka.of(Principal::Sender.name()), args.rate, (before.next, now))?;
     let rooms = new.rooms()?;
     std::thread::sleep(Duration::from_secs(args.seconds));
+    new.activate()?;
+    std::thread::sleep(Duration::from_secs(1));
     let after = load.stop()?;
     let (submitted, repeated) = (before.sent + after.sent, before.again + after.again);
 

@@ -10,21 +10,21 @@ use crate::oracle::in_force::InForce;
 use crate::oracle::replies::Replies;
 use crate::oracle::{Findings, Place};
 use anyhow::{Context, Result};
-use defaultx::letters::Letter;
+use defaultx::letters::{Dead, Letter};
 use defaultx::reader;
 use domain::ApplicationKey;
 use rdkafka::message::{BorrowedMessage, Message};
 use runtime::kafka::KafkaConfig;
 use runtime::stream::Input;
 use schemas::Topic;
-use schemas::control::{ACTIVATED, Activation};
+use schemas::control::{ACTIVATED, Activation, OTHER_DIGEST};
 use schemas::envelope::header as ce;
 use schemas::intake::{ACCEPTED, header};
 use schemas::reply::{Coordinates, Reply};
 use schemas::risk::{ApplicationRef, COMPUTED};
 use serde::Deserialize;
 use state::State;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 /// (tenant, application id, revision).
@@ -37,6 +37,9 @@ const WAS_ADMITTED: usize = 1;
 const WAS_SCORED: usize = 2;
 const WAS_DECIDED: usize = 3;
 const WAS_STORED: usize = 4;
+
+/// Reasons of activations that put nothing in force.
+const NOT_IN_FORCE: [&str; 2] = [runtime::stream::PASSED_BY, OTHER_DIGEST];
 
 /// Where to look.
 #[derive(Clone)]
@@ -75,6 +78,8 @@ pub struct Truth {
     pub published: u64,
     /// Originals that were published again; each at most once.
     redriven: Chain<Place>,
+    /// Activations that their worker set aside: passed by, or of a version that means another document.
+    not_in_force: HashSet<Place>,
     /// What the records of intake that came from a topic answer to.
     answering: HashMap<Place, Place>,
     topics: HashMap<String, Arc<str>>,
@@ -121,6 +126,7 @@ impl Truth {
             statuses: BTreeMap::new(),
             published: 0,
             redriven: Chain::new("dead letter", &["published again"]),
+            not_in_force: HashSet::new(),
             answering: HashMap::new(),
             topics: HashMap::new(),
         };
@@ -261,26 +267,38 @@ impl Truth {
     /// An original that is published again is answered again. On a sender's topic it has a place of its own; from intake the
     /// answer names the sender's record a second time.
     fn take_letter(&mut self, prefix: &str, message: &BorrowedMessage<'_>) -> Result<()> {
-        if let Letter::Mark(origin) = Letter::of(message) {
-            let base = origin.topic.strip_prefix(prefix).unwrap_or(&origin.topic);
-            let place = self.place(base, origin.partition, origin.offset);
+        let letter = Letter::of(message);
+        let (Letter::Mark(origin) | Letter::Dead(Dead { origin, .. })) = &letter else { return Ok(()) };
+        let base = origin.topic.strip_prefix(prefix).unwrap_or(&origin.topic);
+        let place = self.place(base, origin.partition, origin.offset);
+        if let Letter::Mark(_) = &letter {
             if let Some(answering) = self.answering.get(&place) {
                 self.replies.published(answering.clone());
             }
             self.redriven.seen(0, place);
+        } else if let Letter::Dead(Dead { reason, .. }) = &letter
+            && NOT_IN_FORCE.contains(&reason.as_str())
+        {
+            self.not_in_force.insert(place);
         }
         Ok(())
+    }
+
+    /// Whether an activation that stands here was not set aside by its worker.
+    fn is_in_force(&mut self, topic: Topic, input: &Input<'_>) -> bool {
+        let place = self.place(topic.base_name(), input.partition, input.offset);
+        !self.not_in_force.contains(&place)
     }
 
     fn take_application(&mut self, message: &BorrowedMessage<'_>) -> Result<()> {
         let input = Input::of(message);
         match input.header_str(ce::TYPE) {
-            Some(ACTIVATED) => {
+            Some(ACTIVATED) if self.is_in_force(Topic::Applications, &input) => {
                 let activation: Activation = serde_json::from_slice(input.payload.context("no body")?)?;
                 if activation.kind == scorer::in_force::ROUTE {
                     self.route.activated(input.partition, &activation.digest);
                 }
-                self.state.activated_for_scorer(input.partition, &activation);
+                self.state.activated_for_scorer(input.partition, activation);
             }
             Some(ACCEPTED) => {
                 let text = std::str::from_utf8(input.key.context("no key")?)?;
@@ -299,7 +317,7 @@ impl Truth {
         let input = Input::of(message);
         let body = || input.payload.context("no body");
         match input.header_str(ce::TYPE) {
-            Some(ACTIVATED) => {
+            Some(ACTIVATED) if self.is_in_force(Topic::Risk, &input) => {
                 let activation: Activation = serde_json::from_slice(body()?)?;
                 if activation.kind == decision::in_force::POLICY {
                     self.policy.activated(input.partition, &activation.digest);

@@ -4,7 +4,7 @@ use crate::oracle::Findings;
 use crate::oracle::tables::Table;
 use crate::truth::Deployment;
 use anyhow::Result;
-use decision::in_force::{Kind, POLICY};
+use decision::in_force::{Kept, POLICY};
 use defaultx::reader;
 use ingest::admit::Key;
 use ingest::{AdmitHandler, Metrics};
@@ -15,7 +15,7 @@ use runtime::stream::position::STATE_POSITION;
 use runtime::stream::{Input, OwnedInput, Stored};
 use schemas::Topic;
 use schemas::control::Activation;
-use scorer::in_force::{MODEL, ROUTE, Switch};
+use scorer::in_force::{Asked, Carried};
 
 /// The changelogs of a deployment and what should be in them.
 pub struct State {
@@ -39,22 +39,20 @@ impl State {
 
     /// An activation stands on the applications' topic. That a route takes back versions of models that were activated alone is
     /// not followed: a run here activates either.
-    pub(super) fn activated_for_scorer(&mut self, partition: i32, activation: &Activation) {
-        let Activation { kind, name, version, digest, .. } = activation;
-        let (switch, version) = match kind.as_str() {
-            ROUTE => (Switch::Route, format!("{name}@{version}")),
-            MODEL => (Switch::Model(name.clone()), version.clone()),
-            _ => return,
-        };
-        let in_force = scorer::in_force::InForce { version, digest: digest.clone() };
+    pub(super) fn activated_for_scorer(&mut self, partition: i32, activation: Activation) {
+        let Some(Asked { switch, remembered, in_force }) = Asked::of(activation) else { return };
+        let known = scorer::in_force::InForce { carried: Carried::default(), ..in_force.clone() };
         self.scorer.expect(partition, &switch.encode(), Some(&in_force.encode()));
+        self.scorer.expect(partition, &remembered.encode(), Some(&known.encode()));
     }
 
     /// An activation stands on the score events' topic.
     pub(super) fn activated_for_decision(&mut self, partition: i32, activation: Activation) {
         if activation.kind == POLICY {
             let in_force = decision::in_force::InForce::from(activation);
-            self.decision.expect(partition, &Kind(POLICY).encode(), Some(&in_force.encode()));
+            let known = decision::in_force::InForce { document: None, ..in_force.clone() };
+            self.decision.expect(partition, &Kept::Policy.encode(), Some(&in_force.encode()));
+            self.decision.expect(partition, &Kept::Version(in_force.label()).encode(), Some(&known.encode()));
         }
     }
 

@@ -57,6 +57,8 @@ pub(crate) struct Engine<H: Handler> {
     clock: fn() -> i64,
     /// Records whose outputs no broker takes.
     unproducible: BTreeSet<Place>,
+    /// Control records that somebody has passed by.
+    passed_by: BTreeSet<Place>,
     /// Most records of the next session's first batch, where the last one lost a transaction of more: its abort may have failed
     /// for a record that no broker takes, and the search for it must not begin again each time.
     pub limit: Option<usize>,
@@ -67,6 +69,7 @@ pub(crate) struct Engine<H: Handler> {
 enum Way {
     Plain,
     Control,
+    PassedBy,
     Unproducible,
 }
 
@@ -80,6 +83,7 @@ impl<H: Handler> Engine<H> {
             swept_at: HashMap::new(),
             clock: clock::now_ms,
             unproducible: BTreeSet::new(),
+            passed_by: BTreeSet::new(),
             limit: None,
         }
     }
@@ -99,6 +103,26 @@ impl<H: Handler> Engine<H> {
     /// Entries held, over all partitions.
     pub fn entries(&self) -> usize {
         self.tables.values().map(HashMap::len).sum()
+    }
+
+    /// From now on these control records are passed by.
+    pub fn pass_by(&mut self, places: impl IntoIterator<Item = Place>) {
+        self.passed_by = places.into_iter().collect();
+    }
+
+    /// Whether a control record is passed by.
+    pub fn is_passed_by(&self, place: &Place) -> bool {
+        self.passed_by.contains(place)
+    }
+
+    /// Whether what is in force may demand what this instance lacks.
+    pub fn is_demanding(&self) -> bool {
+        self.handler.is_demanding()
+    }
+
+    /// What this instance lacks of an entry, for people.
+    pub fn lacks(&mut self, key: &H::Key, value: &H::Value) -> Option<String> {
+        self.handler.lacks(key, value)
     }
 
     /// From now on a record is handled as one whose outputs no broker takes. False when it was before.
@@ -128,7 +152,7 @@ impl<H: Handler> Engine<H> {
             let way = self.way(&batch[from]);
             let until = match way {
                 Way::Plain => batch[from..].iter().position(|r| self.way(r) != way).map_or(batch.len(), |n| from + n),
-                Way::Control | Way::Unproducible => from + 1,
+                Way::Control | Way::PassedBy | Way::Unproducible => from + 1,
             };
             if let Err(error) = self.block(&batch[from..until], from, way, in_flight, &mut prepared) {
                 prepared.stopped = Some(error);
@@ -176,6 +200,7 @@ impl<H: Handler> Engine<H> {
         });
         match is_control {
             _ if self.is_unproducible(record) => Way::Unproducible,
+            true if self.passed_by.contains(&place_of(record)) => Way::PassedBy,
             true => Way::Control,
             false => Way::Plain,
         }
@@ -183,8 +208,7 @@ impl<H: Handler> Engine<H> {
 
     fn is_unproducible(&self, record: &Input<'_>) -> bool {
         // Almost always empty, so that no name is copied.
-        !self.unproducible.is_empty()
-            && self.unproducible.contains(&(record.topic.to_owned(), record.partition, record.offset))
+        !self.unproducible.is_empty() && self.unproducible.contains(&place_of(record))
     }
 
     /// Handles one block; halves it while the handler breaks, until the record that breaks it stands alone.
@@ -202,6 +226,7 @@ impl<H: Handler> Engine<H> {
         let call = AssertUnwindSafe(|| match way {
             Way::Plain => handler.handle(block, &mut view, &mut out),
             Way::Control => handler.control(&block[0], &mut view, &mut out),
+            Way::PassedBy => handler.passed_by(&block[0], &mut view, &mut out),
             Way::Unproducible => handler.unproducible(&block[0], &mut view, &mut out),
         });
         let result = catch_unwind(call).unwrap_or_else(|panic| Err(HandleError::Poison(panic_text(&*panic))));
@@ -284,6 +309,11 @@ impl<H: Handler> Engine<H> {
             into.extend(expired.into_iter().map(|key| ((partition, key), None)));
         }
     }
+}
+
+/// Where a record stands.
+pub(crate) fn place_of(record: &Input<'_>) -> Place {
+    (record.topic.to_owned(), record.partition, record.offset)
 }
 
 fn advance(offsets: &mut BTreeMap<(String, i32), i64>, record: &Input<'_>) {

@@ -6,6 +6,9 @@ use super::state::{Stored, View};
 /// Reason of a record that gives rise to something which no broker takes.
 pub const UNPRODUCIBLE: &str = "unproducible";
 
+/// Reason of a control record that nobody could serve and that somebody has passed by.
+pub const PASSED_BY: &str = "passed_by";
+
 /// What became of one record. Every record gets exactly one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
@@ -105,6 +108,32 @@ pub trait Handler: Send {
         let (_, _) = (record, state);
         out.verdict(Verdict::Done("control_ignored"));
         Ok(())
+    }
+
+    /// Handles one control record, alone, at which this instance stood and that somebody has passed by: nothing is switched.
+    ///
+    /// # Errors
+    /// [`HandleError`]; nothing the failed call said is kept.
+    fn passed_by(
+        &mut self,
+        record: &Input<'_>,
+        state: &mut View<'_, Self::Key, Self::Value>,
+        out: &mut Outbox,
+    ) -> Result<(), HandleError> {
+        let (_, _) = (record, state);
+        out.verdict(Verdict::Refused { reason: PASSED_BY, detail: String::new() });
+        Ok(())
+    }
+
+    /// Whether state may demand something that an instance lacks; its changelog is then read whole before the worker joins its group.
+    fn is_demanding(&self) -> bool {
+        false
+    }
+
+    /// What this instance lacks of a state entry, for people. A worker that lacks something stays out of its group.
+    fn lacks(&mut self, key: &Self::Key, value: &Self::Value) -> Option<String> {
+        let (_, _) = (key, value);
+        None
     }
 
     /// Handles one record, alone, that has been handled before and whose outputs, state or dead letter no broker takes: too large,

@@ -51,6 +51,15 @@ impl<H: Handler> Harness<H> {
             .flat_map(|(partition, table)| table.iter().map(|(key, value)| (*partition, key.encode(), value.encode())))
     }
 
+    /// Handles one control record that somebody has passed by.
+    ///
+    /// # Errors
+    /// The handler's; state is then unchanged.
+    pub fn passed_by(&mut self, record: &OwnedInput) -> Result<Fed, HandleError> {
+        let input = record.as_input();
+        self.step(std::slice::from_ref(record), |handler, view, out| handler.passed_by(&input, view, out))
+    }
+
     /// Handles one record of which it is known that no broker takes what it makes.
     ///
     /// # Errors

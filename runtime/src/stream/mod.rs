@@ -28,7 +28,7 @@ mod watermarks;
 
 pub use committer::dead_letter_header;
 pub use engine::HANDLER_FAILED;
-pub use handler::{HandleError, Handler, Outbox, UNPRODUCIBLE, Verdict};
+pub use handler::{HandleError, Handler, Outbox, PASSED_BY, UNPRODUCIBLE, Verdict};
 pub use producer::TransactionError;
 pub use record::{Input, Output, OwnedInput, Route};
 pub use run::spawn_loop;

@@ -9,8 +9,10 @@ use crate::clock;
 use crate::ffi;
 use crate::kafka::{Plain, PlainConsumer};
 use crate::stream::record::Input;
+use gap::OnRecord;
+pub(crate) use gap::Passed;
 pub use gap::{AcceptedGap, Gap, Lost};
-pub use group::{Group, begin_at_zero, open_gaps};
+pub use group::{Group, begin_at_zero, open_gaps, unhandled};
 pub(crate) use probe::{Probe, is_unreadable};
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
@@ -289,11 +291,31 @@ pub fn accepted_gaps(client: &ClientConfig, topic: &str, timeout: Duration) -> R
     let mut accepted = Vec::new();
     let oldest = clock::now_ms() - GOOD_FOR_MS;
     read_all(client, topic, timeout, |record| match serde_json::from_slice(record.payload.unwrap_or_default()) {
-        Ok(_) if record.timestamp_ms < oldest => {}
-        Ok(gap) => accepted.push(gap),
+        Ok(OnRecord::Accepted(gap)) if record.timestamp_ms >= oldest => accepted.push(gap),
+        Ok(_) => {}
         Err(error) => tracing::error!(%error, topic, "a record that is no accepted gap"),
     })?;
     Ok(accepted)
+}
+
+/// Every control record that somebody has passed by for a group. A place is passed for good: nothing else ever stands there.
+///
+/// # Errors
+/// When the topic is not there, or the cluster does not answer in time.
+pub(crate) fn passed_by(
+    client: &ClientConfig,
+    topic: &str,
+    group: &str,
+    timeout: Duration,
+) -> Result<Vec<Passed>, KafkaError> {
+    let mut passed = Vec::new();
+    read_all(client, topic, timeout, |record| {
+        if let Ok(OnRecord::Passed(one)) = serde_json::from_slice(record.payload.unwrap_or_default()) {
+            passed.push(one);
+        }
+    })?;
+    passed.retain(|one| one.group == group);
+    Ok(passed)
 }
 
 /// Hands over every committed record of a topic, in no order between partitions. `timeout` is from one record to the next.
@@ -301,10 +323,20 @@ fn read_all(
     client: &ClientConfig,
     topic: &str,
     timeout: Duration,
+    each: impl FnMut(Input<'_>),
+) -> Result<(), KafkaError> {
+    read_all_as(client, (topic, &format!("{topic}-reader")), timeout, each)
+}
+
+/// The same as a member of another group, which never commits.
+pub(crate) fn read_all_as(
+    client: &ClientConfig,
+    (topic, group): (&str, &str),
+    timeout: Duration,
     mut each: impl FnMut(Input<'_>),
 ) -> Result<(), KafkaError> {
     let mut config = client.clone();
-    config.set("group.id", format!("{topic}-reader")).set("isolation.level", "read_committed");
+    config.set("group.id", group).set("isolation.level", "read_committed");
     config.set("enable.partition.eof", "true").set("enable.auto.commit", "false").set("auto.offset.reset", "earliest");
     config.set("fetch.wait.max.ms", "10");
     let reader: PlainConsumer = config.create_with_context(Plain)?;
@@ -312,7 +344,17 @@ fn read_all(
     for partition in 0..partitions_of(&reader, topic, timeout)? {
         all.add_partition_offset(topic, partition, Offset::Beginning)?;
     }
-    reader.assign(&all)?;
+    read_on(&reader, &all, timeout, &mut each)
+}
+
+/// Hands over every committed record from these places of one topic on to its present end.
+fn read_on(
+    reader: &PlainConsumer,
+    all: &TopicPartitionList,
+    timeout: Duration,
+    each: &mut impl FnMut(Input<'_>),
+) -> Result<(), KafkaError> {
+    reader.assign(all)?;
     let (mut until, mut ended) = (Instant::now() + timeout, BTreeSet::new());
     while ended.len() < all.count() {
         match reader.poll(Duration::from_millis(100)) {

@@ -5,7 +5,7 @@ use super::engine::Engine;
 use super::handler::Handler;
 use super::meter::Meter;
 use super::producer::is_fenced;
-use super::session::Session;
+use super::session::{Session, lacking};
 use super::spec::LoopSpec;
 use crate::shell::Shell;
 use crate::task::{self, RoomHandle};
@@ -18,6 +18,8 @@ use std::time::{Duration, Instant};
 pub(super) enum LoopError {
     #[error("another instance runs under this id: {0}")]
     Fenced(String),
+    #[error("{0}")]
+    Lacking(String),
     #[error("{0}")]
     Broken(String),
 }
@@ -54,7 +56,7 @@ fn supervise<H: Handler>(spec: &LoopSpec, handler: H, shell: &Shell, meter: &Arc
     let component = shell.health.component(spec.room);
     let mut engine = Engine::new(handler, spec.control);
     let mut backoff = Duration::from_millis(100);
-    loop {
+    while joins(spec, shell, &mut engine) {
         let started = Instant::now();
         engine.revoke_all();
         match Session::begin(spec, shell, meter).and_then(|session| session.run(&mut engine)) {
@@ -68,6 +70,12 @@ fn supervise<H: Handler>(spec: &LoopSpec, handler: H, shell: &Shell, meter: &Arc
                 tracing::error!(room = spec.room, %error, "fenced");
                 return Err(format!("{}: {error}", spec.room));
             }
+            Err(LoopError::Lacking(why)) => {
+                component.set_ready(false, format!("{why}; it has left its group for a while"));
+                tracing::error!(room = spec.room, why, "left the group");
+                rest(shell, STAYS_AWAY_FOR);
+                continue;
+            }
             Err(LoopError::Broken(why)) => {
                 meter.restarts.inc();
                 component.set_ready(false, "restarting");
@@ -79,8 +87,41 @@ fn supervise<H: Handler>(spec: &LoopSpec, handler: H, shell: &Shell, meter: &Arc
         }
         std::thread::sleep(backoff);
         backoff = (backoff * 2).min(Duration::from_secs(5));
-        if shell.shutdown.is_cancelled() {
-            return Ok(());
+    }
+    Ok(())
+}
+
+/// Waits until this instance lacks nothing of what is in force; false when it is told to stop. Where nobody can tell, the session
+/// finds out why.
+fn joins<H: Handler>(spec: &LoopSpec, shell: &Shell, engine: &mut Engine<H>) -> bool {
+    while !shell.shutdown.is_cancelled() {
+        match lacking(spec, shell, engine) {
+            Ok(Some(why)) => {
+                shell
+                    .health
+                    .component(spec.room)
+                    .set_ready(false, format!("not ready: {why}; it stays out of its group"));
+                tracing::warn!(room = spec.room, why, "stays out of the group");
+                rest(shell, LOOKS_AGAIN_AFTER);
+            }
+            Ok(None) => return true,
+            Err(error) => {
+                tracing::debug!(room = spec.room, %error, "what is in force cannot be asked for");
+                return true;
+            }
         }
     }
+    false
 }
+
+fn rest(shell: &Shell, time: Duration) {
+    let until = Instant::now() + time;
+    while Instant::now() < until && !shell.shutdown.is_cancelled() {
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+/// Longer than the session of a member that is gone without a word, so that another one has its partitions by then.
+const STAYS_AWAY_FOR: Duration = Duration::from_secs(15);
+/// Between two looks at what is in force.
+const LOOKS_AGAIN_AFTER: Duration = Duration::from_secs(2);

@@ -2,17 +2,20 @@
 //! steps: nothing of batch N+1 is produced, and no overlay folded in, before the commit of batch N has returned.
 //!
 //! [`membership`] tells whether the group still counts this member in, [`outcome`] what follows from how a transaction ended,
-//! [`holds`] when the worker stands still.
+//! [`holds`] when the worker stands still, [`standing`] what it does before what it cannot serve.
 
 mod holds;
 mod membership;
 mod outcome;
+mod standing;
 
 use self::holds::Complaint;
+use self::standing::Standing;
+pub(super) use self::standing::lacking;
 use super::assignment::Assignment;
 use super::clients::{self, whole_ms};
 use super::committer::{Committer, Ended, Gate, Job, Letter, PRODUCERS};
-use super::engine::{DeadLetter, Engine, Place, Prepared, changelog};
+use super::engine::{DeadLetter, Engine, Place, Prepared, changelog, place_of};
 use super::flood::Floods;
 use super::handler::{Handler, Verdict};
 use super::meter::Meter;
@@ -70,6 +73,8 @@ pub(super) struct Session<'a> {
     /// The client cannot unpack something, and does not say where.
     unreadable: Cell<bool>,
     complaint: RefCell<Option<Complaint>>,
+    /// Before what the handler cannot serve.
+    standing: RefCell<Option<Standing>>,
 }
 
 /// Records that are collected for a transaction.
@@ -153,6 +158,7 @@ impl<'a> Session<'a> {
             out_of_place: Cell::new(false),
             unreadable: Cell::new(false),
             complaint: RefCell::default(),
+            standing: RefCell::default(),
         })
     }
 
@@ -175,9 +181,10 @@ impl<'a> Session<'a> {
         let inputs: Vec<&str> = self.spec.inputs.iter().map(AsRef::as_ref).collect();
         self.limit.set(engine.limit.unwrap_or(self.spec.tuning.batch_records));
         consumer.subscribe(&inputs)?;
-        let result = self.cycle(&consumer, engine).map_err(|error| {
-            let (LoopError::Fenced(why) | LoopError::Broken(why)) = error;
-            if self.is_usurped(&consumer) { LoopError::Fenced(why) } else { LoopError::Broken(why) }
+        let result = self.cycle(&consumer, engine).map_err(|error| match error {
+            LoopError::Lacking(_) => error,
+            LoopError::Fenced(why) | LoopError::Broken(why) if self.is_usurped(&consumer) => LoopError::Fenced(why),
+            LoopError::Fenced(why) | LoopError::Broken(why) => LoopError::Broken(why),
         });
         // Closing the consumer may call back for a revoke; the gate is idle by now, so that it returns at once.
         drop(consumer);
@@ -189,7 +196,6 @@ impl<'a> Session<'a> {
     }
 
     fn cycle<H: Handler>(&self, consumer: &Consuming<H>, engine: &mut Engine<H>) -> Result<(), LoopError> {
-        let component = self.shell.health.component(self.spec.room);
         let mut in_flight: Option<InFlight<H>> = None;
         while !self.shell.shutdown.is_cancelled() {
             Self::able(consumer)?;
@@ -215,13 +221,14 @@ impl<'a> Session<'a> {
                 continue; // the batch before was aborted, and this one was handled on top of it
             }
             self.meter.age(inputs.last().map_or(0, |r| r.timestamp_ms), clock::now_ms());
-            let stopped = prepared.stopped.clone();
+            let stopped = prepared.stopped.clone().zip(inputs.get(prepared.verdicts.len()).map(place_of));
+            self.walk_on(&prepared.offsets);
             if !prepared.verdicts.is_empty() {
                 in_flight = Some(self.hand_over(consumer, prepared, &inputs)?);
             }
-            if let Some(error) = stopped {
+            if let Some((error, place)) = stopped {
                 self.settle(consumer, engine, &mut in_flight)?;
-                self.wait_and_rewind(consumer, &component, &error)?;
+                self.stand(consumer, engine, &error, place)?;
             }
             self.respect_cap(consumer, engine, &mut in_flight)?;
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Number(u32);
+pub struct Number(pub u32);
 
 impl runtime::stream::Stored for Number {
     fn encode(&self) -> Vec<u8> {

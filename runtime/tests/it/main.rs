@@ -10,6 +10,7 @@ mod holds;
 mod leaders;
 mod rebalance;
 mod rights;
+mod standing;
 
 use bench::{Bench, PATIENCE, numbers};
 use local::Ending;

@@ -2,9 +2,10 @@
 
 use schemas::access::Access;
 use schemas::application::{Application, Withdrawal};
-use schemas::control::Activation;
+use schemas::control::{Activation, ActivationPassed};
 use schemas::decision::Decision;
 use schemas::gap::GapAccepted;
+use schemas::instance::Announcement;
 use schemas::intake::{Identities, Protecteds, Received};
 use schemas::notification::{Receipt, Webhook};
 use schemas::reply::Reply;
@@ -27,6 +28,8 @@ pub fn round_trip(event_type: &str, text: &str) -> Result<Value, String> {
         "token.revoked.v1" => through::<Revoked>,
         "gap.accepted.v1" => through::<GapAccepted>,
         "control.activated.v1" => through::<Activation>,
+        "instance.announced.v1" => through::<Announcement>,
+        "activation.passed.v1" => through::<ActivationPassed>,
         "score.computed.v1" | "score.shadow_computed.v1" => through::<RiskEvent>,
         "decision.made.v1" => through::<Decision>,
         "notification.delivered.v1" => through::<Receipt>,

@@ -1,10 +1,10 @@
 use crate::fixture::{
-    STANDARD, accepted, activation, activation_of, applications, digest_of, document, entry, event_of, handler,
-    library, models, room, room_of,
+    STANDARD, accepted, activation, activation_of, applications, carried, digest_of, document, entry, event_of,
+    handler, library, library_with, models, room, room_of,
 };
 use crate::kept::{Changelog, Kept};
 use runtime::stream::harness::Harness;
-use runtime::stream::{HandleError, Handler, Stored, Verdict};
+use runtime::stream::{HandleError, Handler, PASSED_BY, Stored, Verdict};
 use schemas::risk::RiskEvent;
 use scorer::Library;
 use scorer::in_force::Switch;
@@ -45,6 +45,75 @@ fn other_kinds_are_only_passed_on() {
     broken.payload = Some(b"{}".to_vec());
     let (verdicts, outputs) = room.control(&broken).unwrap();
     assert!(matches!(verdicts[0], Verdict::DeadLetter { reason: "bad_activation", .. }) && outputs.is_empty());
+}
+
+/// A route of the stream, with the digest of the package that it names.
+fn carried_second(partition: i32) -> runtime::stream::OwnedInput {
+    carried(&second(), &[("taiwan-scorecard@1.0.0", &digest_of("taiwan-scorecard"))], partition)
+}
+
+#[test]
+fn a_route_of_the_stream_is_in_force_where_no_file_is() {
+    let mut room = room_of(library(), &[], 256);
+    let application = accepted(&applications("taiwan-lightgbm")[0], 0, 7);
+    let waits = room.feed(std::slice::from_ref(&application)).unwrap_err();
+    assert!(matches!(&waits, HandleError::NotReady(why) if why.contains("no route was activated")), "{waits}");
+    let (verdicts, outputs) = room.control(&carried_second(0)).unwrap();
+    assert_eq!((verdicts, outputs.len()), (vec![Verdict::Done("activated")], 1));
+    assert_eq!(told(&mut room, &[0]), [pair("2.0.0", "taiwan-scorecard")]);
+    // Whoever takes over has the changelog and nothing else.
+    let mut after = room_of(library(), &[], 256);
+    for (partition, key, value) in room.state() {
+        assert!(after.restore(partition, &key, &value));
+    }
+    assert_eq!(told(&mut after, &[0]), [pair("2.0.0", "taiwan-scorecard")]);
+}
+
+#[test]
+fn a_route_whose_packages_are_others_here_waits_and_may_be_passed_by() {
+    let mut room = room();
+    let other = carried(&second(), &[("taiwan-scorecard@1.0.0", &"0".repeat(64))], 0);
+    let missing = carried(&second().replace("taiwan-scorecard", "nobodys"), &[], 0);
+    for (record, words) in
+        [(&other, "names package taiwan-scorecard@1.0.0 (000"), (&missing, "no package nobodys@1.0.0")]
+    {
+        let error = room.control(record).unwrap_err();
+        assert!(matches!(&error, HandleError::NotReady(why) if why.contains(words)), "{error}");
+    }
+    let (verdicts, outputs) = room.passed_by(&other).unwrap();
+    assert_eq!(verdicts[0].set_aside().map(|(reason, _)| reason), Some(PASSED_BY));
+    assert_eq!(outputs.len(), 1, "those behind hear of it");
+    assert_eq!(told(&mut room, &[0]), [pair("1.0.0", "taiwan-lightgbm")]);
+}
+
+#[test]
+fn a_version_means_one_content_for_good() {
+    let mut room = room();
+    room.control(&carried_second(0)).unwrap();
+    let digest = digest_of("taiwan-scorecard");
+    let again = format!("{}# the same again\n", second());
+    let other = carried(&again, &[("taiwan-scorecard@1.0.0", &digest)], 0);
+    room.control(&activation_of(STANDARD, 0)).unwrap();
+    let (verdicts, _) = room.control(&other).unwrap();
+    assert_eq!(verdicts[0].set_aside().map(|(reason, _)| reason), Some("version_has_another_digest"));
+    assert_eq!(told(&mut room, &[0]), [pair("1.0.0", "taiwan-lightgbm")]);
+    room.control(&activation("model", "taiwan-scorecard", "1.0.0", &digest, 0)).unwrap();
+    let (verdicts, _) = room.control(&activation("model", "taiwan-scorecard", "1.0.0", &"0".repeat(64), 0)).unwrap();
+    assert_eq!(verdicts[0].set_aside().map(|(reason, _)| reason), Some("version_has_another_digest"));
+}
+
+#[test]
+fn a_package_that_comes_later_serves_without_a_restart() {
+    let names = library_with(&[("taiwan-scorecard", "late")]);
+    let late = names.models().iter().find(|model| model.manifest().name == "late").unwrap().clone();
+    let (sender, found) = std::sync::mpsc::channel();
+    let mut room = Harness::new(handler(library(), &[STANDARD], 256).finding(found));
+    let route = document("standard", "3.0.0", &entry("cards", "credit_card", "late", ""));
+    let record = carried(&route, &[("late@1.0.0", &late.digest().to_string())], 0);
+    assert!(matches!(room.control(&record), Err(HandleError::NotReady(why)) if why.contains("no package late@1.0.0")));
+    sender.send(late).unwrap();
+    assert_eq!(room.control(&record).unwrap().0, [Verdict::Done("activated")]);
+    assert_eq!(told(&mut room, &[0, 1]), [pair("3.0.0", "late"), pair("1.0.0", "taiwan-lightgbm")]);
 }
 
 /// Another champion of cards.

@@ -144,8 +144,26 @@ pub fn activation(kind: &str, name: &str, version: &str, digest: &str, partition
         digest: digest.into(),
         activated_by: "tester".into(),
         activated_at: "2026-11-02T09:00:00Z".into(),
+        document: None,
+        packages: None,
     };
     record(ACTIVATED, name, serde_json::to_vec(&body).unwrap(), partition, 0)
+}
+
+/// The record that carries a route, and names the packages of the library that it names.
+pub fn carried(document: &str, packages: &[(&str, &str)], partition: i32) -> OwnedInput {
+    let Document { name, version, .. } = Document::parse(document).unwrap();
+    let body = Activation {
+        kind: "route".into(),
+        name: name.clone(),
+        version,
+        digest: domain::Digest::of(document.as_bytes()).to_string(),
+        activated_by: "tester".into(),
+        activated_at: "2026-11-02T09:00:00Z".into(),
+        document: Some(document.into()),
+        packages: Some(packages.iter().map(|(package, digest)| ((*package).into(), (*digest).into())).collect()),
+    };
+    record(ACTIVATED, &name, serde_json::to_vec(&body).unwrap(), partition, 0)
 }
 
 pub fn digest_of(package: &str) -> String {

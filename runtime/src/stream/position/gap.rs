@@ -121,3 +121,21 @@ impl AcceptedGap {
         }
     }
 }
+
+/// That somebody passes a control record by: what a worker reads of a record of the gaps topic.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub(crate) struct Passed {
+    pub group: String,
+    pub topic: String,
+    pub partition: i32,
+    /// Where the control record stands.
+    pub offset: i64,
+}
+
+/// What may stand in the gaps topic; neither has all that the other must have.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub(super) enum OnRecord {
+    Accepted(AcceptedGap),
+    Passed(Passed),
+}

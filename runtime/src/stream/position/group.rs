@@ -1,14 +1,15 @@
 //! What an operator asks of a group of workers, running or not: its gaps, and to begin where a topic is empty.
 
 use super::{
-    Gap, LEADER_CATCHES_UP_WITHIN, Question, STATE_POSITION, find, partitions_of, read_all, restored_position,
+    Gap, LEADER_CATCHES_UP_WITHIN, Question, STATE_POSITION, find, partitions_of, read_all, read_on, restored_position,
 };
 use crate::kafka::{KafkaConfig, Plain, PlainConsumer};
 use crate::stream::producer::TransactionError;
+use crate::stream::record::Input;
 use crate::stream::transactions::Transactions;
-use rdkafka::TopicPartitionList;
 use rdkafka::consumer::Consumer;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::{Offset, TopicPartitionList};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -78,6 +79,28 @@ pub fn begin_at_zero(kafka: &KafkaConfig, group: &Group, timeout: Duration) -> R
     Ok(found.moved.len())
 }
 
+/// Hands over every committed record that a group of one input has not handled yet, in no order between partitions.
+///
+/// # Errors
+/// When the cluster does not answer in time, or a topic is not there.
+pub fn unhandled(
+    kafka: &KafkaConfig,
+    group: &Group,
+    timeout: Duration,
+    mut each: impl FnMut(Input<'_>),
+) -> Result<(), KafkaError> {
+    let (consumer, committed) = offsets_of(kafka, group, timeout)?;
+    let mut places = TopicPartitionList::new();
+    for element in committed.elements() {
+        let from = match element.offset() {
+            Offset::Offset(offset) => Offset::Offset(offset),
+            _ => Offset::Beginning,
+        };
+        places.add_partition_offset(element.topic(), element.partition(), from)?;
+    }
+    read_on(&consumer, &places, timeout, &mut each)
+}
+
 fn offsets_of(
     kafka: &KafkaConfig,
     group: &Group,
@@ -85,6 +108,7 @@ fn offsets_of(
 ) -> Result<(PlainConsumer, TopicPartitionList), KafkaError> {
     let mut config = kafka.client();
     config.set("group.id", &*group.name).set("isolation.level", "read_committed").set("enable.auto.commit", "false");
+    config.set("enable.partition.eof", "true").set("auto.offset.reset", "earliest").set("fetch.wait.max.ms", "10");
     let consumer: PlainConsumer = config.create_with_context(Plain)?;
     let mut all = TopicPartitionList::new();
     for topic in &group.inputs {

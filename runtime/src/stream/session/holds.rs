@@ -1,10 +1,9 @@
-//! When a worker stands still, in whole or in part: a handler that must wait, a source of too many dead letters, a state that is
+//! When a worker stands still, in whole or in part: a source of too many dead letters, a state that is
 //! full, a consumer that may not read. It keeps its membership.
 
 use super::{Assigned, Consuming, InFlight, Session};
-use crate::health::Component;
 use crate::stream::engine::Engine;
-use crate::stream::handler::{HandleError, Handler};
+use crate::stream::handler::Handler;
 use crate::stream::leaders::{self, Leaderless, leaderless};
 use crate::stream::position::{self, Gap, Lost, Positions, Probe, Question, accepted_gaps, is_unreadable};
 use crate::stream::run::LoopError;
@@ -18,21 +17,6 @@ use std::hash::Hash;
 use std::time::{Duration, Instant};
 
 impl Session<'_> {
-    /// Waits until the handler may go on, and reads again from where it stopped.
-    pub(super) fn wait_and_rewind<K: Stored + Eq + Hash, V: Stored>(
-        &self,
-        consumer: &Assigned<K, V>,
-        component: &Component,
-        error: &HandleError,
-    ) -> Result<(), LoopError> {
-        tracing::error!(room = self.spec.room, %error, "room waits");
-        component.set_ready(false, error.to_string());
-        std::thread::sleep(Duration::from_millis(500));
-        self.rewind(consumer)?;
-        self.show_ready("reading again");
-        Ok(())
-    }
-
     /// Reads no more of a topic, until the worker starts again. What was committed stays committed, so that it goes on from there.
     pub(super) fn pause_topic<K: Stored + Eq + Hash, V: Stored>(
         &self,
@@ -62,7 +46,8 @@ impl Session<'_> {
     /// Says that the worker is ready, unless something else holds it; what is paused is told with it. One source's flood is no
     /// reason to take the other sources' worker out of service.
     pub(super) fn show_ready(&self, words: &str) {
-        if self.refused.get() > 0 || self.full.get() || self.complaint.borrow().is_some() {
+        let stands = self.complaint.borrow().is_some() || self.standing.borrow().is_some();
+        if self.refused.get() > 0 || self.full.get() || stands {
             return;
         }
         if let [first, more @ ..] = self.gaps.borrow().as_slice() {

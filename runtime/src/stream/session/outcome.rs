@@ -48,6 +48,7 @@ impl Session<'_> {
                 Change::Revoked => {
                     engine.revoke_all();
                     self.gaps.borrow_mut().clear();
+                    *self.standing.borrow_mut() = None;
                     *self.waiting.borrow_mut() = TopicPartitionList::new();
                 }
                 Change::Assigned(Taken { tables, gaps, waiting }) => {

@@ -1,0 +1,165 @@
+//! A worker before something that it cannot serve: a control record, or what one has put in force. It waits a moment, hears whether
+//! somebody has passed the record by, and then leaves its group, so that an instance that lacks nothing may go on.
+
+use super::{Consuming, Session};
+use crate::shell::Shell;
+use crate::stream::engine::{Engine, Place};
+use crate::stream::handler::{HandleError, Handler};
+use crate::stream::position::{Passed, passed_by, read_all_as};
+use crate::stream::run::LoopError;
+use crate::stream::spec::LoopSpec;
+use crate::stream::state::Stored;
+use hashbrown::HashMap;
+use rdkafka::error::KafkaError;
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+/// How long a worker stands before it leaves its group.
+const STANDS_FOR: Duration = Duration::from_secs(3);
+/// Between two tries.
+const TRIES_EVERY: Duration = Duration::from_millis(500);
+/// Between two looks for somebody who has passed the record by.
+const HEARS_EVERY: Duration = Duration::from_secs(2);
+/// A broker that is up tells a changelog sooner. What one that is not keeps back, the restore waits for.
+const TOLD_WITHIN: Duration = Duration::from_secs(2);
+
+/// Where a worker stands, since when, and when it last heard of what was passed by.
+#[derive(Debug, Clone)]
+pub(super) struct Standing {
+    place: Place,
+    since: Instant,
+    heard: Option<Instant>,
+}
+
+impl Session<'_> {
+    /// Waits, and reads again from where the handler stopped. Ends the session where it has stood there for a while.
+    pub(super) fn stand<H: Handler>(
+        &self,
+        consumer: &Consuming<H>,
+        engine: &mut Engine<H>,
+        error: &HandleError,
+        place: Place,
+    ) -> Result<(), LoopError> {
+        tracing::error!(room = self.spec.room, %error, "room waits");
+        self.shell.health.component(self.spec.room).set_ready(false, error.to_string());
+        let known = self.standing.borrow_mut().take().filter(|known| known.place == place);
+        let mut here = known.unwrap_or_else(|| Standing { place, since: Instant::now(), heard: None });
+        let lacks = matches!(error, HandleError::NotReady(_));
+        if lacks && here.heard.is_none_or(|at| at.elapsed() > HEARS_EVERY) {
+            here.heard = Some(Instant::now());
+            self.hear_of_passed(engine);
+        }
+        let is_passed_by = engine.is_passed_by(&here.place);
+        let is_long = here.since.elapsed() > STANDS_FOR;
+        *self.standing.borrow_mut() = Some(here);
+        if lacks && is_long && !is_passed_by {
+            return Err(LoopError::Lacking(error.to_string()));
+        }
+        if !is_passed_by {
+            std::thread::sleep(TRIES_EVERY);
+        }
+        self.rewind(consumer)
+    }
+
+    /// The worker is ready again once what it stood before has been handled.
+    pub(super) fn walk_on(&self, offsets: &BTreeMap<(String, i32), i64>) {
+        let is_behind = |Standing { place: (topic, partition, offset), .. }: &Standing| {
+            offsets.get(&(topic.clone(), *partition)).is_some_and(|next| next > offset)
+        };
+        if self.standing.borrow().as_ref().is_some_and(is_behind) {
+            *self.standing.borrow_mut() = None;
+            self.show_ready("reading again");
+        }
+    }
+
+    fn hear_of_passed<H: Handler>(&self, engine: &mut Engine<H>) {
+        let timeout = Duration::from_millis(self.spec.tuning.timeout_ms);
+        let group = self.shell.kafka.topic(self.spec.room);
+        match passed_by(&self.shell.kafka.client(), &self.spec.gaps, &group, timeout) {
+            Ok(passed) => engine
+                .pass_by(passed.into_iter().map(|Passed { topic, partition, offset, .. }| (topic, partition, offset))),
+            Err(error) => tracing::error!(topic = &*self.spec.gaps, %error, "what was passed by cannot be read"),
+        }
+    }
+}
+
+/// What this instance lacks of what is in force in any partition, for people: asked before it joins its group, because a member
+/// that can serve nothing holds its partitions all the same.
+pub(in crate::stream) fn lacking<H: Handler>(
+    spec: &LoopSpec,
+    shell: &Shell,
+    engine: &mut Engine<H>,
+) -> Result<Option<String>, KafkaError> {
+    let Some(topic) = spec.changelog.as_deref().filter(|_| engine.is_demanding()) else { return Ok(None) };
+    let mut table: HashMap<(i32, H::Key), H::Value> = HashMap::new();
+    let group = format!("{topic}-restore");
+    read_all_as(&shell.kafka.client(), (topic, &group), TOLD_WITHIN, |record| {
+        let Some(key) = H::Key::decode(record.key.unwrap_or_default()) else { return };
+        let place = (record.partition, key);
+        match record.payload.map(H::Value::decode) {
+            Some(Some(value)) => drop(table.insert(place, value)),
+            Some(None) => {} // the restore says so
+            None => drop(table.remove(&place)),
+        }
+    })?;
+    Ok(table.iter().find_map(|((_, key), value)| engine.lacks(key, value)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stream::engine::place_of;
+    use crate::stream::handler::{Outbox, PASSED_BY, Verdict};
+    use crate::stream::record::{Input, OwnedInput};
+    use crate::stream::state::View;
+
+    #[test]
+    fn a_control_record_that_is_passed_by_switches_nothing_and_stops_nobody() {
+        let mut engine = Engine::new(Switch, Some(("kind", "control")));
+        engine.assign(0, HashMap::new());
+        let control = |(offset, payload): (usize, &str)| OwnedInput {
+            topic: "t".into(),
+            offset: offset as i64,
+            payload: Some(payload.as_bytes().to_vec()),
+            headers: vec![("kind".to_owned(), Some(b"control.x".to_vec()))],
+            ..OwnedInput::default()
+        };
+        let records: Vec<_> = ["lacking", "held"].into_iter().enumerate().map(control).collect();
+        let inputs: Vec<_> = records.iter().map(OwnedInput::as_input).collect();
+        let stopped = engine.prepare(&inputs, None);
+        assert!(stopped.verdicts.is_empty() && matches!(stopped.stopped, Some(HandleError::NotReady(_))));
+        engine.pass_by([place_of(&inputs[0])]);
+        let prepared = engine.prepare(&inputs, None);
+        let set_aside: Vec<_> = prepared.dead_letters.iter().map(|d| (d.index, d.reason, d.cut)).collect();
+        assert_eq!(set_aside, [(0, PASSED_BY, false)]);
+        assert_eq!(
+            (prepared.verdicts.len(), prepared.overlay.get(&(0, 1))),
+            (2, Some(&Some(1))),
+            "the next one counts"
+        );
+    }
+
+    /// Counts the control records that it can serve.
+    struct Switch;
+
+    impl Handler for Switch {
+        type Key = u32;
+        type Value = u32;
+        fn handle(&mut self, _: &[Input<'_>], _: &mut View<'_, u32, u32>, _: &mut Outbox) -> Result<(), HandleError> {
+            Ok(())
+        }
+        fn control(
+            &mut self,
+            record: &Input<'_>,
+            state: &mut View<'_, u32, u32>,
+            out: &mut Outbox,
+        ) -> Result<(), HandleError> {
+            if record.payload == Some(b"lacking") {
+                return Err(HandleError::NotReady("lacking".into()));
+            }
+            state.put(record.partition, 1, state.get(record.partition, &1).unwrap_or(0) + 1);
+            out.verdict(Verdict::Done("switched"));
+            Ok(())
+        }
+    }
+}
