@@ -1,6 +1,7 @@
 //! Rooms as separate processes, two instances of each, that can be killed, frozen and replaced under the same ids. A process
 //! that ends by itself is started again, as an orchestrator would, unless it was retired.
 
+use crate::stage::root;
 use anyhow::{Context, Result, bail};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -216,6 +217,7 @@ impl Supervisor {
             .args(words)
             .arg("--config")
             .arg(&self.config)
+            .current_dir(root())
             .stdin(Stdio::null())
             .output()?;
         if !ended.status.success() {

@@ -58,7 +58,7 @@ const SEED: &str = "
     INSERT INTO defaultx.audit_logs (log, shards, size, root) VALUES (0, 1, 6, sha256(''))";
 
 /// A value of any type that is none.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Null;
 
 impl ToSql for Null {
@@ -119,11 +119,13 @@ async fn tried(client: &Client, sql: &str) -> Result<u64, SqlState> {
     done.map_err(|error| error.code().unwrap_or_else(|| panic!("{sql}: {error}")).clone())
 }
 
+/// Whether the database lets a login begin to copy; in a session of its own, which a refusal leaves in no state to go on.
+async fn copied(name: &str, sql: &str) -> Result<u64, SqlState> {
+    let begun = log_in(name).await.copy_in::<_, &'static [u8]>(sql).await.map(|_| 0);
+    begun.map_err(|error| error.code().unwrap_or_else(|| panic!("{sql}: {error}")).clone())
+}
+
 async fn send(client: &Client, sql: &str) -> Result<u64, Error> {
-    if sql.starts_with("COPY") {
-        let mut sink = Box::pin(client.copy_in::<_, &'static [u8]>(sql).await?);
-        return sink.as_mut().finish().await;
-    }
     let statement = client.prepare(sql).await?;
     let nulls = vec![Null; statement.params().len()];
     client.execute_raw(&statement, nulls).await
@@ -160,7 +162,10 @@ fn each_worker_may_send_its_own_statements_and_no_other_may() {
             client.batch_execute("SET plan_cache_mode = force_generic_plan").await.unwrap();
             assert!(statements.iter().any(|statement| statement.may.contains(&name)), "{name} sends nothing");
             for Statement { source, may, sql } in &statements {
-                let tried = tried(&client, sql).await;
+                let tried = match sql.starts_with("COPY") {
+                    true => copied(name, sql).await,
+                    false => tried(&client, sql).await,
+                };
                 assert_eq!(!is_refusal(&tried), may.contains(&name), "{name} ({source}): {tried:?}: {sql}");
             }
         }
@@ -255,7 +260,7 @@ fn everything_belongs_to_a_role_that_nobody_logs_in_with() {
     const OTHERS: &str = "
         SELECT n.oid::regnamespace::text FROM pg_namespace n
         WHERE n.nspname IN ('defaultx', 'identity') AND n.nspowner <> 'defaultx_owner'::regrole
-        UNION ALL SELECT c.oid::regclass::text FROM pg_class c
+        UNION ALL SELECT c.relnamespace::regnamespace::text || '.' || c.relname FROM pg_class c
         WHERE c.relnamespace IN ('defaultx'::regnamespace, 'identity'::regnamespace) AND c.relowner <> 'defaultx_owner'::regrole
         UNION ALL SELECT p.oid::regprocedure::text FROM pg_proc p
         WHERE p.pronamespace IN ('defaultx'::regnamespace, 'identity'::regnamespace) AND p.proowner <> 'defaultx_owner'::regrole";
@@ -302,7 +307,7 @@ fn everything_belongs_to_a_role_that_nobody_logs_in_with() {
             )
             .await
             .unwrap();
-        tried(&client, "COPY defaultx.withdrawals (tenant) FROM STDIN").await.unwrap();
+        client.copy_in::<_, &'static [u8]>("COPY defaultx.withdrawals (tenant) FROM STDIN").await.map(drop).unwrap();
     });
 }
 
@@ -362,12 +367,12 @@ fn no_login_changes_what_it_is_bound_by() {
     });
 }
 
-const TABLES: &str = "SELECT c.oid::regclass::text FROM pg_class c
+const TABLES: &str = "SELECT c.relnamespace::regnamespace::text || '.' || c.relname FROM pg_class c
                       WHERE c.relnamespace IN ('defaultx'::regnamespace, 'identity'::regnamespace) AND c.relkind = 'r' ORDER BY 1";
 
 #[test]
 fn a_reader_sees_the_tenant_that_it_names_and_without_a_name_nobody() {
-    const WITH_TENANT: &str = "SELECT c.oid::regclass::text FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'tenant'
+    const WITH_TENANT: &str = "SELECT c.relnamespace::regnamespace::text || '.' || c.relname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'tenant'
                                WHERE c.relnamespace IN ('defaultx'::regnamespace, 'identity'::regnamespace) AND c.relkind = ";
     run(async {
         let owner = owner().await;
@@ -399,7 +404,7 @@ fn a_reader_sees_the_tenant_that_it_names_and_without_a_name_nobody() {
         }
         let dashboards = log_in("dashboards").await;
         let views = column(&owner, &format!("{WITH_TENANT} 'v' ORDER BY 1")).await;
-        let by_invoker = "SELECT c.oid::regclass::text FROM pg_class c WHERE c.relnamespace = 'defaultx'::regnamespace AND c.relkind = 'v'
+        let by_invoker = "SELECT c.relnamespace::regnamespace::text || '.' || c.relname FROM pg_class c WHERE c.relnamespace = 'defaultx'::regnamespace AND c.relkind = 'v'
                           AND 'security_invoker=true' = ANY (c.reloptions) ORDER BY 1";
         assert_eq!(column(&owner, by_invoker).await, views, "every view asks as whoever asks it");
         assert_eq!(column(&dashboards, "SELECT tenant FROM defaultx.current_decisions ORDER BY 1").await, ["a", "b"]);
@@ -453,7 +458,7 @@ fn a_login_is_made_once_gets_its_password_and_is_never_more_than_its_work() {
         // Quoted by the server, whatever it is.
         let user = "odd \"name'".to_owned();
         let made = logins::make(&mut owner, &[(dashboards, user.clone(), "first ' one")]).await.unwrap();
-        assert_eq!(made, [user.clone()]);
+        assert_eq!(made, std::slice::from_ref(&user));
         assert!(may_log_in("odd%20%22name%27", "first%20%27%20one").await);
         let again = logins::make(&mut owner, &[(dashboards, user, "second")]).await.unwrap();
         assert!(again.is_empty() && may_log_in("odd%20%22name%27", "second").await);
