@@ -68,7 +68,7 @@ impl Session<'_> {
     pub(super) fn walk_on(&self, offsets: &BTreeMap<(String, i32), i64>) {
         let mut standing = self.standing.borrow_mut();
         let Some(here) = standing.as_mut() else { return };
-        here.places.retain(|place, offset| offsets.get(place).is_none_or(|next| next <= offset));
+        here.places.retain(|place, offset| offsets.get(place).is_none_or(|next| *next <= *offset));
         if here.places.is_empty() {
             *standing = None;
             drop(standing);
