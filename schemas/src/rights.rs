@@ -296,6 +296,8 @@ mod tests {
         let rows = [
             (Principal::Scorer, Write, Topic::Risk, true),
             (Principal::Scorer, Write, Topic::Decisions, false),
+            (Principal::Scorer, Write, Topic::Instances, true),
+            (Principal::Decision, Write, Topic::Instances, false),
             (Principal::Scorer, Read, Topic::Identities, false),
             (Principal::Decision, Write, Topic::Decisions, true),
             (Principal::Decision, Read, Topic::Intake, false),

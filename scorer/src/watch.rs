@@ -177,7 +177,9 @@ mod tests {
 
     fn copy(from: &Path, to: &Path, files: &[&str]) {
         std::fs::create_dir_all(to).unwrap();
-        files.iter().for_each(|file| drop(std::fs::copy(from.join(file), to.join(file)).unwrap()));
+        for file in files {
+            std::fs::copy(from.join(file), to.join(file)).unwrap();
+        }
     }
 
     #[test]

@@ -23,10 +23,11 @@ const HEARS_EVERY: Duration = Duration::from_secs(2);
 /// A broker that is up tells a changelog sooner. What one that is not keeps back, the restore waits for.
 const TOLD_WITHIN: Duration = Duration::from_secs(2);
 
-/// Where a worker stands, since when, and when it last heard of what was passed by.
+/// Where a worker stands, in one partition or several, of which now one and now another comes first; since when, and when it last
+/// heard of what was passed by.
 #[derive(Debug, Clone)]
 pub(super) struct Standing {
-    place: Place,
+    places: BTreeMap<(String, i32), i64>,
     since: Instant,
     heard: Option<Instant>,
 }
@@ -42,14 +43,16 @@ impl Session<'_> {
     ) -> Result<(), LoopError> {
         tracing::error!(room = self.spec.room, %error, "room waits");
         self.shell.health.component(self.spec.room).set_ready(false, error.to_string());
-        let known = self.standing.borrow_mut().take().filter(|known| known.place == place);
-        let mut here = known.unwrap_or_else(|| Standing { place, since: Instant::now(), heard: None });
+        let known = self.standing.borrow_mut().take();
+        let mut here =
+            known.unwrap_or_else(|| Standing { places: BTreeMap::new(), since: Instant::now(), heard: None });
+        here.places.insert((place.0.clone(), place.1), place.2);
         let lacks = matches!(error, HandleError::NotReady(_));
         if lacks && here.heard.is_none_or(|at| at.elapsed() > HEARS_EVERY) {
             here.heard = Some(Instant::now());
             self.hear_of_passed(engine);
         }
-        let is_passed_by = engine.is_passed_by(&here.place);
+        let is_passed_by = engine.is_passed_by(&place);
         let is_long = here.since.elapsed() > STANDS_FOR;
         *self.standing.borrow_mut() = Some(here);
         if lacks && is_long && !is_passed_by {
@@ -63,11 +66,12 @@ impl Session<'_> {
 
     /// The worker is ready again once what it stood before has been handled.
     pub(super) fn walk_on(&self, offsets: &BTreeMap<(String, i32), i64>) {
-        let is_behind = |Standing { place: (topic, partition, offset), .. }: &Standing| {
-            offsets.get(&(topic.clone(), *partition)).is_some_and(|next| next > offset)
-        };
-        if self.standing.borrow().as_ref().is_some_and(is_behind) {
-            *self.standing.borrow_mut() = None;
+        let mut standing = self.standing.borrow_mut();
+        let Some(here) = standing.as_mut() else { return };
+        here.places.retain(|place, offset| offsets.get(place).is_none_or(|next| *next <= *offset));
+        if here.places.is_empty() {
+            *standing = None;
+            drop(standing);
             self.show_ready("reading again");
         }
     }
