@@ -1,5 +1,5 @@
-//! Partitions that move while a batch is collected behind a transaction that takes long: what was collected is dropped, and whoever
-//! owns its partition now reads it again.
+//! Partitions that move while a transaction is under way: it is aborted, what was collected behind it is dropped, and whoever owns a
+//! partition now reads it again.
 
 use crate::assert_once_in;
 use crate::bench::{Bench, PATIENCE, Room, numbers};
@@ -60,29 +60,19 @@ fn group(bench: &Bench) -> (String, usize) {
     (group.state().to_owned(), group.members().len())
 }
 
-/// One member has a transaction under way and 149 records in hand, fewer than a batch takes, when another comes.
-fn shared_behind_a_transaction(comes_before_it: bool) {
+/// Partitions move before the transaction's offsets are sent: it is aborted, and all is read again, with what was collected behind it.
+#[test]
+fn a_transaction_that_partitions_were_taken_from_is_read_again_by_their_owner() {
     let (bench, gate) = (Bench::start(), Arc::new(Gate::default()));
     bench.publish("in", numbers(0..1));
     let first = member(&bench, "a", &gate);
     bench.wait(|_| gate.begun.load(Ordering::SeqCst) == 1, "a record is handled");
     bench.publish("in", numbers(1..150));
     std::thread::sleep(FETCHED);
-    let comes = || {
-        let second = member(&bench, "b", &gate);
-        bench.wait(|bench| group(bench).0 == "PreparingRebalance", "the group shares anew");
-        std::thread::sleep(HEARD);
-        second
-    };
-    let begin = || gate.open.store(1, Ordering::SeqCst);
-    let second = if comes_before_it {
-        let second = comes();
-        begin();
-        second
-    } else {
-        begin();
-        comes()
-    };
+    let second = member(&bench, "b", &gate);
+    bench.wait(|bench| group(bench).0 == "PreparingRebalance", "the group shares anew");
+    std::thread::sleep(HEARD);
+    gate.open.store(1, Ordering::SeqCst);
     bench.create_topics(&[LATE], &[]);
     bench.wait(|bench| group(bench) == ("Stable".to_owned(), 2), "each has partitions");
     // Whatever was in hand would be handled now, and its offsets would be those of a member.
@@ -91,16 +81,4 @@ fn shared_behind_a_transaction(comes_before_it: bool) {
     first.stop().unwrap();
     second.stop().unwrap();
     assert_once_in(&bench, LATE, 150);
-}
-
-/// The transaction commits, and the next look finds that partitions have moved.
-#[test]
-fn what_was_collected_before_partitions_moved_is_read_again_by_their_owner() {
-    shared_behind_a_transaction(false);
-}
-
-/// Partitions move before the transaction's offsets are sent: it is aborted, and all is read again.
-#[test]
-fn a_transaction_that_partitions_were_taken_from_is_read_again_by_their_owner() {
-    shared_behind_a_transaction(true);
 }
