@@ -35,7 +35,7 @@ impl Default for Tuning {
         Self {
             batch_records: 2000,
             batch_bytes: 8 << 20,
-            pace_ms: 20,
+            pace_ms: 30,
             timeout_ms: 8_000,
             restore_timeout_ms: 120_000,
             flood_percent: 50,
