@@ -76,9 +76,9 @@ impl Library {
             Some(document) => self.of_document(digest, document.as_str())?,
             None => self.of_directory(digest).ok_or_else(|| "is not in policy_dir".to_owned())?,
         };
-        match label_of(&found) {
-            own if own == wanted.label() => Ok(found),
-            own => Err(format!("says that it is {own}")),
+        match found.name() == wanted.name && found.version() == wanted.version {
+            true => Ok(found),
+            false => Err(format!("says that it is {}", label_of(&found))),
         }
     }
 

@@ -1,6 +1,7 @@
 //! Who logs in to PostgreSQL: one login for each worker, in the role of the migrations that has what its statements need, and in no
 //! other (ADR 35). `defaultx migrate --logins` makes them, `docs/OPERATIONS.md` shows them.
 
+use crate::migrations::in_full;
 use tokio_postgres::{Client, Error, Transaction};
 
 /// Somebody whom the database knows by a login of his own.
@@ -51,7 +52,7 @@ pub enum LoginError {
     /// The database refuses.
     #[error(
         "making {user}: {}; it takes a superuser, or from PostgreSQL 16 on who has CREATEROLE and BYPASSRLS and made the roles",
-        said(.source)
+        in_full(.source)
     )]
     Refused {
         /// The role.
@@ -60,12 +61,8 @@ pub enum LoginError {
         source: Error,
     },
     /// From the database.
-    #[error("database: {0}")]
+    #[error("database: {}", in_full(.0))]
     Database(#[from] Error),
-}
-
-fn said(error: &Error) -> String {
-    error.as_db_error().map_or_else(|| error.to_string(), ToString::to_string)
 }
 
 /// Makes logins, given as who, user and password; one that is there gets this password. All or none. Gives the users that were not there.

@@ -98,7 +98,7 @@ pub enum MigrateError {
 }
 
 /// The innermost source says what the server said.
-fn in_full(error: &dyn std::error::Error) -> String {
+pub(crate) fn in_full(error: &dyn std::error::Error) -> String {
     let mut innermost = error;
     while let Some(source) = innermost.source() {
         innermost = source;

@@ -203,7 +203,8 @@ impl Database {
     }
 }
 
-fn ask<T>(url: &str, question: impl AsyncFnOnce(&Client) -> Result<T>) -> Result<T> {
+/// Asks a database over a session of its own.
+pub fn ask<T>(url: &str, question: impl AsyncFnOnce(&Client) -> Result<T>) -> Result<T> {
     runtime()?.block_on(async {
         let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await?;
         let connection = runtime::task::spawn("ask", connection);

@@ -1,8 +1,9 @@
 //! Loads, and what is counted under them.
 
+use crate::audit::ask;
 use crate::rooms::Rooms;
 use anyhow::{Result, bail};
-use e2e::stage::{Stage, runtime};
+use e2e::stage::Stage;
 use e2e::traffic::{Event, Sender, Traffic};
 use e2e::watch::{Schedule, Watch};
 use std::sync::PoisonError;
@@ -75,7 +76,7 @@ pub fn audited(stage: &Stage, traffic: &Traffic, count: usize) -> Result<f64> {
     let sender = Sender::connect(&stage.kafka, "murmur2_random")?;
     let logged = |sent: &[Event]| -> Result<()> {
         let expected: i64 = sent.iter().map(|event| AUDITED_PER_APPLICATION + i64::from(event.has_protected)).sum();
-        runtime()?.block_on(logs(&stage.database_url, expected))
+        logs(&stage.database_url, expected)
     };
     let events = traffic.events("bench", 0..WARM + count)?;
     send(&sender, &events[..WARM])?;
@@ -86,37 +87,33 @@ pub fn audited(stage: &Stage, traffic: &Traffic, count: usize) -> Result<f64> {
     Ok(count as f64 / started.elapsed().as_secs_f64())
 }
 
-/// Waits until the log has so many entries; over one session, since a new one for each look costs the server
-/// more than many batches.
-async fn logs(url: &str, expected: i64) -> Result<()> {
+/// Waits until the log has so many entries; over one session, since a new one for each look costs the server more than many batches.
+fn logs(url: &str, expected: i64) -> Result<()> {
     let started = Instant::now();
-    let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await?;
-    let connection = runtime::task::spawn("count", connection);
-    while client.query_one(LOGGED, &[]).await?.get::<_, i64>(0) < expected {
-        if started.elapsed() > Duration::from_secs(300) {
-            bail!("the log does not drain");
+    ask(url, async |client| {
+        while client.query_one(LOGGED, &[]).await?.get::<_, i64>(0) < expected {
+            if started.elapsed() > Duration::from_secs(300) {
+                bail!("the log does not drain");
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    drop(client);
-    Ok(connection.await??)
+        Ok(())
+    })
 }
 
 /// Waits until the log has what so many applications leave and stands still: what is measured of everything is of a log that runs.
 pub fn settled(stage: &Stage, applications: usize) -> Result<()> {
-    let database = &stage.database_url;
-    runtime()?.block_on(async {
-        logs(database, AUDITED_PER_APPLICATION * applications as i64).await?;
-        let (client, connection) = tokio_postgres::connect(database, tokio_postgres::NoTls).await?;
-        let connection = runtime::task::spawn("settle", connection);
-        let size = async || anyhow::Ok(client.query_one(LOGGED, &[]).await?.get::<_, i64>(0));
-        let (mut before, mut now) = (-1, size().await?);
-        while before != now {
+    logs(&stage.database_url, AUDITED_PER_APPLICATION * applications as i64)?;
+    ask(&stage.database_url, async |client| {
+        let mut before = -1;
+        loop {
+            let now: i64 = client.query_one(LOGGED, &[]).await?.get(0);
+            if now == before {
+                return Ok(());
+            }
+            before = now;
             tokio::time::sleep(STILL).await;
-            (before, now) = (now, size().await?);
         }
-        drop(client);
-        Ok(connection.await??)
     })
 }
 

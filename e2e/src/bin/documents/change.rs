@@ -48,7 +48,7 @@ impl Changes<'_> {
     /// A policy that is on no worker's disk; one of those that decide is killed beside it.
     fn new_policy(&mut self, told: &mut Vec<String>) -> Result<()> {
         let file = self.write("policies/standard/2.0.0.yaml", &policy("2.0.0", 600))?;
-        told.push(self.house.command(&["policy", "activate", &file, "--scales", &scales(), "--by", "documents"])?);
+        told.push(self.house.command(&["policy", "activate", &file, "--by", "documents"])?);
         self.kill("decision", 0)?;
         self.load.wait_for(SOME, "behind the new policy")?;
         self.kill("decision", 1)?;
@@ -68,17 +68,9 @@ impl Changes<'_> {
     fn refused(&mut self, told: &mut Vec<String>) -> Result<()> {
         let faulty = policy("3.0.0", 600).replacen("term_months", "months", 1);
         let faulty = self.write("policies/standard/3.0.0.yaml", &faulty)?;
-        told.push(
-            self.refusal(
-                &["policy", "activate", &faulty, "--scales", &scales(), "--by", "documents"],
-                "may not decide",
-            )?,
-        );
+        told.push(self.refusal(&["policy", "activate", &faulty, "--by", "documents"], "may not decide")?);
         let other = self.write("other/standard/2.0.0.yaml", &policy("2.0.0", 610))?;
-        told.push(self.refusal(
-            &["policy", "activate", &other, "--scales", &scales(), "--by", "documents"],
-            "raise its version",
-        )?);
+        told.push(self.refusal(&["policy", "activate", &other, "--by", "documents"], "raise its version")?);
         self.load.wait_for(SOME, "behind what was refused")
     }
 
@@ -190,10 +182,6 @@ fn route(version: &str, champion: &str) -> Result<String> {
         "[[entry]]\nid = \"new_cards\"\nproduct = \"credit_card\"\nwhen = 'data.product == \"credit_card\"'\nchampion = \"{champion}@1.0.0\"\n\n"
     );
     Ok(format!("{}{cards}{}", &text[..entry], &text[entry..]))
-}
-
-fn scales() -> String {
-    root().join("models/scales.toml").display().to_string()
 }
 
 /// A package under another name, put into a folder of packages.
