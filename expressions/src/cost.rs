@@ -4,7 +4,7 @@
 //! Every value has an [`Extent`], an upper bound of how large it can be. Loops multiply what is inside them by the length of
 //! what they run over; copies cost the weight of what is copied. All arithmetic saturates.
 
-use crate::Refused;
+use crate::measured::Refused;
 use crate::sizes::{Container, Scope, Sizes, text_weight};
 use crate::tree::{children, path_of};
 use cel::common::ast::{CallExpr, ComprehensionExpr, Expr, IdedExpr, LiteralValue, operators as op};
@@ -126,7 +126,7 @@ pub(crate) fn patterns(expr: &IdedExpr, into: &mut Patterns) -> Result<(), Refus
 pub(crate) fn of(expr: &IdedExpr, patterns: &Patterns, scope: &Scope, sizes: &Sizes) -> u64 {
     let references = expr.references();
     let built = scope.built.iter().filter(|name| references.has_variable(name));
-    let built = built.fold(BASE, |total, name| total.saturating_add(scope.container(name, sizes).weight));
+    let built = built.fold(BASE, |total, name| total.saturating_add(scope.top(name, sizes).weight));
     let (extent, cost) = Teller { patterns, scope, sizes, bound: Vec::new() }.tell(expr);
     sum([built, cost, extent.weight])
 }
@@ -181,7 +181,7 @@ impl<'e> Teller<'e> {
         let root = match found {
             Some((_, extent)) => *extent,
             None if (self.scope.is_scalar)(path) => return (Extent::of_text(self.sizes.text), asked),
-            None => self.container(path[0]),
+            None => Extent::of_container(&self.scope.top(path[0], self.sizes), self.sizes.text),
         };
         (path[1..].iter().fold(root, |extent, name| self.member(extent, name)), asked)
     }

@@ -7,7 +7,7 @@ const BYTES: u64 = 32;
 /// A list or map of a document, known by the name of the member that holds it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Container {
-    /// The member's name; empty for every other one.
+    /// The member's name, or `/` and a name at the top where the two are different things; empty for every other one.
     pub name: &'static str,
     /// Elements or members, at most.
     pub len: u64,
@@ -47,6 +47,12 @@ impl Scope {
 
     pub(crate) fn container(&self, name: &str, sizes: &Sizes) -> Container {
         sizes.containers.get(self.place(name)).copied().unwrap_or(self.other)
+    }
+
+    /// The container under a name at the top.
+    pub(crate) fn top(&self, name: &str, sizes: &Sizes) -> Container {
+        let top = self.containers.iter().position(|container| container.name.strip_prefix('/') == Some(name));
+        top.and_then(|at| sizes.containers.get(at).copied()).unwrap_or_else(|| self.container(name, sizes))
     }
 
     fn place(&self, name: &str) -> usize {

@@ -1,7 +1,9 @@
 //! What is refused at load, what is not evaluated, and that the cost told is not less than what an evaluation does.
 
-use super::*;
-use crate::sizes::{Container, Gauge};
+use super::MAX_COST;
+use crate::measured::{Expression, Failure, Refused, constant, context};
+use crate::sizes::{Container, Gauge, Scope, Sizes};
+use cel::Value;
 use proptest::prelude::*;
 
 /// Documents with a list of 256 numbers, and a map.
@@ -109,17 +111,6 @@ fn a_larger_document_is_over_budget_and_is_not_evaluated() {
     let flat = parse("word == 'x'").unwrap();
     context.add_variable_from_value("word", "x");
     assert!(matches!(flat.evaluate(&context, &of(1_000_000)), Ok(Value::Bool(true))), "it does not read the list");
-}
-
-#[test]
-fn expressions_cost_together() {
-    let one = parse("rows.exists(r, r.numbers.exists(n, n > 5))").unwrap();
-    assert!((4_096..MAX_COST).contains(&one.cost()), "{}", one.cost());
-    let mut total = Total::default();
-    let fitting = MAX_TOTAL_COST / one.cost();
-    (0..fitting).for_each(|_| total.add(&one).unwrap());
-    let refused = total.add(&one).unwrap_err();
-    assert_eq!(refused, Refused::TooCostlyTogether(one.cost(), one.cost() * (fitting + 1)));
 }
 
 #[test]

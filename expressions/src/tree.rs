@@ -3,12 +3,12 @@
 use cel::common::ast::{EntryExpr, Expr, IdedExpr};
 
 /// How deep the tree is.
-pub fn depth(expr: &IdedExpr) -> usize {
+pub(crate) fn depth(expr: &IdedExpr) -> usize {
     1 + children(expr).into_iter().map(depth).max().unwrap_or(0)
 }
 
 /// The expressions directly inside one.
-pub fn children(expr: &IdedExpr) -> Vec<&IdedExpr> {
+pub(crate) fn children(expr: &IdedExpr) -> Vec<&IdedExpr> {
     match &expr.expr {
         Expr::Call(call) => call.target.as_deref().into_iter().chain(&call.args).collect(),
         Expr::Select(select) => vec![&select.operand],
@@ -30,7 +30,7 @@ fn entry_children(entry: &EntryExpr) -> Vec<&IdedExpr> {
 }
 
 /// The segments of a dotted name.
-pub fn path_of(expr: &IdedExpr) -> Option<Vec<&str>> {
+pub(crate) fn path_of(expr: &IdedExpr) -> Option<Vec<&str>> {
     match &expr.expr {
         Expr::Ident(name) => Some(vec![name]),
         Expr::Select(select) if !select.test => {

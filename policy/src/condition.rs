@@ -1,10 +1,9 @@
-//! One CEL expression of a policy: parsed once, run natively where that says the same. Knows nothing of rules.
+//! One expression of a policy on a score event, and what it means there that it has no value: the rule failed, and a person looks.
+//! Knows nothing of rules.
 
-use crate::native::Native;
-use crate::scope::{self, Scope};
-use crate::vocabulary::Var;
-use cel::common::ast::IdedExpr;
-use expressions::{Expression, Failure, Refused};
+use crate::scope::Event;
+use crate::vocabulary::{VOCABULARY, Var, is_score, recorded};
+use expressions::{Compiled, Finding, Undetermined, Value, compile};
 use schemas::risk::RiskEvent;
 
 /// The longest text of a value in a decision: the contract's bound.
@@ -12,149 +11,118 @@ const MAX_TEXT_BYTES: usize = 512;
 
 /// A compiled expression.
 #[derive(Debug)]
-pub struct Condition {
-    expression: Expression,
-    native: Option<Native>,
-}
+pub(crate) struct Condition(Compiled<Var>);
 
 impl Condition {
-    /// Parses and measures `source`.
+    /// Compiles `source`.
     ///
     /// # Errors
-    /// It does not parse, or costs too much.
-    pub fn parse(source: &str) -> Result<Self, Refused> {
-        let expression = Expression::parse(source, &scope::SCOPE)?;
-        let native = Native::of(expression.tree());
-        Ok(Self { expression, native })
+    /// Everything that is wrong with it.
+    pub(crate) fn parse(source: &str) -> Result<Self, Vec<Finding>> {
+        let compiled = compile(source, &VOCABULARY)?;
+        Ok(Self(compiled.bind(&mut |place| Var::of_path(&place.names()?))))
     }
 
-    /// Steps that it takes at most.
-    pub fn cost(&self) -> u64 {
-        self.expression.cost()
+    /// What the one compiler made of it.
+    pub(crate) fn compiled(&self) -> &Compiled<Var> {
+        &self.0
     }
 
     /// Whether it holds for an event.
     ///
     /// # Errors
     /// A field is missing, or a function or operator failed; the message names the field, never a value.
-    pub fn holds(&self, event: &RiskEvent) -> Result<bool, String> {
-        match &self.native {
-            Some(native) => match native.holds(event) {
-                Some(holds) => Ok(holds),
-                None => self.interpret(event).and(Err("cannot be evaluated".to_owned())),
-            },
-            None => self.interpret(event),
+    pub(crate) fn holds(&self, event: &RiskEvent) -> Result<bool, String> {
+        match self.0.evaluate(&Event(event)) {
+            Ok(value) => truth(&value),
+            // The short way does not say what is absent.
+            Err(Undetermined::Absent(None)) => self.interpret(event),
+            Err(why) => Err(told(&why)),
         }
     }
 
-    /// Runs the interpreter, whether or not there is a native form.
+    /// Runs the interpreter, whether or not there is a shorter way.
     pub(crate) fn interpret(&self, event: &RiskEvent) -> Result<bool, String> {
-        match self.value(event)? {
-            cel::Value::Bool(holds) => Ok(holds),
-            _ => Err("is not a boolean".to_owned()),
-        }
+        self.0.interpret(&Event(event)).map_err(|why| told(&why)).and_then(|value| truth(&value))
     }
 
-    /// The value as it is recorded in a decision; `None` where it has none or is no scalar.
-    pub fn text(&self, event: &RiskEvent) -> Option<String> {
-        use crate::vocabulary::Value;
-        match self.value(event).ok()? {
-            cel::Value::Bool(value) => Some(Value::Bool(value).to_text()),
-            cel::Value::Int(value) => Some(Value::Int(value).to_text()),
-            cel::Value::Float(value) => Some(Value::Double(value).to_text()),
-            cel::Value::String(value) => Some(value[..value.floor_char_boundary(MAX_TEXT_BYTES)].to_owned()),
-            _ => None,
+    /// The value as it is recorded in a decision; `None` where it has none or is no single value.
+    pub(crate) fn text(&self, event: &RiskEvent) -> Option<String> {
+        match self.0.evaluate(&Event(event)).ok()? {
+            Value::Uint(_) => None,
+            Value::Text(value) => Some(value[..value.floor_char_boundary(MAX_TEXT_BYTES)].to_owned()),
+            value => Some(recorded(&value)),
         }
     }
 
     /// Variable and literal of a simple comparison, as text: what was seen, what it was held against.
     pub(crate) fn compared(&self, event: &RiskEvent) -> Option<(Option<String>, String)> {
-        let (var, literal) = self.native.as_ref()?.compared()?;
-        Some((var.get(event).map(|value| value.to_text()), literal.value().to_text()))
-    }
-
-    /// The syntax tree.
-    pub(crate) fn tree(&self) -> &IdedExpr {
-        self.expression.tree()
-    }
-
-    /// The measured expression.
-    pub(crate) fn expression(&self) -> &Expression {
-        &self.expression
-    }
-
-    /// Whether the condition runs without the interpreter.
-    pub fn is_native(&self) -> bool {
-        self.native.is_some()
+        let (var, literal) = self.0.compared()?;
+        Some((var.get(event).single().map(|value| recorded(&value)), recorded(&literal.value())))
     }
 
     /// Whether it names the score in any of its forms.
     pub(crate) fn reads_score(&self) -> bool {
-        let references = self.tree().references();
-        references.variables().iter().any(|name| Var::of_path(&[name]).is_some_and(|var| var.is_score()))
-    }
-
-    fn value(&self, event: &RiskEvent) -> Result<cel::Value, String> {
-        let scope = Scope::new(event);
-        let mut context = expressions::context();
-        context.set_variable_resolver(&scope);
-        self.expression.evaluate(&context, &scope::sizes(event)).map_err(|failure| told(&failure))
+        self.0.variables().iter().any(|name| is_score(name))
     }
 }
 
-/// Errors may quote operands, which are facts of a person: only what names the rule's own text is kept, and not much of it.
-fn told(failure: &Failure) -> String {
-    use cel::ExecutionError as E;
-    let error = match failure {
-        Failure::OverBudget => return "over its budget on an application of this size".to_owned(),
-        Failure::Failed(error) => error,
-    };
-    match error {
-        E::NoSuchKey(name) | E::UndeclaredReference(name) => expressions::cut(&format!("no value for {name}")),
-        E::NoSuchOverload(overload) => expressions::cut(&overload.to_string()),
-        E::DivisionByZero(_) | E::RemainderByZero(_) => "division by zero".to_owned(),
-        E::Overflow(..) => "overflow".to_owned(),
-        _ => "cannot be evaluated".to_owned(),
+fn truth(value: &Value<'_>) -> Result<bool, String> {
+    match value {
+        Value::Bool(holds) => Ok(*holds),
+        _ => Err(NOT_BOOLEAN.to_owned()),
     }
 }
 
+const NOT_BOOLEAN: &str = "is not a boolean";
+
+fn told(why: &Undetermined) -> String {
+    match why {
+        Undetermined::Null | Undetermined::NotSingle => NOT_BOOLEAN.to_owned(),
+        why => expressions::cut(&why.to_string()),
+    }
+}
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::sample;
+    use expressions::vocabulary::Kind;
     use proptest::prelude::*;
     use schemas::risk::FeatureUsed;
 
-    fn literal() -> impl Strategy<Value = String> {
-        prop_oneof![
-            any::<bool>().prop_map(|value| value.to_string()),
-            prop_oneof![-3i64..3, Just(i64::MAX), Just((1 << 53) + 1), 599i64..602].prop_map(|value| value.to_string()),
-            prop_oneof![-3.0f64..3.0, Just(0.5), Just(600.0), Just(9_007_199_254_740_993.0)]
-                .prop_map(|value| format!("{value:?}")),
-            prop_oneof![Just("'C'"), Just("'word'"), Just("''"), Just("'new'")].prop_map(str::to_owned),
-        ]
+    /// A literal that a value of that type may be held against.
+    fn literal(kind: Kind) -> BoxedStrategy<String> {
+        let whole = prop_oneof![-3i64..3, Just(i64::MAX), Just((1 << 53) + 1), 599i64..602];
+        let broken = prop_oneof![-3.0f64..3.0, Just(0.5), Just(600.0), Just(9_007_199_254_740_993.0)];
+        match kind {
+            Kind::Bool => any::<bool>().prop_map(|value| value.to_string()).boxed(),
+            Kind::Int | Kind::Double => {
+                prop_oneof![whole.prop_map(|value| value.to_string()), broken.prop_map(|value| format!("{value:?}"))].boxed()
+            }
+            Kind::Text => prop_oneof![Just("'C'"), Just("'word'"), Just("''"), Just("'new'")].prop_map(str::to_owned).boxed(),
+        }
     }
 
-    fn path() -> impl Strategy<Value = String> {
-        let scalars = crate::vocabulary::SCALARS.iter().map(|scalar| scalar.name.to_owned());
-        let facts = crate::vocabulary::facts().map(|fact| match fact.group {
-            "" => format!("facts.{}", fact.name),
-            group => format!("facts.{group}.{}", fact.name),
-        });
-        let features = ["features.a", "features.b", "features.c"].map(str::to_owned);
-        proptest::sample::select(scalars.chain(facts).chain(features).collect::<Vec<_>>())
+    /// A name with its type.
+    fn named() -> impl Strategy<Value = (String, Kind)> {
+        let features = ["features.a", "features.b", "features.c"].map(|name| (name.to_owned(), Kind::Double));
+        proptest::sample::select(VOCABULARY.values().into_iter().chain(features).collect::<Vec<_>>())
     }
 
     fn expression() -> impl Strategy<Value = String> {
-        let operand = prop_oneof![3 => path(), 1 => literal()];
         let op = proptest::sample::select(vec!["==", "!=", "<", "<=", ">", ">="]);
+        let against = (named(), op).prop_flat_map(|((name, kind), op)| (Just(name), Just(op), literal(kind))).boxed();
+        let among = named().prop_flat_map(|(name, kind)| (Just(name), proptest::collection::vec(literal(kind), 0..4)));
+        let path = || named().prop_map(|(name, _)| name);
+        let sum = (path(), path(), -2.0f64..2.0).prop_map(|(left, right, than)| format!("{left} + {right} > {than:?}"));
         let leaf = prop_oneof![
-            6 => (operand.clone(), op, literal()).prop_map(|(left, op, right)| format!("{left} {op} {right}")),
+            6 => against.clone().prop_map(|(name, op, literal)| format!("{name} {op} {literal}")),
+            1 => against.prop_map(|(name, op, literal)| format!("{literal} {op} {name}")),
             2 => path().prop_filter("has() takes a field", |path| path.contains('.')).prop_map(|path| format!("has({path})")),
             1 => path(),
+            1 => sum,
             1 => any::<bool>().prop_map(|value| value.to_string()),
-            1 => (operand, proptest::collection::vec(literal(), 0..4))
-                .prop_map(|(item, list)| format!("{item} in [{}]", list.join(", "))),
+            1 => among.prop_map(|(name, list)| format!("{name} in [{}]", list.join(", "))),
         ];
         leaf.prop_recursive(4, 24, 2, |inner| {
             prop_oneof![
@@ -171,7 +139,7 @@ mod tests {
         let flag = proptest::sample::select(vec![None, Some("missing"), Some("clamped"), Some("unknown")]);
         let feature = (proptest::sample::select(vec!["a", "b"]), value, flag);
         (proptest::collection::vec(feature, 0..3), any::<[bool; 6]>(), -3i64..3).prop_map(|(features, keep, amount)| {
-            let mut event = sample::event(Condition::parse("true").expect("parses").tree());
+            let mut event = sample::event(&[]);
             event.requested.amount.amount_minor = amount;
             event.features = features
                 .into_iter()
@@ -201,8 +169,9 @@ mod tests {
 
         #[test]
         fn the_native_form_says_what_cel_says(source in expression(), event in event()) {
-            let condition = Condition::parse(&source).expect("the grammar above is CEL");
-            prop_assume!(condition.is_native());
+            // Types that never match are refused before anybody evaluates them.
+            let Ok(condition) = Condition::parse(&source) else { return Ok(()) };
+            prop_assume!(condition.compiled().is_lowered());
             prop_assert_eq!(condition.holds(&event).ok(), condition.interpret(&event).ok(), "{}", source);
         }
     }
@@ -222,13 +191,13 @@ mod tests {
             ("jurisdiction.startsWith('US-')", false),
         ];
         for (source, native) in rows {
-            assert_eq!(Condition::parse(source).expect(source).is_native(), native, "{source}");
+            assert_eq!(Condition::parse(source).expect(source).compiled().is_lowered(), native, "{source}");
         }
     }
 
     #[test]
     fn errors_name_the_field_and_never_a_value() {
-        let mut event = sample::event(Condition::parse("true").expect("parses").tree());
+        let mut event = sample::event(&[]);
         event.facts.dependants = None;
         event.requested.purpose = Some("secret-purpose".to_owned());
         for (source, expected) in [

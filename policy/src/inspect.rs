@@ -3,12 +3,10 @@
 use crate::condition::Condition;
 use crate::document::{Cutoff, Document, Fallback, Limit};
 use crate::finding::Finding;
-use crate::fold;
 use crate::load::{Cut, CutoffRule, KnockoutRule, ReasonText, ZoneRule};
-use crate::typing::{self, Type};
-use crate::vocabulary::Kind;
 use domain::{Currency, reason};
-use expressions::{Refused, Total};
+use expressions::vocabulary::{Kind, Type};
+use expressions::{Finding as Fault, Total};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -224,20 +222,30 @@ impl<'d> Inspector<'d> {
 
     /// An expression of any type.
     pub(crate) fn expression(&mut self, path: &str, source: &str) -> Option<Condition> {
-        self.typed(path, source).map(|(condition, _)| condition)
+        let condition = match Condition::parse(source) {
+            Ok(condition) => condition,
+            Err(faults) => return self.refused(path, faults),
+        };
+        if let Err(fault) = self.total.add(condition.compiled()) {
+            return self.refused(path, vec![fault]);
+        }
+        for written in condition.compiled().warnings() {
+            self.find(Finding::warning(written.code, path, written.to_string()));
+        }
+        Some(condition)
     }
 
     /// An expression that must be a boolean and must depend on the event.
     pub(crate) fn condition(&mut self, path: &str, source: &str) -> Option<Condition> {
-        let (condition, of) = self.typed(path, source)?;
-        let sampled = condition.interpret(&crate::sample::event(condition.tree()));
-        match (of, sampled) {
+        let condition = self.expression(path, source)?;
+        let sampled = condition.interpret(&crate::sample::event(&condition.compiled().members("features")));
+        match (condition.compiled().of(), sampled) {
             (Type::Known(Kind::Bool) | Type::Open, Ok(_)) => {}
             (Type::Known(Kind::Bool), Err(problem)) => self.error("fails_on_sample", path, problem),
             (_, Err(problem)) => self.error("not_boolean", path, problem),
             (_, Ok(_)) => self.error("not_boolean", path, "is not a boolean"),
         }
-        match fold::constant(condition.tree()) {
+        match condition.compiled().constant() {
             Some(true) => self.error("constant_true", path, "always holds: what comes after is never reached"),
             Some(false) => self.error("constant_false", path, "never holds"),
             None => {}
@@ -245,29 +253,14 @@ impl<'d> Inspector<'d> {
         Some(condition)
     }
 
-    fn typed(&mut self, path: &str, source: &str) -> Option<(Condition, Type)> {
-        let condition = match Condition::parse(source) {
-            Ok(condition) => condition,
-            Err(why) => return self.refused(path, &why),
-        };
-        if let Err(why) = self.total.add(condition.expression()) {
-            return self.refused(path, &why);
+    fn refused<T>(&mut self, path: &str, faults: Vec<Fault>) -> Option<T> {
+        for fault in faults {
+            let message = match fault.code {
+                "syntax" | "too_costly" => format!("{}: {fault}", self.at),
+                _ => fault.to_string(),
+            };
+            self.error(fault.code, path, message);
         }
-        match typing::infer(condition.tree()) {
-            Ok(of) => Some((condition, of)),
-            Err(fault) => {
-                self.error(fault.code, path, fault.message);
-                None
-            }
-        }
-    }
-
-    fn refused<T>(&mut self, path: &str, why: &Refused) -> Option<T> {
-        let (code, rule) = match why {
-            Refused::TooCostly(_) | Refused::TooCostlyTogether(..) => ("too_costly", self.at),
-            Refused::Syntax(_) | Refused::TooLong(_) | Refused::TooDeep | Refused::Pattern(_) => ("syntax", self.at),
-        };
-        self.error(code, path, format!("{rule}: {why}"));
         None
     }
 
@@ -341,7 +334,7 @@ impl<'d> Inspector<'d> {
         });
         for (path, when, products, id) in knockouts.chain(zones) {
             let Some(when) = when else { continue };
-            let by_product = earlier.entry(fold::canonical(when.tree())).or_default();
+            let by_product = earlier.entry(when.compiled().canonical()).or_default();
             let own: Vec<&str> = products.iter().map(String::as_str).collect();
             let products = if own.is_empty() { &all } else { &own };
             if let Some(other) = products.iter().find_map(|product| by_product.get(product)) {
@@ -359,7 +352,7 @@ impl<'d> Inspector<'d> {
         for (index, (source, rule)) in self.document.cutoffs.iter().zip(cutoffs).enumerate() {
             let Some(rule) = rule else { continue };
             let (at, product) = (format!("/cutoffs/{index}"), source.product.as_str());
-            let when = rule.when.as_ref().map(|when| fold::canonical(when.tree()));
+            let when = rule.when.as_ref().map(|when| when.compiled().canonical());
             if let Some(id) = earlier.get(&(product, None)) {
                 match when {
                     None => self.error("overlapping_cutoffs", &at, format!("{id} already decides every score")),

@@ -2,30 +2,28 @@
 //! into outcomes and reasons. No input or output, no clock, no environment, no logging.
 //!
 //! Reading order: [`document`] is what a policy author writes, [`load`] checks and compiles it, [`decide`] applies it,
-//! [`reasons`] says why. Below that: [`condition`] (CEL and its native form), [`vocabulary`] (what conditions may name),
-//! [`typing`] and [`inspect`] (what is wrong with them), [`finding`].
+//! [`reasons`] says why. Below that: `condition` (an expression on a score event), `vocabulary` (what conditions may name) with
+//! `parties` and `scope`, `inspect` (what is wrong with a document), [`finding`]. The language itself is the crate [`expressions`].
 //!
 //! ```text
 //! unknown words → knockouts → unscorable → limits → zones → cutoffs → fallback
 //! ```
 //! Each step may end it. A rule that cannot be evaluated ends it as a referral, whatever else fired.
 
-pub mod condition;
+mod condition;
 pub mod decide;
 pub mod document;
 pub mod finding;
-mod fold;
 mod inspect;
 pub mod load;
 mod locate;
-mod native;
+mod parties;
 pub mod reasons;
 mod referral;
 mod sample;
 mod scales;
 mod scope;
-mod typing;
-pub mod vocabulary;
+mod vocabulary;
 
 pub use decide::{Decided, decide};
 pub use finding::{Finding, Severity};

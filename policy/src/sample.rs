@@ -1,38 +1,17 @@
 //! A made-up event in which everything has a value, to try an expression on before it meets a real one. Never leaves this
 //! crate.
 
-use cel::common::ast::{Expr, IdedExpr, LiteralValue, operators as op};
-use expressions::tree::children;
 use schemas::application::*;
 use schemas::risk::*;
 
-/// An event that has every fact, and every feature that `expr` names.
-pub(crate) fn event(expr: &IdedExpr) -> RiskEvent {
+/// An event that has every fact, another party, and these features.
+pub(crate) fn event(features: &[String]) -> RiskEvent {
     let mut event = bare();
-    let mut names = Vec::new();
-    feature_names(expr, &mut names);
-    event.features = names
-        .into_iter()
-        .map(|name| FeatureUsed { name: name.to_owned(), value: 1.0, flag: None, contribution: 0.0 })
-        .collect();
+    let used = |name: &String| FeatureUsed { name: name.clone(), value: 1.0, flag: None, contribution: 0.0 };
+    event.features = features.iter().map(used).collect();
+    let other = |role: &str| Party { role: role.into(), kind: "person".into(), facts: event.facts.clone() };
+    event.parties = vec![other("co_applicant"), other("guarantor")];
     event
-}
-
-fn feature_names<'e>(expr: &'e IdedExpr, into: &mut Vec<&'e str>) {
-    let is_features = |of: &IdedExpr| matches!(&of.expr, Expr::Ident(name) if name == "features");
-    match &expr.expr {
-        Expr::Select(select) if is_features(&select.operand) => into.push(&select.field),
-        Expr::Call(call) => match (call.func_name.as_str(), call.args.as_slice()) {
-            (op::INDEX, [map, key]) | (op::IN, [key, map]) if is_features(map) => {
-                if let Expr::Literal(LiteralValue::String(name)) = &key.expr {
-                    into.push(name.inner());
-                }
-            }
-            _ => {}
-        },
-        _ => {}
-    }
-    children(expr).into_iter().for_each(|child| feature_names(child, into));
 }
 
 fn bare() -> RiskEvent {
@@ -89,6 +68,7 @@ fn bare() -> RiskEvent {
             assets: Some(Assets { most_valuable: word() }),
             telephone: Some(true),
         },
+        parties: Vec::new(),
         times: Times {
             submitted_at: "2026-01-01T00:00:00Z".into(),
             completed_at: None,

@@ -1,37 +1,45 @@
-//! A score event as CEL's variables, built once for what an expression asks for, and how large those may be. Never shows more
-//! than [`vocabulary`].
+//! A score event as expressions read it: its places for the short way, and CEL's variables, built once for what an expression asks
+//! for, with how large those are. Never shows more than [`vocabulary`].
 
-use crate::vocabulary::{self, GROUPS, SCALARS, Value, Var};
+use crate::parties::{self, Party, earned, payment};
+use crate::vocabulary::{self, SCALARS, VOCABULARY, Var};
 use cel::common::types::{CelBool, CelDouble, CelInt, CelList, CelMap, CelMapKey, CelString};
 use cel::common::value::{CowVal, Val};
 use cel::context::VariableResolver;
-use expressions::sizes::{self, Container, Gauge, Sizes};
-use schemas::application::{Debt, Income, WireMoney};
+use expressions::application::GROUPS;
+use expressions::ratio::Flow;
+use expressions::sizes::{Gauge, Sizes};
+use expressions::{Document, Found, Value};
+use schemas::application::{Debt, Facts, Income, WireMoney};
 use schemas::risk::{ReportUsed, RiskEvent};
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
-/// How large an event is at most: the bounds of the contract (`schemas/json/common.v1.json`), and short words.
-pub(crate) static SCOPE: sizes::Scope = sizes::Scope {
-    containers: &[
-        Container { name: "facts", len: 64, item: 2, weight: 8_192 },
-        Container { name: "features", len: 512, item: 5, weight: 3_072 },
-        Container { name: "reports", len: 64, item: 12, weight: 1_024 },
-        Container { name: "income", len: 64, item: 16, weight: 1_024 },
-        Container { name: "debts", len: 256, item: 24, weight: 6_144 },
-    ],
-    other: Container { name: "", len: 16, item: 4, weight: 32 },
-    text: 256,
-    built: &["facts", "features", "reports"],
-    is_scalar: |path| Var::of_path(path).is_some(),
-};
+/// A score event.
+#[derive(Clone, Copy)]
+pub(crate) struct Event<'a>(pub &'a RiskEvent);
 
-/// The variables of one event.
-pub(crate) struct Scope<'a> {
+impl Document for Event<'_> {
+    type Place = Var;
+
+    fn at(&self, place: &Var) -> Found<'_> {
+        place.get(self.0)
+    }
+
+    fn lend<T>(&self, to: impl FnOnce(&dyn VariableResolver, &Sizes) -> T) -> T {
+        to(&Scope { event: self.0, built: Default::default() }, &sizes(self.0))
+    }
+}
+
+/// The names that are maps and lists.
+const BUILT: [&str; 8] =
+    ["facts", "features", "reports", "parties", "co_applicants", "guarantors", "incomes", "debts"];
+
+/// The variables of one event; nothing is built yet.
+struct Scope<'a> {
     event: &'a RiskEvent,
-    facts: OnceLock<Boxed<'a>>,
-    features: OnceLock<Boxed<'a>>,
-    reports: OnceLock<Boxed<'a>>,
+    /// By [`BUILT`]; none where the event has no such thing.
+    built: [OnceLock<Option<Boxed<'a>>>; BUILT.len()],
 }
 
 type Boxed<'v> = Box<dyn Val + 'v>;
@@ -39,13 +47,9 @@ type Entries<'v> = HashMap<CelMapKey<'v>, Boxed<'v>>;
 
 impl VariableResolver for Scope<'_> {
     fn resolve<'b>(&'b self, variable: &str) -> Option<CowVal<'b, 'b>> {
-        let built = match variable {
-            "facts" => self.facts.get_or_init(|| map(self.facts())),
-            "features" => self.features.get_or_init(|| map(self.features())),
-            "reports" => self.reports.get_or_init(|| list(self.event.reports.iter().map(report))),
-            name => return named(self.event, name),
-        };
-        Some(CowVal::Borrowed(built.as_ref()))
+        let Some(at) = BUILT.iter().position(|name| *name == variable) else { return named(self.event, variable) };
+        let built = self.built[at].get_or_init(|| build(self.event, variable));
+        built.as_ref().map(|value| CowVal::Borrowed(value.as_ref()))
     }
 }
 
@@ -55,35 +59,82 @@ fn named<'b>(event: &'b RiskEvent, name: &str) -> Option<CowVal<'b, 'b>> {
     let path = [parts.next()?, parts.next().unwrap_or_default(), parts.next().unwrap_or_default()];
     let depth = path.iter().take_while(|part| !part.is_empty()).count();
     let var = if parts.next().is_some() { None } else { Var::of_path(&path[..depth]) }?;
-    var.get(event).map(|value| CowVal::Owned(boxed(value)))
+    var.get(event).single().map(|value| CowVal::Owned(boxed(value)))
+}
+
+fn build<'b>(event: &'b RiskEvent, name: &str) -> Option<Boxed<'b>> {
+    let currency = &event.requested.amount.currency;
+    let having = |role: &'static str| {
+        parties::all(event).map(|all| list(all.filter(move |party| party.role == role).map(party_of)))
+    };
+    match name {
+        "facts" => Some(map(facts_of(&event.facts))),
+        "features" => Some(map(features(event))),
+        "reports" => Some(list(event.reports.iter().map(report))),
+        "parties" => parties::all(event).map(|all| list(all.map(party_of))),
+        "co_applicants" => having("co_applicant"),
+        "guarantors" => having("guarantor"),
+        "incomes" => parties::all(event).map(|all| {
+            let of = |party: Party<'b>| party.facts.income.iter().map(move |found| (party.role, found));
+            list(all.flat_map(of).map(|(role, found)| owned_by(role, income(found), Some(earned(found)), currency)))
+        }),
+        "debts" => parties::all(event).map(|all| {
+            let of = |party: Party<'b>| party.facts.debts.iter().map(move |found| (party.role, found));
+            list(all.flat_map(of).map(|(role, found)| owned_by(role, debt(found), payment(found), currency)))
+        }),
+        _ => None,
+    }
 }
 
 /// How large what an event shows is: a value and its key count one each, and a long text more.
-pub(crate) fn sizes(event: &RiskEvent) -> Sizes {
-    let mut gauge = Gauge::new(&SCOPE);
-    SCALARS.iter().filter_map(|scalar| (scalar.get)(event)).for_each(|value| {
-        weigh(&mut gauge, value);
+fn sizes(event: &RiskEvent) -> Sizes {
+    let mut gauge = Gauge::new(&VOCABULARY.sizes);
+    let own = SCALARS.iter().filter(|scalar| scalar.name != "debt_to_income");
+    own.filter_map(|scalar| (scalar.get)(event).single()).for_each(|value| {
+        weigh(&mut gauge, &value);
     });
-    let known = vocabulary::facts().filter_map(|fact| (fact.get)(&event.facts));
-    let facts: u64 = known.map(|value| weigh(&mut gauge, value)).sum();
-    let income = each(&mut gauge, "income", &event.facts.income, |gauge, income| {
-        let words = [&income.period, &income.basis, &income.evidence].map(|word| 1 + gauge.text(word.len()));
-        words.iter().sum::<u64>() + weigh_money(gauge, &income.amount)
-    });
-    let debts = each(&mut gauge, "debts", &event.facts.debts, |gauge, debt| {
-        let words = [Some(&debt.kind), Some(&debt.evidence), debt.period.as_ref()];
-        let words: u64 = words.into_iter().flatten().map(|word| 1 + gauge.text(word.len())).sum();
-        let amounts = [&debt.balance, &debt.payment].into_iter().flatten();
-        words + amounts.map(|amount| weigh_money(gauge, amount)).sum::<u64>()
-    });
-    gauge.container("facts", 0, 0, facts + income + debts + 2 * GROUPS.len() as u64);
+    let facts = weigh_facts(&mut gauge, &event.facts);
+    gauge.container("facts", 0, 0, facts);
     each(&mut gauge, "reports", &event.reports, |gauge, report| {
         [&report.source, &report.status, &report.pulled_at].map(|word| 1 + gauge.text(word.len())).iter().sum()
     });
     let names = event.features.iter().map(|feature| gauge.text(feature.name.len())).collect::<Vec<_>>();
     let weight = names.iter().map(|name| 1 + name).sum();
     gauge.container("features", names.len(), names.iter().copied().max().unwrap_or(0), weight);
+    weigh_parties(&mut gauge, event);
     gauge.sizes()
+}
+
+/// The lists of all parties.
+fn weigh_parties(gauge: &mut Gauge<'_>, event: &RiskEvent) {
+    let all: Vec<Party<'_>> = parties::all(event).into_iter().flatten().collect();
+    let weights: Vec<u64> = all.iter().map(|party| 8 + weigh_facts(gauge, party.facts)).collect();
+    let (most, weight) = (weights.iter().copied().max().unwrap_or(0), weights.iter().sum::<u64>());
+    for name in ["parties", "co_applicants", "guarantors"] {
+        gauge.container(name, all.len(), most, weight);
+    }
+    let incomes = all.iter().map(|party| party.facts.income.len()).sum();
+    let debts = all.iter().map(|party| party.facts.debts.len()).sum();
+    for (name, len) in [("incomes", incomes), ("/debts", debts)] {
+        gauge.container(name, len, 0, weight.saturating_add(4 * len as u64));
+    }
+}
+
+/// Takes note of the facts of a party, and gives their weight.
+fn weigh_facts(gauge: &mut Gauge<'_>, facts: &Facts) -> u64 {
+    let known = vocabulary::facts().filter_map(|fact| (fact.get)(facts).single());
+    let values: u64 = known.map(|value| weigh(gauge, &value)).sum();
+    let income = each(gauge, "income", &facts.income, |gauge, income| {
+        let words = [&income.period, &income.basis, &income.evidence].map(|word| 1 + gauge.text(word.len()));
+        words.iter().sum::<u64>() + weigh_money(gauge, &income.amount)
+    });
+    let debts = each(gauge, "debts", &facts.debts, |gauge, debt| {
+        let words = [Some(&debt.kind), Some(&debt.evidence), debt.period.as_ref()];
+        let words: u64 = words.into_iter().flatten().map(|word| 1 + gauge.text(word.len())).sum();
+        let amounts = [&debt.balance, &debt.payment].into_iter().flatten();
+        words + amounts.map(|amount| weigh_money(gauge, amount)).sum::<u64>()
+    });
+    values + income + debts + 2 * GROUPS.len() as u64
 }
 
 /// Takes note of a list under its name, and gives its weight.
@@ -92,10 +143,10 @@ fn each<T>(gauge: &mut Gauge<'_>, name: &str, items: &[T], weigh: impl Fn(&mut G
     gauge.container(name, weights.len(), weights.iter().copied().max().unwrap_or(0), weights.iter().sum())
 }
 
-fn weigh(gauge: &mut Gauge<'_>, value: Value<'_>) -> u64 {
+fn weigh(gauge: &mut Gauge<'_>, value: &Value<'_>) -> u64 {
     match value {
         Value::Text(text) => 1 + gauge.text(text.len()),
-        Value::Bool(_) | Value::Int(_) | Value::Double(_) => 2,
+        Value::Bool(_) | Value::Int(_) | Value::Uint(_) | Value::Double(_) => 2,
     }
 }
 
@@ -103,35 +154,43 @@ fn weigh_money(gauge: &mut Gauge<'_>, money: &WireMoney) -> u64 {
     5 + gauge.text(money.currency.len())
 }
 
-impl<'b> Scope<'b> {
-    /// Of an event; nothing is built yet.
-    pub(crate) fn new(event: &'b RiskEvent) -> Self {
-        Self { event, facts: OnceLock::new(), features: OnceLock::new(), reports: OnceLock::new() }
-    }
-
-    fn facts(&self) -> Entries<'b> {
-        let mut groups: HashMap<&str, Entries<'b>> = GROUPS.iter().map(|group| (*group, Entries::new())).collect();
-        let mut top = Entries::new();
-        for fact in vocabulary::facts() {
-            if let Some(value) = (fact.get)(&self.event.facts) {
-                let place = if fact.group.is_empty() { Some(&mut top) } else { groups.get_mut(fact.group) };
-                if let Some(entries) = place {
-                    entries.insert(key(fact.name), boxed(value));
-                }
+fn facts_of(facts: &Facts) -> Entries<'_> {
+    let mut groups: HashMap<&str, Entries<'_>> = GROUPS.iter().map(|group| (*group, Entries::new())).collect();
+    let mut top = Entries::new();
+    for fact in vocabulary::facts() {
+        if let Some(value) = (fact.get)(facts).single() {
+            let place = if fact.group.is_empty() { Some(&mut top) } else { groups.get_mut(fact.group) };
+            if let Some(entries) = place {
+                entries.insert(key(fact.name), boxed(value));
             }
         }
-        for (name, entries) in groups {
-            top.insert(key(name), Box::new(CelMap::from(entries)));
-        }
-        top.insert(key("income"), list(self.event.facts.income.iter().map(income)));
-        top.insert(key("debts"), list(self.event.facts.debts.iter().map(debt)));
-        top
     }
+    for (name, entries) in groups {
+        top.insert(key(name), map(entries));
+    }
+    top.insert(key("income"), list(facts.income.iter().map(income)));
+    top.insert(key("debts"), list(facts.debts.iter().map(debt)));
+    top
+}
 
-    fn features(&self) -> Entries<'b> {
-        let known = self.event.features.iter().filter(|feature| vocabulary::is_known(feature.flag.as_deref()));
-        known.map(|feature| (key(&feature.name), boxed(Value::Double(f64::from(feature.value))))).collect()
-    }
+fn features(event: &RiskEvent) -> Entries<'_> {
+    let known = event.features.iter().filter(|feature| vocabulary::is_known(feature.flag.as_deref()));
+    known.map(|feature| (key(&feature.name), boxed(Value::Double(f64::from(feature.value))))).collect()
+}
+
+fn party_of(party: Party<'_>) -> Entries<'_> {
+    let mut entries: Entries<'_> = HashMap::from([(key("role"), text(party.role))]);
+    entries.extend(party.kind.map(|kind| (key("kind"), text(kind))));
+    entries.insert(key("facts"), map(facts_of(party.facts)));
+    entries
+}
+
+/// What an income or a debt has beside what was stated: whose it is, and what it comes to in a month.
+fn owned_by<'v>(role: &'v str, mut entries: Entries<'v>, flow: Option<Flow<'_>>, currency: &str) -> Entries<'v> {
+    entries.insert(key("role"), text(role));
+    let monthly = flow.and_then(|flow| flow.monthly_minor(currency));
+    entries.extend(monthly.map(|monthly| (key("monthly_minor"), boxed(Value::Double(monthly)))));
+    entries
 }
 
 fn income(income: &Income) -> Entries<'_> {
@@ -143,7 +202,7 @@ fn income(income: &Income) -> Entries<'_> {
 fn debt(debt: &Debt) -> Entries<'_> {
     let mut entries = words([("kind", &debt.kind), ("evidence", &debt.evidence)]);
     if let Some(period) = &debt.period {
-        entries.insert(key("period"), boxed(Value::Text(period)));
+        entries.insert(key("period"), text(period));
     }
     for (name, amount) in [("balance", &debt.balance), ("payment", &debt.payment)] {
         if let Some(amount) = amount {
@@ -160,11 +219,11 @@ fn report(report: &ReportUsed) -> Entries<'_> {
 fn money(money: &WireMoney) -> Boxed<'_> {
     let mut entries = words([("currency", &money.currency)]);
     entries.insert(key("amount_minor"), boxed(Value::Int(money.amount_minor)));
-    Box::new(CelMap::from(entries))
+    map(entries)
 }
 
 fn words<'v, const N: usize>(pairs: [(&'v str, &'v String); N]) -> Entries<'v> {
-    pairs.into_iter().map(|(name, word)| (key(name), boxed(Value::Text(word)))).collect()
+    pairs.into_iter().map(|(name, word)| (key(name), text(word))).collect()
 }
 
 fn map(entries: Entries<'_>) -> Boxed<'_> {
@@ -180,11 +239,16 @@ fn key(name: &str) -> CelMapKey<'_> {
     CelMapKey::String(CelString::from(name))
 }
 
+fn text(value: &str) -> Boxed<'_> {
+    Box::new(CelString::from(value))
+}
+
 fn boxed(value: Value<'_>) -> Boxed<'_> {
     match value {
         Value::Bool(value) => Box::new(CelBool::from(value)),
         Value::Int(value) => Box::new(CelInt::from(value)),
+        Value::Uint(value) => Box::new(cel::common::types::CelUInt::from(value)),
         Value::Double(value) => Box::new(CelDouble::from(value)),
-        Value::Text(value) => Box::new(CelString::from(value)),
+        Value::Text(value) => Box::new(CelString::from(value.into_owned())),
     }
 }

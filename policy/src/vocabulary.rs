@@ -1,61 +1,74 @@
-//! What conditions may name, with its type and where it stands in the score event. The one table behind native evaluation,
-//! CEL's variables and the type check. Reads only what was published and quantised; never computes.
+//! What policies may name, and where it stands in the score event. The one table behind both ways of evaluating. Reads only what
+//! was published and quantised; computes nothing but the ratio of debts to incomes.
 
+use crate::parties;
+use expressions::application::{LISTS_OF_ALL, PARTIES, REQUEST};
+use expressions::sizes::{Container, Scope};
+use expressions::vocabulary::{Kind, Name, Shape, Type};
+use expressions::{Found, Value, Vocabulary};
 use schemas::application::Facts;
 use schemas::risk::RiskEvent;
+use std::borrow::Cow;
 
-/// The type of a variable.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// `bool`
-    Bool,
-    /// `int`
-    Int,
-    /// `double`
-    Double,
-    /// `string`
-    Text,
-}
+/// The score in its four forms. A rule on one of them is a cutoff.
+const SCORE: &[Name] = &[
+    ("pd", Type::Known(Kind::Double)),
+    ("score", Type::Known(Kind::Int)),
+    ("band", Type::Known(Kind::Text)),
+    ("class", Type::Known(Kind::Int)),
+];
 
-/// A value as conditions see it.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Value<'a> {
-    /// `bool`
-    Bool(bool),
-    /// `int`
-    Int(i64),
-    /// `double`
-    Double(f64),
-    /// `string`
-    Text(&'a str),
-}
+/// What the model used, and the reports that were read.
+const USED: &[Name] = &[("features", Type::Map(&Shape::Free(Kind::Double))), ("reports", Type::List(&Shape::Open))];
 
-/// A scalar of the event itself.
-pub struct Scalar {
+/// The names, and how large an event is at most: the bounds of the contract (`schemas/json/common.v1.json`), and short words.
+pub(crate) static VOCABULARY: Vocabulary = Vocabulary {
+    readers: "policies",
+    names: &[REQUEST, SCORE, PARTIES, USED],
+    whole: None,
+    out_of_reach: &[],
+    sizes: Scope {
+        containers: &[
+            Container { name: "facts", len: 64, item: 2, weight: 8_192 },
+            Container { name: "features", len: 512, item: 5, weight: 3_072 },
+            Container { name: "reports", len: 64, item: 12, weight: 1_024 },
+            Container { name: "income", len: 64, item: 16, weight: 1_024 },
+            Container { name: "debts", len: 256, item: 24, weight: 6_144 },
+            LISTS_OF_ALL[0],
+            LISTS_OF_ALL[1],
+            LISTS_OF_ALL[2],
+            LISTS_OF_ALL[3],
+            LISTS_OF_ALL[4],
+        ],
+        other: Container { name: "", len: 16, item: 4, weight: 32 },
+        text: 256,
+        built: &["facts", "features", "reports", "parties", "co_applicants", "guarantors", "incomes", "debts"],
+        is_scalar: |path| VOCABULARY.is_value(path),
+    },
+};
+
+/// A single value of the event itself.
+pub(crate) struct Scalar {
     /// Its name.
     pub name: &'static str,
-    /// Its type.
-    pub kind: Kind,
-    /// Its value; `None` where the event has none.
-    pub get: for<'a> fn(&'a RiskEvent) -> Option<Value<'a>>,
+    /// What stands there.
+    pub get: for<'a> fn(&'a RiskEvent) -> Found<'a>,
 }
 
-/// A typed fact of the primary applicant.
-pub struct Fact {
+/// A typed fact of a party.
+pub(crate) struct Fact {
     /// Its group, such as `employment`; empty at the top.
     pub group: &'static str,
     /// Its name in the group.
     pub name: &'static str,
-    /// Its type.
-    pub kind: Kind,
-    /// Its value; `None` where it was not asked or is not known.
-    pub get: for<'a> fn(&'a Facts) -> Option<Value<'a>>,
+    /// What stands there; absent where it was not asked or is not known.
+    pub get: for<'a> fn(&'a Facts) -> Found<'a>,
 }
 
-/// A variable that a condition names.
+/// A place of a score event.
 #[derive(Clone)]
-pub enum Var {
-    /// A scalar.
+pub(crate) enum Var {
+    /// Of the event itself.
     Scalar(&'static Scalar),
     /// `facts.…`
     Fact(&'static Fact),
@@ -63,52 +76,51 @@ pub enum Var {
     Feature(String),
 }
 
-fn text(value: &str) -> Option<Value<'_>> {
-    Some(Value::Text(value))
+fn text(value: &str) -> Found<'_> {
+    Found::Text(Cow::Borrowed(value))
+}
+
+fn word(value: Option<&String>) -> Found<'_> {
+    value.map_or(Found::Absent, |value| text(value))
+}
+
+fn truth<'a>(value: Option<bool>) -> Found<'a> {
+    value.map_or(Found::Absent, Found::Bool)
+}
+
+fn count<'a>(value: Option<u32>) -> Found<'a> {
+    value.map_or(Found::Absent, |count| Found::Int(i64::from(count)))
 }
 
 /// Every scalar.
-pub static SCALARS: &[Scalar] = &[
-    Scalar { name: "product", kind: Kind::Text, get: |e| text(&e.product) },
-    Scalar { name: "intent", kind: Kind::Text, get: |e| text(&e.intent) },
-    Scalar { name: "request_type", kind: Kind::Text, get: |e| text(&e.request_type) },
-    Scalar { name: "channel", kind: Kind::Text, get: |e| text(&e.channel) },
-    Scalar { name: "jurisdiction", kind: Kind::Text, get: |e| text(&e.jurisdiction) },
-    Scalar { name: "amount_minor", kind: Kind::Int, get: |e| Some(Value::Int(e.requested.amount.amount_minor)) },
-    Scalar { name: "currency", kind: Kind::Text, get: |e| text(&e.requested.amount.currency) },
-    Scalar {
-        name: "term_months",
-        kind: Kind::Int,
-        get: |e| e.requested.term_months.map(|months| Value::Int(i64::from(months))),
-    },
-    Scalar { name: "purpose", kind: Kind::Text, get: |e| e.requested.purpose.as_deref().map(Value::Text) },
-    Scalar { name: "pd", kind: Kind::Double, get: |e| e.score.as_ref().map(|s| Value::Double(s.pd)) },
-    Scalar { name: "score", kind: Kind::Int, get: |e| e.score.as_ref().map(|s| Value::Int(i64::from(s.score))) },
-    Scalar { name: "band", kind: Kind::Text, get: |e| e.score.as_ref().map(|s| Value::Text(&s.band)) },
-    Scalar { name: "class", kind: Kind::Int, get: |e| e.score.as_ref().map(|s| Value::Int(i64::from(s.class))) },
+pub(crate) static SCALARS: &[Scalar] = &[
+    Scalar { name: "product", get: |e| text(&e.product) },
+    Scalar { name: "intent", get: |e| text(&e.intent) },
+    Scalar { name: "request_type", get: |e| text(&e.request_type) },
+    Scalar { name: "channel", get: |e| text(&e.channel) },
+    Scalar { name: "jurisdiction", get: |e| text(&e.jurisdiction) },
+    Scalar { name: "amount_minor", get: |e| Found::Int(e.requested.amount.amount_minor) },
+    Scalar { name: "currency", get: |e| text(&e.requested.amount.currency) },
+    Scalar { name: "term_months", get: |e| count(e.requested.term_months) },
+    Scalar { name: "purpose", get: |e| word(e.requested.purpose.as_ref()) },
+    Scalar { name: "pd", get: |e| e.score.as_ref().map_or(Found::Absent, |s| Found::Float(s.pd)) },
+    Scalar { name: "score", get: |e| e.score.as_ref().map_or(Found::Absent, |s| Found::Int(i64::from(s.score))) },
+    Scalar { name: "band", get: |e| word(e.score.as_ref().map(|s| &s.band)) },
+    Scalar { name: "class", get: |e| e.score.as_ref().map_or(Found::Absent, |s| Found::Int(i64::from(s.class))) },
+    Scalar { name: "debt_to_income", get: |e| parties::debt_to_income(e).map_or(Found::Absent, Found::Float) },
 ];
 
-/// The scalars that are the score in other words: a rule on them is a cutoff.
-pub const SCORE_SCALARS: [&str; 4] = ["pd", "score", "band", "class"];
-
-/// The groups of facts; each is always present as a map, empty where nothing is known.
-pub const GROUPS: [&str; 5] = ["employment", "housing", "accounts", "obligations", "assets"];
-
-/// The facts that are lists of maps, always present.
-pub const LISTS: [&str; 2] = ["income", "debts"];
-
-macro_rules! facts {
+macro_rules! words {
     ($($group:ident . $name:ident),+ $(,)?) => {
         [$(Fact {
             group: stringify!($group),
             name: stringify!($name),
-            kind: Kind::Text,
-            get: |f| f.$group.as_ref()?.$name.as_deref().map(Value::Text),
+            get: |f| word(f.$group.as_ref().and_then(|group| group.$name.as_ref())),
         }),+]
     };
 }
 
-static GROUPED: &[Fact] = &facts![
+static GROUPED: &[Fact] = &words![
     employment.status,
     employment.tenure_band,
     employment.occupation,
@@ -125,41 +137,30 @@ static GROUPED: &[Fact] = &facts![
 ];
 
 static PLAIN: &[Fact] = &[
-    Fact { group: "", name: "of_legal_age", kind: Kind::Bool, get: |f| f.of_legal_age.map(Value::Bool) },
-    Fact { group: "", name: "telephone", kind: Kind::Bool, get: |f| f.telephone.map(Value::Bool) },
-    Fact { group: "", name: "dependants", kind: Kind::Int, get: |f| months(f.dependants) },
-    Fact {
-        group: "",
-        name: "dependants_band",
-        kind: Kind::Text,
-        get: |f| f.dependants_band.as_deref().map(Value::Text),
-    },
+    Fact { group: "", name: "of_legal_age", get: |f| truth(f.of_legal_age) },
+    Fact { group: "", name: "telephone", get: |f| truth(f.telephone) },
+    Fact { group: "", name: "dependants", get: |f| count(f.dependants) },
+    Fact { group: "", name: "dependants_band", get: |f| word(f.dependants_band.as_ref()) },
     Fact {
         group: "employment",
         name: "tenure_months",
-        kind: Kind::Int,
-        get: |f| months(f.employment.as_ref()?.tenure_months),
+        get: |f| count(f.employment.as_ref().and_then(|group| group.tenure_months)),
     },
     Fact {
         group: "housing",
         name: "residence_months",
-        kind: Kind::Int,
-        get: |f| months(f.housing.as_ref()?.residence_months),
+        get: |f| count(f.housing.as_ref().and_then(|group| group.residence_months)),
     },
 ];
 
-fn months<'a>(count: Option<u32>) -> Option<Value<'a>> {
-    count.map(|count| Value::Int(i64::from(count)))
-}
-
-/// Every scalar fact.
-pub fn facts() -> impl Iterator<Item = &'static Fact> {
+/// Every fact that is a single value.
+pub(crate) fn facts() -> impl Iterator<Item = &'static Fact> {
     PLAIN.iter().chain(GROUPED)
 }
 
 impl Var {
-    /// The variable of a dotted name; `None` when the name is a map, a list or unknown.
-    pub fn of_path(path: &[&str]) -> Option<Self> {
+    /// The place of a dotted name; `None` when the name is a map, a list or unknown.
+    pub(crate) fn of_path(path: &[&str]) -> Option<Self> {
         match path {
             [name] => SCALARS.iter().find(|scalar| scalar.name == *name).map(Self::Scalar),
             ["features", name] => Some(Self::Feature((*name).to_owned())),
@@ -169,51 +170,41 @@ impl Var {
         }
     }
 
-    /// Its type.
-    pub fn kind(&self) -> Kind {
-        match self {
-            Self::Scalar(scalar) => scalar.kind,
-            Self::Fact(fact) => fact.kind,
-            Self::Feature(_) => Kind::Double,
-        }
-    }
-
-    /// Its value; `None` where the event has none.
-    pub fn get<'a>(&self, event: &'a RiskEvent) -> Option<Value<'a>> {
+    /// What stands there.
+    pub(crate) fn get<'a>(&self, event: &'a RiskEvent) -> Found<'a> {
         match self {
             Self::Scalar(scalar) => (scalar.get)(event),
             Self::Fact(fact) => (fact.get)(&event.facts),
-            Self::Feature(name) => feature(event, name).map(Value::Double),
+            Self::Feature(name) => feature(event, name).map_or(Found::Absent, Found::Float),
         }
-    }
-
-    /// Whether it is the score in other words.
-    pub fn is_score(&self) -> bool {
-        matches!(self, Self::Scalar(scalar) if SCORE_SCALARS.contains(&scalar.name))
     }
 }
 
+/// Whether a name is the score in other words.
+pub(crate) fn is_score(name: &str) -> bool {
+    SCORE.iter().any(|(known, _)| *known == name)
+}
+
 /// The value of a feature that the model used; one that was missing or of an unknown category has none.
-pub fn feature(event: &RiskEvent, name: &str) -> Option<f64> {
+pub(crate) fn feature(event: &RiskEvent, name: &str) -> Option<f64> {
     let used = event.features.iter().find(|feature| feature.name == name)?;
     is_known(used.flag.as_deref()).then(|| f64::from(used.value))
 }
 
 /// Whether a feature with that flag has a value of its own; unknown flags are read as none.
-pub fn is_known(flag: Option<&str>) -> bool {
+pub(crate) fn is_known(flag: Option<&str>) -> bool {
     matches!(flag, None | Some("clamped"))
 }
 
-impl Value<'_> {
-    /// As it is recorded in a decision. A double that was a single-precision feature is written as such.
-    pub fn to_text(self) -> String {
-        match self {
-            Self::Bool(value) => value.to_string(),
-            Self::Int(value) => value.to_string(),
-            Self::Double(value) if f64::from(value as f32) == value => (value as f32).to_string(),
-            Self::Double(value) => value.to_string(),
-            Self::Text(value) => value.to_owned(),
-        }
+/// A value as it is recorded in a decision. A double that was a single-precision feature is written as such.
+pub(crate) fn recorded(value: &Value<'_>) -> String {
+    match value {
+        Value::Bool(value) => value.to_string(),
+        Value::Int(value) => value.to_string(),
+        Value::Uint(value) => value.to_string(),
+        Value::Double(value) if f64::from(*value as f32) == *value => (*value as f32).to_string(),
+        Value::Double(value) => value.to_string(),
+        Value::Text(value) => value.clone().into_owned(),
     }
 }
 
@@ -225,5 +216,32 @@ impl std::fmt::Debug for Var {
             Self::Fact(fact) => write!(f, "facts.{}.{}", fact.group, fact.name),
             Self::Feature(name) => write!(f, "features.{name}"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample;
+    use expressions::compile;
+
+    #[test]
+    fn every_name_that_is_a_value_stands_somewhere_and_is_of_its_type() {
+        let event = sample::event(&[]);
+        let values = VOCABULARY.values();
+        for (name, kind) in &values {
+            let path: Vec<&str> = name.split('.').collect();
+            let var = Var::of_path(&path);
+            let found = var.as_ref().map(|var| var.get(&event));
+            let is_of_kind = match kind {
+                Kind::Bool => matches!(found, Some(Found::Bool(_))),
+                Kind::Int => matches!(found, Some(Found::Int(_))),
+                Kind::Double => matches!(found, Some(Found::Float(_))),
+                Kind::Text => matches!(found, Some(Found::Text(_))),
+            };
+            assert!(is_of_kind, "{name} is {kind:?}, the sample event has {found:?}");
+            assert!(compile(name, &VOCABULARY).is_ok(), "{name}");
+        }
+        assert_eq!(values.len(), SCALARS.len() + facts().count(), "and nothing else stands there");
     }
 }

@@ -32,6 +32,9 @@ pub struct RiskEvent {
     pub requested: Requested,
     /// The primary applicant's typed facts, for rules.
     pub facts: Facts,
+    /// The parties beside the primary applicant, for rules; only where the route in force has them carried.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parties: Vec<Party>,
     /// All times.
     pub times: Times,
     /// `scored` or `unscorable`.
@@ -83,6 +86,17 @@ pub struct Subject {
     pub key_id: String,
     /// HMAC-SHA-256(tenant key, customer_ref), hexadecimal.
     pub subject: String,
+}
+
+/// A party beside the primary applicant.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Party {
+    /// `co_applicant` or `guarantor`.
+    pub role: String,
+    /// `person` or `organisation`.
+    pub kind: String,
+    /// Typed facts.
+    pub facts: Facts,
 }
 
 /// The record that was scored.

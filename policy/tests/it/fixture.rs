@@ -104,6 +104,7 @@ pub fn event() -> RiskEvent {
             purpose: None,
         },
         facts: Facts { of_legal_age: Some(true), ..Facts::default() },
+        parties: Vec::new(),
         times: Times {
             submitted_at: "2026-11-02T08:59:00Z".into(),
             completed_at: Some("2026-11-02T09:00:00Z".into()),

@@ -1,9 +1,10 @@
-//! Questions about a syntax tree that need no event: is it constant, is it the same as another. Only measured expressions are
+//! Questions about a syntax tree that need no document: is it constant, is it the same as another. Only measured expressions are
 //! asked: a constant part is evaluated.
 
+use crate::measured;
 use cel::common::ast::{EntryExpr, Expr, IdedExpr, operators as op};
 
-/// The value of a condition that does not depend on the event; `None` when it does.
+/// The value of a condition that does not depend on the document; `None` when it does.
 pub(crate) fn constant(expr: &IdedExpr) -> Option<bool> {
     if let Expr::Call(call) = &expr.expr {
         match (call.func_name.as_str(), call.args.as_slice()) {
@@ -17,7 +18,7 @@ pub(crate) fn constant(expr: &IdedExpr) -> Option<bool> {
             _ => {}
         }
     }
-    match expressions::constant(expr) {
+    match measured::constant(expr) {
         Some(cel::Value::Bool(value)) => Some(value),
         _ => None,
     }
