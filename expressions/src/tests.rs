@@ -1,6 +1,5 @@
 //! What is refused at load, what is not evaluated, and that the cost told is not less than what an evaluation does.
 
-use super::MAX_COST;
 use crate::measured::{Expression, Failure, Refused, constant, context};
 use crate::sizes::{Container, Gauge, Scope, Sizes};
 use cel::Value;

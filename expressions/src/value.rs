@@ -50,6 +50,38 @@ impl<'a> Found<'a> {
             _ => None,
         }
     }
+
+    /// The same, with its text borrowed from this one.
+    pub fn lend(&self) -> Found<'_> {
+        match self {
+            Self::Text(text) => Found::Text(Cow::Borrowed(text)),
+            Self::Absent => Found::Absent,
+            Self::NotAContainer => Found::NotAContainer,
+            Self::Null => Found::Null,
+            Self::Bool(value) => Found::Bool(*value),
+            Self::Int(value) => Found::Int(*value),
+            Self::Uint(value) => Found::Uint(*value),
+            Self::Float(value) => Found::Float(*value),
+            Self::Array => Found::Array,
+            Self::Object => Found::Object,
+        }
+    }
+
+    /// The same, which borrows nothing.
+    pub fn into_owned<'b>(self) -> Found<'b> {
+        match self {
+            Self::Text(text) => Found::Text(Cow::Owned(text.into_owned())),
+            Self::Absent => Found::Absent,
+            Self::NotAContainer => Found::NotAContainer,
+            Self::Null => Found::Null,
+            Self::Bool(value) => Found::Bool(value),
+            Self::Int(value) => Found::Int(value),
+            Self::Uint(value) => Found::Uint(value),
+            Self::Float(value) => Found::Float(value),
+            Self::Array => Found::Array,
+            Self::Object => Found::Object,
+        }
+    }
 }
 
 /// What an expression yields.
@@ -127,7 +159,7 @@ pub enum Undetermined {
 impl Undetermined {
     /// Whether something that it reads is not there, rather than that it failed.
     pub fn is_absence(&self) -> bool {
-        matches!(self, Self::Absent(_) | Self::NoElement | Self::Null)
+        matches!(self, Self::Absent(_) | Self::NoElement | Self::NoName(_) | Self::Null)
     }
 }
 
@@ -160,7 +192,7 @@ mod tests {
             (Undetermined::Absent(None), true),
             (Undetermined::NoElement, true),
             (Undetermined::Null, true),
-            (Undetermined::NoName("score".into()), false),
+            (Undetermined::NoName("score".into()), true),
             (Undetermined::OverBudget, false),
             (Undetermined::NotSingle, false),
             (Undetermined::Failed("overflow".into()), false),

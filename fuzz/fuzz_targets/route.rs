@@ -8,7 +8,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use scorer::condition::Condition;
 use scorer::{Library, Route};
-use scoring::expr::Document;
+use scoring::application::Document;
 use scoring::lookup::Lookup;
 use std::sync::LazyLock;
 

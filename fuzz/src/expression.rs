@@ -7,7 +7,12 @@ use rand_chacha::ChaCha8Rng;
 use serde_json::{Value, json};
 
 /// Lists and maps of both kinds of document.
-const RANGES: [&str; 12] = [
+const RANGES: [&str; 17] = [
+    "parties",
+    "co_applicants",
+    "guarantors",
+    "incomes",
+    "debts",
     "facts.debts",
     "facts.income",
     "reports",
@@ -21,7 +26,10 @@ const RANGES: [&str; 12] = [
     "[0, 1, 2, 3, 4, 5, 6, 7, 8, 9]",
     "[[1, 2, 3], [4, 5, 6], [7, 8, 9]]",
 ];
-const VALUES: [&str; 22] = [
+const VALUES: [&str; 25] = [
+    "debt_to_income",
+    "attributes.a.b",
+    "guarantors[0].facts.of_legal_age",
     "score",
     "amount_minor",
     "purpose",
@@ -47,7 +55,7 @@ const VALUES: [&str; 22] = [
 ];
 const PATTERNS: [&str; 8] = ["^a*$", "(a|b)+c", ".*.*.*x", "[a-z]{200}", "(a{50}){50}", "\\\\p{L}{90}", "(", ""];
 const BINARY: [&str; 14] = ["+", "-", "*", "/", "%", "==", "!=", "<", "<=", ">", ">=", "&&", "||", "in"];
-const MACROS: [&str; 5] = ["exists", "all", "exists_one", "filter", "map"];
+const MACROS: [&str; 6] = ["exists", "all", "exists_one", "filter", "map", "sum"];
 const FUNCTIONS: [&str; 8] = ["size", "string", "int", "double", "bool", "bytes", "type", "duration"];
 
 /// One expression, so deep at most.
@@ -114,7 +122,7 @@ fn each(rng: &mut ChaCha8Rng, below: u32, bound: &mut Vec<String>) -> String {
 fn leaf(rng: &mut ChaCha8Rng, bound: &[String]) -> String {
     match (bound.choose(rng), rng.random_range(0..4)) {
         (Some(name), 0) => name.clone(),
-        (Some(name), 1) => format!("{name}.kind"),
+        (Some(name), 1) => format!("{name}.{}", one(rng, &["kind", "monthly_minor", "facts.dependants"])),
         (_, 2) => format!("has({}.x)", one(rng, &["facts", "features", "data", "data.attributes"])),
         _ => one(rng, &VALUES).to_owned(),
     }

@@ -1,101 +1,50 @@
-//! The condition of a route's entry: CEL over an application's `data`, by the engine of the feature contracts, and as they may
-//! not it reads nothing of who somebody is. Compiled once; yields true, false, or that it could not be told.
+//! The condition of a route's entry: an expression of the one language over an application. Compiled once; yields true, false, or that
+//! it is undetermined, and then the entry does not apply.
 
-use cel::common::ast::{ComprehensionExpr, Expr as Node, IdedExpr, LiteralValue, operators as op};
-use expressions::Expression;
-use scoring::expr::{Document, Expr, Yield};
+use expressions::{Compiled, Finding, Value, Vocabulary};
+use scoring::application::{self, Document, Spot};
 use scoring::lookup::Lookup;
 
 /// The longest condition, in bytes: what is longer is a model, and belongs into one.
 pub const MAX_LENGTH: usize = 2_000;
 
-/// Functions that answer yes or no.
-const QUESTIONS: [&str; 6] = ["contains", "startsWith", "endsWith", "matches", "bool", "@not_strictly_false"];
+/// The names of routes.
+static VOCABULARY: Vocabulary = application::vocabulary("routes");
 
 /// A compiled condition.
 #[derive(Debug)]
-pub struct Condition(Expr);
-
-/// What is known of a value before there is an application.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Truth,
-    /// A field may hold anything.
-    Open,
-    Other,
-}
+pub struct Condition(Compiled<Spot>);
 
 impl Condition {
     /// Compiles `source`; `lookup` grows by what it reads.
     ///
     /// # Errors
-    /// What is wrong, for people.
-    pub fn compile(source: &str, lookup: &mut Lookup) -> Result<Self, String> {
+    /// Everything that is wrong with it.
+    pub fn compile(source: &str, lookup: &mut Lookup) -> Result<Self, Vec<Finding>> {
+        let one = |message: String| vec![Finding { code: "syntax", message, at: None, suggestion: None }];
         if source.len() > MAX_LENGTH {
-            return Err(format!("{} bytes, at most {MAX_LENGTH} are allowed", source.len()));
+            return Err(one(format!("{} bytes, at most {MAX_LENGTH} are allowed", source.len())));
         }
-        let expr = Expr::compile(source, lookup)?;
-        match kind(expr.expression().tree())? {
-            Kind::Truth | Kind::Open => Ok(Self(expr)),
-            Kind::Other => Err("is never true or false: end it in a comparison, has(), in, or a question".to_owned()),
+        let compiled = application::compile(source, &VOCABULARY, lookup)?;
+        match compiled.may_be_truth() {
+            true => Ok(Self(compiled)),
+            false => {
+                Err(one("is never true or false: end it in a comparison, has(), in, or a question".to_owned()))
+            }
         }
     }
 
-    /// The measured expression.
-    pub(crate) fn expression(&self) -> &Expression {
-        self.0.expression()
+    /// What the one compiler made of it.
+    pub(crate) fn compiled(&self) -> &Compiled<Spot> {
+        &self.0
     }
 
     /// Whether it holds; `None` where it reads what is absent, fails, or costs too much on this application.
     pub fn holds(&self, data: &Document<'_>) -> Option<bool> {
-        match self.0.eval(data) {
-            Ok(Yield::Bool(holds)) => Some(holds),
-            Ok(Yield::Number(_) | Yield::Text(_)) | Err(_) => None,
+        match self.0.evaluate(data) {
+            Ok(Value::Bool(holds)) => Some(holds),
+            Ok(_) | Err(_) => None,
         }
-    }
-}
-
-fn kind(expr: &IdedExpr) -> Result<Kind, String> {
-    Ok(match &expr.expr {
-        Node::Literal(LiteralValue::Boolean(_)) => Kind::Truth,
-        Node::Ident(name) if name == "data" => Kind::Other,
-        Node::Select(select) if select.test => Kind::Truth,
-        Node::Select(_) | Node::Ident(_) => Kind::Open,
-        Node::Comprehension(inner) => of_macro(inner)?,
-        Node::Call(call) => match (call.func_name.as_str(), call.args.as_slice()) {
-            (op::LOGICAL_AND | op::LOGICAL_OR | op::LOGICAL_NOT, operands) => logic(operands)?,
-            (op::CONDITIONAL, [test, then, otherwise]) => {
-                logic(std::slice::from_ref(test))?;
-                match (kind(then)?, kind(otherwise)?) {
-                    (Kind::Truth, Kind::Truth) => Kind::Truth,
-                    (Kind::Other, _) | (_, Kind::Other) => Kind::Other,
-                    _ => Kind::Open,
-                }
-            }
-            (op::EQUALS | op::NOT_EQUALS | op::IN, _) => Kind::Truth,
-            (op::LESS | op::LESS_EQUALS | op::GREATER | op::GREATER_EQUALS, _) => Kind::Truth,
-            (op::INDEX | op::OPT_INDEX, _) => Kind::Open,
-            (name, _) if QUESTIONS.contains(&name) => Kind::Truth,
-            _ => Kind::Other,
-        },
-        _ => Kind::Other,
-    })
-}
-
-fn logic(operands: &[IdedExpr]) -> Result<Kind, String> {
-    for operand in operands {
-        if kind(operand)? == Kind::Other {
-            return Err("&&, ||, ! and ?: take what is true or false".to_owned());
-        }
-    }
-    Ok(Kind::Truth)
-}
-
-/// `all` and `exists` start from a truth, `map` and `filter` from a list, and `exists_one` compares in the end.
-fn of_macro(inner: &ComprehensionExpr) -> Result<Kind, String> {
-    match &inner.result.expr {
-        Node::Ident(name) if *name == inner.accu_var => kind(&inner.accu_init),
-        _ => kind(&inner.result),
     }
 }
 
@@ -125,18 +74,24 @@ mod tests {
             ("data.reports.size() && true", Some("take what is true or false")),
             ("data.a ? 1 : 2", Some("never true or false")),
             ("data.a <", Some("not CEL")),
-            ("income > 5", Some("unknown name income")),
+            ("income > 5", Some("income is not published to routes: did you mean")),
+            ("facts.dependants > 2 && co_applicants.exists(p, p.facts.of_legal_age)", None),
+            ("debt_to_income < 0.4 && attributes.naics == \"722\"", None),
+            ("facts.dependents > 2", Some("did you mean facts.dependants?")),
+            ("facts.trade_lines > 2", Some("facts.trade_lines is not published to routes")),
+            ("parties.exists(p, p.subject == \"f\")", Some("reads subject")),
             ("data.applicants[0].protected.sex == \"f\"", Some("reads protected")),
             ("data.applicants[0].subject.subject == \"f\"", Some("reads subject")),
         ] {
             let why = Condition::compile(source, &mut Lookup::default()).err();
+            let why = why.map(|why| why.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "));
             match expected {
                 None => assert_eq!(why, None, "{source}"),
                 Some(word) => assert!(why.as_ref().is_some_and(|why| why.contains(word)), "{source}: {why:?}"),
             }
         }
         let long = format!("data.a == \"{}\"", "x".repeat(MAX_LENGTH));
-        assert!(Condition::compile(&long, &mut Lookup::default()).unwrap_err().contains("at most 2000"));
+        assert!(Condition::compile(&long, &mut Lookup::default()).unwrap_err()[0].message.contains("at most 2000"));
         let deep = format!("{}data.a == 1{}", "(".repeat(900), ")".repeat(900));
         assert!(Condition::compile(&deep, &mut Lookup::default()).is_err(), "deep nesting is refused, not followed");
     }

@@ -30,7 +30,7 @@ pub struct Entry {
     /// The only tenant that it applies to; absent means all.
     #[serde(default)]
     pub tenant: Option<String>,
-    /// CEL over `data`, a boolean; absent means always.
+    /// An expression that is true or false; absent means always.
     #[serde(default)]
     pub when: Option<String>,
     /// `name@version` that decides.
@@ -44,6 +44,9 @@ pub struct Entry {
     /// Up to 20 `name@version` that score beside it and decide nothing.
     #[serde(default)]
     pub shadows: Vec<String>,
+    /// Whether score events carry the facts of co-applicants and guarantors, so that policies may read them.
+    #[serde(default)]
+    pub parties: bool,
 }
 
 /// A package and its share of the customers.

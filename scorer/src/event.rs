@@ -24,6 +24,8 @@ pub struct Event<'a> {
     pub requested: &'a RawValue,
     #[serde(serialize_with = "or_empty")]
     pub facts: Option<&'a RawValue>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub parties: Vec<Party<'a>>,
     pub times: Times<'a>,
     pub status: &'static str,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
@@ -54,6 +56,14 @@ pub struct Subject<'a> {
     pub kind: &'a str,
     pub key_id: &'a str,
     pub subject: &'a str,
+}
+
+#[derive(serde::Serialize)]
+pub struct Party<'a> {
+    pub role: &'a str,
+    pub kind: &'a str,
+    #[serde(serialize_with = "or_empty")]
+    pub facts: Option<&'a RawValue>,
 }
 
 #[derive(serde::Serialize)]
@@ -90,6 +100,9 @@ pub struct RouteRef<'a> {
     pub holdout: Option<bool>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub untold: Vec<&'a str>,
+    /// Not said: whether the event carries the parties beside the primary applicant.
+    #[serde(skip)]
+    pub carries_parties: bool,
 }
 
 impl<'a> RouteRef<'a> {
@@ -106,6 +119,7 @@ impl<'a> RouteRef<'a> {
             arm: entry.zip(chosen).map(|(entry, chosen)| entry.packages[chosen.deciding].role.as_str()),
             holdout: chosen.map(|chosen| chosen.holdout),
             untold,
+            carries_parties: entry.is_some_and(|entry| entry.parties),
         }
     }
 }

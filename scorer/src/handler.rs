@@ -406,6 +406,7 @@ impl Handler for ScorerHandler {
                 for applicant in &mut job.application.applicants {
                     (applicant.facts, applicant.reports) = (None, None);
                 }
+                job.route.carries_parties = false;
                 let outcome = Outcome::Unscorable(vec![TOO_LARGE.to_owned()]);
                 let deciding = job.arms.first().map(|arm| (arm.role, &self.servings[arm.serving]));
                 let (role, serving) = deciding.map_or((Role::Champion, None), |(role, serving)| (role, Some(serving)));

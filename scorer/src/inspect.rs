@@ -55,13 +55,13 @@ impl Route {
         if document.entry.len() > MAX_ENTRIES {
             return Err(one(format!("{} entries, at most {MAX_ENTRIES} are allowed", document.entry.len())));
         }
-        let mut inspector =
-            Inspector { library, lookup: Lookup::default(), total: Total::default(), findings: Vec::new(), more: 0 };
+        let (lookup, total) = (Lookup::default(), Total::default());
+        let mut inspector = Inspector { library, lookup, total, findings: Vec::new(), warnings: Vec::new(), more: 0 };
         inspector.header(&document);
         let entries: Vec<Entry> =
             document.entry.iter().enumerate().map(|(at, entry)| inspector.entry(at, entry)).collect();
         inspector.across(&document.entry);
-        let Inspector { lookup, mut findings, more, total, .. } = inspector;
+        let Inspector { lookup, mut findings, warnings, more, total, .. } = inspector;
         if more > 0 {
             findings.push(Finding { at: String::new(), why: format!("{more} more are not listed: mend these first") });
         }
@@ -70,7 +70,7 @@ impl Route {
         }
         let digest = Digest::of(bytes).to_string();
         let (name, version, cost) = (document.name, document.version, total.steps());
-        Ok(Self { name, version, digest, entries, lookup, cost })
+        Ok(Self { name, version, digest, entries, lookup, cost, warnings })
     }
 }
 
@@ -79,6 +79,8 @@ struct Inspector<'l> {
     lookup: Lookup,
     total: Total,
     findings: Vec<Finding>,
+    /// What should be written otherwise although it is taken.
+    warnings: Vec<Finding>,
     /// Findings beyond the first ones.
     more: usize,
 }
@@ -113,13 +115,7 @@ impl Inspector<'_> {
         if written.tenant.as_deref() == Some("") {
             self.find(key("tenant"), "is empty: leave it out where the entry is for all");
         }
-        let when = written.when.as_deref().and_then(|source| {
-            let compiled = Condition::compile(source, &mut self.lookup);
-            let counted = compiled.and_then(|condition| {
-                self.total.add(condition.expression()).map(|()| condition).map_err(|why| why.to_string())
-            });
-            counted.map_err(|why| self.find(key("when"), why)).ok()
-        });
+        let when = written.when.as_deref().and_then(|source| self.condition(&key("when"), source));
         self.shares(at, written);
         if written.shadows.len() > MAX_SHADOWS {
             self.find(key("shadows"), format!("{}, at most {MAX_SHADOWS} are allowed", written.shadows.len()));
@@ -140,6 +136,27 @@ impl Inspector<'_> {
             when,
             packages,
             holdout: written.holdout,
+            parties: written.parties,
+        }
+    }
+
+    fn condition(&mut self, key: &str, source: &str) -> Option<Condition> {
+        let compiled = Condition::compile(source, &mut self.lookup);
+        let counted = compiled.and_then(|condition| match self.total.add(condition.compiled()) {
+            Ok(()) => Ok(condition),
+            Err(why) => Err(vec![why]),
+        });
+        match counted {
+            Ok(condition) => {
+                let written = condition.compiled().warnings().iter().map(ToString::to_string);
+                let room = MAX_FINDINGS.saturating_sub(self.warnings.len());
+                self.warnings.extend(written.take(room).map(|why| Finding { at: key.to_owned(), why }));
+                Some(condition)
+            }
+            Err(faults) => {
+                faults.iter().for_each(|fault| self.find(key, fault.to_string()));
+                None
+            }
         }
     }
 

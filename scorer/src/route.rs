@@ -4,9 +4,10 @@
 //! Reading order: [`Route`], [`Route::assign`], [`bucket`]; [`crate::inspect`] makes one of a document.
 
 use crate::condition::Condition;
+use crate::inspect::Finding;
 use domain::Digest;
 use schemas::risk::{COMPUTED, SHADOW_COMPUTED};
-use scoring::expr;
+use scoring::application;
 use scoring::lookup::Lookup;
 
 /// Buckets of the sticky hash.
@@ -56,6 +57,8 @@ pub struct Route {
     pub(crate) lookup: Lookup,
     /// Steps that its conditions take together, at most.
     pub(crate) cost: u64,
+    /// What should be written otherwise although it is taken.
+    pub(crate) warnings: Vec<Finding>,
 }
 
 /// Some applications and the packages that score them.
@@ -73,6 +76,8 @@ pub struct Entry {
     pub packages: Vec<Package>,
     /// So many buckets, the last ones, stay with the champion.
     pub holdout: u32,
+    /// Whether score events carry the facts of the parties beside the primary applicant.
+    pub parties: bool,
 }
 
 /// A package in its role.
@@ -149,6 +154,11 @@ impl Route {
         self.cost
     }
 
+    /// What someone should write otherwise although the document is taken.
+    pub fn warnings(&self) -> &[Finding] {
+        &self.warnings
+    }
+
     /// Its entries, in the document's order.
     pub fn entries(&self) -> &[Entry] {
         &self.entries
@@ -162,7 +172,7 @@ impl Route {
         let mut holds = |entry: &'_ Entry| match &entry.when {
             None => Some(true),
             Some(condition) => {
-                let read = || expr::Document::of_text(asked.text, &self.lookup).ok();
+                let read = || application::Document::of_text(asked.text, &self.lookup).ok();
                 condition.holds(data.get_or_insert_with(read).as_ref()?)
             }
         };
@@ -232,6 +242,7 @@ mod tests {
                 package(Role::Shadow, "s", 0),
             ],
             holdout: 1_000,
+            parties: false,
         }
     }
 
@@ -244,7 +255,8 @@ mod tests {
             entry("a_web", Some("a"), Some("data.channel == \"web\""), &mut lookup),
             entry("b_all", Some("b"), None, &mut lookup),
         ];
-        Route { name: "r".into(), version: "1.0.0".into(), digest: "00".into(), entries, lookup, cost: 0 }
+        let (name, version, digest) = ("r".into(), "1.0.0".into(), "00".into());
+        Route { name, version, digest, entries, lookup, cost: 0, warnings: Vec::new() }
     }
 
     #[test]

@@ -2,7 +2,9 @@
 //! working memory; knows no topic.
 
 use crate::application::{Applicant, Application};
-use crate::event::{ApplicationRef, Event, Explanation, Features, InputRef, Reasons, RouteRef, Score, Subject, Times};
+use crate::event::{
+    ApplicationRef, Event, Explanation, Features, InputRef, Party, Reasons, RouteRef, Score, Subject, Times,
+};
 use crate::route::Role;
 use schemas::application::Report;
 use schemas::risk::{ModelRef, ReportUsed, Target};
@@ -217,6 +219,10 @@ pub fn event<'a>(
         jurisdiction: &application.jurisdiction,
         requested: application.requested,
         facts: primary.facts,
+        parties: match route.carries_parties && role != Role::Shadow {
+            true => application.applicants.iter().skip(1).map(party).collect(),
+            false => Vec::new(),
+        },
         times: Times {
             submitted_at: &application.submitted_at,
             completed_at: application.completed_at.as_deref(),
@@ -264,6 +270,10 @@ fn published<'a>(model: &'a Model, scored: &Scored) -> Score<'a> {
 fn subject<'a>(applicant: &'a Applicant<'_>) -> Subject<'a> {
     let (key_id, subject) = (&*applicant.subject.key_id, &*applicant.subject.subject);
     Subject { role: &applicant.role, kind: &applicant.kind, key_id, subject }
+}
+
+fn party<'a>(applicant: &'a Applicant<'_>) -> Party<'a> {
+    Party { role: &applicant.role, kind: &applicant.kind, facts: applicant.facts }
 }
 
 fn reports(applicant: &Applicant<'_>) -> Vec<ReportUsed> {

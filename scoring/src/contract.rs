@@ -1,14 +1,14 @@
 //! The feature contract, checked: what each number of the graph's input is, where it comes from, and what is said when it
 //! counts against an applicant. A contract that contradicts itself, or reads what it may not, does not load.
 
+use crate::application::{self, CONTRACT, FORBIDDEN, Spot};
 use crate::classes::classes;
 use crate::error::LoadError;
-use crate::expr::{Expr, FORBIDDEN};
 use crate::lookup::{Lookup, Step, split_pointer};
 use crate::manifest::{self, FeatureType, Manifest, Missing, Monotone, UnknownPolicy};
 use domain::money::Currency;
 use domain::reason;
-use expressions::Total;
+use expressions::{Compiled, Finding, Total};
 use std::sync::Arc;
 
 /// The most features a contract may have.
@@ -76,7 +76,7 @@ pub(crate) enum Source {
     Slot(usize),
     /// Slots of the object, its currency and its amount.
     Money([usize; 3]),
-    Expr(Expr),
+    Expr(Compiled<Spot>),
 }
 
 /// A reason as it is told.
@@ -181,8 +181,8 @@ impl Contract {
                 Err("money has a currency: read it by pointer".into())
             }
             (None, Some(expr)) => {
-                let expr = Expr::compile(expr, &mut self.lookup)?;
-                self.total.add(expr.expression()).map_err(|why| why.to_string())?;
+                let expr = application::compile(expr, &CONTRACT, &mut self.lookup).map_err(told)?;
+                self.total.add(&expr).map_err(|why| why.to_string())?;
                 Ok(Source::Expr(expr))
             }
             _ => Err("needs either pointer or expr".into()),
@@ -227,6 +227,10 @@ impl Contract {
         self.codes.push(reason.ok_or_else(|| format!("reason code {code} is in no catalogue"))?);
         Ok(self.codes.len() - 1)
     }
+}
+
+fn told(findings: Vec<Finding>) -> String {
+    findings.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
 impl Feature {
@@ -389,7 +393,9 @@ pub(crate) mod tests {
             ("number", "expr = 'data.applicants.map(a, a.protected.age)[0]'", "reads protected"),
             ("boolean", "expr = 'has(data.applicants[0].identity)'", "reads identity"),
             ("number", "expr = 'data[\"iden\" + \"tity\"]'", "an index must be a literal"),
-            ("number", "expr = 'now'", "unknown name now"),
+            ("number", "expr = 'now'", "now is not published to feature contracts"),
+            ("number", "expr = 'facts.dependant + 1'", "did you mean facts.dependants?"),
+            ("number", "expr = 'debts.exists(d, d.kind == 1)'", "== of two types is never true"),
             ("number", "pointer = '/a'\nrange = [1.0, 1.0]", "is empty"),
             ("number", "pointer = '/a'\nrange = [0.0, 1e300]", "is empty or not of numbers"),
             ("number", "pointer = '/a'\nscale = 2.0", "only money has a scale"),
@@ -446,7 +452,7 @@ pub(crate) mod tests {
             let text = std::fs::read(package.join("manifest.toml")).unwrap();
             let contract = Contract::new(&Manifest::parse(&text).unwrap()).unwrap();
             let costs = contract.features.iter().filter_map(|feature| match &feature.source {
-                Source::Expr(expr) => Some(expr.expression().cost()),
+                Source::Expr(expr) => Some(expr.cost()),
                 Source::Slot(_) | Source::Money(_) => None,
             });
             let dearest = costs.max().unwrap_or(0);

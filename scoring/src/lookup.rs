@@ -1,6 +1,7 @@
 //! Finds many places of one JSON document in one walk: a trie of all paths that a contract reads, each with a slot. Walks a
 //! parsed tree, or the text itself without building one. Pure; borrows the document.
 
+use expressions::Found;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 use std::borrow::Cow;
@@ -37,43 +38,6 @@ impl Step {
     fn overlaps(&self, other: &Self) -> bool {
         let both = |a: Option<&str>, b: Option<&str>| a.is_some() && a == b;
         self != other && (both(self.key(), other.key()) || (self.index().is_some() && self.index() == other.index()))
-    }
-}
-
-/// What is at a path.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Found<'a> {
-    /// A member or element on the way is absent.
-    Absent,
-    /// The way goes through something that has no such members, such as null.
-    NotAContainer,
-    /// null.
-    Null,
-    /// true or false.
-    Bool(bool),
-    /// A whole number.
-    Int(i64),
-    /// A whole number above 2^63−1.
-    Uint(u64),
-    /// Any other number.
-    Float(f64),
-    /// A string.
-    Text(Cow<'a, str>),
-    /// An array, whatever is in it.
-    Array,
-    /// An object, whatever is in it.
-    Object,
-}
-
-impl Found<'_> {
-    /// A number as f64.
-    pub fn number(&self) -> Option<f64> {
-        match self {
-            Self::Int(value) => Some(*value as f64),
-            Self::Uint(value) => Some(*value as f64),
-            Self::Float(value) => Some(*value),
-            _ => None,
-        }
     }
 }
 
@@ -138,23 +102,6 @@ impl Lookup {
         Fill { level: &self.roots, slot: None, found: &mut found }.deserialize(&mut parser)?;
         parser.end()?;
         Ok(found)
-    }
-}
-
-impl Found<'_> {
-    fn into_owned<'b>(self) -> Found<'b> {
-        match self {
-            Self::Text(text) => Found::Text(Cow::Owned(text.into_owned())),
-            Self::Absent => Found::Absent,
-            Self::NotAContainer => Found::NotAContainer,
-            Self::Null => Found::Null,
-            Self::Bool(value) => Found::Bool(value),
-            Self::Int(value) => Found::Int(value),
-            Self::Uint(value) => Found::Uint(value),
-            Self::Float(value) => Found::Float(value),
-            Self::Array => Found::Array,
-            Self::Object => Found::Object,
-        }
     }
 }
 

@@ -1,9 +1,9 @@
 //! From an application's `data` to the numbers of the graph's input, by the feature contract. Refuses rather than guesses;
 //! names the feature, never the value.
 
+use crate::application::Document;
 use crate::contract::{Contract, Feature, Kind, Source};
-use crate::expr::{Document, Fault, Yield};
-use crate::lookup::Found;
+use expressions::{Found, Value as Yield};
 use std::fmt;
 use std::sync::Arc;
 
@@ -115,18 +115,19 @@ impl Feature {
 
     fn raw(&self, document: &Document<'_>) -> Result<Raw, &'static str> {
         match &self.source {
-            Source::Slot(slot) => match document.at(*slot) {
+            Source::Slot(slot) => match document.in_slot(*slot) {
                 Found::Null | Found::Absent | Found::NotAContainer => Ok(Raw::Missing),
                 found => self.kind.read(found),
             },
-            Source::Money([object, currency, amount]) => match document.at(*object) {
+            Source::Money([object, currency, amount]) => match document.in_slot(*object) {
                 Found::Null | Found::Absent | Found::NotAContainer => Ok(Raw::Missing),
-                _ => self.kind.money(document.at(*currency), document.at(*amount)),
+                _ => self.kind.money(document.in_slot(*currency), document.in_slot(*amount)),
             },
-            Source::Expr(expr) => match expr.eval(document) {
-                Ok(value) => self.kind.take(value),
-                Err(Fault::Missing) => Ok(Raw::Missing),
-                Err(Fault::Failed) => Err(EXPRESSION_FAILED),
+            // What a feature is made of is not there: its missing policy says what that means.
+            Source::Expr(expr) => match expr.evaluate(document) {
+                Ok(value) => self.kind.take(&value),
+                Err(why) if why.is_absence() => Ok(Raw::Missing),
+                Err(_) => Err(EXPRESSION_FAILED),
             },
         }
     }
@@ -162,12 +163,12 @@ impl Kind {
         }
     }
 
-    fn take(&self, value: Yield) -> Result<Raw, &'static str> {
+    fn take(&self, value: &Yield<'_>) -> Result<Raw, &'static str> {
         match (self, value) {
-            (Self::Number, Yield::Number(number)) => Ok(Raw::Number(number)),
-            (Self::Integer, Yield::Number(number)) => whole(number),
-            (Self::Boolean, Yield::Bool(value)) => Ok(Raw::Number(f64::from(u8::from(value)))),
-            (Self::Category(words), Yield::Text(text)) => Ok(index_of(words, &text)),
+            (Self::Number, value) => value.number().map(Raw::Number).ok_or(WRONG_TYPE),
+            (Self::Integer, value) => whole(value.number().ok_or(WRONG_TYPE)?),
+            (Self::Boolean, Yield::Bool(value)) => Ok(Raw::Number(f64::from(u8::from(*value)))),
+            (Self::Category(words), Yield::Text(text)) => Ok(index_of(words, text)),
             _ => Err(WRONG_TYPE),
         }
     }

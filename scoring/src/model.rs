@@ -4,7 +4,7 @@ use crate::calibration::Calibration;
 use crate::contract::{self, Contract, ReasonText};
 use crate::error::{LoadError, Part};
 use crate::explain::{self, Contributions, Shapley};
-use crate::expr::Document;
+use crate::application::Document;
 use crate::follow::{self, Evidence};
 use crate::forest::{self, Forest};
 use crate::golden;

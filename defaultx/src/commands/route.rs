@@ -18,10 +18,14 @@ pub async fn run(settings: Settings, place: &PlaceArgs, command: RouteCommand) -
         RouteCommand::Check { files } => {
             let mut errors = 0;
             for file in &files {
-                let findings = check(file, &library)?;
-                let told = |finding: &String| terminal::line(&format!("{}: {finding}", file.display()));
-                findings.iter().for_each(|finding| println!("{}", told(finding)));
-                errors += findings.len();
+                let told = |finding: String| println!("{}", terminal::line(&format!("{}: {finding}", file.display())));
+                match Route::load(&versions::read(file)?, &library) {
+                    Ok(route) => route.warnings().iter().for_each(|finding| told(format!("warning: {finding}"))),
+                    Err(rejected) => {
+                        errors += rejected.0.len();
+                        rejected.0.iter().for_each(|finding| told(finding.to_string()));
+                    }
+                }
             }
             println!("{} routes, {errors} errors", files.len());
             Ok(i32::from(errors > 0))
@@ -46,12 +50,6 @@ pub async fn run(settings: Settings, place: &PlaceArgs, command: RouteCommand) -
             versions::put_in_force(settings, place, what, by).await
         }
     }
-}
-
-/// Everything that is wrong with a document.
-fn check(file: &Path, library: &Library) -> Result<Vec<String>> {
-    let rejected = Route::load(&versions::read(file)?, library).err();
-    Ok(rejected.map_or_else(Vec::new, |rejected| rejected.0.iter().map(ToString::to_string).collect()))
 }
 
 /// The packages that a route names, with their digests.

@@ -51,7 +51,7 @@ fn what_is_wrong_is_named_with_its_entry_and_key() {
         (challenger("taiwan-net@1.0.0", u32::MAX, "holdout = 4294967295"), &["entry 1 (cards), holdout: buckets of"]),
         (when("thin", "data.a + 1") + &other("all"), &["entry 1 (thin), when: is never true or false"]),
         (when("thin", "data.a <") + &other("all"), &["entry 1 (thin), when: not CEL"]),
-        (when("thin", "income < 5") + &other("all"), &["entry 1 (thin), when: unknown name income"]),
+        (when("thin", "income < 5") + &other("all"), &["entry 1 (thin), when: income is not published to routes"]),
         (when("thin", "data.a == 1"), &["entry 1 (thin), when: product credit_card would have no model"]),
         (
             of_tenant("own", "when = 'data.a == 1'"),
