@@ -357,6 +357,16 @@ mod tests {
     }
 
     #[test]
+    fn the_page_on_the_language_names_every_function_and_macro() {
+        let page = include_str!("../../docs/expressions.md");
+        let functions = FUNCTIONS.iter().map(|(name, _)| *name).filter(|name| !name.starts_with('@'));
+        for name in functions.chain(MACROS) {
+            let is_named = [format!("`{name}`"), format!("`{name}("), format!(".{name}(")].iter().any(|word| page.contains(word));
+            assert!(is_named, "docs/expressions.md does not say what {name} is");
+        }
+    }
+
+    #[test]
     fn suggestions_come_with_what_is_unknown() {
         for (source, expected) in [
             ("facts.incom == 5", "facts.incom is not published to tests: did you mean facts.income?"),

@@ -373,6 +373,7 @@ pub const EVENTS: &[Event] = &[
             "edge-field-of-tomorrow",
             "edge-missing-is-no-number",
             "edge-no-model-serves",
+            "edge-parties-carried",
             "edge-sampled-contributions",
             "bad-holdout-as-word",
             "bad-no-route",

@@ -97,6 +97,19 @@ mod tests {
     }
 
     #[test]
+    fn the_examples_of_the_page_on_the_language_are_conditions() {
+        let page = include_str!("../../docs/expressions.md");
+        let blocks = page.split("```").skip(1).step_by(2).filter_map(|block| block.split_once('\n'));
+        let ours = blocks.filter(|(tag, _)| ["cel", "cel application"].contains(tag));
+        let examples: Vec<&str> = ours.flat_map(|(_, block)| block.lines()).filter(|line| !line.is_empty()).collect();
+        assert!(examples.len() >= 15, "{examples:?}");
+        for example in examples {
+            let condition = Condition::compile(example, &mut Lookup::default());
+            assert!(condition.is_ok_and(|condition| condition.compiled().warnings().is_empty()), "{example}");
+        }
+    }
+
+    #[test]
     fn what_cannot_be_told_is_neither() {
         let source = "data.applicants[0].facts.trade_lines < 3 && data.attributes.flag";
         let mut lookup = Lookup::default();

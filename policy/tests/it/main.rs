@@ -5,5 +5,6 @@ mod costs;
 mod decisions;
 mod findings;
 mod fixture;
+mod language;
 mod properties;
 mod standard;

@@ -212,3 +212,39 @@ fn twenty_shadows_speak_at_once_and_change_nothing() {
         assert!(model.role == "shadow" && names.contains(&model.name) && route.arm.as_deref() == Some("champion"));
     }
 }
+
+/// An event carries the other parties where the route's entry says so, and is as it was to the byte where it does not.
+#[test]
+fn the_other_parties_are_carried_where_the_route_says_so() {
+    let application = changed(&applications("german-scorecard")[0], |data| {
+        let applicants = data["applicants"].as_array_mut().unwrap();
+        applicants.push(json!({"role": "co_applicant", "kind": "person", "subject": {"key_id": "k1", "subject": "s2"},
+            "facts": {"of_legal_age": true, "dependants": 1}}));
+        applicants.push(json!({"role": "guarantor", "kind": "organisation", "subject": {"key_id": "k1", "subject": "s3"}}));
+    });
+    let said = |more: &str| {
+        let text = document("r", "1.0.0", &entry("instalment", "consumer_instalment", "german-scorecard", more));
+        let (_, outputs) = room_of(library(), &[&text], 8).feed(&[accepted(&application, 0, 0)]).unwrap();
+        let outputs = deciding(outputs);
+        (String::from_utf8(outputs[0].1.payload.clone().unwrap()).unwrap(), event_of(&outputs[0].1))
+    };
+    let (text, event) = said("");
+    assert!(event.parties.is_empty() && !text.contains("parties"), "{text}");
+    let (_, event) = said("parties = true");
+    let carried: Vec<_> = event.parties.iter().map(|party| (party.role.as_str(), party.facts.dependants)).collect();
+    assert_eq!(carried, [("co_applicant", Some(1)), ("guarantor", None)]);
+}
+
+#[test]
+fn an_older_way_of_writing_is_taken_and_what_to_write_is_told() {
+    let library = library();
+    let when = |text: &str| entry("thin", CARD, "taiwan-scorecard", &format!("when = '{text}'")) + &card("");
+    for (text, expected) in [
+        ("data.channel == \"web\"", "entry 1 (thin), when: write channel in place of data.channel (line 1, column 1)"),
+        ("channel == \"web\"", ""),
+    ] {
+        let route = Route::load(document("r", "1.0.0", &when(text)).as_bytes(), &library).unwrap();
+        let told: Vec<_> = route.warnings().iter().map(ToString::to_string).collect();
+        assert_eq!(told.join("; "), expected, "{text}");
+    }
+}
