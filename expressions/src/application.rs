@@ -34,8 +34,7 @@ pub const PARTIES: &[Name] = &[
 ];
 
 /// The names of [`PARTIES`] that hold more than the primary applicant.
-pub const OF_ALL_PARTIES: [&str; 6] =
-    ["parties", "co_applicants", "guarantors", "incomes", "debts", "debt_to_income"];
+pub const OF_ALL_PARTIES: [&str; 6] = ["parties", "co_applicants", "guarantors", "incomes", "debts", "debt_to_income"];
 
 /// The groups of facts; each is always there as a map, empty where nothing is known.
 pub const GROUPS: [&str; 5] = ["employment", "housing", "accounts", "obligations", "assets"];

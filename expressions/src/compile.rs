@@ -3,8 +3,8 @@
 
 use crate::finding::Finding;
 use crate::fold;
-use crate::lower::{Literal, Lowered};
 use crate::measured::{Expression, together};
+use crate::native::{Literal, Lowered};
 use crate::older;
 use crate::place::Place;
 use crate::reach;
@@ -170,7 +170,9 @@ fn begin_of(expr: &IdedExpr, node: u64) -> Option<u64> {
 fn leftmost(expr: &IdedExpr) -> u64 {
     match &expr.expr {
         Expr::Select(select) if !select.test => leftmost(&select.operand),
-        Expr::Call(call) if call.target.is_none() && !call.func_name.starts_with(|first: char| first.is_alphabetic()) => {
+        Expr::Call(call)
+            if call.target.is_none() && !call.func_name.starts_with(|first: char| first.is_alphabetic()) =>
+        {
             call.args.first().filter(|_| call.args.len() > 1).map_or(expr.id, leftmost)
         }
         _ => expr.id,
@@ -206,7 +208,10 @@ mod tests {
             ("score == 'A'", &["== of two types is never true (line 1, column 1)"]),
             ("true || data.protected == 1", &["reads protected, which no expression may (line 1, column 9)"]),
             ("debts.exists(d, d.knd == 'x')", &["there is no knd here: did you mean kind? (line 1, column 17)"]),
-            ("true && sise(debts) > 1", &["sise is not a function of CEL's standard library: did you mean size? (line 1, column 13)"]),
+            (
+                "true && sise(debts) > 1",
+                &["sise is not a function of CEL's standard library: did you mean size? (line 1, column 13)"],
+            ),
         ];
         for (source, expected) in rows {
             assert_eq!(refused(source), expected, "{source}");
@@ -251,11 +256,14 @@ mod tests {
 
     #[test]
     fn names_that_it_reads_are_told() {
-        let compiled = compile("'a' in features && features.b > features['c'] + features.b && score > 1", &SMALL).unwrap();
+        let compiled =
+            compile("'a' in features && features.b > features['c'] + features.b && score > 1", &SMALL).unwrap();
         assert_eq!(compiled.members("features"), ["a", "b", "c"]);
         assert_eq!(compiled.variables(), ["features", "score"]);
         assert!(compiled.may_be_truth());
-        for (source, expected) in [("score + 1", false), ("attributes.x", true), ("attributes.x + 'a'", false), ("debts", false)] {
+        for (source, expected) in
+            [("score + 1", false), ("attributes.x", true), ("attributes.x + 'a'", false), ("debts", false)]
+        {
             assert_eq!(compile(source, &SMALL).unwrap().may_be_truth(), expected, "{source}");
         }
     }

@@ -2,8 +2,8 @@
 
 use crate::compile::Compiled;
 use crate::finding::cut;
-use crate::lower::Halt;
 use crate::measured::{self, Failure};
+use crate::native::Halt;
 use crate::sizes::Sizes;
 use crate::value::{Found, Undetermined, Value};
 use cel::ExecutionError;

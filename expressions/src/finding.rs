@@ -37,7 +37,9 @@ impl fmt::Display for Finding {
 impl From<Refused> for Finding {
     fn from(refused: Refused) -> Self {
         match refused {
-            Refused::Syntax { message, at } => Self { at: Some(at), ..Self::new("syntax", format!("not CEL: {message}")) },
+            Refused::Syntax { message, at } => {
+                Self { at: Some(at), ..Self::new("syntax", format!("not CEL: {message}")) }
+            }
             Refused::TooLong(_) | Refused::TooDeep | Refused::Pattern(_) => Self::new("syntax", refused.to_string()),
             Refused::TooCostly(_) | Refused::TooCostlyTogether(..) => Self::new("too_costly", refused.to_string()),
         }
@@ -61,9 +63,7 @@ mod tests {
     fn a_finding_is_one_line_with_suggestion_and_place() {
         let plain = Finding::new("syntax", "is\nnot CEL");
         let near = Finding { suggestion: Some("score".into()), at: Some((1, 7)), ..Finding::new("x", "no scor") };
-        for (finding, expected) in
-            [(plain, "is not CEL"), (near, "no scor: did you mean score? (line 1, column 7)")]
-        {
+        for (finding, expected) in [(plain, "is not CEL"), (near, "no scor: did you mean score? (line 1, column 7)")] {
             assert_eq!(finding.to_string(), expected);
         }
         assert!(Finding::new("x", "é".repeat(1_000)).message.len() < MAX_MESSAGE_BYTES + 8);

@@ -5,7 +5,7 @@
 //!
 //! Reading order: [`vocabulary`] (what may be named), [`application`] (the names that all three share), `compile` (the pipeline)
 //! with `measured` (parsed, and its cost), `reach`, `typing` and `older` (what is refused, and what should be written otherwise)
-//! and `lower` (plain Rust in place of the interpreter), `evaluate`, `value`. Below: `cost` and [`sizes`], `tree`, `fold`, `sum`, and
+//! and `lower` with `native` (plain Rust in place of the interpreter), `evaluate`, `value`. Below: `cost` and [`sizes`], `tree`, `fold`, `sum`, and
 //! [`ratio`], the arithmetic of debts and incomes.
 //!
 //! ```text
@@ -20,6 +20,7 @@ mod finding;
 mod fold;
 mod lower;
 mod measured;
+mod native;
 mod older;
 mod place;
 pub mod ratio;
@@ -34,7 +35,7 @@ pub mod vocabulary;
 pub use compile::{Compiled, Total, compile};
 pub use evaluate::Document;
 pub use finding::{Finding, cut};
-pub use lower::Literal;
+pub use native::Literal;
 pub use place::{Place, Step};
 pub use value::{Found, Undetermined, Value};
 pub use vocabulary::Vocabulary;

@@ -82,11 +82,15 @@ mod tests {
             ),
             (
                 "data.applicants[0].facts.trade_lines < 3",
-                &["data.applicants[0].facts.trade_lines is never there: facts.trade_lines is not published to tests (line 1, column 1)"],
+                &[
+                    "data.applicants[0].facts.trade_lines is never there: facts.trade_lines is not published to tests (line 1, column 1)",
+                ],
             ),
             (
                 "data.applicants[1].facts.adult",
-                &["data.applicants[1].facts.adult is read as it was sent: it has no name of its own (line 1, column 1)"],
+                &[
+                    "data.applicants[1].facts.adult is read as it was sent: it has no name of its own (line 1, column 1)",
+                ],
             ),
             (
                 "data.applicants[0].facts.income.exists(i, i.period == 'week')",

@@ -53,7 +53,9 @@ impl Place {
         let keys: Option<Vec<&str>> = path.iter().map(Step::key).collect();
         let is_there = match keys {
             _ if self.is_as_sent => path.is_empty(),
-            Some(keys) => matches!(vocabulary.type_of(&keys), Some(Type::Map(Shape::Named(_) | Shape::Free(_) | Shape::Open))),
+            Some(keys) => {
+                matches!(vocabulary.type_of(&keys), Some(Type::Map(Shape::Named(_) | Shape::Free(_) | Shape::Open)))
+            }
             None => false,
         };
         (!is_there).then(|| Self { path: path.to_vec(), is_as_sent: self.is_as_sent })
@@ -147,7 +149,8 @@ mod tests {
             ("has(facts.adult)", None),
         ];
         for (source, expected) in rows {
-            let expected = expected.map(|(way, of, parent): (&str, &str, bool)| (way.to_owned(), of.to_owned(), parent));
+            let expected =
+                expected.map(|(way, of, parent): (&str, &str, bool)| (way.to_owned(), of.to_owned(), parent));
             assert_eq!(told(source), expected, "{source}");
         }
     }

@@ -56,7 +56,9 @@ mod tests {
             let found = check(expression.tree(), &SMALL).map(|(_, finding)| finding.message);
             match expected {
                 None => assert_eq!(found, None, "{source}"),
-                Some(words) => assert!(found.as_ref().is_some_and(|found| found.starts_with(words)), "{source}: {found:?}"),
+                Some(words) => {
+                    assert!(found.as_ref().is_some_and(|found| found.starts_with(words)), "{source}: {found:?}")
+                }
             }
         }
     }

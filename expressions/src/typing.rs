@@ -186,9 +186,8 @@ impl<'e> Typist<'e, '_> {
                 }
             }
             (op::ADD | op::SUBSTRACT | op::MULTIPLY | op::DIVIDE | op::MODULO, [left, right]) => {
-                arithmetic(name, *left, *right).unwrap_or_else(|| {
-                    self.mismatch(expr, "arithmetic does not mix types: write 1.0, or double(x)")
-                })
+                arithmetic(name, *left, *right)
+                    .unwrap_or_else(|| self.mismatch(expr, "arithmetic does not mix types: write 1.0, or double(x)"))
             }
             (op::NEGATE, [of]) => match *of {
                 INT | DOUBLE | Type::NoTruth => *of,
@@ -361,7 +360,8 @@ mod tests {
         let page = include_str!("../../docs/expressions.md");
         let functions = FUNCTIONS.iter().map(|(name, _)| *name).filter(|name| !name.starts_with('@'));
         for name in functions.chain(MACROS) {
-            let is_named = [format!("`{name}`"), format!("`{name}("), format!(".{name}(")].iter().any(|word| page.contains(word));
+            let is_named =
+                [format!("`{name}`"), format!("`{name}("), format!(".{name}(")].iter().any(|word| page.contains(word));
             assert!(is_named, "docs/expressions.md does not say what {name} is");
         }
     }

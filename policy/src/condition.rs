@@ -97,9 +97,12 @@ mod tests {
         match kind {
             Kind::Bool => any::<bool>().prop_map(|value| value.to_string()).boxed(),
             Kind::Int | Kind::Double => {
-                prop_oneof![whole.prop_map(|value| value.to_string()), broken.prop_map(|value| format!("{value:?}"))].boxed()
+                prop_oneof![whole.prop_map(|value| value.to_string()), broken.prop_map(|value| format!("{value:?}"))]
+                    .boxed()
             }
-            Kind::Text => prop_oneof![Just("'C'"), Just("'word'"), Just("''"), Just("'new'")].prop_map(str::to_owned).boxed(),
+            Kind::Text => {
+                prop_oneof![Just("'C'"), Just("'word'"), Just("''"), Just("'new'")].prop_map(str::to_owned).boxed()
+            }
         }
     }
 

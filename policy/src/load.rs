@@ -163,7 +163,8 @@ impl Compiled {
     /// How many conditions run natively, and how many there are.
     pub fn native_share(&self) -> (usize, usize) {
         let conditions = self.products.iter().flat_map(ProductRules::conditions);
-        conditions.fold((0, 0), |(native, all), condition| (native + usize::from(condition.compiled().is_lowered()), all + 1))
+        conditions
+            .fold((0, 0), |(native, all), condition| (native + usize::from(condition.compiled().is_lowered()), all + 1))
     }
 
     pub(crate) fn rules(&self, product: &str) -> Option<&ProductRules> {

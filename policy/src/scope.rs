@@ -32,8 +32,7 @@ impl Document for Event<'_> {
 }
 
 /// The names that are maps and lists.
-const BUILT: [&str; 8] =
-    ["facts", "features", "reports", "parties", "co_applicants", "guarantors", "incomes", "debts"];
+const BUILT: [&str; 8] = ["facts", "features", "reports", "parties", "co_applicants", "guarantors", "incomes", "debts"];
 
 /// The variables of one event; nothing is built yet.
 struct Scope<'a> {

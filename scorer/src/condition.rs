@@ -28,9 +28,7 @@ impl Condition {
         let compiled = application::compile(source, &VOCABULARY, lookup)?;
         match compiled.may_be_truth() {
             true => Ok(Self(compiled)),
-            false => {
-                Err(one("is never true or false: end it in a comparison, has(), in, or a question".to_owned()))
-            }
+            false => Err(one("is never true or false: end it in a comparison, has(), in, or a question".to_owned())),
         }
     }
 

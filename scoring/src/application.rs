@@ -187,9 +187,7 @@ impl<'a> Document<'a> {
         let build = || match self.source {
             Source::Tree(data) => names::Whole::of(Cow::Borrowed(data)),
             // The text was read once already, so it is JSON.
-            Source::Text(text) => {
-                names::Whole::of(Cow::Owned(serde_json::from_str(text).unwrap_or(Value::Null)))
-            }
+            Source::Text(text) => names::Whole::of(Cow::Owned(serde_json::from_str(text).unwrap_or(Value::Null))),
         };
         self.whole.get_or_init(build)
     }
@@ -286,12 +284,8 @@ mod tests {
     /// Two who apply, and one who vouches for them.
     fn family() -> Value {
         let money = |amount: i64| json!({"amount_minor": amount, "currency": "USD"});
-        let income = |amount: i64, period: &str| {
-            json!({"amount": money(amount), "period": period, "basis": "gross", "evidence": "stated"})
-        };
-        let debt = |kind: &str, amount: i64| {
-            json!({"kind": kind, "payment": money(amount), "period": "month", "evidence": "stated"})
-        };
+        let income = |amount: i64, period: &str| json!({"amount": money(amount), "period": period, "basis": "gross", "evidence": "stated"});
+        let debt = |kind: &str, amount: i64| json!({"kind": kind, "payment": money(amount), "period": "month", "evidence": "stated"});
         json!({
             "product": "loan",
             "channel": "web",
@@ -355,8 +349,11 @@ mod tests {
         for (source, data) in rows {
             assert!(both(source, &data).is_err(), "{source}: {:?}", both(source, &data));
         }
-        let source = "!has(attributes.a) && incomes.size() == 0 && parties.all(p, false) && !has(facts.employment.status)";
-        for empty in [json!({}), json!({"applicants": null, "attributes": null}), json!({"applicants": [], "attributes": []})] {
+        let source =
+            "!has(attributes.a) && incomes.size() == 0 && parties.all(p, false) && !has(facts.employment.status)";
+        for empty in
+            [json!({}), json!({"applicants": null, "attributes": null}), json!({"applicants": [], "attributes": []})]
+        {
             assert_eq!(both(source, &empty), Ok(Yield::Bool(true)), "{empty}");
         }
     }

@@ -1,10 +1,10 @@
 //! A package that has proven itself: the only thing that scores. Built by [`Model::load`] or not at all.
 
+use crate::application::Document;
 use crate::calibration::Calibration;
 use crate::contract::{self, Contract, ReasonText};
 use crate::error::{LoadError, Part};
 use crate::explain::{self, Contributions, Shapley};
-use crate::application::Document;
 use crate::follow::{self, Evidence};
 use crate::forest::{self, Forest};
 use crate::golden;

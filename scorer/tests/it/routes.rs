@@ -220,7 +220,8 @@ fn the_other_parties_are_carried_where_the_route_says_so() {
         let applicants = data["applicants"].as_array_mut().unwrap();
         applicants.push(json!({"role": "co_applicant", "kind": "person", "subject": {"key_id": "k1", "subject": "s2"},
             "facts": {"of_legal_age": true, "dependants": 1}}));
-        applicants.push(json!({"role": "guarantor", "kind": "organisation", "subject": {"key_id": "k1", "subject": "s3"}}));
+        applicants
+            .push(json!({"role": "guarantor", "kind": "organisation", "subject": {"key_id": "k1", "subject": "s3"}}));
     });
     let said = |more: &str| {
         let text = document("r", "1.0.0", &entry("instalment", "consumer_instalment", "german-scorecard", more));
