@@ -3,7 +3,7 @@
 
 use crate::application::Document;
 use crate::contract::{Contract, Feature, Kind, Source};
-use expressions::{Found, Value as Yield};
+use expressions::{Finding, Found, Value as Yield};
 use std::fmt;
 use std::sync::Arc;
 
@@ -102,6 +102,14 @@ enum Raw {
 }
 
 impl Feature {
+    /// What its author should write otherwise, although it is taken.
+    pub fn warnings(&self) -> &[Finding] {
+        match &self.source {
+            Source::Expr(expr) => expr.warnings(),
+            Source::Slot(_) | Source::Money(_) => &[],
+        }
+    }
+
     fn value(&self, document: &Document<'_>) -> Result<(f32, Option<Flag>), &'static str> {
         match (self.raw(document)?, self.missing) {
             (Raw::Number(number), _) => self.settle(number),

@@ -136,7 +136,7 @@ fn party(applicant: &Value) -> Value {
 fn items<'d>(data: &'d Value, list: &'static str) -> impl Iterator<Item = (&'d Value, &'d Value)> {
     applicants(data).iter().flat_map(move |applicant| {
         let items = applicant["facts"][list].as_array().map(Vec::as_slice).unwrap_or_default();
-        items.iter().map(|item| (&applicant["role"], item))
+        items.iter().map(move |item| (&applicant["role"], item))
     })
 }
 

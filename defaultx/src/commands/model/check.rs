@@ -164,7 +164,7 @@ fn prove(package: &Path, files: &PackageFiles, model: &Model) -> Result<(Proven,
         digest: model.digest().to_string(),
         method: model.method().to_owned(),
         golden: nearness,
-        notes: notes(&golden, &features, manifest, native.as_ref()),
+        notes: notes(&golden, &features, manifest, native.as_ref()).into_iter().chain(older(model)).collect(),
         native,
         features,
     };
@@ -243,6 +243,15 @@ fn direction(model: &Model, feature: usize) -> Result<Option<Proof>> {
             Some(Evidence::Followed { .. }) => Some(Proof::Grid),
             Some(Evidence::Contradicted { .. }) | None => None,
         },
+    })
+}
+
+/// What the contract writes in an older way, one line for each feature.
+fn older(model: &Model) -> impl Iterator<Item = String> {
+    model.features().iter().filter_map(|feature| {
+        let (first, rest) = feature.warnings().split_first()?;
+        let more = if rest.is_empty() { String::new() } else { format!(", and {} more", rest.len()) };
+        Some(format!("{}: {first}{more}", feature.name))
     })
 }
 
