@@ -154,12 +154,16 @@ pub(crate) fn nearest(unknown: &str, known: impl Iterator<Item = String>) -> Opt
     if letters < 3 {
         return None;
     }
-    let far = letters / 3 + 1;
+    let far = (letters / 3 + 1).min(4);
+    let apart = |name: &str| match name.len().abs_diff(unknown.len()) > far {
+        true => usize::MAX - 1,
+        false => letters_apart(name, unknown),
+    };
     let distance = |name: &String| match last(name) == last(unknown) {
         true => 1,
-        false => letters_apart(name, unknown).min(1 + letters_apart(&last(name), unknown)),
+        false => apart(name).min(1 + apart(&last(name))),
     };
-    let near = known.map(|name| (distance(&name), name)).filter(|(apart, _)| *apart <= far.min(4));
+    let near = known.map(|name| (distance(&name), name)).filter(|(apart, _)| *apart <= far);
     near.min().map(|(_, name)| name)
 }
 
