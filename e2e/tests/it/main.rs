@@ -15,6 +15,7 @@ mod guessing;
 mod house;
 mod insight;
 mod logins;
+mod parties;
 mod python;
 mod routes;
 mod streams;
