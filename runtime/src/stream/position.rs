@@ -74,7 +74,7 @@ pub(crate) struct Held {
 }
 
 /// Where to read on; or how the place was lost, and the first record that is there.
-pub(crate) fn judge(left: &Left, held: &Held) -> Result<i64, (Lost, i64)> {
+pub(crate) fn classify(left: &Left, held: &Held) -> Result<i64, (Lost, i64)> {
     let Some(offset) = left.offset else {
         return if held.end == 0 { Ok(0) } else { Err((Lost::NoOffset, held.low)) };
     };
@@ -149,7 +149,7 @@ pub(crate) fn find<C: ConsumerContext>(
         let topic_id = found.topic_ids.get(&topic).cloned();
         let judged = loop {
             let (low, end) = consumer.fetch_watermarks(&topic, partition, timeout)?;
-            match judge(&left, &Held { low, end, topic_id: topic_id.clone(), in_transactions }) {
+            match classify(&left, &Held { low, end, topic_id: topic_id.clone(), in_transactions }) {
                 Err((Lost::BeyondEnd, _)) if Instant::now() < patience => {
                     std::thread::sleep(Duration::from_millis(100))
                 }
@@ -428,7 +428,7 @@ mod tests {
             ("another topic", left(Some(5), id("a")), held(0, 9, id("b")), Err((Lost::Recreated, 0))),
         ];
         for (name, left, held, expected) in rows {
-            assert_eq!(judge(&left, &held), expected, "{name}");
+            assert_eq!(classify(&left, &held), expected, "{name}");
         }
     }
 
