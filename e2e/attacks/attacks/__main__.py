@@ -26,7 +26,7 @@ GROUPS = ["tokens", "matrix", "guessing", "tampering", "commands", "subscription
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="e2e/attacks/run", description=__doc__)
-    parser.add_argument("--stack", required=True, metavar="FILE", help="what README.md describes, as JSON")
+    parser.add_argument("--deployment", required=True, metavar="FILE", help="what README.md describes, as JSON")
     parser.add_argument("--long", action="store_true", help="every payload in every parameter; minutes")
     parser.add_argument("--only", default=",".join(GROUPS), metavar="GROUP,…", help=f"of {', '.join(GROUPS)}")
     given = parser.parse_args()
