@@ -133,7 +133,7 @@ impl Handler for DecisionHandler {
                 Answer::Nothing(word) => RecordOutcome::Done(word),
                 Answer::DeadLetter { reason, detail } => RecordOutcome::DeadLetter { reason, detail },
             };
-            out.verdict(verdict);
+            out.outcome(verdict);
         }
         let mut shown: Vec<&Compiled> = policies.iter().map(|(_, policy)| &**policy).collect();
         shown.sort_by_key(|policy| policy.digest());
@@ -163,7 +163,7 @@ impl Handler for DecisionHandler {
                 RecordOutcome::DeadLetter { reason: UNPRODUCIBLE, detail: String::new() }
             }
         };
-        out.verdict(verdict);
+        out.outcome(verdict);
         Ok(())
     }
 
@@ -185,7 +185,7 @@ impl Handler for DecisionHandler {
         out: &mut Outbox,
     ) -> Result<(), HandleError> {
         let body = record.payload.unwrap_or_default();
-        out.verdict(match serde_json::from_slice::<Activation>(body) {
+        out.outcome(match serde_json::from_slice::<Activation>(body) {
             Ok(activation) => match activation.fault() {
                 Some(fault) => RecordOutcome::DeadLetter { reason: "bad_activation", detail: fault.to_owned() },
                 None if activation.kind == POLICY => self.switch(record.partition, activation, state)?,

@@ -75,7 +75,7 @@ impl Handler for Identity {
                 };
                 out.emit(record, output);
             }
-            out.verdict(RecordOutcome::Done("passed"));
+            out.outcome(RecordOutcome::Done("passed"));
         }
         Ok(())
     }

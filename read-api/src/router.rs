@@ -8,7 +8,7 @@ use crate::metrics::Metrics;
 use crate::problem::Problem;
 use crate::recorder::Recorder;
 use crate::store::Store;
-use crate::{applications, detail, figures, identities, stream};
+use crate::{application_detail, applications, identities, kpis, stream};
 use axum::routing::get;
 use axum::{Json, Router};
 use runtime::auth::Verifier;

@@ -260,15 +260,15 @@ impl ScorerHandler {
         out: &mut Outbox,
     ) -> RecordOutcome {
         let application = &job.application;
-        let headers = &job.headers;
-        let received_at = rfc3339(headers.received_at_ms.unwrap_or(input.timestamp_ms));
+        let read = &job.headers;
+        let received_at = rfc3339(read.received_at_ms.unwrap_or(input.timestamp_ms));
         let origin = Origin {
-            event_id: headers.id,
+            event_id: read.id,
             topic: Topic::Applications.base_name(),
             partition: input.partition,
             offset: input.offset,
-            data_digest: headers.data_digest,
-            data_digest_key: headers.data_digest_key,
+            data_digest: read.data_digest,
+            data_digest_key: read.data_digest_key,
             received_at: &received_at,
         };
         let event = score::event(application, origin, &job.route, role, serving, outcome);
@@ -279,7 +279,7 @@ impl ScorerHandler {
         let no_model = score::ordinal(role, NO_MODEL);
         let ordinal = serving.map_or(no_model.as_str(), |serving| serving.ordinal(role));
         let event_type = role.event_type();
-        let headers = headers(headers, event_type, &event_id(event_type, tenant, id, revision, ordinal).to_string());
+        let headers = headers(read, event_type, &event_id(event_type, tenant, id, revision, ordinal).to_string());
         let key = input.key.map_or_else(|| format!("{tenant}|{id}").into_bytes(), <[u8]>::to_vec);
         let topic = match role {
             Role::Champion | Role::Challenger => Arc::clone(&self.outlets.risk),
@@ -331,7 +331,7 @@ impl Handler for ScorerHandler {
                         RecordOutcome::Done("withdrawal_passed")
                     }
                 };
-                out.verdict(verdict);
+                out.outcome(verdict);
             }
         }
         let shown: Vec<_> = here.deciding().into_iter().map(|index| (index, self.servings[index].model())).collect();
@@ -347,7 +347,7 @@ impl Handler for ScorerHandler {
     ) -> Result<(), HandleError> {
         let activation = serde_json::from_slice::<Activation>(record.payload.unwrap_or_default()).ok();
         let Some(activation) = activation.filter(Activation::fits) else {
-            out.verdict(RecordOutcome::DeadLetter { reason: "bad_activation", detail: String::new() });
+            out.outcome(RecordOutcome::DeadLetter { reason: "bad_activation", detail: String::new() });
             return Ok(());
         };
         self.take_in();
@@ -356,7 +356,7 @@ impl Handler for ScorerHandler {
             None => RecordOutcome::Done("control_passed"),
         };
         self.pass_on(record, out);
-        out.verdict(verdict);
+        out.outcome(verdict);
         Ok(())
     }
 
@@ -368,7 +368,7 @@ impl Handler for ScorerHandler {
         out: &mut Outbox,
     ) -> Result<(), HandleError> {
         self.pass_on(record, out);
-        out.verdict(RecordOutcome::Refused { reason: PASSED_BY, detail: String::new() });
+        out.outcome(RecordOutcome::Refused { reason: PASSED_BY, detail: String::new() });
         Ok(())
     }
 
@@ -420,7 +420,7 @@ impl Handler for ScorerHandler {
                 RecordOutcome::Done("withdrawal_passed")
             }
         };
-        out.verdict(verdict);
+        out.outcome(verdict);
         Ok(())
     }
 }

@@ -18,7 +18,7 @@ use domain::Digest;
 use domain::pd::{Pd, sigmoid};
 use domain::scale::Scale;
 use inference::plan::{Answers, Plan, PlanState, Shape};
-use inference::{EngineError, coalitions};
+use inference::{EngineError, exact_shapley};
 use serde_json::Value;
 
 /// The bytes of a package. Reading them from wherever they are is the caller's.
