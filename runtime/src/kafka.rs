@@ -3,9 +3,11 @@
 
 pub mod acl;
 mod login;
+mod roles;
 
 pub(crate) use login::password;
 pub use login::{Login, LoginError};
+pub use roles::{Isolation, reader, writer};
 
 use crate::config::{REDACTED, Secret};
 use rdkafka::consumer::{BaseConsumer, ConsumerContext};

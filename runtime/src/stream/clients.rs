@@ -2,6 +2,7 @@
 //! `producer.rs`.
 
 use super::spec::LoopSpec;
+use crate::kafka::{Isolation, reader};
 use crate::service::ServiceContext;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use std::time::Duration;
@@ -14,13 +15,9 @@ pub(crate) fn whole_ms(wait: Duration) -> Duration {
 
 /// The member of the worker's group. Offsets are committed by the transactions alone.
 pub(crate) fn consumer(service: &ServiceContext, spec: &LoopSpec) -> ClientConfig {
-    let mut config = service.kafka.client();
+    let mut config = reader(&service.kafka.client(), &service.kafka.topic(spec.worker), Isolation::Committed);
     config
-        .set("group.id", service.kafka.topic(spec.worker).as_ref())
         .set("group.instance.id", format!("{}-{}", spec.worker, service.instance))
-        .set("isolation.level", "read_committed")
-        .set("enable.auto.commit", "false")
-        .set("enable.auto.offset.store", "false")
         // A place that is lost is a gap, and never made good by reading on somewhere else (ADR 15).
         .set("auto.offset.reset", "error")
         .set("partition.assignment.strategy", "range")

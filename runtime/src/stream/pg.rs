@@ -6,6 +6,7 @@ mod reader;
 
 use super::meter::Meter;
 use super::record::Input;
+use crate::kafka::{Isolation, reader};
 use crate::pg::lease::{BEAT, Candidate, Lease, Standing};
 use crate::pg::offsets::{self, Place, Stand};
 use crate::pg::{DatabaseConfig, connect};
@@ -299,11 +300,8 @@ impl Shard {
         stop: CancellationToken,
         prepare: Preparer<W>,
     ) -> Result<mpsc::Receiver<Result<Read<W>, String>>, PgError> {
-        let mut config = self.service.kafka.client();
+        let mut config = reader(&self.service.kafka.client(), &self.consumer_name(), Isolation::Committed);
         config
-            .set("group.id", self.consumer_name())
-            .set("isolation.level", "read_committed")
-            .set("enable.auto.commit", "false")
             // A place that is lost is a gap, and never made good by reading on somewhere else (ADR 15).
             .set("auto.offset.reset", "error")
             .set("fetch.queue.backoff.ms", "10")

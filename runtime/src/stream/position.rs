@@ -7,7 +7,7 @@ mod probe;
 
 use crate::clock;
 use crate::ffi;
-use crate::kafka::{Plain, PlainConsumer};
+use crate::kafka::{Isolation, Plain, PlainConsumer, reader};
 use crate::stream::record::Input;
 use gap::OnRecord;
 pub(crate) use gap::Passed;
@@ -335,16 +335,15 @@ pub(crate) fn read_all_as(
     timeout: Duration,
     mut each: impl FnMut(Input<'_>),
 ) -> Result<(), KafkaError> {
-    let mut config = client.clone();
-    config.set("group.id", group).set("isolation.level", "read_committed");
-    config.set("enable.partition.eof", "true").set("enable.auto.commit", "false").set("auto.offset.reset", "earliest");
+    let mut config = reader(client, group, Isolation::Committed);
+    config.set("enable.partition.eof", "true").set("auto.offset.reset", "earliest");
     config.set("fetch.wait.max.ms", "10");
-    let reader: PlainConsumer = config.create_with_context(Plain)?;
+    let consumer: PlainConsumer = config.create_with_context(Plain)?;
     let mut all = TopicPartitionList::new();
-    for partition in 0..partitions_of(&reader, topic, timeout)? {
+    for partition in 0..partitions_of(&consumer, topic, timeout)? {
         all.add_partition_offset(topic, partition, Offset::Beginning)?;
     }
-    read_on(&reader, &all, timeout, &mut each)
+    read_on(&consumer, &all, timeout, &mut each)
 }
 
 /// Hands over every committed record from these places of one topic on to its present end.

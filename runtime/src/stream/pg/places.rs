@@ -3,7 +3,7 @@
 
 use super::PgError;
 use crate::ffi;
-use crate::kafka::{KafkaConfig, Plain, PlainConsumer};
+use crate::kafka::{Isolation, KafkaConfig, Plain, PlainConsumer, reader};
 use crate::pg::offsets::{self, Place, Stand};
 use crate::pg::{DatabaseConfig, connect};
 use crate::stream::position::{Gap, Held, Left, Lost, Positions, classify};
@@ -141,9 +141,7 @@ pub async fn open_gaps(
     let stood = offsets::load(&client, &group.name).await?;
     let kafka = kafka.client();
     let ask = move || -> Result<Vec<Gap>, KafkaError> {
-        let mut config = kafka.clone();
-        config.set("group.id", &*group.name).set("isolation.level", "read_committed");
-        let consumer: PlainConsumer = config.create_with_context(Plain)?;
+        let consumer: PlainConsumer = reader(&kafka, &group.name, Isolation::Committed).create_with_context(Plain)?;
         let mut places = BTreeSet::new();
         for topic in &group.topics {
             let metadata = consumer.fetch_metadata(Some(topic), timeout)?;
