@@ -2,7 +2,7 @@
 //! network, no logging. What a score leads to is not decided here.
 //!
 //! Reading order: [`model`] is the whole of it; a package is [`manifest`] → [`contract`] (with [`application`], [`lookup`] and [`classes`]) →
-//! [`forest`], [`stock`] or a plan of [`inference`] → [`reference`] → [`golden`] (with [`follow`], for what a net claims, and [`record`]); an application is
+//! [`forest`], [`stock`] or a plan of [`inference`] → [`reference`] → [`golden`] (with [`monotonicity`], for what a net claims, and [`record`]); an application is
 //! [`mapping`] → the engine → [`explain`] → [`reasons`]. What runs graphs and explains them knows no credit and is a crate of its
 //! own: [`inference`].
 
@@ -13,13 +13,13 @@ pub mod contract;
 pub mod error;
 pub mod explain;
 pub mod fingerprint;
-pub mod follow;
 pub mod forest;
 pub mod golden;
 pub mod lookup;
 pub mod manifest;
 pub mod mapping;
 pub mod model;
+pub mod monotonicity;
 mod names;
 pub mod reasons;
 pub mod record;
