@@ -21,6 +21,8 @@ pub struct Place {
     pub path: Vec<Step>,
     /// Whether it is through the document as it was sent, and not through the names of a vocabulary.
     pub is_as_sent: bool,
+    /// Whether it is written with dots alone, and not with an index.
+    pub is_dotted: bool,
 }
 
 impl Place {
@@ -32,11 +34,11 @@ impl Place {
 
     /// The place that an expression names, with its type.
     pub(crate) fn of(expr: &IdedExpr, vocabulary: &Vocabulary) -> Option<(Self, Type)> {
-        let path = steps(expr)?;
+        let (path, is_dotted) = (steps(expr)?, path_of(expr).is_some());
         let Some(Step::Key(root)) = path.first() else { return None };
         if vocabulary.whole.as_ref().is_some_and(|whole| whole.name == *root) {
             let path: Vec<Step> = path.into_iter().skip(1).collect();
-            return (!path.is_empty()).then_some((Self { path, is_as_sent: true }, Type::Open));
+            return (!path.is_empty()).then_some((Self { path, is_as_sent: true, is_dotted }, Type::Open));
         }
         let of = path[1..].iter().try_fold(vocabulary.type_of(&[root])?, |of, step| match (step, of) {
             (Step::Key(name), of) => of.member(name),
@@ -44,7 +46,7 @@ impl Place {
             (Step::Index(_), Type::Open) => Some(Type::Open),
             (Step::Index(_), _) => None,
         })?;
-        Some((Self { path, is_as_sent: false }, of))
+        Some((Self { path, is_as_sent: false, is_dotted }, of))
     }
 
     /// The place of the map that a `has()` looks into; `None` where the map is always there.
@@ -58,7 +60,7 @@ impl Place {
             }
             None => false,
         };
-        (!is_there).then(|| Self { path: path.to_vec(), is_as_sent: self.is_as_sent })
+        (!is_there).then(|| Self { path: path.to_vec(), ..*self })
     }
 }
 

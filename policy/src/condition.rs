@@ -3,7 +3,7 @@
 
 use crate::scope::Event;
 use crate::vocabulary::{VOCABULARY, Var, is_score, recorded};
-use expressions::{Compiled, Finding, Undetermined, Value, compile};
+use expressions::{Compiled, Finding, Place, Undetermined, Value, compile};
 use schemas::risk::RiskEvent;
 
 /// The longest text of a value in a decision: the contract's bound.
@@ -20,7 +20,9 @@ impl Condition {
     /// Everything that is wrong with it.
     pub(crate) fn parse(source: &str) -> Result<Self, Vec<Finding>> {
         let compiled = compile(source, &VOCABULARY)?;
-        Ok(Self(compiled.bind(&mut |place| Var::of_path(&place.names()?))))
+        // A decision records the two sides of a comparison of a dotted name; one with an index never had them recorded.
+        let mut var = |place: &Place| Var::of_path(&place.names().filter(|_| place.is_dotted)?);
+        Ok(Self(compiled.bind(&mut var)))
     }
 
     /// What the one compiler made of it.
@@ -189,6 +191,7 @@ mod tests {
             ("!(band in ['A', 'B']) || class == 1", true),
             ("facts.of_legal_age", true),
             ("-1 < score", true),
+            ("features['repayment_status_1'] >= 2", false),
             ("amount_minor / term_months > 5", false),
             ("reports.exists(r, r.status == 'frozen')", false),
             ("jurisdiction.startsWith('US-')", false),
