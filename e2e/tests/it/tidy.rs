@@ -57,7 +57,7 @@ fn crates_depend_only_on_what_the_design_allows() {
         for name in dependencies.keys().filter(|name| ours.contains(name.as_str())) {
             assert!(
                 allowed.contains(&name.as_str()),
-                "{folder} depends on {name}: rooms never know each other, pure crates never know the shell"
+                "{folder} depends on {name}: workers never know each other, pure crates never know the service"
             );
         }
     }
@@ -175,7 +175,7 @@ fn every_table_names_its_writer() {
         let text = std::fs::read_to_string(&file).unwrap();
         let tables = text.matches("CREATE TABLE").count();
         let writers = text.to_lowercase().matches("writer:").count();
-        assert!(writers >= tables, "{}: {tables} tables, {writers} lines `-- writer: <room>`", file.display());
+        assert!(writers >= tables, "{}: {tables} tables, {writers} lines `-- writer: <worker>`", file.display());
     }
 }
 

@@ -51,7 +51,7 @@ pub(crate) struct Taken<K, V> {
 pub(crate) struct Assignment<K, V> {
     pub gate: Arc<Gate>,
     pub meter: Arc<Meter>,
-    /// Configuration of plain clients on the same cluster, and the changelog's topic where the room has state.
+    /// Configuration of plain clients on the same cluster, and the changelog's topic where the worker has state.
     pub plain: ClientConfig,
     pub changelog: Option<Arc<str>>,
     /// Whether what it reads is written in transactions alone.
@@ -221,19 +221,19 @@ impl<K: Stored + Eq + Hash, V: Stored> ClientContext for Assignment<K, V> {
         if fac == SESSION_TIMED_OUT {
             self.session_lost.store(true, Ordering::Relaxed);
         }
-        let room = self.meter.room();
+        let worker = self.meter.worker();
         match level {
             RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical | RDKafkaLogLevel::Error => {
-                tracing::error!(room, fac, message, "kafka client");
+                tracing::error!(worker, fac, message, "kafka client");
             }
-            RDKafkaLogLevel::Warning => tracing::warn!(room, fac, message, "kafka client"),
-            RDKafkaLogLevel::Notice | RDKafkaLogLevel::Info => tracing::info!(room, fac, message, "kafka client"),
-            RDKafkaLogLevel::Debug => tracing::debug!(room, fac, message, "kafka client"),
+            RDKafkaLogLevel::Warning => tracing::warn!(worker, fac, message, "kafka client"),
+            RDKafkaLogLevel::Notice | RDKafkaLogLevel::Info => tracing::info!(worker, fac, message, "kafka client"),
+            RDKafkaLogLevel::Debug => tracing::debug!(worker, fac, message, "kafka client"),
         }
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        tracing::warn!(room = self.meter.room(), %error, reason, "kafka client");
+        tracing::warn!(worker = self.meter.worker(), %error, reason, "kafka client");
     }
 }
 

@@ -1,4 +1,4 @@
-//! Where a room that writes PostgreSQL reads on, and where it cannot: its offsets are held against what the topics hold, as those
+//! Where a worker that writes PostgreSQL reads on, and where it cannot: its offsets are held against what the topics hold, as those
 //! of a group are (ADR 15).
 
 use super::PgError;
@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A room that keeps its offsets in PostgreSQL. Names have the prefix.
+/// A worker that keeps its offsets in PostgreSQL. Names have the prefix.
 #[derive(Debug, Clone)]
 pub struct PgGroup {
     /// Name of its rows in `defaultx.stream_offsets`.
@@ -126,7 +126,7 @@ pub(super) fn words(gap: &Gap, goes_back: bool) -> String {
     }
 }
 
-/// The gaps of a room that nobody has accepted, those that nobody can accept included.
+/// The gaps of a worker that nobody has accepted, those that nobody can accept included.
 ///
 /// # Errors
 /// When the cluster or the database does not answer in time, or a topic is not there.
