@@ -84,8 +84,9 @@ type Origin = (i64, i64);
 
 /// The senders' records that went on into intake.
 fn passed(intake: &[Record]) -> BTreeSet<Origin> {
-    let number = |record: &Record, name: &str| record.header_text(name)?.parse().ok();
-    let origin = |record| Some((number(record, intake::ORIGIN_PARTITION)?, number(record, intake::ORIGIN_OFFSET)?));
+    let number = |record: &Record, name: &str| -> Option<i64> { record.header_text(name)?.parse().ok() };
+    let origin =
+        |record: &Record| Some((number(record, intake::ORIGIN_PARTITION)?, number(record, intake::ORIGIN_OFFSET)?));
     intake.iter().filter_map(origin).collect()
 }
 
