@@ -16,6 +16,7 @@ mod house;
 mod insight;
 mod logins;
 mod python;
+mod recording;
 mod routes;
 mod streams;
 mod supply;

@@ -26,7 +26,8 @@ const TOKENS_LIVE_S: i64 = 3 * 3_600;
 
 /// What a clock, the database's or the server's, writes into answers.
 const STORY: &[Mask] = &[Mask::Time("created_at")];
-const STREAM: &[Mask] = &[Mask::FirstTime("at"), Mask::Number("age_s"), Mask::Time("updated_at"), Mask::Time("created_at")];
+const STREAM: &[Mask] =
+    &[Mask::FirstTime("at"), Mask::Number("age_s"), Mask::Time("updated_at"), Mask::Time("created_at")];
 /// Words for people, which may be put better at any time.
 const DESCRIPTION: &[Mask] = &[Mask::Words("description"), Mask::Words("summary")];
 
@@ -99,13 +100,17 @@ impl Api {
     /// # Errors
     /// When the server does not answer.
     pub fn answers(&self, applications: &[Record], worker: &mut Worker) -> Result<Vec<String>> {
-        let token = |(tenant, role)| auth::mint(&self.private, &Realm::default(), ("recording", tenant, &[role]), TOKENS_LIVE_S);
+        let token = |(tenant, role)| {
+            auth::mint(&self.private, &Realm::default(), ("recording", tenant, &[role]), TOKENS_LIVE_S)
+        };
         let mut known: Vec<(&str, Vec<(String, String)>)> = Vec::new();
         for who in [ADMIN, REVIEWER, ELSEWHERE, NO_ROLE, NOBODY] {
             let bearer = who.token.map(token).transpose()?.map(|token| format!("Bearer {token}"));
             known.push((who.name, bearer.map(|bearer| ("authorization".to_owned(), bearer)).into_iter().collect()));
         }
-        let headers = |who: Who| known.iter().find(|(name, _)| *name == who.name).map_or(&[][..], |(_, headers)| headers);
+        let headers = |who: Who| {
+            known.iter().find(|(name, _)| *name == who.name).map_or(&[][..], |(_, headers)| headers.as_slice())
+        };
         let ask = |who: Who, path: &str| {
             http::ask(self.port, Request { method: "GET", path, headers: headers(who), body: &[] })
         };
@@ -203,7 +208,8 @@ fn stories(applications: &[Record]) -> Vec<Asked> {
         questions.push(story(ADMIN));
         if number % ONE_IN == 0 {
             questions.push(story(REVIEWER));
-            questions.extend([1, 2].map(|n| Asked { path: format!("/v1/applications/{id}?revision={n}"), ..story(ADMIN) }));
+            questions
+                .extend([1, 2].map(|n| Asked { path: format!("/v1/applications/{id}?revision={n}"), ..story(ADMIN) }));
             let identities = format!("/v1/applications/{id}/identities");
             questions.extend([ADMIN, REVIEWER].map(|who| asked(who, identities.clone())));
         }
@@ -225,7 +231,8 @@ mod tests {
         };
         for (count, told) in [(5, 5), (1_000, 1_000), (1_001, 501), (5_000, 1_000)] {
             let records: Vec<Record> = (0..count).map(record).collect();
-            let is_story = |asked: &&Asked| asked.masks == STORY && asked.who.name == ADMIN.name && !asked.path.contains('?');
+            let is_story =
+                |asked: &&Asked| asked.masks == STORY && asked.who.name == ADMIN.name && !asked.path.contains('?');
             assert_eq!(stories(&records).iter().filter(is_story).count(), told, "{count}");
         }
         assert!(next_page("{\"items\":[]}").is_none());

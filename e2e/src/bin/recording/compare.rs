@@ -122,7 +122,8 @@ mod tests {
             Mask::Time("decided_at").in_record(&mut record);
             record.line().unwrap()
         };
-        let decision = |pd: &str, at: &str| line(&format!(r#"{{"pd":{pd},"decided_at":"2026-11-30T12:00:0{at}.000Z"}}"#));
+        let decision =
+            |pd: &str, at: &str| line(&format!(r#"{{"pd":{pd},"decided_at":"2026-11-30T12:00:0{at}.000Z"}}"#));
         let rows = [
             (decision("0.1", "0"), decision("0.1", "9"), true),
             (decision("0.1", "0"), decision("0.2", "0"), false),

@@ -48,7 +48,11 @@ impl Deployment {
     pub fn start(program: &Program, hop: &Hop, more: &str) -> Result<Self> {
         let dir = tempfile::tempdir()?;
         // Everybody may do everything: what rights cost and forbid is no part of what is recorded.
-        let house = House::start(&Options { open: true, postgres: hop.database, ..Options::new(dir.path().join("house")) })?;
+        let house = House::start(&Options {
+            open: true,
+            postgres: hop.needs_database(),
+            ..Options::new(dir.path().join("house"))
+        })?;
         let kafka = KafkaConfig {
             bootstrap: house.bootstrap().to_owned(),
             topic_prefix: PREFIX.to_owned(),
@@ -60,7 +64,7 @@ impl Deployment {
         let deployment = Self { house, kafka, config, _dir: dir };
         std::fs::write(&deployment.config, deployment.configuration(program, more))?;
         program.run(&["topics", "apply"], &deployment.config)?;
-        if hop.database {
+        if hop.needs_database() {
             program.run(&["migrate"], &deployment.config)?;
         }
         runtime()?.block_on(deployment.keep_times(hop.inputs))?;

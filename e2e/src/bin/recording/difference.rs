@@ -85,7 +85,11 @@ mod tests {
             (r#"{"a":1,"b":2}"#, r#"{"a":1,"b":3}"#, &["/b: 2 | 3"]),
             (r#"{"a":1}"#, r#"{"b":1}"#, &["/a: 1 | null", "/b: null | 1"]),
             (r#"{"value":"{\"pd\":0.1}"}"#, r#"{"value":"{\"pd\":0.2}"}"#, &["/value:/pd: 0.1 | 0.2"]),
-            (r#"{"value":"{\"pd\":1}"}"#, r#"{"value":"{\"pd\": 1}"}"#, &["/value from character 6: {\\\"pd\\\":1} | {\\\"pd\\\": 1}"]),
+            (
+                r#"{"value":"{\"pd\":1}"}"#,
+                r#"{"value":"{\"pd\": 1}"}"#,
+                &["/value from character 6: {\\\"pd\\\":1} | {\\\"pd\\\": 1}"],
+            ),
             ("x", "y", &["line from character 0: x | y"]),
         ];
         for (before, after, expected) in rows {

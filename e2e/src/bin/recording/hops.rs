@@ -3,19 +3,39 @@
 use crate::mask::Mask;
 use schemas::Topic;
 
+/// How a hop is fed, and what is kept beside its topics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// Kafka to Kafka.
+    Stream,
+    /// Requests over HTTP to the door, whose answers are kept.
+    Door,
+    /// Decisions to webhooks, which are kept.
+    Webhooks,
+    /// Everything into the audit log: leaves, projections and the answers over them are kept.
+    Log,
+}
+
 /// A worker with what it reads and writes.
 #[derive(Debug, Clone, Copy)]
 pub struct Hop {
     /// Its name in the recording.
     pub name: &'static str,
+    /// How it is fed.
+    pub way: Way,
     /// The worker, as `run` knows it.
     pub worker: &'static str,
     /// The topics that are published to it.
     pub inputs: &'static [Topic],
     /// The topics that are kept of what it writes.
     pub outputs: &'static [Output],
+}
+
+impl Hop {
     /// Whether it needs PostgreSQL.
-    pub database: bool,
+    pub fn needs_database(&self) -> bool {
+        matches!(self.way, Way::Webhooks | Way::Log)
+    }
 }
 
 /// A topic of a hop's outputs.
@@ -70,21 +90,13 @@ const RECEIVED: &[Output] = &[
     of_receive(Topic::DeadLetters),
 ];
 
-/// The hop into which requests are sent over HTTP, and no records.
-pub const DOOR: Hop = Hop { name: "door", worker: "ingest", inputs: &[], outputs: RECEIVED, database: false };
-
 /// Along the stream.
 pub const HOPS: &[Hop] = &[
-    Hop {
-        name: "receive",
-        worker: "ingest",
-        inputs: &[Topic::LoanApplications],
-        outputs: RECEIVED,
-        database: false,
-    },
-    DOOR,
+    Hop { name: "receive", way: Way::Stream, worker: "ingest", inputs: &[Topic::LoanApplications], outputs: RECEIVED },
+    Hop { name: "door", way: Way::Door, worker: "ingest", inputs: &[], outputs: RECEIVED },
     Hop {
         name: "admit",
+        way: Way::Stream,
         worker: "ingest",
         inputs: &[Topic::Intake],
         outputs: &[
@@ -93,17 +105,17 @@ pub const HOPS: &[Hop] = &[
             all(Topic::DeadLetters),
             table(Topic::AdmitState),
         ],
-        database: false,
     },
     Hop {
         name: "scorer",
+        way: Way::Stream,
         worker: "scorer",
         inputs: &[Topic::Applications],
         outputs: &[all(Topic::Risk), all(Topic::Shadow), all(Topic::DeadLetters), table(Topic::ScorerState)],
-        database: false,
     },
     Hop {
         name: "decision",
+        way: Way::Stream,
         worker: "decision",
         inputs: &[Topic::Risk],
         outputs: &[
@@ -111,17 +123,17 @@ pub const HOPS: &[Hop] = &[
             all(Topic::DeadLetters),
             table(Topic::DecisionState),
         ],
-        database: false,
     },
     Hop {
         name: "notifier",
+        way: Way::Webhooks,
         worker: "notifier",
         inputs: &[Topic::Decisions],
         outputs: &[Output { topic: Topic::Notifications, keep: Keep::Sorted, masks: ENDED }],
-        database: true,
     },
     Hop {
         name: "log",
+        way: Way::Log,
         worker: "audit-sink",
         inputs: &[
             Topic::LoanApplications,
@@ -137,7 +149,6 @@ pub const HOPS: &[Hop] = &[
             Topic::DeadLetters,
         ],
         outputs: &[Output { topic: Topic::Checkpoints, keep: Keep::All, masks: SIGNED }],
-        database: true,
     },
 ];
 

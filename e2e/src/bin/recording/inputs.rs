@@ -135,10 +135,15 @@ mod tests {
         assert_eq!(told(&written), [(0, "b".into()), (1, "a".into()), (1, "c".into())]);
         let times: Vec<i64> = written.iter().filter_map(|record| record.timestamp_ms).collect();
         assert!(times[1] < times[2] && times[0] == times[1] && times[0] > START_MS + SENT_OVER_MS);
-        let sent = sent((0..300).map(|n| Record { key: (n % 4 > 0).then(|| vec![n as u8][..].into()), ..record(9, "x") }).collect());
+        let sent = sent(
+            (0..300).map(|n| Record { key: (n % 4 > 0).then(|| vec![n as u8][..].into()), ..record(9, "x") }).collect(),
+        );
         for partition in 0..PARTITIONS {
-            let of_it: Vec<i64> =
-                sent.iter().filter(|record| record.partition == partition).filter_map(|record| record.timestamp_ms).collect();
+            let of_it: Vec<i64> = sent
+                .iter()
+                .filter(|record| record.partition == partition)
+                .filter_map(|record| record.timestamp_ms)
+                .collect();
             assert!(of_it.len() > 60 && of_it.is_sorted() && of_it.iter().all(|at| *at < START_MS + SENT_OVER_MS));
         }
     }
@@ -155,7 +160,10 @@ mod tests {
                 Err(_) => format!("{partition}:{value}"),
             })
             .collect();
-        let expected = ["0:0", "0:route", "0:1", "0:policy", "0:2", "1:3", "1:route", "1:4", "1:policy", "1:5", "2:route", "2:policy"];
+        let expected = [
+            "0:0", "0:route", "0:1", "0:policy", "0:2", "1:3", "1:route", "1:4", "1:policy", "1:5", "2:route",
+            "2:policy",
+        ];
         assert_eq!(words, expected);
     }
 }

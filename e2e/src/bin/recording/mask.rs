@@ -137,11 +137,19 @@ mod tests {
             (Mask::Time("at"), r#"{"at":"2026-11-30"}"#.into(), r#"{"at":"2026-11-30"}"#.into()),
             (Mask::Time("at"), r#"{"at":null}"#.into(), r#"{"at":null}"#.into()),
             (Mask::Time("at"), r#"{"x":"\"at\":\""}"#.into(), r#"{"x":"\"at\":\""}"#.into()),
-            (Mask::FirstTime("at"), format!(r#"["at":"{now}","at":"{now}"]"#), format!(r#"["at":"{STAND_IN}","at":"{now}"]"#)),
+            (
+                Mask::FirstTime("at"),
+                format!(r#"["at":"{now}","at":"{now}"]"#),
+                format!(r#"["at":"{STAND_IN}","at":"{now}"]"#),
+            ),
             (Mask::Number("age_s"), r#"{"age_s":1234,"b":12}"#.into(), r#"{"age_s":0,"b":12}"#.into()),
             (Mask::Words("d"), r#"{"d":"a \"b\" \\","e":"f"}"#.into(), r#"{"d":"","e":"f"}"#.into()),
             (Mask::Words("d"), r#"{"d":{"d":"x"}}"#.into(), r#"{"d":{"d":""}}"#.into()),
-            (Mask::Cosignature, "o\n1\nr\n\n\u{2014} o A\n\u{2014} o B\n".into(), "o\n1\nr\n\n\u{2014} o A\n\u{2014} masked\n".into()),
+            (
+                Mask::Cosignature,
+                "o\n1\nr\n\n\u{2014} o A\n\u{2014} o B\n".into(),
+                "o\n1\nr\n\n\u{2014} o A\n\u{2014} masked\n".into(),
+            ),
         ];
         for (mask, text, expected) in rows {
             assert_eq!(mask.in_text(&text), expected, "{mask:?} of {text}");

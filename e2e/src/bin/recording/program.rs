@@ -41,7 +41,8 @@ impl Program {
     /// # Errors
     /// When it ends with another code than 0; with its own words.
     pub fn run(&self, words: &[&str], config: &Path) -> Result<()> {
-        let ended = self.command(words, config).output().with_context(|| format!("starting {}", self.binary.display()))?;
+        let ended =
+            self.command(words, config).output().with_context(|| format!("starting {}", self.binary.display()))?;
         if !ended.status.success() {
             let said = [ended.stdout, ended.stderr].concat();
             bail!("{} {}: {}", self.binary.display(), words.join(" "), String::from_utf8_lossy(&said));
@@ -106,7 +107,9 @@ impl Worker {
             match self.child.try_wait()? {
                 Some(status) if status.success() => return Ok(()),
                 Some(status) => bail!("{} ended with {status}: see {}", self.name, self.log.display()),
-                None if started.elapsed() > DRAINS_WITHIN => bail!("{} does not drain: see {}", self.name, self.log.display()),
+                None if started.elapsed() > DRAINS_WITHIN => {
+                    bail!("{} does not drain: see {}", self.name, self.log.display())
+                }
                 None => std::thread::sleep(LOOK),
             }
         }

@@ -106,7 +106,10 @@ fn check(deployment: &Deployment, topic: Topic, records: &[Record]) -> Result<()
         let same = (found.partition, found.timestamp_ms, &found.key, &found.value)
             == (record.partition, record.timestamp_ms, &record.key, &record.value);
         if !same {
-            bail!("{name}: record {number} of the recording does not stand as it was published, at {}/{offset}", found.partition);
+            bail!(
+                "{name}: record {number} of the recording does not stand as it was published, at {}/{offset}",
+                found.partition
+            );
         }
     }
     let is_next = |pair: &[(i64, Record)]| match pair {

@@ -25,7 +25,10 @@ pub fn read(deployment: &Deployment, topic: Topic) -> Result<Vec<(i64, Record)>>
             OwnedInput::from(&Input::of(message));
         let headers = headers.into_iter().map(|(name, value)| (Bytes(name.into_bytes()), value.map(Bytes)));
         let (timestamp_ms, headers) = (Some(timestamp_ms), headers.collect());
-        records.push((offset, Record { partition, timestamp_ms, key: key.map(Bytes), headers, value: payload.map(Bytes) }));
+        records.push((
+            offset,
+            Record { partition, timestamp_ms, key: key.map(Bytes), headers, value: payload.map(Bytes) },
+        ));
         Ok(())
     })?;
     records.sort_by_key(|(offset, record)| (record.partition, *offset));
