@@ -62,8 +62,10 @@ pub fn published(documents: &[Document]) -> Result<Vec<Record>> {
             _ => {}
         }
     }
-    let good = documents.iter().take(4).map(|document| Shot::of(document, "hostile")).collect::<Vec<_>>();
-    Ok(early.into_iter().chain(plan.shots().map(record)).chain(late).chain(hostile(&good)).collect())
+    let good = documents.iter().take(4);
+    let good = good.map(|document| variant(document, "-wild", |data| as_own(data, "wild", "decide")));
+    let hostile = hostile(good.collect::<Result<_>>()?);
+    Ok(early.into_iter().chain(plan.shots().map(record)).chain(late).chain(hostile).collect())
 }
 
 /// A record of the demonstration's plan.
@@ -105,9 +107,8 @@ fn as_own(data: &mut Value, front: &str, intent: &str) {
 }
 
 /// Good applications with what no contract has, and records that are nothing at all.
-fn hostile(good: &[Shot]) -> Vec<Record> {
+fn hostile(mut records: Vec<Record>) -> Vec<Record> {
     let named = |name: &[u8], value: Option<&[u8]>| (Bytes(name.to_vec()), value.map(Bytes::from));
-    let mut records: Vec<Record> = good.iter().map(record).collect();
     for (record, name) in records.iter_mut().zip([vec![0xff, 0xfe], vec![b'n'; LONG_NAME], b"ce_type".to_vec()]) {
         record.headers.insert(0, named(&name, Some(b"x")));
     }
