@@ -1,25 +1,70 @@
-//! PURE. Checkpoints: the head of a log as a signed note (C2SP signed-note and tlog-checkpoint), Ed25519. Whoever has kept
+//! Checkpoints: the head of a log as a signed note (C2SP signed-note and tlog-checkpoint), Ed25519. Whoever has kept
 //! one can show that the log was cut or rewritten since. Each note also carries a cosignature of the same key, which says when.
 
 use crate::cosignature::{Cosigner, WitnessKey};
-use crate::error::Error;
+use crate::key::{DASH, NamedKey, check_name};
+use crate::tree::Hash;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use ed25519_dalek::{Signature, Signer as _, SigningKey, Verifier as _, VerifyingKey};
-use schemas::audit_tree::Hash;
-use sha2::{Digest as _, Sha256};
+use ed25519_dalek::{Signature, Signer as _, SigningKey, Verifier as _};
 
 /// Signature type of Ed25519 in key ids.
 const ED25519: u8 = 1;
-/// Starts a signature line: an em dash and a space.
-const DASH: &str = "\u{2014} ";
+
+/// Why a text is not a note that can be believed, or cannot be made one.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BadNote {
+    /// No empty line with signatures behind it.
+    #[error("no signatures")]
+    NoSignatures,
+    /// A line is not what it is in a checkpoint.
+    #[error("not a checkpoint: {0}")]
+    Checkpoint(&'static str),
+    /// A checkpoint of another deployment.
+    #[error("the note is of {found}, not of {wanted}")]
+    Origin {
+        /// Which.
+        found: String,
+        /// The one of the key.
+        wanted: String,
+    },
+    /// Nobody of that name signed it.
+    #[error("no valid signature of {0}")]
+    NotSigned(String),
+    /// Text that is no verifier key.
+    #[error("{text:?}: a verifier key is name+id+key, of type {kind}")]
+    Key {
+        /// The text.
+        text: String,
+        /// The type of signature that was asked for.
+        kind: u8,
+    },
+    /// A name that cannot stand in a verifier key.
+    #[error("{0:?} is no name of a key: no spaces, no plus signs")]
+    Name(String),
+    /// Nobody's signature would count.
+    #[error("no key to check it with")]
+    NoKey,
+    /// Signed, and not a statement of this kind.
+    #[error("it is no {0}")]
+    Kind(&'static str),
+    /// A line is not what it is in the opening of an epoch.
+    #[error("not the opening of an epoch")]
+    Epoch,
+    /// The opening of an epoch names something else than the newest note of before.
+    #[error("the note that it names is not of the epoch before")]
+    EpochBefore,
+    /// A text that does not fit a line of a statement.
+    #[error("{0} must be one line of text")]
+    Line(&'static str),
+}
 
 /// The head of a log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Head {
     /// Which log.
     pub log: i32,
-    /// 0 until the log was first restored from a backup; see [`crate::statement::Epoch`].
+    /// 0 until the log was first restored from a backup; see [`crate::Epoch`].
     pub epoch: u32,
     /// Number of entries.
     pub size: u64,
@@ -39,7 +84,7 @@ impl Head {
 
 /// A head that somebody signed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Opened {
+pub struct SignedHead {
     /// The head.
     pub head: Head,
     /// When it was signed, seconds since 1970. Absent in notes of before ADR 34.
@@ -61,8 +106,8 @@ impl Signer {
     /// `origin` names the deployment; a log's own line is `origin/<log>`.
     ///
     /// # Errors
-    /// [`Error::Config`] for an origin that is empty or holds a space, a plus sign or a control character.
-    pub fn new(origin: &str, seed: &[u8; 32]) -> Result<Self, Error> {
+    /// [`BadNote::Name`] for an origin that is empty or holds a space, a plus sign or a control character.
+    pub fn new(origin: &str, seed: &[u8; 32]) -> Result<Self, BadNote> {
         check_name(origin)?;
         Ok(Self { origin: origin.to_owned(), key: SigningKey::from_bytes(seed) })
     }
@@ -90,7 +135,7 @@ impl Signer {
     }
 
     /// A text of lines, the last with its newline, as a signed note.
-    pub fn sign_text(&self, text: &str) -> String {
+    pub(crate) fn sign_text(&self, text: &str) -> String {
         let signature = self.key.sign(text.as_bytes()).to_bytes();
         format!("{text}\n{}", self.named_key().line(&signature))
     }
@@ -104,8 +149,8 @@ impl NoteVerifier {
     /// Reads `name+key id+key`.
     ///
     /// # Errors
-    /// [`Error::Note`] when it is no such key, or the id is not that of the key.
-    pub fn parse(text: &str) -> Result<Self, Error> {
+    /// [`BadNote`] when it is no such key, or the id is not that of the key.
+    pub fn parse(text: &str) -> Result<Self, BadNote> {
         NamedKey::parse(text, ED25519).map(Self)
     }
 
@@ -117,37 +162,37 @@ impl NoteVerifier {
     /// The head that a note speaks of, if this signer signed it.
     ///
     /// # Errors
-    /// [`Error::Note`] says what does not hold.
-    pub fn open(&self, note: &str) -> Result<Opened, Error> {
-        let (origin, head) = read(note)?;
+    /// [`BadNote`] says what does not hold.
+    pub fn open(&self, note: &str) -> Result<SignedHead, BadNote> {
+        let (origin, head) = read_checkpoint(note)?;
         if origin != self.0.name {
-            return Err(Error::Note(format!("the note is of {origin}, not of {}", self.0.name)));
+            return Err(BadNote::Origin { found: origin, wanted: self.0.name.clone() });
         }
         self.open_text(note)?;
         let signed_at = WitnessKey::of_key(&self.0.name, self.0.key).time_of(note);
-        Ok(Opened { head, signed_at })
+        Ok(SignedHead { head, signed_at })
     }
 
     /// The text of a note, if this signer signed it.
     ///
     /// # Errors
-    /// [`Error::Note`] says what does not hold.
-    pub fn open_text<'n>(&self, note: &'n str) -> Result<&'n str, Error> {
+    /// [`BadNote`] says what does not hold.
+    pub(crate) fn open_text<'n>(&self, note: &'n str) -> Result<&'n str, BadNote> {
         let (text, lines) = split(note)?;
         let is_signed = |bytes: Vec<u8>| {
             Signature::from_slice(&bytes).is_ok_and(|signature| self.0.key.verify(text.as_bytes(), &signature).is_ok())
         };
         let signed = self.0.signatures(lines).any(is_signed);
-        signed.then_some(text).ok_or_else(|| Error::Note(format!("no valid signature of {}", self.0.name)))
+        signed.then_some(text).ok_or_else(|| BadNote::NotSigned(self.0.name.clone()))
     }
 }
 
 /// Origin and head that a note claims, without checking who signed it.
 ///
 /// # Errors
-/// [`Error::Note`] when it is no checkpoint.
-pub fn read(note: &str) -> Result<(String, Head), Error> {
-    let bad = |what: &str| Error::Note(format!("not a checkpoint: {what}"));
+/// [`BadNote`] when it is no checkpoint.
+pub fn read_checkpoint(note: &str) -> Result<(String, Head), BadNote> {
+    let bad = |what: &'static str| BadNote::Checkpoint(what);
     let (text, _) = split(note)?;
     let mut lines = text.lines();
     let (origin, log) = lines.next().and_then(|line| line.rsplit_once('/')).ok_or_else(|| bad("origin"))?;
@@ -171,7 +216,7 @@ pub(crate) fn hash_of(text: &str) -> Option<Hash> {
 }
 
 /// The notes of a text that holds one after another.
-pub fn notes(text: &str) -> Vec<String> {
+pub fn notes_in(text: &str) -> Vec<String> {
     let (mut notes, mut is_signed): (Vec<String>, bool) = (Vec::new(), true);
     for line in text.lines() {
         if line.is_empty() && is_signed {
@@ -187,64 +232,31 @@ pub fn notes(text: &str) -> Vec<String> {
     notes
 }
 
+/// How many bytes of a file of notes are whole notes: up to the end of its last signature line. What stands behind is half of a note.
+pub fn end_of_notes(file: &[u8]) -> usize {
+    let mut end = file.len();
+    while let Some(newline) = file[..end].iter().rposition(|byte| *byte == b'\n') {
+        let start = file[..newline].iter().rposition(|byte| *byte == b'\n').map_or(0, |before| before + 1);
+        if start > 0 && file[start..newline].starts_with(DASH.as_bytes()) {
+            return newline + 1;
+        }
+        end = newline;
+    }
+    0
+}
+
+/// What is signed in a note, with its last newline, whoever signed it.
+///
+/// # Errors
+/// [`BadNote::NoSignatures`].
+pub fn signed_text(note: &str) -> Result<&str, BadNote> {
+    split(note).map(|(text, _)| text)
+}
+
 /// The signed text with its last newline, and the signature lines.
-pub(crate) fn split(note: &str) -> Result<(&str, &str), Error> {
-    let at = note.rfind("\n\n").ok_or_else(|| Error::Note("no signatures".to_owned()))?;
+pub(crate) fn split(note: &str) -> Result<(&str, &str), BadNote> {
+    let at = note.rfind("\n\n").ok_or(BadNote::NoSignatures)?;
     Ok((&note[..=at], &note[at + 2..]))
-}
-
-/// A public key under its name, for one kind of signature.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct NamedKey {
-    pub name: String,
-    pub kind: u8,
-    pub key: VerifyingKey,
-}
-
-impl NamedKey {
-    /// Reads `name+key id+key` of a kind.
-    pub fn parse(text: &str, kind: u8) -> Result<Self, Error> {
-        let bad = || Error::Note(format!("{:?}: a verifier key is name+id+key, of type {kind}", text.trim()));
-        let (name, rest) = text.trim().split_once('+').ok_or_else(bad)?;
-        let (id, key) = rest.split_once('+').ok_or_else(bad)?;
-        check_name(name).map_err(|_| bad())?;
-        let bytes = BASE64.decode(key).map_err(|_| bad())?;
-        let public =
-            bytes.strip_prefix(&[kind]).and_then(|public| <[u8; 32]>::try_from(public).ok()).ok_or_else(bad)?;
-        let key = VerifyingKey::from_bytes(&public).map_err(|_| bad())?;
-        let named = Self { name: name.to_owned(), kind, key };
-        (hex::encode(named.id()) == id).then_some(named).ok_or_else(bad)
-    }
-
-    pub fn to_text(&self) -> String {
-        let key = BASE64.encode([&[self.kind], &self.key.to_bytes()[..]].concat());
-        format!("{}+{}+{key}", self.name, hex::encode(self.id()))
-    }
-
-    /// What its signatures begin with.
-    pub fn id(&self) -> [u8; 4] {
-        let hash = Sha256::new().chain_update(&self.name).chain_update([b'\n', self.kind]);
-        let hash = hash.chain_update(self.key.to_bytes()).finalize();
-        [hash[0], hash[1], hash[2], hash[3]]
-    }
-
-    /// A signature line, with its newline.
-    pub fn line(&self, signature: &[u8]) -> String {
-        format!("{DASH}{} {}\n", self.name, BASE64.encode([&self.id()[..], signature].concat()))
-    }
-
-    /// What lines of this key hold behind its id.
-    pub fn signatures<'l>(&'l self, lines: &'l str) -> impl Iterator<Item = Vec<u8>> + 'l {
-        let of_name = |line: &'l str| line.strip_prefix(DASH)?.strip_prefix(self.name.as_str())?.strip_prefix(' ');
-        let decoded = lines.lines().filter_map(of_name).filter_map(|base64| BASE64.decode(base64).ok());
-        decoded.filter_map(|bytes| bytes.strip_prefix(&self.id()[..]).map(<[u8]>::to_vec))
-    }
-}
-
-/// Whether a name can stand in a verifier key.
-pub(crate) fn check_name(name: &str) -> Result<(), Error> {
-    let fits = !name.is_empty() && !name.contains(|c: char| c.is_whitespace() || c.is_control() || c == '+');
-    fits.then_some(()).ok_or_else(|| Error::Config(format!("{name:?} is no name of a key: no spaces, no plus signs")))
 }
 
 #[cfg(test)]
@@ -260,8 +272,8 @@ mod tests {
         let signer = Signer::new("bank.example/audit", &[1; 32]).unwrap();
         let verifier = NoteVerifier::parse(&signer.verifier_key()).unwrap();
         let note = signer.sign(&HEAD, AT);
-        assert_eq!(verifier.open(&note).unwrap(), Opened { head: HEAD, signed_at: Some(AT) });
-        assert_eq!(read(&note).unwrap(), ("bank.example/audit".to_owned(), HEAD));
+        assert_eq!(verifier.open(&note).unwrap(), SignedHead { head: HEAD, signed_at: Some(AT) });
+        assert_eq!(read_checkpoint(&note).unwrap(), ("bank.example/audit".to_owned(), HEAD));
         let later = Head { epoch: 3, ..HEAD };
         assert_eq!(verifier.open(&signer.sign(&later, AT)).unwrap().head, later);
 
@@ -286,7 +298,7 @@ mod tests {
         let signer = Signer::new("bank.example/audit", &[1; 32]).unwrap();
         let note = signer.sign(&HEAD, AT);
         let without: String = note.lines().take(5).map(|line| format!("{line}\n")).collect();
-        assert_eq!(signer.verifier().open(&without).unwrap(), Opened { head: HEAD, signed_at: None });
+        assert_eq!(signer.verifier().open(&without).unwrap(), SignedHead { head: HEAD, signed_at: None });
     }
 
     #[test]
@@ -315,7 +327,7 @@ mod tests {
             ("/2\n77", "/2\n077"),
             ("/2\n", "/-2\n"),
         ] {
-            assert!(read(&note.replacen(from, to, 1)).is_err(), "{to}");
+            assert!(read_checkpoint(&note.replacen(from, to, 1)).is_err(), "{to}");
         }
     }
 
@@ -324,9 +336,59 @@ mod tests {
         let signer = Signer::new("a.example", &[1; 32]).unwrap();
         let (first, second) = (signer.sign(&HEAD, AT), signer.sign(&Head { size: 78, ..HEAD }, AT));
         for text in [format!("{first}{second}"), format!("\n{first}\n\n{second}\n")] {
-            assert_eq!(notes(&text), [first.clone(), second.clone()], "{text:?}");
+            assert_eq!(notes_in(&text), [first.clone(), second.clone()], "{text:?}");
         }
-        assert!(notes("").is_empty() && notes("\n").is_empty());
-        assert_eq!(notes("junk"), ["junk\n"]);
+        assert!(notes_in("").is_empty() && notes_in("\n").is_empty());
+        assert_eq!(notes_in("junk"), ["junk\n"]);
+    }
+
+    #[test]
+    fn half_a_note_is_not_one() {
+        let note = Signer::new("a.example", &[1; 32]).unwrap().sign(&HEAD, AT);
+        let first_line = note.rfind(DASH).unwrap();
+        for (what, file, expected) in [
+            ("nothing", String::new(), 0),
+            ("a note", note.clone(), note.len()),
+            ("two notes", note.repeat(2), 2 * note.len()),
+            ("a head behind one", format!("{note}a.example/2\n78"), note.len()),
+            ("a text behind one", format!("{note}a.example/2\n78\nBQ==\n\n"), note.len()),
+            ("half a signature behind one", format!("{note}a.example/2\n78\nBQ==\n\n{DASH}a.exam"), note.len()),
+            ("a note without its last newline", note[..note.len() - 1].to_owned(), first_line),
+            ("no note", "half".to_owned(), 0),
+            ("no signature", "a text\n".repeat(3), 0),
+            ("a signature of nothing", format!("{DASH}a.example BQ==\n"), 0),
+        ] {
+            assert_eq!(end_of_notes(file.as_bytes()), expected, "{what}");
+        }
+        assert_eq!(end_of_notes(b"\xff\n\n\xff\n"), 0);
+    }
+
+    #[test]
+    fn what_does_not_hold_of_a_note_is_named() {
+        let (signer, other) =
+            (Signer::new("a.example", &[1; 32]).unwrap(), Signer::new("b.example", &[1; 32]).unwrap());
+        let (note, key) = (signer.sign(&HEAD, AT), signer.verifier_key());
+        let opened = |note: &str| signer.verifier().open(note).err().map(|error| error.to_string());
+        for (note, expected) in [
+            (note.clone(), None),
+            (other.sign(&HEAD, AT), Some("the note is of b.example, not of a.example")),
+            (note.replacen("77", "78", 1), Some("no valid signature of a.example")),
+            (note.replacen("77", "077", 1), Some("not a checkpoint: size")),
+            (note.replacen("/2", "", 1), Some("not a checkpoint: origin")),
+            (note.replacen("/2", "/x", 1), Some("not a checkpoint: log")),
+            (note.replacen("/2", "/2.x", 1), Some("not a checkpoint: epoch")),
+            (note.replacen("BQUF", "BQ", 1), Some("not a checkpoint: root")),
+            ("a.example/2\n".to_owned(), Some("no signatures")),
+        ] {
+            assert_eq!(opened(&note).as_deref(), expected, "{note}");
+        }
+        for text in ["", "a.example", "a.example+00000000+AA==", &key.replacen("+A", "+B", 1), &key[1..]] {
+            let error = NoteVerifier::parse(text).unwrap_err().to_string();
+            assert_eq!(error, format!("{text:?}: a verifier key is name+id+key, of type 1"));
+        }
+        assert_eq!(
+            Signer::new("a b", &[1; 32]).err().unwrap().to_string(),
+            "\"a b\" is no name of a key: no spaces, no plus signs"
+        );
     }
 }

@@ -1,11 +1,10 @@
-//! PURE. What a signer says besides heads, as signed notes: what a walk found, and that a log was restored from a backup. The first
+//! What a signer says besides heads, as signed notes: what a walk found, and that a log was restored from a backup. The first
 //! line of none of them is that of a checkpoint.
 
-use crate::error::Error;
-use crate::note::{Head, NoteVerifier, Signer, hash_of, number};
+use crate::note::{BadNote, Head, NoteVerifier, Signer, hash_of, number};
+use crate::tree::Hash;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use schemas::audit_tree::Hash;
 
 const VERIFICATION: &str = "verification";
 const EPOCH: &str = "epoch";
@@ -73,11 +72,11 @@ impl Epoch {
     /// As a signed note.
     ///
     /// # Errors
-    /// [`Error::Note`] where a text is empty or has more than one line.
-    pub fn sign(&self, signer: &Signer) -> Result<String, Error> {
+    /// [`BadNote::Line`] where a text is empty or has more than one line.
+    pub fn sign(&self, signer: &Signer) -> Result<String, BadNote> {
         for (field, text) in [("by", &self.by), ("why", &self.why)] {
             if text.trim().is_empty() || text.contains(char::is_control) {
-                return Err(Error::Note(format!("{field} must be one line of text")));
+                return Err(BadNote::Line(field));
             }
         }
         let Self { log, epoch, old, from, at, by, why, note } = self;
@@ -100,9 +99,9 @@ impl Epoch {
     /// From a note that one of these signers signed. The note of before must be of one of them too, and of the head it is said to be.
     ///
     /// # Errors
-    /// [`Error::Note`] says what does not hold.
-    pub fn open(note: &str, verifiers: &[NoteVerifier]) -> Result<Self, Error> {
-        let bad = || Error::Note("not the opening of an epoch".to_owned());
+    /// [`BadNote`] says what does not hold.
+    pub fn open(note: &str, verifiers: &[NoteVerifier]) -> Result<Self, BadNote> {
+        let bad = || BadNote::Epoch;
         let (log, mut lines) = opened(note, verifiers, EPOCH)?;
         let mut field = |name: &str| {
             let line = lines.next().ok_or_else(bad)?;
@@ -127,7 +126,7 @@ impl Epoch {
         let is_named = |head: &Head| (head.log, head.size, head.root) == (log, old.0, old.1) && head.epoch < epoch;
         let is_of_before = verifiers.iter().any(|key| key.open(&old_note).is_ok_and(|opened| is_named(&opened.head)));
         if !is_of_before || from.0 > old.0 {
-            return Err(Error::Note("the note that it names is not of the epoch before".to_owned()));
+            return Err(BadNote::EpochBefore);
         }
         Ok(Self { log, epoch, old, from, at, by, why, note: old_note })
     }
@@ -139,8 +138,12 @@ impl Epoch {
 }
 
 /// Log and further lines of a statement of this kind.
-fn opened<'n>(note: &'n str, verifiers: &[NoteVerifier], kind: &str) -> Result<(i32, std::str::Lines<'n>), Error> {
-    let mut why = Error::Note("no key to check it with".to_owned());
+fn opened<'n>(
+    note: &'n str,
+    verifiers: &[NoteVerifier],
+    kind: &'static str,
+) -> Result<(i32, std::str::Lines<'n>), BadNote> {
+    let mut why = BadNote::NoKey;
     for verifier in verifiers {
         match verifier.open_text(note) {
             Ok(text) => {
@@ -150,7 +153,7 @@ fn opened<'n>(note: &'n str, verifiers: &[NoteVerifier], kind: &str) -> Result<(
                     number(rest.strip_suffix(kind)?.strip_suffix('/')?)
                 });
                 let log = log.and_then(|log| i32::try_from(log).ok());
-                return log.map(|log| (log, lines)).ok_or_else(|| Error::Note(format!("it is no {kind}")));
+                return log.map(|log| (log, lines)).ok_or(BadNote::Kind(kind));
             }
             Err(error) => why = error,
         }
@@ -162,7 +165,7 @@ fn opened<'n>(note: &'n str, verifiers: &[NoteVerifier], kind: &str) -> Result<(
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::note::read;
+    use crate::note::read_checkpoint;
 
     fn signer(seed: u8) -> Signer {
         Signer::new("bank.example/audit", &[seed; 32]).unwrap()
@@ -189,7 +192,12 @@ mod tests {
         assert_eq!(Epoch::open(&opened, &own).unwrap(), epoch);
         assert!(Verification::open(&walked, &other).is_none() && Epoch::open(&opened, &other).is_err());
         assert!(Epoch::open(&walked, &own).is_err() && Verification::open(&opened, &own).is_none());
-        assert!(read(&walked).is_err() && read(&opened).is_err() && Epoch::is_one(&opened) && !Epoch::is_one(&walked));
+        assert!(
+            read_checkpoint(&walked).is_err()
+                && read_checkpoint(&opened).is_err()
+                && Epoch::is_one(&opened)
+                && !Epoch::is_one(&walked)
+        );
 
         for wrong in [
             Epoch { old: (10, [5; 32]), ..epoch.clone() },
