@@ -24,7 +24,7 @@ const VERSION: u8 = 1;
 /// In place of the version in the form that is only ever hashed.
 const WIDE: u8 = 0;
 /// In place of a length: the value is absent.
-pub(crate) const ABSENT: u32 = u32::MAX;
+const ABSENT: u32 = u32::MAX;
 /// The largest entry that a writer makes, bytes. Above what any topic of ours takes, and far below what a column, a COPY and the
 /// memory of a reader hold. Writers that knew no such bound wrote entries of any size, so that reading has none of its own:
 /// an entry is at most as long as the segment that holds it.
@@ -123,7 +123,7 @@ impl<'a> Entry<'a> {
         put_bytes(out, self.value)
     }
 
-    /// Whether the log holds it whole: every field within its length, and all of it within [`MAX_ENTRY_BYTES`].
+    /// Whether the log holds it whole: every field within its length, and all of it within `MAX_ENTRY_BYTES`.
     pub fn fits(&self) -> bool {
         let names = self.headers.iter().all(|(name, _)| name.len() <= usize::from(u16::MAX));
         let bytes = |bytes: Option<&[u8]>| 4 + bytes.map_or(0, <[u8]>::len);
