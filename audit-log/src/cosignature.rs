@@ -91,7 +91,8 @@ fn message(text: &str, at: i64) -> String {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::note::{Head, Signer, signed_text};
+    use crate::checkpoint::{Head, Signer};
+    use crate::note::signed_text;
 
     #[test]
     fn a_cosignature_holds_for_its_witness_its_note_and_its_time() {

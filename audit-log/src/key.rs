@@ -1,13 +1,10 @@
 //! Public keys of those who sign notes, as text, and the lines that their signatures stand on (C2SP signed-note).
 
-use crate::note::BadNote;
+use crate::note::{BadNote, DASH};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use ed25519_dalek::VerifyingKey;
 use sha2::{Digest as _, Sha256};
-
-/// Starts a signature line: an em dash and a space.
-pub(crate) const DASH: &str = "\u{2014} ";
 
 /// A public key under its name, for one kind of signature.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,4 +58,61 @@ impl NamedKey {
 pub(crate) fn check_name(name: &str) -> Result<(), BadNote> {
     let fits = !name.is_empty() && !name.contains(|c: char| c.is_whitespace() || c.is_control() || c == '+');
     fits.then_some(()).ok_or_else(|| BadNote::Name(name.to_owned()))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use ed25519_dalek::SigningKey;
+
+    fn key() -> NamedKey {
+        let key = SigningKey::from_bytes(&[1; 32]).verifying_key();
+        NamedKey { name: "a.example".to_owned(), kind: 1, key }
+    }
+
+    #[test]
+    fn a_key_is_read_back_under_its_own_name_and_kind_only() {
+        let text = key().to_text();
+        assert_eq!(NamedKey::parse(&format!(" {text}\n"), 1), Ok(key()));
+        for (text, kind) in [
+            (text.clone(), 4),
+            (text.replace("a.example", "b.example"), 1),
+            (text.replace("a.example", "a example"), 1),
+            (text.replacen("+A", "+B", 1), 1),
+            (text.replacen('+', "+0", 1), 1),
+            (text[..text.len() - 4].to_owned(), 1),
+            ("a.example+00000000".to_owned(), 1),
+            (String::new(), 1),
+        ] {
+            let error = NamedKey::parse(&text, kind).unwrap_err().to_string();
+            assert_eq!(error, format!("{text:?}: a verifier key is name+id+key, of type {kind}"));
+        }
+    }
+
+    #[test]
+    fn signatures_are_those_under_the_key() {
+        let (own, other) = (key().line(b"mine"), NamedKey { kind: 4, ..key() }.line(b"another kind"));
+        let renamed = NamedKey { name: "a".to_owned(), ..key() }.line(b"another name");
+        for (lines, expected) in [
+            (own.clone(), vec![b"mine".to_vec()]),
+            (format!("{other}{own}{renamed}{own}"), vec![b"mine".to_vec(), b"mine".to_vec()]),
+            (format!("{other}{renamed}"), vec![]),
+            (own.replace(DASH, "- "), vec![]),
+            (own.replace(' ', "  "), vec![]),
+            ("\u{2014} a.example ???\n".to_owned(), vec![]),
+        ] {
+            assert_eq!(key().signatures(&lines).collect::<Vec<_>>(), expected, "{lines}");
+        }
+    }
+
+    #[test]
+    fn a_name_has_no_spaces_and_no_plus_signs() {
+        for (name, fits) in
+            [("a.example/x", true), ("\u{e9}", true), ("", false), ("a b", false), ("a+b", false), ("a\u{7}", false)]
+        {
+            assert_eq!(check_name(name).is_ok(), fits, "{name:?}");
+        }
+        assert_eq!(check_name("a b").unwrap_err().to_string(), "\"a b\" is no name of a key: no spaces, no plus signs");
+    }
 }

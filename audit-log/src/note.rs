@@ -1,15 +1,15 @@
-//! Checkpoints: the head of a log as a signed note (C2SP signed-note and tlog-checkpoint), Ed25519. Whoever has kept
-//! one can show that the log was cut or rewritten since. Each note also carries a cosignature of the same key, which says when.
+//! The text of signed notes (C2SP signed-note): lines that are signed, an empty line, a line for each signature. Says where a note ends
+//! and how numbers and hashes stand in one; who signed it, those say who have a key.
 
-use crate::cosignature::{Cosigner, WitnessKey};
-use crate::key::{DASH, NamedKey, check_name};
 use crate::tree::Hash;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use ed25519_dalek::{Signature, Signer as _, SigningKey, Verifier as _};
 
-/// Signature type of Ed25519 in key ids.
-const ED25519: u8 = 1;
+/// Starts a signature line: an em dash and a space.
+pub(crate) const DASH: &str = "\u{2014} ";
+/// The longest text of a person in a note, bytes. Who keeps notes looks for the newest in the last 64 KiB of a file, and for half of one
+/// in the last 4 KiB: no note that is signed is larger. One that was signed before there was this bound is read.
+pub(crate) const MAX_LINE_BYTES: usize = 1024;
 
 /// Why a text is not a note that can be believed, or cannot be made one.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -55,153 +55,8 @@ pub enum BadNote {
     #[error("the note that it names is not of the epoch before")]
     EpochBefore,
     /// A text that does not fit a line of a statement.
-    #[error("{0} must be one line of text")]
+    #[error("{0} must be one line of text, at most {MAX_LINE_BYTES} bytes")]
     Line(&'static str),
-}
-
-/// The head of a log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Head {
-    /// Which log.
-    pub log: i32,
-    /// 0 until the log was first restored from a backup; see [`crate::Epoch`].
-    pub epoch: u32,
-    /// Number of entries.
-    pub size: u64,
-    /// Root of the tree over them.
-    pub root: Hash,
-}
-
-impl Head {
-    /// The first line of its notes. Each epoch is a log of its own to witnesses: no two heads under one line contradict each other.
-    pub fn origin(&self, deployment: &str) -> String {
-        match self.epoch {
-            0 => format!("{deployment}/{}", self.log),
-            epoch => format!("{deployment}/{}.{epoch}", self.log),
-        }
-    }
-}
-
-/// A head that somebody signed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SignedHead {
-    /// The head.
-    pub head: Head,
-    /// When it was signed, seconds since 1970. Absent in notes of before ADR 34.
-    pub signed_at: Option<i64>,
-}
-
-/// Signs heads under one name.
-#[derive(Clone)]
-pub struct Signer {
-    origin: String,
-    key: SigningKey,
-}
-
-/// Checks notes of one signer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NoteVerifier(NamedKey);
-
-impl Signer {
-    /// `origin` names the deployment; a log's own line is `origin/<log>`.
-    ///
-    /// # Errors
-    /// [`BadNote::Name`] for an origin that is empty or holds a space, a plus sign or a control character.
-    pub fn new(origin: &str, seed: &[u8; 32]) -> Result<Self, BadNote> {
-        check_name(origin)?;
-        Ok(Self { origin: origin.to_owned(), key: SigningKey::from_bytes(seed) })
-    }
-
-    /// The deployment's name.
-    pub fn origin(&self) -> &str {
-        &self.origin
-    }
-
-    /// What to give to those who check: `name+key id+key`, the form of C2SP verifier keys.
-    pub fn verifier_key(&self) -> String {
-        self.named_key().to_text()
-    }
-
-    /// Checks what this signer signs.
-    pub fn verifier(&self) -> NoteVerifier {
-        NoteVerifier(self.named_key())
-    }
-
-    /// The signed note of a head; `at` is the time of signing, seconds since 1970.
-    pub fn sign(&self, head: &Head, at: i64) -> String {
-        let text = format!("{}\n{}\n{}\n", head.origin(&self.origin), head.size, BASE64.encode(head.root));
-        let when = Cosigner::of_key(&self.origin, self.key.clone()).line(&text, at);
-        self.sign_text(&text) + &when
-    }
-
-    /// A text of lines, the last with its newline, as a signed note.
-    pub(crate) fn sign_text(&self, text: &str) -> String {
-        let signature = self.key.sign(text.as_bytes()).to_bytes();
-        format!("{text}\n{}", self.named_key().line(&signature))
-    }
-
-    fn named_key(&self) -> NamedKey {
-        NamedKey { name: self.origin.clone(), kind: ED25519, key: self.key.verifying_key() }
-    }
-}
-
-impl NoteVerifier {
-    /// Reads `name+key id+key`.
-    ///
-    /// # Errors
-    /// [`BadNote`] when it is no such key, or the id is not that of the key.
-    pub fn parse(text: &str) -> Result<Self, BadNote> {
-        NamedKey::parse(text, ED25519).map(Self)
-    }
-
-    /// The deployment whose notes it checks.
-    pub fn origin(&self) -> &str {
-        &self.0.name
-    }
-
-    /// The head that a note speaks of, if this signer signed it.
-    ///
-    /// # Errors
-    /// [`BadNote`] says what does not hold.
-    pub fn open(&self, note: &str) -> Result<SignedHead, BadNote> {
-        let (origin, head) = read_checkpoint(note)?;
-        if origin != self.0.name {
-            return Err(BadNote::Origin { found: origin, wanted: self.0.name.clone() });
-        }
-        self.open_text(note)?;
-        let signed_at = WitnessKey::of_key(&self.0.name, self.0.key).time_of(note);
-        Ok(SignedHead { head, signed_at })
-    }
-
-    /// The text of a note, if this signer signed it.
-    ///
-    /// # Errors
-    /// [`BadNote`] says what does not hold.
-    pub(crate) fn open_text<'n>(&self, note: &'n str) -> Result<&'n str, BadNote> {
-        let (text, lines) = split(note)?;
-        let is_signed = |bytes: Vec<u8>| {
-            Signature::from_slice(&bytes).is_ok_and(|signature| self.0.key.verify(text.as_bytes(), &signature).is_ok())
-        };
-        let signed = self.0.signatures(lines).any(is_signed);
-        signed.then_some(text).ok_or_else(|| BadNote::NotSigned(self.0.name.clone()))
-    }
-}
-
-/// Origin and head that a note claims, without checking who signed it.
-///
-/// # Errors
-/// [`BadNote`] when it is no checkpoint.
-pub fn read_checkpoint(note: &str) -> Result<(String, Head), BadNote> {
-    let bad = |what: &'static str| BadNote::Checkpoint(what);
-    let (text, _) = split(note)?;
-    let mut lines = text.lines();
-    let (origin, log) = lines.next().and_then(|line| line.rsplit_once('/')).ok_or_else(|| bad("origin"))?;
-    let (log, epoch) = log.split_once('.').unwrap_or((log, "0"));
-    let log = number(log).and_then(|log| i32::try_from(log).ok()).ok_or_else(|| bad("log"))?;
-    let epoch = number(epoch).and_then(|epoch| u32::try_from(epoch).ok()).ok_or_else(|| bad("epoch"))?;
-    let size = lines.next().and_then(number).ok_or_else(|| bad("size"))?;
-    let root = lines.next().and_then(hash_of).ok_or_else(|| bad("root"))?;
-    Ok((origin.to_owned(), Head { log, epoch, size, root }))
 }
 
 /// Decimal, without a sign or leading zeros; sizes fit the database's numbers.
@@ -264,77 +119,50 @@ pub(crate) fn split(note: &str) -> Result<(&str, &str), BadNote> {
 mod tests {
     use super::*;
 
-    const HEAD: Head = Head { log: 2, epoch: 0, size: 77, root: [5; 32] };
-    const AT: i64 = 1_790_000_000;
+    const NOTE: &str = "a.example/2\n77\nBQ==\n\n\u{2014} a.example AA==\n\u{2014} a.example BB==\n";
 
     #[test]
-    fn a_note_opens_for_its_own_key_only() {
-        let signer = Signer::new("bank.example/audit", &[1; 32]).unwrap();
-        let verifier = NoteVerifier::parse(&signer.verifier_key()).unwrap();
-        let note = signer.sign(&HEAD, AT);
-        assert_eq!(verifier.open(&note).unwrap(), SignedHead { head: HEAD, signed_at: Some(AT) });
-        assert_eq!(read_checkpoint(&note).unwrap(), ("bank.example/audit".to_owned(), HEAD));
-        let later = Head { epoch: 3, ..HEAD };
-        assert_eq!(verifier.open(&signer.sign(&later, AT)).unwrap().head, later);
-
-        let other = Signer::new("bank.example/audit", &[2; 32]).unwrap();
-        let renamed = Signer::new("other.example/audit", &[1; 32]).unwrap();
-        for forged in [
-            other.sign(&HEAD, AT),
-            renamed.sign(&HEAD, AT),
-            note.replacen("77", "78", 1),
-            note.replace("audit/2", "audit/3"),
-            note.replace("audit/2", "audit/2.1"),
-            note.replace("\n\n", "\n"),
-            String::new(),
+    fn a_note_comes_apart_before_its_signatures() {
+        let signatures = "\u{2014} a.example AA==\n\u{2014} a.example BB==\n";
+        for (note, expected) in [
+            (NOTE, Ok(("a.example/2\n77\nBQ==\n", signatures))),
+            ("a\n\nb\n\nc", Ok(("a\n\nb\n", "c"))),
+            ("\n\n", Ok(("\n", ""))),
+            ("a\nb\n", Err(BadNote::NoSignatures)),
+            ("", Err(BadNote::NoSignatures)),
         ] {
-            assert!(verifier.open(&forged).is_err(), "{forged}");
+            assert_eq!(split(note), expected, "{note:?}");
+            assert_eq!(signed_text(note).ok(), expected.ok().map(|(text, _)| text), "{note:?}");
         }
     }
 
-    /// Logs of before have notes with one signature and no time.
     #[test]
-    fn a_note_without_a_time_is_a_note() {
-        let signer = Signer::new("bank.example/audit", &[1; 32]).unwrap();
-        let note = signer.sign(&HEAD, AT);
-        let without: String = note.lines().take(5).map(|line| format!("{line}\n")).collect();
-        assert_eq!(signer.verifier().open(&without).unwrap(), SignedHead { head: HEAD, signed_at: None });
-    }
-
-    #[test]
-    fn a_verifier_key_with_another_name_is_refused() {
-        let key = Signer::new("a.example", &[1; 32]).unwrap().verifier_key();
-        assert!(NoteVerifier::parse(&key).is_ok());
-        assert!(NoteVerifier::parse(&key.replace("a.example", "b.example")).is_err());
-        assert!(Signer::new("two words", &[1; 32]).is_err());
-    }
-
-    #[test]
-    fn the_form_of_a_note_never_moves() {
-        let note = Signer::new("a.example", &[1; 32]).unwrap().sign(&HEAD, AT);
-        let lines: Vec<_> = note.lines().collect();
-        assert_eq!(lines[..4], ["a.example/2", "77", "BQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQU=", ""]);
-        assert!(lines[4..].iter().all(|line| line.starts_with("\u{2014} a.example ")) && lines.len() == 6);
-    }
-
-    #[test]
-    fn heads_are_written_in_one_way() {
-        let note = Signer::new("a.example", &[1; 32]).unwrap().sign(&HEAD, AT);
-        for (from, to) in [
-            ("/2\n77", "/02\n77"),
-            ("/2\n77", "/+2\n77"),
-            ("/2\n77", "/2.00\n77"),
-            ("/2\n77", "/2\n077"),
-            ("/2\n", "/-2\n"),
+    fn numbers_and_hashes_are_written_in_one_way() {
+        for (text, expected) in [
+            ("0", Some(0)),
+            ("77", Some(77)),
+            ("9223372036854775807", Some(i64::MAX as u64)),
+            ("9223372036854775808", None),
+            ("00", None),
+            ("077", None),
+            ("+7", None),
+            ("-7", None),
+            (" 7", None),
+            ("", None),
         ] {
-            assert!(read_checkpoint(&note.replacen(from, to, 1)).is_err(), "{to}");
+            assert_eq!(number(text), expected, "{text:?}");
+        }
+        let hash = BASE64.encode([5; 32]);
+        for (text, expected) in
+            [(&hash[..], Some([5; 32])), (&hash[1..], None), ("BQ==", None), ("", None), (&format!("{hash} "), None)]
+        {
+            assert_eq!(hash_of(text), expected, "{text:?}");
         }
     }
 
     #[test]
     fn notes_stand_one_after_another() {
-        let signer = Signer::new("a.example", &[1; 32]).unwrap();
-        let (first, second) = (signer.sign(&HEAD, AT), signer.sign(&Head { size: 78, ..HEAD }, AT));
+        let (first, second) = (NOTE.to_owned(), NOTE.replace("77", "78"));
         for text in [format!("{first}{second}"), format!("\n{first}\n\n{second}\n")] {
             assert_eq!(notes_in(&text), [first.clone(), second.clone()], "{text:?}");
         }
@@ -344,7 +172,7 @@ mod tests {
 
     #[test]
     fn half_a_note_is_not_one() {
-        let note = Signer::new("a.example", &[1; 32]).unwrap().sign(&HEAD, AT);
+        let note = NOTE.to_owned();
         let first_line = note.rfind(DASH).unwrap();
         for (what, file, expected) in [
             ("nothing", String::new(), 0),
@@ -361,34 +189,5 @@ mod tests {
             assert_eq!(end_of_notes(file.as_bytes()), expected, "{what}");
         }
         assert_eq!(end_of_notes(b"\xff\n\n\xff\n"), 0);
-    }
-
-    #[test]
-    fn what_does_not_hold_of_a_note_is_named() {
-        let (signer, other) =
-            (Signer::new("a.example", &[1; 32]).unwrap(), Signer::new("b.example", &[1; 32]).unwrap());
-        let (note, key) = (signer.sign(&HEAD, AT), signer.verifier_key());
-        let opened = |note: &str| signer.verifier().open(note).err().map(|error| error.to_string());
-        for (note, expected) in [
-            (note.clone(), None),
-            (other.sign(&HEAD, AT), Some("the note is of b.example, not of a.example")),
-            (note.replacen("77", "78", 1), Some("no valid signature of a.example")),
-            (note.replacen("77", "077", 1), Some("not a checkpoint: size")),
-            (note.replacen("/2", "", 1), Some("not a checkpoint: origin")),
-            (note.replacen("/2", "/x", 1), Some("not a checkpoint: log")),
-            (note.replacen("/2", "/2.x", 1), Some("not a checkpoint: epoch")),
-            (note.replacen("BQUF", "BQ", 1), Some("not a checkpoint: root")),
-            ("a.example/2\n".to_owned(), Some("no signatures")),
-        ] {
-            assert_eq!(opened(&note).as_deref(), expected, "{note}");
-        }
-        for text in ["", "a.example", "a.example+00000000+AA==", &key.replacen("+A", "+B", 1), &key[1..]] {
-            let error = NoteVerifier::parse(text).unwrap_err().to_string();
-            assert_eq!(error, format!("{text:?}: a verifier key is name+id+key, of type 1"));
-        }
-        assert_eq!(
-            Signer::new("a b", &[1; 32]).err().unwrap().to_string(),
-            "\"a b\" is no name of a key: no spaces, no plus signs"
-        );
     }
 }

@@ -1,7 +1,8 @@
 //! What a signer says besides heads, as signed notes: what a walk found, and that a log was restored from a backup. The first
 //! line of none of them is that of a checkpoint.
 
-use crate::note::{BadNote, Head, NoteVerifier, Signer, hash_of, number};
+use crate::checkpoint::{Head, NoteVerifier, Signer};
+use crate::note::{BadNote, MAX_LINE_BYTES, hash_of, number};
 use crate::tree::Hash;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -72,10 +73,10 @@ impl Epoch {
     /// As a signed note.
     ///
     /// # Errors
-    /// [`BadNote::Line`] where a text is empty or has more than one line.
+    /// [`BadNote::Line`] where a text is empty, has more than one line or is longer than 1,024 bytes.
     pub fn sign(&self, signer: &Signer) -> Result<String, BadNote> {
         for (field, text) in [("by", &self.by), ("why", &self.why)] {
-            if text.trim().is_empty() || text.contains(char::is_control) {
+            if text.trim().is_empty() || text.contains(char::is_control) || text.len() > MAX_LINE_BYTES {
                 return Err(BadNote::Line(field));
             }
         }
@@ -165,7 +166,7 @@ fn opened<'n>(
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::note::read_checkpoint;
+    use crate::checkpoint::read_checkpoint;
 
     fn signer(seed: u8) -> Signer {
         Signer::new("bank.example/audit", &[seed; 32]).unwrap()
@@ -207,6 +208,51 @@ mod tests {
         ] {
             assert!(Epoch::open(&wrong.sign(&signer(1)).unwrap(), &own).is_err(), "{wrong:?}");
         }
-        assert!(Epoch { why: "two\nlines".to_owned(), ..epoch }.sign(&signer(1)).is_err());
+    }
+
+    #[test]
+    fn texts_of_people_are_one_line() {
+        let of = |by: &str, why: &str| {
+            let (old, from, note) =
+                ((9, [5; 32]), (7, [6; 32]), signer(1).sign(&Head { log: 1, epoch: 0, size: 9, root: [5; 32] }, 3));
+            Epoch { log: 1, epoch: 1, old, from, at: 4, by: by.to_owned(), why: why.to_owned(), note }
+        };
+        let (longest, longer) = ("x".repeat(MAX_LINE_BYTES), "x".repeat(MAX_LINE_BYTES + 1));
+        for (by, why, expected) in [
+            ("ops", "disk lost", None),
+            (&longest, &longest, None),
+            ("", "disk lost", Some("by")),
+            ("ops", " ", Some("why")),
+            ("ops", "two\nlines", Some("why")),
+            (&longer, "disk lost", Some("by")),
+            ("ops", &longer, Some("why")),
+        ] {
+            let signed = of(by, why).sign(&signer(1));
+            let refused = signed.as_ref().err().map(ToString::to_string);
+            let said = expected.map(|field| format!("{field} must be one line of text, at most 1024 bytes"));
+            assert_eq!(refused, said, "{} {}", by.len(), why.len());
+            assert!(signed.is_ok_and(|note| note.len() < 4 << 10) || expected.is_some(), "half of it is found");
+        }
+        // Signed before there was a bound.
+        let text = of("ops", "WHY").sign(&signer(1)).unwrap();
+        let text = crate::note::signed_text(&text).unwrap().replace("WHY", &longer);
+        let read = Epoch::open(&signer(1).sign_text(&text), &[signer(1).verifier()]).unwrap();
+        assert_eq!(read.why, longer);
+    }
+
+    #[test]
+    fn what_is_no_statement_is_named() {
+        let (own, other) = ([signer(1).verifier()], [signer(2).verifier()]);
+        let walked = Verification { log: 1, size: 9, root: [4; 32], faults: 2, at: 3 }.sign(&signer(1));
+        let torn = signer(1).sign_text("bank.example/audit/1/epoch\n1\nold 9\n");
+        for (note, keys, expected) in [
+            (&walked, &own[..], "it is no epoch"),
+            (&walked, &other, "no valid signature of bank.example/audit"),
+            (&walked, &[], "no key to check it with"),
+            (&torn, &own, "not the opening of an epoch"),
+            (&"no note".to_owned(), &own, "no signatures"),
+        ] {
+            assert_eq!(Epoch::open(note, keys).unwrap_err().to_string(), expected);
+        }
     }
 }
