@@ -4,12 +4,11 @@ use crate::error::Error;
 use crate::metrics::Metrics;
 use crate::prepare::{Preparing, Told, Work};
 use crate::project::Table;
-use crate::seal::DigestKey;
 use crate::source::Sources;
 use crate::store::{self, Ends};
+use audit_log::{DigestKey, Tree};
 use runtime::clock;
 use runtime::stream::pg::{PgError, PgHandler, Preparer};
-use schemas::audit_tree::Tree;
 use tokio_postgres::{Client, Transaction};
 
 /// What the writers of all logs share.

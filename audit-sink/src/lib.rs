@@ -5,13 +5,12 @@
 //! Reading order: [`source`] (what it takes), [`seal`] (pure: what a batch adds to a log), [`project`] (pure: what it says), [`handler`] (the
 //! writer), [`store`] and [`rows`] (its tables), [`identity`], [`reference`].
 //!
-//! Beside the writer stands [`signer`], a worker of its own that attests what the writer wrote: [`note`], [`cosignature`] and
-//! [`statement`] (pure: what is signed), [`checkpoint`], [`epoch`], [`witness`], [`verify`] and [`report`] (the walk).
+//! Beside the writer stands [`signer`], a worker of its own that attests what the writer wrote: [`checkpoint`], [`epoch`], [`witness`],
+//! [`verify`] and [`report`] (the walk). What any of them writes or reads has the format of the crate `audit-log`.
 
 pub mod checkpoint;
 pub mod config;
 mod copy;
-pub mod cosignature;
 pub mod epoch;
 pub mod error;
 mod evidence;
@@ -20,7 +19,6 @@ pub mod handler;
 pub mod identity;
 pub mod metrics;
 mod nodes;
-pub mod note;
 mod prepare;
 pub mod project;
 mod project_decision;
@@ -34,7 +32,6 @@ mod segment;
 pub mod signer;
 pub mod source;
 mod start;
-pub mod statement;
 pub mod store;
 pub mod verify;
 mod verify_coordinates;

@@ -1,8 +1,7 @@
 //! What a walk over the log found, for people and machines.
 
 use crate::promises::Promise;
-use crate::statement::Epoch;
-use schemas::audit_tree::{Hash, empty_root};
+use audit_log::{Epoch, Hash, empty_root};
 use serde::Serialize;
 use std::fmt;
 

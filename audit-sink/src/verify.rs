@@ -9,8 +9,8 @@ use crate::report::{EpochReport, Fault, LogReport, Report};
 use crate::segment::Stored;
 use crate::verify_coordinates::Coordinates;
 use crate::verify_runs::{Indexed, Place, Runs};
+use audit_log::{Hash, TILE_WIDTH, Tile, Tree, leaf_hash};
 use runtime::clock;
-use schemas::audit_tree::{Hash, TILE_WIDTH, Tile, Tree, leaf_hash};
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Instant;
 use tokio_postgres::{Client, IsolationLevel, Transaction};
@@ -222,7 +222,8 @@ impl<'a, 't> Walk<'a, 't> {
                 self.report.raw_bytes += raw.len() as u64;
                 self.entries(&segment, &raw, runs).await?;
             }
-            Err(why) => {
+            Err(error) => {
+                let why = error.to_string();
                 self.faults.push(Fault::Segment { log, first_seq: segment.first_seq, why });
                 self.go_by_tiles(segment.first_seq, segment.last_seq + 1).await?;
             }
@@ -233,7 +234,7 @@ impl<'a, 't> Walk<'a, 't> {
     async fn entries(&mut self, segment: &Stored, raw: &[u8], mut runs: Runs) -> Result<(), Error> {
         let log = self.head.log;
         let mut seq = segment.first_seq;
-        for bytes in schemas::audit_entry::entries(raw) {
+        for bytes in audit_log::entries(raw) {
             let Ok(bytes) = bytes else { break };
             let checked = match Place::of(bytes) {
                 Ok(place) => {

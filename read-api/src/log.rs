@@ -3,17 +3,13 @@
 
 use crate::edge;
 use crate::problem::Problem;
+use audit_log::{BadEntry, BadSegment, Codec, Entry, Hash, TILE_WIDTH, entries, leaf_hash, unpack};
 use chrono::{DateTime, Utc};
 use runtime::clock::{LATEST_MS, rfc3339};
-use schemas::audit_entry::{Codec, Entry, entries};
-use schemas::audit_tree::{Hash, TILE_WIDTH, leaf_hash};
 use serde::Serialize;
 use std::collections::{BTreeMap, HashMap};
 use tokio_postgres::Transaction;
 use utoipa::ToSchema;
-
-/// The most that a segment may claim to unpack to, in bytes: a full segment and the largest record behind it.
-const SEGMENT_BYTES_MAX: i32 = 1 << 26;
 
 /// (log, seq).
 pub type Position = (i32, i64);
@@ -87,6 +83,20 @@ pub struct Logged {
     pub body: Option<Vec<u8>>,
     /// SHA-256 of the sender's `data`, hexadecimal, where the event carries it.
     pub data_digest: Option<String>,
+}
+
+/// Why a segment of the log cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Unreadable {
+    /// It cannot be unpacked.
+    #[error(transparent)]
+    Segment(#[from] BadSegment),
+    /// What it holds is no entry.
+    #[error(transparent)]
+    Entry(#[from] BadEntry),
+    /// Whoever read it panicked.
+    #[error("panicked")]
+    Panicked,
 }
 
 /// Whole events. One segment is held at a time; what is not in the log is absent from the answer.
@@ -198,28 +208,23 @@ pub(crate) fn verification(at: DateTime<Utc>, size: Got<i64>, faults: Got<i32>) 
 pub(crate) async fn read<T: Send + 'static>(
     body: Vec<u8>,
     raw_bytes: i32,
-    pick: impl FnOnce(&[u8]) -> Result<T, String> + Send + 'static,
-) -> Result<T, String> {
+    pick: impl FnOnce(&[u8]) -> Result<T, BadEntry> + Send + 'static,
+) -> Result<T, Unreadable> {
     // Uncompressing is a millisecond of work: off the threads that serve everybody.
-    let read = tokio::task::spawn_blocking(move || pick(&unpack(&body, raw_bytes)?)).await;
-    read.map_err(|_| "panicked".to_owned())?
+    let read = tokio::task::spawn_blocking(move || Ok(pick(&unpack(&body, raw_bytes)?)?)).await;
+    read.map_err(|_| Unreadable::Panicked)?
 }
 
-pub(crate) fn unreadable(log: i32, first_seq: i64, error: &str) -> Problem {
-    tracing::error!(log, first_seq, error, "segment of the audit log cannot be read");
+pub(crate) fn unreadable(log: i32, first_seq: i64, error: &Unreadable) -> Problem {
+    tracing::error!(log, first_seq, %error, "segment of the audit log cannot be read");
     Problem::internal()
 }
 
-fn unpack(body: &[u8], raw_bytes: i32) -> Result<Vec<u8>, String> {
-    let capacity = usize::try_from(raw_bytes.min(SEGMENT_BYTES_MAX)).map_err(|error| error.to_string())?;
-    zstd::bulk::decompress(body, capacity).map_err(|error| error.to_string())
-}
-
 /// The wanted entries of a segment.
-fn pick(raw: &[u8], log: i32, first_seq: i64, wanted: &[i64]) -> Result<Vec<Logged>, String> {
+fn pick(raw: &[u8], log: i32, first_seq: i64, wanted: &[i64]) -> Result<Vec<Logged>, BadEntry> {
     let mut found = Vec::new();
     for (seq, bytes) in (first_seq..).zip(entries(raw)) {
-        let bytes = bytes.map_err(|error| error.to_string())?;
+        let bytes = bytes?;
         if wanted.contains(&seq) {
             found.push(logged(bytes, log, seq)?);
         }
@@ -227,8 +232,8 @@ fn pick(raw: &[u8], log: i32, first_seq: i64, wanted: &[i64]) -> Result<Vec<Logg
     Ok(found)
 }
 
-fn logged(bytes: &[u8], log: i32, seq: i64) -> Result<Logged, String> {
-    let entry = Entry::decode(bytes).map_err(|error| error.to_string())?;
+fn logged(bytes: &[u8], log: i32, seq: i64) -> Result<Logged, BadEntry> {
+    let entry = Entry::decode(bytes)?;
     let digest = entry.header(schemas::intake::header::DATA_DIGEST).and_then(|value| std::str::from_utf8(value).ok());
     let time = DateTime::from_timestamp_millis(entry.timestamp_ms.clamp(0, LATEST_MS)).unwrap_or_default();
     let at = AuditPosition {
@@ -249,12 +254,12 @@ fn logged(bytes: &[u8], log: i32, seq: i64) -> Result<Logged, String> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use audit_log::push_entry;
 
     fn segment(bodies: &[&[u8]]) -> Vec<u8> {
         let mut raw = Vec::new();
         for body in bodies {
             let headers = vec![("ce_datadigest", Some(&b"d1"[..]))];
-            let mut bytes = Vec::new();
             let entry = Entry {
                 codec: if body.is_empty() { Codec::DigestOnly } else { Codec::Plain },
                 topic: "credit.risk.v1",
@@ -265,22 +270,14 @@ mod tests {
                 headers,
                 value: Some(body),
             };
-            entry.encode_into(&mut bytes).unwrap();
-            raw.extend_from_slice(&u32::try_from(bytes.len()).unwrap().to_be_bytes());
-            raw.extend_from_slice(&bytes);
+            push_entry(&mut raw, &entry).unwrap();
         }
         raw
     }
 
-    fn found(packed: &[u8], raw_bytes: i32, wanted: &[i64]) -> Result<Vec<Logged>, String> {
-        pick(&unpack(packed, raw_bytes)?, 0, 10, wanted)
-    }
-
     #[test]
     fn entries_are_found_by_their_number() {
-        let raw = segment(&[b"a", b"b", b""]);
-        let packed = zstd::bulk::compress(&raw, 1).unwrap();
-        let found = found(&packed, raw.len() as i32, &[11, 12, 99]).unwrap();
+        let found = pick(&segment(&[b"a", b"b", b""]), 0, 10, &[11, 12, 99]).unwrap();
         let bodies: Vec<_> = found.iter().map(|event| (event.at.seq, event.body.as_deref())).collect();
         assert_eq!(bodies, [(11, Some(&b"b"[..])), (12, None)], "a digest is no body");
         assert_eq!(found[0].data_digest.as_deref(), Some("d1"));
@@ -291,11 +288,11 @@ mod tests {
     }
 
     #[test]
-    fn a_segment_that_does_not_unpack_says_so() {
-        let raw = segment(&[b"a"]);
-        let packed = zstd::bulk::compress(&raw, 1).unwrap();
-        assert!(found(&packed, 3, &[10]).is_err(), "it claims less than it holds");
-        assert!(found(&packed[..4], raw.len() as i32, &[10]).is_err(), "it is cut short");
-        assert!(found(&packed, -1, &[10]).is_err(), "it claims a negative size");
+    fn a_segment_that_is_cut_short_says_so() {
+        let raw = segment(&[b"a", b"b"]);
+        for (cut, expected) in [(0, Ok(1)), (1, Err(BadEntry::Short)), (raw.len() / 2, Err(BadEntry::Short))] {
+            let found = pick(&raw[..raw.len() - cut], 0, 10, &[11]).map(|found| found.len());
+            assert_eq!(found, expected, "{cut} bytes less");
+        }
     }
 }

@@ -2,14 +2,10 @@
 //! topics and migrations themselves. Decides nothing and talks to nobody.
 //!
 //! Reading order: [`topics`], [`rights`], [`envelope`], [`application`], [`intake`], [`reply`], [`risk`], [`decision`], [`notification`],
-//! [`control`], [`instance`], [`access`], [`token`], [`migrations`], [`logins`], [`audit_entry`], [`audit_tree`], [`audit_proof`],
-//! [`catalogue`].
+//! [`control`], [`instance`], [`access`], [`token`], [`migrations`], [`logins`], [`catalogue`].
 
 pub mod access;
 pub mod application;
-pub mod audit_entry;
-pub mod audit_proof;
-pub mod audit_tree;
 pub mod catalogue;
 pub mod control;
 pub mod decision;

@@ -1,9 +1,8 @@
 //! The knobs of audit-signer.
 
 use crate::config::Config;
-use crate::cosignature::WitnessKey;
 use crate::error::Error;
-use crate::note::{NoteVerifier, Signer};
+use audit_log::{NoteVerifier, Signer, WitnessKey};
 use runtime::config::Secret;
 use runtime::kafka::KafkaConfig;
 use serde::{Deserialize, Serialize};
@@ -98,7 +97,8 @@ impl SignerConfig {
         if self.key.is_empty() {
             return Ok(None);
         }
-        Signer::new(&self.origin, &seed(self.key.expose()).ok_or_else(bad_key)?).map(Some)
+        let signer = Signer::new(&self.origin, &seed(self.key.expose()).ok_or_else(bad_key)?);
+        signer.map(Some).map_err(|error| Error::Config(format!("[audit-signer] origin: {error}")))
     }
 
     /// Verifier keys of all signers, the present one first.
@@ -115,7 +115,7 @@ impl SignerConfig {
     /// # Errors
     /// [`Error::Note`] names the one that is none.
     pub(crate) fn verifiers(&self) -> Result<Vec<NoteVerifier>, Error> {
-        self.verifier_keys()?.iter().map(|key| NoteVerifier::parse(key)).collect()
+        Ok(self.verifier_keys()?.iter().map(|key| NoteVerifier::parse(key)).collect::<Result<_, _>>()?)
     }
 
     /// The witnesses, each with its key.

@@ -19,7 +19,7 @@ pub use watch::record;
 
 use crate::checkpoint::Signing;
 use crate::error::Error;
-use crate::note::{Head, NoteVerifier};
+use audit_log::{Head, NoteVerifier};
 use notes::Notes;
 use publish::Target;
 use runtime::clock;

@@ -3,10 +3,10 @@
 
 use crate::events::Topics;
 use crate::stand::{SIGNED_AT, Writer, client, copy, database, sign, signer};
+use audit_log::{Head, Signer};
 use audit_sink::checkpoint::Signing;
 use audit_sink::epoch::{self, Asked};
 use audit_sink::error::Error;
-use audit_sink::note::{Head, Signer};
 use audit_sink::promises::Word;
 use audit_sink::report::{Fault, Report};
 use audit_sink::signer::notes::Notes;

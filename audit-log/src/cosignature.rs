@@ -1,8 +1,8 @@
-//! PURE. What a witness says of a checkpoint (C2SP tlog-cosignature, Ed25519): that at a time this was the largest head it had seen
+//! What a witness says of a checkpoint (C2SP tlog-cosignature, Ed25519): that at a time this was the largest head it had seen
 //! of the log, consistent with those before.
 
-use crate::error::Error;
-use crate::note::{NamedKey, check_name, split};
+use crate::key::{NamedKey, check_name};
+use crate::note::{BadNote, split};
 use ed25519_dalek::{Signature, Signer as _, SigningKey, Verifier as _, VerifyingKey};
 
 /// Signature type of cosignatures in key ids.
@@ -21,8 +21,8 @@ impl Cosigner {
     /// `name` says who: a domain and path.
     ///
     /// # Errors
-    /// [`Error::Config`] for a name that is empty or holds a space, a plus sign or a control character.
-    pub fn new(name: &str, seed: &[u8; 32]) -> Result<Self, Error> {
+    /// [`BadNote::Name`] for a name that is empty or holds a space, a plus sign or a control character.
+    pub fn new(name: &str, seed: &[u8; 32]) -> Result<Self, BadNote> {
         check_name(name)?;
         Ok(Self::of_key(name, SigningKey::from_bytes(seed)))
     }
@@ -56,8 +56,8 @@ impl WitnessKey {
     /// Reads `name+key id+key` of type 4.
     ///
     /// # Errors
-    /// [`Error::Note`] when it is no such key.
-    pub fn parse(text: &str) -> Result<Self, Error> {
+    /// [`BadNote::Key`] when it is no such key.
+    pub fn parse(text: &str) -> Result<Self, BadNote> {
         NamedKey::parse(text, COSIGNATURE).map(Self)
     }
 
@@ -91,7 +91,8 @@ fn message(text: &str, at: i64) -> String {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::note::{Head, Signer};
+    use crate::checkpoint::{Head, Signer};
+    use crate::note::signed_text;
 
     #[test]
     fn a_cosignature_holds_for_its_witness_its_note_and_its_time() {
@@ -100,7 +101,7 @@ mod tests {
             .sign(&Head { log: 0, epoch: 0, size: 9, root: [5; 32] }, 7);
         let witness = Cosigner::new("witness.example/w1", &[2; 32]).unwrap();
         let key = WitnessKey::parse(&witness.verifier_key()).unwrap();
-        let (text, _) = split(&note).unwrap();
+        let text = signed_text(&note).unwrap();
         let cosigned = format!("{note}{}{}", witness.line(text, 1_790_000_000), witness.line(text, 1_790_000_009));
         assert_eq!(key.time_of(&cosigned), Some(1_790_000_009));
         assert_eq!(key.time_of(&note), None);

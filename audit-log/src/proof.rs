@@ -1,21 +1,49 @@
-//! PURE. Consistency of two heads of one log (RFC 9162, 2.1.4): that the tree of `old` leaves is the beginning of that of `new`.
+//! Consistency of two heads of one log (RFC 9162, 2.1.4): that the tree of `old` leaves is the beginning of that of `new`.
 //! Says which nodes a proof is made of, puts them together, and checks a proof. Where nodes come from is the caller's.
 
-use crate::audit_tree::{Hash, node_hash};
+use crate::tree::{Hash, TILE_HEIGHT, TILE_WIDTH, node_hash, perfect_root};
 
 /// The most hashes in a proof, as C2SP tlog-witness bounds it.
-pub const MOST_HASHES: usize = 63;
+pub(crate) const MAX_PROOF_HASHES: usize = 63;
 
 /// A perfect subtree: the leaves from `index << height` on, `1 << height` of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Node {
     /// Levels above the leaves.
-    pub height: u32,
+    height: u32,
     /// Position among the nodes of its height, from 0.
-    pub index: u64,
+    index: u64,
 }
 
-/// What each hash of the proof from `old` to `new` is made of, in the order of the proof; [`join`] makes a hash of each. Empty where
+impl Node {
+    /// Level of the tile whose hashes it is over.
+    pub fn tile_level(&self) -> u32 {
+        self.height / TILE_HEIGHT
+    }
+
+    /// Position of that tile among those of its level, from 0.
+    pub fn tile_index(&self) -> u64 {
+        self.first() / TILE_WIDTH as u64
+    }
+
+    /// Whether that tile is complete in a tree of so many leaves; else it is the right edge's.
+    pub fn is_in_complete_tile(&self, size: u64) -> bool {
+        (self.tile_index() + 1) * TILE_WIDTH as u64 <= size >> (TILE_HEIGHT * self.tile_level())
+    }
+
+    /// Its hash, out of the hashes of that tile. `None` when they do not reach so far.
+    pub fn hash_in(&self, tile: &[Hash]) -> Option<Hash> {
+        let at = (self.first() % TILE_WIDTH as u64) as usize;
+        tile.get(at..at + (1 << (self.height % TILE_HEIGHT))).map(perfect_root)
+    }
+
+    /// The first hash that it is over, among those of its tile's level.
+    fn first(&self) -> u64 {
+        self.index << (self.height % TILE_HEIGHT)
+    }
+}
+
+/// What each hash of the proof from `old` to `new` is made of, in the order of the proof; [`join_subtrees`] makes a hash of each. Empty where
 /// there is nothing to prove: from nothing, or from the same size.
 pub fn proof_nodes(old: u64, new: u64) -> Vec<Vec<Node>> {
     let mut ranges = Vec::new();
@@ -26,7 +54,7 @@ pub fn proof_nodes(old: u64, new: u64) -> Vec<Vec<Node>> {
 }
 
 /// The hash over neighbouring perfect subtrees, largest first. `None` of nothing.
-pub fn join(hashes: &[Hash]) -> Option<Hash> {
+pub fn join_subtrees(hashes: &[Hash]) -> Option<Hash> {
     let mut from_the_right = hashes.iter().rev().copied();
     let last = from_the_right.next()?;
     Some(from_the_right.fold(last, |right, left| node_hash(&left, &right)))
@@ -98,7 +126,7 @@ fn perfect(from: u64, to: u64) -> Vec<Node> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::audit_tree::{Tree, leaf_hash};
+    use crate::tree::{Tree, leaf_hash};
     use proptest::prelude::*;
 
     fn leaf(n: u64) -> Hash {
@@ -122,7 +150,7 @@ mod tests {
     }
 
     fn joined(nodes: &[Node]) -> Hash {
-        join(&nodes.iter().map(hash).collect::<Vec<_>>()).unwrap()
+        join_subtrees(&nodes.iter().map(hash).collect::<Vec<_>>()).unwrap()
     }
 
     fn proof(old: u64, new: u64) -> Vec<Hash> {
@@ -145,6 +173,31 @@ mod tests {
     }
 
     #[test]
+    fn a_node_is_found_in_its_tile() {
+        let held: Vec<Hash> = (0..TILE_WIDTH as u64).map(leaf).collect();
+        // Height and index of the node, leaves of the tree: level and index of the tile, whether it is complete, the hashes in it.
+        for (height, index, size, level, tile, is_complete, hashes) in [
+            (0, 0, 1, 0, 0, false, 0..1),
+            (0, 255, 256, 0, 0, true, 255..256),
+            (0, 256, 256, 0, 1, false, 0..1),
+            (3, 33, 300, 0, 1, false, 8..16),
+            (7, 1, 256, 0, 0, true, 128..256),
+            (8, 0, 256, 1, 0, false, 0..1),
+            (9, 2, 1_536, 1, 0, false, 4..6),
+            (15, 1, 65_535, 1, 0, false, 128..256),
+            (15, 1, 65_536, 1, 0, true, 128..256),
+            (16, 3, 262_144, 2, 0, false, 3..4),
+        ] {
+            let node = Node { height, index };
+            let found = (node.tile_level(), node.tile_index(), node.is_in_complete_tile(size));
+            assert_eq!(found, (level, tile, is_complete), "{node:?} of {size}");
+            let expected = perfect_root(&held[hashes.clone()]);
+            assert_eq!(node.hash_in(&held[..hashes.end]), Some(expected), "{node:?}");
+            assert_eq!(node.hash_in(&held[..hashes.end - 1]), None, "{node:?}");
+        }
+    }
+
+    #[test]
     fn a_larger_or_another_tree_is_no_beginning() {
         assert!(!is_consistent((5, &root(5)), (4, &root(4)), &[]));
         assert!(!is_consistent((5, &root(5)), (5, &root(4)), &[]));
@@ -158,7 +211,7 @@ mod tests {
             let new = old + more;
             prop_assert_eq!(joined(&perfect(0, old)), root(old));
             let (old_root, new_root, proof) = (root(old), root(new), proof(old, new));
-            prop_assert!(proof.len() <= MOST_HASHES);
+            prop_assert!(proof.len() <= MAX_PROOF_HASHES);
             prop_assert!(is_consistent((old, &old_root), (new, &new_root), &proof));
             if more > 0 {
                 prop_assert!(!is_consistent((old, &leaf(7)), (new, &new_root), &proof));

@@ -1,5 +1,4 @@
-//! The bytes of one entry of the audit log, the thing that is hashed into the tree: written by audit-sink, read by whoever
-//! verifies or tells a story. Pure layout: hashes nothing, compresses nothing, decides nothing.
+//! The bytes of one entry, the thing that is hashed into the tree. Pure layout: hashes nothing, compresses nothing.
 //!
 //! All integers are big-endian and of fixed width. `len32` is a u32 that counts the bytes that follow it; [`ABSENT`] in its
 //! place says that there is no value at all (Kafka tells an absent key or value from an empty one).
@@ -16,21 +15,20 @@
 //! | headers | u32 count, then for each in Kafka's order: u16 length, UTF-8 name; len32, value |
 //! | stored value | len32, bytes; what they are is the codec's to say |
 //!
-//! A segment is `len32 ‖ entry` repeated, with nothing before, between or behind.
-//!
 //! A record that does not [fit](Entry::fits) leaves [`Codec::DigestOnly`], whatever its topic: nothing that a sender writes stops
 //! the log. Where no plain entry can say it, the digest is over its *wide form*: the layout above with [`WIDE`] for the version
 //! and u64 for every length and count. That form is never stored.
 
 /// The only version of the layout so far.
-pub const VERSION: u8 = 1;
+const VERSION: u8 = 1;
 /// In place of the version in the form that is only ever hashed.
-pub const WIDE: u8 = 0;
+const WIDE: u8 = 0;
 /// In place of a length: the value is absent.
-pub const ABSENT: u32 = u32::MAX;
-/// The largest entry that the log holds whole, bytes. Above what any topic of ours takes, and far below what a column, a COPY
-/// and the memory of a reader hold.
-pub const LARGEST_ENTRY: usize = 32 << 20;
+const ABSENT: u32 = u32::MAX;
+/// The largest entry that a writer makes, bytes. Above what any topic of ours takes, and far below what a column, a COPY and the
+/// memory of a reader hold. Writers that knew no such bound wrote entries of any size, so that reading has none of its own:
+/// an entry is at most as long as the segment that holds it.
+pub(crate) const MAX_ENTRY_BYTES: usize = 32 << 20;
 
 /// What the stored value is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,7 +108,7 @@ impl<'a> Entry<'a> {
     ///
     /// # Errors
     /// [`BadEntry::TooLong`]; `out` then holds a part of the entry and must be cut back by the caller.
-    pub fn encode_into(&self, out: &mut Vec<u8>) -> Result<(), BadEntry> {
+    pub(crate) fn encode_into(&self, out: &mut Vec<u8>) -> Result<(), BadEntry> {
         out.extend_from_slice(&[VERSION, self.codec.number()]);
         put_name(out, self.topic)?;
         out.extend_from_slice(&self.partition.to_be_bytes());
@@ -125,17 +123,17 @@ impl<'a> Entry<'a> {
         put_bytes(out, self.value)
     }
 
-    /// Whether the log holds it whole: every field within its length, and all of it within [`LARGEST_ENTRY`].
+    /// Whether the log holds it whole: every field within its length, and all of it within `MAX_ENTRY_BYTES`.
     pub fn fits(&self) -> bool {
         let names = self.headers.iter().all(|(name, _)| name.len() <= usize::from(u16::MAX));
         let bytes = |bytes: Option<&[u8]>| 4 + bytes.map_or(0, <[u8]>::len);
         let headers: usize = self.headers.iter().map(|(name, value)| 2 + name.len() + bytes(*value)).sum();
         let fixed = 2 + 2 + self.topic.len() + 4 + 8 + 8 + 4;
-        names && fixed + bytes(self.key) + headers + bytes(self.value) <= LARGEST_ENTRY
+        names && fixed + bytes(self.key) + headers + bytes(self.value) <= MAX_ENTRY_BYTES
     }
 
     /// Hands what a digest is over to `take`, piece by piece: the entry's bytes if it [fits](Self::fits), else its wide form.
-    pub fn digested(&self, mut take: impl FnMut(&[u8])) {
+    pub(crate) fn digested(&self, mut take: impl FnMut(&[u8])) {
         let mut bytes = Vec::new();
         match self.fits().then(|| self.encode_into(&mut bytes)) {
             Some(Ok(())) => take(&bytes),
@@ -191,21 +189,6 @@ impl<'a> Entry<'a> {
     }
 }
 
-/// Walks the entries of a segment's uncompressed bytes. Stops after the first fault.
-pub fn entries(segment: &[u8]) -> impl Iterator<Item = Result<&[u8], BadEntry>> {
-    let mut rest = Reader(segment);
-    std::iter::from_fn(move || {
-        if rest.0.is_empty() {
-            return None;
-        }
-        let entry = rest.bytes().and_then(|bytes| bytes.ok_or(BadEntry::Short));
-        if entry.is_err() {
-            rest.0 = &[];
-        }
-        Some(entry)
-    })
-}
-
 fn length(count: usize) -> Result<u32, BadEntry> {
     u32::try_from(count).ok().filter(|len| *len != ABSENT).ok_or(BadEntry::TooLong(count))
 }
@@ -227,7 +210,8 @@ fn put_bytes(out: &mut Vec<u8>, bytes: Option<&[u8]>) -> Result<(), BadEntry> {
     Ok(())
 }
 
-struct Reader<'a>(&'a [u8]);
+/// Takes fields off the front of bytes.
+pub(crate) struct Reader<'a>(pub &'a [u8]);
 
 impl<'a> Reader<'a> {
     fn take(&mut self, len: usize) -> Result<&'a [u8], BadEntry> {
@@ -245,7 +229,8 @@ impl<'a> Reader<'a> {
         std::str::from_utf8(self.take(usize::from(len))?).map_err(|_| BadEntry::NotText)
     }
 
-    fn bytes(&mut self) -> Result<Option<&'a [u8]>, BadEntry> {
+    /// A `len32` and what it counts; `None` for [`ABSENT`].
+    pub fn bytes(&mut self) -> Result<Option<&'a [u8]>, BadEntry> {
         match u32::from_be_bytes(self.array()?) {
             ABSENT => Ok(None),
             len => self.take(len as usize).map(Some),
@@ -305,7 +290,7 @@ mod tests {
             bytes
         };
         let (longest, long) = ("n".repeat(65_535), "n".repeat(65_536));
-        let (large, larger) = (vec![0; LARGEST_ENTRY - 52], vec![0; LARGEST_ENTRY - 51]);
+        let (large, larger) = (vec![0; MAX_ENTRY_BYTES - 52], vec![0; MAX_ENTRY_BYTES - 51]);
         for (name, value, fits) in
             [(longest.as_str(), &b"v"[..], true), (&long, b"v", false), ("i", &large, true), ("i", &larger, false)]
         {
@@ -313,7 +298,7 @@ mod tests {
             let mut bytes = Vec::new();
             let encoded = entry.encode_into(&mut bytes);
             assert_eq!(entry.fits(), fits, "{} {}", name.len(), value.len());
-            assert!(!fits || encoded.is_ok() && bytes.len() <= LARGEST_ENTRY, "fits says what encoding does");
+            assert!(!fits || encoded.is_ok() && bytes.len() <= MAX_ENTRY_BYTES, "fits says what encoding does");
             assert_eq!(digested(&entry) == bytes, fits);
             assert_eq!(digested(&entry)[0], if fits { VERSION } else { WIDE });
         }
@@ -346,10 +331,15 @@ mod tests {
     }
 
     #[test]
-    fn a_segment_comes_apart_and_stops_at_a_fault() {
-        let segment = [&[0, 0, 0, 1, 7][..], &[0, 0, 0, 0], &[0, 0, 0, 9, 1]].concat();
-        let parts: Vec<_> = entries(&segment).collect();
-        assert_eq!(parts, [Ok(&[7][..]), Ok(&[][..]), Err(BadEntry::Short)]);
+    fn what_was_written_before_there_was_a_bound_is_read() {
+        for more in [0, 1] {
+            let value = vec![7; MAX_ENTRY_BYTES - 52 + more];
+            let entry = Entry { headers: vec![("h", None), ("i", Some(b""))], value: Some(&value), ..sample() };
+            let mut bytes = Vec::new();
+            entry.encode_into(&mut bytes).unwrap();
+            assert_eq!((entry.fits(), bytes.len()), (more == 0, MAX_ENTRY_BYTES + more));
+            assert!(Entry::decode(&bytes).is_ok_and(|read| read == entry), "{more} above the bound");
+        }
     }
 
     proptest! {

@@ -1,11 +1,11 @@
-//! PURE. What a signer says besides heads, as signed notes: what a walk found, and that a log was restored from a backup. The first
+//! What a signer says besides heads, as signed notes: what a walk found, and that a log was restored from a backup. The first
 //! line of none of them is that of a checkpoint.
 
-use crate::error::Error;
-use crate::note::{Head, NoteVerifier, Signer, hash_of, number};
+use crate::checkpoint::{Head, NoteVerifier, Signer};
+use crate::note::{BadNote, MAX_LINE_BYTES, hash_of, number};
+use crate::tree::Hash;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use schemas::audit_tree::Hash;
 
 const VERIFICATION: &str = "verification";
 const EPOCH: &str = "epoch";
@@ -73,11 +73,11 @@ impl Epoch {
     /// As a signed note.
     ///
     /// # Errors
-    /// [`Error::Note`] where a text is empty or has more than one line.
-    pub fn sign(&self, signer: &Signer) -> Result<String, Error> {
+    /// [`BadNote::Line`] where a text is empty, has more than one line or is longer than 1,024 bytes.
+    pub fn sign(&self, signer: &Signer) -> Result<String, BadNote> {
         for (field, text) in [("by", &self.by), ("why", &self.why)] {
-            if text.trim().is_empty() || text.contains(char::is_control) {
-                return Err(Error::Note(format!("{field} must be one line of text")));
+            if text.trim().is_empty() || text.contains(char::is_control) || text.len() > MAX_LINE_BYTES {
+                return Err(BadNote::Line(field));
             }
         }
         let Self { log, epoch, old, from, at, by, why, note } = self;
@@ -100,9 +100,9 @@ impl Epoch {
     /// From a note that one of these signers signed. The note of before must be of one of them too, and of the head it is said to be.
     ///
     /// # Errors
-    /// [`Error::Note`] says what does not hold.
-    pub fn open(note: &str, verifiers: &[NoteVerifier]) -> Result<Self, Error> {
-        let bad = || Error::Note("not the opening of an epoch".to_owned());
+    /// [`BadNote`] says what does not hold.
+    pub fn open(note: &str, verifiers: &[NoteVerifier]) -> Result<Self, BadNote> {
+        let bad = || BadNote::Epoch;
         let (log, mut lines) = opened(note, verifiers, EPOCH)?;
         let mut field = |name: &str| {
             let line = lines.next().ok_or_else(bad)?;
@@ -127,7 +127,7 @@ impl Epoch {
         let is_named = |head: &Head| (head.log, head.size, head.root) == (log, old.0, old.1) && head.epoch < epoch;
         let is_of_before = verifiers.iter().any(|key| key.open(&old_note).is_ok_and(|opened| is_named(&opened.head)));
         if !is_of_before || from.0 > old.0 {
-            return Err(Error::Note("the note that it names is not of the epoch before".to_owned()));
+            return Err(BadNote::EpochBefore);
         }
         Ok(Self { log, epoch, old, from, at, by, why, note: old_note })
     }
@@ -139,8 +139,12 @@ impl Epoch {
 }
 
 /// Log and further lines of a statement of this kind.
-fn opened<'n>(note: &'n str, verifiers: &[NoteVerifier], kind: &str) -> Result<(i32, std::str::Lines<'n>), Error> {
-    let mut why = Error::Note("no key to check it with".to_owned());
+fn opened<'n>(
+    note: &'n str,
+    verifiers: &[NoteVerifier],
+    kind: &'static str,
+) -> Result<(i32, std::str::Lines<'n>), BadNote> {
+    let mut why = BadNote::NoKey;
     for verifier in verifiers {
         match verifier.open_text(note) {
             Ok(text) => {
@@ -150,7 +154,7 @@ fn opened<'n>(note: &'n str, verifiers: &[NoteVerifier], kind: &str) -> Result<(
                     number(rest.strip_suffix(kind)?.strip_suffix('/')?)
                 });
                 let log = log.and_then(|log| i32::try_from(log).ok());
-                return log.map(|log| (log, lines)).ok_or_else(|| Error::Note(format!("it is no {kind}")));
+                return log.map(|log| (log, lines)).ok_or(BadNote::Kind(kind));
             }
             Err(error) => why = error,
         }
@@ -162,7 +166,7 @@ fn opened<'n>(note: &'n str, verifiers: &[NoteVerifier], kind: &str) -> Result<(
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::note::read;
+    use crate::checkpoint::read_checkpoint;
 
     fn signer(seed: u8) -> Signer {
         Signer::new("bank.example/audit", &[seed; 32]).unwrap()
@@ -189,7 +193,12 @@ mod tests {
         assert_eq!(Epoch::open(&opened, &own).unwrap(), epoch);
         assert!(Verification::open(&walked, &other).is_none() && Epoch::open(&opened, &other).is_err());
         assert!(Epoch::open(&walked, &own).is_err() && Verification::open(&opened, &own).is_none());
-        assert!(read(&walked).is_err() && read(&opened).is_err() && Epoch::is_one(&opened) && !Epoch::is_one(&walked));
+        assert!(
+            read_checkpoint(&walked).is_err()
+                && read_checkpoint(&opened).is_err()
+                && Epoch::is_one(&opened)
+                && !Epoch::is_one(&walked)
+        );
 
         for wrong in [
             Epoch { old: (10, [5; 32]), ..epoch.clone() },
@@ -199,6 +208,51 @@ mod tests {
         ] {
             assert!(Epoch::open(&wrong.sign(&signer(1)).unwrap(), &own).is_err(), "{wrong:?}");
         }
-        assert!(Epoch { why: "two\nlines".to_owned(), ..epoch }.sign(&signer(1)).is_err());
+    }
+
+    #[test]
+    fn texts_of_people_are_one_line() {
+        let of = |by: &str, why: &str| {
+            let (old, from, note) =
+                ((9, [5; 32]), (7, [6; 32]), signer(1).sign(&Head { log: 1, epoch: 0, size: 9, root: [5; 32] }, 3));
+            Epoch { log: 1, epoch: 1, old, from, at: 4, by: by.to_owned(), why: why.to_owned(), note }
+        };
+        let (longest, longer) = ("x".repeat(MAX_LINE_BYTES), "x".repeat(MAX_LINE_BYTES + 1));
+        for (by, why, expected) in [
+            ("ops", "disk lost", None),
+            (&longest, &longest, None),
+            ("", "disk lost", Some("by")),
+            ("ops", " ", Some("why")),
+            ("ops", "two\nlines", Some("why")),
+            (&longer, "disk lost", Some("by")),
+            ("ops", &longer, Some("why")),
+        ] {
+            let signed = of(by, why).sign(&signer(1));
+            let refused = signed.as_ref().err().map(ToString::to_string);
+            let said = expected.map(|field| format!("{field} must be one line of text, at most 1024 bytes"));
+            assert_eq!(refused, said, "{} {}", by.len(), why.len());
+            assert!(signed.is_ok_and(|note| note.len() < 4 << 10) || expected.is_some(), "half of it is found");
+        }
+        // Signed before there was a bound.
+        let text = of("ops", "WHY").sign(&signer(1)).unwrap();
+        let text = crate::note::signed_text(&text).unwrap().replace("WHY", &longer);
+        let read = Epoch::open(&signer(1).sign_text(&text), &[signer(1).verifier()]).unwrap();
+        assert_eq!(read.why, longer);
+    }
+
+    #[test]
+    fn what_is_no_statement_is_named() {
+        let (own, other) = ([signer(1).verifier()], [signer(2).verifier()]);
+        let walked = Verification { log: 1, size: 9, root: [4; 32], faults: 2, at: 3 }.sign(&signer(1));
+        let torn = signer(1).sign_text("bank.example/audit/1/epoch\n1\nold 9\n");
+        for (note, keys, expected) in [
+            (&walked, &own[..], "it is no epoch"),
+            (&walked, &other, "no valid signature of bank.example/audit"),
+            (&walked, &[], "no key to check it with"),
+            (&torn, &own, "not the opening of an epoch"),
+            (&"no note".to_owned(), &own, "no signatures"),
+        ] {
+            assert_eq!(Epoch::open(note, keys).unwrap_err().to_string(), expected);
+        }
     }
 }

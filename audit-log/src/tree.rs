@@ -1,14 +1,16 @@
-//! PURE. The Merkle tree of RFC 9162 (section 2.1), grown at its right edge. Only the incomplete tiles of the edge are held:
-//! at most 255 hashes for each power of 256. Complete tiles are handed out as they close. Reads and writes nothing.
+//! The Merkle tree of RFC 9162 (section 2.1), grown at its right edge. Only the incomplete tiles of the edge are held:
+//! at most 255 hashes for each power of 256. Complete tiles are handed out as they close.
 
 use sha2::{Digest as _, Sha256};
+use std::ops::Range;
 
 /// A node of the tree.
 pub type Hash = [u8; 32];
 
 /// Hashes in a complete tile: one tile spans eight levels of the tree.
 pub const TILE_WIDTH: usize = 256;
-const TILE_HEIGHT: u32 = 8;
+/// Levels of the tree in a tile.
+pub(crate) const TILE_HEIGHT: u32 = TILE_WIDTH.ilog2();
 
 /// Hash of a leaf: SHA-256(0x00 ‖ entry).
 pub fn leaf_hash(entry: &[u8]) -> Hash {
@@ -16,7 +18,7 @@ pub fn leaf_hash(entry: &[u8]) -> Hash {
 }
 
 /// Hash of an inner node: SHA-256(0x01 ‖ left ‖ right).
-pub fn node_hash(left: &Hash, right: &Hash) -> Hash {
+pub(crate) fn node_hash(left: &Hash, right: &Hash) -> Hash {
     Sha256::new().chain_update([1]).chain_update(left).chain_update(right).finalize().into()
 }
 
@@ -49,16 +51,18 @@ impl Tree {
     /// A tree of `size` leaves from the hashes of its incomplete tiles, lowest level first. `None` when their number does not
     /// fit the size.
     pub fn from_edge(size: u64, edge: Vec<Vec<Hash>>) -> Option<Self> {
-        let wanted = Self::edge_lengths(size);
-        let fits =
-            edge.len() == wanted.len() && edge.iter().zip(&wanted).all(|(held, want)| held.len() as u64 == *want);
+        let wanted = Self::edge_ranges(size);
+        let is_whole = |(held, want): (&Vec<Hash>, &Range<u64>)| held.len() as u64 == want.end - want.start;
+        let fits = edge.len() == wanted.len() && edge.iter().zip(&wanted).all(is_whole);
         fits.then_some(Self { size, edge })
     }
 
-    /// How many hashes the incomplete tile of each level holds, at a size: its digits to base 256, lowest first.
-    pub fn edge_lengths(size: u64) -> Vec<u64> {
-        let digits = size.checked_ilog2().map_or(0, |top| top / TILE_HEIGHT + 1);
-        (0..digits).map(|level| (size >> (level * TILE_HEIGHT)) % TILE_WIDTH as u64).collect()
+    /// What the incomplete tile of each level holds, at a size, lowest level first: places among the hashes of that level. Those of
+    /// level 0 are leaves, those of a level above are roots of the complete tiles one level below.
+    pub fn edge_ranges(size: u64) -> Vec<Range<u64>> {
+        let levels = size.checked_ilog2().map_or(0, |top| top / TILE_HEIGHT + 1);
+        let complete = (0..levels).map(|level| size >> (level * TILE_HEIGHT));
+        complete.map(|end| end - end % TILE_WIDTH as u64..end).collect()
     }
 
     /// Number of leaves.
@@ -113,7 +117,7 @@ fn fold_left(held: &[Hash], mut right: Option<Hash>) -> Option<Hash> {
 }
 
 /// Root over a power of two of hashes.
-pub fn perfect_root(hashes: &[Hash]) -> Hash {
+pub(crate) fn perfect_root(hashes: &[Hash]) -> Hash {
     match hashes {
         [one] => *one,
         _ => {
@@ -188,7 +192,25 @@ mod tests {
         assert_eq!((newest.level, newest.index, newest.root), (0, 256, oracle(&all[65_536..65_792])));
         assert_eq!(tiles.len(), 258);
         assert_eq!(tree.root(), oracle(&all));
-        assert_eq!(Tree::edge_lengths(tree.size()), [44, 1, 1]);
+        for (level, range) in Tree::edge_ranges(tree.size()).into_iter().enumerate() {
+            assert_eq!(tree.edge(level).len() as u64, range.end - range.start, "level {level}");
+        }
+    }
+
+    #[test]
+    fn the_edge_is_what_no_complete_tile_holds() {
+        let rows: [(u64, &[(u64, u64)]); 6] = [
+            (0, &[]),
+            (1, &[(0, 1)]),
+            (255, &[(0, 255)]),
+            (256, &[(256, 256), (0, 1)]),
+            (65_535, &[(65_280, 65_535), (0, 255)]),
+            (65_836, &[(65_792, 65_836), (256, 257), (0, 1)]),
+        ];
+        for (size, expected) in rows {
+            let found: Vec<_> = Tree::edge_ranges(size).iter().map(|range| (range.start, range.end)).collect();
+            assert_eq!(found, expected, "{size}");
+        }
     }
 
     #[test]
@@ -207,7 +229,7 @@ mod tests {
             all.iter().for_each(|leaf| tree.append(*leaf, &mut tiles));
             prop_assert_eq!(tree.root(), oracle(&all));
             let edge = vec![all[count - count % 256..].to_vec(), tiles.iter().map(|tile| tile.root).collect()];
-            let edge = edge.into_iter().take(Tree::edge_lengths(count as u64).len()).collect();
+            let edge = edge.into_iter().take(Tree::edge_ranges(count as u64).len()).collect();
             prop_assert_eq!(Tree::from_edge(count as u64, edge).unwrap().root(), tree.root());
         }
     }
