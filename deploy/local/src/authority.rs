@@ -70,9 +70,7 @@ impl Authority {
     /// # Errors
     /// When a file cannot be read or written.
     pub fn broker_settings(&self, name: &str) -> Result<[(&'static str, String); 4], LocalError> {
-        let read = |path: String| {
-            fs::read_to_string(&path).map_err(LocalError::io(|| format!("reading {path}")))
-        };
+        let read = |path: String| fs::read_to_string(&path).map_err(LocalError::io(|| format!("reading {path}")));
         // Key and certificate in one file, as the broker wants them.
         let store = format!("{name}.pem");
         self.write(&store, &(read(self.key(name))? + &read(self.certificate(name))?))?;

@@ -55,7 +55,8 @@ impl Bench {
                 pairs.push(seen);
             }
         }
-        let found = QUESTIONS.iter().zip(&pairs).map(|(name, pairs)| ((*name).to_owned(), Value::Object(ratios(pairs))));
+        let found =
+            QUESTIONS.iter().zip(&pairs).map(|(name, pairs)| ((*name).to_owned(), Value::Object(ratios(pairs))));
         let mut found: Map<String, Value> = found.collect();
         found.insert("applications".into(), json!(WARM + self.args.applications));
         Ok(found)
@@ -77,10 +78,8 @@ impl Bench {
     fn round_of_questions(&mut self, login: Option<&str>) -> Result<[Round; 3]> {
         let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
         let keys = Keys::of(self.stage.dir())?;
-        let settings = format!(
-            "[read-api]\nlisten = {address:?}\ntoken_key = {:?}\nrequests_per_minute = 0\n",
-            keys.token_public
-        );
+        let settings =
+            format!("[read-api]\nlisten = {address:?}\ntoken_key = {:?}\nrequests_per_minute = 0\n", keys.token_public);
         let usual = self.stage.database.logins.clone();
         self.stage.database.logins.entry(READING.to_owned()).or_default().user = login.map(str::to_owned);
         let started = rooms::house_with(&self.stage, Models::Shipped, &[READING], &settings);
@@ -90,7 +89,8 @@ impl Bench {
         let defaults = Settings::default().read_api;
         let realm = Realm { issuer: defaults.token_issuer, audience: defaults.token_audience };
         let token = auth::mint(&keys.token_private, &realm, ("bench", TENANT, &["Officer"]), LIFETIME_S)?;
-        let [list, detail, kpis] = QUESTIONS.map(|question| self.measured(&rooms, &address, &requests(question, &address, &token)));
+        let [list, detail, kpis] =
+            QUESTIONS.map(|question| self.measured(&rooms, &address, &requests(question, &address, &token)));
         rooms.stop()?;
         Ok([list?, detail?, kpis?])
     }
@@ -104,7 +104,8 @@ impl Bench {
         let count = answers(address, requests, MEASURED)? as f64;
         let seconds = started.elapsed().as_secs_f64();
         let each = |used: Duration| used.as_secs_f64() * 1e6 / count;
-        let (workers, servers) = (rooms.processor()? - workers_before, of_tree(database)?.saturating_sub(database_before));
+        let (workers, servers) =
+            (rooms.processor()? - workers_before, of_tree(database)?.saturating_sub(database_before));
         let processor_us = [(READING, each(workers)), ("database", each(servers))].into();
         Ok(Round { rate: count / seconds, processor_us })
     }

@@ -89,10 +89,7 @@ impl Bench {
         Ok(Round { rate: load.rate, processor_us: [("workers", load.processor_us), ("broker", broker_us)].into() })
     }
 
-    fn pairs(
-        &mut self,
-        mut round: impl FnMut(&mut Self, usize, usize) -> Result<Round>,
-    ) -> Result<Map<String, Value>> {
+    fn pairs(&mut self, mut round: impl FnMut(&mut Self, usize, usize) -> Result<Round>) -> Result<Map<String, Value>> {
         let mut pairs = Vec::new();
         for pair in 0..self.args.pairs {
             let [ours, theirs] = in_turns(pair, |which| round(self, which, pair))?;
@@ -117,9 +114,8 @@ pub fn in_turns<T>(pair: usize, mut round: impl FnMut(usize) -> Result<T>) -> Re
 
 /// What the first side's figures are to the second's: medians of the pairs' ratios, and every round.
 pub fn ratios(pairs: &[(Round, Round)]) -> Map<String, Value> {
-    let each = |of: &dyn Fn(&Round) -> f64| -> Vec<f64> {
-        pairs.iter().map(|(ours, theirs)| of(ours) / of(theirs)).collect()
-    };
+    let each =
+        |of: &dyn Fn(&Round) -> f64| -> Vec<f64> { pairs.iter().map(|(ours, theirs)| of(ours) / of(theirs)).collect() };
     let processor = each(&Round::sum);
     let names = pairs.first().into_iter().flat_map(|(ours, _)| ours.processor_us.keys());
     let parts = names.map(|part| {
