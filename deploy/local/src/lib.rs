@@ -7,9 +7,10 @@
 //! Everything is synchronous and blocks for seconds: call it from `spawn_blocking` when on an async thread.
 //!
 //! Reading order: [`stack`] (what callers use), `site` (what a start needs), `kafka` with `logins`, `postgres` with `cluster_home`,
-//! `prometheus` (one server each), `tools`, `jars`, `class_archive` (where programs come from), `process`, `ports`, `state`,
+//! `prometheus` (one server each), `authority` (certificates for a broker that speaks TLS), `tools`, `jars`, `class_archive` (where programs come from), `process`, `ports`, `state`,
 //! `progress` (how servers are run, placed, remembered, shown).
 
+mod authority;
 mod class_archive;
 mod cluster_home;
 mod error;
@@ -26,6 +27,7 @@ pub mod stack;
 mod state;
 mod tools;
 
+pub use authority::Authority;
 pub use error::LocalError;
 pub use logins::ADMIN;
 pub use ports::free as free_port;
