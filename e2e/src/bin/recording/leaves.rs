@@ -88,8 +88,7 @@ fn coordinates(entry: &[u8]) -> Result<Coordinates> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use schemas::audit_entry::{Codec, Entry};
-    use schemas::audit_tree::leaf_hash;
+    use audit_log::{Codec, Entry, LENGTH_BYTES, leaf_hash, push_entry};
 
     #[test]
     fn what_is_read_by_hand_is_what_the_log_says() {
@@ -103,14 +102,14 @@ mod tests {
             headers: vec![("h", None)],
             value: Some(b"v"),
         };
-        let mut bytes = Vec::new();
-        entry.encode_into(&mut bytes).unwrap();
+        let mut segment = Vec::new();
+        push_entry(&mut segment, &entry).unwrap();
+        let bytes = segment[LENGTH_BYTES..].to_vec();
         let expected = Coordinates { topic: "credit.risk.v1".into(), partition: 2, offset: 7 };
         assert_eq!(coordinates(&bytes).unwrap(), expected);
         let hash: String = leaf_hash(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
         assert_eq!(leaf(&bytes), hash);
-        let length = u32::try_from(bytes.len()).unwrap().to_be_bytes();
-        let segment = [&length[..], &bytes, &[0, 0, 0, 0]].concat();
+        segment.extend([0; LENGTH_BYTES]);
         assert_eq!(entries(&segment).unwrap(), [bytes.as_slice(), &[]]);
         assert!(entries(&segment[..9]).is_err() && coordinates(&bytes[..9]).is_err());
     }
