@@ -1,9 +1,9 @@
 //! The contracts: what crosses a process border, as Rust structs that mirror the published JSON Schemas, and the schemas,
 //! topics and migrations themselves. Decides nothing and talks to nobody.
 //!
-//! Reading order: [`topics`], [`rights`], [`envelope`], [`application`], [`intake`], [`reply`], [`risk`], [`decision`], [`notification`],
-//! [`control`], [`instance`], [`access`], [`token`], [`migrations`], [`logins`], [`audit_entry`], [`audit_tree`], [`audit_proof`],
-//! [`catalogue`].
+//! Reading order: [`topics`], [`rights`], [`envelope`], [`word`], [`application`], [`intake`], [`reply`], [`risk`], [`decision`],
+//! [`notification`], [`control`], [`instance`], [`access`], [`token`], [`migrations`], [`logins`], [`audit_entry`],
+//! [`audit_tree`], [`audit_proof`], [`catalogue`].
 
 pub mod access;
 pub mod application;
@@ -26,6 +26,8 @@ pub mod rights;
 pub mod risk;
 pub mod token;
 pub mod topics;
+pub mod word;
 
 pub use envelope::Envelope;
 pub use topics::Topic;
+pub use word::Word;
