@@ -1,4 +1,4 @@
-//! The room's thought: applications and the models that serve them → what is said of each. Pure but for the engine's own
+//! The worker's thought: applications and the models that serve them → what is said of each. Pure but for the engine's own
 //! working memory; knows no topic.
 
 use crate::application::{Applicant, Application};
@@ -19,19 +19,19 @@ pub struct Serving {
     model: Arc<Model>,
     state: ThreadState,
     digest: String,
-    champion: Voice,
-    challenger: Voice,
-    shadow: Voice,
+    champion: ModelIdentity,
+    challenger: ModelIdentity,
+    shadow: ModelIdentity,
     reads_reports: bool,
 }
 
 /// What a model says of itself in a role.
-struct Voice {
+struct ModelIdentity {
     ordinal: String,
     model_ref: Box<RawValue>,
 }
 
-impl Voice {
+impl ModelIdentity {
     fn new(model: &Model, digest: &str, role: ModelRole) -> Self {
         let manifest = model.manifest();
         let target = &manifest.target;
@@ -65,8 +65,9 @@ impl Serving {
         let reads = |source: &Option<String>| source.as_ref().is_some_and(|text| text.contains("reports"));
         let features = &model.manifest().feature;
         let reads_reports = features.iter().any(|feature| reads(&feature.pointer) || reads(&feature.expr));
-        let voice = |role| Voice::new(&model, &digest, role);
-        let [champion, challenger, shadow] = [ModelRole::Champion, ModelRole::Challenger, ModelRole::Shadow].map(voice);
+        let identity = |role| ModelIdentity::new(&model, &digest, role);
+        let [champion, challenger, shadow] =
+            [ModelRole::Champion, ModelRole::Challenger, ModelRole::Shadow].map(identity);
         Ok(Self { state: model.state()?, champion, challenger, shadow, reads_reports, digest, model })
     }
 
@@ -82,10 +83,10 @@ impl Serving {
 
     /// What tells its score events in a role from the other ones of an application.
     pub fn ordinal(&self, role: ModelRole) -> &str {
-        &self.voice(role).ordinal
+        &self.identity(role).ordinal
     }
 
-    fn voice(&self, role: ModelRole) -> &Voice {
+    fn identity(&self, role: ModelRole) -> &ModelIdentity {
         match role {
             ModelRole::Champion => &self.champion,
             ModelRole::Challenger => &self.challenger,
@@ -94,7 +95,7 @@ impl Serving {
     }
 }
 
-/// ModelRole and name of a model, as event ids carry them.
+/// Role and name of a model, as event ids carry them.
 pub fn ordinal(role: ModelRole, name: &str) -> String {
     format!("{}:{name}", role.as_str())
 }
@@ -175,7 +176,7 @@ pub fn without_model(product: &str) -> Outcome {
     Outcome::Unscorable(vec![format!("no_model:{product}")])
 }
 
-/// Where an application came from, and when it came to the house.
+/// Where an application came from, and when it came to the deployment.
 #[derive(Debug, Clone, Copy)]
 pub struct Origin<'a> {
     /// Event id of the accepted application.
@@ -236,7 +237,7 @@ pub fn event<'a>(
         },
         status: if scored.is_some() { ScoreStatus::Scored.into() } else { ScoreStatus::Unscorable.into() },
         unscorable,
-        model: serving.map(|serving| &*serving.voice(role).model_ref),
+        model: serving.map(|serving| &*serving.identity(role).model_ref),
         route: route.clone(),
         score: scored.map(|(model, _, scored)| published(model, scored)),
         features: Features(scored),
