@@ -6,7 +6,7 @@ use crate::library::Library;
 use crate::metrics::Metrics;
 use crate::salvage::{self, Outside, Salvaged};
 use chrono::{DateTime, TimeDelta, Utc};
-use domain::outcome::{Outcome, Step};
+use domain::{Intent, Outcome};
 use policy::Compiled;
 use runtime::stream::{HandleError, Handler, Input, Outbox, Output, RecordOutcome, Route, UNPRODUCIBLE, View};
 use schemas::application::{WITHDRAWN, Withdrawal};
@@ -91,10 +91,8 @@ impl DecisionHandler {
         let topic = Arc::clone(&self.decisions);
         out.emit(input, Output { topic, route: Route::Same, key, payload: Some(payload), headers });
 
-        let word = |text: &str| Outcome::parse(text).map_or("other", Outcome::as_str);
-        let step = |text: &str| Step::parse(text).map_or("other", Step::as_str);
         let product = policy.products().find(|known| *known == decision.product);
-        self.metrics.decided(product, word(&decision.outcome), step(&decision.step));
+        self.metrics.decided(product, decision.outcome.known(), decision.step.known());
     }
 }
 
@@ -128,7 +126,7 @@ impl Handler for DecisionHandler {
                         self.metrics.took(waited);
                     }
                     self.emit(input, &cause, &decision, &policy, out);
-                    RecordOutcome::Done(Outcome::parse(&decision.outcome).map_or("decided", Outcome::as_str))
+                    RecordOutcome::Done(decision.outcome.known().map_or("decided", Outcome::as_str))
                 }
                 Answer::Nothing(word) => RecordOutcome::Done(word),
                 Answer::DeadLetter { reason, detail } => RecordOutcome::DeadLetter { reason, detail },
@@ -157,7 +155,7 @@ impl Handler for DecisionHandler {
         let verdict = match answer {
             Answer::Decided(decision) => {
                 self.emit(record, &cause, &decision, &policy, out);
-                RecordOutcome::Done(Outcome::parse(&decision.outcome).map_or("decided", Outcome::as_str))
+                RecordOutcome::Done(decision.outcome.known().map_or("decided", Outcome::as_str))
             }
             Answer::Nothing(_) | Answer::DeadLetter { .. } => {
                 RecordOutcome::DeadLetter { reason: UNPRODUCIBLE, detail: String::new() }
@@ -248,7 +246,7 @@ fn on_score(input: &Input<'_>, cause: &Envelope, outside: Outside<'_>, policy: &
         Ok(event) if !salvage::is_about(&event.application, outside) => {
             salvaged(input, outside, policy, decided_at, "names another application")
         }
-        Ok(event) if event.intent == "score_only" => Answer::Nothing("score_only"),
+        Ok(event) if event.intent.is(Intent::ScoreOnly) => Answer::Nothing(Intent::ScoreOnly.as_str()),
         Ok(event) => Answer::Decided(Box::new(decide::on_score(event, &cause.id, policy, decided_at))),
         Err(error) => salvaged(input, outside, policy, decided_at, &place_of(&error)),
     }
@@ -257,7 +255,7 @@ fn on_score(input: &Input<'_>, cause: &Envelope, outside: Outside<'_>, policy: &
 fn salvaged(input: &Input<'_>, outside: Outside<'_>, policy: &Compiled, decided_at: &str, problem: &str) -> Answer {
     tracing::warn!(partition = input.partition, offset = input.offset, problem, "score event unreadable");
     match salvage::salvage(input.payload, outside, policy, decided_at) {
-        Salvaged::ScoreOnly => Answer::Nothing("score_only"),
+        Salvaged::ScoreOnly => Answer::Nothing(Intent::ScoreOnly.as_str()),
         Salvaged::Referral(decision) => Answer::Decided(decision),
         Salvaged::Unidentified => Answer::DeadLetter { reason: "unidentified", detail: problem.to_owned() },
     }

@@ -2,8 +2,9 @@
 //! application that cannot be told from the record is not ours.
 
 use crate::decide;
-use domain::ApplicationKey;
+use domain::{ApplicationKey, Intent};
 use policy::Compiled;
+use schemas::Word;
 use schemas::decision::Decision;
 use schemas::risk::ApplicationRef;
 use serde_json::Value;
@@ -32,13 +33,15 @@ pub fn salvage(payload: Option<&[u8]>, outside: Outside<'_>, policy: &Compiled, 
     let body: Value = payload.and_then(|bytes| serde_json::from_slice(bytes).ok()).unwrap_or(Value::Null);
     let Some(application) = application_of(&body, outside) else { return Salvaged::Unidentified };
     let text = |name: &str| body.get(name).and_then(Value::as_str);
-    if text("intent") == Some("score_only") {
+    let intent = text("intent").filter(|word| is_token(word)).map(Word::parse);
+    if intent == Some(Intent::ScoreOnly.into()) {
         return Salvaged::ScoreOnly;
     }
     let mut decision = decide::unreadable(application, policy, decided_at);
-    for (name, place) in
-        [("product", &mut decision.product), ("intent", &mut decision.intent), ("channel", &mut decision.channel)]
-    {
+    if let Some(intent) = intent {
+        decision.intent = intent;
+    }
+    for (name, place) in [("product", &mut decision.product), ("channel", &mut decision.channel)] {
         if let Some(word) = text(name).filter(|word| is_token(word)) {
             *place = word.to_owned();
         }

@@ -1,5 +1,6 @@
 //! Money in minor units with its ISO 4217 currency. Never a float, never two currencies in one sum.
 
+use std::cmp::Ordering;
 use std::fmt;
 
 /// The largest amount: every JSON reader keeps integers up to 2^53−1 exact.
@@ -91,6 +92,13 @@ impl Money {
     }
 }
 
+/// Amounts of one currency have an order; those of two have none.
+impl PartialOrd for Money {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        (self.currency == other.currency).then(|| self.amount_minor.cmp(&other.amount_minor))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -103,6 +111,21 @@ mod tests {
         }
         for bad in ["usd", "US", "USDX", "XXX", "SD2", ""] {
             assert!(Currency::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn only_amounts_of_one_currency_have_an_order() {
+        let money = |amount, code| Money::new(amount, Currency(code));
+        let rows = [
+            (money(1, *b"USD"), money(2, *b"USD"), Some(Ordering::Less)),
+            (money(2, *b"USD"), money(2, *b"USD"), Some(Ordering::Equal)),
+            (money(3, *b"USD"), money(-2, *b"USD"), Some(Ordering::Greater)),
+            (money(1, *b"USD"), money(2, *b"EUR"), None),
+            (money(2, *b"USD"), money(2, *b"EUR"), None),
+        ];
+        for (left, right, expected) in rows {
+            assert_eq!(left.ok().zip(right.ok()).and_then(|(left, right)| left.partial_cmp(&right)), expected);
         }
     }
 

@@ -1,6 +1,7 @@
 //! Metric names of ingest, and the only place that touches them. Labels are words of closed lists.
 
 use crate::id_form::Form;
+use domain::{Channel, ReplyStatus};
 use prometheus::{Histogram, HistogramOpts, IntCounterVec, Opts, Registry};
 use std::sync::Arc;
 
@@ -20,6 +21,9 @@ pub const DOOR_SECONDS: &str = "defaultx_door_seconds";
 pub const DOOR_LIMITED: &str = "defaultx_door_limited_total";
 /// Records in one transaction of the door.
 pub const DOOR_GROUP_RECORDS: &str = "defaultx_door_group_records";
+
+/// The label of what is none of a closed list.
+pub const UNKNOWN: &str = "unknown";
 
 /// The metrics, shared by the loops and the door.
 #[derive(Clone)]
@@ -68,14 +72,15 @@ impl Metrics {
         })
     }
 
-    /// Counts a refused record.
-    pub fn rejected(&self, reason: &'static str, source: &'static str) {
+    /// Counts a refused record; none where nobody can tell how it came.
+    pub fn rejected(&self, reason: &'static str, source: Option<Channel>) {
+        let source = source.map_or(UNKNOWN, Channel::as_str);
         self.inner.rejects.with_label_values(&[reason, source]).inc();
     }
 
     /// Counts a reply.
-    pub fn replied(&self, status: &'static str) {
-        self.inner.replies.with_label_values(&[status]).inc();
+    pub fn replied(&self, status: ReplyStatus) {
+        self.inner.replies.with_label_values(&[status.as_str()]).inc();
     }
 
     /// Counts an id that looks like a person; `tenant` is one of the configured ones.

@@ -3,8 +3,9 @@
 
 use crate::data_digest::Told;
 use crate::id_form::form_of;
-use crate::receive::{Channel, Content, Received};
+use crate::receive::{Content, Received};
 use crate::refusal::Refusal;
+use domain::{Channel, ReplyStatus};
 use runtime::kafka::KafkaConfig;
 use runtime::stream::{Output, Route};
 use schemas::envelope::Envelope;
@@ -149,7 +150,7 @@ pub fn rejection(refusal: &Refusal, at: Coordinates, answers: &Coordinates, topi
         ..Envelope::default()
     };
     let body = Reply {
-        status: "rejected".to_owned(),
+        status: ReplyStatus::Rejected.into(),
         tenant: Some(who.tenant.clone()),
         application_id: who.application_id.clone(),
         revision: who.revision,

@@ -1,7 +1,8 @@
 //! What notifier measures of deliveries. The loop that reads decisions has metrics of its own.
 
 use crate::deliver::Cause;
-use crate::store::{Backlog, DeliveryOutcome};
+use crate::store::Backlog;
+use domain::DeliveryStatus;
 use prometheus::core::Collector;
 use prometheus::{Gauge, Histogram, HistogramOpts, IntCounterVec, IntGauge, Opts, Registry};
 
@@ -60,12 +61,9 @@ impl Meter {
             Box::new(meter.disabled.clone()),
         ];
         all.into_iter().try_for_each(|collector| registry.register(collector))?;
-        let words = [DeliveryOutcome::Delivered, DeliveryOutcome::Failed, DeliveryOutcome::Disabled]
-            .map(DeliveryOutcome::as_str);
-        words
-            .iter()
-            .chain(&["queued", "retried", "stale", "unreadable", "purged"])
-            .for_each(|word| meter.delivery(word, 0));
+        let ends = DeliveryStatus::ALL.iter().map(|status| status.as_str());
+        let others = ["queued", "retried", "stale", "unreadable", "purged"];
+        ends.chain(others).for_each(|word| meter.delivery(word, 0));
         Cause::ALL.iter().for_each(|cause| meter.failures.with_label_values(&[cause.as_str()]).inc_by(0));
         meter.receipts(0, 0);
         Ok(meter)

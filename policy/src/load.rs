@@ -5,7 +5,9 @@ use crate::document::{Cutoff, Document, Knockout, KnockoutOutcome, Limit, LimitO
 use crate::finding::Finding;
 use crate::inspect::Inspector;
 use crate::locate::line_of;
-use domain::Digest;
+use domain::money::MAX_MINOR;
+use domain::{Currency, Digest, Money, Referral};
+use schemas::Word;
 use std::sync::Arc;
 
 /// The longest document, in bytes.
@@ -38,7 +40,7 @@ pub struct Rejected {
 pub(crate) struct ProductRules {
     pub product: String,
     pub scale_id: String,
-    pub currencies: Vec<String>,
+    pub currencies: Vec<Currency>,
     pub knockouts: Vec<Arc<KnockoutRule>>,
     pub limits: Vec<LimitRule>,
     pub zones: Vec<Arc<ZoneRule>>,
@@ -58,10 +60,9 @@ pub(crate) struct KnockoutRule {
 #[derive(Debug)]
 pub(crate) struct LimitRule {
     pub id: String,
-    pub currency: String,
     pub bands: Vec<String>,
     pub when: Option<Condition>,
-    pub max_amount_minor: i64,
+    pub most: Money,
     pub outcome: LimitOutcome,
     pub reason: Option<ReasonText>,
 }
@@ -70,7 +71,7 @@ pub(crate) struct LimitRule {
 pub(crate) struct ZoneRule {
     pub id: String,
     pub when: Condition,
-    pub referral: String,
+    pub referral: Word<Referral>,
 }
 
 #[derive(Debug)]
@@ -236,7 +237,7 @@ fn assemble<'d>(document: &'d Document, inspector: &mut Inspector<'d>) -> Vec<Pr
     let rules_of = |product: &Product| ProductRules {
         product: product.product.clone(),
         scale_id: product.scale_id.clone(),
-        currencies: product.currencies.clone(),
+        currencies: product.currencies.iter().filter_map(|code| Currency::parse(code).ok()).collect(),
         knockouts: shared(&document.knockouts, &knockouts, |rule| holds_for(&rule.products, &product.product)),
         zones: shared(&document.zones, &zones, |rule| holds_for(&rule.products, &product.product)),
         limits: taken(&document.limits, &mut limits, |rule| rule.product == product.product),
@@ -283,15 +284,9 @@ fn limit<'d>(index: usize, rule: &'d Limit, inspector: &mut Inspector<'d>) -> Op
     inspector.limit(&at, index, rule);
     let reason = inspector.reason(&at, rule.reason.as_deref(), rule.outcome == LimitOutcome::Decline);
     let when = optional(inspector, &at, rule.when.as_deref())?;
-    Some(LimitRule {
-        id: rule.id.clone(),
-        currency: rule.currency.clone(),
-        bands: rule.bands.clone(),
-        when,
-        max_amount_minor: rule.max_amount_minor,
-        outcome: rule.outcome,
-        reason,
-    })
+    // No amount is above the largest that a record holds: a higher limit says the same.
+    let most = Money::new(rule.max_amount_minor.min(MAX_MINOR), Currency::parse(&rule.currency).ok()?).ok()?;
+    Some(LimitRule { id: rule.id.clone(), bands: rule.bands.clone(), when, most, outcome: rule.outcome, reason })
 }
 
 fn zone<'d>(index: usize, rule: &'d Zone, inspector: &mut Inspector<'d>) -> Option<Arc<ZoneRule>> {
@@ -299,7 +294,7 @@ fn zone<'d>(index: usize, rule: &'d Zone, inspector: &mut Inspector<'d>) -> Opti
     inspector.rule(&at, &rule.id, &rule.products);
     inspector.referral(&format!("{at}/referral"), &rule.referral);
     let when = inspector.condition(&format!("{at}/when"), &rule.when)?;
-    Some(Arc::new(ZoneRule { id: rule.id.clone(), when, referral: rule.referral.clone() }))
+    Some(Arc::new(ZoneRule { id: rule.id.clone(), when, referral: Word::parse(&rule.referral) }))
 }
 
 fn cutoff<'d>(index: usize, rule: &'d Cutoff, inspector: &mut Inspector<'d>) -> Option<CutoffRule> {

@@ -2,6 +2,7 @@
 //! crate.
 
 use cel::common::ast::{Expr, IdedExpr, LiteralValue, operators as op};
+use domain::{Intent, ReportStatus, RequestType, ScoreStatus};
 use expressions::tree::children;
 use schemas::application::*;
 use schemas::risk::*;
@@ -49,8 +50,8 @@ fn bare() -> RiskEvent {
             data_digest_key: None,
         },
         product: "product".into(),
-        intent: "decide".into(),
-        request_type: "new".into(),
+        intent: Intent::Decide.into(),
+        request_type: RequestType::New.into(),
         channel: "online".into(),
         jurisdiction: "US-CA".into(),
         requested: Requested { amount: money(), term_months: Some(12), purpose: word() },
@@ -95,7 +96,7 @@ fn bare() -> RiskEvent {
             received_at: "2026-01-01T00:00:00Z".into(),
             as_of: "2026-01-01".into(),
         },
-        status: "scored".into(),
+        status: ScoreStatus::Scored.into(),
         unscorable: Vec::new(),
         model: None,
         route: RouteRef::default(),
@@ -116,7 +117,7 @@ fn bare() -> RiskEvent {
         reports: vec![ReportUsed {
             source: "bureau".into(),
             report_id: "r".into(),
-            status: "hit".into(),
+            status: ReportStatus::Hit.into(),
             pulled_at: "2026-01-01T00:00:00Z".into(),
         }],
     }

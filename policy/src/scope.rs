@@ -78,7 +78,10 @@ pub(crate) fn sizes(event: &RiskEvent) -> Sizes {
     });
     gauge.container("facts", 0, 0, facts + income + debts + 2 * GROUPS.len() as u64);
     each(&mut gauge, "reports", &event.reports, |gauge, report| {
-        [&report.source, &report.status, &report.pulled_at].map(|word| 1 + gauge.text(word.len())).iter().sum()
+        [report.source.as_str(), report.status.as_str(), report.pulled_at.as_str()]
+            .map(|word| 1 + gauge.text(word.len()))
+            .iter()
+            .sum()
     });
     let names = event.features.iter().map(|feature| gauge.text(feature.name.len())).collect::<Vec<_>>();
     let weight = names.iter().map(|name| 1 + name).sum();
@@ -129,7 +132,7 @@ impl<'b> Scope<'b> {
     }
 
     fn features(&self) -> Entries<'b> {
-        let known = self.event.features.iter().filter(|feature| vocabulary::is_known(feature.flag.as_deref()));
+        let known = self.event.features.iter().filter(|feature| vocabulary::is_known(feature.flag.as_ref()));
         known.map(|feature| (key(&feature.name), boxed(Value::Double(f64::from(feature.value))))).collect()
     }
 }
@@ -154,7 +157,7 @@ fn debt(debt: &Debt) -> Entries<'_> {
 }
 
 fn report(report: &ReportUsed) -> Entries<'_> {
-    words([("source", &report.source), ("status", &report.status), ("pulled_at", &report.pulled_at)])
+    words([("source", &report.source), ("status", report.status.as_str()), ("pulled_at", &report.pulled_at)])
 }
 
 fn money(money: &WireMoney) -> Boxed<'_> {
@@ -163,7 +166,7 @@ fn money(money: &WireMoney) -> Boxed<'_> {
     Box::new(CelMap::from(entries))
 }
 
-fn words<'v, const N: usize>(pairs: [(&'v str, &'v String); N]) -> Entries<'v> {
+fn words<'v, const N: usize>(pairs: [(&'v str, &'v str); N]) -> Entries<'v> {
     pairs.into_iter().map(|(name, word)| (key(name), boxed(Value::Text(word)))).collect()
 }
 

@@ -1,6 +1,8 @@
 //! What conditions may name, with its type and where it stands in the score event. The one table behind native evaluation,
 //! CEL's variables and the type check. Reads only what was published and quantised; never computes.
 
+use domain::FeatureFlag;
+use schemas::Word;
 use schemas::application::Facts;
 use schemas::risk::RiskEvent;
 
@@ -70,8 +72,8 @@ fn text(value: &str) -> Option<Value<'_>> {
 /// Every scalar.
 pub static SCALARS: &[Scalar] = &[
     Scalar { name: "product", kind: Kind::Text, get: |e| text(&e.product) },
-    Scalar { name: "intent", kind: Kind::Text, get: |e| text(&e.intent) },
-    Scalar { name: "request_type", kind: Kind::Text, get: |e| text(&e.request_type) },
+    Scalar { name: "intent", kind: Kind::Text, get: |e| text(e.intent.as_str()) },
+    Scalar { name: "request_type", kind: Kind::Text, get: |e| text(e.request_type.as_str()) },
     Scalar { name: "channel", kind: Kind::Text, get: |e| text(&e.channel) },
     Scalar { name: "jurisdiction", kind: Kind::Text, get: |e| text(&e.jurisdiction) },
     Scalar { name: "amount_minor", kind: Kind::Int, get: |e| Some(Value::Int(e.requested.amount.amount_minor)) },
@@ -196,12 +198,12 @@ impl Var {
 /// The value of a feature that the model used; one that was missing or of an unknown category has none.
 pub fn feature(event: &RiskEvent, name: &str) -> Option<f64> {
     let used = event.features.iter().find(|feature| feature.name == name)?;
-    is_known(used.flag.as_deref()).then(|| f64::from(used.value))
+    is_known(used.flag.as_ref()).then(|| f64::from(used.value))
 }
 
 /// Whether a feature with that flag has a value of its own; unknown flags are read as none.
-pub fn is_known(flag: Option<&str>) -> bool {
-    matches!(flag, None | Some("clamped"))
+pub fn is_known(flag: Option<&Word<FeatureFlag>>) -> bool {
+    flag.is_none_or(|flag| flag.is(FeatureFlag::Clamped))
 }
 
 impl Value<'_> {

@@ -1,8 +1,8 @@
 //! The contracts: what crosses a process border, as Rust structs that mirror the published JSON Schemas, and the schemas,
 //! topics and migrations themselves. Decides nothing and talks to nobody.
 //!
-//! Reading order: [`topics`], [`rights`], [`envelope`], [`application`], [`intake`], [`reply`], [`risk`], [`decision`], [`notification`],
-//! [`control`], [`instance`], [`access`], [`token`], [`migrations`], [`logins`], [`catalogue`].
+//! Reading order: [`topics`], [`rights`], [`envelope`], [`word`], [`application`], [`intake`], [`reply`], [`risk`], [`decision`],
+//! [`notification`], [`control`], [`instance`], [`access`], [`token`], [`migrations`], [`logins`], [`catalogue`].
 
 pub mod access;
 pub mod application;
@@ -22,6 +22,8 @@ pub mod rights;
 pub mod risk;
 pub mod token;
 pub mod topics;
+pub mod word;
 
 pub use envelope::Envelope;
 pub use topics::Topic;
+pub use word::Word;

@@ -7,9 +7,10 @@ use crate::in_force::{self, InForce, Switch};
 use crate::library::{Library, label_of};
 use crate::metrics::Metrics;
 use crate::resolve::{Holdings, InForceCache, State};
-use crate::route::{Asked, Chosen, Package, Role};
+use crate::route::{Asked, Chosen, Package, event_type};
 use crate::routes::Routes;
 use crate::score::{self, Origin, Outcome, Row, Serving};
+use domain::ModelRole;
 use runtime::stream::{HandleError, Handler, Input, Outbox, Output, PASSED_BY, RecordOutcome, Route, View};
 use schemas::application::WITHDRAWN;
 use schemas::control::{Activation, OTHER_DIGEST};
@@ -101,7 +102,7 @@ struct Job<'a> {
 
 /// A model in force for an application in its role, and what became of it.
 struct Arm {
-    role: Role,
+    role: ModelRole,
     serving: usize,
     outcome: Option<Outcome>,
 }
@@ -194,7 +195,7 @@ impl ScorerHandler {
             let entry = &route.entries()[entry];
             let models = here.models(partition, entry, state)?;
             let arm = |at: usize| Arm { role: entry.packages[at].role, serving: models[at], outcome: None };
-            let is_shadow = |(at, package): (usize, &Package)| (package.role == Role::Shadow).then_some(at);
+            let is_shadow = |(at, package): (usize, &Package)| (package.role == ModelRole::Shadow).then_some(at);
             let shadows = entry.packages.iter().enumerate().filter_map(is_shadow);
             job.arms = std::iter::once(deciding).chain(shadows).map(arm).collect();
         }
@@ -237,7 +238,7 @@ impl ScorerHandler {
     fn emit(&self, input: &Input<'_>, job: &Job<'_>, out: &mut Outbox) -> RecordOutcome {
         if job.arms.is_empty() {
             let outcome = score::without_model(&job.application.product);
-            return self.say_as(Role::Champion, None, input, job, &outcome, out);
+            return self.say_as(ModelRole::Champion, None, input, job, &outcome, out);
         }
         let mut verdict = RecordOutcome::DeadLetter { reason: "not_scored", detail: String::new() };
         for (at, Arm { role, serving, outcome }) in job.arms.iter().enumerate() {
@@ -252,7 +253,7 @@ impl ScorerHandler {
 
     fn say_as(
         &self,
-        role: Role,
+        role: ModelRole,
         serving: Option<&Serving>,
         input: &Input<'_>,
         job: &Job<'_>,
@@ -278,17 +279,17 @@ impl ScorerHandler {
         let (tenant, id, revision) = (&*application.tenant, &*application.application_id, application.revision);
         let no_model = score::ordinal(role, NO_MODEL);
         let ordinal = serving.map_or(no_model.as_str(), |serving| serving.ordinal(role));
-        let event_type = role.event_type();
+        let event_type = event_type(role);
         let headers = headers(read, event_type, &event_id(event_type, tenant, id, revision, ordinal).to_string());
         let key = input.key.map_or_else(|| format!("{tenant}|{id}").into_bytes(), <[u8]>::to_vec);
         let topic = match role {
-            Role::Champion | Role::Challenger => Arc::clone(&self.outlets.risk),
-            Role::Shadow => Arc::clone(&self.outlets.shadow),
+            ModelRole::Champion | ModelRole::Challenger => Arc::clone(&self.outlets.risk),
+            ModelRole::Shadow => Arc::clone(&self.outlets.shadow),
         };
         out.emit(input, Output { topic, route: Route::Same, key: Some(key), payload: Some(payload), headers });
-        let scored = matches!(outcome, Outcome::Scored(..));
-        self.metrics.count(role, &application.product, scored);
-        RecordOutcome::Done(if scored { "scored" } else { "unscorable" })
+        let status = outcome.status();
+        self.metrics.count(role, &application.product, status);
+        RecordOutcome::Done(status.as_str())
     }
 
     fn pass_on(&self, input: &Input<'_>, out: &mut Outbox) {
@@ -408,7 +409,8 @@ impl Handler for ScorerHandler {
                 }
                 let outcome = Outcome::Unscorable(vec![TOO_LARGE.to_owned()]);
                 let deciding = job.arms.first().map(|arm| (arm.role, &self.servings[arm.serving]));
-                let (role, serving) = deciding.map_or((Role::Champion, None), |(role, serving)| (role, Some(serving)));
+                let (role, serving) =
+                    deciding.map_or((ModelRole::Champion, None), |(role, serving)| (role, Some(serving)));
                 self.say_as(role, serving, record, &job, &outcome, out)
             }
             Read::DeadLetter { reason, detail } => RecordOutcome::DeadLetter { reason, detail },

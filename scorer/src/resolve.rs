@@ -3,9 +3,9 @@
 
 use crate::in_force::{InForce, Switch};
 use crate::library::Library;
-use crate::route::{Entry, Package, Role, Route};
+use crate::route::{Entry, Package, Route};
 use crate::routes::Routes;
-use domain::Digest;
+use domain::{Digest, ModelRole};
 use runtime::stream::{HandleError, View};
 
 /// All that this instance holds.
@@ -137,7 +137,10 @@ impl<'h> InForceCache<'h> {
     pub fn deciding(&self) -> Vec<usize> {
         let of = |(_, entry, models): &(i32, &Entry, Vec<usize>)| {
             let packages = entry.packages.iter().zip(models.clone());
-            packages.filter(|(package, _)| package.role != Role::Shadow).map(|(_, model)| model).collect::<Vec<_>>()
+            packages
+                .filter(|(package, _)| package.role != ModelRole::Shadow)
+                .map(|(_, model)| model)
+                .collect::<Vec<_>>()
         };
         let mut deciding: Vec<usize> = self.entries.iter().flat_map(of).collect();
         deciding.sort_unstable();

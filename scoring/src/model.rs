@@ -14,9 +14,9 @@ use crate::reasons::{self, Candidate};
 use crate::reference::Reference;
 use crate::scales::Scales;
 use crate::stock::{self, Explains, Stock};
-use domain::Digest;
 use domain::pd::{Pd, sigmoid};
 use domain::scale::Scale;
+use domain::{Digest, Population};
 use inference::plan::{Answers, Plan, PlanState, Shape};
 use inference::{EngineError, exact_shapley};
 use serde_json::Value;
@@ -446,7 +446,7 @@ fn check_head(manifest: &Manifest) -> Result<(), LoadError> {
     if !(1..=600).contains(&target.horizon_months) {
         return fault("target", "horizon_months must be 1 to 600");
     }
-    if !["booked", "through_the_door"].contains(&target.population.as_str()) {
+    if Population::parse(&target.population).is_none() {
         return fault("target", "population must be booked or through_the_door");
     }
     check_graph(manifest)?;

@@ -12,16 +12,16 @@ use crate::oracle::{Findings, Place};
 use anyhow::{Context, Result};
 use defaultx::letters::{Dead, Letter};
 use defaultx::reader;
-use domain::ApplicationKey;
+use domain::{ApplicationKey, Channel, Intent, ReplyStatus};
 use rdkafka::message::{BorrowedMessage, Message};
 use runtime::kafka::KafkaConfig;
 use runtime::stream::Input;
-use schemas::Topic;
 use schemas::control::{ACTIVATED, Activation, OTHER_DIGEST};
 use schemas::envelope::header as ce;
 use schemas::intake::{ACCEPTED, header};
 use schemas::reply::{Coordinates, Reply};
 use schemas::risk::{ApplicationRef, COMPUTED};
+use schemas::{Topic, Word};
 use serde::Deserialize;
 use state::State;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -97,7 +97,7 @@ struct Decided {
 #[derive(Deserialize)]
 struct Scored {
     application: ApplicationRef,
-    intent: String,
+    intent: Word<Intent>,
     route: Digested,
 }
 
@@ -236,11 +236,11 @@ impl Truth {
         let place = self.place(&topic, partition, offset);
         self.replies.answered(place);
         // A withdrawal has no revision, and no decision of its own number.
-        if let ("accepted", Some(revision)) = (reply.status.as_str(), reply.revision) {
+        if let (true, Some(revision)) = (reply.status.is(ReplyStatus::Accepted), reply.revision) {
             let id = reply.application_id.context("accepted without an id")?;
             self.applications.seen(WAS_ACCEPTED, (reply.tenant.context("accepted without a tenant")?, id, revision));
         }
-        *self.statuses.entry(reply.status).or_default() += 1;
+        *self.statuses.entry(reply.status.to_string()).or_default() += 1;
         Ok(())
     }
 
@@ -249,14 +249,15 @@ impl Truth {
         let input = Input::of(message);
         let here = self.place(Topic::Intake.base_name(), input.partition, input.offset);
         let text = |name| input.header_str(name).with_context(|| format!("no header {name}"));
-        if text(header::ORIGIN_CHANNEL)? == "http" {
-            let published = self.place("http", input.partition, input.offset);
+        let channel = Channel::parse(text(header::ORIGIN_CHANNEL)?);
+        if channel == Some(Channel::Http) {
+            let published = self.place(Channel::Http.as_str(), input.partition, input.offset);
             self.replies.published(published);
             return Ok(());
         }
         let (partition, offset) = (text(header::ORIGIN_PARTITION)?.parse()?, text(header::ORIGIN_OFFSET)?.parse()?);
         let origin = self.place(text(header::ORIGIN_TOPIC)?, partition, offset);
-        if text(header::ORIGIN_CHANNEL)? == "batch" {
+        if channel == Some(Channel::Batch) {
             self.replies.published(origin);
         } else {
             self.answering.insert(here, origin);
@@ -329,7 +330,7 @@ impl Truth {
                 let application = key(scored.application);
                 self.policy.stands(input.partition, application.clone());
                 self.route.used(application.clone(), &scored.route.digest);
-                if scored.intent == "score_only" {
+                if scored.intent.is(Intent::ScoreOnly) {
                     self.applications.ends_before(WAS_DECIDED, application.clone());
                 }
                 self.applications.seen(WAS_SCORED, application);

@@ -248,7 +248,7 @@ FROM unnest($1::uuid[], $2::int[]) AS r(id, claims) WHERE d.id = r.id AND d.clai
 INSERT INTO defaultx.disabled_endpoints (subscription, url_sha256, delivery_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING
 
 -- notifier/src: notifier
-UPDATE defaultx.deliveries SET status = 'disabled', ended_at = now(), lease_until = NULL, last_error = 'gone', receipt_due = true
+UPDATE defaultx.deliveries SET status = $3, ended_at = now(), lease_until = NULL, last_error = $4, receipt_due = true
 WHERE id = ANY(ARRAY(SELECT id FROM defaultx.deliveries WHERE subscription = $1 AND status = 'pending'
                      AND (lease_until IS NULL OR lease_until <= now()) LIMIT $2 FOR UPDATE SKIP LOCKED))
 

@@ -4,6 +4,7 @@ use crate::fixture::{
     STANDARD, Said, accepted, applications, deciding, document, entry, event_of, library, library_with, shadowing,
     worker_of,
 };
+use domain::ModelRole;
 use runtime::stream::{OwnedInput, RecordOutcome};
 use scorer::route::MAX_SHADOWS;
 use scorer::{Error, Route, Routes};
@@ -209,6 +210,10 @@ fn twenty_shadows_speak_at_once_and_change_nothing() {
     for (_, output) in shadows {
         let event = event_of(&output);
         let (model, route) = (event.model.unwrap(), event.route);
-        assert!(model.role == "shadow" && names.contains(&model.name) && route.arm.as_deref() == Some("champion"));
+        assert!(
+            model.role.is(ModelRole::Shadow)
+                && names.contains(&model.name)
+                && route.arm == Some(ModelRole::Champion.into())
+        );
     }
 }

@@ -67,7 +67,7 @@ fn groups<'a>(model: &'a Model, scored: &Scored) -> Vec<(&'a str, &'a [usize], f
 fn value_of(row: &FeatureVector, feature: usize) -> String {
     let flag = row.flags[feature].map(|flag| format!(" {}", flag.as_str())).unwrap_or_default();
     match row.flags[feature] {
-        Some(Flag::Missing) => "missing".to_owned(),
+        Some(Flag::Missing) => Flag::Missing.to_string(),
         _ => format!("{}{flag}", row.values[feature]),
     }
 }
