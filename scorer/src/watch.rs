@@ -1,7 +1,8 @@
 //! Packages that come while the room runs: the folder is looked into again and again, what is new or has changed is proven as at the
 //! start, and what this instance holds is announced, so that nothing is put in force that an instance lacks. Decides nothing.
 
-use crate::library::{file_name, folders, label_of, read_package};
+use crate::library::{SCALES, label_of, read_package, scales};
+use catalog::{Kind, Label, other_digest, places};
 use runtime::clock;
 use runtime::kafka::KafkaConfig;
 use runtime::shell::Shell;
@@ -28,15 +29,17 @@ const TIMEOUT_MS: u64 = 5_000;
 /// The thread's name.
 const NAME: &str = "scorer-watch";
 
-/// Length and time of each file of a package, by which a change is told.
-type Print = Vec<Option<(u64, Option<SystemTime>)>>;
+/// Length and time of a file, by which a change is told.
+type Print = Option<(u64, Option<SystemTime>)>;
 
 /// What is known of the folder.
 #[derive(Debug)]
 pub struct Watch {
     folder: PathBuf,
     scales: Scales,
-    known: BTreeMap<PathBuf, Print>,
+    scales_print: Print,
+    /// Packages with their files.
+    known: BTreeMap<Label, Vec<Print>>,
     /// `name@version` of what this instance holds, with digests.
     held: BTreeMap<String, String>,
 }
@@ -45,53 +48,64 @@ impl Watch {
     /// Knows what is in the folder now: it was read a moment ago, and `models` of it serve.
     pub fn new(folder: &Path, scales: Scales, models: &[Arc<Model>]) -> Self {
         let held = models.iter().map(|model| (label_of(model), model.digest().to_string())).collect();
-        let known = packages(folder).into_iter().map(|package| (package.clone(), print(&package))).collect();
-        Self { folder: folder.to_owned(), scales, known, held }
+        let known = packages(folder).into_iter().map(|(label, package)| (label, prints(&package))).collect();
+        Self { folder: folder.to_owned(), scales, scales_print: print(&folder.join(SCALES)), known, held }
     }
 
     /// Packages that are new, or have changed since they did not serve, and prove themselves. A version that is held stays what
     /// it is, whatever becomes of its files.
     pub fn look(&mut self) -> Vec<Arc<Model>> {
+        self.look_at_scales();
         let mut found = Vec::new();
-        for package in packages(&self.folder) {
-            let now = print(&package);
-            if now.iter().any(Option::is_none) || self.known.get(&package) == Some(&now) {
+        for (label, package) in packages(&self.folder) {
+            let now = prints(&package);
+            if now.iter().any(Option::is_none) || self.known.get(&label) == Some(&now) {
                 continue;
             }
-            self.known.insert(package.clone(), now);
             match read_package(&package)
                 .map_err(|error| error.to_string())
                 .and_then(|files| Model::load(&files, &self.scales).map_err(|fault| fault.to_string()))
             {
                 Ok(model) => found.extend(self.take(model)),
-                Err(reason) => {
-                    let package = package.display().to_string();
-                    tracing::warn!(package, reason, "package does not serve");
-                }
+                Err(reason) => tracing::warn!(package = %label, reason, "package does not serve"),
             }
+            self.known.insert(label, now);
         }
         found
     }
 
+    /// Scales that have changed hold for what is proven from now on; what did not serve is looked at again. A package that is held
+    /// has proven its own scale, and keeps it.
+    fn look_at_scales(&mut self) {
+        let path = self.folder.join(SCALES);
+        let now = print(&path);
+        if now.is_none() || now == self.scales_print {
+            return;
+        }
+        self.scales_print = now;
+        match scales(&path) {
+            Ok(scales) => {
+                tracing::info!(file = %path.display(), "the scales were read again");
+                self.scales = scales;
+                self.known.retain(|label, _| self.held.contains_key(&label.to_string()));
+            }
+            Err(error) => tracing::warn!(%error, "the scales stay what they were"),
+        }
+    }
+
     fn take(&mut self, model: Model) -> Option<Arc<Model>> {
         let (package, digest) = (label_of(&model), model.digest().to_string());
-        match self.held.get(&package) {
-            Some(known) if *known == digest => None,
-            Some(known) => {
-                tracing::error!(
-                    package,
-                    digest,
-                    known,
-                    "a version that is held has another digest now: it stays what it was"
-                );
-                None
-            }
-            None => {
-                tracing::info!(package, digest, "a new package has proven itself");
-                self.held.insert(package, digest);
-                Some(Arc::new(model))
-            }
+        let known = self.held.get(&package).map(String::as_str);
+        if let Some(known) = other_digest(known, &digest) {
+            tracing::error!(package, digest, known, "a version that is held has another digest now: it stays what it was");
+            return None;
         }
+        if known.is_some() {
+            return None;
+        }
+        tracing::info!(package, digest, "a new package has proven itself");
+        self.held.insert(package, digest);
+        Some(Arc::new(model))
     }
 }
 
@@ -154,20 +168,22 @@ fn record(kafka: &KafkaConfig, instance: &str, packages: BTreeMap<String, String
     }
 }
 
-/// Every `<name>/<version>/`; what cannot be listed has nothing new.
-fn packages(folder: &Path) -> Vec<PathBuf> {
-    let names = folders(folder).unwrap_or_default();
-    let versions = names.iter().flat_map(|name| folders(name).unwrap_or_default());
-    versions.filter(|version| !file_name(version).is_empty()).collect()
+/// Every `<name>/<version>/`; in what cannot be listed there is nothing new.
+fn packages(folder: &Path) -> Vec<(Label, PathBuf)> {
+    places(Kind::Model, folder).unwrap_or_else(|error| {
+        tracing::debug!(%error, "packages cannot be listed");
+        Vec::new()
+    })
 }
 
-fn print(package: &Path) -> Print {
+fn prints(package: &Path) -> Vec<Print> {
     let parts = [Part::Manifest, Part::Graph, Part::Golden, Part::Reference];
-    let of = |part: Part| {
-        let data = std::fs::metadata(package.join(part.file_name())).ok()?;
-        Some((data.len(), data.modified().ok()))
-    };
-    parts.map(of).into()
+    parts.map(|part| print(&package.join(part.file_name()))).into()
+}
+
+fn print(file: &Path) -> Print {
+    let data = std::fs::metadata(file).ok()?;
+    Some((data.len(), data.modified().ok()))
 }
 
 #[cfg(test)]
@@ -203,5 +219,23 @@ mod tests {
         std::fs::write(package.join("manifest.toml"), format!("{text}\n# changed\n")).unwrap();
         assert!(watch.look().is_empty(), "another digest of the same version");
         assert_eq!(watch.held, held);
+    }
+    #[test]
+    fn scales_that_come_let_a_package_serve_that_asks_for_them() {
+        let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models");
+        let dir = tempfile::tempdir().unwrap();
+        let scales = std::fs::read_to_string(shipped.join(SCALES)).unwrap();
+        let other = scales.replacen("credit_card.v1", "credit_card.v0", 1);
+        assert_ne!(scales, other);
+        std::fs::write(dir.path().join(SCALES), &other).unwrap();
+        let mut watch = Watch::new(dir.path(), Scales::parse(other.as_bytes()).unwrap(), &[]);
+        let files = ["manifest.toml", "golden.json", "reference.json", "model.onnx"];
+        copy(&shipped.join("taiwan-scorecard/1.0.0"), &dir.path().join("taiwan-scorecard/1.0.0"), &files);
+        assert!(watch.look().is_empty(), "there is no such scale");
+        std::fs::write(dir.path().join(SCALES), "scale = 7 # not whole yet").unwrap();
+        assert!(watch.look().is_empty());
+        std::fs::write(dir.path().join(SCALES), scales).unwrap();
+        assert_eq!(watch.look().len(), 1);
+        assert!(watch.look().is_empty());
     }
 }
