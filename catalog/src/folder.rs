@@ -35,6 +35,15 @@ pub fn places(kind: Kind, folder: &Path) -> Result<Vec<(Label, PathBuf)>, Error>
     Ok(found)
 }
 
+/// The place of a version in a folder.
+pub fn place(kind: Kind, folder: &Path, label: &Label) -> PathBuf {
+    let named = folder.join(&label.name);
+    match kind.extension() {
+        Some(extension) => named.join(format!("{}.{extension}", label.version)),
+        None => named.join(&label.version),
+    }
+}
+
 /// What is in a folder and not hidden, with names.
 fn entries(folder: &Path) -> Result<Vec<(String, PathBuf)>, Error> {
     let fault = |source| unreadable(folder, source);
@@ -80,6 +89,7 @@ mod tests {
             let expected: Vec<_> =
                 expected.iter().map(|(label, path)| (Label::parse(label).unwrap(), folder.path().join(path))).collect();
             assert_eq!(found, expected);
+            assert!(found.iter().all(|(label, path)| place(kind, folder.path(), label) == *path));
         }
         let missing = folder.path().join("none");
         for why in [places(Kind::Policy, &missing).unwrap_err(), read(&missing).unwrap_err()] {

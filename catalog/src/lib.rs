@@ -22,7 +22,7 @@ pub use codec::Codec;
 pub use document::Document;
 pub use error::{Error, NotHeld, Why};
 pub use finding::{Finding, Rejected, Severity};
-pub use folder::{places, read};
+pub use folder::{place, places, read};
 pub use in_force::{Carried, InForce, Slot};
 pub use kind::Kind;
 pub use label::{Label, NotALabel};

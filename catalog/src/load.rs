@@ -3,7 +3,7 @@
 use crate::document::Document;
 use crate::error::Error;
 use crate::finding::{Finding, Rejected};
-use crate::folder::places;
+use crate::folder::{place, places};
 use crate::kind::Kind;
 use crate::label::Label;
 use std::path::Path;
@@ -59,12 +59,11 @@ pub(crate) fn read_all<T>(
 }
 
 /// A document is where its name and version say, so that a label finds it.
-fn in_place<T>(kind: Kind, version: Version<T>, place: &Label) -> Result<Version<T>, Vec<Finding>> {
-    if version.label == *place {
+fn in_place<T>(kind: Kind, version: Version<T>, found_as: &Label) -> Result<Version<T>, Vec<Finding>> {
+    if version.label == *found_as {
         return Ok(version);
     }
-    let Label { name, version: number } = &version.label;
-    let extension = kind.extension().unwrap_or_default();
-    let message = format!("it says it is {}: move it to {name}/{number}.{extension}", version.label);
+    let own = place(kind, Path::new(""), &version.label);
+    let message = format!("it says it is {}: move it to {}", version.label, own.display());
     Err(vec![Finding::error("misplaced", "", message)])
 }

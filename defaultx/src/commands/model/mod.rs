@@ -15,7 +15,7 @@ mod rows;
 mod run;
 
 use crate::cli::{ModelCommand, PlaceArgs};
-use crate::commands::versions;
+use crate::commands::versions::{self, Request};
 use crate::settings::Settings;
 use anyhow::{Context, Result};
 use scoring::{Model, PackageFiles, Scales};
@@ -35,9 +35,9 @@ pub async fn run(settings: Settings, place: &PlaceArgs, command: ModelCommand) -
             let (files, model) = load(&package.package, &package.scales)?;
             bench::run(&files, &model, seconds, json)
         }
-        ModelCommand::Activate { package, scales, by } => {
+        ModelCommand::Activate { package, scales, by, unasked } => {
             let (_, model) = load(&package, &scales)?;
-            versions::activate_model(settings, place, &model, by).await
+            versions::activate_model(settings, place, &model, Request { by, unasked }).await
         }
     }
 }
@@ -57,6 +57,5 @@ fn files(package: &Path) -> Result<PackageFiles> {
 
 /// The scales of all products.
 fn scales(path: &Path) -> Result<Scales> {
-    let bytes = std::fs::read(path).with_context(|| format!("reading {}", path.display()))?;
-    Ok(Scales::parse(&bytes)?)
+    Ok(scorer::library::scales(path)?)
 }
