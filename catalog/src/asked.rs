@@ -99,7 +99,8 @@ mod tests {
             let told = Asked::of(activation(kind, "a", "1.0.0", "00")).map(|Asked { slot, in_force, .. }| {
                 (slot, in_force.version, in_force.carried.document.is_some(), in_force.carried.packages.is_some())
             });
-            let expected = expected.map(|(slot, version, document, packages)| (slot, version.to_owned(), document, packages));
+            let expected =
+                expected.map(|(slot, version, document, packages)| (slot, version.to_owned(), document, packages));
             assert_eq!(told, expected, "{kind}");
         }
     }

@@ -121,7 +121,8 @@ mod tests {
     const DIGEST: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
     fn value(version: &str, document: Option<&str>, packages: Option<&[(&str, &str)]>) -> InForce {
-        let packages = packages.map(|packages| packages.iter().map(|(p, d)| ((*p).to_owned(), (*d).to_owned())).collect());
+        let packages =
+            packages.map(|packages| packages.iter().map(|(p, d)| ((*p).to_owned(), (*d).to_owned())).collect());
         let carried = Carried { document: document.map(Document::from), packages };
         InForce { version: version.to_owned(), digest: DIGEST.to_owned(), carried }
     }
@@ -133,43 +134,110 @@ mod tests {
         let label = || Label::new("standard", "1.0.0");
         let text = "name: a\n\"ä\" \u{1}";
         let rows = [
-            (Object, Slot::Policy, "policy", value("standard@1.0.0", None, None),
-             format!(r#"{{"name":"standard","version":"1.0.0","digest":"{DIGEST}"}}"#)),
-            (Object, Slot::Policy, "policy", value("standard@1.0.0", Some(text), None),
-             format!(r#"{{"name":"standard","version":"1.0.0","digest":"{DIGEST}","document":"name: a\n\"ä\" \u0001"}}"#)),
-            (Object, Slot::Version(Kind::Policy, label()), "version:standard@1.0.0", value("standard@1.0.0", None, None),
-             format!(r#"{{"name":"standard","version":"1.0.0","digest":"{DIGEST}"}}"#)),
+            (
+                Object,
+                Slot::Policy,
+                "policy",
+                value("standard@1.0.0", None, None),
+                format!(r#"{{"name":"standard","version":"1.0.0","digest":"{DIGEST}"}}"#),
+            ),
+            (
+                Object,
+                Slot::Policy,
+                "policy",
+                value("standard@1.0.0", Some(text), None),
+                format!(
+                    r#"{{"name":"standard","version":"1.0.0","digest":"{DIGEST}","document":"name: a\n\"ä\" \u0001"}}"#
+                ),
+            ),
+            (
+                Object,
+                Slot::Version(Kind::Policy, label()),
+                "version:standard@1.0.0",
+                value("standard@1.0.0", None, None),
+                format!(r#"{{"name":"standard","version":"1.0.0","digest":"{DIGEST}"}}"#),
+            ),
             (Lines, Slot::Route, "route", value("standard@1.0.0", None, None), format!("standard@1.0.0\n{DIGEST}")),
-            (Lines, Slot::Route, "route", value("standard@1.0.0", Some(text), Some(&[("b@1", "11"), ("a@1", "00")])),
-             format!("standard@1.0.0\n{DIGEST}\n{}", r#"{"document":"name: a\n\"ä\" \u0001","packages":{"a@1":"00","b@1":"11"}}"#)),
-            (Lines, Slot::Route, "route", value("standard@1.0.0", None, Some(&[])),
-             format!("standard@1.0.0\n{DIGEST}\n{}", r#"{"packages":{}}"#)),
-            (Lines, Slot::Model("taiwan-net".to_owned()), "model:taiwan-net", value("1.0.0", None, None), format!("1.0.0\n{DIGEST}")),
-            (Lines, Slot::Model("route".to_owned()), "model:route", value("1.0.0", None, None), format!("1.0.0\n{DIGEST}")),
-            (Lines, Slot::Version(Kind::Route, label()), "version:route:standard@1.0.0", value("standard@1.0.0", None, None),
-             format!("standard@1.0.0\n{DIGEST}")),
-            (Lines, Slot::Version(Kind::Model, Label::new("taiwan-net", "1.0.0")), "version:model:taiwan-net@1.0.0",
-             value("1.0.0", None, None), format!("1.0.0\n{DIGEST}")),
+            (
+                Lines,
+                Slot::Route,
+                "route",
+                value("standard@1.0.0", Some(text), Some(&[("b@1", "11"), ("a@1", "00")])),
+                format!(
+                    "standard@1.0.0\n{DIGEST}\n{}",
+                    r#"{"document":"name: a\n\"ä\" \u0001","packages":{"a@1":"00","b@1":"11"}}"#
+                ),
+            ),
+            (
+                Lines,
+                Slot::Route,
+                "route",
+                value("standard@1.0.0", None, Some(&[])),
+                format!("standard@1.0.0\n{DIGEST}\n{}", r#"{"packages":{}}"#),
+            ),
+            (
+                Lines,
+                Slot::Model("taiwan-net".to_owned()),
+                "model:taiwan-net",
+                value("1.0.0", None, None),
+                format!("1.0.0\n{DIGEST}"),
+            ),
+            (
+                Lines,
+                Slot::Model("route".to_owned()),
+                "model:route",
+                value("1.0.0", None, None),
+                format!("1.0.0\n{DIGEST}"),
+            ),
+            (
+                Lines,
+                Slot::Version(Kind::Route, label()),
+                "version:route:standard@1.0.0",
+                value("standard@1.0.0", None, None),
+                format!("standard@1.0.0\n{DIGEST}"),
+            ),
+            (
+                Lines,
+                Slot::Version(Kind::Model, Label::new("taiwan-net", "1.0.0")),
+                "version:model:taiwan-net@1.0.0",
+                value("1.0.0", None, None),
+                format!("1.0.0\n{DIGEST}"),
+            ),
         ];
         for (codec, slot, key, value, bytes) in rows {
             let told = format!("{codec:?} {key}");
             assert_eq!(String::from_utf8_lossy(&codec.write_slot(&slot)), key, "{told}");
             assert_eq!(String::from_utf8_lossy(&codec.write(&value)), bytes, "{told}");
-            assert_eq!((codec.read_slot(key.as_bytes()), codec.read(bytes.as_bytes())), (Some(slot), Some(value)), "{told}");
+            assert_eq!(
+                (codec.read_slot(key.as_bytes()), codec.read(bytes.as_bytes())),
+                (Some(slot), Some(value)),
+                "{told}"
+            );
         }
     }
 
     #[test]
     fn what_another_worker_keeps_or_another_version_writes_is_not_read() {
         let rows: [(Codec, &[&str], &[&str]); 2] = [
-            (Codec::Object, &["route", "model:a", "version:a", "\0position", ""], &["{}", "1.0.0\n00", r#"{"name":"a","version":"1"}"#]),
-            (Codec::Lines, &["policy", "model", "version:a@1", "version:scales:a@1", ""], &["1", "1\n2\n3", r#"{"name":"a"}"#]),
+            (
+                Codec::Object,
+                &["route", "model:a", "version:a", "\0position", ""],
+                &["{}", "1.0.0\n00", r#"{"name":"a","version":"1"}"#],
+            ),
+            (
+                Codec::Lines,
+                &["policy", "model", "version:a@1", "version:scales:a@1", ""],
+                &["1", "1\n2\n3", r#"{"name":"a"}"#],
+            ),
         ];
         for (codec, keys, values) in rows {
             keys.iter().for_each(|key| assert_eq!(codec.read_slot(key.as_bytes()), None, "{codec:?} {key}"));
             values.iter().for_each(|value| assert_eq!(codec.read(value.as_bytes()), None, "{codec:?} {value}"));
         }
-        assert!(Codec::Object.read(br#"{"name":"a","version":"1","digest":"00","more":1}"#).is_some(), "a member of tomorrow");
+        assert!(
+            Codec::Object.read(br#"{"name":"a","version":"1","digest":"00","more":1}"#).is_some(),
+            "a member of tomorrow"
+        );
     }
 
     #[test]

@@ -100,7 +100,10 @@ mod tests {
             (finding("bad", None, ""), "a/1.yaml: error [bad] is wrong"),
             (finding("", Some(3), "entry 1 (a), id"), "a/1.yaml:3: error: entry 1 (a), id: is wrong"),
             (finding("", None, ""), "a/1.yaml: error: is wrong"),
-            (Finding { severity: Severity::Warning, ..finding("odd", None, "/a") }, "a/1.yaml: warning [odd] /a: is wrong"),
+            (
+                Finding { severity: Severity::Warning, ..finding("odd", None, "/a") },
+                "a/1.yaml: warning [odd] /a: is wrong",
+            ),
         ];
         let file = Path::new("a/1.yaml");
         for (finding, expected) in &rows {

@@ -71,8 +71,16 @@ mod tests {
     fn a_place_is_a_name_and_a_version_and_the_rest_is_left_out() {
         let folder = tempfile::tempdir().unwrap();
         let files = [
-            "b/1.0.0.yaml", "a/1.10.0.yaml", "a/1.9.0.yaml", "a/1.0.0.toml", "a/.1.1.0.yaml", "a/yaml", ".c/1.0.0.yaml", "top.yaml",
-            "m/1.0.0/manifest.toml", "m/.tmp/manifest.toml",
+            "b/1.0.0.yaml",
+            "a/1.10.0.yaml",
+            "a/1.9.0.yaml",
+            "a/1.0.0.toml",
+            "a/.1.1.0.yaml",
+            "a/yaml",
+            ".c/1.0.0.yaml",
+            "top.yaml",
+            "m/1.0.0/manifest.toml",
+            "m/.tmp/manifest.toml",
         ];
         for file in files {
             let path = folder.path().join(file);

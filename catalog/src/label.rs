@@ -96,7 +96,19 @@ mod tests {
         }
         let long = format!("{}@1.0.0", "n".repeat(MAX_NAME + 1));
         let long_version = format!("a@{}", "1".repeat(MAX_VERSION + 1));
-        for text in ["", "standard", "@1.0.0", "standard@", "a@b@c", "../policies@1", "a@..", "a\\b@1", "a@1\n2", &long, &long_version] {
+        for text in [
+            "",
+            "standard",
+            "@1.0.0",
+            "standard@",
+            "a@b@c",
+            "../policies@1",
+            "a@..",
+            "a\\b@1",
+            "a@1\n2",
+            &long,
+            &long_version,
+        ] {
             assert!(Label::parse(text).unwrap_err().to_string().ends_with("is not name@version"), "{text}");
         }
     }

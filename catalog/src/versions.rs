@@ -122,7 +122,9 @@ impl<T> Versions<T> {
 
     /// Looks into the folder again for what has come since.
     fn look(&mut self, load: impl Fn(&Document) -> Result<Version<T>, Vec<Finding>>) {
-        let Some(Ok((found, _))) = self.folder.as_deref().map(|folder| read_all(self.kind, folder, load)) else { return };
+        let Some(Ok((found, _))) = self.folder.as_deref().map(|folder| read_all(self.kind, folder, load)) else {
+            return;
+        };
         for version in found {
             if !self.held.iter().any(|held| held.digest == version.digest) {
                 self.held.push(version);

@@ -78,7 +78,9 @@ pub(crate) fn topic_ids<C: ClientContext>(
         code
     };
     match RDKafkaErrorCode::from(code) {
-        RDKafkaErrorCode::NoError | RDKafkaErrorCode::UnsupportedFeature | RDKafkaErrorCode::UnsupportedVersion => Ok(ids),
+        RDKafkaErrorCode::NoError | RDKafkaErrorCode::UnsupportedFeature | RDKafkaErrorCode::UnsupportedVersion => {
+            Ok(ids)
+        }
         code => Err(KafkaError::AdminOp(code)),
     }
 }

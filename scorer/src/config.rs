@@ -18,7 +18,7 @@ use std::path::PathBuf;
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// Folder of packages, `<name>/<version>/`, beside their `scales.toml`. Packages that come later are found, proven and announced
-    /// while the room runs; the scales are read at its start.
+    /// while the room runs; the scales are read again when they change.
     pub models_dir: PathBuf,
     /// Folder of routes, `<name>/<version>.toml`: the one in force before a first activation, and those of activations that carry
     /// no document. It may be empty.
@@ -49,7 +49,8 @@ impl Default for Config {
 /// [`Error`] when the configured route is not taken or the loop does not start.
 pub fn start(config: Config, shell: Shell) -> Result<Vec<RoomHandle>, Error> {
     let library = Library::read(&config.models_dir)?;
-    let watch = Watch::new(&config.models_dir, library::scales(&config.models_dir.join(library::SCALES))?, library.models());
+    let watch =
+        Watch::new(&config.models_dir, library::scales(&config.models_dir.join(library::SCALES))?, library.models());
     let routes = Routes::read(&config.routes_dir, &config.route, &library)?;
     let metrics = Metrics::new(&shell.registry, &routes)?;
     let risk = shell.topic(Topic::Risk.base_name());

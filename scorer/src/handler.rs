@@ -305,12 +305,7 @@ impl Handler for ScorerHandler {
     type Key = Kept;
     type Value = Entry;
 
-    fn handle(
-        &mut self,
-        block: &[Input<'_>],
-        state: &mut State<'_>,
-        out: &mut Outbox,
-    ) -> Result<(), HandleError> {
+    fn handle(&mut self, block: &[Input<'_>], state: &mut State<'_>, out: &mut Outbox) -> Result<(), HandleError> {
         self.take_in();
         self.hold_routes(block, state)?;
         let holdings = Arc::clone(&self.holdings);
@@ -340,12 +335,7 @@ impl Handler for ScorerHandler {
         Ok(())
     }
 
-    fn control(
-        &mut self,
-        record: &Input<'_>,
-        state: &mut State<'_>,
-        out: &mut Outbox,
-    ) -> Result<(), HandleError> {
+    fn control(&mut self, record: &Input<'_>, state: &mut State<'_>, out: &mut Outbox) -> Result<(), HandleError> {
         let activation = serde_json::from_slice::<Activation>(record.payload.unwrap_or_default()).ok();
         let Some(activation) = activation.filter(Activation::fits) else {
             out.verdict(Verdict::DeadLetter { reason: "bad_activation", detail: String::new() });
@@ -362,12 +352,7 @@ impl Handler for ScorerHandler {
     }
 
     /// Those behind this room hear of it all the same: it may be theirs.
-    fn passed_by(
-        &mut self,
-        record: &Input<'_>,
-        _: &mut State<'_>,
-        out: &mut Outbox,
-    ) -> Result<(), HandleError> {
+    fn passed_by(&mut self, record: &Input<'_>, _: &mut State<'_>, out: &mut Outbox) -> Result<(), HandleError> {
         self.pass_on(record, out);
         out.verdict(Verdict::Refused { reason: PASSED_BY, detail: String::new() });
         Ok(())
@@ -389,12 +374,7 @@ impl Handler for ScorerHandler {
 
     /// Nobody goes unanswered: an application whose score event is too large gets one without facts and explanation, which sends
     /// it to a person.
-    fn unproducible(
-        &mut self,
-        record: &Input<'_>,
-        state: &mut State<'_>,
-        out: &mut Outbox,
-    ) -> Result<(), HandleError> {
+    fn unproducible(&mut self, record: &Input<'_>, state: &mut State<'_>, out: &mut Outbox) -> Result<(), HandleError> {
         self.take_in();
         self.hold_routes(std::slice::from_ref(record), state)?;
         let holdings = Arc::clone(&self.holdings);
@@ -428,12 +408,7 @@ const TOO_LARGE: &str = "event_too_large";
 
 impl ScorerHandler {
     /// The newest record counts: a route puts the versions that it names in force, whatever was activated of them before.
-    fn switch(
-        &mut self,
-        partition: i32,
-        asked: catalog::Asked,
-        state: &mut State<'_>,
-    ) -> Result<Verdict, HandleError> {
+    fn switch(&mut self, partition: i32, asked: catalog::Asked, state: &mut State<'_>) -> Result<Verdict, HandleError> {
         let known = |slot: &Slot| state.get(partition, &Kept(slot.clone())).map(|Entry(known)| known);
         if let Err(other) = asked.check(known) {
             return Ok(Verdict::Refused { reason: OTHER_DIGEST, detail: other.to_string() });

@@ -44,7 +44,8 @@ impl Holdings {
 
     /// Whether a route is held, and the packages that its activation names.
     pub fn holds(&self, wanted: &InForce) -> bool {
-        self.routes.get(&wanted.digest).is_some_and(|route| route.label() == wanted.version) && self.lacking(wanted).is_none()
+        self.routes.get(&wanted.digest).is_some_and(|route| route.label() == wanted.version)
+            && self.lacking(wanted).is_none()
     }
 
     /// Reads the route that an activation demands, of its document or of the folder, unless it is held already; asks for its packages.

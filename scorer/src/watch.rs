@@ -97,7 +97,12 @@ impl Watch {
         let (package, digest) = (label_of(&model), model.digest().to_string());
         let known = self.held.get(&package).map(String::as_str);
         if let Some(known) = other_digest(known, &digest) {
-            tracing::error!(package, digest, known, "a version that is held has another digest now: it stays what it was");
+            tracing::error!(
+                package,
+                digest,
+                known,
+                "a version that is held has another digest now: it stays what it was"
+            );
             return None;
         }
         if known.is_some() {

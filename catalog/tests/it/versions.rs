@@ -8,7 +8,8 @@ use std::cell::Cell;
 fn load(document: &Document) -> Result<Version<String>, Vec<Finding>> {
     let text = document.as_str();
     let first = text.lines().next().unwrap_or_default();
-    let label = Label::parse(first).map_err(|why| vec![Finding { line: Some(1), ..Finding::error("bad", "label", why.to_string()) }])?;
+    let label = Label::parse(first)
+        .map_err(|why| vec![Finding { line: Some(1), ..Finding::error("bad", "label", why.to_string()) }])?;
     Ok(Version::new(label, document.digest().to_string(), text.to_owned()))
 }
 
@@ -38,7 +39,12 @@ fn wanted(label: &str, text: &str, by_value: bool) -> InForce {
 
 #[test]
 fn a_faulty_file_is_left_out_and_named_and_the_others_serve() {
-    let folder = folder(&[("a/1.0.0.yaml", "a@1.0.0"), ("a/2.0.0.yaml", "a"), ("b/1.0.0.yaml", "a@1.0.0"), ("a/notes.txt", "?")]);
+    let folder = folder(&[
+        ("a/1.0.0.yaml", "a@1.0.0"),
+        ("a/2.0.0.yaml", "a"),
+        ("b/1.0.0.yaml", "a@1.0.0"),
+        ("a/notes.txt", "?"),
+    ]);
     let held = read(&folder, "a@1.0.0").unwrap();
     assert_eq!(held.all().map(|text| text.as_str()).collect::<Vec<_>>(), ["a@1.0.0"]);
     assert_eq!(held.default_version().map(|text| text.as_str()), Some("a@1.0.0"));
@@ -51,7 +57,11 @@ fn a_faulty_file_is_left_out_and_named_and_the_others_serve() {
             format!("{}: error [misplaced] it says it is a@1.0.0: move it to a/1.0.0.yaml", at("b/1.0.0.yaml")),
         ]
     );
-    let rows = [("a@2.0.0", "2.0.0.yaml:1: error [bad] label"), ("b@1.0.0", "move it to"), ("c@1.0.0", "policy \"c@1.0.0\" names no document")];
+    let rows = [
+        ("a@2.0.0", "2.0.0.yaml:1: error [bad] label"),
+        ("b@1.0.0", "move it to"),
+        ("c@1.0.0", "policy \"c@1.0.0\" names no document"),
+    ];
     for (default, expected) in rows {
         let why = read(&folder, default).unwrap_err().to_string();
         assert!(why.contains(expected), "{default}: {why}");

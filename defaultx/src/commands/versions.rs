@@ -195,10 +195,10 @@ fn may_be_in_force(
     let names: Vec<&str> = live.iter().map(|announcement| announcement.instance.as_str()).collect();
     let asked = match names.is_empty() {
         true => "no scorer has announced itself within half a minute: nobody was asked".to_owned(),
-        false => format!("every scorer that was asked holds its packages: {}", names.join(", ")),
+        false => format!("every scorer that runs holds its packages: {}", names.join(", ")),
     };
-    let not_asked = if silent.is_empty() { String::new() } else { format!("\nnot asked: {silent}") };
-    Ok(Some(asked + &not_asked))
+    let but = if silent.is_empty() { String::new() } else { format!("; not asked: {silent}") };
+    Ok(Some(asked + &but))
 }
 
 #[cfg(test)]

@@ -301,8 +301,10 @@ pub fn accepted_gaps(client: &ClientConfig, topic: &str, timeout: Duration) -> R
 fn on_record(record: &Input<'_>, topic: &str) -> Option<OnRecord> {
     let read = serde_json::from_slice(record.payload.unwrap_or_default());
     let (partition, offset) = (record.partition, record.offset);
-    read.map_err(|error| tracing::error!(%error, topic, partition, offset, "a record that accepts no gap and passes nothing by"))
-        .ok()
+    read.map_err(
+        |error| tracing::error!(%error, topic, partition, offset, "a record that accepts no gap and passes nothing by"),
+    )
+    .ok()
 }
 
 /// Every control record that somebody has passed by for a group. A place is passed for good: nothing else ever stands there.

@@ -127,7 +127,10 @@ fn the_folder_is_read_once_and_what_is_wrong_names_its_file() {
     assert_eq!(routes.products(), ["consumer_instalment", CARD, "small_business_term"]);
     for (default, expected) in [
         ("standard@1.1.0", "standard/1.1.0.toml: error: entry 1 (cards), champion: there is no package visa@1.0.0"),
-        ("standard@1.2.0", "standard/1.2.0.toml: error [misplaced] it says it is standard@1.0.0: move it to standard/1.0.0.toml"),
+        (
+            "standard@1.2.0",
+            "standard/1.2.0.toml: error [misplaced] it says it is standard@1.0.0: move it to standard/1.0.0.toml",
+        ),
         ("standard@9.0.0", "names no document"),
     ] {
         let why = read(default).unwrap_err();
