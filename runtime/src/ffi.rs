@@ -59,12 +59,7 @@ pub(crate) fn topic_ids<C: ClientContext>(
             |options, queue| rd::rd_kafka_DescribeTopics(client.native_ptr(), topics, options, queue),
             |event| {
                 let result = rd::rd_kafka_event_DescribeTopics_result(event);
-                if result.is_null() {
-                    return;
-                }
-                let mut count = 0;
-                let described = rd::rd_kafka_DescribeTopics_result_topics(result, &mut count);
-                for topic in (0..count).map(|index| *described.add(index)) {
+                for topic in all(result, rd::rd_kafka_DescribeTopics_result_topics) {
                     let id = rd::rd_kafka_TopicDescription_topic_id(topic);
                     let is_there = fault(rd::rd_kafka_TopicDescription_error(topic)).is_none() && !id.is_null();
                     if is_there && rd::rd_kafka_Uuid_most_significant_bits(id) != 0 {
@@ -136,11 +131,7 @@ pub(crate) fn acls<C: ClientContext>(client: &Client<C>, timeout: Duration) -> R
             |options, queue| rd::rd_kafka_DescribeAcls(client.native_ptr(), filter, options, queue),
             |event| {
                 let result = rd::rd_kafka_event_DescribeAcls_result(event);
-                if !result.is_null() {
-                    let mut count = 0;
-                    let all = rd::rd_kafka_DescribeAcls_result_acls(result, &mut count);
-                    found.extend((0..count).map(|index| read(*all.add(index))));
-                }
+                found.extend(all(result, rd::rd_kafka_DescribeAcls_result_acls).into_iter().map(|acl| read(acl)));
             },
         );
         rd::rd_kafka_AclBinding_destroy(filter);
@@ -173,15 +164,11 @@ pub(crate) fn add_acls<C: ClientContext>(client: &Client<C>, acls: &[Acl], timeo
                 },
                 |event| {
                     let result = rd::rd_kafka_event_CreateAcls_result(event);
-                    if !result.is_null() {
-                        let mut count = 0;
-                        let all = rd::rd_kafka_CreateAcls_result_acls(result, &mut count);
-                        for (index, acl) in acls.iter().enumerate().take(count) {
-                            let error = rd::rd_kafka_acl_result_error(*all.add(index));
-                            if fault(error).is_some() {
-                                let why = text(rd::rd_kafka_error_string(error));
-                                refused.get_or_insert(format!("{acl}: {why}"));
-                            }
+                    for (acl, told) in acls.iter().zip(all(result, rd::rd_kafka_CreateAcls_result_acls)) {
+                        let error = rd::rd_kafka_acl_result_error(told);
+                        if fault(error).is_some() {
+                            let why = text(rd::rd_kafka_error_string(error));
+                            refused.get_or_insert(format!("{acl}: {why}"));
                         }
                     }
                 },
@@ -216,12 +203,7 @@ pub(crate) fn members<C: ClientContext>(
             },
             |event| {
                 let result = rd::rd_kafka_event_DescribeConsumerGroups_result(event);
-                if result.is_null() {
-                    return;
-                }
-                let mut count = 0;
-                let groups = rd::rd_kafka_DescribeConsumerGroups_result_groups(result, &mut count);
-                for group in (0..count).map(|index| *groups.add(index)) {
+                for group in all(result, rd::rd_kafka_DescribeConsumerGroups_result_groups) {
                     refused = fault(rd::rd_kafka_ConsumerGroupDescription_error(group)).or(refused);
                     for index in 0..rd::rd_kafka_ConsumerGroupDescription_member_count(group) {
                         let member = rd::rd_kafka_ConsumerGroupDescription_member(group, index);
@@ -271,6 +253,25 @@ unsafe fn ask<C: ClientContext>(
         rd::rd_kafka_AdminOptions_destroy(options);
         rd::rd_kafka_queue_destroy(queue);
         code
+    }
+}
+
+/// Everything in a result.
+///
+/// # Safety
+/// The result is null or alive, and `of` gives the start of as many as it counts.
+unsafe fn all<R, T>(
+    result: *const R,
+    of: unsafe extern "C" fn(*const R, *mut usize) -> *mut *const T,
+) -> Vec<*const T> {
+    if result.is_null() {
+        return Vec::new();
+    }
+    let mut count = 0;
+    // SAFETY: as promised above.
+    unsafe {
+        let first = of(result, &mut count);
+        (0..count).map(|index| *first.add(index)).collect()
     }
 }
 
@@ -475,28 +476,9 @@ unsafe extern "C" {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use crate::gzip::tests::gzip;
-    use rdkafka::config::ClientConfig;
-    use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
-
-    #[test]
-    fn a_report_gives_a_signal() {
-        let mut config = ClientConfig::new();
-        // Nobody listens there: the record's time runs out, and its report says so.
-        config.set("bootstrap.servers", "127.0.0.1:1").set("message.timeout.ms", "10").set("linger.ms", "1");
-        let producer: BaseProducer = config.create().unwrap();
-        let signal = QueueSignal::of(producer.client());
-        producer.send(BaseRecord::<(), str>::to("nowhere").payload("x")).unwrap();
-        while producer.in_flight_count() > 0 {
-            assert!(signal.wait(Duration::from_secs(60)), "no signal, and {} in flight", producer.in_flight_count());
-            producer.poll(Duration::ZERO);
-        }
-        signal.wake();
-        assert!(signal.wait(Duration::from_secs(60)));
-    }
 
     #[test]
     fn what_goes_to_the_client_ends_with_a_zero_byte() {

@@ -49,8 +49,8 @@ impl Default for Config {
 /// [`Error`] when the configured route is not taken or the loop does not start.
 pub fn start(config: Config, shell: Shell) -> Result<Vec<RoomHandle>, Error> {
     let library = Library::read(&config.models_dir)?;
-    let watch =
-        Watch::new(&config.models_dir, library::scales(&config.models_dir.join(library::SCALES))?, library.models());
+    let scales = library::scales(&config.models_dir.join(library::SCALES))?;
+    let watch = Watch::new(&config.models_dir, scales, library.models());
     let routes = Routes::read(&config.routes_dir, &config.route, &library)?;
     let metrics = Metrics::new(&shell.registry, &routes)?;
     let risk = shell.topic(Topic::Risk.base_name());
