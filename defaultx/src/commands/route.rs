@@ -1,7 +1,7 @@
 //! `route`: whether a route may be in force, and putting it there.
 
 use crate::cli::{PlaceArgs, RouteCommand};
-use crate::commands::versions::{Request, Version, put_in_force};
+use crate::commands::in_force::{Request, Version, put_in_force};
 use crate::settings::Settings;
 use crate::terminal;
 use anyhow::{Context, Result, bail};

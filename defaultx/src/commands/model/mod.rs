@@ -15,9 +15,10 @@ mod rows;
 mod run;
 
 use crate::cli::{ModelCommand, PlaceArgs};
-use crate::commands::versions::{self, Request};
+use crate::commands::in_force::{Request, Version, put_in_force};
 use crate::settings::Settings;
 use anyhow::{Context, Result};
+use catalog::{Kind, Label};
 use scoring::{Model, PackageFiles, Scales};
 use std::path::Path;
 
@@ -37,7 +38,11 @@ pub async fn run(settings: Settings, place: &PlaceArgs, command: ModelCommand) -
         }
         ModelCommand::Activate { package, scales, by, unasked } => {
             let (_, model) = load(&package, &scales)?;
-            versions::activate_model(settings, place, &model, Request { by, unasked }).await
+            let digest = model.digest().to_string();
+            let label = Label::new(&model.manifest().name, &model.manifest().version);
+            let packages = Some([(label.to_string(), digest.clone())].into());
+            let what = Version { kind: Kind::Model, label, digest: &digest, document: None, packages };
+            put_in_force(settings, place, what, Request { by, unasked }).await
         }
     }
 }

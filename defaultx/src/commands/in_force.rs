@@ -1,61 +1,18 @@
-//! Versions of policies, models and routes: whether a policy may decide, and putting any of them in force.
+//! Puts a version that was checked in force, in every partition, unless an instance that runs could not serve it; and passes one by
+//! that nobody can serve.
 
 use crate::activations::{Passing, digests_of, lacking, live_scorers, pass, scorers_in_group, silent};
-use crate::cli::{PassArgs, PlaceArgs, PolicyCommand};
+use crate::cli::{PassArgs, PlaceArgs};
 use crate::place::{Needs, settle};
 use crate::settings::Settings;
-use crate::terminal;
 use anyhow::{Context, Result, bail};
-use catalog::{Document, Finding, Kind, Label, other_digest};
-use decision::library::finding;
-use domain::scale::Scale;
-use policy::Compiled;
+use catalog::{Kind, Label, other_digest};
 use runtime::clock;
 use runtime::kafka::KafkaConfig;
 use schemas::Topic;
-use schemas::control::{self, Activation};
-use scoring::Model;
+use schemas::control::{Activation, Document};
+use schemas::instance::Announcement;
 use std::collections::BTreeMap;
-use std::path::Path;
-
-/// Runs `policy check` or `policy activate`.
-pub async fn policy(settings: Settings, place: &PlaceArgs, command: PolicyCommand) -> Result<i32> {
-    match command {
-        PolicyCommand::Check { file, scales } => {
-            let findings = check(catalog::read(&file)?, &read_scales(&scales)?);
-            findings.iter().for_each(|finding| println!("{}", terminal::line(&finding.in_file(&file))));
-            let errors = findings.iter().filter(|finding| finding.is_error()).count();
-            println!("{errors} errors, {} warnings", findings.len() - errors);
-            Ok(i32::from(errors > 0))
-        }
-        PolicyCommand::Activate { file, scales, by } => {
-            let document = Document::read(&file)?;
-            let policy = Compiled::load(document.as_str().as_bytes());
-            let policy = policy.with_context(|| format!("{} may not decide", file.display()))?;
-            let off_scale = policy.check_scales(&read_scales(&scales)?);
-            if let Some(finding) = off_scale.iter().find(|finding| finding.is_error()) {
-                bail!("{} may not decide: {finding}", file.display());
-            }
-            let what = Version {
-                kind: Kind::Policy,
-                label: Label::new(policy.name(), policy.version()),
-                digest: policy.digest(),
-                document: Some(document.text()),
-                packages: None,
-            };
-            put_in_force(settings, place, what, Request { by, unasked: false }).await
-        }
-    }
-}
-
-/// Puts a model that has proven itself in force.
-pub async fn activate_model(settings: Settings, place: &PlaceArgs, model: &Model, request: Request) -> Result<i32> {
-    let digest = model.digest().to_string();
-    let label = Label::new(&model.manifest().name, &model.manifest().version);
-    let packages = Some([(label.to_string(), digest.clone())].into());
-    let what = Version { kind: Kind::Model, label, digest: &digest, document: None, packages };
-    put_in_force(settings, place, what, request).await
-}
 
 /// A version that was checked.
 #[derive(Debug, Clone)]
@@ -67,7 +24,7 @@ pub struct Version<'a> {
     /// SHA-256 of its document, or of the manifest.
     pub digest: &'a str,
     /// Its text, which travels with the activation.
-    pub document: Option<control::Document>,
+    pub document: Option<Document>,
     /// Packages that every scorer that runs must hold, `name@version` with digests.
     pub packages: Option<BTreeMap<String, String>>,
 }
@@ -103,23 +60,6 @@ pub async fn pass_by(mut settings: Settings, place: &PlaceArgs, args: PassArgs) 
         println!("{what} is passed by at {}/{} {}", passed.topic, passed.partition, passed.offset);
     }
     Ok(0)
-}
-
-/// Everything that is wrong with a policy: in itself, and once it stands, against the scales that models publish on.
-fn check(policy: Vec<u8>, scales: &[Scale]) -> Vec<Finding> {
-    let document = match Document::of(policy) {
-        Ok(document) => document,
-        Err(finding) => return vec![finding],
-    };
-    let found = match Compiled::load(document.as_str().as_bytes()) {
-        Ok(policy) => [policy.warnings(), &policy.check_scales(scales)].concat(),
-        Err(rejected) => rejected.findings,
-    };
-    found.into_iter().map(finding).collect()
-}
-
-fn read_scales(path: &Path) -> Result<Vec<Scale>> {
-    Ok(scorer::library::scales(path)?.iter().cloned().collect())
 }
 
 fn activation(what: Version<'_>, by: String) -> Activation {
@@ -179,17 +119,28 @@ fn may_be_in_force(
     }
     let Some(packages) = &activation.packages else { return Ok(None) };
     let live = live_scorers(kafka)?;
-    let lacking = lacking(&live, packages);
+    let told = can_serve(&live, scorers_in_group(kafka)?, packages, unasked);
+    told.map(Some).with_context(|| format!("{kind} {label} is not put in force"))
+}
+
+/// What the scorers say to packages that a version names; `members` are those of their group.
+fn can_serve(
+    live: &[Announcement],
+    members: Vec<String>,
+    packages: &BTreeMap<String, String>,
+    unasked: bool,
+) -> Result<String> {
+    let lacking = lacking(live, packages);
     if !lacking.is_empty() {
-        bail!("{kind} {label} cannot be served: {}", lacking.join("; "));
+        bail!("it cannot be served: {}", lacking.join("; "));
     }
-    let silent = silent(&live, scorers_in_group(kafka)?).join(", ");
+    let silent = silent(live, members).join(", ");
     if !silent.is_empty() && !unasked {
         bail!(
-            "in the group of the scorers, and without a word of what they hold within half a minute: {silent}. Their logs say why \
-             they cannot write {}; `defaultx topics check` shows a missing right. With --unasked {kind} {label} is put in force \
-             all the same, and one that lacks a package leaves the group",
-            Topic::Instances.name(&kafka.topic_prefix)
+            "{silent} reads applications, and has not said within half a minute what it holds: its log tells why it cannot write {}, \
+             and `defaultx topics check` which right is missing. To go on without its word say --unasked: where it lacks a package, \
+             it leaves its group",
+            Topic::Instances.base_name()
         );
     }
     let names: Vec<&str> = live.iter().map(|announcement| announcement.instance.as_str()).collect();
@@ -198,7 +149,7 @@ fn may_be_in_force(
         false => format!("every scorer that runs holds its packages: {}", names.join(", ")),
     };
     let but = if silent.is_empty() { String::new() } else { format!("; not asked: {silent}") };
-    Ok(Some(asked + &but))
+    Ok(asked + &but)
 }
 
 #[cfg(test)]
@@ -206,21 +157,33 @@ fn may_be_in_force(
 mod tests {
     use super::*;
 
-    const STANDARD: &str = include_str!("../../../policies/standard/1.0.0.yaml");
-
     #[test]
-    fn a_policy_is_checked_against_the_scales_of_the_models() {
-        let scales = read_scales(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/scales.toml")).unwrap();
-        let rows: [(&str, &str, &[&str]); 4] = [
-            ("name: standard", "name: standard", &[]),
-            ("approve_at_or_above: ", "approve_at_or_above: 9", &["points_off_scale"]),
-            ("scale_id: credit_card.v1", "scale_id: credit_card.v2", &["unknown_scale"]),
-            ("name: standard", "nmae: standard", &["unknown_field"]),
+    fn a_version_is_put_in_force_where_everybody_holds_its_packages_or_somebody_says_so() {
+        let announced = |instance: &str| Announcement {
+            room: "scorer".to_owned(),
+            instance: instance.to_owned(),
+            packages: [("a@1.0.0".to_owned(), "11".to_owned())].into(),
+            announced_at: String::new(),
+        };
+        let rows: [(&[&str], &[&str], &str, bool, Result<&str, &str>); 7] = [
+            (&[], &[], "a@1.0.0", false, Ok("nobody was asked")),
+            (&["0"], &["scorer-0"], "a@1.0.0", false, Ok("every scorer that runs holds its packages: 0")),
+            (&["0"], &["scorer-0"], "b@1.0.0", true, Err("scorer 0 does not hold b@1.0.0")),
+            (&["0"], &["scorer-0", "scorer-1"], "a@1.0.0", false, Err("scorer-1 reads applications, and has not said")),
+            (&["0"], &["scorer-0", "scorer-1"], "a@1.0.0", true, Ok("its packages: 0; not asked: scorer-1")),
+            (&[], &["scorer-1"], "a@1.0.0", false, Err("--unasked")),
+            (&[], &["scorer-1"], "a@1.0.0", true, Ok("nobody was asked; not asked: scorer-1")),
         ];
-        for (from, to, expected) in rows {
-            assert!(STANDARD.contains(from), "the standard policy has no {from:?}");
-            let findings = check(STANDARD.replacen(from, to, 1).into_bytes(), &scales);
-            assert_eq!(findings.iter().map(|finding| finding.code).collect::<Vec<_>>(), expected, "{to}");
+        for (live, members, package, unasked, expected) in rows {
+            let live: Vec<_> = live.iter().map(|instance| announced(instance)).collect();
+            let members = members.iter().map(|member| (*member).to_owned()).collect();
+            let told = can_serve(&live, members, &[(package.to_owned(), "11".to_owned())].into(), unasked);
+            let (told, fits) = match (told, expected) {
+                (Ok(told), Ok(expected)) => (told.clone(), told.ends_with(expected)),
+                (Err(why), Err(expected)) => (why.to_string(), why.to_string().contains(expected)),
+                (told, _) => (format!("{told:?}"), false),
+            };
+            assert!(fits, "{told}, {expected:?}");
         }
     }
 }
