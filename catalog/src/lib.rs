@@ -17,7 +17,7 @@ mod label;
 mod load;
 mod versions;
 
-pub use asked::{Asked, Contradiction, other_digest};
+pub use asked::{Asked, other_digest};
 pub use codec::Codec;
 pub use document::Document;
 pub use error::{Error, NotHeld, Why};
@@ -25,6 +25,6 @@ pub use finding::{Finding, Rejected, Severity};
 pub use folder::{place, places, read};
 pub use in_force::{Carried, InForce, Slot};
 pub use kind::Kind;
-pub use label::{Label, NotALabel};
+pub use label::Label;
 pub use load::Version;
 pub use versions::Versions;

@@ -10,7 +10,6 @@ use scorer::library::label_of;
 use scorer::routes::finding;
 use scorer::{Library, Route};
 use std::collections::BTreeMap;
-use std::path::Path;
 
 /// Runs a subcommand; gives the exit code.
 pub async fn run(settings: Settings, place: &PlaceArgs, command: RouteCommand) -> Result<i32> {

@@ -184,8 +184,9 @@ async fn an_activation_is_not_published_again() {
                 ("dl_partition", "0"),
                 ("dl_offset", "1"),
             ];
-            let headers =
-                headers.iter().fold(OwnedHeaders::new(), |all, (key, v)| all.insert(Header { key, value: Some(v) }));
+            let headers = headers
+                .into_iter()
+                .fold(OwnedHeaders::new(), |all, (key, v)| all.insert(Header { key, value: Some(v) }));
             send(&plain, BaseRecord::to(&letters).partition(0).payload(b"{}".as_slice()).headers(headers));
         }
         plain.flush(PATIENCE).unwrap();
