@@ -1,6 +1,6 @@
-//! Why the room does not start. Nothing here is about an application.
+//! Why the worker does not start. Nothing here is about an application.
 
-/// Why the room does not start; all are permanent.
+/// Why the worker does not start; all are permanent.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The directory of policies cannot be read, or the default policy cannot be used.

@@ -1,10 +1,10 @@
-//! Which policy version decides in a partition from here on, as the room's state: a policy, and the digest with which each version was
+//! Which policy version decides in a partition from here on, as the worker's state: a policy, and the digest with which each version was
 //! first activated. What that means, and its bytes, are [`catalog`]'s.
 
 use catalog::{Codec, InForce, Slot};
 use runtime::stream::Stored;
 
-/// The form of this room's changelog.
+/// The form of this worker's changelog.
 pub const CODEC: Codec = Codec::Object;
 
 /// What is remembered: the state's key.

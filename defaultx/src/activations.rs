@@ -61,7 +61,7 @@ pub fn live_scorers(kafka: &KafkaConfig) -> Result<Vec<Announcement>> {
     read_to_end(kafka, [name.as_str()], |message| {
         let input = Input::of(message);
         let body = serde_json::from_slice::<Announcement>(input.payload.unwrap_or_default()).ok();
-        if let (Some(key), Some(body)) = (input.key, body.filter(|body| body.room == "scorer")) {
+        if let (Some(key), Some(body)) = (input.key, body.filter(|body| body.worker == "scorer")) {
             newest.insert(key.to_vec(), (input.timestamp_ms, body));
         }
         Ok(())
@@ -125,7 +125,7 @@ pub struct Passing {
 /// # Errors
 /// When no worker has it before it, or the cluster does not take the records.
 pub async fn pass(settings: &Settings, passing: Passing) -> Result<Vec<ActivationPassed>> {
-    let room = match passing.kind {
+    let worker = match passing.kind {
         Kind::Policy => "decision",
         Kind::Route | Kind::Model => "scorer",
     };
@@ -134,7 +134,7 @@ pub async fn pass(settings: &Settings, passing: Passing) -> Result<Vec<Activatio
     }
     let (kafka, senders) = (settings.kafka.clone(), settings.ingest.sender_topics());
     tokio::task::spawn_blocking(move || -> Result<Vec<ActivationPassed>> {
-        let name = kafka.topic(room);
+        let name = kafka.topic(worker);
         let group = gaps::groups(&kafka, &senders).into_iter().find(|group| group.name == name);
         let group = group.with_context(|| format!("no group {name}"))?;
         let at = clock::rfc3339(clock::now());
@@ -143,7 +143,7 @@ pub async fn pass(settings: &Settings, passing: Passing) -> Result<Vec<Activatio
             .with_context(|| format!("what group {name} has before it"))?;
         if passed.is_empty() {
             bail!(
-                "{room} has no activation of {} {} before it: there is nothing to pass by",
+                "{worker} has no activation of {} {} before it: there is nothing to pass by",
                 passing.kind,
                 passing.label
             );
@@ -200,7 +200,7 @@ mod tests {
 
     fn announced(instance: &str, packages: &[(&str, &str)]) -> Announcement {
         Announcement {
-            room: "scorer".to_owned(),
+            worker: "scorer".to_owned(),
             instance: instance.to_owned(),
             packages: packages.iter().map(|(package, digest)| ((*package).to_owned(), (*digest).to_owned())).collect(),
             announced_at: String::new(),

@@ -1,8 +1,8 @@
-//! The one binary of the house as a library, so that tests and benchmarks drive the same code: the command line, the whole
-//! configuration, the rooms in one process, topics, dead letters, the demonstration. Scores, decides and writes nothing itself.
+//! The one binary of the stack as a library, so that tests and benchmarks drive the same code: the command line, the whole
+//! configuration, the workers in one process, topics, dead letters, the demonstration. Scores, decides and writes nothing itself.
 //!
-//! Reading order: [`cli`] (what can be asked for), [`settings`], [`place`] and [`database`] (with what, and where), [`rooms`] and [`run`]
-//! (the house), [`topics`], [`gaps`], [`activations`], [`letters`] and [`redrive`], [`rows`], [`reader`], [`terminal`], [`witness`], [`commands`],
+//! Reading order: [`cli`] (what can be asked for), [`settings`], [`place`] and [`database`] (with what, and where), [`workers`] and [`run`]
+//! (the stack), [`topics`], [`gaps`], [`activations`], [`letters`] and [`redrive`], [`rows`], [`reader`], [`terminal`], [`witness`], [`commands`],
 //! [`demo`].
 
 pub mod activations;
@@ -16,13 +16,13 @@ pub mod letters;
 pub mod place;
 pub mod reader;
 pub mod redrive;
-pub mod rooms;
 pub mod rows;
 pub mod run;
 pub mod settings;
 mod terminal;
 pub mod topics;
 pub mod witness;
+pub mod workers;
 
 use clap::Parser;
 use std::ffi::OsString;

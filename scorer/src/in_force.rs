@@ -1,10 +1,10 @@
-//! Which version of a package, and which route, is in force in a partition from here on, as the room's state. What that means, and
+//! Which version of a package, and which route, is in force in a partition from here on, as the worker's state. What that means, and
 //! its bytes, are [`catalog`]'s.
 
 use catalog::{Codec, InForce, Slot};
 use runtime::stream::Stored;
 
-/// The form of this room's changelog.
+/// The form of this worker's changelog.
 pub const CODEC: Codec = Codec::Lines;
 
 /// What is remembered: the state's key.

@@ -1,4 +1,4 @@
-//! Every package that this instance holds: those of its start, and those that [`crate::watch`] finds later. Here the room reads
+//! Every package that this instance holds: those of its start, and those that [`crate::watch`] finds later. Here the worker reads
 //! packages and scales; the folders are [`catalog`]'s.
 
 use crate::error::Error;

@@ -1,5 +1,5 @@
 //! What is in force for the records of one block, by partition: asked of the state once, because no control record stands inside
-//! a block. What is demanded and not held stops the room; nothing is guessed.
+//! a block. What is demanded and not held stops the worker; nothing is guessed.
 
 use crate::in_force::{self, Kept};
 use crate::library::Library;
@@ -18,7 +18,7 @@ pub struct Holdings {
     pub routes: Routes,
 }
 
-/// The room's state.
+/// The worker's state.
 pub type State<'v> = View<'v, Kept, in_force::Entry>;
 
 impl Holdings {
@@ -69,19 +69,19 @@ impl Holdings {
     }
 }
 
-/// The room waits for what it lacks.
+/// The worker waits for what it lacks.
 pub fn not_ready(why: NotHeld) -> HandleError {
     HandleError::NotReady(why.to_string())
 }
 
 /// What is in force in the partitions of one block.
-pub struct Here<'h> {
+pub struct InForceCache<'h> {
     holdings: &'h Holdings,
     routes: Vec<(i32, &'h Route)>,
     entries: Vec<(i32, &'h Entry, Vec<usize>)>,
 }
 
-impl<'h> Here<'h> {
+impl<'h> InForceCache<'h> {
     /// Nothing asked yet.
     pub fn new(holdings: &'h Holdings) -> Self {
         Self { holdings, routes: Vec::new(), entries: Vec::new() }

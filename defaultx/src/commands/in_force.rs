@@ -45,13 +45,13 @@ pub async fn put_in_force(
     what: Version<'_>,
     request: Request,
 ) -> Result<i32> {
-    settle(&mut settings, &place.house, Needs::KAFKA)?;
+    settle(&mut settings, &place.stack, Needs::KAFKA)?;
     activate(settings.kafka, what, request).await
 }
 
 /// Passes an activation by that nobody can serve.
 pub async fn pass_by(mut settings: Settings, place: &PlaceArgs, args: PassArgs) -> Result<i32> {
-    settle(&mut settings, &place.house, Needs::KAFKA)?;
+    settle(&mut settings, &place.stack, Needs::KAFKA)?;
     let PassArgs { kind, label, by, why } = args;
     let words = Kind::ALL.map(Kind::as_str).join(", ");
     let kind = Kind::parse(&kind).with_context(|| format!("{kind:?} is no kind of activation: there are {words}"))?;
@@ -160,7 +160,7 @@ mod tests {
     #[test]
     fn a_version_is_put_in_force_where_everybody_holds_its_packages_or_somebody_says_so() {
         let announced = |instance: &str| Announcement {
-            room: "scorer".to_owned(),
+            worker: "scorer".to_owned(),
             instance: instance.to_owned(),
             packages: [("a@1.0.0".to_owned(), "11".to_owned())].into(),
             announced_at: String::new(),
