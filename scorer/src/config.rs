@@ -18,7 +18,7 @@ use std::path::PathBuf;
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// Folder of packages, `<name>/<version>/`, beside their `scales.toml`. Packages that come later are found, proven and announced
-    /// while the room runs; the scales are read again when they change.
+    /// while the worker runs; the scales are read again when they change.
     pub models_dir: PathBuf,
     /// Folder of routes, `<name>/<version>.toml`: the one in force before a first activation, and those of activations that carry
     /// no document. It may be empty.
