@@ -54,7 +54,7 @@ pub enum Why {
     Missing(Kind),
     /// Its document is not taken here; the first thing that is wrong.
     #[error("may not serve: {0}")]
-    Faulty(Finding),
+    Faulty(Box<Finding>),
     /// Its document is another version's.
     #[error("says that it is {0}")]
     OtherLabel(Label),
@@ -79,6 +79,6 @@ impl Why {
     /// The first thing that keeps a document from being taken.
     pub(crate) fn faulty(findings: Vec<Finding>) -> Self {
         let first = findings.into_iter().find(Finding::is_error);
-        Self::Faulty(first.unwrap_or_else(|| Finding::error("malformed", "", "is not taken")))
+        Self::Faulty(Box::new(first.unwrap_or_else(|| Finding::error("malformed", "", "is not taken"))))
     }
 }

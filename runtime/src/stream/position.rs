@@ -290,21 +290,11 @@ impl Positions {
 pub fn accepted_gaps(client: &ClientConfig, topic: &str, timeout: Duration) -> Result<Vec<AcceptedGap>, KafkaError> {
     let mut accepted = Vec::new();
     let oldest = clock::now_ms() - GOOD_FOR_MS;
-    read_all(client, topic, timeout, |record| match on_record(&record, topic) {
+    read_all(client, topic, timeout, |record| match OnRecord::of(&record) {
         Some(OnRecord::Accepted(gap)) if record.timestamp_ms >= oldest => accepted.push(gap),
         _ => {}
     })?;
     Ok(accepted)
-}
-
-/// What a record of the gaps topic says. One that says neither is named: somebody believes that it was heard.
-fn on_record(record: &Input<'_>, topic: &str) -> Option<OnRecord> {
-    let read = serde_json::from_slice(record.payload.unwrap_or_default());
-    let (partition, offset) = (record.partition, record.offset);
-    read.map_err(
-        |error| tracing::error!(%error, topic, partition, offset, "a record that accepts no gap and passes nothing by"),
-    )
-    .ok()
 }
 
 /// Every control record that somebody has passed by for a group. A place is passed for good: nothing else ever stands there.
@@ -318,7 +308,7 @@ pub(crate) fn passed_by(
     timeout: Duration,
 ) -> Result<Vec<Passed>, KafkaError> {
     let mut passed = Vec::new();
-    read_all(client, topic, timeout, |record| match on_record(&record, topic) {
+    read_all(client, topic, timeout, |record| match OnRecord::of(&record) {
         Some(OnRecord::Passed(one)) if one.group == group => passed.push(one),
         _ => {}
     })?;
