@@ -33,6 +33,14 @@ struct Object {
 }
 
 impl Codec {
+    /// Whether the worker of that form switches a kind; each kind has one that does.
+    pub fn keeps(self, kind: Kind) -> bool {
+        self == match kind {
+            Kind::Policy => Self::Object,
+            Kind::Route | Kind::Model => Self::Lines,
+        }
+    }
+
     /// The bytes of a key.
     pub fn write_slot(self, slot: &Slot) -> Vec<u8> {
         let text = match (self, slot) {

@@ -1,11 +1,11 @@
 //! The service layer: decode → decide → encode → verdict. The only file that meets both records and decisions; holds no rule.
 
 use crate::decide;
-use crate::in_force::{Entry, Kept};
+use crate::in_force::{CODEC, Entry, Kept};
 use crate::library::Library;
 use crate::metrics::Metrics;
 use crate::salvage::{self, Outside, Salvaged};
-use catalog::{Asked, InForce, Kind, Slot};
+use catalog::{Asked, InForce, Slot};
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::outcome::{Outcome, Step};
 use policy::Compiled;
@@ -189,7 +189,7 @@ impl Handler for DecisionHandler {
         out.outcome(match serde_json::from_slice::<Activation>(body) {
             Ok(activation) => match (activation.fault(), Asked::of(activation)) {
                 (Some(fault), _) => RecordOutcome::DeadLetter { reason: "bad_activation", detail: fault.to_owned() },
-                (None, Some(asked)) if asked.kind == Kind::Policy => self.switch(record.partition, asked, state)?,
+                (None, Some(asked)) if CODEC.keeps(asked.kind) => self.switch(record.partition, asked, state)?,
                 (None, _) => RecordOutcome::Done("control_ignored"),
             },
             Err(error) => RecordOutcome::DeadLetter { reason: "bad_activation", detail: place_of(&error) },

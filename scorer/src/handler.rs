@@ -3,14 +3,14 @@
 use crate::application::{Application, RecordHeaders};
 use crate::error::Error;
 use crate::event::RouteRef;
-use crate::in_force::{Entry, Kept};
+use crate::in_force::{CODEC, Entry, Kept};
 use crate::library::{Library, label_of};
 use crate::metrics::Metrics;
 use crate::resolve::{Holdings, InForceCache, State, not_ready};
 use crate::route::{Asked, Chosen, Package, Role};
 use crate::routes::Routes;
 use crate::score::{self, Origin, Outcome, Row, Serving};
-use catalog::{InForce, Kind, NotHeld, Slot};
+use catalog::{InForce, NotHeld, Slot};
 use runtime::stream::{HandleError, Handler, Input, Outbox, Output, PASSED_BY, RecordOutcome, Route};
 use schemas::application::WITHDRAWN;
 use schemas::control::{Activation, OTHER_DIGEST};
@@ -343,7 +343,7 @@ impl Handler for ScorerHandler {
         };
         self.take_in();
         let verdict = match catalog::Asked::of(activation) {
-            Some(asked) if asked.kind != Kind::Policy => self.switch(record.partition, asked, state)?,
+            Some(asked) if CODEC.keeps(asked.kind) => self.switch(record.partition, asked, state)?,
             _ => RecordOutcome::Done("control_passed"),
         };
         self.pass_on(record, out);

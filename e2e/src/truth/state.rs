@@ -4,7 +4,7 @@ use crate::oracle::Findings;
 use crate::oracle::tables::Table;
 use crate::truth::Deployment;
 use anyhow::Result;
-use catalog::{Asked, Codec, Kind};
+use catalog::{Asked, Codec};
 use defaultx::reader;
 use ingest::admit::Key;
 use ingest::{AdmitHandler, Metrics};
@@ -39,16 +39,12 @@ impl State {
     /// An activation stands on the applications' topic. That a route takes back versions of models that were activated alone is
     /// not followed: a run here activates either.
     pub(super) fn activated_for_scorer(&mut self, partition: i32, activation: Activation) {
-        if let Some(asked) = Asked::of(activation).filter(|asked| asked.kind != Kind::Policy) {
-            expect(&mut self.scorer, scorer::in_force::CODEC, partition, asked);
-        }
+        expect(&mut self.scorer, scorer::in_force::CODEC, partition, activation);
     }
 
     /// An activation stands on the score events' topic.
     pub(super) fn activated_for_decision(&mut self, partition: i32, activation: Activation) {
-        if let Some(asked) = Asked::of(activation).filter(|asked| asked.kind == Kind::Policy) {
-            expect(&mut self.decision, decision::in_force::CODEC, partition, asked);
-        }
+        expect(&mut self.decision, decision::in_force::CODEC, partition, activation);
     }
 
     /// Reads the changelogs, and hands intake to a handler of its own.
@@ -93,7 +89,8 @@ impl State {
     }
 }
 
-fn expect(table: &mut Table, codec: Codec, partition: i32, asked: Asked) {
+fn expect(table: &mut Table, codec: Codec, partition: i32, activation: Activation) {
+    let Some(asked) = Asked::of(activation).filter(|asked| codec.keeps(asked.kind)) else { return };
     for (slot, in_force) in asked.entries() {
         table.expect(partition, &codec.write_slot(&slot), Some(&codec.write(&in_force)));
     }
