@@ -1,5 +1,5 @@
-//! What the stream knows of versions: which are in force, which digest each has had, what the instances that run hold; and that
-//! somebody passes an activation by that nobody can serve. Puts nothing in force.
+//! What the stream knows of versions: which digest each has had; and that somebody passes an activation by that nobody can serve.
+//! Puts nothing in force.
 
 use crate::gaps;
 use crate::reader::read_to_end;
@@ -9,12 +9,11 @@ use catalog::{Kind, Label};
 use rdkafka::message::Message;
 use runtime::clock;
 use runtime::kafka::KafkaConfig;
-use runtime::stream::position::{members, unhandled};
+use runtime::stream::position::unhandled;
 use runtime::stream::{Input, Output, Route, Transactions};
 use schemas::control::{ACTIVATED, Activation, ActivationPassed, PASSED};
 use schemas::envelope::header;
 use schemas::event_id::event_id;
-use schemas::instance::{Announcement, LIVES_MS};
 use schemas::{Envelope, Topic};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -49,61 +48,6 @@ pub fn digests_of(kafka: &KafkaConfig, kind: Kind, label: &Label) -> Result<BTre
         Ok(())
     })?;
     Ok(newest.into_values().flatten().collect())
-}
-
-/// The instances of the scorer that run, as they have announced themselves within the last half minute. Blocks.
-///
-/// # Errors
-/// When the cluster cannot be read, or its clock is far from this machine's, so that nobody can tell who runs.
-pub fn live_scorers(kafka: &KafkaConfig) -> Result<Vec<Announcement>> {
-    let mut newest: BTreeMap<Vec<u8>, (i64, Announcement)> = BTreeMap::new();
-    let name = Topic::Instances.name(&kafka.topic_prefix);
-    read_to_end(kafka, [name.as_str()], |message| {
-        let input = Input::of(message);
-        let body = serde_json::from_slice::<Announcement>(input.payload.unwrap_or_default()).ok();
-        if let (Some(key), Some(body)) = (input.key, body.filter(|body| body.worker == "scorer")) {
-            newest.insert(key.to_vec(), (input.timestamp_ms, body));
-        }
-        Ok(())
-    })?;
-    let now = clock::now_ms();
-    if newest.values().any(|(at, _)| *at > now + LIVES_MS) {
-        bail!(
-            "the broker's clock is more than half a minute ahead of this machine's: nobody can tell which scorers run"
-        );
-    }
-    Ok(newest.into_values().filter(|(at, _)| *at + LIVES_MS >= now).map(|(_, body)| body).collect())
-}
-
-/// Who is in the scorers' group, by instance. Blocks.
-///
-/// # Errors
-/// When the cluster does not tell.
-pub fn scorers_in_group(kafka: &KafkaConfig) -> Result<Vec<String>> {
-    let group = kafka.topic("scorer");
-    members(kafka, &group, TIMEOUT).with_context(|| format!("asking who is in group {group}"))
-}
-
-/// The members of the scorers' group that have not announced what they hold: nobody can tell whether they could serve something.
-pub fn silent(live: &[Announcement], members: Vec<String>) -> Vec<String> {
-    let announced: BTreeSet<String> = live.iter().map(|one| format!("scorer-{}", one.instance)).collect();
-    let mut silent: Vec<String> = members.into_iter().filter(|member| !announced.contains(member)).collect();
-    silent.sort();
-    silent
-}
-
-/// Who lacks which of these packages, `name@version` with digests, in words.
-pub fn lacking(live: &[Announcement], packages: &BTreeMap<String, String>) -> Vec<String> {
-    let mut lacking = Vec::new();
-    for Announcement { instance, packages: held, .. } in live {
-        for (package, digest) in packages.iter().filter(|(package, digest)| held.get(*package) != Some(*digest)) {
-            lacking.push(match held.get(package) {
-                None => format!("scorer {instance} does not hold {package}"),
-                Some(other) => format!("scorer {instance} holds {package} with the digest {other}, not {digest}"),
-            });
-        }
-    }
-    lacking
 }
 
 /// An activation that is passed by, and by whom.
@@ -191,47 +135,5 @@ fn record_of(kafka: &KafkaConfig, passed: &ActivationPassed) -> Output {
         key: Some(format!("{group}|{topic}|{partition}").into_bytes()),
         payload: Some(serde_json::to_vec(passed).expect("strings and numbers are JSON")),
         headers: envelope.to_headers(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn announced(instance: &str, packages: &[(&str, &str)]) -> Announcement {
-        Announcement {
-            worker: "scorer".to_owned(),
-            instance: instance.to_owned(),
-            packages: packages.iter().map(|(package, digest)| ((*package).to_owned(), (*digest).to_owned())).collect(),
-            announced_at: String::new(),
-        }
-    }
-
-    #[test]
-    fn members_that_have_not_announced_themselves_are_named() {
-        let rows: [(&[&str], &[&str], &[&str]); 5] = [
-            (&[], &[], &[]),
-            (&["0"], &[], &[]),
-            (&["0", "1"], &["scorer-1", "scorer-0"], &[]),
-            (&["1"], &["scorer-1-2", "scorer-1"], &["scorer-1-2"]),
-            (&[], &["scorer-b", "scorer-a", "somebody"], &["scorer-a", "scorer-b", "somebody"]),
-        ];
-        for (live, members, expected) in rows {
-            let live: Vec<_> = live.iter().map(|instance| announced(instance, &[])).collect();
-            assert_eq!(silent(&live, members.iter().map(|member| (*member).to_owned()).collect()), expected);
-        }
-    }
-
-    #[test]
-    fn whoever_lacks_a_package_is_named_with_it() {
-        let wanted = [("a@1.0.0".to_owned(), "11".to_owned()), ("b@1.0.0".to_owned(), "22".to_owned())].into();
-        let whole = announced("0", &[("a@1.0.0", "11"), ("b@1.0.0", "22"), ("c@1.0.0", "33")]);
-        assert_eq!(lacking(std::slice::from_ref(&whole), &wanted), Vec::<String>::new());
-        assert_eq!(lacking(&[], &wanted), Vec::<String>::new(), "nobody runs");
-        let other = announced("1", &[("a@1.0.0", "12")]);
-        assert_eq!(
-            lacking(&[whole, other], &wanted),
-            ["scorer 1 holds a@1.0.0 with the digest 12, not 11", "scorer 1 does not hold b@1.0.0"]
-        );
     }
 }

@@ -1,11 +1,12 @@
 //! The worker's knobs, and its start.
 
+use crate::announce;
 use crate::error::Error;
 use crate::handler::{Outlets, ScorerHandler};
 use crate::library::{self, Library};
 use crate::metrics::Metrics;
 use crate::routes::Routes;
-use crate::watch::{self, Watch};
+use crate::watch::Watch;
 use runtime::service::ServiceContext;
 use runtime::stream::{LoopSpec, Tuning, spawn_loop};
 use runtime::task::WorkerHandle;
@@ -56,7 +57,7 @@ pub fn start(config: Config, service: ServiceContext) -> Result<Vec<WorkerHandle
     let risk = service.topic(Topic::Risk.base_name());
     let shadow = service.topic(Topic::Shadow.base_name());
     let handler = ScorerHandler::new(library, routes, Outlets { risk, shadow }, config.block, metrics)?;
-    let (found, watching) = watch::start(watch, &service).map_err(|error| Error::Loop(error.to_string()))?;
+    let (found, watching) = announce::start(watch, &service).map_err(|error| Error::Loop(error.to_string()))?;
     let handler = handler.finding(found);
     Ok(vec![spawn_loop(spec(config.tuning, &service), handler, &service).map_err(Error::Loop)?, watching])
 }

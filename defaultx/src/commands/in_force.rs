@@ -1,17 +1,16 @@
 //! Puts a version that was checked in force, in every partition, unless an instance that runs could not serve it; and passes one by
 //! that nobody can serve.
 
-use crate::activations::{Passing, digests_of, lacking, live_scorers, pass, scorers_in_group, silent};
+use crate::activations::{Passing, digests_of, pass};
 use crate::cli::{PassArgs, PlaceArgs};
 use crate::place::{Needs, settle};
+use crate::scorers::{can_serve, live_scorers, scorers_in_group};
 use crate::settings::Settings;
 use anyhow::{Context, Result, bail};
 use catalog::{Kind, Label, other_digest};
 use runtime::clock;
 use runtime::kafka::KafkaConfig;
-use schemas::Topic;
 use schemas::control::{Activation, Document};
-use schemas::instance::Announcement;
 use std::collections::BTreeMap;
 
 /// A version that was checked.
@@ -121,69 +120,4 @@ fn may_be_in_force(
     let live = live_scorers(kafka)?;
     let told = can_serve(&live, scorers_in_group(kafka)?, packages, unasked);
     told.map(Some).with_context(|| format!("{kind} {label} is not put in force"))
-}
-
-/// What the scorers say to packages that a version names; `members` are those of their group.
-fn can_serve(
-    live: &[Announcement],
-    members: Vec<String>,
-    packages: &BTreeMap<String, String>,
-    unasked: bool,
-) -> Result<String> {
-    let lacking = lacking(live, packages);
-    if !lacking.is_empty() {
-        bail!("it cannot be served: {}", lacking.join("; "));
-    }
-    let silent = silent(live, members).join(", ");
-    if !silent.is_empty() && !unasked {
-        bail!(
-            "{silent} reads applications, and has not said within half a minute what it holds: its log tells why it cannot write {}, \
-             and `defaultx topics check` which right is missing. To go on without its word say --unasked: where it lacks a package, \
-             it leaves its group",
-            Topic::Instances.base_name()
-        );
-    }
-    let names: Vec<&str> = live.iter().map(|announcement| announcement.instance.as_str()).collect();
-    let asked = match names.is_empty() {
-        true => "no scorer has announced itself within half a minute: nobody was asked".to_owned(),
-        false => format!("every scorer that runs holds its packages: {}", names.join(", ")),
-    };
-    let but = if silent.is_empty() { String::new() } else { format!("; not asked: {silent}") };
-    Ok(asked + &but)
-}
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_version_is_put_in_force_where_everybody_holds_its_packages_or_somebody_says_so() {
-        let announced = |instance: &str| Announcement {
-            worker: "scorer".to_owned(),
-            instance: instance.to_owned(),
-            packages: [("a@1.0.0".to_owned(), "11".to_owned())].into(),
-            announced_at: String::new(),
-        };
-        let rows: [(&[&str], &[&str], &str, bool, Result<&str, &str>); 7] = [
-            (&[], &[], "a@1.0.0", false, Ok("nobody was asked")),
-            (&["0"], &["scorer-0"], "a@1.0.0", false, Ok("every scorer that runs holds its packages: 0")),
-            (&["0"], &["scorer-0"], "b@1.0.0", true, Err("scorer 0 does not hold b@1.0.0")),
-            (&["0"], &["scorer-0", "scorer-1"], "a@1.0.0", false, Err("scorer-1 reads applications, and has not said")),
-            (&["0"], &["scorer-0", "scorer-1"], "a@1.0.0", true, Ok("its packages: 0; not asked: scorer-1")),
-            (&[], &["scorer-1"], "a@1.0.0", false, Err("--unasked")),
-            (&[], &["scorer-1"], "a@1.0.0", true, Ok("nobody was asked; not asked: scorer-1")),
-        ];
-        for (live, members, package, unasked, expected) in rows {
-            let live: Vec<_> = live.iter().map(|instance| announced(instance)).collect();
-            let members = members.iter().map(|member| (*member).to_owned()).collect();
-            let told = can_serve(&live, members, &[(package.to_owned(), "11".to_owned())].into(), unasked);
-            let (told, fits) = match (told, expected) {
-                (Ok(told), Ok(expected)) => (told.clone(), told.ends_with(expected)),
-                (Err(why), Err(expected)) => (why.to_string(), why.to_string().contains(expected)),
-                (told, _) => (format!("{told:?}"), false),
-            };
-            assert!(fits, "{told}, {expected:?}");
-        }
-    }
 }
