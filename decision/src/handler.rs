@@ -1,10 +1,11 @@
 //! The service layer: decode → decide → encode → verdict. The only file that meets both records and decisions; holds no rule.
 
 use crate::decide;
-use crate::in_force::{InForce, Kept, POLICY};
+use crate::in_force::{CODEC, Entry, Kept};
 use crate::library::Library;
 use crate::metrics::Metrics;
 use crate::salvage::{self, Outside, Salvaged};
+use catalog::{Asked, InForce, Slot};
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{Intent, Outcome};
 use policy::Compiled;
@@ -44,34 +45,34 @@ impl DecisionHandler {
     }
 
     /// The policy in force in a partition, as of the block in hand.
-    fn policy_of(&mut self, partition: i32, state: &View<'_, Kept, InForce>) -> Result<Arc<Compiled>, HandleError> {
-        match state.get(partition, &Kept::Policy) {
-            Some(in_force) => self.demanded(&in_force).map_err(HandleError::NotReady),
+    fn policy_of(&mut self, partition: i32, state: &View<'_, Kept, Entry>) -> Result<Arc<Compiled>, HandleError> {
+        match state.get(partition, &Kept(Slot::Policy)) {
+            Some(Entry(in_force)) => self.demanded(&in_force),
             None => self.library.default_policy().map(Arc::clone).ok_or_else(|| {
                 HandleError::NotReady("no policy was activated, and default_policy is not in policy_dir".to_owned())
             }),
         }
     }
 
-    fn demanded(&mut self, wanted: &InForce) -> Result<Arc<Compiled>, String> {
-        let found = self.library.demanded(wanted);
-        found.map_err(|why| format!("policy {} ({}) {why}", wanted.label(), wanted.digest))
+    fn demanded(&mut self, wanted: &InForce) -> Result<Arc<Compiled>, HandleError> {
+        self.library.demanded(wanted).map_err(|why| HandleError::NotReady(why.to_string()))
     }
 
     /// Puts a policy in force from this record on, or says why that may never be.
     fn switch(
         &mut self,
         partition: i32,
-        activation: Activation,
-        state: &mut View<'_, Kept, InForce>,
+        asked: Asked,
+        state: &mut View<'_, Kept, Entry>,
     ) -> Result<RecordOutcome, HandleError> {
-        let in_force = InForce::from(activation);
-        if let Some(digest) = in_force.contradicted(partition, state) {
-            let detail = format!("{} was activated with the digest {digest}", in_force.label());
-            return Ok(RecordOutcome::Refused { reason: OTHER_DIGEST, detail });
+        let known = |slot: &Slot| state.get(partition, &Kept(slot.clone())).map(|Entry(known)| known);
+        if let Err(other) = asked.check(known) {
+            return Ok(RecordOutcome::Refused { reason: OTHER_DIGEST, detail: other.to_string() });
         }
-        self.demanded(&in_force).map_err(HandleError::NotReady)?;
-        in_force.enter(partition, state);
+        self.demanded(&asked.in_force)?;
+        for (slot, in_force) in asked.entries() {
+            state.put(partition, Kept(slot), Entry(in_force));
+        }
         Ok(RecordOutcome::Done("activated"))
     }
 
@@ -98,12 +99,12 @@ impl DecisionHandler {
 
 impl Handler for DecisionHandler {
     type Key = Kept;
-    type Value = InForce;
+    type Value = Entry;
 
     fn handle(
         &mut self,
         block: &[Input<'_>],
-        state: &mut View<'_, Kept, InForce>,
+        state: &mut View<'_, Kept, Entry>,
         out: &mut Outbox,
     ) -> Result<(), HandleError> {
         let now = (self.clock)();
@@ -144,7 +145,7 @@ impl Handler for DecisionHandler {
     fn unproducible(
         &mut self,
         record: &Input<'_>,
-        state: &mut View<'_, Kept, InForce>,
+        state: &mut View<'_, Kept, Entry>,
         out: &mut Outbox,
     ) -> Result<(), HandleError> {
         let policy = self.policy_of(record.partition, state)?;
@@ -169,25 +170,25 @@ impl Handler for DecisionHandler {
         true
     }
 
-    fn lacks(&mut self, key: &Kept, value: &InForce) -> Option<String> {
-        match key {
-            Kept::Policy => self.demanded(value).err(),
-            Kept::Version(_) => None,
+    fn lacks(&mut self, Kept(slot): &Kept, Entry(wanted): &Entry) -> Option<String> {
+        match slot {
+            Slot::Policy => self.library.demanded(wanted).err().map(|why| why.to_string()),
+            Slot::Version(..) | Slot::Route | Slot::Model(_) => None,
         }
     }
 
     fn control(
         &mut self,
         record: &Input<'_>,
-        state: &mut View<'_, Kept, InForce>,
+        state: &mut View<'_, Kept, Entry>,
         out: &mut Outbox,
     ) -> Result<(), HandleError> {
         let body = record.payload.unwrap_or_default();
         out.outcome(match serde_json::from_slice::<Activation>(body) {
-            Ok(activation) => match activation.fault() {
-                Some(fault) => RecordOutcome::DeadLetter { reason: "bad_activation", detail: fault.to_owned() },
-                None if activation.kind == POLICY => self.switch(record.partition, activation, state)?,
-                None => RecordOutcome::Done("control_ignored"),
+            Ok(activation) => match (activation.fault(), Asked::of(activation)) {
+                (Some(fault), _) => RecordOutcome::DeadLetter { reason: "bad_activation", detail: fault.to_owned() },
+                (None, Some(asked)) if CODEC.keeps(asked.kind) => self.switch(record.partition, asked, state)?,
+                (None, _) => RecordOutcome::Done("control_ignored"),
             },
             Err(error) => RecordOutcome::DeadLetter { reason: "bad_activation", detail: place_of(&error) },
         });

@@ -225,7 +225,7 @@ pub enum DeadLettersCommand {
         #[arg(long)]
         raw: bool,
     },
-    /// Publish originals again, byte for byte, where they came from. Each at most once, however often it is asked
+    /// Publish originals again, byte for byte, where they came from; activations aside. Each at most once, however often it is asked
     Redrive {
         /// Which letters
         #[command(flatten)]

@@ -3,15 +3,16 @@
 use crate::application::{Application, RecordHeaders};
 use crate::error::Error;
 use crate::event::RouteRef;
-use crate::in_force::{self, InForce, Switch};
+use crate::in_force::{CODEC, Entry, Kept};
 use crate::library::{Library, label_of};
 use crate::metrics::Metrics;
-use crate::resolve::{Holdings, InForceCache, State};
+use crate::resolve::{Holdings, InForceCache, State, not_ready};
 use crate::route::{Asked, Chosen, Package, event_type};
 use crate::routes::Routes;
 use crate::score::{self, Origin, Outcome, Row, Serving};
+use catalog::{InForce, NotHeld, Slot};
 use domain::ModelRole;
-use runtime::stream::{HandleError, Handler, Input, Outbox, Output, PASSED_BY, RecordOutcome, Route, View};
+use runtime::stream::{HandleError, Handler, Input, Outbox, Output, PASSED_BY, RecordOutcome, Route};
 use schemas::application::WITHDRAWN;
 use schemas::control::{Activation, OTHER_DIGEST};
 use schemas::envelope::{JSON, header};
@@ -159,15 +160,15 @@ impl ScorerHandler {
         partitions.sort_unstable();
         partitions.dedup();
         for partition in partitions {
-            if let Some(in_force) = state.get(partition, &Switch::Route) {
-                self.hold(&in_force)?;
+            if let Some(Entry(wanted)) = state.get(partition, &Kept(Slot::Route)) {
+                self.hold(&wanted).map_err(not_ready)?;
             }
         }
         Ok(())
     }
 
-    fn hold(&mut self, wanted: &InForce) -> Result<(), HandleError> {
-        if self.holdings.holds(wanted).is_ok() {
+    fn hold(&mut self, wanted: &InForce) -> Result<(), NotHeld> {
+        if self.holdings.holds(wanted) {
             return Ok(());
         }
         Arc::make_mut(&mut self.holdings).hold(wanted)?;
@@ -302,15 +303,10 @@ impl ScorerHandler {
 }
 
 impl Handler for ScorerHandler {
-    type Key = Switch;
-    type Value = InForce;
+    type Key = Kept;
+    type Value = Entry;
 
-    fn handle(
-        &mut self,
-        block: &[Input<'_>],
-        state: &mut View<'_, Switch, InForce>,
-        out: &mut Outbox,
-    ) -> Result<(), HandleError> {
+    fn handle(&mut self, block: &[Input<'_>], state: &mut State<'_>, out: &mut Outbox) -> Result<(), HandleError> {
         self.take_in();
         self.hold_routes(block, state)?;
         let holdings = Arc::clone(&self.holdings);
@@ -340,21 +336,16 @@ impl Handler for ScorerHandler {
         Ok(())
     }
 
-    fn control(
-        &mut self,
-        record: &Input<'_>,
-        state: &mut View<'_, Switch, InForce>,
-        out: &mut Outbox,
-    ) -> Result<(), HandleError> {
+    fn control(&mut self, record: &Input<'_>, state: &mut State<'_>, out: &mut Outbox) -> Result<(), HandleError> {
         let activation = serde_json::from_slice::<Activation>(record.payload.unwrap_or_default()).ok();
         let Some(activation) = activation.filter(Activation::fits) else {
             out.outcome(RecordOutcome::DeadLetter { reason: "bad_activation", detail: String::new() });
             return Ok(());
         };
         self.take_in();
-        let verdict = match in_force::Asked::of(activation) {
-            Some(asked) => self.switch(record.partition, asked, state)?,
-            None => RecordOutcome::Done("control_passed"),
+        let verdict = match catalog::Asked::of(activation) {
+            Some(asked) if CODEC.keeps(asked.kind) => self.switch(record.partition, asked, state)?,
+            _ => RecordOutcome::Done("control_passed"),
         };
         self.pass_on(record, out);
         out.outcome(verdict);
@@ -362,12 +353,7 @@ impl Handler for ScorerHandler {
     }
 
     /// Those behind this worker hear of it all the same: it may be theirs.
-    fn passed_by(
-        &mut self,
-        record: &Input<'_>,
-        _: &mut View<'_, Switch, InForce>,
-        out: &mut Outbox,
-    ) -> Result<(), HandleError> {
+    fn passed_by(&mut self, record: &Input<'_>, _: &mut State<'_>, out: &mut Outbox) -> Result<(), HandleError> {
         self.pass_on(record, out);
         out.outcome(RecordOutcome::Refused { reason: PASSED_BY, detail: String::new() });
         Ok(())
@@ -377,27 +363,19 @@ impl Handler for ScorerHandler {
         true
     }
 
-    fn lacks(&mut self, key: &Switch, value: &InForce) -> Option<String> {
+    fn lacks(&mut self, Kept(slot): &Kept, Entry(wanted): &Entry) -> Option<String> {
         self.take_in();
-        let lacked = match key {
-            Switch::Route => self.hold(value).err(),
-            Switch::Model(name) => self.holdings.model(name, value).err(),
-            Switch::Version(_) => None,
+        let lacked = match slot {
+            Slot::Route => self.hold(wanted).err(),
+            Slot::Model(name) => self.holdings.model(name, wanted).err(),
+            Slot::Version(..) | Slot::Policy => None,
         };
-        lacked.map(|error| match error {
-            HandleError::NotReady(why) => why,
-            other => other.to_string(),
-        })
+        lacked.map(|why| why.to_string())
     }
 
     /// Nobody goes unanswered: an application whose score event is too large gets one without facts and explanation, which sends
     /// it to a person.
-    fn unproducible(
-        &mut self,
-        record: &Input<'_>,
-        state: &mut View<'_, Switch, InForce>,
-        out: &mut Outbox,
-    ) -> Result<(), HandleError> {
+    fn unproducible(&mut self, record: &Input<'_>, state: &mut State<'_>, out: &mut Outbox) -> Result<(), HandleError> {
         self.take_in();
         self.hold_routes(std::slice::from_ref(record), state)?;
         let holdings = Arc::clone(&self.holdings);
@@ -435,29 +413,28 @@ impl ScorerHandler {
     fn switch(
         &mut self,
         partition: i32,
-        asked: in_force::Asked,
+        asked: catalog::Asked,
         state: &mut State<'_>,
     ) -> Result<RecordOutcome, HandleError> {
-        if let Some(digest) = asked.contradicted(partition, state) {
-            let detail = format!("it was activated with the digest {digest}");
-            return Ok(RecordOutcome::Refused { reason: OTHER_DIGEST, detail });
+        let known = |slot: &Slot| state.get(partition, &Kept(slot.clone())).map(|Entry(known)| known);
+        if let Err(other) = asked.check(known) {
+            return Ok(RecordOutcome::Refused { reason: OTHER_DIGEST, detail: other.to_string() });
         }
-        match &asked.switch {
-            Switch::Model(name) => {
-                self.holdings.model(name, &asked.in_force)?;
-            }
-            Switch::Route | Switch::Version(_) => {
-                self.hold(&asked.in_force)?;
-                let route = self.holdings.route(&asked.in_force)?;
-                for package in route.entries().iter().flat_map(|entry| &entry.packages) {
-                    let switch = Switch::Model(package.name.clone());
-                    if state.get(partition, &switch).is_some() {
-                        state.remove(partition, switch);
-                    }
+        if let Slot::Model(name) = &asked.slot {
+            self.holdings.model(name, &asked.in_force).map_err(not_ready)?;
+        } else {
+            self.hold(&asked.in_force).map_err(not_ready)?;
+            let route = self.holdings.route(&asked.in_force).map_err(not_ready)?;
+            for package in route.entries().iter().flat_map(|entry| &entry.packages) {
+                let own = Kept(Slot::Model(package.name.clone()));
+                if state.get(partition, &own).is_some() {
+                    state.remove(partition, own);
                 }
             }
         }
-        asked.enter(partition, state);
+        for (slot, in_force) in asked.entries() {
+            state.put(partition, Kept(slot), Entry(in_force));
+        }
         Ok(RecordOutcome::Done("activated"))
     }
 }

@@ -60,7 +60,7 @@ impl Metrics {
             shown: Vec::new(),
         };
         metrics.product(OTHER);
-        routes.all().iter().for_each(|route| metrics.learn(route));
+        routes.all().for_each(|route| metrics.learn(route));
         Ok(metrics)
     }
 

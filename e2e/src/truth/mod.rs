@@ -10,6 +10,7 @@ use crate::oracle::in_force::InForce;
 use crate::oracle::replies::Replies;
 use crate::oracle::{Findings, Place};
 use anyhow::{Context, Result};
+use catalog::Kind;
 use defaultx::letters::{Dead, Letter};
 use defaultx::reader;
 use domain::{ApplicationKey, Channel, Intent, ReplyStatus};
@@ -296,7 +297,7 @@ impl Truth {
         match input.header_str(ce::TYPE) {
             Some(ACTIVATED) if self.is_in_force(Topic::Applications, &input) => {
                 let activation: Activation = serde_json::from_slice(input.payload.context("no body")?)?;
-                if activation.kind == scorer::in_force::ROUTE {
+                if activation.kind == Kind::Route.as_str() {
                     self.route.activated(input.partition, &activation.digest);
                 }
                 self.state.activated_for_scorer(input.partition, activation);
@@ -320,7 +321,7 @@ impl Truth {
         match input.header_str(ce::TYPE) {
             Some(ACTIVATED) if self.is_in_force(Topic::Risk, &input) => {
                 let activation: Activation = serde_json::from_slice(body()?)?;
-                if activation.kind == decision::in_force::POLICY {
+                if activation.kind == Kind::Policy.as_str() {
                     self.policy.activated(input.partition, &activation.digest);
                 }
                 self.state.activated_for_decision(input.partition, activation);

@@ -5,9 +5,10 @@ use crate::fixture::{
     worker_of,
 };
 use domain::ModelRole;
+use catalog::Error;
 use runtime::stream::{OwnedInput, RecordOutcome};
 use scorer::route::MAX_SHADOWS;
-use scorer::{Error, Route, Routes};
+use scorer::{Route, Routes};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -122,16 +123,19 @@ fn the_folder_is_read_once_and_what_is_wrong_names_its_file() {
     let read = |default: &str| Routes::read(folder.path(), default, &library());
     let routes = read("standard@1.0.0").unwrap();
     let first = routes.default_route().unwrap();
-    assert_eq!((routes.all().len(), first.label().as_str()), (1, "standard@1.0.0"));
+    assert_eq!((routes.all().count(), first.label().as_str()), (1, "standard@1.0.0"));
     assert_eq!(first.digest(), domain::Digest::of(STANDARD.as_bytes()).to_string());
     assert_eq!(routes.products(), ["consumer_instalment", CARD, "small_business_term"]);
     for (default, expected) in [
-        ("standard@1.1.0", "standard/1.1.0.toml: entry 1 (cards), champion: there is no package visa@1.0.0"),
-        ("standard@1.2.0", "standard/1.2.0.toml: it says it is standard@1.0.0: move it to standard/1.0.0.toml"),
+        ("standard@1.1.0", "standard/1.1.0.toml: error: entry 1 (cards), champion: there is no package visa@1.0.0"),
+        (
+            "standard@1.2.0",
+            "standard/1.2.0.toml: error [misplaced] it says it is standard@1.0.0: move it to standard/1.0.0.toml",
+        ),
         ("standard@9.0.0", "names no document"),
     ] {
         let why = read(default).unwrap_err();
-        assert!(matches!(why, Error::Route { .. } | Error::NoRoute { .. }));
+        assert!(matches!(why, Error::Rejected(_) | Error::NoDefault { .. }));
         assert!(why.to_string().contains(expected), "{why}");
     }
 }

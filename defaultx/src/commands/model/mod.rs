@@ -15,9 +15,10 @@ mod rows;
 mod run;
 
 use crate::cli::{ModelCommand, PlaceArgs};
-use crate::commands::versions;
+use crate::commands::in_force::{Request, Version, put_in_force};
 use crate::settings::Settings;
 use anyhow::{Context, Result};
+use catalog::{Kind, Label};
 use scoring::{Model, PackageFiles, Scales};
 use std::path::Path;
 
@@ -35,9 +36,13 @@ pub async fn run(settings: Settings, place: &PlaceArgs, command: ModelCommand) -
             let (files, model) = load(&package.package, &package.scales)?;
             bench::run(&files, &model, seconds, json)
         }
-        ModelCommand::Activate { package, scales, by } => {
+        ModelCommand::Activate { package, scales, by, unasked } => {
             let (_, model) = load(&package, &scales)?;
-            versions::activate_model(settings, place, &model, by).await
+            let digest = model.digest().to_string();
+            let label = Label::new(&model.manifest().name, &model.manifest().version);
+            let packages = Some([(label.to_string(), digest.clone())].into());
+            let what = Version { kind: Kind::Model, label, digest: &digest, document: None, packages };
+            put_in_force(settings, place, what, Request { by, unasked }).await
         }
     }
 }
@@ -57,6 +62,5 @@ fn files(package: &Path) -> Result<PackageFiles> {
 
 /// The scales of all products.
 fn scales(path: &Path) -> Result<Scales> {
-    let bytes = std::fs::read(path).with_context(|| format!("reading {}", path.display()))?;
-    Ok(Scales::parse(&bytes)?)
+    Ok(scorer::library::scales(path)?)
 }
