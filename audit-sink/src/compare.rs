@@ -17,7 +17,7 @@ pub(crate) struct Row {
 
 /// A row that the log says.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Said {
+pub(crate) struct Expected {
     /// Its number among those of the range, from 1.
     pub n: i64,
     /// Its key, for people.
@@ -32,7 +32,7 @@ pub(crate) struct Differing {
     pub row: Option<Row>,
     /// Whether the table has that row a second time.
     pub is_copy: bool,
-    pub said: Option<Said>,
+    pub said: Option<Expected>,
     /// Columns in which they differ.
     pub columns: Vec<String>,
 }
@@ -122,7 +122,7 @@ pub(crate) fn judge(
 fn both(
     pair: &Differing,
     row: &Row,
-    said: &Said,
+    said: &Expected,
     kept: &[Kept],
     settled: &mut BTreeSet<i64>,
     grounds: &Grounds<'_>,
@@ -143,7 +143,7 @@ fn both(
 }
 
 /// No row of that key names the entry.
-fn by_key(said: &Said, kept: &[Kept], settled: &mut BTreeSet<i64>, grounds: &Grounds<'_>, judged: &mut Judged) {
+fn by_key(said: &Expected, kept: &[Kept], settled: &mut BTreeSet<i64>, grounds: &Grounds<'_>, judged: &mut Judged) {
     if !settled.insert(said.n) {
         return;
     }
@@ -166,7 +166,7 @@ fn by_key(said: &Said, kept: &[Kept], settled: &mut BTreeSet<i64>, grounds: &Gro
     }
 }
 
-fn changed(said: &Said, row: &Row, columns: Vec<String>) -> Finding {
+fn changed(said: &Expected, row: &Row, columns: Vec<String>) -> Finding {
     let (key, remove) = (said.key.clone(), Some(row.place.clone()));
     Finding { wrong: Wrong::Changed(columns), key, at: said.at, remove, write: Some(said.n) }
 }
@@ -189,15 +189,15 @@ mod tests {
         Row { place: place.to_owned(), key: format!("key of {place}"), at: at(seq) }
     }
 
-    fn said(n: i64, seq: i64) -> Said {
-        Said { n, key: format!("key {n}"), at: at(seq) }
+    fn said(n: i64, seq: i64) -> Expected {
+        Expected { n, key: format!("key {n}"), at: at(seq) }
     }
 
     fn columns(names: &[&str]) -> Vec<String> {
         names.iter().map(|name| (*name).to_owned()).collect()
     }
 
-    fn pair(row: Option<Row>, said: Option<Said>, names: &[&str]) -> Differing {
+    fn pair(row: Option<Row>, said: Option<Expected>, names: &[&str]) -> Differing {
         Differing { row, is_copy: false, said, columns: columns(names) }
     }
 

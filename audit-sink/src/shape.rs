@@ -3,6 +3,9 @@
 
 use tokio_postgres::types::ToSql;
 
+/// Characters of a key that are told.
+const LONGEST_KEY: usize = 200;
+
 /// Rows by column.
 pub(crate) trait Columns {
     /// All rows, an array for each column.
@@ -148,7 +151,7 @@ impl Shape {
 
     fn key_text(&self, of: impl Fn((&str, &str)) -> String) -> String {
         let parts: Vec<_> = self.keys().map(|key| format!("'{}=' || {}", plain(key.0), of(key))).collect();
-        format!("concat_ws(' ', {})", parts.join(", "))
+        format!("left(concat_ws(' ', {}), {LONGEST_KEY})", parts.join(", "))
     }
 }
 
@@ -177,8 +180,8 @@ mod tests {
                       FROM unnest($1::int4[], $2::int8[], $3::text[], $4::int4[], $5::int8[]) AS r(x_id, x_offset, x_names, x_log, x_seq) \
                       ON CONFLICT DO NOTHING";
         assert_eq!((SHAPE.name(), SHAPE.insert().as_str()), ("things", insert));
-        assert_eq!(SHAPE.key_of_row(), "concat_ws(' ', 'id=' || t.id, 'offset=' || t.\"offset\")");
-        assert_eq!(SHAPE.key_of_said(), "concat_ws(' ', 'id=' || r.x_id, 'offset=' || r.x_offset)");
+        assert_eq!(SHAPE.key_of_row(), "left(concat_ws(' ', 'id=' || t.id, 'offset=' || t.\"offset\"), 200)");
+        assert_eq!(SHAPE.key_of_said(), "left(concat_ws(' ', 'id=' || r.x_id, 'offset=' || r.x_offset), 200)");
         assert!(SHAPE.with_keys().ends_with("ON t.id = r.x_id AND t.\"offset\" = r.x_offset ORDER BY r.n, t.ctid"));
         let differing = SHAPE.differing();
         assert!(differing.contains("CASE WHEN t.\"offset\" IS DISTINCT FROM r.x_offset THEN 'offset' END"));
