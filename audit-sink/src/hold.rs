@@ -1,5 +1,5 @@
 //! Holds what a range of a log says against the tables, within one snapshot: the server compares, column by column and with its own types,
-//! and tells what differs; [`crate::compare`] judges it.
+//! and tells what differs; `compare` judges it.
 
 use crate::compare::{Differing, Expected, Finding, Grounds, Judged, Kept, Row, judge, without_entry};
 use crate::error::Error;

@@ -7,16 +7,22 @@
 //!
 //! Beside the writer stands [`signer`], a worker of its own that attests what the writer wrote: [`note`], [`cosignature`] and
 //! [`statement`] (pure: what is signed), [`checkpoint`], [`epoch`], [`witness`], [`verify`] and [`report`] (the walk).
+//!
+//! Projections are held against the log by `said` (pure: what entries say), `shape` (pure: the questions), `hold` and `compare`
+//! (pure: the verdict); the walk does it, the signer by samples, and [`rebuild`] puts right what differs (ADR 42).
 
 pub mod checkpoint;
 pub mod config;
+mod compare;
 mod copy;
 pub mod cosignature;
 pub mod epoch;
 pub mod error;
 mod evidence;
+mod excerpt;
 mod find;
 pub mod handler;
+mod hold;
 pub mod identity;
 pub mod metrics;
 mod nodes;
@@ -26,11 +32,14 @@ pub mod project;
 mod project_decision;
 mod project_score;
 pub mod promises;
+pub mod rebuild;
 pub mod reference;
 pub mod report;
 pub mod rows;
+mod said;
 pub mod seal;
 mod segment;
+mod shape;
 pub mod signer;
 pub mod source;
 mod start;
@@ -38,6 +47,7 @@ pub mod statement;
 pub mod store;
 pub mod verify;
 mod verify_coordinates;
+mod verify_projections;
 mod verify_runs;
 pub mod witness;
 

@@ -23,6 +23,7 @@ use schemas::reply::Reply;
 use serde::Deserialize;
 use std::borrow::Cow;
 use tokio_postgres::Transaction;
+use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
@@ -31,9 +32,6 @@ const LONGEST_HEADER: usize = 1024;
 
 /// Digits of a second that PostgreSQL keeps.
 const MICROSECONDS: u16 = 6;
-/// Puts a row that the database refuses on record: it is lawfully absent.
-const REFUSED: &str =
-    "INSERT INTO defaultx.projection_refusals (projection, log, seq, word) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING";
 
 /// Where the log keeps the whole record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -163,9 +161,8 @@ impl Projections {
                 self.$name.reorder(&order);
                 let inserted = insert_what_fits(tx, &self.$name).await?;
                 for (row, word) in &inserted.refused {
-                    let (table, log, seq) = (stringify!($name), self.$name.log[*row], self.$name.seq[*row]);
-                    tracing::error!(table, log, seq, word = word.code(), "row is refused: the log has its record");
-                    tx.execute(REFUSED, &[&table, &log, &seq, &word.code()]).await?;
+                    let at = Position { log: self.$name.log[*row], seq: self.$name.seq[*row] };
+                    refuse(tx, stringify!($name), at, word).await?;
                 }
                 let refused = inserted.refused.len() as u64;
                 let repeated = (self.$name.count() as u64).saturating_sub(inserted.written + refused);
@@ -303,6 +300,19 @@ impl Projections {
             seq: event.position.seq,
         })
     }
+}
+
+/// Puts on record that the database refuses a row: it is lawfully absent.
+pub(crate) async fn refuse(
+    tx: &Transaction<'_>,
+    table: &str,
+    Position { log, seq }: Position,
+    word: &SqlState,
+) -> Result<(), tokio_postgres::Error> {
+    let word = word.code();
+    tracing::error!(table, log, seq, word, "row is refused: the log has its record");
+    let insert = "INSERT INTO defaultx.projection_refusals (projection, log, seq, word) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING";
+    tx.execute(insert, &[&table, &log, &seq, &word]).await.map(drop)
 }
 
 /// The identity store's row of a record of `credit.identities.v1`; `None` when it cannot be read.

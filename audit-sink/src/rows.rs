@@ -1,7 +1,7 @@
 //! Rows of the projections, gathered by column and written by one COPY a table. Where a row's key is there already or the server
 //! refuses one, they are inserted instead, which leaves such rows alone: events may come twice and in any order. A row with a
 //! text that its column does not take is not gathered. Decides nothing else about what a row says; how rows are held against a table
-//! is [`crate::shape`]'s to know.
+//! is `shape`'s to know.
 
 use crate::copy::{Copy, Json, List};
 use crate::shape::{Columns, Shape};
