@@ -91,7 +91,7 @@ pub async fn rebuild(
     }
     let rebuilt: Vec<Rebuilt> = tally.0.into_values().collect();
     for Rebuilt { table, rows, removed, written, .. } in &rebuilt {
-        let record = "INSERT INTO defaultx.projection_rebuilds (projection, rows, removed, written) VALUES ($1, $2, $3, $4)";
+        let record = "INSERT INTO defaultx.projection_rebuilds (projection, held, removed, written) VALUES ($1, $2, $3, $4)";
         tx.execute(record, &[table, &(*rows as i64), &(*removed as i64), &(*written as i64)]).await?;
     }
     end(tx, asked).await?;
@@ -120,7 +120,12 @@ async fn begin(client: &mut Client) -> Result<Transaction<'_>, Error> {
 }
 
 async fn end(tx: Transaction<'_>, asked: &Asked) -> Result<(), Error> {
-    Ok(if asked.dry_run { tx.rollback().await? } else { tx.commit().await? })
+    if asked.dry_run {
+        tx.rollback().await?;
+    } else {
+        tx.commit().await?;
+    }
+    Ok(())
 }
 
 /// Rebuilds what a log says from `from` on, as much as is held at once; gives where it ended. A range that another transaction came in the
