@@ -52,7 +52,7 @@ pub async fn bind(config: Config, shell: Shell) -> Result<Running, Error> {
     let stores = stores(&config, &shell)?;
     let listen = config.listen.clone();
     let recorder = Arc::new(Recorder::new(&shell, config.access_timeout(), metrics.clone())?);
-    let app = Arc::new(App::new(config, stores.clone(), recorder.clone(), metrics)?);
+    let app = Arc::new(App::new(config, shell.topic("").to_string(), stores.clone(), recorder.clone(), metrics)?);
     let failed = |source| Error::Listen { address: listen.clone(), source };
     let address = listen.parse().map_err(|error| failed(std::io::Error::new(ErrorKind::InvalidInput, error)))?;
     let bounds = Bounds { cover: Cover::of(shell.allow_plaintext_listeners), ..Bounds::default() };
