@@ -85,8 +85,8 @@ pub(crate) struct Judged {
 pub(crate) struct Grounds<'a> {
     /// Whether a column is part of the key.
     pub is_key: &'a dyn Fn(&str) -> bool,
-    /// Entries that say rows of the keys that the rows of the table have which name them.
-    pub founded: &'a BTreeSet<Position>,
+    /// Rows of the table that name an entry which says a row of their key, by where the server keeps them.
+    pub founded: &'a BTreeSet<String>,
     /// Entries that cannot be read: the log's own fault, found elsewhere. From, to (not in it).
     pub holes: &'a [(i64, i64)],
 }
@@ -158,7 +158,7 @@ fn by_key(said: &Expected, kept: &[Kept], settled: &mut BTreeSet<i64>, grounds: 
         }
         let is_earlier = row.at.log != said.at.log || row.at.seq < said.at.seq;
         let is_the_same = columns.iter().all(|column| ["log", "seq"].contains(&column.as_str()));
-        if grounds.founded.contains(&row.at) && (is_earlier || is_the_same) {
+        if grounds.founded.contains(&row.place) && (is_earlier || is_the_same) {
             judged.repeated += 1;
         } else {
             judged.findings.push(changed(said, row, columns.clone()));
@@ -218,7 +218,7 @@ mod tests {
         judged.findings.iter().map(word).collect()
     }
 
-    /// Entries 5 and 6 say rows 1 and 2; 3 says a row of the key that row `r` has; 8 has no body; 20 to 29 cannot be read.
+    /// Entries 5 and 6 say rows 1 and 2; row `f` names an entry that says its key; 8 has no body; 20 to 29 cannot be read.
     #[test]
     fn each_difference_is_what_it_is() {
         type Case = (&'static str, Vec<Differing>, Vec<Kept>, &'static [&'static str], (u64, u64));
@@ -272,24 +272,31 @@ mod tests {
                 (0, 0),
             ),
             (
+                "a row that names an entry which says another key",
+                vec![pair(None, Some(said(2, 6)), &[])],
+                vec![kept(2, row("r", 3), &["seq"])],
+                &["changed seq -r +2"],
+                (0, 0),
+            ),
+            (
                 "an event that came before",
                 vec![pair(None, Some(said(2, 6)), &[])],
-                vec![kept(2, row("r", 3), &["seq", "replied_at"])],
+                vec![kept(2, row("f", 3), &["seq", "replied_at"])],
                 &[],
                 (0, 1),
             ),
             (
                 "one that came twice in a batch of before, the later counted",
                 vec![pair(None, Some(said(1, 2)), &[])],
-                vec![kept(1, row("r", 3), &["seq"])],
+                vec![kept(1, row("f", 3), &["seq"])],
                 &[],
                 (0, 1),
             ),
             (
                 "a row moved to a later event of its key",
                 vec![pair(None, Some(said(1, 2)), &[])],
-                vec![kept(1, row("r", 3), &["seq", "outcome"])],
-                &["changed seq+outcome -r +1"],
+                vec![kept(1, row("f", 3), &["seq", "outcome"])],
+                &["changed seq+outcome -f +1"],
                 (0, 0),
             ),
             (
@@ -301,7 +308,7 @@ mod tests {
             ),
             ("an entry that cannot be read", vec![pair(Some(row("r", 25)), None, &[])], vec![], &[], (1, 0)),
         ];
-        let founded = BTreeSet::from([at(3)]);
+        let founded = BTreeSet::from(["f".to_owned()]);
         for (what, differing, kept, expected, (unheld, repeated)) in cases {
             let is_key = |column: &str| column == "tenant";
             let grounds = Grounds { is_key: &is_key, founded: &founded, holes: &[(20, 30)] };

@@ -55,7 +55,7 @@ pub(crate) async fn hold(
         let wanted = differing.iter().filter(alone).filter_map(|pair| Some(pair.said.as_ref()?.n));
         let wanted: BTreeSet<i64> = wanted.collect();
         let kept = with_keys(tx, rows, &wanted).await?;
-        let founded = founded(tx, index, rows, &kept, prefix).await?;
+        let founded = founded(tx, index, &kept, prefix).await?;
         let grounds = Grounds { is_key: &is_key, founded: &founded, holes: &said.holes };
         let judged = judge(&differing, &kept, &mut said.bodiless, &grounds);
         let absent = differing.iter().filter(|pair| pair.row.is_none()).count();
@@ -145,26 +145,26 @@ async fn with_keys(tx: &Transaction<'_>, rows: &TableRows<'_>, wanted: &BTreeSet
     Ok(told.iter().map(read).collect())
 }
 
-/// Those entries named by `kept` rows that say rows of their keys; `index` is the table's among all.
+/// Those of `kept` rows that name an entry which says a row of their key, by where the server keeps them; `index` is the table's among all.
+/// Where the entry holds a digest, nobody can tell that it does not.
 async fn founded(
     tx: &Transaction<'_>,
     index: usize,
-    rows: &TableRows<'_>,
     kept: &[Kept],
     prefix: &str,
-) -> Result<BTreeSet<Position>, Error> {
+) -> Result<BTreeSet<String>, Error> {
     let named: BTreeSet<Position> = kept.iter().map(|kept| kept.row.at).collect();
     if named.is_empty() {
         return Ok(BTreeSet::new());
     }
     let theirs = excerpt::entries_at(tx, &named, prefix).await?;
-    let mut founded = theirs.bodiless;
+    let untold = kept.iter().filter(|kept| theirs.bodiless.contains(&kept.row.at));
+    let mut founded: BTreeSet<String> = untold.map(|kept| kept.row.place.clone()).collect();
     if let Some(said) = theirs.projections.tables().get(index) {
-        debug_assert_eq!(said.shape.table, rows.shape.table);
         let all = (1..=said.seqs.len() as i64).collect();
         let same_place = |kept: &Kept| !kept.columns.iter().any(|column| column == "log" || column == "seq");
         let agreeing = with_keys(tx, said, &all).await?;
-        founded.extend(agreeing.into_iter().filter(same_place).map(|kept| kept.row.at));
+        founded.extend(agreeing.into_iter().filter(same_place).map(|kept| kept.row.place));
     }
     Ok(founded)
 }

@@ -32,6 +32,8 @@ struct Told {
     /// Rows that no entry says, by where the server keeps them; one of them may turn out to be a changed row.
     without_entry: BTreeMap<String, Fault>,
     changed: BTreeSet<String>,
+    /// Keys of rows that are named as changed or missing: an event that came twice says its row twice.
+    keys: BTreeSet<String>,
     more: u64,
 }
 
@@ -86,7 +88,7 @@ impl Tables {
         }
         let mut reports = Vec::new();
         for (table, told) in self.told {
-            let Told { report, faults: named, without_entry, changed, more } = told;
+            let Told { report, faults: named, without_entry, changed, more, .. } = told;
             faults.extend(named);
             faults.extend(without_entry.into_iter().filter(|(place, _)| !changed.contains(place)).map(|(_, fault)| fault));
             faults.extend((more > 0).then_some(Fault::RowsBeyond { table, count: more }));
@@ -116,11 +118,18 @@ impl Tables {
 
 impl Told {
     fn add(&mut self, table: &'static str, finding: Finding) {
+        if self.keys.contains(&finding.key) && finding.write.is_some() {
+            self.changed.extend(finding.remove);
+            return;
+        }
         if self.faults.len() + self.without_entry.len() >= MOST_NAMED {
             self.more += 1;
             return;
         }
-        let Finding { wrong, key, at: Position { log, seq }, remove, .. } = finding;
+        let Finding { wrong, key, at: Position { log, seq }, remove, write } = finding;
+        if write.is_some() {
+            self.keys.insert(key.clone());
+        }
         match wrong {
             Wrong::Changed(columns) => {
                 self.changed.extend(remove);

@@ -83,7 +83,7 @@ pub(crate) fn score(event: &Logged, of: Of<'_>) -> Option<ScoreStory> {
         event_id: id(event, of),
         shadow: event.at.topic == Topic::Shadow.base_name(),
         summary: summary(body.status, (model, model_version), body.score),
-        unscorable: body.unscorable.join(",").split(',').filter(|word| !word.is_empty()).map(str::to_owned).collect(),
+        unscorable: listed(&body.unscorable),
         model_role,
         scored_at: rfc3339(event.time),
         parts: ScoreParts::default(),
@@ -201,6 +201,12 @@ fn summary(status: String, (model, model_version): (Option<String>, Option<Strin
 /// Name, version and role.
 fn named(model: Option<Model>) -> (Option<String>, Option<String>, Option<String>) {
     model.map_or((None, None, None), |model| (Some(model.name), Some(model.version), Some(model.role)))
+}
+
+/// Words as their row has them: joined by commas, and taken apart again.
+fn listed(words: &[String]) -> Vec<String> {
+    let joined = words.join(",");
+    if joined.is_empty() { Vec::new() } else { joined.split(',').map(str::to_owned).collect() }
 }
 
 /// RFC 3339 as answers have it: UTC, milliseconds.
