@@ -14,7 +14,8 @@ use tokio_postgres::GenericClient;
 /// # Errors
 /// The database's.
 pub(crate) async fn prefix(client: &impl GenericClient) -> Result<String, Error> {
-    let query = "SELECT left(consumer, -length('audit-sink')) FROM defaultx.stream_offsets WHERE consumer LIKE '%audit-sink'
+    let query =
+        "SELECT left(consumer, -length('audit-sink')) FROM defaultx.stream_offsets WHERE consumer LIKE '%audit-sink'
                  ORDER BY consumer LIMIT 1";
     Ok(client.query_opt(query, &[]).await?.map(|row| row.get(0)).unwrap_or_default())
 }

@@ -116,11 +116,7 @@ async fn differing(
         let there: Option<String> = row.get(0);
         let said: Option<i64> = row.get(5);
         Differing {
-            row: there.map(|place| Row {
-                place,
-                key: row.get(1),
-                at: Position { log: row.get(2), seq: row.get(3) },
-            }),
+            row: there.map(|place| Row { place, key: row.get(1), at: Position { log: row.get(2), seq: row.get(3) } }),
             is_copy: row.get::<_, Option<bool>>(4).unwrap_or(false),
             said: said.map(|n| Expected { n, key: row.get(6), at: Position { log: row.get(7), seq: row.get(8) } }),
             columns: row.get(9),
@@ -147,12 +143,7 @@ async fn with_keys(tx: &Transaction<'_>, rows: &TableRows<'_>, wanted: &BTreeSet
 
 /// Those of `kept` rows that name an entry which says a row of their key, by where the server keeps them; `index` is the table's among all.
 /// Where the entry holds a digest, nobody can tell that it does not.
-async fn founded(
-    tx: &Transaction<'_>,
-    index: usize,
-    kept: &[Kept],
-    prefix: &str,
-) -> Result<BTreeSet<String>, Error> {
+async fn founded(tx: &Transaction<'_>, index: usize, kept: &[Kept], prefix: &str) -> Result<BTreeSet<String>, Error> {
     let named: BTreeSet<Position> = kept.iter().map(|kept| kept.row.at).collect();
     if named.is_empty() {
         return Ok(BTreeSet::new());

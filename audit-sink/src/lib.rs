@@ -12,8 +12,8 @@
 //! (pure: the verdict); the walk does it, the signer by samples, and [`rebuild`] puts right what differs (ADR 42).
 
 pub mod checkpoint;
-pub mod config;
 mod compare;
+pub mod config;
 mod copy;
 pub mod cosignature;
 pub mod epoch;

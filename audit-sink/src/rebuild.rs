@@ -91,7 +91,8 @@ pub async fn rebuild(
     }
     let rebuilt: Vec<Rebuilt> = tally.0.into_values().collect();
     for Rebuilt { table, rows, removed, written, .. } in &rebuilt {
-        let record = "INSERT INTO defaultx.projection_rebuilds (projection, held, removed, written) VALUES ($1, $2, $3, $4)";
+        let record =
+            "INSERT INTO defaultx.projection_rebuilds (projection, held, removed, written) VALUES ($1, $2, $3, $4)";
         tx.execute(record, &[table, &(*rows as i64), &(*removed as i64), &(*written as i64)]).await?;
     }
     end(tx, asked).await?;
@@ -130,12 +131,7 @@ async fn end(tx: Transaction<'_>, asked: &Asked) -> Result<(), Error> {
 
 /// Rebuilds what a log says from `from` on, as much as is held at once; gives where it ended. A range that another transaction came in the
 /// way of is done again.
-async fn range(
-    client: &mut Client,
-    (log, from): (i32, i64),
-    asked: &Asked,
-    tally: &mut Tally,
-) -> Result<i64, Error> {
+async fn range(client: &mut Client, (log, from): (i32, i64), asked: &Asked, tally: &mut Tally) -> Result<i64, Error> {
     let mut attempts = 1;
     loop {
         match try_range(client, (log, from), asked, tally).await {
@@ -149,9 +145,9 @@ async fn range(
 }
 
 fn is_in_the_way(error: &tokio_postgres::Error) -> bool {
-    error.code().is_some_and(|code| {
-        [SqlState::T_R_SERIALIZATION_FAILURE, SqlState::T_R_DEADLOCK_DETECTED].contains(code)
-    })
+    error
+        .code()
+        .is_some_and(|code| [SqlState::T_R_SERIALIZATION_FAILURE, SqlState::T_R_DEADLOCK_DETECTED].contains(code))
 }
 
 async fn try_range(

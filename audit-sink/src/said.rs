@@ -102,7 +102,8 @@ mod tests {
         let reply = r#"{"status":"accepted","origin":{"topic":"x","partition":0,"offset":1}}"#;
         let long = "0".repeat(2_000) + "9";
         let letter = |reason: &str, offset: &str| {
-            let headers = [("dl_reason", "theirs"), ("dl_reason", reason), ("dl_stage", "receive"), ("dl_offset", offset)];
+            let headers =
+                [("dl_reason", "theirs"), ("dl_reason", reason), ("dl_stage", "receive"), ("dl_offset", offset)];
             record(Topic::DeadLetters, headers.map(|(name, value)| header(name, value)).into(), "{}")
         };
         let rows = [

@@ -90,7 +90,9 @@ impl Tables {
         for (table, told) in self.told {
             let Told { report, faults: named, without_entry, changed, more, .. } = told;
             faults.extend(named);
-            faults.extend(without_entry.into_iter().filter(|(place, _)| !changed.contains(place)).map(|(_, fault)| fault));
+            faults.extend(
+                without_entry.into_iter().filter(|(place, _)| !changed.contains(place)).map(|(_, fault)| fault),
+            );
             faults.extend((more > 0).then_some(Fault::RowsBeyond { table, count: more }));
             reports.push(report);
         }

@@ -7,6 +7,7 @@ use crate::story::{DecisionStory, Delivery, ReplyStory, ScoreStory, Withdrawal};
 use crate::story_parts::{DecisionParts, ScoreParts};
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use runtime::clock::{LATEST_MS, rfc3339};
+use schemas::Topic;
 use schemas::application::WITHDRAWN;
 use schemas::control::ACTIVATED;
 use schemas::decision::PolicyRef;
@@ -14,7 +15,6 @@ use schemas::event_id::coordinates_id;
 use schemas::notification::Receipt;
 use schemas::reply::Reply;
 use schemas::risk::{ApplicationRef, Score};
-use schemas::Topic;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use std::borrow::Cow;
@@ -172,8 +172,7 @@ fn body<T: DeserializeOwned>(event: &Logged, topics: &[Topic]) -> Option<T> {
     topics.iter().find(|topic| topic.base_name() == event.at.topic)?;
     let text = std::str::from_utf8(event.body.as_deref()?).ok()?;
     let nul = "\\u0000";
-    let text: Cow<'_, str> =
-        if text.contains(nul) { text.replace(nul, "\\ufffd").into() } else { text.into() };
+    let text: Cow<'_, str> = if text.contains(nul) { text.replace(nul, "\\ufffd").into() } else { text.into() };
     serde_json::from_str(&text).ok()
 }
 
@@ -185,7 +184,11 @@ fn id(event: &Logged, of: Of<'_>) -> String {
     own.unwrap_or_else(|| coordinates_id(&event.kind, &topic, at.partition, at.offset)).to_string()
 }
 
-fn summary(status: String, (model, model_version): (Option<String>, Option<String>), score: Option<Score>) -> ScoreSummary {
+fn summary(
+    status: String,
+    (model, model_version): (Option<String>, Option<String>),
+    score: Option<Score>,
+) -> ScoreSummary {
     ScoreSummary {
         status,
         model,

@@ -192,12 +192,8 @@ pub(crate) async fn tell(
     let attested = log::attested(&tx, &told).await?;
     let mut log_session = app.log.session().await?;
     let events = log::events(&app.log.snapshot(&mut log_session, None).await?, &told).await?;
-    let of = Of {
-        tenant: &tenant,
-        application_id: &id,
-        revision: application.revision,
-        topic_prefix: &app.topic_prefix,
-    };
+    let of =
+        Of { tenant: &tenant, application_id: &id, revision: application.revision, topic_prefix: &app.topic_prefix };
     let source = Source { events, of };
     app.recorder.note(&caller, &tenant, Operation::Application, Some(&id))?;
     let shown = Shown { classes: &app.config.classes, most: caller.most() };

@@ -125,7 +125,8 @@ mod tests {
 
     #[test]
     fn workers_log_in_under_the_names_that_the_brokers_know() {
-        let workers = LOGINS.iter().filter(|login| ![READ_API_LOG, VERIFIER, REBUILDER, DASHBOARDS].contains(&login.name));
+        let workers =
+            LOGINS.iter().filter(|login| ![READ_API_LOG, VERIFIER, REBUILDER, DASHBOARDS].contains(&login.name));
         for login in workers {
             assert!(Principal::ALL.iter().any(|principal| principal.name() == login.name), "{}", login.name);
         }

@@ -88,11 +88,8 @@ pub async fn sample(client: &mut Client, log: i32, (from, to): (u64, u64)) -> Re
     let prefix = excerpt::prefix(&tx).await?;
     let (first, end) = (from as i64, (to as i64).min(size));
     let mut said = excerpt::range(&tx, log, (first, end), &prefix).await?;
-    let range = Range {
-        log,
-        from: if first == 0 { i64::MIN } else { first },
-        to: if end == size { i64::MAX } else { end },
-    };
+    let range =
+        Range { log, from: if first == 0 { i64::MIN } else { first }, to: if end == size { i64::MAX } else { end } };
     let held = hold::hold(&tx, &mut said, range, &prefix, None).await?;
     tx.rollback().await?;
     let sampled = held.iter().map(|held| {

@@ -146,7 +146,10 @@ async fn rows_of_projections_go_under_the_role_of_rebuilds_alone() {
     for record in ["projection_refusals", "projection_rebuilds"] {
         for verb in ["DELETE FROM", "TRUNCATE"] {
             let statement = format!("{verb} defaultx.{record}");
-            assert!(refused(&client, None, &statement).await && refused(&client, Some("defaultx_rebuild"), &statement).await);
+            assert!(
+                refused(&client, None, &statement).await
+                    && refused(&client, Some("defaultx_rebuild"), &statement).await
+            );
         }
     }
 }

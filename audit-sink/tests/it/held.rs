@@ -23,7 +23,8 @@ fn stream() -> Vec<OwnedInput> {
                       "activated_at": "2026-09-21T14:13:20.123456Z"});
     stream.push(topics.record(Topic::Risk, "b", control::ACTIVATED, 0, &body));
     for n in 0..2 {
-        let body = json!({"tenant": "bank", "application_id": format!("L-{n}"), "withdrawn_at": "2026-09-21T14:14:20Z"});
+        let body =
+            json!({"tenant": "bank", "application_id": format!("L-{n}"), "withdrawn_at": "2026-09-21T14:14:20Z"});
         stream.push(topics.record(Topic::Applications, &format!("w-{n}"), application::WITHDRAWN, n, &body));
     }
     stream.extend(topics.story(1));
@@ -71,7 +72,9 @@ async fn columns(client: &Client, table: &str) -> Vec<(String, String)> {
                  WHERE table_schema = 'defaultx' AND table_name = $1 ORDER BY ordinal_position";
     let other = |column: &str, kind: &str| match kind {
         "text" => format!("coalesce({column}, '') || 'x'"),
-        "int2" | "int4" | "int8" | "date" => format!("coalesce({column}, '{}') + 1", if kind == "date" { "2026-01-01" } else { "0" }),
+        "int2" | "int4" | "int8" | "date" => {
+            format!("coalesce({column}, '{}') + 1", if kind == "date" { "2026-01-01" } else { "0" })
+        }
         "float8" => format!("coalesce({column}, 0) + 0.000001"),
         "bool" => format!("NOT {column}"),
         "uuid" => "gen_random_uuid()".to_owned(),
@@ -82,7 +85,12 @@ async fn columns(client: &Client, table: &str) -> Vec<(String, String)> {
     };
     let told = client.query(query, &[&table]).await.unwrap();
     let named = told.iter().map(|row| (row.get::<_, String>(0), row.get::<_, String>(1)));
-    named.map(|(column, kind)| { let value = other(&format!("\"{column}\""), &kind); (column, value) }).collect()
+    named
+        .map(|(column, kind)| {
+            let value = other(&format!("\"{column}\""), &kind);
+            (column, value)
+        })
+        .collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -97,7 +105,10 @@ async fn each_column_of_each_projection_is_held() {
         owner.batch_execute(&format!("CREATE TABLE public.kept AS SELECT * FROM defaultx.{table}")).await.unwrap();
         for (column, value) in columns(&owner, table).await {
             let one = format!("ctid = (SELECT ctid FROM defaultx.{table} ORDER BY seq DESC LIMIT 1)");
-            owner.batch_execute(&format!("UPDATE defaultx.{table} SET \"{column}\" = {value} WHERE {one}")).await.unwrap();
+            owner
+                .batch_execute(&format!("UPDATE defaultx.{table} SET \"{column}\" = {value} WHERE {one}"))
+                .await
+                .unwrap();
             let report = found(&url).await;
             let [Fault::RowChanged { table: named, columns, .. }] = &report.faults[..] else {
                 panic!("{table}.{column}: {report}");
@@ -234,14 +245,16 @@ async fn a_rebuilt_projection_equals_the_old_one() {
         assert_eq!((one.len(), one[0].table, one[0].written), (1, "scores", STORIES as u64), "{one:?}");
         rebuilt(&url, Asked::default()).await;
         assert_eq!(rows(&owner).await, before, "{name}");
-        let record = "SELECT projection, count(*) FROM defaultx.projection_rebuilds WHERE rebuilt_by = session_user GROUP BY 1";
+        let record =
+            "SELECT projection, count(*) FROM defaultx.projection_rebuilds WHERE rebuilt_by = session_user GROUP BY 1";
         let recorded = owner.query(record, &[]).await.unwrap();
         assert_eq!(recorded.len(), 8, "each rebuild is on record");
         let scores = recorded.iter().find(|row| row.get::<_, &str>(0) == "scores").unwrap();
         assert_eq!(scores.get::<_, i64>(1), 3);
         assert!(found(&url).await.is_whole());
-        let unknown = rebuild(&mut client(&url).await, &Asked { table: Some("rows".to_owned()), ..Asked::default() }, |_, _| ());
-        assert!(unknown.await.unwrap_err().to_string().contains("\"rows\" is no projection; these are: applications"));
+        let unknown = Asked { table: Some("rows".to_owned()), ..Asked::default() };
+        let refused = rebuild(&mut client(&url).await, &unknown, |_, _| ()).await.unwrap_err();
+        assert!(refused.to_string().contains("\"rows\" is no projection; these are: applications"));
     }
 }
 
@@ -327,6 +340,10 @@ async fn samples_count_what_they_find_under_the_signers_role() {
     let seq = owner.query_one(seq, &[]).await.unwrap().get::<_, i64>(0) as u64;
     owner.batch_execute("UPDATE defaultx.scores SET seq = 1000000 WHERE application_id = 'L-2'").await.unwrap();
     assert_eq!(told(&mut signer, (seq, seq + 1)).await, (1, 1));
-    assert_eq!(told(&mut signer, (size - 1, size)).await.1, 1, "what names an entry behind the log is of the last part");
+    assert_eq!(
+        told(&mut signer, (size - 1, size)).await.1,
+        1,
+        "what names an entry behind the log is of the last part"
+    );
     assert!(told(&mut signer, (0, size)).await.1 >= 2);
 }

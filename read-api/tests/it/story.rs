@@ -182,7 +182,8 @@ fn a_story_shows_what_was_logged_whatever_the_rows_say() {
         assert!(positions(&before).iter().all(|at| at["intact"] == true && at.get("not_intact").is_none()), "{before}");
         let writer = stand.writer.lock().await;
         writer.client.batch_execute("SET session_replication_role = replica").await.unwrap();
-        let to_another = "decisions SET outcome = 'approve', seq = (SELECT seq FROM defaultx.decisions WHERE tenant = 'other')";
+        let to_another =
+            "decisions SET outcome = 'approve', seq = (SELECT seq FROM defaultx.decisions WHERE tenant = 'other')";
         let to_a_score = "decisions SET seq = (SELECT seq FROM defaultx.scores s WHERE s.tenant = 'bank' AND s.application_id = 'L-1')";
         // What is changed, where the story says so, how, and whether what is shown is as before.
         let rows = [
@@ -211,13 +212,16 @@ fn a_story_shows_what_was_logged_whatever_the_rows_say() {
                 assert_eq!(story["audit"]["intact"], Value::Null, "{change}");
             }
             if is_as_before {
-                *story.pointer_mut(&format!("{pointer}/audit")).unwrap() = before.pointer(&format!("{pointer}/audit")).unwrap().clone();
+                *story.pointer_mut(&format!("{pointer}/audit")).unwrap() =
+                    before.pointer(&format!("{pointer}/audit")).unwrap().clone();
                 story["audit"] = before["audit"].clone();
                 assert_eq!(story, before, "{change}");
             } else {
                 assert_eq!(story["decisions"][0]["principal_reasons"], json!([]), "nothing of another event: {change}");
             }
-            let back = format!("TRUNCATE defaultx.{table}; INSERT INTO defaultx.{table} SELECT * FROM public.kept; DROP TABLE public.kept");
+            let back = format!(
+                "TRUNCATE defaultx.{table}; INSERT INTO defaultx.{table} SELECT * FROM public.kept; DROP TABLE public.kept"
+            );
             writer.client.batch_execute(&back).await.unwrap();
         }
         assert_eq!(stand.get(&officer, "/v1/applications/L-1").await.good(), before);
