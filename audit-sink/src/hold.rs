@@ -107,9 +107,9 @@ async fn differing(
     tx: &Transaction<'_>,
     rows: &TableRows<'_>,
     range: Range,
-    left_out: &Vec<i64>,
+    left_out: &[i64],
 ) -> Result<Vec<Differing>, Error> {
-    let mut parameters: Vec<&(dyn ToSql + Sync)> = vec![&range.log, &range.from, &range.to, left_out];
+    let mut parameters: Vec<&(dyn ToSql + Sync)> = vec![&range.log, &range.from, &range.to, &left_out];
     parameters.extend(&rows.arrays);
     let told = tx.query(&rows.shape.differing(), &parameters).await?;
     let read = |row: &tokio_postgres::Row| {
