@@ -295,10 +295,12 @@ struct Ended {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use crate::log::AuditPosition;
     use serde_json::{Value, json};
+    use std::path::{Path, PathBuf};
 
     const OF: Of<'_> = Of { tenant: "bank", application_id: "L-1", revision: 2, topic_prefix: "t." };
 
@@ -338,6 +340,44 @@ mod tests {
         let told = said.map(|said| (said.event_id, said.summary.outcome, said.summary.step, said.summary.decided_at));
         let expected = (id, "decline".to_owned(), "cutoff\u{fffd}".to_owned(), "2026-09-21T12:13:21.500Z".to_owned());
         assert_eq!(told, Some(expected));
+    }
+
+    /// Every good and edge example of the contract says what a story shows, and says it of its own application alone.
+    #[test]
+    fn every_example_of_the_contract_is_told() {
+        type Tells = fn(&Logged, Of<'_>) -> bool;
+        let rows: [(&str, Topic, Tells); 4] = [
+            ("score.computed.v1", Topic::Risk, |event, of| score(event, of).is_some()),
+            ("decision.made.v1", Topic::Decisions, |event, of| decision(event, of).is_some()),
+            ("application.withdrawn.v1", Topic::Applications, |event, of| withdrawal(event, of).is_some()),
+            ("application.replied.v1", Topic::LoanReplies, |event, of| reply(event, of).is_some()),
+        ];
+        for (kind, topic, tells) in rows {
+            let mut told = 0;
+            for body in examples(kind) {
+                let named = body.get("application").unwrap_or(&body);
+                let text = |name: &str| named.get(name).and_then(Value::as_str).map(str::to_owned);
+                // An answer to what could not be read is of nobody.
+                let (Some(tenant), Some(id)) = (text("tenant"), text("application_id")) else { continue };
+                let revision = named.get("revision").and_then(Value::as_i64).unwrap_or(1) as i32;
+                let event = Logged { kind: kind.to_owned(), ..logged(topic, body.clone()) };
+                let of = Of { tenant: &tenant, application_id: &id, revision, topic_prefix: "" };
+                assert!(tells(&event, of), "{kind}: {body}");
+                assert!(!tells(&event, Of { application_id: "another", ..of }), "{kind}: {body}");
+                told += 1;
+            }
+            assert!(told > 0, "{kind} has no example");
+        }
+    }
+
+    fn examples(kind: &str) -> Vec<Value> {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../schemas/examples").join(kind);
+        let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        let is_good = |path: &PathBuf| {
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            name.starts_with("good") || name.starts_with("edge")
+        };
+        files.filter(is_good).map(|path| serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()).collect()
     }
 
     #[test]
