@@ -24,8 +24,8 @@ pub(crate) struct Held {
     pub shape: &'static Shape,
     /// Rows of the table that name an entry of the range.
     pub rows: u64,
-    /// Rows that the log says and the database refused, on record.
-    pub refused: u64,
+    /// Numbers of the rows that the log says and the database refused, on record.
+    pub refused: Vec<i64>,
     pub judged: Judged,
 }
 
@@ -47,8 +47,7 @@ pub(crate) async fn hold(
             continue;
         }
         let refused = refused.remove(rows.shape.name()).unwrap_or_default();
-        let numbered = (1_i64..).zip(rows.seqs);
-        let left_out: Vec<i64> = numbered.filter(|(_, seq)| refused.contains(seq)).map(|(n, _)| n).collect();
+        let left_out = absent(tx, rows, range.log, refused).await?;
         let differing = differing(tx, rows, range, &left_out).await?;
         let is_key = |column: &str| rows.shape.is_key(column);
         let alone = |pair: &&Differing| pair.row.is_none() || pair.columns.iter().any(|column| is_key(column));
@@ -58,10 +57,10 @@ pub(crate) async fn hold(
         let founded = founded(tx, index, &kept, prefix).await?;
         let grounds = Grounds { is_key: &is_key, founded: &founded, holes: &said.holes };
         let judged = judge(&differing, &kept, &mut said.bodiless, &grounds);
-        let absent = differing.iter().filter(|pair| pair.row.is_none()).count();
+        let missing = differing.iter().filter(|pair| pair.row.is_none()).count();
         let beside = differing.iter().filter(|pair| pair.said.is_none()).count();
-        let rows_held = rows.seqs.len().saturating_sub(left_out.len() + absent) + beside;
-        held.push(Held { shape: rows.shape, rows: rows_held as u64, refused: left_out.len() as u64, judged });
+        let rows_held = rows.seqs.len().saturating_sub(left_out.len() + missing) + beside;
+        held.push(Held { shape: rows.shape, rows: rows_held as u64, refused: left_out, judged });
     }
     Ok(held)
 }
@@ -91,6 +90,23 @@ pub(crate) async fn of_no_log(
 /// A place that a row does not name is none.
 fn number<T: From<i8>>(told: Option<T>) -> T {
     told.unwrap_or_else(|| T::from(-1))
+}
+
+/// Numbers of the rows that were refused and are not there: a rebuild may have written one since.
+async fn absent(
+    tx: &Transaction<'_>,
+    rows: &TableRows<'_>,
+    log: i32,
+    mut refused: BTreeSet<i64>,
+) -> Result<Vec<i64>, Error> {
+    if !refused.is_empty() {
+        let seqs: Vec<i64> = refused.iter().copied().collect();
+        for row in tx.query(&rows.shape.named(), &[&log, &seqs]).await? {
+            refused.remove(&row.get::<_, i64>(0));
+        }
+    }
+    let numbered = (1_i64..).zip(rows.seqs);
+    Ok(numbered.filter(|(_, seq)| refused.contains(seq)).map(|(n, _)| n).collect())
 }
 
 /// Rows that the database refused, by table.

@@ -112,7 +112,7 @@ impl Tally {
         let of = self.of(held.shape);
         (of.rows, of.unheld) = (of.rows + held.rows, of.unheld + held.judged.unheld);
         (of.removed, of.written) = (of.removed + removed, of.written + written);
-        of.refused += held.refused + refused;
+        of.refused += refused;
     }
 }
 
@@ -162,12 +162,11 @@ async fn try_range(
     let held = hold::hold(&tx, &mut said, Range { log, from, to }, &prefix, asked.table.as_deref()).await?;
     let mut done = Vec::new();
     for held in held {
-        let findings = &held.judged.findings;
-        let removed = remove(&tx, held.shape, findings).await?;
+        let removed = remove(&tx, held.shape, &held.judged.findings).await?;
         let tables = said.projections.tables();
         let rows = tables.iter().find(|rows| rows.shape.table == held.shape.table);
         let (written, refused) = match rows {
-            Some(rows) => write(&tx, log, rows, findings).await?,
+            Some(rows) => write(&tx, log, rows, &held).await?,
             None => (0, 0),
         };
         done.push((held, removed, written, refused));
@@ -223,14 +222,11 @@ async fn remove(tx: &Transaction<'_>, shape: &Shape, findings: &[Finding]) -> Re
     Ok(tx.execute(&shape.delete(), &[&places]).await?)
 }
 
-/// Writes the rows that should be there; gives how many were written and how many the database refused.
-async fn write(
-    tx: &Transaction<'_>,
-    log: i32,
-    rows: &TableRows<'_>,
-    findings: &[Finding],
-) -> Result<(u64, u64), Error> {
-    let mut numbers: Vec<i64> = findings.iter().filter_map(|finding| finding.write).collect();
+/// Writes the rows that should be there, those that were refused before among them; gives how many were written and how many the database
+/// refuses.
+async fn write(tx: &Transaction<'_>, log: i32, rows: &TableRows<'_>, held: &Held) -> Result<(u64, u64), Error> {
+    let missing = held.judged.findings.iter().filter_map(|finding| finding.write);
+    let mut numbers: Vec<i64> = missing.chain(held.refused.iter().copied()).collect();
     numbers.sort_unstable();
     numbers.dedup();
     let chosen = Chosen { rows, numbers };

@@ -91,6 +91,11 @@ impl Shape {
         )
     }
 
+    /// Which of these entries a row names. Parameters: log, numbers of the entries.
+    pub fn named(&self) -> String {
+        format!("SELECT DISTINCT seq FROM {} WHERE log = $1 AND seq = ANY ($2)", self.table)
+    }
+
     /// Rows that name no log of these. Parameter: the logs.
     pub fn of_no_log(&self) -> String {
         let (table, key) = (self.table, self.key_of_row());

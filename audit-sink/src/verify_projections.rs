@@ -108,7 +108,7 @@ impl Tables {
             let report = &mut told.report;
             report.table = table;
             report.rows += held.rows;
-            report.refused += held.refused;
+            report.refused += held.refused.len() as u64;
             report.unheld += held.judged.unheld;
             report.repeated += held.judged.repeated;
             held.judged.findings.into_iter().for_each(|finding| told.add(table, finding));

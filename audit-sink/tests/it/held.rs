@@ -312,6 +312,18 @@ async fn what_is_lawfully_otherwise_is_no_fault() {
     rebuilt(&url, Asked::default()).await;
     let report = found(&url).await;
     assert!(report.is_whole(), "a rebuild hears the refusal again: {report}");
+    owner.batch_execute("ALTER TABLE defaultx.decisions DROP CONSTRAINT decisions_application_id_check").await.unwrap();
+    let done = rebuilt(&url, Asked::default()).await;
+    assert_eq!(done.iter().map(|table| table.written).sum::<u64>(), 1, "what was refused is tried again: {done:?}");
+    owner
+        .batch_execute("UPDATE defaultx.decisions SET outcome = 'approve' WHERE application_id = 'L-7'")
+        .await
+        .unwrap();
+    let report = found(&url).await;
+    assert!(
+        matches!(report.faults[..], [Fault::RowChanged { table: "decisions", .. }]),
+        "once it is there, it is held: {report}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
