@@ -17,7 +17,7 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, IsolationLevel, Transaction};
 
 /// The role that may take rows of projections away; nothing else may, and nobody logs in with it.
-pub const ROLE: &str = "defaultx_rebuild";
+const ROLE: &str = "defaultx_rebuild";
 /// Segments read at a time.
 const SEGMENTS_AT_ONCE: i64 = 16;
 /// Attempts at a range that another transaction comes in the way of.
