@@ -269,15 +269,13 @@ async fn a_rebuild_goes_on_beside_the_writer() {
         writer.write(&batch).await.unwrap();
     }
     owner(&url).await.batch_execute("TRUNCATE defaultx.decisions, defaultx.replies").await.unwrap();
-    let rebuilding = tokio::spawn({
-        let url = url.clone();
-        async move { rebuilt(&url, Asked::default()).await }
-    });
-    for n in 2_000..2_020 {
-        let batch: Vec<_> = topics.story(n).into_iter().chain(topics.story(n % 7)).collect();
-        writer.write(&batch).await.unwrap();
-    }
-    rebuilding.await.unwrap();
+    let writing = async {
+        for n in 2_000..2_020 {
+            let batch: Vec<_> = topics.story(n).into_iter().chain(topics.story(n % 7)).collect();
+            writer.write(&batch).await.unwrap();
+        }
+    };
+    tokio::join!(writing, rebuilt(&url, Asked::default()));
     let report = found(&url).await;
     assert!(report.is_whole(), "{report}");
     let decisions = "SELECT count(*) FROM defaultx.decisions";
