@@ -1,10 +1,10 @@
-//! PURE. What a logged event says of what a story shows in brief: the same fields as the row that leads to it, out of the event itself. Of an
+//! PURE. What a logged event says of what a detail shows in brief: the same fields as the row that leads to it, out of the event itself. Of an
 //! event of another application, of another kind or that cannot be read it is nothing.
 
+use crate::application_detail::{DecisionDetail, Delivery, ReplyDetail, ScoreDetail, Withdrawal};
+use crate::application_detail_parts::{DecisionParts, ScoreParts};
 use crate::applications::{DecisionSummary, ScoreSummary, Summary};
 use crate::log::Logged;
-use crate::story::{DecisionStory, Delivery, ReplyStory, ScoreStory, Withdrawal};
-use crate::story_parts::{DecisionParts, ScoreParts};
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use runtime::clock::{LATEST_MS, rfc3339};
 use schemas::Topic;
@@ -20,7 +20,7 @@ use serde::de::DeserializeOwned;
 use std::borrow::Cow;
 use uuid::Uuid;
 
-/// Whose story is told, and under which prefix its topics are.
+/// Whose detail is shown, and under which prefix its topics are.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Of<'a> {
     pub tenant: &'a str,
@@ -73,13 +73,13 @@ pub(crate) fn application(event: &Logged, of: Of<'_>, row: &Summary) -> Option<S
 }
 
 /// A score event, without what is not in its row.
-pub(crate) fn score(event: &Logged, of: Of<'_>) -> Option<ScoreStory> {
+pub(crate) fn score(event: &Logged, of: Of<'_>) -> Option<ScoreDetail> {
     let body: Scored = body(event, &[Topic::Risk, Topic::Shadow])?;
     if [WITHDRAWN, ACTIVATED].contains(&event.kind.as_str()) || !of.is_revision(&body.application) {
         return None;
     }
     let (model, model_version, model_role) = named(body.model);
-    Some(ScoreStory {
+    Some(ScoreDetail {
         event_id: id(event, of),
         shadow: event.at.topic == Topic::Shadow.base_name(),
         summary: summary(body.status, (model, model_version), body.score),
@@ -92,12 +92,12 @@ pub(crate) fn score(event: &Logged, of: Of<'_>) -> Option<ScoreStory> {
 }
 
 /// A decision, without what is not in its row.
-pub(crate) fn decision(event: &Logged, of: Of<'_>) -> Option<DecisionStory> {
+pub(crate) fn decision(event: &Logged, of: Of<'_>) -> Option<DecisionDetail> {
     let body: Decided = body(event, &[Topic::Decisions])?;
     if !of.is_revision(&body.application) {
         return None;
     }
-    Some(DecisionStory {
+    Some(DecisionDetail {
         event_id: id(event, of),
         summary: DecisionSummary {
             decision_number: body.decision_number,
@@ -150,12 +150,12 @@ pub(crate) fn is_of_queue(event: &Logged, row: &Delivery) -> bool {
 }
 
 /// The answer to a record of the sender, of whatever revision.
-pub(crate) fn reply(event: &Logged, of: Of<'_>) -> Option<ReplyStory> {
+pub(crate) fn reply(event: &Logged, of: Of<'_>) -> Option<ReplyDetail> {
     let body: Reply = body(event, &[Topic::LoanReplies])?;
     if !of.is(body.tenant.as_deref()?, body.application_id.as_deref()?) {
         return None;
     }
-    Some(ReplyStory {
+    Some(ReplyDetail {
         status: body.status,
         revision: body.revision.and_then(|revision| revision.try_into().ok()),
         problem: body.problem.map(|problem| problem.kind),
@@ -342,7 +342,7 @@ mod tests {
         assert_eq!(told, Some(expected));
     }
 
-    /// Every good and edge example of the contract says what a story shows, and says it of its own application alone.
+    /// Every good and edge example of the contract says what a detail shows, and says it of its own application alone.
     #[test]
     fn every_example_of_the_contract_is_told() {
         type Tells = fn(&Logged, Of<'_>) -> bool;
