@@ -51,7 +51,7 @@ impl AuditHandler {
         Self { log: log as i32, settings, metrics, tree: None, ends: Ends::new(), pending: None }
     }
 
-    async fn write(&mut self, tx: &Transaction<'_>, work: Work) -> Result<(), Error> {
+    async fn write(&mut self, tx: &Transaction<'_>, mut work: Work) -> Result<(), Error> {
         let ends = store::append(tx, self.log, &work.addition, &self.ends).await?;
         let tables = work.projections.insert(tx).await?;
         self.pending = Some(Pending { ends, tables, told: work.told });

@@ -7,15 +7,21 @@
 //!
 //! Beside the writer stands [`signer`], a worker of its own that attests what the writer wrote: [`checkpoint`], [`epoch`], [`witness`],
 //! [`verify`] and [`report`] (the walk). What any of them writes or reads has the format of the crate `audit-log`.
+//!
+//! Projections are held against the log by `said` (pure: what entries say), `shape` (pure: the questions), `hold` and `compare`
+//! (pure: what differs); the walk does it, the signer by samples, and [`rebuild`] puts right what differs (ADR 42).
 
 pub mod checkpoint;
+mod compare;
 pub mod config;
 mod copy;
 pub mod epoch;
 pub mod error;
 mod evidence;
+mod excerpt;
 mod find;
 pub mod handler;
+mod hold;
 pub mod identity;
 pub mod metrics;
 mod nodes;
@@ -24,17 +30,21 @@ pub mod project;
 mod project_decision;
 mod project_score;
 pub mod promises;
+pub mod rebuild;
 pub mod reference;
 pub mod report;
 pub mod rows;
+mod said;
 pub mod seal;
 mod segment;
+mod shape;
 pub mod signer;
 pub mod source;
 mod start;
 pub mod store;
 pub mod verify;
 mod verify_coordinates;
+mod verify_projections;
 mod verify_runs;
 pub mod witness;
 

@@ -104,7 +104,7 @@ pub struct Page {
 }
 
 /// An application in the list.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct Summary {
     /// Tenant.
     pub tenant: String,
@@ -153,7 +153,7 @@ pub struct Summary {
 }
 
 /// A score in brief.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct ScoreSummary {
     /// `scored` or `unscorable`.
     pub status: String,
@@ -174,7 +174,7 @@ pub struct ScoreSummary {
 }
 
 /// A decision in brief.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct DecisionSummary {
     /// From 1.
     pub decision_number: i32,

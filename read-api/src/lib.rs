@@ -4,7 +4,7 @@
 //!
 //! Reading order: [`caller`] (who asks), [`router`] with `guard` and [`limit`] (what every request passes), [`store`] (the
 //! snapshot behind an answer), then one module a question: [`applications`] with [`filter`] and [`cursor`], [`detail`] with
-//! [`log`], [`application_detail_parts`] and [`shown`] (what of it a role sees), [`identities`], [`figures`] with [`tally`], [`stream`]. Who looked
+//! [`log`], `logged` (what an event says), [`application_detail_parts`] and [`shown`] (what of it a role sees), [`identities`], [`figures`] with [`tally`], [`stream`]. Who looked
 //! at what is gathered in [`access`] and written by [`recorder`]. Refusals are [`problem`]s.
 
 pub mod access;
@@ -22,6 +22,7 @@ pub mod identities;
 pub mod kpis;
 pub mod limit;
 pub mod log;
+mod logged;
 pub mod metrics;
 pub mod problem;
 pub mod recorder;

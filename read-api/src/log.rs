@@ -6,6 +6,8 @@ use crate::problem::Problem;
 use audit_log::{BadEntry, BadSegment, Codec, Entry, Hash, TILE_WIDTH, entries, leaf_hash, unpack};
 use chrono::{DateTime, Utc};
 use runtime::clock::{LATEST_MS, rfc3339};
+use schemas::envelope::header as envelope;
+use schemas::intake::header as intake;
 use serde::Serialize;
 use std::collections::{BTreeMap, HashMap};
 use tokio_postgres::Transaction;
@@ -15,7 +17,7 @@ use utoipa::ToSchema;
 pub type Position = (i32, i64);
 
 /// Where an event stands in the audit log.
-#[derive(Debug, Clone, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct AuditPosition {
     /// The log.
     pub log: i32,
@@ -32,9 +34,54 @@ pub struct AuditPosition {
     pub at: String,
     /// Leaf hash of the Merkle tree (RFC 9162), hexadecimal.
     pub leaf: String,
-    /// Whether the stored bytes are those of the tree: they have the leaf hash of their tile, or, behind the last complete tile, the
-    /// newest entries together give the root of the log.
-    pub intact: bool,
+    /// True where everything shown beside it is out of the stored bytes, the row that led to them says the same, and the bytes are those of
+    /// the tree: they have the leaf hash of their tile, or, behind the last complete tile, the newest entries together give the root of the
+    /// log. False where one of these was found not to be so, null where it cannot be told.
+    pub intact: Option<bool>,
+    /// Why `intact` is not true: `bytes_differ`, `row_differs`, `another_event`, `digest_only`, `queue` or `part_not_intact`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub not_intact: Option<String>,
+}
+
+/// Why something shown is not, or may not be, what was logged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Doubt {
+    /// The stored bytes are not those of the tree.
+    BytesDiffer,
+    /// The row says something else than the event, which is shown.
+    RowDiffers,
+    /// The event at the row's place is not of this application and kind: the row is shown.
+    AnotherEvent,
+    /// The log holds a digest in place of the event: the row is shown.
+    DigestOnly,
+    /// A part of it is the delivery queue's.
+    Queue,
+    /// It shows another event in brief that is not intact.
+    PartNotIntact,
+}
+
+impl Doubt {
+    /// What `intact` says, and the word of `not_intact`.
+    fn said(self) -> (Option<bool>, &'static str) {
+        match self {
+            Self::BytesDiffer => (Some(false), "bytes_differ"),
+            Self::RowDiffers => (Some(false), "row_differs"),
+            Self::AnotherEvent => (Some(false), "another_event"),
+            Self::DigestOnly => (None, "digest_only"),
+            Self::Queue => (None, "queue"),
+            Self::PartNotIntact => (None, "part_not_intact"),
+        }
+    }
+}
+
+impl AuditPosition {
+    /// Takes a doubt down; the first that makes it false stands.
+    pub(crate) fn doubt(&mut self, doubt: Doubt) {
+        let (intact, word) = doubt.said();
+        if self.intact != Some(false) && (self.intact.is_some() || intact.is_some()) {
+            (self.intact, self.not_intact) = (intact, Some(word.to_owned()));
+        }
+    }
 }
 
 /// How far the logs of a detail are attested.
@@ -79,6 +126,14 @@ pub struct Verification {
 pub struct Logged {
     /// Where it stands.
     pub at: AuditPosition,
+    /// Its type, as its header says.
+    pub kind: String,
+    /// Its id, as its header says.
+    pub id: Option<String>,
+    /// The broker's time.
+    pub time: DateTime<Utc>,
+    /// When the house first had the application, milliseconds since 1970, where the event carries it.
+    pub received_ms: Option<i64>,
     /// Its body; absent when the log keeps only a digest.
     pub body: Option<Vec<u8>>,
     /// SHA-256 of the sender's `data`, hexadecimal, where the event carries it.
@@ -143,14 +198,16 @@ async fn hold(
     }
     let mut edges: BTreeMap<i32, bool> = BTreeMap::new();
     for (position, Logged { at, .. }) in found {
-        at.intact = match leaves.get(position) {
+        let is_proven = match leaves.get(position) {
             Some(leaf) => std::mem::replace(&mut at.leaf, leaf.clone()) == *leaf,
             None => match edges.get(&at.log) {
                 Some(proven) => *proven,
                 None => *edges.entry(at.log).or_insert(edge::is_proven(tx, at.log).await?),
             },
         };
-        if !at.intact {
+        at.intact = Some(true);
+        if !is_proven {
+            at.doubt(Doubt::BytesDiffer);
             tracing::error!(log = at.log, seq = at.seq, "audit entry is not the one of the tree");
         }
     }
@@ -234,7 +291,7 @@ fn pick(raw: &[u8], log: i32, first_seq: i64, wanted: &[i64]) -> Result<Vec<Logg
 
 fn logged(bytes: &[u8], log: i32, seq: i64) -> Result<Logged, BadEntry> {
     let entry = Entry::decode(bytes)?;
-    let digest = entry.header(schemas::intake::header::DATA_DIGEST).and_then(|value| std::str::from_utf8(value).ok());
+    let header = |name| entry.header(name).and_then(|value| std::str::from_utf8(value).ok());
     let time = DateTime::from_timestamp_millis(entry.timestamp_ms.clamp(0, LATEST_MS)).unwrap_or_default();
     let at = AuditPosition {
         log,
@@ -244,10 +301,19 @@ fn logged(bytes: &[u8], log: i32, seq: i64) -> Result<Logged, BadEntry> {
         offset: entry.offset,
         at: rfc3339(time),
         leaf: hex::encode(leaf_hash(bytes)),
-        intact: false,
+        intact: None,
+        not_intact: None,
     };
     let body = entry.value.filter(|_| entry.codec == Codec::Plain).map(<[u8]>::to_vec);
-    Ok(Logged { at, body, data_digest: digest.map(str::to_owned) })
+    Ok(Logged {
+        at,
+        kind: header(envelope::TYPE).unwrap_or_default().to_owned(),
+        id: header(envelope::ID).map(str::to_owned),
+        time,
+        received_ms: header(intake::RECEIVED_AT).and_then(|ms| ms.parse().ok()),
+        body,
+        data_digest: header(intake::DATA_DIGEST).map(str::to_owned),
+    })
 }
 
 #[cfg(test)]

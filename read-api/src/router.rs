@@ -38,6 +38,8 @@ pub struct App {
     pub metrics: Metrics,
     /// As configured.
     pub config: Config,
+    /// Prefix of the deployment's topics.
+    pub topic_prefix: String,
     pub(crate) places: Semaphore,
     pub(crate) turns: Arc<Turns>,
     pub(crate) timeout: Duration,
@@ -51,6 +53,7 @@ impl App {
     /// [`Error::Config`] when the token key is no good.
     pub fn new(
         config: Config,
+        topic_prefix: String,
         (store, log): (Store, Store),
         recorder: Arc<Recorder>,
         metrics: Metrics,
@@ -66,6 +69,7 @@ impl App {
             timeout: Duration::from_millis(config.timeout_ms),
             limiter: Mutex::new(Limiter::new(config.requests_per_minute)),
             config,
+            topic_prefix,
         })
     }
 

@@ -52,7 +52,7 @@ pub async fn bind(config: Config, service: ServiceContext) -> Result<Running, Er
     let stores = stores(&config, &service)?;
     let listen = config.listen.clone();
     let recorder = Arc::new(Recorder::new(&service, config.access_timeout(), metrics.clone())?);
-    let app = Arc::new(App::new(config, stores.clone(), recorder.clone(), metrics)?);
+    let app = Arc::new(App::new(config, service.topic("").to_string(), stores.clone(), recorder.clone(), metrics)?);
     let failed = |source| Error::Listen { address: listen.clone(), source };
     let address = listen.parse().map_err(|error| failed(std::io::Error::new(ErrorKind::InvalidInput, error)))?;
     let bounds = Bounds { cover: Cover::of(service.allow_plaintext_listeners), ..Bounds::default() };

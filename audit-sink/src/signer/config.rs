@@ -25,6 +25,11 @@ pub struct SignerConfig {
     pub interval_s: u64,
     /// Seconds between walks over the whole log. 0 walks never; `defaultx audit verify` does at any time.
     pub verify_interval_s: u64,
+    /// Seconds between samples: a part of the newest entries and a part of all of them, held against the projections. 0 takes none; walks hold
+    /// all of them.
+    pub sample_interval_s: u64,
+    /// Entries of a part.
+    pub sample_entries: u64,
     /// Directory that keeps every note, out of the database's reach: what was signed, also when the database is a restored one. Empty:
     /// only the database remembers, and a log that was set back is signed as if it had always been so.
     pub notes_dir: String,
@@ -60,6 +65,8 @@ impl Default for SignerConfig {
             former_keys: Vec::new(),
             interval_s: 10,
             verify_interval_s: 3600,
+            sample_interval_s: 10,
+            sample_entries: 256,
             notes_dir: String::new(),
             witness_timeout_ms: 5_000,
             timestamp_url: String::new(),

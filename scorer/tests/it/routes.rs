@@ -4,8 +4,8 @@ use crate::fixture::{
     STANDARD, Said, accepted, applications, deciding, document, entry, event_of, library, library_with, shadowing,
     worker_of,
 };
-use domain::ModelRole;
 use catalog::Error;
+use domain::ModelRole;
 use runtime::stream::{OwnedInput, RecordOutcome};
 use scorer::route::MAX_SHADOWS;
 use scorer::{Route, Routes};
