@@ -5,7 +5,7 @@ use super::planes::Group;
 use super::questions::{BLOCK, Column, Mask};
 use super::rows::Rows;
 use super::shap::Terms;
-use super::walk::Number;
+use super::number::Number;
 use std::cell::RefCell;
 
 /// Vector instructions to use, where the machine has them. No answer depends on them.

@@ -7,7 +7,7 @@
 
 use super::ensemble::{Node, Tree, Vote};
 use super::questions::{Asking, Columns, Questions};
-use super::walk::Number;
+use super::number::Number;
 
 /// Leaves of a tree that is met this way: a leaf's number fits a byte. Beyond it, walking is faster.
 pub(super) const MAX_LEAVES: usize = 256;

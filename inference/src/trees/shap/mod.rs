@@ -11,7 +11,7 @@ use super::ensemble::{Aggregate, Ensemble, Node, Precision, Tree};
 use super::error::TreeError;
 use super::lanes::{Lanes, SoundTerms, Sums, Vectors};
 use super::questions::{BLOCK, Column};
-use super::walk::Number;
+use super::number::Number;
 use game::{Game, MAX_FEATURES, Shares};
 use paths::{Leaf, Unit};
 use terms::Gathering;
