@@ -5,9 +5,9 @@ use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::house::Options;
 use crate::kafka::{self, Broker};
 use crate::logins::Logins;
+use crate::options::Options;
 use crate::postgres::{self, Server};
 use crate::process::until;
 use crate::progress::Progress;
