@@ -2,7 +2,8 @@
 
 use super::keys::Keys;
 use super::revocations::{Revocations, UNREADABLE};
-use super::{AuthError, Claims, LEEWAY_S, LONGEST_NAME, Realm};
+use super::error::AuthError;
+use super::{Claims, LEEWAY_S, LONGEST_NAME, Realm};
 use crate::clock;
 use crate::metrics::registered;
 use crate::shell::Shell;

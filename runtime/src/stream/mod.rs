@@ -7,6 +7,7 @@ mod assignment;
 mod clients;
 mod committer;
 mod engine;
+mod error;
 mod flood;
 pub mod handler;
 pub mod harness;

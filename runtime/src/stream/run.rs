@@ -2,36 +2,15 @@
 //! taken its ids.
 
 use super::engine::Engine;
+use super::error::LoopError;
 use super::handler::Handler;
 use super::meter::Meter;
-use super::producer::is_fenced;
 use super::session::{Session, lacking};
 use super::spec::LoopSpec;
 use crate::shell::Shell;
 use crate::task::{self, RoomHandle};
-use rdkafka::error::KafkaError;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-
-/// Why a loop ended before it was told to.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum LoopError {
-    #[error("another instance runs under this id: {0}")]
-    Fenced(String),
-    #[error("{0}")]
-    Lacking(String),
-    #[error("{0}")]
-    Broken(String),
-}
-
-impl From<KafkaError> for LoopError {
-    fn from(error: KafkaError) -> Self {
-        match &error {
-            KafkaError::Transaction(inner) if is_fenced(inner.code()) => Self::Fenced(error.to_string()),
-            _ => Self::Broken(error.to_string()),
-        }
-    }
-}
 
 /// Starts the loop on threads of its own. It ends well when the shell shuts down, and with an error when it is fenced; after
 /// any other failure it starts again with new clients.

@@ -2,7 +2,7 @@
 
 use super::{Assigned, Session};
 use crate::stream::producer::is_fenced;
-use crate::stream::run::LoopError;
+use crate::stream::error::LoopError;
 use crate::stream::state::Stored;
 use rdkafka::consumer::Consumer;
 use std::hash::Hash;

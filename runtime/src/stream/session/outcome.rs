@@ -5,7 +5,7 @@ use crate::stream::assignment::{Change, Taken};
 use crate::stream::committer::Ended;
 use crate::stream::engine::Engine;
 use crate::stream::handler::{Handler, Verdict};
-use crate::stream::run::LoopError;
+use crate::stream::error::LoopError;
 use crate::stream::state::Stored;
 use hashbrown::HashMap;
 use rdkafka::consumer::Consumer;
