@@ -2,7 +2,8 @@
 //! An error never approves, and nothing goes unanswered: what cannot be decided is a referral with a word.
 
 use crate::document::{KnockoutOutcome, LimitOutcome};
-use crate::load::{Compiled, Cut, CutoffRule, ProductRules};
+use crate::load::Compiled;
+use crate::rules::{Cut, CutoffRule, ProductRules};
 use crate::reasons;
 use crate::referral::Referral;
 use domain::outcome::{Outcome, Step};
