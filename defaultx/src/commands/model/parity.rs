@@ -3,7 +3,7 @@
 
 use super::golden::Golden;
 use anyhow::{Context, Result};
-use scoring::golden::TOLERANCE;
+use scoring::tolerance::TOLERANCE;
 use scoring::mapping::FeatureVector;
 use scoring::{Model, Scored, ThreadState};
 use serde::Serialize;
