@@ -1,6 +1,6 @@
 //! PURE. Cells of a column as a graph takes them. Says what is wrong with a cell, never where it stands.
 
-use crate::cli::RowsArgs;
+use crate::error::{Result, bail};
 use inference::graph::{Column, Kind, Values};
 use std::borrow::Cow;
 use std::fmt;
@@ -38,6 +38,18 @@ impl fmt::Display for Cell<'_> {
     }
 }
 
+/// What is wrong with a cell or a column, and what to do; where it stands is said by whoever knows.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Misfit(String);
+
+impl Misfit {
+    /// For this reason.
+    pub fn new(why: impl Into<String>) -> Self {
+        Self(why.into())
+    }
+}
+
 /// How a file writes its cells.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Written {
@@ -50,18 +62,18 @@ pub struct Written {
 }
 
 impl Written {
-    /// As the command says.
+    /// With these words for a missing value, and this between two cells.
     ///
     /// # Errors
     /// A delimiter that can be none.
-    pub fn of(args: &RowsArgs) -> anyhow::Result<Self> {
-        let delimiter = match args.delimiter {
+    pub fn new(missing: Vec<String>, decimal_comma: bool, delimiter: char) -> Result<Self> {
+        let delimiter = match delimiter {
             found @ ('\t' | ' '..='~') if !found.is_ascii_alphanumeric() && found != '"' => found as u8,
-            other => anyhow::bail!(
+            other => bail!(
                 "--delimiter {other:?}: must be one character such as , ; | or a tab, written $'\\t' in a shell"
             ),
         };
-        Ok(Self { missing: args.missing.clone(), decimal_comma: args.decimal_comma, delimiter })
+        Ok(Self { missing, decimal_comma, delimiter })
     }
 
     /// The cell, missing where it is empty, no number or a word for that.
@@ -84,7 +96,7 @@ impl Written {
     }
 
     /// A number in single precision.
-    fn single(&self, cell: Cell<'_>) -> Result<f32, String> {
+    fn single(&self, cell: Cell<'_>) -> Result<f32, Misfit> {
         Ok(match cell {
             Cell::Missing => f32::NAN,
             Cell::Text(text) if text.trim().is_empty() => f32::NAN,
@@ -102,7 +114,7 @@ impl Written {
     ///
     /// # Errors
     /// What is wrong with the cell.
-    pub fn double(&self, cell: Cell<'_>) -> Result<f64, String> {
+    pub fn double(&self, cell: Cell<'_>) -> Result<f64, Misfit> {
         Ok(match self.settled(cell) {
             Cell::Missing => f64::NAN,
             Cell::Text(text) if text.trim().is_empty() => f64::NAN,
@@ -117,13 +129,13 @@ impl Written {
     }
 
     /// Whole numbers have no missing value.
-    fn whole(&self, kind: Kind, cell: Cell<'_>) -> Result<i64, String> {
+    fn whole(&self, kind: Kind, cell: Cell<'_>) -> Result<i64, Misfit> {
         let number = match cell {
             Cell::Text(text) if !text.trim().is_empty() => {
                 whole_of(kind, &self.plain(text).ok_or_else(|| self.no_number(text))?)
             }
             Cell::Missing | Cell::Text(_) => {
-                return Err("is empty, and the graph takes whole numbers there, which cannot be missing".to_owned());
+                return Err(Misfit::new("is empty, and the graph takes whole numbers there, which cannot be missing"));
             }
             Cell::Whole(number) => Some(number),
             Cell::Single(number) => whole_number(f64::from(number)),
@@ -141,22 +153,24 @@ impl Written {
             Cell::Text(text) => format!("{:?}", text.trim()),
             number => number.to_string(),
         };
-        fits.ok_or_else(|| format!("{quoted} is no {what}, which the graph takes there"))
+        fits.ok_or_else(|| Misfit::new(format!("{quoted} is no {what}, which the graph takes there")))
     }
 
-    fn no_number(&self, cell: &str) -> String {
+    fn no_number(&self, cell: &str) -> Misfit {
         let word = cell.trim();
         let help = match word {
             _ if ["na", "n/a", "null", "none", "nil", "-", "?"].contains(&word.to_ascii_lowercase().as_str()) => {
                 format!("; say --missing {word} if that stands for a missing one")
             }
-            _ if self.decimal_comma => return format!("{cell:?} is no number with a decimal comma, such as 1.234,5"),
+            _ if self.decimal_comma => {
+                return Misfit::new(format!("{cell:?} is no number with a decimal comma, such as 1.234,5"));
+            }
             _ if word.contains(',') && word.replace(['.', ','], "").parse::<f64>().is_ok() => {
                 "; say --decimal-comma if the file writes 0,5 for a half".to_owned()
             }
             _ => String::new(),
         };
-        format!("{cell:?} is no number; a missing one is an empty cell{help}")
+        Misfit::new(format!("{cell:?} is no number; a missing one is an empty cell{help}"))
     }
 }
 
@@ -223,7 +237,7 @@ impl<'a> Cells<'a> {
     ///
     /// # Errors
     /// What is wrong with it.
-    pub fn push(&mut self, cell: Cell<'_>) -> Result<(), String> {
+    pub fn push(&mut self, cell: Cell<'_>) -> Result<(), Misfit> {
         let cell = self.written.settled(cell);
         match &mut self.values {
             Values::F32(cells) => cells.push(self.written.single(cell)?),
@@ -244,12 +258,12 @@ impl<'a> Cells<'a> {
 ///
 /// # Errors
 /// Of a cell that is none.
-pub fn word(cell: Cell<'_>) -> Result<String, String> {
+pub fn word(cell: Cell<'_>) -> Result<String, Misfit> {
     match cell {
         Cell::Missing | Cell::Text(_) | Cell::Whole(_) => Ok(cell.to_string()),
-        Cell::Single(_) | Cell::Double(_) | Cell::Flag(_) => Err(format!(
+        Cell::Single(_) | Cell::Double(_) | Cell::Flag(_) => Err(Misfit::new(format!(
             "{cell} is no word, which the graph takes there: write the column as text, as the model was trained"
-        )),
+        ))),
     }
 }
 
@@ -260,7 +274,7 @@ mod tests {
 
     fn written(missing: &[&str], decimal_comma: bool) -> Written {
         let missing = missing.iter().map(|word| (*word).to_owned()).collect();
-        Written::of(&RowsArgs { missing, decimal_comma, delimiter: ',' }).unwrap()
+        Written::new(missing, decimal_comma, ',').unwrap()
     }
 
     #[test]
@@ -298,7 +312,7 @@ mod tests {
         for (kind, cell, expected) in rows {
             let mut cells = Cells::of(kind, &written);
             let found = cells.push(Cell::Text(cell)).map(|()| cells.column("x").values);
-            assert_eq!(found, expected.map_err(str::to_owned), "{kind:?} {cell:?}");
+            assert_eq!(found, expected.map_err(Misfit::new), "{kind:?} {cell:?}");
         }
     }
 
@@ -315,14 +329,14 @@ mod tests {
             assert_eq!(of(Kind::F64, cell), Ok(Values::F64(vec![expected])), "{cell}");
         }
         for cell in ["0.5", "1.5", "0.500", "1234.567", "1,234.5", "1.5e3", "1.2345,0", ".500"] {
-            let why = of(Kind::F64, cell).unwrap_err();
+            let why = of(Kind::F64, cell).unwrap_err().to_string();
             assert!(why.contains("is no number with a decimal comma, such as 1.234,5"), "{cell}: {why}");
         }
         assert_eq!(of(Kind::I64, "1.234"), Ok(Values::I64(vec![1234])));
         assert!(matches!(of(Kind::F32, " NA "), Ok(Values::F32(cells)) if cells[0].is_nan()));
         assert!(matches!(of(Kind::F32, "-"), Ok(Values::F32(cells)) if cells[0].is_nan()));
         assert_eq!(of(Kind::Text, "NA"), Ok(Values::Text(vec![String::new()])));
-        assert!(of(Kind::I64, "NA").unwrap_err().contains("cannot be missing"));
+        assert!(of(Kind::I64, "NA").unwrap_err().to_string().contains("cannot be missing"));
     }
 
     #[test]
@@ -375,7 +389,7 @@ mod tests {
         for (kind, cell, expected) in rows {
             let mut cells = Cells::of(kind, &written);
             let found = cells.push(cell).map(|()| cells.column("x").values);
-            assert_eq!(found, expected.map_err(str::to_owned), "{kind:?} {cell:?}");
+            assert_eq!(found, expected.map_err(Misfit::new), "{kind:?} {cell:?}");
         }
     }
 

@@ -4,8 +4,8 @@
 use super::columns::{Column, Kind, kind_of};
 use super::guarded::guarded;
 use super::pages::Held;
-use crate::commands::model::cells::Cell;
-use anyhow::{Context, Result, bail, ensure};
+use crate::cells::{Cell, Misfit};
+use crate::error::{Context, Error, Result, bail, ensure};
 use parquet::file::metadata::{
     ParquetMetaData, ParquetMetaDataOptions, ParquetMetaDataReader, ParquetStatisticsPolicy,
 };
@@ -48,7 +48,7 @@ struct Field {
     /// Among the columns of the row groups, those of lists and records too.
     leaf: usize,
     /// How its cells are read, or why they are not.
-    kind: Result<Kind, String>,
+    kind: Result<Kind, Misfit>,
 }
 
 impl Parquet {
@@ -111,7 +111,7 @@ impl Parquet {
                 continue;
             }
             let Field { name, leaf, kind } = &self.fields[*at];
-            let kind = kind.clone().map_err(|why| anyhow::anyhow!("column {name} {why}"))?;
+            let kind = kind.clone().map_err(|why| Error::Refused(format!("column {name} {why}")))?;
             let (name, leaf) = (name.clone(), *leaf);
             self.selected[*at] = self.columns.len();
             self.columns.push(Column::new(name, leaf, kind));
@@ -184,7 +184,7 @@ mod tests {
     }
 
     fn stored(name: &str) -> Vec<u8> {
-        std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/rows").join(name)).unwrap()
+        std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("../defaultx/tests/it/rows").join(name)).unwrap()
     }
 
     /// All rows of a file, all columns or those that are named.
@@ -237,7 +237,7 @@ mod tests {
             ("record", "column record holds lists or records"),
         ];
         for (name, expected) in bad {
-            let why = format!("{:#}", rows(&file, Some(&[name])).unwrap_err());
+            let why = rows(&file, Some(&[name])).unwrap_err().told();
             assert!(why.contains(expected), "{why}");
         }
     }
@@ -252,9 +252,9 @@ mod tests {
         for name in ["small-newer.parquet", "small-plain.parquet"] {
             assert_eq!(rows(&held(&stored(name)), None).unwrap(), expected, "{name}");
         }
-        let why = format!("{:#}", rows(&held(&stored("brotli.parquet")), None).unwrap_err());
+        let why = rows(&held(&stored("brotli.parquet")), None).unwrap_err().told();
         assert!(why.contains("column number: is packed with brotli: write the file with snappy"), "{why}");
-        let why = format!("{:#}", rows(&held(&stored("delta.parquet")), None).unwrap_err());
+        let why = rows(&held(&stored("delta.parquet")), None).unwrap_err().told();
         assert!(why.contains("column word: is encoded as DELTA_BYTE_ARRAY: write it plain"), "{why}");
     }
 

@@ -1,7 +1,7 @@
-//! `model check`: the training library's own answers against the engine's, row by row. What differs is listed, and there
+//! The training library's own answers against the engine's, row by row. What differs is listed, and there
 //! must be as much of it as the manifest says.
 
-use anyhow::{Context, Result, ensure};
+use crate::error::{Context, Result, ensure};
 use domain::{Digest, pd::Pd};
 use flate2::read::MultiGzDecoder;
 use scoring::Model;
@@ -90,7 +90,7 @@ fn parity(model: &Model, said: &Native, bytes: &[u8]) -> (Option<Parity>, Vec<St
             (Some(found), faults)
         }
         Err(error) => {
-            faults.push(format!("{file}: {error:#}"));
+            faults.push(format!("{file}: {}", error.told()));
             (None, faults)
         }
     }
@@ -275,7 +275,13 @@ mod tests {
     /// A package whose thresholds the exporter rounded to nearest, not down: `training/tests/test_native.py` makes it.
     fn unrounded() -> (PathBuf, PackageFiles) {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../training/tests/fixtures/unrounded-lightgbm");
-        let files = scorer::library::read_package(&folder).unwrap();
+        let of = |name: &str| std::fs::read(folder.join(name)).unwrap();
+        let files = PackageFiles {
+            manifest: of("manifest.toml"),
+            graph: of("model.onnx"),
+            golden: of("golden.json"),
+            reference: of("reference.json"),
+        };
         (folder, files)
     }
 
@@ -379,7 +385,7 @@ mod tests {
             ("a,b,probability\n1,2\n", "line"),
         ];
         for (text, expected) in bad {
-            let why = format!("{:#}", rows(&zipped(text), &["a", "b"]).unwrap_err());
+            let why = rows(&zipped(text), &["a", "b"]).unwrap_err().told();
             assert!(why.contains(expected), "{why}");
         }
     }

@@ -1,10 +1,10 @@
 //! The sample that a graph is imported with: rows of features and who defaulted. Says what is wrong with a cell and where it
 //! stands.
 
-use crate::cli::ImportArgs;
-use crate::commands::model::cells::{Cell, Cells, Written, word};
-use crate::commands::model::rows::{Rows, places};
-use anyhow::{Context, Result, bail, ensure};
+use super::options::Options;
+use crate::cells::{Cell, Cells, Misfit, Written, word};
+use crate::rows::{Rows, places};
+use crate::error::{Context, Result, bail, ensure};
 use inference::graph::{Graph, Input, Kind, Values};
 use inference::onnx::ModelProto;
 use inference::tap;
@@ -44,7 +44,7 @@ pub struct Sheet {
 
 impl Sheet {
     /// Finds the label's column and the graph's.
-    pub fn of(rows: &Rows, args: &ImportArgs) -> Result<Self> {
+    pub fn of(rows: &Rows, args: &Options) -> Result<Self> {
         let header = rows.header();
         let label = places(header, std::slice::from_ref(&args.label)).context("the label, --label")?[0];
         let without = places(header, &args.without).context("--without")?;
@@ -70,15 +70,15 @@ impl Sheet {
 }
 
 /// Reads every row, as the graph takes it.
-pub fn read(args: &ImportArgs, mut rows: Rows, sheet: &Sheet, graph: &Graph, proto: &ModelProto) -> Result<Sample> {
+pub fn read(args: &Options, mut rows: Rows, sheet: &Sheet, graph: &Graph, proto: &ModelProto) -> Result<Sample> {
     let named = || args.sample.display().to_string();
     rows.select(&[sheet.given.as_slice(), &[sheet.label]].concat())?;
-    let written = Written::of(&args.rows)?;
+    let written = &args.written;
     let mut columns = columns(graph, proto);
     let (mut labels, mut classes) = (Vec::new(), BTreeSet::new());
     while rows.advance()? {
         for ((column, at), name) in columns.iter_mut().zip(&sheet.given).zip(&sheet.names) {
-            column.push(rows.cell(*at), &written).map_err(|why| rows.fault(name, &why))?;
+            column.push(rows.cell(*at), written).map_err(|why| rows.fault(name, &why))?;
         }
         let class = written.settled(rows.cell(sheet.label)).to_string();
         let label = label(&class, args.bad_label.as_deref());
@@ -133,7 +133,7 @@ fn columns(graph: &Graph, proto: &ModelProto) -> Vec<Codes> {
 }
 
 impl Codes {
-    fn push(&mut self, cell: Cell<'_>, written: &Written) -> Result<(), String> {
+    fn push(&mut self, cell: Cell<'_>, written: &Written) -> Result<(), Misfit> {
         let value = match (self.kind, written.settled(cell)) {
             (_, Cell::Missing) => f32::NAN,
             (Kind::Text, cell) => self.code(&word(cell)?),
@@ -158,7 +158,7 @@ impl Codes {
 }
 
 /// A number that a package can hold.
-fn number(kind: Kind, cell: Cell<'_>, written: &Written) -> Result<f32, String> {
+fn number(kind: Kind, cell: Cell<'_>, written: &Written) -> Result<f32, Misfit> {
     let mut cells = Cells::of(kind, written);
     cells.push(cell)?;
     let found = || match cell {
@@ -170,36 +170,36 @@ fn number(kind: Kind, cell: Cell<'_>, written: &Written) -> Result<f32, String> 
         Values::F64(cells) => cells[0] as f32,
         Values::I64(cells) if (cells[0] as f32) as i64 == cells[0] => cells[0] as f32,
         Values::I64(_) => {
-            return Err(format!(
+            return Err(Misfit::new(format!(
                 "{} is no whole number of single precision, which features have: export codes as words",
                 found()
-            ));
+            )));
         }
-        Values::Text(_) => return Err("is a word where a number is needed".to_owned()),
+        Values::Text(_) => return Err(Misfit::new("is a word where a number is needed")),
     };
     match number.is_infinite() {
-        true => Err(format!("{} is beyond single precision; leave the cell empty if it is missing", found())),
+        true => Err(Misfit::new(format!("{} is beyond single precision; leave the cell empty if it is missing", found()))),
         false => Ok(number),
     }
 }
 
 /// Whether a row defaulted: its class is the risky one, or 1.
-fn label(cell: &str, bad: Option<&str>) -> Result<bool, String> {
+fn label(cell: &str, bad: Option<&str>) -> Result<bool, Misfit> {
     let cell = cell.trim();
     if let Some(bad) = bad {
         return match cell.is_empty() {
-            true => Err("is empty".to_owned()),
+            true => Err(Misfit::new("is empty")),
             false => Ok(cell == bad || cell.strip_suffix(".0") == Some(bad)),
         };
     }
     match cell.to_ascii_lowercase().as_str() {
         "1" | "1.0" | "true" => Ok(true),
         "0" | "0.0" | "false" => Ok(false),
-        other if other.parse::<f64>().is_ok() => Err(format!(
+        other if other.parse::<f64>().is_ok() => Err(Misfit::new(format!(
             "{cell:?} is neither 1 (defaulted) nor 0; a share or an amount lost is no probability of default, which is what a \
              package holds: run a model of LGD or EAD with `model run`"
-        )),
-        _ => Err(format!("{cell:?} is neither 1 (defaulted) nor 0: name the risky class with --bad-label")),
+        ))),
+        _ => Err(Misfit::new(format!("{cell:?} is neither 1 (defaulted) nor 0: name the risky class with --bad-label"))),
     }
 }
 
@@ -221,10 +221,9 @@ impl Sample {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::cli::RowsArgs;
 
     fn written() -> Written {
-        Written::of(&RowsArgs { missing: vec![], decimal_comma: false, delimiter: ',' }).unwrap()
+        Written::new(vec![], false, ',').unwrap()
     }
 
     #[test]
@@ -240,11 +239,11 @@ mod tests {
         ];
         for (cell, expected) in rows {
             match (label(cell, None), expected) {
-                (Err(why), Err(expected)) => assert!(why.contains(expected), "{why}"),
-                (found, expected) => assert_eq!(found, expected.map_err(str::to_owned), "{cell}"),
+                (Err(why), Err(expected)) => assert!(why.to_string().contains(expected), "{why}"),
+                (found, expected) => assert_eq!(found, expected.map_err(Misfit::new), "{cell}"),
             }
         }
-        for (cell, expected) in [("bad", Ok(true)), ("good", Ok(false)), ("", Err("is empty".to_owned()))] {
+        for (cell, expected) in [("bad", Ok(true)), ("good", Ok(false)), ("", Err(Misfit::new("is empty")))] {
             assert_eq!(label(cell, Some("bad")), expected, "{cell}");
         }
         assert_eq!(label("2.0", Some("2")), Ok(true));
@@ -277,11 +276,11 @@ mod tests {
         assert_eq!(number(Kind::I64, Cell::Text("16777216")), Ok(16_777_216.0));
         assert_eq!(number(Kind::I64, Cell::Whole(16_777_216)), Ok(16_777_216.0));
         for cell in [Cell::Text("16777217"), Cell::Whole(16_777_217)] {
-            assert!(number(Kind::I64, cell).unwrap_err().contains("16777217"), "{cell:?}");
-            assert!(number(Kind::I64, cell).unwrap_err().contains("export codes as words"), "{cell:?}");
+            assert!(number(Kind::I64, cell).unwrap_err().to_string().contains("16777217"), "{cell:?}");
+            assert!(number(Kind::I64, cell).unwrap_err().to_string().contains("export codes as words"), "{cell:?}");
         }
         for cell in [Cell::Text("1e300"), Cell::Double(1e300)] {
-            assert!(number(Kind::F64, cell).unwrap_err().contains("beyond single precision"), "{cell:?}");
+            assert!(number(Kind::F64, cell).unwrap_err().to_string().contains("beyond single precision"), "{cell:?}");
         }
     }
 }

@@ -1,6 +1,6 @@
 //! PURE. Platt scaling: the line that turns margins into log-odds of default, by the labels of a sample.
 
-use anyhow::{Result, ensure};
+use crate::error::{Result, ensure};
 use domain::pd::{Pd, sigmoid};
 use scoring::manifest::{Calibration, CalibrationMethod};
 

@@ -1,9 +1,11 @@
 //! The golden file of a graph that is imported: rows and applications of the sample, with this engine's own answers. They
 //! prove from then on that nothing changed; whether the exporter's runtime agrees, `model run` shows.
 
-use super::Draft;
 use super::contract::{Feature, application};
-use anyhow::{Context, Result, ensure};
+use super::draft::Draft;
+use super::json::json;
+use super::spread::evenly;
+use crate::error::{Context, Result, ensure};
 use scoring::golden::MIN_APPLICATIONS;
 use scoring::record::{Others, Record};
 use serde::Serialize;
@@ -59,8 +61,8 @@ pub fn file(draft: &Draft, base: Option<f64>, others: Others) -> Result<Vec<u8>>
     let mut golden = document(draft, base)?;
     let pointers: Vec<String> = draft.features.iter().map(Feature::pointer).collect();
     let pointers: Vec<Option<&str>> = pointers.iter().map(|pointer| Some(pointer.as_str())).collect();
-    golden.record = Some(Record::of(&super::json(&golden)?, &pointers, others, draft.platt.said())?);
-    super::json(&golden)
+    golden.record = Some(Record::of(&json(&golden)?, &pointers, others, draft.platt.said())?);
+    json(&golden)
 }
 
 fn document(draft: &Draft, base: Option<f64>) -> Result<Golden> {
@@ -86,7 +88,7 @@ fn hard(draft: &Draft, rows: &mut Vec<Vec<f32>>) {
     rows.extend([end(0), end(1)]);
     let thresholds = draft.engine.thresholds();
     for (at, feature) in draft.features.iter().enumerate() {
-        let on = super::evenly(thresholds[at].len(), THRESHOLDS).map(|place| thresholds[at][place]);
+        let on = evenly(thresholds[at].len(), THRESHOLDS).map(|place| thresholds[at][place]);
         let near = on.flat_map(|threshold| [threshold, threshold.next_up()]);
         let ends = feature.range.into_iter().flatten();
         let codes = (0..feature.words.len().min(WORDS)).map(|code| code as f32);

@@ -1,7 +1,7 @@
 //! The one door to the crate that reads Parquet: a panic of it over a damaged file is an answer like its errors.
 
 use super::pages::Refused;
-use anyhow::{Result, bail};
+use crate::error::{Context, Result, bail};
 use parquet::errors::ParquetError;
 use std::cell::Cell as Slot;
 use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
@@ -29,7 +29,7 @@ pub fn guarded<T>(read: impl FnOnce() -> parquet::errors::Result<T>) -> Result<T
     match found {
         Ok(Ok(found)) => Ok(found),
         Ok(Err(ParquetError::External(why))) if why.is::<Refused>() => bail!("{why}"),
-        Ok(Err(why)) => bail!("cannot be read, it may be damaged or cut short: {why}"),
+        Ok(Err(why)) => Err(why).context("cannot be read, it may be damaged or cut short"),
         Err(_) => bail!("is damaged"),
     }
 }

@@ -1,9 +1,10 @@
 //! The reference file of a graph that is imported: how the sample's features and scores are distributed, and the rows that
 //! contributions are measured against.
 
-use super::Draft;
+use super::draft::Draft;
 use super::golden::listed;
-use anyhow::Result;
+use super::spread::evenly;
+use crate::error::Result;
 use scoring::manifest::Kind;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -110,7 +111,7 @@ fn group(draft: &Draft, rows: &[usize]) -> Result<Group> {
         mean_partials = (0..width).map(|at| rounded(mean(at) / rows.len() as f64)).collect();
     }
     let most = if draft.engine.kind == Kind::Trees { TREE_BACKGROUND } else { BACKGROUND };
-    let background = super::evenly(rows.len(), most).map(|at| listed(&draft.rows[rows[at]])).collect();
+    let background = evenly(rows.len(), most).map(|at| listed(&draft.rows[rows[at]])).collect();
     Ok(Group { rows: rows.len(), mean_partials, background })
 }
 

@@ -1,6 +1,6 @@
 //! What of a package's golden file the tools look at, beyond the proof that loading is.
 
-use anyhow::{Context, Result};
+use crate::error::{Context, Result};
 use scoring::mapping::FeatureVector;
 use serde::Deserialize;
 use serde::de::IgnoredAny;

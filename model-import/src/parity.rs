@@ -1,8 +1,8 @@
-//! `model check`: the golden rows and applications once more, as the scorer answers them. Whatever is further off than its
+//! The golden rows and applications once more, as the scorer answers them. Whatever is further off than its
 //! tolerance is a fault, and so is an answer that another company of rows changes by a bit.
 
-use super::golden::Golden;
-use anyhow::{Context, Result};
+use crate::error::{Context, Result};
+use crate::golden::Golden;
 use scoring::tolerance::TOLERANCE;
 use scoring::mapping::FeatureVector;
 use scoring::{Model, Scored, ThreadState};

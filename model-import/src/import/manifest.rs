@@ -1,8 +1,8 @@
 //! PURE. The text of a manifest to fill in: what the graph and the sample say is there, and what only people know is asked for.
 
-use super::Draft;
-use super::answers::{Answers, Native};
+use super::answers::{self, Answers, Native};
 use super::contract::{Feature, Missing};
+use super::draft::{Draft, VERSION};
 use domain::Digest;
 use scoring::manifest::{Explained, FILL_IN, Kind, Link};
 use std::fmt::{Display, Write};
@@ -63,7 +63,7 @@ fn native(answers: &Answers, said: Option<&Native>) -> String {
     let mut text = format!(
         "\n[native] # the library's own answers to the sample\nlibrary = {}\nfile = {}\nsha256 = \"{sha256}\"\nchanged = {}\n",
         quoted(library),
-        quoted(super::answers::FILE),
+        quoted(answers::FILE),
         said.map_or(0, |said| said.found.changed.len())
     );
     if let Some((found, bound)) = said.and_then(|said| Some((&said.found, said.bound?))) {
@@ -100,7 +100,7 @@ fn head(draft: &Draft, kind: &str, digests: &Digests) -> String {
         rows = draft.rows.len(),
         sample = draft.source,
         name = quoted(&draft.name),
-        version = super::VERSION,
+        version = VERSION,
         product = quoted(&draft.product),
         scale = quoted(draft.scale.id()),
         source = quoted(&draft.source),

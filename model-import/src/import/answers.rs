@@ -1,13 +1,13 @@
 //! The library's own answers to the sample: read, compared with the package's, and written into it. An export that differs
 //! beyond what was accepted is no package.
 
-use super::bad;
 use super::contract::Feature;
-use crate::cli::ImportArgs;
-use crate::commands::model::cells::Written;
-use crate::commands::model::native::{self, Parity, Row};
-use crate::commands::model::rows::Rows;
-use anyhow::{Context, Result, bail, ensure};
+use super::options::Options;
+use crate::cells::Misfit;
+use crate::error::{Context, Error, Result, bail, ensure};
+use crate::native::{self, Parity, Row};
+use crate::reporter::Reporter;
+use crate::rows::Rows;
 use csv::Writer;
 use domain::Digest;
 use flate2::{Compression, GzBuilder};
@@ -59,19 +59,21 @@ impl Answers {
 ///
 /// # Errors
 /// With the line or row.
-pub fn read(path: &Path, args: &ImportArgs, count: usize) -> Result<Vec<f64>> {
+pub fn read(path: &Path, args: &Options, count: usize, reporter: &dyn Reporter) -> Result<Vec<f64>> {
     let named = || path.display().to_string();
-    let written = Written::of(&args.rows)?;
-    let mut rows = Rows::open(path, &written)?;
+    let written = &args.written;
+    let mut rows = Rows::open(path, written, reporter)?;
     let columns: Vec<usize> = rows.columns().collect();
     let names: Vec<String> = columns.iter().map(|at| rows.header()[*at].clone()).collect();
-    let place = column(&names, bad(args)).with_context(named)?;
+    let place = column(&names, args.bad()).with_context(named)?;
     rows.select(&columns[place..=place])?;
     let mut found = Vec::with_capacity(count);
     while rows.advance()? {
         let cell = rows.cell(columns[place]);
         let probability = written.double(cell).map_err(|why| rows.fault(&names[place], &why))?;
-        ensure!(probability.is_finite(), rows.fault(&names[place], &format!("{cell} is no probability")));
+        if !probability.is_finite() {
+            return Err(rows.fault(&names[place], &Misfit::new(format!("{cell} is no probability"))));
+        }
         found.push(probability);
     }
     let headless = names[place].parse::<f64>().is_ok();
@@ -133,9 +135,9 @@ fn column(header: &[String], bad_label: &str) -> Result<usize> {
 ///
 /// # Errors
 /// When they differ, and nobody accepted that or not so much.
-pub fn compared(args: &ImportArgs, model: &Model, answers: &Answers) -> Result<Native> {
+pub fn compared(args: &Options, model: &Model, answers: &Answers, reporter: &dyn Reporter) -> Result<Native> {
     let found = native::compare(model, &answers.library, &answers.rows)?;
-    found.text("").iter().for_each(|line| eprintln!("{}", line.trim_start()));
+    found.text("").iter().for_each(|line| reporter.line(line.trim_start()));
     let greatest = found.greatest_change;
     // Two digits, rounded up: a bound that is copied from here holds.
     let scale = 10f64.powf(greatest.max(f64::MIN_POSITIVE).log10().floor() - 1.0);
@@ -167,7 +169,7 @@ fn file(features: &[Feature], rows: &[Row]) -> Result<Vec<u8>> {
         let cell = |value: &f32| if value.is_nan() { String::new() } else { value.to_string() };
         csv.write_record(row.features.iter().map(cell).chain([row.probability.to_string()]))?;
     }
-    let packed = csv.into_inner().map_err(|error| anyhow::anyhow!("{error}"))?;
+    let packed = csv.into_inner().map_err(|error| Error::File(error.into_error()))?;
     Ok(packed.finish()?)
 }
 
@@ -175,8 +177,8 @@ fn file(features: &[Feature], rows: &[Row]) -> Result<Vec<u8>> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::cli::{Cli, Command, ModelCommand};
-    use clap::Parser;
+    use crate::cells::Written;
+    use crate::reporter::Silent;
 
     #[test]
     fn the_risky_column_is_found_or_asked_for() {
@@ -212,34 +214,47 @@ mod tests {
 
     #[test]
     fn answers_are_one_for_each_row() {
-        let line =
-            ["defaultx", "model", "import", "a.onnx", "--sample", "a.csv", "--label", "bad", "--native", "b.csv"];
-        let args = |more: &[&str]| match Cli::parse_from(line.iter().chain(more)).command {
-            Command::Model(ModelCommand::Import(args)) => args,
-            other => panic!("{other:?}"),
+        let options = |missing: &[&str], decimal_comma: bool, delimiter: char| Options {
+            graph: "a.onnx".into(),
+            sample: "a.csv".into(),
+            written: Written::new(missing.iter().map(|word| (*word).to_owned()).collect(), decimal_comma, delimiter).unwrap(),
+            label: "bad".to_owned(),
+            bad_label: None,
+            answer: None,
+            native: Some("b.csv".into()),
+            library: String::new(),
+            accept_deviation: None,
+            columns: vec![],
+            without: vec![],
+            out: "models".into(),
+            name: None,
+            product: None,
+            scales: "scales.toml".into(),
+            threshold: None,
+            horizon_months: 12,
         };
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("native.csv");
-        for (text, more, expected) in [
-            ("p\n0.5\n0.25\n", &[][..], Ok(vec![0.5, 0.25])),
-            ("p\n0.5\n", &[], Err("holds 1 answers, the sample has 2 rows")),
-            ("p\n0.5\nx\n", &[], Err("line 3, column p: \"x\" is no number")),
+        for (text, (missing, decimal_comma, delimiter), expected) in [
+            ("p\n0.5\n0.25\n", (&[][..], false, ','), Ok(vec![0.5, 0.25])),
+            ("p\n0.5\n", (&[], false, ','), Err("holds 1 answers, the sample has 2 rows")),
+            ("p\n0.5\nx\n", (&[], false, ','), Err("line 3, column p: \"x\" is no number")),
             (
                 "p\n0.5\nNA\n",
-                &[],
+                (&[], false, ','),
                 Err("line 3, column p: \"NA\" is no number; a missing one is an empty cell; say --missing NA"),
             ),
-            ("p\n0.5\nNA\n", &["--missing", "NA"], Err("line 3, column p: NA is no probability")),
-            ("id;p_1\n1;0,5\n2;0,25\n", &["--delimiter", ";", "--decimal-comma"], Ok(vec![0.5, 0.25])),
+            ("p\n0.5\nNA\n", (&["NA"], false, ','), Err("line 3, column p: NA is no probability")),
+            ("id;p_1\n1;0,5\n2;0,25\n", (&[], true, ';'), Ok(vec![0.5, 0.25])),
             (
                 "p\n0.5\n0.25\n",
-                &["--decimal-comma"],
+                (&[], true, ','),
                 Err("line 2, column p: \"0.5\" is no number with a decimal comma"),
             ),
-            ("0.5\n0.25\n", &[], Err("its first line is a number where the name of a column belongs")),
+            ("0.5\n0.25\n", (&[], false, ','), Err("its first line is a number where the name of a column belongs")),
         ] {
             std::fs::write(&path, text).unwrap();
-            match (read(&path, &args(more), 2), expected) {
+            match (read(&path, &options(missing, decimal_comma, delimiter), 2, &Silent), expected) {
                 (Err(why), Err(expected)) => assert!(why.to_string().contains(expected), "{why}"),
                 (found, expected) => assert_eq!(found.ok(), expected.ok()),
             }

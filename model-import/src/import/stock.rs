@@ -2,7 +2,8 @@
 //! whether that adds up the features' parts. All of it is tried on the sample.
 
 use super::engine::{Engine, NEAR, Runs, numbers, plain};
-use anyhow::{Context, Result, anyhow};
+use super::spread::evenly;
+use crate::error::{Context, Error, Result};
 use domain::pd::sigmoid;
 use inference::graph::Output;
 use inference::onnx::ModelProto;
@@ -136,7 +137,7 @@ pub fn engine(
         let said = manifest::Graph { explained: Some(explained), ..said };
         return Ok(Engine::new(said, Kind::Graph, bytes, words.len(), Runs::Stock(Box::new(stock))));
     }
-    Err(why.unwrap_or_else(|| anyhow!("no reading of its answers gives a margin")))
+    Err(why.unwrap_or_else(|| Error::Refused("no reading of its answers gives a margin".to_owned())))
 }
 
 /// What its margin may be, the most exact first.
@@ -164,7 +165,7 @@ fn candidates(proto: &ModelProto, risky: &Risky, only: Link) -> Vec<manifest::Gr
 }
 
 fn is_additive(stock: &Stock, rows: &[Vec<f32>]) -> Result<bool> {
-    let some = |most| super::evenly(rows.len(), most).map(|at| rows[at].clone()).collect::<Vec<_>>();
+    let some = |most| evenly(rows.len(), most).map(|at| rows[at].clone()).collect::<Vec<_>>();
     let rest = stock.greatest_rest(&some(TRIED.0), &some(TRIED.1))?;
     Ok(rest <= inference::additive::TOLERANCE)
 }

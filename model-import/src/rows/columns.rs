@@ -2,8 +2,8 @@
 
 use super::guarded::guarded;
 use super::pages::{Held, Pages, refused};
-use crate::commands::model::cells::Cell;
-use anyhow::{Context, Result, bail, ensure};
+use crate::cells::{Cell, Misfit};
+use crate::error::{Context, Result, bail, ensure};
 use parquet::basic::{Compression, ConvertedType, LogicalType, Repetition, Type as Physical};
 use parquet::column::reader::{ColumnReader, ColumnReaderImpl, get_column_reader};
 use parquet::data_type::{ByteArray, DataType};
@@ -47,20 +47,19 @@ enum Cells {
 }
 
 /// How cells are read, or why they are not and what to do.
-pub fn kind_of(field: &Type) -> Result<Kind, String> {
+pub fn kind_of(field: &Type) -> Result<Kind, Misfit> {
     let info = field.get_basic_info();
     if !field.is_primitive() || info.has_repetition() && info.repetition() == Repetition::REPEATED {
-        return Err("holds lists or records: write a column for each of their values".to_owned());
+        return Err(Misfit::new("holds lists or records: write a column for each of their values"));
     }
-    let no_text = || "holds bytes: write them as text, in pandas with .str.decode(\"utf-8\")".to_owned();
+    let no_text = || Misfit::new("holds bytes: write them as text, in pandas with .str.decode(\"utf-8\")");
     let a_time = || {
-        "holds dates or times, which no model takes: write a number, such as the months before the application"
-            .to_owned()
+        Misfit::new("holds dates or times, which no model takes: write a number, such as the months before the application")
     };
     let logical = info.logical_type_ref();
     match (logical, info.converted_type()) {
         (Some(LogicalType::Decimal(_)), _) | (_, ConvertedType::DECIMAL) => {
-            return Err("holds decimals: write them in double precision, in pandas with .astype(float)".to_owned());
+            return Err(Misfit::new("holds decimals: write them in double precision, in pandas with .astype(float)"));
         }
         (Some(LogicalType::Date | LogicalType::Time(_) | LogicalType::Timestamp(_)), _)
         | (_, ConvertedType::DATE | ConvertedType::TIME_MILLIS | ConvertedType::TIME_MICROS)
@@ -87,7 +86,7 @@ pub fn kind_of(field: &Type) -> Result<Kind, String> {
         Physical::BYTE_ARRAY if is_text => Ok(Kind::Text),
         Physical::INT96 => Err(a_time()),
         Physical::FIXED_LEN_BYTE_ARRAY if matches!(logical, Some(LogicalType::Float16)) => {
-            Err("holds numbers of half precision: write them in single, in pandas with .astype(\"float32\")".to_owned())
+            Err(Misfit::new("holds numbers of half precision: write them in single, in pandas with .astype(\"float32\")"))
         }
         Physical::BYTE_ARRAY | Physical::FIXED_LEN_BYTE_ARRAY => Err(no_text()),
     }

@@ -1,110 +1,94 @@
-//! `model import`: a bare graph and a sample of rows become a package to fill in, which serves once people have said what
-//! only they know. Writes a folder that was not there; changes none.
+//! A bare graph and a sample of rows become a package to fill in, which serves once people have said what only they know.
+//! Writes a folder that was not there; changes none.
 //!
-//! Reading order: [`sample`] → [`engine`] (what the graph is; [`stock`] where it is neither trees, scorecard nor net) →
-//! [`repair`] (trees whose library gives other answers) → [`contract`] → [`platt`] → [`golden`], [`reference`], [`manifest`],
-//! [`card`] → [`answers`] (the library's own).
+//! Reading order: [`options`] → [`sample`] → [`trial`] (what the graph is; [`stock`] where it is neither trees, scorecard nor net),
+//! which makes an [`engine`] → [`repair`] (trees whose library gives other answers) → [`contract`] → [`platt`] → [`draft`] →
+//! [`golden`], [`reference`], [`manifest`], [`card`] → [`answers`] (the library's own).
 
 mod answers;
 mod card;
 mod contract;
+mod draft;
 mod engine;
 mod golden;
+mod json;
 mod manifest;
+mod options;
 mod platt;
 mod reference;
 mod repair;
 mod sample;
+mod spread;
 mod stock;
+mod trial;
 
-use crate::cli::ImportArgs;
-use crate::commands::model::cells::Written;
-use crate::commands::model::rows::Rows;
-use answers::{Answers, Native};
-use anyhow::{Context, Result, bail, ensure};
-use contract::Feature;
+pub use options::Options;
+
+use crate::error::{Context, Result, bail, ensure};
+use crate::reporter::Reporter;
+use crate::rows::Rows;
+use answers::Answers;
 use domain::Digest;
 use domain::pd::Pd;
 use domain::scale::Scale;
-use engine::{Engine, Trial};
+use draft::{Draft, VERSION};
 use inference::graph::Graph;
 use inference::ops;
+use json::json;
 use platt::Platt;
-use sample::{Sample, Sheet};
+use sample::Sheet;
 use scoring::manifest::{FILL_IN, Kind, Link, ReferenceName};
 use scoring::record::Others;
 use scoring::reference::Reference;
 use scoring::{Model, PackageFiles, Scales};
-use serde::Serialize;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use trial::Trial;
 
-/// Version of every package that is imported.
-const VERSION: &str = "1.0.0";
 /// A threshold lies between these.
 const THRESHOLDS: (f64, f64) = (0.0001, 0.9999);
 
-/// What is known of a package while it is made.
-pub struct Draft {
-    name: String,
-    product: String,
-    scale: Scale,
-    /// The sample's file and column.
-    source: String,
-    label: String,
-    horizon_months: u32,
-    sample: Sample,
-    engine: Engine,
-    features: Vec<Feature>,
-    /// Of the sample's columns.
-    medians: Vec<f32>,
-    /// The sample as the contract settles it.
-    rows: Vec<Vec<f32>>,
-    platt: Platt,
-    /// One for each row.
-    pds: Vec<Pd>,
-    threshold: f64,
-    /// What was changed in the graph, and why.
-    repaired: Option<String>,
-    /// The library's own answers.
-    answers: Option<Answers>,
-    /// What they say, once they were compared.
-    native: Option<Native>,
+/// A package that was written.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Imported {
+    /// Its folder.
+    pub folder: PathBuf,
+    /// Of the sample: the chance that a default is ranked above another row.
+    pub auc: f64,
+    /// Of the sample: the mean squared error of the probability.
+    pub brier: f64,
 }
 
-/// Imports it.
-pub fn run(args: &ImportArgs) -> Result<i32> {
-    let bytes = std::fs::read(&args.graph).with_context(|| format!("reading {}", args.graph.display()))?;
-    let scales = super::scales(&args.scales)?;
+/// Makes a package of a graph, proves it as it will be once it is filled in, and writes it. `reporter` is told what is found.
+///
+/// # Errors
+/// What is in the way, and what to do.
+pub fn import(args: &Options, reporter: &dyn Reporter) -> Result<Imported> {
+    let read = |path: &Path| std::fs::read(path).with_context(|| format!("reading {}", path.display()));
+    let bytes = read(&args.graph)?;
+    let scales = Scales::parse(&read(&args.scales)?)?;
     answers::bound(args.accept_deviation)?;
     let name = name_of(args)?;
     let folder = args.out.join(&name).join(VERSION);
     ensure!(!folder.exists(), "{} is there already: choose another --name or --out", folder.display());
 
-    let mut draft = draft(args, &bytes, name, &scales)?;
+    let mut draft = draft(args, &bytes, name, &scales, reporter)?;
     let mut files = files(&draft)?;
     match &draft.answers {
         Some(answers) => {
             let model = prove(&files, &scales)?;
-            draft.native = Some(answers::compared(args, &model, answers)?);
+            draft.native = Some(answers::compared(args, &model, answers, reporter)?);
             files.manifest = manifest::text(&draft, &digests(&files)).into_bytes();
         }
-        None => eprintln!("{}", card::UNPROVEN),
+        None => reporter.line(card::UNPROVEN),
     }
     prove(&files, &scales)?;
     write(&folder, &files, &draft).with_context(|| format!("writing {}", folder.display()))?;
-    println!("{}", folder.display());
-    eprintln!(
-        "AUC {:.4}, Brier {:.4} on the sample. It serves once every {FILL_IN} in its manifest.toml is a reason code; then: \
-         defaultx model check {}",
-        card::auc(&draft.pds, &draft.sample.labels),
-        card::brier(&draft.pds, &draft.sample.labels),
-        folder.display()
-    );
-    Ok(0)
+    let (auc, brier) = (card::auc(&draft.pds, &draft.sample.labels), card::brier(&draft.pds, &draft.sample.labels));
+    Ok(Imported { folder, auc, brier })
 }
 
 /// The package's name: as it is asked for, else the graph's file.
-fn name_of(args: &ImportArgs) -> Result<String> {
+fn name_of(args: &Options) -> Result<String> {
     let stem = || args.graph.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
     let name = args.name.clone().unwrap_or_else(stem);
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
@@ -116,7 +100,7 @@ fn name_of(args: &ImportArgs) -> Result<String> {
 }
 
 /// The product's scale, the newest of several.
-fn scale_of(args: &ImportArgs, scales: &Scales) -> Result<(String, Scale)> {
+fn scale_of(args: &Options, scales: &Scales) -> Result<(String, Scale)> {
     let named = scales.iter().filter_map(|scale| scales.find(scale.id()));
     let mut found: Vec<(&str, &Scale)> = named.collect();
     let products: Vec<&str> = found.iter().map(|(product, _)| *product).collect();
@@ -137,10 +121,10 @@ fn scale_of(args: &ImportArgs, scales: &Scales) -> Result<(String, Scale)> {
     }
 }
 
-fn draft(args: &ImportArgs, bytes: &[u8], name: String, scales: &Scales) -> Result<Draft> {
+fn draft(args: &Options, bytes: &[u8], name: String, scales: &Scales, reporter: &dyn Reporter) -> Result<Draft> {
     let (product, scale) = scale_of(args, scales)?;
     let graph_file = || args.graph.display().to_string();
-    let rows = Rows::open(&args.sample, &Written::of(&args.rows)?)?;
+    let rows = Rows::open(&args.sample, &args.written, reporter)?;
     let sheet = Sheet::of(&rows, args).with_context(|| args.sample.display().to_string())?;
     let graph = Graph::load(bytes, Some(sheet.names.len())).with_context(graph_file)?;
     let sheet = sheet.of_graph(&graph);
@@ -153,14 +137,14 @@ fn draft(args: &ImportArgs, bytes: &[u8], name: String, scales: &Scales) -> Resu
     })?;
     let proto = ops::read(bytes, None).with_context(graph_file)?;
     let sample = sample::read(args, rows, &sheet, &graph, &proto)?;
-    eprintln!(
+    reporter.line(&format!(
         "{}: {} rows, {:.2}% with {} = {}",
         args.sample.display(),
         sample.rows.len(),
         sample.rate() * 100.0,
         args.label,
-        bad(args)
-    );
+        args.bad()
+    ));
 
     let medians = contract::medians(&sample);
     let filled = contract::filled(&sample.rows, &medians);
@@ -169,24 +153,24 @@ fn draft(args: &ImportArgs, bytes: &[u8], name: String, scales: &Scales) -> Resu
         filled: &filled,
         labels: &sample.labels,
         words: &sample.words,
-        bad: bad(args),
+        bad: args.bad(),
         answer: args.answer.as_deref(),
     };
-    let engine = Engine::of(bytes, &proto, &graph, &trial).with_context(graph_file)?;
+    let engine = trial::engine(bytes, &proto, &graph, &trial).with_context(graph_file)?;
     let is_regression = engine.kind == Kind::Graph && engine.said.link == Some(Link::Probability);
     let native = match &args.native {
         None => None,
         Some(path) => {
-            let answers = answers::read(path, args, sample.rows.len())?;
+            let answers = answers::read(path, args, sample.rows.len(), reporter)?;
             Some(answers::probabilities(answers, is_regression, path)?)
         }
     };
     let (engine, repaired) = match native.as_ref().filter(|_| engine.kind == Kind::Trees) {
-        Some(native) => engine.repaired(&trial, native).with_context(graph_file)?,
+        Some(native) => trial::repaired(engine, &trial, native).with_context(graph_file)?,
         None => (engine, None),
     };
-    repaired.iter().for_each(|said| eprintln!("{}: {said}", graph_file()));
-    eprintln!("{}: {}, {} features", graph_file(), engine.title(), sample.names.len());
+    repaired.iter().for_each(|said| reporter.line(&format!("{}: {said}", graph_file())));
+    reporter.line(&format!("{}: {}, {} features", graph_file(), engine.title(), sample.names.len()));
     let features = contract::features(&sample, engine.kind, &engine.takes_nan(&filled)?, &medians);
     let settled = |row: &Vec<f32>| features.iter().zip(row).map(|(feature, value)| feature.settled(*value)).collect();
     let rows: Option<Vec<Vec<f32>>> = sample.rows.iter().map(settled).collect();
@@ -218,11 +202,6 @@ fn draft(args: &ImportArgs, bytes: &[u8], name: String, scales: &Scales) -> Resu
         answers,
         native: None,
     })
-}
-
-/// The risky class.
-fn bad(args: &ImportArgs) -> &str {
-    args.bad_label.as_deref().unwrap_or("1")
 }
 
 fn files(draft: &Draft) -> Result<PackageFiles> {
@@ -273,48 +252,4 @@ fn write(folder: &Path, files: &PackageFiles, draft: &Draft) -> Result<()> {
         std::fs::write(partial.join(name), bytes)?;
     }
     Ok(std::fs::rename(&partial, folder)?)
-}
-
-fn json(document: &impl Serialize) -> Result<Vec<u8>> {
-    let mut bytes = serde_json::to_vec(document)?;
-    bytes.push(b'\n');
-    Ok(bytes)
-}
-
-/// Positions spread evenly over `count`, the first and the last among them, all where there are no more than `most`.
-fn evenly(count: usize, most: usize) -> impl Iterator<Item = usize> {
-    let taken = count.min(most);
-    (0..taken).map(move |at| at * (count - 1) / (taken - 1).max(1))
-}
-
-impl Draft {
-    fn scores(&self) -> impl Iterator<Item = i32> {
-        self.pds.iter().map(|pd| self.scale.score(*pd))
-    }
-
-    /// Rows of the sample from the safest to the riskiest, spread evenly.
-    fn spread(&self, most: usize) -> Vec<usize> {
-        let mut order: Vec<usize> = (0..self.rows.len()).collect();
-        order.sort_by_key(|row| self.pds[*row]);
-        evenly(order.len(), most).map(|at| order[at]).collect()
-    }
-
-    /// A row as the contract makes it of an application; nothing of one that lacks what it must have.
-    fn settled(&self, row: &[f32]) -> Option<Vec<f32>> {
-        self.features.iter().zip(row).map(|(feature, value)| feature.settled(*value)).collect()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn positions_are_spread_from_end_to_end() {
-        let rows: [(usize, usize, &[usize]); 4] =
-            [(10, 4, &[0, 3, 6, 9]), (3, 5, &[0, 1, 2]), (1, 5, &[0]), (5, 1, &[0])];
-        for (count, most, expected) in rows {
-            assert_eq!(evenly(count, most).collect::<Vec<_>>(), expected, "{count}, {most}");
-        }
-    }
 }

@@ -9,14 +9,16 @@ mod pages;
 mod parquet;
 
 use self::parquet::Parquet;
-use super::cells::{Cell, Written};
-use anyhow::{Context, Result, bail, ensure};
+use crate::cells::{Cell, Misfit, Written};
+use crate::error::{Context, Error, Result, bail, ensure};
+use crate::reporter::{Progress, Reporter};
 use csv::{Position, ReaderBuilder, StringRecord};
 use flate2::read::MultiGzDecoder;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::cell::Cell as Slot;
 use std::fs::File;
-use std::io::{BufRead, BufReader, IsTerminal, Read};
+use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
+use std::rc::Rc;
 
 /// The first bytes of a Parquet file; of one that is encrypted.
 const MAGIC: [&[u8]; 2] = [b"PAR1", b"PARE"];
@@ -30,21 +32,37 @@ pub struct Rows {
     file: String,
     header: Vec<String>,
     source: Source,
-    bar: ProgressBar,
+    progress: Box<dyn Progress>,
+    /// Rows so far.
     count: u64,
 }
 
 enum Source {
-    Csv(csv::Reader<Box<dyn Read>>, StringRecord),
+    /// With the bytes that were taken of the file.
+    Csv(csv::Reader<Box<dyn Read>>, StringRecord, Rc<Slot<u64>>),
     Parquet(Box<Parquet>),
 }
 
+/// Counts the bytes that are taken of a file.
+struct Counted<R> {
+    bytes: R,
+    taken: Rc<Slot<u64>>,
+}
+
+impl<R: Read> Read for Counted<R> {
+    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+        let length = self.bytes.read(into)?;
+        self.taken.set(self.taken.get() + length as u64);
+        Ok(length)
+    }
+}
+
 impl Rows {
-    /// Reads the names of the columns.
+    /// Reads the names of the columns; `reporter` shows from then on how far the file is read.
     ///
     /// # Errors
     /// A file that cannot be read or is neither.
-    pub fn open(path: &Path, written: &Written) -> Result<Self> {
+    pub fn open(path: &Path, written: &Written, reporter: &dyn Reporter) -> Result<Self> {
         let file = path.display().to_string();
         let reading = || format!("reading {file}");
         let opened = File::open(path).with_context(reading)?;
@@ -56,11 +74,12 @@ impl Rows {
         if is_parquet {
             let parquet = Parquet::open(bytes.into_inner()).with_context(|| file.clone())?;
             let header = parquet.header();
-            let bar = bar_of(parquet.rows())?;
-            return Ok(Self { file, header, source: Source::Parquet(Box::new(parquet)), bar, count: 0 });
+            let progress = reporter.reading(parquet.rows());
+            return Ok(Self { file, header, source: Source::Parquet(Box::new(parquet)), progress, count: 0 });
         }
-        let bar = bar_of(length)?;
-        let bytes = bar.wrap_read(bytes);
+        let progress = reporter.reading(length);
+        let taken = Rc::new(Slot::new(0));
+        let bytes = Counted { bytes, taken: taken.clone() };
         let unpacked: Box<dyn Read> = match ending == "gz" {
             true => {
                 let mut unpacked = BufReader::new(MultiGzDecoder::new(bytes));
@@ -83,7 +102,7 @@ impl Rows {
             let said = if other == '\t' { "$'\\t'".to_owned() } else { format!("'{other}'") };
             bail!("{file}: has one column, called {name:?}: say --delimiter {said} if that is several, else rename it");
         }
-        Ok(Self { file, header, source: Source::Csv(csv, StringRecord::new()), bar, count: 0 })
+        Ok(Self { file, header, source: Source::Csv(csv, StringRecord::new(), taken), progress, count: 0 })
     }
 
     /// Names of the columns.
@@ -114,17 +133,18 @@ impl Rows {
     /// What is wrong with the file, and where.
     pub fn advance(&mut self) -> Result<bool> {
         let is_row = match &mut self.source {
-            Source::Csv(csv, record) => csv.read_record(record).with_context(|| self.file.clone())?,
+            Source::Csv(csv, record, _) => csv.read_record(record).with_context(|| self.file.clone())?,
             Source::Parquet(parquet) => parquet.advance().with_context(|| self.file.clone())?,
         };
         self.count += u64::from(is_row);
         if !is_row {
-            self.bar.finish_and_clear();
+            self.progress.end();
         } else if self.count.is_multiple_of(STEP) {
-            self.bar.set_message(format!("{} rows", self.count));
-            if let Source::Parquet(_) = self.source {
-                self.bar.set_position(self.count);
-            }
+            let place = match &self.source {
+                Source::Csv(_, _, taken) => taken.get(),
+                Source::Parquet(_) => self.count,
+            };
+            self.progress.at(place, self.count);
         }
         Ok(is_row)
     }
@@ -132,21 +152,21 @@ impl Rows {
     /// A cell of the row, of a column that was selected.
     pub fn cell(&self, column: usize) -> Cell<'_> {
         match &self.source {
-            Source::Csv(_, record) => Cell::Text(&record[column]),
+            Source::Csv(_, record, _) => Cell::Text(&record[column]),
             Source::Parquet(parquet) => parquet.cell(column),
         }
     }
 
     /// What is wrong with a cell of the row, and where it stands.
-    pub fn fault(&self, column: &str, why: &str) -> anyhow::Error {
+    pub fn fault(&self, column: &str, why: &Misfit) -> Error {
         let file = &self.file;
-        match &self.source {
-            Source::Csv(_, record) => {
+        Error::Refused(match &self.source {
+            Source::Csv(_, record, _) => {
                 let line = record.position().map_or(0, Position::line);
-                anyhow::anyhow!("{file}, line {line}, column {column}: {why}")
+                format!("{file}, line {line}, column {column}: {why}")
             }
-            Source::Parquet(_) => anyhow::anyhow!("{file}, row {}, column {column}: {why}", self.count),
-        }
+            Source::Parquet(_) => format!("{file}, row {}, column {column}: {why}", self.count),
+        })
     }
 }
 
@@ -156,17 +176,10 @@ fn begins_as_parquet(bytes: &mut impl BufRead) -> std::io::Result<bool> {
     Ok(MAGIC.iter().any(|magic| start.starts_with(magic)))
 }
 
-/// Moved by bytes or rows. Nobody sees the bar of a short file.
-fn bar_of(length: u64) -> Result<ProgressBar> {
-    let bar = ProgressBar::with_draw_target(Some(length), ProgressDrawTarget::stderr_with_hz(5));
-    if !std::io::stderr().is_terminal() {
-        bar.set_draw_target(ProgressDrawTarget::hidden());
-    }
-    bar.set_style(ProgressStyle::with_template("{bar:40} {percent:>3} %  {msg}, {eta} left")?);
-    Ok(bar)
-}
-
 /// Where columns stand, each exactly once.
+///
+/// # Errors
+/// One that is not there, or there twice.
 pub fn places(header: &[String], wanted: &[String]) -> Result<Vec<usize>> {
     let place = |name: &String| {
         let mut found = header.iter().enumerate().filter(|(_, column)| *column == name).map(|(at, _)| at);
@@ -183,7 +196,7 @@ pub fn places(header: &[String], wanted: &[String]) -> Result<Vec<usize>> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::cli::RowsArgs;
+    use crate::reporter::Silent;
 
     #[test]
     fn columns_are_named_once_and_exist() {
@@ -215,16 +228,16 @@ mod tests {
             ("e.csv", b"PAR1", "is cut short, or is no file but a pipe"),
             ("f.csv", b"PAREabcdPARE", "is encrypted: write it without"),
         ];
-        let written = Written::of(&RowsArgs { missing: vec![], decimal_comma: false, delimiter: ',' }).unwrap();
+        let written = Written::new(vec![], false, ',').unwrap();
         for (name, bytes, expected) in rows {
             let path = dir.path().join(name);
             std::fs::write(&path, bytes).unwrap();
-            let why = format!("{:#}", Rows::open(&path, &written).err().unwrap());
+            let why = Rows::open(&path, &written, &Silent).err().unwrap().told();
             assert!(why.contains(expected), "{name}: {why}");
         }
         // A name that holds the delimiter is quoted, and says nothing of another.
         let path = dir.path().join("g.csv");
         std::fs::write(&path, "\"a,b\"\n1\n").unwrap();
-        assert_eq!(Rows::open(&path, &written).unwrap().header(), ["a,b"]);
+        assert_eq!(Rows::open(&path, &written, &Silent).unwrap().header(), ["a,b"]);
     }
 }

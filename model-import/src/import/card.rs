@@ -1,6 +1,7 @@
 //! PURE. The card of a graph that is imported: figures of the sample, and questions that only its makers can answer.
 
-use super::Draft;
+use super::answers;
+use super::draft::{Draft, VERSION};
 use domain::pd::Pd;
 use scoring::manifest::FILL_IN;
 
@@ -40,7 +41,7 @@ pub fn text(draft: &Draft) -> String {
         unedited = if draft.repaired.is_some() { "with thresholds repaired (see below)" } else { "unedited" },
         export = export(draft),
         name = draft.name,
-        version = super::VERSION,
+        version = VERSION,
         product = draft.product,
         source = draft.source,
         rows = labels.len(),
@@ -74,7 +75,7 @@ fn export(draft: &Draft) -> String {
             found.changed.len(),
             found.greatest_change,
             found.lines().map(|(line, _)| line.to_string()).collect::<Vec<_>>().join(", "),
-            super::answers::FILE
+            answers::FILE
         ),
     };
     match &draft.repaired {
