@@ -55,10 +55,11 @@ pub fn start(config: Config, shell: Shell) -> Result<Vec<RoomHandle>, Error> {
         ..spec.clone()
     };
     let writer = |log| AuditHandler::new(log, settings.clone(), metrics.clone());
-    let mut rooms = spawn_pg_loop(spec, &shell, writer).map_err(Error::Start)?;
+    let mut rooms = spawn_pg_loop(spec, &shell, writer).map_err(|error| Error::Start(error.to_string()))?;
     let keeper = |_| IdentityHandler::new(metrics.clone());
     rooms.extend(
-        spawn_pg_loop(identities, &shell.acting_as(Principal::IdentityStore.name()), keeper).map_err(Error::Start)?,
+        spawn_pg_loop(identities, &shell.acting_as(Principal::IdentityStore.name()), keeper)
+            .map_err(|error| Error::Start(error.to_string()))?,
     );
 
     if !config.models_dir.is_empty() {

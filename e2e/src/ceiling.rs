@@ -5,7 +5,7 @@ use runtime::shell::Shell;
 use runtime::stream::{
     HandleError, Handler, Input, LoopSpec, NoState, Outbox, Output, Route, Tuning, Verdict, View, spawn_loop,
 };
-use runtime::task::RoomHandle;
+use runtime::task::{RoomHandle, SpawnError};
 use schemas::Topic;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -84,8 +84,8 @@ impl Handler for Identity {
 /// Starts every hop. `shape` tells what the product writes to a topic.
 ///
 /// # Errors
-/// When a loop cannot start.
-pub fn start(shell: &Shell, tuning: &Tuning, shape: impl Fn(Topic) -> Shape) -> Result<Vec<RoomHandle>, String> {
+/// [`SpawnError`] when a loop cannot start.
+pub fn start(shell: &Shell, tuning: &Tuning, shape: impl Fn(Topic) -> Shape) -> Result<Vec<RoomHandle>, SpawnError> {
     HOPS.iter().map(|hop| spawn_loop(spec(hop, shell, tuning), handler(hop, shell, &shape), shell)).collect()
 }
 

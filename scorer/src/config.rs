@@ -55,7 +55,7 @@ pub fn start(config: Config, shell: Shell) -> Result<Vec<RoomHandle>, Error> {
     let risk = shell.topic(Topic::Risk.base_name());
     let shadow = shell.topic(Topic::Shadow.base_name());
     let handler = ScorerHandler::new(library, routes, Outlets { risk, shadow }, config.block, metrics)?;
-    let (found, watching) = watch::start(watch, &shell).map_err(|error| Error::Loop(error.to_string()))?;
+    let (found, watching) = watch::start(watch, &shell).map_err(|error| Error::Loop(error.into()))?;
     let handler = handler.finding(found);
     Ok(vec![spawn_loop(spec(config.tuning, &shell), handler, &shell).map_err(Error::Loop)?, watching])
 }

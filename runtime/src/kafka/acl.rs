@@ -1,7 +1,9 @@
 //! Rights that brokers hold: asked for, and added. Knows no topic and no worker.
 
+mod error;
 mod right;
 
+pub use error::AddError;
 pub use right::{Acl, CLUSTER, Kind, Operation};
 
 use crate::ffi;
@@ -23,8 +25,8 @@ pub fn all<C: ClientContext>(client: &Client<C>, timeout: Duration) -> Result<Op
 /// Adds rights; one that is there already stays as it is.
 ///
 /// # Errors
-/// When the cluster does not answer, or refuses one, with its words.
-pub fn add<C: ClientContext>(client: &Client<C>, acls: &[Acl], timeout: Duration) -> Result<(), String> {
+/// [`AddError`] when the cluster does not answer, or refuses one, with its words.
+pub fn add<C: ClientContext>(client: &Client<C>, acls: &[Acl], timeout: Duration) -> Result<(), AddError> {
     match acls {
         [] => Ok(()),
         acls => ffi::add_acls(client, acls, timeout),

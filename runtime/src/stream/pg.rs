@@ -12,7 +12,7 @@ use crate::pg::lease::{BEAT, Candidate, Lease, Standing};
 use crate::pg::offsets::{self, Place, Stand};
 use crate::pg::{DatabaseConfig, connect};
 use crate::shell::Shell;
-use crate::task::{self, RoomHandle};
+use crate::task::{self, RoomHandle, SpawnError};
 use crate::{clock, health};
 pub use error::PgError;
 pub use places::{PgGroup, open_gaps};
@@ -50,15 +50,14 @@ pub trait PgHandler: Send + 'static {
 /// Starts one task for each shard. `handler` makes the handler of a shard.
 ///
 /// # Errors
-/// When the shell has no database, or metrics are registered twice.
+/// [`SpawnError`] when the shell has no database, or metrics are registered twice.
 pub fn spawn_pg_loop<H: PgHandler>(
     spec: PgSpec,
     shell: &Shell,
     mut handler: impl FnMut(u32) -> H,
-) -> Result<Vec<RoomHandle>, String> {
-    let database =
-        shell.database.clone().ok_or_else(|| format!("{} needs a database: set [database] url", spec.room))?;
-    let meter = Arc::new(Meter::new(&shell.registry, spec.room).map_err(|e| e.to_string())?);
+) -> Result<Vec<RoomHandle>, SpawnError> {
+    let database = shell.database.clone().ok_or(SpawnError::NoDatabase(spec.room))?;
+    let meter = Arc::new(Meter::new(&shell.registry, spec.room)?);
     let spec = Arc::new(spec);
     let handles = (0..spec.shards).map(|shard| {
         let shard =

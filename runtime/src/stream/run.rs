@@ -8,7 +8,7 @@ use super::meter::Meter;
 use super::session::{Session, lacking};
 use super::spec::LoopSpec;
 use crate::shell::Shell;
-use crate::task::{self, RoomHandle};
+use crate::task::{self, RoomHandle, SpawnError};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -16,18 +16,18 @@ use std::time::{Duration, Instant};
 /// any other failure it starts again with new clients.
 ///
 /// # Errors
-/// When a room with state has several inputs, metrics are registered twice, or no thread is to be had.
-pub fn spawn_loop<H: Handler + 'static>(spec: LoopSpec, handler: H, shell: &Shell) -> Result<RoomHandle, String> {
+/// [`SpawnError`] when a room with state has several inputs, metrics are registered twice, or no thread is to be had.
+pub fn spawn_loop<H: Handler + 'static>(spec: LoopSpec, handler: H, shell: &Shell) -> Result<RoomHandle, SpawnError> {
     if spec.changelog.is_some() && spec.inputs.len() != 1 {
-        return Err(format!("{}: a room with keyed state has exactly one input topic", spec.room));
+        return Err(SpawnError::Inputs(spec.room));
     }
-    let meter = Arc::new(Meter::new(&shell.registry, spec.room).map_err(|e| e.to_string())?);
+    let meter = Arc::new(Meter::new(&shell.registry, spec.room)?);
     if spec.pauses_floods {
         spec.inputs.iter().for_each(|topic| meter.flood_watched(topic));
     }
     let shell = shell.clone();
     let name = spec.room;
-    let handle = task::thread(name, move || supervise(&spec, handler, &shell, &meter)).map_err(|e| e.to_string())?;
+    let handle = task::thread(name, move || supervise(&spec, handler, &shell, &meter))?;
     Ok(RoomHandle::thread(name, handle))
 }
 

@@ -182,7 +182,7 @@ pub fn run_ceiling(bootstrap: &str, prefix: &str, shapes: &str) -> Result<()> {
         let mut shell = Shell::new(kafka);
         shell.shutdown = shutdown::on_signal()?;
         let shape = |topic: Topic| shapes[topic.base_name()];
-        let rooms = ceiling::start(&shell, &Tuning::default(), shape).map_err(anyhow::Error::msg)?;
+        let rooms = ceiling::start(&shell, &Tuning::default(), shape)?;
         for room in rooms {
             room.join().await.map_err(anyhow::Error::msg)?;
         }
