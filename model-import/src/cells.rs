@@ -69,9 +69,9 @@ impl Written {
     pub fn new(missing: Vec<String>, decimal_comma: bool, delimiter: char) -> Result<Self> {
         let delimiter = match delimiter {
             found @ ('\t' | ' '..='~') if !found.is_ascii_alphanumeric() && found != '"' => found as u8,
-            other => bail!(
-                "--delimiter {other:?}: must be one character such as , ; | or a tab, written $'\\t' in a shell"
-            ),
+            other => {
+                bail!("--delimiter {other:?}: must be one character such as , ; | or a tab, written $'\\t' in a shell")
+            }
         };
         Ok(Self { missing, decimal_comma, delimiter })
     }

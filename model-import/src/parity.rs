@@ -3,8 +3,8 @@
 
 use crate::error::{Context, Result};
 use crate::golden::Golden;
-use scoring::tolerance::TOLERANCE;
 use scoring::mapping::FeatureVector;
+use scoring::tolerance::TOLERANCE;
 use scoring::{Model, Scored, ThreadState};
 use serde::Serialize;
 

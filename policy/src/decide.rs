@@ -3,9 +3,9 @@
 
 use crate::document::{KnockoutOutcome, LimitOutcome};
 use crate::load::Compiled;
-use crate::rules::{Cut, CutoffRule, ProductRules};
 use crate::reasons;
 use crate::referral::Referral;
+use crate::rules::{Cut, CutoffRule, ProductRules};
 use domain::outcome::{Outcome, Step};
 use schemas::decision::{Notice, Offer, PrincipalReason, RuleFired, ScoreDisclosure};
 use schemas::risk::{RiskEvent, Score};

@@ -216,7 +216,8 @@ impl KafkaConfig {
             return (protocol, mechanism);
         }
         let mut brokers = self.bootstrap.split(',');
-        let usual = if brokers.all(|broker| is_loopback(host_of(broker.trim()))) { "sasl_plaintext" } else { "sasl_ssl" };
+        let usual =
+            if brokers.all(|broker| is_loopback(host_of(broker.trim()))) { "sasl_plaintext" } else { "sasl_ssl" };
         (protocol.or(Some(usual)), mechanism.or(Some(login::MECHANISM)))
     }
 

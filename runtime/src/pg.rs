@@ -11,7 +11,7 @@ pub mod rows;
 mod tls;
 mod words;
 
-pub use config::DatabaseConfig;
+pub use config::{DatabaseConfig, shown};
 pub use error::ConnectError;
 pub use login::{Acting, Login};
 
@@ -149,11 +149,9 @@ fn keep_alive(settings: &mut tokio_postgres::Config) {
     }
 }
 
-/// The URL with its password redacted; anything else than a URL wholly.
-pub #[cfg(test)]
+#[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use super::config::shown;
     use super::*;
 
     #[test]

@@ -21,7 +21,12 @@ pub(crate) enum Engine {
 }
 
 impl Engine {
-    pub(crate) fn new(manifest: &Manifest, graph: &[u8], contract: &Contract, reference: &Reference) -> Result<Self, LoadError> {
+    pub(crate) fn new(
+        manifest: &Manifest,
+        graph: &[u8],
+        contract: &Contract,
+        reference: &Reference,
+    ) -> Result<Self, LoadError> {
         let (said, width) = (&manifest.graph, contract.features.len());
         let shape = Shape {
             input: &said.input,

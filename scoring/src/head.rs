@@ -77,7 +77,8 @@ fn check_link(manifest: &Manifest) -> Result<(), LoadError> {
 fn check_native(native: &Native) -> Result<(), LoadError> {
     let is_said = is_name(&native.file) && !native.library.trim().is_empty() && Digest::parse(&native.sha256).is_ok();
     holds(is_said, "native", "needs a library, a file beside the manifest and its SHA-256")?;
-    let is_whole = native.bound.is_some() == native.greatest.is_some() && native.bound.is_some() == native.total.is_some();
+    let is_whole =
+        native.bound.is_some() == native.greatest.is_some() && native.bound.is_some() == native.total.is_some();
     holds(is_whole, "native", "an accepted difference has a bound, the greatest that was found and the total")
 }
 

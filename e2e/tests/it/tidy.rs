@@ -3,8 +3,8 @@
 mod circles;
 mod source;
 
-use std::collections::{BTreeMap, BTreeSet};
 use source::Source;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 fn root() -> PathBuf {
@@ -99,7 +99,8 @@ const CONSTANT: &str = "std::env::consts";
 const PRINTING: &[&str] = &["print", "println", "eprint", "eprintln", "dbg"];
 
 fn worldly(source: &Source) -> Option<String> {
-    let begins = |path: &str, with: &str| path.strip_prefix(with).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"));
+    let begins =
+        |path: &str, with: &str| path.strip_prefix(with).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"));
     let paths = source.whole_paths().map(|path| path.join("::")).filter(|path| !begins(path, CONSTANT));
     let mut worldly = paths.filter(|path| WORLDLY.iter().any(|with| begins(path, with)));
     worldly.next().or_else(|| PRINTING.iter().find(|name| source.words.contains(**name)).map(|name| format!("{name}!")))

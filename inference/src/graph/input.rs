@@ -7,6 +7,8 @@ use tract_onnx::pb::tensor_shape_proto::dimension::Value::DimValue;
 use tract_onnx::pb::{GraphProto, ValueInfoProto, tensor_proto::DataType, type_proto};
 use tract_onnx::prelude::*;
 
+/// Rows that run at once, where the graph does not fix their number itself.
+pub(super) const BLOCK: usize = 256;
 /// No table has more columns.
 const MOST_COLUMNS: usize = 1 << 16;
 /// Names that a refusal lists.

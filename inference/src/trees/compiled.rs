@@ -5,9 +5,9 @@ use super::ensemble::{Aggregate, Ensemble, Precision};
 use super::error::TreeError;
 use super::lanes::{Lanes, Sound, Sums, Vectors, with_answers, with_masks};
 use super::nodes::Nodes;
+use super::number::Number;
 use super::planes::Grouping;
 use super::questions::{BLOCK, Column, Columns};
-use super::number::Number;
 
 /// Fewer rows than this go one by one, where there is a form for one row: a block costs about as much as this many.
 const FEW: usize = 10;

@@ -7,11 +7,11 @@
 #![allow(unsafe_code)] // Intrinsics on raw addresses and on instructions that the build does not assume.
 
 use super::lanes::{Answers, Lanes, Masks, Sound, SoundTerms, Sums, Vectors};
+use super::number::Number;
 use super::plain;
 use super::planes::{By, Group, MAX_SLOTS, Shape, Step};
 use super::questions::{Asked, BLOCK, Column, Mask, Questions};
 use super::shap::{MAX_BITS, SLOTS, Step as Term, Terms, table_len};
-use super::number::Number;
 use row::{answer_row_u32, answer_row_u64, walk_row};
 use std::arch::x86_64::*;
 

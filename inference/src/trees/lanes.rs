@@ -1,11 +1,11 @@
 //! What a block kernel is given: groups whose positions are proven, working memory, and the choice of instructions. The
 //! kernels are [`super::kernel`] (AVX-512) and [`super::plain`] (AVX2); where neither is, trees are walked.
 
+use super::number::Number;
 use super::planes::Group;
 use super::questions::{BLOCK, Column, Mask};
 use super::rows::Rows;
 use super::shap::Terms;
-use super::number::Number;
 use std::cell::RefCell;
 
 /// Vector instructions to use, where the machine has them. No answer depends on them.

@@ -2,10 +2,10 @@
 //! Bits are the same.
 
 use super::lanes::Sums;
+use super::number::Number;
 use super::planes::{By, Group, MAX_SLOTS, Shape, Step};
 use super::questions::{Asked, BLOCK, Column, Mask, Questions};
 use super::shap::{SLOTS, Step as Term, Terms, table_len};
-use super::number::Number;
 use std::arch::x86_64::*;
 
 /// Numbers of leaves, or patterns, of a block.

@@ -2,8 +2,8 @@
 //! small loads a level, with nothing between one tree and the next to wait for.
 
 use super::keys::Interval;
-use super::planes::{By, Group};
 use super::number::Number;
+use super::planes::{By, Group};
 
 /// Questions of one column that one vector answers; runs are filled up with questions that nothing meets.
 pub(super) const RUN: usize = 16;

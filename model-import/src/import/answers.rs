@@ -217,7 +217,8 @@ mod tests {
         let options = |missing: &[&str], decimal_comma: bool, delimiter: char| Options {
             graph: "a.onnx".into(),
             sample: "a.csv".into(),
-            written: Written::new(missing.iter().map(|word| (*word).to_owned()).collect(), decimal_comma, delimiter).unwrap(),
+            written: Written::new(missing.iter().map(|word| (*word).to_owned()).collect(), decimal_comma, delimiter)
+                .unwrap(),
             label: "bad".to_owned(),
             bad_label: None,
             answer: None,
@@ -246,11 +247,7 @@ mod tests {
             ),
             ("p\n0.5\nNA\n", (&["NA"], false, ','), Err("line 3, column p: NA is no probability")),
             ("id;p_1\n1;0,5\n2;0,25\n", (&[], true, ';'), Ok(vec![0.5, 0.25])),
-            (
-                "p\n0.5\n0.25\n",
-                (&[], true, ','),
-                Err("line 2, column p: \"0.5\" is no number with a decimal comma"),
-            ),
+            ("p\n0.5\n0.25\n", (&[], true, ','), Err("line 2, column p: \"0.5\" is no number with a decimal comma")),
             ("0.5\n0.25\n", (&[], false, ','), Err("its first line is a number where the name of a column belongs")),
         ] {
             std::fs::write(&path, text).unwrap();

@@ -3,8 +3,8 @@
 
 use super::options::Options;
 use crate::cells::{Cell, Cells, Misfit, Written, word};
-use crate::rows::{Rows, places};
 use crate::error::{Context, Result, bail, ensure};
+use crate::rows::{Rows, places};
 use inference::graph::{Graph, Input, Kind, Values};
 use inference::onnx::ModelProto;
 use inference::tap;
@@ -178,7 +178,9 @@ fn number(kind: Kind, cell: Cell<'_>, written: &Written) -> Result<f32, Misfit> 
         Values::Text(_) => return Err(Misfit::new("is a word where a number is needed")),
     };
     match number.is_infinite() {
-        true => Err(Misfit::new(format!("{} is beyond single precision; leave the cell empty if it is missing", found()))),
+        true => {
+            Err(Misfit::new(format!("{} is beyond single precision; leave the cell empty if it is missing", found())))
+        }
         false => Ok(number),
     }
 }
@@ -199,7 +201,9 @@ fn label(cell: &str, bad: Option<&str>) -> Result<bool, Misfit> {
             "{cell:?} is neither 1 (defaulted) nor 0; a share or an amount lost is no probability of default, which is what a \
              package holds: run a model of LGD or EAD with `model run`"
         ))),
-        _ => Err(Misfit::new(format!("{cell:?} is neither 1 (defaulted) nor 0: name the risky class with --bad-label"))),
+        _ => {
+            Err(Misfit::new(format!("{cell:?} is neither 1 (defaulted) nor 0: name the risky class with --bad-label")))
+        }
     }
 }
 

@@ -78,13 +78,7 @@ pub fn repaired(engine: Engine, trial: &Trial<'_>, native: &[f64]) -> Result<(En
 }
 
 /// A graph of trees; inside, why it is none.
-fn trees(
-    bytes: &[u8],
-    input: &str,
-    width: usize,
-    risky: &Risky,
-    rows: &[Vec<f32>],
-) -> Result<Result<Engine>> {
+fn trees(bytes: &[u8], input: &str, width: usize, risky: &Risky, rows: &[Vec<f32>]) -> Result<Result<Engine>> {
     let background = vec![rows[0].clone()];
     let typical = vec![None; width];
     let name = ReferenceName::All;

@@ -54,7 +54,9 @@ pub fn kind_of(field: &Type) -> Result<Kind, Misfit> {
     }
     let no_text = || Misfit::new("holds bytes: write them as text, in pandas with .str.decode(\"utf-8\")");
     let a_time = || {
-        Misfit::new("holds dates or times, which no model takes: write a number, such as the months before the application")
+        Misfit::new(
+            "holds dates or times, which no model takes: write a number, such as the months before the application",
+        )
     };
     let logical = info.logical_type_ref();
     match (logical, info.converted_type()) {
@@ -85,9 +87,9 @@ pub fn kind_of(field: &Type) -> Result<Kind, Misfit> {
         Physical::DOUBLE => Ok(Kind::Double),
         Physical::BYTE_ARRAY if is_text => Ok(Kind::Text),
         Physical::INT96 => Err(a_time()),
-        Physical::FIXED_LEN_BYTE_ARRAY if matches!(logical, Some(LogicalType::Float16)) => {
-            Err(Misfit::new("holds numbers of half precision: write them in single, in pandas with .astype(\"float32\")"))
-        }
+        Physical::FIXED_LEN_BYTE_ARRAY if matches!(logical, Some(LogicalType::Float16)) => Err(Misfit::new(
+            "holds numbers of half precision: write them in single, in pandas with .astype(\"float32\")",
+        )),
         Physical::BYTE_ARRAY | Physical::FIXED_LEN_BYTE_ARRAY => Err(no_text()),
     }
 }

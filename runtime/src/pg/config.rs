@@ -85,7 +85,8 @@ fn without_password<S: Serializer>(url: &Secret, serializer: S) -> Result<S::Ok,
     serializer.serialize_str(&shown(url.expose()))
 }
 
-pub(super) fn shown(url: &str) -> String {
+/// The URL with its password redacted; anything else than a URL wholly.
+pub fn shown(url: &str) -> String {
     if url.is_empty() {
         return String::new();
     }

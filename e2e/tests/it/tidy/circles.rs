@@ -36,12 +36,39 @@ fn circles_are_found_and_re_exports_are_none() {
     let rows: [(&str, &[(&str, &str)], &[&str]); 8] = [
         ("two that name each other", &[("a", "use crate::b::B;"), ("b", "fn f() { crate::a::f() }")], &["a", "b"]),
         ("one way", &[("a", "use crate::b::B;"), ("b", "struct B;")], &[]),
-        ("a child takes what its parent defines", &[("a", "mod b; struct T; fn f() { b::f() }"), ("a/b", "use super::T;")], &["a", "a::b"]),
-        ("a parent that re-exports", &[("a", "mod b; mod c; pub use b::B;"), ("a/b", "struct B;"), ("a/c", "use super::B;")], &[]),
-        ("through a re-export", &[("a", "mod b; pub use b::B; use crate::c::C;"), ("a/b", "use crate::c::C;"), ("c", "use crate::a::B;")], &["a::b", "c"]),
-        ("comments, texts and tests", &[("a", "use crate::b::B;"), ("b", "// crate::a::f()\nconst T: &str = \"crate::a\"; #[cfg(test)] mod tests { use crate::a::f; }")], &[]),
-        ("in a list", &[("a", "use crate::{b::{self, B}, c};"), ("b", "use crate::a::{X, Y as Z};"), ("c", "")], &["a", "b"]),
-        ("a module within a file", &[("a", "mod b; fn f() { b::f() }"), ("a/b", "mod c { use super::X; } const X: u8 = 1;")], &[]),
+        (
+            "a child takes what its parent defines",
+            &[("a", "mod b; struct T; fn f() { b::f() }"), ("a/b", "use super::T;")],
+            &["a", "a::b"],
+        ),
+        (
+            "a parent that re-exports",
+            &[("a", "mod b; mod c; pub use b::B;"), ("a/b", "struct B;"), ("a/c", "use super::B;")],
+            &[],
+        ),
+        (
+            "through a re-export",
+            &[("a", "mod b; pub use b::B; use crate::c::C;"), ("a/b", "use crate::c::C;"), ("c", "use crate::a::B;")],
+            &["a::b", "c"],
+        ),
+        (
+            "comments, texts and tests",
+            &[
+                ("a", "use crate::b::B;"),
+                ("b", "// crate::a::f()\nconst T: &str = \"crate::a\"; #[cfg(test)] mod tests { use crate::a::f; }"),
+            ],
+            &[],
+        ),
+        (
+            "in a list",
+            &[("a", "use crate::{b::{self, B}, c};"), ("b", "use crate::a::{X, Y as Z};"), ("c", "")],
+            &["a", "b"],
+        ),
+        (
+            "a module within a file",
+            &[("a", "mod b; fn f() { b::f() }"), ("a/b", "mod c { use super::X; } const X: u8 = 1;")],
+            &[],
+        ),
     ];
     for (what, files, expected) in rows {
         let mods: BTreeSet<&str> = files.iter().map(|(name, _)| *name).filter(|name| !name.contains('/')).collect();

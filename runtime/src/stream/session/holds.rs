@@ -4,10 +4,10 @@
 use super::trouble::Complaint;
 use super::{Assigned, Consuming, InFlight, Session};
 use crate::stream::engine::Engine;
+use crate::stream::error::LoopError;
 use crate::stream::handler::Handler;
 use crate::stream::leaders::{self, Leaderless, leaderless};
 use crate::stream::position::{self, Gap, Lost, Positions, Probe, Question, accepted_gaps, is_unreadable};
-use crate::stream::error::LoopError;
 use crate::stream::state::Stored;
 use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{CommitMode, Consumer};
