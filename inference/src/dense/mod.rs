@@ -20,8 +20,8 @@ mod ways;
 
 pub use direction::Direction;
 pub(crate) use read::Entry;
-pub use ways::Move;
 pub(crate) use ways::Starts;
+pub use ways::{Move, places};
 
 use crate::error::EngineError;
 use crate::trees::Vectors;

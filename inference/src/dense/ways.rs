@@ -19,6 +19,23 @@ pub struct Move {
     pub asked: bool,
 }
 
+/// The places that are asked for on a way from starts to a row, laid one after the other.
+pub fn places(starts: &[Vec<f32>], row: &[f32], way: &[Move]) -> Vec<f32> {
+    let mut places = Vec::with_capacity(way.len() * row.len());
+    let mut at = vec![0.0; row.len()];
+    for step in way {
+        let start = &starts[step.start];
+        if step.first {
+            at.copy_from_slice(start);
+        }
+        at[step.feature] = if step.forth { row[step.feature] } else { start[step.feature] };
+        if step.asked {
+            places.extend_from_slice(&at);
+        }
+    }
+    places
+}
+
 /// A net taken apart at its first layer.
 #[derive(Debug, Clone)]
 pub(super) struct Split {

@@ -59,26 +59,9 @@ impl Graph {
         {
             return Ok(answers);
         }
-        let places = places(&starts.rows, row, moves);
+        let places = dense::places(&starts.rows, row, moves);
         let mut answers = vec![Vec::new(); self.heads.len()];
         self.run_f32(state, &places, &mut answers)?;
         Ok(answers.swap_remove(0))
     }
-}
-
-/// The places that are asked for on a way from starts to a row, laid one after the other.
-fn places(starts: &[Vec<f32>], row: &[f32], way: &[dense::Move]) -> Vec<f32> {
-    let mut places = Vec::with_capacity(way.len() * row.len());
-    let mut at = vec![0.0; row.len()];
-    for step in way {
-        let start = &starts[step.start];
-        if step.first {
-            at.copy_from_slice(start);
-        }
-        at[step.feature] = if step.forth { row[step.feature] } else { start[step.feature] };
-        if step.asked {
-            places.extend_from_slice(&at);
-        }
-    }
-    places
 }
