@@ -37,6 +37,9 @@ pub enum Error {
     /// A text is no number.
     #[error(transparent)]
     Number(#[from] std::num::ParseFloatError),
+    /// A number of a file is out of range.
+    #[error(transparent)]
+    Range(#[from] std::num::TryFromIntError),
     /// A graph does not load.
     #[error(transparent)]
     Graph(#[from] GraphError),

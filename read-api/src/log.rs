@@ -226,6 +226,7 @@ fn logged(bytes: &[u8], log: i32, seq: i64) -> Result<Logged, String> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::segment::unpack;
 
     fn segment(bodies: &[&[u8]]) -> Vec<u8> {
         let mut raw = Vec::new();

@@ -21,7 +21,8 @@ pub(crate) fn unreadable(log: i32, first_seq: i64, error: &str) -> Problem {
     Problem::internal()
 }
 
-fn unpack(body: &[u8], raw_bytes: i32) -> Result<Vec<u8>, String> {
+/// The bytes of a segment.
+pub(crate) fn unpack(body: &[u8], raw_bytes: i32) -> Result<Vec<u8>, String> {
     let capacity = usize::try_from(raw_bytes.min(SEGMENT_BYTES_MAX)).map_err(|error| error.to_string())?;
     zstd::bulk::decompress(body, capacity).map_err(|error| error.to_string())
 }
