@@ -17,7 +17,6 @@ use defaultx::letters::{Dead, Letter};
 use defaultx::reader;
 use domain::ApplicationKey;
 use rdkafka::message::{BorrowedMessage, Message};
-use runtime::kafka::KafkaConfig;
 use runtime::stream::Input;
 use schemas::Topic;
 use schemas::control::{ACTIVATED, Activation, OTHER_DIGEST};
