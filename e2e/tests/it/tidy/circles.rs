@@ -75,7 +75,7 @@ fn circles_are_found_and_re_exports_are_none() {
         let lib: String = mods.iter().map(|name| format!("mod {name};")).collect();
         let files = files.iter().map(|(name, text)| (name.split('/').map(str::to_owned).collect(), (*text).to_owned()));
         let found = circles(&Modules::of(files.chain([(vec![], lib)])).needs());
-        let found: Vec<String> = found.iter().flatten().map(|place| named(place)).collect();
+        let found: Vec<String> = found.iter().flatten().map(named).collect();
         assert_eq!(found, expected, "{what}");
     }
 }

@@ -39,8 +39,10 @@ impl Source {
         while at < tokens.len() {
             match (&tokens[at], tokens.get(at + 1), tokens.get(at + 2)) {
                 (Token::Word(word), Some(next), _) if word == "use" && *next != Token::Sign('<') => {
-                    let is_public = at > 0 && matches!(&tokens[at - 1], Token::Word(word) if word == "pub")
-                        || at > 0 && tokens[at - 1] == Token::Sign(')');
+                    let is_public = match at.checked_sub(1).map(|before| &tokens[before]) {
+                        Some(Token::Word(before)) => before == "pub",
+                        before => before == Some(&Token::Sign(')')),
+                    };
                     at += 1;
                     let mut paths = Vec::new();
                     tree(&tokens, &mut at, &[], &mut paths);
