@@ -1,5 +1,7 @@
 //! Why the worker does not start. Nothing here is about an application.
 
+use runtime::task::SpawnError;
+
 /// Why the worker does not start; all are permanent.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -10,6 +12,6 @@ pub enum Error {
     #[error("metrics: {0}")]
     Metrics(#[from] prometheus::Error),
     /// The loop did not start.
-    #[error("{0}")]
-    Loop(String),
+    #[error(transparent)]
+    Loop(#[from] SpawnError),
 }

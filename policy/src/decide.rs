@@ -3,8 +3,9 @@
 
 use crate::case::{Asked, Case};
 use crate::document::{KnockoutOutcome, LimitOutcome};
-use crate::load::{Compiled, Cut, CutoffRule, ProductRules};
+use crate::load::Compiled;
 use crate::reasons;
+use crate::rules::{Cut, CutoffRule, ProductRules};
 use domain::{Intent, Money, Outcome, Referral, ScoreStatus, Step};
 use schemas::Word;
 use schemas::decision::{Notice, Offer, PrincipalReason, RuleFired, ScoreDisclosure};

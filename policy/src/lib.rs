@@ -1,9 +1,9 @@
 //! PURE. A policy version, a YAML document with CEL conditions, is checked and compiled once and then turns score events
 //! into outcomes and reasons. No input or output, no clock, no environment, no logging.
 //!
-//! Reading order: [`document`] is what a policy author writes, [`load`] checks and compiles it, [`Case`] is what it is applied
-//! to, [`decide`] applies it, [`reasons`] says why. Below that: [`condition`] (CEL and its native form), [`vocabulary`] (what
-//! conditions may name), [`typing`] and [`inspect`] (what is wrong with them), [`finding`].
+//! Reading order: [`document`] is what a policy author writes, [`load`] checks and compiles it into [`rules`], [`Case`] is what they
+//! are applied to, [`decide`] applies them, [`reasons`] says why. Below that: [`condition`] (CEL and its native form), [`vocabulary`] (what conditions may name),
+//! [`typing`] and [`inspect`] (what is wrong with them), [`finding`].
 //!
 //! ```text
 //! unknown words → knockouts → unscorable → limits → zones → cutoffs → fallback
@@ -21,6 +21,7 @@ pub mod load;
 mod locate;
 mod native;
 pub mod reasons;
+mod rules;
 mod sample;
 mod scales;
 mod scope;

@@ -3,13 +3,13 @@
 //! [`crate::identities`]' to say.
 
 use crate::access::Operation;
+use crate::app::App;
 use crate::application_detail_parts::{DecisionParts, ScoreParts, request};
 use crate::applications::{DecisionSummary, STANDING, SUMMARY, ScoreSummary, Summary};
 use crate::caller::{ApplicationId, Caller, Params};
 use crate::log::{self, Attested, AuditPosition, Doubt, Logged, Position};
 use crate::logged::{self, Of};
 use crate::problem::Problem;
-use crate::router::App;
 use crate::shown::Shown;
 use axum::Json;
 use axum::extract::State;
@@ -195,7 +195,7 @@ pub(crate) async fn tell(
     let of =
         Of { tenant: &tenant, application_id: &id, revision: application.revision, topic_prefix: &app.topic_prefix };
     let source = Source { events, of };
-    app.recorder.note(&caller, &tenant, Operation::Application, Some(&id))?;
+    app.recorder.note(caller.claims(), &tenant, Operation::Application, Some(&id))?;
     let shown = Shown { classes: &app.config.classes, most: caller.most() };
     let mut scores: Vec<ScoreDetail> = rows.scores.iter().map(|row| source.score(row)).collect::<Result<_, _>>()?;
     let decisions: Vec<DecisionDetail> =

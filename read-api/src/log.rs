@@ -3,7 +3,8 @@
 
 use crate::edge;
 use crate::problem::Problem;
-use audit_log::{BadEntry, BadSegment, Codec, Entry, Hash, TILE_WIDTH, entries, leaf_hash, unpack};
+use crate::segment::{read, unreadable};
+use audit_log::{BadEntry, Codec, Entry, Hash, TILE_WIDTH, entries, leaf_hash};
 use chrono::{DateTime, Utc};
 use runtime::clock::{LATEST_MS, rfc3339};
 use schemas::envelope::header as envelope;
@@ -140,20 +141,6 @@ pub struct Logged {
     pub data_digest: Option<String>,
 }
 
-/// Why a segment of the log cannot be read.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum Unreadable {
-    /// It cannot be unpacked.
-    #[error(transparent)]
-    Segment(#[from] BadSegment),
-    /// What it holds is no entry.
-    #[error(transparent)]
-    Entry(#[from] BadEntry),
-    /// Whoever read it panicked.
-    #[error("panicked")]
-    Panicked,
-}
-
 /// Whole events. One segment is held at a time; what is not in the log is absent from the answer.
 ///
 /// # Errors
@@ -259,22 +246,6 @@ impl Checkpoint {
 
 pub(crate) fn verification(at: DateTime<Utc>, size: Got<i64>, faults: Got<i32>) -> Got<Verification> {
     Ok(Verification { at: rfc3339(at), size: size?, faults: faults? })
-}
-
-/// What `pick` takes of a segment's bytes, or why they cannot be read.
-pub(crate) async fn read<T: Send + 'static>(
-    body: Vec<u8>,
-    raw_bytes: i32,
-    pick: impl FnOnce(&[u8]) -> Result<T, BadEntry> + Send + 'static,
-) -> Result<T, Unreadable> {
-    // Uncompressing is a millisecond of work: off the threads that serve everybody.
-    let read = tokio::task::spawn_blocking(move || Ok(pick(&unpack(&body, raw_bytes)?)?)).await;
-    read.map_err(|_| Unreadable::Panicked)?
-}
-
-pub(crate) fn unreadable(log: i32, first_seq: i64, error: &Unreadable) -> Problem {
-    tracing::error!(log, first_seq, %error, "segment of the audit log cannot be read");
-    Problem::internal()
 }
 
 /// The wanted entries of a segment.

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
-use crate::state::write_private;
+use crate::secrets::write_private;
 use crate::{LocalError, process};
 
 /// Extensions: of an authority, and of those whom it signs. A broker is also a client, of itself.

@@ -4,7 +4,8 @@
 use crate::record::{Bytes, Record};
 use anyhow::{Result, ensure};
 use defaultx::demo::applications::{self, Document};
-use defaultx::demo::plan::{Mix, Plan, Shot, envelope_of};
+use defaultx::demo::plan::{Mix, Plan};
+use defaultx::demo::shot::{Shot, envelope_of};
 use domain::Digest;
 use rand::SeedableRng;
 use rand::seq::SliceRandom;

@@ -7,7 +7,7 @@ use crate::record::Bytes;
 use anyhow::Result;
 use defaultx::demo::applications::Document;
 use defaultx::demo::faults::FAULTS;
-use defaultx::demo::plan::Shot;
+use defaultx::demo::shot::Shot;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
