@@ -15,6 +15,7 @@ mod guessing;
 mod insight;
 mod logins;
 mod python;
+mod recording;
 mod routes;
 mod stack;
 mod streams;
