@@ -130,7 +130,7 @@ mod tests {
             (decision("0.1", "0"), decision("0.10", "0"), false),
         ];
         for (before, after, same) in rows {
-            assert_eq!(compare("f", Some(&[before.clone()]), Some(&[after])).is_same(), same, "{before}");
+            assert_eq!(compare("f", Some(std::slice::from_ref(&before)), Some(&[after])).is_same(), same, "{before}");
         }
     }
 }
