@@ -6,8 +6,8 @@ use crate::audit::ask;
 use crate::http::{Connection, until_open};
 use crate::load::{self, WARM};
 use crate::processor::of_tree;
-use crate::rooms::{self, DECIDING, Models, Rooms};
 use crate::versus::{Round, in_turns, ratios};
+use crate::workers::{self, DECIDING, Models, Workers};
 use anyhow::{Context, Result, ensure};
 use defaultx::place::Keys;
 use defaultx::settings::Settings;
@@ -42,10 +42,10 @@ impl Bench {
     /// Fills a deployment, and asks it in pairs; what is reported is the figure under the policies over the one past them.
     pub fn row_level_security(&mut self) -> Result<Map<String, Value>> {
         self.deploy("rls", 0)?;
-        let mut rooms = rooms::house(&self.stage, Models::Shipped, &[DECIDING, &["audit-sink"]].concat())?;
-        load::throughput(&self.stage, &self.traffic, self.args.applications, &rooms)?;
+        let mut workers = workers::product(&self.stage, Models::Shipped, &[DECIDING, &["audit-sink"]].concat())?;
+        load::throughput(&self.stage, &self.traffic, self.args.applications, &workers)?;
         load::settled(&self.stage, WARM + self.args.applications)?;
-        rooms.stop()?;
+        workers.stop()?;
         self.make_login()?;
         let mut pairs: [Vec<(Round, Round)>; 3] = Default::default();
         for pair in 0..self.args.pairs {
@@ -82,31 +82,30 @@ impl Bench {
             format!("[read-api]\nlisten = {address:?}\ntoken_key = {:?}\nrequests_per_minute = 0\n", keys.token_public);
         let usual = self.stage.database.logins.clone();
         self.stage.database.logins.entry(READING.to_owned()).or_default().user = login.map(str::to_owned);
-        let started = rooms::house_with(&self.stage, Models::Shipped, &[READING], &settings);
+        let started = workers::product_with(&self.stage, Models::Shipped, &[READING], &settings);
         self.stage.database.logins = usual;
-        let mut rooms = started?;
+        let mut workers = started?;
         until_open(&address)?;
         let defaults = Settings::default().read_api;
         let realm = Realm { issuer: defaults.token_issuer, audience: defaults.token_audience };
         let token = auth::mint(&keys.token_private, &realm, ("bench", TENANT, &["Officer"]), LIFETIME_S)?;
         let [list, detail, kpis] =
-            QUESTIONS.map(|question| self.measured(&rooms, &address, &requests(question, &address, &token)));
-        rooms.stop()?;
+            QUESTIONS.map(|question| self.measured(&workers, &address, &requests(question, &address, &token)));
+        workers.stop()?;
         Ok([list?, detail?, kpis?])
     }
 
     /// Asks for a while, and counts.
-    fn measured(&self, rooms: &Rooms, address: &str, requests: &Arc<Vec<Vec<u8>>>) -> Result<Round> {
-        let database = *self.stage.house.pids().last().context("no database")?;
+    fn measured(&self, workers: &Workers, address: &str, requests: &Arc<Vec<Vec<u8>>>) -> Result<Round> {
+        let database = *self.stage.stack.pids().last().context("no database")?;
         answers(address, requests, WARMING)?;
-        let (workers_before, database_before) = (rooms.processor()?, of_tree(database)?);
+        let (own_before, database_before) = (workers.processor()?, of_tree(database)?);
         let started = Instant::now();
         let count = answers(address, requests, MEASURED)? as f64;
         let seconds = started.elapsed().as_secs_f64();
         let each = |used: Duration| used.as_secs_f64() * 1e6 / count;
-        let (workers, servers) =
-            (rooms.processor()? - workers_before, of_tree(database)?.saturating_sub(database_before));
-        let processor_us = [(READING, each(workers)), ("database", each(servers))].into();
+        let (own, servers) = (workers.processor()? - own_before, of_tree(database)?.saturating_sub(database_before));
+        let processor_us = [(READING, each(own)), ("database", each(servers))].into();
         Ok(Round { rate: count / seconds, processor_us })
     }
 }
