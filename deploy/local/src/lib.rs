@@ -6,9 +6,10 @@
 //!
 //! Everything is synchronous and blocks for seconds: call it from `spawn_blocking` when on an async thread.
 //!
-//! Reading order: [`stack`] (what callers use) with `options`, `site` (what a start needs), `kafka` with `logins`, `postgres` with `cluster_home`,
-//! `prometheus` (one server each), `authority` (certificates for a broker that speaks TLS), `tools`, `jars`, `class_archive` with `classes` (where programs come from), `process`, `ports`, `secrets`,
-//! `state`, `progress` (how servers are run, placed, protected, remembered, shown).
+//! Reading order: [`stack`] (what callers use) with `options`, `site` (what a start needs), `kafka` with `logins`, `postgres` with
+//! `cluster_home`, `prometheus` (one server each), `authority` (certificates for a broker that speaks TLS), `tools`, `jars`,
+//! `class_archive` with `classes` (where programs come from), `process`, `ports`, `secrets`, `state`, `progress` (how servers are run,
+//! placed, protected, remembered, shown).
 
 mod authority;
 mod class_archive;

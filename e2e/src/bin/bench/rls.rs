@@ -99,14 +99,13 @@ impl Bench {
     fn measured(&self, workers: &Workers, address: &str, requests: &Arc<Vec<Vec<u8>>>) -> Result<Round> {
         let database = *self.stage.stack.pids().last().context("no database")?;
         answers(address, requests, WARMING)?;
-        let (workers_before, database_before) = (workers.processor()?, of_tree(database)?);
+        let (own_before, database_before) = (workers.processor()?, of_tree(database)?);
         let started = Instant::now();
         let count = answers(address, requests, MEASURED)? as f64;
         let seconds = started.elapsed().as_secs_f64();
         let each = |used: Duration| used.as_secs_f64() * 1e6 / count;
-        let (workers, servers) =
-            (workers.processor()? - workers_before, of_tree(database)?.saturating_sub(database_before));
-        let processor_us = [(READING, each(workers)), ("database", each(servers))].into();
+        let (own, servers) = (workers.processor()? - own_before, of_tree(database)?.saturating_sub(database_before));
+        let processor_us = [(READING, each(own)), ("database", each(servers))].into();
         Ok(Round { rate: count / seconds, processor_us })
     }
 }

@@ -104,7 +104,7 @@ impl Bench {
 
 /// One round of each side, 0 and 1: the first of them begins in even pairs, the second in odd ones.
 pub fn in_turns<T>(pair: usize, mut round: impl FnMut(usize) -> Result<T>) -> Result<[T; 2]> {
-    if pair % 2 == 0 {
+    if pair.is_multiple_of(2) {
         let first = round(0)?;
         return Ok([first, round(1)?]);
     }
