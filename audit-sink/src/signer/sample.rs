@@ -49,7 +49,7 @@ pub(super) async fn keep(
     mut dice: impl FnMut(u64) -> u64 + Send,
     part: Part,
 ) -> Result<(), String> {
-    while !part.shell.shutdown.is_cancelled() {
+    while !part.service.shutdown.is_cancelled() {
         if let Err(error) = round(sampling, &mut dice, &part).await {
             tracing::warn!(%error, "samples of the projections stand still");
         }
@@ -61,7 +61,7 @@ pub(super) async fn keep(
 /// One connection's life.
 async fn round(sampling: Sampling, dice: &mut (impl FnMut(u64) -> u64 + Send), part: &Part) -> Result<(), Error> {
     let mut client = part.connect().await?;
-    while !part.shell.shutdown.is_cancelled() {
+    while !part.service.shutdown.is_cancelled() {
         let heads = client.query("SELECT log, size FROM defaultx.audit_logs WHERE size > 0 ORDER BY log", &[]).await?;
         for (log, size) in heads.iter().map(|row| (row.get::<_, i32>(0), row.get::<_, i64>(1))) {
             for (from, to) in parts(size.unsigned_abs(), sampling.entries, &mut *dice) {
