@@ -33,12 +33,12 @@ impl Keys {
     }
 
     /// What a row of the database says. Without a key of the log it is taken at its word.
-    pub fn open_stored(&self, note: &str) -> Result<Claim, Error> {
+    pub(crate) fn open_stored(&self, note: &str) -> Result<Claim, Error> {
         self.open(note, false, self.logs.is_empty())
     }
 
     /// What a note from outside says. Without any key it is taken at its word.
-    pub fn open_kept(&self, note: &str) -> Result<Claim, Error> {
+    pub(crate) fn open_kept(&self, note: &str) -> Result<Claim, Error> {
         self.open(note, true, self.logs.is_empty() && self.witnesses.is_empty())
     }
 

@@ -43,7 +43,7 @@ impl Said {
     }
 
     /// Entries `from..to` cannot be read.
-    pub fn add_hole(&mut self, from: i64, to: i64) {
+    pub(crate) fn add_hole(&mut self, from: i64, to: i64) {
         self.holes.push((from, to));
     }
 

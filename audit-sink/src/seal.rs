@@ -146,7 +146,7 @@ impl Sealer {
     }
 
     /// Number of the next entry.
-    pub fn next_seq(&self) -> u64 {
+    pub(crate) fn next_seq(&self) -> u64 {
         self.sealed.tree.size()
     }
 

@@ -48,7 +48,7 @@ impl Shape {
     }
 
     /// Inserts some rows, in their order. Parameters: the numbers of those meant, from 1; an array for each column.
-    pub fn insert_some(&self) -> String {
+    pub(crate) fn insert_some(&self) -> String {
         let Self { table, .. } = self;
         let (columns, values, arrays, names) = self.parts(2);
         format!(
@@ -97,7 +97,7 @@ impl Shape {
     }
 
     /// Rows that name no log of these. Parameter: the logs.
-    pub fn of_no_log(&self) -> String {
+    pub(crate) fn of_no_log(&self) -> String {
         let (table, key) = (self.table, self.key_of_row());
         format!(
             "SELECT t.ctid::text, {key}, t.log, t.seq FROM {table} t
@@ -141,7 +141,7 @@ impl Shape {
     }
 
     /// Whether a column, as `differing` names it, is part of the key.
-    pub fn is_key(&self, column: &str) -> bool {
+    pub(crate) fn is_key(&self, column: &str) -> bool {
         self.keys().any(|(known, _)| plain(known) == column)
     }
 

@@ -16,7 +16,7 @@ use tokio_postgres::{GenericClient, Transaction};
 ///
 /// # Errors
 /// [`Error::Broken`] when the log was begun with another number of shards.
-pub async fn begin_log(client: &impl GenericClient, log: i32, shards: i32) -> Result<(), Error> {
+pub(crate) async fn begin_log(client: &impl GenericClient, log: i32, shards: i32) -> Result<(), Error> {
     let insert =
         "INSERT INTO defaultx.audit_logs (log, shards, size, root) VALUES ($1, $2, 0, $3) ON CONFLICT DO NOTHING";
     client.execute(insert, &[&log, &shards, &empty_root().as_slice()]).await?;
@@ -51,7 +51,7 @@ pub async fn check_deployment(client: &impl GenericClient, consumer: &str) -> Re
 ///
 /// # Errors
 /// [`Error::Broken`] when rows are missing or the root is not the head's.
-pub async fn load_tree(client: &impl GenericClient, log: i32) -> Result<Tree, Error> {
+pub(crate) async fn load_tree(client: &impl GenericClient, log: i32) -> Result<Tree, Error> {
     let broken = |why: &str| Error::Broken { log, why: why.to_owned() };
     let head = client.query_opt("SELECT size, root FROM defaultx.audit_logs WHERE log = $1", &[&log]).await?;
     let head = head.ok_or_else(|| broken("it has no head"))?;

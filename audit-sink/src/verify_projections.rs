@@ -45,7 +45,7 @@ impl Tables {
     }
 
     /// Another log begins.
-    pub fn begin_log(&mut self, log: i32) {
+    pub(crate) fn begin_log(&mut self, log: i32) {
         (self.said, self.log, self.from) = (Said::default(), log, i64::MIN);
     }
 
@@ -57,7 +57,7 @@ impl Tables {
     }
 
     /// Entries `from..to` cannot be read.
-    pub fn add_hole(&mut self, from: i64, to: i64) {
+    pub(crate) fn add_hole(&mut self, from: i64, to: i64) {
         if from < to {
             self.said.add_hole(from, to);
         }
@@ -69,7 +69,7 @@ impl Tables {
     }
 
     /// Everything was added.
-    pub async fn end_log(&mut self, tx: &Transaction<'_>) -> Result<(), Error> {
+    pub(crate) async fn end_log(&mut self, tx: &Transaction<'_>) -> Result<(), Error> {
         self.hold(tx, i64::MAX).await
     }
 

@@ -75,7 +75,7 @@ impl Runs {
     }
 
     /// Passes on to an entry that cannot be read.
-    pub fn pass_over(&mut self, seq: i64) -> Result<(), String> {
+    pub(crate) fn pass_over(&mut self, seq: i64) -> Result<(), String> {
         if self.current.as_ref().is_some_and(|run| run.end() <= seq) {
             self.current = None;
         }

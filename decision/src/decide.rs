@@ -9,17 +9,17 @@ use schemas::decision::{Assignment, Decision, Inputs, ModelSummary, PolicyRef, R
 use schemas::risk::{ApplicationRef, RiskEvent, RouteRef};
 
 /// The number of the one automatic decision of a revision.
-pub const AUTOMATIC: u32 = 1;
+pub(crate) const AUTOMATIC: u32 = 1;
 /// The number of the decision that a withdrawal makes.
-pub const WITHDRAWAL: u32 = 2;
+pub(crate) const WITHDRAWAL: u32 = 2;
 
 /// The word for what a withdrawal, or an event that cannot be read, does not say.
 pub const UNKNOWN: &str = "unknown";
 /// The same for the jurisdiction: ISO 3166 leaves ZZ to its users.
-pub const UNKNOWN_JURISDICTION: &str = "ZZ-ZZZ";
+pub(crate) const UNKNOWN_JURISDICTION: &str = "ZZ-ZZZ";
 
 /// The decision on a score event.
-pub fn on_score(event: RiskEvent, event_id: &str, policy: &Compiled, decided_at: &str) -> Decision {
+pub(crate) fn on_score(event: RiskEvent, event_id: &str, policy: &Compiled, decided_at: &str) -> Decision {
     let Decided { outcome, step, referral, is_final, rules, principal_reasons, notice, score_disclosure, offer } =
         policy::decide(&Case::of(&event), policy);
     Decision {
@@ -60,7 +60,7 @@ pub fn on_score(event: RiskEvent, event_id: &str, policy: &Compiled, decided_at:
 }
 
 /// The decision that a withdrawal is.
-pub fn on_withdrawal(withdrawal: &Withdrawal, revision: u32, policy: &Compiled, decided_at: &str) -> Decision {
+pub(crate) fn on_withdrawal(withdrawal: &Withdrawal, revision: u32, policy: &Compiled, decided_at: &str) -> Decision {
     let application = ApplicationRef {
         tenant: withdrawal.tenant.clone(),
         application_id: withdrawal.application_id.clone(),

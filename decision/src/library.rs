@@ -40,7 +40,7 @@ impl Library {
     ///
     /// # Errors
     /// [`NotHeld`].
-    pub fn demanded(&mut self, wanted: &InForce) -> Result<Arc<Compiled>, NotHeld> {
+    pub(crate) fn demanded(&mut self, wanted: &InForce) -> Result<Arc<Compiled>, NotHeld> {
         let found = self.0.hold(wanted, load);
         self.0.trim();
         found

@@ -8,11 +8,11 @@ use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGaugeVe
 use std::collections::HashMap;
 
 /// Decisions by product, outcome and deciding step. Counted when handled: a batch that is tried again counts again.
-pub const DECISIONS_TOTAL: &str = "defaultx_decisions_total";
+pub(crate) const DECISIONS_TOTAL: &str = "defaultx_decisions_total";
 /// 1 for each policy version that decided the newest block.
-pub const POLICY_INFO: &str = "defaultx_policy_info";
+pub(crate) const POLICY_INFO: &str = "defaultx_policy_info";
 /// Seconds from the broker's time of the sender's record to its automatic decision. Counted when handled.
-pub const RECEIVED_TO_DECIDED_SECONDS: &str = "defaultx_received_to_decided_seconds";
+pub(crate) const RECEIVED_TO_DECIDED_SECONDS: &str = "defaultx_received_to_decided_seconds";
 /// The objective, 5 s, is an edge, so that the share within it is counted and not guessed.
 const EDGES: [f64; 13] = [0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 3600.0];
 /// The label of products outside the policy, and of words that are not known here.

@@ -29,7 +29,7 @@ pub enum Salvaged {
 }
 
 /// Reads what can be read.
-pub fn salvage(payload: Option<&[u8]>, outside: Outside<'_>, policy: &Compiled, decided_at: &str) -> Salvaged {
+pub(crate) fn salvage(payload: Option<&[u8]>, outside: Outside<'_>, policy: &Compiled, decided_at: &str) -> Salvaged {
     let body: Value = payload.and_then(|bytes| serde_json::from_slice(bytes).ok()).unwrap_or(Value::Null);
     let Some(application) = application_of(&body, outside) else { return Salvaged::Unidentified };
     let text = |name: &str| body.get(name).and_then(Value::as_str);
@@ -56,7 +56,7 @@ pub fn salvage(payload: Option<&[u8]>, outside: Outside<'_>, policy: &Compiled, 
 }
 
 /// Key and header are the deployment's own and come first; the body only where they are absent.
-pub fn application_of(body: &Value, outside: Outside<'_>) -> Option<ApplicationRef> {
+pub(crate) fn application_of(body: &Value, outside: Outside<'_>) -> Option<ApplicationRef> {
     let inside = body.get("application").unwrap_or(&Value::Null);
     let (tenant, application_id) = match identity(outside.key) {
         Some(found) => found,
@@ -69,7 +69,7 @@ pub fn application_of(body: &Value, outside: Outside<'_>) -> Option<ApplicationR
 }
 
 /// Whether a body speaks of the application that its record is about; where the record does not say, it does.
-pub fn is_about(application: &ApplicationRef, outside: Outside<'_>) -> bool {
+pub(crate) fn is_about(application: &ApplicationRef, outside: Outside<'_>) -> bool {
     let same = |(tenant, id)| application.tenant == tenant && application.application_id == id;
     let revised =
         outside.revision.and_then(|text| text.parse().ok()).is_none_or(|number: u32| application.revision == number);

@@ -27,7 +27,7 @@ const TIMEOUT_MS: u64 = 10_000;
 ///
 /// # Errors
 /// When the cluster cannot be read.
-pub fn digests_of(kafka: &KafkaConfig, kind: Kind, label: &Label) -> Result<BTreeSet<String>> {
+pub(crate) fn digests_of(kafka: &KafkaConfig, kind: Kind, label: &Label) -> Result<BTreeSet<String>> {
     let mut newest: BTreeMap<(i32, Vec<u8>), Option<String>> = BTreeMap::new();
     let (topic, codec) = match kind {
         Kind::Policy => (Topic::DecisionState, decision::in_force::CODEC),

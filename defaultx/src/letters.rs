@@ -10,9 +10,9 @@ use schemas::envelope::header as ce;
 use std::collections::HashSet;
 
 /// On a mark: who had the original published again.
-pub const REDRIVEN_BY: &str = "dl_redriven_by";
+pub(crate) const REDRIVEN_BY: &str = "dl_redriven_by";
 /// On a mark: when, RFC 3339.
-pub const REDRIVEN_AT: &str = "dl_redriven_at";
+pub(crate) const REDRIVEN_AT: &str = "dl_redriven_at";
 
 /// The headers of a mark, and no other.
 const MARK: [&str; 5] = [header::TOPIC, header::PARTITION, header::OFFSET, REDRIVEN_BY, REDRIVEN_AT];
@@ -103,7 +103,7 @@ pub fn headers_of<'m>(message: &'m BorrowedMessage<'_>) -> Vec<Header<'m>> {
 }
 
 /// The headers that the original had: without the last of each name that the setting aside added behind them.
-pub fn original_headers<'a>(headers: &[Header<'a>]) -> Vec<Header<'a>> {
+pub(crate) fn original_headers<'a>(headers: &[Header<'a>]) -> Vec<Header<'a>> {
     let mut original = headers.to_vec();
     for name in OWN {
         if let Some(at) = original.iter().rposition(|(key, _)| *key == name) {

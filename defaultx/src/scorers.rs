@@ -17,7 +17,7 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 ///
 /// # Errors
 /// When the cluster cannot be read, or its clock is far from this machine's, so that nobody can tell who runs.
-pub fn live_scorers(kafka: &KafkaConfig) -> Result<Vec<Announcement>> {
+pub(crate) fn live_scorers(kafka: &KafkaConfig) -> Result<Vec<Announcement>> {
     let mut newest: BTreeMap<Vec<u8>, (i64, Announcement)> = BTreeMap::new();
     let name = Topic::Instances.name(&kafka.topic_prefix);
     read_to_end(kafka, [name.as_str()], |message| {
@@ -41,7 +41,7 @@ pub fn live_scorers(kafka: &KafkaConfig) -> Result<Vec<Announcement>> {
 ///
 /// # Errors
 /// When the cluster does not tell.
-pub fn scorers_in_group(kafka: &KafkaConfig) -> Result<Vec<String>> {
+pub(crate) fn scorers_in_group(kafka: &KafkaConfig) -> Result<Vec<String>> {
     let group = kafka.topic("scorer");
     members(kafka, &group, TIMEOUT).with_context(|| format!("asking who is in group {group}"))
 }
@@ -51,7 +51,7 @@ pub fn scorers_in_group(kafka: &KafkaConfig) -> Result<Vec<String>> {
 ///
 /// # Errors
 /// Who lacks what, or has not spoken.
-pub fn can_serve(
+pub(crate) fn can_serve(
     live: &[Announcement],
     members: Vec<String>,
     packages: &BTreeMap<String, String>,

@@ -140,7 +140,7 @@ fn push_origin(headers: &mut Vec<(&'static str, Vec<u8>)>, sender_id: &str, orig
 }
 
 /// The answer to a refused record that stands at `at`: words and pointers, never values. `answers` makes the reply's id.
-pub fn rejection(refusal: &Refusal, at: Coordinates, answers: &Coordinates, topics: &Topics) -> Output {
+pub(crate) fn rejection(refusal: &Refusal, at: Coordinates, answers: &Coordinates, topics: &Topics) -> Output {
     let who = &refusal.who;
     let cause = Envelope {
         id: who.event_id.clone().unwrap_or_default(),

@@ -48,7 +48,7 @@ impl Golden {
     }
 
     /// Whether it says what its answers were made with; loading has compared that.
-    pub fn is_recorded(&self) -> bool {
+    pub(crate) fn is_recorded(&self) -> bool {
         self.record.is_some()
     }
 

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// Most subscriptions of a deployment: each has workers of its own, so that a slow receiver delays nobody else.
-pub const MAX_SUBSCRIPTIONS: usize = 64;
+pub(crate) const MAX_SUBSCRIPTIONS: usize = 64;
 
 /// Section `[notifier]`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -8,19 +8,19 @@ use prometheus::{Gauge, Histogram, HistogramOpts, IntCounterVec, IntGauge, Opts,
 
 /// Deliveries by result: `queued`, `delivered`, `retried`, `failed`, `disabled`, `stale` (the lease was lost), `unreadable` (a
 /// decision that is not one, or that no row holds), `purged` (ended long ago and deleted).
-pub const DELIVERIES: &str = "defaultx_deliveries_total";
+pub(crate) const DELIVERIES: &str = "defaultx_deliveries_total";
 /// Attempts that did not succeed, by cause.
-pub const FAILURES: &str = "defaultx_delivery_failures_total";
+pub(crate) const FAILURES: &str = "defaultx_delivery_failures_total";
 /// Seconds of an attempt.
-pub const ATTEMPT_SECONDS: &str = "defaultx_delivery_attempt_seconds";
+pub(crate) const ATTEMPT_SECONDS: &str = "defaultx_delivery_attempt_seconds";
 /// Rows that wait or are under way. Every instance shows the same: take the maximum.
-pub const BACKLOG: &str = "defaultx_deliveries_backlog";
+pub(crate) const BACKLOG: &str = "defaultx_deliveries_backlog";
 /// Age of the oldest of them, in seconds.
-pub const OLDEST_PENDING_SECONDS: &str = "defaultx_deliveries_oldest_pending_seconds";
+pub(crate) const OLDEST_PENDING_SECONDS: &str = "defaultx_deliveries_oldest_pending_seconds";
 /// Endpoints that answered 410.
-pub const DISABLED_ENDPOINTS: &str = "defaultx_delivery_endpoints_disabled";
+pub(crate) const DISABLED_ENDPOINTS: &str = "defaultx_delivery_endpoints_disabled";
 /// Receipts by result: `taken`, `late` (Kafka did not take it in time; it is offered again).
-pub const RECEIPTS: &str = "defaultx_delivery_receipts_total";
+pub(crate) const RECEIPTS: &str = "defaultx_delivery_receipts_total";
 
 /// The metrics of one process.
 #[derive(Debug, Clone)]

@@ -18,7 +18,7 @@ use uuid::Uuid;
 /// Rows given up to a disabled endpoint in one statement.
 const RETIRE_ROWS: i64 = 1_000;
 /// Rows deleted in one statement.
-pub const PURGE_ROWS: i64 = 1_000;
+pub(crate) const PURGE_ROWS: i64 = 1_000;
 /// Late receipts taken in one transaction.
 const LATE_RECEIPTS: i64 = 500;
 
@@ -235,7 +235,7 @@ impl Store {
     ///
     /// # Errors
     /// From the database.
-    pub async fn disable(&self, subscription: &str, url_sha256: &[u8; 32], delivery: Uuid) -> Result<(), Error> {
+    pub(crate) async fn disable(&self, subscription: &str, url_sha256: &[u8; 32], delivery: Uuid) -> Result<(), Error> {
         let disable = "INSERT INTO defaultx.disabled_endpoints (subscription, url_sha256, delivery_id) VALUES ($1, $2, $3) \
                        ON CONFLICT DO NOTHING";
         self.pool.get().await?.execute(disable, &[&subscription, &url_sha256.as_slice(), &delivery]).await?;
@@ -260,7 +260,7 @@ impl Store {
     ///
     /// # Errors
     /// From the database.
-    pub async fn late_receipts<F>(&self, publish: impl FnOnce(Vec<Late>) -> F) -> Result<(usize, usize), Error>
+    pub(crate) async fn late_receipts<F>(&self, publish: impl FnOnce(Vec<Late>) -> F) -> Result<(usize, usize), Error>
     where
         F: Future<Output = Vec<bool>>,
     {

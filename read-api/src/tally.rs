@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use utoipa::ToSchema;
 
 /// Points in a bin of a distribution.
-pub const BIN_POINTS: i32 = 20;
+pub(crate) const BIN_POINTS: i32 = 20;
 
 /// Applications of one group with one outcome, counted by the database.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

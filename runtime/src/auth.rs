@@ -26,7 +26,7 @@ use serde::{Deserialize, Serialize};
 /// The tenant of a token that is good for all of them.
 pub const EVERY_TENANT: &str = "*";
 /// `aud` of tokens for read-api, unless it is configured otherwise.
-pub const READ_AUDIENCE: &str = "defaultx-api";
+pub(crate) const READ_AUDIENCE: &str = "defaultx-api";
 /// `aud` of tokens for the HTTP door, unless it is configured otherwise.
 pub const DOOR_AUDIENCE: &str = "defaultx-door";
 /// Minutes that a token may be good for, unless it is configured otherwise.
@@ -109,7 +109,7 @@ pub fn generate() -> Result<(String, String), AuthError> {
 ///
 /// # Errors
 /// [`AuthError::Key`].
-pub fn public_of(private_pem: &str) -> Result<String, AuthError> {
+pub(crate) fn public_of(private_pem: &str) -> Result<String, AuthError> {
     let key = SigningKey::from_pkcs8_pem(private_pem).map_err(|_| AuthError::Key)?;
     key.verifying_key().to_public_key_pem(LineEnding::LF).map_err(|_| AuthError::Key)
 }

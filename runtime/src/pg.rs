@@ -27,7 +27,7 @@ use tokio_postgres::config::{Host, SslMode};
 pub use words::said;
 
 /// Seconds that a caller waited for a session of a worker's pool, whether it got one or not.
-pub const POOL_WAIT_SECONDS: &str = "defaultx_database_pool_wait_seconds";
+pub(crate) const POOL_WAIT_SECONDS: &str = "defaultx_database_pool_wait_seconds";
 
 /// A bounded pool of sessions that tells how long its callers wait. Connects when first asked.
 #[derive(Debug, Clone)]

@@ -18,7 +18,7 @@ pub const OTHER_DIGEST: &str = "version_has_another_digest";
 /// The longest document that an activation carries, in bytes.
 pub const MAX_DOCUMENT_BYTES: usize = 256 << 10;
 /// Most packages that an activation of a route names.
-pub const MAX_PACKAGES: usize = 1_000;
+pub(crate) const MAX_PACKAGES: usize = 1_000;
 
 /// The body of an activation record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

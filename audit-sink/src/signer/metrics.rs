@@ -4,21 +4,21 @@ use crate::rebuild::projections;
 use prometheus::{IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
 
 /// Entries that the newest checkpoint of each log covers.
-pub const CHECKPOINT_SIZE: &str = "defaultx_audit_checkpoint_size";
+pub(crate) const CHECKPOINT_SIZE: &str = "defaultx_audit_checkpoint_size";
 /// When the newest checkpoint was made, seconds since 1970.
-pub const CHECKPOINT_TIMESTAMP: &str = "defaultx_audit_checkpoint_timestamp_seconds";
+pub(crate) const CHECKPOINT_TIMESTAMP: &str = "defaultx_audit_checkpoint_timestamp_seconds";
 /// 1 while a log is not the one that was signed: shorter, or another one. Nothing is signed of it then.
-pub const NOT_THE_SAME: &str = "defaultx_audit_log_not_the_same";
+pub(crate) const NOT_THE_SAME: &str = "defaultx_audit_log_not_the_same";
 /// Entries that the newest cosignature of each witness covers.
-pub const COSIGNED_SIZE: &str = "defaultx_audit_cosigned_size";
+pub(crate) const COSIGNED_SIZE: &str = "defaultx_audit_cosigned_size";
 /// When a walk last found every log whole, seconds since 1970.
-pub const VERIFIED_TIMESTAMP: &str = "defaultx_audit_verified_timestamp_seconds";
+pub(crate) const VERIFIED_TIMESTAMP: &str = "defaultx_audit_verified_timestamp_seconds";
 /// Faults that the last walk found.
-pub const VERIFY_FAULTS: &str = "defaultx_audit_verify_faults";
+pub(crate) const VERIFY_FAULTS: &str = "defaultx_audit_verify_faults";
 /// Rows of projections that samples held against the log, by table.
-pub const CHECKED_ROWS_TOTAL: &str = "defaultx_projection_checked_rows_total";
+pub(crate) const CHECKED_ROWS_TOTAL: &str = "defaultx_projection_checked_rows_total";
 /// Rows that samples found not to be what the log says, by table; each time that they were found.
-pub const MISMATCHES_TOTAL: &str = "defaultx_projection_mismatches_total";
+pub(crate) const MISMATCHES_TOTAL: &str = "defaultx_projection_mismatches_total";
 
 /// The handles.
 #[derive(Debug, Clone)]

@@ -66,7 +66,7 @@ impl Notes {
     ///
     /// # Errors
     /// [`Error::Notes`].
-    pub fn add_cosigned(&self, log: i32, note: &str) -> Result<(), Error> {
+    pub(crate) fn add_cosigned(&self, log: i32, note: &str) -> Result<(), Error> {
         let path = self.0.join(format!("{log}.cosigned"));
         let file = OpenOptions::new().append(true).create(true).open(&path);
         let added = file.and_then(|mut file| file.write_all(note.as_bytes()).and_then(|()| file.sync_data()));

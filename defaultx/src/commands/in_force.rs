@@ -38,7 +38,7 @@ pub struct Request {
 }
 
 /// Puts a version that was checked in force, in every partition, unless an instance that runs could not serve it.
-pub async fn put_in_force(
+pub(crate) async fn put_in_force(
     mut settings: Settings,
     place: &PlaceArgs,
     what: Version<'_>,

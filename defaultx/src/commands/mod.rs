@@ -25,7 +25,7 @@ use runtime::{shutdown, telemetry};
 ///
 /// # Errors
 /// What went wrong, for people.
-pub async fn dispatch(cli: Cli) -> Result<i32> {
+pub(crate) async fn dispatch(cli: Cli) -> Result<i32> {
     let Cli { place, command } = cli;
     let settings = settings::load(&place)?;
     let is_service = matches!(command, Command::Run(_));

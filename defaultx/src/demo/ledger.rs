@@ -138,7 +138,7 @@ impl Ledger {
     }
 
     /// What does not add up, in words; empty when everything does.
-    pub fn contradictions(&self, submitted: u64, refusals: &BTreeMap<&str, u64>) -> Vec<String> {
+    pub(crate) fn contradictions(&self, submitted: u64, refusals: &BTreeMap<&str, u64>) -> Vec<String> {
         let truth = self.truth(submitted);
         let [accepted, duplicates] = [ReplyStatus::Accepted, ReplyStatus::Duplicate].map(|status| self.replied(status));
         let refused = self.refused();

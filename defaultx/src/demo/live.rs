@@ -55,7 +55,7 @@ impl Seen {
     }
 
     /// Milliseconds from when each record was due until its decision was seen, sorted.
-    pub fn latencies_ms(&self, due: &[(String, Instant)]) -> Vec<f64> {
+    pub(crate) fn latencies_ms(&self, due: &[(String, Instant)]) -> Vec<f64> {
         let arrivals = self.lock();
         let took = |(id, at): &(String, Instant)| arrivals.0.get(id).map(|seen| (*seen - *at).as_secs_f64() * 1000.0);
         let mut all: Vec<f64> = due.iter().filter_map(took).collect();

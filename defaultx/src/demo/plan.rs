@@ -26,7 +26,7 @@ pub struct Mix {
 
 impl Mix {
     /// 1 % duplicates, 0.5 % broken events, 20 conflicts, and a thousand applications at a steady pace; in proportion.
-    pub fn of_scale(scale: f64) -> Self {
+    pub(crate) fn of_scale(scale: f64) -> Self {
         let scaled = |whole: f64| (whole * scale).round().max(1.0) as usize;
         Self { duplicates: 0.01, broken: 0.005, conflicts: scaled(20.0), paced: scaled(1000.0) }
     }

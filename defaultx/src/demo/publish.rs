@@ -136,7 +136,7 @@ impl Publisher {
 ///
 /// # Errors
 /// As [`Publisher::send`].
-pub fn send_paced<'s>(
+pub(crate) fn send_paced<'s>(
     publisher: &Publisher,
     shots: impl IntoIterator<Item = &'s Shot>,
     per_second: f64,

@@ -112,7 +112,7 @@ impl Summary {
     }
 
     /// Whether every promise was kept.
-    pub fn is_true(&self) -> bool {
+    pub(crate) fn is_true(&self) -> bool {
         self.lost == 0 && self.doubled == 0 && self.audit_verified && self.decided_distinct == self.accepted
     }
 

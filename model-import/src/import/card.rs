@@ -6,7 +6,7 @@ use domain::pd::Pd;
 use scoring::manifest::FILL_IN;
 
 /// What is to be said where nobody gave the library's own answers.
-pub const UNPROVEN: &str = "Nothing here shows that the export says what its library says; give the library's own answers with \
+pub(crate) const UNPROVEN: &str = "Nothing here shows that the export says what its library says; give the library's own answers with \
      --native. Known to be wrong at times: random forests that learned where missing values go (skl2onnx), histogram boosting \
      with categories or thresholds in double precision (skl2onnx), thresholds of LightGBM rounded to nearest (onnxmltools), \
      trees behind a scaler, which multiplies by what the library divides by (skl2onnx), and calibrated pipelines, whose sigmoid is given probabilities, or whose isotonic steps are in single precision \

@@ -83,7 +83,7 @@ impl Engine {
     }
 
     /// Of trees: rows of `sample` that come to leaves which neither `rows` nor those before them come to.
-    pub fn to_new_leaves(&self, rows: &[Vec<f32>], sample: &[Vec<f32>], most: usize) -> Vec<Vec<f32>> {
+    pub(crate) fn to_new_leaves(&self, rows: &[Vec<f32>], sample: &[Vec<f32>], most: usize) -> Vec<Vec<f32>> {
         let Runs::Trees(forest) = &self.runs else { return vec![] };
         let trees = &forest.ensemble().get().trees;
         let mut seen: Vec<Vec<bool>> = trees.iter().map(|tree| vec![false; tree.nodes.len()]).collect();

@@ -60,7 +60,7 @@ impl Sheet {
     }
 
     /// The columns in the order of a graph that names each of its own, without those that it does not take.
-    pub fn of_graph(self, graph: &Graph) -> Self {
+    pub(crate) fn of_graph(self, graph: &Graph) -> Self {
         let place = |name: &String| self.names.iter().position(|column| column == name);
         let places = graph.inputs().iter().flat_map(|input| input.columns()).map(|name| place(&name));
         let Some(places) = places.collect::<Option<Vec<usize>>>() else { return self };

@@ -1,7 +1,7 @@
 //! Positions that are spread evenly.
 
 /// Positions spread evenly over `count`, the first and the last among them, all where there are no more than `most`.
-pub fn evenly(count: usize, most: usize) -> impl Iterator<Item = usize> {
+pub(crate) fn evenly(count: usize, most: usize) -> impl Iterator<Item = usize> {
     let taken = count.min(most);
     (0..taken).map(move |at| at * (count - 1) / (taken - 1).max(1))
 }

@@ -71,7 +71,7 @@ impl Risky {
     }
 
     /// Whether all columns are numbers between 0 and 1, which add up to one where there are several.
-    pub fn is_probability(&self) -> bool {
+    pub(crate) fn is_probability(&self) -> bool {
         let inside = |value: &f64| (-NEAR..=1.0 + NEAR).contains(value);
         let whole = |row: &[f64]| self.columns == 1 || (row.iter().sum::<f64>() - 1.0).abs() < 1e-3;
         self.cells.iter().all(inside) && self.cells.chunks(self.columns).all(whole)
@@ -84,7 +84,7 @@ impl Risky {
 }
 
 /// What the only number of a graph is: as it is said, else a probability if it stays near 0 to 1 and fits the outcomes better so.
-pub fn only_number(values: &[f64], labels: &[bool], said: Option<&str>) -> Link {
+pub(crate) fn only_number(values: &[f64], labels: &[bool], said: Option<&str>) -> Link {
     let off = |probability: f64, label: &bool| (probability - f64::from(u8::from(*label))).powi(2);
     let brier = |of: &dyn Fn(f64) -> f64| values.iter().zip(labels).map(|(v, label)| off(of(*v), label)).sum::<f64>();
     match said {

@@ -212,7 +212,7 @@ impl Positions {
     }
 
     /// Holds the changelog of a partition against its offset: where it does not go with it, the partition is a gap.
-    pub fn hold_state(&mut self, group: &str, place: &(String, i32), changelog: &str, position: Option<i64>) {
+    pub(crate) fn hold_state(&mut self, group: &str, place: &(String, i32), changelog: &str, position: Option<i64>) {
         let Some(left) = self.left.get(place) else { return };
         let state_id = self.topic_ids.get(changelog).map(String::as_str);
         if let Some((kind, to)) = judge_state(left, state_id, position) {
@@ -245,7 +245,7 @@ impl Positions {
     ///
     /// # Errors
     /// When the cluster does not answer in time.
-    pub fn unaccepted(
+    pub(crate) fn unaccepted(
         mut self,
         client: &ClientConfig,
         group: &str,
@@ -287,7 +287,11 @@ impl Positions {
 ///
 /// # Errors
 /// When the topic is not there, or the cluster does not answer in time.
-pub fn accepted_gaps(client: &ClientConfig, topic: &str, timeout: Duration) -> Result<Vec<AcceptedGap>, KafkaError> {
+pub(crate) fn accepted_gaps(
+    client: &ClientConfig,
+    topic: &str,
+    timeout: Duration,
+) -> Result<Vec<AcceptedGap>, KafkaError> {
     let mut accepted = Vec::new();
     let oldest = clock::now_ms() - GOOD_FOR_MS;
     read_all(client, topic, timeout, |record| match OnRecord::of(&record) {
