@@ -3,10 +3,8 @@
 
 use crate::error::Error;
 use crate::nodes::Nodes;
-use crate::note::{Head, NoteVerifier, Signer};
 use crate::signer::notes::{Book, Notes};
-use crate::statement::Epoch;
-use schemas::audit_proof::is_consistent;
+use audit_log::{Epoch, Head, NoteVerifier, Signer, is_consistent};
 use tokio_postgres::{Client, GenericClient, IsolationLevel};
 
 /// Rows that are looked at for the newest one with a valid signature.

@@ -1,7 +1,7 @@
 //! The knobs of audit-sink.
 
 use crate::error::Error;
-use crate::seal::DigestKey;
+use audit_log::DigestKey;
 use runtime::config::Secret;
 use serde::{Deserialize, Serialize};
 
@@ -19,7 +19,8 @@ pub struct Config {
     /// Milliseconds to wait for more records once there is one; a full batch waits for nothing. Nobody waits for the log, and a
     /// transaction a second is cheaper than twenty. The identity store waits likewise.
     pub linger_ms: u64,
-    /// Bytes of entries in a segment before compression. Reading one entry uncompresses its segment.
+    /// Bytes of entries in a segment before compression. Reading one entry uncompresses its segment. What is above 223 MiB counts as
+    /// that: nobody reads a larger segment than it and one more entry.
     pub segment_bytes: usize,
     /// zstd level, 1 to 19. 1 keeps up with the stream at a third of the size.
     pub zstd_level: i32,
@@ -71,10 +72,10 @@ impl Config {
     /// The key of the digests.
     ///
     /// # Errors
-    /// [`Error::Config`] when it is absent, not hexadecimal or too short.
+    /// [`Error::Config`] or [`Error::DigestKey`] when it is absent, not hexadecimal or too short.
     pub fn digest_key(&self) -> Result<DigestKey, Error> {
         let secret = hex::decode(self.digest_key.expose()).map_err(|_| not_hex("digest_key"))?;
-        DigestKey::new(&self.digest_key_id, &secret)
+        Ok(DigestKey::new(&self.digest_key_id, &secret)?)
     }
 }
 

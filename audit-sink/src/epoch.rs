@@ -5,10 +5,7 @@ use crate::checkpoint::Signing;
 use crate::error::Error;
 use crate::evidence::{Evidence, Keys, Placed, place};
 use crate::nodes::Nodes;
-use crate::note::{Opened, notes};
-use crate::statement::Epoch;
-use schemas::audit_proof::is_consistent;
-use schemas::audit_tree::empty_root;
+use audit_log::{Epoch, Hash, NoteVerifier, SignedHead, empty_root, is_consistent, notes_in};
 use tokio_postgres::{Client, GenericClient, IsolationLevel};
 
 /// Who asks for it, and why.
@@ -25,10 +22,10 @@ pub struct Asked<'a> {
 /// Opens the next epoch of a log; `at` is the time, seconds since 1970.
 ///
 /// # Errors
-/// [`Error::Note`] where there is no need or no note of before, and what cannot be read or written.
+/// [`Error::NoNewEpoch`], [`Error::NoNote`], and what cannot be read or written.
 pub async fn open(client: &mut Client, signing: &Signing, log: i32, asked: Asked<'_>, at: i64) -> Result<Epoch, Error> {
     let mut book = signing.notes.as_ref().map(|notes| notes.book(log)).transpose()?;
-    let mut known: Vec<String> = asked.kept.iter().flat_map(|text| notes(text)).collect();
+    let mut known: Vec<String> = asked.kept.iter().flat_map(|text| notes_in(text)).collect();
     if let Some(book) = &mut book {
         known.extend(book.all()?);
     }
@@ -42,17 +39,14 @@ pub async fn open(client: &mut Client, signing: &Signing, log: i32, asked: Asked
     let number = epochs.len() as u32;
 
     // All of these hold for one and the same log: that of before.
-    let mut signed: Vec<(Opened, String)> =
+    let mut signed: Vec<(SignedHead, String)> =
         known.into_iter().filter_map(|note| Some((opened(signing, &note)?, note))).collect();
     signed.retain(|(opened, _)| opened.head.log == log && place(&opened.head, epochs) == Placed::Holds);
     signed.sort_by_key(|(opened, _)| (opened.head.size, opened.head.epoch));
-    let (newest, note) = signed.last().ok_or_else(|| Error::Note(no_note(log)))?;
+    let (newest, note) = signed.last().ok_or(Error::NoNote(log))?;
     let mut nodes = Nodes::load(&tx, log).await?;
     if follows(&mut nodes, newest).await? {
-        let size = newest.head.size;
-        return Err(Error::Note(format!(
-            "log {log} goes on from its newest note, of {size} entries: it needs no new epoch"
-        )));
+        return Err(Error::NoNewEpoch { log, size: newest.head.size });
     }
     let from = shared(&mut nodes, &signed).await?.unwrap_or((0, empty_root()));
     tx.rollback().await?;
@@ -73,19 +67,19 @@ pub async fn open(client: &mut Client, signing: &Signing, log: i32, asked: Asked
 ///
 /// # Errors
 /// The database's.
-pub async fn list(client: &Client, signing_keys: &[crate::note::NoteVerifier]) -> Result<(Vec<Epoch>, usize), Error> {
+pub async fn list(client: &Client, signing_keys: &[NoteVerifier]) -> Result<(Vec<Epoch>, usize), Error> {
     let rows = client.query("SELECT note FROM defaultx.audit_epochs ORDER BY log, epoch, created_at", &[]).await?;
     let opened: Vec<_> = rows.iter().filter_map(|row| Epoch::open(row.get(0), signing_keys).ok()).collect();
     let junk = rows.len() - opened.len();
     Ok((opened, junk))
 }
 
-fn opened(signing: &Signing, note: &str) -> Option<Opened> {
+fn opened(signing: &Signing, note: &str) -> Option<SignedHead> {
     signing.verifiers.iter().find_map(|verifier| verifier.open(note).ok())
 }
 
 /// Whether the log as it is goes on from a head.
-async fn follows<C: GenericClient>(nodes: &mut Nodes<'_, C>, opened: &Opened) -> Result<bool, Error> {
+async fn follows<C: GenericClient>(nodes: &mut Nodes<'_, C>, opened: &SignedHead) -> Result<bool, Error> {
     let (head, size, root) = (opened.head, nodes.size(), nodes.root());
     if size < head.size {
         return Ok(false);
@@ -97,8 +91,8 @@ async fn follows<C: GenericClient>(nodes: &mut Nodes<'_, C>, opened: &Opened) ->
 /// The largest of these heads, which are in order of size, that the log still has. Where it has one it has those before.
 async fn shared<C: GenericClient>(
     nodes: &mut Nodes<'_, C>,
-    signed: &[(Opened, String)],
-) -> Result<Option<(u64, schemas::audit_tree::Hash)>, Error> {
+    signed: &[(SignedHead, String)],
+) -> Result<Option<(u64, Hash)>, Error> {
     let (mut low, mut high) = (0, signed.partition_point(|(opened, _)| opened.head.size <= nodes.size()));
     while low < high {
         let middle = low + (high - low) / 2;
@@ -109,10 +103,4 @@ async fn shared<C: GenericClient>(
         }
     }
     Ok(low.checked_sub(1).map(|at| (signed[at].0.head.size, signed[at].0.head.root)))
-}
-
-fn no_note(log: i32) -> String {
-    format!(
-        "no note of log {log} is known: give those that were kept with --checkpoint, or set [audit-signer] notes_dir"
-    )
 }

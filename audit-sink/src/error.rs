@@ -1,6 +1,6 @@
 //! The one error of this crate.
 
-use schemas::audit_entry::BadEntry;
+use audit_log::{BadDigestKey, BadEntry, BadNote, BadSegment};
 
 /// Why the log could not be written, read or started.
 #[derive(Debug, thiserror::Error)]
@@ -8,6 +8,9 @@ pub enum Error {
     /// A knob that cannot be used.
     #[error("configuration: {0}")]
     Config(String),
+    /// A key of digests that cannot be used.
+    #[error("configuration: {0}")]
+    DigestKey(#[from] BadDigestKey),
     /// A record of a topic that the log does not take: a fault of wiring.
     #[error("topic {0} is not audited")]
     UnknownTopic(String),
@@ -20,9 +23,9 @@ pub enum Error {
     /// No connection to the database; worth trying again.
     #[error("connecting to the database: {0}")]
     Connect(String),
-    /// Compression failed.
-    #[error("zstd: {0}")]
-    Zstd(std::io::Error),
+    /// A segment that cannot be packed.
+    #[error("segment: {0}")]
+    Segment(#[from] BadSegment),
     /// The stored head and the tree in memory differ: another writer, or a log that was tampered with.
     #[error("the head of log {0} is not where this writer left it")]
     HeadMoved(i32),
@@ -60,7 +63,20 @@ pub enum Error {
     },
     /// A signed note that cannot be read or made.
     #[error("checkpoint: {0}")]
-    Note(String),
+    Note(#[from] BadNote),
+    /// Nothing says what was signed of a log before.
+    #[error(
+        "checkpoint: no note of log {0} is known: give those that were kept with --checkpoint, or set [audit-signer] notes_dir"
+    )]
+    NoNote(i32),
+    /// A log is still the one that was signed.
+    #[error("checkpoint: log {log} goes on from its newest note, of {size} entries: it needs no new epoch")]
+    NoNewEpoch {
+        /// The log.
+        log: i32,
+        /// Entries of the newest note.
+        size: u64,
+    },
     /// The broker would not take a checkpoint; worth trying again.
     #[error("kafka: {0}")]
     Kafka(#[from] rdkafka::error::KafkaError),

@@ -1,11 +1,9 @@
 //! PURE. Which notes are believed and what they say of a log: who signed them, when, and whether an epoch that was opened since lets a
 //! log differ from them. A row of the database counts for its signature, never for where it stands.
 
-use crate::cosignature::WitnessKey;
 use crate::error::Error;
-use crate::note::{Head, NoteVerifier, notes, read};
 use crate::report::Fault;
-use crate::statement::Epoch;
+use audit_log::{BadNote, Epoch, Head, NoteVerifier, WitnessKey, notes_in, read_checkpoint};
 use std::collections::BTreeMap;
 
 /// Who is believed.
@@ -35,20 +33,20 @@ impl Keys {
     }
 
     /// What a row of the database says. Without a key of the log it is taken at its word.
-    pub fn open_stored(&self, note: &str) -> Result<Claim, Error> {
+    pub(crate) fn open_stored(&self, note: &str) -> Result<Claim, Error> {
         self.open(note, false, self.logs.is_empty())
     }
 
     /// What a note from outside says. Without any key it is taken at its word.
-    pub fn open_kept(&self, note: &str) -> Result<Claim, Error> {
+    pub(crate) fn open_kept(&self, note: &str) -> Result<Claim, Error> {
         self.open(note, true, self.logs.is_empty() && self.witnesses.is_empty())
     }
 
     fn open(&self, note: &str, is_kept: bool, unproven: bool) -> Result<Claim, Error> {
-        let (origin, head) = read(note)?;
+        let (origin, head) = read_checkpoint(note)?;
         let cosigned = self.witnesses.iter().filter_map(|key| Some((key.name().to_owned(), key.time_of(note)?)));
         let (witnesses, times): (Vec<_>, Vec<_>) = cosigned.unzip();
-        let mut why = Error::Note("no valid signature of these keys".to_owned());
+        let mut why = BadNote::NotSigned("these keys".to_owned());
         for verifier in &self.logs {
             match verifier.open(note) {
                 Ok(opened) => return Ok(Claim { head, is_kept, signed_at: opened.signed_at, witnesses }),
@@ -60,7 +58,7 @@ impl Keys {
         if unproven || (is_ours && !witnesses.is_empty()) {
             return Ok(Claim { head, is_kept, signed_at: times.into_iter().min(), witnesses });
         }
-        Err(why)
+        Err(why.into())
     }
 }
 
@@ -91,9 +89,9 @@ impl Evidence {
     pub fn new(keys: Keys, kept: &[String], stored: &[String]) -> Self {
         let mut evidence = Self { keys, ..Self::default() };
         let mut openings = Vec::new();
-        for (n, note) in kept.iter().flat_map(|text| notes(text)).enumerate() {
+        for (n, note) in kept.iter().flat_map(|text| notes_in(text)).enumerate() {
             let opened = match Epoch::is_one(&note) {
-                true => Epoch::open(&note, &evidence.keys.logs).map(|epoch| openings.push(epoch)),
+                true => Epoch::open(&note, &evidence.keys.logs).map(|epoch| openings.push(epoch)).map_err(Error::from),
                 false => evidence.keys.open_kept(&note).map(|claim| evidence.kept.push(claim)),
             };
             if let Err(error) = opened {
@@ -147,8 +145,7 @@ pub(crate) fn place(head: &Head, epochs: &[Epoch]) -> Placed {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::cosignature::Cosigner;
-    use crate::note::{Signer, split};
+    use audit_log::{Cosigner, Signer, signed_text};
 
     fn signer(seed: u8) -> Signer {
         Signer::new("bank.example/audit", &[seed; 32]).unwrap()
@@ -168,7 +165,7 @@ mod tests {
     fn a_note_is_believed_for_its_signatures() {
         let witness = Cosigner::new("w.example", &[7; 32]).unwrap();
         let note = signer(1).sign(&head(0, 9), 5);
-        let cosigned = format!("{note}{}", witness.line(split(&note).unwrap().0, 6));
+        let cosigned = format!("{note}{}", witness.line(signed_text(&note).unwrap(), 6));
         let (own, other) = (signer(1).verifier_key(), signer(2).verifier_key());
         let keys = |logs: &[&String], witnesses: &[String]| {
             Keys::parse(&logs.iter().map(|key| (*key).clone()).collect::<Vec<_>>(), witnesses).unwrap()

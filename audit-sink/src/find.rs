@@ -2,8 +2,7 @@
 
 use crate::error::Error;
 use crate::segment::Stored;
-use schemas::audit_entry::{Entry, entries};
-use schemas::audit_tree::{Hash, leaf_hash};
+use audit_log::{Entry, Hash, entries, leaf_hash};
 use tokio_postgres::GenericClient;
 
 /// An entry of the log.
@@ -48,7 +47,7 @@ pub async fn find(
     let Some(row) = client.query_opt(&query, &[&topic, &partition, &offset]).await? else { return Ok(None) };
     let (segment, log): (_, i32) = (Stored::of_row(&row), row.get(4));
     let broken = |why: String| Error::Broken { log, why: format!("segment at {}: {why}", segment.first_seq) };
-    let raw = segment.unpack().map_err(broken)?;
+    let raw = segment.unpack().map_err(|error| broken(error.to_string()))?;
     for (seq, bytes) in (segment.first_seq..).zip(entries(&raw)) {
         let bytes = bytes.map_err(|error| broken(error.to_string()))?;
         let entry = Entry::decode(bytes)?;

@@ -4,12 +4,11 @@ use crate::error::Error;
 use crate::metrics::Metrics;
 use crate::prepare::{Preparing, Told, Work};
 use crate::project::Table;
-use crate::seal::DigestKey;
 use crate::source::Sources;
 use crate::store::{self, Ends};
+use audit_log::{DigestKey, Tree};
 use runtime::clock;
 use runtime::stream::pg::{PgError, PgHandler, Preparer};
-use schemas::audit_tree::Tree;
 use tokio_postgres::{Client, Transaction};
 
 /// What the writers of all logs share.
@@ -52,7 +51,7 @@ impl AuditHandler {
         Self { log: log as i32, settings, metrics, tree: None, ends: Ends::new(), pending: None }
     }
 
-    async fn write(&mut self, tx: &Transaction<'_>, work: Work) -> Result<(), Error> {
+    async fn write(&mut self, tx: &Transaction<'_>, mut work: Work) -> Result<(), Error> {
         let ends = store::append(tx, self.log, &work.addition, &self.ends).await?;
         let tables = work.projections.insert(tx).await?;
         self.pending = Some(Pending { ends, tables, told: work.told });

@@ -5,39 +5,46 @@
 //! Reading order: [`source`] (what it takes), [`seal`] (pure: what a batch adds to a log), [`project`] (pure: what it says), [`handler`] (the
 //! writer), [`store`] and [`rows`] (its tables), [`identity`], [`reference`].
 //!
-//! Beside the writer stands [`signer`], a worker of its own that attests what the writer wrote: [`note`], [`cosignature`] and
-//! [`statement`] (pure: what is signed), [`checkpoint`], [`epoch`], [`witness`], [`verify`] and [`report`] (the walk).
+//! Beside the writer stands [`signer`], a worker of its own that attests what the writer wrote: [`checkpoint`], [`epoch`], [`witness`],
+//! [`verify`] and [`report`] (the walk). What any of them writes or reads has the format of the crate `audit-log`.
+//!
+//! Projections are held against the log by `said` (pure: what entries say), `shape` (pure: the questions), `hold` and `compare`
+//! (pure: what differs); the walk does it, the signer by samples, and [`rebuild`] puts right what differs (ADR 42).
 
 pub mod checkpoint;
+mod compare;
 pub mod config;
 mod copy;
-pub mod cosignature;
 pub mod epoch;
 pub mod error;
 mod evidence;
+mod excerpt;
 mod find;
 pub mod handler;
+mod hold;
 pub mod identity;
 pub mod metrics;
 mod nodes;
-pub mod note;
 mod prepare;
 pub mod project;
 mod project_decision;
 mod project_score;
 pub mod promises;
+pub mod rebuild;
 pub mod reference;
 pub mod report;
 pub mod rows;
+mod said;
 pub mod seal;
 mod segment;
+mod shape;
 pub mod signer;
 pub mod source;
 mod start;
-pub mod statement;
 pub mod store;
 pub mod verify;
 mod verify_coordinates;
+mod verify_projections;
 mod verify_runs;
 pub mod witness;
 

@@ -4,23 +4,23 @@ use prometheus::{Gauge, IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry};
 
 /// Entries written, by topic and whether their body is in the log (`plain`, `digest_only`; `oversized` is a digest
 /// because no entry can hold the record).
-pub const ENTRIES_TOTAL: &str = "defaultx_audit_entries_total";
+pub(crate) const ENTRIES_TOTAL: &str = "defaultx_audit_entries_total";
 /// Entries of each log.
-pub const LOG_SIZE: &str = "defaultx_audit_log_size";
+pub(crate) const LOG_SIZE: &str = "defaultx_audit_log_size";
 /// Compressed bytes of segments written.
-pub const SEGMENT_BYTES_TOTAL: &str = "defaultx_audit_segment_bytes_total";
+pub(crate) const SEGMENT_BYTES_TOTAL: &str = "defaultx_audit_segment_bytes_total";
 /// Bytes of entries written, before compression.
-pub const RAW_BYTES_TOTAL: &str = "defaultx_audit_raw_bytes_total";
+pub(crate) const RAW_BYTES_TOTAL: &str = "defaultx_audit_raw_bytes_total";
 /// Age of the newest record of the last batch when its transaction committed, seconds.
 pub const LAG_SECONDS: &str = "defaultx_audit_lag_seconds";
 /// Records by what became of them in the projections: `row`, `log_only`, `unreadable`.
-pub const PROJECTED_TOTAL: &str = "defaultx_audit_projected_total";
+pub(crate) const PROJECTED_TOTAL: &str = "defaultx_audit_projected_total";
 /// Rows that a record would have made and that were there already, by table: an event that came twice.
-pub const REPEATED_ROWS_TOTAL: &str = "defaultx_audit_repeated_rows_total";
+pub(crate) const REPEATED_ROWS_TOTAL: &str = "defaultx_audit_repeated_rows_total";
 /// Rows that the database refuses, by table: the log (for identities, the topic) has the record, the table has not.
-pub const PROJECTION_FAILURES_TOTAL: &str = "defaultx_projection_failures_total";
+pub(crate) const PROJECTION_FAILURES_TOTAL: &str = "defaultx_projection_failures_total";
 /// Identities stored.
-pub const IDENTITIES_TOTAL: &str = "defaultx_audit_identities_total";
+pub(crate) const IDENTITIES_TOTAL: &str = "defaultx_audit_identities_total";
 
 /// Tables whose rows may be refused.
 const TABLES: [&str; 9] = [

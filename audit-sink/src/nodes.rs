@@ -2,8 +2,7 @@
 
 use crate::error::Error;
 use crate::store::{self, hash};
-use schemas::audit_proof::{Node, join, proof_nodes};
-use schemas::audit_tree::{Hash, TILE_WIDTH, Tree, perfect_root};
+use audit_log::{Hash, Node, Tree, join_subtrees, proof_nodes};
 use std::collections::HashMap;
 use tokio_postgres::GenericClient;
 
@@ -47,18 +46,17 @@ impl<'a, C: GenericClient> Nodes<'a, C> {
         for node in nodes {
             hashes.push(self.node(node).await?);
         }
-        join(&hashes).ok_or_else(|| self.broken("no node to make a root of"))
+        join_subtrees(&hashes).ok_or_else(|| self.broken("no node to make a root of"))
     }
 
     async fn node(&mut self, node: &Node) -> Result<Hash, Error> {
-        let width = TILE_WIDTH as u64;
-        let (level, above) = (node.height / TILE_WIDTH.ilog2(), node.height % TILE_WIDTH.ilog2());
-        let first = node.index << above;
-        let (tile, at, count) = (first / width, (first % width) as usize, 1 << above);
-        let is_complete = (tile + 1) * width <= self.size() >> (TILE_WIDTH.ilog2() * level);
-        let held = if is_complete { self.tile(level, tile).await? } else { self.tree.edge(level as usize) };
-        let hashes = held.get(at..at + count);
-        hashes.map(perfect_root).ok_or_else(|| self.broken("a node is missing"))
+        let (level, size) = (node.tile_level(), self.size());
+        let held = match node.is_in_complete_tile(size) {
+            true => self.tile(level, node.tile_index()).await?,
+            false => self.tree.edge(level as usize),
+        };
+        let hash = node.hash_in(held);
+        hash.ok_or_else(|| self.broken("a node is missing"))
     }
 
     async fn tile(&mut self, level: u32, index: u64) -> Result<&[Hash], Error> {

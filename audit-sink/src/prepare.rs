@@ -5,12 +5,12 @@ use crate::error::Error;
 use crate::handler::Settings;
 use crate::project::{Position, Projected, Projections};
 use crate::seal::{Held, Placed, Sealer, encode};
-use crate::segment::Packer;
+use crate::segment::Stored;
 use crate::source::{Source, Sources};
 use crate::store::Addition;
+use audit_log::{Packer, Tree};
 use runtime::stream::Input;
 use runtime::stream::pg::{PgError, Prepare};
-use schemas::audit_tree::Tree;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
@@ -117,7 +117,8 @@ impl Preparing {
             Some(packer) => packer,
             None => self.packer.insert(Packer::new(self.settings.zstd_level)?),
         };
-        let segments = sealed.segments.iter().map(|segment| packer.pack(segment)).collect::<Result<Vec<_>, _>>()?;
+        let segments: Vec<_> =
+            sealed.segments.iter().map(|segment| Stored::pack(segment, packer)).collect::<Result<_, _>>()?;
         told.oversized = sealed.entries.into_iter().filter(|entry| entry.held == Held::Oversized).collect();
         told.raw_bytes = sealed.segments.iter().map(|segment| segment.raw.len() as u64).sum();
         told.segment_bytes = segments.iter().map(|segment| segment.body.len() as u64).sum();

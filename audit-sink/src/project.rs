@@ -1,12 +1,14 @@
-//! PURE. What a record says in the projections. Parses each body once and only the fields that a row needs; a record that
-//! says nothing there, or nothing that can be read, still is in the log.
+//! What a record says in the projections: the one function that makes rows, for the writer, for whoever holds the tables against the
+//! log and for whoever rebuilds them. Parses each body once and only the fields that a row needs; a record that says nothing there, or
+//! nothing that can be read, still is in the log.
 
 use crate::rows::{
     ActivationRow, Activations, ApplicationRow, Applications, DeadLetterRow, DeadLetters, Decisions, IdentityRow,
     ReceiptRow, Receipts, Replies, ReplyRow, Scores, WithdrawalRow, Withdrawals,
 };
+use crate::shape::{Columns, Shape};
 use crate::{project_decision, project_score};
-use chrono::{DateTime, Datelike, NaiveDate, Utc};
+use chrono::{DateTime, Datelike, NaiveDate, SubsecRound, Utc};
 use domain::ApplicationKey;
 use runtime::clock::LATEST_MS;
 use runtime::pg::rows::{Rows, all_or_none, holds, insert_what_fits};
@@ -21,13 +23,18 @@ use schemas::reply::Reply;
 use serde::Deserialize;
 use std::borrow::Cow;
 use tokio_postgres::Transaction;
+use tokio_postgres::error::SqlState;
+use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 /// The longest header of which a column is made, bytes; a longer one counts as absent.
 const LONGEST_HEADER: usize = 1024;
 
+/// Digits of a second that PostgreSQL keeps.
+const MICROSECONDS: u16 = 6;
+
 /// Where the log keeps the whole record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Position {
     /// Log.
     pub log: i32,
@@ -44,6 +51,14 @@ pub enum Projected {
     LogOnly,
     /// It is not what its topic promises, or holds what no column takes.
     Unreadable,
+}
+
+/// Rows of one table, on their way to a statement of its shape.
+pub(crate) struct TableRows<'a> {
+    pub shape: &'static Shape,
+    pub arrays: Vec<&'a (dyn ToSql + Sync)>,
+    /// The entry of each row.
+    pub seqs: &'a [i64],
 }
 
 /// What became of a table's rows, but for those that were written. None where all of them were.
@@ -111,20 +126,43 @@ impl Projections {
         tables!(applications withdrawals scores decisions replies receipts dead_letters activations);
     }
 
-    /// Writes what was gathered and the database takes: all of it at once, or table by table where a row came before or is refused.
+    /// The rows of every table, in a fixed order.
+    pub(crate) fn tables(&self) -> [TableRows<'_>; 8] {
+        macro_rules! table {
+            ($name:ident: $columns:ident) => {
+                TableRows { shape: &$columns::SHAPE, arrays: self.$name.arrays(), seqs: &self.$name.seq }
+            };
+        }
+        [
+            table!(applications: Applications),
+            table!(withdrawals: Withdrawals),
+            table!(scores: Scores),
+            table!(decisions: Decisions),
+            table!(replies: Replies),
+            table!(receipts: Receipts),
+            table!(dead_letters: DeadLetters),
+            table!(activations: Activations),
+        ]
+    }
+
+    /// Writes what was gathered and the database takes: all of it at once, or table by table where a row came before or is refused. Of
+    /// rows with one key the first in the log is written, and a refusal is on record.
     ///
     /// # Errors
     /// The database's, where it refuses more than values of a row.
-    pub async fn insert(&self, tx: &Transaction<'_>) -> Result<Vec<Table>, tokio_postgres::Error> {
+    pub async fn insert(&mut self, tx: &Transaction<'_>) -> Result<Vec<Table>, tokio_postgres::Error> {
         if all_or_none(tx, self.copy(tx)).await? {
             return Ok(Vec::new());
         }
         macro_rules! table {
             ($name:ident) => {{
+                let mut order: Vec<usize> = (0..self.$name.count()).collect();
+                order.sort_by_key(|row| self.$name.seq[*row]);
+                self.$name.reorder(&order);
                 let inserted = insert_what_fits(tx, &self.$name).await?;
                 for (row, word) in &inserted.refused {
-                    let (table, log, seq) = (stringify!($name), self.$name.log[*row], self.$name.seq[*row]);
-                    tracing::error!(table, log, seq, word = word.code(), "row is refused: the log has its record");
+                    let at = Position { log: self.$name.log[*row], seq: self.$name.seq[*row] };
+                    refuse(tx, stringify!($name), at, word).await?;
                 }
                 let refused = inserted.refused.len() as u64;
                 let repeated = (self.$name.count() as u64).saturating_sub(inserted.written + refused);
@@ -202,7 +240,7 @@ impl Projections {
             tenant: body.tenant,
             application_id: body.application_id,
             revision: body.revision.and_then(|revision| revision.try_into().ok()),
-            status: body.status,
+            status: body.status.to_string(),
             problem: body.problem.map(|problem| problem.kind),
             origin_topic: body.origin.topic,
             origin_partition: body.origin.partition,
@@ -223,7 +261,7 @@ impl Projections {
             delivery_id: body.delivery_id,
             subscription: body.subscription,
             told_of: body.event_id,
-            status: body.status,
+            status: body.status.to_string(),
             attempts: body.attempts.try_into().ok()?,
             http_status: body.http_status.map(i32::from),
             ended_at: time(&body.at).unwrap_or(event.at),
@@ -262,6 +300,19 @@ impl Projections {
             seq: event.position.seq,
         })
     }
+}
+
+/// Puts on record that the database refuses a row: it is lawfully absent.
+pub(crate) async fn refuse(
+    tx: &Transaction<'_>,
+    table: &str,
+    Position { log, seq }: Position,
+    word: &SqlState,
+) -> Result<(), tokio_postgres::Error> {
+    let word = word.code();
+    tracing::error!(table, log, seq, word, "row is refused: the log has its record");
+    let insert = "INSERT INTO defaultx.projection_refusals (projection, log, seq, word) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING";
+    tx.execute(insert, &[&table, &log, &seq, &word]).await.map(drop)
 }
 
 /// The identity store's row of a record of `credit.identities.v1`; `None` when it cannot be read.
@@ -314,7 +365,7 @@ impl<'a> Event<'a> {
     }
 
     fn header_number(&self, name: &str) -> Option<i64> {
-        self.input.header_str(name)?.parse().ok()
+        self.header_text(name)?.parse().ok()
     }
 }
 
@@ -323,9 +374,9 @@ pub(crate) fn time_of_ms(ms: i64) -> DateTime<Utc> {
     DateTime::from_timestamp_millis(ms.clamp(0, LATEST_MS)).unwrap_or_default()
 }
 
-/// RFC 3339 to UTC.
+/// RFC 3339 to UTC, to the microsecond: what PostgreSQL keeps, however the row gets there.
 pub(crate) fn time(text: &str) -> Option<DateTime<Utc>> {
-    DateTime::parse_from_rfc3339(text).ok().map(|at| at.to_utc())
+    DateTime::parse_from_rfc3339(text).ok().map(|at| at.to_utc().trunc_subsecs(MICROSECONDS))
 }
 
 /// A day of the years that people write; PostgreSQL's begin in 4713 before Christ, Rust's long before.

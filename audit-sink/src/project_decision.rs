@@ -3,6 +3,8 @@
 
 use crate::project::{Asked, Event, time};
 use crate::rows::DecisionRow;
+use domain::Outcome;
+use schemas::Word;
 use schemas::decision::{Notice, Offer, PolicyRef};
 use schemas::risk::{ApplicationRef, Score};
 use serde::Deserialize;
@@ -27,7 +29,7 @@ pub(crate) fn row(event: &Event<'_>) -> Option<DecisionRow> {
         revision: body.application.revision.try_into().ok()?,
         decision_number: body.decision_number,
         event_id: event.id,
-        outcome: body.outcome,
+        outcome: body.outcome.to_string(),
         is_final: body.is_final,
         automation: body.automation,
         step: body.step,
@@ -78,7 +80,7 @@ fn listed(json: Option<Box<RawValue>>) -> Option<String> {
 struct Body {
     application: ApplicationRef,
     decision_number: i32,
-    outcome: String,
+    outcome: Word<Outcome>,
     #[serde(rename = "final")]
     is_final: bool,
     automation: String,
@@ -111,13 +113,11 @@ struct Body {
 impl Body {
     /// What was granted, in minor units: the offer's amount, or what was asked for.
     fn approved_minor(&self) -> Option<i64> {
-        match self.outcome.as_str() {
-            "approve" => {
-                let offered = self.offer.as_ref().map(|offer| offer.amount_minor);
-                offered.or(self.requested.as_ref().map(|asked| asked.amount.amount_minor))
-            }
-            _ => None,
+        if !self.outcome.is(Outcome::Approve) {
+            return None;
         }
+        let offered = self.offer.as_ref().map(|offer| offer.amount_minor);
+        offered.or(self.requested.as_ref().map(|asked| asked.amount.amount_minor))
     }
 }
 

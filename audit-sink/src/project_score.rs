@@ -2,6 +2,8 @@
 
 use crate::project::{Event, time};
 use crate::rows::ScoreRow;
+use domain::FeatureFlag;
+use schemas::Word;
 use schemas::risk::{ApplicationRef, ReportUsed, RouteRef, Score, Times};
 use serde::Deserialize;
 use std::borrow::Cow;
@@ -11,14 +13,14 @@ pub(crate) fn row(event: &Event<'_>, shadow: bool) -> Option<ScoreRow> {
     let text = event.text()?;
     let body: Body<'_> = serde_json::from_str(&text).ok()?;
     let received_at = time(&body.times.received_at).unwrap_or(event.at);
-    let flagged = |flag: &str| {
-        let names = body.features.iter().filter(|feature| feature.flag.as_deref() == Some(flag));
+    let flagged = |flag: FeatureFlag| {
+        let names = body.features.iter().filter(|feature| feature.flag.as_ref().is_some_and(|own| own.is(flag)));
         names.map(|feature| &*feature.name).collect::<Vec<_>>().join(",")
     };
     let pulled = body.reports.iter().filter_map(|report| time(&report.pulled_at));
     let oldest_days = pulled.map(|at| (received_at - at).num_days()).max();
     let statuses = body.reports.iter().map(|report| report.status.as_str()).collect::<Vec<_>>().join(",");
-    let (missing, clamped, unknown) = (flagged("missing"), flagged("clamped"), flagged("unknown"));
+    let [missing, clamped, unknown] = [FeatureFlag::Missing, FeatureFlag::Clamped, FeatureFlag::Unknown].map(flagged);
     let (model, score) = (body.model, body.score);
     Some(ScoreRow {
         tenant: body.application.tenant,
@@ -89,5 +91,5 @@ struct Feature<'a> {
     #[serde(borrow)]
     name: Cow<'a, str>,
     #[serde(default)]
-    flag: Option<String>,
+    flag: Option<Word<FeatureFlag>>,
 }

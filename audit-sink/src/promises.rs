@@ -1,6 +1,6 @@
 //! PURE. What a walk has checked and what it has not: no report says *whole* without saying of what.
 
-use crate::report::Report;
+use crate::report::{Report, TableReport};
 use serde::Serialize;
 use std::fmt;
 
@@ -24,6 +24,8 @@ pub enum Word {
     Digests,
     /// Every record of the topics is in the log.
     Completeness,
+    /// Every row of the projections is what its entry says, and every entry has its row.
+    Projections,
 }
 
 /// One promise.
@@ -104,7 +106,17 @@ pub(crate) fn promises(report: &Report, brought: Brought) -> Vec<Promise> {
             String::new(),
             "whether every record of the topics came into the log, the topics know while they keep them",
         ),
+        of(Word::Projections, true, projections(report), ""),
     ]
+}
+
+fn projections(report: &Report) -> String {
+    let sum = |of: fn(&TableReport) -> u64| report.projections.iter().map(of).sum::<u64>();
+    let (rows, refused, unheld) = (sum(|table| table.rows), sum(|table| table.refused), sum(|table| table.unheld));
+    format!(
+        "{rows} rows against their entries, column by column; {unheld} of entries that hold no record could not be; {refused} are absent \
+         because the database refused them, on record"
+    )
 }
 
 impl fmt::Display for Word {
@@ -118,6 +130,7 @@ impl fmt::Display for Word {
             Self::Times => "times",
             Self::Digests => "digests",
             Self::Completeness => "completeness",
+            Self::Projections => "projections",
         })
     }
 }

@@ -1,8 +1,7 @@
 //! What a walk over the log found, for people and machines.
 
 use crate::promises::Promise;
-use crate::statement::Epoch;
-use schemas::audit_tree::{Hash, empty_root};
+use audit_log::{Epoch, Hash, empty_root};
 use serde::Serialize;
 use std::fmt;
 
@@ -16,6 +15,8 @@ pub struct Report {
     pub logs: Vec<LogReport>,
     /// What does not hold.
     pub faults: Vec<Fault>,
+    /// One for each projection, by name.
+    pub projections: Vec<TableReport>,
     /// What was checked, and what was not.
     pub promises: Vec<Promise>,
     /// How long the walk took, milliseconds.
@@ -83,6 +84,21 @@ impl Default for LogReport {
     }
 }
 
+/// A projection that was held against the logs.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct TableReport {
+    /// Its name.
+    pub table: &'static str,
+    /// Rows held against the entries that they name.
+    pub rows: u64,
+    /// Entries whose row an earlier entry of the same key made: events that came twice.
+    pub repeated: u64,
+    /// Rows that the database refused, on record in `projection_refusals`: absent, and no fault.
+    pub refused: u64,
+    /// Rows of entries that hold a digest in place of the record, or cannot be read: nothing to hold them against.
+    pub unheld: u64,
+}
+
 /// A restore that somebody signed for.
 #[derive(Debug, Clone, Serialize)]
 pub struct EpochReport {
@@ -135,6 +151,14 @@ pub enum Fault {
     Kept { number: usize, why: String },
     #[error("log {log}: epoch {epoch}: {why}")]
     Epoch { log: i32, epoch: u32, why: String },
+    #[error("table {table}: row {key}: {} {} not what entry {seq} of log {log} says", .columns.join(", "), if .columns.len() == 1 { "is" } else { "are" })]
+    RowChanged { table: &'static str, key: String, log: i32, seq: i64, columns: Vec<String> },
+    #[error("table {table}: row {key} is missing, entry {seq} of log {log} says it")]
+    RowMissing { table: &'static str, key: String, log: i32, seq: i64 },
+    #[error("table {table}: row {key} is of no entry; it names entry {seq} of log {log}")]
+    RowWithoutEntry { table: &'static str, key: String, log: i32, seq: i64 },
+    #[error("table {table}: {count} more rows are not what the log says")]
+    RowsBeyond { table: &'static str, count: u64 },
     #[error("log {log}: {topic}/{partition} was read up to offset {next}, the newest entry is {newest:?}")]
     Offsets { log: i32, topic: String, partition: i32, next: i64, newest: Option<i64> },
 }

@@ -1,18 +1,21 @@
 //! Rows of the projections, gathered by column and written by one COPY a table. Where a row's key is there already or the server
 //! refuses one, they are inserted instead, which leaves such rows alone: events may come twice and in any order. A row with a
-//! text that its column does not take is not gathered. Decides nothing else about what a row says.
+//! text that its column does not take is not gathered. Decides nothing else about what a row says; how rows are held against a table
+//! is `shape`'s to know.
 
 use crate::copy::{Copy, Json, List};
+use crate::shape::{Columns, Shape};
 use chrono::{DateTime, NaiveDate, Utc};
 use runtime::pg::rows::{Rows, holds};
 use std::ops::Range;
 use tokio_postgres::Transaction;
+use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
-/// Defines a row, its columns, the COPY and the insert: `field: Rust type, "type of the array's elements", what the column is`,
-/// where the last is left out for a value, `list` for texts joined by commas, `json` for jsonb.
+/// Defines a row, its columns, the primary key, the COPY and the insert: `field: Rust type, "type of the array's elements", what the
+/// column is`, where the last is left out for a value, `list` for texts joined by commas, `json` for jsonb.
 macro_rules! projection {
-    ($(#[$doc:meta])* $row:ident, $columns:ident, $table:literal { $($field:ident $(as $column:literal)? : $ty:ty, $sql:literal $(, $kind:ident)?;)+ }) => {
+    ($(#[$doc:meta])* $row:ident, $columns:ident, $table:literal [$($key:ident)+] { $($field:ident $(as $column:literal)? : $ty:ty, $sql:literal $(, $kind:ident)?;)+ }) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq)]
         #[allow(missing_docs)] // columns are described where the table is made
@@ -23,7 +26,15 @@ macro_rules! projection {
         pub struct $columns { $(pub(crate) $field: Vec<$ty>),+ }
 
         impl $columns {
-            const FIELDS: [&str; [$(stringify!($field)),+].len()] = [$(column!($field $(as $column)?)),+];
+            /// The table and its columns.
+            pub(crate) const SHAPE: Shape = Shape {
+                table: $table,
+                columns: &[$(column!($field $(as $column)?)),+],
+                names: &[$(concat!("x_", stringify!($field))),+],
+                values: &[$(expression!($field $(, $kind)?)),+],
+                types: &[$($sql),+],
+                key: &[$(concat!("x_", stringify!($key))),+],
+            };
 
             /// Adds a row; `None` when one of its texts is longer than its column takes, or has U+0000.
             pub fn push(&mut self, row: $row) -> Option<()> {
@@ -39,11 +50,21 @@ macro_rules! projection {
                 if self.count() == 0 {
                     return Ok(());
                 }
-                let mut copy = Copy::new(Self::FIELDS.len() as i16);
+                let mut copy = Copy::new(Self::SHAPE.columns.len() as i16);
                 for row in 0..self.count() {
                     copy.row()$(.put(field!(&self.$field[row] $(, $kind)?)))+;
                 }
-                copy.send(tx, $table, &Self::FIELDS.join(", ")).await
+                copy.send(tx, $table, &Self::SHAPE.columns.join(", ")).await
+            }
+        }
+
+        impl Columns for $columns {
+            fn arrays(&self) -> Vec<&(dyn ToSql + Sync)> {
+                vec![$(&self.$field),+]
+            }
+
+            fn reorder(&mut self, order: &[usize]) {
+                $(self.$field = order.iter().filter_map(|row| self.$field.get(*row).cloned()).collect();)+
             }
         }
 
@@ -53,15 +74,7 @@ macro_rules! projection {
             }
 
             async fn insert(&self, tx: &Transaction<'_>, rows: Range<usize>) -> Result<u64, tokio_postgres::Error> {
-                let columns = Self::FIELDS.join(", ");
-                let values = [$(expression!($field $(, $kind)?)),+].join(", ");
-                let names = [$(concat!("x_", stringify!($field))),+].join(", ");
-                let types = [$($sql),+];
-                let arrays: Vec<_> = types.iter().enumerate().map(|(n, sql)| format!("${}::{sql}[]", n + 1)).collect();
-                let statement = format!(
-                    "INSERT INTO {} ({columns}) SELECT {values} FROM unnest({}) AS r({names}) ON CONFLICT DO NOTHING",
-                    $table, arrays.join(", "),
-                );
+                let statement = Self::SHAPE.insert();
                 tx.execute(&statement, &[$(&self.$field.get(rows.clone()).unwrap_or_default()),+]).await
             }
         }
@@ -146,7 +159,7 @@ always_fits!(bool i16 i32 i64 f64 Uuid Time NaiveDate);
 
 projection! {
     /// An accepted application.
-    ApplicationRow, Applications, "defaultx.applications" {
+    ApplicationRow, Applications, "defaultx.applications" [tenant application_id revision] {
         tenant: String, "text"; application_id: String, "text"; revision: i32, "int4"; event_id: Uuid, "uuid";
         product: String, "text"; intent: String, "text"; request_type: String, "text"; channel: String, "text";
         jurisdiction: String, "text"; amount_minor: i64, "int8"; currency: String, "text";
@@ -159,7 +172,7 @@ projection! {
 
 projection! {
     /// An application that the applicant ended.
-    WithdrawalRow, Withdrawals, "defaultx.withdrawals" {
+    WithdrawalRow, Withdrawals, "defaultx.withdrawals" [tenant application_id event_id] {
         tenant: String, "text"; application_id: String, "text"; event_id: Uuid, "uuid";
         withdrawn_at: Option<Time>, "timestamptz"; accepted_at: Time, "timestamptz";
         log: i32, "int4"; seq: i64, "int8";
@@ -168,7 +181,7 @@ projection! {
 
 projection! {
     /// A score event. Lists of names travel joined by commas.
-    ScoreRow, Scores, "defaultx.scores" {
+    ScoreRow, Scores, "defaultx.scores" [tenant application_id revision event_id] {
         tenant: String, "text"; application_id: String, "text"; revision: i32, "int4"; event_id: Uuid, "uuid";
         shadow: bool, "bool"; product: String, "text"; intent: String, "text"; channel: String, "text";
         jurisdiction: String, "text"; status: String, "text";
@@ -189,7 +202,7 @@ projection! {
 
 projection! {
     /// A decision. Reasons and rules are JSON arrays as the event has them.
-    DecisionRow, Decisions, "defaultx.decisions" {
+    DecisionRow, Decisions, "defaultx.decisions" [tenant application_id revision decision_number] {
         tenant: String, "text"; application_id: String, "text"; revision: i32, "int4"; decision_number: i32, "int4";
         event_id: Uuid, "uuid"; outcome: String, "text"; is_final: bool, "bool"; automation: String, "text";
         step: String, "text"; referral: Option<String>, "text"; product: String, "text"; intent: String, "text";
@@ -206,7 +219,7 @@ projection! {
 
 projection! {
     /// The answer to a published record.
-    ReplyRow, Replies, "defaultx.replies" {
+    ReplyRow, Replies, "defaultx.replies" [event_id] {
         event_id: Uuid, "uuid"; tenant: Option<String>, "text"; application_id: Option<String>, "text";
         revision: Option<i32>, "int4"; status: String, "text"; problem: Option<String>, "text"; origin_topic: String, "text";
         origin_partition: i32, "int4"; origin_offset: i64, "int8"; replied_at: Time, "timestamptz";
@@ -216,7 +229,7 @@ projection! {
 
 projection! {
     /// A delivery that ended.
-    ReceiptRow, Receipts, "defaultx.receipts" {
+    ReceiptRow, Receipts, "defaultx.receipts" [tenant application_id revision event_id] {
         tenant: String, "text"; application_id: String, "text"; revision: i32, "int4"; event_id: Uuid, "uuid";
         delivery_id: String, "text"; subscription: String, "text"; told_of: String, "text"; status: String, "text";
         attempts: i32, "int4"; http_status: Option<i32>, "int4"; ended_at: Time, "timestamptz";
@@ -226,7 +239,7 @@ projection! {
 
 projection! {
     /// A record that was set aside.
-    DeadLetterRow, DeadLetters, "defaultx.dead_letters" {
+    DeadLetterRow, DeadLetters, "defaultx.dead_letters" [partition offset] {
         partition: i32, "int4"; offset as "\"offset\"": i64, "int8"; worker as "room": String, "text"; reason: String, "text";
         origin_topic: Option<String>, "text"; origin_partition: Option<i32>, "int4"; origin_offset: Option<i64>, "int8";
         set_aside_at: Time, "timestamptz"; log: i32, "int4"; seq: i64, "int8";
@@ -235,7 +248,7 @@ projection! {
 
 projection! {
     /// A version that came into force.
-    ActivationRow, Activations, "defaultx.activations" {
+    ActivationRow, Activations, "defaultx.activations" [kind name version digest activated_at] {
         kind: String, "text"; name: String, "text"; version: String, "text"; digest: String, "text";
         activated_by: String, "text"; activated_at: Time, "timestamptz"; log: i32, "int4"; seq: i64, "int8";
     }
@@ -243,7 +256,7 @@ projection! {
 
 projection! {
     /// What was stripped from an application: for the identity store alone.
-    IdentityRow, Identities, "identity.identities" {
+    IdentityRow, Identities, "identity.identities" [tenant application_id revision data_digest] {
         tenant: String, "text"; application_id: String, "text"; revision: i32, "int4"; event_id: Uuid, "uuid";
         data_digest: String, "text"; body: String, "text", json; received_at: Time, "timestamptz";
     }

@@ -4,46 +4,15 @@
 
 use crate::error::Error;
 use crate::source::{Source, Sources};
-use hmac::{Hmac, Mac};
+use audit_log::{
+    Codec, DigestKey, Entry, Hash, Header, LENGTH_BYTES, MAX_OPEN_SEGMENT_BYTES, Tile, Tree, leaf_hash, push_entry,
+};
 use runtime::stream::{Input, OwnedInput, dead_letter_header};
 use schemas::Topic;
-use schemas::audit_entry::{Codec, Entry, Header};
-use schemas::audit_tree::{Hash, Tile, Tree, leaf_hash};
-use sha2::Sha256;
 use std::borrow::Cow;
 
-/// Bytes reserved for the length in front of an entry.
-const LENGTH: usize = 4;
 /// The longest value of a header that names a failure, bytes. What the loop writes there is a word, a topic or a number.
 const LONGEST_FAILURE: usize = 1024;
-
-/// The key of digests: whoever holds it and a record can show that it is the one logged; nobody else can guess at it.
-#[derive(Clone)]
-pub struct DigestKey {
-    id: String,
-    mac: Hmac<Sha256>,
-}
-
-impl DigestKey {
-    /// `id` names the key in each entry; `secret` is at least 32 bytes.
-    ///
-    /// # Errors
-    /// [`Error::Config`] for a short secret or an id that is empty or longer than 64 bytes.
-    pub fn new(id: &str, secret: &[u8]) -> Result<Self, Error> {
-        if secret.len() < 32 || id.is_empty() || id.len() > 64 {
-            return Err(Error::Config("digest_key needs 32 bytes or more, and digest_key_id 1 to 64".to_owned()));
-        }
-        let mac = Hmac::new_from_slice(secret).map_err(|error| Error::Config(error.to_string()))?;
-        Ok(Self { id: id.to_owned(), mac })
-    }
-
-    /// u8 length and name of the key, then the MAC over the plain entry.
-    fn digest(&self, plain: &Entry<'_>) -> Vec<u8> {
-        let mut mac = self.mac.clone();
-        plain.digested(|bytes| mac.update(bytes));
-        [&[self.id.len() as u8], self.id.as_bytes(), &mac.finalize().into_bytes()].concat()
-    }
-}
 
 /// Entries one after another, not yet compressed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,7 +21,7 @@ pub struct Segment {
     pub first_seq: u64,
     /// Sequence number of the last entry.
     pub last_seq: u64,
-    /// `len32 ‖ entry`, repeated.
+    /// As [`push_entry`] appends them.
     pub raw: Vec<u8>,
 }
 
@@ -138,7 +107,7 @@ pub struct Sealed {
     pub tree: Tree,
 }
 
-/// Seals `batch` behind `tree`, in its order. A segment is closed once it holds `segment_bytes`.
+/// Seals `batch` behind `tree`, in its order. A segment is closed once it holds `segment_bytes`, or what a segment may hold.
 ///
 /// # Errors
 /// [`Error::UnknownTopic`] for a record of a topic that is not audited: a fault of wiring, which no sender can bring about.
@@ -169,22 +138,22 @@ pub(crate) struct Sealer {
 }
 
 impl Sealer {
-    /// Behind `tree`. A segment is closed once it holds `segment_bytes`.
+    /// Behind `tree`. A segment is closed once it holds `segment_bytes`, or [`MAX_OPEN_SEGMENT_BYTES`].
     pub fn begin(tree: Tree, segment_bytes: usize) -> Self {
-        let first_seq = tree.size();
+        let (first_seq, segment_bytes) = (tree.size(), segment_bytes.min(MAX_OPEN_SEGMENT_BYTES));
         let sealed = Sealed { entries: Vec::new(), runs: Vec::new(), segments: Vec::new(), tiles: Vec::new(), tree };
         Self { sealed, segment_bytes, raw: Vec::with_capacity(segment_bytes), first_seq }
     }
 
     /// Number of the next entry.
-    pub fn next_seq(&self) -> u64 {
+    pub(crate) fn next_seq(&self) -> u64 {
         self.sealed.tree.size()
     }
 
     /// Adds an entry, given as [`encode`] wrote it.
     pub fn add(&mut self, source: &Source, partition: i32, offset: i64, held: Held, entry: &[u8]) {
         let Sealed { entries, runs, tiles, tree, .. } = &mut self.sealed;
-        let leaf = leaf_hash(&entry[LENGTH..]);
+        let leaf = leaf_hash(&entry[LENGTH_BYTES..]);
         let placed = Placed { seq: tree.size(), source: source.clone(), partition, offset, leaf, held };
         let begins_segment = self.raw.is_empty();
         match runs.last_mut().filter(|run| !begins_segment && run.is_continued_by(&placed)) {
@@ -215,29 +184,19 @@ impl Sealer {
     }
 }
 
-/// Appends an entry as a segment holds it, its length in front.
+/// Appends what a segment holds of a record.
 pub(crate) fn encode(record: &Input<'_>, source: &Source, key: &DigestKey, out: &mut Vec<u8>) -> Result<Held, Error> {
-    let start = out.len();
-    out.extend_from_slice(&[0; LENGTH]);
     let headers = record.headers_as_text();
     let headers = headers.iter().map(|(name, value)| (&**name, *value)).collect();
-    let held = encode_entry(&plain(record, &source.name, headers), source, key, out)?;
-    // An entry that fits is far below the u32 of its length.
-    let length = (out.len() - start - LENGTH) as u32;
-    out[start..start + LENGTH].copy_from_slice(&length.to_be_bytes());
-    Ok(held)
-}
-
-fn encode_entry(entry: &Entry<'_>, source: &Source, key: &DigestKey, out: &mut Vec<u8>) -> Result<Held, Error> {
+    let entry = plain(record, &source.name, headers);
     let fits = entry.fits();
     if fits && source.topic.body_is_logged() {
-        entry.encode_into(out)?;
+        push_entry(out, &entry)?;
         return Ok(Held::Whole);
     }
-    let digest = key.digest(entry);
-    let headers = if source.topic == Topic::DeadLetters { names_of_failure(entry) } else { Vec::new() };
-    let kept = Entry { codec: Codec::DigestOnly, key: None, headers, value: Some(&digest), ..*entry };
-    kept.encode_into(out)?;
+    let digest = key.digest(&entry);
+    let headers = if source.topic == Topic::DeadLetters { names_of_failure(&entry) } else { Vec::new() };
+    push_entry(out, &Entry { codec: Codec::DigestOnly, key: None, headers, value: Some(&digest), ..entry })?;
     Ok(if fits { Held::Digest } else { Held::Oversized })
 }
 
@@ -267,7 +226,7 @@ fn names_of_failure<'a>(entry: &Entry<'a>) -> Vec<(&'a str, Option<&'a [u8]>)> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use schemas::audit_entry::entries;
+    use audit_log::entries;
 
     fn key() -> DigestKey {
         DigestKey::new("k1", &[7; 32]).unwrap()
@@ -416,6 +375,14 @@ mod tests {
             let result = seal(&[record], &sources(), &key(), 1, Tree::default());
             assert!(matches!(result, Err(Error::UnknownTopic(_))), "{topic}");
         }
-        assert!(DigestKey::new("k", &[0; 31]).is_err());
+    }
+
+    #[test]
+    fn a_segment_is_closed_before_it_is_too_large_to_read() {
+        for (asked, closed_at) in [(1, 1), (1 << 20, 1 << 20), (usize::MAX, MAX_OPEN_SEGMENT_BYTES)] {
+            assert_eq!(Sealer::begin(Tree::default(), asked).segment_bytes, closed_at, "{asked}");
+        }
+        let sealed = sealed(&[record(Topic::Decisions, 1), record(Topic::Decisions, 2)], usize::MAX);
+        assert_eq!(sealed.segments.len(), 1);
     }
 }

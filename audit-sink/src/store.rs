@@ -6,17 +6,17 @@ use crate::error::Error;
 use crate::seal::Run;
 use crate::segment::Stored;
 use crate::start::WORKER;
-use schemas::audit_entry::entries;
-use schemas::audit_tree::{Hash, TILE_WIDTH, Tile, Tree, empty_root, leaf_hash};
+use audit_log::{Hash, TILE_WIDTH, Tile, Tree, empty_root, entries, leaf_hash};
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
+use std::ops::Range;
 use tokio_postgres::{GenericClient, Transaction};
 
 /// Makes the head of a log that has no entries yet.
 ///
 /// # Errors
 /// [`Error::Broken`] when the log was begun with another number of shards.
-pub async fn begin_log(client: &impl GenericClient, log: i32, shards: i32) -> Result<(), Error> {
+pub(crate) async fn begin_log(client: &impl GenericClient, log: i32, shards: i32) -> Result<(), Error> {
     let insert =
         "INSERT INTO defaultx.audit_logs (log, shards, size, root) VALUES ($1, $2, 0, $3) ON CONFLICT DO NOTHING";
     client.execute(insert, &[&log, &shards, &empty_root().as_slice()]).await?;
@@ -51,15 +51,15 @@ pub async fn check_deployment(client: &impl GenericClient, consumer: &str) -> Re
 ///
 /// # Errors
 /// [`Error::Broken`] when rows are missing or the root is not the head's.
-pub async fn load_tree(client: &impl GenericClient, log: i32) -> Result<Tree, Error> {
+pub(crate) async fn load_tree(client: &impl GenericClient, log: i32) -> Result<Tree, Error> {
     let broken = |why: &str| Error::Broken { log, why: why.to_owned() };
     let head = client.query_opt("SELECT size, root FROM defaultx.audit_logs WHERE log = $1", &[&log]).await?;
     let head = head.ok_or_else(|| broken("it has no head"))?;
     let (size, root): (i64, Vec<u8>) = (head.get(0), head.get(1));
     let size = u64::try_from(size).map_err(|_| broken("negative size"))?;
     let mut edge = Vec::new();
-    for (level, count) in Tree::edge_lengths(size).into_iter().enumerate() {
-        edge.push(edge_level(client, log, size, level, count).await?);
+    for (level, range) in Tree::edge_ranges(size).into_iter().enumerate() {
+        edge.push(edge_level(client, log, level, range).await?);
     }
     let tree = Tree::from_edge(size, edge).ok_or_else(|| broken("entries or tiles of its right edge are missing"))?;
     if tree.root()[..] != root[..] {
@@ -68,25 +68,23 @@ pub async fn load_tree(client: &impl GenericClient, log: i32) -> Result<Tree, Er
     Ok(tree)
 }
 
-/// The newest `count` hashes of a level: leaves of entries, or roots of the tiles one level below.
+/// The hashes of a level at these places: leaves of entries, or roots of the tiles one level below.
 async fn edge_level(
     client: &impl GenericClient,
     log: i32,
-    size: u64,
     level: usize,
-    count: u64,
+    range: Range<u64>,
 ) -> Result<Vec<Hash>, Error> {
-    let complete = (size >> (8 * level)) as i64;
-    let first = complete - count as i64;
-    if count == 0 {
+    if range.is_empty() {
         return Ok(Vec::new());
     }
+    let (first, end) = (range.start as i64, range.end as i64);
     if level == 0 {
         return newest_leaves(client, log, first).await;
     }
     let roots = "SELECT root FROM defaultx.audit_tiles
                  WHERE log = $1 AND level = $2 AND index >= $3 AND index < $4 ORDER BY index";
-    let rows = client.query(roots, &[&log, &(level as i16 - 1), &first, &complete]).await?;
+    let rows = client.query(roots, &[&log, &(level as i16 - 1), &first, &end]).await?;
     let hashes = rows.iter().map(|row| hash(row.get(0)).ok_or(Error::HeadMoved(log)));
     hashes.collect()
 }
@@ -102,7 +100,7 @@ async fn newest_leaves(client: &impl GenericClient, log: i32, first: i64) -> Res
     for row in client.query(&query, &[&log, &first]).await? {
         let segment = Stored::of_row(&row);
         let broken = |why: String| Error::Broken { log, why: format!("segment at {}: {why}", segment.first_seq) };
-        let raw = segment.unpack().map_err(broken)?;
+        let raw = segment.unpack().map_err(|error| broken(error.to_string()))?;
         for (seq, bytes) in (segment.first_seq..).zip(entries(&raw)) {
             let bytes = bytes.map_err(|error| broken(error.to_string()))?;
             if seq >= first {

@@ -1,6 +1,6 @@
 //! Walks a whole log again: every entry from its segment, where it stood against the index, every tile, the head, every
-//! checkpoint, and that coordinates are unique and in order. Reads in one snapshot and changes nothing; what it finds, and what it
-//! could not check, is in [`Report`].
+//! checkpoint, and that coordinates are unique and in order; and holds the projections against it. Reads in one snapshot and changes
+//! nothing; what it finds, and what it could not check, is in [`Report`].
 
 use crate::error::Error;
 use crate::evidence::{Claim, Evidence, Keys, Placed, place};
@@ -8,9 +8,10 @@ use crate::promises::{Brought, promises};
 use crate::report::{EpochReport, Fault, LogReport, Report};
 use crate::segment::Stored;
 use crate::verify_coordinates::Coordinates;
+use crate::verify_projections::Tables;
 use crate::verify_runs::{Indexed, Place, Runs};
+use audit_log::{Hash, TILE_WIDTH, Tile, Tree, leaf_hash};
 use runtime::clock;
-use schemas::audit_tree::{Hash, TILE_WIDTH, Tile, Tree, leaf_hash};
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Instant;
 use tokio_postgres::{Client, IsolationLevel, Transaction};
@@ -62,14 +63,17 @@ pub async fn walk(client: &mut Client, options: &Options) -> Result<Report, Erro
     (brought.notes, brought.disregarded) = (evidence.kept.len(), evidence.disregarded);
     brought.cosigned = evidence.kept.iter().filter(|claim| !claim.witnesses.is_empty()).count();
     let mut report = Report { faults: std::mem::take(&mut evidence.faults), ..Report::default() };
+    let mut tables = Tables::begin(&tx).await?;
     let heads = tx.query("SELECT log, shards, size, root FROM defaultx.audit_logs ORDER BY log", &[]).await?;
     for head in &heads {
         let stored = StoredHead { log: head.get(0), shards: head.get(1), size: head.get(2), root: head.get(3) };
         let claims = claims(&tx, stored.log, &evidence, &mut report.faults).await?;
         brought.timed += claims.holding.iter().filter(|claim| claim.signed_at.is_some()).count();
-        report.logs.push(Walk::new(&tx, stored, claims, &mut report.faults).finish().await?);
+        report.logs.push(Walk::new(&tx, stored, claims, &mut report.faults, &mut tables).finish().await?);
     }
     headless(&tx, &evidence, &mut report).await?;
+    let walked: Vec<i32> = report.logs.iter().map(|log| log.log).collect();
+    report.projections = tables.finish(&tx, &walked, &mut report.faults).await?;
     tx.rollback().await?;
     report.took_ms = started.elapsed().as_millis() as u64;
     report.promises = promises(&report, brought);
@@ -159,6 +163,7 @@ struct Walk<'a, 't> {
     head: StoredHead,
     claims: VecDeque<Claim>,
     faults: &'a mut Vec<Fault>,
+    tables: &'a mut Tables,
     report: LogReport,
     /// `None` once an entry has neither body nor leaf: nothing above it can be computed any more.
     tree: Option<Tree>,
@@ -169,12 +174,20 @@ struct Walk<'a, 't> {
 }
 
 impl<'a, 't> Walk<'a, 't> {
-    fn new(tx: &'a Transaction<'t>, head: StoredHead, claims: Claims, faults: &'a mut Vec<Fault>) -> Self {
+    fn new(
+        tx: &'a Transaction<'t>,
+        head: StoredHead,
+        claims: Claims,
+        faults: &'a mut Vec<Fault>,
+        tables: &'a mut Tables,
+    ) -> Self {
         let Claims { holding: claims, disregarded, epochs } = claims;
         let checkpoints = claims.len() as u64;
         let report = LogReport { log: head.log, checkpoints, disregarded, epochs, ..LogReport::default() };
         let coordinates = Coordinates::new(head.log, head.shards);
-        Self { tx, head, claims, faults, report, tree: Some(Tree::default()), tiles: Vec::new(), runs: 0, coordinates }
+        tables.begin_log(head.log);
+        let (tree, tiles) = (Some(Tree::default()), Vec::new());
+        Self { tx, head, claims, faults, tables, report, tree, tiles, runs: 0, coordinates }
     }
 
     async fn finish(mut self) -> Result<LogReport, Error> {
@@ -187,9 +200,11 @@ impl<'a, 't> Walk<'a, 't> {
             }
             for segment in segments {
                 next = self.segment(next, segment).await?;
+                self.tables.pass(self.tx, next).await?;
             }
         }
         self.missing(next, self.head.size.max(next)).await?;
+        self.tables.end_log(self.tx).await?;
         self.check_rest().await?;
         self.check_head();
         self.coordinates.check_offsets(self.tx, self.faults).await?;
@@ -222,7 +237,8 @@ impl<'a, 't> Walk<'a, 't> {
                 self.report.raw_bytes += raw.len() as u64;
                 self.entries(&segment, &raw, runs).await?;
             }
-            Err(why) => {
+            Err(error) => {
+                let why = error.to_string();
                 self.faults.push(Fault::Segment { log, first_seq: segment.first_seq, why });
                 self.go_by_tiles(segment.first_seq, segment.last_seq + 1).await?;
             }
@@ -233,7 +249,7 @@ impl<'a, 't> Walk<'a, 't> {
     async fn entries(&mut self, segment: &Stored, raw: &[u8], mut runs: Runs) -> Result<(), Error> {
         let log = self.head.log;
         let mut seq = segment.first_seq;
-        for bytes in schemas::audit_entry::entries(raw) {
+        for bytes in audit_log::entries(raw) {
             let Ok(bytes) = bytes else { break };
             let checked = match Place::of(bytes) {
                 Ok(place) => {
@@ -249,6 +265,7 @@ impl<'a, 't> Walk<'a, 't> {
                 }
                 Err(why) => self.faults.push(Fault::Entry { log, seq, why }),
             }
+            self.tables.add(seq, bytes);
             self.append(leaf_hash(bytes)).await?;
             seq += 1;
         }
@@ -285,6 +302,7 @@ impl<'a, 't> Walk<'a, 't> {
 
     /// Goes on with the leaves of complete tiles. Behind the last of them there are none, and the walk can prove nothing more.
     async fn go_by_tiles(&mut self, from: i64, to: i64) -> Result<(), Error> {
+        self.tables.add_hole(from, to);
         let width = TILE_WIDTH as i64;
         let mut seq = from;
         while seq < to && self.tree.is_some() {

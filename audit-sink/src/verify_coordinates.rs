@@ -73,7 +73,7 @@ impl Coordinates {
     }
 
     /// The consumer must not have gone further than the entries: the tail would be missing.
-    pub async fn check_offsets(&self, tx: &Transaction<'_>, faults: &mut Vec<Fault>) -> Result<(), Error> {
+    pub(crate) async fn check_offsets(&self, tx: &Transaction<'_>, faults: &mut Vec<Fault>) -> Result<(), Error> {
         for row in tx.query(OFFSETS, &[]).await? {
             let (topic, partition, next, prefix): (&str, i32, i64, &str) =
                 (row.get(0), row.get(1), row.get(2), row.get(3));

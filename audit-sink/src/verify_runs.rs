@@ -1,8 +1,8 @@
 //! PURE. Holds the entries of a segment against the runs of the index: one after another they cover it, and each says where its
 //! entries stood.
 
+use audit_log::{Codec, Entry, is_digest};
 use schemas::Topic;
-use schemas::audit_entry::{Codec, Entry};
 use std::iter::Peekable;
 use std::vec::IntoIter;
 
@@ -75,7 +75,7 @@ impl Runs {
     }
 
     /// Passes on to an entry that cannot be read.
-    pub fn pass_over(&mut self, seq: i64) -> Result<(), String> {
+    pub(crate) fn pass_over(&mut self, seq: i64) -> Result<(), String> {
         if self.current.as_ref().is_some_and(|run| run.end() <= seq) {
             self.current = None;
         }
@@ -114,11 +114,6 @@ impl<'a> Place<'a> {
         let is_whole = || Topic::of_name("", topic).is_some_and(Topic::body_is_logged);
         Ok(Self { topic, partition, offset, oversized: entry.codec == Codec::DigestOnly && is_whole() })
     }
-}
-
-/// u8 length and name of a key, then a SHA-256.
-fn is_digest(value: &[u8]) -> bool {
-    value.first().is_some_and(|name| value.len() == 1 + usize::from(*name) + 32)
 }
 
 #[cfg(test)]

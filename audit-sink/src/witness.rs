@@ -1,21 +1,13 @@
 //! A witness of logs of this kind (C2SP tlog-witness): remembers the newest head of each log that it was shown, and cosigns a later
 //! one once it is proven that the log only grew. Knows nothing of what is in a log. Its memory is a file for each log.
 
-use crate::cosignature::Cosigner;
 use crate::error::Error;
-use crate::note::{Head, NoteVerifier, number, read, split};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
-use schemas::audit_proof::{MOST_HASHES, is_consistent};
-use schemas::audit_tree::Hash;
+use audit_log::{AddCheckpoint, BadRequest, Cosigner, Head, NoteVerifier, is_consistent, read_checkpoint, signed_text};
 use sha2::{Digest as _, Sha256};
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
-
-/// Bytes of a request, at most: 63 hashes and a note.
-pub const MOST_REQUEST_BYTES: usize = 64 << 10;
 
 /// A witness.
 pub struct Witness {
@@ -35,7 +27,7 @@ pub enum Answer {
     /// 200: its signature lines.
     Cosigned(String),
     /// 400: no request.
-    NoRequest(&'static str),
+    NoRequest(BadRequest),
     /// 403: no signature of a key that it trusts for this log.
     NotSigned,
     /// 404: a log that it does not watch.
@@ -46,13 +38,6 @@ pub enum Answer {
     AnotherRoot,
     /// 422: the proof does not hold.
     NotProven,
-}
-
-/// A request, read.
-struct Request<'r> {
-    old: u64,
-    proof: Vec<Hash>,
-    note: &'r str,
 }
 
 impl Witness {
@@ -74,11 +59,13 @@ impl Witness {
     /// # Errors
     /// [`Error::Notes`] when the memory cannot be read or written: nothing is cosigned then.
     pub fn add_checkpoint(&self, body: &str, at: i64) -> Result<Answer, Error> {
-        let request = match parse(body) {
+        let request = match AddCheckpoint::parse(body) {
             Ok(request) => request,
             Err(why) => return Ok(Answer::NoRequest(why)),
         };
-        let Ok((origin, _)) = read(request.note) else { return Ok(Answer::NoRequest("the note is no checkpoint")) };
+        let Ok((origin, _)) = read_checkpoint(request.note) else {
+            return Ok(Answer::NoRequest(BadRequest::NoCheckpoint));
+        };
         let mut of_origin = self.verifiers.iter().filter(|verifier| verifier.origin() == origin).peekable();
         if of_origin.peek().is_none() {
             return Ok(Answer::Unknown);
@@ -87,7 +74,7 @@ impl Witness {
             return Ok(Answer::NotSigned);
         };
         if request.old > opened.head.size {
-            return Ok(Answer::NoRequest("the old size is larger than the new one"));
+            return Ok(Answer::NoRequest(BadRequest::Shrunk));
         }
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         let path = self.path(&opened.head.origin(&origin));
@@ -95,8 +82,7 @@ impl Witness {
         if let Some(answer) = refused(&request, &opened.head, seen.as_ref()) {
             return Ok(answer);
         }
-        let (text, _) = split(request.note)?;
-        let line = self.cosigner.line(text, at);
+        let line = self.cosigner.line(signed_text(request.note)?, at);
         remember(&path, &format!("{}{line}", request.note)).map_err(|source| failed(&path, source))?;
         Ok(Answer::Cosigned(line))
     }
@@ -123,7 +109,7 @@ impl Witness {
     /// What it cosigned last. Its own files are believed.
     fn seen(&self, path: &Path) -> Result<Option<Head>, Error> {
         match fs::read_to_string(path) {
-            Ok(note) => read(&note).map(|(_, head)| Some(head)),
+            Ok(note) => Ok(Some(read_checkpoint(&note)?.1)),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(source) => Err(failed(path, source)),
         }
@@ -131,7 +117,7 @@ impl Witness {
 }
 
 /// Why a head is not cosigned.
-fn refused(request: &Request<'_>, head: &Head, seen: Option<&Head>) -> Option<Answer> {
+fn refused(request: &AddCheckpoint<'_>, head: &Head, seen: Option<&Head>) -> Option<Answer> {
     let (size, root) = seen.map_or((0, head.root), |seen| (seen.size, seen.root));
     if request.old != size {
         return Some(Answer::Seen(size));
@@ -140,21 +126,6 @@ fn refused(request: &Request<'_>, head: &Head, seen: Option<&Head>) -> Option<An
         return Some(Answer::AnotherRoot);
     }
     (!is_consistent((size, &root), (head.size, &head.root), &request.proof)).then_some(Answer::NotProven)
-}
-
-fn parse(body: &str) -> Result<Request<'_>, &'static str> {
-    let (head, note) = body.split_once("\n\n").ok_or("no empty line in front of the note")?;
-    let mut lines = head.lines();
-    let old = lines
-        .next()
-        .and_then(|line| number(line.strip_prefix("old ")?))
-        .ok_or("the first line is not `old` and a size")?;
-    let hash = |line: &str| BASE64.decode(line).ok().and_then(|hash| hash.try_into().ok()).ok_or("a line is no hash");
-    let proof = lines.map(hash).collect::<Result<Vec<Hash>, _>>()?;
-    if proof.len() > MOST_HASHES {
-        return Err("too many hashes");
-    }
-    Ok(Request { old, proof, note })
 }
 
 /// Puts a note in the place of the one before, on the disk before it is answered.
@@ -175,9 +146,7 @@ fn failed(path: &Path, source: std::io::Error) -> Error {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::cosignature::WitnessKey;
-    use crate::note::Signer;
-    use schemas::audit_tree::{Tree, leaf_hash, node_hash};
+    use audit_log::{Hash, Signer, Tree, WitnessKey, leaf_hash, notes_in};
 
     fn root(leaves: &[&str]) -> Hash {
         let mut tree = Tree::default();
@@ -186,8 +155,7 @@ mod tests {
     }
 
     fn request(old: u64, proof: &[Hash], note: &str) -> String {
-        let lines: String = proof.iter().map(|hash| BASE64.encode(hash) + "\n").collect();
-        format!("old {old}\n{lines}\n{note}")
+        AddCheckpoint { old, proof: proof.to_vec(), note }.to_text()
     }
 
     #[test]
@@ -238,10 +206,10 @@ mod tests {
         let first = open();
         assert!(Witness::new(cosigner.clone(), vec![signer.verifier()], &dir).is_err(), "one memory, one witness");
         drop(first);
-        assert_ne!(node_hash(&a, &b), root(&["a", "x"]));
-        let newest = crate::note::notes(&open().newest().unwrap());
+        assert_ne!(root(&["a", "b"]), root(&["a", "x"]));
+        let newest = notes_in(&open().newest().unwrap());
         let mut sizes: Vec<_> =
-            newest.iter().map(|note| read(note).unwrap().1).map(|head| (head.epoch, head.size)).collect();
+            newest.iter().map(|note| read_checkpoint(note).unwrap().1).map(|head| (head.epoch, head.size)).collect();
         sizes.sort_unstable();
         assert_eq!(sizes, [(0, 3), (1, 2)]);
         fs::remove_dir_all(&dir).unwrap();

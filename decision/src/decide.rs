@@ -1,31 +1,32 @@
 //! The worker's thought: an event and a policy → the body of a decision. Pure; moves what it was given instead of copying.
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use domain::outcome::{Outcome, Step};
-use policy::{Compiled, Decided, Referral};
+use domain::{Automation, Outcome, Referral, Step};
+use policy::{Case, Compiled, Decided};
+use schemas::Word;
 use schemas::application::Withdrawal;
 use schemas::decision::{Assignment, Decision, Inputs, ModelSummary, PolicyRef, RiskSummary};
 use schemas::risk::{ApplicationRef, RiskEvent, RouteRef};
 
 /// The number of the one automatic decision of a revision.
-pub const AUTOMATIC: u32 = 1;
+pub(crate) const AUTOMATIC: u32 = 1;
 /// The number of the decision that a withdrawal makes.
-pub const WITHDRAWAL: u32 = 2;
+pub(crate) const WITHDRAWAL: u32 = 2;
 
 /// The word for what a withdrawal, or an event that cannot be read, does not say.
 pub const UNKNOWN: &str = "unknown";
 /// The same for the jurisdiction: ISO 3166 leaves ZZ to its users.
-pub const UNKNOWN_JURISDICTION: &str = "ZZ-ZZZ";
+pub(crate) const UNKNOWN_JURISDICTION: &str = "ZZ-ZZZ";
 
 /// The decision on a score event.
-pub fn on_score(event: RiskEvent, event_id: &str, policy: &Compiled, decided_at: &str) -> Decision {
+pub(crate) fn on_score(event: RiskEvent, event_id: &str, policy: &Compiled, decided_at: &str) -> Decision {
     let Decided { outcome, step, referral, is_final, rules, principal_reasons, notice, score_disclosure, offer } =
-        policy::decide(&event, policy);
+        policy::decide(&Case::of(&event), policy);
     Decision {
-        outcome: outcome.as_str().to_owned(),
+        outcome: outcome.into(),
         is_final,
-        step: step.as_str().to_owned(),
-        referral: referral.map(|word| word.as_str().to_owned()),
+        step: step.into(),
+        referral,
         product: event.product,
         intent: event.intent,
         channel: event.channel,
@@ -59,7 +60,7 @@ pub fn on_score(event: RiskEvent, event_id: &str, policy: &Compiled, decided_at:
 }
 
 /// The decision that a withdrawal is.
-pub fn on_withdrawal(withdrawal: &Withdrawal, revision: u32, policy: &Compiled, decided_at: &str) -> Decision {
+pub(crate) fn on_withdrawal(withdrawal: &Withdrawal, revision: u32, policy: &Compiled, decided_at: &str) -> Decision {
     let application = ApplicationRef {
         tenant: withdrawal.tenant.clone(),
         application_id: withdrawal.application_id.clone(),
@@ -67,9 +68,9 @@ pub fn on_withdrawal(withdrawal: &Withdrawal, revision: u32, policy: &Compiled, 
     };
     Decision {
         supersedes: Some(AUTOMATIC),
-        outcome: Outcome::Withdrawn.as_str().to_owned(),
+        outcome: Outcome::Withdrawn.into(),
         is_final: true,
-        step: Step::Withdrawal.as_str().to_owned(),
+        step: Step::Withdrawal.into(),
         referral: None,
         ..bare(application, WITHDRAWAL, policy, decided_at)
     }
@@ -95,13 +96,13 @@ fn bare(application: ApplicationRef, decision_number: u32, policy: &Compiled, de
         subjects: Vec::new(),
         decision_number,
         supersedes: None,
-        outcome: Outcome::Refer.as_str().to_owned(),
+        outcome: Outcome::Refer.into(),
         is_final: false,
-        automation: "automatic".to_owned(),
-        step: Step::Fallback.as_str().to_owned(),
-        referral: Some(Referral::RuleError.as_str().to_owned()),
+        automation: Automation::Automatic.into(),
+        step: Step::Fallback.into(),
+        referral: Some(Referral::RuleError.into()),
         product: UNKNOWN.to_owned(),
-        intent: UNKNOWN.to_owned(),
+        intent: Word::parse(UNKNOWN),
         channel: UNKNOWN.to_owned(),
         jurisdiction: UNKNOWN_JURISDICTION.to_owned(),
         requested: None,

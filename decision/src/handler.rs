@@ -1,12 +1,13 @@
 //! The service layer: decode → decide → encode → verdict. The only file that meets both records and decisions; holds no rule.
 
 use crate::decide;
-use crate::in_force::{InForce, Kept, POLICY};
+use crate::in_force::{CODEC, Entry, Kept};
 use crate::library::Library;
 use crate::metrics::Metrics;
 use crate::salvage::{self, Outside, Salvaged};
+use catalog::{Asked, InForce, Slot};
 use chrono::{DateTime, TimeDelta, Utc};
-use domain::outcome::{Outcome, Step};
+use domain::{Intent, Outcome};
 use policy::Compiled;
 use runtime::stream::{HandleError, Handler, Input, Outbox, Output, RecordOutcome, Route, UNPRODUCIBLE, View};
 use schemas::application::{WITHDRAWN, Withdrawal};
@@ -44,34 +45,34 @@ impl DecisionHandler {
     }
 
     /// The policy in force in a partition, as of the block in hand.
-    fn policy_of(&mut self, partition: i32, state: &View<'_, Kept, InForce>) -> Result<Arc<Compiled>, HandleError> {
-        match state.get(partition, &Kept::Policy) {
-            Some(in_force) => self.demanded(&in_force).map_err(HandleError::NotReady),
+    fn policy_of(&mut self, partition: i32, state: &View<'_, Kept, Entry>) -> Result<Arc<Compiled>, HandleError> {
+        match state.get(partition, &Kept(Slot::Policy)) {
+            Some(Entry(in_force)) => self.demanded(&in_force),
             None => self.library.default_policy().map(Arc::clone).ok_or_else(|| {
                 HandleError::NotReady("no policy was activated, and default_policy is not in policy_dir".to_owned())
             }),
         }
     }
 
-    fn demanded(&mut self, wanted: &InForce) -> Result<Arc<Compiled>, String> {
-        let found = self.library.demanded(wanted);
-        found.map_err(|why| format!("policy {} ({}) {why}", wanted.label(), wanted.digest))
+    fn demanded(&mut self, wanted: &InForce) -> Result<Arc<Compiled>, HandleError> {
+        self.library.demanded(wanted).map_err(|why| HandleError::NotReady(why.to_string()))
     }
 
     /// Puts a policy in force from this record on, or says why that may never be.
     fn switch(
         &mut self,
         partition: i32,
-        activation: Activation,
-        state: &mut View<'_, Kept, InForce>,
+        asked: Asked,
+        state: &mut View<'_, Kept, Entry>,
     ) -> Result<RecordOutcome, HandleError> {
-        let in_force = InForce::from(activation);
-        if let Some(digest) = in_force.contradicted(partition, state) {
-            let detail = format!("{} was activated with the digest {digest}", in_force.label());
-            return Ok(RecordOutcome::Refused { reason: OTHER_DIGEST, detail });
+        let known = |slot: &Slot| state.get(partition, &Kept(slot.clone())).map(|Entry(known)| known);
+        if let Err(other) = asked.check(known) {
+            return Ok(RecordOutcome::Refused { reason: OTHER_DIGEST, detail: other.to_string() });
         }
-        self.demanded(&in_force).map_err(HandleError::NotReady)?;
-        in_force.enter(partition, state);
+        self.demanded(&asked.in_force)?;
+        for (slot, in_force) in asked.entries() {
+            state.put(partition, Kept(slot), Entry(in_force));
+        }
         Ok(RecordOutcome::Done("activated"))
     }
 
@@ -91,21 +92,19 @@ impl DecisionHandler {
         let topic = Arc::clone(&self.decisions);
         out.emit(input, Output { topic, route: Route::Same, key, payload: Some(payload), headers });
 
-        let word = |text: &str| Outcome::parse(text).map_or("other", Outcome::as_str);
-        let step = |text: &str| Step::parse(text).map_or("other", Step::as_str);
         let product = policy.products().find(|known| *known == decision.product);
-        self.metrics.decided(product, word(&decision.outcome), step(&decision.step));
+        self.metrics.decided(product, decision.outcome.known(), decision.step.known());
     }
 }
 
 impl Handler for DecisionHandler {
     type Key = Kept;
-    type Value = InForce;
+    type Value = Entry;
 
     fn handle(
         &mut self,
         block: &[Input<'_>],
-        state: &mut View<'_, Kept, InForce>,
+        state: &mut View<'_, Kept, Entry>,
         out: &mut Outbox,
     ) -> Result<(), HandleError> {
         let now = (self.clock)();
@@ -128,7 +127,7 @@ impl Handler for DecisionHandler {
                         self.metrics.took(waited);
                     }
                     self.emit(input, &cause, &decision, &policy, out);
-                    RecordOutcome::Done(Outcome::parse(&decision.outcome).map_or("decided", Outcome::as_str))
+                    RecordOutcome::Done(decision.outcome.known().map_or("decided", Outcome::as_str))
                 }
                 Answer::Nothing(word) => RecordOutcome::Done(word),
                 Answer::DeadLetter { reason, detail } => RecordOutcome::DeadLetter { reason, detail },
@@ -146,7 +145,7 @@ impl Handler for DecisionHandler {
     fn unproducible(
         &mut self,
         record: &Input<'_>,
-        state: &mut View<'_, Kept, InForce>,
+        state: &mut View<'_, Kept, Entry>,
         out: &mut Outbox,
     ) -> Result<(), HandleError> {
         let policy = self.policy_of(record.partition, state)?;
@@ -157,7 +156,7 @@ impl Handler for DecisionHandler {
         let verdict = match answer {
             Answer::Decided(decision) => {
                 self.emit(record, &cause, &decision, &policy, out);
-                RecordOutcome::Done(Outcome::parse(&decision.outcome).map_or("decided", Outcome::as_str))
+                RecordOutcome::Done(decision.outcome.known().map_or("decided", Outcome::as_str))
             }
             Answer::Nothing(_) | Answer::DeadLetter { .. } => {
                 RecordOutcome::DeadLetter { reason: UNPRODUCIBLE, detail: String::new() }
@@ -171,25 +170,25 @@ impl Handler for DecisionHandler {
         true
     }
 
-    fn lacks(&mut self, key: &Kept, value: &InForce) -> Option<String> {
-        match key {
-            Kept::Policy => self.demanded(value).err(),
-            Kept::Version(_) => None,
+    fn lacks(&mut self, Kept(slot): &Kept, Entry(wanted): &Entry) -> Option<String> {
+        match slot {
+            Slot::Policy => self.library.demanded(wanted).err().map(|why| why.to_string()),
+            Slot::Version(..) | Slot::Route | Slot::Model(_) => None,
         }
     }
 
     fn control(
         &mut self,
         record: &Input<'_>,
-        state: &mut View<'_, Kept, InForce>,
+        state: &mut View<'_, Kept, Entry>,
         out: &mut Outbox,
     ) -> Result<(), HandleError> {
         let body = record.payload.unwrap_or_default();
         out.outcome(match serde_json::from_slice::<Activation>(body) {
-            Ok(activation) => match activation.fault() {
-                Some(fault) => RecordOutcome::DeadLetter { reason: "bad_activation", detail: fault.to_owned() },
-                None if activation.kind == POLICY => self.switch(record.partition, activation, state)?,
-                None => RecordOutcome::Done("control_ignored"),
+            Ok(activation) => match (activation.fault(), Asked::of(activation)) {
+                (Some(fault), _) => RecordOutcome::DeadLetter { reason: "bad_activation", detail: fault.to_owned() },
+                (None, Some(asked)) if CODEC.keeps(asked.kind) => self.switch(record.partition, asked, state)?,
+                (None, _) => RecordOutcome::Done("control_ignored"),
             },
             Err(error) => RecordOutcome::DeadLetter { reason: "bad_activation", detail: place_of(&error) },
         });
@@ -248,7 +247,7 @@ fn on_score(input: &Input<'_>, cause: &Envelope, outside: Outside<'_>, policy: &
         Ok(event) if !salvage::is_about(&event.application, outside) => {
             salvaged(input, outside, policy, decided_at, "names another application")
         }
-        Ok(event) if event.intent == "score_only" => Answer::Nothing("score_only"),
+        Ok(event) if event.intent.is(Intent::ScoreOnly) => Answer::Nothing(Intent::ScoreOnly.as_str()),
         Ok(event) => Answer::Decided(Box::new(decide::on_score(event, &cause.id, policy, decided_at))),
         Err(error) => salvaged(input, outside, policy, decided_at, &place_of(&error)),
     }
@@ -257,7 +256,7 @@ fn on_score(input: &Input<'_>, cause: &Envelope, outside: Outside<'_>, policy: &
 fn salvaged(input: &Input<'_>, outside: Outside<'_>, policy: &Compiled, decided_at: &str, problem: &str) -> Answer {
     tracing::warn!(partition = input.partition, offset = input.offset, problem, "score event unreadable");
     match salvage::salvage(input.payload, outside, policy, decided_at) {
-        Salvaged::ScoreOnly => Answer::Nothing("score_only"),
+        Salvaged::ScoreOnly => Answer::Nothing(Intent::ScoreOnly.as_str()),
         Salvaged::Referral(decision) => Answer::Decided(decision),
         Salvaged::Unidentified => Answer::DeadLetter { reason: "unidentified", detail: problem.to_owned() },
     }

@@ -2,7 +2,7 @@
 //! application gets an answer; what cannot be decided is a referral with a word.
 //!
 //! Reading order: [`config`], [`library`] (the policies this instance knows), [`in_force`] (which of them decides, by
-//! position, with its document), [`decide`] (the worker's thought), [`salvage`] (answers where the event cannot be read), [`handler`].
+//! position), [`decide`] (the worker's thought), [`salvage`] (answers where the event cannot be read), [`handler`].
 
 pub mod config;
 pub mod decide;

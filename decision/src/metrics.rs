@@ -2,19 +2,20 @@
 //! `other`.
 
 use chrono::TimeDelta;
+use domain::{Outcome, Step};
 use policy::Compiled;
 use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry};
 use std::collections::HashMap;
 
 /// Decisions by product, outcome and deciding step. Counted when handled: a batch that is tried again counts again.
-pub const DECISIONS_TOTAL: &str = "defaultx_decisions_total";
+pub(crate) const DECISIONS_TOTAL: &str = "defaultx_decisions_total";
 /// 1 for each policy version that decided the newest block.
-pub const POLICY_INFO: &str = "defaultx_policy_info";
+pub(crate) const POLICY_INFO: &str = "defaultx_policy_info";
 /// Seconds from the broker's time of the sender's record to its automatic decision. Counted when handled.
-pub const RECEIVED_TO_DECIDED_SECONDS: &str = "defaultx_received_to_decided_seconds";
+pub(crate) const RECEIVED_TO_DECIDED_SECONDS: &str = "defaultx_received_to_decided_seconds";
 /// The objective, 5 s, is an edge, so that the share within it is counted and not guessed.
 const EDGES: [f64; 13] = [0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 3600.0];
-/// The label of products outside the policy.
+/// The label of products outside the policy, and of words that are not known here.
 const OTHER: &str = "other";
 
 /// The worker's metrics.
@@ -22,7 +23,7 @@ pub struct Metrics {
     decisions: IntCounterVec,
     policy_info: IntGaugeVec,
     received_to_decided: Histogram,
-    counters: HashMap<(String, &'static str, &'static str), IntCounter>,
+    counters: HashMap<(String, Option<Outcome>, Option<Step>), IntCounter>,
     shown: Vec<String>,
 }
 
@@ -45,7 +46,7 @@ impl Metrics {
     }
 
     /// Counts a decision.
-    pub fn decided(&mut self, product: Option<&str>, outcome: &'static str, step: &'static str) {
+    pub fn decided(&mut self, product: Option<&str>, outcome: Option<Outcome>, step: Option<Step>) {
         let product = product.unwrap_or(OTHER);
         // A score of entries at most, so a scan that allocates nothing beats building a key.
         if let Some((_, counter)) =
@@ -54,7 +55,8 @@ impl Metrics {
             counter.inc();
             return;
         }
-        let counter = self.decisions.with_label_values(&[product, outcome, step]);
+        let words = (outcome.map_or(OTHER, Outcome::as_str), step.map_or(OTHER, Step::as_str));
+        let counter = self.decisions.with_label_values(&[product, words.0, words.1]);
         counter.inc();
         self.counters.insert((product.to_owned(), outcome, step), counter);
     }

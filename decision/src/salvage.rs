@@ -2,8 +2,9 @@
 //! application that cannot be told from the record is not ours.
 
 use crate::decide;
-use domain::ApplicationKey;
+use domain::{ApplicationKey, Intent};
 use policy::Compiled;
+use schemas::Word;
 use schemas::decision::Decision;
 use schemas::risk::ApplicationRef;
 use serde_json::Value;
@@ -28,17 +29,19 @@ pub enum Salvaged {
 }
 
 /// Reads what can be read.
-pub fn salvage(payload: Option<&[u8]>, outside: Outside<'_>, policy: &Compiled, decided_at: &str) -> Salvaged {
+pub(crate) fn salvage(payload: Option<&[u8]>, outside: Outside<'_>, policy: &Compiled, decided_at: &str) -> Salvaged {
     let body: Value = payload.and_then(|bytes| serde_json::from_slice(bytes).ok()).unwrap_or(Value::Null);
     let Some(application) = application_of(&body, outside) else { return Salvaged::Unidentified };
     let text = |name: &str| body.get(name).and_then(Value::as_str);
-    if text("intent") == Some("score_only") {
+    let intent = text("intent").filter(|word| is_token(word)).map(Word::parse);
+    if intent == Some(Intent::ScoreOnly.into()) {
         return Salvaged::ScoreOnly;
     }
     let mut decision = decide::unreadable(application, policy, decided_at);
-    for (name, place) in
-        [("product", &mut decision.product), ("intent", &mut decision.intent), ("channel", &mut decision.channel)]
-    {
+    if let Some(intent) = intent {
+        decision.intent = intent;
+    }
+    for (name, place) in [("product", &mut decision.product), ("channel", &mut decision.channel)] {
         if let Some(word) = text(name).filter(|word| is_token(word)) {
             *place = word.to_owned();
         }
@@ -53,7 +56,7 @@ pub fn salvage(payload: Option<&[u8]>, outside: Outside<'_>, policy: &Compiled, 
 }
 
 /// Key and header are the deployment's own and come first; the body only where they are absent.
-pub fn application_of(body: &Value, outside: Outside<'_>) -> Option<ApplicationRef> {
+pub(crate) fn application_of(body: &Value, outside: Outside<'_>) -> Option<ApplicationRef> {
     let inside = body.get("application").unwrap_or(&Value::Null);
     let (tenant, application_id) = match identity(outside.key) {
         Some(found) => found,
@@ -66,7 +69,7 @@ pub fn application_of(body: &Value, outside: Outside<'_>) -> Option<ApplicationR
 }
 
 /// Whether a body speaks of the application that its record is about; where the record does not say, it does.
-pub fn is_about(application: &ApplicationRef, outside: Outside<'_>) -> bool {
+pub(crate) fn is_about(application: &ApplicationRef, outside: Outside<'_>) -> bool {
     let same = |(tenant, id)| application.tenant == tenant && application.application_id == id;
     let revised =
         outside.revision.and_then(|text| text.parse().ok()).is_none_or(|number: u32| application.revision == number);

@@ -5,7 +5,7 @@ mod model;
 mod route;
 pub mod token;
 
-pub use audit::{AuditCommand, CheckpointCommand, EpochCommand, VerifyArgs, WitnessArgs};
+pub use audit::{AuditCommand, CheckpointCommand, EpochCommand, RebuildArgs, VerifyArgs, WitnessArgs};
 pub use model::{ImportArgs, ModelCommand, PackageArgs, RowsArgs, RunGraphArgs};
 pub use route::RouteCommand;
 pub use token::{TokenArgs, TokenCommand};
@@ -105,7 +105,7 @@ pub enum Command {
                       in the audit log."
     )]
     Gaps(GapsCommand),
-    /// The audit log: verify it, keep its checkpoints, witness it
+    /// The audit log: verify it, rebuild what is shown of it, keep its checkpoints, witness it
     #[command(subcommand)]
     Audit(AuditCommand),
     /// Pass an activation by that no instance can serve, so that the workers that stand before it go on
@@ -225,7 +225,7 @@ pub enum DeadLettersCommand {
         #[arg(long)]
         raw: bool,
     },
-    /// Publish originals again, byte for byte, where they came from. Each at most once, however often it is asked
+    /// Publish originals again, byte for byte, where they came from; activations aside. Each at most once, however often it is asked
     Redrive {
         /// Which letters
         #[command(flatten)]

@@ -72,7 +72,7 @@ pub async fn give_logins(database: &mut DatabaseConfig, dir: &Path) -> Result<Ap
 ///
 /// # Errors
 /// When the file is there and cannot be read.
-pub fn take_logins(database: &mut DatabaseConfig, dir: &Path) -> Result<()> {
+pub(crate) fn take_logins(database: &mut DatabaseConfig, dir: &Path) -> Result<()> {
     take(database, &kept(dir)?);
     Ok(())
 }

@@ -5,12 +5,14 @@ use crate::cli::LettersArgs;
 use anyhow::{Context, Result, bail};
 use rdkafka::message::{BorrowedMessage, Message};
 use runtime::stream::{Input, dead_letter_header as header};
+use schemas::control::ACTIVATED;
+use schemas::envelope::header as ce;
 use std::collections::HashSet;
 
 /// On a mark: who had the original published again.
-pub const REDRIVEN_BY: &str = "dl_redriven_by";
+pub(crate) const REDRIVEN_BY: &str = "dl_redriven_by";
 /// On a mark: when, RFC 3339.
-pub const REDRIVEN_AT: &str = "dl_redriven_at";
+pub(crate) const REDRIVEN_AT: &str = "dl_redriven_at";
 
 /// The headers of a mark, and no other.
 const MARK: [&str; 5] = [header::TOPIC, header::PARTITION, header::OFFSET, REDRIVEN_BY, REDRIVEN_AT];
@@ -58,6 +60,8 @@ pub struct Dead {
     pub origin: Origin,
     /// Without the original's value, which no topic of ours takes: it stands where it was read, and nowhere else.
     pub is_cut: bool,
+    /// The original says that it is an activation. Only where a worker reads activations is it one.
+    pub is_activation: bool,
 }
 
 type Header<'a> = (&'a str, Option<&'a [u8]>);
@@ -88,7 +92,8 @@ impl Letter {
         let (reason, stage, detail) = (word(header::REASON), word(header::STAGE), word(header::DETAIL));
         // A cut letter has no header of its original, so that none of a sender's can make a whole one look like it.
         let is_cut = headers.len() == OWN.len() + 2 && text(header::LENGTH).is_some() && text(header::DIGEST).is_some();
-        Self::Dead(Dead { partition, offset, at_ms, reason, stage, detail, origin, is_cut })
+        let is_activation = text(ce::TYPE) == Some(ACTIVATED);
+        Self::Dead(Dead { partition, offset, at_ms, reason, stage, detail, origin, is_cut, is_activation })
     }
 }
 
@@ -98,7 +103,7 @@ pub fn headers_of<'m>(message: &'m BorrowedMessage<'_>) -> Vec<Header<'m>> {
 }
 
 /// The headers that the original had: without the last of each name that the setting aside added behind them.
-pub fn original_headers<'a>(headers: &[Header<'a>]) -> Vec<Header<'a>> {
+pub(crate) fn original_headers<'a>(headers: &[Header<'a>]) -> Vec<Header<'a>> {
     let mut original = headers.to_vec();
     for name in OWN {
         if let Some(at) = original.iter().rposition(|(key, _)| *key == name) {
@@ -168,6 +173,18 @@ mod tests {
         let Letter::Dead(dead) = Letter::read(0, 5, 9, &DEAD) else { panic!("a dead letter") };
         assert_eq!((dead.reason.as_str(), dead.origin.partition, dead.origin.offset), ("not_json", 2, 17));
         assert_eq!(original_headers(&DEAD), DEAD[..3], "also a header of the sender's that looks like ours");
+    }
+
+    #[test]
+    fn an_activation_is_told_from_other_records() {
+        let says = |types: &[&'static [u8]]| {
+            let own = types.iter().map(|word| ("ce_type", Some(*word)));
+            let headers: Vec<Header<'_>> = own.chain(DEAD).collect();
+            matches!(Letter::read(0, 5, 9, &headers), Letter::Dead(dead) if dead.is_activation)
+        };
+        assert!(says(&[b"control.activated.v1"]));
+        assert!(says(&[b"application.accepted.v1", b"control.activated.v1"]), "the last one counts, as for a worker");
+        assert!(!says(&[b"control.activated.v1", b"application.accepted.v1"]) && !says(&[]));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! configuration, the workers in one process, topics, dead letters, the demonstration. Scores, decides and writes nothing itself.
 //!
 //! Reading order: [`cli`] (what can be asked for), [`settings`], [`place`] and [`database`] (with what, and where), [`workers`] and [`run`]
-//! (the stack), [`topics`], [`gaps`], [`activations`], [`letters`] and [`redrive`], [`rows`], [`reader`], [`terminal`], [`witness`], [`commands`],
+//! (the stack), [`topics`], [`gaps`], [`activations`] and [`scorers`], [`letters`] and [`redrive`], [`rows`], [`reader`], [`terminal`], [`witness`], [`commands`],
 //! [`demo`].
 
 pub mod activations;
@@ -18,6 +18,7 @@ pub mod reader;
 pub mod redrive;
 pub mod rows;
 pub mod run;
+pub mod scorers;
 pub mod settings;
 mod terminal;
 pub mod topics;

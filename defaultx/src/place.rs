@@ -116,7 +116,7 @@ pub struct Needs {
 
 impl Needs {
     /// Kafka alone.
-    pub const KAFKA: Self = Self { kafka: true, database: false };
+    pub(crate) const KAFKA: Self = Self { kafka: true, database: false };
     /// PostgreSQL alone.
     pub const DATABASE: Self = Self { kafka: false, database: true };
 
@@ -151,7 +151,7 @@ pub fn settle(settings: &mut Settings, stack_dir: &Path, needs: Needs) -> Result
 }
 
 /// Gives the signer of a local stack its memory, where the configuration names none.
-pub fn keep_notes(settings: &mut Settings, stack_dir: &Path) {
+pub(crate) fn keep_notes(settings: &mut Settings, stack_dir: &Path) {
     let notes = &mut settings.audit_signer.notes_dir;
     if notes.is_empty() {
         *notes = stack_dir.join("audit-notes").display().to_string();
@@ -205,7 +205,7 @@ pub fn users() -> Vec<String> {
 ///
 /// # Errors
 /// Why a server did not start, with what to type.
-pub fn start_stack(settings: &Settings, dir: &Path, install_packages: bool) -> Result<Option<Stack>> {
+pub(crate) fn start_stack(settings: &Settings, dir: &Path, install_packages: bool) -> Result<Option<Stack>> {
     Ok(options(settings, dir, install_packages).map(|options| Stack::start(&options)).transpose()?)
 }
 
@@ -213,7 +213,7 @@ pub fn start_stack(settings: &Settings, dir: &Path, install_packages: bool) -> R
 ///
 /// # Errors
 /// Why a server did not start, with what to type.
-pub fn lasting_stack(settings: &Settings, dir: &Path, install_packages: bool) -> Result<Option<(Stack, bool)>> {
+pub(crate) fn lasting_stack(settings: &Settings, dir: &Path, install_packages: bool) -> Result<Option<(Stack, bool)>> {
     let options = options(settings, dir, install_packages).map(|options| Options {
         keep_running: true,
         thorough_compiler: true,

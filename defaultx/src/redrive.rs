@@ -2,7 +2,7 @@
 //! are one transaction; whoever begins later fences whoever began before, and then reads every mark there is, those behind
 //! open transactions too. No transaction is open while anything is read. Looks into no body.
 
-use crate::letters::{Letter, Origin, REDRIVEN_AT, REDRIVEN_BY, Selection, headers_of, original_headers};
+use crate::letters::{Dead, Letter, Origin, REDRIVEN_AT, REDRIVEN_BY, Selection, headers_of, original_headers};
 use crate::reader::{read_to_end, wait_until_settled};
 use anyhow::{Context, Result};
 use rdkafka::message::{BorrowedMessage, Message};
@@ -32,6 +32,9 @@ pub struct Redriven {
     pub without_topic: u64,
     /// Set aside without their value, because no topic takes it: their originals stand where they were read.
     pub cut: u64,
+    /// Activations: one of them alone would switch one partition, and nobody would be asked whether it can be served. Their versions are
+    /// activated again by the commands that do.
+    pub activations: u64,
 }
 
 /// Publishes what is selected and not marked. `senders` are the topics of senders, without prefix. Blocks.
@@ -82,20 +85,23 @@ fn survey(kafka: &KafkaConfig, senders: &[String], selection: &Selection) -> Res
         match letter {
             Letter::Mark(origin) => drop(marked.insert(origin)),
             Letter::Dead(letter) if selection.takes(&letter) => {
-                selected.push(((letter.partition, letter.offset), letter.origin, letter.is_cut));
+                selected.push(letter);
             }
             Letter::Dead(_) | Letter::Foreign => {}
         }
         Ok(())
     })?;
     let (mut done, mut meant) = (Redriven { selected: selected.len() as u64, ..Redriven::default() }, Places::new());
-    for (place, origin, is_cut) in selected {
+    for letter in selected {
+        let Dead { partition, offset, origin, is_cut, .. } = letter;
         if is_cut {
             done.cut += 1;
+        } else if letter.is_activation && reads_activations(kafka, &origin) {
+            done.activations += 1;
         } else if !has_topic(kafka, senders, &origin) {
             done.without_topic += 1;
         } else if marked.insert(origin) {
-            meant.insert(place);
+            meant.insert((partition, offset));
         } else {
             done.already += 1;
         }
@@ -108,6 +114,11 @@ fn has_topic(kafka: &KafkaConfig, senders: &[String], origin: &Origin) -> bool {
     let is_senders = |topic: &str| senders.iter().any(|name| name == topic);
     let base = origin.topic.strip_prefix(&kafka.topic_prefix);
     base.is_some_and(|base| Topic::of_name("", base).is_some() || is_senders(base))
+}
+
+/// Whether a worker takes activations out of the topic of an original. Elsewhere one is a record like any other.
+fn reads_activations(kafka: &KafkaConfig, origin: &Origin) -> bool {
+    [Topic::Applications, Topic::Risk].iter().any(|topic| topic.name(&kafka.topic_prefix) == origin.topic)
 }
 
 fn read_letters(kafka: &KafkaConfig, mut each: impl FnMut(&BorrowedMessage<'_>, Letter) -> Result<()>) -> Result<()> {

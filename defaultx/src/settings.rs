@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// In front of environment variables, followed by two underscores.
-pub const ENV_PREFIX: &str = "DEFAULTX";
+pub(crate) const ENV_PREFIX: &str = "DEFAULTX";
 
 /// Every section.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -55,7 +55,7 @@ impl Settings {
     ///
     /// # Errors
     /// As [`Self::classes`].
-    pub fn ingest_with_classes(&self) -> Result<ingest::Config> {
+    pub(crate) fn ingest_with_classes(&self) -> Result<ingest::Config> {
         Ok(ingest::Config { classes: self.classes()?, ..self.ingest.clone() })
     }
 }

@@ -1,10 +1,9 @@
 //! The witness as a server: HTTP in, the answers of [`audit_sink::witness`] out. Decides nothing.
 
 use anyhow::{Context, Result};
-use audit_sink::cosignature::Cosigner;
-use audit_sink::note::NoteVerifier;
+use audit_log::{Cosigner, MAX_REQUEST_BYTES, NoteVerifier};
 use audit_sink::signer::seed;
-use audit_sink::witness::{Answer, MOST_REQUEST_BYTES, Witness};
+use audit_sink::witness::{Answer, Witness};
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{StatusCode, header};
@@ -57,7 +56,7 @@ pub async fn serve(
     let router = Router::new()
         .route("/add-checkpoint", post(add_checkpoint))
         .route("/checkpoints", get(checkpoints))
-        .layer(DefaultBodyLimit::max(MOST_REQUEST_BYTES))
+        .layer(DefaultBodyLimit::max(MAX_REQUEST_BYTES))
         .with_state(witness);
     http::serve("audit-witness", listen, router, shutdown).await.with_context(|| format!("listening on {listen}"))
 }

@@ -394,6 +394,16 @@ def storage():
             prom(zero("sum(defaultx_audit_identities_total)"), "records"),
             width=3,
         ),
+        lines(
+            "Rows held against the log",
+            "What audit-signer's samples of the tables held against the log; above zero, mismatches are rows that are not what the log says: an alert. "
+            "Walks hold every row.",
+            [
+                prom(zero("sum(rate(defaultx_projection_checked_rows_total[$__rate_interval]))"), "rows a second"),
+                prom(zero("sum by (table) (increase(defaultx_projection_mismatches_total[15m]))"), "mismatches in 15 min, {{table}}"),
+            ],
+            width=12,
+        ),
     ]
 
 

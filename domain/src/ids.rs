@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// The longest identifier, in characters.
-pub const MAX_ID_LEN: usize = 64;
+pub(crate) const MAX_ID_LEN: usize = 64;
 
 /// An identifier that is not `[A-Za-z0-9._:-]{1,64}`, or a revision outside 1..=2^31−1.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -1,12 +1,13 @@
 //! Money in minor units with its ISO 4217 currency. Never a float, never two currencies in one sum.
 
+use std::cmp::Ordering;
 use std::fmt;
 
 /// The largest amount: every JSON reader keeps integers up to 2^53−1 exact.
 pub const MAX_MINOR: i64 = (1 << 53) - 1;
 
-/// Active ISO 4217 codes with the number of their minor digits.
-const CURRENCIES: &str = "AED2AFN2ALL2AMD2AOA2ARS2AUD2AWG2AZN2BAM2BBD2BDT2BHD3BIF0BMD2BND2BOB2BRL2BSD2BTN2BWP2BYN2BZD2CAD2CDF2CHF2CLP0CNY2COP2CRC2CUP2CVE2CZK2DJF0DKK2DOP2DZD2EGP2ERN2ETB2EUR2FJD2FKP2GBP2GEL2GHS2GIP2GMD2GNF0GTQ2GYD2HKD2HNL2HTG2HUF2IDR2ILS2INR2IQD3IRR2ISK0JMD2JOD3JPY0KES2KGS2KHR2KMF0KPW2KRW0KWD3KYD2KZT2LAK2LBP2LKR2LRD2LSL2LYD3MAD2MDL2MGA2MKD2MMK2MNT2MOP2MRU2MUR2MVR2MWK2MXN2MYR2MZN2NAD2NGN2NIO2NOK2NPR2NZD2OMR3PAB2PEN2PGK2PHP2PKR2PLN2PYG0QAR2RON2RSD2RUB2RWF0SAR2SBD2SCR2SDG2SEK2SGD2SHP2SLE2SOS2SRD2SSP2STN2SVC2SYP2SZL2THB2TJS2TMT2TND3TOP2TRY2TTD2TWD2TZS2UAH2UGX0USD2UYU2UZS2VED2VES2VND0VUV0WST2XAF0XCD2XCG2XOF0XPF0YER2ZAR2ZMW2ZWG2DEM2";
+/// Active ISO 4217 codes, three letters each.
+const CURRENCIES: &str = "AEDAFNALLAMDAOAARSAUDAWGAZNBAMBBDBDTBHDBIFBMDBNDBOBBRLBSDBTNBWPBYNBZDCADCDFCHFCLPCNYCOPCRCCUPCVECZKDJFDKKDOPDZDEGPERNETBEURFJDFKPGBPGELGHSGIPGMDGNFGTQGYDHKDHNLHTGHUFIDRILSINRIQDIRRISKJMDJODJPYKESKGSKHRKMFKPWKRWKWDKYDKZTLAKLBPLKRLRDLSLLYDMADMDLMGAMKDMMKMNTMOPMRUMURMVRMWKMXNMYRMZNNADNGNNIONOKNPRNZDOMRPABPENPGKPHPPKRPLNPYGQARRONRSDRUBRWFSARSBDSCRSDGSEKSGDSHPSLESOSSRDSSPSTNSVCSYPSZLTHBTJSTMTTNDTOPTRYTTDTWDTZSUAHUGXUSDUYUUZSVEDVESVNDVUVWSTXAFXCDXCGXOFXPFYERZARZMWZWGDEM";
 
 /// An ISO 4217 currency, three capital letters. `DEM` is kept: historic portfolios are scored too.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -34,18 +35,13 @@ impl Currency {
         Self(letters).entry().map(|_| Self(letters)).ok_or_else(unknown)
     }
 
-    /// How many digits the minor unit has: 2 for cents, 0 for yen.
-    pub fn minor_digits(self) -> u32 {
-        self.entry().map_or(2, |entry| u32::from(entry[3] - b'0'))
-    }
-
     /// The three letters.
     pub fn code(&self) -> &str {
         std::str::from_utf8(&self.0).unwrap_or("???")
     }
 
     fn entry(self) -> Option<&'static [u8]> {
-        CURRENCIES.as_bytes().chunks_exact(4).find(|entry| entry[..3] == self.0)
+        CURRENCIES.as_bytes().chunks_exact(3).find(|entry| **entry == self.0)
     }
 }
 
@@ -91,18 +87,40 @@ impl Money {
     }
 }
 
+/// Amounts of one currency have an order; those of two have none.
+impl PartialOrd for Money {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        (self.currency == other.currency).then(|| self.amount_minor.cmp(&other.amount_minor))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn currencies_are_those_of_the_standard() {
-        assert_eq!(CURRENCIES.len() % 4, 0);
-        for (code, digits) in [("USD", 2), ("JPY", 0), ("KWD", 3), ("TWD", 2), ("DEM", 2)] {
-            assert_eq!(Currency::parse(code).map(Currency::minor_digits), Ok(digits), "{code}");
+        assert_eq!(CURRENCIES.len() % 3, 0);
+        for code in ["USD", "JPY", "KWD", "TWD", "DEM"] {
+            assert_eq!(Currency::parse(code).map(|currency| currency.to_string()), Ok(code.to_owned()));
         }
         for bad in ["usd", "US", "USDX", "XXX", "SD2", ""] {
             assert!(Currency::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn only_amounts_of_one_currency_have_an_order() {
+        let money = |amount, code| Money::new(amount, Currency(code));
+        let rows = [
+            (money(1, *b"USD"), money(2, *b"USD"), Some(Ordering::Less)),
+            (money(2, *b"USD"), money(2, *b"USD"), Some(Ordering::Equal)),
+            (money(3, *b"USD"), money(-2, *b"USD"), Some(Ordering::Greater)),
+            (money(1, *b"USD"), money(2, *b"EUR"), None),
+            (money(2, *b"USD"), money(2, *b"EUR"), None),
+        ];
+        for (left, right, expected) in rows {
+            assert_eq!(left.ok().zip(right.ok()).and_then(|(left, right)| left.partial_cmp(&right)), expected);
         }
     }
 

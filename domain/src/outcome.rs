@@ -1,27 +1,6 @@
-//! What can become of an application.
+//! What can become of an application, by which step, why a person must look, and who says so.
 
-macro_rules! words {
-    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $text:literal),+ $(,)? }) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        pub enum $name { $($(#[$vdoc])* $variant),+ }
-
-        impl $name {
-            /// Every variant, in order.
-            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
-
-            /// The word on the wire.
-            pub fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $text),+ }
-            }
-
-            /// The variant of a word; `None` when the word is not known here (readers then refer).
-            pub fn parse(text: &str) -> Option<Self> {
-                match text { $($text => Some(Self::$variant),)+ _ => None }
-            }
-        }
-    };
-}
+use crate::word::words;
 
 words! {
     /// The outcome of a decision.
@@ -62,18 +41,56 @@ words! {
 }
 
 words! {
-    /// The answer to one published record.
-    ReplyStatus {
-        /// New; it will be decided.
-        Accepted = "accepted",
-        /// The same revision with the same content was accepted before.
-        Duplicate = "duplicate",
-        /// A higher revision was accepted before.
-        Superseded = "superseded",
-        /// The same revision was accepted before with other content.
-        Conflict = "conflict",
-        /// Refused, with a problem type and pointers.
-        Rejected = "rejected",
+    /// Why a person must look: a closed set, so that referrals can be counted. A zone of a policy may bring a word of its own.
+    Referral {
+        /// The score lies between decline and approve.
+        GreyZone = "grey_zone",
+        /// No model could score the application.
+        Unscorable = "unscorable",
+        /// A rule failed, or missed a field.
+        RuleError = "rule_error",
+        /// A decline for which no specific principal reason exists.
+        ExplanationUnavailable = "explanation_unavailable",
+        /// A knockout that sends to people.
+        Rule = "policy_rule",
+        /// The amount is above a limit.
+        Limit = "amount_limit",
+        /// The policy does not cover the product.
+        UnknownProduct = "unknown_product",
+        /// An intent that is not known here.
+        UnknownIntent = "unknown_intent",
+        /// A request type that is not known here.
+        UnknownRequestType = "unknown_request_type",
+        /// A score status that is not known here.
+        UnknownStatus = "unknown_status",
+        /// The policy does not lend in this currency.
+        UnknownCurrency = "unknown_currency",
+        /// The score is in points of another scale than the policy's.
+        ScaleMismatch = "scale_mismatch",
+        /// No cutoff of the product applies.
+        NoRule = "no_rule",
+    }
+}
+
+words! {
+    /// Who decided.
+    Automation {
+        /// A policy.
+        Automatic = "automatic",
+        /// A person.
+        Human = "human",
+    }
+}
+
+words! {
+    /// What gave a principal reason.
+    ReasonSource {
+        /// A rule of the policy.
+        Policy = "policy",
+        /// A characteristic of the model.
+        Model = "model",
+        /// A person.
+        Human = "human",
     }
 }
 
@@ -89,10 +106,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_come_back_as_they_went() {
-        for outcome in Outcome::ALL {
-            assert_eq!(Outcome::parse(outcome.as_str()), Some(*outcome));
-        }
-        assert_eq!(Outcome::parse("maybe"), None);
+    fn only_a_decline_is_adverse() {
+        let adverse = Outcome::ALL.iter().filter(|outcome| outcome.is_adverse()).collect::<Vec<_>>();
+        assert_eq!(adverse, [&Outcome::Decline]);
     }
 }

@@ -5,7 +5,7 @@
 pub struct Pd(u32);
 
 /// The smallest and largest probabilities that log-odds are taken of.
-pub const CLAMP: (f64, f64) = (1e-6, 1.0 - 1e-6);
+pub(crate) const CLAMP: (f64, f64) = (1e-6, 1.0 - 1e-6);
 
 impl Pd {
     /// Rounds a probability to the nearest millionth; `None` for NaN or anything outside 0..=1.
@@ -24,7 +24,7 @@ impl Pd {
     }
 
     /// Natural log of the good:bad odds, with the probability clamped to [`CLAMP`]. Higher is safer.
-    pub fn log_odds_good(self) -> f64 {
+    pub(crate) fn log_odds_good(self) -> f64 {
         let p = self.get().clamp(CLAMP.0, CLAMP.1);
         libm::log((1.0 - p) / p)
     }

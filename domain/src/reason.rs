@@ -17,7 +17,7 @@ const fn reason(code: &'static str, text: &'static str, hmda: u8) -> Reason {
 }
 
 /// Every built-in reason, in the order of the form.
-pub const CATALOGUE: &[Reason] = &[
+pub(crate) const CATALOGUE: &[Reason] = &[
     reason("application_incomplete", "Credit application incomplete", 7),
     reason("insufficient_references", "Insufficient number of credit references provided", 3),
     reason("unacceptable_references", "Unacceptable type of credit references provided", 3),

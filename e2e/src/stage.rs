@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, bail};
 use defaultx::{database, place};
 use domain::Digest;
-use local::{Options, Stack};
+use local::{Authority, Options, Stack};
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -36,6 +36,17 @@ pub struct Stage {
     dir: PathBuf,
 }
 
+/// How a broker takes its clients.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Entry {
+    /// It asks nobody who he is: programs run on it that know nothing of logins.
+    Open,
+    /// By SCRAM, with rights, in the clear (SASL_PLAINTEXT).
+    Login,
+    /// The same over TLS (SASL_SSL).
+    LoginOverTls,
+}
+
 /// The shipped policy and route, and a next version of each beside them.
 pub struct Versions {
     policies: PathBuf,
@@ -62,25 +73,41 @@ impl Stage {
     /// # Errors
     /// When a server does not start.
     pub fn start(dir: &Path, progress: bool) -> Result<Self> {
-        Self::start_with(dir, Options { progress, ..Options::new(dir) })
+        Self::start_with(dir, Options { progress, ..Options::new(dir) }, None)
     }
 
-    /// The same for measuring: with a broker that asks for no login, against which the asking is measured and on which programs run
-    /// that know nothing of logins; and with both of Java's compilers, as where it runs for hours.
+    /// The same for measuring: the broker takes its clients in any of three ways, and may have both of Java's compilers, as where it
+    /// runs for hours.
     ///
     /// # Errors
     /// When a server does not start.
-    pub fn measured(dir: &Path, open: bool, thorough_compiler: bool) -> Result<Self> {
-        Self::start_with(dir, Options { progress: true, open, thorough_compiler, ..Options::new(dir) })
+    pub fn measured(dir: &Path, entry: Entry, thorough_compiler: bool) -> Result<Self> {
+        let options = Options { progress: true, thorough_compiler, ..Options::new(dir) };
+        match entry {
+            Entry::Open => Self::start_with(dir, Options { open: true, ..options }, None),
+            Entry::Login => Self::start_with(dir, options, None),
+            Entry::LoginOverTls => {
+                let authority = Authority::new(dir.join("authority"))?;
+                authority.sign("broker", "/CN=broker")?;
+                let settings = [("listener.security.protocol.map", "BROKER:SASL_SSL,CONTROLLER:SASL_PLAINTEXT")];
+                let settings = settings.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
+                let shown = authority.broker_settings("broker")?.map(|(name, value)| (name.to_owned(), value));
+                let options = Options { broker_properties: settings.chain(shown).collect(), ..options };
+                Self::start_with(dir, options, Some(authority.trusted()))
+            }
+        }
     }
 
-    fn start_with(dir: &Path, options: Options) -> Result<Self> {
+    /// Over TLS where clients are told whom they may believe.
+    fn start_with(dir: &Path, options: Options, trusted: Option<String>) -> Result<Self> {
         let stack = Stack::start(&Options { users: place::users(), ..options })?;
         let (kafka, database) = (KafkaConfig::default(), DatabaseConfig::default());
         let database_url = stack.database_url().to_owned();
         let mut stage = Self { kafka, database, database_url, dir: dir.to_owned(), stack };
         stage.kafka.bootstrap = stage.stack.bootstrap().to_owned();
         stage.kafka.replication_factor = 1;
+        stage.kafka.security_protocol = trusted.is_some().then(|| "sasl_ssl".to_owned());
+        stage.kafka.ssl_ca_location = trusted;
         place::log_in(&mut stage.kafka, &stage.stack);
         // Instances share them here, as on several machines.
         stage.kafka.partitions = 6;
@@ -254,14 +281,17 @@ impl Stage {
             let password = login.password.as_ref()?.expose();
             Some(format!("\n[kafka.principals.{name}]\npassword = {password:?}\n"))
         });
-        own.chain(workers).collect()
+        let tls = [("security_protocol", &kafka.security_protocol), ("ssl_ca_location", &kafka.ssl_ca_location)];
+        let tls = tls.into_iter().filter_map(|(key, value)| Some(format!("{key} = {:?}\n", value.as_ref()?)));
+        tls.chain(own).chain(workers).collect()
     }
 
     /// The same of the database.
     fn database_logins(&self) -> String {
         let logins = self.database.logins.iter().filter_map(|(name, login)| {
             let password = login.password.as_ref()?.expose();
-            Some(format!("\n[database.logins.{name}]\npassword = {password:?}\n"))
+            let user = login.user.iter().map(|user| format!("user = {user:?}\n")).collect::<String>();
+            Some(format!("\n[database.logins.{name}]\n{user}password = {password:?}\n"))
         });
         logins.collect()
     }

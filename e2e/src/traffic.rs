@@ -23,7 +23,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 /// Whose applications the rows are.
-const TENANT: &str = "demo";
+pub const TENANT: &str = "demo";
 
 /// Rows to send, in one shuffled order.
 pub struct Traffic {

@@ -4,7 +4,7 @@
 
 use defaultx_fuzz::{document, expression, watch};
 use libfuzzer_sys::{fuzz_mutator, fuzz_target, fuzzer_mutate};
-use policy::{Compiled, decide};
+use policy::{Case, Compiled, decide};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use schemas::risk::RiskEvent;
@@ -38,7 +38,7 @@ fuzz_target!(init: watch::begin(), |bytes: &[u8]| {
         for event in EVENTS.iter() {
             for product in products.iter().take(2) {
                 let event = RiskEvent { product: product.clone(), ..event.clone() };
-                decide(&event, &policy);
+                decide(&Case::of(&event), &policy);
             }
         }
     });

@@ -1,7 +1,7 @@
 //! The other ways in as pure functions: a request at the door, a file of a batch. Each row and each event is taken or refused.
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
-use domain::Digest;
+use domain::{Channel, Digest};
 use ingest::batch::report::Report;
 use ingest::batch::rows::Source;
 use ingest::batch::{Batch, Options};
@@ -9,7 +9,7 @@ use ingest::data_digest::Secrets;
 use ingest::door::request::events;
 use ingest::mapping::Mapping;
 use ingest::outputs::{Origin, Topics, received};
-use ingest::receive::{Arrival, Channel, receive};
+use ingest::receive::{Arrival, receive};
 use ingest::rules::{Rules, TenantRule};
 use runtime::kafka::KafkaConfig;
 use std::path::{Path, PathBuf};

@@ -1,7 +1,8 @@
 //! The workers as pure functions of a record: the handlers of the stack behind no broker, with what the repository ships.
 
+use audit_log::{DigestKey, Tree};
 use audit_sink::project::{Position, Projections, identity};
-use audit_sink::seal::{DigestKey, seal};
+use audit_sink::seal::seal;
 use audit_sink::source::Sources;
 use decision::DecisionHandler;
 use ingest::{AdmitHandler, ReceiveHandler};
@@ -10,7 +11,6 @@ use runtime::kafka::KafkaConfig;
 use runtime::stream::OwnedInput;
 use runtime::stream::harness::Harness;
 use schemas::Topic;
-use schemas::audit_tree::Tree;
 use schemas::control::ACTIVATED;
 use schemas::envelope::header;
 use scorer::ScorerHandler;

@@ -6,10 +6,10 @@ use crate::config::Config;
 use crate::data_digest::{Keyed, Secrets, TenantKeys};
 use crate::error::Error;
 use crate::id_form::form_of;
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, UNKNOWN};
 use crate::outputs::{self, SOURCE, Topics};
 use crate::refusal::Reason;
-use domain::{ApplicationKey, Digest};
+use domain::{ApplicationKey, Channel, Digest, ReplyStatus};
 use runtime::kafka::KafkaConfig;
 use runtime::stream::{HandleError, Handler, Input, Outbox, Output, RecordOutcome, Route, View};
 use schemas::application::WITHDRAWN;
@@ -151,14 +151,14 @@ impl AdmitHandler {
         }
     }
 
-    fn answer(&self, input: &Input<'_>, intake: &Intake<'_>, status: &str, problem: Option<&str>) -> Output {
+    fn answer(&self, input: &Input<'_>, intake: &Intake<'_>, status: ReplyStatus, problem: Option<&str>) -> Output {
         let here = self.here(input);
         if let Some(form) = form_of(intake.application_id) {
-            let tenant = self.keys.get_key_value(intake.tenant).map_or("unknown", |(tenant, _)| tenant);
+            let tenant = self.keys.get_key_value(intake.tenant).map_or(UNKNOWN, |(tenant, _)| tenant);
             self.metrics.id_like_a_person(tenant, form);
         }
         let body = Reply {
-            status: status.to_owned(),
+            status: status.into(),
             tenant: Some(intake.tenant.to_owned()),
             application_id: Some(intake.application_id.to_owned()),
             revision: match intake.ask {
@@ -182,7 +182,7 @@ impl AdmitHandler {
         let reason = Reason::MalformedIntake.as_str();
         let here = self.here(input);
         let body = Reply {
-            status: "rejected".to_owned(),
+            status: ReplyStatus::Rejected.into(),
             tenant: None,
             application_id: None,
             revision: None,
@@ -191,8 +191,8 @@ impl AdmitHandler {
             problem: Some(Problem { kind: reason.to_owned(), pointers: Vec::new(), attributes: Vec::new() }),
             warnings: Vec::new(),
         };
-        self.metrics.replied("rejected");
-        self.metrics.rejected(reason, "unknown");
+        self.metrics.replied(ReplyStatus::Rejected);
+        self.metrics.rejected(reason, None);
         out.emit(input, outputs::reply(&body, &Envelope::default(), &here, &self.topics));
         Reason::MalformedIntake.outcome(String::new())
     }
@@ -231,9 +231,9 @@ impl Handler for AdmitHandler {
             None => self.malformed(record, out),
             Some(intake) => {
                 let reason = Reason::BodyTooLarge;
-                self.metrics.replied("rejected");
+                self.metrics.replied(ReplyStatus::Rejected);
                 self.metrics.rejected(reason.as_str(), channel_of(record));
-                out.emit(record, self.answer(record, &intake, "rejected", Some(reason.as_str())));
+                out.emit(record, self.answer(record, &intake, ReplyStatus::Rejected, Some(reason.as_str())));
                 reason.outcome(String::new())
             }
         };
@@ -247,15 +247,16 @@ impl Handler for AdmitHandler {
 }
 
 /// Status and problem of the reply, and the outcome of the record.
-fn words(answer: Answer) -> (&'static str, Option<&'static str>, RecordOutcome) {
+fn words(answer: Answer) -> (ReplyStatus, Option<&'static str>, RecordOutcome) {
+    let done = |status: ReplyStatus, problem| (status, problem, RecordOutcome::Done(status.as_str()));
     match answer {
-        Answer::Accepted => ("accepted", None, RecordOutcome::Done("accepted")),
-        Answer::Withdrawn { .. } => ("accepted", None, RecordOutcome::Done("withdrawn")),
-        Answer::Noted => ("accepted", None, RecordOutcome::Done("withdrawal_noted")),
-        Answer::Duplicate => ("duplicate", None, RecordOutcome::Done("duplicate")),
-        Answer::Superseded => ("superseded", Some("superseded"), RecordOutcome::Done("superseded")),
+        Answer::Accepted => done(ReplyStatus::Accepted, None),
+        Answer::Withdrawn { .. } => (ReplyStatus::Accepted, None, RecordOutcome::Done("withdrawn")),
+        Answer::Noted => (ReplyStatus::Accepted, None, RecordOutcome::Done("withdrawal_noted")),
+        Answer::Duplicate => done(ReplyStatus::Duplicate, None),
+        Answer::Superseded => done(ReplyStatus::Superseded, Some(ReplyStatus::Superseded.as_str())),
         Answer::Refused(reason) => {
-            let status = if reason == Reason::Conflict { "conflict" } else { "rejected" };
+            let status = if reason == Reason::Conflict { ReplyStatus::Conflict } else { ReplyStatus::Rejected };
             let outcome = reason.outcome(String::new());
             (status, Some(reason.as_str()), outcome)
         }
@@ -295,16 +296,16 @@ fn body(input: &Input<'_>) -> Option<Asked> {
     Some(Asked::Keyed { kept: Keyed::of(key_id, &digest.0), also })
 }
 
-/// How the sender's record came, as a word of a closed list.
-fn channel_of(input: &Input<'_>) -> &'static str {
-    let channel = input.header_str(header::ORIGIN_CHANNEL);
-    ["kafka", "http", "batch"].into_iter().find(|word| Some(*word) == channel).unwrap_or("unknown")
+/// How the sender's record came; none where its header does not say so in a word that is known here.
+fn channel_of(input: &Input<'_>) -> Option<Channel> {
+    input.header_str(header::ORIGIN_CHANNEL).and_then(Channel::parse)
 }
 
 /// Where the sender's record stands. Through the door there was none: the intake record's own place says which one it is.
 fn origin(input: &Input<'_>) -> Option<Coordinates> {
-    if input.header_str(header::ORIGIN_CHANNEL) == Some("http") {
-        return Some(Coordinates { topic: "http".to_owned(), partition: input.partition, offset: input.offset });
+    if channel_of(input) == Some(Channel::Http) {
+        let topic = Channel::Http.as_str().to_owned();
+        return Some(Coordinates { topic, partition: input.partition, offset: input.offset });
     }
     Some(Coordinates {
         topic: input.header_str(header::ORIGIN_TOPIC)?.to_owned(),

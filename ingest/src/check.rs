@@ -4,7 +4,8 @@
 use crate::refusal::{Fault, Reason};
 use crate::rules::{Rules, limit};
 use chrono::{DateTime, NaiveDate};
-use domain::{ApplicationId, Currency, Money, Revision, Tenant};
+use domain::{ApplicationId, Currency, Money, Revision, Tenant, Worded};
+use schemas::Word;
 use schemas::application::{Application, WireMoney, Withdrawal};
 
 /// At most so many faults are told of.
@@ -21,9 +22,8 @@ pub fn application(body: &Application, tenant: &Tenant, rules: &Rules, now_ms: i
     check.identity(&body.tenant, &body.application_id, tenant);
     check.that(Revision::new(body.revision).is_ok(), Reason::BadIdentifier, || "/revision".into());
     check.that(rules.products.contains(&body.product), Reason::UnknownProduct, || "/product".into());
-    check.word(&body.intent, &["decide", "prequalify", "score_only"], || "/intent".into());
-    let request_types = ["new", "increase", "renewal", "existing_review"];
-    check.word(&body.request_type, &request_types, || "/request_type".into());
+    check.known(&body.intent, || "/intent".into());
+    check.known(&body.request_type, || "/request_type".into());
     check.token(&body.channel, || "/channel".into());
     check.that(is_subdivision(&body.jurisdiction), Reason::BadValue, || "/jurisdiction".into());
     check.requested(body);
@@ -63,12 +63,17 @@ impl Check<'_> {
         }
     }
 
-    pub(crate) fn word(&mut self, text: &str, list: &[&str], at: impl FnOnce() -> String) {
-        self.that(list.contains(&text), Reason::UnknownWord, at);
+    /// A word that is known here.
+    pub(crate) fn known<T: Worded>(&mut self, word: &Word<T>, at: impl FnOnce() -> String) {
+        self.that(word.known().is_some(), Reason::UnknownWord, at);
     }
 
-    pub(crate) fn optional_word(&mut self, text: Option<&String>, list: &[&str], at: impl FnOnce() -> String) {
-        self.that(text.is_none_or(|text| list.contains(&text.as_str())), Reason::UnknownWord, at);
+    pub(crate) fn word<T: Worded>(&mut self, text: &str, at: impl FnOnce() -> String) {
+        self.that(T::parse(text).is_some(), Reason::UnknownWord, at);
+    }
+
+    pub(crate) fn optional_word<T: Worded>(&mut self, text: &Option<String>, at: impl FnOnce() -> String) {
+        self.that(text.as_deref().is_none_or(|text| T::parse(text).is_some()), Reason::UnknownWord, at);
     }
 
     /// A token is `[a-z_]{1,64}`.

@@ -36,7 +36,7 @@ impl Mark {
     }
 
     /// From the changelog; none for 0.
-    pub fn from_byte(byte: u8) -> Option<Self> {
+    pub(crate) fn from_byte(byte: u8) -> Option<Self> {
         (byte > 0).then_some(Self(byte))
     }
 }

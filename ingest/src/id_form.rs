@@ -41,7 +41,7 @@ const MAIL: [&str; 9] =
     ["gmail.com", "outlook.com", "hotmail.com", "yahoo.com", "icloud.com", "proton.me", "gmx.de", "qq.com", "163.com"];
 
 /// What the id looks like, alone or behind a word such as `APP-`.
-pub fn form_of(application_id: &str) -> Option<Form> {
+pub(crate) fn form_of(application_id: &str) -> Option<Form> {
     let behind_a_word = application_id
         .split_once(['-', '_', ':', '.'])
         .filter(|(word, _)| (2..=12).contains(&word.len()) && word.bytes().all(|byte| byte.is_ascii_alphabetic()));

@@ -1,25 +1,29 @@
 //! Metric names of ingest, and the only place that touches them. Labels are words of closed lists.
 
 use crate::id_form::Form;
+use domain::{Channel, ReplyStatus};
 use prometheus::{Histogram, HistogramOpts, IntCounterVec, Opts, Registry};
 use std::sync::Arc;
 
 /// Refused records by reason and channel (`kafka`, `http`, `batch`). Counted when handled: a batch that is tried again counts
 /// again; the dead letters of the loop count exactly.
-pub const REJECTS: &str = "defaultx_ingest_rejects_total";
+pub(crate) const REJECTS: &str = "defaultx_ingest_rejects_total";
 /// Replies by status. Counted when handled.
-pub const REPLIES: &str = "defaultx_ingest_replies_total";
+pub(crate) const REPLIES: &str = "defaultx_ingest_replies_total";
 /// Applications and withdrawals whose id looks like a person, by tenant and form (`national_id`, `email`, `phone`). Counted when
 /// handled.
 pub const PERSONAL_IDS: &str = "defaultx_ingest_personal_ids_total";
 /// Requests at the HTTP door by status code.
-pub const DOOR_REQUESTS: &str = "defaultx_door_requests_total";
+pub(crate) const DOOR_REQUESTS: &str = "defaultx_door_requests_total";
 /// Seconds from a request's head to its answer.
-pub const DOOR_SECONDS: &str = "defaultx_door_seconds";
+pub(crate) const DOOR_SECONDS: &str = "defaultx_door_seconds";
 /// Requests that the door did not let in, by tenant and by the limit that they met.
-pub const DOOR_LIMITED: &str = "defaultx_door_limited_total";
+pub(crate) const DOOR_LIMITED: &str = "defaultx_door_limited_total";
 /// Records in one transaction of the door.
-pub const DOOR_GROUP_RECORDS: &str = "defaultx_door_group_records";
+pub(crate) const DOOR_GROUP_RECORDS: &str = "defaultx_door_group_records";
+
+/// The label of what is none of a closed list.
+pub const UNKNOWN: &str = "unknown";
 
 /// The metrics, shared by the loops and the door.
 #[derive(Clone)]
@@ -68,18 +72,19 @@ impl Metrics {
         })
     }
 
-    /// Counts a refused record.
-    pub fn rejected(&self, reason: &'static str, source: &'static str) {
+    /// Counts a refused record; none where nobody can tell how it came.
+    pub fn rejected(&self, reason: &'static str, source: Option<Channel>) {
+        let source = source.map_or(UNKNOWN, Channel::as_str);
         self.inner.rejects.with_label_values(&[reason, source]).inc();
     }
 
     /// Counts a reply.
-    pub fn replied(&self, status: &'static str) {
-        self.inner.replies.with_label_values(&[status]).inc();
+    pub fn replied(&self, status: ReplyStatus) {
+        self.inner.replies.with_label_values(&[status.as_str()]).inc();
     }
 
     /// Counts an id that looks like a person; `tenant` is one of the configured ones.
-    pub fn id_like_a_person(&self, tenant: &str, form: Form) {
+    pub(crate) fn id_like_a_person(&self, tenant: &str, form: Form) {
         self.inner.personal_ids.with_label_values(&[tenant, form.as_str()]).inc();
     }
 
@@ -90,7 +95,7 @@ impl Metrics {
     }
 
     /// Counts a request over a limit; `tenant` is one of the configured ones.
-    pub fn limited(&self, tenant: &str, limit: &'static str) {
+    pub(crate) fn limited(&self, tenant: &str, limit: &'static str) {
         self.inner.door_limited.with_label_values(&[tenant, limit]).inc();
     }
 

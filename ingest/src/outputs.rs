@@ -3,8 +3,9 @@
 
 use crate::data_digest::Told;
 use crate::id_form::form_of;
-use crate::receive::{Channel, Content, Received};
+use crate::receive::{Content, Received};
 use crate::refusal::Refusal;
+use domain::{Channel, ReplyStatus};
 use runtime::kafka::KafkaConfig;
 use runtime::stream::{Output, Route};
 use schemas::envelope::Envelope;
@@ -139,7 +140,7 @@ fn push_origin(headers: &mut Vec<(&'static str, Vec<u8>)>, sender_id: &str, orig
 }
 
 /// The answer to a refused record that stands at `at`: words and pointers, never values. `answers` makes the reply's id.
-pub fn rejection(refusal: &Refusal, at: Coordinates, answers: &Coordinates, topics: &Topics) -> Output {
+pub(crate) fn rejection(refusal: &Refusal, at: Coordinates, answers: &Coordinates, topics: &Topics) -> Output {
     let who = &refusal.who;
     let cause = Envelope {
         id: who.event_id.clone().unwrap_or_default(),
@@ -149,7 +150,7 @@ pub fn rejection(refusal: &Refusal, at: Coordinates, answers: &Coordinates, topi
         ..Envelope::default()
     };
     let body = Reply {
-        status: "rejected".to_owned(),
+        status: ReplyStatus::Rejected.into(),
         tenant: Some(who.tenant.clone()),
         application_id: who.application_id.clone(),
         revision: who.revision,

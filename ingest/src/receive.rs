@@ -8,32 +8,10 @@ use crate::rules::{Rules, TenantRule};
 use crate::sender::{self, BadSender, HeaderOf, Mode};
 use crate::strict::{self, Node, canonical_bytes, from_node};
 use crate::strip::{self, Stripped};
-use domain::{ApplicationId, ApplicationKey, Revision};
+use domain::{ApplicationId, ApplicationKey, Channel, Revision};
 use schemas::Envelope;
 use schemas::application::{self, Application, Withdrawal};
 use schemas::envelope::MAX_ATTRIBUTE_BYTES;
-
-/// How a record came in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Channel {
-    /// From a sender's topic.
-    Kafka,
-    /// Through the HTTP door.
-    Http,
-    /// Out of a file.
-    Batch,
-}
-
-impl Channel {
-    /// The word on the wire and in metrics.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Kafka => "kafka",
-            Self::Http => "http",
-            Self::Batch => "batch",
-        }
-    }
-}
 
 /// A record as it arrived.
 #[derive(Clone, Copy)]

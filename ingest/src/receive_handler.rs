@@ -4,9 +4,10 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::metrics::Metrics;
 use crate::outputs::{self, Origin, Topics};
-use crate::receive::{Arrival, Channel, receive};
+use crate::receive::{Arrival, receive};
 use crate::refusal::{Reason, Refusal, Who};
 use crate::rules::{Rules, Tenants};
+use domain::{Channel, ReplyStatus};
 use runtime::kafka::KafkaConfig;
 use runtime::stream::{HandleError, Handler, Input, NoState, Outbox, RecordOutcome, View};
 use schemas::reply::Coordinates;
@@ -62,8 +63,8 @@ impl ReceiveHandler {
 
     fn refused(&self, input: &Input<'_>, topic: &str, refusal: &Refusal, out: &mut Outbox) -> RecordOutcome {
         let reason = refusal.reason.as_str();
-        self.metrics.rejected(reason, Channel::Kafka.as_str());
-        self.metrics.replied("rejected");
+        self.metrics.rejected(reason, Some(Channel::Kafka));
+        self.metrics.replied(ReplyStatus::Rejected);
         let at = Coordinates { topic: topic.to_owned(), partition: input.partition, offset: input.offset };
         out.emit(input, outputs::rejection(refusal, at.clone(), &at, &self.topics));
         refusal.reason.outcome(refusal.detail())

@@ -75,7 +75,7 @@ impl Entry {
     }
 
     /// Whether it may be forgotten. A record that is as old as this entry is stale by then, so nothing is decided twice.
-    pub fn is_expired(&self, now_ms: i64, window_ms: i64) -> bool {
+    pub(crate) fn is_expired(&self, now_ms: i64, window_ms: i64) -> bool {
         now_ms / 1000 > i64::from(self.received_at_s()) + 1 + window_ms / 1000
     }
 

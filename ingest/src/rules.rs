@@ -14,23 +14,23 @@ use std::sync::Arc;
 /// Limits that are part of the contract and no deployment's choice. The published schemas say the same numbers.
 pub mod limit {
     /// Applicants of one application.
-    pub const APPLICANTS: usize = 16;
+    pub(crate) const APPLICANTS: usize = 16;
     /// Documents of one application.
     pub const DOCUMENTS: usize = 256;
     /// Debts of one applicant.
-    pub const DEBTS: usize = 256;
+    pub(crate) const DEBTS: usize = 256;
     /// Elements of any other list.
-    pub const ELEMENTS: usize = 64;
+    pub(crate) const ELEMENTS: usize = 64;
     /// Members of `attributes`, and of the `fields` of a report.
-    pub const ATTRIBUTES: usize = 1024;
+    pub(crate) const ATTRIBUTES: usize = 1024;
     /// Characters of a customer reference.
-    pub const CUSTOMER_REF_CHARS: usize = 256;
+    pub(crate) const CUSTOMER_REF_CHARS: usize = 256;
     /// Characters of a sender's id of a report or document.
-    pub const ID_CHARS: usize = 128;
+    pub(crate) const ID_CHARS: usize = 128;
     /// Characters of a bureau's name or a version.
-    pub const NAME_CHARS: usize = 64;
+    pub(crate) const NAME_CHARS: usize = 64;
     /// Longest term, in months.
-    pub const TERM_MONTHS: u32 = 600;
+    pub(crate) const TERM_MONTHS: u32 = 600;
 }
 
 /// What bodies are held against.

@@ -51,7 +51,7 @@ pub fn mode(header_of: HeaderOf<'_>) -> Result<Mode, BadSender> {
 ///
 /// # Errors
 /// `bad_envelope` with the attribute.
-pub fn binary_envelope(header_of: HeaderOf<'_>) -> Result<Envelope, BadSender> {
+pub(crate) fn binary_envelope(header_of: HeaderOf<'_>) -> Result<Envelope, BadSender> {
     let envelope = Envelope::from_headers(|name| header_of(name)).map_err(|error| bad(attribute_of(&error)))?;
     checked(envelope)
 }
@@ -60,7 +60,9 @@ pub fn binary_envelope(header_of: HeaderOf<'_>) -> Result<Envelope, BadSender> {
 ///
 /// # Errors
 /// `bad_envelope` with the attribute; `data` counts as one.
-pub fn structured_envelope<'e, 'a>(event: &'e mut Object<'a>) -> Result<(Envelope, &'e mut Node<'a>), BadSender> {
+pub(crate) fn structured_envelope<'e, 'a>(
+    event: &'e mut Object<'a>,
+) -> Result<(Envelope, &'e mut Node<'a>), BadSender> {
     if event.get("data_base64").is_some() {
         return Err(BadSender { attribute: Some("data_base64"), ..MEDIA_TYPE });
     }

@@ -59,7 +59,7 @@ pub fn start(config: Config, service: ServiceContext) -> Result<Vec<WorkerHandle
 }
 
 /// How the receiving loop runs.
-pub fn receive_spec(config: &Config, service: &ServiceContext) -> LoopSpec {
+pub(crate) fn receive_spec(config: &Config, service: &ServiceContext) -> LoopSpec {
     LoopSpec {
         worker: RECEIVE,
         inputs: config.tenant_of_topic.keys().map(|topic| service.topic(topic)).collect(),
@@ -76,7 +76,7 @@ pub fn receive_spec(config: &Config, service: &ServiceContext) -> LoopSpec {
 }
 
 /// How the admitting loop runs.
-pub fn admit_spec(config: &Config, service: &ServiceContext) -> LoopSpec {
+pub(crate) fn admit_spec(config: &Config, service: &ServiceContext) -> LoopSpec {
     LoopSpec {
         worker: ADMIT,
         inputs: vec![service.topic(Topic::Intake.base_name())],

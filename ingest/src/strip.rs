@@ -97,8 +97,8 @@ fn pseudonym<'a>(
     applicant.insert("subject", Node::Map(reference));
     Object::from_iter([
         ("key_id", key_id()),
-        ("kind", Node::Text(Cow::Borrowed(&typed.kind))),
-        ("role", Node::Text(Cow::Borrowed(&typed.role))),
+        ("kind", Node::Text(Cow::Borrowed(typed.kind.as_str()))),
+        ("role", Node::Text(Cow::Borrowed(typed.role.as_str()))),
         ("subject", text(subject)),
     ])
 }

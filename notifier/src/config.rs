@@ -3,16 +3,15 @@
 use crate::address;
 use crate::deliver::Schedule;
 use crate::error::Error;
-use domain::Tenant;
-use domain::outcome::Outcome;
+use domain::{Outcome, Tenant};
 use runtime::auth::EVERY_TENANT;
 use runtime::config::Secret;
-use schemas::decision;
+use schemas::{Word, decision};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// Most subscriptions of a deployment: each has workers of its own, so that a slow receiver delays nobody else.
-pub const MAX_SUBSCRIPTIONS: usize = 64;
+pub(crate) const MAX_SUBSCRIPTIONS: usize = 64;
 
 /// Section `[notifier]`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -81,7 +80,7 @@ pub struct Subscription {
     pub products: Vec<String>,
     /// Only these outcomes; empty is all, those of tomorrow included.
     #[serde(default)]
-    pub outcomes: Vec<String>,
+    pub outcomes: Vec<Word<Outcome>>,
     /// False: nothing is queued and nothing is sent; what is queued waits.
     #[serde(default = "default_enabled")]
     pub enabled: bool,
@@ -166,7 +165,7 @@ impl Config {
         if let Some(unknown) = subscription.event_types.iter().find(|event_type| *event_type != decision::MADE) {
             return Err(format!("wants {unknown}, which is not sent"));
         }
-        if let Some(unknown) = subscription.outcomes.iter().find(|outcome| Outcome::parse(outcome).is_none()) {
+        if let Some(unknown) = subscription.outcomes.iter().find(|outcome| outcome.known().is_none()) {
             return Err(format!("wants outcome {unknown}, which there is not"));
         }
         Ok(())
@@ -207,7 +206,7 @@ mod tests {
             ("no TLS", |c| c.subscriptions[0].url = "http://los.example.com/".into(), "https"),
             ("inside", |c| c.subscriptions[0].url = "https://10.0.0.1/".into(), "private"),
             ("unknown event", |c| c.subscriptions[0].event_types = vec!["x".into()], "not sent"),
-            ("unknown outcome", |c| c.subscriptions[0].outcomes = vec!["maybe".into()], "there is not"),
+            ("unknown outcome", |c| c.subscriptions[0].outcomes = vec![Word::parse("maybe")], "there is not"),
             ("short lease", |c| c.lease_ms = 20_000, "lease_ms"),
             ("every tenant", |c| c.subscriptions[0].tenants = vec!["*".into()], ""),
             ("no tenant's name", |c| c.subscriptions[0].tenants = vec!["de mo".into()], "can be none"),

@@ -1,25 +1,26 @@
 //! What notifier measures of deliveries. The loop that reads decisions has metrics of its own.
 
 use crate::deliver::Cause;
-use crate::store::{Backlog, DeliveryOutcome};
+use crate::store::Backlog;
+use domain::DeliveryStatus;
 use prometheus::core::Collector;
 use prometheus::{Gauge, Histogram, HistogramOpts, IntCounterVec, IntGauge, Opts, Registry};
 
 /// Deliveries by result: `queued`, `delivered`, `retried`, `failed`, `disabled`, `stale` (the lease was lost), `unreadable` (a
 /// decision that is not one, or that no row holds), `purged` (ended long ago and deleted).
-pub const DELIVERIES: &str = "defaultx_deliveries_total";
+pub(crate) const DELIVERIES: &str = "defaultx_deliveries_total";
 /// Attempts that did not succeed, by cause.
-pub const FAILURES: &str = "defaultx_delivery_failures_total";
+pub(crate) const FAILURES: &str = "defaultx_delivery_failures_total";
 /// Seconds of an attempt.
-pub const ATTEMPT_SECONDS: &str = "defaultx_delivery_attempt_seconds";
+pub(crate) const ATTEMPT_SECONDS: &str = "defaultx_delivery_attempt_seconds";
 /// Rows that wait or are under way. Every instance shows the same: take the maximum.
-pub const BACKLOG: &str = "defaultx_deliveries_backlog";
+pub(crate) const BACKLOG: &str = "defaultx_deliveries_backlog";
 /// Age of the oldest of them, in seconds.
-pub const OLDEST_PENDING_SECONDS: &str = "defaultx_deliveries_oldest_pending_seconds";
+pub(crate) const OLDEST_PENDING_SECONDS: &str = "defaultx_deliveries_oldest_pending_seconds";
 /// Endpoints that answered 410.
-pub const DISABLED_ENDPOINTS: &str = "defaultx_delivery_endpoints_disabled";
+pub(crate) const DISABLED_ENDPOINTS: &str = "defaultx_delivery_endpoints_disabled";
 /// Receipts by result: `taken`, `late` (Kafka did not take it in time; it is offered again).
-pub const RECEIPTS: &str = "defaultx_delivery_receipts_total";
+pub(crate) const RECEIPTS: &str = "defaultx_delivery_receipts_total";
 
 /// The metrics of one process.
 #[derive(Debug, Clone)]
@@ -60,12 +61,9 @@ impl Meter {
             Box::new(meter.disabled.clone()),
         ];
         all.into_iter().try_for_each(|collector| registry.register(collector))?;
-        let words = [DeliveryOutcome::Delivered, DeliveryOutcome::Failed, DeliveryOutcome::Disabled]
-            .map(DeliveryOutcome::as_str);
-        words
-            .iter()
-            .chain(&["queued", "retried", "stale", "unreadable", "purged"])
-            .for_each(|word| meter.delivery(word, 0));
+        let ends = DeliveryStatus::ALL.iter().map(|status| status.as_str());
+        let others = ["queued", "retried", "stale", "unreadable", "purged"];
+        ends.chain(others).for_each(|word| meter.delivery(word, 0));
         Cause::ALL.iter().for_each(|cause| meter.failures.with_label_values(&[cause.as_str()]).inc_by(0));
         meter.receipts(0, 0);
         Ok(meter)

@@ -1,8 +1,10 @@
 //! PURE. Which subscriptions hear of a decision, under which id, with which body.
 
 use crate::config::Subscription;
+use domain::Outcome;
 use runtime::auth::EVERY_TENANT;
 use runtime::pg::rows::holds;
+use schemas::Word;
 use schemas::envelope::Envelope;
 use schemas::event_id::event_id;
 use schemas::notification::{Webhook, WebhookData};
@@ -17,7 +19,7 @@ const LONGEST_ID: usize = 512;
 struct Told {
     application: Application,
     decision_number: u32,
-    outcome: String,
+    outcome: Word<Outcome>,
     product: String,
     decided_at: String,
 }
@@ -74,7 +76,6 @@ pub fn select(
 }
 
 fn wants(subscription: &Subscription, event_type: &str, told: &Told) -> bool {
-    let takes = |list: &[String], word: &str| list.is_empty() || list.iter().any(|wanted| wanted == word);
     // Other filters narrow what a receiver hears; this one says whose it may hear at all.
     let may_hear = |own: &str| subscription.tenants.iter().any(|tenant| tenant == EVERY_TENANT || tenant == own);
     subscription.enabled
@@ -82,6 +83,11 @@ fn wants(subscription: &Subscription, event_type: &str, told: &Told) -> bool {
         && may_hear(&told.application.tenant)
         && takes(&subscription.products, &told.product)
         && takes(&subscription.outcomes, &told.outcome)
+}
+
+/// Whether a list holds a word; an empty list holds all.
+fn takes<T: PartialEq>(list: &[T], word: &T) -> bool {
+    list.is_empty() || list.contains(word)
 }
 
 fn delivery(subscription: &Subscription, envelope: &Envelope, told: &Told) -> Result<Delivery, serde_json::Error> {
@@ -152,8 +158,8 @@ mod tests {
             ("tenant", |s| s.tenants = vec!["demo".into()], 1),
             ("other tenant", |s| s.tenants = vec!["bank".into()], 0),
             ("product", |s| s.products = vec!["x".into(), "credit_card".into()], 1),
-            ("outcome", |s| s.outcomes = vec!["decline".into()], 1),
-            ("other outcome", |s| s.outcomes = vec!["approve".into(), "refer".into()], 0),
+            ("outcome", |s| s.outcomes = vec![Outcome::Decline.into()], 1),
+            ("other outcome", |s| s.outcomes = vec![Outcome::Approve.into(), Outcome::Refer.into()], 0),
             ("no event", |s| s.event_types.clear(), 0),
         ];
         for (name, change, wanted) in cases {

@@ -8,12 +8,14 @@ use crate::deliver::{Attempt, Next, Schedule, classify};
 use crate::error::Error;
 use crate::metrics::Meter;
 use crate::receipts::{Receipts, Told};
-use crate::store::{Claimed, DeliveryOutcome, Late, Leased, Outcome, PURGE_ROWS, Store};
+use crate::store::{Claimed, Late, Leased, Outcome, PURGE_ROWS, Store};
 use crate::webhook::{Endpoint, Poster};
 use chrono::{DateTime, Utc};
+use domain::DeliveryStatus;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use runtime::{clock, task};
+use schemas::Word;
 use schemas::notification::Receipt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -221,7 +223,7 @@ impl<R: Receipts> DeliveryWorker<R> {
                 Done::Posted { row, attempt, at } => {
                     let outcome = self.outcome(&row, attempt, at);
                     if let Some(ended) = outcome.ended {
-                        let status = (ended.as_str(), outcome.http_status);
+                        let status = (ended.into(), outcome.http_status);
                         told.push((outcomes.len(), receipt(row, &endpoint.subscription, 1, status, at)));
                     }
                     outcomes.push(outcome);
@@ -233,7 +235,7 @@ impl<R: Receipts> DeliveryWorker<R> {
             outcomes[place].receipt_due = !taken;
         }
         let disabled =
-            outcomes.iter().find(|outcome| outcome.ended == Some(DeliveryOutcome::Disabled)).map(|outcome| outcome.id);
+            outcomes.iter().find(|outcome| outcome.ended == Some(DeliveryStatus::Disabled)).map(|outcome| outcome.id);
         if let Some(delivery) = disabled {
             tracing::warn!(subscription = endpoint.subscription, "endpoint answered 410 Gone and is disabled");
             self.until_written(|| self.store.disable(&endpoint.subscription, &endpoint.url_sha256, delivery)).await;
@@ -251,11 +253,11 @@ impl<R: Receipts> DeliveryWorker<R> {
     fn outcome(&self, row: &Leased, attempt: Attempt, at: DateTime<Utc>) -> Outcome {
         let attempts = u32::try_from(row.attempts).unwrap_or(0).saturating_add(1);
         let (ended, wait, cause) = match classify(attempt, attempts, &self.pace.schedule, (self.chance)()) {
-            Next::Delivered => (Some(DeliveryOutcome::Delivered), Duration::ZERO, None),
+            Next::Delivered => (Some(DeliveryStatus::Delivered), Duration::ZERO, None),
             Next::Retry(wait, cause) => (None, wait, Some(cause)),
-            Next::Failed(cause) => (Some(DeliveryOutcome::Failed), Duration::ZERO, Some(cause)),
+            Next::Failed(cause) => (Some(DeliveryStatus::Failed), Duration::ZERO, Some(cause)),
             Next::DisableEndpoint => {
-                (Some(DeliveryOutcome::Disabled), Duration::ZERO, Some(crate::deliver::Cause::Gone))
+                (Some(DeliveryStatus::Disabled), Duration::ZERO, Some(crate::deliver::Cause::Gone))
             }
         };
         Outcome {
@@ -272,7 +274,7 @@ impl<R: Receipts> DeliveryWorker<R> {
 
     fn count(&self, outcomes: &[Outcome], counted: u64) {
         for outcome in outcomes {
-            self.meter.delivery(outcome.ended.map_or("retried", DeliveryOutcome::as_str), 1);
+            self.meter.delivery(outcome.ended.map_or("retried", DeliveryStatus::as_str), 1);
             if let Some(cause) = outcome.last_error {
                 self.meter.failure(cause);
             }
@@ -294,7 +296,7 @@ impl<R: Receipts> DeliveryWorker<R> {
         loop {
             match self.store.retire(&endpoint.subscription).await {
                 Ok(0) => return,
-                Ok(retired) => self.meter.delivery(DeliveryOutcome::Disabled.as_str(), retired),
+                Ok(retired) => self.meter.delivery(DeliveryStatus::Disabled.as_str(), retired),
                 Err(error) => {
                     return tracing::warn!(subscription = endpoint.subscription, %error, "queue cannot be retired");
                 }
@@ -385,7 +387,7 @@ fn receipt(
     row: Leased,
     subscription: &str,
     more_attempts: i32,
-    (status, http_status): (&str, Option<u16>),
+    (status, http_status): (Word<DeliveryStatus>, Option<u16>),
     at: DateTime<Utc>,
 ) -> Told {
     let receipt = Receipt {
@@ -395,7 +397,7 @@ fn receipt(
         tenant: row.tenant,
         application_id: row.application_id,
         revision: u32::try_from(row.revision).unwrap_or(0),
-        status: status.to_owned(),
+        status,
         attempts: u32::try_from(row.attempts.saturating_add(more_attempts)).unwrap_or(0),
         http_status,
         at: clock::rfc3339(at),
@@ -405,5 +407,5 @@ fn receipt(
 
 fn late_receipt(late: Late) -> Told {
     let http_status = late.http_status.and_then(|status| u16::try_from(status).ok());
-    receipt(late.row, &late.subscription, 0, (&late.status, http_status), late.ended_at)
+    receipt(late.row, &late.subscription, 0, (late.status, http_status), late.ended_at)
 }

@@ -1,12 +1,15 @@
 //! The delivery table: rows are added in the reader's transaction, leased, and ended. Leases run on the database's clock, so that
 //! instances need not agree on theirs. Knows nothing of HTTP or Kafka.
 
+use crate::deliver::Cause;
 use crate::error::Error;
 use crate::select::Delivery;
 use chrono::{DateTime, Utc};
 use deadpool_postgres::GenericClient;
+use domain::DeliveryStatus;
 use runtime::pg::Pool;
 use runtime::pg::rows::Rows;
+use schemas::Word;
 use std::ops::Range;
 use std::time::Duration;
 use tokio_postgres::{Row, Transaction};
@@ -15,20 +18,9 @@ use uuid::Uuid;
 /// Rows given up to a disabled endpoint in one statement.
 const RETIRE_ROWS: i64 = 1_000;
 /// Rows deleted in one statement.
-pub const PURGE_ROWS: i64 = 1_000;
+pub(crate) const PURGE_ROWS: i64 = 1_000;
 /// Late receipts taken in one transaction.
 const LATE_RECEIPTS: i64 = 500;
-
-/// How a delivery ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DeliveryOutcome {
-    /// The receiver has it.
-    Delivered,
-    /// The last attempt failed.
-    Failed,
-    /// The endpoint wants nothing more.
-    Disabled,
-}
 
 /// A row under lease.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,7 +64,7 @@ pub struct Outcome {
     /// Under which lease.
     pub claims: i32,
     /// How it ended; `None` when it is to be tried again.
-    pub ended: Option<DeliveryOutcome>,
+    pub ended: Option<DeliveryStatus>,
     /// Until the next attempt.
     pub wait: Duration,
     /// HTTP status, where an answer came.
@@ -92,8 +84,8 @@ pub struct Late {
     pub row: Leased,
     /// Whom it was for.
     pub subscription: String,
-    /// The word of the status.
-    pub status: String,
+    /// How it ended.
+    pub status: Word<DeliveryStatus>,
     /// HTTP status of the last attempt.
     pub http_status: Option<i32>,
     /// When it ended.
@@ -109,17 +101,6 @@ pub struct Backlog {
     pub oldest_s: f64,
     /// Endpoints of this configuration that are disabled.
     pub disabled_endpoints: i64,
-}
-
-impl DeliveryOutcome {
-    /// The word of table, receipt and metric.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Delivered => "delivered",
-            Self::Failed => "failed",
-            Self::Disabled => "disabled",
-        }
-    }
 }
 
 /// Deliveries of one batch, to be added by [`insert_what_fits`](runtime::pg::rows::insert_what_fits) in the reader's transaction.
@@ -224,7 +205,7 @@ impl Store {
                 &[
                     &outcomes.iter().map(|o| o.id).collect::<Vec<_>>(),
                     &outcomes.iter().map(|o| o.claims).collect::<Vec<_>>(),
-                    &each(&|o| o.ended.map(DeliveryOutcome::as_str)),
+                    &each(&|o| o.ended.map(DeliveryStatus::as_str)),
                     &outcomes.iter().map(|o| o.wait.as_secs_f64() * 1e3).collect::<Vec<_>>(),
                     &outcomes.iter().map(|o| o.http_status.map(i32::from)).collect::<Vec<_>>(),
                     &each(&|o| o.last_error),
@@ -254,7 +235,7 @@ impl Store {
     ///
     /// # Errors
     /// From the database.
-    pub async fn disable(&self, subscription: &str, url_sha256: &[u8; 32], delivery: Uuid) -> Result<(), Error> {
+    pub(crate) async fn disable(&self, subscription: &str, url_sha256: &[u8; 32], delivery: Uuid) -> Result<(), Error> {
         let disable = "INSERT INTO defaultx.disabled_endpoints (subscription, url_sha256, delivery_id) VALUES ($1, $2, $3) \
                        ON CONFLICT DO NOTHING";
         self.pool.get().await?.execute(disable, &[&subscription, &url_sha256.as_slice(), &delivery]).await?;
@@ -266,11 +247,12 @@ impl Store {
     /// # Errors
     /// From the database.
     pub async fn retire(&self, subscription: &str) -> Result<u64, Error> {
-        let retire = "UPDATE defaultx.deliveries SET status = 'disabled', ended_at = now(), lease_until = NULL, \
-                      last_error = 'gone', receipt_due = true WHERE id = ANY(ARRAY(\
+        let retire = "UPDATE defaultx.deliveries SET status = $3, ended_at = now(), lease_until = NULL, \
+                      last_error = $4, receipt_due = true WHERE id = ANY(ARRAY(\
                       SELECT id FROM defaultx.deliveries WHERE subscription = $1 AND status = 'pending' \
                       AND (lease_until IS NULL OR lease_until <= now()) LIMIT $2 FOR UPDATE SKIP LOCKED))";
-        Ok(self.pool.get().await?.execute(retire, &[&subscription, &RETIRE_ROWS]).await?)
+        let (status, cause) = (DeliveryStatus::Disabled.as_str(), Cause::Gone.as_str());
+        Ok(self.pool.get().await?.execute(retire, &[&subscription, &RETIRE_ROWS, &status, &cause]).await?)
     }
 
     /// Offers late receipts to `publish`, which says which of them were taken, and remembers those. Gives how many it offered
@@ -278,7 +260,7 @@ impl Store {
     ///
     /// # Errors
     /// From the database.
-    pub async fn late_receipts<F>(&self, publish: impl FnOnce(Vec<Late>) -> F) -> Result<(usize, usize), Error>
+    pub(crate) async fn late_receipts<F>(&self, publish: impl FnOnce(Vec<Late>) -> F) -> Result<(usize, usize), Error>
     where
         F: Future<Output = Vec<bool>>,
     {
@@ -352,7 +334,7 @@ fn late(row: &Row) -> Late {
     Late {
         row: leased(row),
         subscription: row.get(10),
-        status: row.get(11),
+        status: Word::parse(row.get(11)),
         http_status: row.get(12),
         ended_at: row.get(13),
     }

@@ -141,7 +141,7 @@ mod tests {
     /// An event of which anything may be missing.
     fn event() -> impl Strategy<Value = RiskEvent> {
         let value = prop_oneof![-3.0f32..3.0, Just(f32::NAN), Just(f32::INFINITY), Just(1.0)];
-        let flag = proptest::sample::select(vec![None, Some("missing"), Some("clamped"), Some("unknown")]);
+        let flag = proptest::option::of(proptest::sample::select(domain::FeatureFlag::ALL));
         let feature = (proptest::sample::select(vec!["a", "b"]), value, flag);
         (proptest::collection::vec(feature, 0..3), any::<[bool; 6]>(), -3i64..3).prop_map(|(features, keep, amount)| {
             let mut event = sample::event(&[]);
@@ -151,7 +151,7 @@ mod tests {
                 .map(|(name, value, flag)| FeatureUsed {
                     name: name.into(),
                     value,
-                    flag: flag.map(str::to_owned),
+                    flag: flag.map(Into::into),
                     contribution: 0.0,
                 })
                 .collect();

@@ -1,11 +1,13 @@
 //! A score event under a policy → outcome, step, rules and reasons. The same on every machine and in every order of calls.
 //! An error never approves, and nothing goes unanswered: what cannot be decided is a referral with a word.
 
+use crate::case::{Asked, Case};
 use crate::document::{KnockoutOutcome, LimitOutcome};
-use crate::load::{Compiled, Cut, CutoffRule, ProductRules};
+use crate::load::Compiled;
 use crate::reasons;
-use crate::referral::Referral;
-use domain::outcome::{Outcome, Step};
+use crate::rules::{Cut, CutoffRule, ProductRules};
+use domain::{Intent, Money, Outcome, Referral, ScoreStatus, Step};
+use schemas::Word;
 use schemas::decision::{Notice, Offer, PrincipalReason, RuleFired, ScoreDisclosure};
 use schemas::risk::{RiskEvent, Score};
 
@@ -16,8 +18,8 @@ pub struct Decided {
     pub outcome: Outcome,
     /// The step that ended it.
     pub step: Step,
-    /// Why a person must look; present exactly when the outcome is refer.
-    pub referral: Option<Referral>,
+    /// Why a person must look; present exactly when the outcome is refer. A zone of the policy may bring a word of its own.
+    pub referral: Option<Word<Referral>>,
     /// Whether nothing more is to come but by a new act.
     pub is_final: bool,
     /// The rules that fired or failed, in the order of steps and of the document.
@@ -33,9 +35,9 @@ pub struct Decided {
 }
 
 /// Applies a policy to a score event.
-pub fn decide(event: &RiskEvent, policy: &Compiled) -> Decided {
+pub fn decide(case: &Case<'_>, policy: &Compiled) -> Decided {
     let mut fired = Vec::new();
-    let end = match judge(event, policy, &mut fired) {
+    let end = match judge(case, policy, &mut fired) {
         Ok(end) | Err(end) => end,
     };
     let mut decided = Decided {
@@ -51,13 +53,16 @@ pub fn decide(event: &RiskEvent, policy: &Compiled) -> Decided {
     };
     match end.verdict {
         Verdict::Refer(referral) => decided.referral = Some(referral),
-        Verdict::Approve(offer) => {
-            let as_asked = offer.amount_minor == event.requested.amount.amount_minor;
+        Verdict::Approve { granted, as_asked } => {
             decided.outcome = if as_asked { Outcome::Approve } else { Outcome::Counteroffer };
-            decided.is_final = !(as_asked && event.intent == "prequalify");
-            decided.offer = Some(offer);
+            decided.is_final = !(as_asked && case.intent == Some(Intent::Prequalify));
+            decided.offer = Some(Offer {
+                amount_minor: granted.amount_minor(),
+                currency: granted.currency().code().to_owned(),
+                term_months: case.term_months,
+            });
         }
-        Verdict::Decline { reasons, score_used } => decline(event, &mut decided, reasons, score_used),
+        Verdict::Decline { reasons, score_used } => decline(case.event, &mut decided, reasons, score_used),
     }
     decided
 }
@@ -65,11 +70,11 @@ pub fn decide(event: &RiskEvent, policy: &Compiled) -> Decided {
 /// A decline is published with specific reasons and a date for its notice, or not at all.
 fn decline(event: &RiskEvent, decided: &mut Decided, reasons: Vec<PrincipalReason>, score_used: bool) {
     if reasons.is_empty() {
-        decided.referral = Some(Referral::ExplanationUnavailable);
+        decided.referral = Some(Referral::ExplanationUnavailable.into());
         return;
     }
     let Some(notice) = reasons::notice(event) else {
-        (decided.step, decided.referral) = (Step::Fallback, Some(Referral::RuleError));
+        (decided.step, decided.referral) = (Step::Fallback, Some(Referral::RuleError.into()));
         return;
     };
     decided.outcome = Outcome::Decline;
@@ -86,42 +91,40 @@ struct End {
 }
 
 enum Verdict {
-    Approve(Offer),
+    Approve { granted: Money, as_asked: bool },
     Decline { reasons: Vec<PrincipalReason>, score_used: bool },
-    Refer(Referral),
+    Refer(Word<Referral>),
 }
 
 fn refer(step: Step, referral: Referral) -> End {
-    End { step, verdict: Verdict::Refer(referral) }
+    End { step, verdict: Verdict::Refer(referral.into()) }
 }
 
 /// The steps in their order; `Err` is the early end.
-fn judge(event: &RiskEvent, policy: &Compiled, fired: &mut Vec<RuleFired>) -> Result<End, End> {
-    let rules = policy.rules(&event.product).ok_or_else(|| refer(Step::Fallback, Referral::UnknownProduct))?;
-    known_words(event)?;
-    knockouts(event, rules, fired)?;
-    let score = score_of(event, rules)?;
-    let offered_minor = limits(event, rules, score, fired)?;
-    zones(event, rules, fired)?;
-    cutoffs(event, rules, score, offered_minor, fired)
+fn judge(case: &Case<'_>, policy: &Compiled, fired: &mut Vec<RuleFired>) -> Result<End, End> {
+    let rules = policy.rules(case.product).ok_or_else(|| refer(Step::Fallback, Referral::UnknownProduct))?;
+    known_words(case)?;
+    knockouts(case, rules, fired)?;
+    let (score, asked) = score_of(case, rules)?;
+    let granted = limits(case, asked, rules, score, fired)?;
+    zones(case, rules, fired)?;
+    cutoffs(case, rules, score, (asked, granted), fired)
 }
 
-fn known_words(event: &RiskEvent) -> Result<(), End> {
+/// A word of tomorrow is for people.
+fn known_words(case: &Case<'_>) -> Result<(), End> {
     let unknown = |referral| Err(refer(Step::Fallback, referral));
-    if !matches!(event.intent.as_str(), "decide" | "prequalify" | "score_only") {
-        return unknown(Referral::UnknownIntent);
+    match (case.intent, case.request_type, case.status) {
+        (None, _, _) => unknown(Referral::UnknownIntent),
+        (_, None, _) => unknown(Referral::UnknownRequestType),
+        (_, _, None) => unknown(Referral::UnknownStatus),
+        (Some(_), Some(_), Some(_)) => Ok(()),
     }
-    if !matches!(event.request_type.as_str(), "new" | "increase" | "renewal" | "existing_review") {
-        return unknown(Referral::UnknownRequestType);
-    }
-    if !matches!(event.status.as_str(), "scored" | "unscorable") {
-        return unknown(Referral::UnknownStatus);
-    }
-    Ok(())
 }
 
 /// All that hold fire, whatever their order; one that fails makes it a referral.
-fn knockouts(event: &RiskEvent, rules: &ProductRules, fired: &mut Vec<RuleFired>) -> Result<(), End> {
+fn knockouts(case: &Case<'_>, rules: &ProductRules, fired: &mut Vec<RuleFired>) -> Result<(), End> {
+    let event = case.event;
     let (mut failed, mut referred, mut reasons) = (false, false, Vec::new());
     for rule in &rules.knockouts {
         match rule.when.holds(event) {
@@ -140,7 +143,7 @@ fn knockouts(event: &RiskEvent, rules: &ProductRules, fired: &mut Vec<RuleFired>
         }
     }
     if failed {
-        Err(rule_error(event))
+        Err(rule_error(case))
     } else if !reasons.is_empty() {
         let verdict = Verdict::Decline { reasons: reasons::of_policy(&reasons), score_used: false };
         Err(End { step: Step::Knockout, verdict })
@@ -152,24 +155,18 @@ fn knockouts(event: &RiskEvent, rules: &ProductRules, fired: &mut Vec<RuleFired>
 }
 
 /// A rule that misses a field because there was no score is no fault of the rule.
-fn rule_error(event: &RiskEvent) -> End {
-    let unscorable = event.status == "unscorable";
+fn rule_error(case: &Case<'_>) -> End {
+    let unscorable = case.status == Some(ScoreStatus::Unscorable);
     refer(Step::Fallback, if unscorable { Referral::Unscorable } else { Referral::RuleError })
 }
 
 fn failure(id: &str, step: Step, problem: &str) -> RuleFired {
-    RuleFired {
-        id: id.to_owned(),
-        step: step.as_str().to_owned(),
-        value: Some(format!("error: {problem}")),
-        threshold: None,
-    }
+    RuleFired { id: id.to_owned(), step: step.into(), value: Some(format!("error: {problem}")), threshold: None }
 }
 
-fn score_of<'a>(event: &'a RiskEvent, rules: &ProductRules) -> Result<&'a Score, End> {
+fn score_of<'e>(case: &Case<'e>, rules: &ProductRules) -> Result<(&'e Score, Money), End> {
     let fallback = |referral| refer(Step::Fallback, referral);
-    let score = event.score.as_ref().filter(|_| event.status == "scored");
-    let score = score.ok_or_else(|| fallback(Referral::Unscorable))?;
+    let score = case.score.ok_or_else(|| fallback(Referral::Unscorable))?;
     let [floor, cap] = score.range;
     if !(floor..=cap).contains(&score.score) || !(0.0..=1.0).contains(&score.pd) {
         return Err(fallback(Referral::RuleError));
@@ -177,32 +174,41 @@ fn score_of<'a>(event: &'a RiskEvent, rules: &ProductRules) -> Result<&'a Score,
     if score.scale_id != rules.scale_id {
         return Err(fallback(Referral::ScaleMismatch));
     }
-    if !rules.currencies.contains(&event.requested.amount.currency) {
-        return Err(fallback(Referral::UnknownCurrency));
+    match case.asked {
+        Asked::Amount(asked) if rules.currencies.contains(&asked.currency()) => Ok((score, asked)),
+        Asked::Amount(_) | Asked::UnknownCurrency => Err(fallback(Referral::UnknownCurrency)),
+        Asked::TooLarge => Err(fallback(Referral::RuleError)),
     }
-    Ok(score)
 }
 
-/// The amount that may be granted, in minor units: as asked, or the lowest limit that is offered instead.
-fn limits(event: &RiskEvent, rules: &ProductRules, score: &Score, fired: &mut Vec<RuleFired>) -> Result<i64, End> {
-    let amount = &event.requested.amount;
-    let (mut referred, mut score_used, mut reasons, mut granted) = (false, false, Vec::new(), amount.amount_minor);
+/// The amount that may be granted: as asked, or the lowest limit that is offered instead.
+fn limits(
+    case: &Case<'_>,
+    asked: Money,
+    rules: &ProductRules,
+    score: &Score,
+    fired: &mut Vec<RuleFired>,
+) -> Result<Money, End> {
+    let event = case.event;
+    let (mut referred, mut score_used, mut reasons, mut granted) = (false, false, Vec::new(), asked);
     let mut failed = false;
     for rule in &rules.limits {
-        let covers = rule.currency == amount.currency && (rule.bands.is_empty() || rule.bands.contains(&score.band));
-        if !covers || amount.amount_minor <= rule.max_amount_minor {
+        let covers = rule.bands.is_empty() || rule.bands.contains(&score.band);
+        // Of another currency it is never above.
+        let is_above = asked > rule.most;
+        if !covers || !is_above {
             continue;
         }
         match rule.when.as_ref().map_or(Ok(true), |when| when.holds(event)) {
             Ok(false) => continue,
             Ok(true) => {
-                fired.push(reasons::limit_record(event, rule));
+                fired.push(reasons::limit_record(asked, rule));
                 match (rule.outcome, &rule.reason) {
                     (LimitOutcome::Decline, Some(reason)) => {
                         score_used |= !rule.bands.is_empty() || rule.when.as_ref().is_some_and(|w| w.reads_score());
                         reasons.push(reason);
                     }
-                    (LimitOutcome::Counteroffer, _) => granted = granted.min(rule.max_amount_minor),
+                    (LimitOutcome::Counteroffer, _) => granted = if rule.most < granted { rule.most } else { granted },
                     (LimitOutcome::Decline, None) | (LimitOutcome::Refer, _) => referred = true,
                 }
             }
@@ -213,19 +219,20 @@ fn limits(event: &RiskEvent, rules: &ProductRules, score: &Score, fired: &mut Ve
         }
     }
     if failed {
-        Err(rule_error(event))
+        Err(rule_error(case))
     } else if !reasons.is_empty() {
         let verdict = Verdict::Decline { reasons: reasons::of_policy(&reasons), score_used };
         Err(End { step: Step::Limit, verdict })
-    } else if referred || granted <= 0 {
+    } else if referred || granted.amount_minor() <= 0 {
         Err(refer(Step::Limit, Referral::Limit))
     } else {
         Ok(granted)
     }
 }
 
-fn zones(event: &RiskEvent, rules: &ProductRules, fired: &mut Vec<RuleFired>) -> Result<(), End> {
-    let mut word: Option<&str> = None;
+fn zones(case: &Case<'_>, rules: &ProductRules, fired: &mut Vec<RuleFired>) -> Result<(), End> {
+    let event = case.event;
+    let mut word: Option<&Word<Referral>> = None;
     for rule in &rules.zones {
         match rule.when.holds(event) {
             Ok(false) => {}
@@ -235,42 +242,43 @@ fn zones(event: &RiskEvent, rules: &ProductRules, fired: &mut Vec<RuleFired>) ->
             }
             Err(problem) => {
                 fired.push(failure(&rule.id, Step::Zone, &problem));
-                return Err(rule_error(event));
+                return Err(rule_error(case));
             }
         }
     }
-    word.map_or(Ok(()), |word| Err(refer(Step::Zone, Referral::Zone(word.to_owned()))))
+    word.map_or(Ok(()), |word| Err(End { step: Step::Zone, verdict: Verdict::Refer(word.clone()) }))
 }
 
 fn cutoffs(
-    event: &RiskEvent,
+    case: &Case<'_>,
     rules: &ProductRules,
     score: &Score,
-    granted_minor: i64,
+    amounts: (Money, Money),
     fired: &mut Vec<RuleFired>,
 ) -> Result<End, End> {
     for rule in &rules.cutoffs {
-        match rule.when.as_ref().map_or(Ok(true), |when| when.holds(event)) {
-            Ok(true) => return cut(event, rule, score, granted_minor, fired),
+        match rule.when.as_ref().map_or(Ok(true), |when| when.holds(case.event)) {
+            Ok(true) => return cut(case, rule, score, amounts, fired),
             Ok(false) => {}
             Err(problem) => {
                 fired.push(failure(&rule.id, Step::Cutoff, &problem));
-                return Err(rule_error(event));
+                return Err(rule_error(case));
             }
         }
     }
     Err(refer(Step::Fallback, Referral::NoRule))
 }
 
+/// `amounts`: what is asked for and what may be granted.
 fn cut(
-    event: &RiskEvent,
+    case: &Case<'_>,
     rule: &CutoffRule,
     score: &Score,
-    granted_minor: i64,
+    (asked, granted): (Money, Money),
     fired: &mut Vec<RuleFired>,
 ) -> Result<End, End> {
     let mut record = |step: Step, value: String, threshold: String| {
-        let (id, step) = (rule.id.clone(), step.as_str().to_owned());
+        let (id, step) = (rule.id.clone(), step.into());
         fired.push(RuleFired { id, step, value: Some(value), threshold: Some(threshold) });
     };
     let side = match &rule.by {
@@ -297,18 +305,15 @@ fn cut(
         }
     };
     Ok(match side {
-        Outcome::Approve => approve(event, granted_minor),
+        Outcome::Approve => {
+            let as_asked = granted == asked;
+            let step = if as_asked { Step::Cutoff } else { Step::Limit };
+            End { step, verdict: Verdict::Approve { granted, as_asked } }
+        }
         Outcome::Decline => {
-            let verdict = Verdict::Decline { reasons: reasons::of_model(event), score_used: true };
+            let verdict = Verdict::Decline { reasons: reasons::of_model(case.event), score_used: true };
             End { step: Step::Cutoff, verdict }
         }
-        _ => refer(Step::Zone, Referral::grey_zone()),
+        _ => refer(Step::Zone, Referral::GreyZone),
     })
-}
-
-fn approve(event: &RiskEvent, amount_minor: i64) -> End {
-    let asked = &event.requested;
-    let step = if amount_minor == asked.amount.amount_minor { Step::Cutoff } else { Step::Limit };
-    let offer = Offer { amount_minor, currency: asked.amount.currency.clone(), term_months: asked.term_months };
-    End { step, verdict: Verdict::Approve(offer) }
 }

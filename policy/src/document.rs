@@ -1,6 +1,7 @@
 //! What a policy author writes. Strict: a field that is not here is refused, because a rule with a misspelt word is a rule
 //! that does not hold. Evaluates nothing.
 
+use domain::Referral;
 use serde::Deserialize;
 
 /// A policy version.
@@ -146,7 +147,7 @@ pub struct Zone {
 }
 
 fn grey_zone() -> String {
-    "grey_zone".to_owned()
+    Referral::GreyZone.to_string()
 }
 
 /// Where scores become decisions: by points or by bands, not both.

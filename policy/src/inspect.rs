@@ -3,7 +3,7 @@
 use crate::condition::Condition;
 use crate::document::{Cutoff, Document, Fallback, Limit};
 use crate::finding::Finding;
-use crate::load::{Cut, CutoffRule, KnockoutRule, ReasonText, ZoneRule};
+use crate::rules::{Cut, CutoffRule, KnockoutRule, ReasonText, ZoneRule};
 use domain::{Currency, reason};
 use expressions::vocabulary::{Kind, Type};
 use expressions::{Finding as Fault, Total};

@@ -1,15 +1,17 @@
 //! PURE. A policy version, a YAML document with CEL conditions, is checked and compiled once and then turns score events
 //! into outcomes and reasons. No input or output, no clock, no environment, no logging.
 //!
-//! Reading order: [`document`] is what a policy author writes, [`load`] checks and compiles it, [`decide`] applies it,
-//! [`reasons`] says why. Below that: `condition` (an expression on a score event), `vocabulary` (what conditions may name) with
-//! `parties` and `scope`, `inspect` (what is wrong with a document), [`finding`]. The language itself is the crate [`expressions`].
+//! Reading order: [`document`] is what a policy author writes, [`load`] checks and compiles it into `rules`, [`Case`] is what they
+//! are applied to, [`decide`] applies them, [`reasons`] says why. Below that: `condition` (an expression on a score event), `vocabulary`
+//! (what conditions may name) with `parties` and `scope`, `inspect` (what is wrong with a document), [`finding`]. The language itself is
+//! the crate [`expressions`].
 //!
 //! ```text
 //! unknown words → knockouts → unscorable → limits → zones → cutoffs → fallback
 //! ```
 //! Each step may end it. A rule that cannot be evaluated ends it as a referral, whatever else fired.
 
+mod case;
 mod condition;
 pub mod decide;
 pub mod document;
@@ -19,13 +21,13 @@ pub mod load;
 mod locate;
 mod parties;
 pub mod reasons;
-mod referral;
+mod rules;
 mod sample;
 mod scales;
 mod scope;
 mod vocabulary;
 
+pub use case::{Asked, Case};
 pub use decide::{Decided, decide};
 pub use finding::{Finding, Severity};
 pub use load::{Compiled, Rejected, check};
-pub use referral::Referral;

@@ -5,7 +5,10 @@ use crate::document::{Cutoff, Document, Knockout, KnockoutOutcome, Limit, LimitO
 use crate::finding::Finding;
 use crate::inspect::Inspector;
 use crate::locate::line_of;
-use domain::Digest;
+use crate::rules::{CutoffRule, KnockoutRule, LimitRule, ProductRules, ZoneRule};
+use domain::money::MAX_MINOR;
+use domain::{Currency, Digest, Money};
+use schemas::Word;
 use std::sync::Arc;
 
 /// The longest document, in bytes.
@@ -31,68 +34,6 @@ pub struct Compiled {
 pub struct Rejected {
     /// Everything found, warnings included, in the document's order.
     pub findings: Vec<Finding>,
-}
-
-/// What holds for one product, in the document's order.
-#[derive(Debug)]
-pub(crate) struct ProductRules {
-    pub product: String,
-    pub scale_id: String,
-    pub currencies: Vec<String>,
-    pub knockouts: Vec<Arc<KnockoutRule>>,
-    pub limits: Vec<LimitRule>,
-    pub zones: Vec<Arc<ZoneRule>>,
-    pub cutoffs: Vec<CutoffRule>,
-}
-
-#[derive(Debug)]
-pub(crate) struct KnockoutRule {
-    pub id: String,
-    pub when: Condition,
-    pub outcome: KnockoutOutcome,
-    pub reason: Option<ReasonText>,
-    pub value: Option<Condition>,
-    pub threshold: Option<Condition>,
-}
-
-#[derive(Debug)]
-pub(crate) struct LimitRule {
-    pub id: String,
-    pub currency: String,
-    pub bands: Vec<String>,
-    pub when: Option<Condition>,
-    pub max_amount_minor: i64,
-    pub outcome: LimitOutcome,
-    pub reason: Option<ReasonText>,
-}
-
-#[derive(Debug)]
-pub(crate) struct ZoneRule {
-    pub id: String,
-    pub when: Condition,
-    pub referral: String,
-}
-
-#[derive(Debug)]
-pub(crate) struct CutoffRule {
-    pub id: String,
-    pub when: Option<Condition>,
-    pub by: Cut,
-}
-
-#[derive(Debug)]
-pub(crate) enum Cut {
-    Points { approve_at_or_above: i32, decline_below: i32 },
-    Bands { approve: Vec<String>, refer: Vec<String>, decline: Vec<String> },
-}
-
-/// A reason as the applicant and the regulator read it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct ReasonText {
-    pub code: String,
-    pub text: String,
-    pub form_c1: String,
-    pub hmda: u8,
 }
 
 /// Everything that is wrong with a document, errors and warnings, in its order.
@@ -176,16 +117,6 @@ impl Compiled {
     }
 }
 
-impl ProductRules {
-    fn conditions(&self) -> impl Iterator<Item = &Condition> {
-        let knockouts = self.knockouts.iter().map(|rule| &rule.when);
-        let zones = self.zones.iter().map(|rule| &rule.when);
-        let limits = self.limits.iter().filter_map(|rule| rule.when.as_ref());
-        let cutoffs = self.cutoffs.iter().filter_map(|rule| rule.when.as_ref());
-        knockouts.chain(zones).chain(limits).chain(cutoffs)
-    }
-}
-
 fn one(finding: Finding) -> Rejected {
     Rejected { findings: vec![finding] }
 }
@@ -237,7 +168,7 @@ fn assemble<'d>(document: &'d Document, inspector: &mut Inspector<'d>) -> Vec<Pr
     let rules_of = |product: &Product| ProductRules {
         product: product.product.clone(),
         scale_id: product.scale_id.clone(),
-        currencies: product.currencies.clone(),
+        currencies: product.currencies.iter().filter_map(|code| Currency::parse(code).ok()).collect(),
         knockouts: shared(&document.knockouts, &knockouts, |rule| holds_for(&rule.products, &product.product)),
         zones: shared(&document.zones, &zones, |rule| holds_for(&rule.products, &product.product)),
         limits: taken(&document.limits, &mut limits, |rule| rule.product == product.product),
@@ -284,15 +215,9 @@ fn limit<'d>(index: usize, rule: &'d Limit, inspector: &mut Inspector<'d>) -> Op
     inspector.limit(&at, index, rule);
     let reason = inspector.reason(&at, rule.reason.as_deref(), rule.outcome == LimitOutcome::Decline);
     let when = optional(inspector, &at, rule.when.as_deref())?;
-    Some(LimitRule {
-        id: rule.id.clone(),
-        currency: rule.currency.clone(),
-        bands: rule.bands.clone(),
-        when,
-        max_amount_minor: rule.max_amount_minor,
-        outcome: rule.outcome,
-        reason,
-    })
+    // No amount is above the largest that a record holds: a higher limit says the same.
+    let most = Money::new(rule.max_amount_minor.min(MAX_MINOR), Currency::parse(&rule.currency).ok()?).ok()?;
+    Some(LimitRule { id: rule.id.clone(), bands: rule.bands.clone(), when, most, outcome: rule.outcome, reason })
 }
 
 fn zone<'d>(index: usize, rule: &'d Zone, inspector: &mut Inspector<'d>) -> Option<Arc<ZoneRule>> {
@@ -300,7 +225,7 @@ fn zone<'d>(index: usize, rule: &'d Zone, inspector: &mut Inspector<'d>) -> Opti
     inspector.rule(&at, &rule.id, &rule.products);
     inspector.referral(&format!("{at}/referral"), &rule.referral);
     let when = inspector.condition(&format!("{at}/when"), &rule.when)?;
-    Some(Arc::new(ZoneRule { id: rule.id.clone(), when, referral: rule.referral.clone() }))
+    Some(Arc::new(ZoneRule { id: rule.id.clone(), when, referral: Word::parse(&rule.referral) }))
 }
 
 fn cutoff<'d>(index: usize, rule: &'d Cutoff, inspector: &mut Inspector<'d>) -> Option<CutoffRule> {

@@ -1,12 +1,10 @@
 //! All parties of a score event: the primary applicant, whose facts every event carries, and the others where the route had them
 //! carried. Where there are others and the event does not carry them, nothing is said of all parties.
 
+use domain::Role;
 use expressions::ratio::{self, Flow};
 use schemas::application::{Debt, Facts, Income, WireMoney};
-use schemas::risk::RiskEvent;
-
-/// The role of the one whom the facts of every event are of.
-const PRIMARY: &str = "primary";
+use schemas::risk::{Party as Carried, RiskEvent};
 
 /// One of those who apply.
 #[derive(Debug, Clone, Copy)]
@@ -22,9 +20,13 @@ pub(crate) fn all(event: &RiskEvent) -> Option<impl Iterator<Item = Party<'_>> +
     let others = event.parties.iter();
     let is_complete = event.subjects.len() <= 1 + event.parties.len();
     let kind = event.subjects.first().map(|subject| subject.kind.as_str());
-    let primary = Party { role: PRIMARY, kind, facts: &event.facts };
-    let others = others.map(|other| Party { role: &other.role, kind: Some(&other.kind), facts: &other.facts });
+    let primary = Party { role: Role::Primary.as_str(), kind, facts: &event.facts };
+    let others = others.map(carried);
     is_complete.then(|| std::iter::once(primary).chain(others))
+}
+
+fn carried(other: &Carried) -> Party<'_> {
+    Party { role: other.role.as_str(), kind: Some(other.kind.as_str()), facts: &other.facts }
 }
 
 /// Monthly payments of all debts of all parties by their monthly incomes, in the currency of the request.
@@ -53,26 +55,29 @@ fn flow<'a>(amount: &'a WireMoney, period: &'a str) -> Flow<'a> {
 mod tests {
     use super::*;
     use crate::sample;
-    use schemas::risk::{Party as Carried, Subject};
+    use domain::ApplicantKind;
+    use schemas::risk::Subject;
 
-    fn subject(role: &str) -> Subject {
-        Subject { role: role.into(), kind: "person".into(), key_id: "k".into(), subject: "00".into() }
+    fn subject(role: Role) -> Subject {
+        let kind = ApplicantKind::Person.into();
+        Subject { role: role.into(), kind, key_id: "k".into(), subject: "00".into() }
     }
 
     #[test]
     fn all_parties_are_known_or_nothing_is_said_of_them() {
         let mut event = sample::event(&[]);
         let carried = event.parties.clone();
-        let other = Carried { role: "guarantor".into(), kind: "person".into(), facts: event.facts.clone() };
-        let rows: [(&[&str], Vec<Carried>, Option<usize>); 5] = [
+        let (role, kind) = (Role::Guarantor.into(), ApplicantKind::Person.into());
+        let other = Carried { role, kind, facts: event.facts.clone() };
+        let rows: [(&[Role], Vec<Carried>, Option<usize>); 5] = [
             (&[], Vec::new(), Some(1)),
-            (&["primary"], Vec::new(), Some(1)),
-            (&["primary", "guarantor"], Vec::new(), None),
-            (&["primary", "guarantor"], vec![other.clone()], Some(2)),
-            (&["primary", "co_applicant", "guarantor"], vec![other], None),
+            (&[Role::Primary], Vec::new(), Some(1)),
+            (&[Role::Primary, Role::Guarantor], Vec::new(), None),
+            (&[Role::Primary, Role::Guarantor], vec![other.clone()], Some(2)),
+            (&[Role::Primary, Role::CoApplicant, Role::Guarantor], vec![other], None),
         ];
         for (roles, parties, expected) in rows {
-            event.subjects = roles.iter().map(|role| subject(role)).collect();
+            event.subjects = roles.iter().map(|role| subject(*role)).collect();
             event.parties = parties;
             assert_eq!(all(&event).map(Iterator::count), expected, "{roles:?}");
             assert_eq!(debt_to_income(&event).is_some(), expected.is_some(), "{roles:?}");

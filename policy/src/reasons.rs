@@ -1,10 +1,10 @@
 //! Why: principal reasons (Regulation B 1002.9), the date of the notice, the disclosure of a score (FCRA 615(a)), and the
 //! record of a rule. Reasons are what the applicant failed; they are never padded and never "the score was not reached".
 
-use crate::load::{KnockoutRule, LimitRule, ReasonText, ZoneRule};
+use crate::rules::{KnockoutRule, LimitRule, ReasonText, ZoneRule};
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
-use domain::outcome::Step;
 use domain::reason::{self, INQUIRIES, MAX_PRINCIPAL_REASONS};
+use domain::{Money, ReasonSource, Role, Step};
 use schemas::decision::{Notice, PrincipalReason, RuleFired, ScoreDisclosure};
 use schemas::risk::{CandidateReason, RiskEvent};
 
@@ -27,7 +27,7 @@ pub(crate) fn of_policy(reasons: &[&ReasonText]) -> Vec<PrincipalReason> {
         .map(|(reason, rank)| PrincipalReason {
             rank,
             code: reason.code.clone(),
-            source: "policy".to_owned(),
+            source: ReasonSource::Policy.into(),
             text: reason.text.clone(),
             form_c1: reason.form_c1.clone(),
             hmda: reason.hmda,
@@ -42,7 +42,7 @@ pub(crate) fn of_model(event: &RiskEvent) -> Vec<PrincipalReason> {
         .map(|(candidate, rank)| PrincipalReason {
             rank,
             code: candidate.code.clone(),
-            source: "model".to_owned(),
+            source: ReasonSource::Model.into(),
             text: candidate.text.clone(),
             form_c1: candidate.form_c1.clone(),
             hmda: candidate.hmda,
@@ -79,10 +79,10 @@ pub(crate) fn notice(event: &RiskEvent) -> Option<Notice> {
     let completed = event.times.completed_at.as_deref().and_then(instant);
     let from = completed.or_else(|| instant(&event.times.received_at))?;
     let due_by = from.checked_add_signed(TimeDelta::days(NOTICE_DAYS))?;
-    let role = |role: &str| event.subjects.iter().any(|subject| subject.role == role);
+    let has_primary = event.subjects.iter().any(|subject| subject.role.is(Role::Primary));
     let recipient = match event.subjects.first() {
-        Some(first) if !role("primary") => first.role.clone(),
-        _ => "primary".to_owned(),
+        Some(first) if !has_primary => first.role.clone(),
+        _ => Role::Primary.into(),
     };
     Some(Notice { due_by: due_by.to_rfc3339_opts(SecondsFormat::Millis, true), recipients: vec![recipient] })
 }
@@ -117,9 +117,9 @@ pub(crate) fn knockout_record(event: &RiskEvent, rule: &KnockoutRule) -> RuleFir
     fired(&rule.id, Step::Knockout, value, threshold)
 }
 
-pub(crate) fn limit_record(event: &RiskEvent, rule: &LimitRule) -> RuleFired {
-    let value = event.requested.amount.amount_minor.to_string();
-    fired(&rule.id, Step::Limit, Some(value), Some(rule.max_amount_minor.to_string()))
+pub(crate) fn limit_record(asked: Money, rule: &LimitRule) -> RuleFired {
+    let [value, threshold] = [asked, rule.most].map(|money| money.amount_minor().to_string());
+    fired(&rule.id, Step::Limit, Some(value), Some(threshold))
 }
 
 pub(crate) fn zone_record(event: &RiskEvent, rule: &ZoneRule) -> RuleFired {
@@ -130,5 +130,5 @@ pub(crate) fn zone_record(event: &RiskEvent, rule: &ZoneRule) -> RuleFired {
 fn fired(id: &str, step: Step, value: Option<String>, threshold: Option<String>) -> RuleFired {
     let short = |text: String| text.chars().take(MAX_RECORDED_CHARS).collect();
     let (value, threshold) = (value.map(short), threshold.map(short));
-    RuleFired { id: id.to_owned(), step: step.as_str().to_owned(), value, threshold }
+    RuleFired { id: id.to_owned(), step: step.into(), value, threshold }
 }

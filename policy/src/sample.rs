@@ -1,6 +1,7 @@
 //! A made-up event in which everything has a value, to try an expression on before it meets a real one. Never leaves this
 //! crate.
 
+use domain::{ApplicantKind, Intent, ReportStatus, RequestType, Role, ScoreStatus};
 use schemas::application::*;
 use schemas::risk::*;
 
@@ -9,8 +10,9 @@ pub(crate) fn event(features: &[String]) -> RiskEvent {
     let mut event = bare();
     let used = |name: &String| FeatureUsed { name: name.clone(), value: 1.0, flag: None, contribution: 0.0 };
     event.features = features.iter().map(used).collect();
-    let other = |role: &str| Party { role: role.into(), kind: "person".into(), facts: event.facts.clone() };
-    event.parties = vec![other("co_applicant"), other("guarantor")];
+    let other =
+        |role: Role| Party { role: role.into(), kind: ApplicantKind::Person.into(), facts: event.facts.clone() };
+    event.parties = vec![other(Role::CoApplicant), other(Role::Guarantor)];
     event
 }
 
@@ -28,8 +30,8 @@ fn bare() -> RiskEvent {
             data_digest_key: None,
         },
         product: "product".into(),
-        intent: "decide".into(),
-        request_type: "new".into(),
+        intent: Intent::Decide.into(),
+        request_type: RequestType::New.into(),
         channel: "online".into(),
         jurisdiction: "US-CA".into(),
         requested: Requested { amount: money(), term_months: Some(12), purpose: word() },
@@ -75,7 +77,7 @@ fn bare() -> RiskEvent {
             received_at: "2026-01-01T00:00:00Z".into(),
             as_of: "2026-01-01".into(),
         },
-        status: "scored".into(),
+        status: ScoreStatus::Scored.into(),
         unscorable: Vec::new(),
         model: None,
         route: RouteRef::default(),
@@ -96,7 +98,7 @@ fn bare() -> RiskEvent {
         reports: vec![ReportUsed {
             source: "bureau".into(),
             report_id: "r".into(),
-            status: "hit".into(),
+            status: ReportStatus::Hit.into(),
             pulled_at: "2026-01-01T00:00:00Z".into(),
         }],
     }

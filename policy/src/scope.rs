@@ -95,7 +95,10 @@ fn sizes(event: &RiskEvent) -> Sizes {
     let facts = weigh_facts(&mut gauge, &event.facts);
     gauge.container("facts", 0, 0, facts);
     each(&mut gauge, "reports", &event.reports, |gauge, report| {
-        [&report.source, &report.status, &report.pulled_at].map(|word| 1 + gauge.text(word.len())).iter().sum()
+        [report.source.as_str(), report.status.as_str(), report.pulled_at.as_str()]
+            .map(|word| 1 + gauge.text(word.len()))
+            .iter()
+            .sum()
     });
     let names = event.features.iter().map(|feature| gauge.text(feature.name.len())).collect::<Vec<_>>();
     let weight = names.iter().map(|name| 1 + name).sum();
@@ -173,7 +176,7 @@ fn facts_of(facts: &Facts) -> Entries<'_> {
 }
 
 fn features(event: &RiskEvent) -> Entries<'_> {
-    let known = event.features.iter().filter(|feature| vocabulary::is_known(feature.flag.as_deref()));
+    let known = event.features.iter().filter(|feature| vocabulary::is_known(feature.flag.as_ref()));
     known.map(|feature| (key(&feature.name), boxed(Value::Double(f64::from(feature.value))))).collect()
 }
 
@@ -212,7 +215,7 @@ fn debt(debt: &Debt) -> Entries<'_> {
 }
 
 fn report(report: &ReportUsed) -> Entries<'_> {
-    words([("source", &report.source), ("status", &report.status), ("pulled_at", &report.pulled_at)])
+    words([("source", &report.source), ("status", report.status.as_str()), ("pulled_at", &report.pulled_at)])
 }
 
 fn money(money: &WireMoney) -> Boxed<'_> {
@@ -221,7 +224,7 @@ fn money(money: &WireMoney) -> Boxed<'_> {
     map(entries)
 }
 
-fn words<'v, const N: usize>(pairs: [(&'v str, &'v String); N]) -> Entries<'v> {
+fn words<'v, const N: usize>(pairs: [(&'v str, &'v str); N]) -> Entries<'v> {
     pairs.into_iter().map(|(name, word)| (key(name), text(word))).collect()
 }
 

@@ -2,10 +2,12 @@
 //! was published and quantised; computes nothing but the ratio of debts to incomes.
 
 use crate::parties;
+use domain::FeatureFlag;
 use expressions::application::{LISTS_OF_ALL, PARTIES, REQUEST};
 use expressions::sizes::{Container, Scope};
 use expressions::vocabulary::{Kind, Name, Shape, Type};
 use expressions::{Found, Value, Vocabulary};
+use schemas::Word;
 use schemas::application::Facts;
 use schemas::risk::RiskEvent;
 use std::borrow::Cow;
@@ -95,8 +97,8 @@ fn count<'a>(value: Option<u32>) -> Found<'a> {
 /// Every scalar.
 pub(crate) static SCALARS: &[Scalar] = &[
     Scalar { name: "product", get: |e| text(&e.product) },
-    Scalar { name: "intent", get: |e| text(&e.intent) },
-    Scalar { name: "request_type", get: |e| text(&e.request_type) },
+    Scalar { name: "intent", get: |e| text(e.intent.as_str()) },
+    Scalar { name: "request_type", get: |e| text(e.request_type.as_str()) },
     Scalar { name: "channel", get: |e| text(&e.channel) },
     Scalar { name: "jurisdiction", get: |e| text(&e.jurisdiction) },
     Scalar { name: "amount_minor", get: |e| Found::Int(e.requested.amount.amount_minor) },
@@ -188,12 +190,12 @@ pub(crate) fn is_score(name: &str) -> bool {
 /// The value of a feature that the model used; one that was missing or of an unknown category has none.
 pub(crate) fn feature(event: &RiskEvent, name: &str) -> Option<f64> {
     let used = event.features.iter().find(|feature| feature.name == name)?;
-    is_known(used.flag.as_deref()).then(|| f64::from(used.value))
+    is_known(used.flag.as_ref()).then(|| f64::from(used.value))
 }
 
 /// Whether a feature with that flag has a value of its own; unknown flags are read as none.
-pub(crate) fn is_known(flag: Option<&str>) -> bool {
-    matches!(flag, None | Some("clamped"))
+pub(crate) fn is_known(flag: Option<&Word<FeatureFlag>>) -> bool {
+    flag.is_none_or(|flag| flag.is(FeatureFlag::Clamped))
 }
 
 /// A value as it is recorded in a decision. A double that was a single-precision feature is written as such.

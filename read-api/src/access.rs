@@ -6,7 +6,7 @@ use schemas::access::{Access, MAX_APPLICATIONS};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Most records that wait for Kafka. Beyond it nothing is shown, so that nobody looks unseen.
-pub const MOST_WAITING: usize = 10_000;
+pub(crate) const MOST_WAITING: usize = 10_000;
 const MINUTE_MS: i64 = 60_000;
 
 /// What was looked at.
@@ -123,7 +123,7 @@ impl Gathered {
     }
 
     /// Puts back what could not be written. A clock that was set back may have begun the same minute again: then both stand.
-    pub fn put_back(&mut self, looks: Looks) {
+    pub(crate) fn put_back(&mut self, looks: Looks) {
         let minute = looks.first_ms.div_euclid(MINUTE_MS);
         let place = |part| (minute, looks.token_id.clone(), looks.tenant.clone(), looks.operation, part);
         let free = (0..=u32::MAX).find(|part| !self.looks.contains_key(&place(*part)));

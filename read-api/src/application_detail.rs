@@ -1,13 +1,15 @@
 //! One application with its whole detail: what was asked, scored, decided, delivered, replied, and where the audit log holds
-//! it. Shows pseudonyms only; who applied is [`crate::identities`]' to say.
+//! it. Rows say which events there are; what is shown of each is out of the event, as logged. Shows pseudonyms only; who applied is
+//! [`crate::identities`]' to say.
 
 use crate::access::Operation;
+use crate::app::App;
 use crate::application_detail_parts::{DecisionParts, ScoreParts, request};
 use crate::applications::{DecisionSummary, STANDING, SUMMARY, ScoreSummary, Summary};
 use crate::caller::{ApplicationId, Caller, Params};
-use crate::log::{self, Attested, AuditPosition, Logged, Position};
+use crate::log::{self, Attested, AuditPosition, Doubt, Logged, Position};
+use crate::logged::{self, Of};
 use crate::problem::Problem;
-use crate::router::App;
 use crate::shown::Shown;
 use axum::Json;
 use axum::extract::State;
@@ -16,6 +18,7 @@ use runtime::clock::rfc3339;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::sync::Arc;
 use tokio_postgres::{Row, Transaction};
@@ -65,7 +68,7 @@ pub struct ApplicationDetail {
 }
 
 /// A score event.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, PartialEq, Serialize, ToSchema)]
 pub struct ScoreDetail {
     /// Event id.
     pub event_id: String,
@@ -89,7 +92,7 @@ pub struct ScoreDetail {
 }
 
 /// A decision.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, PartialEq, Serialize, ToSchema)]
 pub struct DecisionDetail {
     /// Event id.
     pub event_id: String,
@@ -106,7 +109,7 @@ pub struct DecisionDetail {
 }
 
 /// The applicant's end of it.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, PartialEq, Serialize, ToSchema)]
 pub struct Withdrawal {
     /// By the sender's clock.
     #[schema(format = DateTime)]
@@ -119,7 +122,7 @@ pub struct Withdrawal {
 }
 
 /// A webhook to one subscription.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, PartialEq, Serialize, ToSchema)]
 pub struct Delivery {
     /// Sent as `webhook-id`.
     pub delivery_id: String,
@@ -144,7 +147,7 @@ pub struct Delivery {
 }
 
 /// The answer to one record of the sender.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, PartialEq, Serialize, ToSchema)]
 pub struct ReplyDetail {
     /// `accepted`, `duplicate`, `superseded`, `conflict` or `rejected`.
     pub status: String,
@@ -188,11 +191,18 @@ pub(crate) async fn tell(
     let told = rows.positions(application.position)?;
     let attested = log::attested(&tx, &told).await?;
     let mut log_session = app.log.session().await?;
-    let source = Source(log::events(&app.log.snapshot(&mut log_session, None).await?, &told).await?);
-    app.recorder.note(&caller, &tenant, Operation::Application, Some(&id))?;
+    let events = log::events(&app.log.snapshot(&mut log_session, None).await?, &told).await?;
+    let of =
+        Of { tenant: &tenant, application_id: &id, revision: application.revision, topic_prefix: &app.topic_prefix };
+    let source = Source { events, of };
+    app.recorder.note(caller.claims(), &tenant, Operation::Application, Some(&id))?;
     let shown = Shown { classes: &app.config.classes, most: caller.most() };
-    let mut request = source.body(application.position).map(request).transpose().map_err(unreadable)?;
     let mut scores: Vec<ScoreDetail> = rows.scores.iter().map(|row| source.score(row)).collect::<Result<_, _>>()?;
+    let decisions: Vec<DecisionDetail> =
+        rows.decisions.iter().map(|row| source.decision(row)).collect::<Result<_, _>>()?;
+    let (application, audit, event) = source.application(application, &scores, &decisions);
+    let body = event.and_then(|event| event.body.as_deref());
+    let mut request = body.map(request).transpose().map_err(unreadable)?;
     let mut withheld = request.as_mut().map_or(0, |request| shown.request(request));
     for ScoreDetail { summary, parts, .. } in &mut scores {
         let of = |text: &Option<String>| text.clone().unwrap_or_default();
@@ -203,11 +213,11 @@ pub(crate) async fn tell(
         request,
         withheld,
         scores,
-        decisions: rows.decisions.iter().map(|row| source.decision(row)).collect::<Result<_, _>>()?,
+        decisions,
         withdrawals: rows.withdrawals.iter().map(|row| source.withdrawal(row)).collect::<Result<_, _>>()?,
         deliveries: rows.deliveries.iter().map(|row| source.delivery(row)).collect::<Result<_, _>>()?,
         replies: rows.replies.iter().map(|row| source.reply(row)).collect::<Result<_, _>>()?,
-        audit: source.at(application.position),
+        audit,
         attested,
         application,
     }))
@@ -288,60 +298,97 @@ fn position(row: &Row) -> Result<Option<Position>, Problem> {
 }
 
 /// What the log holds of a detail.
-struct Source(HashMap<Position, Logged>);
+struct Source<'a> {
+    events: HashMap<Position, Logged>,
+    of: Of<'a>,
+}
 
-impl Source {
-    fn at(&self, position: Position) -> Option<AuditPosition> {
-        self.0.get(&position).map(|event| event.at.clone())
+/// What is shown, where the log holds it, and the event where it is the one that the row speaks of.
+type Told<'e, T> = (T, Option<AuditPosition>, Option<&'e Logged>);
+
+impl Source<'_> {
+    /// Tells what an event says in place of the row that leads to it; the row itself where the log does not show the event.
+    fn tell<T: PartialEq>(
+        &self,
+        position: Option<Position>,
+        row: T,
+        said: impl FnOnce(&Logged, &T) -> Option<T>,
+    ) -> Told<'_, T> {
+        let Some(event) = position.and_then(|position| self.events.get(&position)) else { return (row, None, None) };
+        let mut at = event.at.clone();
+        if event.body.is_none() {
+            at.doubt(Doubt::DigestOnly);
+            return (row, Some(at), None);
+        }
+        let Some(said) = said(event, &row) else {
+            at.doubt(Doubt::AnotherEvent);
+            tracing::error!(log = at.log, seq = at.seq, "a row leads to an event that is not its own");
+            return (row, Some(at), None);
+        };
+        if said != row {
+            at.doubt(Doubt::RowDiffers);
+            tracing::error!(log = at.log, seq = at.seq, "a row is not what its event says");
+        }
+        (said, Some(at), Some(event))
     }
 
-    fn audit(&self, row: &Row) -> Result<Option<AuditPosition>, Problem> {
-        Ok(position(row)?.and_then(|position| self.at(position)))
-    }
-
-    fn body(&self, position: Position) -> Option<&[u8]> {
-        self.0.get(&position)?.body.as_deref()
-    }
-
-    /// What the event's body says; nothing when the log does not show it.
-    fn parts<T: DeserializeOwned + Default>(&self, row: &Row) -> Result<T, Problem> {
-        let body = position(row)?.and_then(|position| self.body(position));
-        body.map_or_else(|| Ok(T::default()), |body| serde_json::from_slice(body).map_err(unreadable))
+    /// The application in brief, with the newest score and the decision that stands as they are told.
+    fn application(&self, row: Summary, scores: &[ScoreDetail], decisions: &[DecisionDetail]) -> Told<'_, Summary> {
+        let position = Some(row.position);
+        let (mut shown, mut audit, event) =
+            self.tell(position, row, |event, row| logged::application(event, self.of, row));
+        let newest = |score: &&ScoreDetail| (score.scored_at.clone(), Reverse(score.event_id.clone()));
+        let score = scores.iter().filter(|score| !score.shadow).max_by_key(newest);
+        let decision = decisions.iter().max_by_key(|decision| decision.summary.decision_number);
+        shown.score = score.map(|score| score.summary.clone());
+        shown.decision = decision.map(|decision| decision.summary.clone());
+        let parts = [score.map(|score| &score.audit), decision.map(|decision| &decision.audit)];
+        let is_intact = |audit: &Option<AuditPosition>| audit.as_ref().is_some_and(|at| at.intact == Some(true));
+        if parts.into_iter().flatten().any(|audit| !is_intact(audit)) {
+            audit.iter_mut().for_each(|at| at.doubt(Doubt::PartNotIntact));
+        }
+        (shown, audit, event)
     }
 
     fn score(&self, row: &Row) -> Result<ScoreDetail, Problem> {
-        Ok(ScoreDetail {
+        let in_row = ScoreDetail {
             event_id: row.try_get::<_, Uuid>("event_id")?.to_string(),
             shadow: row.try_get("shadow")?,
             summary: ScoreSummary::of_row(row, row.try_get("status")?)?,
             unscorable: row.try_get("unscorable")?,
             model_role: row.try_get("model_role")?,
             scored_at: rfc3339(row.try_get("scored_at")?),
-            parts: self.parts(row)?,
-            audit: self.audit(row)?,
-        })
+            parts: ScoreParts::default(),
+            audit: None,
+        };
+        let (told, audit, event) = self.tell(position(row)?, in_row, |event, _| logged::score(event, self.of));
+        Ok(ScoreDetail { parts: parts(event)?, audit, ..told })
     }
 
     fn decision(&self, row: &Row) -> Result<DecisionDetail, Problem> {
-        Ok(DecisionDetail {
+        let in_row = DecisionDetail {
             event_id: row.try_get::<_, Uuid>("event_id")?.to_string(),
             summary: DecisionSummary::of_row(row, row.try_get("decision_number")?)?,
             policy_digest: row.try_get("policy_digest")?,
-            parts: self.parts(row)?,
-            audit: self.audit(row)?,
-        })
+            parts: DecisionParts::default(),
+            audit: None,
+        };
+        let (told, audit, event) = self.tell(position(row)?, in_row, |event, _| logged::decision(event, self.of));
+        Ok(DecisionDetail { parts: parts(event)?, audit, ..told })
     }
 
     fn withdrawal(&self, row: &Row) -> Result<Withdrawal, Problem> {
-        Ok(Withdrawal {
+        let in_row = Withdrawal {
             withdrawn_at: time(row, "withdrawn_at")?,
             accepted_at: rfc3339(row.try_get("accepted_at")?),
-            audit: self.audit(row)?,
-        })
+            audit: None,
+        };
+        let (told, audit, _) = self.tell(position(row)?, in_row, |event, _| logged::withdrawal(event, self.of));
+        Ok(Withdrawal { audit, ..told })
     }
 
     fn delivery(&self, row: &Row) -> Result<Delivery, Problem> {
-        Ok(Delivery {
+        let in_row = Delivery {
             delivery_id: row.try_get("delivery_id")?,
             subscription: row.try_get("subscription")?,
             event_id: row.try_get("told_of")?,
@@ -350,12 +397,18 @@ impl Source {
             http_status: row.try_get("http_status")?,
             next_at: time(row, "next_at")?,
             ended_at: time(row, "ended_at")?,
-            audit: self.audit(row)?,
-        })
+            audit: None,
+        };
+        let (told, mut audit, event) =
+            self.tell(position(row)?, in_row, |event, row| logged::delivery(event, self.of, row));
+        if event.is_some_and(|event| logged::is_of_queue(event, &told)) {
+            audit.iter_mut().for_each(|at| at.doubt(Doubt::Queue));
+        }
+        Ok(Delivery { audit, ..told })
     }
 
     fn reply(&self, row: &Row) -> Result<ReplyDetail, Problem> {
-        Ok(ReplyDetail {
+        let in_row = ReplyDetail {
             status: row.try_get("status")?,
             revision: row.try_get("revision")?,
             problem: row.try_get("problem")?,
@@ -363,9 +416,17 @@ impl Source {
             origin_partition: row.try_get("origin_partition")?,
             origin_offset: row.try_get("origin_offset")?,
             replied_at: rfc3339(row.try_get("replied_at")?),
-            audit: self.audit(row)?,
-        })
+            audit: None,
+        };
+        let (told, audit, _) = self.tell(position(row)?, in_row, |event, _| logged::reply(event, self.of));
+        Ok(ReplyDetail { audit, ..told })
     }
+}
+
+/// What an event's body says beyond its row; nothing without the event.
+fn parts<T: DeserializeOwned + Default>(event: Option<&Logged>) -> Result<T, Problem> {
+    let body = event.and_then(|event| event.body.as_deref());
+    body.map_or_else(|| Ok(T::default()), |body| serde_json::from_slice(body).map_err(unreadable))
 }
 
 fn time(row: &Row, column: &str) -> Result<Option<String>, Problem> {

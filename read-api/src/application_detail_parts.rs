@@ -5,7 +5,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 /// What a score event holds beyond its row.
-#[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(default)]
 pub struct ScoreParts {
     /// Values used, in the model's order, each with its part of the margin.
@@ -19,7 +19,7 @@ pub struct ScoreParts {
 }
 
 /// A characteristic as the model was given it.
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Feature {
     /// Its name in the feature contract.
     pub name: String,
@@ -35,7 +35,7 @@ pub struct Feature {
 }
 
 /// How contributions were made.
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Explanation {
     /// Such as `scorecard_exact`.
     pub method: String,
@@ -48,7 +48,7 @@ pub struct Explanation {
 }
 
 /// An adverse characteristic.
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct CandidateReason {
     /// From 1.
     pub rank: u32,
@@ -65,7 +65,7 @@ pub struct CandidateReason {
 }
 
 /// A report that was read.
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Report {
     /// The bureau.
     pub source: String,
@@ -79,7 +79,7 @@ pub struct Report {
 }
 
 /// What a decision holds beyond its row.
-#[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(default)]
 pub struct DecisionParts {
     /// Decision number that this one replaces.
@@ -102,7 +102,7 @@ pub struct DecisionParts {
 }
 
 /// A rule that fired.
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Rule {
     /// Its id in the policy.
     pub id: String,
@@ -117,7 +117,7 @@ pub struct Rule {
 }
 
 /// A reason given to the applicant.
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct PrincipalReason {
     /// From 1.
     pub rank: u32,
@@ -136,7 +136,7 @@ pub struct PrincipalReason {
 }
 
 /// A notice of adverse action.
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Notice {
     /// The last moment for it.
     #[schema(format = DateTime)]
@@ -147,7 +147,7 @@ pub struct Notice {
 }
 
 /// A score that the applicant is told of.
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Disclosure {
     /// Points.
     pub score: i64,
@@ -163,7 +163,7 @@ pub struct Disclosure {
 }
 
 /// Terms.
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Offer {
     /// Minor units.
     pub amount_minor: i64,

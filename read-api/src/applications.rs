@@ -1,11 +1,11 @@
 //! The list of applications, newest first, in pages that neither skip nor repeat a row while applications come in.
 
 use crate::access::Operation;
+use crate::app::App;
 use crate::caller::{Caller, Params};
 use crate::cursor::Cursor;
 use crate::filter::{Filter, Period};
 use crate::problem::Problem;
-use crate::router::App;
 use axum::Json;
 use axum::extract::State;
 use chrono::{DateTime, NaiveDate, Utc};
@@ -104,7 +104,7 @@ pub struct Page {
 }
 
 /// An application in the list.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct Summary {
     /// Tenant.
     pub tenant: String,
@@ -153,7 +153,7 @@ pub struct Summary {
 }
 
 /// A score in brief.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct ScoreSummary {
     /// `scored` or `unscorable`.
     pub status: String,
@@ -174,7 +174,7 @@ pub struct ScoreSummary {
 }
 
 /// A decision in brief.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct DecisionSummary {
     /// From 1.
     pub decision_number: i32,
@@ -245,7 +245,7 @@ pub(crate) async fn list(
             ],
         )
         .await?;
-    app.recorder.note(&caller, &tenant, Operation::List, None)?;
+    app.recorder.note(caller.claims(), &tenant, Operation::List, None)?;
     Ok(Json(page(&rows, limit)?))
 }
 

@@ -1,8 +1,8 @@
 //! Who asks, and whose data they may see. Every handler takes a [`Caller`]; there is no way to the store without one.
 
+use crate::app::App;
 use crate::limit::Turn;
 use crate::problem::Problem;
-use crate::router::App;
 use axum::extract::{FromRequestParts, Path, Query};
 use axum::http::request::Parts;
 use domain::FieldClass;
@@ -46,7 +46,7 @@ impl Caller {
     }
 
     /// Whether the caller runs the deployment, and may see how its parts are doing.
-    pub fn is_admin(&self) -> bool {
+    pub(crate) fn is_admin(&self) -> bool {
         self.claims.has_role(ADMIN)
     }
 
@@ -54,7 +54,7 @@ impl Caller {
     ///
     /// # Errors
     /// 403 for a reviewer or an auditor.
-    pub fn may_see_identities(&self) -> Result<&'static str, Problem> {
+    pub(crate) fn may_see_identities(&self) -> Result<&'static str, Problem> {
         let role = [ADMIN, OFFICER].into_iter().find(|role| self.claims.has_role(role));
         role.ok_or_else(|| Problem::forbidden("identities are for Officer and Admin"))
     }

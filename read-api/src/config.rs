@@ -93,7 +93,7 @@ impl Config {
     }
 
     /// The longest that a look at an identity waits for its record: less than the request may take, so that the answer can say so.
-    pub fn access_timeout(&self) -> Duration {
+    pub(crate) fn access_timeout(&self) -> Duration {
         Duration::from_millis(self.access_timeout_ms.min(self.timeout_ms / 2).max(1))
     }
 
@@ -118,7 +118,7 @@ impl Config {
     ///
     /// # Errors
     /// As [`Self::role`].
-    pub fn log_role(&self) -> Result<Option<String>, Error> {
+    pub(crate) fn log_role(&self) -> Result<Option<String>, Error> {
         Ok(self.role()?.map(|role| if role == READ_ROLE { LOG_ROLE.to_owned() } else { role }))
     }
 }

@@ -1,10 +1,9 @@
 //! The right edge of a log: the entries behind its last complete tile have no stored leaf hash. Whether they are those that were
 //! written is told by the root, which they must give together with the tiles.
 
-use crate::log::{read, unreadable};
 use crate::problem::Problem;
-use schemas::audit_entry::entries;
-use schemas::audit_tree::{Hash, Tree, leaf_hash};
+use crate::segment::{read, unreadable};
+use audit_log::{BadEntry, Hash, Tree, entries, leaf_hash};
 use tokio_postgres::Transaction;
 
 /// Whether the newest entries of a log, fewer than a tile holds, give the root of its head.
@@ -17,12 +16,11 @@ pub(crate) async fn is_proven(tx: &Transaction<'_>, log: i32) -> Result<bool, Pr
     let (size, root): (i64, Vec<u8>) = (head.try_get(0)?, head.try_get(1)?);
     let size = size.max(0) as u64;
     let mut edge = Vec::new();
-    for (level, count) in Tree::edge_lengths(size).into_iter().enumerate() {
-        let complete = (size >> (8 * level)) as i64;
-        let first = complete - count as i64;
+    for (level, range) in Tree::edge_ranges(size).into_iter().enumerate() {
+        let (first, end) = (range.start as i64, range.end as i64);
         edge.push(match level {
-            0 => leaves(tx, log, first, complete).await?,
-            _ => roots(tx, log, level as i16 - 1, first, complete).await?,
+            0 => leaves(tx, log, first, end).await?,
+            _ => roots(tx, log, level as i16 - 1, first, end).await?,
         });
     }
     Ok(Tree::from_edge(size, edge).is_some_and(|tree| tree.root()[..] == root[..]))
@@ -46,9 +44,9 @@ async fn leaves(tx: &Transaction<'_>, log: i32, first: i64, end: i64) -> Result<
     let mut leaves = Vec::new();
     for row in tx.query(query, &[&log, &first, &end]).await? {
         let (first_seq, raw_bytes, body): (i64, i32, Vec<u8>) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
-        let pick = move |raw: &[u8]| -> Result<Vec<Hash>, String> {
+        let pick = move |raw: &[u8]| -> Result<Vec<Hash>, BadEntry> {
             let all = (first_seq..).zip(entries(raw)).filter(|(seq, _)| *seq >= first);
-            all.map(|(_, bytes)| bytes.map(leaf_hash).map_err(|error| error.to_string())).collect()
+            all.map(|(_, bytes)| bytes.map(leaf_hash)).collect()
         };
         leaves.extend(read(body, raw_bytes, pick).await.map_err(|error| unreadable(log, first_seq, &error))?);
     }

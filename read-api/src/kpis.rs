@@ -2,16 +2,18 @@
 //! scores, what was approved. Probabilities are not averaged here: horizons differ between models.
 
 use crate::access::Operation;
+use crate::app::App;
 use crate::applications::STANDING;
 use crate::caller::{Caller, Params};
 use crate::filter::{Filter, Period};
 use crate::problem::Problem;
-use crate::router::App;
 use crate::tally::{Counted, Distribution, Figures, figures};
 use axum::Json;
 use axum::extract::State;
 use chrono::{Duration, NaiveDate};
+use domain::{Automation, Intent, Outcome, ScoreStatus};
 use runtime::clock::{self, rfc3339};
+use schemas::Word;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -27,8 +29,8 @@ const USUAL_DAYS: i64 = 30;
 /// is shown as the largest one.
 const GROUPS: &str = "
     SELECT grouping(product, band, day, score, currency) AS kind, product, scale_id, band, day, score, currency, outcome,
-           count(*) AS applications, count(*) FILTER (WHERE automation = 'automatic') AS automatic,
-           count(*) FILTER (WHERE status = 'scored') AS scored, count(*) FILTER (WHERE status = 'unscorable') AS unscorable,
+           count(*) AS applications, count(*) FILTER (WHERE automation = $10) AS automatic,
+           count(*) FILTER (WHERE status = $11) AS scored, count(*) FILTER (WHERE status = $12) AS unscorable,
            count(*) FILTER (WHERE class = 1) AS risky,
            least(coalesce(sum(approved_minor), 0), 9223372036854775807)::int8 AS approved_minor
     FROM base GROUP BY GROUPING SETS
@@ -37,7 +39,7 @@ const GROUPS: &str = "
 const COUNTED: &str = "
     WHERE a.tenant = $1 AND a.received_at >= $2 AND a.received_at < $3
       AND ($4::text IS NULL OR a.product = $4) AND ($5::text IS NULL OR a.channel = $5)
-      AND ($6::text IS NULL OR a.jurisdiction = $6) AND a.intent = coalesce($7, nullif(a.intent, 'score_only'))
+      AND ($6::text IS NULL OR a.jurisdiction = $6) AND a.intent = coalesce($7, nullif(a.intent, $13))
       AND ($8::text IS NULL OR s.model = $8) AND ($9::text IS NULL OR d.policy = $9)
       AND (SELECT max(x.revision) FROM defaultx.applications x
            WHERE x.tenant = a.tenant AND x.application_id = a.application_id) = a.revision";
@@ -151,8 +153,23 @@ pub(crate) async fn count(
     let period = period(&params, i64::from(app.config.figures_days_max))?;
     let filter = params.filter().checked()?;
     let Filter { product, channel, jurisdiction, intent, model, policy, .. } = &filter;
-    let asked: [&(dyn ToSql + Sync); 9] =
-        [&tenant, &period.from, &period.to, product, channel, jurisdiction, intent, model, policy];
+    let [scored, unscorable] = [ScoreStatus::Scored, ScoreStatus::Unscorable].map(ScoreStatus::as_str);
+    let (automatic, score_only) = (Automation::Automatic.as_str(), Intent::ScoreOnly.as_str());
+    let asked: [&(dyn ToSql + Sync); 13] = [
+        &tenant,
+        &period.from,
+        &period.to,
+        product,
+        channel,
+        jurisdiction,
+        intent,
+        model,
+        policy,
+        &automatic,
+        &scored,
+        &unscorable,
+        &score_only,
+    ];
 
     let mut session = app.store.session().await?;
     let tx = app.store.snapshot(&mut session, Some(&tenant)).await?;
@@ -160,7 +177,7 @@ pub(crate) async fn count(
                        d.outcome, d.automation, d.approved_minor, d.currency";
     let query = format!("WITH base AS ({base} {STANDING} {COUNTED}) {GROUPS}");
     let groups = Groups::of_rows(&tx.query(&query, &asked).await?)?;
-    app.recorder.note(&caller, &tenant, Operation::Figures, None)?;
+    app.recorder.note(caller.claims(), &tenant, Operation::Figures, None)?;
     Ok(Json(groups.told(tenant, rfc3339(period.from), rfc3339(period.to))))
 }
 
@@ -204,7 +221,7 @@ impl Groups {
 
     fn add(&mut self, row: &Row) -> Result<(), Problem> {
         let counted = Counted {
-            outcome: row.try_get("outcome")?,
+            outcome: row.try_get::<_, Option<&str>>("outcome")?.map(Word::parse),
             applications: row.try_get("applications")?,
             automatic: row.try_get("automatic")?,
             scored: row.try_get("scored")?,
@@ -234,7 +251,9 @@ impl Groups {
     }
 
     fn add_approved(&mut self, currency: Option<String>, amount_minor: i64, counted: &Counted) {
-        if let Some(currency) = currency.filter(|_| counted.outcome.as_deref() == Some("approve")) {
+        if let Some(currency) =
+            currency.filter(|_| counted.outcome.as_ref().is_some_and(|outcome| outcome.is(Outcome::Approve)))
+        {
             self.approved.push(Approved { currency, count: counted.applications, amount_minor });
         }
     }

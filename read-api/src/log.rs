@@ -3,23 +3,22 @@
 
 use crate::edge;
 use crate::problem::Problem;
+use crate::segment::{read, unreadable};
+use audit_log::{BadEntry, Codec, Entry, Hash, TILE_WIDTH, entries, leaf_hash};
 use chrono::{DateTime, Utc};
 use runtime::clock::{LATEST_MS, rfc3339};
-use schemas::audit_entry::{Codec, Entry, entries};
-use schemas::audit_tree::{Hash, TILE_WIDTH, leaf_hash};
+use schemas::envelope::header as envelope;
+use schemas::intake::header as intake;
 use serde::Serialize;
 use std::collections::{BTreeMap, HashMap};
 use tokio_postgres::Transaction;
 use utoipa::ToSchema;
 
-/// The most that a segment may claim to unpack to, in bytes: a full segment and the largest record behind it.
-const SEGMENT_BYTES_MAX: i32 = 1 << 26;
-
 /// (log, seq).
 pub type Position = (i32, i64);
 
 /// Where an event stands in the audit log.
-#[derive(Debug, Clone, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct AuditPosition {
     /// The log.
     pub log: i32,
@@ -36,9 +35,54 @@ pub struct AuditPosition {
     pub at: String,
     /// Leaf hash of the Merkle tree (RFC 9162), hexadecimal.
     pub leaf: String,
-    /// Whether the stored bytes are those of the tree: they have the leaf hash of their tile, or, behind the last complete tile, the
-    /// newest entries together give the root of the log.
-    pub intact: bool,
+    /// True where everything shown beside it is out of the stored bytes, the row that led to them says the same, and the bytes are those of
+    /// the tree: they have the leaf hash of their tile, or, behind the last complete tile, the newest entries together give the root of the
+    /// log. False where one of these was found not to be so, null where it cannot be told.
+    pub intact: Option<bool>,
+    /// Why `intact` is not true: `bytes_differ`, `row_differs`, `another_event`, `digest_only`, `queue` or `part_not_intact`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub not_intact: Option<String>,
+}
+
+/// Why something shown is not, or may not be, what was logged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Doubt {
+    /// The stored bytes are not those of the tree.
+    BytesDiffer,
+    /// The row says something else than the event, which is shown.
+    RowDiffers,
+    /// The event at the row's place is not of this application and kind: the row is shown.
+    AnotherEvent,
+    /// The log holds a digest in place of the event: the row is shown.
+    DigestOnly,
+    /// A part of it is the delivery queue's.
+    Queue,
+    /// It shows another event in brief that is not intact.
+    PartNotIntact,
+}
+
+impl Doubt {
+    /// What `intact` says, and the word of `not_intact`.
+    fn said(self) -> (Option<bool>, &'static str) {
+        match self {
+            Self::BytesDiffer => (Some(false), "bytes_differ"),
+            Self::RowDiffers => (Some(false), "row_differs"),
+            Self::AnotherEvent => (Some(false), "another_event"),
+            Self::DigestOnly => (None, "digest_only"),
+            Self::Queue => (None, "queue"),
+            Self::PartNotIntact => (None, "part_not_intact"),
+        }
+    }
+}
+
+impl AuditPosition {
+    /// Takes a doubt down; the first that makes it false stands.
+    pub(crate) fn doubt(&mut self, doubt: Doubt) {
+        let (intact, word) = doubt.said();
+        if self.intact != Some(false) && (self.intact.is_some() || intact.is_some()) {
+            (self.intact, self.not_intact) = (intact, Some(word.to_owned()));
+        }
+    }
 }
 
 /// How far the logs of a detail are attested.
@@ -83,6 +127,14 @@ pub struct Verification {
 pub struct Logged {
     /// Where it stands.
     pub at: AuditPosition,
+    /// Its type, as its header says.
+    pub kind: String,
+    /// Its id, as its header says.
+    pub id: Option<String>,
+    /// The broker's time.
+    pub time: DateTime<Utc>,
+    /// When the house first had the application, milliseconds since 1970, where the event carries it.
+    pub received_ms: Option<i64>,
     /// Its body; absent when the log keeps only a digest.
     pub body: Option<Vec<u8>>,
     /// SHA-256 of the sender's `data`, hexadecimal, where the event carries it.
@@ -133,14 +185,16 @@ async fn hold(
     }
     let mut edges: BTreeMap<i32, bool> = BTreeMap::new();
     for (position, Logged { at, .. }) in found {
-        at.intact = match leaves.get(position) {
+        let is_proven = match leaves.get(position) {
             Some(leaf) => std::mem::replace(&mut at.leaf, leaf.clone()) == *leaf,
             None => match edges.get(&at.log) {
                 Some(proven) => *proven,
                 None => *edges.entry(at.log).or_insert(edge::is_proven(tx, at.log).await?),
             },
         };
-        if !at.intact {
+        at.intact = Some(true);
+        if !is_proven {
+            at.doubt(Doubt::BytesDiffer);
             tracing::error!(log = at.log, seq = at.seq, "audit entry is not the one of the tree");
         }
     }
@@ -194,32 +248,11 @@ pub(crate) fn verification(at: DateTime<Utc>, size: Got<i64>, faults: Got<i32>) 
     Ok(Verification { at: rfc3339(at), size: size?, faults: faults? })
 }
 
-/// What `pick` takes of a segment's bytes, or why they cannot be read.
-pub(crate) async fn read<T: Send + 'static>(
-    body: Vec<u8>,
-    raw_bytes: i32,
-    pick: impl FnOnce(&[u8]) -> Result<T, String> + Send + 'static,
-) -> Result<T, String> {
-    // Uncompressing is a millisecond of work: off the threads that serve everybody.
-    let read = tokio::task::spawn_blocking(move || pick(&unpack(&body, raw_bytes)?)).await;
-    read.map_err(|_| "panicked".to_owned())?
-}
-
-pub(crate) fn unreadable(log: i32, first_seq: i64, error: &str) -> Problem {
-    tracing::error!(log, first_seq, error, "segment of the audit log cannot be read");
-    Problem::internal()
-}
-
-fn unpack(body: &[u8], raw_bytes: i32) -> Result<Vec<u8>, String> {
-    let capacity = usize::try_from(raw_bytes.min(SEGMENT_BYTES_MAX)).map_err(|error| error.to_string())?;
-    zstd::bulk::decompress(body, capacity).map_err(|error| error.to_string())
-}
-
 /// The wanted entries of a segment.
-fn pick(raw: &[u8], log: i32, first_seq: i64, wanted: &[i64]) -> Result<Vec<Logged>, String> {
+fn pick(raw: &[u8], log: i32, first_seq: i64, wanted: &[i64]) -> Result<Vec<Logged>, BadEntry> {
     let mut found = Vec::new();
     for (seq, bytes) in (first_seq..).zip(entries(raw)) {
-        let bytes = bytes.map_err(|error| error.to_string())?;
+        let bytes = bytes?;
         if wanted.contains(&seq) {
             found.push(logged(bytes, log, seq)?);
         }
@@ -227,9 +260,9 @@ fn pick(raw: &[u8], log: i32, first_seq: i64, wanted: &[i64]) -> Result<Vec<Logg
     Ok(found)
 }
 
-fn logged(bytes: &[u8], log: i32, seq: i64) -> Result<Logged, String> {
-    let entry = Entry::decode(bytes).map_err(|error| error.to_string())?;
-    let digest = entry.header(schemas::intake::header::DATA_DIGEST).and_then(|value| std::str::from_utf8(value).ok());
+fn logged(bytes: &[u8], log: i32, seq: i64) -> Result<Logged, BadEntry> {
+    let entry = Entry::decode(bytes)?;
+    let header = |name| entry.header(name).and_then(|value| std::str::from_utf8(value).ok());
     let time = DateTime::from_timestamp_millis(entry.timestamp_ms.clamp(0, LATEST_MS)).unwrap_or_default();
     let at = AuditPosition {
         log,
@@ -239,22 +272,31 @@ fn logged(bytes: &[u8], log: i32, seq: i64) -> Result<Logged, String> {
         offset: entry.offset,
         at: rfc3339(time),
         leaf: hex::encode(leaf_hash(bytes)),
-        intact: false,
+        intact: None,
+        not_intact: None,
     };
     let body = entry.value.filter(|_| entry.codec == Codec::Plain).map(<[u8]>::to_vec);
-    Ok(Logged { at, body, data_digest: digest.map(str::to_owned) })
+    Ok(Logged {
+        at,
+        kind: header(envelope::TYPE).unwrap_or_default().to_owned(),
+        id: header(envelope::ID).map(str::to_owned),
+        time,
+        received_ms: header(intake::RECEIVED_AT).and_then(|ms| ms.parse().ok()),
+        body,
+        data_digest: header(intake::DATA_DIGEST).map(str::to_owned),
+    })
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use audit_log::push_entry;
 
     fn segment(bodies: &[&[u8]]) -> Vec<u8> {
         let mut raw = Vec::new();
         for body in bodies {
             let headers = vec![("ce_datadigest", Some(&b"d1"[..]))];
-            let mut bytes = Vec::new();
             let entry = Entry {
                 codec: if body.is_empty() { Codec::DigestOnly } else { Codec::Plain },
                 topic: "credit.risk.v1",
@@ -265,22 +307,14 @@ mod tests {
                 headers,
                 value: Some(body),
             };
-            entry.encode_into(&mut bytes).unwrap();
-            raw.extend_from_slice(&u32::try_from(bytes.len()).unwrap().to_be_bytes());
-            raw.extend_from_slice(&bytes);
+            push_entry(&mut raw, &entry).unwrap();
         }
         raw
     }
 
-    fn found(packed: &[u8], raw_bytes: i32, wanted: &[i64]) -> Result<Vec<Logged>, String> {
-        pick(&unpack(packed, raw_bytes)?, 0, 10, wanted)
-    }
-
     #[test]
     fn entries_are_found_by_their_number() {
-        let raw = segment(&[b"a", b"b", b""]);
-        let packed = zstd::bulk::compress(&raw, 1).unwrap();
-        let found = found(&packed, raw.len() as i32, &[11, 12, 99]).unwrap();
+        let found = pick(&segment(&[b"a", b"b", b""]), 0, 10, &[11, 12, 99]).unwrap();
         let bodies: Vec<_> = found.iter().map(|event| (event.at.seq, event.body.as_deref())).collect();
         assert_eq!(bodies, [(11, Some(&b"b"[..])), (12, None)], "a digest is no body");
         assert_eq!(found[0].data_digest.as_deref(), Some("d1"));
@@ -291,11 +325,11 @@ mod tests {
     }
 
     #[test]
-    fn a_segment_that_does_not_unpack_says_so() {
-        let raw = segment(&[b"a"]);
-        let packed = zstd::bulk::compress(&raw, 1).unwrap();
-        assert!(found(&packed, 3, &[10]).is_err(), "it claims less than it holds");
-        assert!(found(&packed[..4], raw.len() as i32, &[10]).is_err(), "it is cut short");
-        assert!(found(&packed, -1, &[10]).is_err(), "it claims a negative size");
+    fn a_segment_that_is_cut_short_says_so() {
+        let raw = segment(&[b"a", b"b"]);
+        for (cut, expected) in [(0, Ok(1)), (1, Err(BadEntry::Short)), (raw.len() / 2, Err(BadEntry::Short))] {
+            let found = pick(&raw[..raw.len() - cut], 0, 10, &[11]).map(|found| found.len());
+            assert_eq!(found, expected, "{cut} bytes less");
+        }
     }
 }

@@ -68,7 +68,7 @@ impl Problem {
     }
 
     /// 400: the body ended in the middle, or is not what its head says.
-    pub fn broken_body() -> Self {
+    pub(crate) fn broken_body() -> Self {
         Self::new(StatusCode::BAD_REQUEST, "incomplete_body", "The body did not arrive whole")
     }
 
@@ -89,7 +89,7 @@ impl Problem {
     }
 
     /// 429: too many of one tenant at once.
-    pub fn tenant_busy() -> Self {
+    pub(crate) fn tenant_busy() -> Self {
         let title = "Too many requests of the tenant at a time; try again";
         Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", title).again_in(1)
     }

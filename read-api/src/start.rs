@@ -1,11 +1,12 @@
 //! Wiring: the pools, the routes, the server, and the watch that says whether the database answers.
 
+use crate::app::App;
 use crate::config::Config;
 use crate::error::Error;
 use crate::metrics::Metrics;
 use crate::problem::Problem;
 use crate::recorder::Recorder;
-use crate::router::{App, router};
+use crate::router::router;
 use crate::store::Store;
 use runtime::health::Component;
 use runtime::http::{Bounds, Cover, serve_within};
@@ -52,7 +53,7 @@ pub async fn bind(config: Config, service: ServiceContext) -> Result<Running, Er
     let stores = stores(&config, &service)?;
     let listen = config.listen.clone();
     let recorder = Arc::new(Recorder::new(&service, config.access_timeout(), metrics.clone())?);
-    let app = Arc::new(App::new(config, stores.clone(), recorder.clone(), metrics)?);
+    let app = Arc::new(App::new(config, service.topic("").to_string(), stores.clone(), recorder.clone(), metrics)?);
     let failed = |source| Error::Listen { address: listen.clone(), source };
     let address = listen.parse().map_err(|error| failed(std::io::Error::new(ErrorKind::InvalidInput, error)))?;
     let bounds = Bounds { cover: Cover::of(service.allow_plaintext_listeners), ..Bounds::default() };

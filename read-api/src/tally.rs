@@ -1,17 +1,19 @@
 //! PURE. Folds counted groups into figures with their rates, and scores into distributions. A rate without anything to divide by is absent, not zero.
 
+use domain::Outcome;
+use schemas::Word;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
 
 /// Points in a bin of a distribution.
-pub const BIN_POINTS: i32 = 20;
+pub(crate) const BIN_POINTS: i32 = 20;
 
 /// Applications of one group with one outcome, counted by the database.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Counted {
     /// Outcome of the decision that stands; none before it.
-    pub outcome: Option<String>,
+    pub outcome: Option<Word<Outcome>>,
     /// Applications.
     pub applications: i64,
     /// Of them decided without a human.
@@ -101,17 +103,17 @@ pub fn figures<'a>(parts: impl IntoIterator<Item = &'a Counted>) -> Figures {
         sum.unscorable += part.unscorable;
         sum.risky += part.risky;
         if let Some(outcome) = &part.outcome {
-            *outcomes.entry(outcome.clone()).or_default() += part.applications;
+            *outcomes.entry(outcome.to_string()).or_default() += part.applications;
         }
     }
     let decided = outcomes.values().sum();
-    let of_decided = |outcome| share(outcomes.get(outcome).copied().unwrap_or_default(), decided);
+    let of_decided = |outcome: Outcome| share(outcomes.get(outcome.as_str()).copied().unwrap_or_default(), decided);
     Figures {
         applications: sum.applications,
         decided,
-        approval_rate: of_decided("approve"),
-        referral_rate: of_decided("refer"),
-        decline_rate: of_decided("decline"),
+        approval_rate: of_decided(Outcome::Approve),
+        referral_rate: of_decided(Outcome::Refer),
+        decline_rate: of_decided(Outcome::Decline),
         automatic_share: share(sum.automatic, decided),
         unscorable_share: share(sum.unscorable, sum.unscorable + sum.scored),
         risky_share: share(sum.risky, sum.scored),
@@ -128,7 +130,7 @@ mod tests {
     use super::*;
 
     fn counted(outcome: Option<&str>, applications: i64, automatic: i64) -> Counted {
-        let outcome = outcome.map(str::to_owned);
+        let outcome = outcome.map(Word::parse);
         Counted { outcome, applications, automatic, scored: applications, unscorable: 0, risky: 1 }
     }
 

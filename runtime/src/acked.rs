@@ -122,3 +122,26 @@ impl ProducerContext for Acks {
         }
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use rdkafka::config::ClientConfig;
+
+    #[test]
+    fn a_report_gives_a_signal() {
+        let mut config = ClientConfig::new();
+        // Nobody listens there: the record's time runs out, and its report says so.
+        config.set("bootstrap.servers", "127.0.0.1:1").set("message.timeout.ms", "10").set("linger.ms", "1");
+        let producer: BaseProducer = config.create().unwrap();
+        let signal = QueueSignal::of(producer.client());
+        producer.send(BaseRecord::<(), str>::to("nowhere").payload("x")).unwrap();
+        while producer.in_flight_count() > 0 {
+            assert!(signal.wait(Duration::from_secs(60)), "no signal, and {} in flight", producer.in_flight_count());
+            producer.poll(Duration::ZERO);
+        }
+        signal.wake();
+        assert!(signal.wait(Duration::from_secs(60)));
+    }
+}

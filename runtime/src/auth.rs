@@ -4,12 +4,14 @@
 //! [`keys`] are what tokens are checked with, and can be changed while a server runs; [`verifier`] says which token is good;
 //! [`revocations`] are those that were called back.
 
+mod error;
 #[cfg(test)]
 mod forgeries;
 pub mod keys;
 pub mod revocations;
 pub mod verifier;
 
+pub use error::AuthError;
 pub use verifier::Verifier;
 
 use crate::clock;
@@ -24,7 +26,7 @@ use serde::{Deserialize, Serialize};
 /// The tenant of a token that is good for all of them.
 pub const EVERY_TENANT: &str = "*";
 /// `aud` of tokens for read-api, unless it is configured otherwise.
-pub const READ_AUDIENCE: &str = "defaultx-api";
+pub(crate) const READ_AUDIENCE: &str = "defaultx-api";
 /// `aud` of tokens for the HTTP door, unless it is configured otherwise.
 pub const DOOR_AUDIENCE: &str = "defaultx-door";
 /// Minutes that a token may be good for, unless it is configured otherwise.
@@ -84,34 +86,6 @@ impl Claims {
     }
 }
 
-/// Why a token or a key is no good. Never says more to a stranger than that.
-#[derive(Debug, thiserror::Error)]
-pub enum AuthError {
-    /// Not a PEM file of an Ed25519 key.
-    #[error("not an Ed25519 key in PEM form")]
-    Key,
-    /// Not a set of keys that tokens can be checked with.
-    #[error("JWK set: {0}")]
-    KeySet(String),
-    /// The file of the keys cannot be read.
-    #[error("{path}: {source}")]
-    Read {
-        /// As configured.
-        path: String,
-        /// From the file system.
-        source: std::io::Error,
-    },
-    /// Forged, expired, for somebody else, or not a token.
-    #[error("the token is not valid: {0}")]
-    Token(#[from] jsonwebtoken::errors::Error),
-    /// Signed, but not what this server takes.
-    #[error("the token is not valid: {0}")]
-    Refused(&'static str),
-    /// Whether it was called back is not known yet: the server has only just started.
-    #[error("it is not known yet which tokens were revoked")]
-    NotReady,
-}
-
 /// The bearer token of a request. Two Authorization headers hold none: who reads the first and who the second would differ.
 pub fn bearer(headers: &HeaderMap) -> Option<&str> {
     let mut all = headers.get_all(AUTHORIZATION).iter();
@@ -135,7 +109,7 @@ pub fn generate() -> Result<(String, String), AuthError> {
 ///
 /// # Errors
 /// [`AuthError::Key`].
-pub fn public_of(private_pem: &str) -> Result<String, AuthError> {
+pub(crate) fn public_of(private_pem: &str) -> Result<String, AuthError> {
     let key = SigningKey::from_pkcs8_pem(private_pem).map_err(|_| AuthError::Key)?;
     key.verifying_key().to_public_key_pem(LineEnding::LF).map_err(|_| AuthError::Key)
 }

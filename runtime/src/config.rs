@@ -10,7 +10,7 @@ use std::path::Path;
 use toml::{Table, Value};
 
 /// What stands in place of a secret wherever it would show.
-pub const REDACTED: &str = "***";
+pub(crate) const REDACTED: &str = "***";
 
 /// A value that prints and serialises as [`REDACTED`].
 #[derive(Clone, Default)]

@@ -4,7 +4,7 @@
 #![allow(unsafe_code)]
 
 use crate::gzip::gunzip;
-use crate::kafka::acl::{Acl, Kind, Operation};
+use crate::kafka::acl::{Acl, AddError, Kind, Operation};
 use rd::rd_kafka_AclOperation_t as Op;
 use rd::rd_kafka_AclPermissionType_t as Permission;
 use rd::rd_kafka_ResourcePatternType_t as Pattern;
@@ -47,56 +47,36 @@ pub(crate) fn topic_ids<C: ClientContext>(
 ) -> Result<BTreeMap<String, String>, KafkaError> {
     let owned: Vec<CString> = names.iter().filter_map(|name| CString::new(*name).ok()).collect();
     let mut pointers: Vec<_> = owned.iter().map(|name| name.as_ptr()).collect();
-    let milliseconds = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
     let mut ids = BTreeMap::new();
-    // SAFETY: the client outlives every call; what is made here is destroyed below, after the event that borrows from it; names
-    // and results are read within their event's life, and are null or ended by a zero byte.
-    unsafe {
-        let queue = rd::rd_kafka_queue_new(client.native_ptr());
+    // SAFETY: the client and the names outlive the call; results are read within their event's life, and names are null or ended by a
+    // zero byte.
+    let code = unsafe {
         let topics = rd::rd_kafka_TopicCollection_of_topic_names(pointers.as_mut_ptr(), pointers.len());
-        let options = rd::rd_kafka_AdminOptions_new(
-            client.native_ptr(),
+        let code = ask(
+            client,
             rd::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBETOPICS,
+            timeout,
+            |options, queue| rd::rd_kafka_DescribeTopics(client.native_ptr(), topics, options, queue),
+            |event| {
+                let result = rd::rd_kafka_event_DescribeTopics_result(event);
+                for topic in all(result, rd::rd_kafka_DescribeTopics_result_topics) {
+                    let id = rd::rd_kafka_TopicDescription_topic_id(topic);
+                    let is_there = fault(rd::rd_kafka_TopicDescription_error(topic)).is_none() && !id.is_null();
+                    if is_there && rd::rd_kafka_Uuid_most_significant_bits(id) != 0 {
+                        let name = rd::rd_kafka_TopicDescription_name(topic);
+                        ids.insert(text(name), text(rd::rd_kafka_Uuid_base64str(id)));
+                    }
+                }
+            },
         );
-        rd::rd_kafka_AdminOptions_set_request_timeout(options, milliseconds, ptr::null_mut(), 0);
-        rd::rd_kafka_DescribeTopics(client.native_ptr(), topics, options, queue);
-        let event = rd::rd_kafka_queue_poll(queue, milliseconds.saturating_add(1000));
-        let code = match event.is_null() {
-            true => RDKafkaRespErr::RD_KAFKA_RESP_ERR__TIMED_OUT,
-            false => rd::rd_kafka_event_error(event),
-        };
-        let result = if event.is_null() { ptr::null() } else { rd::rd_kafka_event_DescribeTopics_result(event) };
-        if code == RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR && !result.is_null() {
-            let mut count = 0;
-            let described = rd::rd_kafka_DescribeTopics_result_topics(result, &mut count);
-            for topic in (0..count).map(|index| *described.add(index)) {
-                let error = rd::rd_kafka_TopicDescription_error(topic);
-                let is_there =
-                    error.is_null() || rd::rd_kafka_error_code(error) == RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR;
-                let (name, id) =
-                    (rd::rd_kafka_TopicDescription_name(topic), rd::rd_kafka_TopicDescription_topic_id(topic));
-                if !is_there || name.is_null() || id.is_null() || rd::rd_kafka_Uuid_most_significant_bits(id) == 0 {
-                    continue;
-                }
-                let text = rd::rd_kafka_Uuid_base64str(id);
-                if !text.is_null() {
-                    let text = CStr::from_ptr(text).to_string_lossy().into_owned();
-                    ids.insert(CStr::from_ptr(name).to_string_lossy().into_owned(), text);
-                }
-            }
-        }
-        if !event.is_null() {
-            rd::rd_kafka_event_destroy(event);
-        }
-        rd::rd_kafka_AdminOptions_destroy(options);
         rd::rd_kafka_TopicCollection_destroy(topics);
-        rd::rd_kafka_queue_destroy(queue);
-        match RDKafkaErrorCode::from(code) {
-            RDKafkaErrorCode::NoError | RDKafkaErrorCode::UnsupportedFeature | RDKafkaErrorCode::UnsupportedVersion => {
-                Ok(ids)
-            }
-            code => Err(KafkaError::AdminOp(code)),
+        code
+    };
+    match RDKafkaErrorCode::from(code) {
+        RDKafkaErrorCode::NoError | RDKafkaErrorCode::UnsupportedFeature | RDKafkaErrorCode::UnsupportedVersion => {
+            Ok(ids)
         }
+        code => Err(KafkaError::AdminOp(code)),
     }
 }
 
@@ -151,11 +131,7 @@ pub(crate) fn acls<C: ClientContext>(client: &Client<C>, timeout: Duration) -> R
             |options, queue| rd::rd_kafka_DescribeAcls(client.native_ptr(), filter, options, queue),
             |event| {
                 let result = rd::rd_kafka_event_DescribeAcls_result(event);
-                if !result.is_null() {
-                    let mut count = 0;
-                    let all = rd::rd_kafka_DescribeAcls_result_acls(result, &mut count);
-                    found.extend((0..count).map(|index| read(*all.add(index))));
-                }
+                found.extend(all(result, rd::rd_kafka_DescribeAcls_result_acls).into_iter().map(|acl| read(acl)));
             },
         );
         rd::rd_kafka_AclBinding_destroy(filter);
@@ -167,13 +143,13 @@ pub(crate) fn acls<C: ClientContext>(client: &Client<C>, timeout: Duration) -> R
 }
 
 /// Adds rights. Gives what the cluster says against the first that it does not take.
-pub(crate) fn add_acls<C: ClientContext>(client: &Client<C>, acls: &[Acl], timeout: Duration) -> Result<(), String> {
+pub(crate) fn add_acls<C: ClientContext>(client: &Client<C>, acls: &[Acl], timeout: Duration) -> Result<(), AddError> {
     let mut native = Vec::with_capacity(acls.len());
     let mut refused = None;
     for acl in acls {
         match write(acl) {
             Ok(binding) => native.push(binding),
-            Err(why) => drop(refused.get_or_insert(format!("{acl}: {why}"))),
+            Err(why) => drop(refused.get_or_insert(AddError::Refused { acl: acl.clone(), why })),
         }
     }
     // SAFETY: as above; `native` is as long as the array that is handed over, and its elements are destroyed once, at the end.
@@ -188,28 +164,61 @@ pub(crate) fn add_acls<C: ClientContext>(client: &Client<C>, acls: &[Acl], timeo
                 },
                 |event| {
                     let result = rd::rd_kafka_event_CreateAcls_result(event);
-                    if !result.is_null() {
-                        let mut count = 0;
-                        let all = rd::rd_kafka_CreateAcls_result_acls(result, &mut count);
-                        for (index, acl) in acls.iter().enumerate().take(count) {
-                            let error = rd::rd_kafka_acl_result_error(*all.add(index));
-                            if !error.is_null()
-                                && rd::rd_kafka_error_code(error) != RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR
-                            {
-                                let why = text(rd::rd_kafka_error_string(error));
-                                refused.get_or_insert(format!("{acl}: {why}"));
-                            }
+                    for (acl, told) in acls.iter().zip(all(result, rd::rd_kafka_CreateAcls_result_acls)) {
+                        let error = rd::rd_kafka_acl_result_error(told);
+                        if fault(error).is_some() {
+                            let why = text(rd::rd_kafka_error_string(error));
+                            refused.get_or_insert(AddError::Refused { acl: acl.clone(), why });
                         }
                     }
                 },
             );
             if code != RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR {
-                refused.get_or_insert(KafkaError::AdminOp(code.into()).to_string());
+                refused.get_or_insert(AddError::Kafka(KafkaError::AdminOp(code.into())));
             }
         }
         rd::rd_kafka_AclBinding_destroy_array(native.as_mut_ptr(), native.len());
     }
     refused.map_or(Ok(()), Err)
+}
+
+/// The members of a consumer group: the ids of their instances, or what the broker calls those that have none. A group that is not
+/// there has none. The library's own list breaks where there is no group at all.
+pub(crate) fn members<C: ClientContext>(
+    client: &Client<C>,
+    group: &str,
+    timeout: Duration,
+) -> Result<Vec<String>, KafkaError> {
+    let group = CString::new(group).map_err(|_| KafkaError::AdminOp(RDKafkaErrorCode::InvalidArgument))?;
+    let (mut names, mut found) = ([group.as_ptr()], Vec::new());
+    let mut refused = None;
+    // SAFETY: the client and the name outlive the call; groups and members are read within their event's life.
+    let code = unsafe {
+        ask(
+            client,
+            rd::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBECONSUMERGROUPS,
+            timeout,
+            |options, queue| {
+                rd::rd_kafka_DescribeConsumerGroups(client.native_ptr(), names.as_mut_ptr(), 1, options, queue);
+            },
+            |event| {
+                let result = rd::rd_kafka_event_DescribeConsumerGroups_result(event);
+                for group in all(result, rd::rd_kafka_DescribeConsumerGroups_result_groups) {
+                    refused = fault(rd::rd_kafka_ConsumerGroupDescription_error(group)).or(refused);
+                    for index in 0..rd::rd_kafka_ConsumerGroupDescription_member_count(group) {
+                        let member = rd::rd_kafka_ConsumerGroupDescription_member(group, index);
+                        let instance = text(rd::rd_kafka_MemberDescription_group_instance_id(member));
+                        let own = || text(rd::rd_kafka_MemberDescription_consumer_id(member));
+                        found.push(if instance.is_empty() { own() } else { instance });
+                    }
+                }
+            },
+        )
+    };
+    match (RDKafkaErrorCode::from(code), refused.map(RDKafkaErrorCode::from)) {
+        (RDKafkaErrorCode::NoError, None | Some(RDKafkaErrorCode::GroupIdNotFound)) => Ok(found),
+        (RDKafkaErrorCode::NoError, Some(code)) | (code, _) => Err(KafkaError::AdminOp(code)),
+    }
 }
 
 /// Asks one thing of the cluster and hands over its answer.
@@ -244,6 +253,25 @@ unsafe fn ask<C: ClientContext>(
         rd::rd_kafka_AdminOptions_destroy(options);
         rd::rd_kafka_queue_destroy(queue);
         code
+    }
+}
+
+/// Everything in a result.
+///
+/// # Safety
+/// The result is null or alive, and `of` gives the start of as many as it counts.
+unsafe fn all<R, T>(
+    result: *const R,
+    of: unsafe extern "C" fn(*const R, *mut usize) -> *mut *const T,
+) -> Vec<*const T> {
+    if result.is_null() {
+        return Vec::new();
+    }
+    let mut count = 0;
+    // SAFETY: as promised above.
+    unsafe {
+        let first = of(result, &mut count);
+        (0..count).map(|index| *first.add(index)).collect()
     }
 }
 
@@ -302,6 +330,14 @@ fn write(acl: &Acl) -> Result<*mut rd::rd_kafka_AclBinding_t, String> {
         );
         if binding.is_null() { Err(text(why.as_ptr())) } else { Ok(binding) }
     }
+}
+
+/// # Safety
+/// Null, or alive.
+unsafe fn fault(error: *const rd::rd_kafka_error_t) -> Option<RDKafkaRespErr> {
+    // SAFETY: as promised above.
+    let code = (!error.is_null()).then(|| unsafe { rd::rd_kafka_error_code(error) });
+    code.filter(|code| *code != RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR)
 }
 
 /// # Safety
@@ -440,28 +476,9 @@ unsafe extern "C" {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use crate::gzip::tests::gzip;
-    use rdkafka::config::ClientConfig;
-    use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
-
-    #[test]
-    fn a_report_gives_a_signal() {
-        let mut config = ClientConfig::new();
-        // Nobody listens there: the record's time runs out, and its report says so.
-        config.set("bootstrap.servers", "127.0.0.1:1").set("message.timeout.ms", "10").set("linger.ms", "1");
-        let producer: BaseProducer = config.create().unwrap();
-        let signal = QueueSignal::of(producer.client());
-        producer.send(BaseRecord::<(), str>::to("nowhere").payload("x")).unwrap();
-        while producer.in_flight_count() > 0 {
-            assert!(signal.wait(Duration::from_secs(60)), "no signal, and {} in flight", producer.in_flight_count());
-            producer.poll(Duration::ZERO);
-        }
-        signal.wake();
-        assert!(signal.wait(Duration::from_secs(60)));
-    }
 
     #[test]
     fn what_goes_to_the_client_ends_with_a_zero_byte() {

@@ -71,7 +71,7 @@ impl Health {
     }
 
     /// No component is beyond help.
-    pub fn is_live(&self) -> bool {
+    pub(crate) fn is_live(&self) -> bool {
         self.lock().values().all(|state| state.live)
     }
 

@@ -6,15 +6,15 @@ use prometheus::proto::MetricFamily;
 use prometheus::{Counter, Gauge, IntGauge, IntGaugeVec, Opts, Registry};
 
 /// Constant 1; its labels say what runs.
-pub const BUILD_INFO: &str = "defaultx_build_info";
+pub(crate) const BUILD_INFO: &str = "defaultx_build_info";
 /// Constant 1 while the process answers, for each worker it runs.
-pub const UP: &str = "defaultx_up";
+pub(crate) const UP: &str = "defaultx_up";
 /// Memory that is resident, in bytes.
-pub const RESIDENT_MEMORY: &str = "defaultx_resident_memory_bytes";
+pub(crate) const RESIDENT_MEMORY: &str = "defaultx_resident_memory_bytes";
 /// Processor time since the start, in seconds, user and system.
-pub const CPU_SECONDS: &str = "defaultx_cpu_seconds_total";
+pub(crate) const CPU_SECONDS: &str = "defaultx_cpu_seconds_total";
 /// When the process started, in seconds since 1970.
-pub const START_TIME: &str = "defaultx_start_time_seconds";
+pub(crate) const START_TIME: &str = "defaultx_start_time_seconds";
 
 /// Ticks a second of the kernel's accounting; fixed in its interface to programs.
 const TICKS_PER_SECOND: f64 = 100.0;
@@ -54,7 +54,7 @@ pub fn registered<C: Collector + Clone + 'static>(registry: &Registry, collector
 }
 
 /// Bytes of this process's memory that are resident; `None` where the kernel does not tell.
-pub fn resident_bytes() -> Option<u64> {
+pub(crate) fn resident_bytes() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let kilobytes = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
     Some(kilobytes.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()? * 1024)

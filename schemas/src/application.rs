@@ -1,6 +1,9 @@
 //! The body of an application as senders write it. Strict: an unknown field outside `attributes` is refused, because a typo
 //! in an optional field is a wrong score.
 
+use crate::Word;
+use domain::money::BadMoney;
+use domain::{ApplicantKind, Currency, Intent, Money, ReportStatus, RequestType, Role};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -17,6 +20,16 @@ pub struct WireMoney {
     pub amount_minor: i64,
     /// ISO 4217.
     pub currency: String,
+}
+
+impl WireMoney {
+    /// The amount in a currency that is known here.
+    ///
+    /// # Errors
+    /// [`BadMoney`]: an unknown currency, or an amount beyond ±(2^53−1).
+    pub fn money(&self) -> Result<Money, BadMoney> {
+        Money::new(self.amount_minor, Currency::parse(&self.currency)?)
+    }
 }
 
 /// What is asked for.
@@ -45,10 +58,10 @@ pub struct Application {
     pub revision: i64,
     /// A product of the deployment.
     pub product: String,
-    /// `decide`, `prequalify` or `score_only`.
-    pub intent: String,
-    /// `new`, `increase`, `renewal` or `existing_review`.
-    pub request_type: String,
+    /// What is wanted.
+    pub intent: Word<Intent>,
+    /// What kind of request it is.
+    pub request_type: Word<RequestType>,
     /// A token `[a-z_]{1,64}`.
     pub channel: String,
     /// ISO 3166-2, such as `US-CA`.
@@ -105,10 +118,10 @@ pub struct Document {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Applicant {
-    /// `primary`, `co_applicant` or `guarantor`.
-    pub role: String,
-    /// `person` or `organisation`.
-    pub kind: String,
+    /// Part in the application.
+    pub role: Word<Role>,
+    /// A person or an organisation.
+    pub kind: Word<ApplicantKind>,
     /// The sender's reference; becomes the keyed `subject`.
     pub customer_ref: String,
     /// Names, national id, address, contacts. Stripped by ingest.
@@ -151,8 +164,8 @@ pub struct Report {
     pub report_id: String,
     /// RFC 3339.
     pub pulled_at: String,
-    /// `hit`, `no_hit`, `thin`, `frozen` or `error`.
-    pub status: String,
+    /// What the bureau found.
+    pub status: Word<ReportStatus>,
     /// Points.
     #[serde(default)]
     pub score: Option<i64>,

@@ -18,7 +18,7 @@ pub const OTHER_DIGEST: &str = "version_has_another_digest";
 /// The longest document that an activation carries, in bytes.
 pub const MAX_DOCUMENT_BYTES: usize = 256 << 10;
 /// Most packages that an activation of a route names.
-pub const MAX_PACKAGES: usize = 1_000;
+pub(crate) const MAX_PACKAGES: usize = 1_000;
 
 /// The body of an activation record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -94,6 +94,10 @@ impl Activation {
         if !fields.iter().all(|(text, most)| text.chars().count() <= *most && !text.contains('\0')) {
             return Some("a field is too long");
         }
+        // Workers keep them on lines of their own.
+        if [name, version].iter().any(|text| text.contains(char::is_control)) {
+            return Some("its name or version holds a control character");
+        }
         if self.packages.as_ref().is_some_and(|packages| packages.len() > MAX_PACKAGES) {
             return Some("it names too many packages");
         }
@@ -161,6 +165,10 @@ mod tests {
         assert!(without.fits() && !serde_json::to_string(&without).is_ok_and(|text| text.contains("document")));
         let many = (0..=MAX_PACKAGES).map(|at| (format!("m@{at}"), "00".to_owned())).collect();
         assert!(!Activation { packages: Some(many), ..without.clone() }.fits());
-        assert!(!Activation { name: "x".repeat(129), ..without }.fits());
+        assert!(!Activation { name: "x".repeat(129), ..without.clone() }.fits());
+        for (name, version) in [("a\nb", "1.0.0"), ("a", "1.0.0\n00"), ("a\0", "1.0.0")] {
+            let (name, version) = (name.to_owned(), version.to_owned());
+            assert!(!Activation { name, version, ..without.clone() }.fits());
+        }
     }
 }

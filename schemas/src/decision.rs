@@ -1,8 +1,10 @@
 //! `decision.made.v1`, the only decision type. A pure function of the score event, the policy and the route, but for
 //! `decided_at`.
 
+use crate::Word;
 use crate::application::Requested;
 use crate::risk::{ApplicationRef, Score, Subject, Target, Times};
+use domain::{Automation, Intent, ModelRole, Outcome, ReasonSource, Referral, Role, ScoreStatus, Step};
 use serde::{Deserialize, Serialize};
 
 /// `ce_type` of a decision.
@@ -20,22 +22,22 @@ pub struct Decision {
     /// Decision number that this one replaces.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub supersedes: Option<u32>,
-    /// `approve`, `counteroffer`, `refer`, `decline`, `incomplete` or `withdrawn`; unknown means refer.
-    pub outcome: String,
+    /// What becomes of the application; unknown means refer.
+    pub outcome: Word<Outcome>,
     /// Whether nothing more is to come but by a new act.
     #[serde(rename = "final")]
     pub is_final: bool,
-    /// `automatic` or `human`.
-    pub automation: String,
-    /// `knockout`, `cutoff`, `zone`, `limit`, `human`, `fallback` or `withdrawal`.
-    pub step: String,
-    /// For a referral: a word such as `grey_zone`, `unscorable`, `rule_error`, `explanation_unavailable`.
+    /// Who decided.
+    pub automation: Word<Automation>,
+    /// The step that decided.
+    pub step: Word<Step>,
+    /// For a referral: why a person must look. Zones of a policy bring words of their own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub referral: Option<String>,
+    pub referral: Option<Word<Referral>>,
     /// Product.
     pub product: String,
-    /// `decide`, `prequalify` or `score_only`.
-    pub intent: String,
+    /// What was wanted.
+    pub intent: Word<Intent>,
     /// Sales channel.
     pub channel: String,
     /// ISO 3166-2.
@@ -82,8 +84,8 @@ pub struct Decision {
 pub struct RiskSummary {
     /// Id of the score event.
     pub event_id: String,
-    /// `scored` or `unscorable`.
-    pub status: String,
+    /// Whether there is a score.
+    pub status: Word<ScoreStatus>,
     /// Words with the feature's name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unscorable: Vec<String>,
@@ -104,8 +106,8 @@ pub struct ModelSummary {
     pub version: String,
     /// SHA-256 of the manifest.
     pub digest: String,
-    /// `champion`, `challenger` or `shadow`.
-    pub role: String,
+    /// Part in the route.
+    pub role: Word<ModelRole>,
     /// What the probability is of.
     pub target: Target,
 }
@@ -126,8 +128,8 @@ pub struct PolicyRef {
 pub struct RuleFired {
     /// Its id in the policy.
     pub id: String,
-    /// `knockout`, `cutoff`, `zone` or `limit`.
-    pub step: String,
+    /// Its step.
+    pub step: Word<Step>,
     /// The value seen, as text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<String>,
@@ -143,8 +145,8 @@ pub struct PrincipalReason {
     pub rank: u32,
     /// Reason code.
     pub code: String,
-    /// `policy`, `model` or `human`.
-    pub source: String,
+    /// What gave it.
+    pub source: Word<ReasonSource>,
     /// What the applicant is told.
     pub text: String,
     /// Form C-1 code or `other`.
@@ -159,7 +161,7 @@ pub struct Notice {
     /// RFC 3339: 30 days after completion (Reg B 1002.9(a)(1)).
     pub due_by: String,
     /// Roles of the recipients.
-    pub recipients: Vec<String>,
+    pub recipients: Vec<Word<Role>>,
 }
 
 /// A score that was used (FCRA 615(a)).
@@ -203,8 +205,8 @@ pub struct Inputs {
 /// The arm that a customer is assigned to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Assignment {
-    /// `champion` or `challenger`.
-    pub arm: String,
+    /// Champion or challenger.
+    pub arm: Word<ModelRole>,
     /// Sticky bucket, 0..=9999.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bucket: Option<u32>,

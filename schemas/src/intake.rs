@@ -2,8 +2,10 @@
 //! headers, so that it never parses a body; the body is the normalised application without personal data. And what was
 //! stripped on the way, in bodies of their own.
 
+use crate::Word;
 use crate::application::{Collateral, Consent, Document, Facts, Report, Requested};
 use crate::risk::Subject;
+use domain::{ApplicantKind, Intent, RequestType, Role};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -33,7 +35,7 @@ pub mod header {
     pub const RECEIVED_AT: &str = "ce_receivedat";
     /// The sender's event id.
     pub const ORIGIN_ID: &str = "ce_originid";
-    /// `kafka`, `http` or `batch`.
+    /// How it came, a [`domain::Channel`].
     pub const ORIGIN_CHANNEL: &str = "ce_originchannel";
     /// Who sent it through the HTTP door: the subject of the token. Absent for records of a topic or a file.
     pub const ACTOR: &str = "ce_actor";
@@ -133,8 +135,8 @@ pub struct Received {
     pub application_id: String,
     pub revision: u32,
     pub product: String,
-    pub intent: String,
-    pub request_type: String,
+    pub intent: Word<Intent>,
+    pub request_type: Word<RequestType>,
     pub channel: String,
     pub jurisdiction: String,
     pub requested: Requested,
@@ -154,10 +156,10 @@ pub struct Received {
 /// An applicant without personal data.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ReceivedApplicant {
-    /// `primary`, `co_applicant` or `guarantor`.
-    pub role: String,
-    /// `person` or `organisation`.
-    pub kind: String,
+    /// Part in the application.
+    pub role: Word<Role>,
+    /// A person or an organisation.
+    pub kind: Word<ApplicantKind>,
     /// In place of the sender's `customer_ref`.
     pub subject: SubjectRef,
     /// What was agreed to.

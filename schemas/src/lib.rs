@@ -1,15 +1,11 @@
 //! The contracts: what crosses a process border, as Rust structs that mirror the published JSON Schemas, and the schemas,
 //! topics and migrations themselves. Decides nothing and talks to nobody.
 //!
-//! Reading order: [`topics`], [`rights`], [`envelope`], [`application`], [`intake`], [`reply`], [`risk`], [`decision`], [`notification`],
-//! [`control`], [`instance`], [`access`], [`token`], [`migrations`], [`logins`], [`audit_entry`], [`audit_tree`], [`audit_proof`],
-//! [`catalogue`].
+//! Reading order: [`topics`], [`rights`], [`envelope`], [`word`], [`application`], [`intake`], [`reply`], [`risk`], [`decision`],
+//! [`notification`], [`control`], [`instance`], [`access`], [`token`], [`migrations`], [`logins`], [`catalogue`].
 
 pub mod access;
 pub mod application;
-pub mod audit_entry;
-pub mod audit_proof;
-pub mod audit_tree;
 pub mod catalogue;
 pub mod control;
 pub mod decision;
@@ -26,6 +22,8 @@ pub mod rights;
 pub mod risk;
 pub mod token;
 pub mod topics;
+pub mod word;
 
 pub use envelope::Envelope;
 pub use topics::Topic;
+pub use word::Word;

@@ -19,11 +19,13 @@ pub struct DatabaseLogin {
 pub const READ_API_LOG: &str = "read-api-log";
 /// The login of `audit verify`, `find`, `checkpoint export` and `epoch list`, and of `gaps list`.
 pub const VERIFIER: &str = "verifier";
+/// The login of `audit rebuild`.
+pub const REBUILDER: &str = "rebuilder";
 /// The login of dashboards, which no process of ours uses.
 pub const DASHBOARDS: &str = "dashboards";
 
 /// Every login.
-pub const LOGINS: [DatabaseLogin; 8] = [
+pub const LOGINS: [DatabaseLogin; 9] = [
     DatabaseLogin { name: "audit-sink", role: "defaultx_audit", copies: true },
     DatabaseLogin { name: "identity-store", role: "defaultx_identity", copies: true },
     DatabaseLogin { name: "audit-signer", role: "defaultx_signer", copies: false },
@@ -31,6 +33,7 @@ pub const LOGINS: [DatabaseLogin; 8] = [
     DatabaseLogin { name: "read-api", role: "defaultx_read", copies: false },
     DatabaseLogin { name: READ_API_LOG, role: "defaultx_read_log", copies: false },
     DatabaseLogin { name: VERIFIER, role: "defaultx_verify", copies: false },
+    DatabaseLogin { name: REBUILDER, role: "defaultx_rebuild", copies: false },
     DatabaseLogin { name: DASHBOARDS, role: "defaultx_dashboard", copies: false },
 ];
 
@@ -122,7 +125,8 @@ mod tests {
 
     #[test]
     fn workers_log_in_under_the_names_that_the_brokers_know() {
-        let workers = LOGINS.iter().filter(|login| ![READ_API_LOG, VERIFIER, DASHBOARDS].contains(&login.name));
+        let workers =
+            LOGINS.iter().filter(|login| ![READ_API_LOG, VERIFIER, REBUILDER, DASHBOARDS].contains(&login.name));
         for login in workers {
             assert!(Principal::ALL.iter().any(|principal| principal.name() == login.name), "{}", login.name);
         }

@@ -1,5 +1,7 @@
 //! What notifier sends out, and the receipt that it writes back.
 
+use crate::Word;
+use domain::{DeliveryStatus, Outcome};
 use serde::{Deserialize, Serialize};
 
 /// `ce_type` of a receipt.
@@ -30,8 +32,8 @@ pub struct WebhookData {
     pub revision: u32,
     /// From 1.
     pub decision_number: u32,
-    /// Outcome.
-    pub outcome: String,
+    /// What becomes of the application.
+    pub outcome: Word<Outcome>,
 }
 
 /// The receipt of a delivery that ended.
@@ -49,8 +51,8 @@ pub struct Receipt {
     pub application_id: String,
     /// From 1.
     pub revision: u32,
-    /// `delivered`, `failed` or `disabled`.
-    pub status: String,
+    /// How it ended.
+    pub status: Word<DeliveryStatus>,
     /// Attempts made.
     pub attempts: u32,
     /// HTTP status of the last attempt, where there was one.

@@ -1,5 +1,7 @@
 //! `loan.replies.v1`: exactly one answer for each published record. Ids, coordinates, problem type and pointers; never values.
 
+use crate::Word;
+use domain::ReplyStatus;
 use serde::{Deserialize, Serialize};
 
 /// `ce_type` of a reply.
@@ -8,8 +10,8 @@ pub const REPLIED: &str = "application.replied.v1";
 /// The body of a reply.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reply {
-    /// `accepted`, `duplicate`, `superseded`, `conflict` or `rejected`.
-    pub status: String,
+    /// What became of the record.
+    pub status: Word<ReplyStatus>,
     /// Where known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tenant: Option<String>,

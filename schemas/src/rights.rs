@@ -73,11 +73,11 @@ pub struct Right {
 }
 
 /// Group of the readers that people and counts use; nothing is committed under it.
-pub const READER_GROUP: &str = "defaultx-reader";
+pub(crate) const READER_GROUP: &str = "defaultx-reader";
 /// Group of those who follow what tokens were called back; nothing is committed under it.
-pub const REVOCATIONS_GROUP: &str = "defaultx-revocations";
+pub(crate) const REVOCATIONS_GROUP: &str = "defaultx-revocations";
 /// Group of whoever looks at single places; nothing is committed under it.
-pub const PROBE_GROUP: &str = "probe";
+pub(crate) const PROBE_GROUP: &str = "probe";
 
 impl Principal {
     /// Everybody.

@@ -1,7 +1,9 @@
 //! The score event, `score.computed.v1`. Nobody downstream looks back: it carries all that a policy, a person or a replay
 //! needs. Numbers are quantised here, once.
 
+use crate::Word;
 use crate::application::{Facts, Requested};
+use domain::{ApplicantKind, FeatureFlag, Intent, ModelRole, Population, ReportStatus, RequestType, Role, ScoreStatus};
 use serde::{Deserialize, Deserializer, Serialize};
 
 /// `ce_type` of the assigned arm's score.
@@ -20,10 +22,10 @@ pub struct RiskEvent {
     pub input: InputRef,
     /// Product.
     pub product: String,
-    /// `decide`, `prequalify` or `score_only`.
-    pub intent: String,
-    /// `new`, `increase`, `renewal` or `existing_review`.
-    pub request_type: String,
+    /// What is wanted.
+    pub intent: Word<Intent>,
+    /// What kind of request it is.
+    pub request_type: Word<RequestType>,
     /// Sales channel.
     pub channel: String,
     /// ISO 3166-2.
@@ -37,8 +39,8 @@ pub struct RiskEvent {
     pub parties: Vec<Party>,
     /// All times.
     pub times: Times,
-    /// `scored` or `unscorable`.
-    pub status: String,
+    /// Whether there is a score.
+    pub status: Word<ScoreStatus>,
     /// Why it is unscorable: words with the feature's name, such as `wrong_currency:limit_bal`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unscorable: Vec<String>,
@@ -78,10 +80,10 @@ pub struct ApplicationRef {
 /// A pseudonymous applicant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Subject {
-    /// `primary`, `co_applicant` or `guarantor`.
-    pub role: String,
-    /// `person` or `organisation`.
-    pub kind: String,
+    /// Part in the application.
+    pub role: Word<Role>,
+    /// A person or an organisation.
+    pub kind: Word<ApplicantKind>,
     /// Which tenant key made it.
     pub key_id: String,
     /// HMAC-SHA-256(tenant key, customer_ref), hexadecimal.
@@ -92,9 +94,9 @@ pub struct Subject {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Party {
     /// `co_applicant` or `guarantor`.
-    pub role: String,
+    pub role: Word<Role>,
     /// `person` or `organisation`.
-    pub kind: String,
+    pub kind: Word<ApplicantKind>,
     /// Typed facts.
     pub facts: Facts,
 }
@@ -140,8 +142,8 @@ pub struct ModelRef {
     pub version: String,
     /// SHA-256 of the manifest.
     pub digest: String,
-    /// `champion`, `challenger` or `shadow`.
-    pub role: String,
+    /// Part in the route.
+    pub role: Word<ModelRole>,
     /// Bad definition, horizon, population, prior correction.
     pub target: Target,
     /// Engine and its version.
@@ -157,8 +159,8 @@ pub struct Target {
     pub definition: String,
     /// Within how many months.
     pub horizon_months: u32,
-    /// `booked` or `through_the_door`.
-    pub population: String,
+    /// Whom the sample is of.
+    pub population: Word<Population>,
     /// How the sample's bad rate was corrected.
     pub prior_correction: String,
 }
@@ -179,9 +181,9 @@ pub struct RouteRef {
     /// Id of the entry that applied; absent where none did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub entry: Option<String>,
-    /// The arm that decides on this customer: `champion` or `challenger`; absent where no entry applied.
+    /// The arm that decides on this customer, champion or challenger; absent where no entry applied.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub arm: Option<String>,
+    pub arm: Option<Word<ModelRole>>,
     /// Whether the customer is one of those whom no challenger gets; absent where no entry applied.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub holdout: Option<bool>,
@@ -221,9 +223,9 @@ pub struct FeatureUsed {
     /// What the graph was given; NaN, `null` on the wire, where a missing value is given as none.
     #[serde(deserialize_with = "number_or_none")]
     pub value: f32,
-    /// `missing`, `clamped` or `unknown`.
+    /// Present when the value is not as sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub flag: Option<String>,
+    pub flag: Option<Word<FeatureFlag>>,
     /// Its part of the margin against the reference, to 1e-6; positive is riskier.
     pub contribution: f64,
 }
@@ -278,8 +280,8 @@ pub struct ReportUsed {
     pub source: String,
     /// Its id.
     pub report_id: String,
-    /// `hit`, `no_hit` …
-    pub status: String,
+    /// What the bureau found.
+    pub status: Word<ReportStatus>,
     /// RFC 3339.
     pub pulled_at: String,
 }

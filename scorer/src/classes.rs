@@ -2,7 +2,7 @@
 //! what it may keep and show. Proves no package.
 
 use crate::error::Error;
-use crate::library::{file_name, folders, read};
+use catalog::{Kind, places, read};
 use domain::FieldClasses;
 use scoring::classes::classes;
 use scoring::error::Part;
@@ -13,27 +13,24 @@ use std::path::Path;
 /// cannot be read may call anything personal, so that whatever no other one names is taken for that.
 ///
 /// # Errors
-/// [`Error::Unreadable`] when the folder is there and cannot be listed.
+/// [`Error::Catalog`] when the folder is there and cannot be listed.
 pub fn of_folder(folder: &Path) -> Result<FieldClasses, Error> {
     let mut all = FieldClasses::default();
     if !folder.exists() {
         return Ok(all);
     }
-    for name in folders(folder)? {
-        for version in folders(&name)? {
-            let manifest = read(&version.join(Part::Manifest.file_name())).map_err(|error| error.to_string());
-            let manifest = manifest.and_then(|text| Manifest::parse(&text).map_err(|error| error.to_string()));
-            match manifest.and_then(|manifest| classes(&manifest).map_err(|error| error.to_string())) {
-                Ok(classes) => all.join(classes),
-                Err(reason) => {
-                    let package = format!("{}@{}", file_name(&name), file_name(&version));
-                    tracing::error!(
-                        package,
-                        reason,
-                        "its contract cannot be read: members that no other one names are taken for personal until the next start"
-                    );
-                    all.cannot_read_one();
-                }
+    for (label, package) in places(Kind::Model, folder)? {
+        let manifest = read(&package.join(Part::Manifest.file_name())).map_err(|error| error.to_string());
+        let manifest = manifest.and_then(|text| Manifest::parse(&text).map_err(|error| error.to_string()));
+        match manifest.and_then(|manifest| classes(&manifest).map_err(|error| error.to_string())) {
+            Ok(classes) => all.join(classes),
+            Err(reason) => {
+                tracing::error!(
+                    package = %label,
+                    reason,
+                    "its contract cannot be read: members that no other one names are taken for personal until the next start"
+                );
+                all.cannot_read_one();
             }
         }
     }

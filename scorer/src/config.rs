@@ -1,11 +1,12 @@
 //! The worker's knobs, and its start.
 
+use crate::announce;
 use crate::error::Error;
 use crate::handler::{Outlets, ScorerHandler};
 use crate::library::{self, Library};
 use crate::metrics::Metrics;
 use crate::routes::Routes;
-use crate::watch::{self, Watch};
+use crate::watch::Watch;
 use runtime::service::ServiceContext;
 use runtime::stream::{LoopSpec, Tuning, spawn_loop};
 use runtime::task::WorkerHandle;
@@ -18,7 +19,7 @@ use std::path::PathBuf;
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// Folder of packages, `<name>/<version>/`, beside their `scales.toml`. Packages that come later are found, proven and announced
-    /// while the worker runs; the scales are read at its start.
+    /// while the worker runs; the scales are read again when they change.
     pub models_dir: PathBuf,
     /// Folder of routes, `<name>/<version>.toml`: the one in force before a first activation, and those of activations that carry
     /// no document. It may be empty.
@@ -49,13 +50,14 @@ impl Default for Config {
 /// [`Error`] when the configured route is not taken or the loop does not start.
 pub fn start(config: Config, service: ServiceContext) -> Result<Vec<WorkerHandle>, Error> {
     let library = Library::read(&config.models_dir)?;
-    let watch = Watch::new(&config.models_dir, library::scales(&config.models_dir)?, library.models());
+    let scales = library::scales(&config.models_dir.join(library::SCALES))?;
+    let watch = Watch::new(&config.models_dir, scales, library.models());
     let routes = Routes::read(&config.routes_dir, &config.route, &library)?;
     let metrics = Metrics::new(&service.registry, &routes)?;
     let risk = service.topic(Topic::Risk.base_name());
     let shadow = service.topic(Topic::Shadow.base_name());
     let handler = ScorerHandler::new(library, routes, Outlets { risk, shadow }, config.block, metrics)?;
-    let (found, watching) = watch::start(watch, &service).map_err(|error| Error::Loop(error.to_string()))?;
+    let (found, watching) = announce::start(watch, &service).map_err(|error| Error::Loop(error.into()))?;
     let handler = handler.finding(found);
     Ok(vec![spawn_loop(spec(config.tuning, &service), handler, &service).map_err(Error::Loop)?, watching])
 }

@@ -3,6 +3,8 @@
 #![allow(missing_docs)] // each field is described in its twin
 
 use crate::route::{Assignment, Route};
+use domain::{FeatureFlag, ModelRole, ScoreStatus};
+use schemas::Word;
 use schemas::risk::ReportUsed;
 use scoring::contract::ReasonText;
 use scoring::reasons::Candidate;
@@ -27,7 +29,7 @@ pub struct Event<'a> {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub parties: Vec<Party<'a>>,
     pub times: Times<'a>,
-    pub status: &'static str,
+    pub status: Word<ScoreStatus>,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     pub unscorable: &'a [String],
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -95,7 +97,7 @@ pub struct RouteRef<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub entry: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub arm: Option<&'static str>,
+    pub arm: Option<Word<ModelRole>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub holdout: Option<bool>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -116,7 +118,7 @@ impl<'a> RouteRef<'a> {
             version: route.version(),
             bucket,
             entry: entry.map(|entry| entry.id.as_str()),
-            arm: entry.zip(chosen).map(|(entry, chosen)| entry.packages[chosen.deciding].role.as_str()),
+            arm: entry.zip(chosen).map(|(entry, chosen)| entry.packages[chosen.deciding].role.into()),
             holdout: chosen.map(|chosen| chosen.holdout),
             untold,
             carries_parties: entry.is_some_and(|entry| entry.parties),
@@ -166,7 +168,7 @@ struct FeatureUsed<'a> {
     /// A number that is none is written as `null`.
     value: f32,
     #[serde(skip_serializing_if = "Option::is_none")]
-    flag: Option<&'static str>,
+    flag: Option<Word<FeatureFlag>>,
     contribution: f64,
 }
 
@@ -176,7 +178,7 @@ impl Serialize for Features<'_> {
         serializer.collect_seq(model.features().iter().enumerate().map(|(index, feature)| FeatureUsed {
             name: &feature.name,
             value: row.values[index],
-            flag: row.flags[index].map(|flag| flag.as_str()),
+            flag: row.flags[index].map(Word::from),
             contribution: scored.contributions[index],
         }))
     }

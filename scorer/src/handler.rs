@@ -3,19 +3,22 @@
 use crate::application::{Application, RecordHeaders};
 use crate::error::Error;
 use crate::event::RouteRef;
-use crate::in_force::{self, InForce, Switch};
+use crate::headers::KNOWN_HEADERS;
+use crate::in_force::{CODEC, Entry, Kept};
 use crate::library::{Library, label_of};
 use crate::metrics::Metrics;
-use crate::resolve::{Holdings, InForceCache, State};
-use crate::route::{Asked, Chosen, Package, Role};
+use crate::resolve::{Holdings, InForceCache, State, not_ready};
+use crate::route::{Asked, Chosen, Package, event_type};
 use crate::routes::Routes;
 use crate::score::{self, Origin, Outcome, Row, Serving};
-use runtime::stream::{HandleError, Handler, Input, Outbox, Output, PASSED_BY, RecordOutcome, Route, View};
+use catalog::{InForce, NotHeld, Slot};
+use domain::ModelRole;
+use runtime::stream::{HandleError, Handler, Input, Outbox, Output, PASSED_BY, RecordOutcome, Route};
 use schemas::application::WITHDRAWN;
 use schemas::control::{Activation, OTHER_DIGEST};
 use schemas::envelope::{JSON, header};
 use schemas::event_id::event_id;
-use schemas::intake::{ACCEPTED, header as extension};
+use schemas::intake::ACCEPTED;
 use schemas::topics::Topic;
 use scoring::Model;
 use std::sync::Arc;
@@ -25,31 +28,6 @@ use std::sync::mpsc::Receiver;
 pub const SOURCE: &str = "/defaultx/scorer";
 /// Ordinal of the score event of an application without a model.
 const NO_MODEL: &str = "none";
-
-/// Every header that ingest writes: what is passed on keeps its own.
-const KNOWN_HEADERS: [&str; 21] = [
-    header::SPECVERSION,
-    header::ID,
-    header::SOURCE,
-    header::TYPE,
-    header::SUBJECT,
-    header::TIME,
-    header::CORRELATION,
-    header::CAUSATION,
-    header::PARTITION_KEY,
-    header::CONTENT_TYPE,
-    header::TRACEPARENT,
-    extension::TENANT,
-    extension::REVISION,
-    extension::DATA_DIGEST,
-    extension::DATA_DIGEST_KEY,
-    extension::RECEIVED_AT,
-    extension::ORIGIN_ID,
-    extension::ORIGIN_CHANNEL,
-    extension::ORIGIN_TOPIC,
-    extension::ORIGIN_PARTITION,
-    extension::ORIGIN_OFFSET,
-];
 
 /// The topics that the worker writes to, with prefix.
 #[derive(Debug, Clone)]
@@ -101,7 +79,7 @@ struct Job<'a> {
 
 /// A model in force for an application in its role, and what became of it.
 struct Arm {
-    role: Role,
+    role: ModelRole,
     serving: usize,
     outcome: Option<Outcome>,
 }
@@ -158,15 +136,15 @@ impl ScorerHandler {
         partitions.sort_unstable();
         partitions.dedup();
         for partition in partitions {
-            if let Some(in_force) = state.get(partition, &Switch::Route) {
-                self.hold(&in_force)?;
+            if let Some(Entry(wanted)) = state.get(partition, &Kept(Slot::Route)) {
+                self.hold(&wanted).map_err(not_ready)?;
             }
         }
         Ok(())
     }
 
-    fn hold(&mut self, wanted: &InForce) -> Result<(), HandleError> {
-        if self.holdings.holds(wanted).is_ok() {
+    fn hold(&mut self, wanted: &InForce) -> Result<(), NotHeld> {
+        if self.holdings.holds(wanted) {
             return Ok(());
         }
         Arc::make_mut(&mut self.holdings).hold(wanted)?;
@@ -194,7 +172,7 @@ impl ScorerHandler {
             let entry = &route.entries()[entry];
             let models = here.models(partition, entry, state)?;
             let arm = |at: usize| Arm { role: entry.packages[at].role, serving: models[at], outcome: None };
-            let is_shadow = |(at, package): (usize, &Package)| (package.role == Role::Shadow).then_some(at);
+            let is_shadow = |(at, package): (usize, &Package)| (package.role == ModelRole::Shadow).then_some(at);
             let shadows = entry.packages.iter().enumerate().filter_map(is_shadow);
             job.arms = std::iter::once(deciding).chain(shadows).map(arm).collect();
         }
@@ -237,7 +215,7 @@ impl ScorerHandler {
     fn emit(&self, input: &Input<'_>, job: &Job<'_>, out: &mut Outbox) -> RecordOutcome {
         if job.arms.is_empty() {
             let outcome = score::without_model(&job.application.product);
-            return self.say_as(Role::Champion, None, input, job, &outcome, out);
+            return self.say_as(ModelRole::Champion, None, input, job, &outcome, out);
         }
         let mut verdict = RecordOutcome::DeadLetter { reason: "not_scored", detail: String::new() };
         for (at, Arm { role, serving, outcome }) in job.arms.iter().enumerate() {
@@ -252,7 +230,7 @@ impl ScorerHandler {
 
     fn say_as(
         &self,
-        role: Role,
+        role: ModelRole,
         serving: Option<&Serving>,
         input: &Input<'_>,
         job: &Job<'_>,
@@ -278,17 +256,17 @@ impl ScorerHandler {
         let (tenant, id, revision) = (&*application.tenant, &*application.application_id, application.revision);
         let no_model = score::ordinal(role, NO_MODEL);
         let ordinal = serving.map_or(no_model.as_str(), |serving| serving.ordinal(role));
-        let event_type = role.event_type();
+        let event_type = event_type(role);
         let headers = headers(read, event_type, &event_id(event_type, tenant, id, revision, ordinal).to_string());
         let key = input.key.map_or_else(|| format!("{tenant}|{id}").into_bytes(), <[u8]>::to_vec);
         let topic = match role {
-            Role::Champion | Role::Challenger => Arc::clone(&self.outlets.risk),
-            Role::Shadow => Arc::clone(&self.outlets.shadow),
+            ModelRole::Champion | ModelRole::Challenger => Arc::clone(&self.outlets.risk),
+            ModelRole::Shadow => Arc::clone(&self.outlets.shadow),
         };
         out.emit(input, Output { topic, route: Route::Same, key: Some(key), payload: Some(payload), headers });
-        let scored = matches!(outcome, Outcome::Scored(..));
-        self.metrics.count(role, &application.product, scored);
-        RecordOutcome::Done(if scored { "scored" } else { "unscorable" })
+        let status = outcome.status();
+        self.metrics.count(role, &application.product, status);
+        RecordOutcome::Done(status.as_str())
     }
 
     fn pass_on(&self, input: &Input<'_>, out: &mut Outbox) {
@@ -301,15 +279,10 @@ impl ScorerHandler {
 }
 
 impl Handler for ScorerHandler {
-    type Key = Switch;
-    type Value = InForce;
+    type Key = Kept;
+    type Value = Entry;
 
-    fn handle(
-        &mut self,
-        block: &[Input<'_>],
-        state: &mut View<'_, Switch, InForce>,
-        out: &mut Outbox,
-    ) -> Result<(), HandleError> {
+    fn handle(&mut self, block: &[Input<'_>], state: &mut State<'_>, out: &mut Outbox) -> Result<(), HandleError> {
         self.take_in();
         self.hold_routes(block, state)?;
         let holdings = Arc::clone(&self.holdings);
@@ -339,21 +312,16 @@ impl Handler for ScorerHandler {
         Ok(())
     }
 
-    fn control(
-        &mut self,
-        record: &Input<'_>,
-        state: &mut View<'_, Switch, InForce>,
-        out: &mut Outbox,
-    ) -> Result<(), HandleError> {
+    fn control(&mut self, record: &Input<'_>, state: &mut State<'_>, out: &mut Outbox) -> Result<(), HandleError> {
         let activation = serde_json::from_slice::<Activation>(record.payload.unwrap_or_default()).ok();
         let Some(activation) = activation.filter(Activation::fits) else {
             out.outcome(RecordOutcome::DeadLetter { reason: "bad_activation", detail: String::new() });
             return Ok(());
         };
         self.take_in();
-        let verdict = match in_force::Asked::of(activation) {
-            Some(asked) => self.switch(record.partition, asked, state)?,
-            None => RecordOutcome::Done("control_passed"),
+        let verdict = match catalog::Asked::of(activation) {
+            Some(asked) if CODEC.keeps(asked.kind) => self.switch(record.partition, asked, state)?,
+            _ => RecordOutcome::Done("control_passed"),
         };
         self.pass_on(record, out);
         out.outcome(verdict);
@@ -361,12 +329,7 @@ impl Handler for ScorerHandler {
     }
 
     /// Those behind this worker hear of it all the same: it may be theirs.
-    fn passed_by(
-        &mut self,
-        record: &Input<'_>,
-        _: &mut View<'_, Switch, InForce>,
-        out: &mut Outbox,
-    ) -> Result<(), HandleError> {
+    fn passed_by(&mut self, record: &Input<'_>, _: &mut State<'_>, out: &mut Outbox) -> Result<(), HandleError> {
         self.pass_on(record, out);
         out.outcome(RecordOutcome::Refused { reason: PASSED_BY, detail: String::new() });
         Ok(())
@@ -376,27 +339,19 @@ impl Handler for ScorerHandler {
         true
     }
 
-    fn lacks(&mut self, key: &Switch, value: &InForce) -> Option<String> {
+    fn lacks(&mut self, Kept(slot): &Kept, Entry(wanted): &Entry) -> Option<String> {
         self.take_in();
-        let lacked = match key {
-            Switch::Route => self.hold(value).err(),
-            Switch::Model(name) => self.holdings.model(name, value).err(),
-            Switch::Version(_) => None,
+        let lacked = match slot {
+            Slot::Route => self.hold(wanted).err(),
+            Slot::Model(name) => self.holdings.model(name, wanted).err(),
+            Slot::Version(..) | Slot::Policy => None,
         };
-        lacked.map(|error| match error {
-            HandleError::NotReady(why) => why,
-            other => other.to_string(),
-        })
+        lacked.map(|why| why.to_string())
     }
 
     /// Nobody goes unanswered: an application whose score event is too large gets one without facts and explanation, which sends
     /// it to a person.
-    fn unproducible(
-        &mut self,
-        record: &Input<'_>,
-        state: &mut View<'_, Switch, InForce>,
-        out: &mut Outbox,
-    ) -> Result<(), HandleError> {
+    fn unproducible(&mut self, record: &Input<'_>, state: &mut State<'_>, out: &mut Outbox) -> Result<(), HandleError> {
         self.take_in();
         self.hold_routes(std::slice::from_ref(record), state)?;
         let holdings = Arc::clone(&self.holdings);
@@ -409,7 +364,8 @@ impl Handler for ScorerHandler {
                 job.route.carries_parties = false;
                 let outcome = Outcome::Unscorable(vec![TOO_LARGE.to_owned()]);
                 let deciding = job.arms.first().map(|arm| (arm.role, &self.servings[arm.serving]));
-                let (role, serving) = deciding.map_or((Role::Champion, None), |(role, serving)| (role, Some(serving)));
+                let (role, serving) =
+                    deciding.map_or((ModelRole::Champion, None), |(role, serving)| (role, Some(serving)));
                 self.say_as(role, serving, record, &job, &outcome, out)
             }
             Read::DeadLetter { reason, detail } => RecordOutcome::DeadLetter { reason, detail },
@@ -434,29 +390,28 @@ impl ScorerHandler {
     fn switch(
         &mut self,
         partition: i32,
-        asked: in_force::Asked,
+        asked: catalog::Asked,
         state: &mut State<'_>,
     ) -> Result<RecordOutcome, HandleError> {
-        if let Some(digest) = asked.contradicted(partition, state) {
-            let detail = format!("it was activated with the digest {digest}");
-            return Ok(RecordOutcome::Refused { reason: OTHER_DIGEST, detail });
+        let known = |slot: &Slot| state.get(partition, &Kept(slot.clone())).map(|Entry(known)| known);
+        if let Err(other) = asked.check(known) {
+            return Ok(RecordOutcome::Refused { reason: OTHER_DIGEST, detail: other.to_string() });
         }
-        match &asked.switch {
-            Switch::Model(name) => {
-                self.holdings.model(name, &asked.in_force)?;
-            }
-            Switch::Route | Switch::Version(_) => {
-                self.hold(&asked.in_force)?;
-                let route = self.holdings.route(&asked.in_force)?;
-                for package in route.entries().iter().flat_map(|entry| &entry.packages) {
-                    let switch = Switch::Model(package.name.clone());
-                    if state.get(partition, &switch).is_some() {
-                        state.remove(partition, switch);
-                    }
+        if let Slot::Model(name) = &asked.slot {
+            self.holdings.model(name, &asked.in_force).map_err(not_ready)?;
+        } else {
+            self.hold(&asked.in_force).map_err(not_ready)?;
+            let route = self.holdings.route(&asked.in_force).map_err(not_ready)?;
+            for package in route.entries().iter().flat_map(|entry| &entry.packages) {
+                let own = Kept(Slot::Model(package.name.clone()));
+                if state.get(partition, &own).is_some() {
+                    state.remove(partition, own);
                 }
             }
         }
-        asked.enter(partition, state);
+        for (slot, in_force) in asked.entries() {
+            state.put(partition, Kept(slot), Entry(in_force));
+        }
         Ok(RecordOutcome::Done("activated"))
     }
 }

@@ -4,8 +4,8 @@
 use crate::condition::Condition;
 use crate::document::{Document, Entry as Written};
 use crate::library::Library;
-use crate::route::{BUCKETS, Entry, MAX_SHADOWS, Package, Role, Route};
-use domain::Digest;
+use crate::route::{BUCKETS, Entry, MAX_SHADOWS, Package, Route};
+use domain::{Digest, ModelRole};
 use expressions::Total;
 use scoring::lookup::Lookup;
 use std::fmt;
@@ -121,13 +121,13 @@ impl Inspector<'_> {
             self.find(key("shadows"), format!("{}, at most {MAX_SHADOWS} are allowed", written.shadows.len()));
         }
         let mut packages = Vec::new();
-        self.package(at, written, &mut packages, ("champion", Role::Champion), &written.champion, 0);
+        self.package(at, written, &mut packages, ("champion", ModelRole::Champion), &written.champion, 0);
         for challenger in &written.challengers {
-            let place = ("challengers", Role::Challenger);
+            let place = ("challengers", ModelRole::Challenger);
             self.package(at, written, &mut packages, place, &challenger.package, challenger.buckets);
         }
         for shadow in &written.shadows {
-            self.package(at, written, &mut packages, ("shadows", Role::Shadow), shadow, 0);
+            self.package(at, written, &mut packages, ("shadows", ModelRole::Shadow), shadow, 0);
         }
         Entry {
             id: written.id.clone(),
@@ -178,7 +178,7 @@ impl Inspector<'_> {
         at: usize,
         entry: &Written,
         packages: &mut Vec<Package>,
-        (key, role): (&str, Role),
+        (key, role): (&str, ModelRole),
         text: &str,
         buckets: u32,
     ) {

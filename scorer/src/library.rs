@@ -1,12 +1,16 @@
-//! Every package that this instance holds: those of its start, and those that [`crate::watch`] finds later. InForceCache, and in
-//! [`crate::routes`], the worker reads files; nowhere else.
+//! Every package that this instance holds: those of its start, and those that [`crate::watch`] finds later. Here the worker reads
+//! packages and scales; the folders are [`catalog`]'s.
 
 use crate::error::Error;
+use catalog::{Kind, Label, places, read};
 use domain::Digest;
 use scoring::{LoadError, Model, PackageFiles, Scales};
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
+
+/// The file of the products' scales, beside the packages.
+pub(crate) const SCALES: &str = "scales.toml";
 
 /// Packages by digest, proven.
 #[derive(Debug, Clone, Default)]
@@ -20,19 +24,16 @@ impl Library {
     /// Reads `<folder>/scales.toml` and every `<folder>/<name>/<version>/`. A package that fails is kept out, with its reason.
     ///
     /// # Errors
-    /// [`Error::Unreadable`] or [`Error::Scales`].
+    /// [`Error::Catalog`] or [`Error::Scales`].
     pub fn read(folder: &Path) -> Result<Self, Error> {
-        let scales = scales(folder)?;
+        let scales = scales(&folder.join(SCALES))?;
         let mut library = Self::default();
-        for name in folders(folder)? {
-            for version in folders(&name)? {
-                match Model::load(&read_package(&version)?, &scales) {
-                    Ok(model) => library.models.push(Arc::new(model)),
-                    Err(fault) => {
-                        let package = format!("{}@{}", file_name(&name), file_name(&version));
-                        tracing::warn!(package, reason = %fault, "package does not serve");
-                        library.refused.insert(package, fault);
-                    }
+        for (label, package) in places(Kind::Model, folder)? {
+            match Model::load(&read_package(&package)?, &scales) {
+                Ok(model) => library.models.push(Arc::new(model)),
+                Err(fault) => {
+                    tracing::warn!(package = %label, reason = %fault, "package does not serve");
+                    library.refused.insert(label.to_string(), fault);
                 }
             }
         }
@@ -78,11 +79,8 @@ impl Library {
     /// # Errors
     /// Why there is none, for people.
     pub fn find<'t>(&self, product: &str, package: &'t str) -> Result<(&'t str, usize), String> {
-        let Some((name, version)) =
-            package.split_once('@').filter(|(name, version)| !name.is_empty() && !version.is_empty())
-        else {
-            return Err(format!("{package:?} is not name@version"));
-        };
+        Label::parse(package).map_err(|why| why.to_string())?;
+        let (name, version) = package.split_once('@').unwrap_or_default();
         if let Some(fault) = self.refused.get(package) {
             return Err(format!("package {package} does not serve: {fault}"));
         }
@@ -96,13 +94,12 @@ impl Library {
     }
 }
 
-/// The products' scales, which lie beside the packages.
+/// The products' scales.
 ///
 /// # Errors
-/// [`Error::Unreadable`] or [`Error::Scales`].
-pub fn scales(folder: &Path) -> Result<Scales, Error> {
-    let path = folder.join("scales.toml");
-    Scales::parse(&read(&path)?).map_err(|source| Error::Scales { path, source })
+/// [`Error::Catalog`] or [`Error::Scales`]; both name the file.
+pub fn scales(path: &Path) -> Result<Scales, Error> {
+    Scales::parse(&read(path)?).map_err(|source| Error::Scales { path: path.to_owned(), source })
 }
 
 /// `name@version` of a package.
@@ -113,36 +110,14 @@ pub fn label_of(model: &Model) -> String {
 /// Reads the four files of a package.
 ///
 /// # Errors
-/// [`Error::Unreadable`].
-pub fn read_package(folder: &Path) -> Result<PackageFiles, Error> {
-    let part = |part: scoring::error::Part| read(&folder.join(part.file_name()));
+/// [`catalog::Error::Unreadable`].
+pub fn read_package(folder: &Path) -> Result<PackageFiles, catalog::Error> {
     use scoring::error::Part;
+    let part = |part: Part| read(&folder.join(part.file_name()));
     Ok(PackageFiles {
         manifest: part(Part::Manifest)?,
         graph: part(Part::Graph)?,
         golden: part(Part::Golden)?,
         reference: part(Part::Reference)?,
     })
-}
-
-pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Error> {
-    std::fs::read(path).map_err(|source| Error::Unreadable { path: path.to_owned(), source })
-}
-
-/// The folders in a folder, sorted, so that every instance holds what it reads in the same order.
-pub(crate) fn folders(folder: &Path) -> Result<Vec<PathBuf>, Error> {
-    let fault = |source| Error::Unreadable { path: folder.to_owned(), source };
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(folder).map_err(fault)? {
-        let path = entry.map_err(fault)?.path();
-        if path.is_dir() && !file_name(&path).starts_with('.') {
-            found.push(path);
-        }
-    }
-    found.sort();
-    Ok(found)
-}
-
-pub(crate) fn file_name(path: &Path) -> String {
-    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }

@@ -1,7 +1,8 @@
 //! Metric names of the worker, and the only place that touches them. Labels are bounded: a product outside every route is `other`.
 
-use crate::route::{Entry, Role, Route};
+use crate::route::{Entry, Route};
 use crate::routes::Routes;
+use domain::{ModelRole, ScoreStatus};
 use prometheus::core::Collector;
 use prometheus::{IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry};
 use scoring::Model;
@@ -59,7 +60,7 @@ impl Metrics {
             shown: Vec::new(),
         };
         metrics.product(OTHER);
-        routes.all().iter().for_each(|route| metrics.learn(route));
+        routes.all().for_each(|route| metrics.learn(route));
         Ok(metrics)
     }
 
@@ -76,10 +77,11 @@ impl Metrics {
         if self.products.iter().any(|known| known == product) || self.products.len() > MAX_PRODUCTS {
             return;
         }
+        let statuses = [ScoreStatus::Scored, ScoreStatus::Unscorable];
         let [scored, shadow] = self
             .by_product
             .each_ref()
-            .map(|counters| ["scored", "unscorable"].map(|status| counters.with_label_values(&[product, status])));
+            .map(|counters| statuses.map(|status| counters.with_label_values(&[product, status.as_str()])));
         let at = self.products.len().saturating_sub(1);
         self.products.insert(at, product.to_owned());
         self.scored.insert(at, scored);
@@ -87,13 +89,13 @@ impl Metrics {
     }
 
     /// Counts a score event.
-    pub fn count(&self, role: Role, product: &str, scored: bool) {
+    pub fn count(&self, role: ModelRole, product: &str, status: ScoreStatus) {
         let counters = match role {
-            Role::Champion | Role::Challenger => &self.scored,
-            Role::Shadow => &self.shadow_scored,
+            ModelRole::Champion | ModelRole::Challenger => &self.scored,
+            ModelRole::Shadow => &self.shadow_scored,
         };
         let at = self.products.iter().position(|known| known == product).unwrap_or(counters.len() - 1);
-        counters[at][usize::from(!scored)].inc();
+        counters[at][usize::from(status != ScoreStatus::Scored)].inc();
     }
 
     /// Counts entries whose condition could not be told on an application.

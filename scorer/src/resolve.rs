@@ -1,11 +1,12 @@
 //! What is in force for the records of one block, by partition: asked of the state once, because no control record stands inside
 //! a block. What is demanded and not held stops the worker; nothing is guessed.
 
-use crate::in_force::{InForce, Switch};
+use crate::in_force::{self, Kept};
 use crate::library::Library;
-use crate::route::{Entry, Package, Role, Route};
+use crate::route::{Entry, Package, Route};
 use crate::routes::Routes;
-use domain::Digest;
+use catalog::{InForce, Kind, NotHeld, Slot, Why};
+use domain::{Digest, ModelRole};
 use runtime::stream::{HandleError, View};
 
 /// All that this instance holds.
@@ -18,67 +19,59 @@ pub struct Holdings {
 }
 
 /// The worker's state.
-pub type State<'v> = View<'v, Switch, InForce>;
+pub type State<'v> = View<'v, Kept, in_force::Entry>;
 
 impl Holdings {
     /// The index of the model that an activation record demands.
     ///
     /// # Errors
-    /// [`HandleError::NotReady`] when it is not held.
-    pub fn model(&self, name: &str, wanted: &InForce) -> Result<usize, HandleError> {
+    /// [`NotHeld`].
+    pub fn model(&self, name: &str, wanted: &InForce) -> Result<usize, NotHeld> {
         let held = self.library.by_digest(&wanted.digest);
         let held = held.filter(|index| self.library.models()[*index].manifest().name == name);
-        held.ok_or_else(|| {
-            let InForce { version, digest, .. } = wanted;
-            HandleError::NotReady(format!("model {name}@{version} ({digest}) is not held: add it to models_dir"))
-        })
+        let InForce { version, digest, .. } = wanted;
+        let (kind, why) = (Kind::Model, Why::Missing(Kind::Model));
+        held.ok_or_else(|| NotHeld { kind, version: format!("{name}@{version}"), digest: digest.clone(), why })
     }
 
     /// The route that an activation record demands, once it is [held](Self::hold).
     ///
     /// # Errors
-    /// [`HandleError::NotReady`] when it is not held.
-    pub fn route(&self, wanted: &InForce) -> Result<&Route, HandleError> {
-        self.routes.get(&wanted.digest).ok_or_else(|| not_held(wanted, "is not held"))
+    /// [`NotHeld`].
+    pub fn route(&self, wanted: &InForce) -> Result<&Route, NotHeld> {
+        self.routes.get(&wanted.digest).ok_or_else(|| NotHeld::new(Kind::Route, wanted, Why::Missing(Kind::Route)))
     }
 
-    /// Whether a route and the packages that its activation names are held.
+    /// Whether a route is held, and the packages that its activation names.
+    pub fn holds(&self, wanted: &InForce) -> bool {
+        self.routes.get(&wanted.digest).is_some_and(|route| route.label() == wanted.version)
+            && self.lacking(wanted).is_none()
+    }
+
+    /// Reads the route that an activation demands, of its document or of the folder, unless it is held already; asks for its packages.
     ///
     /// # Errors
-    /// [`HandleError::NotReady`] with what is not.
-    pub fn holds(&self, wanted: &InForce) -> Result<(), HandleError> {
-        let route = self.route(wanted)?;
-        if route.label() != wanted.version {
-            return Err(not_held(wanted, &format!("says that it is {}", route.label())));
-        }
-        for (package, digest) in wanted.carried.packages.iter().flatten() {
+    /// [`NotHeld`].
+    pub fn hold(&mut self, wanted: &InForce) -> Result<(), NotHeld> {
+        self.routes.hold(wanted, &self.library)?;
+        self.lacking(wanted).map_or(Ok(()), |why| Err(NotHeld::new(Kind::Route, wanted, why)))
+    }
+
+    /// The first package of an activation that is not held, or is another one here.
+    fn lacking(&self, wanted: &InForce) -> Option<Why> {
+        let is_held = |package: &str, digest: &str| {
             let held = self.library.digest_of(package);
-            if held.is_none() || held != Digest::parse(digest).ok() {
-                let why = format!("names package {package} ({digest}), which is not held: add it to models_dir");
-                return Err(not_held(wanted, &why));
-            }
-        }
-        Ok(())
-    }
-
-    /// Reads the route that an activation demands, of its document or of the folder, unless it is held already.
-    ///
-    /// # Errors
-    /// [`HandleError::NotReady`] when it cannot be held.
-    pub fn hold(&mut self, wanted: &InForce) -> Result<(), HandleError> {
-        if self.routes.get(&wanted.digest).is_none() {
-            let held = match &wanted.carried.document {
-                Some(document) => self.routes.carry(document.as_str(), &self.library),
-                None => self.routes.look_for(&wanted.digest, &self.library),
-            };
-            held.map_err(|why| not_held(wanted, &why))?;
-        }
-        self.holds(wanted)
+            held.is_some() && held == Digest::parse(digest).ok()
+        };
+        let mut named = wanted.carried.packages.iter().flatten();
+        let lacked = named.find(|(package, digest)| !is_held(package, digest));
+        lacked.map(|(package, digest)| Why::Package { package: package.clone(), digest: digest.clone() })
     }
 }
 
-fn not_held(wanted: &InForce, why: &str) -> HandleError {
-    HandleError::NotReady(format!("route {} ({}) {why}", wanted.version, wanted.digest))
+/// The worker waits for what it lacks.
+pub fn not_ready(why: NotHeld) -> HandleError {
+    HandleError::NotReady(why.to_string())
 }
 
 /// What is in force in the partitions of one block.
@@ -102,8 +95,8 @@ impl<'h> InForceCache<'h> {
         if let Some((_, route)) = self.routes.iter().find(|(known, _)| *known == partition) {
             return Ok(*route);
         }
-        let route = match state.get(partition, &Switch::Route) {
-            Some(in_force) => self.holdings.route(&in_force)?,
+        let route = match state.get(partition, &Kept(Slot::Route)) {
+            Some(in_force::Entry(wanted)) => self.holdings.route(&wanted).map_err(not_ready)?,
             None => self.holdings.routes.default_route().ok_or_else(|| {
                 HandleError::NotReady("no route was activated, and [scorer] route is not in routes_dir".to_owned())
             })?,
@@ -121,11 +114,11 @@ impl<'h> InForceCache<'h> {
         let at = match self.entries.iter().position(is_it) {
             Some(at) => at,
             None => {
-                let model = |package: &Package| match state.get(partition, &Switch::Model(package.name.clone())) {
-                    Some(in_force) => self.holdings.model(&package.name, &in_force),
+                let model = |package: &Package| match state.get(partition, &Kept(Slot::Model(package.name.clone()))) {
+                    Some(in_force::Entry(wanted)) => self.holdings.model(&package.name, &wanted),
                     None => Ok(package.model),
                 };
-                let models = entry.packages.iter().map(model).collect::<Result<_, _>>()?;
+                let models = entry.packages.iter().map(model).collect::<Result<_, _>>().map_err(not_ready)?;
                 self.entries.push((partition, entry, models));
                 self.entries.len() - 1
             }
@@ -137,7 +130,10 @@ impl<'h> InForceCache<'h> {
     pub fn deciding(&self) -> Vec<usize> {
         let of = |(_, entry, models): &(i32, &Entry, Vec<usize>)| {
             let packages = entry.packages.iter().zip(models.clone());
-            packages.filter(|(package, _)| package.role != Role::Shadow).map(|(_, model)| model).collect::<Vec<_>>()
+            packages
+                .filter(|(package, _)| package.role != ModelRole::Shadow)
+                .map(|(_, model)| model)
+                .collect::<Vec<_>>()
         };
         let mut deciding: Vec<usize> = self.entries.iter().flat_map(of).collect();
         deciding.sort_unstable();

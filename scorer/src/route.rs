@@ -5,7 +5,7 @@
 
 use crate::condition::Condition;
 use crate::inspect::Finding;
-use domain::Digest;
+use domain::{Digest, ModelRole};
 use schemas::risk::{COMPUTED, SHADOW_COMPUTED};
 use scoring::application;
 use scoring::lookup::Lookup;
@@ -15,33 +15,11 @@ pub const BUCKETS: u32 = 10_000;
 /// The most shadows that an entry may have: each costs as much as the champion.
 pub const MAX_SHADOWS: usize = 20;
 
-/// In which role a model speaks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
-    /// It decides.
-    Champion,
-    /// It decides in the champion's place on the customers that are assigned to it.
-    Challenger,
-    /// It never does.
-    Shadow,
-}
-
-impl Role {
-    /// The word on the wire.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Champion => "champion",
-            Self::Challenger => "challenger",
-            Self::Shadow => "shadow",
-        }
-    }
-
-    /// The `ce_type` of its events.
-    pub fn event_type(self) -> &'static str {
-        match self {
-            Self::Champion | Self::Challenger => COMPUTED,
-            Self::Shadow => SHADOW_COMPUTED,
-        }
+/// The `ce_type` of the events of a model in a role.
+pub fn event_type(role: ModelRole) -> &'static str {
+    match role {
+        ModelRole::Champion | ModelRole::Challenger => COMPUTED,
+        ModelRole::Shadow => SHADOW_COMPUTED,
     }
 }
 
@@ -84,7 +62,7 @@ pub struct Entry {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Package {
     /// Its role.
-    pub role: Role,
+    pub role: ModelRole,
     /// Its name.
     pub name: String,
     /// How many buckets are its, where it is a challenger.
@@ -236,10 +214,10 @@ mod tests {
             tenant: tenant.map(str::to_owned),
             when: when.map(|source| Condition::compile(source, lookup).unwrap()),
             packages: vec![
-                package(Role::Champion, "m", 0),
-                package(Role::Challenger, "a", 2_500),
-                package(Role::Challenger, "b", 1_500),
-                package(Role::Shadow, "s", 0),
+                package(ModelRole::Champion, "m", 0),
+                package(ModelRole::Challenger, "a", 2_500),
+                package(ModelRole::Challenger, "b", 1_500),
+                package(ModelRole::Shadow, "s", 0),
             ],
             holdout: 1_000,
             parties: false,
@@ -300,9 +278,9 @@ mod tests {
             let chosen = route.assign(asked("loan")).chosen.unwrap();
             assert_eq!(chosen.holdout, bucket(&subject) >= 9_000);
             let role = route.entries[chosen.entry].packages[chosen.deciding].role;
-            assert!(!chosen.holdout || role == Role::Champion);
+            assert!(!chosen.holdout || role == ModelRole::Champion);
             held += u32::from(chosen.holdout);
-            challenged += u32::from(role == Role::Challenger);
+            challenged += u32::from(role == ModelRole::Challenger);
         }
         assert!((150..250).contains(&held) && (720..880).contains(&challenged), "{held} {challenged}");
     }

@@ -1,106 +1,68 @@
-//! The routes that this instance knows, by digest: those that activations carry, and those of a folder, which is looked into again
-//! when an activation without a document names one that is not known. A file that fails its checks is left out and named.
+//! The routes that this instance knows: those of its folder, and those that activations carry. How they are held is [`catalog`]'s;
+//! that they are routes over packages is told here.
 
-use crate::error::Error;
-use crate::library::{Library, file_name, folders, read};
+use crate::inspect;
+use crate::library::Library;
 use crate::route::Route;
-use std::path::{Path, PathBuf};
+use catalog::{Document, Finding, InForce, Kind, Label, NotHeld, Version, Versions};
+use std::path::Path;
 use std::sync::Arc;
 
-/// So many documents out of the stream stay, beside those that a block demands. Others are read again when they are in force.
-const MAX_CARRIED: usize = 16;
-
 /// Checked routes.
-#[derive(Debug, Clone, Default)]
-pub struct Routes {
-    routes: Vec<Arc<Route>>,
-    /// In force where no activation record came before; none where the folder is empty.
-    default: Option<usize>,
-    folder: Option<PathBuf>,
-    /// Documents that activations carried, the newest at the end.
-    carried: Vec<Arc<Route>>,
-}
+#[derive(Debug, Clone)]
+pub struct Routes(Versions<Route>);
 
 impl Routes {
     /// Reads every `<name>/<version>.toml` under `folder`; `default` is the `name@version` in force where no activation record
     /// came before. A folder without any is taken: then a partition that has seen no activation waits for one.
     ///
     /// # Errors
-    /// [`Error`] when the folder cannot be read or the default cannot be used.
-    pub fn read(folder: &Path, default: &str, library: &Library) -> Result<Self, Error> {
-        let (routes, refused) = read_all(folder, library)?;
-        let chosen = routes.iter().position(|route| route.label() == default);
-        let is_empty = routes.is_empty() && refused.is_empty();
-        let folder = folder.to_owned();
-        match chosen {
-            Some(_) => Ok(Self { routes, default: chosen, folder: Some(folder), carried: Vec::new() }),
-            None if is_empty => Ok(Self { folder: Some(folder), ..Self::default() }),
-            None => Err(match refused.into_iter().find(|(label, ..)| label == default) {
-                Some((_, path, why)) => Error::Route { path, why },
-                None => Error::NoRoute { default: default.to_owned(), folder },
-            }),
-        }
+    /// [`catalog::Error`] when the folder cannot be read or the default cannot be used.
+    pub fn read(folder: &Path, default: &str, library: &Library) -> Result<Self, catalog::Error> {
+        Versions::read(Kind::Route, folder, default, |document| load(document, library)).map(Self)
     }
 
     /// Routes at hand; the first is in force where nothing was activated.
     pub fn of(routes: Vec<Route>) -> Self {
-        let default = (!routes.is_empty()).then_some(0);
-        Self { routes: routes.into_iter().map(Arc::new).collect(), default, ..Self::default() }
+        Self(Versions::of(Kind::Route, routes.into_iter().map(version).collect()))
     }
 
     /// The one in force where nothing was activated.
     pub fn default_route(&self) -> Option<&Route> {
-        self.default.map(|at| &*self.routes[at])
+        self.0.default_version().map(|route| &**route)
     }
 
     /// The route of that digest.
     pub fn get(&self, digest: &str) -> Option<&Route> {
-        self.routes.iter().chain(&self.carried).find(|route| route.digest() == digest).map(|route| &**route)
+        self.0.get(digest).map(|route| &**route)
     }
 
-    /// Holds the route of a document that an activation carries.
+    /// Reads the route that an activation demands, of its document or of the folder, unless it is held already.
     ///
     /// # Errors
-    /// Why it may not serve, for people.
-    pub(crate) fn carry(&mut self, document: &str, library: &Library) -> Result<(), String> {
-        let route = Route::load(document.as_bytes(), library).map_err(|rejected| {
-            let first = rejected.0.first().map(ToString::to_string).unwrap_or_default();
-            format!("may not serve: {first}")
-        })?;
-        self.carried.push(Arc::new(route));
-        Ok(())
-    }
-
-    /// Looks into the folder again: a file that was brought is found without a restart.
-    ///
-    /// # Errors
-    /// When it is not there, for people.
-    pub(crate) fn look_for(&mut self, digest: &str, library: &Library) -> Result<(), String> {
-        let routes = self.folder.as_deref().and_then(|folder| read_all(folder, library).ok()).unwrap_or_default().0;
-        let found = routes.into_iter().find(|route| route.digest() == digest);
-        self.carried.push(found.ok_or("is not held: add it to routes_dir")?);
-        Ok(())
+    /// [`NotHeld`].
+    pub(crate) fn hold(&mut self, wanted: &InForce, library: &Library) -> Result<(), NotHeld> {
+        self.0.hold(wanted, |document| load(document, library)).map(drop)
     }
 
     /// Lets go of what nobody has demanded for long.
     pub(crate) fn trim(&mut self) {
-        let many = self.carried.len().saturating_sub(MAX_CARRIED);
-        self.carried.drain(..many);
+        self.0.trim();
     }
 
     /// Whether there is something to let go of.
     pub(crate) fn is_long(&self) -> bool {
-        self.carried.len() > MAX_CARRIED
+        self.0.is_long()
     }
 
     /// Every route of the folder.
-    pub fn all(&self) -> &[Arc<Route>] {
-        &self.routes
+    pub fn all(&self) -> impl Iterator<Item = &Arc<Route>> {
+        self.0.all()
     }
 
     /// Every product that a route knows, sorted.
     pub fn products(&self) -> Vec<&str> {
-        let entries = self.routes.iter().flat_map(|route| route.entries());
+        let entries = self.all().flat_map(|route| route.entries());
         let mut products: Vec<&str> = entries.map(|entry| entry.product.as_str()).collect();
         products.sort_unstable();
         products.dedup();
@@ -108,52 +70,17 @@ impl Routes {
     }
 }
 
-/// The file of a `name@version` in a folder of routes; `None` when that is no such label.
-pub fn file_of(folder: &Path, label: &str) -> Option<PathBuf> {
-    let (name, version) = label.split_once('@')?;
-    let is_plain = |part: &str| !part.is_empty() && !part.contains(['/', '\\']) && part != "..";
-    (is_plain(name) && is_plain(version)).then(|| folder.join(name).join(format!("{version}.toml")))
+fn load(document: &Document, library: &Library) -> Result<Version<Route>, Vec<Finding>> {
+    let loaded = Route::load(document.as_str().as_bytes(), library);
+    loaded.map(version).map_err(|rejected| rejected.0.into_iter().map(finding).collect())
 }
 
-/// `name@version`, file and fault of what was left out.
-type Refused = (String, PathBuf, String);
-
-fn read_all(folder: &Path, library: &Library) -> Result<(Vec<Arc<Route>>, Vec<Refused>), Error> {
-    let (mut routes, mut refused) = (Vec::new(), Vec::new());
-    for (file, label) in documents(folder)? {
-        let loaded = Route::load(&read(&file)?, library);
-        match loaded.map_err(|rejected| rejected.to_string()).and_then(|route| in_place(route, &label)) {
-            Ok(route) => routes.push(Arc::new(route)),
-            Err(why) => {
-                tracing::warn!(file = %file.display(), reason = why, "route does not serve");
-                refused.push((label, file, why));
-            }
-        }
-    }
-    Ok((routes, refused))
+fn version(route: Route) -> Version<Route> {
+    Version::new(Label::new(route.name(), route.version()), route.digest().to_owned(), route)
 }
 
-/// A document is where its name and version say, so that a label finds it.
-fn in_place(route: Route, label: &str) -> Result<Route, String> {
-    match route.label() {
-        own if own == label => Ok(route),
-        own => Err(format!("it says it is {own}: move it to {}.toml", own.replacen('@', "/", 1))),
-    }
-}
-
-/// Every document with the `name@version` of its place, sorted.
-fn documents(folder: &Path) -> Result<Vec<(PathBuf, String)>, Error> {
-    let mut found = Vec::new();
-    for name in folders(folder)? {
-        let unreadable = |source| Error::Unreadable { path: name.clone(), source };
-        for entry in std::fs::read_dir(&name).map_err(unreadable)? {
-            let path = entry.map_err(unreadable)?.path();
-            if let Some(version) = file_name(&path).strip_suffix(".toml") {
-                let label = format!("{}@{version}", file_name(&name));
-                found.push((path, label));
-            }
-        }
-    }
-    found.sort();
-    Ok(found)
+/// What is wrong with a route, as the catalog tells it.
+pub fn finding(found: inspect::Finding) -> Finding {
+    let inspect::Finding { at, why } = found;
+    Finding::error("", at, why)
 }

@@ -5,7 +5,8 @@ use crate::application::{Applicant, Application};
 use crate::event::{
     ApplicationRef, Event, Explanation, Features, InputRef, Party, Reasons, RouteRef, Score, Subject, Times,
 };
-use crate::route::Role;
+use domain::{ModelRole, ScoreStatus};
+use schemas::Word;
 use schemas::application::Report;
 use schemas::risk::{ModelRef, ReportUsed, Target};
 use scoring::explain::inexact;
@@ -33,18 +34,18 @@ struct ModelIdentity {
 }
 
 impl ModelIdentity {
-    fn new(model: &Model, digest: &str, role: Role) -> Self {
+    fn new(model: &Model, digest: &str, role: ModelRole) -> Self {
         let manifest = model.manifest();
         let target = &manifest.target;
         let model_ref = ModelRef {
             name: manifest.name.clone(),
             version: manifest.version.clone(),
             digest: digest.to_owned(),
-            role: role.as_str().to_owned(),
+            role: role.into(),
             target: Target {
                 definition: target.definition.clone(),
                 horizon_months: target.horizon_months,
-                population: target.population.clone(),
+                population: Word::parse(&target.population),
                 prior_correction: target.prior_correction.clone(),
             },
             engine: ENGINE.to_owned(),
@@ -67,7 +68,8 @@ impl Serving {
         let features = &model.manifest().feature;
         let reads_reports = features.iter().any(|feature| reads(&feature.pointer) || reads(&feature.expr));
         let identity = |role| ModelIdentity::new(&model, &digest, role);
-        let [champion, challenger, shadow] = [Role::Champion, Role::Challenger, Role::Shadow].map(identity);
+        let [champion, challenger, shadow] =
+            [ModelRole::Champion, ModelRole::Challenger, ModelRole::Shadow].map(identity);
         Ok(Self { state: model.state()?, champion, challenger, shadow, reads_reports, digest, model })
     }
 
@@ -82,21 +84,21 @@ impl Serving {
     }
 
     /// What tells its score events in a role from the other ones of an application.
-    pub fn ordinal(&self, role: Role) -> &str {
+    pub fn ordinal(&self, role: ModelRole) -> &str {
         &self.identity(role).ordinal
     }
 
-    fn identity(&self, role: Role) -> &ModelIdentity {
+    fn identity(&self, role: ModelRole) -> &ModelIdentity {
         match role {
-            Role::Champion => &self.champion,
-            Role::Challenger => &self.challenger,
-            Role::Shadow => &self.shadow,
+            ModelRole::Champion => &self.champion,
+            ModelRole::Challenger => &self.challenger,
+            ModelRole::Shadow => &self.shadow,
         }
     }
 }
 
 /// Role and name of a model, as event ids carry them.
-pub fn ordinal(role: Role, name: &str) -> String {
+pub fn ordinal(role: ModelRole, name: &str) -> String {
     format!("{}:{name}", role.as_str())
 }
 
@@ -107,6 +109,16 @@ pub enum Outcome {
     Scored(FeatureVector, Scored),
     /// It has none, for these reasons.
     Unscorable(Vec<String>),
+}
+
+impl Outcome {
+    /// The word for it.
+    pub fn status(&self) -> ScoreStatus {
+        match self {
+            Self::Scored(..) => ScoreStatus::Scored,
+            Self::Unscorable(_) => ScoreStatus::Unscorable,
+        }
+    }
 }
 
 /// A row of the graph's input, or why there is none.
@@ -190,7 +202,7 @@ pub fn event<'a>(
     application: &'a Application<'_>,
     origin: Origin<'a>,
     route: &RouteRef<'a>,
-    role: Role,
+    role: ModelRole,
     serving: Option<&'a Serving>,
     outcome: &'a Outcome,
 ) -> Event<'a> {
@@ -219,7 +231,7 @@ pub fn event<'a>(
         jurisdiction: &application.jurisdiction,
         requested: application.requested,
         facts: primary.facts,
-        parties: match route.carries_parties && role != Role::Shadow {
+        parties: match route.carries_parties && role != ModelRole::Shadow {
             true => application.applicants.iter().skip(1).map(party).collect(),
             false => Vec::new(),
         },
@@ -229,7 +241,7 @@ pub fn event<'a>(
             received_at,
             as_of: &application.as_of,
         },
-        status: if scored.is_some() { "scored" } else { "unscorable" },
+        status: if scored.is_some() { ScoreStatus::Scored.into() } else { ScoreStatus::Unscorable.into() },
         unscorable,
         model: serving.map(|serving| &*serving.identity(role).model_ref),
         route: route.clone(),

@@ -8,26 +8,7 @@ use std::fmt;
 use std::sync::Arc;
 
 /// What happened to a value on its way into the graph.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Flag {
-    /// It was absent or null; the contract's value stands for it.
-    Missing,
-    /// It was outside the range and moved to its edge.
-    Clamped,
-    /// It was no known category; the contract's missing value stands for it.
-    Unknown,
-}
-
-impl Flag {
-    /// The word on the wire.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Missing => "missing",
-            Self::Clamped => "clamped",
-            Self::Unknown => "unknown",
-        }
-    }
-}
+pub use domain::FeatureFlag as Flag;
 
 /// A row of the graph's input.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,9 +1,8 @@
 //! The knobs of audit-signer.
 
 use crate::config::Config;
-use crate::cosignature::WitnessKey;
 use crate::error::Error;
-use crate::note::{NoteVerifier, Signer};
+use audit_log::{NoteVerifier, Signer, WitnessKey};
 use runtime::config::Secret;
 use runtime::kafka::KafkaConfig;
 use serde::{Deserialize, Serialize};
@@ -26,6 +25,11 @@ pub struct SignerConfig {
     pub interval_s: u64,
     /// Seconds between walks over the whole log. 0 walks never; `defaultx audit verify` does at any time.
     pub verify_interval_s: u64,
+    /// Seconds between samples: a part of the newest entries and a part of all of them, held against the projections. 0 takes none; walks hold
+    /// all of them.
+    pub sample_interval_s: u64,
+    /// Entries of a part.
+    pub sample_entries: u64,
     /// Directory that keeps every note, out of the database's reach: what was signed, also when the database is a restored one. Empty:
     /// only the database remembers, and a log that was set back is signed as if it had always been so.
     pub notes_dir: String,
@@ -61,6 +65,8 @@ impl Default for SignerConfig {
             former_keys: Vec::new(),
             interval_s: 10,
             verify_interval_s: 3600,
+            sample_interval_s: 10,
+            sample_entries: 256,
             notes_dir: String::new(),
             witness_timeout_ms: 5_000,
             timestamp_url: String::new(),
@@ -98,7 +104,8 @@ impl SignerConfig {
         if self.key.is_empty() {
             return Ok(None);
         }
-        Signer::new(&self.origin, &seed(self.key.expose()).ok_or_else(bad_key)?).map(Some)
+        let signer = Signer::new(&self.origin, &seed(self.key.expose()).ok_or_else(bad_key)?);
+        signer.map(Some).map_err(|error| Error::Config(format!("[audit-signer] origin: {error}")))
     }
 
     /// Verifier keys of all signers, the present one first.
@@ -115,7 +122,7 @@ impl SignerConfig {
     /// # Errors
     /// [`Error::Note`] names the one that is none.
     pub(crate) fn verifiers(&self) -> Result<Vec<NoteVerifier>, Error> {
-        self.verifier_keys()?.iter().map(|key| NoteVerifier::parse(key)).collect()
+        Ok(self.verifier_keys()?.iter().map(|key| NoteVerifier::parse(key)).collect::<Result<_, _>>()?)
     }
 
     /// The witnesses, each with its key.

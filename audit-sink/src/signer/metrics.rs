@@ -1,19 +1,24 @@
 //! What audit-signer measures. Names never change: dashboards and alerts hold them.
 
-use prometheus::{IntGauge, IntGaugeVec, Opts, Registry};
+use crate::rebuild::projections;
+use prometheus::{IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
 
 /// Entries that the newest checkpoint of each log covers.
-pub const CHECKPOINT_SIZE: &str = "defaultx_audit_checkpoint_size";
+pub(crate) const CHECKPOINT_SIZE: &str = "defaultx_audit_checkpoint_size";
 /// When the newest checkpoint was made, seconds since 1970.
-pub const CHECKPOINT_TIMESTAMP: &str = "defaultx_audit_checkpoint_timestamp_seconds";
+pub(crate) const CHECKPOINT_TIMESTAMP: &str = "defaultx_audit_checkpoint_timestamp_seconds";
 /// 1 while a log is not the one that was signed: shorter, or another one. Nothing is signed of it then.
-pub const NOT_THE_SAME: &str = "defaultx_audit_log_not_the_same";
+pub(crate) const NOT_THE_SAME: &str = "defaultx_audit_log_not_the_same";
 /// Entries that the newest cosignature of each witness covers.
-pub const COSIGNED_SIZE: &str = "defaultx_audit_cosigned_size";
+pub(crate) const COSIGNED_SIZE: &str = "defaultx_audit_cosigned_size";
 /// When a walk last found every log whole, seconds since 1970.
-pub const VERIFIED_TIMESTAMP: &str = "defaultx_audit_verified_timestamp_seconds";
+pub(crate) const VERIFIED_TIMESTAMP: &str = "defaultx_audit_verified_timestamp_seconds";
 /// Faults that the last walk found.
-pub const VERIFY_FAULTS: &str = "defaultx_audit_verify_faults";
+pub(crate) const VERIFY_FAULTS: &str = "defaultx_audit_verify_faults";
+/// Rows of projections that samples held against the log, by table.
+pub(crate) const CHECKED_ROWS_TOTAL: &str = "defaultx_projection_checked_rows_total";
+/// Rows that samples found not to be what the log says, by table; each time that they were found.
+pub(crate) const MISMATCHES_TOTAL: &str = "defaultx_projection_mismatches_total";
 
 /// The handles.
 #[derive(Debug, Clone)]
@@ -25,6 +30,8 @@ pub struct SignerMetrics {
     pub cosigned_size: IntGaugeVec,
     pub verified_timestamp: IntGauge,
     pub verify_faults: IntGauge,
+    pub checked_rows: IntCounterVec,
+    pub mismatches: IntCounterVec,
 }
 
 impl SignerMetrics {
@@ -34,6 +41,7 @@ impl SignerMetrics {
     /// When a name is registered already.
     pub fn new(registry: &Registry) -> Result<Self, prometheus::Error> {
         let of_log = |name, help| IntGaugeVec::new(Opts::new(name, help), &["log"]);
+        let of_table = |name, help| IntCounterVec::new(Opts::new(name, help), &["table"]);
         let metrics = Self {
             checkpoint_size: of_log(CHECKPOINT_SIZE, "Entries under the newest checkpoint")?,
             checkpoint_timestamp: IntGauge::new(CHECKPOINT_TIMESTAMP, "When the newest checkpoint was made")?,
@@ -44,6 +52,8 @@ impl SignerMetrics {
             )?,
             verified_timestamp: IntGauge::new(VERIFIED_TIMESTAMP, "When a walk last found every log whole")?,
             verify_faults: IntGauge::new(VERIFY_FAULTS, "Faults that the last walk found")?,
+            checked_rows: of_table(CHECKED_ROWS_TOTAL, "Rows of projections held against the log by samples")?,
+            mismatches: of_table(MISMATCHES_TOTAL, "Rows that samples found not to be what the log says")?,
         };
         registry.register(Box::new(metrics.checkpoint_size.clone()))?;
         registry.register(Box::new(metrics.checkpoint_timestamp.clone()))?;
@@ -51,6 +61,13 @@ impl SignerMetrics {
         registry.register(Box::new(metrics.cosigned_size.clone()))?;
         registry.register(Box::new(metrics.verified_timestamp.clone()))?;
         registry.register(Box::new(metrics.verify_faults.clone()))?;
+        registry.register(Box::new(metrics.checked_rows.clone()))?;
+        registry.register(Box::new(metrics.mismatches.clone()))?;
+        // There from the start, at zero: the first one is an increase too.
+        for table in projections() {
+            metrics.checked_rows.with_label_values(&[table]).inc_by(0);
+            metrics.mismatches.with_label_values(&[table]).inc_by(0);
+        }
         Ok(metrics)
     }
 }

@@ -2,12 +2,13 @@
 //! from the writer, with a key and logins of its own, and writes nothing of a log.
 //!
 //! Reading order: [`config`], [`crate::checkpoint`] (what is signed), [`notes`] (its memory), [`publish`], [`witnesses`],
-//! [`timestamps`], [`watch`].
+//! [`timestamps`], [`watch`], [`sample`].
 
 mod config;
 mod metrics;
 pub mod notes;
 mod publish;
+mod sample;
 mod timestamps;
 mod watch;
 mod witnesses;
@@ -15,11 +16,12 @@ mod witnesses;
 pub use config::{SignerConfig, WitnessConfig, seed};
 pub use metrics::SignerMetrics;
 pub use publish::SIGNED;
+pub use sample::{Sampled, sample};
 pub use watch::record;
 
 use crate::checkpoint::Signing;
 use crate::error::Error;
-use crate::note::{Head, NoteVerifier};
+use audit_log::{Head, NoteVerifier};
 use notes::Notes;
 use publish::Target;
 use runtime::clock;
@@ -78,6 +80,12 @@ pub fn start(config: &SignerConfig, mut service: ServiceContext) -> Result<Vec<W
     let every = Duration::from_secs(config.verify_interval_s);
     let watching = watch::keep(signer.clone(), config.verifier_keys()?, every, part.clone());
     workers.push(WorkerHandle::task("audit-watch", task::spawn("audit-watch", watching)));
+    if config.sample_interval_s > 0 {
+        let every = Duration::from_secs(config.sample_interval_s);
+        let sampling = sample::Sampling { every, entries: config.sample_entries };
+        let sampled = sample::keep(sampling, |below| rand::random_range(0..below), part.clone());
+        workers.push(WorkerHandle::task("audit-sample", task::spawn("audit-sample", sampled)));
+    }
     let Some(signer) = signer.filter(|_| config.interval_s > 0) else {
         tracing::warn!("no key or no interval: checkpoints are not signed");
         component.set_ready(true, "signs nothing");

@@ -1,7 +1,7 @@
 //! The signer's own memory: every note it signed, in a file for each log, flushed before anybody else sees the note. Only grows.
 
 use crate::error::Error;
-use crate::note::notes;
+use audit_log::{end_of_notes, notes_in};
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -10,8 +10,6 @@ use std::path::{Path, PathBuf};
 const TAIL_BYTES: u64 = 64 << 10;
 /// Bytes that a note may have left half written, at most.
 const MOST_TORN_BYTES: usize = 4 << 10;
-/// Starts a signature line.
-const SIGNATURE: &[u8] = "\n\u{2014} ".as_bytes();
 
 /// The directory of notes.
 #[derive(Debug, Clone)]
@@ -68,7 +66,7 @@ impl Notes {
     ///
     /// # Errors
     /// [`Error::Notes`].
-    pub fn add_cosigned(&self, log: i32, note: &str) -> Result<(), Error> {
+    pub(crate) fn add_cosigned(&self, log: i32, note: &str) -> Result<(), Error> {
         let path = self.0.join(format!("{log}.cosigned"));
         let file = OpenOptions::new().append(true).create(true).open(&path);
         let added = file.and_then(|mut file| file.write_all(note.as_bytes()).and_then(|()| file.sync_data()));
@@ -85,7 +83,7 @@ impl Book {
         let tail = self.tail().map_err(|source| failed(&self.path, source))?;
         let text = String::from_utf8_lossy(&tail.1);
         // The first may have lost its beginning.
-        Ok(notes(&text).into_iter().skip(usize::from(tail.0 > 0)).collect())
+        Ok(notes_in(&text).into_iter().skip(usize::from(tail.0 > 0)).collect())
     }
 
     /// Every note, oldest first.
@@ -96,7 +94,7 @@ impl Book {
         let mut text = String::new();
         let read = self.file.seek(SeekFrom::Start(0)).and_then(|_| self.file.read_to_string(&mut text));
         read.map_err(|source| failed(&self.path, source))?;
-        Ok(notes(&text))
+        Ok(notes_in(&text))
     }
 
     /// Adds a note; it is on the disk when this returns.
@@ -121,12 +119,7 @@ impl Book {
     fn mended(&mut self) -> std::io::Result<()> {
         self.file.lock()?;
         let (from, bytes) = self.tail()?;
-        let ends = bytes.iter().enumerate().rev().filter(|(_, byte)| **byte == b'\n').map(|(at, _)| at + 1);
-        let is_signature = |end: &usize| {
-            let line = bytes[..end - 1].iter().rposition(|byte| *byte == b'\n');
-            line.is_some_and(|line| bytes[line..].starts_with(SIGNATURE))
-        };
-        let end = ends.into_iter().find(is_signature).unwrap_or_default();
+        let end = end_of_notes(&bytes);
         match bytes.len() - end {
             0 => Ok(()),
             torn if torn <= MOST_TORN_BYTES => self.file.set_len(from + end as u64),
@@ -145,7 +138,7 @@ fn failed(path: &Path, source: std::io::Error) -> Error {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::note::{Head, Signer};
+    use audit_log::{Head, Signer};
 
     #[test]
     fn notes_are_there_again_and_a_torn_one_is_not() {

@@ -98,7 +98,7 @@ struct Note {
 impl Note {
     /// Heads of different epochs have different ids.
     fn ordinal(&self) -> String {
-        let epoch = crate::note::read(&self.text).map_or(0, |(_, head)| head.epoch);
+        let epoch = audit_log::read_checkpoint(&self.text).map_or(0, |(_, head)| head.epoch);
         if epoch == 0 { self.size.to_string() } else { format!("{epoch}.{}", self.size) }
     }
 

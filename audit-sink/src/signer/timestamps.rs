@@ -4,7 +4,7 @@
 use super::notes::Notes;
 use super::{Part, RETRY, newest_note};
 use crate::error::Error;
-use crate::note::{Head, NoteVerifier};
+use audit_log::{Head, NoteVerifier};
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Client as Http, Url};
 use sha2::{Digest as _, Sha256};

@@ -3,10 +3,9 @@
 
 use super::{Part, SignerMetrics};
 use crate::error::Error;
-use crate::note::{NoteVerifier, Signer};
 use crate::report::Report;
-use crate::statement::Verification;
 use crate::verify::{self, Options};
+use audit_log::{NoteVerifier, Signer, Verification};
 use runtime::clock;
 use runtime::pg::{DatabaseConfig, connect};
 use std::time::Duration;

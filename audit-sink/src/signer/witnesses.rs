@@ -3,14 +3,10 @@
 
 use super::notes::Notes;
 use super::{Part, RETRY, newest_note};
-use crate::cosignature::WitnessKey;
 use crate::error::Error;
 use crate::nodes::Nodes;
-use crate::note::{Head, NoteVerifier, number, split};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
+use audit_log::{AddCheckpoint, Hash, Head, NoteVerifier, WitnessKey, parse_size, read_checkpoint, signed_text};
 use reqwest::{Client as Http, StatusCode, Url};
-use schemas::audit_tree::Hash;
 use tokio_postgres::{Client, IsolationLevel};
 
 /// Bytes of an answer that are read.
@@ -65,7 +61,7 @@ impl Witness {
         let mut seen = self.seen(client, &head).await?;
         for _ in 0..2 {
             let proof = proof(client, log, seen, head.size).await?;
-            match self.add_checkpoint(seen, &proof, &note).await? {
+            match self.add_checkpoint(AddCheckpoint { old: seen, proof, note: &note }).await? {
                 Answer::Cosigned(lines) => return self.keep(client, &head, &note, &lines).await.map(Some),
                 Answer::Seen(size) if size > head.size => {
                     return Err(
@@ -83,14 +79,12 @@ impl Witness {
         let query = "SELECT n.note, x.size FROM defaultx.audit_cosignatures x JOIN defaultx.audit_checkpoints n USING (log, size)
                      WHERE x.log = $1 AND x.witness = $2 AND x.size < $3 ORDER BY x.size DESC LIMIT 1";
         let row = client.query_opt(query, &[&head.log, &self.key.name(), &(head.size as i64)]).await?;
-        let is_of_epoch = |note: &str| crate::note::read(note).is_ok_and(|(_, seen)| seen.epoch == head.epoch);
+        let is_of_epoch = |note: &str| read_checkpoint(note).is_ok_and(|(_, seen)| seen.epoch == head.epoch);
         Ok(row.filter(|row| is_of_epoch(row.get(0))).map_or(0, |row| row.get::<_, i64>(1) as u64))
     }
 
-    async fn add_checkpoint(&self, seen: u64, proof: &[Hash], note: &str) -> Result<Answer, Error> {
-        let lines: String = proof.iter().map(|hash| BASE64.encode(hash) + "\n").collect();
-        let body = format!("old {seen}\n{lines}\n{note}");
-        let sent = self.http.post(self.url.clone()).body(body).send().await;
+    async fn add_checkpoint(&self, request: AddCheckpoint<'_>) -> Result<Answer, Error> {
+        let sent = self.http.post(self.url.clone()).body(request.to_text()).send().await;
         let mut response = sent.map_err(|error| self.failed(error.without_url()))?;
         let (status, mut bytes) = (response.status(), Vec::new());
         while let Some(chunk) = response.chunk().await.map_err(|error| self.failed(error.without_url()))? {
@@ -102,7 +96,7 @@ impl Witness {
         let text = String::from_utf8_lossy(&bytes).into_owned();
         match status {
             StatusCode::OK => Ok(Answer::Cosigned(text)),
-            StatusCode::CONFLICT => match number(text.trim()).filter(|size| *size != seen) {
+            StatusCode::CONFLICT => match parse_size(&text).filter(|size| *size != request.old) {
                 Some(size) => Ok(Answer::Seen(size)),
                 None => Err(self.failed("it knows another root of this size")),
             },
@@ -115,7 +109,7 @@ impl Witness {
 
     /// Keeps what it signed, if it did.
     async fn keep(&self, client: &Client, head: &Head, note: &str, lines: &str) -> Result<u64, Error> {
-        let (text, _) = split(note)?;
+        let text = signed_text(note)?;
         let is_its_own = |line: &&str| self.key.time_of(&format!("{text}\n{line}\n")).is_some();
         let line =
             lines.lines().find(is_its_own).ok_or_else(|| self.failed("its answer is not signed with its key"))?;

@@ -3,10 +3,10 @@
 
 use crate::events::Topics;
 use crate::stand::{SIGNED_AT, Writer, client, copy, database, sign, signer};
+use audit_log::{Head, Signer};
 use audit_sink::checkpoint::Signing;
 use audit_sink::epoch::{self, Asked};
 use audit_sink::error::Error;
-use audit_sink::note::{Head, Signer};
 use audit_sink::promises::Word;
 use audit_sink::report::{Fault, Report};
 use audit_sink::signer::notes::Notes;
@@ -67,13 +67,17 @@ enum Tampering {
 }
 use Tampering::{Rewrite, Sql};
 
-const ALL_TABLES: &str = "TRUNCATE defaultx.audit_segments, defaultx.audit_runs, defaultx.audit_tiles, defaultx.audit_logs, defaultx.audit_checkpoints,
+const LOG_TABLES: &str = "TRUNCATE defaultx.audit_segments, defaultx.audit_runs, defaultx.audit_tiles, defaultx.audit_logs, defaultx.audit_checkpoints,
     defaultx.audit_verifications, defaultx.audit_cosignatures, defaultx.audit_epochs, defaultx.stream_offsets";
+const ALL_TABLES: &str = "TRUNCATE defaultx.audit_segments, defaultx.audit_runs, defaultx.audit_tiles, defaultx.audit_logs, defaultx.audit_checkpoints,
+    defaultx.audit_verifications, defaultx.audit_cosignatures, defaultx.audit_epochs, defaultx.stream_offsets,
+    defaultx.applications, defaultx.withdrawals, defaultx.scores, defaultx.decisions, defaultx.replies, defaultx.receipts,
+    defaultx.dead_letters, defaultx.activations";
 /// 360 entries, of which the note that was kept covers 270.
 const STORIES: usize = 40;
 
 /// Name, what is done, whether the walk finds it alone, whether with the kept note.
-const TAMPERINGS: [(&str, Tampering, bool, bool); 15] = [
+const TAMPERINGS: [(&str, Tampering, bool, bool); 16] = [
     (
         "a flipped byte",
         Sql(
@@ -91,6 +95,7 @@ const TAMPERINGS: [(&str, Tampering, bool, bool); 15] = [
         true,
         true,
     ),
+    ("an emptied log, rows left", Sql(LOG_TABLES), true, true),
     ("an emptied database", Sql(ALL_TABLES), false, true),
     ("every checkpoint removed", Sql("DELETE FROM defaultx.audit_checkpoints"), false, false),
     (

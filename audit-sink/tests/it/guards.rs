@@ -87,7 +87,8 @@ async fn each_role_sees_its_own_and_no_more() {
         ("defaultx_audit", "identity.identities", false),
         ("defaultx_audit", "defaultx.audit_segments", true),
         ("defaultx_signer", "identity.identities", false),
-        ("defaultx_signer", "defaultx.applications", false),
+        ("defaultx_signer", "defaultx.applications", true),
+        ("defaultx_signer", "defaultx.deliveries", false),
         ("defaultx_signer", "defaultx.audit_segments", true),
         ("defaultx_identity", "defaultx.audit_segments", false),
         ("defaultx_identity", "defaultx.applications", false),
@@ -100,7 +101,11 @@ async fn each_role_sees_its_own_and_no_more() {
         ("defaultx_notify", "defaultx.deliveries", true),
         ("defaultx_notify", "defaultx.applications", false),
         ("defaultx_verify", "defaultx.audit_segments", true),
-        ("defaultx_verify", "defaultx.applications", false),
+        ("defaultx_verify", "defaultx.applications", true),
+        ("defaultx_verify", "identity.identities", false),
+        ("defaultx_rebuild", "defaultx.applications", true),
+        ("defaultx_rebuild", "defaultx.audit_tiles", false),
+        ("defaultx_rebuild", "identity.identities", false),
         ("defaultx_dashboard", "identity.identities", false),
         ("defaultx_dashboard", "defaultx.audit_segments", false),
         ("defaultx_dashboard", "defaultx.current_decisions", true),
@@ -112,6 +117,39 @@ async fn each_role_sees_its_own_and_no_more() {
     for role in ["defaultx_read", "defaultx_dashboard"] {
         for statement in ["DELETE FROM identity.identities", "DELETE FROM defaultx.applications"] {
             assert!(refused(&client, Some(role), statement).await, "{role} {statement}");
+        }
+    }
+}
+
+/// A session that has not set the role takes nothing away, whoever it is; and that role changes nothing in place.
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_of_projections_go_under_the_role_of_rebuilds_alone() {
+    let url = database("rebuilders").await;
+    let client = client(&url).await;
+    for table in audit_sink::rebuild::projections() {
+        for (role, verb, may) in [
+            (None, "DELETE FROM", false),
+            (Some("defaultx_audit"), "DELETE FROM", false),
+            (Some("defaultx_signer"), "DELETE FROM", false),
+            (Some("defaultx_verify"), "DELETE FROM", false),
+            (Some("defaultx_rebuild"), "DELETE FROM", true),
+            (Some("defaultx_rebuild"), "TRUNCATE", false),
+        ] {
+            let statement = format!("{verb} defaultx.{table}");
+            assert_eq!(!refused(&client, role, &statement).await, may, "{role:?}: {statement}");
+        }
+        let update = format!("UPDATE defaultx.{table} SET seq = seq");
+        for role in [None, Some("defaultx_audit"), Some("defaultx_rebuild")] {
+            assert!(refused(&client, role, &update).await, "{role:?}: {update}");
+        }
+    }
+    for record in ["projection_refusals", "projection_rebuilds"] {
+        for verb in ["DELETE FROM", "TRUNCATE"] {
+            let statement = format!("{verb} defaultx.{record}");
+            assert!(
+                refused(&client, None, &statement).await
+                    && refused(&client, Some("defaultx_rebuild"), &statement).await
+            );
         }
     }
 }

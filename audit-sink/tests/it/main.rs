@@ -4,6 +4,7 @@
 mod events;
 mod evidence;
 mod guards;
+mod held;
 mod large;
 mod leases;
 mod migration;

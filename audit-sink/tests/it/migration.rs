@@ -2,9 +2,8 @@
 
 use crate::events::Topics;
 use crate::stand::{Writer, client, database};
+use audit_log::{Entry, entries, leaf_hash, unpack};
 use audit_sink::verify::{Options, run};
-use schemas::audit_entry::{Entry, entries};
-use schemas::audit_tree::leaf_hash;
 use tokio_postgres::Client;
 
 const MIGRATION: &str = include_str!("../../../schemas/migrations/V12__audit_runs.sql");
@@ -37,7 +36,7 @@ async fn a_log_of_before_is_whole_afterwards_and_goes_on() {
     client.batch_execute(INDEX_OF_BEFORE).await.unwrap();
     let query = "SELECT first_seq, raw_bytes, body FROM defaultx.audit_segments";
     for segment in client.query(query, &[]).await.unwrap() {
-        let raw = zstd::bulk::decompress(segment.get(2), segment.get::<_, i32>(1) as usize).unwrap();
+        let raw = unpack(segment.get(2), segment.get(1)).unwrap();
         for (seq, bytes) in (segment.get::<_, i64>(0)..).zip(entries(&raw)) {
             let bytes = bytes.unwrap();
             let Entry { topic, partition, offset, .. } = Entry::decode(bytes).unwrap();

@@ -3,8 +3,7 @@
 use crate::events::Topics;
 use crate::stand::{Writer, client};
 use crate::stream::{broker, database, make_topics, published, stack};
-use audit_sink::cosignature::Cosigner;
-use audit_sink::note::{NoteVerifier, notes, read};
+use audit_log::{Cosigner, NoteVerifier, notes_in, read_checkpoint};
 use audit_sink::promises::Word;
 use audit_sink::signer::{SignerConfig, WitnessConfig, start};
 use audit_sink::verify::{Options, run};
@@ -116,13 +115,13 @@ async fn notes_go_to_a_file_to_another_cluster_and_to_a_witness() {
 
     let newest = tokio::task::spawn_blocking(move || [published(&own), published(&other)]).await.unwrap();
     let file = std::fs::read_to_string(dir.join("notes/0.notes")).unwrap();
-    assert_eq!(notes(&file).last(), Some(&newest[0]));
+    assert_eq!(notes_in(&file).last(), Some(&newest[0]));
     assert_eq!(newest[0], newest[1]);
-    assert_eq!(read(&newest[0]).unwrap().1.size, 540);
+    assert_eq!(read_checkpoint(&newest[0]).unwrap().1.size, 540);
 
     // The witness's own file, and the signer's copy, each by the witness's key alone: the log's key may be anybody's by then.
     let cosigned = std::fs::read_to_string(dir.join("notes/0.cosigned")).unwrap();
-    assert_eq!(notes(&cosigned).len(), 2);
+    assert_eq!(notes_in(&cosigned).len(), 2);
     let seen =
         std::fs::read_dir(dir.join("seen")).unwrap().map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap());
     for kept in [vec![cosigned], seen.collect()] {

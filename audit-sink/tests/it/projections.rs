@@ -2,12 +2,12 @@
 
 use crate::events::{SECRET, Topics};
 use crate::stand::{Writer, client, database, prepared};
+use audit_log::{Codec, Entry, entries, unpack};
 use audit_sink::identity::{IdentityHandler, erase};
 use audit_sink::metrics::Metrics;
 use runtime::stream::OwnedInput;
 use runtime::stream::pg::PgHandler;
 use schemas::Topic;
-use schemas::audit_entry::{Codec, Entry, entries};
 use serde_json::json;
 use tokio_postgres::Client;
 
@@ -297,7 +297,7 @@ async fn personal_data_is_in_the_identity_store_alone() {
     let segments = client.query("SELECT raw_bytes, body FROM defaultx.audit_segments", &[]).await.unwrap();
     let mut digests = 0;
     for segment in &segments {
-        let raw = zstd::bulk::decompress(segment.get(1), segment.get::<_, i32>(0) as usize).unwrap();
+        let raw = unpack(segment.get(1), segment.get(0)).unwrap();
         assert!(!raw.windows(SECRET.len()).any(|bytes| bytes == SECRET.as_bytes()));
         let parsed = entries(&raw).map(|bytes| Entry::decode(bytes.unwrap()).unwrap().codec);
         digests += parsed.filter(|codec| *codec == Codec::DigestOnly).count();

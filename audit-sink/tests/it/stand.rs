@@ -1,10 +1,9 @@
 //! A PostgreSQL for all tests of this binary, a database for each, and the loop's part of the work.
 
+use audit_log::{DigestKey, Signer};
 use audit_sink::checkpoint::Signing;
 use audit_sink::handler::{AuditHandler, Settings};
 use audit_sink::metrics::Metrics;
-use audit_sink::note::Signer;
-use audit_sink::seal::DigestKey;
 use audit_sink::source::Sources;
 use local::{Options, Stack};
 use prometheus::Registry;

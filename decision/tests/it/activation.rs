@@ -86,7 +86,7 @@ fn what_nobody_can_serve_waits_until_it_is_passed_by() {
     let (mut worker, _) = worker(Library::of(standard()));
     let faulty = stricter_text().replacen("term_months", "months", 1);
     for (bad, words) in [
-        (carried(&faulty, "1.1.0"), "may not decide"),
+        (carried(&faulty, "1.1.0"), "may not serve: line "),
         (carried(&stricter_text(), "1.2.0"), "says that it is standard@1.1.0"),
     ] {
         let error = worker.control(&bad).unwrap_err();

@@ -2,6 +2,7 @@
 
 use crate::fixture::{TOPIC, card, card_with, decision_of, feed, record, scored, standard, worker};
 use decision::Library;
+use domain::ModelRole;
 use proptest::prelude::*;
 use runtime::stream::{OwnedInput, RecordOutcome, Route, UNPRODUCIBLE};
 use schemas::decision::Assignment;
@@ -16,8 +17,15 @@ fn told(input: &OwnedInput) -> (String, Option<String>) {
         RecordOutcome::DeadLetter { reason, .. } | RecordOutcome::Refused { reason, .. } => format!("dead {reason}"),
     };
     let decision = outputs.first().map(|(_, output)| decision_of(output));
-    let words = decision
-        .map(|d| format!("{} {} {} {}", d.outcome, d.referral.unwrap_or_default(), d.application.revision, d.product));
+    let words = decision.map(|d| {
+        format!(
+            "{} {} {} {}",
+            d.outcome,
+            d.referral.map(|word| word.to_string()).unwrap_or_default(),
+            d.application.revision,
+            d.product
+        )
+    });
     (verdict, words)
 }
 
@@ -151,7 +159,7 @@ fn a_decision_says_which_arm_decided_where_the_route_says_so() {
     let assignment = |event| decision_of(&feed(&scored(&event)).1[0].1).assignment;
     assert_eq!(assignment(card()), None);
     let challenged = card_with(&[("/route/arm", json!("challenger")), ("/route/holdout", json!(false))]);
-    let expected = Assignment { arm: "challenger".to_owned(), bucket: Some(4711), holdout: Some(false) };
+    let expected = Assignment { arm: ModelRole::Challenger.into(), bucket: Some(4711), holdout: Some(false) };
     assert_eq!(assignment(challenged), Some(expected));
 }
 

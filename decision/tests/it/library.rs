@@ -1,7 +1,8 @@
 //! The directory of policies: what is taken, what is left out, what keeps the worker from starting.
 
 use crate::fixture::STANDARD;
-use decision::{Config, Error, Library};
+use catalog::Error;
+use decision::{Config, Library};
 use std::path::Path;
 
 fn directory(files: &[(&str, &str)]) -> tempfile::TempDir {
@@ -26,11 +27,16 @@ fn a_faulty_policy_is_left_out_and_named() {
     let directory = directory(&files);
     let library = Library::read(directory.path(), "standard@1.0.0").unwrap();
     assert_eq!(library.all().count(), 1, "the misplaced copy does not count");
-    let rejected: Vec<_> =
-        library.rejected().iter().map(|(label, reason)| (label.as_str(), reason.findings[0].code)).collect();
-    assert_eq!(rejected, [("standard@2.0.0", "unknown_variable")]);
-    assert!(matches!(Library::read(directory.path(), "standard@2.0.0"), Err(Error::Rejected { .. })));
-    assert!(matches!(Library::read(directory.path(), "standard@3.0.0"), Err(Error::Unknown(_))));
+    let rejected = library.rejected().iter();
+    let rejected: Vec<_> = rejected.map(|left_out| (left_out.file.clone(), left_out.findings[0].code)).collect();
+    let at = |file: &str| directory.path().join(file);
+    assert_eq!(
+        rejected,
+        [(at("other/1.0.0.yaml"), "misplaced"), (at("standard/2.0.0.yaml"), "unknown_variable")],
+        "each with its file"
+    );
+    assert!(matches!(Library::read(directory.path(), "standard@2.0.0"), Err(Error::Rejected(_))));
+    assert!(matches!(Library::read(directory.path(), "standard@3.0.0"), Err(Error::NoDefault { .. })));
     assert!(matches!(Library::read(Path::new("/nonexistent"), "x@1.0.0"), Err(Error::Unreadable { .. })));
     let empty = tempfile::tempdir().unwrap();
     assert!(Library::read(empty.path(), "standard@1.0.0").unwrap().default_policy().is_none());

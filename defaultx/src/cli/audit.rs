@@ -6,9 +6,13 @@ use std::path::PathBuf;
 /// Subcommands of `audit`.
 #[derive(Debug, Clone, Subcommand)]
 pub enum AuditCommand {
-    /// Walk the whole log again: every entry, leaf, tile, head and checkpoint; ends with code 1 if anything does not hold
+    /// Walk the whole log again: every entry, leaf, tile, head and checkpoint, and every row of the projections; ends with code 1 if anything
+    /// does not hold
     #[command(after_help = VERIFY)]
     Verify(VerifyArgs),
+    /// Make the projections what the log says, while their writer and readers go on
+    #[command(after_help = REBUILD)]
+    Rebuild(RebuildArgs),
     /// Show the entry of one record: where it stands, its leaf hash, and what the log holds of it; ends with code 1 if there is none
     Find {
         /// Topic without prefix
@@ -47,6 +51,17 @@ pub struct VerifyArgs {
     /// Print the report as JSON
     #[arg(long)]
     pub json: bool,
+}
+
+/// Options of `audit rebuild`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct RebuildArgs {
+    /// Only this projection: applications, withdrawals, scores, decisions, replies, receipts, dead_letters or activations
+    #[arg(long, value_name = "TABLE")]
+    pub table: Option<String>,
+    /// Only say what would be done
+    #[arg(long)]
+    pub dry_run: bool,
 }
 
 /// Subcommands of `audit checkpoint`.
@@ -111,6 +126,15 @@ Examples:
   defaultx audit verify --key bank.example/audit+1a2b3c4d+AQ… --checkpoint kept/0.notes
   curl https://witness.example/checkpoints > seen.notes
   defaultx audit verify --key KEY --witness-key witness.example/w1+5e6f…+BA… --checkpoint seen.notes --json";
+
+const REBUILD: &str = "\
+Rows that are what their entries say are left alone; the others are taken away and written again, a part of the log in a transaction. It
+believes the log, so verify that first, and keep a copy of a table that somebody changed: it is evidence. Each rebuild is a row of
+defaultx.projection_rebuilds. It uses the login `rebuilder`, or sets role defaultx_rebuild where there is none.
+
+Examples:
+  defaultx audit rebuild --dry-run
+  defaultx audit rebuild --table decisions";
 
 const EPOCH: &str = "\
 The signer signs no log that is not the one it signed before: it says `is not the one that was signed`. After a restore from a

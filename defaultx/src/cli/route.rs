@@ -22,6 +22,9 @@ pub enum RouteCommand {
         /// Who asks
         #[arg(long, value_name = "NAME")]
         by: String,
+        /// Also where a member of the scorers' group has not announced what it holds
+        #[arg(long)]
+        unasked: bool,
     },
 }
 

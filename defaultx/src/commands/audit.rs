@@ -1,21 +1,23 @@
-//! `audit`: walks the log again and says what it found, shows the entry of one record, prints keys and notes, opens epochs, runs a
+//! `audit`: walks the log again and says what it found, rebuilds projections, shows the entry of one record, prints keys and notes, opens epochs, runs a
 //! witness.
 
-use crate::cli::{AuditCommand, CheckpointCommand, EpochCommand, PlaceArgs, VerifyArgs, WitnessArgs};
+use crate::cli::{AuditCommand, CheckpointCommand, EpochCommand, PlaceArgs, RebuildArgs, VerifyArgs, WitnessArgs};
 use crate::place::{Needs, settle};
 use crate::settings::Settings;
 use crate::terminal;
 use crate::witness;
 use anyhow::{Context, Result, bail};
+use audit_log::{Codec, Entry, NoteVerifier};
 use audit_sink::checkpoint::Signing;
 use audit_sink::epoch::{self, Asked};
-use audit_sink::note::NoteVerifier;
+use audit_sink::rebuild::{Asked as Rebuild, Rebuilt, rebuild};
 use audit_sink::signer::notes::Notes;
 use audit_sink::verify::{Options, walk};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use runtime::{clock, pg, shutdown};
-use schemas::audit_entry::{Codec, Entry};
-use schemas::logins::VERIFIER;
+use schemas::logins::{REBUILDER, VERIFIER};
 use schemas::rights::Principal;
+use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use tokio_postgres::Client;
@@ -34,6 +36,7 @@ pub async fn run(mut settings: Settings, place: &PlaceArgs, command: AuditComman
     }
     match command {
         AuditCommand::Verify(args) => verify(settings, args).await,
+        AuditCommand::Rebuild(args) => rebuild_projections(settings, args).await,
         AuditCommand::Find { topic, partition, offset } => find(&settings, &topic, partition, offset).await,
         AuditCommand::Key => key(&settings),
         AuditCommand::Checkpoint(CheckpointCommand::Export { log }) => export(&settings, log).await,
@@ -71,6 +74,31 @@ async fn verify(mut settings: Settings, args: VerifyArgs) -> Result<i32> {
         println!("{}", terminal::lines(&report.to_string()));
     }
     Ok(i32::from(!report.is_whole()))
+}
+
+async fn rebuild_projections(mut settings: Settings, args: RebuildArgs) -> Result<i32> {
+    settings.database.statement_timeout_ms = 0; // a long log takes as long as it takes
+    let mut client = pg::connect(&settings.database.of(REBUILDER)).await?;
+    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(5));
+    if !std::io::stderr().is_terminal() {
+        bar.set_draw_target(ProgressDrawTarget::hidden());
+    }
+    bar.set_style(ProgressStyle::with_template("{bar:40} {percent:>3} %  {pos} of {len} entries, {eta} left")?);
+    let progress = |done, total| {
+        bar.set_length(total);
+        bar.set_position(done);
+    };
+    let asked = Rebuild { table: args.table, dry_run: args.dry_run };
+    let rebuilt = rebuild(&mut client, &asked, progress).await;
+    bar.finish_and_clear();
+    let (takes, writes) = if asked.dry_run { ("would go", "would be written") } else { ("taken away", "written") };
+    for Rebuilt { table, rows, removed, written, refused, unheld } in rebuilt? {
+        println!(
+            "{table}: {rows} rows held against the log, {removed} {takes}, {written} {writes}; {refused} are refused by the database, \
+             {unheld} have no record to hold them against"
+        );
+    }
+    Ok(0)
 }
 
 fn key(settings: &Settings) -> Result<i32> {

@@ -29,6 +29,12 @@ pub async fn run(mut settings: Settings, place: &PlaceArgs, command: DeadLetters
             if done.without_topic > 0 {
                 println!("{} came by file or HTTP: correct them and send them there again", done.without_topic);
             }
+            if done.activations > 0 {
+                println!(
+                    "{} are activations, which no redrive publishes: activate the version again, which asks whether it can be served",
+                    done.activations
+                );
+            }
             if done.cut > 0 {
                 println!("{} are too large for any topic: their originals stand where `list` says", done.cut);
             }
@@ -122,7 +128,17 @@ mod tests {
         let evil = || "\u{1b}[2J\n0:1 all is well\u{9b}".to_owned();
         let origin = Origin { topic: evil(), partition: 0, offset: 7 };
         let (reason, stage, detail) = (evil(), evil(), evil());
-        let letter = Dead { partition: 0, offset: 1, at_ms: 0, reason, stage, detail, origin, is_cut: false };
+        let letter = Dead {
+            partition: 0,
+            offset: 1,
+            at_ms: 0,
+            reason,
+            stage,
+            detail,
+            origin,
+            is_cut: false,
+            is_activation: false,
+        };
         let printed = line(&letter, true);
         assert!(!printed.contains(char::is_control), "{printed:?}");
         assert!(printed.contains("published again") && printed.contains("all is well"));

@@ -4,11 +4,12 @@ mod audit;
 mod batch;
 mod dead_letters;
 mod gaps;
+mod in_force;
 mod model;
+mod policy;
 mod route;
 mod stack;
 pub mod token;
-mod versions;
 
 use crate::cli::{Cli, Command, ConfigCommand, PlaceArgs, RunArgs, TopicsCommand};
 use crate::database::{self, Applied};
@@ -24,7 +25,7 @@ use runtime::{shutdown, telemetry};
 ///
 /// # Errors
 /// What went wrong, for people.
-pub async fn dispatch(cli: Cli) -> Result<i32> {
+pub(crate) async fn dispatch(cli: Cli) -> Result<i32> {
     let Cli { place, command } = cli;
     let settings = settings::load(&place)?;
     let is_service = matches!(command, Command::Run(_));
@@ -41,8 +42,8 @@ pub async fn dispatch(cli: Cli) -> Result<i32> {
         Command::DeadLetters(command) => dead_letters::run(settings, &place, command).await,
         Command::Gaps(command) => gaps::run(settings, &place, command).await,
         Command::Audit(command) => audit::run(settings, &place, command).await,
-        Command::Pass(args) => versions::pass_by(settings, &place, args).await,
-        Command::Policy(command) => versions::policy(settings, &place, command).await,
+        Command::Pass(args) => in_force::pass_by(settings, &place, args).await,
+        Command::Policy(command) => policy::run(settings, &place, command).await,
         Command::Model(command) => model::run(settings, &place, command).await,
         Command::Route(command) => route::run(settings, &place, command).await,
         Command::Config(ConfigCommand::Show) => {

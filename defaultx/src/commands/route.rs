@@ -1,12 +1,13 @@
 //! `route`: whether a route may be in force, and putting it there.
 
 use crate::cli::{PlaceArgs, RouteCommand};
-use crate::commands::versions::{self, Version};
+use crate::commands::in_force::{Request, Version, put_in_force};
 use crate::settings::Settings;
 use crate::terminal;
 use anyhow::{Context, Result, bail};
+use catalog::{Document, Finding, Kind, Label, Severity};
 use scorer::library::label_of;
-use scorer::routes::file_of;
+use scorer::routes::finding;
 use scorer::{Library, Route};
 use std::collections::BTreeMap;
 
@@ -17,37 +18,46 @@ pub async fn run(settings: Settings, place: &PlaceArgs, command: RouteCommand) -
         RouteCommand::Check { files } => {
             let mut errors = 0;
             for file in &files {
-                let told = |finding: String| println!("{}", terminal::line(&format!("{}: {finding}", file.display())));
-                match Route::load(&versions::read(file)?, &library) {
-                    Ok(route) => route.warnings().iter().for_each(|finding| told(format!("warning: {finding}"))),
-                    Err(rejected) => {
-                        errors += rejected.0.len();
-                        rejected.0.iter().for_each(|finding| told(finding.to_string()));
-                    }
-                }
+                let findings = check(catalog::read(file)?, &library);
+                findings.iter().for_each(|finding| println!("{}", terminal::line(&finding.in_file(file))));
+                errors += findings.iter().filter(|finding| finding.is_error()).count();
             }
             println!("{} routes, {errors} errors", files.len());
             Ok(i32::from(errors > 0))
         }
-        RouteCommand::Activate { route, by } => {
-            let folder = &settings.scorer.routes_dir;
-            let file = file_of(folder, &route).with_context(|| format!("{route:?} is not name@version"))?;
-            let text = versions::read(&file)?;
-            let checked = Route::load(&text, &library);
+        RouteCommand::Activate { route, by, unasked } => {
+            let label = Label::parse(&route)?;
+            let file = catalog::place(Kind::Route, &settings.scorer.routes_dir, &label);
+            let document = Document::read(&file)?;
+            let checked = Route::load(document.as_str().as_bytes(), &library);
             let checked = checked.with_context(|| format!("{} may not be in force", file.display()))?;
             if checked.label() != route {
                 bail!("{} says it is {}", file.display(), checked.label());
             }
             let what = Version {
-                kind: "route",
-                name: checked.name(),
-                version: checked.version(),
+                kind: Kind::Route,
+                label,
                 digest: checked.digest(),
-                document: Some(String::from_utf8(text)?.into()),
+                document: Some(document.text()),
                 packages: Some(packages(&checked, &library)),
             };
-            versions::put_in_force(settings, place, what, by).await
+            put_in_force(settings, place, what, Request { by, unasked }).await
         }
+    }
+}
+
+/// Everything that is wrong with a document, or should be written otherwise.
+fn check(route: Vec<u8>, library: &Library) -> Vec<Finding> {
+    let document = match Document::of(route) {
+        Ok(document) => document,
+        Err(finding) => return vec![finding],
+    };
+    match Route::load(document.as_str().as_bytes(), library) {
+        Ok(route) => {
+            let warning = |found| Finding { severity: Severity::Warning, ..finding(found) };
+            route.warnings().iter().cloned().map(warning).collect()
+        }
+        Err(rejected) => rejected.0.into_iter().map(finding).collect(),
     }
 }
 

@@ -10,7 +10,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 /// The data sets, each a folder with `<name>.csv.gz` and `mapping.toml`.
-pub const DATA_SETS: [&str; 3] = ["taiwan", "sba_national_22k", "south_german"];
+pub(crate) const DATA_SETS: [&str; 3] = ["taiwan", "sba_national_22k", "south_german"];
 
 /// One application, ready to send.
 #[derive(Debug, Clone, PartialEq, Eq)]

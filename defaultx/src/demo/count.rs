@@ -4,6 +4,7 @@ use super::ledger::{Ledger, Triple};
 use crate::letters::Letter;
 use crate::reader::{header, read_to_end};
 use anyhow::Result;
+use domain::{Automation, DeliveryStatus, Outcome};
 use rdkafka::message::{BorrowedMessage, Message};
 use runtime::kafka::KafkaConfig;
 use schemas::decision::{Decision, MADE};
@@ -51,7 +52,7 @@ fn enter(ledger: &mut Ledger, topic: Topic, message: &BorrowedMessage<'_>, prefi
         Topic::Shadow => ledger.explained.shadows += 1,
         Topic::Decisions if kind == Some(MADE) => {
             let decision: Decision = serde_json::from_slice(body).ok()?;
-            if decision.automation == "automatic" && decision.outcome != "withdrawn" {
+            if decision.automation.is(Automation::Automatic) && !decision.outcome.is(Outcome::Withdrawn) {
                 let of = &decision.application;
                 ledger.decide((of.tenant.clone(), of.application_id.clone(), of.revision), &decision.outcome);
             }
@@ -59,7 +60,7 @@ fn enter(ledger: &mut Ledger, topic: Topic, message: &BorrowedMessage<'_>, prefi
         }
         Topic::Notifications if kind == Some(notification::DELIVERED) => {
             let receipt: Receipt = serde_json::from_slice(body).ok()?;
-            if receipt.status == "delivered" {
+            if receipt.status.is(DeliveryStatus::Delivered) {
                 ledger.deliver(&receipt.delivery_id);
             }
         }

@@ -3,6 +3,8 @@
 
 use super::explained::Explained;
 use super::risk::RiskBook;
+use domain::{Outcome, ReplyStatus};
+use schemas::Word;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// (tenant, application id, revision).
@@ -54,8 +56,8 @@ pub struct Truth {
 
 impl Ledger {
     /// A reply to the record at these coordinates.
-    pub fn reply(&mut self, status: &str, origin: (String, i32, i64)) {
-        *self.replies.entry(status.to_owned()).or_default() += 1;
+    pub fn reply(&mut self, status: &Word<ReplyStatus>, origin: (String, i32, i64)) {
+        *self.replies.entry(status.to_string()).or_default() += 1;
         *self.answered.entry(origin).or_default() += 1;
     }
 
@@ -70,9 +72,9 @@ impl Ledger {
     }
 
     /// An automatic decision.
-    pub fn decide(&mut self, triple: Triple, outcome: &str) {
+    pub fn decide(&mut self, triple: Triple, outcome: &Word<Outcome>) {
         *self.decided.entry(triple).or_default() += 1;
-        *self.outcomes.entry(outcome.to_owned()).or_default() += 1;
+        *self.outcomes.entry(outcome.to_string()).or_default() += 1;
     }
 
     /// A dead letter: of ingest, or of a later worker.
@@ -95,8 +97,8 @@ impl Ledger {
     }
 
     /// Replies of a status.
-    pub fn replied(&self, status: &str) -> u64 {
-        self.replies.get(status).copied().unwrap_or(0)
+    pub fn replied(&self, status: ReplyStatus) -> u64 {
+        self.replies.get(status.as_str()).copied().unwrap_or(0)
     }
 
     /// Distinct score events.
@@ -136,9 +138,10 @@ impl Ledger {
     }
 
     /// What does not add up, in words; empty when everything does.
-    pub fn contradictions(&self, submitted: u64, refusals: &BTreeMap<&str, u64>) -> Vec<String> {
+    pub(crate) fn contradictions(&self, submitted: u64, refusals: &BTreeMap<&str, u64>) -> Vec<String> {
         let truth = self.truth(submitted);
-        let (accepted, duplicates, refused) = (self.replied("accepted"), self.replied("duplicate"), self.refused());
+        let [accepted, duplicates] = [ReplyStatus::Accepted, ReplyStatus::Duplicate].map(|status| self.replied(status));
+        let refused = self.refused();
         let mut found = Vec::new();
         let mut must = |holds: bool, what: String| {
             if !holds {
@@ -183,13 +186,14 @@ mod tests {
     /// Two accepted and decided, one duplicate, one refused.
     fn whole() -> Ledger {
         let mut ledger = Ledger::default();
-        for (offset, status) in [(0, "accepted"), (1, "accepted"), (2, "duplicate"), (3, "rejected")] {
-            ledger.reply(status, ("loan.applications.v1".to_owned(), 0, offset));
+        use ReplyStatus::{Accepted, Duplicate, Rejected};
+        for (offset, status) in [(0, Accepted), (1, Accepted), (2, Duplicate), (3, Rejected)] {
+            ledger.reply(&status.into(), ("loan.applications.v1".to_owned(), 0, offset));
         }
         for id in [1, 2] {
             ledger.accept(triple(id));
             ledger.score(&id.to_string());
-            ledger.decide(triple(id), "approve");
+            ledger.decide(triple(id), &Outcome::Approve.into());
         }
         ledger.dead("receive", "not_json", true);
         ledger
@@ -210,7 +214,7 @@ mod tests {
     fn what_is_lost_or_doubled_is_counted() {
         type Change = fn(&mut Ledger);
         let cases: [(&str, Change, u64, u64); 6] = [
-            ("decided twice", |l| l.decide(triple(1), "refer"), 0, 1),
+            ("decided twice", |l| l.decide(triple(1), &Outcome::Refer.into()), 0, 1),
             ("accepted twice, undecided the second time", |l| l.accept(triple(1)), 0, 1),
             ("accepted and undecided", |l| l.accept(triple(3)), 1, 0),
             (
@@ -222,8 +226,13 @@ mod tests {
                 1,
                 0,
             ),
-            ("decided and never accepted", |l| l.decide(triple(9), "approve"), 0, 1),
-            ("answered twice", |l| l.reply("accepted", ("loan.applications.v1".to_owned(), 0, 0)), 0, 1),
+            ("decided and never accepted", |l| l.decide(triple(9), &Outcome::Approve.into()), 0, 1),
+            (
+                "answered twice",
+                |l| l.reply(&ReplyStatus::Accepted.into(), ("loan.applications.v1".to_owned(), 0, 0)),
+                0,
+                1,
+            ),
         ];
         for (name, change, lost, doubled) in cases {
             let mut ledger = whole();

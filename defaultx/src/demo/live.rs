@@ -3,12 +3,13 @@
 
 use crate::reader::{follow, header};
 use anyhow::{Result, bail};
+use domain::ReplyStatus;
 use rdkafka::message::Message;
 use runtime::kafka::KafkaConfig;
 use runtime::task;
 use schemas::decision::MADE;
 use schemas::envelope::header as ce;
-use schemas::{Topic, reply};
+use schemas::{Topic, Word, reply};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 /// The share of a reply's body that is looked at.
 #[derive(serde::Deserialize)]
 struct Status {
-    status: String,
+    status: Word<ReplyStatus>,
 }
 
 /// Counts that grow.
@@ -54,7 +55,7 @@ impl Seen {
     }
 
     /// Milliseconds from when each record was due until its decision was seen, sorted.
-    pub fn latencies_ms(&self, due: &[(String, Instant)]) -> Vec<f64> {
+    pub(crate) fn latencies_ms(&self, due: &[(String, Instant)]) -> Vec<f64> {
         let arrivals = self.lock();
         let took = |(id, at): &(String, Instant)| arrivals.0.get(id).map(|seen| (*seen - *at).as_secs_f64() * 1000.0);
         let mut all: Vec<f64> = due.iter().filter_map(took).collect();
@@ -133,7 +134,7 @@ fn read(kafka: &KafkaConfig, seen: &Seen, stop: &CancellationToken) -> Result<()
         match header(message, ce::TYPE) {
             Some(reply::REPLIED) => {
                 let body: Option<Status> = serde_json::from_slice(message.payload().unwrap_or_default()).ok();
-                if body.is_some_and(|body| body.status == "accepted") {
+                if body.is_some_and(|body| body.status.is(ReplyStatus::Accepted)) {
                     seen.accepted.fetch_add(1, Ordering::Relaxed);
                 }
                 seen.replies.fetch_add(1, Ordering::Relaxed);

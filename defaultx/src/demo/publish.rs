@@ -1,7 +1,7 @@
 //! Origination systems: plain producers, each with its own way to choose a partition. Knows which records Kafka has
 //! acknowledged, and where they stand.
 
-use super::plan::{Sender, Shot};
+use super::shot::{Sender, Shot};
 use anyhow::{Context, Result, bail};
 use rdkafka::client::ClientContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -136,7 +136,7 @@ impl Publisher {
 ///
 /// # Errors
 /// As [`Publisher::send`].
-pub fn send_paced<'s>(
+pub(crate) fn send_paced<'s>(
     publisher: &Publisher,
     shots: impl IntoIterator<Item = &'s Shot>,
     per_second: f64,

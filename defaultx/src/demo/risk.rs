@@ -1,6 +1,7 @@
 //! PURE. What a risk officer asks of a run: by product, how many were approved, referred and declined, how risky each band is,
 //! and why.
 
+use domain::Outcome;
 use schemas::decision::Decision;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -30,12 +31,12 @@ impl RiskBook {
     /// Enters a decision.
     pub fn enter(&mut self, decision: &Decision) {
         let product = self.products.entry(decision.product.clone()).or_default();
-        *product.outcomes.entry(decision.outcome.clone()).or_default() += 1;
+        *product.outcomes.entry(decision.outcome.to_string()).or_default() += 1;
         for reason in &decision.principal_reasons {
             *product.reasons.entry((reason.code.clone(), reason.text.clone())).or_default() += 1;
         }
         if let Some(word) = &decision.referral {
-            *product.referrals.entry(word.clone()).or_default() += 1;
+            *product.referrals.entry(word.to_string()).or_default() += 1;
         }
         let Some(risk) = &decision.risk else { return };
         if let Some(model) = &risk.model {
@@ -61,10 +62,11 @@ impl RiskBook {
 impl Product {
     fn write(&self, name: &str, text: &mut String) {
         let all: u64 = self.outcomes.values().sum();
-        let share = |outcome: &str| percent(self.outcomes.get(outcome).copied().unwrap_or(0), all);
+        let share = |outcome: Outcome| percent(self.outcomes.get(outcome.as_str()).copied().unwrap_or(0), all);
+        let shares = [Outcome::Approve, Outcome::Refer, Outcome::Decline].map(share);
         let mut line = |content: String| text.push_str(&(content + "\n"));
         line(format!("{name}  ({}, scored by {})", counted(all, "application"), self.model));
-        line(format!("  approved {}  referred {}  declined {}", share("approve"), share("refer"), share("decline")));
+        line(format!("  approved {}  referred {}  declined {}", shares[0], shares[1], shares[2]));
         let mut bands = String::from("  mean probability of default by band:");
         for (band, (count, sum)) in &self.bands {
             let mean = percent_of(sum / *count as f64);

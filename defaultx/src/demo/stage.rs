@@ -226,7 +226,7 @@ fn tell(settings: &mut Settings, receiver: &Receiver, keys: &Keys) {
         event_types: vec![schemas::decision::MADE.to_owned()],
         tenants: vec![auth::EVERY_TENANT.to_owned()],
         products: Vec::new(),
-        outcomes: vec!["refer".to_owned()],
+        outcomes: vec![domain::Outcome::Refer.into()],
         enabled: true,
     });
 }

@@ -3,6 +3,7 @@
 use super::ledger::{Ledger, Truth};
 use super::risk::counted;
 use anyhow::{Context, Result};
+use domain::{Outcome, ReplyStatus};
 use serde::Serialize;
 use std::fmt::Write as _;
 use std::path::Path;
@@ -85,11 +86,11 @@ impl Summary {
     /// Joins what was counted with what was measured.
     pub fn new(submitted: u64, ledger: &Ledger, audit: Audit, throughput_per_s: f64, latency_ms: Latency) -> Self {
         let Truth { decided_distinct, lost, doubled, .. } = ledger.truth(submitted);
-        let outcome = |name: &str| ledger.outcomes.get(name).copied().unwrap_or(0);
+        let outcome = |outcome: Outcome| ledger.outcomes.get(outcome.as_str()).copied().unwrap_or(0);
         Self {
             submitted,
-            accepted: ledger.replied("accepted"),
-            duplicates: ledger.replied("duplicate"),
+            accepted: ledger.replied(ReplyStatus::Accepted),
+            duplicates: ledger.replied(ReplyStatus::Duplicate),
             dead_lettered: ledger.refused(),
             replies: ledger.replies(),
             scored: ledger.scored(),
@@ -97,7 +98,11 @@ impl Summary {
             decided_distinct,
             lost,
             doubled,
-            outcomes: Outcomes { approve: outcome("approve"), refer: outcome("refer"), decline: outcome("decline") },
+            outcomes: Outcomes {
+                approve: outcome(Outcome::Approve),
+                refer: outcome(Outcome::Refer),
+                decline: outcome(Outcome::Decline),
+            },
             notifications_delivered: ledger.delivered(),
             audit_entries: audit.entries,
             audit_verified: audit.is_whole && audit.entries == ledger.audited,
@@ -107,7 +112,7 @@ impl Summary {
     }
 
     /// Whether every promise was kept.
-    pub fn is_true(&self) -> bool {
+    pub(crate) fn is_true(&self) -> bool {
         self.lost == 0 && self.doubled == 0 && self.audit_verified && self.decided_distinct == self.accepted
     }
 

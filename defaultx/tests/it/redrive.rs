@@ -82,24 +82,24 @@ async fn each_original_goes_back_once_however_often_it_is_asked() {
         let first = LettersArgs { at: vec!["2:0".to_owned()], ..LettersArgs::default() };
         let all = LettersArgs { reason: Some("not_json".to_owned()), ..LettersArgs::default() };
         let told = again(&kafka, &all, true);
-        assert_eq!(told, Redriven { selected: 2, published: 2, already: 0, without_topic: 0, cut: 0 });
+        assert_eq!(told, Redriven { selected: 2, published: 2, already: 0, ..Redriven::default() });
         assert_eq!(arrived(&kafka), [], "a dry run publishes nothing");
 
         assert_eq!(
             again(&kafka, &first, false),
-            Redriven { selected: 1, published: 1, already: 0, without_topic: 0, cut: 0 }
+            Redriven { selected: 1, published: 1, already: 0, ..Redriven::default() }
         );
         assert_eq!(
             again(&kafka, &first, false),
-            Redriven { selected: 1, published: 0, already: 1, without_topic: 0, cut: 0 }
+            Redriven { selected: 1, published: 0, already: 1, ..Redriven::default() }
         );
         assert_eq!(
             again(&kafka, &all, false),
-            Redriven { selected: 2, published: 1, already: 1, without_topic: 0, cut: 0 }
+            Redriven { selected: 2, published: 1, already: 1, ..Redriven::default() }
         );
         assert_eq!(
             again(&kafka, &all, false),
-            Redriven { selected: 2, published: 0, already: 2, without_topic: 0, cut: 0 }
+            Redriven { selected: 2, published: 0, already: 2, ..Redriven::default() }
         );
         set_aside_row(&kafka);
         let rows = LettersArgs { stage: Some("batch".to_owned()), ..LettersArgs::default() };
@@ -159,8 +159,39 @@ async fn a_mark_behind_an_open_transaction_is_waited_for() {
             std::thread::sleep(Duration::from_millis(20)); // long enough for one that does not wait
         }
         worker.commit_transaction(PATIENCE).unwrap();
-        let wanted = Redriven { selected: 2, published: 1, already: 1, without_topic: 0, cut: 0 };
+        let wanted = Redriven { selected: 2, published: 1, already: 1, ..Redriven::default() };
         assert_eq!(redrive.join().unwrap(), wanted, "the letter of the transaction is new, the other has its mark");
+        assert_eq!(arrived(&kafka).len(), 1);
+    });
+    done.await.unwrap();
+}
+
+/// An activation that was set aside would switch one partition, and nobody would be asked. In a sender's topic it is none.
+#[tokio::test]
+async fn an_activation_is_not_published_again() {
+    let kafka = kafka("redrive-activation.");
+    topics::apply(&kafka, &[]).await.unwrap();
+    let done = tokio::task::spawn_blocking(move || {
+        let letters = kafka.topic(Topic::DeadLetters.base_name());
+        let plain: BaseProducer = kafka.client().create().unwrap();
+        let topics =
+            [Topic::Applications, Topic::Risk, Topic::LoanApplications].map(|topic| kafka.topic(topic.base_name()));
+        for (topic, reason) in topics.iter().zip(["passed_by", "version_has_another_digest", "not_json"]) {
+            let headers = [
+                ("ce_type", "control.activated.v1"),
+                ("dl_reason", reason),
+                ("dl_topic", topic),
+                ("dl_partition", "0"),
+                ("dl_offset", "1"),
+            ];
+            let headers = headers
+                .into_iter()
+                .fold(OwnedHeaders::new(), |all, (key, v)| all.insert(Header { key, value: Some(v) }));
+            send(&plain, BaseRecord::to(&letters).partition(0).payload(b"{}".as_slice()).headers(headers));
+        }
+        plain.flush(PATIENCE).unwrap();
+        let wanted = Redriven { selected: 3, published: 1, activations: 2, ..Redriven::default() };
+        assert_eq!(again(&kafka, &LettersArgs::default(), false), wanted);
         assert_eq!(arrived(&kafka).len(), 1);
     });
     done.await.unwrap();
@@ -185,7 +216,7 @@ async fn more_letters_than_a_transaction_holds_go_back_once_after_a_kill() {
 
         let all = LettersArgs::default();
         let first = again(&kafka, &all, false);
-        assert_eq!(first, Redriven { selected: 450, published: 450, already: 0, without_topic: 0, cut: 0 });
+        assert_eq!(first, Redriven { selected: 450, published: 450, already: 0, ..Redriven::default() });
         assert_eq!(again(&kafka, &all, false), Redriven { published: 0, already: 450, ..first });
         let mut back = 0;
         read_to_end(&kafka, [bank_b.as_ref()], |_| {

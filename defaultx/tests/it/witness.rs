@@ -1,8 +1,6 @@
 //! The witness as a server: the status codes and bodies of C2SP tlog-witness.
 
-use audit_sink::cosignature::WitnessKey;
-use audit_sink::note::{Head, Signer, read};
-use schemas::audit_tree::{Tree, leaf_hash};
+use audit_log::{Head, Signer, Tree, WitnessKey, leaf_hash, read_checkpoint};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use tokio_util::sync::CancellationToken;
@@ -59,7 +57,7 @@ async fn it_answers_as_the_specification_says() {
         let seen = ask(address, "GET /checkpoints HTTP/1.1\r\nhost: w\r\nconnection: close\r\n\r\n").2;
         assert_eq!(seen, format!("{note}{lines}"));
         assert!(WitnessKey::parse(&key).unwrap().time_of(&seen).is_some());
-        assert_eq!(read(&seen).unwrap().1.size, 1);
+        assert_eq!(read_checkpoint(&seen).unwrap().1.size, 1);
     });
     asked.await.unwrap();
     stop.cancel();

@@ -64,6 +64,7 @@ class Deployment:
     pid: int | None = None
     verifier_key: str | None = None
     workers: dict[str, str] = field(default_factory=dict)
+    principals: dict[str, dict[str, str]] = field(default_factory=dict)
     _holders: "itertools.count[int]" = field(default_factory=itertools.count)
 
     @classmethod

@@ -1,15 +1,14 @@
 //! The audit log in PostgreSQL against the records of the audited topics: both sides as leaves of the tree.
 
-use super::Deployment;
+use super::deployment::Deployment;
 use crate::oracle::Place;
 use crate::oracle::log::Log;
 use anyhow::{Context, Result};
-use audit_sink::seal::{DigestKey, seal};
+use audit_log::{DigestKey, Entry, Tree, leaf_hash, unpack};
+use audit_sink::seal::seal;
 use audit_sink::source::Sources;
 use defaultx::reader;
 use runtime::stream::{Input, OwnedInput};
-use schemas::audit_entry::{self, Entry};
-use schemas::audit_tree::{Tree, leaf_hash};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -51,8 +50,8 @@ pub async fn entries(from: &Deployment, log: &mut Log) -> Result<()> {
     let mut topics: HashMap<String, Arc<str>> = HashMap::new();
     let query = "SELECT raw_bytes, body FROM defaultx.audit_segments";
     for row in client.query(query, &[]).await? {
-        let raw = zstd::bulk::decompress(row.get(1), row.get::<_, i32>(0).try_into()?)?;
-        for bytes in audit_entry::entries(&raw) {
+        let raw = unpack(row.get(1), row.get(0))?;
+        for bytes in audit_log::entries(&raw) {
             let bytes = bytes?;
             let Entry { topic, partition, offset, .. } = Entry::decode(bytes)?;
             let topic = topics.entry(topic.to_owned()).or_insert_with(|| topic.into());

@@ -1,27 +1,30 @@
 //! What is true, by plain readers of committed records and of the database: what was published and answered, who was accepted,
 //! scored, decided and stored, and under which versions. Judges nothing itself: it feeds the judges of [`crate::oracle`].
 
+mod deployment;
 pub mod latency;
 pub mod log;
 pub mod state;
+
+pub use deployment::Deployment;
 
 use crate::oracle::chain::Chain;
 use crate::oracle::in_force::InForce;
 use crate::oracle::replies::Replies;
 use crate::oracle::{Findings, Place};
 use anyhow::{Context, Result};
+use catalog::Kind;
 use defaultx::letters::{Dead, Letter};
 use defaultx::reader;
-use domain::ApplicationKey;
+use domain::{ApplicationKey, Channel, Intent, ReplyStatus};
 use rdkafka::message::{BorrowedMessage, Message};
-use runtime::kafka::KafkaConfig;
 use runtime::stream::Input;
-use schemas::Topic;
 use schemas::control::{ACTIVATED, Activation, OTHER_DIGEST};
 use schemas::envelope::header as ce;
 use schemas::intake::{ACCEPTED, header};
 use schemas::reply::{Coordinates, Reply};
 use schemas::risk::{ApplicationRef, COMPUTED};
+use schemas::{Topic, Word};
 use serde::Deserialize;
 use state::State;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -40,25 +43,6 @@ const WAS_STORED: usize = 4;
 
 /// Reasons of activations that put nothing in force.
 const NOT_IN_FORCE: [&str; 2] = [runtime::stream::PASSED_BY, OTHER_DIGEST];
-
-/// Where to look.
-#[derive(Clone)]
-pub struct Deployment {
-    /// The broker.
-    pub kafka: KafkaConfig,
-    /// The database.
-    pub database_url: String,
-    /// Topics that senders write to, without prefix.
-    pub senders: Vec<String>,
-    /// Digest of the policy in force where none was activated.
-    pub policy: String,
-    /// Digest of the route in force where none was activated.
-    pub route: String,
-    /// Tenants of whose new entries a version before kept no count, so that none is due.
-    pub uncounted: Vec<String>,
-    /// Of ingest: the keys with which it converts what a version before remembered.
-    pub ingest: ingest::Config,
-}
 
 /// What plain readers saw of a run, held by what names it.
 pub struct Truth {
@@ -97,7 +81,7 @@ struct Decided {
 #[derive(Deserialize)]
 struct Scored {
     application: ApplicationRef,
-    intent: String,
+    intent: Word<Intent>,
     route: Digested,
 }
 
@@ -236,11 +220,11 @@ impl Truth {
         let place = self.place(&topic, partition, offset);
         self.replies.answered(place);
         // A withdrawal has no revision, and no decision of its own number.
-        if let ("accepted", Some(revision)) = (reply.status.as_str(), reply.revision) {
+        if let (true, Some(revision)) = (reply.status.is(ReplyStatus::Accepted), reply.revision) {
             let id = reply.application_id.context("accepted without an id")?;
             self.applications.seen(WAS_ACCEPTED, (reply.tenant.context("accepted without a tenant")?, id, revision));
         }
-        *self.statuses.entry(reply.status).or_default() += 1;
+        *self.statuses.entry(reply.status.to_string()).or_default() += 1;
         Ok(())
     }
 
@@ -249,14 +233,15 @@ impl Truth {
         let input = Input::of(message);
         let here = self.place(Topic::Intake.base_name(), input.partition, input.offset);
         let text = |name| input.header_str(name).with_context(|| format!("no header {name}"));
-        if text(header::ORIGIN_CHANNEL)? == "http" {
-            let published = self.place("http", input.partition, input.offset);
+        let channel = Channel::parse(text(header::ORIGIN_CHANNEL)?);
+        if channel == Some(Channel::Http) {
+            let published = self.place(Channel::Http.as_str(), input.partition, input.offset);
             self.replies.published(published);
             return Ok(());
         }
         let (partition, offset) = (text(header::ORIGIN_PARTITION)?.parse()?, text(header::ORIGIN_OFFSET)?.parse()?);
         let origin = self.place(text(header::ORIGIN_TOPIC)?, partition, offset);
-        if text(header::ORIGIN_CHANNEL)? == "batch" {
+        if channel == Some(Channel::Batch) {
             self.replies.published(origin);
         } else {
             self.answering.insert(here, origin);
@@ -295,7 +280,7 @@ impl Truth {
         match input.header_str(ce::TYPE) {
             Some(ACTIVATED) if self.is_in_force(Topic::Applications, &input) => {
                 let activation: Activation = serde_json::from_slice(input.payload.context("no body")?)?;
-                if activation.kind == scorer::in_force::ROUTE {
+                if activation.kind == Kind::Route.as_str() {
                     self.route.activated(input.partition, &activation.digest);
                 }
                 self.state.activated_for_scorer(input.partition, activation);
@@ -319,7 +304,7 @@ impl Truth {
         match input.header_str(ce::TYPE) {
             Some(ACTIVATED) if self.is_in_force(Topic::Risk, &input) => {
                 let activation: Activation = serde_json::from_slice(body()?)?;
-                if activation.kind == decision::in_force::POLICY {
+                if activation.kind == Kind::Policy.as_str() {
                     self.policy.activated(input.partition, &activation.digest);
                 }
                 self.state.activated_for_decision(input.partition, activation);
@@ -329,7 +314,7 @@ impl Truth {
                 let application = key(scored.application);
                 self.policy.stands(input.partition, application.clone());
                 self.route.used(application.clone(), &scored.route.digest);
-                if scored.intent == "score_only" {
+                if scored.intent.is(Intent::ScoreOnly) {
                     self.applications.ends_before(WAS_DECIDED, application.clone());
                 }
                 self.applications.seen(WAS_SCORED, application);

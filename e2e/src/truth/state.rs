@@ -2,9 +2,9 @@
 
 use crate::oracle::Findings;
 use crate::oracle::tables::Table;
-use crate::truth::Deployment;
+use crate::truth::deployment::Deployment;
 use anyhow::Result;
-use decision::in_force::{Kept, POLICY};
+use catalog::{Asked, Codec};
 use defaultx::reader;
 use ingest::admit::Key;
 use ingest::{AdmitHandler, Metrics};
@@ -15,7 +15,6 @@ use runtime::stream::position::STATE_POSITION;
 use runtime::stream::{Input, OwnedInput, Stored};
 use schemas::Topic;
 use schemas::control::Activation;
-use scorer::in_force::{Asked, Carried};
 
 /// The changelogs of a deployment and what should be in them.
 pub struct State {
@@ -40,20 +39,12 @@ impl State {
     /// An activation stands on the applications' topic. That a route takes back versions of models that were activated alone is
     /// not followed: a run here activates either.
     pub(super) fn activated_for_scorer(&mut self, partition: i32, activation: Activation) {
-        let Some(Asked { switch, remembered, in_force }) = Asked::of(activation) else { return };
-        let known = scorer::in_force::InForce { carried: Carried::default(), ..in_force.clone() };
-        self.scorer.expect(partition, &switch.encode(), Some(&in_force.encode()));
-        self.scorer.expect(partition, &remembered.encode(), Some(&known.encode()));
+        expect(&mut self.scorer, scorer::in_force::CODEC, partition, activation);
     }
 
     /// An activation stands on the score events' topic.
     pub(super) fn activated_for_decision(&mut self, partition: i32, activation: Activation) {
-        if activation.kind == POLICY {
-            let in_force = decision::in_force::InForce::from(activation);
-            let known = decision::in_force::InForce { document: None, ..in_force.clone() };
-            self.decision.expect(partition, &Kept::Policy.encode(), Some(&in_force.encode()));
-            self.decision.expect(partition, &Kept::Version(in_force.label()).encode(), Some(&known.encode()));
-        }
+        expect(&mut self.decision, decision::in_force::CODEC, partition, activation);
     }
 
     /// Reads the changelogs, and hands intake to a handler of its own.
@@ -98,7 +89,15 @@ impl State {
     }
 }
 
+fn expect(table: &mut Table, codec: Codec, partition: i32, activation: Activation) {
+    let Some(asked) = Asked::of(activation).filter(|asked| codec.keeps(asked.kind)) else { return };
+    for (slot, in_force) in asked.entries() {
+        table.expect(partition, &codec.write_slot(&slot), Some(&codec.write(&in_force)));
+    }
+}
+
 /// Members that a later version adds are its own.
 fn same_policy(expected: &[u8], restored: &[u8]) -> bool {
-    decision::in_force::InForce::decode(restored).is_some_and(|found| found.encode() == expected)
+    let codec = decision::in_force::CODEC;
+    codec.read(restored).is_some_and(|found| codec.write(&found) == expected)
 }

@@ -68,6 +68,7 @@ fn nobody_gets_in_and_no_tampering_is_unseen() {
         "read_url": database,
         "workers": workers(&stage),
         "kafka": client(&stage.kafka),
+        "principals": principals(&stage),
         "stranger": client(&stage.kafka.of(Principal::Sender.name())),
         "prefix": stage.kafka.topic_prefix,
         "log": log,
@@ -99,6 +100,12 @@ fn client(kafka: &KafkaConfig) -> BTreeMap<String, String> {
     let settings = kafka.client();
     let names = settings.config_map().into_keys().map(str::to_owned);
     names.filter_map(|name| Some((name.clone(), settings.get(&name)?.to_owned()))).collect()
+}
+
+/// The settings of each principal of the broker.
+fn principals(stage: &Stage) -> BTreeMap<&'static str, BTreeMap<String, String>> {
+    let names = Principal::ALL.map(Principal::name);
+    names.into_iter().map(|name| (name, client(&stage.kafka.of(name)))).collect()
 }
 
 /// Each worker's own way into the database.

@@ -1,7 +1,7 @@
 //! The audit log of the whole stack, as somebody sees it who kept its notes.
 
 use crate::stack::{wait, whole};
-use audit_sink::note::{notes, read};
+use audit_log::{notes_in, read_checkpoint};
 use audit_sink::promises::Word;
 use audit_sink::verify::{Options, run};
 use std::path::Path;
@@ -13,7 +13,7 @@ fn the_notes_of_the_stack_cover_its_log() {
     let file = Path::new(&signer.notes_dir).join("0.notes");
     let kept =
         wait("a note that left the database", || std::fs::read_to_string(&file).ok().filter(|kept| !kept.is_empty()));
-    let newest = notes(&kept).last().map(|note| read(note).unwrap().1.size).unwrap();
+    let newest = notes_in(&kept).last().map(|note| read_checkpoint(note).unwrap().1.size).unwrap();
     let options = Options { keys: signer.verifier_keys().unwrap(), kept: vec![kept], ..Options::default() };
     let report = whole.runtime.block_on(run(whole.stage.settings.database.url.expose(), &options)).unwrap();
     assert!(report.is_whole(), "{report}");

@@ -41,7 +41,7 @@ async fn tables(whole: &Whole) -> (usize, Vec<Vec<u8>>) {
     }
     for row in client.query("SELECT raw_bytes, body FROM defaultx.audit_segments", &[]).await.unwrap() {
         let (raw_bytes, body): (i32, Vec<u8>) = (row.get(0), row.get(1));
-        read.push(zstd::bulk::decompress(&body, raw_bytes as usize).unwrap());
+        read.push(audit_log::unpack(&body, raw_bytes).unwrap());
     }
     (names.len(), read)
 }

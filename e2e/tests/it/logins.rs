@@ -280,7 +280,7 @@ fn everything_belongs_to_a_role_that_nobody_logs_in_with() {
         let migrator = "CREATE ROLE migrator LOGIN CREATEROLE PASSWORD 'm';
                         DO $$ DECLARE r text; BEGIN
                             FOR r IN SELECT role FROM unnest(ARRAY['owner', 'audit', 'identity', 'signer', 'notify', 'read', 'read_log', 'dashboard',
-                                                                  'verify']) AS r(role) LOOP
+                                                                  'verify', 'rebuild']) AS r(role) LOOP
                                 EXECUTE format('GRANT defaultx_%s TO migrator WITH ADMIN OPTION', r);
                             END LOOP;
                         END $$";

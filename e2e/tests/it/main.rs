@@ -16,6 +16,7 @@ mod insight;
 mod logins;
 mod parties;
 mod python;
+mod recording;
 mod routes;
 mod stack;
 mod streams;

@@ -5,6 +5,7 @@ use defaultx::reader::{header, read_to_end};
 use defaultx::run::{self, Running};
 use defaultx::settings::Settings;
 use defaultx::workers::Worker;
+use domain::ModelRole;
 use e2e::stage::root;
 use e2e::traffic::Sender;
 use rdkafka::message::Message;
@@ -138,7 +139,7 @@ fn story(kafka: &KafkaConfig) -> ApplicationDetail {
             _ => {
                 let event: RiskEvent = serde_json::from_slice(message.payload().unwrap()).unwrap();
                 let RouteRef { version, arm, holdout, .. } = event.route;
-                assert_eq!((arm.as_deref(), holdout), (Some("champion"), Some(false)));
+                assert_eq!((arm, holdout), (Some(ModelRole::Champion.into()), Some(false)));
                 version.unwrap()
             }
         };

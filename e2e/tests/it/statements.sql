@@ -1,6 +1,6 @@
 -- Every statement that a worker sends the database, as its source has it, with those who may. One a paragraph, under its folder.
 
--- runtime/src/pg: audit-sink, identity-store, notifier, audit-signer, verifier, dashboards
+-- runtime/src/pg: audit-sink, identity-store, notifier, audit-signer, verifier, dashboards, rebuilder
 SELECT topic, partition, next_offset, topic_id, reads_on FROM defaultx.stream_offsets WHERE consumer = $1
 
 -- runtime/src/pg: audit-sink, identity-store, notifier
@@ -54,16 +54,16 @@ WHERE consumer = $1 AND shard = $2 AND token = $3 AND EXISTS (SELECT FROM still)
 -- audit-sink/src: audit-sink
 INSERT INTO defaultx.audit_logs (log, shards, size, root) VALUES ($1, $2, 0, $3) ON CONFLICT DO NOTHING
 
--- audit-sink/src: audit-sink, audit-signer, verifier, dashboards
+-- audit-sink/src: audit-sink, audit-signer, verifier, dashboards, rebuilder
 SELECT shards FROM defaultx.audit_logs WHERE shards <> $1 LIMIT 1
 
--- audit-sink/src: audit-sink, audit-signer, verifier, dashboards, read-api-log
+-- audit-sink/src: audit-sink, audit-signer, verifier, dashboards, read-api-log, rebuilder
 SELECT size, root FROM defaultx.audit_logs WHERE log = $1
 
 -- audit-sink/src: audit-sink, audit-signer, verifier, read-api-log
 SELECT root FROM defaultx.audit_tiles WHERE log = $1 AND level = $2 AND index >= $3 AND index < $4 ORDER BY index
 
--- audit-sink/src: audit-sink, audit-signer, verifier, read-api-log
+-- audit-sink/src: audit-sink, audit-signer, verifier, read-api-log, rebuilder
 SELECT first_seq, last_seq, raw_bytes, body FROM defaultx.audit_segments WHERE log = $1 AND first_seq >= coalesce((
     SELECT max(first_seq) FROM defaultx.audit_segments WHERE log = $1 AND first_seq <= $2), $2) ORDER BY first_seq
 
@@ -110,14 +110,43 @@ COPY defaultx.replies (event_id, tenant, application_id, revision, status, probl
 COPY defaultx.receipts (tenant, application_id, revision, event_id, delivery_id, subscription, told_of, status, attempts, http_status,
   ended_at, log, seq) FROM STDIN BINARY
 
--- audit-sink/src: audit-sink
+-- audit-sink/src: audit-sink, rebuilder
 COPY defaultx.dead_letters (partition, "offset", room, reason, origin_topic, origin_partition, origin_offset, set_aside_at, log, seq)
 FROM STDIN BINARY
 
--- audit-sink/src: audit-sink
+-- audit-sink/src: audit-sink, rebuilder
 COPY defaultx.activations (kind, name, version, digest, activated_by, activated_at, log, seq) FROM STDIN BINARY
 
--- rows one by one: audit-sink
+-- rows held against the log: audit-signer, verifier, rebuilder, read-api, dashboards
+SELECT t.place, left(concat_ws(' ', 'tenant=' || t.tenant, 'application_id=' || t.application_id, 'event_id=' || t.event_id), 200), t.log, t.seq,
+  t.copies > 1, r.n, left(concat_ws(' ', 'tenant=' || r.x_tenant, 'event_id=' || r.x_event_id), 200), r.x_log, r.x_seq,
+  array_remove(ARRAY[CASE WHEN t.withdrawn_at IS DISTINCT FROM r.x_withdrawn_at THEN 'withdrawn_at' END]::text[], NULL)
+FROM (SELECT ctid::text AS place, *, row_number() OVER (PARTITION BY log, seq, tenant, application_id, event_id ORDER BY ctid) AS copies
+      FROM defaultx.withdrawals WHERE log = $1 AND seq >= $2 AND seq < $3) t
+FULL JOIN (SELECT n, x_tenant AS x_tenant, x_event_id AS x_event_id, x_withdrawn_at AS x_withdrawn_at, x_log AS x_log, x_seq AS x_seq
+           FROM unnest($5::text[], $6::uuid[], $7::timestamptz[], $8::int4[], $9::int8[]) WITH ORDINALITY
+             AS u(x_tenant, x_event_id, x_withdrawn_at, x_log, x_seq, n) WHERE n <> ALL ($4)) r ON t.log = r.x_log AND t.seq = r.x_seq
+WHERE t.place IS NULL OR r.n IS NULL OR t.copies > 1
+
+-- rows held against the log: audit-signer, verifier, rebuilder, read-api, dashboards
+SELECT r.n, t.ctid::text, t.log, t.seq
+FROM (SELECT n, x_tenant AS x_tenant, x_event_id AS x_event_id FROM unnest($2::text[], $3::uuid[]) WITH ORDINALITY AS u(x_tenant, x_event_id, n)
+      WHERE n = ANY ($1)) r
+JOIN defaultx.withdrawals t ON t.tenant = r.x_tenant AND t.event_id = r.x_event_id ORDER BY r.n, t.ctid
+
+-- rows held against the log: audit-signer, verifier, rebuilder, read-api, dashboards
+SELECT t.ctid::text, t.log, t.seq FROM defaultx.withdrawals t WHERE (t.log <> ALL ($1)) IS NOT FALSE OR t.seq IS NULL ORDER BY t.log, t.seq
+
+-- audit-sink/src: audit-sink, rebuilder
+INSERT INTO defaultx.projection_refusals (projection, log, seq, word) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING
+
+-- audit-sink/src: audit-signer, verifier, rebuilder
+SELECT projection, seq FROM defaultx.projection_refusals WHERE log = $1 AND seq >= $2 AND seq < $3
+
+-- audit-sink/src: rebuilder
+INSERT INTO defaultx.projection_rebuilds (projection, held, removed, written) VALUES ($1, $2, $3, $4)
+
+-- rows one by one: audit-sink, rebuilder
 INSERT INTO defaultx.withdrawals (tenant, application_id, event_id, withdrawn_at, accepted_at, log, seq)
 SELECT x_tenant, x_application_id, x_event_id, x_withdrawn_at, x_accepted_at, x_log, x_seq
 FROM unnest($1::text[], $2::text[], $3::uuid[], $4::timestamptz[], $5::timestamptz[], $6::int4[], $7::int8[])
@@ -188,7 +217,7 @@ SELECT hashes FROM defaultx.audit_tiles WHERE log = $1 AND level = $2 AND index 
 -- audit-sink/src: audit-signer, verifier
 SELECT note FROM defaultx.audit_epochs ORDER BY log, epoch, created_at
 
--- audit-sink/src: audit-signer, verifier, audit-sink, dashboards
+-- audit-sink/src: audit-signer, verifier, audit-sink, dashboards, rebuilder
 SELECT log, shards, size, root FROM defaultx.audit_logs ORDER BY log
 
 -- audit-sink/src: audit-signer, verifier
@@ -199,7 +228,7 @@ WHERE log <> ALL ($1) ORDER BY log
 SELECT first_seq, entries, topic, partition, after_offset, first_offset, last_offset FROM defaultx.audit_runs
 WHERE log = $1 AND first_seq >= $2 AND first_seq <= $3 ORDER BY first_seq
 
--- audit-sink/src: audit-signer, verifier, read-api, dashboards, audit-sink, identity-store, notifier
+-- audit-sink/src: audit-signer, verifier, read-api, dashboards, audit-sink, identity-store, notifier, rebuilder
 SELECT topic, partition, next_offset, left(consumer, -length('audit-sink')) AS prefix
 FROM defaultx.stream_offsets WHERE consumer LIKE '%audit-sink'
 
@@ -248,7 +277,7 @@ FROM unnest($1::uuid[], $2::int[]) AS r(id, claims) WHERE d.id = r.id AND d.clai
 INSERT INTO defaultx.disabled_endpoints (subscription, url_sha256, delivery_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING
 
 -- notifier/src: notifier
-UPDATE defaultx.deliveries SET status = 'disabled', ended_at = now(), lease_until = NULL, last_error = 'gone', receipt_due = true
+UPDATE defaultx.deliveries SET status = $3, ended_at = now(), lease_until = NULL, last_error = $4, receipt_due = true
 WHERE id = ANY(ARRAY(SELECT id FROM defaultx.deliveries WHERE subscription = $1 AND status = 'pending'
                      AND (lease_until IS NULL OR lease_until <= now()) LIMIT $2 FOR UPDATE SKIP LOCKED))
 
@@ -271,7 +300,7 @@ FROM defaultx.deliveries WHERE status = 'pending' AND subscription = ANY($1)
 SELECT count(*) FROM defaultx.disabled_endpoints
 JOIN unnest($1::text[], $2::bytea[]) AS e(id, url) ON subscription = e.id AND url_sha256 = e.url
 
--- read-api/src: read-api, dashboards
+-- read-api/src: read-api, dashboards, audit-signer, verifier, rebuilder
 SELECT a.tenant, a.application_id, a.revision, s.*, d.*
 FROM defaultx.applications a
 LEFT JOIN LATERAL (
@@ -285,17 +314,17 @@ LEFT JOIN LATERAL (
     ORDER BY x.decision_number DESC LIMIT 1
 ) d ON true WHERE a.tenant = $1 AND a.received_at >= $2
 
--- read-api/src: read-api, dashboards
+-- read-api/src: read-api, dashboards, audit-signer, verifier, rebuilder
 SELECT * FROM defaultx.withdrawals WHERE tenant = $1 AND application_id = $2 ORDER BY accepted_at LIMIT $3
 
--- read-api/src: read-api, dashboards
+-- read-api/src: read-api, dashboards, audit-signer, verifier, rebuilder
 SELECT * FROM defaultx.receipts WHERE tenant = $1 AND application_id = $2 AND revision = $3
 
 -- read-api/src: read-api, notifier
 SELECT id, subscription, event_id, status, attempts, http_status, next_at, ended_at FROM defaultx.deliveries
 WHERE tenant = $1 AND application_id = $2 AND revision = $3
 
--- read-api/src: read-api, dashboards
+-- read-api/src: read-api, dashboards, audit-signer, verifier, rebuilder
 SELECT * FROM defaultx.replies WHERE tenant = $1 AND application_id = $2 ORDER BY replied_at DESC, event_id LIMIT $3
 
 -- read-api/src: read-api
@@ -310,13 +339,13 @@ LEFT JOIN LATERAL (
     SELECT at, size, faults FROM defaultx.audit_verifications x WHERE x.log = l.log AND x.at <= now() ORDER BY x.at DESC LIMIT 1
 ) v ON true ORDER BY l.log
 
--- read-api/src: read-api, audit-sink, identity-store, notifier, audit-signer, verifier, dashboards
+-- read-api/src: read-api, audit-sink, identity-store, notifier, audit-signer, verifier, dashboards, rebuilder
 SELECT consumer, topic, partition, next_offset FROM defaultx.stream_offsets ORDER BY 1, 2, 3
 
--- read-api/src: read-api, dashboards
+-- read-api/src: read-api, dashboards, audit-signer, verifier, rebuilder
 SELECT room, reason, count(*) FROM defaultx.dead_letters WHERE set_aside_at > $1 GROUP BY 1, 2 ORDER BY 1, 2
 
--- read-api/src: read-api-log, audit-sink, audit-signer, verifier
+-- read-api/src: read-api-log, audit-sink, audit-signer, verifier, rebuilder
 SELECT raw_bytes, body FROM defaultx.audit_segments WHERE log = $1 AND first_seq = $2
 
 -- read-api/src: read-api-log, audit-signer, verifier

@@ -3,6 +3,7 @@
 use crate::corpus;
 use crate::insight;
 use crate::stack::{Whole, is_of, wait, whole};
+use domain::ReplyStatus;
 use schemas::Topic;
 use schemas::reply::Reply;
 use serde_json::Value;
@@ -142,7 +143,7 @@ fn every_panel_and_every_rule_has_an_answer() {
     let sender = whole.sender("murmur2_random");
     sender.send_raw(&[("ce_specversion", b"1.0")], None, Some(b"not an event")).unwrap();
     sender.flush().unwrap();
-    whole.wait_replies(|reply| reply.status == "rejected", 1);
+    whole.wait_replies(|reply| reply.status.is(ReplyStatus::Rejected), 1);
     wait("projections", || {
         (whole.number("SELECT count(*) FROM defaultx.decisions") >= crate::stack::APPLICATIONS as i64).then_some(())
     });
@@ -291,7 +292,7 @@ fn a_header_name_that_is_no_text_stops_nobody() {
     let record = e2e::wire::Record { key: None, value: Some(event.body), headers, timestamp_ms: -5 };
     e2e::wire::produce(kafka, &topic, 0, &record).unwrap();
     let replies = whole.wait_replies(|reply| is_of(reply, "wildname-"), 1);
-    assert_eq!(replies[0].status, "accepted");
+    assert!(replies[0].status.is(ReplyStatus::Accepted), "{:?}", replies[0]);
     let decided = wait("the decision", || Some(decisions(whole, "wildname-")).filter(|all| !all.is_empty()));
     assert_eq!(decided.len(), 1);
 }

@@ -41,7 +41,7 @@ impl Bucket {
     }
 
     /// Takes more than was known at first, into debt where it must: what comes next waits for it.
-    pub fn charge(&mut self, tokens: usize) {
+    pub(crate) fn charge(&mut self, tokens: usize) {
         if self.per_second > 0.0 {
             self.tokens -= tokens as f64;
         }
@@ -187,7 +187,7 @@ impl Place {
     }
 
     /// Counts the records of the request beyond its first against the tenant's rate.
-    pub fn charge(&self, records: usize) {
+    pub(crate) fn charge(&self, records: usize) {
         let mut taken = self.shares.lock();
         taken.share(&self.tenant, &self.shares.limits).1.bucket.charge(records);
     }

@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 /// In front of a problem's word.
-pub const TYPE_PREFIX: &str = "urn:defaultx:problem:";
+pub(crate) const TYPE_PREFIX: &str = "urn:defaultx:problem:";
 
 /// A problem document.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -26,7 +26,7 @@ impl Event<'_> {
 const NDJSON: &[&str] = &["application/x-ndjson", "application/ndjson", "application/jsonl"];
 
 /// Whether a request has one event a line.
-pub fn is_ndjson(headers: &HeaderMap) -> bool {
+pub(crate) fn is_ndjson(headers: &HeaderMap) -> bool {
     let content_type = headers.get("content-type").and_then(|value| value.to_str().ok()).unwrap_or_default();
     let media_type = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     NDJSON.contains(&media_type.as_str())

@@ -5,10 +5,10 @@ use super::keys::Claim;
 use super::limits::{Over, Place};
 use super::problem::{Line, Problem};
 use super::request::{self, Event};
-use super::{Door, SENDER_ROLES};
+use super::state::{Door, SENDER_ROLES};
 use crate::error::Error;
 use crate::outputs::{self, Origin};
-use crate::receive::{Arrival, Channel, Content, Received, receive};
+use crate::receive::{Arrival, Content, Received, receive};
 use crate::refusal::{Reason, Refusal};
 use crate::rules::TenantRule;
 use crate::strict;
@@ -20,7 +20,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Json, Router};
 use chrono::DateTime;
-use domain::Digest;
+use domain::{Channel, Digest};
 use http_body_util::BodyExt;
 use runtime::auth::{self, AuthError, Claims, EVERY_TENANT};
 use runtime::clock;
@@ -287,7 +287,7 @@ impl Door {
             tenant,
         };
         receive(&self.rules, &arrival)
-            .inspect_err(|refusal| self.metrics.rejected(refusal.reason.as_str(), Channel::Http.as_str()))
+            .inspect_err(|refusal| self.metrics.rejected(refusal.reason.as_str(), Some(Channel::Http)))
     }
 
     async fn publish(&self, taken: Vec<Received>, caller: Arc<Caller>) -> Result<(), Problem> {

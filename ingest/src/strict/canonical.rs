@@ -4,14 +4,14 @@
 use super::node::Node;
 
 /// The canonical bytes of a document.
-pub fn canonical_bytes(node: &Node<'_>) -> Vec<u8> {
+pub(crate) fn canonical_bytes(node: &Node<'_>) -> Vec<u8> {
     let mut out = Vec::with_capacity(2048);
     write_canonical(node, &mut out);
     out
 }
 
 /// Appends the canonical bytes of a document.
-pub fn write_canonical(node: &Node<'_>, out: &mut Vec<u8>) {
+pub(crate) fn write_canonical(node: &Node<'_>, out: &mut Vec<u8>) {
     match node {
         Node::Null => out.extend_from_slice(b"null"),
         Node::Bool(true) => out.extend_from_slice(b"true"),

@@ -8,7 +8,7 @@ pub mod node;
 pub mod parse;
 pub mod typed;
 
-pub use canonical::{canonical_bytes, write_canonical};
+pub(crate) use canonical::canonical_bytes;
 pub use node::{Node, Object};
 pub use parse::parse;
-pub use typed::from_node;
+pub(crate) use typed::from_node;

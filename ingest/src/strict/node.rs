@@ -29,22 +29,22 @@ pub struct Object<'a>(Vec<(Cow<'a, str>, Node<'a>)>);
 
 impl<'a> Node<'a> {
     /// The text of a string.
-    pub fn as_text(&self) -> Option<&str> {
+    pub(crate) fn as_text(&self) -> Option<&str> {
         if let Self::Text(text) = self { Some(text) } else { None }
     }
 
     /// The members of an object.
-    pub fn as_map(&self) -> Option<&Object<'a>> {
+    pub(crate) fn as_map(&self) -> Option<&Object<'a>> {
         if let Self::Map(object) = self { Some(object) } else { None }
     }
 
     /// The members of an object, to change them.
-    pub fn as_map_mut(&mut self) -> Option<&mut Object<'a>> {
+    pub(crate) fn as_map_mut(&mut self) -> Option<&mut Object<'a>> {
         if let Self::Map(object) = self { Some(object) } else { None }
     }
 
     /// The elements of an array, to change them; none where it is no array.
-    pub fn elements_mut(&mut self) -> &mut [Node<'a>] {
+    pub(crate) fn elements_mut(&mut self) -> &mut [Node<'a>] {
         if let Self::List(elements) = self { elements } else { &mut [] }
     }
 }
@@ -54,7 +54,7 @@ impl<'a> Object<'a> {
     ///
     /// # Errors
     /// The repeated key.
-    pub fn from_members(mut members: Vec<(Cow<'a, str>, Node<'a>)>) -> Result<Self, String> {
+    pub(crate) fn from_members(mut members: Vec<(Cow<'a, str>, Node<'a>)>) -> Result<Self, String> {
         if !members.is_sorted_by(|a, b| by_utf16(&a.0, &b.0) == Ordering::Less) {
             members.sort_by(|a, b| by_utf16(&a.0, &b.0));
             if let Some(pair) = members.windows(2).find(|pair| pair[0].0 == pair[1].0) {
@@ -128,7 +128,7 @@ fn by_utf16(a: &str, b: &str) -> Ordering {
 }
 
 /// Appends one step to a JSON pointer (RFC 6901).
-pub fn push_step(pointer: &mut String, step: &str) {
+pub(crate) fn push_step(pointer: &mut String, step: &str) {
     pointer.push('/');
     if step.contains(['~', '/']) {
         pointer.push_str(&step.replace('~', "~0").replace('/', "~1"));

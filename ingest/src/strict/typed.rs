@@ -12,7 +12,7 @@ use std::fmt;
 ///
 /// # Errors
 /// The first [`Fault`]: `unknown_field`, `missing_field`, `wrong_type` or `bad_value`, with its pointer.
-pub fn from_node<'n, T: Deserialize<'n>>(node: &'n Node<'_>) -> Result<T, Fault> {
+pub(crate) fn from_node<'n, T: Deserialize<'n>>(node: &'n Node<'_>) -> Result<T, Fault> {
     T::deserialize(Reader(node)).map_err(Mistake::fault)
 }
 

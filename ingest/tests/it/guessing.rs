@@ -4,14 +4,14 @@
 use crate::corpus::good;
 use crate::guesses::{Target, file_of, guesses};
 use crate::stack::{NOW_MS, Stack, as_input, kafka};
-use domain::Digest;
+use domain::{Channel, Digest};
 use ingest::Config;
 use ingest::batch::report::Report;
 use ingest::batch::rows::Source;
 use ingest::batch::{Batch, Options};
 use ingest::door::request::events;
 use ingest::outputs::{Origin, Topics, received};
-use ingest::receive::{Arrival, Channel, receive};
+use ingest::receive::{Arrival, receive};
 use ingest::rules::{Rules, Tenants};
 use runtime::stream::Output;
 use schemas::event_id::event_id;

@@ -2,10 +2,11 @@
 
 use crate::receiver::{Answer, Receiver};
 use crate::stand::*;
+use domain::DeliveryStatus;
 use local::{Ending, Options, Stack};
 use notifier::receipts::{Receipts, Told};
 use notifier::sender::DeliveryWorker;
-use notifier::store::{Claimed, DeliveryOutcome, Leased, Outcome, Store};
+use notifier::store::{Claimed, Leased, Outcome, Store};
 use prometheus::Registry;
 use runtime::clock;
 use runtime::pg::DatabaseConfig;
@@ -28,7 +29,7 @@ fn delivered(row: &Leased) -> Outcome {
     Outcome {
         id: row.id,
         claims: row.claims,
-        ended: Some(DeliveryOutcome::Delivered),
+        ended: Some(DeliveryStatus::Delivered),
         wait: Duration::ZERO,
         http_status: Some(200),
         last_error: None,

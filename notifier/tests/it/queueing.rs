@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 async fn what_is_read_again_adds_no_row_and_what_cannot_be_read_is_counted() {
     let database = database("queueing").await;
     let mut other = subscription("declines", "http://127.0.0.1:1/");
-    other.outcomes = vec!["decline".to_owned()];
+    other.outcomes = vec![domain::Outcome::Decline.into()];
     let all = vec![subscription("all", "http://127.0.0.1:1/"), subscription("too", "http://127.0.0.1:1/"), other];
     let registry = Registry::new();
     let mut handler = Queueing::new(all.into(), Meter::new(&registry).unwrap(), Arc::new(Notify::new()));

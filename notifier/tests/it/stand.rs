@@ -131,7 +131,10 @@ impl Ledger {
     /// (delivery id, status, attempts), in order.
     pub fn ended(&self) -> Vec<(String, String, u32)> {
         let taken = self.taken.lock().unwrap();
-        taken.iter().map(|t| (t.receipt.delivery_id.clone(), t.receipt.status.clone(), t.receipt.attempts)).collect()
+        taken
+            .iter()
+            .map(|t| (t.receipt.delivery_id.clone(), t.receipt.status.to_string(), t.receipt.attempts))
+            .collect()
     }
 }
 

@@ -3,7 +3,7 @@
 
 use crate::fixture::{POLICY, event, policy};
 use expressions::{MAX_COST, MAX_TOTAL_COST};
-use policy::{Compiled, check, decide};
+use policy::{Case, Compiled, check, decide};
 use schemas::application::Debt;
 
 const STANDARD: &[u8] = include_bytes!("../../../policies/standard/1.0.0.yaml");
@@ -54,7 +54,7 @@ fn one_loop_is_taken_and_a_larger_event_than_the_contract_allows_is_a_rule_error
     let said = |debts: usize| {
         let mut event = event();
         event.facts.debts = vec![debt("card"); debts];
-        let decided = decide(&event, &policy);
+        let decided = decide(&Case::of(&event), &policy);
         let rule = decided.rules.iter().find(|rule| rule.id == "late").and_then(|rule| rule.value.clone());
         (decided.outcome.as_str(), decided.referral.map(|word| word.as_str().to_owned()), rule)
     };

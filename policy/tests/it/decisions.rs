@@ -1,17 +1,19 @@
 //! What is decided, as a table: bend the event, read the outcome.
 
 use crate::fixture::{event, feature, policy, reason, score};
-use policy::{Compiled, decide};
+use domain::{FeatureFlag, Intent, Outcome, ReasonSource, ReportStatus, RequestType, Role, ScoreStatus};
+use policy::{Case, Compiled, decide};
+use schemas::Word;
 use schemas::risk::{ReportUsed, RiskEvent};
 
 type Bend = fn(&mut RiskEvent);
 
 /// `outcome step referral rules reasons`, a dash where there is nothing.
 fn told(event: &RiskEvent, policy: &Compiled) -> String {
-    let decided = decide(event, policy);
+    let decided = decide(&Case::of(event), policy);
     assert_eq!(
         decided.referral.is_some(),
-        decided.outcome.as_str() == "refer",
+        decided.outcome == Outcome::Refer,
         "a referral has a word, nothing else has"
     );
     assert_eq!(decided.notice.is_some(), decided.outcome.is_adverse());
@@ -20,13 +22,13 @@ fn told(event: &RiskEvent, policy: &Compiled) -> String {
         "{} {} {} {} {}",
         decided.outcome.as_str(),
         decided.step.as_str(),
-        decided.referral.as_ref().map_or("-", |referral| referral.as_str()),
+        decided.referral.as_ref().map_or("-", Word::as_str),
         list(decided.rules.iter().map(|rule| rule.id.as_str()).collect()),
         list(decided.principal_reasons.iter().map(|reason| reason.code.as_str()).collect()),
     )
 }
 
-fn report(event: &mut RiskEvent, status: &str) {
+fn report(event: &mut RiskEvent, status: ReportStatus) {
     event.reports.push(ReportUsed {
         source: "bureau".into(),
         report_id: "r".into(),
@@ -36,7 +38,7 @@ fn report(event: &mut RiskEvent, status: &str) {
 }
 
 fn unscorable(event: &mut RiskEvent) {
-    event.status = "unscorable".into();
+    event.status = ScoreStatus::Unscorable.into();
     event.unscorable = vec!["missing:income".into()];
     event.score = None;
 }
@@ -52,7 +54,11 @@ fn steps_end_in_their_order() {
         ("under it", |e| e.score = Some(score(599, "C")), "refer zone grey_zone card_points -".into()),
         ("above decline", |e| e.score = Some(score(550, "C")), "refer zone grey_zone card_points -".into()),
         ("under decline", |e| e.score = Some(score(549, "D")), model("decline cutoff - card_points")),
-        ("another cutoff", |e| e.request_type = "increase".into(), "refer zone grey_zone card_increase -".into()),
+        (
+            "another cutoff",
+            |e| e.request_type = RequestType::Increase.into(),
+            "refer zone grey_zone card_increase -".into(),
+        ),
         ("minor", |e| e.facts.of_legal_age = Some(false), "decline knockout - minor not_of_legal_age".into()),
         (
             "two knockouts, codes in order",
@@ -62,12 +68,12 @@ fn steps_end_in_their_order() {
             },
             "decline knockout - minor,late delinquent_obligations,not_of_legal_age".into(),
         ),
-        ("frozen report", |e| report(e, "frozen"), "refer knockout policy_rule frozen -".into()),
-        ("plain report", |e| report(e, "hit"), "approve cutoff - card_points -".into()),
+        ("frozen report", |e| report(e, ReportStatus::Frozen), "refer knockout policy_rule frozen -".into()),
+        ("plain report", |e| report(e, ReportStatus::Hit), "approve cutoff - card_points -".into()),
         (
             "decline beats refer",
             |e| {
-                report(e, "frozen");
+                report(e, ReportStatus::Frozen);
                 e.facts.of_legal_age = Some(false);
             },
             "decline knockout - minor,frozen not_of_legal_age".into(),
@@ -92,12 +98,12 @@ fn steps_end_in_their_order() {
         ("missing feature", |e| e.features.clear(), "refer fallback rule_error late -".into()),
         (
             "feature flagged missing",
-            |e| e.features[0] = feature("late", 9.0, Some("missing")),
+            |e| e.features[0] = feature("late", 9.0, Some(FeatureFlag::Missing)),
             "refer fallback rule_error late -".into(),
         ),
         (
             "feature clamped",
-            |e| e.features[0] = feature("late", 9.0, Some("clamped")),
+            |e| e.features[0] = feature("late", 9.0, Some(FeatureFlag::Clamped)),
             "decline knockout - late delinquent_obligations".into(),
         ),
         (
@@ -166,14 +172,32 @@ fn steps_end_in_their_order() {
             "refer fallback rule_error card_points -".into(),
         ),
         ("unknown product", |e| e.product = "boat".into(), "refer fallback unknown_product - -".into()),
-        ("unknown intent", |e| e.intent = "muse".into(), "refer fallback unknown_intent - -".into()),
-        ("unknown request", |e| e.request_type = "swap".into(), "refer fallback unknown_request_type - -".into()),
-        ("unknown status", |e| e.status = "guessed".into(), "refer fallback unknown_status - -".into()),
+        ("unknown intent", |e| e.intent = Word::parse("muse"), "refer fallback unknown_intent - -".into()),
+        ("unknown request", |e| e.request_type = Word::parse("swap"), "refer fallback unknown_request_type - -".into()),
+        ("unknown status", |e| e.status = Word::parse("guessed"), "refer fallback unknown_status - -".into()),
         ("scored without score", |e| e.score = None, "refer fallback unscorable - -".into()),
         (
-            "unknown currency",
+            "a currency that the policy does not lend in",
             |e| e.requested.amount.currency = "JPY".into(),
             "refer fallback unknown_currency - -".into(),
+        ),
+        (
+            "a currency that is none",
+            |e| e.requested.amount.currency = "usd".into(),
+            "refer fallback unknown_currency - -".into(),
+        ),
+        (
+            "an amount that no record holds",
+            |e| e.requested.amount.amount_minor = i64::MAX,
+            "refer fallback rule_error - -".into(),
+        ),
+        (
+            "a knockout, whatever the amount",
+            |e| {
+                e.requested.amount.currency = "usd".into();
+                e.facts.of_legal_age = Some(false);
+            },
+            "decline knockout - minor not_of_legal_age".into(),
         ),
         ("another scale", |e| e.product = "loan".into(), "refer fallback scale_mismatch - -".into()),
         ("a score off its range", |e| e.score = Some(score(851, "A")), "refer fallback rule_error - -".into()),
@@ -211,12 +235,12 @@ fn loan(event: &mut RiskEvent, band: &str) {
 fn a_decline_carries_what_the_law_asks_for() {
     let mut event = event();
     event.score = Some(score(549, "D"));
-    let decided = decide(&event, &policy());
+    let decided = decide(&Case::of(&event), &policy());
     let ranks: Vec<u32> = decided.principal_reasons.iter().map(|reason| reason.rank).collect();
     assert_eq!(ranks, [1, 2, 3, 4]);
-    assert!(decided.principal_reasons.iter().all(|reason| reason.source == "model"));
+    assert!(decided.principal_reasons.iter().all(|reason| reason.source.is(ReasonSource::Model)));
     let notice = decided.notice.unwrap();
-    assert_eq!((notice.due_by.as_str(), notice.recipients), ("2026-12-02T09:00:00.000Z", vec!["primary".to_owned()]));
+    assert_eq!((notice.due_by.as_str(), notice.recipients), ("2026-12-02T09:00:00.000Z", vec![Role::Primary.into()]));
     let disclosure = &decided.score_disclosure[0];
     assert_eq!((disclosure.score, disclosure.range, disclosure.agency.as_str()), (549, [300, 850], "bank"));
     assert_eq!(disclosure.date, "2026-11-03");
@@ -230,7 +254,7 @@ fn a_knockout_uses_no_score_and_counts_from_receipt_where_nothing_else_is_known(
     event.facts.of_legal_age = Some(false);
     event.times.completed_at = None;
     event.subjects.clear();
-    let decided = decide(&event, &policy());
+    let decided = decide(&Case::of(&event), &policy());
     assert!(decided.score_disclosure.is_empty());
     assert_eq!(decided.notice.unwrap().due_by, "2026-12-03T10:00:00.000Z");
     assert_eq!(decided.principal_reasons[0].text, "Applicant is not of legal age to enter into a contract");
@@ -242,7 +266,7 @@ fn a_knockout_uses_no_score_and_counts_from_receipt_where_nothing_else_is_known(
 fn offers_and_finality() {
     let rows: [(&str, Bend, &str, bool, Option<i64>); 5] = [
         ("as asked", |_| {}, "approve", true, Some(200_000)),
-        ("only asking", |e| e.intent = "prequalify".into(), "approve", false, Some(200_000)),
+        ("only asking", |e| e.intent = Intent::Prequalify.into(), "approve", false, Some(200_000)),
         (
             "less",
             |e| {
@@ -259,7 +283,7 @@ fn offers_and_finality() {
     for (name, bend, outcome, is_final, amount) in rows {
         let mut event = event();
         bend(&mut event);
-        let decided = decide(&event, &policy());
+        let decided = decide(&Case::of(&event), &policy());
         let offered = decided.offer.as_ref().map(|offer| offer.amount_minor);
         assert_eq!((decided.outcome.as_str(), decided.is_final, offered), (outcome, is_final, amount), "{name}");
     }
@@ -270,7 +294,7 @@ fn reasons_are_at_most_four_and_never_repeat() {
     let mut event = event();
     event.score = Some(score(500, "D"));
     event.reasons = vec![reason("bankruptcy", "use", 0.5), reason("bankruptcy", "late", 0.4)];
-    let decided = decide(&event, &policy());
+    let decided = decide(&Case::of(&event), &policy());
     assert_eq!(decided.principal_reasons.len(), 1, "never padded");
     assert_eq!(decided.score_disclosure[0].key_factors, ["Bankruptcy"]);
 }

@@ -1,6 +1,8 @@
 //! One policy and one event that every test bends to its purpose. Never read by production code.
 
+use domain::{ApplicantKind, FeatureFlag, Intent, ModelRole, Population, RequestType, Role, ScoreStatus};
 use policy::Compiled;
+use schemas::Word;
 use schemas::application::{Facts, Requested, WireMoney};
 use schemas::risk::*;
 
@@ -80,11 +82,15 @@ pub fn policy() -> Compiled {
 
 /// A scored card application that is approved.
 pub fn event() -> RiskEvent {
-    let subject =
-        |role: &str| Subject { role: role.into(), kind: "person".into(), key_id: "k1".into(), subject: "00".into() };
+    let subject = |role: Role| Subject {
+        role: role.into(),
+        kind: ApplicantKind::Person.into(),
+        key_id: "k1".into(),
+        subject: "00".into(),
+    };
     RiskEvent {
         application: ApplicationRef { tenant: "bank".into(), application_id: "L-1".into(), revision: 1 },
-        subjects: vec![subject("primary"), subject("guarantor")],
+        subjects: vec![subject(Role::Primary), subject(Role::Guarantor)],
         input: InputRef {
             event_id: "e".into(),
             topic: "credit.applications.v1".into(),
@@ -94,8 +100,8 @@ pub fn event() -> RiskEvent {
             data_digest_key: None,
         },
         product: "card".into(),
-        intent: "decide".into(),
-        request_type: "new".into(),
+        intent: Intent::Decide.into(),
+        request_type: RequestType::New.into(),
         channel: "online".into(),
         jurisdiction: "US-CA".into(),
         requested: Requested {
@@ -111,17 +117,17 @@ pub fn event() -> RiskEvent {
             received_at: "2026-11-03T10:00:00.000Z".into(),
             as_of: "2026-11-01".into(),
         },
-        status: "scored".into(),
+        status: ScoreStatus::Scored.into(),
         unscorable: Vec::new(),
         model: Some(ModelRef {
             name: "card-scorecard".into(),
             version: "1.0.0".into(),
             digest: "11".into(),
-            role: "champion".into(),
+            role: ModelRole::Champion.into(),
             target: Target {
                 definition: "90 days late".into(),
                 horizon_months: 12,
-                population: "booked".into(),
+                population: Population::Booked.into(),
                 prior_correction: "none".into(),
             },
             engine: "tract 0.23".into(),
@@ -156,8 +162,8 @@ pub fn score(points: i32, band: &str) -> Score {
     }
 }
 
-pub fn feature(name: &str, value: f32, flag: Option<&str>) -> FeatureUsed {
-    FeatureUsed { name: name.into(), value, flag: flag.map(str::to_owned), contribution: 0.0 }
+pub fn feature(name: &str, value: f32, flag: Option<FeatureFlag>) -> FeatureUsed {
+    FeatureUsed { name: name.into(), value, flag: flag.map(Word::from), contribution: 0.0 }
 }
 
 pub fn reason(code: &str, of: &str, contribution: f64) -> CandidateReason {

@@ -1,7 +1,9 @@
 //! The examples of `docs/expressions.md` that are for policies, each as a rule of a policy.
 
 use crate::fixture::{POLICY, event};
-use policy::{Compiled, Severity, check, decide};
+use domain::{ApplicantKind, Role};
+use policy::{Case, Compiled, Severity, check, decide};
+use schemas::Word;
 use schemas::application::{Debt, Facts, Income, WireMoney};
 use schemas::risk::{Party, RiskEvent, Subject};
 
@@ -51,10 +53,11 @@ fn owing(earned: i64, owed: i64) -> Facts {
 /// A couple, whose second half the event carries or not.
 fn couple(is_carried: bool) -> RiskEvent {
     let mut event = event();
-    let subject = |role: &str| Subject { role: role.into(), ..event.subjects[0].clone() };
-    event.subjects = vec![subject("primary"), subject("co_applicant")];
+    let subject = |role: Role| Subject { role: role.into(), ..event.subjects[0].clone() };
+    event.subjects = vec![subject(Role::Primary), subject(Role::CoApplicant)];
     event.facts = owing(300_000, 60_000);
-    let other = Party { role: "co_applicant".into(), kind: "person".into(), facts: owing(100_000, 40_000) };
+    let (role, kind) = (Role::CoApplicant.into(), ApplicantKind::Person.into());
+    let other = Party { role, kind, facts: owing(100_000, 40_000) };
     event.parties = vec![other].into_iter().filter(|_| is_carried).collect();
     event
 }
@@ -76,8 +79,8 @@ fn all_parties_count_or_a_person_looks() {
     ];
     for (condition, is_carried, expected) in rows {
         let policy = Compiled::load(with(condition).as_bytes()).unwrap();
-        let decided = decide(&couple(is_carried), &policy);
-        let referral = decided.referral.as_ref().map_or("-", |referral| referral.as_str());
+        let decided = decide(&Case::of(&couple(is_carried)), &policy);
+        let referral = decided.referral.as_ref().map_or("-", Word::as_str);
         assert_eq!(referral, expected, "{condition}, carried: {is_carried}");
     }
 }

@@ -2,7 +2,8 @@
 
 use crate::fixture::event;
 use domain::scale::{Band, Scale};
-use policy::{Compiled, decide};
+use domain::{Outcome, RequestType, Step};
+use policy::{Case, Compiled, decide};
 
 const STANDARD: &[u8] = include_bytes!("../../../policies/standard/1.0.0.yaml");
 
@@ -55,15 +56,15 @@ fn a_plain_card_applicant_is_approved_and_a_late_one_is_not() {
     let policy = Compiled::load(STANDARD).unwrap();
     let mut event = event();
     event.product = "credit_card".into();
-    event.request_type = "existing_review".into();
+    event.request_type = RequestType::ExistingReview.into();
     event.requested.amount.currency = "TWD".into();
     event.requested.amount.amount_minor = 20_000_000;
     if let Some(score) = &mut event.score {
         score.scale_id = "credit_card.v1".into();
     }
-    assert_eq!(decide(&event, &policy).outcome.as_str(), "approve");
+    assert_eq!(decide(&Case::of(&event), &policy).outcome, Outcome::Approve);
     event.features[0].name = "repayment_status_1".into();
     event.features[0].value = 5.0;
-    let decided = decide(&event, &policy);
-    assert_eq!((decided.outcome.as_str(), decided.step.as_str()), ("decline", "knockout"));
+    let decided = decide(&Case::of(&event), &policy);
+    assert_eq!((decided.outcome, decided.step), (Outcome::Decline, Step::Knockout));
 }

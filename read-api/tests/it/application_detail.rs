@@ -167,3 +167,63 @@ fn a_story_says_where_the_log_holds_it_and_shows_tampering() {
         assert_eq!((answer.status, answer.problem()), (500, "internal"), "a log that cannot be read is no detail");
     });
 }
+
+/// A row that was changed by hand shows what was logged, and is not said to be intact.
+#[test]
+fn a_story_shows_what_was_logged_whatever_the_rows_say() {
+    run(async {
+        let stand = Stand::new(database("rewritten").await, |_| ()).await;
+        let loans = ["L-1", "L-2"].map(|id| Loan { outcome: Some("decline"), ..Loan::new("bank", id) });
+        let other = Loan { outcome: Some("approve"), ..Loan::new("other", "L-1") };
+        stand.tell(&[loans[0].clone(), loans[1].clone(), other]).await;
+        stand.writer.lock().await.write(&[loans[0].withdrawn()]).await;
+        let officer = token("bank", "Officer");
+        let before = stand.get(&officer, "/v1/applications/L-1").await.good();
+        assert!(positions(&before).iter().all(|at| at["intact"] == true && at.get("not_intact").is_none()), "{before}");
+        let writer = stand.writer.lock().await;
+        writer.client.batch_execute("SET session_replication_role = replica").await.unwrap();
+        let to_another =
+            "decisions SET outcome = 'approve', seq = (SELECT seq FROM defaultx.decisions WHERE tenant = 'other')";
+        let to_a_score = "decisions SET seq = (SELECT seq FROM defaultx.scores s WHERE s.tenant = 'bank' AND s.application_id = 'L-1')";
+        // What is changed, where the story says so, how, and whether what is shown is as before.
+        let rows = [
+            ("decisions SET outcome = 'approve'", "/decisions/0", "row_differs", true),
+            ("decisions SET policy_digest = 'dd'", "/decisions/0", "row_differs", true),
+            ("scores SET pd = 0.5, score = 850", "/scores/0", "row_differs", true),
+            ("replies SET status = 'rejected'", "/replies/0", "row_differs", true),
+            ("receipts SET status = 'failed', attempts = 9", "/deliveries/0", "row_differs", true),
+            ("withdrawals SET withdrawn_at = now()", "/withdrawals/0", "row_differs", true),
+            ("applications SET amount_minor = 1, product = 'car'", "", "row_differs", true),
+            (to_another, "/decisions/0", "another_event", false),
+            (to_a_score, "/decisions/0", "another_event", false),
+        ];
+        for (change, pointer, word, is_as_before) in rows {
+            let table = change.split(' ').next().unwrap();
+            let kept = format!("CREATE TABLE public.kept AS SELECT * FROM defaultx.{table}");
+            writer.client.batch_execute(&kept).await.unwrap();
+            let change = format!("UPDATE defaultx.{change} WHERE tenant = 'bank' AND application_id = 'L-1'");
+            writer.client.batch_execute(&change).await.unwrap();
+            let mut story = stand.get(&officer, "/v1/applications/L-1").await.good();
+            let audit = story.pointer(&format!("{pointer}/audit")).unwrap().clone();
+            assert_eq!((&audit["intact"], &audit["not_intact"]), (&false.into(), &word.into()), "{change}: {audit}");
+            let is_brief = pointer == "/decisions/0" || pointer == "/scores/0";
+            if is_brief {
+                assert_eq!(story["audit"]["not_intact"], "part_not_intact", "{change}");
+                assert_eq!(story["audit"]["intact"], Value::Null, "{change}");
+            }
+            if is_as_before {
+                *story.pointer_mut(&format!("{pointer}/audit")).unwrap() =
+                    before.pointer(&format!("{pointer}/audit")).unwrap().clone();
+                story["audit"] = before["audit"].clone();
+                assert_eq!(story, before, "{change}");
+            } else {
+                assert_eq!(story["decisions"][0]["principal_reasons"], json!([]), "nothing of another event: {change}");
+            }
+            let back = format!(
+                "TRUNCATE defaultx.{table}; INSERT INTO defaultx.{table} SELECT * FROM public.kept; DROP TABLE public.kept"
+            );
+            writer.client.batch_execute(&back).await.unwrap();
+        }
+        assert_eq!(stand.get(&officer, "/v1/applications/L-1").await.good(), before);
+    });
+}

@@ -1,9 +1,9 @@
 //! A PostgreSQL and a broker for all tests of this binary, databases and topics in them, and the log's writer with the loop's part of the work.
 
+use audit_log::DigestKey;
 use audit_sink::handler::{AuditHandler, Settings};
 use audit_sink::identity::IdentityHandler;
 use audit_sink::metrics::Metrics;
-use audit_sink::seal::DigestKey;
 use audit_sink::source::Sources;
 use local::{Options, Stack};
 use prometheus::Registry;

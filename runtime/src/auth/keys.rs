@@ -1,7 +1,7 @@
 //! The public keys that tokens are checked with: one in PEM form, or a set of named ones (RFC 7517) of which a token says which. From
 //! a file they are read again when it changes, so that a key is added, used and withdrawn without a restart.
 
-use super::AuthError;
+use super::error::AuthError;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use ed25519_dalek::VerifyingKey;
@@ -68,7 +68,7 @@ impl Keys {
     ///
     /// # Errors
     /// Why the file cannot be used.
-    pub fn reload(&self) -> Result<bool, AuthError> {
+    pub(crate) fn reload(&self) -> Result<bool, AuthError> {
         let Some(path) = &self.file else { return Ok(false) };
         let text = read(path)?;
         if self.current.read().unwrap_or_else(PoisonError::into_inner).text == text {
@@ -170,7 +170,7 @@ fn decoding(key: &VerifyingKey) -> DecodingKey {
 ///
 /// # Errors
 /// [`AuthError::Key`].
-pub fn thumbprint(public_pem: &str) -> Result<String, AuthError> {
+pub(crate) fn thumbprint(public_pem: &str) -> Result<String, AuthError> {
     let x = point(public_pem)?;
     Ok(BASE64.encode(Sha256::digest(format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{x}"}}"#))))
 }

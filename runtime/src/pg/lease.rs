@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use tokio_postgres::{Error, GenericClient};
 
 /// How often a holder without work moves its lease, and how often the others look.
-pub const BEAT: Duration = Duration::from_secs(1);
+pub(crate) const BEAT: Duration = Duration::from_secs(1);
 /// How long a lease must be seen to stand still before another takes it.
 pub const PATIENCE: Duration = Duration::from_secs(10);
 

@@ -1,7 +1,7 @@
 //! TLS to PostgreSQL, by the process's one TLS library. The server's certificate is always checked, name included: against the
 //! authorities of a file where one is configured, else against the system's.
 
-use super::ConnectError;
+use super::error::ConnectError;
 use rustls::ClientConfig;
 use rustls::RootCertStore;
 use rustls::crypto::ring;
@@ -28,7 +28,7 @@ impl Tls {
     }
 
     /// Trusts the authorities in a PEM file, or the system's.
-    pub fn trusting(ca_location: Option<&str>) -> Result<Self, ConnectError> {
+    pub(crate) fn trusting(ca_location: Option<&str>) -> Result<Self, ConnectError> {
         let wrong = |why: String| ConnectError::Tls(why);
         let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));
         let builder = builder.with_safe_default_protocol_versions().map_err(|e| wrong(e.to_string()))?;

@@ -88,7 +88,7 @@ impl<K: Stored + Eq + Hash, V: Stored> Assignment<K, V> {
     }
 
     /// The changes since the last call, in order.
-    pub fn take_changes(&self) -> Vec<Change<K, V>> {
+    pub(crate) fn take_changes(&self) -> Vec<Change<K, V>> {
         std::mem::take(&mut *self.changes.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
@@ -98,7 +98,7 @@ impl<K: Stored + Eq + Hash, V: Stored> Assignment<K, V> {
     }
 
     /// Whether this member's session ran out, as far as the client's log was polled.
-    pub fn has_lost_session(&self) -> bool {
+    pub(crate) fn has_lost_session(&self) -> bool {
         self.session_lost.load(Ordering::Relaxed)
     }
 

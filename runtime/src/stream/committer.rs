@@ -121,7 +121,7 @@ impl Gate {
     }
 
     /// Seconds for which the present transaction has been open.
-    pub fn open_seconds(&self) -> f64 {
+    pub(crate) fn open_seconds(&self) -> f64 {
         self.lock().since.map_or(0.0, |since| since.elapsed().as_secs_f64())
     }
 

@@ -25,7 +25,7 @@ impl DeadLetterLimits {
     }
 
     /// Takes a record in; whether its source has passed the limit with it. Never before the window is full, and once only.
-    pub fn has_passed(&mut self, topic: &str, outcome: &RecordOutcome) -> bool {
+    pub(crate) fn has_passed(&mut self, topic: &str, outcome: &RecordOutcome) -> bool {
         if !self.sources.contains_key(topic) {
             self.sources.insert(topic.to_owned(), Window::default());
         }
@@ -43,7 +43,7 @@ impl DeadLetterLimits {
     }
 
     /// Whether a source is paused.
-    pub fn is_paused(&self, topic: &str) -> bool {
+    pub(crate) fn is_paused(&self, topic: &str) -> bool {
         self.paused.contains(topic)
     }
 

@@ -94,7 +94,7 @@ impl<H: Handler> Engine<H> {
     }
 
     /// Lets every partition go.
-    pub fn revoke_all(&mut self) {
+    pub(crate) fn revoke_all(&mut self) {
         self.tables.clear();
         self.swept_at.clear();
         self.unproducible.clear();
@@ -111,7 +111,7 @@ impl<H: Handler> Engine<H> {
     }
 
     /// Whether a control record is passed by.
-    pub fn is_passed_by(&self, place: &Place) -> bool {
+    pub(crate) fn is_passed_by(&self, place: &Place) -> bool {
         self.passed_by.contains(place)
     }
 
@@ -126,7 +126,7 @@ impl<H: Handler> Engine<H> {
     }
 
     /// From now on a record is handled as one whose outputs no broker takes. False when it was before.
-    pub fn set_unproducible(&mut self, place: Place) -> bool {
+    pub(crate) fn set_unproducible(&mut self, place: Place) -> bool {
         if self.unproducible.len() >= UNPRODUCIBLE_MAX {
             self.unproducible.clear(); // most lie behind the committed offsets; the others are found again
         }
@@ -173,7 +173,7 @@ impl<H: Handler> Engine<H> {
 
     /// What has expired by this machine's clock, in every partition: for a worker that reads nothing, so that no record's time
     /// moves it on.
-    pub fn expire(&mut self) -> Prepared<H::Key, H::Value> {
+    pub(crate) fn expire(&mut self) -> Prepared<H::Key, H::Value> {
         let now_ms = (self.clock)();
         let partitions = self.tables.keys().map(|partition| (*partition, now_ms)).collect();
         self.swept_at.clear();

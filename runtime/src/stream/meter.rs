@@ -10,23 +10,23 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Records by worker and named outcome.
-pub const RECORDS: &str = "defaultx_records_total";
+pub(crate) const RECORDS: &str = "defaultx_records_total";
 /// Dead letters by worker and reason.
-pub const DEAD_LETTERS: &str = "defaultx_dead_letters_total";
+pub(crate) const DEAD_LETTERS: &str = "defaultx_dead_letters_total";
 /// Records in a transaction.
-pub const BATCH_RECORDS: &str = "defaultx_batch_records";
+pub(crate) const BATCH_RECORDS: &str = "defaultx_batch_records";
 /// Seconds to handle a batch.
-pub const HANDLE_SECONDS: &str = "defaultx_handle_seconds";
+pub(crate) const HANDLE_SECONDS: &str = "defaultx_handle_seconds";
 /// Seconds from begin to commit.
-pub const COMMIT_SECONDS: &str = "defaultx_commit_seconds";
+pub(crate) const COMMIT_SECONDS: &str = "defaultx_commit_seconds";
 /// Partitions that a transaction wrote to.
-pub const TRANSACTION_PARTITIONS: &str = "defaultx_transaction_partitions";
+pub(crate) const TRANSACTION_PARTITIONS: &str = "defaultx_transaction_partitions";
 /// Transactions by how they ended.
-pub const COMMITS: &str = "defaultx_commits_total";
+pub(crate) const COMMITS: &str = "defaultx_commits_total";
 /// Rebalances.
-pub const REBALANCES: &str = "defaultx_rebalances_total";
+pub(crate) const REBALANCES: &str = "defaultx_rebalances_total";
 /// Seconds of the last restore.
-pub const RESTORE_SECONDS: &str = "defaultx_restore_seconds";
+pub(crate) const RESTORE_SECONDS: &str = "defaultx_restore_seconds";
 /// Records up to the high watermark of an input that were not read, by topic and partition.
 pub const LAG_RECORDS: &str = "defaultx_lag_records";
 /// Age of the last record handled while behind, or how long records have waited behind an open transaction; 0 when at the end.
@@ -34,19 +34,19 @@ pub const LAG_SECONDS: &str = "defaultx_lag_seconds";
 /// Seconds since the last stable offset of an input last moved while records wait beyond it, by topic and partition.
 pub const STABLE_OFFSET_STUCK_SECONDS: &str = "defaultx_stable_offset_stuck_seconds";
 /// High watermark minus last stable offset of the inputs.
-pub const UNSTABLE_RECORDS: &str = "defaultx_unstable_records";
+pub(crate) const UNSTABLE_RECORDS: &str = "defaultx_unstable_records";
 /// Age of the open transaction.
-pub const OPEN_TRANSACTION_SECONDS: &str = "defaultx_open_transaction_seconds";
+pub(crate) const OPEN_TRANSACTION_SECONDS: &str = "defaultx_open_transaction_seconds";
 /// Entries of keyed state.
-pub const STATE_ENTRIES: &str = "defaultx_state_entries";
+pub(crate) const STATE_ENTRIES: &str = "defaultx_state_entries";
 /// 1 while the state's cap holds intake back.
-pub const STATE_PAUSED: &str = "defaultx_state_paused";
+pub(crate) const STATE_PAUSED: &str = "defaultx_state_paused";
 /// 1 once the dead-letter limit has paused an input topic.
-pub const DEAD_LETTER_LIMIT_STOPPED: &str = "defaultx_dead_letter_limit_stopped";
+pub(crate) const DEAD_LETTER_LIMIT_STOPPED: &str = "defaultx_dead_letter_limit_stopped";
 /// Times that another instance took this one's id.
-pub const FENCED: &str = "defaultx_fenced_total";
+pub(crate) const FENCED: &str = "defaultx_fenced_total";
 /// Times that a worker was started again with new clients.
-pub const WORKER_RESTARTS: &str = "defaultx_worker_restarts_total";
+pub(crate) const WORKER_RESTARTS: &str = "defaultx_worker_restarts_total";
 
 const COUNTS: [f64; 7] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0];
 const BY_PARTITION: [&str; 2] = ["topic", "partition"];
@@ -141,11 +141,11 @@ impl Meter {
     }
 
     /// Says that the topic may be paused and is not: a series from the start, so that nobody takes none for zero.
-    pub fn dead_letter_limit_watched(&self, topic: &str) {
+    pub(crate) fn dead_letter_limit_watched(&self, topic: &str) {
         self.dead_letter_limit_stopped.with_label_values(&[topic]).set(0);
     }
 
-    pub fn dead_letter_limit_stopped(&self, topic: &str) {
+    pub(crate) fn dead_letter_limit_stopped(&self, topic: &str) {
         self.dead_letter_limit_stopped.with_label_values(&[topic]).set(1);
     }
 
@@ -167,7 +167,7 @@ impl Meter {
         self.partitions.observe(partitions as f64);
     }
 
-    pub fn rebalanced(&self) {
+    pub(crate) fn rebalanced(&self) {
         self.rebalances.inc();
     }
 
@@ -182,7 +182,7 @@ impl Meter {
     }
 
     /// Takes what a client tells of its partitions. A worker may have several clients; each tells of its own.
-    pub fn statistics(&self, statistics: &Statistics) {
+    pub(crate) fn statistics(&self, statistics: &Statistics) {
         let now = Instant::now();
         let mut watermarks = self.watermarks.lock().unwrap_or_else(PoisonError::into_inner);
         for (topic, told) in &statistics.topics {

@@ -12,7 +12,7 @@ use crate::stream::record::Input;
 use gap::OnRecord;
 pub(crate) use gap::Passed;
 pub use gap::{AcceptedGap, Gap, Lost};
-pub use group::{Group, begin_at_zero, open_gaps, unhandled};
+pub use group::{Group, begin_at_zero, members, open_gaps, unhandled};
 pub(crate) use probe::{Probe, is_unreadable};
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
@@ -212,7 +212,7 @@ impl Positions {
     }
 
     /// Holds the changelog of a partition against its offset: where it does not go with it, the partition is a gap.
-    pub fn hold_state(&mut self, group: &str, place: &(String, i32), changelog: &str, position: Option<i64>) {
+    pub(crate) fn hold_state(&mut self, group: &str, place: &(String, i32), changelog: &str, position: Option<i64>) {
         let Some(left) = self.left.get(place) else { return };
         let state_id = self.topic_ids.get(changelog).map(String::as_str);
         if let Some((kind, to)) = judge_state(left, state_id, position) {
@@ -245,7 +245,7 @@ impl Positions {
     ///
     /// # Errors
     /// When the cluster does not answer in time.
-    pub fn unaccepted(
+    pub(crate) fn unaccepted(
         mut self,
         client: &ClientConfig,
         group: &str,
@@ -287,13 +287,16 @@ impl Positions {
 ///
 /// # Errors
 /// When the topic is not there, or the cluster does not answer in time.
-pub fn accepted_gaps(client: &ClientConfig, topic: &str, timeout: Duration) -> Result<Vec<AcceptedGap>, KafkaError> {
+pub(crate) fn accepted_gaps(
+    client: &ClientConfig,
+    topic: &str,
+    timeout: Duration,
+) -> Result<Vec<AcceptedGap>, KafkaError> {
     let mut accepted = Vec::new();
     let oldest = clock::now_ms() - GOOD_FOR_MS;
-    read_all(client, topic, timeout, |record| match serde_json::from_slice(record.payload.unwrap_or_default()) {
-        Ok(OnRecord::Accepted(gap)) if record.timestamp_ms >= oldest => accepted.push(gap),
-        Ok(_) => {}
-        Err(error) => tracing::error!(%error, topic, "a record that is no accepted gap"),
+    read_all(client, topic, timeout, |record| match OnRecord::of(&record) {
+        Some(OnRecord::Accepted(gap)) if record.timestamp_ms >= oldest => accepted.push(gap),
+        _ => {}
     })?;
     Ok(accepted)
 }
@@ -309,12 +312,10 @@ pub(crate) fn passed_by(
     timeout: Duration,
 ) -> Result<Vec<Passed>, KafkaError> {
     let mut passed = Vec::new();
-    read_all(client, topic, timeout, |record| {
-        if let Ok(OnRecord::Passed(one)) = serde_json::from_slice(record.payload.unwrap_or_default()) {
-            passed.push(one);
-        }
+    read_all(client, topic, timeout, |record| match OnRecord::of(&record) {
+        Some(OnRecord::Passed(one)) if one.group == group => passed.push(one),
+        _ => {}
     })?;
-    passed.retain(|one| one.group == group);
     Ok(passed)
 }
 

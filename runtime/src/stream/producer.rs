@@ -120,7 +120,7 @@ impl Producer {
     }
 
     /// Whether the client goes on: an error that it calls fatal stays with it.
-    pub fn is_usable(&self) -> bool {
+    pub(crate) fn is_usable(&self) -> bool {
         self.inner.client().fatal_error().is_none()
     }
 
@@ -181,11 +181,11 @@ impl Producer {
     }
 
     /// Partitions to which the present transaction has written.
-    pub fn partitions_written(&self) -> usize {
+    pub(crate) fn partitions_written(&self) -> usize {
         self.inner.context().reported().places.len()
     }
 
-    pub fn send_offsets(
+    pub(crate) fn send_offsets(
         &self,
         offsets: &TopicPartitionList,
         group: &ConsumerGroupMetadata,
@@ -222,7 +222,7 @@ impl Producer {
 
     /// Ends a transaction that met an error, and gives the error that counts. Only one that was refused can be aborted by this
     /// producer; any other has ended, or is out of its hands.
-    pub fn give_up(&self, error: TransactionError) -> TransactionError {
+    pub(crate) fn give_up(&self, error: TransactionError) -> TransactionError {
         match error {
             TransactionError::Refused(_) | TransactionError::Poison(_) => match self.abort() {
                 Ok(()) => error,

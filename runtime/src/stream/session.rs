@@ -1,30 +1,33 @@
 //! One session of the loop, from new clients to their end: collect, handle, hand over, wait. Its one rule is the order of those
 //! steps: nothing of batch N+1 is produced, and no overlay folded in, before the commit of batch N has returned.
 //!
-//! [`membership`] tells whether the group still counts this member in, [`outcome`] what follows from how a transaction ended,
-//! [`holds`] when the worker stands still, [`standing`] what it does before what it cannot serve.
+//! [`collecting`] says what the next transaction takes, [`membership`] whether the group still counts this member in, [`outcome`]
+//! what follows from how a transaction ended, [`holds`] when the worker stands still, [`standing`] what it does before what it
+//! cannot serve.
 
+mod collecting;
 mod holds;
 mod membership;
 mod outcome;
 mod standing;
+mod trouble;
 
-use self::holds::Complaint;
-use self::standing::Standing;
+use self::collecting::{Batch, Polled, Source, collect};
 pub(super) use self::standing::lacking;
+use self::trouble::{Complaint, Standing};
 use super::assignment::Assignment;
 use super::clients::{self, whole_ms};
 use super::committer::{Committer, Gate, Job, Letter, PRODUCERS, TransactionOutcome};
 use super::dead_letter_limit::DeadLetterLimits;
 use super::engine::{DeadLetter, Engine, Place, Prepared, changelog, place_of};
+use super::error::LoopError;
 use super::handler::{Handler, RecordOutcome};
 use super::meter::Meter;
 use super::position::{Gap, STATE_POSITION};
 use super::producer::{Producer, settings};
 use super::record::{Input, OwnedInput};
-use super::run::LoopError;
 use super::spec::LoopSpec;
-use super::state::{Overlay, Stored};
+use super::state::Overlay;
 use crate::clock;
 use crate::service::ServiceContext;
 use crate::task;
@@ -32,14 +35,10 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::BorrowedMessage;
 use rdkafka::{Offset, TopicPartitionList};
 use std::cell::{Cell, RefCell};
-use std::hash::Hash;
 use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
-
-/// The longest that a worker without records waits for one before it looks at all else.
-const LONGEST_WAIT: Duration = Duration::from_millis(100);
 
 type Consuming<H> = Assigned<<H as Handler>::Key, <H as Handler>::Value>;
 type Assigned<K, V> = BaseConsumer<Assignment<K, V>>;
@@ -75,29 +74,6 @@ pub(super) struct Session<'a> {
     complaint: RefCell<Option<Complaint>>,
     /// Before what the handler cannot serve.
     standing: RefCell<Option<Standing>>,
-}
-
-/// Records that are collected for a transaction.
-struct Batch<'c> {
-    records: Vec<BorrowedMessage<'c>>,
-    bytes: usize,
-    most: usize,
-    most_bytes: usize,
-}
-
-impl<'c> Batch<'c> {
-    fn of(most: usize, most_bytes: usize) -> Self {
-        Self { records: Vec::with_capacity(most.min(256)), bytes: 0, most, most_bytes }
-    }
-
-    fn is_full(&self) -> bool {
-        self.records.len() >= self.most || self.bytes >= self.most_bytes
-    }
-
-    fn push(&mut self, record: BorrowedMessage<'c>) {
-        self.bytes += record.payload_len() + record.key_len();
-        self.records.push(record);
-    }
 }
 
 /// The batch whose transaction is under way.
@@ -209,7 +185,8 @@ impl<'a> Session<'a> {
             if self.unreadable.replace(false) {
                 self.look_for_unreadable(consumer, engine, &mut in_flight)?;
             }
-            let batch = self.collect(consumer, engine, &mut in_flight)?;
+            let batch = Batch::of(self.limit.get(), self.spec.tuning.batch_bytes);
+            let batch = collect(&mut Polling { session: self, consumer, engine, in_flight: &mut in_flight }, batch)?;
             self.hear_no_more();
             self.look_for_places(consumer, engine, &mut in_flight)?;
             let changed = self.follow_changes(consumer, engine, &mut in_flight)?;
@@ -241,80 +218,6 @@ impl<'a> Session<'a> {
         }
         self.settle(consumer, engine, &mut in_flight)?;
         Ok(())
-    }
-
-    /// What the next transaction takes. While one is under way, all that comes until it has ended, since nothing can be written
-    /// before; a full batch is handled beside it. Otherwise what comes until the pace allows another. Ends at a rebalance with
-    /// nothing: what was collected is of the old assignment, which the new one reads again from its committed offsets; a record
-    /// polled after it would be of the new one and must not be dropped with the rest.
-    fn collect<'c, H: Handler>(
-        &self,
-        consumer: &'c Consuming<H>,
-        engine: &mut Engine<H>,
-        in_flight: &mut Option<InFlight<H>>,
-    ) -> Result<Vec<BorrowedMessage<'c>>, LoopError> {
-        let mut batch = Batch::of(self.limit.get(), self.spec.tuning.batch_bytes);
-        self.take(consumer, &mut batch, Instant::now());
-        if consumer.context().has_changed() {
-            return Ok(Vec::new()); // how the transaction ended is for who follows the change: to go back would be wrong now
-        }
-        if in_flight.is_some() && !batch.is_full() && !self.settle(consumer, engine, in_flight)? {
-            return Ok(Vec::new()); // it was aborted, and the consumer stands at its beginning
-        }
-        if in_flight.is_none() && batch.records.is_empty() {
-            self.take_first(consumer, &mut batch);
-        }
-        if in_flight.is_none() && !batch.records.is_empty() {
-            self.take(consumer, &mut batch, self.begun.get() + Duration::from_millis(self.spec.tuning.pace_ms));
-        }
-        Ok(if consumer.context().has_changed() { Vec::new() } else { batch.records })
-    }
-
-    /// Waits a while for a record.
-    fn take_first<'c, K: Stored + Eq + Hash, V: Stored>(&self, consumer: &'c Assigned<K, V>, batch: &mut Batch<'c>) {
-        let until = Instant::now() + LONGEST_WAIT;
-        while batch.records.is_empty() && self.may_take(consumer) {
-            let wait = until.saturating_duration_since(Instant::now());
-            if !self.take_one(consumer, batch, wait) && wait.is_zero() {
-                return;
-            }
-        }
-    }
-
-    /// Takes what is there, and what comes until then, unless the batch is full before.
-    fn take<'c, K: Stored + Eq + Hash, V: Stored>(
-        &self,
-        consumer: &'c Assigned<K, V>,
-        batch: &mut Batch<'c>,
-        until: Instant,
-    ) {
-        while !batch.is_full() && self.may_take(consumer) {
-            let wait = until.saturating_duration_since(Instant::now());
-            if !self.take_one(consumer, batch, wait) && wait.is_zero() {
-                return;
-            }
-        }
-    }
-
-    /// What comes after something that could not be unpacked may lie behind it.
-    fn may_take<K: Stored + Eq + Hash, V: Stored>(&self, consumer: &Assigned<K, V>) -> bool {
-        !self.unreadable.get() && !consumer.context().has_changed()
-    }
-
-    /// Polls once; whether anything came of it.
-    fn take_one<'c, K: Stored + Eq + Hash, V: Stored>(
-        &self,
-        consumer: &'c Assigned<K, V>,
-        batch: &mut Batch<'c>,
-        wait: Duration,
-    ) -> bool {
-        match consumer.poll(whole_ms(wait)) {
-            Some(Ok(message)) if !consumer.context().has_changed() => batch.push(message),
-            Some(Ok(_)) => {}
-            Some(Err(error)) => self.complain(&error),
-            None => return false,
-        }
-        true
     }
 
     fn hand_over<H: Handler>(
@@ -355,6 +258,57 @@ impl<'a> Session<'a> {
 
     fn source_of(&self, topic: &str) -> usize {
         self.spec.inputs.iter().position(|input| **input == *topic).unwrap_or_default()
+    }
+}
+
+/// The consumer, and the transaction behind which it is polled.
+struct Polling<'c, 's, H: Handler> {
+    session: &'s Session<'s>,
+    consumer: &'c Consuming<H>,
+    engine: &'s mut Engine<H>,
+    in_flight: &'s mut Option<InFlight<H>>,
+}
+
+impl<'c, H: Handler> Source for Polling<'c, '_, H> {
+    type Record = BorrowedMessage<'c>;
+    type Error = LoopError;
+
+    fn now(&self) -> Instant {
+        Instant::now()
+    }
+
+    fn poll(&mut self, wait: Duration) -> Polled<BorrowedMessage<'c>> {
+        match self.consumer.poll(whole_ms(wait)) {
+            Some(Ok(message)) => {
+                let bytes = message.payload_len() + message.key_len();
+                Polled::Record(message, bytes)
+            }
+            Some(Err(error)) => {
+                self.session.complain(&error);
+                Polled::Word
+            }
+            None => Polled::Nothing,
+        }
+    }
+
+    fn has_changed(&self) -> bool {
+        self.consumer.context().has_changed()
+    }
+
+    fn is_unreadable(&self) -> bool {
+        self.session.unreadable.get()
+    }
+
+    fn next_turn(&self) -> Instant {
+        self.session.begun.get() + Duration::from_millis(self.session.spec.tuning.pace_ms)
+    }
+
+    fn is_in_flight(&self) -> bool {
+        self.in_flight.is_some()
+    }
+
+    fn settle(&mut self) -> Result<bool, LoopError> {
+        self.session.settle(self.consumer, self.engine, self.in_flight)
     }
 }
 

@@ -72,7 +72,7 @@ impl Watermarks {
     }
 
     /// Records between the last stable offset and the high watermark.
-    pub fn unstable(&self) -> i64 {
+    pub(crate) fn unstable(&self) -> i64 {
         self.partitions.values().map(|watched| (watched.ends.high - watched.ends.stable).max(0)).sum()
     }
 }

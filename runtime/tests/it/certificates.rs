@@ -4,92 +4,46 @@
 use crate::assert_once;
 use crate::bench::{Bench, numbers};
 use crate::rights::{OF_A_WORKER, give};
+use local::Authority;
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::producer::{BaseProducer, Producer};
 use runtime::kafka::{KafkaConfig, Login};
 use runtime::stream::{Output, Route, TransactionError, Transactions};
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 use std::time::Duration;
 
 /// Whoever is let in is let in sooner.
 const AT_THE_DOOR: Duration = Duration::from_secs(10);
-/// Extensions: of an authority, and of those whom it signs. The broker is also a client, of itself.
-const OPENSSL: &str = "[req]\ndistinguished_name = dn\n[dn]\n[authority]\nbasicConstraints = critical, CA:TRUE\n\
-                       [member]\nbasicConstraints = critical, CA:FALSE\nsubjectAltName = IP:127.0.0.1\n\
-                       extendedKeyUsage = serverAuth, clientAuth\n";
 
-/// An authority in a folder of its own, and what it has signed there.
-struct Authority {
-    dir: PathBuf,
-}
-
-impl Authority {
-    fn new(dir: PathBuf) -> Self {
-        std::fs::create_dir(&dir).unwrap();
-        std::fs::write(dir.join("openssl.cnf"), OPENSSL).unwrap();
-        let authority = Self { dir };
-        authority.make("ca", "/CN=authority", &["-extensions", "authority"]);
-        authority
-    }
-
-    fn path(&self, name: &str) -> String {
-        self.dir.join(name).display().to_string()
-    }
-
-    /// Signs a certificate for a subject.
-    fn sign(&self, name: &str, subject: &str) {
-        let (certificate, key) = (self.path("ca.crt"), self.path("ca.key"));
-        self.make(name, subject, &["-extensions", "member", "-CA", &certificate, "-CAkey", &key]);
-    }
-
-    fn make(&self, name: &str, subject: &str, more: &[&str]) {
-        let mut openssl = Command::new("openssl");
-        openssl.args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "30"]);
-        openssl.args(["-subj", subject, "-config", &self.path("openssl.cnf")]).args(more);
-        openssl.args(["-keyout", &self.path(&format!("{name}.key")), "-out", &self.path(&format!("{name}.crt"))]);
-        let made = openssl.output().unwrap();
-        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-    }
-
-    /// Key and certificate in one file, as the broker wants them.
-    fn store_of(&self, name: &str) -> String {
-        let text = |ending: &str| std::fs::read_to_string(self.path(&format!("{name}.{ending}"))).unwrap();
-        std::fs::write(self.dir.join("store.pem"), text("key") + &text("crt")).unwrap();
-        self.path("store.pem")
-    }
-
-    fn login(&self, name: &str) -> Login {
-        Login {
-            ssl_certificate_location: Some(self.path(&format!("{name}.crt"))),
-            ssl_key_location: Some(self.path(&format!("{name}.key"))),
-            ..Login::default()
-        }
+/// What somebody shows whom an authority signed.
+fn login(authority: &Authority, name: &str) -> Login {
+    Login {
+        ssl_certificate_location: Some(authority.certificate(name)),
+        ssl_key_location: Some(authority.key(name)),
+        ..Login::default()
     }
 }
 
 /// A broker whose clients show certificates, its authority, and how each of those is reached whom the authority signed.
 fn start(dir: &Path) -> (Bench, Authority, KafkaConfig) {
-    let authority = Authority::new(dir.join("authority"));
-    authority.sign("broker", "/OU=brokers/CN=broker");
-    authority.sign("admin", "/OU=workers/CN=admin");
-    authority.sign("worker", "/OU=workers/CN=worker");
+    let authority = Authority::new(dir.join("authority")).unwrap();
+    let sign = |name, subject| authority.sign(name, subject).unwrap();
+    sign("broker", "/OU=brokers/CN=broker");
+    sign("admin", "/OU=workers/CN=admin");
+    sign("worker", "/OU=workers/CN=worker");
     // The name is the worker's, the unit is not.
-    authority.sign("visitor", "/OU=visitors/CN=worker");
-    let (store, trusted) = (authority.store_of("broker"), authority.path("ca.crt"));
-    let settings: [(&str, &str); 7] = [
+    sign("visitor", "/OU=visitors/CN=worker");
+    let shown = authority.broker_settings("broker").unwrap();
+    let asks = [
         ("listener.security.protocol.map", "BROKER:SSL,CONTROLLER:SASL_PLAINTEXT"),
         ("ssl.client.auth", "required"),
-        ("ssl.keystore.type", "PEM"),
-        ("ssl.keystore.location", &store),
-        ("ssl.truststore.type", "PEM"),
-        ("ssl.truststore.location", &trusted),
         ("ssl.principal.mapping.rules", "RULE:^CN=([^,]+),OU=(brokers|workers)$/$1/,DEFAULT"),
     ];
+    let settings: Vec<_> = asks.into_iter().chain(shown.iter().map(|(name, value)| (*name, value.as_str()))).collect();
     let mut reached = KafkaConfig::default();
     let bench = Bench::start_as(&settings, |kafka, _| {
-        let principals = ["admin", "worker", "visitor"].map(|name| (name.to_owned(), authority.login(name))).into();
-        let (security_protocol, ssl_ca_location) = (Some("ssl".to_owned()), Some(trusted.clone()));
+        let principals = ["admin", "worker", "visitor"].map(|name| (name.to_owned(), login(&authority, name))).into();
+        let (security_protocol, ssl_ca_location) = (Some("ssl".to_owned()), Some(authority.trusted()));
         reached = KafkaConfig { security_protocol, ssl_ca_location, principals, ..kafka };
         reached.of("admin")
     });
@@ -126,10 +80,10 @@ fn a_worker_shows_its_certificate_and_may_do_what_its_name_may() {
     assert_eq!(write(&bench, &kafka.of("visitor"), "dead"), refused);
 
     // Whom another authority signed, or nobody, does not get as far as that; and a client does not talk to just any broker.
-    let other = Authority::new(dir.path().join("other"));
-    other.sign("admin", "/OU=workers/CN=admin");
-    let strange = KafkaConfig { principals: [("admin".to_owned(), other.login("admin"))].into(), ..kafka.clone() };
-    let elsewhere = KafkaConfig { ssl_ca_location: Some(other.path("ca.crt")), ..kafka.of("admin") };
+    let other = Authority::new(dir.path().join("other")).unwrap();
+    other.sign("admin", "/OU=workers/CN=admin").unwrap();
+    let strange = KafkaConfig { principals: [("admin".to_owned(), login(&other, "admin"))].into(), ..kafka.clone() };
+    let elsewhere = KafkaConfig { ssl_ca_location: Some(other.trusted()), ..kafka.of("admin") };
     let plain = KafkaConfig { security_protocol: None, ..kafka.of("admin") };
     let rows = [
         ("as it should be", kafka.of("admin"), true),

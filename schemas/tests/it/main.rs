@@ -6,3 +6,4 @@ mod examples;
 mod openapi;
 mod structs;
 mod upkeep;
+mod words;

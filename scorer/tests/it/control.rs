@@ -3,11 +3,12 @@ use crate::fixture::{
     handler, library, library_with, models, worker, worker_of,
 };
 use crate::kept::{Changelog, Kept};
+use catalog::Slot;
 use runtime::stream::harness::Harness;
 use runtime::stream::{HandleError, Handler, PASSED_BY, RecordOutcome, Stored};
 use schemas::risk::RiskEvent;
 use scorer::Library;
-use scorer::in_force::Switch;
+use scorer::in_force::Kept as Key;
 
 #[test]
 fn activation_records_are_kept_by_position_and_passed_on() {
@@ -170,10 +171,10 @@ fn a_route_takes_back_what_was_activated_of_its_packages() {
     }
     kept.control(&activation_of(&new, 0));
     let changelog = kept.changelog();
-    let value = |key: Switch| changelog.get(&key.encode()).map(Option::is_some);
-    assert_eq!(value(Switch::Route), Some(true));
-    assert_eq!(value(Switch::Model("taiwan-scorecard".into())), Some(false), "the new route names it");
-    assert_eq!(value(Switch::Model("taiwan-lightgbm".into())), Some(true), "it does not name this one");
+    let value = |slot: Slot| changelog.get(&Key(slot).encode()).map(Option::is_some);
+    assert_eq!(value(Slot::Route), Some(true));
+    assert_eq!(value(Slot::Model("taiwan-scorecard".into())), Some(false), "the new route names it");
+    assert_eq!(value(Slot::Model("taiwan-lightgbm".into())), Some(true), "it does not name this one");
 }
 
 /// Whoever takes a partition over reads the changelog, and says what its predecessor would have said.

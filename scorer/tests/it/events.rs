@@ -1,6 +1,7 @@
 use crate::fixture::{
     STANDARD, Said, accepted, applications, deciding, document, entry, library, record, shadowing, worker, worker_of,
 };
+use domain::ModelRole;
 use runtime::stream::{Output, OwnedInput, RecordOutcome, Route};
 use schemas::application::{Facts, WITHDRAWN};
 use schemas::event_id::event_id;
@@ -189,7 +190,7 @@ fn a_challenger_decides_on_the_customers_that_are_its() {
         };
         assert_eq!((role.as_str(), name.as_str()), expected);
     }
-    let challenged = said.iter().filter(|(role, ..)| role == "challenger").count();
+    let challenged = said.iter().filter(|(role, ..)| role.is(ModelRole::Challenger)).count();
     assert!((20..60).contains(&challenged), "{challenged} of 80");
 }
 

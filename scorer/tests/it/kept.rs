@@ -1,9 +1,10 @@
 //! A worker with its changelog: what its state becomes is written down as bytes, and another worker starts from them.
 
+use catalog::Slot;
 use runtime::stream::harness::Harness;
 use runtime::stream::{HandleError, Handler, Input, Outbox, OwnedInput, Stored, View};
 use scorer::ScorerHandler;
-use scorer::in_force::{InForce, Switch};
+use scorer::in_force::{Entry, Kept as Key};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
@@ -40,11 +41,11 @@ pub struct Watched {
 }
 
 impl Watched {
-    fn restore(&mut self, partition: i32, state: &mut View<'_, Switch, InForce>) {
+    fn restore(&mut self, partition: i32, state: &mut View<'_, Key, Entry>) {
         for (key, value) in std::mem::take(&mut self.to_restore) {
-            let key = Switch::decode(&key).unwrap();
+            let key = Key::decode(&key).unwrap();
             match value {
-                Some(value) => state.put(partition, key, InForce::decode(&value).unwrap()),
+                Some(value) => state.put(partition, key, Entry::decode(&value).unwrap()),
                 None => state.remove(partition, key),
             }
         }
@@ -52,13 +53,13 @@ impl Watched {
 }
 
 impl Handler for Watched {
-    type Key = Switch;
-    type Value = InForce;
+    type Key = Key;
+    type Value = Entry;
 
     fn handle(
         &mut self,
         block: &[Input<'_>],
-        state: &mut View<'_, Switch, InForce>,
+        state: &mut View<'_, Key, Entry>,
         out: &mut Outbox,
     ) -> Result<(), HandleError> {
         self.restore(block[0].partition, state);
@@ -68,14 +69,14 @@ impl Handler for Watched {
     fn control(
         &mut self,
         record: &Input<'_>,
-        state: &mut View<'_, Switch, InForce>,
+        state: &mut View<'_, Key, Entry>,
         out: &mut Outbox,
     ) -> Result<(), HandleError> {
         self.restore(record.partition, state);
         self.handler.control(record, state, out)?;
-        let names = ["taiwan-lightgbm", "taiwan-scorecard"].map(|name| Switch::Model(name.to_owned()));
+        let names = ["taiwan-lightgbm", "taiwan-scorecard"].map(|name| Slot::Model(name.to_owned()));
         let mut changelog = self.changelog.lock().unwrap();
-        for key in names.into_iter().chain([Switch::Route]) {
+        for key in names.into_iter().chain([Slot::Route]).map(Key) {
             let value = state.get(record.partition, &key).map(|value| value.encode());
             if value.is_some() || changelog.contains_key(&key.encode()) {
                 changelog.insert(key.encode(), value);

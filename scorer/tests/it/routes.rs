@@ -4,9 +4,11 @@ use crate::fixture::{
     STANDARD, Said, accepted, applications, deciding, document, entry, event_of, library, library_with, shadowing,
     worker_of,
 };
+use catalog::Error;
+use domain::ModelRole;
 use runtime::stream::{OwnedInput, RecordOutcome};
 use scorer::route::MAX_SHADOWS;
-use scorer::{Error, Route, Routes};
+use scorer::{Route, Routes};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -121,16 +123,19 @@ fn the_folder_is_read_once_and_what_is_wrong_names_its_file() {
     let read = |default: &str| Routes::read(folder.path(), default, &library());
     let routes = read("standard@1.0.0").unwrap();
     let first = routes.default_route().unwrap();
-    assert_eq!((routes.all().len(), first.label().as_str()), (1, "standard@1.0.0"));
+    assert_eq!((routes.all().count(), first.label().as_str()), (1, "standard@1.0.0"));
     assert_eq!(first.digest(), domain::Digest::of(STANDARD.as_bytes()).to_string());
     assert_eq!(routes.products(), ["consumer_instalment", CARD, "small_business_term"]);
     for (default, expected) in [
-        ("standard@1.1.0", "standard/1.1.0.toml: entry 1 (cards), champion: there is no package visa@1.0.0"),
-        ("standard@1.2.0", "standard/1.2.0.toml: it says it is standard@1.0.0: move it to standard/1.0.0.toml"),
+        ("standard@1.1.0", "standard/1.1.0.toml: error: entry 1 (cards), champion: there is no package visa@1.0.0"),
+        (
+            "standard@1.2.0",
+            "standard/1.2.0.toml: error [misplaced] it says it is standard@1.0.0: move it to standard/1.0.0.toml",
+        ),
         ("standard@9.0.0", "names no document"),
     ] {
         let why = read(default).unwrap_err();
-        assert!(matches!(why, Error::Route { .. } | Error::NoRoute { .. }));
+        assert!(matches!(why, Error::Rejected(_) | Error::NoDefault { .. }));
         assert!(why.to_string().contains(expected), "{why}");
     }
 }
@@ -209,7 +214,11 @@ fn twenty_shadows_speak_at_once_and_change_nothing() {
     for (_, output) in shadows {
         let event = event_of(&output);
         let (model, route) = (event.model.unwrap(), event.route);
-        assert!(model.role == "shadow" && names.contains(&model.name) && route.arm.as_deref() == Some("champion"));
+        assert!(
+            model.role.is(ModelRole::Shadow)
+                && names.contains(&model.name)
+                && route.arm == Some(ModelRole::Champion.into())
+        );
     }
 }
 
@@ -225,7 +234,7 @@ fn the_other_parties_are_carried_where_the_route_says_so() {
     });
     let said = |more: &str| {
         let text = document("r", "1.0.0", &entry("instalment", "consumer_instalment", "german-scorecard", more));
-        let (_, outputs) = room_of(library(), &[&text], 8).feed(&[accepted(&application, 0, 0)]).unwrap();
+        let (_, outputs) = worker_of(library(), &[&text], 8).feed(&[accepted(&application, 0, 0)]).unwrap();
         let outputs = deciding(outputs);
         (String::from_utf8(outputs[0].1.payload.clone().unwrap()).unwrap(), event_of(&outputs[0].1))
     };

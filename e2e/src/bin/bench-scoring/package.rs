@@ -4,12 +4,13 @@
 use crate::engine::{ONE_BY_ONE, floats, timed};
 use crate::{Bench, Duel, Round, greatest, is_wanted, median, rate};
 use anyhow::{Context, Result};
+use catalog::{Kind, places};
 use e2e::stage::root;
 use scoring::mapping::FeatureVector;
 use scoring::{Model, Scales, ThreadState};
 use serde_json::{Map, Value, json};
 use std::hint::black_box;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Instant;
 
 /// Golden rows are repeated up to this many.
@@ -25,9 +26,9 @@ pub fn run(models: Option<&Path>, bench: &mut Bench<'_>) -> Result<Map<String, V
     let models = models.unwrap_or(&shipped);
     let own = models.join("scales.toml");
     let scales = if own.exists() { own } else { shipped.join("scales.toml") };
-    let scales = Scales::parse(&std::fs::read(&scales).with_context(|| scales.display().to_string())?)?;
+    let scales = scorer::library::scales(&scales)?;
     let mut figures = Map::new();
-    for folder in packages(models)? {
+    for (_, folder) in places(Kind::Model, models)? {
         let name = folder.strip_prefix(models)?.display().to_string();
         if !is_wanted(&name, bench.only) {
             continue;
@@ -37,18 +38,6 @@ pub fn run(models: Option<&Path>, bench: &mut Bench<'_>) -> Result<Map<String, V
         figures.insert(name, figure);
     }
     Ok(figures)
-}
-
-fn packages(models: &Path) -> Result<Vec<PathBuf>> {
-    let below = |folder: &Path| -> Result<Vec<PathBuf>> {
-        let entries = std::fs::read_dir(folder).with_context(|| format!("reading {}", folder.display()))?;
-        let paths = entries.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
-        Ok(paths.into_iter().filter(|path| path.is_dir()).collect())
-    };
-    let names = below(models)?;
-    let mut found = names.iter().map(|name| below(name)).collect::<Result<Vec<_>>>()?.concat();
-    found.sort();
-    Ok(found)
 }
 
 fn measure(folder: &Path, scales: &Scales, bench: &mut Bench<'_>) -> Result<Value> {

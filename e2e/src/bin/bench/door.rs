@@ -2,15 +2,15 @@
 //! its next one at once.
 
 use crate::Bench;
+use crate::http::{Connection, until_open};
 use crate::steady::{EVERYTHING, everything};
 use crate::workers::{self, Models};
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Result, ensure};
 use e2e::traffic::Event;
 use hdrhistogram::Histogram;
 use runtime::task;
 use serde_json::{Map, Value, json};
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -48,15 +48,6 @@ impl Bench {
     }
 }
 
-fn until_open(address: &str) -> Result<()> {
-    let started = Instant::now();
-    while TcpStream::connect(address).is_err() {
-        ensure!(started.elapsed() < Duration::from_secs(60), "the door does not open");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    Ok(())
-}
-
 /// Posts events by [`CLIENTS`] clients, each with a connection that it keeps; gives the microseconds from when each was due.
 fn post_all(
     address: &str,
@@ -81,7 +72,7 @@ fn post_all(
                     None => Instant::now(),
                 };
                 std::thread::sleep(due.saturating_duration_since(Instant::now()));
-                let status = connection.post(&events[number])?;
+                let status = post(&mut connection, &events[number])?;
                 ensure!(status == 202, "the door answers {status}");
                 latencies.saturating_record(due.elapsed().as_micros() as u64);
             }
@@ -95,47 +86,14 @@ fn post_all(
     Ok(all)
 }
 
-/// A connection that is kept.
-struct Connection {
-    stream: BufReader<TcpStream>,
-    host: String,
-}
-
-impl Connection {
-    fn open(address: &str) -> Result<Self> {
-        let stream = TcpStream::connect(address)?;
-        stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(Duration::from_secs(30)))?;
-        Ok(Self { stream: BufReader::new(stream), host: address.to_owned() })
-    }
-
-    /// Posts one application; gives the status.
-    fn post(&mut self, event: &Event) -> Result<u16> {
-        let head = format!(
-            "POST /v1/applications HTTP/1.1\r\nhost: {}\r\ncontent-type: application/json\r\nidempotency-key: {}\r\n\
-             content-length: {}\r\n\r\n",
-            self.host,
-            event.event_id,
-            event.body.len()
-        );
-        self.stream.get_mut().write_all(&[head.as_bytes(), &event.body].concat())?;
-        let (mut status, mut length, mut line) = (None, 0, String::new());
-        loop {
-            line.clear();
-            if self.stream.read_line(&mut line)? == 0 {
-                bail!("the door has closed");
-            }
-            let text = line.trim_end().to_ascii_lowercase();
-            if text.is_empty() {
-                break;
-            }
-            if let Some(value) = text.strip_prefix("content-length:") {
-                length = value.trim().parse()?;
-            } else if status.is_none() {
-                status = text.split(' ').nth(1).and_then(|word| word.parse().ok());
-            }
-        }
-        self.stream.read_exact(&mut vec![0; length])?;
-        status.context("no status")
-    }
+/// Posts one application; gives the status.
+fn post(connection: &mut Connection, event: &Event) -> Result<u16> {
+    let head = format!(
+        "POST /v1/applications HTTP/1.1\r\nhost: {}\r\ncontent-type: application/json\r\nidempotency-key: {}\r\n\
+         content-length: {}\r\n\r\n",
+        connection.host(),
+        event.event_id,
+        event.body.len()
+    );
+    connection.ask(&[head.as_bytes(), &event.body].concat()).map(|(status, _)| status)
 }

@@ -5,8 +5,10 @@ mod agreement;
 mod audit;
 mod baseline;
 mod door;
+mod http;
 mod load;
 mod processor;
+mod rls;
 mod start;
 mod steady;
 mod streams;
@@ -16,7 +18,7 @@ mod workers;
 use anyhow::{Result, ensure};
 use baseline::{WAYS, Way};
 use clap::Parser;
-use e2e::stage::Stage;
+use e2e::stage::{Entry, Stage};
 use e2e::supervisor::become_defaultx_if_asked;
 use e2e::traffic::Traffic;
 use load::WARM;
@@ -69,8 +71,14 @@ struct Args {
     #[arg(long, value_name = "BINARY")]
     versus: Option<PathBuf>,
     /// The product on a broker that asks for logins and rights against the same on one that does not, and nothing else
-    #[arg(long, conflicts_with_all = ["versus", "guarded"])]
+    #[arg(long, conflicts_with_all = ["versus", "tls", "rls", "guarded"])]
     logins: bool,
+    /// The product on a broker that asks for logins over TLS against the same in the clear, and nothing else
+    #[arg(long, conflicts_with_all = ["versus", "rls", "guarded"])]
+    tls: bool,
+    /// read-api under row-level security against the same with a login that passes it, and nothing else
+    #[arg(long, conflicts_with_all = ["versus", "guarded"])]
+    rls: bool,
     /// Everything on a broker that asks for logins and rights; only parts without a baseline or a ceiling
     #[arg(long, conflicts_with = "versus")]
     guarded: bool,
@@ -119,17 +127,10 @@ fn main() -> Result<()> {
     let dir = tempfile::tempdir()?;
     let traffic = Traffic::load(1)?;
     // The baselines know nothing of logins, and neither does an older binary.
-    let stage = Stage::measured(dir.path(), !args.guarded, !args.quick_compiler)?;
+    let entry = if args.guarded || args.tls || args.rls { Entry::Login } else { Entry::Open };
+    let stage = Stage::measured(dir.path(), entry, !args.quick_compiler)?;
     let mut bench = Bench { stage, traffic, args, rates: BTreeMap::new(), peak_mb: 0.0, steadies: 0, disagreed: false };
-    let result = match bench.args.versus.clone() {
-        Some(other) => bench.versus(&other, bench.args.pairs)?,
-        None if bench.args.logins => bench.logins(bench.args.pairs)?,
-        None => {
-            let mut result = bench.run()?;
-            result.extend(bench.figures());
-            result
-        }
-    };
+    let result = bench.asked()?;
     if let Some(folder) = bench.args.out.parent() {
         std::fs::create_dir_all(folder)?;
     }
@@ -155,6 +156,22 @@ struct Bench {
 }
 
 impl Bench {
+    /// Measures one comparison by itself, or the parts.
+    fn asked(&mut self) -> Result<Map<String, Value>> {
+        let args = &self.args;
+        match args.versus.clone() {
+            Some(other) => self.versus(&other),
+            None if args.logins => self.entries(Entry::Login, ["guarded", "open"]),
+            None if args.tls => self.entries(Entry::LoginOverTls, ["encrypted", "readable"]),
+            None if args.rls => self.row_level_security(),
+            None => {
+                let mut result = self.run()?;
+                result.extend(self.figures());
+                Ok(result)
+            }
+        }
+    }
+
     /// Measures everything that was asked for; what is no throughput is in the answer.
     fn run(&mut self) -> Result<Map<String, Value>> {
         let mut result = Map::new();

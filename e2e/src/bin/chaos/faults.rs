@@ -159,7 +159,8 @@ impl<'a> Striker<'a> {
             }
             Fault::Route => {
                 let route = self.versions.route_name.clone();
-                self.command(&["route", "activate", &route, "--by", "chaos"])
+                // A scorer that was frozen or lost its broker may not have announced itself again yet.
+                self.command(&["route", "activate", &route, "--by", "chaos", "--unasked"])
             }
             Fault::Redrive(reason) => self.command(&["dead-letters", "redrive", "--reason", reason, "--by", "chaos"]),
             Fault::Hostile => {

@@ -4,9 +4,8 @@ use crate::Args;
 use crate::faults::Struck;
 use crate::senders::{HONEST_RUN, Sent};
 use anyhow::{Context, Result, bail};
+use audit_log::{DigestKey, notes_in, read_checkpoint};
 use audit_sink::SignerConfig;
-use audit_sink::note::{notes, read};
-use audit_sink::seal::DigestKey;
 use audit_sink::verify;
 use e2e::oracle::log::Log;
 use e2e::oracle::{Fault, Findings};
@@ -39,7 +38,7 @@ fn kept(stage: &Stage) -> String {
 
 /// Entries under the newest note that is whole.
 fn covered(stage: &Stage) -> u64 {
-    notes(&kept(stage)).iter().rev().find_map(|note| read(note).ok()).map_or(0, |(_, head)| head.size)
+    notes_in(&kept(stage)).iter().rev().find_map(|note| read_checkpoint(note).ok()).map_or(0, |(_, head)| head.size)
 }
 
 /// What plain readers saw before the workers stopped.

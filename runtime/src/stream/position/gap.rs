@@ -1,5 +1,6 @@
 //! A place that was lost, in words, and that somebody takes it as it is.
 
+use crate::stream::record::Input;
 use serde::Deserialize;
 use std::fmt;
 
@@ -138,4 +139,43 @@ pub(crate) struct Passed {
 pub(super) enum OnRecord {
     Accepted(AcceptedGap),
     Passed(Passed),
+}
+
+impl OnRecord {
+    /// What a record says. One that says neither is named: somebody believes that it was heard.
+    pub(super) fn of(record: &Input<'_>) -> Option<Self> {
+        let Input { topic, partition, offset, .. } = *record;
+        let read = serde_json::from_slice(record.payload.unwrap_or_default());
+        read.map_err(
+            |error| tracing::error!(%error, topic, partition, offset, "neither a gap nor an activation is named"),
+        )
+        .ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stream::record::OwnedInput;
+
+    #[test]
+    fn a_record_accepts_a_gap_or_passes_an_activation_by_or_says_nothing() {
+        let place = r#""group":"g","topic":"t","partition":1"#;
+        let rows = [
+            (format!(r#"{{{place},"kind":"expired","from":5,"to":7,"accepted_by":"a"}}"#), "accepted"),
+            (format!(r#"{{{place},"offset":5,"kind":"policy","passed_by":"a"}}"#), "passed"),
+            (format!("{{{place}}}"), "nothing"),
+            ("{".to_owned(), "nothing"),
+            (String::new(), "nothing"),
+        ];
+        for (body, expected) in rows {
+            let record = OwnedInput { payload: Some(body.clone().into_bytes()), ..OwnedInput::default() };
+            let told = match OnRecord::of(&record.as_input()) {
+                Some(OnRecord::Accepted(_)) => "accepted",
+                Some(OnRecord::Passed(_)) => "passed",
+                None => "nothing",
+            };
+            assert_eq!(told, expected, "{body}");
+        }
+    }
 }

@@ -1,8 +1,9 @@
-//! What an operator asks of a group of workers, running or not: its gaps, and to begin where a topic is empty.
+//! What an operator asks of a group of workers, running or not: its gaps, its members, and to begin where a topic is empty.
 
 use super::{
     Gap, LEADER_CATCHES_UP_WITHIN, Question, STATE_POSITION, find, partitions_of, read_all, read_on, restored_position,
 };
+use crate::ffi;
 use crate::kafka::{Isolation, KafkaConfig, Plain, PlainConsumer, reader};
 use crate::stream::producer::TransactionError;
 use crate::stream::record::Input;
@@ -99,6 +100,15 @@ pub fn unhandled(
         places.add_partition_offset(element.topic(), element.partition(), from)?;
     }
     read_on(&consumer, &places, timeout, &mut each)
+}
+
+/// Who is in a group now: the ids that its members keep over a restart, `<worker>-<instance>` of ours.
+///
+/// # Errors
+/// When the cluster does not answer in time, or does not tell.
+pub fn members(kafka: &KafkaConfig, group: &str, timeout: Duration) -> Result<Vec<String>, KafkaError> {
+    let client: PlainConsumer = kafka.client().create_with_context(Plain)?;
+    ffi::members(client.client(), group, timeout)
 }
 
 fn offsets_of(

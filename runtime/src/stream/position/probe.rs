@@ -48,7 +48,7 @@ impl Probe {
 
     /// Where it goes on behind the batch at an offset, if that cannot be unpacked, and behind those of the kind that follow it. What
     /// comes there may be another one, because no more than [`BATCHES_MAX`] are passed at once.
-    pub fn behind_unreadable(&self, topic: &str, partition: i32, at: i64) -> Result<Option<i64>, KafkaError> {
+    pub(crate) fn behind_unreadable(&self, topic: &str, partition: i32, at: i64) -> Result<Option<i64>, KafkaError> {
         let (mut behind, until) = (at, Instant::now() + WALK_MAX);
         for _ in 0..BATCHES_MAX {
             if behind > at && Instant::now() > until {
@@ -63,7 +63,7 @@ impl Probe {
     }
 
     /// Whether what stands at an offset can be unpacked now.
-    pub fn is_readable(&self, topic: &str, partition: i32, at: i64) -> Result<bool, KafkaError> {
+    pub(crate) fn is_readable(&self, topic: &str, partition: i32, at: i64) -> Result<bool, KafkaError> {
         Ok(self.unreadable(topic, partition, at)?.is_none())
     }
 

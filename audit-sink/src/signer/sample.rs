@@ -1,0 +1,135 @@
+//! Holds parts of the projections against the log, one after another for ever: a part of the newest entries, whose rows are asked for most,
+//! and a part of all of them. Which parts, nobody can know before. What differs is counted and named by its entry; the walk finds it too,
+//! hours later where the log is long.
+
+use super::{Part, RETRY};
+use crate::compare::{Finding, Wrong};
+use crate::error::Error;
+use crate::excerpt;
+use crate::hold::{self, Range};
+use std::time::Duration;
+use tokio_postgres::{Client, IsolationLevel};
+
+/// The newest entries are these, in parts.
+const NEWEST: u64 = 16;
+
+/// What to take, and how often.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sampling {
+    pub every: Duration,
+    /// Entries of a part.
+    pub entries: u64,
+}
+
+/// What became of a table in a part of a log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sampled {
+    /// Its name.
+    pub table: &'static str,
+    /// Rows held against entries.
+    pub rows: u64,
+    /// Rows that are not what the log says, or are not there.
+    pub mismatches: u64,
+}
+
+/// The parts to look at of a log of `size` entries: one that begins in its newest entries, one anywhere. From, to (not in it). `dice` gives a
+/// number below the one that it is given.
+fn parts(size: u64, entries: u64, mut dice: impl FnMut(u64) -> u64) -> [(u64, u64); 2] {
+    let entries = entries.max(1);
+    let newest = size.saturating_sub(entries.saturating_mul(NEWEST));
+    [newest, 0].map(|first| {
+        let from = first + dice((size - first).saturating_sub(entries - 1).max(1));
+        (from, size.min(from.saturating_add(entries)))
+    })
+}
+
+/// Samples until shutdown. `dice` gives a number below the one that it is given.
+pub(super) async fn keep(
+    sampling: Sampling,
+    mut dice: impl FnMut(u64) -> u64 + Send,
+    part: Part,
+) -> Result<(), String> {
+    while !part.service.shutdown.is_cancelled() {
+        if let Err(error) = round(sampling, &mut dice, &part).await {
+            tracing::warn!(%error, "samples of the projections stand still");
+        }
+        part.pause(RETRY).await;
+    }
+    Ok(())
+}
+
+/// One connection's life.
+async fn round(sampling: Sampling, dice: &mut (impl FnMut(u64) -> u64 + Send), part: &Part) -> Result<(), Error> {
+    let mut client = part.connect().await?;
+    while !part.service.shutdown.is_cancelled() {
+        let heads = client.query("SELECT log, size FROM defaultx.audit_logs WHERE size > 0 ORDER BY log", &[]).await?;
+        for (log, size) in heads.iter().map(|row| (row.get::<_, i32>(0), row.get::<_, i64>(1))) {
+            for (from, to) in parts(size.unsigned_abs(), sampling.entries, &mut *dice) {
+                for Sampled { table, rows, mismatches } in sample(&mut client, log, (from, to)).await? {
+                    part.metrics.checked_rows.with_label_values(&[table]).inc_by(rows);
+                    part.metrics.mismatches.with_label_values(&[table]).inc_by(mismatches);
+                }
+            }
+        }
+        part.pause(sampling.every).await;
+    }
+    Ok(())
+}
+
+/// Holds entries `from..to` of a log against every projection; the last part holds what names entries behind the log too.
+///
+/// # Errors
+/// The database's.
+pub async fn sample(client: &mut Client, log: i32, (from, to): (u64, u64)) -> Result<Vec<Sampled>, Error> {
+    let builder = client.build_transaction().isolation_level(IsolationLevel::RepeatableRead).read_only(true);
+    let tx = builder.start().await?;
+    let size = "SELECT size FROM defaultx.audit_logs WHERE log = $1";
+    let size: i64 = tx.query_opt(size, &[&log]).await?.map_or(0, |row| row.get(0));
+    let prefix = excerpt::prefix(&tx).await?;
+    let (first, end) = (from as i64, (to as i64).min(size));
+    let mut said = excerpt::range(&tx, log, (first, end), &prefix).await?;
+    let range =
+        Range { log, from: if first == 0 { i64::MIN } else { first }, to: if end == size { i64::MAX } else { end } };
+    let held = hold::hold(&tx, &mut said, range, &prefix, None).await?;
+    tx.rollback().await?;
+    let sampled = held.iter().map(|held| {
+        let (table, findings) = (held.shape.name(), &held.judged.findings);
+        findings.iter().for_each(|finding| tell(table, finding));
+        Sampled { table, rows: held.rows, mismatches: findings.len() as u64 }
+    });
+    Ok(sampled.collect())
+}
+
+/// Names table, columns and entry: no value of a row gets into a line of the log.
+fn tell(table: &str, Finding { wrong, at, .. }: &Finding) {
+    let (log, seq) = (at.log, at.seq);
+    match wrong {
+        Wrong::Changed(columns) => {
+            let columns = columns.join(", ");
+            tracing::error!(table, columns, log, seq, "row is not what its entry says");
+        }
+        Wrong::Missing => tracing::error!(table, log, seq, "row of an entry is missing"),
+        Wrong::WithoutEntry => tracing::error!(table, log, seq, "row is of no entry"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_are_within_the_log_wherever_the_dice_fall() {
+        let rows = [
+            (1_000, 10, [(840, 850), (0, 10)], [(990, 1_000), (990, 1_000)]),
+            (100, 10, [(0, 10), (0, 10)], [(90, 100), (90, 100)]),
+            (10, 10, [(0, 10), (0, 10)], [(0, 10), (0, 10)]),
+            (7, 10, [(0, 7), (0, 7)], [(0, 7), (0, 7)]),
+            (3, 1, [(0, 1), (0, 1)], [(2, 3), (2, 3)]),
+            (3, 0, [(0, 1), (0, 1)], [(2, 3), (2, 3)]),
+        ];
+        for (size, entries, lowest, highest) in rows {
+            assert_eq!(parts(size, entries, |_| 0), lowest, "{size} by {entries}");
+            assert_eq!(parts(size, entries, |below| below - 1), highest, "{size} by {entries}");
+        }
+    }
+}
