@@ -55,10 +55,11 @@ pub fn start(config: Config, service: ServiceContext) -> Result<Vec<WorkerHandle
         ..spec.clone()
     };
     let writer = |log| AuditHandler::new(log, settings.clone(), metrics.clone());
-    let mut workers = spawn_pg_loop(spec, &service, writer).map_err(Error::Start)?;
+    let mut workers = spawn_pg_loop(spec, &service, writer).map_err(|error| Error::Start(error.to_string()))?;
     let keeper = |_| IdentityHandler::new(metrics.clone());
     workers.extend(
-        spawn_pg_loop(identities, &service.acting_as(Principal::IdentityStore.name()), keeper).map_err(Error::Start)?,
+        spawn_pg_loop(identities, &service.acting_as(Principal::IdentityStore.name()), keeper)
+            .map_err(|error| Error::Start(error.to_string()))?,
     );
 
     if !config.models_dir.is_empty() {

@@ -1,5 +1,6 @@
 //! Why the worker does not start. Nothing here is about an application.
 
+use runtime::task::SpawnError;
 use std::path::PathBuf;
 
 /// Why the worker does not start; all are permanent.
@@ -28,6 +29,6 @@ pub enum Error {
     #[error("metrics: {0}")]
     Metrics(#[from] prometheus::Error),
     /// The loop did not start.
-    #[error("{0}")]
-    Loop(String),
+    #[error(transparent)]
+    Loop(#[from] SpawnError),
 }

@@ -5,7 +5,7 @@ use runtime::service::ServiceContext;
 use runtime::stream::{
     HandleError, Handler, Input, LoopSpec, NoState, Outbox, Output, RecordOutcome, Route, Tuning, View, spawn_loop,
 };
-use runtime::task::WorkerHandle;
+use runtime::task::{SpawnError, WorkerHandle};
 use schemas::Topic;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -84,12 +84,12 @@ impl Handler for Identity {
 /// Starts every hop. `shape` tells what the product writes to a topic.
 ///
 /// # Errors
-/// When a loop cannot start.
+/// [`SpawnError`] when a loop cannot start.
 pub fn start(
     service: &ServiceContext,
     tuning: &Tuning,
     shape: impl Fn(Topic) -> Shape,
-) -> Result<Vec<WorkerHandle>, String> {
+) -> Result<Vec<WorkerHandle>, SpawnError> {
     HOPS.iter().map(|hop| spawn_loop(spec(hop, service, tuning), handler(hop, service, &shape), service)).collect()
 }
 

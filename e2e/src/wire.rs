@@ -2,17 +2,17 @@
 //! hand. Speaks just enough of Kafka's protocol (Produce, version 7) to write one record to one partition of a broker without
 //! TLS, and waits for its acknowledgement.
 
+mod exchange;
 mod login;
 
 use anyhow::{Context, Result, bail};
+use exchange::{exchange, put_text};
 use runtime::kafka::KafkaConfig;
-use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
 const PRODUCE: i16 = 0;
 const VERSION: i16 = 7;
-const CORRELATION: i32 = 7;
 const TIMEOUT_MS: i32 = 30_000;
 
 /// A record.
@@ -39,22 +39,6 @@ pub fn produce(kafka: &KafkaConfig, topic: &str, partition: i32, record: &Record
     login::log_in(&mut stream, kafka)?;
     let answer = exchange(&mut stream, (PRODUCE, VERSION), &request(topic, partition, &batch(record)))?;
     offset_of(&answer, topic)
-}
-
-/// Sends the body of a request, and gives that of the answer.
-fn exchange(stream: &mut TcpStream, (key, version): (i16, i16), body: &[u8]) -> Result<Vec<u8>> {
-    let mut head = Vec::new();
-    head.extend(key.to_be_bytes());
-    head.extend(version.to_be_bytes());
-    head.extend(CORRELATION.to_be_bytes());
-    put_text(&mut head, "outsider");
-    let length = (head.len() + body.len()) as i32;
-    stream.write_all(&[&length.to_be_bytes(), head.as_slice(), body].concat())?;
-    let mut length = [0; 4];
-    stream.read_exact(&mut length)?;
-    let mut answer = vec![0; usize::try_from(i32::from_be_bytes(length))?];
-    stream.read_exact(&mut answer).context("the broker hangs up")?;
-    Ok(answer.split_off(4.min(answer.len()))) // behind the correlation id
 }
 
 fn request(topic: &str, partition: i32, batch: &[u8]) -> Vec<u8> {
@@ -113,11 +97,6 @@ fn batch(record: &Record) -> Vec<u8> {
     batch.extend(crc32c(&checked).to_be_bytes());
     batch.extend(&checked);
     batch
-}
-
-fn put_text(out: &mut Vec<u8>, text: &str) {
-    out.extend((text.len() as i16).to_be_bytes());
-    out.extend(text.as_bytes());
 }
 
 fn put_bytes(out: &mut Vec<u8>, bytes: Option<&[u8]>) {

@@ -10,3 +10,8 @@ pub struct GraphError(pub String);
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct EngineError(pub String);
+
+/// A graph that is refused for this reason.
+pub(crate) fn refused(why: &str) -> GraphError {
+    GraphError(why.to_owned())
+}

@@ -3,9 +3,10 @@
 //! does. A graph that is a dense net is answered as one ([`crate::dense`]).
 
 use crate::dense::{Dense, Entry, Memory};
-use crate::error::{EngineError, GraphError};
+use crate::error::{EngineError, GraphError, refused};
 use crate::ops;
 use crate::trees::Ensemble;
+use input::BLOCK;
 use output::Head;
 use tract_onnx::pb::ModelProto;
 use tract_onnx::prelude::*;
@@ -21,9 +22,6 @@ pub use crate::prepare::Files;
 pub use input::{Input, Matched};
 pub use path_evaluation::Starts;
 pub use table::{Column, Kind, Table, Values};
-
-/// Rows that run at once, where the graph does not fix their number itself.
-const BLOCK: usize = 256;
 
 /// A graph that is ready to run. Share it between threads; each brings its own [`State`].
 #[derive(Debug)]
@@ -266,10 +264,6 @@ fn shaped(proto: &ModelProto, inputs: &[Input], wanted: &[String], block: usize)
         ops::typed(model)?.into_decluttered()
     };
     ops::built(work)
-}
-
-fn refused(why: &str) -> GraphError {
-    GraphError(why.to_owned())
 }
 
 fn failed(error: TractError) -> EngineError {

@@ -7,13 +7,14 @@ mod functions;
 mod gemm;
 mod loops;
 mod sequences;
+mod subgraphs;
 mod unsaid;
 
 pub use external::Files;
 
 use crate::error::GraphError;
 use std::collections::BTreeSet;
-use tract_onnx::pb::{GraphProto, ModelProto, NodeProto};
+use tract_onnx::pb::ModelProto;
 
 /// The names of the files beside a graph that its tensors stand in, for whoever reads files: [`crate::graph::Options::files`].
 ///
@@ -41,9 +42,4 @@ pub(crate) fn model(proto: &mut ModelProto, bytes: &[u8], files: Option<&Files>)
     gemm::scale_constants(graph);
     loops::forward(graph)?;
     sequences::resolve(graph)
-}
-
-/// Every graph within a node.
-fn inner(node: &mut NodeProto) -> impl Iterator<Item = &mut GraphProto> {
-    node.attribute.iter_mut().flat_map(|attribute| attribute.g.iter_mut().chain(&mut attribute.graphs))
 }

@@ -157,23 +157,6 @@ impl Walks {
     }
 }
 
-/// The places that are asked for on a way from starts to a row, laid one after the other.
-pub fn places(starts: &[Vec<f32>], row: &[f32], way: &[Move]) -> Vec<f32> {
-    let mut places = Vec::with_capacity(way.len() * row.len());
-    let mut at = vec![0.0; row.len()];
-    for step in way {
-        let start = &starts[step.start];
-        if step.first {
-            at.copy_from_slice(start);
-        }
-        at[step.feature] = if step.forth { row[step.feature] } else { start[step.feature] };
-        if step.asked {
-            places.extend_from_slice(&at);
-        }
-    }
-    places
-}
-
 /// Sums of what pairs of walks say of each feature, and of their squares. A walk and its reverse lean to opposite sides,
 /// so pairs, not walks, are the independent answers.
 struct Spread {

@@ -1,5 +1,6 @@
 //! Why ingest, a batch or an activation does not go on. What is wrong with a record is a [`crate::refusal::Refusal`] instead.
 
+use runtime::task::SpawnError;
 use std::path::PathBuf;
 
 /// What went wrong.
@@ -38,8 +39,8 @@ pub enum Error {
     #[error("door: {0}")]
     Door(String),
     /// A loop did not start.
-    #[error("{0}")]
-    Loop(String),
+    #[error(transparent)]
+    Loop(#[from] SpawnError),
 }
 
 impl Error {

@@ -1,5 +1,7 @@
 //! What can go wrong with notifier itself. What goes wrong with one delivery is a value: [`crate::deliver::Cause`].
 
+use runtime::task::SpawnError;
+
 /// Why notifier cannot start or go on.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -25,8 +27,8 @@ pub enum Error {
     #[error("metrics: {0}")]
     Metrics(#[from] prometheus::Error),
     /// The loop that reads decisions cannot start.
-    #[error("{0}")]
-    Loop(String),
+    #[error(transparent)]
+    Loop(#[from] SpawnError),
 }
 
 impl Error {

@@ -2,9 +2,10 @@
 //! An error never approves, and nothing goes unanswered: what cannot be decided is a referral with a word.
 
 use crate::document::{KnockoutOutcome, LimitOutcome};
-use crate::load::{Compiled, Cut, CutoffRule, ProductRules};
+use crate::load::Compiled;
 use crate::reasons;
 use crate::referral::Referral;
+use crate::rules::{Cut, CutoffRule, ProductRules};
 use domain::outcome::{Outcome, Step};
 use schemas::decision::{Notice, Offer, PrincipalReason, RuleFired, ScoreDisclosure};
 use schemas::risk::{RiskEvent, Score};

@@ -4,7 +4,7 @@ use crate::condition::Condition;
 use crate::document::{Cutoff, Document, Fallback, Limit};
 use crate::finding::Finding;
 use crate::fold;
-use crate::load::{Cut, CutoffRule, KnockoutRule, ReasonText, ZoneRule};
+use crate::rules::{Cut, CutoffRule, KnockoutRule, ReasonText, ZoneRule};
 use crate::typing::{self, Type};
 use crate::vocabulary::Kind;
 use domain::{Currency, reason};

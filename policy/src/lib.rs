@@ -1,7 +1,7 @@
 //! PURE. A policy version, a YAML document with CEL conditions, is checked and compiled once and then turns score events
 //! into outcomes and reasons. No input or output, no clock, no environment, no logging.
 //!
-//! Reading order: [`document`] is what a policy author writes, [`load`] checks and compiles it, [`decide`] applies it,
+//! Reading order: [`document`] is what a policy author writes, [`load`] checks and compiles it into [`rules`], [`decide`] applies them,
 //! [`reasons`] says why. Below that: [`condition`] (CEL and its native form), [`vocabulary`] (what conditions may name),
 //! [`typing`] and [`inspect`] (what is wrong with them), [`finding`].
 //!
@@ -21,6 +21,7 @@ mod locate;
 mod native;
 pub mod reasons;
 mod referral;
+mod rules;
 mod sample;
 mod scales;
 mod scope;

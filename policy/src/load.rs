@@ -5,6 +5,7 @@ use crate::document::{Cutoff, Document, Knockout, KnockoutOutcome, Limit, LimitO
 use crate::finding::Finding;
 use crate::inspect::Inspector;
 use crate::locate::line_of;
+use crate::rules::{CutoffRule, KnockoutRule, LimitRule, ProductRules, ZoneRule};
 use domain::Digest;
 use std::sync::Arc;
 
@@ -31,68 +32,6 @@ pub struct Compiled {
 pub struct Rejected {
     /// Everything found, warnings included, in the document's order.
     pub findings: Vec<Finding>,
-}
-
-/// What holds for one product, in the document's order.
-#[derive(Debug)]
-pub(crate) struct ProductRules {
-    pub product: String,
-    pub scale_id: String,
-    pub currencies: Vec<String>,
-    pub knockouts: Vec<Arc<KnockoutRule>>,
-    pub limits: Vec<LimitRule>,
-    pub zones: Vec<Arc<ZoneRule>>,
-    pub cutoffs: Vec<CutoffRule>,
-}
-
-#[derive(Debug)]
-pub(crate) struct KnockoutRule {
-    pub id: String,
-    pub when: Condition,
-    pub outcome: KnockoutOutcome,
-    pub reason: Option<ReasonText>,
-    pub value: Option<Condition>,
-    pub threshold: Option<Condition>,
-}
-
-#[derive(Debug)]
-pub(crate) struct LimitRule {
-    pub id: String,
-    pub currency: String,
-    pub bands: Vec<String>,
-    pub when: Option<Condition>,
-    pub max_amount_minor: i64,
-    pub outcome: LimitOutcome,
-    pub reason: Option<ReasonText>,
-}
-
-#[derive(Debug)]
-pub(crate) struct ZoneRule {
-    pub id: String,
-    pub when: Condition,
-    pub referral: String,
-}
-
-#[derive(Debug)]
-pub(crate) struct CutoffRule {
-    pub id: String,
-    pub when: Option<Condition>,
-    pub by: Cut,
-}
-
-#[derive(Debug)]
-pub(crate) enum Cut {
-    Points { approve_at_or_above: i32, decline_below: i32 },
-    Bands { approve: Vec<String>, refer: Vec<String>, decline: Vec<String> },
-}
-
-/// A reason as the applicant and the regulator read it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct ReasonText {
-    pub code: String,
-    pub text: String,
-    pub form_c1: String,
-    pub hmda: u8,
 }
 
 /// Everything that is wrong with a document, errors and warnings, in its order.
@@ -172,16 +111,6 @@ impl Compiled {
 
     pub(crate) fn all_rules(&self) -> &[ProductRules] {
         &self.products
-    }
-}
-
-impl ProductRules {
-    fn conditions(&self) -> impl Iterator<Item = &Condition> {
-        let knockouts = self.knockouts.iter().map(|rule| &rule.when);
-        let zones = self.zones.iter().map(|rule| &rule.when);
-        let limits = self.limits.iter().filter_map(|rule| rule.when.as_ref());
-        let cutoffs = self.cutoffs.iter().filter_map(|rule| rule.when.as_ref());
-        knockouts.chain(zones).chain(limits).chain(cutoffs)
     }
 }
 

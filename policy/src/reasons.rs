@@ -1,7 +1,7 @@
 //! Why: principal reasons (Regulation B 1002.9), the date of the notice, the disclosure of a score (FCRA 615(a)), and the
 //! record of a rule. Reasons are what the applicant failed; they are never padded and never "the score was not reached".
 
-use crate::load::{KnockoutRule, LimitRule, ReasonText, ZoneRule};
+use crate::rules::{KnockoutRule, LimitRule, ReasonText, ZoneRule};
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use domain::outcome::Step;
 use domain::reason::{self, INQUIRIES, MAX_PRINCIPAL_REASONS};

@@ -1,7 +1,8 @@
 //! Whether a policy's cutoffs and bands exist on the scales that models publish in. Reads no file: scales are an argument.
 
 use crate::finding::Finding;
-use crate::load::{Compiled, Cut, ProductRules};
+use crate::load::Compiled;
+use crate::rules::{Cut, ProductRules};
 use domain::scale::Scale;
 
 impl Compiled {

@@ -2,12 +2,12 @@
 //! it. Shows pseudonyms only; who applied is [`crate::identities`]' to say.
 
 use crate::access::Operation;
+use crate::app::App;
 use crate::application_detail_parts::{DecisionParts, ScoreParts, request};
 use crate::applications::{DecisionSummary, STANDING, SUMMARY, ScoreSummary, Summary};
 use crate::caller::{ApplicationId, Caller, Params};
 use crate::log::{self, Attested, AuditPosition, Logged, Position};
 use crate::problem::Problem;
-use crate::router::App;
 use crate::shown::Shown;
 use axum::Json;
 use axum::extract::State;
@@ -189,7 +189,7 @@ pub(crate) async fn tell(
     let attested = log::attested(&tx, &told).await?;
     let mut log_session = app.log.session().await?;
     let source = Source(log::events(&app.log.snapshot(&mut log_session, None).await?, &told).await?);
-    app.recorder.note(&caller, &tenant, Operation::Application, Some(&id))?;
+    app.recorder.note(caller.claims(), &tenant, Operation::Application, Some(&id))?;
     let shown = Shown { classes: &app.config.classes, most: caller.most() };
     let mut request = source.body(application.position).map(request).transpose().map_err(unreadable)?;
     let mut scores: Vec<ScoreDetail> = rows.scores.iter().map(|row| source.score(row)).collect::<Result<_, _>>()?;

@@ -1,11 +1,11 @@
 //! The list of applications, newest first, in pages that neither skip nor repeat a row while applications come in.
 
 use crate::access::Operation;
+use crate::app::App;
 use crate::caller::{Caller, Params};
 use crate::cursor::Cursor;
 use crate::filter::{Filter, Period};
 use crate::problem::Problem;
-use crate::router::App;
 use axum::Json;
 use axum::extract::State;
 use chrono::{DateTime, NaiveDate, Utc};
@@ -245,7 +245,7 @@ pub(crate) async fn list(
             ],
         )
         .await?;
-    app.recorder.note(&caller, &tenant, Operation::List, None)?;
+    app.recorder.note(caller.claims(), &tenant, Operation::List, None)?;
     Ok(Json(page(&rows, limit)?))
 }
 

@@ -1,8 +1,8 @@
 //! Who asks, and whose data they may see. Every handler takes a [`Caller`]; there is no way to the store without one.
 
+use crate::app::App;
 use crate::limit::Turn;
 use crate::problem::Problem;
-use crate::router::App;
 use axum::extract::{FromRequestParts, Path, Query};
 use axum::http::request::Parts;
 use domain::FieldClass;

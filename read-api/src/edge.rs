@@ -1,8 +1,8 @@
 //! The right edge of a log: the entries behind its last complete tile have no stored leaf hash. Whether they are those that were
 //! written is told by the root, which they must give together with the tiles.
 
-use crate::log::{read, unreadable};
 use crate::problem::Problem;
+use crate::segment::{read, unreadable};
 use schemas::audit_entry::entries;
 use schemas::audit_tree::{Hash, Tree, leaf_hash};
 use tokio_postgres::Transaction;

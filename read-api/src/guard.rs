@@ -1,7 +1,7 @@
 //! What every request passes on its way in and out: counted, timed, bounded in number and duration. Knows no question.
 
+use crate::app::App;
 use crate::problem::Problem;
-use crate::router::App;
 use axum::body::{Body, HttpBody};
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderValue, header};

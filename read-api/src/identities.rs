@@ -1,11 +1,11 @@
 //! Who applied: the one answer with personal data, from the identity store, for Officer and Admin. Each is counted and
 //! put on record, with who asked, before it is shown. Shows only the body that was accepted: a conflicting one may name somebody else.
 
+use crate::app::App;
 use crate::application_detail::{DetailParams, find};
 use crate::caller::{ApplicationId, Caller, Params};
 use crate::log;
 use crate::problem::Problem;
-use crate::router::App;
 use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
@@ -104,7 +104,7 @@ pub(crate) async fn show(
     })?;
     drop((tx, log));
     drop((session, log_session)); // nobody else waits for it while Kafka is waited for
-    app.recorder.before_identity(&caller, &tenant, &id).await?;
+    app.recorder.before_identity(caller.claims(), &tenant, &id).await?;
     app.metrics.identity_reads.with_label_values(&[role]).inc();
     tracing::info!(who = caller.subject(), role, tenant, application_id = id, "identity shown");
     let Stored { applicants, attributes } = stored;

@@ -2,11 +2,11 @@
 //! scores, what was approved. Probabilities are not averaged here: horizons differ between models.
 
 use crate::access::Operation;
+use crate::app::App;
 use crate::applications::STANDING;
 use crate::caller::{Caller, Params};
 use crate::filter::{Filter, Period};
 use crate::problem::Problem;
-use crate::router::App;
 use crate::tally::{Counted, Distribution, Figures, figures};
 use axum::Json;
 use axum::extract::State;
@@ -160,7 +160,7 @@ pub(crate) async fn count(
                        d.outcome, d.automation, d.approved_minor, d.currency";
     let query = format!("WITH base AS ({base} {STANDING} {COUNTED}) {GROUPS}");
     let groups = Groups::of_rows(&tx.query(&query, &asked).await?)?;
-    app.recorder.note(&caller, &tenant, Operation::Figures, None)?;
+    app.recorder.note(caller.claims(), &tenant, Operation::Figures, None)?;
     Ok(Json(groups.told(tenant, rfc3339(period.from), rfc3339(period.to))))
 }
 

@@ -2,12 +2,13 @@
 //! holds data of exactly one tenant, one that the token opens, and who applied only for roles that may know. Never writes
 //! to the database: every question is a read-only transaction under the read role.
 //!
-//! Reading order: [`caller`] (who asks), [`router`] with `guard` and [`limit`] (what every request passes), [`store`] (the
+//! Reading order: [`caller`] (who asks), [`router`] with `app`, `guard` and [`limit`] (what every request passes), [`store`] (the
 //! snapshot behind an answer), then one module a question: [`applications`] with [`filter`] and [`cursor`], [`detail`] with
 //! [`log`], [`application_detail_parts`] and [`shown`] (what of it a role sees), [`identities`], [`figures`] with [`tally`], [`stream`]. Who looked
 //! at what is gathered in [`access`] and written by [`recorder`]. Refusals are [`problem`]s.
 
 pub mod access;
+mod app;
 pub mod application_detail;
 pub mod application_detail_parts;
 pub mod applications;
@@ -26,6 +27,7 @@ pub mod metrics;
 pub mod problem;
 pub mod recorder;
 pub mod router;
+mod segment;
 pub mod shown;
 mod start;
 pub mod store;

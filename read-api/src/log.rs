@@ -3,6 +3,7 @@
 
 use crate::edge;
 use crate::problem::Problem;
+use crate::segment::{read, unreadable};
 use chrono::{DateTime, Utc};
 use runtime::clock::{LATEST_MS, rfc3339};
 use schemas::audit_entry::{Codec, Entry, entries};
@@ -11,9 +12,6 @@ use serde::Serialize;
 use std::collections::{BTreeMap, HashMap};
 use tokio_postgres::Transaction;
 use utoipa::ToSchema;
-
-/// The most that a segment may claim to unpack to, in bytes: a full segment and the largest record behind it.
-const SEGMENT_BYTES_MAX: i32 = 1 << 26;
 
 /// (log, seq).
 pub type Position = (i32, i64);
@@ -194,27 +192,6 @@ pub(crate) fn verification(at: DateTime<Utc>, size: Got<i64>, faults: Got<i32>) 
     Ok(Verification { at: rfc3339(at), size: size?, faults: faults? })
 }
 
-/// What `pick` takes of a segment's bytes, or why they cannot be read.
-pub(crate) async fn read<T: Send + 'static>(
-    body: Vec<u8>,
-    raw_bytes: i32,
-    pick: impl FnOnce(&[u8]) -> Result<T, String> + Send + 'static,
-) -> Result<T, String> {
-    // Uncompressing is a millisecond of work: off the threads that serve everybody.
-    let read = tokio::task::spawn_blocking(move || pick(&unpack(&body, raw_bytes)?)).await;
-    read.map_err(|_| "panicked".to_owned())?
-}
-
-pub(crate) fn unreadable(log: i32, first_seq: i64, error: &str) -> Problem {
-    tracing::error!(log, first_seq, error, "segment of the audit log cannot be read");
-    Problem::internal()
-}
-
-fn unpack(body: &[u8], raw_bytes: i32) -> Result<Vec<u8>, String> {
-    let capacity = usize::try_from(raw_bytes.min(SEGMENT_BYTES_MAX)).map_err(|error| error.to_string())?;
-    zstd::bulk::decompress(body, capacity).map_err(|error| error.to_string())
-}
-
 /// The wanted entries of a segment.
 fn pick(raw: &[u8], log: i32, first_seq: i64, wanted: &[i64]) -> Result<Vec<Logged>, String> {
     let mut found = Vec::new();
@@ -249,6 +226,7 @@ fn logged(bytes: &[u8], log: i32, seq: i64) -> Result<Logged, String> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::segment::unpack;
 
     fn segment(bodies: &[&[u8]]) -> Vec<u8> {
         let mut raw = Vec::new();

@@ -2,12 +2,12 @@
 //! written is not shown, or waits.
 
 use crate::access::{Gathered, Looks, Operation};
-use crate::caller::Caller;
 use crate::error::Error;
 use crate::metrics::Metrics;
 use crate::problem::Problem;
 use chrono::DateTime;
 use runtime::acked::AckedProducer;
+use runtime::auth::Claims;
 use runtime::clock;
 use runtime::service::ServiceContext;
 use runtime::stream::{Output, Route};
@@ -58,12 +58,12 @@ impl Recorder {
     /// 503 where it has not: then nothing may be shown.
     pub(crate) async fn before_identity(
         &self,
-        caller: &Caller,
+        claims: &Claims,
         tenant: &str,
         application: &str,
     ) -> Result<(), Problem> {
         let now_ms = clock::now_ms();
-        let looks = self.lock().single(caller.claims(), tenant, Operation::Identity, application, now_ms);
+        let looks = self.lock().single(claims, tenant, Operation::Identity, application, now_ms);
         let record = self.record(&looks, Some(application));
         let taken = self.producer.write(std::slice::from_ref(&record)).await;
         self.count(&taken);
@@ -76,12 +76,12 @@ impl Recorder {
     /// 503 where more waits for Kafka than may.
     pub(crate) fn note(
         &self,
-        caller: &Caller,
+        claims: &Claims,
         tenant: &str,
         operation: Operation,
         application: Option<&str>,
     ) -> Result<(), Problem> {
-        let added = self.lock().add(caller.claims(), tenant, operation, application, clock::now_ms());
+        let added = self.lock().add(claims, tenant, operation, application, clock::now_ms());
         added.map_err(|_| Problem::unrecorded())
     }
 

@@ -1,11 +1,12 @@
 //! Wiring: the pools, the routes, the server, and the watch that says whether the database answers.
 
+use crate::app::App;
 use crate::config::Config;
 use crate::error::Error;
 use crate::metrics::Metrics;
 use crate::problem::Problem;
 use crate::recorder::Recorder;
-use crate::router::{App, router};
+use crate::router::router;
 use crate::store::Store;
 use runtime::health::Component;
 use runtime::http::{Bounds, Cover, serve_within};

@@ -2,10 +2,10 @@
 //! how far each consumer has come and what was set aside.
 
 use crate::access::Operation;
+use crate::app::App;
 use crate::caller::{Caller, Params};
 use crate::log::{Checkpoint, Verification, verification};
 use crate::problem::Problem;
-use crate::router::App;
 use axum::Json;
 use axum::extract::State;
 use chrono::{DateTime, Utc};
@@ -122,7 +122,7 @@ pub(crate) async fn look(
         true => (Some(consumers(&tx).await?), Some(set_aside(&tx, now).await?)),
         false => (None, None),
     };
-    app.recorder.note(&caller, &tenant, Operation::Stream, None)?;
+    app.recorder.note(caller.claims(), &tenant, Operation::Stream, None)?;
     let at = rfc3339(now);
     Ok(Json(StreamHealth { tenant, at, newest_decision, newest_application, audit, consumers, dead_letters }))
 }

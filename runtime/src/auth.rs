@@ -4,12 +4,14 @@
 //! [`keys`] are what tokens are checked with, and can be changed while a server runs; [`verifier`] says which token is good;
 //! [`revocations`] are those that were called back.
 
+mod error;
 #[cfg(test)]
 mod forgeries;
 pub mod keys;
 pub mod revocations;
 pub mod verifier;
 
+pub use error::AuthError;
 pub use verifier::Verifier;
 
 use crate::clock;
@@ -82,34 +84,6 @@ impl Claims {
     pub fn opens(&self, tenant: &str) -> bool {
         self.tenant == EVERY_TENANT || self.tenant == tenant
     }
-}
-
-/// Why a token or a key is no good. Never says more to a stranger than that.
-#[derive(Debug, thiserror::Error)]
-pub enum AuthError {
-    /// Not a PEM file of an Ed25519 key.
-    #[error("not an Ed25519 key in PEM form")]
-    Key,
-    /// Not a set of keys that tokens can be checked with.
-    #[error("JWK set: {0}")]
-    KeySet(String),
-    /// The file of the keys cannot be read.
-    #[error("{path}: {source}")]
-    Read {
-        /// As configured.
-        path: String,
-        /// From the file system.
-        source: std::io::Error,
-    },
-    /// Forged, expired, for somebody else, or not a token.
-    #[error("the token is not valid: {0}")]
-    Token(#[from] jsonwebtoken::errors::Error),
-    /// Signed, but not what this server takes.
-    #[error("the token is not valid: {0}")]
-    Refused(&'static str),
-    /// Whether it was called back is not known yet: the server has only just started.
-    #[error("it is not known yet which tokens were revoked")]
-    NotReady,
 }
 
 /// The bearer token of a request. Two Authorization headers hold none: who reads the first and who the second would differ.

@@ -4,7 +4,7 @@
 #![allow(unsafe_code)]
 
 use crate::gzip::gunzip;
-use crate::kafka::acl::{Acl, Kind, Operation};
+use crate::kafka::acl::{Acl, AddError, Kind, Operation};
 use rd::rd_kafka_AclOperation_t as Op;
 use rd::rd_kafka_AclPermissionType_t as Permission;
 use rd::rd_kafka_ResourcePatternType_t as Pattern;
@@ -167,13 +167,13 @@ pub(crate) fn acls<C: ClientContext>(client: &Client<C>, timeout: Duration) -> R
 }
 
 /// Adds rights. Gives what the cluster says against the first that it does not take.
-pub(crate) fn add_acls<C: ClientContext>(client: &Client<C>, acls: &[Acl], timeout: Duration) -> Result<(), String> {
+pub(crate) fn add_acls<C: ClientContext>(client: &Client<C>, acls: &[Acl], timeout: Duration) -> Result<(), AddError> {
     let mut native = Vec::with_capacity(acls.len());
     let mut refused = None;
     for acl in acls {
         match write(acl) {
             Ok(binding) => native.push(binding),
-            Err(why) => drop(refused.get_or_insert(format!("{acl}: {why}"))),
+            Err(why) => drop(refused.get_or_insert(AddError::Refused { acl: acl.clone(), why })),
         }
     }
     // SAFETY: as above; `native` is as long as the array that is handed over, and its elements are destroyed once, at the end.
@@ -197,14 +197,14 @@ pub(crate) fn add_acls<C: ClientContext>(client: &Client<C>, acls: &[Acl], timeo
                                 && rd::rd_kafka_error_code(error) != RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR
                             {
                                 let why = text(rd::rd_kafka_error_string(error));
-                                refused.get_or_insert(format!("{acl}: {why}"));
+                                refused.get_or_insert(AddError::Refused { acl: acl.clone(), why });
                             }
                         }
                     }
                 },
             );
             if code != RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR {
-                refused.get_or_insert(KafkaError::AdminOp(code.into()).to_string());
+                refused.get_or_insert(AddError::Kafka(KafkaError::AdminOp(code.into())));
             }
         }
         rd::rd_kafka_AclBinding_destroy_array(native.as_mut_ptr(), native.len());

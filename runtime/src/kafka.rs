@@ -172,9 +172,22 @@ impl KafkaConfig {
     pub fn of(&self, principal: &str) -> Self {
         let mut theirs = self.clone();
         if let Some(login) = self.principals.get(principal) {
-            login.enter(principal, &mut theirs);
+            theirs.enter(principal, login);
         }
         theirs
+    }
+
+    /// Puts a worker's login in place of the one that commands have. One that only names a user, for an operator's ACLs, changes nothing.
+    fn enter(&mut self, principal: &str, login: &Login) {
+        if let Some(password) = &login.password {
+            self.sasl_username = Some(login.user.clone().unwrap_or_else(|| principal.to_owned()));
+            self.sasl_password = Some(password.clone());
+        }
+        if login.ssl_certificate_location.is_some() {
+            self.ssl_certificate_location.clone_from(&login.ssl_certificate_location);
+            self.ssl_key_location.clone_from(&login.ssl_key_location);
+            self.ssl_key_password.clone_from(&login.ssl_key_password);
+        }
     }
 
     /// The user that a worker is to the brokers, as their ACLs name it.
@@ -202,7 +215,9 @@ impl KafkaConfig {
         if self.sasl_password.is_none() {
             return (protocol, mechanism);
         }
-        let usual = if login::is_loopback(&self.bootstrap) { "sasl_plaintext" } else { "sasl_ssl" };
+        let mut brokers = self.bootstrap.split(',');
+        let usual =
+            if brokers.all(|broker| is_loopback(host_of(broker.trim()))) { "sasl_plaintext" } else { "sasl_ssl" };
         (protocol.or(Some(usual)), mechanism.or(Some(login::MECHANISM)))
     }
 

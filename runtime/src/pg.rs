@@ -2,6 +2,8 @@
 //! pool; [`offsets`], the rows that make Kafka → PostgreSQL exactly once; [`lease`], who writes them; and [`rows`], how a value
 //! that the server refuses stops nobody. Knows no other table.
 
+mod config;
+mod error;
 pub mod lease;
 mod login;
 pub mod offsets;
@@ -9,88 +11,20 @@ pub mod rows;
 mod tls;
 mod words;
 
+pub use config::{DatabaseConfig, shown};
+pub use error::ConnectError;
 pub use login::{Acting, Login};
 
-use crate::config::{REDACTED, Secret};
 use crate::kafka::is_loopback;
 use crate::metrics::registered;
 use crate::task;
 use deadpool_postgres::{Manager, ManagerConfig, Object, PoolError, RecyclingMethod, Runtime, Timeouts};
 use prometheus::{Histogram, HistogramOpts, Registry};
-use serde::{Deserialize, Serialize, Serializer};
-use std::collections::BTreeMap;
 use std::time::Duration;
 use tls::Tls;
 use tokio_postgres::Client;
 use tokio_postgres::config::{Host, SslMode};
 pub use words::said;
-
-/// Section `[database]`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct DatabaseConfig {
-    /// `postgres://user:password@host:port/database`; with `?sslmode=require` over TLS, the server's name checked.
-    #[serde(serialize_with = "without_password")]
-    pub url: Secret,
-    /// Whether a database that is not on this machine may be reached without TLS: logins and rows can then be read on the way.
-    pub allow_plaintext_to_database: bool,
-    /// PEM file of the authorities that sign the server, in place of the system's; with it TLS is required.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub ssl_ca_location: Option<String>,
-    /// Most sessions of the pool; a worker that writes a log holds one more of its own for each shard.
-    pub pool_size: usize,
-    /// Milliseconds that a caller waits for a session of the pool, or for a connection.
-    pub connect_timeout_ms: u64,
-    /// Milliseconds after which the server ends a statement; 0 never.
-    pub statement_timeout_ms: u64,
-    /// `[database.logins.NAME]`: the login of each worker, by the names in `docs/OPERATIONS.md`.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub logins: BTreeMap<String, Login>,
-    /// No knob: whose login is shown in place of the URL's. [`DatabaseConfig::of`] fills it in.
-    #[serde(skip)]
-    pub acting: Option<Acting>,
-}
-
-impl Default for DatabaseConfig {
-    fn default() -> Self {
-        Self {
-            url: Secret::default(),
-            allow_plaintext_to_database: false,
-            ssl_ca_location: None,
-            pool_size: 8,
-            connect_timeout_ms: 5_000,
-            statement_timeout_ms: 30_000,
-            logins: BTreeMap::new(),
-            acting: None,
-        }
-    }
-}
-
-/// Why there is no session.
-#[derive(Debug, thiserror::Error)]
-pub enum ConnectError {
-    /// No database is configured, or its URL does not parse.
-    #[error("[database] url: {0}")]
-    Url(String),
-    /// Without TLS over a network.
-    #[error(
-        "[database] url leads to {0} without TLS: add ?sslmode=require or set ssl_ca_location; where the network is trusted as a whole, \
-         [database] allow_plaintext_to_database = true takes it"
-    )]
-    Plaintext(String),
-    /// TLS is wanted and its authorities cannot be read.
-    #[error("TLS to PostgreSQL: {0}")]
-    Tls(String),
-    /// The server refuses or cannot be reached.
-    #[error("connecting to PostgreSQL: {}", said(.0))]
-    Connect(#[from] tokio_postgres::Error),
-    /// The pool cannot be made.
-    #[error("pool of PostgreSQL sessions: {0}")]
-    Pool(#[from] deadpool_postgres::BuildError),
-    /// Its metrics cannot be registered.
-    #[error("metrics: {0}")]
-    Metrics(#[from] prometheus::Error),
-}
 
 /// Seconds that a caller waited for a session of a worker's pool, whether it got one or not.
 pub const POOL_WAIT_SECONDS: &str = "defaultx_database_pool_wait_seconds";
@@ -213,31 +147,6 @@ fn keep_alive(settings: &mut tokio_postgres::Config) {
     if settings.get_tcp_user_timeout().is_none() {
         settings.tcp_user_timeout(Duration::from_secs(30));
     }
-}
-
-fn without_password<S: Serializer>(url: &Secret, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&shown(url.expose()))
-}
-
-/// The URL with its password redacted; anything else than a URL wholly.
-pub fn shown(url: &str) -> String {
-    if url.is_empty() {
-        return String::new();
-    }
-    let plain = || {
-        let (scheme, rest) = url.split_once("://")?;
-        let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
-        let (user, host) = rest.rsplit_once('@').unwrap_or(("", rest));
-        let user = user.split_once(':').map_or_else(|| user.to_owned(), |(name, _)| format!("{name}:{REDACTED}"));
-        let at = if user.is_empty() { "" } else { "@" };
-        let query = match query {
-            "" => "",
-            query if query.contains("password") => "?***",
-            _ => "?…",
-        };
-        Some(format!("{scheme}://{user}{at}{host}{query}"))
-    };
-    plain().unwrap_or_else(|| REDACTED.to_owned())
 }
 
 #[cfg(test)]

@@ -26,6 +26,23 @@ where
     std::thread::Builder::new().name(name.to_owned()).spawn(body)
 }
 
+/// Why a worker cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum SpawnError {
+    /// Its state is that of one topic's partitions.
+    #[error("{0}: a worker with keyed state has exactly one input topic")]
+    Inputs(&'static str),
+    /// It writes to a database, and none is configured.
+    #[error("{0} needs a database: set [database] url")]
+    NoDatabase(&'static str),
+    /// Its metrics cannot be registered: it runs already.
+    #[error(transparent)]
+    Metrics(#[from] prometheus::Error),
+    /// No thread is to be had.
+    #[error(transparent)]
+    Thread(#[from] std::io::Error),
+}
+
 /// A worker that runs: a thread or a task with a name. It ends well at shutdown, or with what went wrong.
 #[derive(Debug)]
 pub struct WorkerHandle {

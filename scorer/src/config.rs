@@ -55,7 +55,7 @@ pub fn start(config: Config, service: ServiceContext) -> Result<Vec<WorkerHandle
     let risk = service.topic(Topic::Risk.base_name());
     let shadow = service.topic(Topic::Shadow.base_name());
     let handler = ScorerHandler::new(library, routes, Outlets { risk, shadow }, config.block, metrics)?;
-    let (found, watching) = watch::start(watch, &service).map_err(|error| Error::Loop(error.to_string()))?;
+    let (found, watching) = watch::start(watch, &service).map_err(|error| Error::Loop(error.into()))?;
     let handler = handler.finding(found);
     Ok(vec![spawn_loop(spec(config.tuning, &service), handler, &service).map_err(Error::Loop)?, watching])
 }

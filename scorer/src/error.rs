@@ -1,5 +1,6 @@
 //! Why the worker does not start. Nothing here is about an application.
 
+use runtime::task::SpawnError;
 use scoring::{EngineError, LoadError};
 use std::path::PathBuf;
 
@@ -45,6 +46,6 @@ pub enum Error {
     #[error("metrics: {0}")]
     Metrics(#[from] prometheus::Error),
     /// The loop did not start.
-    #[error("{0}")]
-    Loop(String),
+    #[error(transparent)]
+    Loop(#[from] SpawnError),
 }

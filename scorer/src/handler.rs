@@ -3,6 +3,7 @@
 use crate::application::{Application, RecordHeaders};
 use crate::error::Error;
 use crate::event::RouteRef;
+use crate::headers::KNOWN_HEADERS;
 use crate::in_force::{self, InForce, Switch};
 use crate::library::{Library, label_of};
 use crate::metrics::Metrics;
@@ -15,7 +16,7 @@ use schemas::application::WITHDRAWN;
 use schemas::control::{Activation, OTHER_DIGEST};
 use schemas::envelope::{JSON, header};
 use schemas::event_id::event_id;
-use schemas::intake::{ACCEPTED, header as extension};
+use schemas::intake::ACCEPTED;
 use schemas::topics::Topic;
 use scoring::Model;
 use std::sync::Arc;
@@ -25,31 +26,6 @@ use std::sync::mpsc::Receiver;
 pub const SOURCE: &str = "/defaultx/scorer";
 /// Ordinal of the score event of an application without a model.
 const NO_MODEL: &str = "none";
-
-/// Every header that ingest writes: what is passed on keeps its own.
-const KNOWN_HEADERS: [&str; 21] = [
-    header::SPECVERSION,
-    header::ID,
-    header::SOURCE,
-    header::TYPE,
-    header::SUBJECT,
-    header::TIME,
-    header::CORRELATION,
-    header::CAUSATION,
-    header::PARTITION_KEY,
-    header::CONTENT_TYPE,
-    header::TRACEPARENT,
-    extension::TENANT,
-    extension::REVISION,
-    extension::DATA_DIGEST,
-    extension::DATA_DIGEST_KEY,
-    extension::RECEIVED_AT,
-    extension::ORIGIN_ID,
-    extension::ORIGIN_CHANNEL,
-    extension::ORIGIN_TOPIC,
-    extension::ORIGIN_PARTITION,
-    extension::ORIGIN_OFFSET,
-];
 
 /// The topics that the worker writes to, with prefix.
 #[derive(Debug, Clone)]

@@ -14,6 +14,7 @@ pub mod document;
 pub mod error;
 pub mod event;
 pub mod handler;
+mod headers;
 pub mod in_force;
 pub mod inspect;
 pub mod library;

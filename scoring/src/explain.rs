@@ -22,6 +22,11 @@ pub fn scorecard(partials: &[f32], mean_partials: &[f64], intercept: f64) -> Con
     Contributions { parts, base: intercept + mean_partials.iter().sum::<f64>(), error: None }
 }
 
+/// Rounds to 1e-6; never a negative zero.
+pub(crate) fn millionths(value: f64) -> f64 {
+    (value * 1e6).round() / 1e6 + 0.0
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

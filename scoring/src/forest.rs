@@ -127,18 +127,35 @@ impl Forest {
     /// Proves from the trees alone that the margin never moves against a claimed direction.
     ///
     /// # Errors
-    /// Which tree it does in.
-    pub fn prove_direction(&self, feature: usize, claimed: Monotone) -> Result<(), String> {
+    /// [`Contradiction`] says which tree it does in.
+    pub fn prove_direction(&self, feature: usize, claimed: Monotone) -> Result<(), Contradiction> {
         use trees::Monotone::{Constant, Falling, NotProven, Rising};
         match (claimed, trees::monotone(self.ensemble(), 0, feature)) {
             (Monotone::None, _) | (_, Constant) => Ok(()),
             (Monotone::Increasing, Rising) | (Monotone::Decreasing, Falling) => Ok(()),
-            (Monotone::Increasing, NotProven { falls, .. }) => Err(format!("but the margin falls in tree {falls}")),
-            (Monotone::Decreasing, NotProven { rises, .. }) => Err(format!("but the margin rises in tree {rises}")),
-            (Monotone::Increasing, Falling) => Err("but the margin falls".to_owned()),
-            (Monotone::Decreasing, Rising) => Err("but the margin rises".to_owned()),
+            (Monotone::Increasing, NotProven { falls, .. }) => Err(Contradiction::FallsIn(falls)),
+            (Monotone::Decreasing, NotProven { rises, .. }) => Err(Contradiction::RisesIn(rises)),
+            (Monotone::Increasing, Falling) => Err(Contradiction::Falls),
+            (Monotone::Decreasing, Rising) => Err(Contradiction::Rises),
         }
     }
+}
+
+/// What speaks against a direction that a contract claims.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Contradiction {
+    /// The margin falls in the tree at this position.
+    #[error("but the margin falls in tree {0}")]
+    FallsIn(usize),
+    /// The margin rises in the tree at this position.
+    #[error("but the margin rises in tree {0}")]
+    RisesIn(usize),
+    /// It never rises.
+    #[error("but the margin falls")]
+    Falls,
+    /// It never falls.
+    #[error("but the margin rises")]
+    Rises,
 }
 
 fn check_input(graph: &Graph, name: &str, width: usize) -> Result<(), LoadError> {

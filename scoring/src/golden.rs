@@ -9,16 +9,13 @@ use crate::model::Model;
 use crate::monotonicity::Evidence;
 use crate::record::Record;
 use crate::stock::Stock;
+use crate::tolerance::{CONTRIBUTION_TOLERANCE, TOLERANCE};
 use inference::EngineError;
 use inference::plan::Answers;
 use serde::Deserialize;
 use serde_json::Value;
 use std::fmt::Debug;
 
-/// How far a number may be from its golden one: absolutely, or relative to it where it is above one.
-pub const TOLERANCE: f64 = 1e-6;
-/// The same for contributions, which other libraries reckon in single precision.
-pub const CONTRIBUTION_TOLERANCE: f64 = 1e-5;
 /// The least that proves anything.
 pub const MIN_ROWS: usize = 64;
 /// The least that proves the mapping.

@@ -1,38 +1,26 @@
-//! A package that has proven itself: the only thing that scores. Built by [`Model::load`] or not at all.
+//! A package that has proven itself: the only thing that scores. [`Model::load`] builds it, or says why it does not serve.
 
 use crate::calibration::Calibration;
 use crate::contract::{self, Contract, ReasonText};
-use crate::error::{LoadError, Part};
-use crate::explain::{self, Contributions, Shapley};
+use crate::engine::{Engine, no_state};
+use crate::error::LoadError;
+use crate::explain::{self, Contributions, millionths};
 use crate::expr::Document;
-use crate::forest::{self, Forest};
-use crate::golden;
-use crate::manifest::{Kind, Link, Manifest};
+use crate::forest::Forest;
+use crate::manifest::Manifest;
 use crate::mapping::{self, FeatureVector, Unscorable};
 use crate::monotonicity::{self, Evidence};
+use crate::package::PackageFiles;
 use crate::reasons::{self, Candidate};
 use crate::reference::Reference;
 use crate::scales::Scales;
-use crate::stock::{self, Explains, Stock};
+use crate::stock::{Explains, Stock};
 use domain::Digest;
-use domain::pd::{Pd, sigmoid};
+use domain::pd::Pd;
 use domain::scale::Scale;
-use inference::plan::{Answers, Plan, PlanState, Shape};
+use inference::plan::{Answers, PlanState};
 use inference::{EngineError, exact_shapley};
 use serde_json::Value;
-
-/// The bytes of a package. Reading them from wherever they are is the caller's.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct PackageFiles {
-    /// `manifest.toml`.
-    pub manifest: Vec<u8>,
-    /// `model.onnx`.
-    pub graph: Vec<u8>,
-    /// `golden.json`.
-    pub golden: Vec<u8>,
-    /// `reference.json`.
-    pub reference: Vec<u8>,
-}
 
 /// A model that serves. Share it between threads; each brings its own [`ThreadState`].
 #[derive(Debug)]
@@ -44,15 +32,6 @@ pub struct Model {
     scale: Scale,
     reference: Reference,
     engine: Engine,
-}
-
-/// What gives margins and contributions.
-#[derive(Debug)]
-enum Engine {
-    Scorecard(Plan),
-    Net(Plan, Shapley),
-    Trees(Box<Forest>),
-    Graph(Box<Stock>, Explains),
 }
 
 /// One thread's working memory for one model.
@@ -93,26 +72,16 @@ pub struct Scored {
 pub const MARGIN_NOT_FINITE: &str = "margin_not_finite";
 
 impl Model {
-    /// Builds a model and lets it prove itself: digests, contract, graph, reference, golden answers.
-    ///
-    /// # Errors
-    /// [`LoadError`] says what is wrong and where.
-    pub fn load(files: &PackageFiles, scales: &Scales) -> Result<Self, LoadError> {
-        let manifest = Manifest::parse(&files.manifest)?;
-        check_digest(Part::Graph, &manifest.graph_sha256, &files.graph)?;
-        check_digest(Part::Golden, &manifest.golden_sha256, &files.golden)?;
-        check_digest(Part::Reference, &manifest.reference_sha256, &files.reference)?;
-        check_head(&manifest)?;
+    /// Puts a model together from a package whose manifest holds; it has not proven itself yet.
+    pub(crate) fn assemble(manifest: Manifest, files: &PackageFiles, scales: &Scales) -> Result<Self, LoadError> {
         let calibration = Calibration::new(&manifest.calibration)?;
         let contract = Contract::new(&manifest)?;
-        let scale = scale_of(&manifest, scales)?;
+        let scale = scales.of(&manifest)?;
         let reference =
             Reference::parse(&files.reference, manifest.reasons.reference, manifest.kind, &contract.sentinels())?;
         let engine = Engine::new(&manifest, &files.graph, &contract, &reference)?;
         let digest = Digest::of(&files.manifest);
-        let model = Self { manifest, digest, contract, calibration, scale, reference, engine };
-        golden::prove(&model, &files.golden)?;
-        Ok(model)
+        Ok(Self { manifest, digest, contract, calibration, scale, reference, engine })
     }
 
     /// What the package says of itself.
@@ -152,14 +121,7 @@ impl Model {
 
     /// How contributions are made.
     pub fn method(&self) -> &str {
-        match &self.engine {
-            Engine::Scorecard(_) => explain::SCORECARD,
-            Engine::Net(_, shapley) => shapley.method(),
-            Engine::Trees(_) => forest::TREESHAP,
-            Engine::Graph(_, Explains::Additive(_)) => stock::ADDITIVE,
-            Engine::Graph(_, Explains::Net(_, shapley)) => shapley.method(),
-            Engine::Graph(_, Explains::Walks(walks, _)) => walks.method(),
-        }
+        self.engine.method()
     }
 
     /// The trees, where it is made of them.
@@ -332,11 +294,7 @@ impl Model {
 
     /// The probability that a margin means before calibration.
     pub fn pd_raw(&self, margin: f32) -> f64 {
-        match &self.engine {
-            Engine::Trees(forest) => forest.probability(f64::from(margin)),
-            Engine::Graph(stock, _) => stock.probability(f64::from(margin)),
-            Engine::Scorecard(_) | Engine::Net(..) => sigmoid(f64::from(margin)),
-        }
+        self.engine.probability(f64::from(margin))
     }
 
     /// The calibrated probability of a margin.
@@ -363,151 +321,5 @@ impl Model {
             residual,
             error,
         })
-    }
-}
-
-impl Engine {
-    fn new(manifest: &Manifest, graph: &[u8], contract: &Contract, reference: &Reference) -> Result<Self, LoadError> {
-        let (said, width) = (&manifest.graph, contract.features.len());
-        let shape = Shape {
-            input: &said.input,
-            width,
-            margin: said.margin.as_deref().unwrap_or_default(),
-            partials: said.partials.as_deref(),
-        };
-        Ok(match manifest.kind {
-            Kind::Scorecard => Self::Scorecard(Plan::new(graph, shape)?),
-            Kind::Net => {
-                let plan = Plan::new(graph, shape)?;
-                let shapley = Shapley::new(&plan, &reference.background);
-                let shapley = shapley.map_err(|error| LoadError::Graph(error.to_string()))?;
-                Self::Net(plan, shapley)
-            }
-            Kind::Trees => Self::Trees(Box::new(Forest::new(graph, said, width, reference)?)),
-            Kind::Graph => {
-                let mut stock = Stock::new(graph, said, &stock::words(contract))?;
-                let explains = stock.explains(said.explained, reference);
-                Self::Graph(Box::new(stock), explains.map_err(|error| LoadError::Graph(error.to_string()))?)
-            }
-        })
-    }
-
-    fn state(&self) -> Result<Option<PlanState>, EngineError> {
-        match self {
-            Self::Scorecard(plan) | Self::Net(plan, _) => plan.state().map(Some),
-            Self::Graph(stock, _) => stock.state().map(Some),
-            Self::Trees(_) => Ok(None),
-        }
-    }
-
-    fn run(&self, state: Option<&mut PlanState>, rows: &[f32]) -> Result<Answers, EngineError> {
-        match self {
-            Self::Scorecard(plan) | Self::Net(plan, _) => plan.run(state.ok_or_else(no_state)?, rows),
-            Self::Trees(forest) => forest.run(rows),
-            Self::Graph(stock, _) => {
-                Ok(Answers { margins: stock.singles(state.ok_or_else(no_state)?, rows)?, partials: vec![] })
-            }
-        }
-    }
-}
-
-fn no_state() -> EngineError {
-    EngineError("the working memory is another model's".to_owned())
-}
-
-/// Rounds to 1e-6; never a negative zero.
-pub(crate) fn millionths(value: f64) -> f64 {
-    (value * 1e6).round() / 1e6 + 0.0
-}
-
-fn check_digest(part: Part, expected: &str, bytes: &[u8]) -> Result<(), LoadError> {
-    let found = Digest::of(bytes);
-    match Digest::parse(expected) {
-        Ok(digest) if digest == found => Ok(()),
-        _ => Err(LoadError::Digest { part, expected: expected.to_owned(), found }),
-    }
-}
-
-/// Checks what the manifest says outside the features.
-fn check_head(manifest: &Manifest) -> Result<(), LoadError> {
-    let fault = |place: &str, why: &str| Err(LoadError::contract(place, why));
-    let name_fits = |name: &str| {
-        (1..=64).contains(&name.len())
-            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
-    };
-    if !name_fits(&manifest.name) || !name_fits(&manifest.version) {
-        return fault("name", "name and version are 1 to 64 letters, digits and . _ -");
-    }
-    contract::token(&manifest.product).map_err(|why| LoadError::contract("product", why))?;
-    let target = &manifest.target;
-    if target.definition.trim().is_empty() || target.prior_correction.trim().is_empty() {
-        return fault("target", "definition and prior_correction must be said");
-    }
-    if !(1..=600).contains(&target.horizon_months) {
-        return fault("target", "horizon_months must be 1 to 600");
-    }
-    if !["booked", "through_the_door"].contains(&target.population.as_str()) {
-        return fault("target", "population must be booked or through_the_door");
-    }
-    check_graph(manifest)?;
-    if let Some(native) = &manifest.native {
-        if !name_fits(&native.file) || native.library.trim().is_empty() || Digest::parse(&native.sha256).is_err() {
-            return fault("native", "needs a library, a file beside the manifest and its SHA-256");
-        }
-        if native.bound.is_some() != native.greatest.is_some() || native.bound.is_some() != native.total.is_some() {
-            return fault("native", "an accepted difference has a bound, the greatest that was found and the total");
-        }
-    }
-    let threshold = manifest.classification.threshold;
-    if !(threshold > 0.0 && threshold < 1.0) {
-        return fault("classification", "threshold must lie between 0 and 1");
-    }
-    Ok(())
-}
-
-/// Checks that the graph's table says what its kind needs, and nothing else.
-fn check_graph(manifest: &Manifest) -> Result<(), LoadError> {
-    let (graph, kind) = (&manifest.graph, manifest.kind);
-    let fault = |why: &str| Err(LoadError::contract("graph", why));
-    let (trees, stock) = (kind == Kind::Trees, kind == Kind::Graph);
-    if graph.margin.is_some() == (trees || stock) {
-        return fault(
-            "a scorecard or net names its margin; trees have none, it is their sum, and kind graph names its output",
-        );
-    }
-    if graph.probability.is_some() != trees || graph.link.is_some() != (trees || stock) {
-        return fault(
-            "trees name their probability and link, kind graph its output and link, and no other kind has them",
-        );
-    }
-    if graph.output.is_some() != stock || graph.column.is_some() != stock || graph.input.is_empty() != stock {
-        return fault("kind graph names its output and column, every other kind its input");
-    }
-    if !stock && (graph.before.is_some() || graph.explained.is_some()) {
-        return fault("only kind graph has before and explained");
-    }
-    match (kind, graph.link) {
-        (Kind::Trees, Some(Link::Softmax | Link::Logit)) => fault("the link of trees is log_odds or probability"),
-        (Kind::Graph, Some(Link::Probability | Link::Logit)) if graph.before.is_some() => {
-            fault("what a sigmoid or softmax is given is no probability: with before, link is log_odds or softmax")
-        }
-        (Kind::Scorecard, _) if graph.partials.is_none() || graph.intercept.is_none_or(|value| !value.is_finite()) => {
-            fault("a scorecard names its partials and its intercept")
-        }
-        (Kind::Net | Kind::Trees | Kind::Graph, _) if graph.partials.is_some() || graph.intercept.is_some() => {
-            fault("only a scorecard has partials and an intercept")
-        }
-        (Kind::Scorecard | Kind::Net | Kind::Trees | Kind::Graph, _) => Ok(()),
-    }
-}
-
-fn scale_of(manifest: &Manifest, scales: &Scales) -> Result<Scale, LoadError> {
-    match scales.find(&manifest.scale_id) {
-        None => Err(LoadError::contract("scale_id", format!("there is no scale {}", manifest.scale_id))),
-        Some((product, _)) if product != manifest.product => Err(LoadError::contract(
-            "scale_id",
-            format!("scale {} belongs to {product}, the model to {}", manifest.scale_id, manifest.product),
-        )),
-        Some((_, scale)) => Ok(scale.clone()),
     }
 }

@@ -2,8 +2,8 @@
 //! followed over a grid of the feature's values from every background row, which is evidence and no proof.
 
 use crate::contract::{Feature, Kind};
-use crate::golden::TOLERANCE;
 use crate::manifest::Monotone;
+use crate::tolerance::TOLERANCE;
 use inference::EngineError;
 use inference::dense::Direction;
 

@@ -1,6 +1,7 @@
 //! Candidate reasons: what counted against an applicant, as codes, strongest first. Whether and how they are told is policy.
 
 use crate::contract::{Contract, Feature};
+use crate::explain::millionths;
 use crate::manifest::Monotone;
 use crate::mapping::{FeatureVector, Flag};
 use domain::reason::{INQUIRIES, MAX_PRINCIPAL_REASONS};
@@ -31,7 +32,7 @@ pub fn candidates(
         let sum = group.features.iter().map(|at| contributions[*at]).sum();
         // The code is that of the feature that counts most against; of equal ones the first.
         let strongest = group.features.iter().rev().max_by(|a, b| contributions[**a].total_cmp(&contributions[**b]));
-        let Some(index) = strongest.copied().filter(|_| crate::model::millionths(sum) > 0.0) else { continue };
+        let Some(index) = strongest.copied().filter(|_| millionths(sum) > 0.0) else { continue };
         let feature = &contract.features[index];
         let reason = feature.reasons[side(feature, row.values[index], row.flags[index], typical[index]) as usize];
         match found.iter_mut().find(|candidate| candidate.reason == reason) {
@@ -43,7 +44,7 @@ pub fn candidates(
             None => found.push(Candidate { reason, features: group.features.clone(), contribution: sum }),
         }
     }
-    found.iter_mut().for_each(|candidate| candidate.contribution = crate::model::millionths(candidate.contribution));
+    found.iter_mut().for_each(|candidate| candidate.contribution = millionths(candidate.contribution));
     let code = |candidate: &Candidate| &contract.codes[candidate.reason].code;
     found.sort_by(|a, b| b.contribution.total_cmp(&a.contribution).then_with(|| code(a).cmp(code(b))));
     // Inquiries are disclosed as a fifth key factor of a score where they are one (FCRA 609(f)(9)), so they go on beyond four.

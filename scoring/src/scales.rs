@@ -1,6 +1,7 @@
 //! `scales.toml`: points and bands belong to a product and are shared by all its packages. Holds no scale of its own.
 
 use crate::error::{LoadError, Part};
+use crate::manifest::Manifest;
 use domain::scale::{Band, Scale};
 use serde::Deserialize;
 
@@ -66,6 +67,18 @@ impl Scales {
     /// The scale `id`, with the product it belongs to.
     pub fn find(&self, id: &str) -> Option<(&str, &Scale)> {
         self.scales.iter().find(|(_, scale)| scale.id() == id).map(|(product, scale)| (product.as_str(), scale))
+    }
+
+    /// The scale that a manifest names.
+    pub(crate) fn of(&self, manifest: &Manifest) -> Result<Scale, LoadError> {
+        match self.find(&manifest.scale_id) {
+            None => Err(LoadError::contract("scale_id", format!("there is no scale {}", manifest.scale_id))),
+            Some((product, _)) if product != manifest.product => Err(LoadError::contract(
+                "scale_id",
+                format!("scale {} belongs to {product}, the model to {}", manifest.scale_id, manifest.product),
+            )),
+            Some((_, scale)) => Ok(scale.clone()),
+        }
     }
 }
 

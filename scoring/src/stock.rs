@@ -198,7 +198,7 @@ impl Stock {
             }
             Explains::Net(net, shapley) => shapley.explain(net, state, row, margin),
             Explains::Walks(walks, starts) => walks.explain(starts, row, margin, |moves| {
-                self.singles(state, &inference::walks::places(starts, row, moves))
+                self.singles(state, &inference::dense::places(starts, row, moves))
             }),
         }
     }

@@ -1,7 +1,7 @@
 //! PURE. Broken events, one kind for each way in which senders go wrong, with the reason that ingest must give.
 
 use super::applications::Document;
-use super::plan::{Shot, envelope_of};
+use super::shot::{Shot, envelope_of};
 use ingest::refusal::Reason;
 use schemas::envelope::header;
 use serde_json::{Value, json};

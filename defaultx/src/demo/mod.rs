@@ -16,6 +16,7 @@ pub mod progress;
 pub mod publish;
 pub mod receiver;
 pub mod risk;
+mod shot;
 pub mod stage;
 pub mod summary;
 

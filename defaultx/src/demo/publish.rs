@@ -1,7 +1,7 @@
 //! Origination systems: plain producers, each with its own way to choose a partition. Knows which records Kafka has
 //! acknowledged, and where they stand.
 
-use super::plan::{Sender, Shot};
+use super::shot::{Sender, Shot};
 use anyhow::{Context, Result, bail};
 use rdkafka::client::ClientContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};

@@ -2,7 +2,7 @@
 //! a right too many is a finding, with the line that removes it.
 
 use super::finding::Finding;
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, bail};
 use rdkafka::admin::AdminClient;
 use rdkafka::client::DefaultClientContext;
 use runtime::kafka::KafkaConfig;
@@ -35,7 +35,7 @@ pub fn apply(kafka: &KafkaConfig, senders: &[String]) -> Result<Given> {
         bail!("{}", Finding::Open);
     };
     let missing = missing(&found, &wanted(kafka, senders));
-    acl::add(client.inner(), &missing, TIMEOUT).map_err(|why| anyhow!("adding rights: {why}"))?;
+    acl::add(client.inner(), &missing, TIMEOUT).context("adding rights")?;
     // Whoever starts next must not be refused because a broker has not heard of them.
     let until = Instant::now() + TIMEOUT;
     let found = loop {

@@ -1,44 +1,15 @@
 //! The broker's classes, loaded and checked once and kept in a file that Java maps at the next start: it halves the work of
 //! a start. Only a shortcut: where it cannot be made, or does not fit the Java at hand, brokers start without it.
 
-use std::ffi::OsString;
 use std::fs::{self, File};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use serde::{Deserialize, Serialize};
-
+use crate::classes::Classes;
 use crate::kafka::{Broker, Plan};
 use crate::logins::Logins;
 use crate::process::Ending;
 use crate::progress::Step;
 use crate::{LocalError, tools};
-
-/// Where a broker takes its classes from.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) enum Classes {
-    /// From the jars.
-    Jars,
-    /// From the jars, with the help of this archive.
-    Archived(PathBuf),
-    /// From the jars; when it ends it writes this archive.
-    Archiving(PathBuf),
-}
-
-impl Classes {
-    /// What tells a server so.
-    pub(crate) fn flag(&self) -> Option<OsString> {
-        match self {
-            Classes::Jars => None,
-            Classes::Archived(archive) => Some(flag("-XX:SharedArchiveFile=", archive)),
-            Classes::Archiving(archive) => Some(flag("-XX:ArchiveClassesAtExit=", archive)),
-        }
-    }
-
-    /// What tells a short-lived tool so, which never writes an archive.
-    pub(crate) fn flag_for_tool(&self) -> Option<OsString> {
-        self.flag().filter(|_| matches!(self, Classes::Archived(_)))
-    }
-}
 
 /// The archive beside the jars; made first, by a broker that is started and stopped for it, if there is none yet.
 pub(crate) fn provide(java: &Path, jars: &Path, step: &Step) -> Result<Classes, LocalError> {
@@ -86,10 +57,4 @@ fn clear(dir: &Path) -> Result<(), LocalError> {
         return Ok(());
     }
     fs::remove_dir_all(dir).map_err(LocalError::io(|| format!("removing {}", dir.display())))
-}
-
-fn flag(name: &str, path: &Path) -> OsString {
-    let mut flag = OsString::from(name);
-    flag.push(path);
-    flag
 }

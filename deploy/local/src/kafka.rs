@@ -12,12 +12,12 @@ use nix::sys::signal::Signal;
 use serde::{Deserialize, Serialize};
 
 use crate::LocalError;
-use crate::class_archive::Classes;
+use crate::classes::Classes;
 use crate::logins::{self, Logins};
 use crate::ports;
 use crate::process::{self, Ending, Identity, Launch, Manners, Process, until};
 use crate::progress::Step;
-use crate::state::{random_text, write_private};
+use crate::secrets::{random_text, write_private};
 
 const NAME: &str = "Kafka";
 /// The broker closes its logs before it goes; without that the next start has to recover them.

@@ -6,21 +6,24 @@
 //!
 //! Everything is synchronous and blocks for seconds: call it from `spawn_blocking` when on an async thread.
 //!
-//! Reading order: [`stack`] (what callers use), `site` (what a start needs), `kafka` with `logins`, `postgres` with `cluster_home`,
-//! `prometheus` (one server each), `tools`, `jars`, `class_archive` (where programs come from), `process`, `ports`, `state`,
-//! `progress` (how servers are run, placed, remembered, shown).
+//! Reading order: [`stack`] (what callers use) with `options`, `site` (what a start needs), `kafka` with `logins`, `postgres` with `cluster_home`,
+//! `prometheus` (one server each), `tools`, `jars`, `class_archive` with `classes` (where programs come from), `process`, `ports`, `secrets`,
+//! `state`, `progress` (how servers are run, placed, protected, remembered, shown).
 
 mod class_archive;
+mod classes;
 mod cluster_home;
 mod error;
 mod jars;
 mod kafka;
 mod logins;
+mod options;
 mod ports;
 mod postgres;
 mod process;
 mod progress;
 mod prometheus;
+mod secrets;
 mod site;
 pub mod stack;
 mod state;
@@ -28,7 +31,8 @@ mod tools;
 
 pub use error::LocalError;
 pub use logins::ADMIN;
+pub use options::Options;
 pub use ports::free as free_port;
 pub use process::Ending;
 pub use prometheus::{Prometheus, start_prometheus};
-pub use stack::{Options, Stack};
+pub use stack::Stack;

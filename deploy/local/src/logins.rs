@@ -9,7 +9,7 @@ use std::process::Command;
 
 use serde::{Deserialize, Serialize};
 
-use crate::state::{random_text, write_private};
+use crate::secrets::{random_text, write_private};
 use crate::{LocalError, process};
 
 /// The user who may do everything.

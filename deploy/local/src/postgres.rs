@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::process::{self, Ending, Identity, Launch, Manners, Process, until};
 use crate::progress::Step;
-use crate::state::{random_text, write_private};
+use crate::secrets::{random_text, write_private};
 use crate::{LocalError, cluster_home, ports, tools};
 
 const NAME: &str = "PostgreSQL";

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use crate::kafka::{self, Broker};
 use crate::logins::Logins;
+use crate::options::Options;
 use crate::postgres::{self, Server};
 use crate::process::until;
 use crate::progress::Progress;
-use crate::stack::Options;
 use crate::state::State;
 use crate::tools::{self, Tool};
 use crate::{LocalError, class_archive, cluster_home, jars};

@@ -1,18 +1,15 @@
 //! `house.json`: what a later process needs to find a stack again, on the same ports, and to stop it. Readable by its
-//! owner only, because it holds the way into the database. Also where random secrets come from.
+//! owner only, because it holds the way into the database.
 
-use std::fs::{self, File, Permissions};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use crate::process::Identity;
+use crate::secrets::write_private;
 use crate::{LocalError, kafka, postgres};
-
-/// Lengths are chosen so that this alphabet gives well over 100 bits, and nothing in it needs quoting anywhere.
-const ALPHABET: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 
 /// One stack as last started.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -62,22 +59,6 @@ impl State {
         let database = self.database.as_ref().map(|database| database.process);
         broker.into_iter().chain(database).any(Identity::runs)
     }
-}
-
-/// A file that only its owner can read, from its first byte on, also where an older one of that name was open to others.
-pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = File::options().create(true).truncate(true).write(true).mode(0o600).open(path)?;
-    file.set_permissions(Permissions::from_mode(0o600))?;
-    file.write_all(bytes)
-}
-
-/// Letters and digits from the system's random source.
-pub(crate) fn random_text(length: usize) -> Result<String, LocalError> {
-    let mut bytes = vec![0; length];
-    File::open("/dev/urandom")
-        .and_then(|mut source| source.read_exact(&mut bytes))
-        .map_err(LocalError::io(|| "reading random bytes"))?;
-    Ok(bytes.into_iter().map(|byte| char::from(ALPHABET[usize::from(byte) % ALPHABET.len()])).collect())
 }
 
 fn path(data_dir: &Path) -> PathBuf {

@@ -1,7 +1,7 @@
 //! How long applications waited for their decisions, by the broker's own clock: from the record on the sender's topic to the
 //! record on that of decisions. A clock of its own would measure the reader too.
 
-use super::Deployment;
+use super::deployment::Deployment;
 use anyhow::Result;
 use defaultx::reader;
 use rdkafka::message::Message;

@@ -1,6 +1,6 @@
 //! The audit log in PostgreSQL against the records of the audited topics: both sides as leaves of the tree.
 
-use super::Deployment;
+use super::deployment::Deployment;
 use crate::oracle::Place;
 use crate::oracle::log::Log;
 use anyhow::{Context, Result};

@@ -1,9 +1,12 @@
 //! What is true, by plain readers of committed records and of the database: what was published and answered, who was accepted,
 //! scored, decided and stored, and under which versions. Judges nothing itself: it feeds the judges of [`crate::oracle`].
 
+mod deployment;
 pub mod latency;
 pub mod log;
 pub mod state;
+
+pub use deployment::Deployment;
 
 use crate::oracle::chain::Chain;
 use crate::oracle::in_force::InForce;
@@ -14,7 +17,6 @@ use defaultx::letters::{Dead, Letter};
 use defaultx::reader;
 use domain::ApplicationKey;
 use rdkafka::message::{BorrowedMessage, Message};
-use runtime::kafka::KafkaConfig;
 use runtime::stream::Input;
 use schemas::Topic;
 use schemas::control::{ACTIVATED, Activation, OTHER_DIGEST};
@@ -40,25 +42,6 @@ const WAS_STORED: usize = 4;
 
 /// Reasons of activations that put nothing in force.
 const NOT_IN_FORCE: [&str; 2] = [runtime::stream::PASSED_BY, OTHER_DIGEST];
-
-/// Where to look.
-#[derive(Clone)]
-pub struct Deployment {
-    /// The broker.
-    pub kafka: KafkaConfig,
-    /// The database.
-    pub database_url: String,
-    /// Topics that senders write to, without prefix.
-    pub senders: Vec<String>,
-    /// Digest of the policy in force where none was activated.
-    pub policy: String,
-    /// Digest of the route in force where none was activated.
-    pub route: String,
-    /// Tenants of whose new entries a version before kept no count, so that none is due.
-    pub uncounted: Vec<String>,
-    /// Of ingest: the keys with which it converts what a version before remembered.
-    pub ingest: ingest::Config,
-}
 
 /// What plain readers saw of a run, held by what names it.
 pub struct Truth {

@@ -2,7 +2,7 @@
 
 use crate::oracle::Findings;
 use crate::oracle::tables::Table;
-use crate::truth::Deployment;
+use crate::truth::deployment::Deployment;
 use anyhow::Result;
 use decision::in_force::{Kept, POLICY};
 use defaultx::reader;

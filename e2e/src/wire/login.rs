@@ -1,6 +1,6 @@
 //! Logging in by hand: SCRAM-SHA-512 (RFC 5802) over Kafka's SaslHandshake and SaslAuthenticate.
 
-use super::{exchange, put_text};
+use super::exchange::{exchange, put_text};
 use anyhow::{Context, Result, bail, ensure};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

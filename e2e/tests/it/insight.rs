@@ -1,12 +1,13 @@
 //! Dashboards, rules, their tests and their runbooks, held together; and [`every_query_answers`], which asks a running stack
 //! everything that a panel, a variable, an annotation or a rule would ask.
 
+mod prometheus;
+
 use e2e::stage::root;
+use prometheus::{ask_now, ask_range};
 use runtime::clock::{self, rfc3339};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{Read, Write};
-use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -302,43 +303,6 @@ impl Database {
     fn column(&self, query: &str) -> Result<Vec<String>, String> {
         Ok(self.rows(query)?.into_iter().filter_map(|row| row.into_iter().next().flatten()).collect())
     }
-}
-
-/// Series of an answer over the last five minutes.
-fn ask_range(url: &str, query: &str) -> Result<usize, String> {
-    let now = clock::now_ms() / 1000;
-    let form = format!("query={}&start={}&end={now}&step=5", encoded(query), now - 300);
-    Ok(post(url, "/api/v1/query_range", &form)?["result"].as_array().map_or(1, Vec::len))
-}
-
-/// Series of an answer at this moment.
-fn ask_now(url: &str, query: &str) -> Result<usize, String> {
-    let data = post(url, "/api/v1/query", &format!("query={}", encoded(query)))?;
-    Ok(data["result"].as_array().map_or(1, Vec::len))
-}
-
-fn post(url: &str, path: &str, form: &str) -> Result<Value, String> {
-    let address = url.strip_prefix("http://").expect("http://host:port");
-    let mut stream = TcpStream::connect(address).map_err(|error| error.to_string())?;
-    stream.set_read_timeout(Some(PATIENCE)).map_err(|error| error.to_string())?;
-    let head =
-        format!("POST {path} HTTP/1.0\r\nHost: {address}\r\nContent-Type: application/x-www-form-urlencoded\r\n");
-    let request = format!("{head}Content-Length: {}\r\n\r\n{form}", form.len());
-    stream.write_all(request.as_bytes()).map_err(|error| error.to_string())?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).map_err(|error| error.to_string())?;
-    let (_, body) = answer.split_once("\r\n\r\n").ok_or("no HTTP answer")?;
-    let mut body: Value = serde_json::from_str(body).map_err(|error| format!("{error}: {body}"))?;
-    if body["status"] != "success" {
-        return Err(body["error"].to_string());
-    }
-    Ok(body["data"].take())
-}
-
-fn encoded(text: &str) -> String {
-    text.bytes()
-        .map(|byte| if byte.is_ascii_alphanumeric() { char::from(byte).to_string() } else { format!("%{byte:02X}") })
-        .collect()
 }
 
 fn wait_for_scrapes(url: &str) {

@@ -4,8 +4,9 @@
 //!
 //! Reading order: [`read`] makes [`steps`] of a graph, [`program`] packs them, [`lanes`] runs them over a block and [`lone`] over
 //! one row, [`functions`] and [`math`] are what they reckon, [`kernel`] chooses the instructions. [`ways`] takes a net apart for answers at many places that differ in
-//! one feature, [`direction`] is what can be proven from the weights.
+//! one feature, which [`along`] gives; [`direction`] is what can be proven from the weights.
 
+mod along;
 mod direction;
 mod functions;
 mod kernel;
@@ -18,8 +19,9 @@ mod read;
 mod steps;
 
 pub use direction::Direction;
-pub use path_evaluation::Move;
 pub(crate) use path_evaluation::Starts;
+pub use path_evaluation::{Move, places};
+pub(crate) use read::Entry;
 
 use crate::error::EngineError;
 use crate::trees::Vectors;
@@ -45,16 +47,6 @@ pub struct Memory {
     planes: Vec<Plane>,
     /// Of one row for itself.
     cells: Vec<f32>,
-}
-
-/// An input of a net.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Entry<'a> {
-    pub name: &'a str,
-    /// Of a row.
-    pub dims: &'a [usize],
-    /// Whether its cells are whole numbers, which are laid down as floats: exact as far as a table of categories reaches.
-    pub whole: bool,
 }
 
 impl Dense {

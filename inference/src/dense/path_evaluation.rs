@@ -1,12 +1,8 @@
-//! Answers on the way from one row to another, a feature at a time. Where everything before the first layer is of one feature
-//! each, that layer's sums are sums of the features' parts: a move takes one part out and puts another in, and only what
-//! comes after the layer is reckoned anew. Parts are added in f64, so that thousands of moves do not drift.
+//! A net taken apart at its first layer, for answers on the way from one row to another. Where everything before that layer is
+//! of one feature each, its sums are sums of the features' parts: [`super::along`] adds and takes out parts.
 
-use super::lanes::{BLOCK, Fill, Plane};
 use super::program::Program;
 use super::steps::{Layer, Step, Steps};
-use super::{Dense, Memory, kernel};
-use crate::error::EngineError;
 
 /// A move of one feature between two rows, from the one where it is to the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,25 +19,42 @@ pub struct Move {
     pub asked: bool,
 }
 
+/// The places that are asked for on a way from starts to a row, laid one after the other.
+pub fn places(starts: &[Vec<f32>], row: &[f32], way: &[Move]) -> Vec<f32> {
+    let mut places = Vec::with_capacity(way.len() * row.len());
+    let mut at = vec![0.0; row.len()];
+    for step in way {
+        let start = &starts[step.start];
+        if step.first {
+            at.copy_from_slice(start);
+        }
+        at[step.feature] = if step.forth { row[step.feature] } else { start[step.feature] };
+        if step.asked {
+            places.extend_from_slice(&at);
+        }
+    }
+    places
+}
+
 /// A net taken apart at its first layer.
 #[derive(Debug, Clone)]
 pub(super) struct Split {
     /// From rows to what the layer reads.
-    before: Program,
+    pub(super) before: Program,
     /// The feature that each of the layer's inputs is of.
-    features: Vec<usize>,
-    layer: Layer,
+    pub(super) features: Vec<usize>,
+    pub(super) layer: Layer,
     /// From the layer's outputs to the answer.
-    after: Program,
+    pub(super) after: Program,
 }
 
 /// Rows that ways start from, each as its features' parts of the first layer's sums.
 #[derive(Debug, Clone)]
 pub(crate) struct Starts {
     /// Start by start, feature by feature, one number for each of the layer's outputs.
-    parts: Vec<f64>,
+    pub(super) parts: Vec<f64>,
     /// Start by start, the sums of its parts.
-    sums: Vec<f64>,
+    pub(super) sums: Vec<f64>,
 }
 
 impl Split {
@@ -75,7 +88,8 @@ impl Split {
         (output.len() == 1).then_some(Self { before, features, layer: layer.clone(), after })
     }
 
-    fn outputs(&self) -> usize {
+    /// How many outputs the layer has.
+    pub fn outputs(&self) -> usize {
         self.layer.bias.len()
     }
 }
@@ -92,111 +106,4 @@ fn origins(width: usize, steps: &[Step]) -> Option<Vec<usize>> {
         of.extend(step.makes().map(|_| feature));
     }
     Some(of)
-}
-
-impl Dense {
-    /// Takes the rows that ways start from, laid one after the other, apart; nothing where the net cannot be.
-    ///
-    /// # Errors
-    /// [`EngineError`] says what a row has no answer for.
-    pub(crate) fn starts(&self, memory: &mut Memory, rows: &[f32]) -> Result<Option<Starts>, EngineError> {
-        let Some(split) = &self.split else { return Ok(None) };
-        let parts = self.parts(split, memory, rows)?;
-        let (width, outputs) = (self.program.width, split.outputs());
-        let mut sums = vec![0.0; rows.len() / width * outputs];
-        for (sums, parts) in sums.chunks_mut(outputs).zip(parts.chunks(width * outputs)) {
-            for part in parts.chunks(outputs) {
-                sums.iter_mut().zip(part).for_each(|(sum, part)| *sum += part);
-            }
-        }
-        Ok(Some(Starts { parts, sums }))
-    }
-
-    /// The answers at the places that are asked for, of ways from these starts to a row; nothing where the net has none.
-    ///
-    /// # Errors
-    /// [`EngineError`] says what the row has no answer for.
-    pub(crate) fn along(
-        &self,
-        memory: &mut Memory,
-        starts: &Starts,
-        row: &[f32],
-        moves: &[Move],
-    ) -> Result<Option<Vec<f32>>, EngineError> {
-        let Some(split) = &self.split else { return Ok(None) };
-        let to = self.parts(split, memory, row)?;
-        let mut sums = vec![0.0; split.outputs()];
-        let mut answers = Vec::with_capacity(moves.len());
-        memory.at_least(split.after.planes);
-        let Some(output) = split.after.outputs.first().and_then(|output| output.first()) else { return Ok(None) };
-        let mut rest = moves;
-        while !rest.is_empty() {
-            let mut asked = 0;
-            let end = rest.iter().position(|place| {
-                asked += usize::from(place.asked);
-                asked == BLOCK
-            });
-            let (now, later) = rest.split_at(end.map_or(rest.len(), |end| end + 1));
-            rest = later;
-            let way = Way { split, starts, to: &to, sums: &mut sums, moves: now, width: self.program.width };
-            kernel::run(self.vectors, &split.after, way, &mut memory.planes);
-            answers.extend_from_slice(&memory.planes[*output as usize].0[..asked]);
-        }
-        Ok(Some(answers))
-    }
-
-    /// Each feature's part of the first layer's sums, row by row.
-    fn parts(&self, split: &Split, memory: &mut Memory, rows: &[f32]) -> Result<Vec<f64>, EngineError> {
-        let (width, outputs) = (self.program.width, split.outputs());
-        let mut inputs = [Vec::new()];
-        super::answer(self.vectors, &split.before, memory, rows, &mut inputs)?;
-        let mut parts = vec![0.0; rows.len() * outputs];
-        for (parts, inputs) in parts.chunks_mut(width * outputs).zip(inputs[0].chunks(split.features.len())) {
-            let weights = split.layer.weights.chunks(outputs);
-            for ((input, feature), weights) in inputs.iter().zip(&split.features).zip(weights) {
-                let part = &mut parts[feature * outputs..][..outputs];
-                part.iter_mut().zip(weights).for_each(|(part, w)| *part += f64::from(*input) * f64::from(*w));
-            }
-        }
-        Ok(parts)
-    }
-}
-
-/// Moves of at most a block of places that are asked for.
-struct Way<'a> {
-    split: &'a Split,
-    starts: &'a Starts,
-    to: &'a [f64],
-    /// The layer's sums at the place before.
-    sums: &'a mut [f64],
-    moves: &'a [Move],
-    width: usize,
-}
-
-impl Fill for Way<'_> {
-    #[inline(always)]
-    fn fill(self, planes: &mut [Plane]) -> usize {
-        let outputs = self.sums.len();
-        let layer = &self.split.layer;
-        let mut place = 0;
-        for step in self.moves {
-            if step.first {
-                self.sums.copy_from_slice(&self.starts.sums[step.start * outputs..][..outputs]);
-            }
-            let away = &self.starts.parts[(step.start * self.width + step.feature) * outputs..][..outputs];
-            let there = &self.to[step.feature * outputs..][..outputs];
-            let (come, go) = if step.forth { (there, away) } else { (away, there) };
-            for ((sum, come), go) in self.sums.iter_mut().zip(come).zip(go) {
-                *sum += come - go;
-            }
-            if step.asked && place < BLOCK {
-                for ((plane, sum), bias) in planes.iter_mut().zip(&*self.sums).zip(&layer.bias) {
-                    let sum = *sum as f32 + bias;
-                    plane.0[place] = if layer.relu && 0.0 > sum { 0.0 } else { sum };
-                }
-                place += 1;
-            }
-        }
-        place
-    }
 }

@@ -15,7 +15,6 @@ mod shapes;
 mod sums;
 mod value;
 
-use super::Entry;
 use super::steps::{Function, Join, Operand, Plane, Step, Steps};
 use crate::ops::NodeProto;
 use shapes::{Shape, Size};
@@ -27,6 +26,16 @@ use value::{Array, Kind, Value};
 const MOST_PLANES: usize = 1 << 16;
 /// Numbers that are held while a graph is read, columns' and weights': a small file must not become a large net.
 const MOST_NUMBERS: usize = 1 << 24;
+
+/// An input of a net.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Entry<'a> {
+    pub name: &'a str,
+    /// Of a row.
+    pub dims: &'a [usize],
+    /// Whether its cells are whole numbers, which are laid down as floats: exact as far as a table of categories reaches.
+    pub whole: bool,
+}
 
 /// Reads the steps from inputs [N, …] to outputs f32 [N, …] by their names.
 pub(super) fn read(proto: &ModelProto, inputs: &[Entry<'_>], outputs: &[&str]) -> Option<Steps> {

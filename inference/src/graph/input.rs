@@ -1,13 +1,14 @@
 //! The inputs of a graph, and which columns of a table each of them takes.
 
-use super::refused;
 use super::table::Kind;
-use crate::error::{EngineError, GraphError};
+use crate::error::{EngineError, GraphError, refused};
 use std::collections::{HashMap, HashSet};
 use tract_onnx::pb::tensor_shape_proto::dimension::Value::DimValue;
 use tract_onnx::pb::{GraphProto, ValueInfoProto, tensor_proto::DataType, type_proto};
 use tract_onnx::prelude::*;
 
+/// Rows that run at once, where the graph does not fix their number itself.
+pub(super) const BLOCK: usize = 256;
 /// No table has more columns.
 const MOST_COLUMNS: usize = 1 << 16;
 /// Names that a refusal lists.
@@ -135,7 +136,7 @@ pub(super) fn inputs_of(graph: &GraphProto, columns: Option<usize>) -> Result<(V
     rows.dedup();
     let rows = match rows.as_slice() {
         [] => None,
-        [rows] if *rows <= super::BLOCK => Some(*rows),
+        [rows] if *rows <= BLOCK => Some(*rows),
         _ => return Err(refused("its inputs are fixed to other numbers of rows than 1 to 256: export them with any")),
     };
     let input = |info: &&ValueInfoProto, declared: &Declared| {

@@ -1,9 +1,8 @@
 //! The outputs of a graph: which of them are asked for, along which axis their rows lie, and what their columns are called.
 
-use super::refused;
 use super::rows::RowAxis;
 use super::table::Values;
-use crate::error::GraphError;
+use crate::error::{GraphError, refused};
 use crate::ops::{Labels, NodeProto};
 use std::collections::HashMap;
 use tract_onnx::pb::GraphProto;

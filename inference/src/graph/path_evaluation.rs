@@ -3,7 +3,6 @@
 use super::{Engine, Graph, Running, State};
 use crate::dense;
 use crate::error::EngineError;
-use crate::walks;
 
 /// Rows that ways start from; see [`Graph::along`].
 #[derive(Debug)]
@@ -60,7 +59,7 @@ impl Graph {
         {
             return Ok(answers);
         }
-        let places = walks::places(&starts.rows, row, moves);
+        let places = dense::places(&starts.rows, row, moves);
         let mut answers = vec![Vec::new(); self.heads.len()];
         self.run_f32(state, &places, &mut answers)?;
         Ok(answers.swap_remove(0))

@@ -1,15 +1,12 @@
 //! What is checked of a graph before tract builds it: that every operator is one that runs here, that names lead
 //! somewhere, and that tensors hold what they say. Each refusal names its place.
 
-use super::{attributes, known, ranks};
+use super::domains::{ML, STANDARD};
+use super::{attributes, known, ranks, register};
 use std::collections::{HashMap, HashSet};
 use tract_onnx::Onnx;
 use tract_onnx::pb::{GraphProto, ModelProto, NodeProto, TensorProto};
 
-/// Domains of the standard itself.
-pub(super) const STANDARD: [&str; 2] = ["", "ai.onnx"];
-/// Domain of classical models.
-pub(super) const ML: &str = "ai.onnx.ml";
 /// Graphs within graphs, at most.
 const DEEPEST: usize = 16;
 /// Elements of a tensor that a graph has made, at most: the file is small, and its tensors must not be huge.
@@ -161,7 +158,7 @@ fn check_operator(node: &NodeProto, onnx: &Onnx) -> Result<(), String> {
     if node.attribute.iter().flat_map(ranks::axes).any(|axis| axis.unsigned_abs() > MOST_AXES) {
         return Err(format!("{}: its axis is beyond all dimensions; export the graph again", place(node)));
     }
-    let ours = super::ML.iter().any(|(name, _)| *name == node.op_type);
+    let ours = register::ML.iter().any(|(name, _)| *name == node.op_type);
     let fits = match node.domain.as_str() {
         ML => ours,
         domain if STANDARD.contains(&domain) => {

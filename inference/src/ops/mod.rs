@@ -5,7 +5,7 @@
 //! other, or where an exporter's intent cannot be known, the graph is refused at load with the node's name and what would
 //! make it loadable: an answer is never silently another engine's. Every sum has a fixed order.
 //!
-//! Reading order: [`taken`] with its table [`known`] → [`check`] → [`bounds`] → [`ranks`] → [`operator`] (what an operator is) → [`scaler`], [`encoder`], [`features`], [`linear`],
+//! Reading order: [`register`] lists them; [`taken`] with its table [`known`] → [`check`] → [`bounds`] → [`ranks`] → [`operator`] (what an operator is) → [`scaler`], [`encoder`], [`features`], [`linear`],
 //! [`svm`], [`trees`], with [`rows`], [`labels`] and [`transform`] below them; [`cast`],
 //! [`activations`] and [`questions`] replace some of the standard's own.
 
@@ -14,6 +14,7 @@ mod attributes;
 mod bounds;
 mod cast;
 mod check;
+mod domains;
 mod encoder;
 mod features;
 mod fold;
@@ -23,6 +24,7 @@ mod linear;
 mod operator;
 mod questions;
 mod ranks;
+mod register;
 mod rows;
 mod scaler;
 mod steady;
@@ -36,6 +38,7 @@ pub(crate) use attributes::whole_numbers;
 pub(crate) use known::NEWEST;
 pub(crate) use labels::Labels;
 pub(crate) use operator::{Fact, of_node};
+pub use register::onnx;
 pub(crate) use rows::{slice, tensor};
 pub(crate) use taken::check as check_taken;
 pub(crate) use tract_onnx::model::ParsingContext;
@@ -43,60 +46,9 @@ pub(crate) use tract_onnx::pb::NodeProto;
 
 use crate::error::GraphError;
 use crate::prepare::{self, Files};
-use operator::Builder;
 use prost::Message;
-use tract_onnx::Onnx;
 use tract_onnx::pb::ModelProto;
 use tract_onnx::prelude::{InferenceModel, TractResult, TypedModel};
-
-/// Our operators of `ai.onnx.ml`.
-const ML: &[(&str, Builder)] = &[
-    ("ArrayFeatureExtractor", features::array_feature_extractor),
-    ("Binarizer", scaler::binarizer),
-    ("CategoryMapper", encoder::category_mapper),
-    ("FeatureVectorizer", features::feature_vectorizer),
-    ("Imputer", scaler::imputer),
-    ("LabelEncoder", encoder::label_encoder),
-    ("LinearClassifier", linear::linear_classifier),
-    ("LinearRegressor", linear::linear_regressor),
-    ("Normalizer", scaler::normalizer),
-    ("OneHotEncoder", encoder::one_hot_encoder),
-    ("SVMClassifier", svm::svm_classifier),
-    ("SVMRegressor", svm::svm_regressor),
-    ("Scaler", scaler::scaler),
-    ("TreeEnsemble", trees::tree_ensemble),
-    ("TreeEnsembleClassifier", trees::tree_ensemble_classifier),
-    ("TreeEnsembleRegressor", trees::tree_ensemble_regressor),
-    ("ZipMap", features::zip_map),
-];
-
-/// Our operators of the standard's own domain.
-const STANDARD: &[(&str, Builder)] = &[
-    ("Cast", cast::cast),
-    ("Celu", activations::celu),
-    ("Elu", activations::elu),
-    ("HardSigmoid", activations::hard_sigmoid),
-    ("IsInf", questions::is_inf),
-    ("IsNaN", questions::is_nan),
-    ("LayerNormalization", fold::layer_normalization),
-    ("LogSoftmax", fold::log_softmax),
-    ("Mish", activations::mish),
-    ("ReduceLogSumExp", fold::reduce_log_sum_exp),
-    ("Selu", activations::selu),
-    ("Sigmoid", activations::sigmoid),
-    ("Softplus", activations::softplus),
-    ("Swish", activations::swish),
-];
-
-/// tract with our operators. Shapes are inferred anew for the rows at hand, not taken from what the exporter noted.
-pub fn onnx() -> Onnx {
-    let mut onnx = tract_onnx::onnx().with_ignore_value_info(true);
-    ranks::watch(&mut onnx);
-    for (name, builder) in ML.iter().chain(STANDARD) {
-        onnx.op_register.insert(name, *builder);
-    }
-    onnx
-}
 
 /// Parses a graph and checks what can be checked of it before it is built.
 ///

@@ -4,6 +4,7 @@
 
 use super::attributes;
 use super::check::{self, place};
+use super::domains;
 use super::known::{self, Attribute, CHANGED, NEWEST, Only};
 use std::collections::{HashMap, HashSet};
 use tract_onnx::pb::{AttributeProto, GraphProto, NodeProto, TensorProto};
@@ -38,7 +39,7 @@ pub(crate) fn check(graph: &GraphProto, opset: i64) -> Result<(), String> {
     }
     let constants = check::constants(graph);
     for node in &graph.node {
-        if check::STANDARD.contains(&node.domain.as_str()) || node.domain == check::ML {
+        if domains::STANDARD.contains(&node.domain.as_str()) || node.domain == domains::ML {
             check_node(node, opset, &constants).map_err(|why| format!("{}: {why}", place(node)))?;
         }
         for inner in node.attribute.iter().flat_map(|attribute| attribute.g.iter().chain(&attribute.graphs)) {

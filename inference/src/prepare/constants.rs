@@ -34,7 +34,7 @@ pub(super) fn into_attributes(graph: &mut GraphProto) {
             }
             None => {}
         }
-        for inner in super::inner(node) {
+        for inner in super::subgraphs::inner(node) {
             into_attributes(inner);
         }
     }

@@ -1,6 +1,6 @@
 //! Tensors whose numbers stand in a file beside the graph. The caller reads the files, since this crate reads none.
 
-use super::inner;
+use super::subgraphs::inner;
 use std::collections::{BTreeMap, BTreeSet};
 use tract_onnx::pb::tensor_proto::DataLocation;
 use tract_onnx::pb::{GraphProto, StringStringEntryProto, TensorProto};

@@ -108,7 +108,7 @@ impl Calls {
                 }
                 None => {
                     if depth > 0 {
-                        for graph in super::inner(&mut node) {
+                        for graph in super::subgraphs::inner(&mut node) {
                             graph.node = self.expanded(std::mem::take(&mut graph.node), depth - 1)?;
                         }
                     }

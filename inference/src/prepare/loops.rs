@@ -19,7 +19,7 @@ pub(super) fn forward(graph: &mut GraphProto) -> Result<(), String> {
     let mut nodes = Vec::with_capacity(graph.node.len());
     let mut backward = false;
     for mut node in std::mem::take(&mut graph.node) {
-        super::inner(&mut node).try_for_each(forward)?;
+        super::subgraphs::inner(&mut node).try_for_each(forward)?;
         let Some((_, usual)) = USUAL.iter().find(|(operator, _)| *operator == node.op_type) else {
             nodes.push(node);
             continue;

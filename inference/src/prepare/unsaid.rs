@@ -23,7 +23,7 @@ pub(super) fn leave_out(graph: &mut GraphProto) {
         }
         cut(&mut node.input);
         cut(&mut node.output);
-        super::inner(node).for_each(leave_out);
+        super::subgraphs::inner(node).for_each(leave_out);
     }
 }
 

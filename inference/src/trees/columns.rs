@@ -6,8 +6,8 @@
 //! asking instead of walking, but by rows where that goes by leaves, and with no limit of 64 leaves.
 
 use super::ensemble::{Node, Tree, Vote};
+use super::number::Number;
 use super::questions::{Asking, Columns, Questions};
-use super::walk::Number;
 
 /// Leaves of a tree that is met this way: a leaf's number fits a byte. Beyond it, walking is faster.
 pub(super) const MAX_LEAVES: usize = 256;

@@ -6,8 +6,8 @@ use super::ensemble::{Aggregate, Ensemble, Precision};
 use super::error::TreeError;
 use super::lanes::{Lanes, Sound, Sums, Vectors, with_answers, with_masks};
 use super::nodes::Nodes;
+use super::number::Number;
 use super::questions::{BLOCK, Column, Columns};
-use super::walk::Number;
 
 /// Fewer rows than this go one by one, where there is a form for one row: a block costs about as much as this many.
 const FEW: usize = 10;

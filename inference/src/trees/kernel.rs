@@ -1,4 +1,4 @@
-//! The one file with `unsafe`: AVX-512 over the block form of [`super::planes`]. What it does is written there; here is how,
+//! AVX-512 over the block form of [`super::planes`]. What it does is written there; here is how,
 //! on 512 rows at once, and nothing but whole-vector loads and stores and unchecked positions needs `unsafe`.
 //!
 //! Why it is sound: a group proves its own positions when it is compiled ([`Sound::new`]), and every entry checks the lengths
@@ -8,12 +8,14 @@
 
 use super::columns::{By, Group, MAX_SLOTS, Shape, Step};
 use super::lanes::{Answers, Lanes, Masks, Sound, SoundTerms, Sums, Vectors};
+use super::number::Number;
 use super::plain;
 use super::questions::{Asked, BLOCK, Column, Mask, Questions};
-use super::rows::{RUN, Rows};
 use super::shap::{MAX_BITS, SLOTS, Step as Term, Terms, table_len};
-use super::walk::Number;
+use row::{answer_row_u32, answer_row_u64, walk_row};
 use std::arch::x86_64::*;
+
+mod row;
 
 /// Leaf numbers of a block.
 #[repr(align(64))]
@@ -465,78 +467,6 @@ unsafe fn explain<T: Number>(
                         }
                     }
                 }
-            }
-        }
-    }
-}
-
-/// Answers all questions for one row: a byte each, 1 for yes.
-///
-/// # Safety
-/// The form is sound for these keys; there is an answer for each question.
-#[target_feature(enable = "avx512f,avx512bw,avx512vl")]
-unsafe fn answer_row_u32(form: &Rows<f32>, keys: &[u32], answers: &mut [u8]) {
-    // SAFETY: as the caller promised.
-    unsafe {
-        for (run, column) in form.columns.iter().enumerate() {
-            let key = _mm512_set1_epi32(keys.get_unchecked(*column as usize).cast_signed());
-            let from = _mm512_loadu_si512(form.from.as_ptr().add(run * RUN).cast());
-            let length = _mm512_loadu_si512(form.length.as_ptr().add(run * RUN).cast());
-            let yes = _mm512_cmplt_epu32_mask(_mm512_sub_epi32(key, from), length);
-            let bytes = _mm_maskz_set1_epi8(yes, 1);
-            _mm_storeu_si128(answers.as_mut_ptr().add(run * RUN).cast(), bytes);
-        }
-        for (place, column, ask) in &form.more {
-            let yes = ask.holds(*keys.get_unchecked(*column as usize));
-            *answers.get_unchecked_mut(usize::from(*place)) |= u8::from(yes);
-        }
-    }
-}
-
-/// As [`answer_row_u32`].
-///
-/// # Safety
-/// As there.
-#[target_feature(enable = "avx512f,avx512bw,avx512vl")]
-unsafe fn answer_row_u64(form: &Rows<f64>, keys: &[u64], answers: &mut [u8]) {
-    // SAFETY: as the caller promised.
-    unsafe {
-        for (run, column) in form.columns.iter().enumerate() {
-            let key = _mm512_set1_epi64(keys.get_unchecked(*column as usize).cast_signed());
-            let half = |at: usize| {
-                let from = _mm512_loadu_si512(form.from.as_ptr().add(at).cast());
-                let length = _mm512_loadu_si512(form.length.as_ptr().add(at).cast());
-                _mm512_cmplt_epu64_mask(_mm512_sub_epi64(key, from), length)
-            };
-            let yes = u16::from(half(run * RUN)) | u16::from(half(run * RUN + 8)) << 8;
-            let bytes = _mm_maskz_set1_epi8(yes, 1);
-            _mm_storeu_si128(answers.as_mut_ptr().add(run * RUN).cast(), bytes);
-        }
-        for (place, column, ask) in &form.more {
-            let yes = ask.holds(*keys.get_unchecked(*column as usize));
-            *answers.get_unchecked_mut(usize::from(*place)) |= u8::from(yes);
-        }
-    }
-}
-
-/// Walks each tree over the answers.
-///
-/// # Safety
-/// The group and these levels are sound, there is an answer for each place, and all trees are perfect.
-unsafe fn walk_row<T: Number>(group: &Group<T>, levels: &[u16], answers: &[u8], mut add: impl FnMut(usize, T)) {
-    for shape in &group.trees {
-        let By::Select(first) = shape.by else { continue };
-        let mut at = 0;
-        for level in 0..u32::from(shape.bits) {
-            let node = first as usize + (1 << level) - 1 + at;
-            // SAFETY: as the caller promised.
-            let yes = unsafe { *answers.get_unchecked(usize::from(*levels.get_unchecked(node))) };
-            at = 2 * at + usize::from(yes);
-        }
-        // SAFETY: as the caller promised.
-        unsafe {
-            for output in group.outputs.get_unchecked(shape.outputs.0 as usize..shape.outputs.1 as usize) {
-                add(output.target as usize, *group.tables.get_unchecked(output.table as usize + at));
             }
         }
     }

@@ -1,52 +1,10 @@
-//! Numbers as unsigned keys, and every question of a branch as an interval of keys on a ring.
+//! Every question of a branch as an interval of keys on a ring.
 //!
-//! The key of a number keeps its order: −∞ is small, +∞ large, −0 and +0 are one, and every NaN is the very last key. On the
-//! ring the last key is followed by the first, so a missing value lies between +∞ and −∞, and "less than 3 or missing" is
+//! On the ring the last key is followed by the first, so a missing value lies between +∞ and −∞, and "less than 3 or missing" is
 //! one interval as is "greater than 3 or missing" or "not 3". One subtraction and one comparison answer all of them, exactly.
 
 use super::ensemble::{Compare, Test};
-use super::walk::Number;
-use std::fmt::Debug;
-use std::hash::Hash;
-
-/// An unsigned integer that orders numbers.
-pub trait Key: Copy + Ord + Hash + Debug + Default + 'static {
-    /// The one before on the ring.
-    fn previous(self) -> Self;
-    /// Of every NaN.
-    const MISSING: Self;
-    /// All keys but one.
-    const MOST: Self;
-    /// The next on the ring.
-    fn next(self) -> Self;
-    /// So many on.
-    fn plus(self, count: Self) -> Self;
-    /// How far `self` lies behind `from` on the ring.
-    fn after(self, from: Self) -> Self;
-}
-
-macro_rules! key {
-    ($key:ty) => {
-        impl Key for $key {
-            const MISSING: Self = Self::MAX;
-            const MOST: Self = Self::MAX;
-            fn previous(self) -> Self {
-                self.wrapping_sub(1)
-            }
-            fn plus(self, count: Self) -> Self {
-                self.wrapping_add(count)
-            }
-            fn next(self) -> Self {
-                self.wrapping_add(1)
-            }
-            fn after(self, from: Self) -> Self {
-                self.wrapping_sub(from)
-            }
-        }
-    };
-}
-key!(u32);
-key!(u64);
+use super::number::{Key, Number};
 
 /// `length` keys from `from` on, around the ring.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]

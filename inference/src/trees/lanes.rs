@@ -2,10 +2,10 @@
 //! kernels are [`super::kernel`] (AVX-512) and [`super::plain`] (AVX2); where neither is, trees are walked.
 
 use super::columns::Group;
+use super::number::Number;
 use super::questions::{BLOCK, Column, Mask};
 use super::rows::Rows;
 use super::shap::Terms;
-use super::walk::Number;
 use std::cell::RefCell;
 
 /// Vector instructions to use, where the machine has them. No answer depends on them.

@@ -6,8 +6,8 @@
 //! Sums are rounded in a fixed order and rounding keeps order, so what is proven holds for the computed margin to the bit.
 
 use super::ensemble::{Aggregate, Ensemble, Node, Precision, Tree};
-use super::keys::{Interval, Key, intervals};
-use super::walk::Number;
+use super::keys::{Interval, intervals};
+use super::number::{Key, Number};
 use std::collections::BTreeMap;
 
 /// Leaves of a tree, of which all pairs are looked at; a larger tree is not proven.

@@ -4,7 +4,7 @@
 
 use super::ensemble::{Ensemble, Node, Tree, Vote};
 use super::keys::{Interval, interval, intervals};
-use super::walk::Number;
+use super::number::Number;
 
 /// Walks side by side.
 pub(super) const LOCKSTEP: usize = 5;

@@ -3,9 +3,9 @@
 
 use super::columns::{By, Group, MAX_SLOTS, Shape, Step};
 use super::lanes::Sums;
+use super::number::Number;
 use super::questions::{Asked, BLOCK, Column, Mask, Questions};
 use super::shap::{SLOTS, Step as Term, Terms, table_len};
-use super::walk::Number;
 use std::arch::x86_64::*;
 
 /// Numbers of leaves, or patterns, of a block.

@@ -2,7 +2,7 @@
 
 use super::ensemble::Node;
 use super::keys::{Interval, intervals};
-use super::walk::Number;
+use super::number::Number;
 use std::collections::HashMap;
 
 /// Rows of a block: the bits of a mask.

@@ -3,7 +3,7 @@
 
 use super::columns::{By, Group};
 use super::keys::Interval;
-use super::walk::Number;
+use super::number::Number;
 
 /// Questions of one column that one vector answers; runs are filled up with questions that nothing meets.
 pub(super) const RUN: usize = 16;

@@ -5,54 +5,7 @@
 //! none.
 
 use super::ensemble::{Aggregate, Compare, Ensemble, Node, Test, Tree};
-use super::keys::Key;
-use std::ops::{Add, Div};
-
-/// f32 or f64: the arithmetic of an ensemble.
-pub trait Number:
-    Copy + PartialOrd + Default + std::fmt::Debug + Add<Output = Self> + Div<Output = Self> + 'static
-{
-    /// Orders the numbers.
-    type Key: Key;
-    /// Exact; all NaN are one, and so are both zeros.
-    fn key(self) -> Self::Key;
-    /// Nearest.
-    fn of(value: f64) -> Self;
-    /// Exact.
-    fn wide(self) -> f64;
-}
-
-impl Number for f32 {
-    type Key = u32;
-    fn key(self) -> u32 {
-        // −0 + 0 = +0. Negative numbers are turned round, positive ones put above them.
-        let bits = (self + 0.0).to_bits();
-        let turned = bits ^ (((bits as i32) >> 31) as u32 | (1 << 31));
-        if self.is_nan() { u32::MAX } else { turned }
-    }
-    fn of(value: f64) -> Self {
-        value as f32
-    }
-    fn wide(self) -> f64 {
-        f64::from(self)
-    }
-}
-
-impl Number for f64 {
-    type Key = u64;
-    fn key(self) -> u64 {
-        // −0 + 0 = +0. Negative numbers are turned round, positive ones put above them.
-        let bits = (self + 0.0).to_bits();
-        let turned = bits ^ (((bits as i64) >> 63) as u64 | (1 << 63));
-        if self.is_nan() { u64::MAX } else { turned }
-    }
-    fn of(value: f64) -> Self {
-        value
-    }
-    fn wide(self) -> f64 {
-        self
-    }
-}
+use super::number::Number;
 
 impl Test {
     /// Asks the question; the value widened to f64, which changes no comparison among f32.

@@ -9,111 +9,22 @@ pub mod limits;
 pub mod problem;
 pub mod request;
 mod routes;
+mod state;
 
 use crate::config::Config;
 use crate::error::Error;
 use crate::metrics::Metrics;
-use crate::outputs::Topics;
 use crate::publisher::{Grouping, Publisher};
-use crate::rules::{Rules, TenantRule, Tenants};
-use keys::Keys;
-use limits::{Bucket, Limits, Patience, Shares};
-use runtime::auth::Verifier;
 use runtime::clock;
 use runtime::http::{self, Bounds, Cover};
 use runtime::service::ServiceContext;
 use runtime::task::{self, WorkerHandle};
 use schemas::Topic;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
-use tokio::sync::Semaphore;
+use std::sync::Arc;
 
 pub use routes::router;
-
-/// Roles of a token that may send: an origination system's own, the people who take applications in, and Admin. A Reviewer
-/// only looks.
-pub const SENDER_ROLES: &[&str] = &["Originator", "Officer", "Admin"];
-
-/// What every request needs. Shared, immutable but for what is taken of its limits.
-pub struct Door {
-    rules: Rules,
-    tenants: Tenants,
-    topics: Topics,
-    publisher: Publisher,
-    metrics: Metrics,
-    verifier: Option<Verifier>,
-    open_tenant: Option<Arc<TenantRule>>,
-    shares: Arc<Shares>,
-    /// Requests a second over all senders.
-    bucket: Mutex<Bucket>,
-    /// A body's tree is many times its bytes, so that few are made at once.
-    parsing: Arc<Semaphore>,
-    patience: Patience,
-    keys: Arc<Keys>,
-    max_request_bytes: usize,
-    max_lines: usize,
-    /// Milliseconds since 1970.
-    clock: fn() -> i64,
-}
-
-impl Door {
-    /// Joins configuration and publisher.
-    ///
-    /// # Errors
-    /// [`Error`] when a key, a tenant or a binding is no good.
-    pub fn new(
-        config: &Config,
-        service: &ServiceContext,
-        publisher: Publisher,
-        metrics: Metrics,
-        clock: fn() -> i64,
-    ) -> Result<Self, Error> {
-        let tenants = Tenants::new(config, &service.kafka.topic_prefix)?;
-        let verifier = config.door_verifier()?;
-        let named = |tenant: &str| {
-            tenants.named(tenant).cloned().ok_or_else(|| Error::Door(format!("tenant {tenant:?} has no subject key")))
-        };
-        let open = Some(config.door_tenant.as_str()).filter(|tenant| verifier.is_none() && !tenant.is_empty());
-        Ok(Self {
-            rules: Rules::new(config)?,
-            open_tenant: open.map(named).transpose()?,
-            verifier,
-            topics: Topics::new(&service.kafka),
-            shares: Shares::new(limits(config)?),
-            bucket: Mutex::new(Bucket::new(config.door_requests_per_second, 1)),
-            parsing: Arc::new(Semaphore::new(config.door_max_parsing.max(1))),
-            patience: Patience {
-                grace: Duration::from_millis(config.door_body_grace_ms),
-                bytes_per_second: config.door_body_bytes_per_second,
-            },
-            keys: Keys::new(config.door_idempotency_keys),
-            max_request_bytes: config.door_max_request_bytes,
-            max_lines: config.door_max_lines,
-            tenants,
-            publisher,
-            metrics,
-            clock,
-        })
-    }
-}
-
-fn limits(config: &Config) -> Result<Limits, Error> {
-    let limits = Limits {
-        places: config.door_max_concurrent,
-        places_per_tenant: config.door_max_concurrent_per_tenant,
-        bytes: config.door_max_held_bytes,
-        bytes_per_tenant: config.door_max_held_bytes_per_tenant,
-        records_per_second: config.door_records_per_second_per_tenant,
-        burst_seconds: config.door_burst_seconds,
-    };
-    if limits.bytes.min(limits.bytes_per_tenant) < config.door_max_request_bytes {
-        let why =
-            "door_max_held_bytes and door_max_held_bytes_per_tenant must hold one request of door_max_request_bytes";
-        return Err(Error::Door(why.to_owned()));
-    }
-    Ok(limits)
-}
+pub use state::{Door, SENDER_ROLES};
 
 /// Opens the door; gives the address that is bound.
 ///

@@ -5,7 +5,7 @@ use super::keys::Claim;
 use super::limits::{Over, Place};
 use super::problem::{Line, Problem};
 use super::request::{self, Event};
-use super::{Door, SENDER_ROLES};
+use super::state::{Door, SENDER_ROLES};
 use crate::error::Error;
 use crate::outputs::{self, Origin};
 use crate::receive::{Arrival, Channel, Content, Received, receive};

@@ -1,7 +1,7 @@
 //! The public keys that tokens are checked with: one in PEM form, or a set of named ones (RFC 7517) of which a token says which. From
 //! a file they are read again when it changes, so that a key is added, used and withdrawn without a restart.
 
-use super::AuthError;
+use super::error::AuthError;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use ed25519_dalek::VerifyingKey;

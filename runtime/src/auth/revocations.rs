@@ -2,7 +2,8 @@
 //! topic, so that a server without a database knows them from its start and hears of a new one at once. A record that cannot be read
 //! called somebody back all the same: whom its key names, and where it names nobody, everybody until then.
 
-use super::{AuthError, Claims, LEEWAY_S, LONGEST_NAME};
+use super::error::AuthError;
+use super::{Claims, LEEWAY_S, LONGEST_NAME};
 use crate::clock::{self, LATEST_MS};
 use crate::health::Component;
 use crate::kafka::{KafkaConfig, Plain, PlainConsumer};

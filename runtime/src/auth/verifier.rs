@@ -1,8 +1,9 @@
 //! Which token is good: the header before the signature, the signature before the claims, and then whether it was called back.
 
+use super::error::AuthError;
 use super::keys::Keys;
 use super::revocations::{Revocations, UNREADABLE};
-use super::{AuthError, Claims, LEEWAY_S, LONGEST_NAME, Realm};
+use super::{Claims, LEEWAY_S, LONGEST_NAME, Realm};
 use crate::clock;
 use crate::metrics::registered;
 use crate::service::ServiceContext;

@@ -1,6 +1,5 @@
 //! Logins of workers: `[kafka.principals.NAME]`. What a broker knows a worker as, and what the worker shows for it.
 
-use super::KafkaConfig;
 use crate::config::Secret;
 use serde::{Deserialize, Serialize};
 
@@ -54,19 +53,6 @@ pub enum LoginError {
 }
 
 impl Login {
-    /// Puts itself in place of the login that commands have. One that only names a user, for an operator's ACLs, changes nothing.
-    pub(super) fn enter(&self, principal: &str, kafka: &mut KafkaConfig) {
-        if let Some(password) = &self.password {
-            kafka.sasl_username = Some(self.user.clone().unwrap_or_else(|| principal.to_owned()));
-            kafka.sasl_password = Some(password.clone());
-        }
-        if self.ssl_certificate_location.is_some() {
-            kafka.ssl_certificate_location.clone_from(&self.ssl_certificate_location);
-            kafka.ssl_key_location.clone_from(&self.ssl_key_location);
-            kafka.ssl_key_password.clone_from(&self.ssl_key_password);
-        }
-    }
-
     pub(super) fn read_password(&mut self, principal: &str) -> Result<(), LoginError> {
         let key = format!("kafka.principals.{principal}.password");
         let read = password(&key, self.password.as_ref(), self.password_file.take())?;
@@ -89,15 +75,11 @@ pub(crate) fn password(key: &str, plain: Option<&Secret>, file: Option<String>) 
     }
 }
 
-/// Whether every broker that is named is this machine.
-pub(super) fn is_loopback(bootstrap: &str) -> bool {
-    bootstrap.split(',').all(|broker| super::is_loopback(super::host_of(broker.trim())))
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::kafka::KafkaConfig;
 
     fn kafka(text: &str) -> KafkaConfig {
         toml::from_str(text).unwrap()

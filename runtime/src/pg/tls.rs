@@ -1,7 +1,7 @@
 //! TLS to PostgreSQL, by the process's one TLS library. The server's certificate is always checked, name included: against the
 //! authorities of a file where one is configured, else against the system's.
 
-use super::ConnectError;
+use super::error::ConnectError;
 use rustls::ClientConfig;
 use rustls::RootCertStore;
 use rustls::crypto::ring;

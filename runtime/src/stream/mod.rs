@@ -8,6 +8,7 @@ mod clients;
 mod committer;
 mod dead_letter_limit;
 mod engine;
+mod error;
 pub mod handler;
 pub mod harness;
 mod leaders;

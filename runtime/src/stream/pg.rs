@@ -1,20 +1,25 @@
 //! Kafka → PostgreSQL, exactly once: the next offsets stand in the same database transaction as the rows, conditional on the
 //! ones expected. A shard (partition mod shards) has one writer: whoever holds its [lease](crate::pg::lease).
 
+mod error;
 mod places;
+mod prepare;
 mod reader;
+mod spec;
 
 use super::meter::Meter;
-use super::record::Input;
 use crate::pg::lease::{BEAT, Candidate, Lease, Standing};
 use crate::pg::offsets::{self, Place, Stand};
 use crate::pg::{DatabaseConfig, connect};
 use crate::service::ServiceContext;
-use crate::task::{self, WorkerHandle};
+use crate::task::{self, SpawnError, WorkerHandle};
 use crate::{clock, health};
+pub use error::PgError;
 pub use places::{PgGroup, open_gaps};
+pub use prepare::{Prepare, Preparer};
 use rdkafka::consumer::BaseConsumer;
 use reader::{Batch, Read, Reader, StatsContext};
+pub use spec::PgSpec;
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
@@ -22,41 +27,6 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use tokio_postgres::{Client, Transaction};
 use tokio_util::sync::CancellationToken;
-
-/// A failure of an apply. The batch is rolled back and read again after a pause.
-#[derive(Debug, thiserror::Error)]
-pub enum PgError {
-    /// From the database.
-    #[error("database: {}", crate::pg::said(.0))]
-    Database(#[from] tokio_postgres::Error),
-    /// From Kafka.
-    #[error("kafka: {0}")]
-    Kafka(#[from] rdkafka::error::KafkaError),
-    /// Anything else that stands in the way.
-    #[error("{0}")]
-    Other(String),
-}
-
-/// Turns records into work, batch by batch.
-pub trait Prepare: Send {
-    /// What a batch is before the database is asked.
-    type Work;
-
-    /// Takes the next record of a batch.
-    ///
-    /// # Errors
-    /// [`PgError`]; the batch is read again after a pause.
-    fn take(&mut self, record: &Input<'_>) -> Result<(), PgError>;
-
-    /// The batch, as work; the next record begins another one.
-    ///
-    /// # Errors
-    /// [`PgError`]; the batch is read again after a pause.
-    fn finish(&mut self) -> Result<Self::Work, PgError>;
-}
-
-/// What turns the records of a shard into work.
-pub type Preparer<W> = Box<dyn Prepare<Work = W>>;
 
 /// A worker that turns records into rows.
 pub trait PgHandler: Send + 'static {
@@ -77,41 +47,17 @@ pub trait PgHandler: Send + 'static {
     fn reset(&mut self, client: &Client) -> impl Future<Output = Result<(), PgError>> + Send;
 }
 
-/// What a worker tells the loop.
-#[derive(Debug, Clone)]
-pub struct PgSpec {
-    /// Names the metrics' label and the rows of `stream_offsets`.
-    pub worker: &'static str,
-    /// Input topics, with prefix.
-    pub topics: Vec<Arc<str>>,
-    /// Those of them that are not written in transactions alone (see [`PgGroup`]).
-    pub plain: Vec<Arc<str>>,
-    /// Topic of accepted gaps, with prefix.
-    pub gaps: Arc<str>,
-    /// Whether a place may be read a second time, where its topic was made anew or is an older copy (see [`PgGroup`]).
-    pub goes_back: bool,
-    /// Shards; a partition belongs to shard (partition mod shards). Fixed for the life of a prefix.
-    pub shards: u32,
-    /// Most records in a transaction.
-    pub batch_records: usize,
-    /// Most bytes of records in a transaction, headers and keys included.
-    pub batch_bytes: usize,
-    /// Milliseconds to wait for more records once there is one, but for those behind a full batch.
-    pub linger_ms: u64,
-}
-
 /// Starts one task for each shard. `handler` makes the handler of a shard.
 ///
 /// # Errors
-/// When the service layer has no database, or metrics are registered twice.
+/// [`SpawnError`] when the service layer has no database, or metrics are registered twice.
 pub fn spawn_pg_loop<H: PgHandler>(
     spec: PgSpec,
     service: &ServiceContext,
     mut handler: impl FnMut(u32) -> H,
-) -> Result<Vec<WorkerHandle>, String> {
-    let database =
-        service.database.clone().ok_or_else(|| format!("{} needs a database: set [database] url", spec.worker))?;
-    let meter = Arc::new(Meter::new(&service.registry, spec.worker).map_err(|e| e.to_string())?);
+) -> Result<Vec<WorkerHandle>, SpawnError> {
+    let database = service.database.clone().ok_or(SpawnError::NoDatabase(spec.worker))?;
+    let meter = Arc::new(Meter::new(&service.registry, spec.worker)?);
     let spec = Arc::new(spec);
     let handles = (0..spec.shards).map(|shard| {
         let shard = Shard {

@@ -2,57 +2,36 @@
 //! taken its ids.
 
 use super::engine::Engine;
+use super::error::LoopError;
 use super::handler::Handler;
 use super::meter::Meter;
-use super::producer::is_fenced;
 use super::session::{Session, lacking};
 use super::spec::LoopSpec;
 use crate::service::ServiceContext;
-use crate::task::{self, WorkerHandle};
-use rdkafka::error::KafkaError;
+use crate::task::{self, SpawnError, WorkerHandle};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-
-/// Why a loop ended before it was told to.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum LoopError {
-    #[error("another instance runs under this id: {0}")]
-    Fenced(String),
-    #[error("{0}")]
-    Lacking(String),
-    #[error("{0}")]
-    Broken(String),
-}
-
-impl From<KafkaError> for LoopError {
-    fn from(error: KafkaError) -> Self {
-        match &error {
-            KafkaError::Transaction(inner) if is_fenced(inner.code()) => Self::Fenced(error.to_string()),
-            _ => Self::Broken(error.to_string()),
-        }
-    }
-}
 
 /// Starts the loop on threads of its own. It ends well when the service layer shuts down, and with an error when it is fenced; after
 /// any other failure it starts again with new clients.
 ///
 /// # Errors
-/// When a worker with state has several inputs, metrics are registered twice, or no thread is to be had.
+/// [`SpawnError`] when a worker with state has several inputs, metrics are registered twice, or no thread is to be had.
 pub fn spawn_loop<H: Handler + 'static>(
     spec: LoopSpec,
     handler: H,
     service: &ServiceContext,
-) -> Result<WorkerHandle, String> {
+) -> Result<WorkerHandle, SpawnError> {
     if spec.changelog.is_some() && spec.inputs.len() != 1 {
-        return Err(format!("{}: a worker with keyed state has exactly one input topic", spec.worker));
+        return Err(SpawnError::Inputs(spec.worker));
     }
-    let meter = Arc::new(Meter::new(&service.registry, spec.worker).map_err(|e| e.to_string())?);
+    let meter = Arc::new(Meter::new(&service.registry, spec.worker)?);
     if spec.pauses_floods {
         spec.inputs.iter().for_each(|topic| meter.dead_letter_limit_watched(topic));
     }
     let service = service.clone();
     let name = spec.worker;
-    let handle = task::thread(name, move || supervise(&spec, handler, &service, &meter)).map_err(|e| e.to_string())?;
+    let handle = task::thread(name, move || supervise(&spec, handler, &service, &meter))?;
     Ok(WorkerHandle::thread(name, handle))
 }
 

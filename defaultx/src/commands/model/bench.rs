@@ -1,7 +1,7 @@
 //! `model bench`: what a package costs on this machine, on one thread, from JSON to reasons.
 
-use super::golden::Golden;
 use anyhow::{Result, ensure};
+use model_import::Golden;
 use scoring::mapping::FeatureVector;
 use scoring::{Model, PackageFiles};
 use serde_json::json;

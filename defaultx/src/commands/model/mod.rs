@@ -1,25 +1,21 @@
 //! `model`: what model people ask of a graph or a package, without Kafka and without a database.
 //!
-//! Reading order: [`run`] is for a bare graph, with [`rows`] and [`cells`] below it; [`import`] makes a package of one; [`check`],
-//! [`explain`] and [`bench`] are for packages, with [`golden`], [`parity`] and [`native`] below them.
+//! Reading order: [`run`] is for a bare graph; [`import`] makes a package of one; [`check`], [`explain`] and [`bench`] are for
+//! packages. What they do is [`model_import`]'s; here are arguments, printing and [`progress`].
 
 mod bench;
-mod cells;
 mod check;
 mod explain;
-mod golden;
 mod import;
-mod native;
-mod parity;
-mod rows;
+mod package;
+mod progress;
 mod run;
 
 use crate::cli::{ModelCommand, PlaceArgs};
 use crate::commands::versions;
 use crate::settings::Settings;
-use anyhow::{Context, Result};
-use scoring::{Model, PackageFiles, Scales};
-use std::path::Path;
+use anyhow::Result;
+use package::load;
 
 /// Runs a subcommand; gives the exit code.
 pub async fn run(settings: Settings, place: &PlaceArgs, command: ModelCommand) -> Result<i32> {
@@ -40,23 +36,4 @@ pub async fn run(settings: Settings, place: &PlaceArgs, command: ModelCommand) -
             versions::activate_model(settings, place, &model, by).await
         }
     }
-}
-
-/// A package's files and what they load as.
-fn load(package: &Path, scales: &Path) -> Result<(PackageFiles, Model)> {
-    let files = files(package)?;
-    let model = Model::load(&files, &self::scales(scales)?);
-    Ok((files, model.with_context(|| format!("{} may not serve", package.display()))?))
-}
-
-fn files(package: &Path) -> Result<PackageFiles> {
-    // The error tells its own source.
-    scorer::library::read_package(package)
-        .map_err(|error| anyhow::anyhow!("{error}; a package is a folder NAME/VERSION"))
-}
-
-/// The scales of all products.
-fn scales(path: &Path) -> Result<Scales> {
-    let bytes = std::fs::read(path).with_context(|| format!("reading {}", path.display()))?;
-    Ok(Scales::parse(&bytes)?)
 }

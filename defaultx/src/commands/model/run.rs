@@ -1,11 +1,12 @@
 //! `model run`: a bare graph over a file of rows, block by block, so that memory does not grow with the file.
 
-use super::cells::{Cells, Written};
-use super::rows::{Rows, places};
+use super::package;
+use super::progress::Terminal;
 use crate::cli::RunGraphArgs;
 use anyhow::{Context, Result, ensure};
 use csv::Writer;
 use inference::graph::{Files, Graph, Matched, Options, Output, Table, Values};
+use model_import::{Cells, Rows, Written, places};
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -15,8 +16,8 @@ const BLOCK: usize = 8_192;
 
 /// Runs it.
 pub fn run(args: &RunGraphArgs) -> Result<i32> {
-    let written = Written::of(&args.rows)?;
-    let mut rows = Rows::open(&args.input, &written)?;
+    let written = package::written(&args.rows)?;
+    let mut rows = Rows::open(&args.input, &written, &Terminal)?;
     let named = || args.input.display().to_string();
     let header = rows.header().to_vec();
     let kept = places(&header, &args.keep)?;

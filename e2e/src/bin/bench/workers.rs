@@ -182,7 +182,7 @@ pub fn run_ceiling(bootstrap: &str, prefix: &str, shapes: &str) -> Result<()> {
         let mut service = ServiceContext::new(kafka);
         service.shutdown = shutdown::on_signal()?;
         let shape = |topic: Topic| shapes[topic.base_name()];
-        let workers = ceiling::start(&service, &Tuning::default(), shape).map_err(anyhow::Error::msg)?;
+        let workers = ceiling::start(&service, &Tuning::default(), shape)?;
         for worker in workers {
             worker.join().await.map_err(anyhow::Error::msg)?;
         }

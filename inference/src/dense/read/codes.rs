@@ -1,6 +1,5 @@
 //! Whole numbers: codes of categories, what they are embedded as, and reckoning with sizes.
 
-use super::numbers::MOST_CODE;
 use super::shapes::{Shape, Size};
 use super::value::{Array, Kind, Value};
 use super::{Function, Join, Operand, Reader, moves, only, whole};
@@ -17,6 +16,8 @@ const BOOL: i64 = DataType::Bool as i64;
 /// What whole numbers of 32 and of 64 bits stay below in size.
 const PAST_32: f32 = 2_147_483_648.0;
 const PAST_64: f32 = 9_223_372_036_854_775_808.0;
+/// Whole numbers of the file that are compared with codes are at most so large: floats hold them and their neighbours exactly.
+const MOST_CODE: i64 = 1 << 22;
 
 impl Reader {
     pub(super) fn cast(&mut self, node: &NodeProto) -> Option<Value> {

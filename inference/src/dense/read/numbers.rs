@@ -8,8 +8,6 @@ use std::f32::consts::FRAC_2_PI;
 
 /// The factor of the cube in the approximation of GELU by a tanh (Hendrycks and Gimpel, 2016).
 const GELU_CUBE: f32 = 0.044_715;
-/// Whole numbers of the file that are compared with codes are at most so large: floats hold them and their neighbours exactly.
-pub(super) const MOST_CODE: i64 = 1 << 22;
 
 impl Reader {
     pub(super) fn map(&mut self, node: &NodeProto, function: Function) -> Option<Value> {

@@ -1,6 +1,6 @@
 //! The operators of `ai.onnx.ml`.
 
-use super::{Operators, any};
+use super::attribute::{Operators, any};
 
 /// Operators of classical models. Their versions differ in which attributes there are, not in what one of them means.
 pub(super) const ML: Operators = &[

@@ -1,6 +1,6 @@
 //! The operators of the standard's own domain.
 
-use super::{Attribute, Operators, any, flag, none, texts, whole};
+use super::attribute::{Attribute, Operators, any, flag, none, texts, whole};
 
 const PADDING: &[&str] = &["NOTSET", "VALID", "SAME_UPPER", "SAME_LOWER"];
 /// Element types by their number: unsaid, f32, u8, i8, f64.

@@ -7,8 +7,8 @@
 use super::game::{Game, Shares};
 use super::paths::{Leaf, MAX_BITS, Unit, feature, features};
 use crate::trees::ensemble::{MAX_DEPTH, Tree};
+use crate::trees::number::Number;
 use crate::trees::questions::{Asking, Columns, Questions};
-use crate::trees::walk::Number;
 
 /// Consecutive trees and the questions that they share.
 #[derive(Debug, Clone)]

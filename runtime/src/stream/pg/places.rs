@@ -1,7 +1,7 @@
 //! Where a worker that writes PostgreSQL reads on, and where it cannot: its offsets are held against what the topics hold, as those
 //! of a group are (ADR 15).
 
-use super::PgError;
+use super::error::PgError;
 use crate::ffi;
 use crate::kafka::{KafkaConfig, Plain, PlainConsumer};
 use crate::pg::offsets::{self, Place, Stand};

@@ -1,12 +1,13 @@
 //! When a worker stands still, in whole or in part: a source of too many dead letters, a state that is
 //! full, a consumer that may not read. It keeps its membership.
 
+use super::trouble::Complaint;
 use super::{Assigned, Consuming, InFlight, Session};
 use crate::stream::engine::Engine;
+use crate::stream::error::LoopError;
 use crate::stream::handler::Handler;
 use crate::stream::leaders::{self, Leaderless, leaderless};
 use crate::stream::position::{self, Gap, Lost, Positions, Probe, Question, accepted_gaps, is_unreadable};
-use crate::stream::run::LoopError;
 use crate::stream::state::Stored;
 use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{CommitMode, Consumer};
@@ -310,12 +311,6 @@ fn words_of_lost(lacking: &Leaderless, held: &TopicPartitionList) -> Option<Stri
 
 /// Between two looks for somebody who accepts a gap, and for leaders that are back.
 const PLACES_ARE_LOOKED_AT_EVERY: Duration = Duration::from_secs(5);
-
-/// What keeps the consumer from reading.
-pub(super) struct Complaint {
-    text: String,
-    heard: Instant,
-}
 
 /// Longer than the client waits between two tries.
 const COMPLAINT_STAYS: Duration = Duration::from_secs(30);

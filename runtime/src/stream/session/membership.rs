@@ -1,8 +1,8 @@
 //! Whether the group still counts this member in, and who took its place where it does not (ADR 5).
 
 use super::{Assigned, Session};
+use crate::stream::error::LoopError;
 use crate::stream::producer::is_fenced;
-use crate::stream::run::LoopError;
 use crate::stream::state::Stored;
 use rdkafka::consumer::Consumer;
 use std::hash::Hash;

@@ -1,12 +1,13 @@
 //! A worker before something that it cannot serve: a control record, or what one has put in force. It waits a moment, hears whether
 //! somebody has passed the record by, and then leaves its group, so that an instance that lacks nothing may go on.
 
+use super::trouble::Standing;
 use super::{Consuming, Session};
 use crate::service::ServiceContext;
 use crate::stream::engine::{Engine, Place};
+use crate::stream::error::LoopError;
 use crate::stream::handler::{HandleError, Handler};
 use crate::stream::position::{Passed, passed_by, read_all_as};
-use crate::stream::run::LoopError;
 use crate::stream::spec::LoopSpec;
 use crate::stream::state::Stored;
 use hashbrown::HashMap;
@@ -22,15 +23,6 @@ const TRIES_EVERY: Duration = Duration::from_millis(500);
 const HEARS_EVERY: Duration = Duration::from_secs(2);
 /// A broker that is up tells a changelog sooner. What one that is not keeps back, the restore waits for.
 const TOLD_WITHIN: Duration = Duration::from_secs(2);
-
-/// Where a worker stands, in one partition or several, of which now one and now another comes first; since when, and when it last
-/// heard of what was passed by.
-#[derive(Debug, Clone)]
-pub(super) struct Standing {
-    places: BTreeMap<(String, i32), i64>,
-    since: Instant,
-    heard: Option<Instant>,
-}
 
 impl Session<'_> {
     /// Waits, and reads again from where the handler stopped. Ends the session where it has stood there for a while.
