@@ -12,7 +12,7 @@ fi
 here=$PWD/target/upgrade
 source=$here/source
 mkdir -p "$here"
-rm -rf "$here/house"
+rm -rf "$here/stack"
 git worktree prune
 if [ ! -e "$source/Cargo.toml" ]; then
     git worktree add --detach "$source" "$commit"

@@ -41,7 +41,7 @@ pub struct Config {
     pub verify_interval_s: Option<u64>,
     /// Directory of model packages whose reference distributions the dashboards compare with. Empty: none are loaded.
     pub models_dir: String,
-    /// Topics of senders, without prefix. No knob: whoever starts the room fills in what ingest is configured to read.
+    /// Topics of senders, without prefix. No knob: whoever starts the worker fills in what ingest is configured to read.
     #[serde(skip)]
     pub sender_topics: Vec<String>,
 }

@@ -11,7 +11,7 @@ use runtime::stream::pg::{PgError, PgHandler, Prepare, Preparer};
 use tokio_postgres::{Client, Transaction};
 
 /// Name of the consumer.
-pub const ROOM: &str = "identity-store";
+pub const WORKER: &str = "identity-store";
 
 /// Writes identities.
 pub struct IdentityHandler {

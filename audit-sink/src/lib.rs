@@ -1,4 +1,4 @@
-//! The room that remembers: every audited topic becomes entries of an append-only Merkle log in PostgreSQL and rows of the
+//! The worker that remembers: every audited topic becomes entries of an append-only Merkle log in PostgreSQL and rows of the
 //! projections, in one transaction with the offsets. The invariant: what the log holds can be proven, and what it held can not
 //! be taken back unseen. Sets nothing aside, sends nothing back, holds no personal data outside the identity store.
 //!
@@ -47,4 +47,4 @@ pub use find::{Found, find};
 pub use report::Report;
 pub use signer::SignerConfig;
 pub use source::{Sources, audited_topics};
-pub use start::{ROOM, start};
+pub use start::{WORKER, start};

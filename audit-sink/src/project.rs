@@ -238,7 +238,7 @@ impl Projections {
         self.dead_letters.push(DeadLetterRow {
             partition: input.partition,
             offset: input.offset,
-            room: text(dead_letter_header::STAGE).unwrap_or_else(|| "unknown".to_owned()),
+            worker: text(dead_letter_header::STAGE).unwrap_or_else(|| "unknown".to_owned()),
             reason: text(dead_letter_header::REASON).unwrap_or_else(|| "unknown".to_owned()),
             origin_topic: text(dead_letter_header::TOPIC),
             origin_partition: event.header_number(dead_letter_header::PARTITION).and_then(|n| n.try_into().ok()),

@@ -227,7 +227,7 @@ projection! {
 projection! {
     /// A record that was set aside.
     DeadLetterRow, DeadLetters, "defaultx.dead_letters" {
-        partition: i32, "int4"; offset as "\"offset\"": i64, "int8"; room: String, "text"; reason: String, "text";
+        partition: i32, "int4"; offset as "\"offset\"": i64, "int8"; worker as "room": String, "text"; reason: String, "text";
         origin_topic: Option<String>, "text"; origin_partition: Option<i32>, "int4"; origin_offset: Option<i64>, "int8";
         set_aside_at: Time, "timestamptz"; log: i32, "int4"; seq: i64, "int8";
     }

@@ -1,7 +1,7 @@
 //! PURE. Which topics the log takes: the audited ones of the table, and the senders' own, which follow the rules of
 //! `loan.applications.v1`.
 
-use crate::start::ROOM;
+use crate::start::WORKER;
 use schemas::Topic;
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -31,7 +31,7 @@ impl Sources {
 
     /// The consumer that writes the log of this deployment.
     pub fn consumer(&self) -> String {
-        format!("{}{ROOM}", self.prefix)
+        format!("{}{WORKER}", self.prefix)
     }
 
     /// Every one of them, with prefix.

@@ -8,24 +8,24 @@ use crate::metrics::Metrics;
 use crate::reference;
 use crate::source::Sources;
 use runtime::pg::connect;
-use runtime::shell::Shell;
+use runtime::service::ServiceContext;
 use runtime::stream::pg::{PgSpec, spawn_pg_loop};
-use runtime::task::{self, RoomHandle};
+use runtime::task::{self, WorkerHandle};
 use schemas::Topic;
 use schemas::rights::Principal;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Name of the room: its consumer, its label in metrics, its line in health.
-pub const ROOM: &str = "audit-sink";
+/// Name of the worker: its consumer, its label in metrics, its line in health.
+pub const WORKER: &str = "audit-sink";
 
-/// Starts every part of the room.
+/// Starts every part of the worker.
 ///
 /// # Errors
 /// [`Error::Config`] for knobs that cannot be used, [`Error::Start`] without a database.
-pub fn start(config: Config, shell: Shell) -> Result<Vec<RoomHandle>, Error> {
-    let sources = Sources::new(&shell.topic(""), &config.sender_topics);
+pub fn start(config: Config, service: ServiceContext) -> Result<Vec<WorkerHandle>, Error> {
+    let sources = Sources::new(&service.topic(""), &config.sender_topics);
     let settings = Settings {
         sources: sources.clone(),
         key: config.digest_key()?,
@@ -33,39 +33,39 @@ pub fn start(config: Config, shell: Shell) -> Result<Vec<RoomHandle>, Error> {
         zstd_level: config.zstd_level,
         shards: i32::try_from(config.shards).ok().filter(|shards| *shards > 0).ok_or_else(no_shards)?,
     };
-    let metrics = Metrics::new(&shell.registry).map_err(|error| Error::Start(error.to_string()))?;
+    let metrics = Metrics::new(&service.registry).map_err(|error| Error::Start(error.to_string()))?;
 
     let spec = PgSpec {
-        room: ROOM,
+        worker: WORKER,
         topics: sources.names().collect(),
         shards: config.shards,
         plain: sources.plain().collect(),
-        gaps: shell.topic(Topic::Gaps.base_name()),
+        gaps: service.topic(Topic::Gaps.base_name()),
         goes_back: false,
         batch_records: config.batch_records,
         batch_bytes: config.batch_bytes,
         linger_ms: config.linger_ms,
     };
     let identities = PgSpec {
-        room: identity::ROOM,
-        topics: vec![shell.topic(Topic::Identities.base_name())],
+        worker: identity::WORKER,
+        topics: vec![service.topic(Topic::Identities.base_name())],
         plain: Vec::new(),
         shards: 1,
         goes_back: true,
         ..spec.clone()
     };
     let writer = |log| AuditHandler::new(log, settings.clone(), metrics.clone());
-    let mut rooms = spawn_pg_loop(spec, &shell, writer).map_err(Error::Start)?;
+    let mut workers = spawn_pg_loop(spec, &service, writer).map_err(Error::Start)?;
     let keeper = |_| IdentityHandler::new(metrics.clone());
-    rooms.extend(
-        spawn_pg_loop(identities, &shell.acting_as(Principal::IdentityStore.name()), keeper).map_err(Error::Start)?,
+    workers.extend(
+        spawn_pg_loop(identities, &service.acting_as(Principal::IdentityStore.name()), keeper).map_err(Error::Start)?,
     );
 
     if !config.models_dir.is_empty() {
-        let loading = load_references(Arc::from(config.models_dir), shell);
-        rooms.push(RoomHandle::task("audit-references", task::spawn("audit-references", loading)));
+        let loading = load_references(Arc::from(config.models_dir), service);
+        workers.push(WorkerHandle::task("audit-references", task::spawn("audit-references", loading)));
     }
-    Ok(rooms)
+    Ok(workers)
 }
 
 fn no_shards() -> Error {
@@ -73,19 +73,19 @@ fn no_shards() -> Error {
 }
 
 /// Loads reference distributions, until it worked once. Dashboards do without them meanwhile.
-async fn load_references(dir: Arc<str>, shell: Shell) -> Result<(), String> {
-    while let Err(error) = load_once(&dir, &shell).await {
+async fn load_references(dir: Arc<str>, service: ServiceContext) -> Result<(), String> {
+    while let Err(error) = load_once(&dir, &service).await {
         tracing::warn!(%error, "reference distributions are not loaded");
-        if tokio::time::timeout(Duration::from_secs(10), shell.shutdown.cancelled()).await.is_ok() {
+        if tokio::time::timeout(Duration::from_secs(10), service.shutdown.cancelled()).await.is_ok() {
             return Ok(());
         }
     }
-    shell.shutdown.cancelled().await;
+    service.shutdown.cancelled().await;
     Ok(())
 }
 
-async fn load_once(dir: &str, shell: &Shell) -> Result<usize, Error> {
-    let config = shell.database.as_ref().ok_or_else(|| Error::Config("references need a database".to_owned()))?;
+async fn load_once(dir: &str, service: &ServiceContext) -> Result<usize, Error> {
+    let config = service.database.as_ref().ok_or_else(|| Error::Config("references need a database".to_owned()))?;
     let client = connect(config).await.map_err(|error| Error::Connect(error.to_string()))?;
     reference::load(&client, &PathBuf::from(dir)).await
 }

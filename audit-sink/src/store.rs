@@ -5,7 +5,7 @@ use crate::copy::Copy;
 use crate::error::Error;
 use crate::seal::Run;
 use crate::segment::Stored;
-use crate::start::ROOM;
+use crate::start::WORKER;
 use schemas::audit_entry::entries;
 use schemas::audit_tree::{Hash, TILE_WIDTH, Tile, Tree, empty_root, leaf_hash};
 use std::borrow::Cow;
@@ -38,8 +38,8 @@ pub async fn begin_log(client: &impl GenericClient, log: i32, shards: i32) -> Re
 /// [`Error::Config`] with the other prefix.
 pub async fn check_deployment(client: &impl GenericClient, consumer: &str) -> Result<(), Error> {
     let other = "SELECT consumer FROM defaultx.stream_offsets WHERE consumer LIKE '%' || $1 AND consumer <> $2 LIMIT 1";
-    let Some(row) = client.query_opt(other, &[&ROOM, &consumer]).await? else { return Ok(()) };
-    let prefix = |consumer: &str| consumer.strip_suffix(ROOM).unwrap_or(consumer).to_owned();
+    let Some(row) = client.query_opt(other, &[&WORKER, &consumer]).await? else { return Ok(()) };
+    let prefix = |consumer: &str| consumer.strip_suffix(WORKER).unwrap_or(consumer).to_owned();
     Err(Error::Config(format!(
         "this database holds the log of the deployment with [kafka] topic_prefix = {:?}, not {:?}: each deployment has a database of its own",
         prefix(row.get(0)),

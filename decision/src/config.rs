@@ -1,17 +1,17 @@
-//! The room's knobs, and its start.
+//! The worker's knobs, and its start.
 
 use crate::error::Error;
 use crate::handler::DecisionHandler;
 use crate::library::Library;
 use crate::metrics::Metrics;
-use runtime::shell::Shell;
+use runtime::service::ServiceContext;
 use runtime::stream::{LoopSpec, Tuning, spawn_loop};
-use runtime::task::RoomHandle;
+use runtime::task::WorkerHandle;
 use schemas::{Topic, control, envelope};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
-/// Knobs of the decision room.
+/// Knobs of the decision worker.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
@@ -34,27 +34,27 @@ impl Default for Config {
     }
 }
 
-/// Starts the room.
+/// Starts the worker.
 ///
 /// # Errors
 /// [`Error`] when the default policy cannot be used or the loop does not start.
-pub fn start(config: Config, shell: Shell) -> Result<Vec<RoomHandle>, Error> {
+pub fn start(config: Config, service: ServiceContext) -> Result<Vec<WorkerHandle>, Error> {
     let library = Library::read(&config.policy_dir, &config.default_policy)?;
-    let metrics = Metrics::new(&shell.registry)?;
-    let decisions = shell.topic(Topic::Decisions.base_name());
+    let metrics = Metrics::new(&service.registry)?;
+    let decisions = service.topic(Topic::Decisions.base_name());
     let handler = DecisionHandler::new(library, decisions, runtime::clock::now, metrics);
-    Ok(vec![spawn_loop(spec(config.tuning, &shell), handler, &shell).map_err(Error::Loop)?])
+    Ok(vec![spawn_loop(spec(config.tuning, &service), handler, &service).map_err(Error::Loop)?])
 }
 
 /// One input: control records count in the topic that they belong to, and nowhere else.
-fn spec(tuning: Tuning, shell: &Shell) -> LoopSpec {
+fn spec(tuning: Tuning, service: &ServiceContext) -> LoopSpec {
     LoopSpec {
-        room: "decision",
-        inputs: vec![shell.topic(Topic::Risk.base_name())],
-        writes: vec![shell.topic(Topic::Decisions.base_name())],
-        changelog: Some(shell.topic(Topic::DecisionState.base_name())),
-        gaps: shell.topic(Topic::Gaps.base_name()),
-        dead_letters: shell.topic(Topic::DeadLetters.base_name()),
+        worker: "decision",
+        inputs: vec![service.topic(Topic::Risk.base_name())],
+        writes: vec![service.topic(Topic::Decisions.base_name())],
+        changelog: Some(service.topic(Topic::DecisionState.base_name())),
+        gaps: service.topic(Topic::Gaps.base_name()),
+        dead_letters: service.topic(Topic::DeadLetters.base_name()),
         control: Some((envelope::header::TYPE, control::ACTIVATED)),
         pauses_floods: false,
         tuning,
@@ -67,9 +67,9 @@ mod tests {
 
     #[test]
     fn control_records_are_taken_from_one_topic() {
-        let shell = Shell::new(runtime::kafka::KafkaConfig::default());
-        let spec = spec(Tuning::default(), &shell);
-        let wanted = [shell.topic(Topic::Risk.base_name())];
+        let service = ServiceContext::new(runtime::kafka::KafkaConfig::default());
+        let spec = spec(Tuning::default(), &service);
+        let wanted = [service.topic(Topic::Risk.base_name())];
         assert_eq!(spec.inputs, wanted, "another input would need a filter of its own");
         assert!(spec.control.is_some());
     }

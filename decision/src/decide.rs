@@ -1,4 +1,4 @@
-//! The room's thought: an event and a policy → the body of a decision. Pure; moves what it was given instead of copying.
+//! The worker's thought: an event and a policy → the body of a decision. Pure; moves what it was given instead of copying.
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use domain::outcome::{Outcome, Step};

@@ -1,8 +1,8 @@
-//! Why the room does not start. Nothing here is about an application.
+//! Why the worker does not start. Nothing here is about an application.
 
 use std::path::PathBuf;
 
-/// Why the room does not start; all are permanent.
+/// Why the worker does not start; all are permanent.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The directory of policies, or a file in it, cannot be read.

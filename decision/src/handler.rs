@@ -1,4 +1,4 @@
-//! The shell: decode → decide → encode → verdict. The only file that meets both records and decisions; holds no rule.
+//! The service layer: decode → decide → encode → verdict. The only file that meets both records and decisions; holds no rule.
 
 use crate::decide;
 use crate::in_force::{InForce, Kept, POLICY};
@@ -8,7 +8,7 @@ use crate::salvage::{self, Outside, Salvaged};
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::outcome::{Outcome, Step};
 use policy::Compiled;
-use runtime::stream::{HandleError, Handler, Input, Outbox, Output, Route, UNPRODUCIBLE, Verdict, View};
+use runtime::stream::{HandleError, Handler, Input, Outbox, Output, RecordOutcome, Route, UNPRODUCIBLE, View};
 use schemas::application::{WITHDRAWN, Withdrawal};
 use schemas::control::{Activation, OTHER_DIGEST};
 use schemas::decision::{Decision, MADE};
@@ -18,10 +18,10 @@ use schemas::intake::header as extension;
 use schemas::risk::{COMPUTED, RiskEvent, SHADOW_COMPUTED};
 use std::sync::Arc;
 
-/// `ce_source` of everything that this room says.
+/// `ce_source` of everything that this worker says.
 pub const SOURCE: &str = "/defaultx/decision";
 
-/// The decision room, behind the one loop.
+/// The decision worker, behind the one loop.
 pub struct DecisionHandler {
     library: Library,
     decisions: Arc<str>,
@@ -64,15 +64,15 @@ impl DecisionHandler {
         partition: i32,
         activation: Activation,
         state: &mut View<'_, Kept, InForce>,
-    ) -> Result<Verdict, HandleError> {
+    ) -> Result<RecordOutcome, HandleError> {
         let in_force = InForce::from(activation);
         if let Some(digest) = in_force.contradicted(partition, state) {
             let detail = format!("{} was activated with the digest {digest}", in_force.label());
-            return Ok(Verdict::Refused { reason: OTHER_DIGEST, detail });
+            return Ok(RecordOutcome::Refused { reason: OTHER_DIGEST, detail });
         }
         self.demanded(&in_force).map_err(HandleError::NotReady)?;
         in_force.enter(partition, state);
-        Ok(Verdict::Done("activated"))
+        Ok(RecordOutcome::Done("activated"))
     }
 
     fn emit(&mut self, input: &Input<'_>, cause: &Envelope, decision: &Decision, policy: &Compiled, out: &mut Outbox) {
@@ -128,12 +128,12 @@ impl Handler for DecisionHandler {
                         self.metrics.took(waited);
                     }
                     self.emit(input, &cause, &decision, &policy, out);
-                    Verdict::Done(Outcome::parse(&decision.outcome).map_or("decided", Outcome::as_str))
+                    RecordOutcome::Done(Outcome::parse(&decision.outcome).map_or("decided", Outcome::as_str))
                 }
-                Answer::Nothing(word) => Verdict::Done(word),
-                Answer::DeadLetter { reason, detail } => Verdict::DeadLetter { reason, detail },
+                Answer::Nothing(word) => RecordOutcome::Done(word),
+                Answer::DeadLetter { reason, detail } => RecordOutcome::DeadLetter { reason, detail },
             };
-            out.verdict(verdict);
+            out.outcome(verdict);
         }
         let mut shown: Vec<&Compiled> = policies.iter().map(|(_, policy)| &**policy).collect();
         shown.sort_by_key(|policy| policy.digest());
@@ -157,13 +157,13 @@ impl Handler for DecisionHandler {
         let verdict = match answer {
             Answer::Decided(decision) => {
                 self.emit(record, &cause, &decision, &policy, out);
-                Verdict::Done(Outcome::parse(&decision.outcome).map_or("decided", Outcome::as_str))
+                RecordOutcome::Done(Outcome::parse(&decision.outcome).map_or("decided", Outcome::as_str))
             }
             Answer::Nothing(_) | Answer::DeadLetter { .. } => {
-                Verdict::DeadLetter { reason: UNPRODUCIBLE, detail: String::new() }
+                RecordOutcome::DeadLetter { reason: UNPRODUCIBLE, detail: String::new() }
             }
         };
-        out.verdict(verdict);
+        out.outcome(verdict);
         Ok(())
     }
 
@@ -185,13 +185,13 @@ impl Handler for DecisionHandler {
         out: &mut Outbox,
     ) -> Result<(), HandleError> {
         let body = record.payload.unwrap_or_default();
-        out.verdict(match serde_json::from_slice::<Activation>(body) {
+        out.outcome(match serde_json::from_slice::<Activation>(body) {
             Ok(activation) => match activation.fault() {
-                Some(fault) => Verdict::DeadLetter { reason: "bad_activation", detail: fault.to_owned() },
+                Some(fault) => RecordOutcome::DeadLetter { reason: "bad_activation", detail: fault.to_owned() },
                 None if activation.kind == POLICY => self.switch(record.partition, activation, state)?,
-                None => Verdict::Done("control_ignored"),
+                None => RecordOutcome::Done("control_ignored"),
             },
-            Err(error) => Verdict::DeadLetter { reason: "bad_activation", detail: place_of(&error) },
+            Err(error) => RecordOutcome::DeadLetter { reason: "bad_activation", detail: place_of(&error) },
         });
         Ok(())
     }
@@ -223,7 +223,7 @@ fn answer(input: &Input<'_>, policy: &Compiled, decided_at: &str) -> (Envelope, 
         COMPUTED => on_score(input, &cause, outside, policy, decided_at),
         WITHDRAWN => on_withdrawal(input, outside, policy, decided_at),
         SHADOW_COMPUTED => Answer::Nothing("shadow_ignored"),
-        _ => Answer::DeadLetter { reason: "unknown_type", detail: "ce_type is none that this room reads".to_owned() },
+        _ => Answer::DeadLetter { reason: "unknown_type", detail: "ce_type is none that this worker reads".to_owned() },
     };
     (cause, answer)
 }

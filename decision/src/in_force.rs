@@ -5,7 +5,7 @@ use runtime::stream::{Stored, View};
 use schemas::control::{Activation, Document};
 use serde::{Deserialize, Serialize};
 
-/// The kind of activation record that this room keeps.
+/// The kind of activation record that this worker keeps.
 pub const POLICY: &str = "policy";
 /// In front of the `name@version` of an entry that says which digest a version has.
 const VERSION: &str = "version:";

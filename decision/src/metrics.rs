@@ -1,4 +1,4 @@
-//! Metric names of the room, and the only place that touches them. Labels are bounded: a product that no policy knows is
+//! Metric names of the worker, and the only place that touches them. Labels are bounded: a product that no policy knows is
 //! `other`.
 
 use chrono::TimeDelta;
@@ -17,7 +17,7 @@ const EDGES: [f64; 13] = [0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0
 /// The label of products outside the policy.
 const OTHER: &str = "other";
 
-/// The room's metrics.
+/// The worker's metrics.
 pub struct Metrics {
     decisions: IntCounterVec,
     policy_info: IntGaugeVec,

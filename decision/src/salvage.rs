@@ -52,7 +52,7 @@ pub fn salvage(payload: Option<&[u8]>, outside: Outside<'_>, policy: &Compiled, 
     Salvaged::Referral(Box::new(decision))
 }
 
-/// Key and header are the house's own and come first; the body only where they are absent.
+/// Key and header are the deployment's own and come first; the body only where they are absent.
 pub fn application_of(body: &Value, outside: Outside<'_>) -> Option<ApplicationRef> {
     let inside = body.get("application").unwrap_or(&Value::Null);
     let (tenant, application_id) = match identity(outside.key) {

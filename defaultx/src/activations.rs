@@ -85,7 +85,7 @@ pub fn live_scorers(kafka: &KafkaConfig) -> Result<Vec<Announcement>> {
     read_to_end(kafka, [name.as_str()], |message| {
         let input = Input::of(message);
         let body = serde_json::from_slice::<Announcement>(input.payload.unwrap_or_default()).ok();
-        if let (Some(key), Some(body)) = (input.key, body.filter(|body| body.room == "scorer")) {
+        if let (Some(key), Some(body)) = (input.key, body.filter(|body| body.worker == "scorer")) {
             newest.insert(key.to_vec(), (input.timestamp_ms, body));
         }
         Ok(())
@@ -132,7 +132,7 @@ pub struct Passing {
 /// # Errors
 /// When no worker has it before it, or the cluster does not take the records.
 pub async fn pass(settings: &Settings, passing: Passing) -> Result<Vec<ActivationPassed>> {
-    let room = match passing.kind.as_str() {
+    let worker = match passing.kind.as_str() {
         decision::in_force::POLICY => "decision",
         scorer::in_force::ROUTE | scorer::in_force::MODEL => "scorer",
         other => bail!("{other:?} is no kind of activation: there are policy, route and model"),
@@ -142,7 +142,7 @@ pub async fn pass(settings: &Settings, passing: Passing) -> Result<Vec<Activatio
     }
     let (kafka, senders) = (settings.kafka.clone(), settings.ingest.sender_topics());
     tokio::task::spawn_blocking(move || -> Result<Vec<ActivationPassed>> {
-        let name = kafka.topic(room);
+        let name = kafka.topic(worker);
         let group = gaps::groups(&kafka, &senders).into_iter().find(|group| group.name == name);
         let group = group.with_context(|| format!("no group {name}"))?;
         let at = clock::rfc3339(clock::now());
@@ -151,7 +151,7 @@ pub async fn pass(settings: &Settings, passing: Passing) -> Result<Vec<Activatio
             .with_context(|| format!("what group {name} has before it"))?;
         if passed.is_empty() {
             bail!(
-                "{room} has no activation of {} {} before it: there is nothing to pass by",
+                "{worker} has no activation of {} {} before it: there is nothing to pass by",
                 passing.kind,
                 passing.label
             );
@@ -209,7 +209,7 @@ mod tests {
     #[test]
     fn whoever_lacks_a_package_is_named_with_it() {
         let announced = |instance: &str, packages: &[(&str, &str)]| Announcement {
-            room: "scorer".to_owned(),
+            worker: "scorer".to_owned(),
             instance: instance.to_owned(),
             packages: packages.iter().map(|(package, digest)| ((*package).to_owned(), (*digest).to_owned())).collect(),
             announced_at: String::new(),

@@ -15,8 +15,8 @@ use std::path::PathBuf;
 
 const EXAMPLES: &str = "\
 Examples:
-  defaultx demo                              Kafka, PostgreSQL, every room, 53,308 applications, a summary
-  defaultx up && defaultx run all            a house that stays: servers first, then all rooms in one process
+  defaultx demo                              Kafka, PostgreSQL, every worker, 53,308 applications, a summary
+  defaultx up && defaultx run all            a stack that stays: servers first, then all workers in one process
   defaultx run scorer --instance 1 --kafka broker:9092 --prefix prod.
   defaultx batch portfolio.csv --mapping training/data/taiwan/mapping.toml
   defaultx dead-letters list --reason unknown_product
@@ -41,7 +41,7 @@ pub struct Cli {
 /// Options of every command.
 #[derive(Debug, Clone, Default, Args)]
 pub struct PlaceArgs {
-    /// TOML file with the sections [process] [tls] [kafka] [database] and one for each room
+    /// TOML file with the sections [process] [tls] [kafka] [database] and one for each worker
     #[arg(long, global = true, value_name = "FILE", env = "DEFAULTX_CONFIG")]
     pub config: Option<PathBuf>,
     /// Your own Kafka; without it the one that `defaultx up` started
@@ -57,16 +57,16 @@ pub struct PlaceArgs {
     #[arg(long = "set", global = true, value_name = "SECTION.KEY=VALUE")]
     pub set: Vec<String>,
     /// Where `defaultx up` keeps its servers and their data
-    #[arg(long, global = true, value_name = "DIR", default_value = "target/house")]
-    pub house: PathBuf,
+    #[arg(long, global = true, alias = "house", value_name = "DIR", default_value = "target/stack")]
+    pub stack: PathBuf,
 }
 
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Run rooms until SIGTERM: ingest, scorer, decision, notifier, audit-sink, audit-signer, read-api, or all
+    /// Run workers until SIGTERM: ingest, scorer, decision, notifier, audit-sink, audit-signer, read-api, or all
     #[command(
-        after_help = "A room is a Kafka consumer group: start more instances, each with its own --instance, to take more \
+        after_help = "A worker is a Kafka consumer group: start more instances, each with its own --instance, to take more \
                             partitions.\nSIGTERM drains; any other end has a code other than 0, so that a supervisor starts it \
                             again under the same id."
     )]
@@ -131,9 +131,9 @@ pub enum Command {
 /// Options of `run`.
 #[derive(Debug, Clone, Args)]
 pub struct RunArgs {
-    /// Rooms, or `all`
-    #[arg(required = true, value_name = "ROOM")]
-    pub rooms: Vec<String>,
+    /// Workers, or `all`
+    #[arg(required = true, value_name = "WORKER")]
+    pub workers: Vec<String>,
     /// Stable id of this instance: its replacement takes the same, two at once never do
     #[arg(long, value_name = "ID")]
     pub instance: Option<String>,
@@ -158,8 +158,8 @@ pub struct DemoArgs {
     #[arg(long, default_value = "target/demo/summary.json", value_name = "FILE")]
     pub out: PathBuf,
     /// Servers and keys of the demonstration
-    #[arg(long, default_value = "target/demo/house", value_name = "DIR")]
-    pub demo_house: PathBuf,
+    #[arg(long, alias = "demo-house", default_value = "target/demo/stack", value_name = "DIR")]
+    pub demo_stack: PathBuf,
     /// Folder with the three data sets and their mappings
     #[arg(long, default_value = "training/data", value_name = "DIR")]
     pub data: PathBuf,
@@ -245,7 +245,7 @@ pub struct LettersArgs {
     /// Only this reason
     #[arg(long)]
     pub reason: Option<String>,
-    /// Only those that this room set aside
+    /// Only those that this worker set aside
     #[arg(long)]
     pub stage: Option<String>,
     /// Only these, as PARTITION:OFFSET

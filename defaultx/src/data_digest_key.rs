@@ -1,4 +1,4 @@
-//! The key of the digests of bodies that a house on one machine makes for itself, once, whoever asks first.
+//! The key of the digests of bodies that a stack on one machine makes for itself, once, whoever asks first.
 
 use anyhow::{Context, Result};
 use std::fs;
@@ -44,13 +44,13 @@ mod tests {
     #[test]
     fn it_is_made_once_however_many_ask() {
         let dir = tempfile::tempdir().unwrap();
-        let house = dir.path().join("house");
+        let stack = dir.path().join("stack");
         let keys: Vec<String> = std::thread::scope(|scope| {
-            let asked: Vec<_> = (0..8).map(|_| scope.spawn(|| of(&house).unwrap())).collect();
+            let asked: Vec<_> = (0..8).map(|_| scope.spawn(|| of(&stack).unwrap())).collect();
             asked.into_iter().map(|asked| asked.join().unwrap()).collect()
         });
         assert!(keys.iter().all(|key| *key == keys[0] && key.len() == "house-1:".len() + 64), "{}", keys.len());
-        assert_eq!(fs::read_dir(&house).unwrap().count(), 1, "nothing else is left");
-        assert_eq!(fs::metadata(house.join(FILE)).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(fs::read_dir(&stack).unwrap().count(), 1, "nothing else is left");
+        assert_eq!(fs::metadata(stack.join(FILE)).unwrap().permissions().mode() & 0o777, 0o600);
     }
 }

@@ -1,4 +1,4 @@
-//! The database's tables and the logins that workers use it with: brought up to date, made, and for a house on one machine kept
+//! The database's tables and the logins that workers use it with: brought up to date, made, and for a stack on one machine kept
 //! beside its keys.
 
 use anyhow::{Context, Result};
@@ -11,7 +11,7 @@ use std::io::{ErrorKind, Write as _};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-/// Where a house keeps the passwords, by name. Losing it costs nothing: `up` makes others.
+/// Where a stack keeps the passwords, by name. Losing it costs nothing: `up` makes others.
 pub const FILE: &str = "database-logins.json";
 
 /// Brings a database up to date as whoever its URL names; gives the names of the migrations that it lacked.
@@ -52,7 +52,7 @@ pub async fn apply(database: &DatabaseConfig) -> Result<Applied> {
     Ok(Applied { made, renewed, left })
 }
 
-/// Makes the logins of a house's database, with the passwords that are kept in `dir` or new ones, and takes them into the settings.
+/// Makes the logins of a stack's database, with the passwords that are kept in `dir` or new ones, and takes them into the settings.
 ///
 /// # Errors
 /// As [`apply`], or when the file cannot be read or written.
@@ -68,7 +68,7 @@ pub async fn give_logins(database: &mut DatabaseConfig, dir: &Path) -> Result<Ap
     Ok(applied)
 }
 
-/// Takes the logins that a house has into the settings; one that is configured stands. A house of before has none until its next `up`.
+/// Takes the logins that a stack has into the settings; one that is configured stands. A stack of before has none until its next `up`.
 ///
 /// # Errors
 /// When the file is there and cannot be read.
@@ -108,11 +108,11 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     #[test]
-    fn a_house_takes_the_logins_that_it_has_and_a_configured_one_stands() {
+    fn a_stack_takes_the_logins_that_it_has_and_a_configured_one_stands() {
         let dir = tempfile::tempdir().unwrap();
         let mut database = DatabaseConfig::default();
         take_logins(&mut database, dir.path()).unwrap();
-        assert_eq!(database, DatabaseConfig::default(), "a house of before");
+        assert_eq!(database, DatabaseConfig::default(), "a stack of before");
         let passwords = ["notifier", "read-api"].map(|name| (name.to_owned(), format!("secret of {name}")));
         keep(dir.path(), &passwords.into()).unwrap();
         let path = dir.path().join(FILE);

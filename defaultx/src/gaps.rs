@@ -81,21 +81,21 @@ fn is_not_yet(error: &KafkaError) -> bool {
     )
 }
 
-/// The rooms that keep their offsets in PostgreSQL. The log reads the senders' topics too, which stand in the section of ingest.
+/// The workers that keep their offsets in PostgreSQL. The log reads the senders' topics too, which stand in the section of ingest.
 fn database_groups(settings: &Settings) -> [PgGroup; 3] {
     let kafka = &settings.kafka;
     let group = |name, topics, goes_back| PgGroup { name: kafka.topic(name), topics, plain: Vec::new(), goes_back };
     let one = |topic: Topic| vec![kafka.topic(topic.base_name())];
     let sources = Sources::new(&kafka.topic_prefix, &settings.ingest.sender_topics());
-    let log = group(audit_sink::ROOM, sources.names().collect(), false);
+    let log = group(audit_sink::WORKER, sources.names().collect(), false);
     [
         PgGroup { plain: sources.plain().collect(), ..log },
-        group(audit_sink::identity::ROOM, one(Topic::Identities), true),
-        group(notifier::ROOM, one(Topic::Decisions), true),
+        group(audit_sink::identity::WORKER, one(Topic::Identities), true),
+        group(notifier::WORKER, one(Topic::Decisions), true),
     ]
 }
 
-/// Every gap that nobody has accepted; those of the rooms that write PostgreSQL too, where one is named.
+/// Every gap that nobody has accepted; those of the workers that write PostgreSQL too, where one is named.
 ///
 /// # Errors
 /// When the cluster or the database does not answer, or a topic is missing.
@@ -158,7 +158,7 @@ pub async fn accept(settings: &Settings, acceptance: Acceptance) -> Result<GapAc
     if to.is_some_and(|to| gap.kind == Lost::Unreadable && Some(to) <= gap.from) {
         bail!("--to must lie behind what cannot be unpacked: {} or more", gap.to);
     }
-    let log_group = settings.kafka.topic(audit_sink::ROOM);
+    let log_group = settings.kafka.topic(audit_sink::WORKER);
     let goes_back = to.zip(gap.from).is_some_and(|(to, from)| to < from);
     if *group == *log_group && (goes_back || matches!(gap.kind, Lost::Recreated | Lost::BeyondEnd)) {
         bail!(

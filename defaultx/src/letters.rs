@@ -35,7 +35,7 @@ pub enum Letter {
     Dead(Dead),
     /// The original that stood there was published again.
     Mark(Origin),
-    /// Not written by a room of ours.
+    /// Not written by a worker of ours.
     Foreign,
 }
 
@@ -50,7 +50,7 @@ pub struct Dead {
     pub at_ms: i64,
     /// A stable word.
     pub reason: String,
-    /// The room.
+    /// The worker.
     pub stage: String,
     /// For people.
     pub detail: String,

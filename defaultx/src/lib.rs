@@ -1,8 +1,8 @@
-//! The one binary of the house as a library, so that tests and benchmarks drive the same code: the command line, the whole
-//! configuration, the rooms in one process, topics, dead letters, the demonstration. Scores, decides and writes nothing itself.
+//! The one binary of the stack as a library, so that tests and benchmarks drive the same code: the command line, the whole
+//! configuration, the workers in one process, topics, dead letters, the demonstration. Scores, decides and writes nothing itself.
 //!
-//! Reading order: [`cli`] (what can be asked for), [`settings`], [`place`] and [`database`] (with what, and where), [`rooms`] and [`run`]
-//! (the house), [`topics`], [`gaps`], [`activations`], [`letters`] and [`redrive`], [`rows`], [`reader`], [`terminal`], [`witness`], [`commands`],
+//! Reading order: [`cli`] (what can be asked for), [`settings`], [`place`] and [`database`] (with what, and where), [`workers`] and [`run`]
+//! (the stack), [`topics`], [`gaps`], [`activations`], [`letters`] and [`redrive`], [`rows`], [`reader`], [`terminal`], [`witness`], [`commands`],
 //! [`demo`].
 
 pub mod activations;
@@ -16,17 +16,21 @@ pub mod letters;
 pub mod place;
 pub mod reader;
 pub mod redrive;
-pub mod rooms;
 pub mod rows;
 pub mod run;
 pub mod settings;
 mod terminal;
 pub mod topics;
 pub mod witness;
+pub mod workers;
 
 use clap::Parser;
 use std::ffi::OsString;
 use std::time::Duration;
+
+/// The allocator of every program that has this library, tests and benchmarks too.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// How long threads may take to end once the command has.
 const LAST_WORDS: Duration = Duration::from_secs(2);

@@ -1,4 +1,4 @@
-//! Where Kafka and PostgreSQL are: the user's own, or the local house; and the keys that a local house makes for itself. Starts
+//! Where Kafka and PostgreSQL are: the user's own, or the local stack; and the keys that a local stack makes for itself. Starts
 //! nothing on a cluster of the user's.
 
 use crate::data_digest_key;
@@ -7,7 +7,7 @@ use crate::settings::Settings;
 use crate::topics::rights;
 use anyhow::{Context, Result, bail};
 use ingest::config::DEMO_DIGEST_KEY;
-use local::{House, Options};
+use local::{Options, Stack};
 use runtime::auth;
 use runtime::config::Secret;
 use runtime::kafka::{KafkaConfig, Login};
@@ -17,7 +17,7 @@ use std::fs;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-/// Secrets of a house on one machine, made when it is first started.
+/// Secrets of a stack on one machine, made when it is first started.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Keys {
     /// Signs tokens, PEM.
@@ -30,10 +30,10 @@ pub struct Keys {
     pub checkpoint_key: String,
     /// Of webhooks, base64 behind `whsec_`.
     pub webhook_secret: String,
-    /// Of the digests of bodies, as `[ingest] digest_key` has it. In a file of its own: a house of before has none.
+    /// Of the digests of bodies, as `[ingest] digest_key` has it. In a file of its own: a stack of before has none.
     #[serde(skip)]
     pub data_digest_key: String,
-    /// Makes pseudonyms, `key_id:hexadecimal`. A house that was made before there was one goes on with the demonstration's: its customers
+    /// Makes pseudonyms, `key_id:hexadecimal`. A stack that was made before there was one goes on with the demonstration's: its customers
     /// would become other subjects.
     #[serde(default)]
     pub subject_key: Option<String>,
@@ -126,53 +126,53 @@ impl Needs {
     }
 }
 
-/// Points the settings at the running local house wherever they name no server of the user's.
+/// Points the settings at the running local stack wherever they name no server of the user's.
 ///
 /// # Errors
 /// When neither is there, with what to type.
-pub fn settle(settings: &mut Settings, house_dir: &Path, needs: Needs) -> Result<()> {
+pub fn settle(settings: &mut Settings, stack_dir: &Path, needs: Needs) -> Result<()> {
     let lacks_kafka = needs.kafka && settings.kafka.bootstrap.is_empty();
     let lacks_database = needs.database && settings.database.url.is_empty();
     if !lacks_kafka && !lacks_database {
         return if needs.kafka { Ok(settings.kafka.check_plaintext()?) } else { Ok(()) };
     }
     let missing = if lacks_kafka { "--kafka HOST:PORT" } else { "--database URL" };
-    let Ok(house) = House::attach(house_dir) else {
+    let Ok(stack) = Stack::attach(stack_dir) else {
         bail!("no servers: start them on this machine with `defaultx up`, or name yours with {missing}");
     };
-    let is_of_house = settings.database.url.is_empty();
-    point(settings, &house);
-    if is_of_house {
-        database::take_logins(&mut settings.database, house_dir)?;
+    let is_of_stack = settings.database.url.is_empty();
+    point(settings, &stack);
+    if is_of_stack {
+        database::take_logins(&mut settings.database, stack_dir)?;
     }
-    Keys::of(house_dir)?.fill(settings);
-    keep_notes(settings, house_dir);
+    Keys::of(stack_dir)?.fill(settings);
+    keep_notes(settings, stack_dir);
     Ok(settings.kafka.check_plaintext()?)
 }
 
-/// Gives the signer of a local house its memory, where the configuration names none.
-pub fn keep_notes(settings: &mut Settings, house_dir: &Path) {
+/// Gives the signer of a local stack its memory, where the configuration names none.
+pub fn keep_notes(settings: &mut Settings, stack_dir: &Path) {
     let notes = &mut settings.audit_signer.notes_dir;
     if notes.is_empty() {
-        *notes = house_dir.join("audit-notes").display().to_string();
+        *notes = stack_dir.join("audit-notes").display().to_string();
     }
 }
 
-/// Names a house's servers in the settings, where they name none.
-pub fn point(settings: &mut Settings, house: &House) {
+/// Names a stack's servers in the settings, where they name none.
+pub fn point(settings: &mut Settings, stack: &Stack) {
     if settings.kafka.bootstrap.is_empty() {
-        house.bootstrap().clone_into(&mut settings.kafka.bootstrap);
+        stack.bootstrap().clone_into(&mut settings.kafka.bootstrap);
         settings.kafka.replication_factor = 1;
-        log_in(&mut settings.kafka, house);
+        log_in(&mut settings.kafka, stack);
     }
     if settings.database.url.is_empty() {
-        settings.database.url = Secret::from(house.database_url());
+        settings.database.url = Secret::from(stack.database_url());
     }
 }
 
-/// Takes the logins of a house: the one that may do everything for commands, and its own for each worker. One that is configured stands.
-pub fn log_in(kafka: &mut KafkaConfig, house: &House) {
-    for (user, password) in house.passwords() {
+/// Takes the logins of a stack: the one that may do everything for commands, and its own for each worker. One that is configured stands.
+pub fn log_in(kafka: &mut KafkaConfig, stack: &Stack) {
+    for (user, password) in stack.passwords() {
         let password = Some(Secret::from(password));
         if user == local::ADMIN {
             kafka.sasl_username.get_or_insert(user);
@@ -183,12 +183,12 @@ pub fn log_in(kafka: &mut KafkaConfig, house: &House) {
     }
 }
 
-/// Gives the workers of a house their rights, where its broker asks for any; gives how many were added.
+/// Gives the workers of a stack their rights, where its broker asks for any; gives how many were added.
 ///
 /// # Errors
 /// When the broker refuses.
-pub async fn give_rights(settings: &Settings, house: &House) -> Result<usize> {
-    if house.passwords().is_empty() {
+pub async fn give_rights(settings: &Settings, stack: &Stack) -> Result<usize> {
+    if stack.passwords().is_empty() {
         return Ok(0);
     }
     let (kafka, senders) = (settings.kafka.clone(), settings.ingest.sender_topics());
@@ -205,21 +205,21 @@ pub fn users() -> Vec<String> {
 ///
 /// # Errors
 /// Why a server did not start, with what to type.
-pub fn start_house(settings: &Settings, dir: &Path, install_packages: bool) -> Result<Option<House>> {
-    Ok(options(settings, dir, install_packages).map(|options| House::start(&options)).transpose()?)
+pub fn start_stack(settings: &Settings, dir: &Path, install_packages: bool) -> Result<Option<Stack>> {
+    Ok(options(settings, dir, install_packages).map(|options| Stack::start(&options)).transpose()?)
 }
 
 /// The same, but they stay: finds them where they run already, which the flag says.
 ///
 /// # Errors
 /// Why a server did not start, with what to type.
-pub fn lasting_house(settings: &Settings, dir: &Path, install_packages: bool) -> Result<Option<(House, bool)>> {
+pub fn lasting_stack(settings: &Settings, dir: &Path, install_packages: bool) -> Result<Option<(Stack, bool)>> {
     let options = options(settings, dir, install_packages).map(|options| Options {
         keep_running: true,
         thorough_compiler: true,
         ..options
     });
-    Ok(options.map(|options| House::start_or_attach(&options)).transpose()?)
+    Ok(options.map(|options| Stack::start_or_attach(&options)).transpose()?)
 }
 
 fn options(settings: &Settings, dir: &Path, install_packages: bool) -> Option<Options> {
@@ -253,11 +253,11 @@ mod tests {
         keys.fill(&mut settings);
         assert_eq!(settings.ingest.digest_key.expose(), "own:00");
         assert!(settings.ingest.check_public_keys().is_ok() && !settings.ingest.allow_demonstration_key);
-        assert!(Settings::default().ingest.check_public_keys().is_err(), "without a house of its own");
+        assert!(Settings::default().ingest.check_public_keys().is_err(), "without a stack of its own");
     }
 
     #[test]
-    fn a_house_of_yesterday_keeps_its_pseudonyms() {
+    fn a_stack_of_yesterday_keeps_its_pseudonyms() {
         let keys = Keys { subject_key: None, ..Keys::of(tempfile::tempdir().unwrap().path()).unwrap() };
         let mut settings = Settings::default();
         keys.fill(&mut settings);

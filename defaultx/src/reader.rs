@@ -6,7 +6,7 @@ use rdkafka::consumer::Consumer;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::BorrowedMessage;
 use rdkafka::{Offset, TopicPartitionList};
-use runtime::kafka::{KafkaConfig, Plain, PlainConsumer};
+use runtime::kafka::{Isolation, KafkaConfig, Plain, PlainConsumer, reader};
 use runtime::stream::Input;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -14,6 +14,9 @@ use tokio_util::sync::CancellationToken;
 
 const TIMEOUT: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(100);
+/// What librdkafka calls a group; nothing is ever committed under it.
+const GROUP: &str = "defaultx-reader";
+
 /// How long an open transaction may keep somebody waiting who must read past it: one that its owner left open for the broker to
 /// abort, with the usual timeout of a client and the time until the broker looks.
 const OPEN_FOR: Duration = Duration::from_secs(120);
@@ -54,12 +57,10 @@ pub fn read_to_end<'t>(
 /// # Errors
 /// When the cluster cannot be asked, or a transaction stays open.
 pub fn wait_until_settled(kafka: &KafkaConfig, topic: &str) -> Result<()> {
-    let client = |isolation: &str| -> Result<PlainConsumer> {
-        let mut config = kafka.client();
-        config.set("group.id", "defaultx-reader").set("isolation.level", isolation);
-        config.create_with_context(Plain).context("Kafka client")
+    let client = |isolation| -> Result<PlainConsumer> {
+        reader(&kafka.client(), GROUP, isolation).create_with_context(Plain).context("Kafka client")
     };
-    let (uncommitted, committed) = (client("read_uncommitted")?, client("read_committed")?);
+    let (uncommitted, committed) = (client(Isolation::Uncommitted)?, client(Isolation::Committed)?);
     let until = Instant::now() + OPEN_FOR;
     for partition in partitions_of(&uncommitted, topic)? {
         let high = end_of(&uncommitted, topic, partition, until)?;
@@ -117,11 +118,8 @@ fn assigned<'t>(
     kafka: &KafkaConfig,
     topics: impl IntoIterator<Item = &'t str>,
 ) -> Result<(PlainConsumer, BTreeSet<i32>)> {
-    let mut config = kafka.client();
+    let mut config = reader(&kafka.client(), GROUP, Isolation::Committed);
     config
-        .set("group.id", "defaultx-reader") // librdkafka wants one; nothing is ever committed under it
-        .set("isolation.level", "read_committed")
-        .set("enable.auto.commit", "false")
         .set("enable.partition.eof", "true")
         .set("auto.offset.reset", "earliest")
         .set("fetch.queue.backoff.ms", "10")

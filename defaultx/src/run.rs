@@ -1,73 +1,74 @@
-//! Rooms in this process until they are told to stop or one of them ends. Whatever ends a process but the signal to stop is a
+//! Workers in this process until they are told to stop or one of them ends. Whatever ends a process but the signal to stop is a
 //! failure, so that a supervisor starts it again under the same ids.
 
-use crate::rooms::Room;
 use crate::settings::Settings;
 use crate::topics;
+use crate::workers::Worker;
 use anyhow::{Context, Result, bail};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use runtime::http::{self, Cover, Listener, Tls};
 use runtime::metrics;
-use runtime::shell::{OBSERVER, Shell};
-use runtime::task::{self, RoomHandle};
+use runtime::service::{OBSERVER, ServiceContext};
+use runtime::task::{self, WorkerHandle};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
-/// Rooms that run in this process.
+/// Workers that run in this process.
 #[derive(Debug)]
 pub struct Running {
     /// Their surroundings.
-    pub shell: Shell,
+    pub service: ServiceContext,
     /// Where /livez, /readyz and /metrics are.
     pub ops: SocketAddr,
-    handles: Vec<RoomHandle>,
+    handles: Vec<WorkerHandle>,
     drain: Duration,
 }
 
-/// Starts rooms; they stop when `shutdown` is cancelled.
+/// Starts workers; they stop when `shutdown` is cancelled.
 ///
 /// # Errors
 /// Why one of them cannot run; those before it are told to stop.
-pub async fn start(settings: &Settings, rooms: &[Room], shutdown: CancellationToken) -> Result<Running> {
+pub async fn start(settings: &Settings, workers: &[Worker], shutdown: CancellationToken) -> Result<Running> {
     settings.kafka.check_plaintext()?;
-    let mut shell = Shell::new(settings.kafka.clone());
-    shell.instance.clone_from(&settings.process.instance);
-    shell.shutdown = shutdown;
-    shell.allow_plaintext_listeners = settings.process.allow_plaintext_listeners;
-    shell.database = Some(settings.database.clone()).filter(|database| !database.url.is_empty());
-    let names: Vec<&str> = rooms.iter().map(|room| room.name()).collect();
-    metrics::register_process(&shell.registry, env!("CARGO_PKG_VERSION"), &shell.instance, &names)?;
+    let mut service = ServiceContext::new(settings.kafka.clone());
+    service.instance.clone_from(&settings.process.instance);
+    service.shutdown = shutdown;
+    service.allow_plaintext_listeners = settings.process.allow_plaintext_listeners;
+    service.database = Some(settings.database.clone()).filter(|database| !database.url.is_empty());
+    let names: Vec<&str> = workers.iter().map(|worker| worker.name()).collect();
+    metrics::register_process(&service.registry, env!("CARGO_PKG_VERSION"), &service.instance, &names)?;
     let listen = &settings.process.ops_listen;
     let address: SocketAddr = listen.parse().with_context(|| format!("[process] ops_listen = {listen:?}"))?;
-    shell.tls = Tls::of(&settings.tls)?;
-    let listener = Listener { address, tls: shell.tls.clone().filter(|_| settings.tls.ops) };
-    let (health, registry, stop) = (shell.health.clone(), shell.registry.clone(), shell.shutdown.clone());
-    let cover = Cover::of(shell.allow_plaintext_listeners);
+    service.tls = Tls::of(&settings.tls)?;
+    let listener = Listener { address, tls: service.tls.clone().filter(|_| settings.tls.ops) };
+    let (health, registry, stop) = (service.health.clone(), service.registry.clone(), service.shutdown.clone());
+    let cover = Cover::of(service.allow_plaintext_listeners);
     let served = http::serve_ops(listener, health, registry, stop, cover).await;
     let (ops, handle) = served.with_context(|| format!("[process] ops_listen {address}"))?;
     let drain = Duration::from_secs(settings.process.drain_seconds);
-    let mut running = Running { shell, ops, handles: vec![handle], drain };
-    for room in rooms {
-        match room.start(settings, running.shell.clone()).await {
+    let mut running = Running { service, ops, handles: vec![handle], drain };
+    for worker in workers {
+        match worker.start(settings, running.service.clone()).await {
             Ok(handles) => running.handles.extend(handles),
             Err(error) => {
-                running.shell.shutdown.cancel();
+                running.service.shutdown.cancel();
                 return Err(error);
             }
         }
     }
-    if rooms.contains(&Room::Ingest) {
-        tell_of_topics(settings, &running.shell);
+    if workers.contains(&Worker::Ingest) {
+        tell_of_topics(settings, &running.service);
     }
     Ok(running)
 }
 
-/// Says in the log what `topics check` finds, once, beside the rooms: they run, but a record's time may be its sender's choice,
+/// Says in the log what `topics check` finds, once, beside the workers: they run, but a record's time may be its sender's choice,
 /// or an outage may cost more than it should.
-fn tell_of_topics(settings: &Settings, shell: &Shell) {
-    let (kafka, senders, stop) = (settings.kafka.of(OBSERVER), settings.ingest.sender_topics(), shell.shutdown.clone());
+fn tell_of_topics(settings: &Settings, service: &ServiceContext) {
+    let (kafka, senders, stop) =
+        (settings.kafka.of(OBSERVER), settings.ingest.sender_topics(), service.shutdown.clone());
     let current = tokio::runtime::Handle::current();
     let check = move || current.block_on(stop.run_until_cancelled(topics::check_topics(&kafka, &senders)));
     let check = tokio::task::spawn_blocking(check); // it asks with calls that block
@@ -85,16 +86,16 @@ impl Running {
     /// Waits until every component is ready.
     ///
     /// # Errors
-    /// When that takes too long, with what is not; or a room has ended.
+    /// When that takes too long, with what is not; or a worker has ended.
     pub async fn ready(&mut self, patience: Duration) -> Result<()> {
         let until = Instant::now() + patience;
-        while !self.shell.health.is_ready() {
-            if let Some(at) = self.handles.iter().position(RoomHandle::is_finished) {
+        while !self.service.health.is_ready() {
+            if let Some(at) = self.handles.iter().position(WorkerHandle::is_finished) {
                 let (name, result) = ended(self.handles.swap_remove(at)).await;
                 bail!("{name} ended at its start: {}", result.err().unwrap_or_default());
             }
             if Instant::now() > until {
-                let states = self.shell.health.states();
+                let states = self.service.health.states();
                 let waiting = states.iter().filter(|(_, state)| !state.ready);
                 let waiting: Vec<String> = waiting.map(|(name, state)| format!("{name}: {}", state.reason)).collect();
                 bail!("not ready: {}", waiting.join(", "));
@@ -107,16 +108,16 @@ impl Running {
     /// Runs until shutdown, then drains.
     ///
     /// # Errors
-    /// When a room ended unasked, or with an error, or draining took too long.
+    /// When a worker ended unasked, or with an error, or draining took too long.
     pub async fn wait(self) -> Result<()> {
-        let shutdown = self.shell.shutdown.clone();
+        let shutdown = self.service.shutdown.clone();
         let mut ends: FuturesUnordered<_> = self.handles.into_iter().map(ended).collect();
         let mut first_error = None;
         tokio::select! {
             () = shutdown.cancelled() => {}
             Some((name, result)) = ends.next() => {
                 first_error = Some(match result {
-                    // The signal may have come first, and this select looked at the room first.
+                    // The signal may have come first, and this select looked at the worker first.
                     Ok(()) if shutdown.is_cancelled() => None,
                     Ok(()) => Some(format!("{name} ended unasked")),
                     Err(why) => Some(format!("{name}: {why}")),
@@ -140,16 +141,16 @@ impl Running {
         }
     }
 
-    /// Tells the rooms to stop and waits until they have.
+    /// Tells the workers to stop and waits until they have.
     ///
     /// # Errors
     /// As [`Self::wait`].
     pub async fn stop(self) -> Result<()> {
-        self.shell.shutdown.cancel();
+        self.service.shutdown.cancel();
         self.wait().await
     }
 }
 
-async fn ended(handle: RoomHandle) -> (&'static str, Result<(), String>) {
+async fn ended(handle: WorkerHandle) -> (&'static str, Result<(), String>) {
     (handle.name(), handle.join().await)
 }

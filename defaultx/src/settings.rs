@@ -1,4 +1,4 @@
-//! The whole configuration: a section for the process, for the TLS of its listeners, for Kafka, for PostgreSQL and for each room. Knows no knob of a room.
+//! The whole configuration: a section for the process, for the TLS of its listeners, for Kafka, for PostgreSQL and for each worker. Knows no knob of a worker.
 
 use crate::cli::PlaceArgs;
 use anyhow::{Context, Result, bail};

@@ -10,7 +10,7 @@ use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use runtime::task::RoomHandle;
+use runtime::task::WorkerHandle;
 use runtime::{clock, http};
 use std::net::SocketAddr;
 use std::os::unix::fs::OpenOptionsExt;
@@ -51,7 +51,7 @@ pub async fn serve(
     state: &Path,
     listen: SocketAddr,
     shutdown: CancellationToken,
-) -> Result<(SocketAddr, RoomHandle)> {
+) -> Result<(SocketAddr, WorkerHandle)> {
     let verifiers = log_keys.iter().map(|key| NoteVerifier::parse(key)).collect::<Result<_, _>>()?;
     let witness = Arc::new(Witness::new(cosigner, verifiers, state)?);
     let router = Router::new()

@@ -3,7 +3,7 @@ the log knows (lost, late to the millisecond, bytes of the database) it asks Pos
 
 from panels import GREEN, RED, YELLOW, dashboard, field, lines, link_to, prom, sql, stat, table, thresholds, zero
 
-PATH = 'room=~"ingest-receive|ingest-admit|scorer|decision"'
+PATH = 'worker=~"ingest-receive|ingest-admit|scorer|decision"'
 BAD_ABOVE_ZERO = thresholds(GREEN, (1, RED))
 WAIT = "defaultx_received_to_decided_seconds"
 
@@ -33,7 +33,7 @@ def truth():
         stat(
             "In flight now",
             "Records between the end of intake and the decision: how far admit, scorer and decision are behind.",
-            prom(zero('sum(defaultx_lag_records{room=~"ingest-admit|scorer|decision"})'), "records"),
+            prom(zero('sum(defaultx_lag_records{worker=~"ingest-admit|scorer|decision"})'), "records"),
             steps=thresholds(GREEN, (10000, YELLOW), (100000, RED)),
         ),
         stat(
@@ -76,7 +76,7 @@ def rates():
         lines(
             "Records by stage and outcome",
             "Every record ends in exactly one named outcome; counted when its transaction is committed.",
-            prom(zero("sum by (room, outcome) (rate(defaultx_records_total[$__rate_interval]))"), "{{room}} {{outcome}}"),
+            prom(zero("sum by (worker, outcome) (rate(defaultx_records_total[$__rate_interval]))"), "{{worker}} {{outcome}}"),
             width=12,
             unit="cps",
         ),
@@ -85,7 +85,7 @@ def rates():
             "Records published to us (topic and door) and replies. The lines lie on each other: every published record gets one reply.",
             [
                 prom(
-                    '(sum(rate(defaultx_records_total{room="ingest-receive"}[$__rate_interval])) or on() vector(0)) + '
+                    '(sum(rate(defaultx_records_total{worker="ingest-receive"}[$__rate_interval])) or on() vector(0)) + '
                     "(sum(rate(defaultx_door_group_records_sum[$__rate_interval])) or on() vector(0))",
                     "published",
                 ),
@@ -117,10 +117,10 @@ def refused():
             unit="cps",
         ),
         lines(
-            "Dead letters by room and reason",
+            "Dead letters by worker and reason",
             "From receive and admit these are refusals. One from scorer or decision is an accepted application without a decision: lost.",
             prom(
-                zero("sum by (room, reason) (rate(defaultx_dead_letters_total[$__rate_interval]))"), "{{room}} {{reason}}"
+                zero("sum by (worker, reason) (rate(defaultx_dead_letters_total[$__rate_interval]))"), "{{worker}} {{reason}}"
             ),
             width=10,
             unit="cps",
@@ -128,13 +128,13 @@ def refused():
         stat(
             "Lost to dead letters",
             "Dead letters of scorer and decision since their processes started.",
-            prom(zero('sum(defaultx_dead_letters_total{room=~"scorer|decision"})'), "lost"),
+            prom(zero('sum(defaultx_dead_letters_total{worker=~"scorer|decision"})'), "lost"),
             steps=BAD_ABOVE_ZERO,
         ),
         stat(
-            "Topics paused by the flood limit",
-            "A room stops when more than half of its newest 2,000 records are dead letters, rather than drain its topic.",
-            prom(zero("sum(max by (room, topic) (defaultx_flood_stopped))"), "stopped"),
+            "Topics paused by the dead-letter limit",
+            "A worker stops when more than half of its newest 2,000 records are dead letters, rather than drain its topic.",
+            prom(zero("sum(max by (worker, topic) (defaultx_dead_letter_limit_stopped))"), "stopped"),
             steps=BAD_ABOVE_ZERO,
         ),
     ]
@@ -144,27 +144,27 @@ def lag():
     return "4 · Lag", [
         lines(
             "Lag in records",
-            "Records that a room has not read, up to the end of its inputs: those behind an open transaction too.",
-            prom(zero("sum by (room) (defaultx_lag_records)"), "{{room}}"),
+            "Records that a worker has not read, up to the end of its inputs: those behind an open transaction too.",
+            prom(zero("sum by (worker) (defaultx_lag_records)"), "{{worker}}"),
         ),
         lines(
             "Lag in seconds",
             "Age of the newest record handled while there is more to read. Above 30 s for five minutes is an alert.",
-            prom("room:lag_seconds:max", "{{room}}"),
+            prom("worker:lag_seconds:max", "{{worker}}"),
             unit="s",
             marks=True,
             steps=thresholds(GREEN, (30, RED)),
         ),
         lines(
             "Not yet stable",
-            "High watermark minus last stable offset of each room's inputs: written, but in a transaction that is still open.",
-            prom(zero("sum by (room) (defaultx_unstable_records)"), "{{room}}"),
+            "High watermark minus last stable offset of each worker's inputs: written, but in a transaction that is still open.",
+            prom(zero("sum by (worker) (defaultx_unstable_records)"), "{{worker}}"),
             width=4,
         ),
         lines(
             "Age of the open transaction",
-            "The broker aborts a transaction of a room after 10 s. What is behind an open one cannot be read by anybody.",
-            prom(zero("max by (room) (defaultx_open_transaction_seconds)"), "{{room}}"),
+            "The broker aborts a transaction of a worker after 10 s. What is behind an open one cannot be read by anybody.",
+            prom(zero("max by (worker) (defaultx_open_transaction_seconds)"), "{{worker}}"),
             width=4,
             unit="s",
             marks=True,
@@ -185,7 +185,7 @@ def latency():
     return "5 · Time", [
         lines(
             "Received → decided",
-            "From the broker's time of the sender's record to the decision, as the decision room counts it. Objective: 99 % within 5 s.",
+            "From the broker's time of the sender's record to the decision, as the decision worker counts it. Objective: 99 % within 5 s.",
             [
                 prom(zero(f"({quantile('0.5', WAIT)} >= 0)"), "p50"),
                 prom(zero(f"({quantile('0.99', WAIT)} >= 0)"), "p99"),
@@ -241,10 +241,10 @@ GROUP BY 1 ORDER BY 1""",
         ),
         lines(
             "Handling a batch",
-            "Seconds that the room's own work takes, p50 and p99 of batches.",
+            "Seconds that the worker's own work takes, p50 and p99 of batches.",
             [
-                prom(quantile("0.5", "defaultx_handle_seconds", "room"), "{{room}} p50"),
-                prom(quantile("0.99", "defaultx_handle_seconds", "room"), "{{room}} p99"),
+                prom(quantile("0.5", "defaultx_handle_seconds", "worker"), "{{worker}} p50"),
+                prom(quantile("0.99", "defaultx_handle_seconds", "worker"), "{{worker}} p99"),
             ],
             width=12,
             unit="s",
@@ -253,8 +253,8 @@ GROUP BY 1 ORDER BY 1""",
             "Committing a batch",
             "Seconds from the begin of a transaction to its commit, p50 and p99.",
             [
-                prom(quantile("0.5", "defaultx_commit_seconds", "room"), "{{room}} p50"),
-                prom(quantile("0.99", "defaultx_commit_seconds", "room"), "{{room}} p99"),
+                prom(quantile("0.5", "defaultx_commit_seconds", "worker"), "{{worker}} p50"),
+                prom(quantile("0.99", "defaultx_commit_seconds", "worker"), "{{worker}} p99"),
             ],
             width=12,
             unit="s",
@@ -267,16 +267,16 @@ def transactions():
         lines(
             "Commits and aborts",
             "Transactions by how they ended.",
-            prom(zero("sum by (room, result) (rate(defaultx_commits_total[$__rate_interval]))"), "{{room}} {{result}}"),
+            prom(zero("sum by (worker, result) (rate(defaultx_commits_total[$__rate_interval]))"), "{{worker}} {{result}}"),
             unit="cps",
         ),
         lines(
             "Records in a batch",
             "Mean records of a transaction: grows under load, so that a commit costs less each.",
             prom(
-                "sum by (room) (rate(defaultx_batch_records_sum[$__rate_interval])) / "
-                "sum by (room) (rate(defaultx_batch_records_count[$__rate_interval]))",
-                "{{room}}",
+                "sum by (worker) (rate(defaultx_batch_records_sum[$__rate_interval])) / "
+                "sum by (worker) (rate(defaultx_batch_records_count[$__rate_interval]))",
+                "{{worker}}",
             ),
             width=5,
         ),
@@ -284,31 +284,31 @@ def transactions():
             "Rebalances and fencings",
             "In five minutes. A fencing is another instance under the same id: a replacement, or a configuration that repeats an id.",
             [
-                prom(zero("sum by (room) (increase(defaultx_rebalances_total[5m]))"), "{{room}} rebalances"),
-                prom(zero("sum by (room) (increase(defaultx_fenced_total[5m]))"), "{{room}} fenced"),
+                prom(zero("sum by (worker) (increase(defaultx_rebalances_total[5m]))"), "{{worker}} rebalances"),
+                prom(zero("sum by (worker) (increase(defaultx_fenced_total[5m]))"), "{{worker}} fenced"),
             ],
             width=6,
         ),
         lines(
             "Restoring state",
             "Seconds of the last restore from the changelog.",
-            prom(zero("max by (room) (defaultx_restore_seconds)"), "{{room}}"),
+            prom(zero("max by (worker) (defaultx_restore_seconds)"), "{{worker}}"),
             width=5,
             unit="s",
         ),
         lines(
             "Keyed state",
-            "Entries in memory. At the cap a room pauses intake rather than forget an application.",
+            "Entries in memory. At the cap a worker pauses intake rather than forget an application.",
             [
-                prom(zero("sum by (room) (defaultx_state_entries)"), "{{room}}"),
-                prom(zero("sum(max by (room) (defaultx_state_paused))"), "rooms paused"),
+                prom(zero("sum by (worker) (defaultx_state_entries)"), "{{worker}}"),
+                prom(zero("sum(max by (worker) (defaultx_state_paused))"), "workers paused"),
             ],
             width=12,
         ),
         lines(
-            "Rooms started again",
-            "In five minutes: a room that makes new clients after an error.",
-            prom(zero("sum by (room) (increase(defaultx_room_restarts_total[5m]))"), "{{room}}"),
+            "Workers started again",
+            "In five minutes: a worker that makes new clients after an error.",
+            prom(zero("sum by (worker) (increase(defaultx_worker_restarts_total[5m]))"), "{{worker}}"),
             width=12,
         ),
     ]
@@ -346,7 +346,7 @@ def storage():
             "Waiting for the database",
             "Seconds that read-api and notifier waited for a session of their pool, p99; 0 where nobody asked. The writers of the log "
             "hold a session of their own.",
-            prom(zero(f"({quantile('0.99', 'defaultx_database_pool_wait_seconds', 'room')} >= 0)"), "{{room}}"),
+            prom(zero(f"({quantile('0.99', 'defaultx_database_pool_wait_seconds', 'worker')} >= 0)"), "{{worker}}"),
             width=6,
             unit="s",
         ),
@@ -576,7 +576,7 @@ def pipeline() -> dict:
     return dashboard(
         "defaultx-pipeline",
         "Pipeline",
-        "Does every application get its one decision, in time, and can it be proven? For those who run the house.",
+        "Does every application get its one decision, in time, and can it be proven? For those who run the deployment.",
         [truth(), rates(), refused(), lag(), latency(), transactions(), storage(), deliveries(), doors(), instances()],
         variables=[],
         annotations=[],

@@ -1,11 +1,11 @@
 //! The ceiling: the same hops, partitions, bytes and commit settings as the product, with handlers that think nothing and
 //! remember nothing. What the product reaches of it is what its thinking costs.
 
-use runtime::shell::Shell;
+use runtime::service::ServiceContext;
 use runtime::stream::{
-    HandleError, Handler, Input, LoopSpec, NoState, Outbox, Output, Route, Tuning, Verdict, View, spawn_loop,
+    HandleError, Handler, Input, LoopSpec, NoState, Outbox, Output, RecordOutcome, Route, Tuning, View, spawn_loop,
 };
-use runtime::task::RoomHandle;
+use runtime::task::WorkerHandle;
 use schemas::Topic;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -26,7 +26,7 @@ pub struct Shape {
 /// A hop: what it reads, and what it writes for each record.
 pub struct Hop {
     /// Its name.
-    pub room: &'static str,
+    pub worker: &'static str,
     /// What it reads.
     pub input: Topic,
     /// Where it writes. The first keeps the record's own key; the rest follow it.
@@ -36,13 +36,13 @@ pub struct Hop {
 /// The hops of the product's way from an application to its decision.
 pub const HOPS: &[Hop] = &[
     Hop {
-        room: ingest::start::RECEIVE,
+        worker: ingest::start::RECEIVE,
         input: Topic::LoanApplications,
         outputs: &[Topic::Intake, Topic::Identities, Topic::Protected],
     },
-    Hop { room: ingest::start::ADMIT, input: Topic::Intake, outputs: &[Topic::Applications, Topic::LoanReplies] },
-    Hop { room: "scorer", input: Topic::Applications, outputs: &[Topic::Risk] },
-    Hop { room: "decision", input: Topic::Risk, outputs: &[Topic::Decisions] },
+    Hop { worker: ingest::start::ADMIT, input: Topic::Intake, outputs: &[Topic::Applications, Topic::LoanReplies] },
+    Hop { worker: "scorer", input: Topic::Applications, outputs: &[Topic::Risk] },
+    Hop { worker: "decision", input: Topic::Risk, outputs: &[Topic::Decisions] },
 ];
 
 struct Filler {
@@ -75,7 +75,7 @@ impl Handler for Identity {
                 };
                 out.emit(record, output);
             }
-            out.verdict(Verdict::Done("passed"));
+            out.outcome(RecordOutcome::Done("passed"));
         }
         Ok(())
     }
@@ -85,25 +85,29 @@ impl Handler for Identity {
 ///
 /// # Errors
 /// When a loop cannot start.
-pub fn start(shell: &Shell, tuning: &Tuning, shape: impl Fn(Topic) -> Shape) -> Result<Vec<RoomHandle>, String> {
-    HOPS.iter().map(|hop| spawn_loop(spec(hop, shell, tuning), handler(hop, shell, &shape), shell)).collect()
+pub fn start(
+    service: &ServiceContext,
+    tuning: &Tuning,
+    shape: impl Fn(Topic) -> Shape,
+) -> Result<Vec<WorkerHandle>, String> {
+    HOPS.iter().map(|hop| spawn_loop(spec(hop, service, tuning), handler(hop, service, &shape), service)).collect()
 }
 
-fn spec(hop: &Hop, shell: &Shell, tuning: &Tuning) -> LoopSpec {
+fn spec(hop: &Hop, service: &ServiceContext, tuning: &Tuning) -> LoopSpec {
     LoopSpec {
-        room: hop.room,
-        inputs: vec![shell.topic(hop.input.base_name())],
+        worker: hop.worker,
+        inputs: vec![service.topic(hop.input.base_name())],
         writes: Vec::new(),
         changelog: None,
-        gaps: shell.topic(Topic::Gaps.base_name()),
-        dead_letters: shell.topic(Topic::DeadLetters.base_name()),
+        gaps: service.topic(Topic::Gaps.base_name()),
+        dead_letters: service.topic(Topic::DeadLetters.base_name()),
         control: None,
         pauses_floods: false,
         tuning: tuning.clone(),
     }
 }
 
-fn handler(hop: &Hop, shell: &Shell, shape: &impl Fn(Topic) -> Shape) -> Identity {
+fn handler(hop: &Hop, service: &ServiceContext, shape: &impl Fn(Topic) -> Shape) -> Identity {
     const NAMES: [&str; 20] = [
         "ce_a", "ce_b", "ce_c", "ce_d", "ce_e", "ce_f", "ce_g", "ce_h", "ce_i", "ce_j", "ce_k", "ce_l", "ce_m", "ce_n",
         "ce_o", "ce_p", "ce_q", "ce_r", "ce_s", "ce_t",
@@ -113,9 +117,9 @@ fn handler(hop: &Hop, shell: &Shell, shape: &impl Fn(Topic) -> Shape) -> Identit
         let count = shape.header_count.clamp(1, NAMES.len());
         let each = (shape.headers / count).saturating_sub(4);
         Filler {
-            topic: shell.topic(topic.base_name()),
+            topic: service.topic(topic.base_name()),
             // The first hop re-keys; the others keep to their partition.
-            route: if hop.room == ingest::start::RECEIVE { Route::ByKey } else { Route::Same },
+            route: if hop.worker == ingest::start::RECEIVE { Route::ByKey } else { Route::Same },
             value: noise(shape.value),
             headers: NAMES[..count].iter().map(|name| (*name, noise(each))).collect(),
         }

@@ -1,4 +1,4 @@
-//! What whole-house tests, chaos and benchmarks share: servers, traffic, processes, and a plain reader that says what is true.
+//! What end-to-end tests, chaos and benchmarks share: servers, traffic, processes, and a plain reader that says what is true.
 //!
 //! Reading order: [`stage`], [`traffic`], [`wire`], [`hostile`], [`supervisor`], [`door`], [`oracle`], [`truth`], [`watch`], [`ceiling`].
 

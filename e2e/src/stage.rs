@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, bail};
 use defaultx::{database, place};
 use domain::Digest;
-use local::{House, Options};
+use local::{Options, Stack};
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -26,7 +26,7 @@ const SENDER_MAX_BYTES: &str = "16777216";
 /// Servers for a run. They stop when it is dropped.
 pub struct Stage {
     /// The servers.
-    pub house: House,
+    pub stack: Stack,
     /// How to reach the broker.
     pub kafka: KafkaConfig,
     /// How workers reach the database: each with its login, and nobody without one.
@@ -75,13 +75,13 @@ impl Stage {
     }
 
     fn start_with(dir: &Path, options: Options) -> Result<Self> {
-        let house = House::start(&Options { users: place::users(), ..options })?;
+        let stack = Stack::start(&Options { users: place::users(), ..options })?;
         let (kafka, database) = (KafkaConfig::default(), DatabaseConfig::default());
-        let database_url = house.database_url().to_owned();
-        let mut stage = Self { kafka, database, database_url, dir: dir.to_owned(), house };
-        stage.kafka.bootstrap = stage.house.bootstrap().to_owned();
+        let database_url = stack.database_url().to_owned();
+        let mut stage = Self { kafka, database, database_url, dir: dir.to_owned(), stack };
+        stage.kafka.bootstrap = stage.stack.bootstrap().to_owned();
         stage.kafka.replication_factor = 1;
-        place::log_in(&mut stage.kafka, &stage.house);
+        place::log_in(&mut stage.kafka, &stage.stack);
         // Instances share them here, as on several machines.
         stage.kafka.partitions = 6;
         stage.deploy("")?;
@@ -104,7 +104,7 @@ impl Stage {
     pub fn deploy_bare(&mut self, prefix: &str) -> Result<()> {
         if !prefix.is_empty() {
             let name: String = prefix.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
-            self.database_url = self.house.create_database(&name)?;
+            self.database_url = self.stack.create_database(&name)?;
             self.database.url = self.database_url.as_str().into();
         }
         prefix.clone_into(&mut self.kafka.topic_prefix);
@@ -142,7 +142,7 @@ impl Stage {
         Ok(metadata.topics().iter().map(|topic| topic.partitions().len()).sum::<usize>() as i32)
     }
 
-    /// Writes a configuration of this deployment, with the route that the house ships; `more` is appended as it is.
+    /// Writes a configuration of this deployment, with the route that the stack ships; `more` is appended as it is.
     ///
     /// # Errors
     /// When the file cannot be written.
@@ -151,7 +151,7 @@ impl Stage {
         self.write_config(name, (&routes, &scorer::Config::default().route), &policies, more)
     }
 
-    /// The same with a route of its own, given as the entries of its document; without any, the one that the house ships.
+    /// The same with a route of its own, given as the entries of its document; without any, the one that the stack ships.
     ///
     /// # Errors
     /// When a file cannot be written.
@@ -197,7 +197,7 @@ impl Stage {
         Ok(Versions { policies, routes, first_policy, first_route, policy, route_name })
     }
 
-    /// Makes a topic of a sender's beside those of the house, with as many partitions as it likes.
+    /// Makes a topic of a sender's beside those of the stack, with as many partitions as it likes.
     ///
     /// # Errors
     /// When the broker refuses.

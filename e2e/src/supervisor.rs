@@ -1,4 +1,4 @@
-//! Rooms as separate processes, two instances of each, that can be killed, frozen and replaced under the same ids. A process
+//! Workers as separate processes, two instances of each, that can be killed, frozen and replaced under the same ids. A process
 //! that ends by itself is started again, as an orchestrator would, unless it was retired.
 
 use crate::stage::root;
@@ -31,9 +31,9 @@ pub fn become_defaultx_if_asked() {
     }
 }
 
-/// One process: a room under an instance id.
+/// One process: a worker under an instance id.
 struct Process {
-    room: &'static str,
+    worker: &'static str,
     instance: u32,
     /// Its configuration file.
     config: PathBuf,
@@ -52,11 +52,11 @@ pub struct Supervisor {
 }
 
 impl Supervisor {
-    /// Starts `instances` of each room; where their doors are is told through `doors`.
+    /// Starts `instances` of each worker; where their doors are is told through `doors`.
     ///
     /// # Errors
     /// When a process cannot be started.
-    pub fn start(config: &Path, logs: &Path, rooms: &[&'static str], instances: u32, doors: Doors) -> Result<Self> {
+    pub fn start(config: &Path, logs: &Path, workers: &[&'static str], instances: u32, doors: Doors) -> Result<Self> {
         std::fs::create_dir_all(logs)?;
         let mut all = Self {
             config: config.to_owned(),
@@ -66,9 +66,9 @@ impl Supervisor {
             doors,
             restarts: 0,
         };
-        for room in rooms {
+        for worker in workers {
             for instance in 0..instances {
-                let process = all.spawn(room, instance, config)?;
+                let process = all.spawn(worker, instance, config)?;
                 all.running.push(process);
             }
         }
@@ -89,18 +89,18 @@ impl Supervisor {
     ///
     /// # Errors
     /// When it cannot be started.
-    pub fn join(&mut self, room: &'static str, instance: u32, config: &Path) -> Result<()> {
-        let process = self.spawn(room, instance, config)?;
+    pub fn join(&mut self, worker: &'static str, instance: u32, config: &Path) -> Result<()> {
+        let process = self.spawn(worker, instance, config)?;
         self.running.push(process);
         Ok(())
     }
 
-    /// Ends every instance of a room below this one for good, by SIGKILL.
+    /// Ends every instance of a worker below this one for good, by SIGKILL.
     ///
     /// # Errors
     /// When one cannot be killed.
-    pub fn retire(&mut self, room: &str, below: u32) -> Result<()> {
-        let is_meant = |process: &Process| process.room == room && process.instance < below;
+    pub fn retire(&mut self, worker: &str, below: u32) -> Result<()> {
+        let is_meant = |process: &Process| process.worker == worker && process.instance < below;
         for process in self.running.iter_mut().filter(|process| is_meant(process)) {
             process.child.kill()?;
             process.child.wait()?;
@@ -109,9 +109,9 @@ impl Supervisor {
         Ok(())
     }
 
-    /// Where the process of a room and an instance stands in the list; none where it was retired.
-    pub fn index_of(&self, room: &str, instance: u32) -> Option<usize> {
-        self.running.iter().position(|process| process.room == room && process.instance == instance)
+    /// Where the process of a worker and an instance stands in the list; none where it was retired.
+    pub fn index_of(&self, worker: &str, instance: u32) -> Option<usize> {
+        self.running.iter().position(|process| process.worker == worker && process.instance == instance)
     }
 
     /// Kills one with SIGKILL and starts it again; gives its name.
@@ -122,9 +122,9 @@ impl Supervisor {
         let process = &mut self.running[index];
         process.child.kill()?;
         process.child.wait()?;
-        let (room, instance, config) = (process.room, process.instance, process.config.clone());
-        self.running[index] = self.spawn(room, instance, &config)?;
-        Ok(format!("{room}-{instance}"))
+        let (worker, instance, config) = (process.worker, process.instance, process.config.clone());
+        self.running[index] = self.spawn(worker, instance, &config)?;
+        Ok(format!("{worker}-{instance}"))
     }
 
     /// Freezes one, and starts a replacement under the same ids.
@@ -132,13 +132,13 @@ impl Supervisor {
     /// # Errors
     /// When the replacement cannot be started.
     pub fn freeze(&mut self, index: usize) -> Result<String> {
-        let (room, instance) = (self.running[index].room, self.running[index].instance);
+        let (worker, instance) = (self.running[index].worker, self.running[index].instance);
         signal(&self.running[index].child, Signal::SIGSTOP)?;
         let config = self.running[index].config.clone();
-        let replacement = self.spawn(room, instance, &config)?;
+        let replacement = self.spawn(worker, instance, &config)?;
         let zombie = std::mem::replace(&mut self.running[index], replacement);
         self.frozen.push(zombie);
-        Ok(format!("{room}-{instance}"))
+        Ok(format!("{worker}-{instance}"))
     }
 
     /// Lets every frozen process run on, beside its replacement.
@@ -159,12 +159,12 @@ impl Supervisor {
             loop {
                 if let Some(status) = process.child.try_wait()? {
                     if status.success() {
-                        bail!("the zombie {}-{} ended as if all were well", process.room, process.instance);
+                        bail!("the zombie {}-{} ended as if all were well", process.worker, process.instance);
                     }
                     break;
                 }
                 if started.elapsed() > patience {
-                    bail!("the zombie {}-{} still runs", process.room, process.instance);
+                    bail!("the zombie {}-{} still runs", process.worker, process.instance);
                 }
                 std::thread::sleep(Duration::from_millis(100));
             }
@@ -181,8 +181,8 @@ impl Supervisor {
         for index in 0..self.running.len() {
             if self.running[index].child.try_wait()?.is_some() {
                 self.restarts += 1;
-                let Process { room, instance, config, .. } = &self.running[index];
-                self.running[index] = self.spawn(room, *instance, config)?;
+                let Process { worker, instance, config, .. } = &self.running[index];
+                self.running[index] = self.spawn(worker, *instance, config)?;
             }
         }
         Ok(())
@@ -198,7 +198,7 @@ impl Supervisor {
         for process in &mut self.running {
             while process.child.try_wait()?.is_none() {
                 if started.elapsed() > patience {
-                    bail!("{}-{} does not drain", process.room, process.instance);
+                    bail!("{}-{} does not drain", process.worker, process.instance);
                 }
                 std::thread::sleep(Duration::from_millis(50));
             }
@@ -231,25 +231,25 @@ impl Supervisor {
         Ok(String::from_utf8_lossy(&ended.stdout).into_owned())
     }
 
-    fn spawn(&self, room: &'static str, instance: u32, config: &Path) -> Result<Process> {
-        let log = self.logs.join(format!("{room}-{instance}.log"));
+    fn spawn(&self, worker: &'static str, instance: u32, config: &Path) -> Result<Process> {
+        let log = self.logs.join(format!("{worker}-{instance}.log"));
         let log = File::options().create(true).append(true).open(&log).context("opening a log")?;
         let child = Command::new(std::env::current_exe()?)
-            .args([AS_DEFAULTX, "run", room, "--instance", &instance.to_string(), "--config"])
+            .args([AS_DEFAULTX, "run", worker, "--instance", &instance.to_string(), "--config"])
             .arg(config)
-            .args(self.door_of(room, instance)?)
+            .args(self.door_of(worker, instance)?)
             .envs(ALLOWED)
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log)
             .spawn()
-            .context("starting a room")?;
-        Ok(Process { room, instance, config: config.to_owned(), child })
+            .context("starting a worker")?;
+        Ok(Process { worker, instance, config: config.to_owned(), child })
     }
 
     /// A port of its own for every process: a frozen one holds its own.
-    fn door_of(&self, room: &str, instance: u32) -> Result<Vec<String>> {
-        if room != "ingest" {
+    fn door_of(&self, worker: &str, instance: u32) -> Result<Vec<String>> {
+        if worker != "ingest" {
             return Ok(Vec::new());
         }
         let port = local::free_port()?;
@@ -263,7 +263,7 @@ impl Drop for Supervisor {
     fn drop(&mut self) {
         for process in self.running.iter_mut().chain(&mut self.frozen) {
             if process.child.kill().is_ok() && process.child.wait().is_err() {
-                eprintln!("{}-{} could not be waited for", process.room, process.instance);
+                eprintln!("{}-{} could not be waited for", process.worker, process.instance);
             }
         }
     }

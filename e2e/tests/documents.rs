@@ -1,4 +1,4 @@
-//! Policies, routes and packages come while the house runs under load, and every decision is judged by its position. A program of its
+//! Policies, routes and packages come while the stack runs under load, and every decision is judged by its position. A program of its
 //! own, so that nothing else runs beside it.
 #![allow(clippy::unwrap_used)]
 

@@ -30,7 +30,7 @@ pub struct Door {
 }
 
 impl Door {
-    /// As the house ships it.
+    /// As the stack ships it.
     pub fn new() -> Self {
         let config = ingest::Config::default();
         Self {

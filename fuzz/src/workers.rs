@@ -1,4 +1,4 @@
-//! The workers as pure functions of a record: the handlers of the house behind no broker, with what the repository ships.
+//! The workers as pure functions of a record: the handlers of the stack behind no broker, with what the repository ships.
 
 use audit_sink::project::{Position, Projections, identity};
 use audit_sink::seal::{DigestKey, seal};
@@ -31,7 +31,7 @@ pub struct Workers {
 }
 
 impl Workers {
-    /// As the house ships them.
+    /// As the stack ships them.
     pub fn new() -> Self {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
         let (kafka, config) = (KafkaConfig::default(), ingest::Config::default());

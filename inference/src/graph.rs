@@ -12,15 +12,15 @@ use tract_onnx::prelude::*;
 
 mod input;
 mod output;
+mod path_evaluation;
 mod rows;
 mod run;
 mod table;
-mod ways;
 
 pub use crate::prepare::Files;
 pub use input::{Input, Matched};
+pub use path_evaluation::Starts;
 pub use table::{Column, Kind, Table, Values};
-pub use ways::Starts;
 
 /// Rows that run at once, where the graph does not fix their number itself.
 const BLOCK: usize = 256;

@@ -10,9 +10,9 @@
 //! what has no structure of its own to explain it by.
 
 pub mod additive;
-pub mod coalitions;
 pub mod dense;
 pub mod error;
+pub mod exact_shapley;
 pub mod examples;
 pub mod graph;
 pub mod ops;

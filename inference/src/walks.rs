@@ -1,5 +1,5 @@
 //! Shapley values of a graph's first output against background rows, by fixed permutations: the same for every row, no randomness
-//! at run time. What they are held against is in [`crate::coalitions`].
+//! at run time. What they are held against is in [`crate::exact_shapley`].
 
 use crate::dense::Move;
 use crate::error::EngineError;
@@ -31,7 +31,7 @@ impl Contributions {
 /// than that, and none is promised to be. A promise would need a bound on every change that a feature can make in any
 /// company. The one that is cheap, the weights of all paths from it added up without their signs, was worked out for the
 /// shipped nets: it is some thirty times the change that is seen, wider than the parts themselves. Where few features
-/// differ, [`crate::coalitions`] has no error to bound.
+/// differ, [`crate::exact_shapley`] has no error to bound.
 #[derive(Debug)]
 pub struct Shapley {
     starts: Starts,

@@ -1,4 +1,4 @@
-//! The shell of `admit`: reads what `receive` put into headers, asks the pure step, passes the record on as it is, answers.
+//! The service layer of `admit`: reads what `receive` put into headers, asks the pure step, passes the record on as it is, answers.
 //! Never parses a body.
 
 use crate::admit::{Answer, Ask, Asked, Entry, Key, Times, admit, counted};
@@ -11,7 +11,7 @@ use crate::outputs::{self, SOURCE, Topics};
 use crate::refusal::Reason;
 use domain::{ApplicationKey, Digest};
 use runtime::kafka::KafkaConfig;
-use runtime::stream::{HandleError, Handler, Input, Outbox, Output, Route, Verdict, View};
+use runtime::stream::{HandleError, Handler, Input, Outbox, Output, RecordOutcome, Route, View};
 use schemas::application::WITHDRAWN;
 use schemas::envelope::{Envelope, header as ce};
 use schemas::event_id::event_id;
@@ -77,7 +77,7 @@ impl AdmitHandler {
         self.keys.get(tenant).map_or_else(|| Cow::Owned(self.secrets.of_tenant(tenant)), Cow::Borrowed)
     }
 
-    fn one(&self, input: &Input<'_>, state: &mut View<'_, Key, Entry>, out: &mut Outbox) -> Verdict {
+    fn one(&self, input: &Input<'_>, state: &mut View<'_, Key, Entry>, out: &mut Outbox) -> RecordOutcome {
         let Some(intake) = read(input) else { return self.malformed(input, out) };
         let key = Key::of(input.key.unwrap_or_default());
         let times =
@@ -91,7 +91,7 @@ impl AdmitHandler {
             Some(entry) => state.put(input.partition, key, entry),
             None => {}
         }
-        let (status, problem, verdict) = words(answer);
+        let (status, problem, outcome) = words(answer);
         match answer {
             Answer::Accepted => {
                 let Ask::Application { revision, .. } = intake.ask else {
@@ -107,7 +107,7 @@ impl AdmitHandler {
             self.metrics.rejected(reason.as_str(), channel_of(input));
         }
         out.emit(input, self.answer(input, &intake, status, problem));
-        verdict
+        outcome
     }
 
     /// Counts a new entry of a tenant, unless its quota of the day is used up. The counter is state like any other.
@@ -178,7 +178,7 @@ impl AdmitHandler {
     }
 
     /// Something else than `receive` wrote into intake. Whoever it was gets an answer all the same.
-    fn malformed(&self, input: &Input<'_>, out: &mut Outbox) -> Verdict {
+    fn malformed(&self, input: &Input<'_>, out: &mut Outbox) -> RecordOutcome {
         let reason = Reason::MalformedIntake.as_str();
         let here = self.here(input);
         let body = Reply {
@@ -194,7 +194,7 @@ impl AdmitHandler {
         self.metrics.replied("rejected");
         self.metrics.rejected(reason, "unknown");
         out.emit(input, outputs::reply(&body, &Envelope::default(), &here, &self.topics));
-        Reason::MalformedIntake.verdict(String::new())
+        Reason::MalformedIntake.outcome(String::new())
     }
 
     fn here(&self, input: &Input<'_>) -> Coordinates {
@@ -214,8 +214,8 @@ impl Handler for AdmitHandler {
         out: &mut Outbox,
     ) -> Result<(), HandleError> {
         for input in block {
-            let verdict = self.one(input, state, out);
-            out.verdict(verdict);
+            let outcome = self.one(input, state, out);
+            out.outcome(outcome);
         }
         Ok(())
     }
@@ -227,17 +227,17 @@ impl Handler for AdmitHandler {
         _: &mut View<'_, Key, Entry>,
         out: &mut Outbox,
     ) -> Result<(), HandleError> {
-        let verdict = match read(record) {
+        let outcome = match read(record) {
             None => self.malformed(record, out),
             Some(intake) => {
                 let reason = Reason::BodyTooLarge;
                 self.metrics.replied("rejected");
                 self.metrics.rejected(reason.as_str(), channel_of(record));
                 out.emit(record, self.answer(record, &intake, "rejected", Some(reason.as_str())));
-                reason.verdict(String::new())
+                reason.outcome(String::new())
             }
         };
-        out.verdict(verdict);
+        out.outcome(outcome);
         Ok(())
     }
 
@@ -246,18 +246,18 @@ impl Handler for AdmitHandler {
     }
 }
 
-/// Status and problem of the reply, and the verdict of the record.
-fn words(answer: Answer) -> (&'static str, Option<&'static str>, Verdict) {
+/// Status and problem of the reply, and the outcome of the record.
+fn words(answer: Answer) -> (&'static str, Option<&'static str>, RecordOutcome) {
     match answer {
-        Answer::Accepted => ("accepted", None, Verdict::Done("accepted")),
-        Answer::Withdrawn { .. } => ("accepted", None, Verdict::Done("withdrawn")),
-        Answer::Noted => ("accepted", None, Verdict::Done("withdrawal_noted")),
-        Answer::Duplicate => ("duplicate", None, Verdict::Done("duplicate")),
-        Answer::Superseded => ("superseded", Some("superseded"), Verdict::Done("superseded")),
+        Answer::Accepted => ("accepted", None, RecordOutcome::Done("accepted")),
+        Answer::Withdrawn { .. } => ("accepted", None, RecordOutcome::Done("withdrawn")),
+        Answer::Noted => ("accepted", None, RecordOutcome::Done("withdrawal_noted")),
+        Answer::Duplicate => ("duplicate", None, RecordOutcome::Done("duplicate")),
+        Answer::Superseded => ("superseded", Some("superseded"), RecordOutcome::Done("superseded")),
         Answer::Refused(reason) => {
             let status = if reason == Reason::Conflict { "conflict" } else { "rejected" };
-            let verdict = reason.verdict(String::new());
-            (status, Some(reason.as_str()), verdict)
+            let outcome = reason.outcome(String::new());
+            (status, Some(reason.as_str()), outcome)
         }
     }
 }

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 /// says that it may.
 pub const DEMO_KEY: &str = "demo-1:00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
 
-/// Secret of the demonstration's digests. Public, so it hides nothing: the start of the room says so in the log.
+/// Secret of the demonstration's digests. Public, so it hides nothing: the start of the worker says so in the log.
 pub const DEMO_DIGEST_KEY: &str = "demo-1:ffeeddccbbaa99887766554433221100ffeeddccbbaa99887766554433221100";
 
 /// Section `[ingest]`.
@@ -26,7 +26,7 @@ pub struct Config {
     pub subject_keys: BTreeMap<String, Secret>,
     /// `key_id:hexadecimal`, 32 bytes or more: the secret of which each tenant's key for digests of bodies is made. Whoever knows
     /// it can try values of what was stripped until one fits a digest. The same in every process with ingest; changed in three
-    /// steps (docs/OPERATIONS.md). A house on one machine makes its own.
+    /// steps (docs/OPERATIONS.md). A deployment on one machine makes its own.
     pub digest_key: Secret,
     /// Likewise, only while `digest_key` is changed: the other one of the two. Empty otherwise.
     pub digest_key_also: Secret,
@@ -100,7 +100,7 @@ pub struct Config {
     pub receive: Tuning,
     /// Knobs of the admitting loop; its `state_cap` is the cap of remembered applications.
     pub admit: Tuning,
-    /// Which free members are personal. No knob: whoever starts the room fills in what the feature contracts of
+    /// Which free members are personal. No knob: whoever starts the worker fills in what the feature contracts of
     /// `[scorer] models_dir` say.
     #[serde(skip)]
     pub classes: FieldClasses,

@@ -1,4 +1,4 @@
-//! The shell of `receive`: a Kafka record in, the records it becomes out, one verdict. Holds no state.
+//! The service layer of `receive`: a Kafka record in, the records it becomes out, one outcome. Holds no state.
 
 use crate::config::Config;
 use crate::error::Error;
@@ -8,13 +8,13 @@ use crate::receive::{Arrival, Channel, receive};
 use crate::refusal::{Reason, Refusal, Who};
 use crate::rules::{Rules, Tenants};
 use runtime::kafka::KafkaConfig;
-use runtime::stream::{HandleError, Handler, Input, NoState, Outbox, Verdict, View};
+use runtime::stream::{HandleError, Handler, Input, NoState, Outbox, RecordOutcome, View};
 use schemas::reply::Coordinates;
 
 /// The longest event id that the answer to a record that is too large repeats, in bytes.
 const MAX_EVENT_ID: usize = 256;
 
-/// The verdict of a record that is taken.
+/// The outcome of a record that is taken.
 pub const RECEIVED: &str = "received";
 
 /// Turns senders' records into intake.
@@ -35,7 +35,7 @@ impl ReceiveHandler {
         Ok(Self { rules: Rules::new(config)?, tenants, topics: Topics::new(kafka), metrics })
     }
 
-    fn one(&self, input: &Input<'_>, out: &mut Outbox) -> Result<Verdict, HandleError> {
+    fn one(&self, input: &Input<'_>, out: &mut Outbox) -> Result<RecordOutcome, HandleError> {
         let topic = self.topics.base(input.topic);
         let Some(tenant) = self.tenants.of_topic(input.topic) else {
             return Err(HandleError::NotReady(format!("no tenant is bound to {topic}")));
@@ -54,19 +54,19 @@ impl ReceiveHandler {
                 let origin =
                     Origin { channel: Channel::Kafka, place, received_at_ms: Some(input.timestamp_ms), token: None };
                 outputs::received(taken, origin, &self.topics).into_iter().for_each(|record| out.emit(input, record));
-                Ok(Verdict::Done(RECEIVED))
+                Ok(RecordOutcome::Done(RECEIVED))
             }
             Err(refusal) => Ok(self.refused(input, topic, &refusal, out)),
         }
     }
 
-    fn refused(&self, input: &Input<'_>, topic: &str, refusal: &Refusal, out: &mut Outbox) -> Verdict {
+    fn refused(&self, input: &Input<'_>, topic: &str, refusal: &Refusal, out: &mut Outbox) -> RecordOutcome {
         let reason = refusal.reason.as_str();
         self.metrics.rejected(reason, Channel::Kafka.as_str());
         self.metrics.replied("rejected");
         let at = Coordinates { topic: topic.to_owned(), partition: input.partition, offset: input.offset };
         out.emit(input, outputs::rejection(refusal, at.clone(), &at, &self.topics));
-        refusal.reason.verdict(refusal.detail())
+        refusal.reason.outcome(refusal.detail())
     }
 }
 
@@ -81,8 +81,8 @@ impl Handler for ReceiveHandler {
         out: &mut Outbox,
     ) -> Result<(), HandleError> {
         for input in block {
-            let verdict = self.one(input, out)?;
-            out.verdict(verdict);
+            let outcome = self.one(input, out)?;
+            out.outcome(outcome);
         }
         Ok(())
     }
@@ -100,8 +100,8 @@ impl Handler for ReceiveHandler {
         let event_id = record.header_str(schemas::envelope::header::ID).filter(|id| id.len() <= MAX_EVENT_ID);
         let who = Who { tenant, event_id: event_id.map(str::to_owned), ..Who::default() };
         let refusal = Refusal { reason: Reason::BodyTooLarge, pointers: Vec::new(), attributes: Vec::new(), who };
-        let verdict = self.refused(record, topic, &refusal, out);
-        out.verdict(verdict);
+        let outcome = self.refused(record, topic, &refusal, out);
+        out.outcome(outcome);
         Ok(())
     }
 }

@@ -1,7 +1,7 @@
 //! Why something is not taken: the closed list of words that replies, dead letters, problems and metrics share, and what is
 //! known of the sender. Never holds a value of the body.
 
-use runtime::stream::Verdict;
+use runtime::stream::RecordOutcome;
 
 /// A reason, each with one word on the wire.
 macro_rules! reasons {
@@ -34,12 +34,12 @@ macro_rules! reasons {
 
 impl Reason {
     /// What becomes of a refused record. One that was read and understood is the sender's affair; what cannot be read may mean
-    /// that something is broken at its source, and counts towards the flood limit.
-    pub fn verdict(self, detail: String) -> Verdict {
+    /// that something is broken at its source, and counts towards the dead-letter limit.
+    pub fn outcome(self, detail: String) -> RecordOutcome {
         let reason = self.as_str();
         match self.http_status() {
-            403 | 409 | 422 | 429 => Verdict::Refused { reason, detail },
-            _ => Verdict::DeadLetter { reason, detail },
+            403 | 409 | 422 | 429 => RecordOutcome::Refused { reason, detail },
+            _ => RecordOutcome::DeadLetter { reason, detail },
         }
     }
 }

@@ -6,7 +6,7 @@ use crate::error::Error;
 use crate::published::Published;
 use domain::{FieldClasses, Free, Tenant};
 use hmac::{Hmac, Mac};
-use runtime::kafka::HOUSE_MAX_BYTES;
+use runtime::kafka::RECORD_MAX_BYTES;
 use sha2::Sha256;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -60,11 +60,11 @@ impl Rules {
     /// the tests of the schemas exclude.
     pub fn new(config: &Config) -> Result<Self, Error> {
         // A worker may add as much again to what it was given.
-        let most = HOUSE_MAX_BYTES as usize / 2;
+        let most = RECORD_MAX_BYTES as usize / 2;
         if config.max_body_bytes > most {
             let found = config.max_body_bytes;
             return Err(Error::Config(format!(
-                "[ingest] max_body_bytes is {found}, at most {most}: the topics behind take records of {HOUSE_MAX_BYTES} bytes"
+                "[ingest] max_body_bytes is {found}, at most {most}: the topics behind take records of {RECORD_MAX_BYTES} bytes"
             )));
         }
         Ok(Self {

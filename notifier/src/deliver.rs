@@ -68,7 +68,7 @@ pub enum Next {
 }
 
 /// Judges the attempt that makes `attempts` in all; `chance` is drawn from 0 up to 1.
-pub fn judge(attempt: Attempt, attempts: u32, schedule: &Schedule, chance: f64) -> Next {
+pub fn classify(attempt: Attempt, attempts: u32, schedule: &Schedule, chance: f64) -> Next {
     let (cause, retry_after) = match attempt {
         Attempt::Answered { status: 200..=299, .. } => return Next::Delivered,
         gone if gone.is_gone() => return Next::DisableEndpoint,
@@ -176,10 +176,10 @@ mod tests {
             (asks(60), 3, 0.0, Next::Failed(Cause::ServerError)),
         ];
         for (attempt, attempts, chance, wanted) in cases {
-            assert_eq!(judge(attempt, attempts, &schedule, chance), wanted, "{attempt:?} as attempt {attempts}");
+            assert_eq!(classify(attempt, attempts, &schedule, chance), wanted, "{attempt:?} as attempt {attempts}");
         }
         let never = Schedule { waits: Vec::new(), jitter: 0.0 };
-        assert_eq!(judge(answered(500), 1, &never, 0.0), Next::Failed(Cause::ServerError));
+        assert_eq!(classify(answered(500), 1, &never, 0.0), Next::Failed(Cause::ServerError));
     }
 
     #[test]

@@ -25,4 +25,4 @@ pub mod webhook;
 
 pub use config::{Config, Subscription};
 pub use error::Error;
-pub use start::{ROOM, start};
+pub use start::{WORKER, start};

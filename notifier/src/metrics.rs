@@ -1,7 +1,7 @@
 //! What notifier measures of deliveries. The loop that reads decisions has metrics of its own.
 
 use crate::deliver::Cause;
-use crate::store::{Backlog, Ended};
+use crate::store::{Backlog, DeliveryOutcome};
 use prometheus::core::Collector;
 use prometheus::{Gauge, Histogram, HistogramOpts, IntCounterVec, IntGauge, Opts, Registry};
 
@@ -60,7 +60,8 @@ impl Meter {
             Box::new(meter.disabled.clone()),
         ];
         all.into_iter().try_for_each(|collector| registry.register(collector))?;
-        let words = [Ended::Delivered, Ended::Failed, Ended::Disabled].map(Ended::as_str);
+        let words = [DeliveryOutcome::Delivered, DeliveryOutcome::Failed, DeliveryOutcome::Disabled]
+            .map(DeliveryOutcome::as_str);
         words
             .iter()
             .chain(&["queued", "retried", "stale", "unreadable", "purged"])

@@ -12,7 +12,7 @@ use uuid::Uuid;
 /// The longest id of a row, bytes: what the indexes of the queue take, and more than any contract allows.
 const LONGEST_ID: usize = 512;
 
-/// What of a decision is read; the rest is not this room's business.
+/// What of a decision is read; the rest is not this worker's business.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 struct Told {
     application: Application,

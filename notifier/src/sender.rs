@@ -4,11 +4,11 @@
 //! A row is posted only while its lease surely outlasts the attempt, so no two workers post the same lease at once. A crash
 //! between post and record leaves the row to the next lease: posted again, under the same id.
 
-use crate::deliver::{Attempt, Next, Schedule, judge};
+use crate::deliver::{Attempt, Next, Schedule, classify};
 use crate::error::Error;
 use crate::metrics::Meter;
 use crate::receipts::{Receipts, Told};
-use crate::store::{Claimed, Ended, Late, Leased, Outcome, PURGE_ROWS, Store};
+use crate::store::{Claimed, DeliveryOutcome, Late, Leased, Outcome, PURGE_ROWS, Store};
 use crate::webhook::{Endpoint, Poster};
 use chrono::{DateTime, Utc};
 use futures_util::StreamExt;
@@ -53,7 +53,7 @@ pub struct Pace {
 const PURGES_OF_A_SWEEP: usize = 20;
 
 /// What all workers of a process share.
-pub struct Workshop<R> {
+pub struct DeliveryWorker<R> {
     /// The queue.
     pub store: Store,
     /// The HTTP client.
@@ -90,7 +90,7 @@ enum Done {
     Unused(Leased),
 }
 
-impl<R: Receipts> Workshop<R> {
+impl<R: Receipts> DeliveryWorker<R> {
     /// Works for one subscription until it is time to drain; then nothing new is claimed, what is under way is finished, and
     /// what was not begun is given back.
     ///
@@ -115,11 +115,11 @@ impl<R: Receipts> Workshop<R> {
         let Pace { claim_rows, lease, attempt, idle_poll, .. } = self.pace;
         let mut idle = GATHER;
         while !self.shutdown.is_cancelled() {
-            let room = tokio::select! {
-                room = jobs.reserve_many(claim_rows) => room,
+            let worker = tokio::select! {
+                worker = jobs.reserve_many(claim_rows) => worker,
                 () = self.shutdown.cancelled() => break,
             };
-            let Ok(room) = room else { break };
+            let Ok(worker) = worker else { break };
             let woken = self.wake.notified();
             let asked_at = Instant::now();
             let claimed = self.store.claim(&endpoint.subscription, &endpoint.url_sha256, claim_rows, lease).await;
@@ -129,12 +129,12 @@ impl<R: Receipts> Workshop<R> {
                     let full = rows.len() == claim_rows;
                     // Counted from before the claim: the database's lease began later, and so ends later.
                     let not_after = asked_at + lease.saturating_sub(attempt);
-                    room.zip(rows).for_each(|(place, row)| place.send(Job { row, asked_at, not_after }));
+                    worker.zip(rows).for_each(|(place, row)| place.send(Job { row, asked_at, not_after }));
                     if full { Duration::ZERO } else { GATHER }
                 }
                 Ok(Claimed::Rows(_)) => {
                     idle = (idle * 2).min(idle_poll);
-                    self.nap(idle, Some(woken)).await;
+                    self.wait(idle, Some(woken)).await;
                     GATHER
                 }
                 Ok(Claimed::Disabled) => {
@@ -146,7 +146,7 @@ impl<R: Receipts> Workshop<R> {
                     MAX_BACKOFF.min(idle_poll)
                 }
             };
-            self.nap(pause, None).await;
+            self.wait(pause, None).await;
         }
     }
 
@@ -232,7 +232,8 @@ impl<R: Receipts> Workshop<R> {
         for (place, taken) in places.into_iter().zip(self.publish(told).await) {
             outcomes[place].receipt_due = !taken;
         }
-        let disabled = outcomes.iter().find(|outcome| outcome.ended == Some(Ended::Disabled)).map(|outcome| outcome.id);
+        let disabled =
+            outcomes.iter().find(|outcome| outcome.ended == Some(DeliveryOutcome::Disabled)).map(|outcome| outcome.id);
         if let Some(delivery) = disabled {
             tracing::warn!(subscription = endpoint.subscription, "endpoint answered 410 Gone and is disabled");
             self.until_written(|| self.store.disable(&endpoint.subscription, &endpoint.url_sha256, delivery)).await;
@@ -249,11 +250,13 @@ impl<R: Receipts> Workshop<R> {
 
     fn outcome(&self, row: &Leased, attempt: Attempt, at: DateTime<Utc>) -> Outcome {
         let attempts = u32::try_from(row.attempts).unwrap_or(0).saturating_add(1);
-        let (ended, wait, cause) = match judge(attempt, attempts, &self.pace.schedule, (self.chance)()) {
-            Next::Delivered => (Some(Ended::Delivered), Duration::ZERO, None),
+        let (ended, wait, cause) = match classify(attempt, attempts, &self.pace.schedule, (self.chance)()) {
+            Next::Delivered => (Some(DeliveryOutcome::Delivered), Duration::ZERO, None),
             Next::Retry(wait, cause) => (None, wait, Some(cause)),
-            Next::Failed(cause) => (Some(Ended::Failed), Duration::ZERO, Some(cause)),
-            Next::DisableEndpoint => (Some(Ended::Disabled), Duration::ZERO, Some(crate::deliver::Cause::Gone)),
+            Next::Failed(cause) => (Some(DeliveryOutcome::Failed), Duration::ZERO, Some(cause)),
+            Next::DisableEndpoint => {
+                (Some(DeliveryOutcome::Disabled), Duration::ZERO, Some(crate::deliver::Cause::Gone))
+            }
         };
         Outcome {
             id: row.id,
@@ -269,7 +272,7 @@ impl<R: Receipts> Workshop<R> {
 
     fn count(&self, outcomes: &[Outcome], counted: u64) {
         for outcome in outcomes {
-            self.meter.delivery(outcome.ended.map_or("retried", Ended::as_str), 1);
+            self.meter.delivery(outcome.ended.map_or("retried", DeliveryOutcome::as_str), 1);
             if let Some(cause) = outcome.last_error {
                 self.meter.failure(cause);
             }
@@ -291,7 +294,7 @@ impl<R: Receipts> Workshop<R> {
         loop {
             match self.store.retire(&endpoint.subscription).await {
                 Ok(0) => return,
-                Ok(retired) => self.meter.delivery(Ended::Disabled.as_str(), retired),
+                Ok(retired) => self.meter.delivery(DeliveryOutcome::Disabled.as_str(), retired),
                 Err(error) => {
                     return tracing::warn!(subscription = endpoint.subscription, %error, "queue cannot be retired");
                 }
@@ -309,7 +312,7 @@ impl<R: Receipts> Workshop<R> {
                 Ok(()) => {}
                 Err(error) => tracing::warn!(%error, "queue cannot be swept"),
             }
-            self.nap(self.pace.sweep, None).await;
+            self.wait(self.pace.sweep, None).await;
         }
         Ok(())
     }
@@ -365,7 +368,7 @@ impl<R: Receipts> Workshop<R> {
     }
 
     /// Waits; ends early when rows were queued or it is time to drain.
-    async fn nap(&self, pause: Duration, woken: Option<tokio::sync::futures::Notified<'_>>) {
+    async fn wait(&self, pause: Duration, woken: Option<tokio::sync::futures::Notified<'_>>) {
         let early = async {
             match woken {
                 Some(woken) => tokio::select! { () = woken => {}, () = self.shutdown.cancelled() => {} },

@@ -5,38 +5,38 @@ use crate::error::Error;
 use crate::handler::Queueing;
 use crate::metrics::Meter;
 use crate::receipts::KafkaReceipts;
-use crate::sender::{Pace, Workshop};
+use crate::sender::{DeliveryWorker, Pace};
 use crate::store::Store;
 use crate::webhook::{Endpoint, Poster};
-use runtime::shell::Shell;
+use runtime::service::ServiceContext;
 use runtime::stream::pg::{PgSpec, spawn_pg_loop};
-use runtime::task::{self, RoomHandle};
+use runtime::task::{self, WorkerHandle};
 use schemas::Topic;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
 
-/// The room's name.
-pub const ROOM: &str = "notifier";
+/// The worker's name.
+pub const WORKER: &str = "notifier";
 
 /// Starts reader, workers and sweep. Must be called on an async runtime.
 ///
 /// # Errors
 /// [`Error`] when the configuration cannot work or a client cannot be made; servers that are away are waited for later.
-pub fn start(config: Config, shell: Shell) -> Result<Vec<RoomHandle>, Error> {
+pub fn start(config: Config, service: ServiceContext) -> Result<Vec<WorkerHandle>, Error> {
     config.check()?;
-    let database = shell.database.as_ref().ok_or_else(|| Error::Config("needs [database] url".to_owned()))?;
+    let database = service.database.as_ref().ok_or_else(|| Error::Config("needs [database] url".to_owned()))?;
     let wake = Arc::new(Notify::new());
-    let meter = Meter::new(&shell.registry)?;
-    let workshop = Arc::new(Workshop {
-        store: Store::new(runtime::pg::Pool::new(database, &shell.registry, ROOM)?),
+    let meter = Meter::new(&service.registry)?;
+    let delivery_worker = Arc::new(DeliveryWorker {
+        store: Store::new(runtime::pg::Pool::new(database, &service.registry, WORKER)?),
         poster: Poster::new(&config)?,
-        receipts: KafkaReceipts::new(&shell.kafka, Duration::from_millis(config.receipt_timeout_ms))?,
+        receipts: KafkaReceipts::new(&service.kafka, Duration::from_millis(config.receipt_timeout_ms))?,
         meter: meter.clone(),
         pace: pace(&config),
         chance: rand::random::<f64>,
         wake: wake.clone(),
-        shutdown: shell.shutdown.clone(),
+        shutdown: service.shutdown.clone(),
     });
     let enabled = config.subscriptions.iter().filter(|subscription| subscription.enabled);
     let endpoints: Vec<Endpoint> = enabled
@@ -45,25 +45,26 @@ pub fn start(config: Config, shell: Shell) -> Result<Vec<RoomHandle>, Error> {
 
     let subscriptions: Arc<[_]> = config.subscriptions.clone().into();
     let queueing = |_| Queueing::new(subscriptions.clone(), meter.clone(), wake.clone());
-    let mut handles = spawn_pg_loop(spec(&config, &shell), &shell, queueing).map_err(Error::Loop)?;
+    let mut handles = spawn_pg_loop(spec(&config, &service), &service, queueing).map_err(Error::Loop)?;
 
-    let sending = shell.health.component("notifier-send");
+    let sending = service.health.component("notifier-send");
     sending.set_ready(true, format!("sending to {} endpoints", endpoints.len()));
     let known = endpoints.iter().map(|endpoint| (endpoint.subscription.clone(), endpoint.url_sha256)).collect();
-    handles.push(RoomHandle::task(ROOM, task::spawn("notifier-sweep", workshop.clone().sweep(known))));
+    handles.push(WorkerHandle::task(WORKER, task::spawn("notifier-sweep", delivery_worker.clone().sweep(known))));
     for endpoint in endpoints {
-        handles.push(RoomHandle::task(ROOM, task::spawn("notifier-worker", workshop.clone().work(endpoint))));
+        handles
+            .push(WorkerHandle::task(WORKER, task::spawn("notifier-worker", delivery_worker.clone().work(endpoint))));
     }
     Ok(handles)
 }
 
-fn spec(config: &Config, shell: &Shell) -> PgSpec {
+fn spec(config: &Config, service: &ServiceContext) -> PgSpec {
     PgSpec {
-        room: ROOM,
-        topics: vec![shell.topic(Topic::Decisions.base_name())],
+        worker: WORKER,
+        topics: vec![service.topic(Topic::Decisions.base_name())],
         shards: config.shards,
         plain: Vec::new(),
-        gaps: shell.topic(Topic::Gaps.base_name()),
+        gaps: service.topic(Topic::Gaps.base_name()),
         goes_back: true,
         batch_records: config.batch_records,
         batch_bytes: config.batch_bytes,

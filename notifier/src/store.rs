@@ -21,7 +21,7 @@ const LATE_RECEIPTS: i64 = 500;
 
 /// How a delivery ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ended {
+pub enum DeliveryOutcome {
     /// The receiver has it.
     Delivered,
     /// The last attempt failed.
@@ -72,7 +72,7 @@ pub struct Outcome {
     /// Under which lease.
     pub claims: i32,
     /// How it ended; `None` when it is to be tried again.
-    pub ended: Option<Ended>,
+    pub ended: Option<DeliveryOutcome>,
     /// Until the next attempt.
     pub wait: Duration,
     /// HTTP status, where an answer came.
@@ -111,7 +111,7 @@ pub struct Backlog {
     pub disabled_endpoints: i64,
 }
 
-impl Ended {
+impl DeliveryOutcome {
     /// The word of table, receipt and metric.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -224,7 +224,7 @@ impl Store {
                 &[
                     &outcomes.iter().map(|o| o.id).collect::<Vec<_>>(),
                     &outcomes.iter().map(|o| o.claims).collect::<Vec<_>>(),
-                    &each(&|o| o.ended.map(Ended::as_str)),
+                    &each(&|o| o.ended.map(DeliveryOutcome::as_str)),
                     &outcomes.iter().map(|o| o.wait.as_secs_f64() * 1e3).collect::<Vec<_>>(),
                     &outcomes.iter().map(|o| o.http_status.map(i32::from)).collect::<Vec<_>>(),
                     &each(&|o| o.last_error),

@@ -139,7 +139,7 @@ pub struct Summary {
     /// Starts the notice clock.
     #[schema(format = DateTime)]
     pub completed_at: Option<String>,
-    /// When the house first had it.
+    /// When the deployment first had it.
     #[schema(format = DateTime)]
     pub received_at: String,
     /// The newest score; absent before scoring.

@@ -17,7 +17,7 @@ pub const OFFICER: &str = "Officer";
 /// Reviews models and decisions: sees facts and reasons, not who applied.
 pub const REVIEWER: &str = "Reviewer";
 
-/// Looks after the house: sees what a reviewer sees, and may do nothing anywhere.
+/// Looks after the deployment: sees what a reviewer sees, and may do nothing anywhere.
 pub const AUDITOR: &str = "Auditor";
 
 /// A verified token with at least one of our roles. Its request is being answered while it lives.
@@ -59,7 +59,7 @@ impl Caller {
         role.ok_or_else(|| Problem::forbidden("identities are for Officer and Admin"))
     }
 
-    /// The strictest class of free members that a story shows the caller: those who decide see restricted ones too.
+    /// The strictest class of free members that a detail shows the caller: those who decide see restricted ones too.
     pub fn most(&self) -> FieldClass {
         if self.may_see_identities().is_ok() { FieldClass::Restricted } else { FieldClass::Plain }
     }

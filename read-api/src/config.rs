@@ -49,7 +49,7 @@ pub struct Config {
     pub page_size: u32,
     /// Longest period of figures, in days: they are counted from rows.
     pub figures_days_max: u32,
-    /// Who sees which free member. No knob: whoever starts the room fills in what the feature contracts of `[scorer] models_dir` say.
+    /// Who sees which free member. No knob: whoever starts the worker fills in what the feature contracts of `[scorer] models_dir` say.
     #[serde(skip)]
     pub classes: FieldClasses,
 }

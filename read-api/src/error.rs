@@ -1,4 +1,4 @@
-//! Why the room does not start. What goes wrong with a single request is a problem, not one of these.
+//! Why the worker does not start. What goes wrong with a single request is a problem, not one of these.
 
 /// Any of them is permanent: a human must change something.
 #[derive(Debug, thiserror::Error)]

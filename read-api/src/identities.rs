@@ -1,11 +1,11 @@
 //! Who applied: the one answer with personal data, from the identity store, for Officer and Admin. Each is counted and
 //! put on record, with who asked, before it is shown. Shows only the body that was accepted: a conflicting one may name somebody else.
 
+use crate::application_detail::{DetailParams, find};
 use crate::caller::{ApplicationId, Caller, Params};
 use crate::log;
 use crate::problem::Problem;
 use crate::router::App;
-use crate::story::{StoryParams, find};
 use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
@@ -71,7 +71,7 @@ struct Stored {
 
 /// Who applied. 404 also once they were erased.
 #[utoipa::path(get, path = "/v1/applications/{application_id}/identities", tag = "applications",
-    params(("application_id" = String, Path, description = "The originator's id"), StoryParams),
+    params(("application_id" = String, Path, description = "The originator's id"), DetailParams),
     security(("token" = ["Admin"]), ("token" = ["Officer"])),
     responses(
         (status = 200, description = "The applicants; for Officer and Admin", body = Applicants),
@@ -83,7 +83,7 @@ pub(crate) async fn show(
     State(app): State<Arc<App>>,
     caller: Caller,
     ApplicationId(id): ApplicationId,
-    Params(params): Params<StoryParams>,
+    Params(params): Params<DetailParams>,
 ) -> Result<Json<Applicants>, Problem> {
     let role = caller.may_see_identities()?;
     let tenant = caller.tenant(params.tenant.as_deref())?;

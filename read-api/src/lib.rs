@@ -1,23 +1,25 @@
-//! The room that answers: what became of applications, for people and programs that hold a token. The invariant: an answer
+//! The worker that answers: what became of applications, for people and programs that hold a token. The invariant: an answer
 //! holds data of exactly one tenant, one that the token opens, and who applied only for roles that may know. Never writes
 //! to the database: every question is a read-only transaction under the read role.
 //!
 //! Reading order: [`caller`] (who asks), [`router`] with `guard` and [`limit`] (what every request passes), [`store`] (the
-//! snapshot behind an answer), then one module a question: [`applications`] with [`filter`] and [`cursor`], [`story`] with
-//! [`log`], [`story_parts`] and [`shown`] (what of it a role sees), [`identities`], [`figures`] with [`tally`], [`stream`]. Who looked
+//! snapshot behind an answer), then one module a question: [`applications`] with [`filter`] and [`cursor`], [`detail`] with
+//! [`log`], [`application_detail_parts`] and [`shown`] (what of it a role sees), [`identities`], [`figures`] with [`tally`], [`stream`]. Who looked
 //! at what is gathered in [`access`] and written by [`recorder`]. Refusals are [`problem`]s.
 
 pub mod access;
+pub mod application_detail;
+pub mod application_detail_parts;
 pub mod applications;
 pub mod caller;
 pub mod config;
 pub mod cursor;
 mod edge;
 pub mod error;
-pub mod figures;
 pub mod filter;
 mod guard;
 pub mod identities;
+pub mod kpis;
 pub mod limit;
 pub mod log;
 pub mod metrics;
@@ -27,11 +29,9 @@ pub mod router;
 pub mod shown;
 mod start;
 pub mod store;
-pub mod story;
-pub mod story_parts;
 pub mod stream;
 pub mod tally;
 
 pub use config::Config;
 pub use error::Error;
-pub use start::{ROOM, Running, bind, start};
+pub use start::{Running, WORKER, bind, start};

@@ -41,14 +41,14 @@ pub struct AuditPosition {
     pub intact: bool,
 }
 
-/// How far the logs of a story are attested.
+/// How far the logs of a detail are attested.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Attested {
     /// The log.
     pub log: i32,
     /// Entries that it has.
     pub size: i64,
-    /// The first signed checkpoint that covers every event of this story.
+    /// The first signed checkpoint that covers every event of this detail.
     pub checkpoint: Option<Checkpoint>,
     /// The newest walk over the whole log that covered them.
     pub verification: Option<Verification>,

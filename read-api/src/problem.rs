@@ -1,4 +1,4 @@
-//! Refusals as RFC 9457 problems. Tell the caller what to change, never what the house holds.
+//! Refusals as RFC 9457 problems. Tell the caller what to change, never what the deployment holds.
 
 use axum::Json;
 use axum::http::{StatusCode, header};

@@ -9,7 +9,7 @@ use crate::problem::Problem;
 use chrono::DateTime;
 use runtime::acked::AckedProducer;
 use runtime::clock;
-use runtime::shell::Shell;
+use runtime::service::ServiceContext;
 use runtime::stream::{Output, Route};
 use schemas::access::RECORDED;
 use schemas::event_id::event_id;
@@ -38,15 +38,15 @@ impl Recorder {
     ///
     /// # Errors
     /// [`Error::Config`] without Kafka.
-    pub fn new(shell: &Shell, patience: Duration, metrics: Metrics) -> Result<Self, Error> {
-        if shell.kafka.bootstrap.is_empty() {
+    pub fn new(service: &ServiceContext, patience: Duration, metrics: Metrics) -> Result<Self, Error> {
+        if service.kafka.bootstrap.is_empty() {
             return Err(Error::Config("needs [kafka] bootstrap: who looked at what is recorded there".to_owned()));
         }
-        let producer = AckedProducer::new(&shell.kafka, patience);
+        let producer = AckedProducer::new(&service.kafka, patience);
         Ok(Self {
             producer: producer.map_err(|error| Error::Config(format!("access records: {error}")))?,
-            topic: shell.topic(Topic::Access.base_name()),
-            run: format!("{}:{}", shell.instance, clock::now_ms()),
+            topic: service.topic(Topic::Access.base_name()),
+            run: format!("{}:{}", service.instance, clock::now_ms()),
             gathered: Mutex::default(),
             metrics,
         })

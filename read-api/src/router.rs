@@ -8,7 +8,7 @@ use crate::metrics::Metrics;
 use crate::problem::Problem;
 use crate::recorder::Recorder;
 use crate::store::Store;
-use crate::{applications, figures, identities, story, stream};
+use crate::{application_detail, applications, identities, kpis, stream};
 use axum::routing::get;
 use axum::{Json, Router};
 use runtime::auth::Verifier;
@@ -98,9 +98,9 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
 fn described() -> (Router<Arc<App>>, utoipa::openapi::OpenApi) {
     OpenApiRouter::with_openapi(Description::openapi())
         .routes(routes!(applications::list))
-        .routes(routes!(story::tell))
+        .routes(routes!(application_detail::tell))
         .routes(routes!(identities::show))
-        .routes(routes!(figures::count))
+        .routes(routes!(kpis::count))
         .routes(routes!(stream::look))
         .split_for_parts()
 }
@@ -111,7 +111,7 @@ fn described() -> (Router<Arc<App>>, utoipa::openapi::OpenApi) {
     info(
         title = "DefaultX read API",
         version = "1.0.0",
-        description = "What became of loan applications: the list, the whole story of one, key figures, the health of the \
+        description = "What became of loan applications: the list, the whole detail of one, key figures, the health of the \
             stream. Every answer is about one tenant that the token opens; another tenant's application is a 404. Within v1 \
             fields are only added: readers ignore what they do not know, and words such as `outcome` are open sets."
     ),

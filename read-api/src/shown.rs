@@ -1,7 +1,7 @@
-//! PURE. What of a story a role may see: members that senders may send freely have a class in the feature contracts, and a story
+//! PURE. What of a detail a role may see: members that senders may send freely have a class in the feature contracts, and a detail
 //! leaves out what is above the caller's. It says how many it left out, never their names: a name can itself be a value.
 
-use crate::story_parts::ScoreParts;
+use crate::application_detail_parts::ScoreParts;
 use domain::{FieldClass, FieldClasses, Free};
 use serde_json::{Map, Value};
 

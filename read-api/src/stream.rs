@@ -86,8 +86,9 @@ pub struct Consumer {
 /// Records that were set aside.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct SetAside {
-    /// Room.
-    pub room: String,
+    /// Worker.
+    #[serde(rename = "room")]
+    pub worker: String,
     /// Reason, as a word.
     pub reason: String,
     /// Records.
@@ -177,7 +178,8 @@ async fn set_aside(tx: &Transaction<'_>, now: DateTime<Utc>) -> Result<Vec<SetAs
     let query =
         "SELECT room, reason, count(*) FROM defaultx.dead_letters WHERE set_aside_at > $1 GROUP BY 1, 2 ORDER BY 1, 2";
     let rows = tx.query(query, &[&(now - chrono::Duration::days(1))]).await?;
-    let groups =
-        rows.iter().map(|row| Ok(SetAside { room: row.try_get(0)?, reason: row.try_get(1)?, count: row.try_get(2)? }));
+    let groups = rows
+        .iter()
+        .map(|row| Ok(SetAside { worker: row.try_get(0)?, reason: row.try_get(1)?, count: row.try_get(2)? }));
     groups.collect()
 }

@@ -2,7 +2,7 @@
 //! each an id that a second try repeats.
 
 use crate::ffi::QueueSignal;
-use crate::kafka::KafkaConfig;
+use crate::kafka::{KafkaConfig, writer};
 use crate::stream::Output;
 use crate::task;
 use rdkafka::ClientContext;
@@ -42,11 +42,8 @@ impl AckedProducer {
     /// # Errors
     /// When a setting is no good.
     pub fn new(kafka: &KafkaConfig, patience: Duration) -> Result<Self, KafkaError> {
-        let mut config = kafka.client();
+        let mut config = writer(&kafka.client());
         config
-            .set("enable.idempotence", "true")
-            .set("acks", "all")
-            .set("partitioner", "murmur2_random")
             .set("linger.ms", "5")
             .set("compression.type", "zstd")
             .set("queue.buffering.max.kbytes", "16384")

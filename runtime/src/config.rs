@@ -310,7 +310,7 @@ mod tests {
 
     #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
     #[serde(default, deny_unknown_fields)]
-    struct Room {
+    struct Worker {
         block: u32,
         name: String,
         password: Option<Secret>,
@@ -320,9 +320,9 @@ mod tests {
     #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
     #[serde(default, deny_unknown_fields)]
     struct Whole {
-        scorer: Room,
+        scorer: Worker,
         #[serde(rename = "audit-sink")]
-        audit_sink: Room,
+        audit_sink: Worker,
     }
 
     fn read(file: &str, env: &[(&str, &str)], flags: &[(&str, &str)]) -> Result<Whole, String> {

@@ -10,7 +10,7 @@ pub use cover::Cover;
 pub use tls::{Tls, TlsConfig, TlsError};
 
 use crate::health::Health;
-use crate::task::{self, RoomHandle};
+use crate::task::{self, WorkerHandle};
 use axum::Router;
 use axum::body::{Body as AnyBody, Bytes};
 use axum::extract::State;
@@ -24,7 +24,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use patient::Patient;
 use prometheus::{Encoder, Registry, TextEncoder};
-use register::{Entry, InHand, Register, Room};
+use register::{Entry, InHand, Register, Worker};
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -87,7 +87,7 @@ pub async fn serve(
     listener: impl Into<Listener>,
     router: Router,
     shutdown: CancellationToken,
-) -> std::io::Result<(SocketAddr, RoomHandle)> {
+) -> std::io::Result<(SocketAddr, WorkerHandle)> {
     serve_within(name, listener, router, shutdown, Bounds::default()).await
 }
 
@@ -101,7 +101,7 @@ pub async fn serve_within(
     router: Router,
     shutdown: CancellationToken,
     bounds: Bounds,
-) -> std::io::Result<(SocketAddr, RoomHandle)> {
+) -> std::io::Result<(SocketAddr, WorkerHandle)> {
     let Listener { address, tls } = listener.into();
     if tls.is_none() {
         bounds.cover.check(address)?;
@@ -110,7 +110,7 @@ pub async fn serve_within(
     let bound = listener.local_addr()?;
     tracing::info!(server = name, address = %bound, tls = tls.is_some(), "listening");
     let server = Server { tls, ..Server::new(name, listener, router, shutdown, bounds) };
-    Ok((bound, RoomHandle::task(name, task::spawn(name, server.run()))))
+    Ok((bound, WorkerHandle::task(name, task::spawn(name, server.run()))))
 }
 
 /// One accept loop and its connections.
@@ -133,7 +133,7 @@ impl Server {
         bounds: Bounds,
     ) -> Self {
         let Bounds { connections, per_address, reserve, .. } = bounds;
-        let register = Register::new(Room { connections, per_address, reserve });
+        let register = Register::new(Worker { connections, per_address, reserve });
         Self { name, listener, router, shutdown, bounds, register, tls: None }
     }
 
@@ -258,7 +258,7 @@ pub async fn serve_ops(
     registry: Registry,
     shutdown: CancellationToken,
     cover: Cover,
-) -> std::io::Result<(SocketAddr, RoomHandle)> {
+) -> std::io::Result<(SocketAddr, WorkerHandle)> {
     let bounds = Bounds { cover, ..Bounds::default() };
     serve_within("ops", listener, ops(health, registry), shutdown, bounds).await
 }
@@ -266,13 +266,13 @@ pub async fn serve_ops(
 /// The router behind [`serve_ops`].
 pub fn ops(health: Health, registry: Registry) -> Router {
     Router::new()
-        .route("/livez", get(|State(health): State<Health>| async move { verdict(health.is_live(), &health) }))
-        .route("/readyz", get(|State(health): State<Health>| async move { verdict(health.is_ready(), &health) }))
+        .route("/livez", get(|State(health): State<Health>| async move { outcome(health.is_live(), &health) }))
+        .route("/readyz", get(|State(health): State<Health>| async move { outcome(health.is_ready(), &health) }))
         .with_state(health)
         .route("/metrics", get(move || std::future::ready(metrics(&registry))))
 }
 
-fn verdict(good: bool, health: &Health) -> Response {
+fn outcome(good: bool, health: &Health) -> Response {
     let status = if good { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, axum::Json(health.states())).into_response()
 }
@@ -330,7 +330,7 @@ mod tests {
         address: SocketAddr,
         register: Arc<Register>,
         shutdown: CancellationToken,
-        handle: RoomHandle,
+        handle: WorkerHandle,
     }
 
     async fn started(bounds: Bounds) -> Stand {
@@ -346,7 +346,7 @@ mod tests {
             .route("/large", get(|| async { vec![b'x'; LARGE] }));
         let server = Server::new("test", listener, router, shutdown.clone(), bounds);
         let register = server.register.clone();
-        let handle = RoomHandle::task("test", task::spawn("test", server.run()));
+        let handle = WorkerHandle::task("test", task::spawn("test", server.run()));
         Stand { address, register, shutdown, handle }
     }
 

@@ -3,9 +3,11 @@
 
 pub mod acl;
 mod login;
+mod roles;
 
 pub(crate) use login::password;
 pub use login::{Login, LoginError};
+pub use roles::{Isolation, reader, writer};
 
 use crate::config::{REDACTED, Secret};
 use rdkafka::consumer::{BaseConsumer, ConsumerContext};
@@ -21,7 +23,7 @@ use std::sync::Arc;
 pub const MESSAGE_MAX_BYTES: u32 = 17 << 20;
 
 /// Bytes of the largest record between workers: a body at its limit and what a worker adds to it.
-pub const HOUSE_MAX_BYTES: u32 = 4 << 20;
+pub const RECORD_MAX_BYTES: u32 = 4 << 20;
 
 /// With it, a batch whose checksum does not fit is left out, and only a log line says so.
 const SKIPS_RECORDS: &str = "check.crcs";

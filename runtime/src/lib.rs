@@ -1,7 +1,7 @@
-//! The shell library: the one transactional Kafka loop, its keyed state, the Kafka → PostgreSQL variant, configuration,
+//! The service layer library: the one transactional Kafka loop, its keyed state, the Kafka → PostgreSQL variant, configuration,
 //! telemetry, health, shutdown and tokens. Knows no word of credit.
 //!
-//! Reading order: [`clock`], [`task`], [`shell`], [`stream`], then whatever a room needs.
+//! Reading order: [`clock`], [`task`], [`service`], [`stream`], then whatever a worker needs.
 
 pub mod acked;
 pub mod auth;
@@ -14,7 +14,7 @@ pub mod http;
 pub mod kafka;
 pub mod metrics;
 pub mod pg;
-pub mod shell;
+pub mod service;
 pub mod shutdown;
 pub mod stream;
 pub mod task;

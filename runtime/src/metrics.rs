@@ -7,7 +7,7 @@ use prometheus::{Counter, Gauge, IntGauge, IntGaugeVec, Opts, Registry};
 
 /// Constant 1; its labels say what runs.
 pub const BUILD_INFO: &str = "defaultx_build_info";
-/// Constant 1 while the process answers, for each room it runs.
+/// Constant 1 while the process answers, for each worker it runs.
 pub const UP: &str = "defaultx_up";
 /// Memory that is resident, in bytes.
 pub const RESIDENT_MEMORY: &str = "defaultx_resident_memory_bytes";
@@ -27,13 +27,15 @@ pub fn register_process(
     registry: &Registry,
     version: &str,
     instance: &str,
-    rooms: &[&str],
+    workers: &[&str],
 ) -> Result<(), prometheus::Error> {
     let build = IntGaugeVec::new(Opts::new(BUILD_INFO, "Constant 1; what runs"), &["version", "instance"])?;
     registered(registry, build)?.with_label_values(&[version, instance]).set(1);
-    let up =
-        registered(registry, IntGaugeVec::new(Opts::new(UP, "Constant 1 for each room of the process"), &["room"])?)?;
-    rooms.iter().for_each(|room| up.with_label_values(&[room]).set(1));
+    let up = registered(
+        registry,
+        IntGaugeVec::new(Opts::new(UP, "Constant 1 for each worker of the process"), &["worker"])?,
+    )?;
+    workers.iter().for_each(|worker| up.with_label_values(&[worker]).set(1));
     let start = registered(registry, Gauge::new(START_TIME, "When the process started, in seconds since 1970")?)?;
     start.set(clock::now_ms() as f64 / 1000.0);
     registry.register(Box::new(Usage {

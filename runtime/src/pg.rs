@@ -37,7 +37,7 @@ pub struct DatabaseConfig {
     /// PEM file of the authorities that sign the server, in place of the system's; with it TLS is required.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ssl_ca_location: Option<String>,
-    /// Most sessions of the pool; a room that writes a log holds one more of its own for each shard.
+    /// Most sessions of the pool; a worker that writes a log holds one more of its own for each shard.
     pub pool_size: usize,
     /// Milliseconds that a caller waits for a session of the pool, or for a connection.
     pub connect_timeout_ms: u64,
@@ -92,7 +92,7 @@ pub enum ConnectError {
     Metrics(#[from] prometheus::Error),
 }
 
-/// Seconds that a caller waited for a session of a room's pool, whether it got one or not.
+/// Seconds that a caller waited for a session of a worker's pool, whether it got one or not.
 pub const POOL_WAIT_SECONDS: &str = "defaultx_database_pool_wait_seconds";
 
 /// A bounded pool of sessions that tells how long its callers wait. Connects when first asked.
@@ -103,14 +103,14 @@ pub struct Pool {
 }
 
 impl Pool {
-    /// The pool of a room.
+    /// The pool of a worker.
     ///
     /// # Errors
-    /// [`ConnectError`] when the URL does not parse, or the room has a pool already.
-    pub fn new(config: &DatabaseConfig, registry: &Registry, room: &str) -> Result<Self, ConnectError> {
+    /// [`ConnectError`] when the URL does not parse, or the worker has a pool already.
+    pub fn new(config: &DatabaseConfig, registry: &Registry, worker: &str) -> Result<Self, ConnectError> {
         let edges = vec![0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
         let wait = HistogramOpts::new(POOL_WAIT_SECONDS, "Seconds waited for a session of the pool").buckets(edges);
-        let wait = registered(registry, Histogram::with_opts(wait.const_label("room", room))?)?;
+        let wait = registered(registry, Histogram::with_opts(wait.const_label("worker", worker))?)?;
         let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
         let (settings, tls) = settings(config)?;
         let manager = Manager::from_config(settings, tls, recycling);
@@ -296,7 +296,7 @@ mod tests {
         let pool = Pool::new(&config, &registry, "notifier").unwrap();
         assert!(pool.get().await.is_err());
         assert_eq!(pool.wait.get_sample_count(), 1);
-        assert!(Pool::new(&config, &registry, "read-api").is_ok(), "each room has its own");
+        assert!(Pool::new(&config, &registry, "read-api").is_ok(), "each worker has its own");
         assert!(matches!(Pool::new(&config, &registry, "notifier"), Err(ConnectError::Metrics(_))));
     }
 

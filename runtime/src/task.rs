@@ -26,9 +26,9 @@ where
     std::thread::Builder::new().name(name.to_owned()).spawn(body)
 }
 
-/// A room that runs: a thread or a task with a name. It ends well at shutdown, or with what went wrong.
+/// A worker that runs: a thread or a task with a name. It ends well at shutdown, or with what went wrong.
 #[derive(Debug)]
-pub struct RoomHandle {
+pub struct WorkerHandle {
     name: &'static str,
     body: Body,
 }
@@ -39,13 +39,13 @@ enum Body {
     Task(tokio::task::JoinHandle<Result<(), String>>),
 }
 
-impl RoomHandle {
-    /// A room on a thread of its own.
+impl WorkerHandle {
+    /// A worker on a thread of its own.
     pub fn thread(name: &'static str, handle: JoinHandle<Result<(), String>>) -> Self {
         Self { name, body: Body::Thread(handle) }
     }
 
-    /// A room that is a task.
+    /// A worker that is a task.
     pub fn task(name: &'static str, handle: tokio::task::JoinHandle<Result<(), String>>) -> Self {
         Self { name, body: Body::Task(handle) }
     }
@@ -66,7 +66,7 @@ impl RoomHandle {
     /// Waits for its end.
     ///
     /// # Errors
-    /// What the room ended with, or its panic.
+    /// What the worker ended with, or its panic.
     pub async fn join(self) -> Result<(), String> {
         let name = self.name;
         let panicked = || format!("{name} panicked");

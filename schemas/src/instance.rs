@@ -13,7 +13,8 @@ pub const LIVES_MS: i64 = 30_000;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Announcement {
     /// The worker.
-    pub room: String,
+    #[serde(rename = "room")]
+    pub worker: String,
     /// Id of the instance.
     pub instance: String,
     /// Packages that it holds and that have proven themselves, `name@version`, each with the SHA-256 of its manifest.

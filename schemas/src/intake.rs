@@ -72,7 +72,7 @@ pub struct Identities {
 /// One applicant's identity.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Identity {
-    /// The pseudonym that the house knows.
+    /// The pseudonym that the deployment knows.
     #[serde(flatten)]
     pub subject: Subject,
     /// The sender's reference behind it.
@@ -117,7 +117,7 @@ pub struct Protecteds {
 /// One applicant's protected characteristics.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ProtectedOf {
-    /// The pseudonym that the house knows.
+    /// The pseudonym that the deployment knows.
     #[serde(flatten)]
     pub subject: Subject,
     /// Sex, age, marital status, ethnicity …, as sent.

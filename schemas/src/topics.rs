@@ -1,6 +1,6 @@
 //! Every topic: its name, who writes it, how it is keyed and kept. `topics apply|check` and the tidy test read this table.
 
-/// A topic of the house. Names carry the deployment's prefix in front.
+/// A topic of the deployment. Names carry the deployment's prefix in front.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Topic {
     /// Applications as origination systems publish them.
@@ -39,7 +39,7 @@ pub enum Topic {
     AdmitState,
     /// Changelog of the version in force per partition, kept by the scorer.
     ScorerState,
-    /// Changelog of the version in force per partition, kept by the decision room.
+    /// Changelog of the version in force per partition, kept by the decision worker.
     DecisionState,
 }
 
@@ -112,7 +112,7 @@ impl Topic {
         Self::ALL.iter().copied().find(|topic| topic.base_name() == base)
     }
 
-    /// The only room that writes it; dead letters are any room's.
+    /// The only worker that writes it; dead letters are any worker's.
     pub fn writer(self) -> &'static str {
         match self {
             Self::LoanApplications => "origination",
@@ -123,7 +123,7 @@ impl Topic {
             Self::Notifications => "notifier",
             Self::Checkpoints => "audit-signer",
             Self::Access => "read-api",
-            Self::DeadLetters => "any room",
+            Self::DeadLetters => "any worker",
             Self::Gaps | Self::Revocations => "an operator",
         }
     }

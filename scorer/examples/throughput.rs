@@ -33,13 +33,13 @@ fn main() {
     let outlets = Outlets { risk: "risk".into(), shadow: "shadow".into() };
     let handler =
         ScorerHandler::new(library, routes, outlets, Config::default().block, metrics.expect("metrics register"));
-    let mut room = Harness::new(handler.expect("the room starts"));
+    let mut worker = Harness::new(handler.expect("the worker starts"));
     let records = records(&models.join(&package).join("1.0.0/golden.json"));
     let input: usize = records.iter().filter_map(|record| record.payload.as_ref()).map(Vec::len).sum();
     let started = Instant::now();
     let mut output = 0;
     for _ in 0..rounds {
-        let (_, outputs) = room.feed(&records).expect("the block is handled");
+        let (_, outputs) = worker.feed(&records).expect("the block is handled");
         output += outputs.iter().filter_map(|(_, output)| output.payload.as_ref()).map(Vec::len).sum::<usize>();
     }
     let seconds = started.elapsed().as_secs_f64();

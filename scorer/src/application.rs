@@ -1,4 +1,4 @@
-//! What the room reads of an accepted application: a view that borrows from the body's text, and the record's headers in one
+//! What the worker reads of an accepted application: a view that borrows from the body's text, and the record's headers in one
 //! pass. Judges no fact: ingest has.
 
 use runtime::stream::Input;
@@ -8,9 +8,9 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 
-/// Headers that the room reads or hands on.
+/// Headers that the worker reads or hands on.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Heads<'a> {
+pub struct RecordHeaders<'a> {
     /// `ce_type`.
     pub event_type: &'a str,
     /// `ce_id`.
@@ -27,30 +27,30 @@ pub struct Heads<'a> {
     pub data_digest: &'a str,
     /// Id of its key.
     pub data_digest_key: Option<&'a str>,
-    /// Milliseconds since 1970 at which the house first touched the record.
+    /// Milliseconds since 1970 at which the deployment first touched the record.
     pub received_at_ms: Option<i64>,
 }
 
-impl<'a> Heads<'a> {
+impl<'a> RecordHeaders<'a> {
     /// Reads them; the last of a name counts, what is not text is as absent.
     pub fn of(input: &Input<'a>) -> Self {
-        let mut heads = Self::default();
+        let mut headers = Self::default();
         for (name, value) in input.headers() {
             let Some(text) = value.and_then(|bytes| std::str::from_utf8(bytes).ok()) else { continue };
             match name {
-                header::TYPE => heads.event_type = text,
-                header::ID => heads.id = text,
-                header::SUBJECT => heads.subject = Some(text),
-                header::CORRELATION => heads.correlation = Some(text),
-                header::PARTITION_KEY => heads.partition_key = Some(text),
-                header::TRACEPARENT => heads.traceparent = Some(text),
-                extension::DATA_DIGEST => heads.data_digest = text,
-                extension::DATA_DIGEST_KEY => heads.data_digest_key = Some(text),
-                extension::RECEIVED_AT => heads.received_at_ms = text.parse().ok(),
+                header::TYPE => headers.event_type = text,
+                header::ID => headers.id = text,
+                header::SUBJECT => headers.subject = Some(text),
+                header::CORRELATION => headers.correlation = Some(text),
+                header::PARTITION_KEY => headers.partition_key = Some(text),
+                header::TRACEPARENT => headers.traceparent = Some(text),
+                extension::DATA_DIGEST => headers.data_digest = text,
+                extension::DATA_DIGEST_KEY => headers.data_digest_key = Some(text),
+                extension::RECEIVED_AT => headers.received_at_ms = text.parse().ok(),
                 _ => {}
             }
         }
-        heads
+        headers
     }
 }
 

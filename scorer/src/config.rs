@@ -1,4 +1,4 @@
-//! The room's knobs, and its start.
+//! The worker's knobs, and its start.
 
 use crate::error::Error;
 use crate::handler::{Outlets, ScorerHandler};
@@ -6,19 +6,19 @@ use crate::library::{self, Library};
 use crate::metrics::Metrics;
 use crate::routes::Routes;
 use crate::watch::{self, Watch};
-use runtime::shell::Shell;
+use runtime::service::ServiceContext;
 use runtime::stream::{LoopSpec, Tuning, spawn_loop};
-use runtime::task::RoomHandle;
+use runtime::task::WorkerHandle;
 use schemas::{Topic, control, envelope};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
-/// Knobs of the scorer room.
+/// Knobs of the scorer worker.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// Folder of packages, `<name>/<version>/`, beside their `scales.toml`. Packages that come later are found, proven and announced
-    /// while the room runs; the scales are read at its start.
+    /// while the worker runs; the scales are read at its start.
     pub models_dir: PathBuf,
     /// Folder of routes, `<name>/<version>.toml`: the one in force before a first activation, and those of activations that carry
     /// no document. It may be empty.
@@ -43,32 +43,32 @@ impl Default for Config {
     }
 }
 
-/// Starts the room: its loop runs on threads of its own, so the engine never holds an async thread up.
+/// Starts the worker: its loop runs on threads of its own, so the engine never holds an async thread up.
 ///
 /// # Errors
 /// [`Error`] when the configured route is not taken or the loop does not start.
-pub fn start(config: Config, shell: Shell) -> Result<Vec<RoomHandle>, Error> {
+pub fn start(config: Config, service: ServiceContext) -> Result<Vec<WorkerHandle>, Error> {
     let library = Library::read(&config.models_dir)?;
     let watch = Watch::new(&config.models_dir, library::scales(&config.models_dir)?, library.models());
     let routes = Routes::read(&config.routes_dir, &config.route, &library)?;
-    let metrics = Metrics::new(&shell.registry, &routes)?;
-    let risk = shell.topic(Topic::Risk.base_name());
-    let shadow = shell.topic(Topic::Shadow.base_name());
+    let metrics = Metrics::new(&service.registry, &routes)?;
+    let risk = service.topic(Topic::Risk.base_name());
+    let shadow = service.topic(Topic::Shadow.base_name());
     let handler = ScorerHandler::new(library, routes, Outlets { risk, shadow }, config.block, metrics)?;
-    let (found, watching) = watch::start(watch, &shell).map_err(|error| Error::Loop(error.to_string()))?;
+    let (found, watching) = watch::start(watch, &service).map_err(|error| Error::Loop(error.to_string()))?;
     let handler = handler.finding(found);
-    Ok(vec![spawn_loop(spec(config.tuning, &shell), handler, &shell).map_err(Error::Loop)?, watching])
+    Ok(vec![spawn_loop(spec(config.tuning, &service), handler, &service).map_err(Error::Loop)?, watching])
 }
 
 /// One input: control records count in the topic that they belong to, and nowhere else.
-fn spec(tuning: Tuning, shell: &Shell) -> LoopSpec {
+fn spec(tuning: Tuning, service: &ServiceContext) -> LoopSpec {
     LoopSpec {
-        room: "scorer",
-        inputs: vec![shell.topic(Topic::Applications.base_name())],
-        writes: [Topic::Risk, Topic::Shadow].map(|topic| shell.topic(topic.base_name())).into(),
-        changelog: Some(shell.topic(Topic::ScorerState.base_name())),
-        gaps: shell.topic(Topic::Gaps.base_name()),
-        dead_letters: shell.topic(Topic::DeadLetters.base_name()),
+        worker: "scorer",
+        inputs: vec![service.topic(Topic::Applications.base_name())],
+        writes: [Topic::Risk, Topic::Shadow].map(|topic| service.topic(topic.base_name())).into(),
+        changelog: Some(service.topic(Topic::ScorerState.base_name())),
+        gaps: service.topic(Topic::Gaps.base_name()),
+        dead_letters: service.topic(Topic::DeadLetters.base_name()),
         control: Some((envelope::header::TYPE, control::ACTIVATED)),
         pauses_floods: false,
         tuning,
@@ -81,9 +81,9 @@ mod tests {
 
     #[test]
     fn control_records_are_taken_from_one_topic() {
-        let shell = Shell::new(runtime::kafka::KafkaConfig::default());
-        let spec = spec(Tuning::default(), &shell);
-        let wanted = [shell.topic(Topic::Applications.base_name())];
+        let service = ServiceContext::new(runtime::kafka::KafkaConfig::default());
+        let spec = spec(Tuning::default(), &service);
+        let wanted = [service.topic(Topic::Applications.base_name())];
         assert_eq!(spec.inputs, wanted, "another input would need a filter of its own");
         assert!(spec.control.is_some());
     }

@@ -1,9 +1,9 @@
-//! Why the room does not start. Nothing here is about an application.
+//! Why the worker does not start. Nothing here is about an application.
 
 use scoring::{EngineError, LoadError};
 use std::path::PathBuf;
 
-/// Why the room does not start; all are permanent.
+/// Why the worker does not start; all are permanent.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A folder or file cannot be read.

@@ -1,16 +1,16 @@
-//! The shell: decode → score → encode → verdict. The only file that meets both records and scores; holds no rule.
+//! The service layer: decode → score → encode → verdict. The only file that meets both records and scores; holds no rule.
 
-use crate::application::{Application, Heads};
+use crate::application::{Application, RecordHeaders};
 use crate::error::Error;
 use crate::event::RouteRef;
 use crate::in_force::{self, InForce, Switch};
 use crate::library::{Library, label_of};
 use crate::metrics::Metrics;
-use crate::resolve::{Here, Holdings, State};
+use crate::resolve::{Holdings, InForceCache, State};
 use crate::route::{Asked, Chosen, Package, Role};
 use crate::routes::Routes;
 use crate::score::{self, Origin, Outcome, Row, Serving};
-use runtime::stream::{HandleError, Handler, Input, Outbox, Output, PASSED_BY, Route, Verdict, View};
+use runtime::stream::{HandleError, Handler, Input, Outbox, Output, PASSED_BY, RecordOutcome, Route, View};
 use schemas::application::WITHDRAWN;
 use schemas::control::{Activation, OTHER_DIGEST};
 use schemas::envelope::{JSON, header};
@@ -21,7 +21,7 @@ use scoring::Model;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 
-/// `ce_source` of everything that this room says.
+/// `ce_source` of everything that this worker says.
 pub const SOURCE: &str = "/defaultx/scorer";
 /// Ordinal of the score event of an application without a model.
 const NO_MODEL: &str = "none";
@@ -51,7 +51,7 @@ const KNOWN_HEADERS: [&str; 21] = [
     extension::ORIGIN_OFFSET,
 ];
 
-/// The topics that the room writes to, with prefix.
+/// The topics that the worker writes to, with prefix.
 #[derive(Debug, Clone)]
 pub struct Outlets {
     /// Scores that decide.
@@ -60,7 +60,7 @@ pub struct Outlets {
     pub shadow: Arc<str>,
 }
 
-/// The scorer room, behind the one loop.
+/// The scorer worker, behind the one loop.
 pub struct ScorerHandler {
     /// Every model of the library, in its order.
     servings: Vec<Serving>,
@@ -92,7 +92,7 @@ impl<'a> Read<'a> {
 
 /// An application, what the route in force says of it, and the models that score it.
 struct Job<'a> {
-    heads: Heads<'a>,
+    headers: RecordHeaders<'a>,
     application: Application<'a>,
     route: RouteRef<'a>,
     /// The one that decides on this customer, then the shadows; none where the route has nothing for it.
@@ -182,7 +182,7 @@ impl ScorerHandler {
         partition: i32,
         job: &mut Job<'a>,
         state: &State<'_>,
-        here: &mut Here<'a>,
+        here: &mut InForceCache<'a>,
     ) -> Result<(), HandleError> {
         let route = here.route(partition, state)?;
         let application = &job.application;
@@ -234,12 +234,12 @@ impl ScorerHandler {
     }
 
     /// One event for each model of an application; its fate is that of the first, which decides.
-    fn say(&self, input: &Input<'_>, job: &Job<'_>, out: &mut Outbox) -> Verdict {
+    fn emit(&self, input: &Input<'_>, job: &Job<'_>, out: &mut Outbox) -> RecordOutcome {
         if job.arms.is_empty() {
             let outcome = score::without_model(&job.application.product);
             return self.say_as(Role::Champion, None, input, job, &outcome, out);
         }
-        let mut verdict = Verdict::DeadLetter { reason: "not_scored", detail: String::new() };
+        let mut verdict = RecordOutcome::DeadLetter { reason: "not_scored", detail: String::new() };
         for (at, Arm { role, serving, outcome }) in job.arms.iter().enumerate() {
             let Some(outcome) = outcome else { continue };
             let own = self.say_as(*role, Some(&self.servings[*serving]), input, job, outcome, out);
@@ -258,17 +258,17 @@ impl ScorerHandler {
         job: &Job<'_>,
         outcome: &Outcome,
         out: &mut Outbox,
-    ) -> Verdict {
+    ) -> RecordOutcome {
         let application = &job.application;
-        let heads = &job.heads;
-        let received_at = rfc3339(heads.received_at_ms.unwrap_or(input.timestamp_ms));
+        let read = &job.headers;
+        let received_at = rfc3339(read.received_at_ms.unwrap_or(input.timestamp_ms));
         let origin = Origin {
-            event_id: heads.id,
+            event_id: read.id,
             topic: Topic::Applications.base_name(),
             partition: input.partition,
             offset: input.offset,
-            data_digest: heads.data_digest,
-            data_digest_key: heads.data_digest_key,
+            data_digest: read.data_digest,
+            data_digest_key: read.data_digest_key,
             received_at: &received_at,
         };
         let event = score::event(application, origin, &job.route, role, serving, outcome);
@@ -279,7 +279,7 @@ impl ScorerHandler {
         let no_model = score::ordinal(role, NO_MODEL);
         let ordinal = serving.map_or(no_model.as_str(), |serving| serving.ordinal(role));
         let event_type = role.event_type();
-        let headers = headers(heads, event_type, &event_id(event_type, tenant, id, revision, ordinal).to_string());
+        let headers = headers(read, event_type, &event_id(event_type, tenant, id, revision, ordinal).to_string());
         let key = input.key.map_or_else(|| format!("{tenant}|{id}").into_bytes(), <[u8]>::to_vec);
         let topic = match role {
             Role::Champion | Role::Challenger => Arc::clone(&self.outlets.risk),
@@ -288,7 +288,7 @@ impl ScorerHandler {
         out.emit(input, Output { topic, route: Route::Same, key: Some(key), payload: Some(payload), headers });
         let scored = matches!(outcome, Outcome::Scored(..));
         self.metrics.count(role, &application.product, scored);
-        Verdict::Done(if scored { "scored" } else { "unscorable" })
+        RecordOutcome::Done(if scored { "scored" } else { "unscorable" })
     }
 
     fn pass_on(&self, input: &Input<'_>, out: &mut Outbox) {
@@ -313,7 +313,7 @@ impl Handler for ScorerHandler {
         self.take_in();
         self.hold_routes(block, state)?;
         let holdings = Arc::clone(&self.holdings);
-        let mut here = Here::new(&holdings);
+        let mut here = InForceCache::new(&holdings);
         for part in block.chunks(self.block) {
             let mut read: Vec<_> = part.iter().map(read).collect();
             for (input, read) in part.iter().zip(&mut read) {
@@ -324,14 +324,14 @@ impl Handler for ScorerHandler {
             self.score(&mut read);
             for (input, read) in part.iter().zip(read) {
                 let verdict = match read {
-                    Read::Application(job) => self.say(input, &job, out),
-                    Read::DeadLetter { reason, detail } => Verdict::DeadLetter { reason, detail },
+                    Read::Application(job) => self.emit(input, &job, out),
+                    Read::DeadLetter { reason, detail } => RecordOutcome::DeadLetter { reason, detail },
                     Read::Withdrawal => {
                         self.pass_on(input, out);
-                        Verdict::Done("withdrawal_passed")
+                        RecordOutcome::Done("withdrawal_passed")
                     }
                 };
-                out.verdict(verdict);
+                out.outcome(verdict);
             }
         }
         let shown: Vec<_> = here.deciding().into_iter().map(|index| (index, self.servings[index].model())).collect();
@@ -347,20 +347,20 @@ impl Handler for ScorerHandler {
     ) -> Result<(), HandleError> {
         let activation = serde_json::from_slice::<Activation>(record.payload.unwrap_or_default()).ok();
         let Some(activation) = activation.filter(Activation::fits) else {
-            out.verdict(Verdict::DeadLetter { reason: "bad_activation", detail: String::new() });
+            out.outcome(RecordOutcome::DeadLetter { reason: "bad_activation", detail: String::new() });
             return Ok(());
         };
         self.take_in();
         let verdict = match in_force::Asked::of(activation) {
             Some(asked) => self.switch(record.partition, asked, state)?,
-            None => Verdict::Done("control_passed"),
+            None => RecordOutcome::Done("control_passed"),
         };
         self.pass_on(record, out);
-        out.verdict(verdict);
+        out.outcome(verdict);
         Ok(())
     }
 
-    /// Those behind this room hear of it all the same: it may be theirs.
+    /// Those behind this worker hear of it all the same: it may be theirs.
     fn passed_by(
         &mut self,
         record: &Input<'_>,
@@ -368,7 +368,7 @@ impl Handler for ScorerHandler {
         out: &mut Outbox,
     ) -> Result<(), HandleError> {
         self.pass_on(record, out);
-        out.verdict(Verdict::Refused { reason: PASSED_BY, detail: String::new() });
+        out.outcome(RecordOutcome::Refused { reason: PASSED_BY, detail: String::new() });
         Ok(())
     }
 
@@ -402,7 +402,7 @@ impl Handler for ScorerHandler {
         let holdings = Arc::clone(&self.holdings);
         let verdict = match read(record) {
             Read::Application(mut job) => {
-                self.assign(record.partition, &mut job, state, &mut Here::new(&holdings))?;
+                self.assign(record.partition, &mut job, state, &mut InForceCache::new(&holdings))?;
                 for applicant in &mut job.application.applicants {
                     (applicant.facts, applicant.reports) = (None, None);
                 }
@@ -411,16 +411,16 @@ impl Handler for ScorerHandler {
                 let (role, serving) = deciding.map_or((Role::Champion, None), |(role, serving)| (role, Some(serving)));
                 self.say_as(role, serving, record, &job, &outcome, out)
             }
-            Read::DeadLetter { reason, detail } => Verdict::DeadLetter { reason, detail },
+            Read::DeadLetter { reason, detail } => RecordOutcome::DeadLetter { reason, detail },
             // Its key says whose it is.
             Read::Withdrawal => {
                 let mut bodiless = *record;
                 bodiless.payload = None;
                 self.pass_on(&bodiless, out);
-                Verdict::Done("withdrawal_passed")
+                RecordOutcome::Done("withdrawal_passed")
             }
         };
-        out.verdict(verdict);
+        out.outcome(verdict);
         Ok(())
     }
 }
@@ -435,10 +435,10 @@ impl ScorerHandler {
         partition: i32,
         asked: in_force::Asked,
         state: &mut State<'_>,
-    ) -> Result<Verdict, HandleError> {
+    ) -> Result<RecordOutcome, HandleError> {
         if let Some(digest) = asked.contradicted(partition, state) {
             let detail = format!("it was activated with the digest {digest}");
-            return Ok(Verdict::Refused { reason: OTHER_DIGEST, detail });
+            return Ok(RecordOutcome::Refused { reason: OTHER_DIGEST, detail });
         }
         match &asked.switch {
             Switch::Model(name) => {
@@ -456,7 +456,7 @@ impl ScorerHandler {
             }
         }
         asked.enter(partition, state);
-        Ok(Verdict::Done("activated"))
+        Ok(RecordOutcome::Done("activated"))
     }
 }
 
@@ -467,32 +467,32 @@ fn contracts(library: &Library) -> Vec<usize> {
 }
 
 fn read<'a>(input: &Input<'a>) -> Read<'a> {
-    let heads = Heads::of(input);
-    match heads.event_type {
+    let headers = RecordHeaders::of(input);
+    match headers.event_type {
         ACCEPTED => match Application::of(input.payload.unwrap_or_default()) {
             Ok(application) => {
-                Read::Application(Job { heads, application, route: RouteRef::default(), arms: Vec::new() })
+                Read::Application(Job { headers, application, route: RouteRef::default(), arms: Vec::new() })
             }
             Err(detail) => Read::DeadLetter { reason: "malformed_body", detail },
         },
         WITHDRAWN => Read::Withdrawal,
-        _ => Read::DeadLetter { reason: "unknown_type", detail: "ce_type is none that this room reads".to_owned() },
+        _ => Read::DeadLetter { reason: "unknown_type", detail: "ce_type is none that this worker reads".to_owned() },
     }
 }
 
 /// The envelope of an event that an application causes, as [`schemas::Envelope::child`] makes it.
-fn headers(heads: &Heads<'_>, event_type: &str, id: &str) -> Vec<(&'static str, Vec<u8>)> {
+fn headers(headers: &RecordHeaders<'_>, event_type: &str, id: &str) -> Vec<(&'static str, Vec<u8>)> {
     let present = [
         (header::SPECVERSION, Some("1.0")),
         (header::ID, Some(id)),
         (header::SOURCE, Some(SOURCE)),
         (header::TYPE, Some(event_type)),
         (header::CONTENT_TYPE, Some(JSON)),
-        (header::SUBJECT, heads.subject),
-        (header::CORRELATION, heads.correlation),
-        (header::CAUSATION, Some(heads.id)),
-        (header::PARTITION_KEY, heads.partition_key),
-        (header::TRACEPARENT, heads.traceparent),
+        (header::SUBJECT, headers.subject),
+        (header::CORRELATION, headers.correlation),
+        (header::CAUSATION, Some(headers.id)),
+        (header::PARTITION_KEY, headers.partition_key),
+        (header::TRACEPARENT, headers.traceparent),
     ];
     present.into_iter().filter_map(|(name, value)| Some((name, value?.as_bytes().to_vec()))).collect()
 }

@@ -58,7 +58,7 @@ pub struct Asked {
 }
 
 impl Asked {
-    /// What an activation asks of this room; none where it is of another kind.
+    /// What an activation asks of this worker; none where it is of another kind.
     pub fn of(activation: Activation) -> Option<Self> {
         let label = activation.label();
         let Activation { kind, name, version, digest, document, packages, .. } = activation;

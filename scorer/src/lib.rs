@@ -1,9 +1,9 @@
-//! The scorer room: an accepted application → one score event, in the partition it came from. What cannot be scored is said to
+//! The scorer worker: an accepted application → one score event, in the partition it came from. What cannot be scored is said to
 //! be unscorable, with its reasons: nobody goes unanswered. Withdrawals and activation records pass on unchanged.
 //!
 //! Reading order: [`config`], [`library`] (the packages this instance holds), [`watch`] (those that come later), [`classes`] (what their contracts say of free members), [`document`] → [`inspect`] → [`route`] (which of
 //! them an application gets, with [`condition`]), [`routes`] (the versions this instance holds), [`in_force`] (what is switched)
-//! and [`resolve`] (which version, by position), [`application`] (what is read of a body), [`score`] (the room's thought), [`event`]
+//! and [`resolve`] (which version, by position), [`application`] (what is read of a body), [`score`] (the worker's thought), [`event`]
 //! (what is said), [`handler`].
 
 pub mod application;

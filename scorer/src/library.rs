@@ -1,5 +1,5 @@
-//! Every package that this instance holds: those of its start, and those that [`crate::watch`] finds later. Here, and in
-//! [`crate::routes`], the room reads files; nowhere else.
+//! Every package that this instance holds: those of its start, and those that [`crate::watch`] finds later. InForceCache, and in
+//! [`crate::routes`], the worker reads files; nowhere else.
 
 use crate::error::Error;
 use domain::Digest;

@@ -1,4 +1,4 @@
-//! Metric names of the room, and the only place that touches them. Labels are bounded: a product outside every route is `other`.
+//! Metric names of the worker, and the only place that touches them. Labels are bounded: a product outside every route is `other`.
 
 use crate::route::{Entry, Role, Route};
 use crate::routes::Routes;
@@ -17,10 +17,10 @@ pub const MODEL_INFO: &str = "defaultx_model_info";
 
 /// The label of products outside every route.
 const OTHER: &str = "other";
-/// Most products that are counted by name: routes come while the room runs.
+/// Most products that are counted by name: routes come while the worker runs.
 const MAX_PRODUCTS: usize = 200;
 
-/// The room's metrics.
+/// The worker's metrics.
 pub struct Metrics {
     /// Products of the routes, then `other`.
     products: Vec<String>,

@@ -1,5 +1,5 @@
 //! What is in force for the records of one block, by partition: asked of the state once, because no control record stands inside
-//! a block. What is demanded and not held stops the room; nothing is guessed.
+//! a block. What is demanded and not held stops the worker; nothing is guessed.
 
 use crate::in_force::{InForce, Switch};
 use crate::library::Library;
@@ -17,7 +17,7 @@ pub struct Holdings {
     pub routes: Routes,
 }
 
-/// The room's state.
+/// The worker's state.
 pub type State<'v> = View<'v, Switch, InForce>;
 
 impl Holdings {
@@ -82,13 +82,13 @@ fn not_held(wanted: &InForce, why: &str) -> HandleError {
 }
 
 /// What is in force in the partitions of one block.
-pub struct Here<'h> {
+pub struct InForceCache<'h> {
     holdings: &'h Holdings,
     routes: Vec<(i32, &'h Route)>,
     entries: Vec<(i32, &'h Entry, Vec<usize>)>,
 }
 
-impl<'h> Here<'h> {
+impl<'h> InForceCache<'h> {
     /// Nothing asked yet.
     pub fn new(holdings: &'h Holdings) -> Self {
         Self { holdings, routes: Vec::new(), entries: Vec::new() }

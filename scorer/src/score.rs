@@ -1,4 +1,4 @@
-//! The room's thought: applications and the models that serve them → what is said of each. Pure but for the engine's own
+//! The worker's thought: applications and the models that serve them → what is said of each. Pure but for the engine's own
 //! working memory; knows no topic.
 
 use crate::application::{Applicant, Application};
@@ -18,19 +18,19 @@ pub struct Serving {
     model: Arc<Model>,
     state: ThreadState,
     digest: String,
-    champion: Voice,
-    challenger: Voice,
-    shadow: Voice,
+    champion: ModelIdentity,
+    challenger: ModelIdentity,
+    shadow: ModelIdentity,
     reads_reports: bool,
 }
 
 /// What a model says of itself in a role.
-struct Voice {
+struct ModelIdentity {
     ordinal: String,
     model_ref: Box<RawValue>,
 }
 
-impl Voice {
+impl ModelIdentity {
     fn new(model: &Model, digest: &str, role: Role) -> Self {
         let manifest = model.manifest();
         let target = &manifest.target;
@@ -64,8 +64,8 @@ impl Serving {
         let reads = |source: &Option<String>| source.as_ref().is_some_and(|text| text.contains("reports"));
         let features = &model.manifest().feature;
         let reads_reports = features.iter().any(|feature| reads(&feature.pointer) || reads(&feature.expr));
-        let voice = |role| Voice::new(&model, &digest, role);
-        let [champion, challenger, shadow] = [Role::Champion, Role::Challenger, Role::Shadow].map(voice);
+        let identity = |role| ModelIdentity::new(&model, &digest, role);
+        let [champion, challenger, shadow] = [Role::Champion, Role::Challenger, Role::Shadow].map(identity);
         Ok(Self { state: model.state()?, champion, challenger, shadow, reads_reports, digest, model })
     }
 
@@ -81,10 +81,10 @@ impl Serving {
 
     /// What tells its score events in a role from the other ones of an application.
     pub fn ordinal(&self, role: Role) -> &str {
-        &self.voice(role).ordinal
+        &self.identity(role).ordinal
     }
 
-    fn voice(&self, role: Role) -> &Voice {
+    fn identity(&self, role: Role) -> &ModelIdentity {
         match role {
             Role::Champion => &self.champion,
             Role::Challenger => &self.challenger,
@@ -164,7 +164,7 @@ pub fn without_model(product: &str) -> Outcome {
     Outcome::Unscorable(vec![format!("no_model:{product}")])
 }
 
-/// Where an application came from, and when it came to the house.
+/// Where an application came from, and when it came to the deployment.
 #[derive(Debug, Clone, Copy)]
 pub struct Origin<'a> {
     /// Event id of the accepted application.
@@ -225,7 +225,7 @@ pub fn event<'a>(
         },
         status: if scored.is_some() { "scored" } else { "unscorable" },
         unscorable,
-        model: serving.map(|serving| &*serving.voice(role).model_ref),
+        model: serving.map(|serving| &*serving.identity(role).model_ref),
         route: route.clone(),
         score: scored.map(|(model, _, scored)| published(model, scored)),
         features: Features(scored),

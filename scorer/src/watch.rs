@@ -1,12 +1,12 @@
-//! Packages that come while the room runs: the folder is looked into again and again, what is new or has changed is proven as at the
+//! Packages that come while the worker runs: the folder is looked into again and again, what is new or has changed is proven as at the
 //! start, and what this instance holds is announced, so that nothing is put in force that an instance lacks. Decides nothing.
 
 use crate::library::{file_name, folders, label_of, read_package};
 use runtime::clock;
 use runtime::kafka::KafkaConfig;
-use runtime::shell::Shell;
+use runtime::service::ServiceContext;
 use runtime::stream::{Output, Route, Transactions};
-use runtime::task::{self, RoomHandle};
+use runtime::task::{self, WorkerHandle};
 use schemas::Envelope;
 use schemas::event_id::event_id;
 use schemas::instance::{ANNOUNCED, Announcement};
@@ -99,37 +99,37 @@ impl Watch {
 ///
 /// # Errors
 /// When no thread is to be had.
-pub fn start(mut watch: Watch, shell: &Shell) -> std::io::Result<(Receiver<Arc<Model>>, RoomHandle)> {
+pub fn start(mut watch: Watch, service: &ServiceContext) -> std::io::Result<(Receiver<Arc<Model>>, WorkerHandle)> {
     let (sender, receiver) = channel();
-    let shell = shell.clone();
+    let service = service.clone();
     let body = move || {
-        run(&mut watch, &sender, &shell);
+        run(&mut watch, &sender, &service);
         Ok(())
     };
-    Ok((receiver, RoomHandle::thread(NAME, task::thread(NAME, body)?)))
+    Ok((receiver, WorkerHandle::thread(NAME, task::thread(NAME, body)?)))
 }
 
-fn run(watch: &mut Watch, found: &Sender<Arc<Model>>, shell: &Shell) {
-    let id = format!("scorer-announce-{}", shell.instance);
-    let mut producer = Transactions::new(&shell.kafka, &id, TIMEOUT_MS);
+fn run(watch: &mut Watch, found: &Sender<Arc<Model>>, service: &ServiceContext) {
+    let id = format!("scorer-announce-{}", service.instance);
+    let mut producer = Transactions::new(&service.kafka, &id, TIMEOUT_MS);
     let mut announced: Option<Instant> = None;
-    while !shell.shutdown.is_cancelled() {
+    while !service.shutdown.is_cancelled() {
         let new = watch.look();
         let is_due = announced.is_none_or(|at| at.elapsed() >= ANNOUNCES_EVERY) || !new.is_empty();
         for model in new {
             if found.send(model).is_err() {
-                return; // the room has ended
+                return; // the worker has ended
             }
         }
         if is_due {
             announced = Some(Instant::now());
-            let record = record(&shell.kafka, &shell.instance, watch.held.clone());
+            let record = record(&service.kafka, &service.instance, watch.held.clone());
             if let Err(error) = producer.write([(None, &record)]) {
                 tracing::warn!(%error, "what this instance holds could not be announced");
             }
         }
         let until = Instant::now() + LOOKS_EVERY;
-        while Instant::now() < until && !shell.shutdown.is_cancelled() {
+        while Instant::now() < until && !service.shutdown.is_cancelled() {
             std::thread::sleep(Duration::from_millis(100));
         }
     }
@@ -144,7 +144,7 @@ fn record(kafka: &KafkaConfig, instance: &str, packages: BTreeMap<String, String
         time: Some(announced_at.clone()),
         ..Envelope::default()
     };
-    let body = Announcement { room: "scorer".to_owned(), instance: instance.to_owned(), packages, announced_at };
+    let body = Announcement { worker: "scorer".to_owned(), instance: instance.to_owned(), packages, announced_at };
     Output {
         topic: kafka.topic(Topic::Instances.base_name()),
         route: Route::ByKey,

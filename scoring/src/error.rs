@@ -59,7 +59,7 @@ pub enum LoadError {
         /// Of the bytes at hand.
         found: Digest,
     },
-    /// The feature contract, target, calibration or reasons contradict themselves or a rule of the house.
+    /// The feature contract, target, calibration or reasons contradict themselves or a rule of the deployment.
     #[error("manifest.toml, {place}: {why}")]
     Contract {
         /// Such as `feature limit`.

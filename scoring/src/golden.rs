@@ -2,11 +2,11 @@
 //! applications to scores, and if the directions it claims are true. Compares; corrects nothing.
 
 use crate::error::{LoadError, Part};
-use crate::follow::Evidence;
 use crate::forest::Forest;
 use crate::manifest::{Explained, Kind, Monotone};
 use crate::mapping::FeatureVector;
 use crate::model::Model;
+use crate::monotonicity::Evidence;
 use crate::record::Record;
 use crate::stock::Stock;
 use inference::EngineError;

@@ -5,11 +5,11 @@ use crate::contract::{self, Contract, ReasonText};
 use crate::error::{LoadError, Part};
 use crate::explain::{self, Contributions, Shapley};
 use crate::expr::Document;
-use crate::follow::{self, Evidence};
 use crate::forest::{self, Forest};
 use crate::golden;
 use crate::manifest::{Kind, Link, Manifest};
 use crate::mapping::{self, FeatureVector, Unscorable};
+use crate::monotonicity::{self, Evidence};
 use crate::reasons::{self, Candidate};
 use crate::reference::Reference;
 use crate::scales::Scales;
@@ -18,7 +18,7 @@ use domain::Digest;
 use domain::pd::{Pd, sigmoid};
 use domain::scale::Scale;
 use inference::plan::{Answers, Plan, PlanState, Shape};
-use inference::{EngineError, coalitions};
+use inference::{EngineError, exact_shapley};
 use serde_json::Value;
 
 /// The bytes of a package. Reading them from wherever they are is the caller's.
@@ -272,7 +272,7 @@ impl Model {
     /// together, every feature for itself where there are none. Only nets have them.
     ///
     /// # Errors
-    /// [`EngineError`], also when more groups differ from a background row than [`coalitions::MOST_GROUPS`].
+    /// [`EngineError`], also when more groups differ from a background row than [`exact_shapley::MOST_GROUPS`].
     pub fn exact(
         &self,
         state: &mut ThreadState,
@@ -282,7 +282,7 @@ impl Model {
         let Engine::Net(plan, shapley) = &self.engine else { return Ok(None) };
         let alone: Vec<Vec<usize>> = (0..self.contract.features.len()).map(|feature| vec![feature]).collect();
         let state = state.plan.as_mut().ok_or_else(no_state)?;
-        coalitions::shapley(plan, state, shapley.starts(), groups.unwrap_or(&alone), &row.values).map(Some)
+        exact_shapley::shapley(plan, state, shapley.starts(), groups.unwrap_or(&alone), &row.values).map(Some)
     }
 
     /// What stands behind the direction that the contract claims of a feature of a net or stock graph; nothing where none is
@@ -298,11 +298,11 @@ impl Model {
                 let proven = plan.dense().map(|dense| dense.directions(feature)[0][0]);
                 let mut state = plan.state()?;
                 let mut margins = |rows: &[f32]| Ok(plan.run(&mut state, rows)?.margins);
-                follow::evidence(&mut margins, proven, background, feature, claimed)
+                monotonicity::evidence(&mut margins, proven, background, feature, claimed)
             }
             Engine::Graph(stock, _) => {
                 let mut state = stock.state()?;
-                follow::evidence(&mut |rows| stock.singles(&mut state, rows), None, background, feature, claimed)
+                monotonicity::evidence(&mut |rows| stock.singles(&mut state, rows), None, background, feature, claimed)
             }
             Engine::Scorecard(_) | Engine::Trees(_) => Ok(None),
         }

@@ -8,7 +8,7 @@ from defaultx_training.scorecard import Scorecard
 from defaultx_training.train import VERSION, Fit
 from defaultx_training.trees import Trees
 
-# Codes of sample Form C-1, which every house knows; any other code comes with its text.
+# Codes of sample Form C-1, which every deployment knows; any other code comes with its text.
 BUILT_IN = frozenset(
     "application_incomplete insufficient_references unacceptable_references references_unverified irregular_employment "
     "employment_unverified employment_length income_insufficient excessive_obligations income_unverified residence_length "

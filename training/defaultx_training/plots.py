@@ -50,7 +50,7 @@ def scores(y: np.ndarray, points: np.ndarray, scale: Scale) -> bytes:
 
 
 def canvas(x_label: str, y_label: str):
-    """An empty plot in the house's style."""
+    """An empty plot in the deployment's style."""
     figure = Figure(figsize=SIZE_INCHES, dpi=DPI, layout="tight")
     axes = figure.subplots()
     axes.set_xlabel(x_label)

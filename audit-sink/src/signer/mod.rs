@@ -25,13 +25,13 @@ use publish::Target;
 use runtime::clock;
 use runtime::health::Component;
 use runtime::pg::connect;
-use runtime::shell::Shell;
-use runtime::task::{self, RoomHandle};
+use runtime::service::ServiceContext;
+use runtime::task::{self, WorkerHandle};
 use std::time::Duration;
 use tokio_postgres::Client;
 
 /// Name of the worker.
-pub const ROOM: &str = "audit-signer";
+pub const WORKER: &str = "audit-signer";
 /// Rows that are looked at for the newest one with a valid signature.
 const ROWS_LOOKED_AT: i64 = 100;
 /// Pause after a failure.
@@ -40,7 +40,7 @@ const RETRY: Duration = Duration::from_secs(5);
 /// What every part of the worker has.
 #[derive(Clone)]
 struct Part {
-    shell: Shell,
+    service: ServiceContext,
     metrics: SignerMetrics,
     every: Duration,
 }
@@ -48,13 +48,14 @@ struct Part {
 impl Part {
     /// A session of its own.
     async fn connect(&self) -> Result<Client, Error> {
-        let config = self.shell.database.as_ref().ok_or_else(|| Error::Config("[database] url is empty".to_owned()))?;
+        let config =
+            self.service.database.as_ref().ok_or_else(|| Error::Config("[database] url is empty".to_owned()))?;
         connect(config).await.map_err(|error| Error::Connect(error.to_string()))
     }
 
     /// Waits, or until shutdown.
     async fn pause(&self, pause: Duration) {
-        if tokio::time::timeout(pause, self.shell.shutdown.cancelled()).await.is_ok() {
+        if tokio::time::timeout(pause, self.service.shutdown.cancelled()).await.is_ok() {
             tracing::debug!("shutting down");
         }
     }
@@ -64,37 +65,37 @@ impl Part {
 ///
 /// # Errors
 /// [`Error::Config`] or [`Error::Note`] for knobs that cannot be used, [`Error::Notes`] for a directory that cannot be written.
-pub fn start(config: &SignerConfig, mut shell: Shell) -> Result<Vec<RoomHandle>, Error> {
+pub fn start(config: &SignerConfig, mut service: ServiceContext) -> Result<Vec<WorkerHandle>, Error> {
     if !config.database_url.is_empty() {
-        shell.database.get_or_insert_default().url = config.database_url.clone();
+        service.database.get_or_insert_default().url = config.database_url.clone();
     }
-    let metrics = SignerMetrics::new(&shell.registry).map_err(|error| Error::Start(error.to_string()))?;
+    let metrics = SignerMetrics::new(&service.registry).map_err(|error| Error::Start(error.to_string()))?;
     let (signer, verifiers, witnesses) = (config.signer()?, config.verifiers()?, config.witnesses()?);
     let notes = Notes::open(&config.notes_dir)?;
-    let component = shell.health.component(ROOM);
-    let part = Part { shell, metrics, every: Duration::from_secs(config.interval_s) };
-    let mut rooms = Vec::new();
+    let component = service.health.component(WORKER);
+    let part = Part { service, metrics, every: Duration::from_secs(config.interval_s) };
+    let mut workers = Vec::new();
     let every = Duration::from_secs(config.verify_interval_s);
     let watching = watch::keep(signer.clone(), config.verifier_keys()?, every, part.clone());
-    rooms.push(RoomHandle::task("audit-watch", task::spawn("audit-watch", watching)));
+    workers.push(WorkerHandle::task("audit-watch", task::spawn("audit-watch", watching)));
     let Some(signer) = signer.filter(|_| config.interval_s > 0) else {
         tracing::warn!("no key or no interval: checkpoints are not signed");
         component.set_ready(true, "signs nothing");
-        return Ok(rooms);
+        return Ok(workers);
     };
     if notes.is_none() {
         tracing::warn!("[audit-signer] notes_dir is empty: only the database remembers what was signed");
     }
     config.cluster.check_plaintext().map_err(|error| Error::Config(format!("[audit-signer.cluster] {error}")))?;
-    for target in [Some(Target::own(&part.shell.kafka)), Target::other(&config.cluster)].into_iter().flatten() {
+    for target in [Some(Target::own(&part.service.kafka)), Target::other(&config.cluster)].into_iter().flatten() {
         let publishing = publish::keep(target, part.clone());
-        rooms.push(RoomHandle::task("audit-publish", task::spawn("audit-publish", publishing)));
+        workers.push(WorkerHandle::task("audit-publish", task::spawn("audit-publish", publishing)));
     }
     let http = http(Duration::from_millis(config.witness_timeout_ms))?;
     for (url, key) in witnesses {
         let witness = witnesses::Witness::new(url, key, verifiers.clone(), notes.clone(), http.clone())?;
         let asking = witnesses::keep(witness, part.clone());
-        rooms.push(RoomHandle::task("audit-witness", task::spawn("audit-witness", asking)));
+        workers.push(WorkerHandle::task("audit-witness", task::spawn("audit-witness", asking)));
     }
     if !config.timestamp_url.is_empty() {
         let notes = notes.clone().ok_or_else(|| {
@@ -103,11 +104,11 @@ pub fn start(config: &SignerConfig, mut shell: Shell) -> Result<Vec<RoomHandle>,
         let every = Duration::from_secs(config.timestamp_interval_s.max(1));
         let authority = timestamps::Authority::new(&config.timestamp_url, every, verifiers.clone(), notes, http)?;
         let asking = timestamps::keep(authority, part.clone());
-        rooms.push(RoomHandle::task("audit-timestamps", task::spawn("audit-timestamps", asking)));
+        workers.push(WorkerHandle::task("audit-timestamps", task::spawn("audit-timestamps", asking)));
     }
     let signing = keep(Signing { signer, verifiers, notes }, part, component);
-    rooms.push(RoomHandle::task(ROOM, task::spawn(ROOM, signing)));
-    Ok(rooms)
+    workers.push(WorkerHandle::task(WORKER, task::spawn(WORKER, signing)));
+    Ok(workers)
 }
 
 /// The client of witnesses and authorities. Makes ring the TLS provider of the process, unless it has one.
@@ -133,7 +134,7 @@ async fn newest_note(client: &Client, verifiers: &[NoteVerifier], log: i32) -> R
 
 /// Signs until shutdown.
 async fn keep(signing: Signing, part: Part, component: Component) -> Result<(), String> {
-    while !part.shell.shutdown.is_cancelled() {
+    while !part.service.shutdown.is_cancelled() {
         if let Err(error) = round(&signing, &part, &component).await {
             tracing::warn!(%error, "checkpoints stand still");
             component.set_ready(false, "the database cannot be asked");
@@ -146,7 +147,7 @@ async fn keep(signing: Signing, part: Part, component: Component) -> Result<(), 
 /// One connection's life.
 async fn round(signing: &Signing, part: &Part, component: &Component) -> Result<(), Error> {
     let mut client = part.connect().await?;
-    while !part.shell.shutdown.is_cancelled() {
+    while !part.service.shutdown.is_cancelled() {
         let (mut refused, now) = (Vec::new(), clock::now().timestamp());
         for (log, signed) in signing.sign_due(&mut client, now).await? {
             let differs = matches!(signed, Err(Error::NotTheSame { .. }));

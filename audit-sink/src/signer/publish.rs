@@ -47,7 +47,7 @@ impl Target {
 
 /// Publishes to one cluster until shutdown, however the others do.
 pub(super) async fn keep(target: Target, part: Part) -> Result<(), String> {
-    while !part.shell.shutdown.is_cancelled() {
+    while !part.service.shutdown.is_cancelled() {
         if let Err(error) = round(&target, &part).await {
             tracing::warn!(%error, target = target.name, "checkpoints are not published");
         }
@@ -60,7 +60,7 @@ pub(super) async fn keep(target: Target, part: Part) -> Result<(), String> {
 async fn round(target: &Target, part: &Part) -> Result<(), Error> {
     let client = part.connect().await?;
     let producer = AckedProducer::new(&target.kafka, PUBLISH_TIMEOUT)?;
-    while !part.shell.shutdown.is_cancelled() {
+    while !part.service.shutdown.is_cancelled() {
         publish(&client, &producer, target).await?;
         part.pause(part.every).await;
     }

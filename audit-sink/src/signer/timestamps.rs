@@ -119,7 +119,7 @@ fn inside(der: &[u8]) -> Option<&[u8]> {
 
 /// Asks until shutdown.
 pub(super) async fn keep(authority: Authority, part: Part) -> Result<(), String> {
-    while !part.shell.shutdown.is_cancelled() {
+    while !part.service.shutdown.is_cancelled() {
         match round(&authority, &part).await {
             Ok(()) => part.pause(authority.every).await,
             Err(error) => {

@@ -36,7 +36,7 @@ impl Walks {
 /// Watches until shutdown.
 pub(super) async fn keep(signer: Option<Signer>, keys: Vec<String>, every: Duration, part: Part) -> Result<(), String> {
     let mut own = Walks::default();
-    while !part.shell.shutdown.is_cancelled() {
+    while !part.service.shutdown.is_cancelled() {
         if let Err(error) = round(signer.as_ref(), &keys, every, &part, &mut own).await {
             tracing::warn!(%error, "verification stands still");
         }
@@ -55,7 +55,7 @@ async fn round(
     let verifiers: Vec<_> = keys.iter().map(|key| NoteVerifier::parse(key)).collect::<Result<_, _>>()?;
     let options = Options { keys: keys.to_vec(), ..Options::default() };
     let client = part.connect().await?;
-    while !part.shell.shutdown.is_cancelled() {
+    while !part.service.shutdown.is_cancelled() {
         let now = clock::now().timestamp();
         let walks = walks(&client, &verifiers, *own, now).await?;
         show(&part.metrics, &walks);
@@ -75,7 +75,7 @@ async fn round(
 
 /// A session in which a long log takes as long as it takes.
 async fn unhurried(part: &Part) -> Result<Client, Error> {
-    let config = part.shell.database.clone().unwrap_or_default();
+    let config = part.service.database.clone().unwrap_or_default();
     let config = DatabaseConfig { statement_timeout_ms: 0, ..config };
     connect(&config).await.map_err(|error| Error::Connect(error.to_string()))
 }

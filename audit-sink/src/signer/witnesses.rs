@@ -139,7 +139,7 @@ async fn proof(client: &mut Client, log: i32, old: u64, new: u64) -> Result<Vec<
 
 /// Asks one witness until shutdown, however the others do.
 pub(super) async fn keep(witness: Witness, part: Part) -> Result<(), String> {
-    while !part.shell.shutdown.is_cancelled() {
+    while !part.service.shutdown.is_cancelled() {
         if let Err(error) = round(&witness, &part).await {
             tracing::warn!(%error, "no cosignature");
         }
@@ -151,7 +151,7 @@ pub(super) async fn keep(witness: Witness, part: Part) -> Result<(), String> {
 /// One connection's life.
 async fn round(witness: &Witness, part: &Part) -> Result<(), Error> {
     let mut client = part.connect().await?;
-    while !part.shell.shutdown.is_cancelled() {
+    while !part.service.shutdown.is_cancelled() {
         let logs = client.query("SELECT log FROM defaultx.audit_logs ORDER BY log", &[]).await?;
         for log in logs.iter().map(|row| row.get::<_, i32>(0)) {
             match witness.cosign(&mut client, log).await {

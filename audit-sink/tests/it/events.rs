@@ -1,4 +1,4 @@
-//! Records as the rooms write them.
+//! Records as the workers write them.
 
 use crate::stand::PREFIX;
 use runtime::stream::OwnedInput;
@@ -43,7 +43,7 @@ impl Topics {
         }
     }
 
-    /// Everything that the house writes for application `n`.
+    /// Everything that the deployment writes for application `n`.
     pub fn story(&mut self, n: usize) -> Vec<OwnedInput> {
         let id = |kind: &str| event_id(kind, "bank", &format!("L-{n}"), 1, "1").to_string();
         let mut add = |topic, kind, body: Value| self.record(topic, &id(kind), kind, n, &body);

@@ -13,7 +13,7 @@ use audit_sink::signer::notes::Notes;
 use audit_sink::signer::{self as worker, SignerConfig};
 use audit_sink::verify::{Options, run};
 use runtime::kafka::KafkaConfig;
-use runtime::shell::Shell;
+use runtime::service::ServiceContext;
 use runtime::stream::OwnedInput;
 use std::time::{Duration, Instant};
 use tokio_postgres::error::SqlState;
@@ -38,7 +38,7 @@ fn notes(name: &str) -> Notes {
     Notes::open(dir.to_str().unwrap()).unwrap().unwrap()
 }
 
-/// What the house writes of so many applications.
+/// What the deployment writes of so many applications.
 fn stories(count: usize) -> Vec<OwnedInput> {
     let mut topics = Topics::default();
     (0..count).flat_map(|n| topics.story(n)).collect()
@@ -359,7 +359,7 @@ async fn walked(url: &str) {
     client(url).await.batch_execute(login).await.unwrap();
     let (scheme, rest) = url.split_once("://").unwrap();
     let database_url = format!("{scheme}://it_signer:it@{}", rest.split_once('@').unwrap().1);
-    let shell = Shell::new(KafkaConfig::default());
+    let service = ServiceContext::new(KafkaConfig::default());
     let config = SignerConfig {
         origin: "it.example/audit".to_owned(),
         key: "03".repeat(32).into(),
@@ -367,7 +367,7 @@ async fn walked(url: &str) {
         database_url: database_url.into(),
         ..SignerConfig::default()
     };
-    let rooms = worker::start(&config, shell.clone()).unwrap();
+    let workers = worker::start(&config, service.clone()).unwrap();
     let (client, started) = (client(url).await, Instant::now());
     let signed = "SELECT count(*) FROM defaultx.audit_verifications
                   WHERE faults = 0 AND note LIKE E'it.example/audit/0/verification\\n%faults 0%' AND at <= clock_timestamp()";
@@ -375,9 +375,9 @@ async fn walked(url: &str) {
         assert!(started.elapsed() < PATIENCE, "nobody walks");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    shell.shutdown.cancel();
-    for room in rooms {
-        room.join().await.unwrap();
+    service.shutdown.cancel();
+    for worker in workers {
+        worker.join().await.unwrap();
     }
 }
 

@@ -1,4 +1,4 @@
-//! A log large enough for a second level of tiles, in batches of the size that the room uses. Prints the rate it was written at
+//! A log large enough for a second level of tiles, in batches of the size that the worker uses. Prints the rate it was written at
 //! and walked at; asserts none of it.
 
 use crate::events::Topics;

@@ -18,7 +18,7 @@ async fn a_lease_is_taken_from_one_who_stands_still_and_fences_him() {
     let (mut first_session, session) = (client(&url).await, client(&url).await);
     let start = Instant::now();
     let after = |seconds| start + Duration::from_secs(seconds);
-    let [mut first, mut second] = ["a", "b"].map(|instance| Candidate::new("it.room", 0, instance));
+    let [mut first, mut second] = ["a", "b"].map(|instance| Candidate::new("it.worker", 0, instance));
     let held = stand(&mut first, &first_session, start).await.unwrap();
     assert_eq!(second.stand(&session, start).await.unwrap(), Standing::Unsure, "one look says nothing");
     assert!(held.renew(&first_session).await.unwrap());
@@ -40,13 +40,13 @@ async fn a_lease_is_taken_from_one_who_stands_still_and_fences_him() {
     assert!(taken.renew(&session).await.unwrap());
 
     // A process that was killed is replaced under its own id at once; one that ended in order, by anybody.
-    let mut again = Candidate::new("it.room", 0, "b");
+    let mut again = Candidate::new("it.worker", 0, "b");
     let replaced = stand(&mut again, &session, after(43)).await.unwrap();
     assert!(!taken.renew(&session).await.unwrap());
     replaced.release(&session).await.unwrap();
     assert!(stand(&mut first, &first_session, after(44)).await.is_some());
     assert!(!replaced.renew(&session).await.unwrap());
-    assert!(stand(&mut Candidate::new("it.room", 1, "b"), &session, start).await.is_some(), "another shard is free");
+    assert!(stand(&mut Candidate::new("it.worker", 1, "b"), &session, start).await.is_some(), "another shard is free");
 }
 
 /// A machine that lost its power kept its session, and what the session had locked, for two hours.

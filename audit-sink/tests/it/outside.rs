@@ -2,7 +2,7 @@
 
 use crate::events::Topics;
 use crate::stand::{Writer, client};
-use crate::stream::{broker, database, house, make_topics, published};
+use crate::stream::{broker, database, make_topics, published, stack};
 use audit_sink::cosignature::Cosigner;
 use audit_sink::note::{NoteVerifier, notes, read};
 use audit_sink::promises::Word;
@@ -10,7 +10,7 @@ use audit_sink::signer::{SignerConfig, WitnessConfig, start};
 use audit_sink::verify::{Options, run};
 use audit_sink::witness::{Answer, Witness};
 use runtime::pg::DatabaseConfig;
-use runtime::shell::Shell;
+use runtime::service::ServiceContext;
 use schemas::Topic;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -82,7 +82,7 @@ async fn notes_go_to_a_file_to_another_cluster_and_to_a_witness() {
     let witness_key = cosigner.verifier_key();
     let witness = Witness::new(cosigner, vec![NoteVerifier::parse(&key).unwrap()], &dir.join("seen")).unwrap();
     let url = tokio::task::spawn_blocking(move || serve(Arc::new(witness))).await.unwrap();
-    let (own, other) = (broker(house().await, "notes."), broker(house().await, "elsewhere."));
+    let (own, other) = (broker(stack().await, "notes."), broker(stack().await, "elsewhere."));
     for cluster in [&own, &other] {
         make_topics(cluster, [Topic::Checkpoints.base_name().to_owned()].into_iter()).await;
     }
@@ -97,9 +97,9 @@ async fn notes_go_to_a_file_to_another_cluster_and_to_a_witness() {
     let (mut topics, session) = (Topics::default(), client(&database).await);
     for (story, entries) in [(0..1, 9i64), (1..60, 540)] {
         writer.write(&story.flat_map(|n| topics.story(n)).collect::<Vec<_>>()).await.unwrap();
-        let mut shell = Shell::new(own.clone());
-        shell.database = Some(DatabaseConfig { url: database.as_str().into(), ..DatabaseConfig::default() });
-        let rooms = start(&config, shell.clone()).unwrap();
+        let mut service = ServiceContext::new(own.clone());
+        service.database = Some(DatabaseConfig { url: database.as_str().into(), ..DatabaseConfig::default() });
+        let workers = start(&config, service.clone()).unwrap();
         let out = "SELECT (SELECT count(*) FROM defaultx.audit_publications WHERE size = $1)
                         + (SELECT count(*) FROM defaultx.audit_cosignatures WHERE size = $1)";
         let started = Instant::now();
@@ -107,10 +107,10 @@ async fn notes_go_to_a_file_to_another_cluster_and_to_a_witness() {
             assert!(started.elapsed() < PATIENCE, "the notes of {entries} entries do not come out");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        assert!(shell.health.states()["audit-signer"].ready);
-        shell.shutdown.cancel();
-        for room in rooms {
-            room.join().await.unwrap();
+        assert!(service.health.states()["audit-signer"].ready);
+        service.shutdown.cancel();
+        for worker in workers {
+            worker.join().await.unwrap();
         }
     }
 
@@ -189,21 +189,21 @@ async fn a_note_is_time_stamped_and_openssl_says_so() {
         notes_dir: dir.join("notes").display().to_string(),
         ..SignerConfig::default()
     };
-    let own = broker(house().await, "stamped.");
+    let own = broker(stack().await, "stamped.");
     make_topics(&own, [Topic::Checkpoints.base_name().to_owned()].into_iter()).await;
     let database = database("stamped").await;
     Writer::new(&database).await.write(&Topics::default().story(0)).await.unwrap();
-    let mut shell = Shell::new(own);
-    shell.database = Some(DatabaseConfig { url: database.as_str().into(), ..DatabaseConfig::default() });
-    let rooms = start(&config, shell.clone()).unwrap();
+    let mut service = ServiceContext::new(own);
+    service.database = Some(DatabaseConfig { url: database.as_str().into(), ..DatabaseConfig::default() });
+    let workers = start(&config, service.clone()).unwrap();
     let (stamp, started) = (dir.join("notes/0.0-9.tsr"), Instant::now());
     while !stamp.exists() {
         assert!(started.elapsed() < PATIENCE, "no time stamp comes");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    shell.shutdown.cancel();
-    for room in rooms {
-        room.join().await.unwrap();
+    service.shutdown.cancel();
+    for worker in workers {
+        worker.join().await.unwrap();
     }
     let verified = openssl(&dir, "ts -verify -data notes/0.0-9.note -in notes/0.0-9.tsr -CAfile cert.pem");
     assert!(verified.contains("Verification: OK"), "{verified}");

@@ -6,7 +6,7 @@ use audit_sink::metrics::Metrics;
 use audit_sink::note::Signer;
 use audit_sink::seal::DigestKey;
 use audit_sink::source::Sources;
-use local::{House, Options};
+use local::{Options, Stack};
 use prometheus::Registry;
 use runtime::pg::offsets::{self, Stand};
 use runtime::pg::{DatabaseConfig, connect};
@@ -22,11 +22,11 @@ pub const PREFIX: &str = "it.";
 /// The consumer's name, as the loop makes it.
 pub const CONSUMER: &str = "it.audit-sink";
 
-fn house() -> &'static House {
-    static HOUSE: OnceLock<House> = OnceLock::new();
-    HOUSE.get_or_init(|| {
+fn stack() -> &'static Stack {
+    static STACK: OnceLock<Stack> = OnceLock::new();
+    STACK.get_or_init(|| {
         let data_dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("audit-sink-it");
-        House::start(&Options { kafka: false, ..Options::new(data_dir) }).unwrap()
+        Stack::start(&Options { kafka: false, ..Options::new(data_dir) }).unwrap()
     })
 }
 
@@ -35,20 +35,20 @@ pub async fn database(name: &str) -> String {
     let url = tokio::task::spawn_blocking({
         let name = name.to_owned();
         move || {
-            let house = house();
-            (house.database_url().to_owned(), name)
+            let stack = stack();
+            (stack.database_url().to_owned(), name)
         }
     });
     let (main, name) = url.await.unwrap();
     drop_database(&main, &name).await;
-    let url = tokio::task::spawn_blocking(move || house().create_database(&name).unwrap()).await.unwrap();
+    let url = tokio::task::spawn_blocking(move || stack().create_database(&name).unwrap()).await.unwrap();
     schemas::migrations::migrate(&mut client(&url).await).await.unwrap();
     url
 }
 
 /// A copy of a database that nobody is connected to.
 pub async fn copy(from: &str, name: &str) -> String {
-    let main = house().database_url();
+    let main = stack().database_url();
     drop_database(main, name).await;
     let template = from.rsplit_once('/').unwrap().1.to_owned();
     client(main).await.batch_execute(&format!("CREATE DATABASE {name} TEMPLATE {template}")).await.unwrap();

@@ -1,10 +1,10 @@
-//! The whole room on a real broker: topics in, log, projections, identities and checkpoints out; stopped and started between.
+//! The whole worker on a real broker: topics in, log, projections, identities and checkpoints out; stopped and started between.
 
 use crate::events::Topics;
 use crate::stand::{client, signer};
 use audit_sink::verify::{Options, run};
 use audit_sink::{Config, SignerConfig, audited_topics, start};
-use local::House;
+use local::Stack;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -13,7 +13,7 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use rdkafka::{Offset, TopicPartitionList};
 use runtime::kafka::KafkaConfig;
 use runtime::pg::DatabaseConfig;
-use runtime::shell::Shell;
+use runtime::service::ServiceContext;
 use runtime::stream::pg::{PgGroup, open_gaps};
 use runtime::stream::position::Gap;
 use runtime::stream::{Output, OwnedInput, Route, Transactions};
@@ -48,38 +48,38 @@ fn signer_config() -> SignerConfig {
     }
 }
 
-pub fn broker(house: &House, prefix: &str) -> KafkaConfig {
+pub fn broker(stack: &Stack, prefix: &str) -> KafkaConfig {
     KafkaConfig {
-        bootstrap: house.bootstrap().to_owned(),
+        bootstrap: stack.bootstrap().to_owned(),
         topic_prefix: prefix.to_owned(),
         sasl_username: Some(local::ADMIN.to_owned()),
-        sasl_password: house.passwords().get(local::ADMIN).map(|password| password.as_str().into()),
+        sasl_password: stack.passwords().get(local::ADMIN).map(|password| password.as_str().into()),
         ..KafkaConfig::default()
     }
 }
 
 /// One broker and database for the tests of this file, which keep apart by prefix and database.
-pub async fn house() -> &'static House {
-    static HOUSE: OnceLock<House> = OnceLock::new();
+pub async fn stack() -> &'static Stack {
+    static STACK: OnceLock<Stack> = OnceLock::new();
     let start = || {
         let data_dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("audit-sink-stream");
         if data_dir.exists() {
             std::fs::remove_dir_all(&data_dir).unwrap();
         }
-        House::start(&local::Options::new(data_dir)).unwrap()
+        Stack::start(&local::Options::new(data_dir)).unwrap()
     };
-    tokio::task::spawn_blocking(move || HOUSE.get_or_init(start)).await.unwrap()
+    tokio::task::spawn_blocking(move || STACK.get_or_init(start)).await.unwrap()
 }
 
 /// The address of a fresh database with the whole schema.
 pub async fn database(name: &'static str) -> String {
-    let house = house().await;
-    let url = tokio::task::spawn_blocking(move || house.create_database(name).unwrap()).await.unwrap();
+    let stack = stack().await;
+    let url = tokio::task::spawn_blocking(move || stack.create_database(name).unwrap()).await.unwrap();
     schemas::migrations::migrate(&mut client(&url).await).await.unwrap();
     url
 }
 
-/// What the room reads and writes, without prefix.
+/// What the worker reads and writes, without prefix.
 fn all_topics() -> impl Iterator<Item = String> {
     let ours = audited_topics().chain([Topic::Checkpoints]).map(|topic| topic.base_name().to_owned());
     ours.chain([BANK_B.to_owned()])
@@ -128,13 +128,13 @@ fn send(producer: &BaseProducer, kafka: &KafkaConfig, record: &OwnedInput) {
     producer.send(to).map_err(|(error, _)| error).unwrap();
 }
 
-/// Runs the room until the log has `entries` entries, all of them under a published checkpoint, then drains it.
+/// Runs the worker until the log has `entries` entries, all of them under a published checkpoint, then drains it.
 async fn run_until(kafka: &KafkaConfig, url: &str, entries: i64) {
     let database = DatabaseConfig { url: url.into(), ..DatabaseConfig::default() };
-    let mut shell = Shell::new(kafka.clone());
-    shell.database = Some(database);
-    let mut rooms = start(config(), shell.clone()).unwrap();
-    rooms.extend(audit_sink::signer::start(&signer_config(), shell.clone()).unwrap());
+    let mut service = ServiceContext::new(kafka.clone());
+    service.database = Some(database);
+    let mut workers = start(config(), service.clone()).unwrap();
+    workers.extend(audit_sink::signer::start(&signer_config(), service.clone()).unwrap());
     let done = "SELECT coalesce((SELECT size FROM defaultx.audit_logs), 0),
                        coalesce((SELECT max(size) FROM defaultx.audit_publications), 0),
                        (SELECT count(*) FROM identity.identities)";
@@ -149,9 +149,9 @@ async fn run_until(kafka: &KafkaConfig, url: &str, entries: i64) {
         assert!(started.elapsed() < PATIENCE, "{seen:?}, wanted {entries} entries");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    shell.shutdown.cancel();
-    for room in rooms {
-        room.join().await.unwrap();
+    service.shutdown.cancel();
+    for worker in workers {
+        worker.join().await.unwrap();
     }
 }
 
@@ -173,8 +173,8 @@ pub fn published(kafka: &KafkaConfig) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_room_goes_on_where_it_stopped() {
-    let (kafka, url) = (broker(house().await, PREFIX), database("going_on").await);
+async fn the_worker_goes_on_where_it_stopped() {
+    let (kafka, url) = (broker(stack().await, PREFIX), database("going_on").await);
     make_topics(&kafka, all_topics()).await;
 
     let mut theirs = Topics::default().story(99).remove(0);
@@ -205,7 +205,7 @@ async fn the_room_goes_on_where_it_stopped() {
 /// A dashboard's login held the advisory lock of the log's writer: the log stood still, ready and without lag.
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_but_a_writer_can_hold_the_log_up() {
-    let (kafka, url) = (broker(house().await, "locked."), database("locked").await);
+    let (kafka, url) = (broker(stack().await, "locked."), database("locked").await);
     make_topics(&kafka, all_topics()).await;
     let dashboard = client(&url).await;
     let login = "CREATE ROLE it_dashboard LOGIN IN ROLE defaultx_dashboard; SET SESSION AUTHORIZATION it_dashboard;
@@ -227,13 +227,19 @@ async fn nobody_but_a_writer_can_hold_the_log_up() {
     }
 }
 
-/// Waits until the log has so many entries, those of accepted gaps aside, and the room says that it is ready or not, in these words.
-async fn entries_until(session: &tokio_postgres::Client, shell: &Shell, count: i64, ready: bool, words: &str) {
+/// Waits until the log has so many entries, those of accepted gaps aside, and the worker says that it is ready or not, in these words.
+async fn entries_until(
+    session: &tokio_postgres::Client,
+    service: &ServiceContext,
+    count: i64,
+    ready: bool,
+    words: &str,
+) {
     let started = Instant::now();
     loop {
         let query = "SELECT coalesce(sum(entries), 0)::bigint FROM defaultx.audit_runs WHERE topic <> 'credit.gaps.v1'";
         let seen: i64 = session.query_one(query, &[]).await.unwrap().get(0);
-        let state = shell.health.states()["audit-sink"].clone();
+        let state = service.health.states()["audit-sink"].clone();
         if (seen, state.ready) == (count, ready) && state.reason.contains(words) {
             break;
         }
@@ -242,17 +248,18 @@ async fn entries_until(session: &tokio_postgres::Client, shell: &Shell, count: i
     }
 }
 
-/// What appeared after the start was never read, and the room said that it was ready.
+/// What appeared after the start was never read, and the worker said that it was ready.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_topic_and_a_partition_that_appear_later_are_read() {
-    let (kafka, url) = (broker(house().await, "late."), database("late").await);
+    let (kafka, url) = (broker(stack().await, "late."), database("late").await);
     make_topics(&kafka, all_topics().filter(|topic| topic != Topic::Decisions.base_name())).await;
     let database = DatabaseConfig { url: url.as_str().into(), ..DatabaseConfig::default() };
-    let mut shell = Shell::new(kafka.clone());
-    shell.database = Some(database);
-    let rooms = start(config(), shell.clone()).unwrap();
+    let mut service = ServiceContext::new(kafka.clone());
+    service.database = Some(database);
+    let workers = start(config(), service.clone()).unwrap();
     let session = client(&url).await;
-    let until = async |count: i64, ready: bool, words: &str| entries_until(&session, &shell, count, ready, words).await;
+    let until =
+        async |count: i64, ready: bool, words: &str| entries_until(&session, &service, count, ready, words).await;
     let producer: BaseProducer = kafka.client().create().unwrap();
     let mut story = Topics::default().story(1);
     let (mut decision, mut risk) = (story.remove(7), story[6].clone());
@@ -278,9 +285,9 @@ async fn a_topic_and_a_partition_that_appear_later_are_read() {
     send(&producer, &kafka, &risk);
     producer.flush(PATIENCE).unwrap();
     until(10, true, "reading").await;
-    shell.shutdown.cancel();
-    for room in rooms {
-        room.join().await.unwrap();
+    service.shutdown.cancel();
+    for worker in workers {
+        worker.join().await.unwrap();
     }
 }
 
@@ -288,26 +295,26 @@ async fn a_topic_and_a_partition_that_appear_later_are_read() {
 /// writer at every start.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_place_that_the_log_has_lost_is_held_and_named() {
-    let (kafka, url) = (broker(house().await, "lost."), database("lost").await);
+    let (kafka, url) = (broker(stack().await, "lost."), database("lost").await);
     make_topics(&kafka, all_topics()).await;
     let database = DatabaseConfig { url: url.as_str().into(), ..DatabaseConfig::default() };
     let session = client(&url).await;
     let begin = || {
-        let mut shell = Shell::new(kafka.clone());
-        shell.database = Some(database.clone());
-        (start(config(), shell.clone()).unwrap(), shell)
+        let mut service = ServiceContext::new(kafka.clone());
+        service.database = Some(database.clone());
+        (start(config(), service.clone()).unwrap(), service)
     };
-    let until = async |shell: &Shell, count: i64, ready: bool, words: &str| {
-        entries_until(&session, shell, count, ready, words).await;
+    let until = async |service: &ServiceContext, count: i64, ready: bool, words: &str| {
+        entries_until(&session, service, count, ready, words).await;
     };
-    let end = async |rooms: Vec<runtime::task::RoomHandle>, shell: Shell| {
-        shell.shutdown.cancel();
-        for room in rooms {
-            room.join().await.unwrap();
+    let end = async |workers: Vec<runtime::task::WorkerHandle>, service: ServiceContext| {
+        service.shutdown.cancel();
+        for worker in workers {
+            worker.join().await.unwrap();
         }
     };
     let group = || PgGroup {
-        name: kafka.topic(audit_sink::ROOM),
+        name: kafka.topic(audit_sink::WORKER),
         topics: audit_sink::Sources::new(&kafka.topic_prefix, &[BANK_B.to_owned()]).names().collect(),
         plain: audit_sink::Sources::new(&kafka.topic_prefix, &[BANK_B.to_owned()]).plain().collect(),
         goes_back: false,
@@ -322,10 +329,10 @@ async fn a_place_that_the_log_has_lost_is_held_and_named() {
         producer.flush(PATIENCE).unwrap();
         story.len() as i64
     };
-    let (rooms, shell) = begin();
+    let (workers, service) = begin();
     let first = tell(1);
-    until(&shell, first, true, "reading").await;
-    end(rooms, shell).await;
+    until(&service, first, true, "reading").await;
+    end(workers, service).await;
     assert_eq!(gaps().await, []);
 
     // Retention overtakes one topic while nobody reads.
@@ -338,21 +345,21 @@ async fn a_place_that_the_log_has_lost_is_held_and_named() {
     let read = end_of_risk / 3;
     let lost = end_of_risk - read;
     admin.delete_records(&before, &AdminOptions::new()).await.unwrap();
-    let (rooms, shell) = begin();
-    until(&shell, first + second - lost, false, "were deleted before group lost.audit-sink read them").await;
+    let (workers, service) = begin();
+    until(&service, first + second - lost, false, "were deleted before group lost.audit-sink read them").await;
     let found = gaps().await;
     assert_eq!((found.len(), found[0].from, found[0].to), (1, Some(read), end_of_risk), "{found:?}");
     accept(&kafka, &found[0]);
-    until(&shell, first + second - lost, true, "reading").await;
+    until(&service, first + second - lost, true, "reading").await;
     let query = "SELECT reads_on FROM defaultx.stream_offsets WHERE reads_on IS NOT NULL";
     assert_eq!(session.query_one(query, &[]).await.unwrap().get::<_, i64>(0), end_of_risk);
-    end(rooms, shell).await;
+    end(workers, service).await;
     assert_eq!(gaps().await, [], "a restart asks nobody again");
-    let (rooms, shell) = begin();
-    until(&shell, first + second - lost, true, "reading").await;
+    let (workers, service) = begin();
+    until(&service, first + second - lost, true, "reading").await;
     let third = tell(3);
-    until(&shell, first + second + third - lost, true, "reading").await;
-    end(rooms, shell).await;
+    until(&service, first + second + third - lost, true, "reading").await;
+    end(workers, service).await;
     let report = run(&url, &Options::default()).await.unwrap();
     assert!(report.is_whole(), "{report:?}");
 
@@ -365,16 +372,17 @@ async fn a_place_that_the_log_has_lost_is_held_and_named() {
     }
     make_topics(&kafka, std::iter::once(Topic::Risk.base_name().to_owned())).await;
     let fourth = tell(4);
-    let (rooms, shell) = begin();
+    let (workers, service) = begin();
     let rest = first + second + third + fourth - lost - read;
-    until(&shell, rest, false, "is not the topic that group lost.audit-sink read up to").await;
+    until(&service, rest, false, "is not the topic that group lost.audit-sink read up to").await;
     let found = gaps().await;
     assert_eq!(found.len(), 1, "{found:?}");
     accept(&kafka, &found[0]);
     // Nobody can accept that; the rest goes on.
     let fifth = tell(5);
-    until(&shell, rest + fifth - read, false, "bring the topic back, or begin a deployment under another prefix").await;
-    end(rooms, shell).await;
+    until(&service, rest + fifth - read, false, "bring the topic back, or begin a deployment under another prefix")
+        .await;
+    end(workers, service).await;
 }
 
 fn accept(kafka: &KafkaConfig, gap: &Gap) {

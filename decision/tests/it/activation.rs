@@ -1,10 +1,10 @@
 //! Which policy decides is a function of position: activation records switch it, partition by partition.
 
-use crate::fixture::{STANDARD, card, decision_of, record, room, scored, standard, stricter, stricter_text};
+use crate::fixture::{STANDARD, card, decision_of, record, scored, standard, stricter, stricter_text, worker};
 use decision::{DecisionHandler, Library};
 use policy::Compiled;
 use runtime::stream::harness::Harness;
-use runtime::stream::{HandleError, OwnedInput, PASSED_BY, Verdict};
+use runtime::stream::{HandleError, OwnedInput, PASSED_BY, RecordOutcome};
 use serde_json::{Value, json};
 
 fn activation(kind: &str, policy: &Compiled) -> OwnedInput {
@@ -27,36 +27,36 @@ fn carried_body(text: &str, version: &str) -> Value {
 }
 
 /// What a card is told in a partition, with the version that said it.
-fn told(room: &mut Harness<DecisionHandler>, partition: i32) -> String {
+fn told(worker: &mut Harness<DecisionHandler>, partition: i32) -> String {
     let mut input = scored(&card());
     input.partition = partition;
-    let (_, outputs) = room.feed(&[input]).unwrap();
+    let (_, outputs) = worker.feed(&[input]).unwrap();
     let decision = decision_of(&outputs[0].1);
     format!("{} {}", decision.policy.version, decision.outcome)
 }
 
-fn set_aside(verdicts: &[Verdict]) -> &'static str {
+fn set_aside(verdicts: &[RecordOutcome]) -> &'static str {
     verdicts[0].set_aside().map_or("done", |(reason, _)| reason)
 }
 
 #[test]
 fn a_policy_of_the_stream_decides_where_no_file_is() {
-    let (mut room, _) = room(Library::empty());
-    let waits = room.feed(&[scored(&card())]).unwrap_err();
+    let (mut worker, _) = worker(Library::empty());
+    let waits = worker.feed(&[scored(&card())]).unwrap_err();
     assert!(matches!(&waits, HandleError::NotReady(why) if why.contains("no policy was activated")), "{waits}");
-    let (verdicts, _) = room.control(&carried(STANDARD, "1.0.0")).unwrap();
-    assert_eq!(verdicts, [Verdict::Done("activated")]);
-    assert_eq!(told(&mut room, 3), "1.0.0 approve");
-    room.control(&carried(&stricter_text(), "1.1.0")).unwrap();
-    assert_eq!(told(&mut room, 3), "1.1.0 refer");
+    let (verdicts, _) = worker.control(&carried(STANDARD, "1.0.0")).unwrap();
+    assert_eq!(verdicts, [RecordOutcome::Done("activated")]);
+    assert_eq!(told(&mut worker, 3), "1.0.0 approve");
+    worker.control(&carried(&stricter_text(), "1.1.0")).unwrap();
+    assert_eq!(told(&mut worker, 3), "1.1.0 refer");
 }
 
 /// Whoever takes the partition over has the changelog and nothing else.
 #[test]
 fn a_late_joiner_decides_right_by_the_changelog_alone() {
-    let (mut before, _) = room(Library::of(standard()));
+    let (mut before, _) = worker(Library::of(standard()));
     before.control(&carried(&stricter_text(), "1.1.0")).unwrap();
-    let (mut after, _) = room(Library::empty());
+    let (mut after, _) = worker(Library::empty());
     for (partition, key, value) in before.state() {
         assert!(after.restore(partition, &key, &value));
     }
@@ -66,45 +66,45 @@ fn a_late_joiner_decides_right_by_the_changelog_alone() {
 
 #[test]
 fn a_version_means_one_document_for_good() {
-    let (mut room, _) = room(Library::of(standard()));
-    room.control(&carried(&stricter_text(), "1.1.0")).unwrap();
+    let (mut worker, _) = worker(Library::of(standard()));
+    worker.control(&carried(&stricter_text(), "1.1.0")).unwrap();
     let other = format!("{}# the same again\n", stricter_text());
-    let refused = |room: &mut Harness<DecisionHandler>| {
-        let (verdicts, _) = room.control(&carried(&other, "1.1.0")).unwrap();
+    let refused = |worker: &mut Harness<DecisionHandler>| {
+        let (verdicts, _) = worker.control(&carried(&other, "1.1.0")).unwrap();
         set_aside(&verdicts)
     };
-    assert_eq!(refused(&mut room), "version_has_another_digest", "it is in force");
-    room.control(&carried(STANDARD, "1.0.0")).unwrap();
-    assert_eq!(refused(&mut room), "version_has_another_digest", "it was");
-    assert_eq!(told(&mut room, 3), "1.0.0 approve");
-    room.control(&carried(&stricter_text(), "1.1.0")).unwrap();
-    assert_eq!(told(&mut room, 3), "1.1.0 refer", "the same document may be activated again");
+    assert_eq!(refused(&mut worker), "version_has_another_digest", "it is in force");
+    worker.control(&carried(STANDARD, "1.0.0")).unwrap();
+    assert_eq!(refused(&mut worker), "version_has_another_digest", "it was");
+    assert_eq!(told(&mut worker, 3), "1.0.0 approve");
+    worker.control(&carried(&stricter_text(), "1.1.0")).unwrap();
+    assert_eq!(told(&mut worker, 3), "1.1.0 refer", "the same document may be activated again");
 }
 
 #[test]
 fn what_nobody_can_serve_waits_until_it_is_passed_by() {
-    let (mut room, _) = room(Library::of(standard()));
+    let (mut worker, _) = worker(Library::of(standard()));
     let faulty = stricter_text().replacen("term_months", "months", 1);
     for (bad, words) in [
         (carried(&faulty, "1.1.0"), "may not decide"),
         (carried(&stricter_text(), "1.2.0"), "says that it is standard@1.1.0"),
     ] {
-        let error = room.control(&bad).unwrap_err();
+        let error = worker.control(&bad).unwrap_err();
         assert!(matches!(&error, HandleError::NotReady(why) if why.contains(words)), "{error}");
-        let (verdicts, outputs) = room.passed_by(&bad).unwrap();
+        let (verdicts, outputs) = worker.passed_by(&bad).unwrap();
         assert_eq!((set_aside(&verdicts), outputs.len()), (PASSED_BY, 0));
-        assert_eq!(told(&mut room, 3), "1.0.0 approve");
+        assert_eq!(told(&mut worker, 3), "1.0.0 approve");
     }
 }
 
 #[test]
 fn a_document_that_is_not_that_of_its_digest_is_no_activation() {
-    let (mut room, _) = room(Library::of(standard()));
+    let (mut worker, _) = worker(Library::of(standard()));
     let mut body = carried_body(&stricter_text(), "1.1.0");
     body["digest"] = json!("0".repeat(64));
     let long = carried_body(&"a".repeat((256 << 10) + 1), "1.1.0");
     for body in [body, long] {
-        let (verdicts, _) = room.control(&record("control.activated.v1", &body)).unwrap();
+        let (verdicts, _) = worker.control(&record("control.activated.v1", &body)).unwrap();
         assert_eq!(set_aside(&verdicts), "bad_activation");
     }
 }
@@ -117,17 +117,17 @@ fn a_file_that_was_brought_back_is_found_without_a_restart() {
         std::fs::write(dir.path().join(format!("standard/{version}.yaml")), text).unwrap();
     };
     write("1.0.0", STANDARD);
-    let (mut room, _) = room(Library::read(dir.path(), "standard@1.0.0").unwrap());
+    let (mut worker, _) = worker(Library::read(dir.path(), "standard@1.0.0").unwrap());
     let old = activation("policy", &stricter());
-    assert!(room.control(&old).is_err(), "a record of before carries nothing");
+    assert!(worker.control(&old).is_err(), "a record of before carries nothing");
     write("1.1.0", &stricter_text());
-    assert_eq!(room.control(&old).unwrap().0, [Verdict::Done("activated")]);
-    assert_eq!(told(&mut room, 3), "1.1.0 refer");
+    assert_eq!(worker.control(&old).unwrap().0, [RecordOutcome::Done("activated")]);
+    assert_eq!(told(&mut worker, 3), "1.1.0 refer");
 }
 
 #[test]
 fn a_policy_is_in_force_from_its_record_on_and_only_in_its_partition() {
-    let (mut room, _) = room(Library::of(standard()).with(stricter()));
+    let (mut worker, _) = worker(Library::of(standard()).with(stricter()));
     let here = scored(&card());
     let mut there = here.clone();
     there.partition = 4;
@@ -138,26 +138,26 @@ fn a_policy_is_in_force_from_its_record_on_and_only_in_its_partition() {
             .map(|d| format!("{} {}", d.policy.version, d.outcome))
             .collect::<Vec<_>>()
     };
-    let (_, before) = room.feed(std::slice::from_ref(&here)).unwrap();
-    let (verdicts, outputs) = room.control(&activation("policy", &stricter())).unwrap();
-    assert_eq!((verdicts, outputs.len()), (vec![Verdict::Done("activated")], 0));
-    let (_, after) = room.feed(&[here, there]).unwrap();
+    let (_, before) = worker.feed(std::slice::from_ref(&here)).unwrap();
+    let (verdicts, outputs) = worker.control(&activation("policy", &stricter())).unwrap();
+    assert_eq!((verdicts, outputs.len()), (vec![RecordOutcome::Done("activated")], 0));
+    let (_, after) = worker.feed(&[here, there]).unwrap();
     assert_eq!(outcome(&before), ["1.0.0 approve"]);
     assert_eq!(outcome(&after), ["1.1.0 refer", "1.0.0 approve"]);
     assert_eq!(before[0].1.headers[1], after[0].1.headers[1], "a digest is data, not identity");
 }
 
 #[test]
-fn a_policy_that_is_not_loaded_stops_the_room() {
-    let (mut room, _) = room(Library::of(standard()));
-    let error = room.control(&activation("policy", &stricter())).unwrap_err();
+fn a_policy_that_is_not_loaded_stops_the_worker() {
+    let (mut worker, _) = worker(Library::of(standard()));
+    let error = worker.control(&activation("policy", &stricter())).unwrap_err();
     assert!(matches!(&error, HandleError::NotReady(why) if why.contains("standard@1.1.0")), "{error}");
-    assert!(room.feed(&[scored(&card())]).is_ok(), "what came before it still decides");
+    assert!(worker.feed(&[scored(&card())]).is_ok(), "what came before it still decides");
 }
 
 #[test]
 fn other_activations_pass_and_broken_ones_are_set_aside() {
-    let (mut room, _) = room(Library::of(standard()));
+    let (mut worker, _) = worker(Library::of(standard()));
     let mut broken = activation("policy", &standard());
     broken.payload = Some(b"{}".to_vec());
     let mut long = activation("policy", &standard());
@@ -166,10 +166,10 @@ fn other_activations_pass_and_broken_ones_are_set_aside() {
     for (input, expected) in
         [(activation("model", &standard()), "control_ignored"), (broken, "bad_activation"), (long, "bad_activation")]
     {
-        let (verdicts, _) = room.control(&input).unwrap();
+        let (verdicts, _) = worker.control(&input).unwrap();
         let word = match &verdicts[0] {
-            Verdict::Done(word) => word,
-            Verdict::DeadLetter { reason, .. } | Verdict::Refused { reason, .. } => reason,
+            RecordOutcome::Done(word) => word,
+            RecordOutcome::DeadLetter { reason, .. } | RecordOutcome::Refused { reason, .. } => reason,
         };
         assert_eq!(*word, expected);
     }

@@ -1,19 +1,19 @@
 //! Nobody goes unanswered: whatever a record of ours looks like, it gets a decision; only strangers are set aside.
 
-use crate::fixture::{TOPIC, card, card_with, decision_of, feed, record, room, scored, standard};
+use crate::fixture::{TOPIC, card, card_with, decision_of, feed, record, scored, standard, worker};
 use decision::Library;
 use proptest::prelude::*;
-use runtime::stream::{OwnedInput, Route, UNPRODUCIBLE, Verdict};
+use runtime::stream::{OwnedInput, RecordOutcome, Route, UNPRODUCIBLE};
 use schemas::decision::Assignment;
 use schemas::event_id::event_id;
 use serde_json::json;
 
-/// Verdict, then `outcome referral revision product` of the decision.
+/// RecordOutcome, then `outcome referral revision product` of the decision.
 fn told(input: &OwnedInput) -> (String, Option<String>) {
     let (verdict, outputs) = feed(input);
     let verdict = match verdict {
-        Verdict::Done(word) => word.to_owned(),
-        Verdict::DeadLetter { reason, .. } | Verdict::Refused { reason, .. } => format!("dead {reason}"),
+        RecordOutcome::Done(word) => word.to_owned(),
+        RecordOutcome::DeadLetter { reason, .. } | RecordOutcome::Refused { reason, .. } => format!("dead {reason}"),
     };
     let decision = outputs.first().map(|(_, output)| decision_of(output));
     let words = decision
@@ -30,15 +30,15 @@ fn drop_header(input: &mut OwnedInput, name: &str) {
 #[test]
 fn a_decision_that_no_broker_takes_becomes_a_bare_referral() {
     let whole = scored(&card());
-    let mut room = room(Library::of(standard())).0;
-    let (verdicts, outputs) = room.unproducible(&whole).unwrap();
-    assert_eq!(verdicts, [Verdict::Done("refer")]);
+    let mut worker = worker(Library::of(standard())).0;
+    let (verdicts, outputs) = worker.unproducible(&whole).unwrap();
+    assert_eq!(verdicts, [RecordOutcome::Done("refer")]);
     let decision = decision_of(&outputs[0].1);
     assert_eq!((decision.outcome.as_str(), decision.application.revision), ("refer", 1));
     assert!(outputs[0].1.payload.as_ref().unwrap().len() < 2_000 && decision.requested.is_none());
     let stranger = OwnedInput { key: None, ..whole };
-    let (verdicts, outputs) = room.unproducible(&stranger).unwrap();
-    assert_eq!(verdicts, [Verdict::DeadLetter { reason: UNPRODUCIBLE, detail: String::new() }]);
+    let (verdicts, outputs) = worker.unproducible(&stranger).unwrap();
+    assert_eq!(verdicts, [RecordOutcome::DeadLetter { reason: UNPRODUCIBLE, detail: String::new() }]);
     assert!(outputs.is_empty());
 }
 
@@ -157,9 +157,9 @@ fn a_decision_says_which_arm_decided_where_the_route_says_so() {
 
 #[test]
 fn metrics_count_by_product_outcome_and_step() {
-    let (mut room, registry) = room(Library::of(standard()));
+    let (mut worker, registry) = worker(Library::of(standard()));
     let stranger = scored(&card_with(&[("/product", json!("boat"))]));
-    room.feed(&[scored(&card()), scored(&card()), stranger]).unwrap();
+    worker.feed(&[scored(&card()), scored(&card()), stranger]).unwrap();
     let families = registry.gather();
     let counted = families.iter().find(|family| family.name() == "defaultx_decisions_total").unwrap();
     let mut rows: Vec<String> = counted
@@ -176,12 +176,12 @@ fn metrics_count_by_product_outcome_and_step() {
 
 #[test]
 fn the_wait_of_what_was_received_is_measured() {
-    let (mut room, registry) = room(Library::of(standard()));
+    let (mut worker, registry) = worker(Library::of(standard()));
     let earlier = |received_at: &str| scored(&card_with(&[("/times/received_at", json!(received_at))]));
     let withdrawal = record("application.withdrawn.v1", &json!("?"));
     // Noon and a quarter of a second is now; a broker's clock may be ahead of ours.
     let inputs = [earlier("2026-11-02T11:59:55.250Z"), earlier("2026-11-02T12:00:09Z"), earlier("soon"), withdrawal];
-    room.feed(&inputs).unwrap();
+    worker.feed(&inputs).unwrap();
     let families = registry.gather();
     let waits = families.iter().find(|family| family.name() == "defaultx_received_to_decided_seconds").unwrap();
     let waits = waits.get_metric()[0].get_histogram();
@@ -202,7 +202,7 @@ proptest! {
         let intent = b"score_only";
         prop_assume!(!payload.windows(intent.len()).any(|window| window == intent));
         let (verdict, outputs) = feed(&input);
-        prop_assert!(matches!(verdict, Verdict::Done(_)), "{:?}", verdict);
+        prop_assert!(matches!(verdict, RecordOutcome::Done(_)), "{:?}", verdict);
         prop_assert_eq!(outputs.len(), 1);
         let decision = decision_of(&outputs[0].1);
         let untouched = serde_json::from_slice::<serde_json::Value>(input.payload.as_deref().unwrap()).ok();
@@ -219,11 +219,11 @@ proptest! {
             let id = format!("L-{at}");
             scored(&card_with(&[("/score/score", json!(points)), ("/application/application_id", json!(id))]))
         }).collect();
-        let (whole, _) = room(Library::of(standard())).0.feed(&inputs).map(|(verdicts, outputs)| (outputs, verdicts)).unwrap();
-        let (mut room, _) = room(Library::of(standard()));
+        let (whole, _) = worker(Library::of(standard())).0.feed(&inputs).map(|(verdicts, outputs)| (outputs, verdicts)).unwrap();
+        let (mut worker, _) = worker(Library::of(standard()));
         let (left, right) = inputs.split_at(split.min(inputs.len()));
-        let mut parts = room.feed(left).unwrap().1;
-        parts.extend(room.feed(right).unwrap().1);
+        let mut parts = worker.feed(left).unwrap().1;
+        parts.extend(worker.feed(right).unwrap().1);
         prop_assert_eq!(whole, parts);
     }
 }

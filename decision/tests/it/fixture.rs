@@ -1,4 +1,4 @@
-//! Records as the scorer writes them, and a room that knows the standard policy.
+//! Records as the scorer writes them, and a worker that knows the standard policy.
 
 use chrono::{DateTime, Utc};
 use decision::metrics::Metrics;
@@ -6,7 +6,7 @@ use decision::{DecisionHandler, Library};
 use policy::Compiled;
 use prometheus::Registry;
 use runtime::stream::harness::Harness;
-use runtime::stream::{Output, OwnedInput, Verdict};
+use runtime::stream::{Output, OwnedInput, RecordOutcome};
 use schemas::decision::Decision;
 use schemas::envelope::header;
 use serde_json::{Value, json};
@@ -33,7 +33,7 @@ pub fn stricter_text() -> String {
     text.replacen("approve_at_or_above: 560", "approve_at_or_above: 700", 1)
 }
 
-pub fn room(library: Library) -> (Harness<DecisionHandler>, Registry) {
+pub fn worker(library: Library) -> (Harness<DecisionHandler>, Registry) {
     let registry = Registry::new();
     let metrics = Metrics::new(&registry).unwrap();
     (Harness::new(DecisionHandler::new(library, TOPIC.into(), clock, metrics)), registry)
@@ -71,8 +71,8 @@ pub fn scored(body: &Value) -> OwnedInput {
 }
 
 /// Feeds one record.
-pub fn feed(input: &OwnedInput) -> (Verdict, Vec<(i32, Output)>) {
-    let (mut verdicts, outputs) = room(Library::of(standard())).0.feed(std::slice::from_ref(input)).unwrap();
+pub fn feed(input: &OwnedInput) -> (RecordOutcome, Vec<(i32, Output)>) {
+    let (mut verdicts, outputs) = worker(Library::of(standard())).0.feed(std::slice::from_ref(input)).unwrap();
     (verdicts.remove(0), outputs)
 }
 

@@ -1,4 +1,4 @@
-//! The directory of policies: what is taken, what is left out, what keeps the room from starting.
+//! The directory of policies: what is taken, what is left out, what keeps the worker from starting.
 
 use crate::fixture::STANDARD;
 use decision::{Config, Error, Library};

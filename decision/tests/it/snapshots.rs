@@ -1,7 +1,7 @@
 //! Whole decisions for example score events, as they are published.
 
 use crate::fixture::{card, card_with, decision_of, feed, record, scored};
-use runtime::stream::{Output, Verdict};
+use runtime::stream::{Output, RecordOutcome};
 use schemas::decision::Decision;
 use serde_json::{Value, json};
 
@@ -73,7 +73,7 @@ fn every_published_example_of_a_score_event_is_answered_by_the_contract() {
     for example in schemas::catalogue::find("score.computed.v1").unwrap().examples {
         let body: Value = serde_json::from_str(example.text).unwrap();
         let (verdict, outputs) = feed(&scored(&body));
-        assert!(matches!(verdict, Verdict::Done(_)), "{}: {verdict:?}", example.name);
+        assert!(matches!(verdict, RecordOutcome::Done(_)), "{}: {verdict:?}", example.name);
         let kept = outputs.iter().filter(|_| example.kind() != schemas::catalogue::Kind::Bad);
         kept.for_each(|(_, output)| drop(published(output)));
     }

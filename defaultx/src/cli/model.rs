@@ -235,7 +235,7 @@ Examples:
 
 const BENCH: &str = "\
 Rows are the package's golden applications, over and over. Mapping an application, scoring it alone, and scoring it in
-blocks are timed for themselves; scores come with contributions and reasons, as in the house.
+blocks are timed for themselves; scores come with contributions and reasons, as in the stack.
 
 Example:
   defaultx model bench models/taiwan-net/1.0.0 --seconds 1";

@@ -41,7 +41,7 @@ pub struct TokenArgs {
     /// Minutes for which it is good, at most what its server takes (`token_max_minutes`)
     #[arg(long, default_value_t = 60)]
     pub minutes: u32,
-    /// Private Ed25519 key (PEM); without it the one of the local house
+    /// Private Ed25519 key (PEM); without it the one of the local stack
     #[arg(long, value_name = "FILE")]
     pub key: Option<PathBuf>,
 }

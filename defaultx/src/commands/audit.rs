@@ -30,7 +30,7 @@ pub async fn run(mut settings: Settings, place: &PlaceArgs, command: AuditComman
     }
     let needs_none = matches!(command, AuditCommand::Key) && !settings.audit_signer.key.is_empty();
     if !needs_none {
-        settle(&mut settings, &place.house, Needs::DATABASE)?;
+        settle(&mut settings, &place.stack, Needs::DATABASE)?;
     }
     match command {
         AuditCommand::Verify(args) => verify(settings, args).await,

@@ -10,7 +10,7 @@ use ingest::batch::{self, Options};
 
 /// Runs it; code 1 when any row was refused.
 pub async fn run(mut settings: Settings, place: &PlaceArgs, args: BatchArgs) -> Result<i32> {
-    settle(&mut settings, &place.house, Needs::KAFKA)?;
+    settle(&mut settings, &place.stack, Needs::KAFKA)?;
     let options = Options {
         file: args.file,
         mapping: args.mapping,

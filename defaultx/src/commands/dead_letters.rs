@@ -17,7 +17,7 @@ use std::io::Write as _;
 
 /// Runs one of them.
 pub async fn run(mut settings: Settings, place: &PlaceArgs, command: DeadLettersCommand) -> Result<i32> {
-    settle(&mut settings, &place.house, Needs::KAFKA)?;
+    settle(&mut settings, &place.stack, Needs::KAFKA)?;
     let (kafka, senders) = (settings.kafka, settings.ingest.sender_topics());
     tokio::task::spawn_blocking(move || match command {
         DeadLettersCommand::List(args) => list(&kafka, &Selection::of(&args)?),
@@ -53,7 +53,7 @@ fn list(kafka: &KafkaConfig, selection: &Selection) -> Result<i32> {
         Ok(())
     })?;
     letters.sort_by_key(|letter| (letter.at_ms, letter.partition, letter.offset));
-    println!("{:<10} {:<24} {:<10} {:<24} {:<40} DETAIL", "AT", "SET ASIDE", "ROOM", "REASON", "ORIGIN");
+    println!("{:<10} {:<24} {:<10} {:<24} {:<40} DETAIL", "AT", "SET ASIDE", "WORKER", "REASON", "ORIGIN");
     for letter in &letters {
         println!("{}", line(letter, marked.contains(&letter.origin)));
     }

@@ -9,13 +9,13 @@ use anyhow::Result;
 
 /// Runs one of them; `list` ends with code 1 when there is a gap.
 pub async fn run(mut settings: Settings, place: &PlaceArgs, command: GapsCommand) -> Result<i32> {
-    settle(&mut settings, &place.house, Needs::KAFKA)?;
+    settle(&mut settings, &place.stack, Needs::KAFKA)?;
     match command {
         GapsCommand::List => {
             let gaps = list(&settings).await?;
             gaps.iter().for_each(|gap| println!("{}", terminal::line(&gap.to_string())));
             if settings.database.url.is_empty() {
-                eprintln!("no database is named: {} and {} were not asked", audit_sink::ROOM, notifier::ROOM);
+                eprintln!("no database is named: {} and {} were not asked", audit_sink::WORKER, notifier::WORKER);
             }
             if gaps.is_empty() {
                 println!("no gaps: every group goes on where it left off");

@@ -4,18 +4,18 @@ mod audit;
 mod batch;
 mod dead_letters;
 mod gaps;
-mod house;
 mod model;
 mod route;
+mod stack;
 pub mod token;
 mod versions;
 
 use crate::cli::{Cli, Command, ConfigCommand, PlaceArgs, RunArgs, TopicsCommand};
 use crate::database::{self, Applied};
 use crate::place::{self, Needs};
-use crate::rooms::Room;
 use crate::settings::{self, Settings};
 use crate::topics::rights;
+use crate::workers::Worker;
 use crate::{demo, run, topics};
 use anyhow::Result;
 use runtime::{shutdown, telemetry};
@@ -31,10 +31,10 @@ pub async fn dispatch(cli: Cli) -> Result<i32> {
     let filter = if is_service { &settings.process.log_filter } else { "warn,librdkafka=off,tract=error" };
     telemetry::init(settings.process.log_format, std::env::var("RUST_LOG").as_deref().unwrap_or(filter))?;
     match command {
-        Command::Run(args) => run_rooms(settings, &place, &args).await,
+        Command::Run(args) => run_workers(settings, &place, &args).await,
         Command::Demo(args) => demo::run(settings, &args).await,
-        Command::Up(args) => house::up(settings, &place, &args).await,
-        Command::Down => house::down(&place).await,
+        Command::Up(args) => stack::up(settings, &place, &args).await,
+        Command::Down => stack::down(&place).await,
         Command::Topics(command) => topics_of(settings, &place, &command).await,
         Command::Migrate { logins } => migrate(settings, &place, logins).await,
         Command::Batch(args) => batch::run(settings, &place, args).await,
@@ -53,22 +53,22 @@ pub async fn dispatch(cli: Cli) -> Result<i32> {
     }
 }
 
-async fn run_rooms(mut settings: Settings, place: &PlaceArgs, args: &RunArgs) -> Result<i32> {
-    let rooms = Room::parse(&args.rooms)?;
+async fn run_workers(mut settings: Settings, place: &PlaceArgs, args: &RunArgs) -> Result<i32> {
+    let workers = Worker::parse(&args.workers)?;
     if let Some(instance) = &args.instance {
         settings.process.instance.clone_from(instance);
     }
     if let Some(ops) = &args.ops {
         settings.process.ops_listen.clone_from(ops);
     }
-    place::settle(&mut settings, &place.house, Needs::of(true, rooms.iter().any(|room| room.needs_database())))?;
-    let running = run::start(&settings, &rooms, shutdown::on_signal()?).await?;
+    place::settle(&mut settings, &place.stack, Needs::of(true, workers.iter().any(|worker| worker.needs_database())))?;
+    let running = run::start(&settings, &workers, shutdown::on_signal()?).await?;
     running.wait().await?;
     Ok(0)
 }
 
 async fn topics_of(mut settings: Settings, place: &PlaceArgs, command: &TopicsCommand) -> Result<i32> {
-    place::settle(&mut settings, &place.house, Needs::KAFKA)?;
+    place::settle(&mut settings, &place.stack, Needs::KAFKA)?;
     let senders = settings.ingest.sender_topics();
     match command {
         TopicsCommand::Apply { acls } => {
@@ -96,7 +96,7 @@ async fn topics_of(mut settings: Settings, place: &PlaceArgs, command: &TopicsCo
 }
 
 async fn migrate(mut settings: Settings, place: &PlaceArgs, logins: bool) -> Result<i32> {
-    place::settle(&mut settings, &place.house, Needs::DATABASE)?;
+    place::settle(&mut settings, &place.stack, Needs::DATABASE)?;
     let applied = database::migrate(&settings.database).await?;
     applied.iter().for_each(|name| println!("applied {name}"));
     println!("{} migrations applied", applied.len());

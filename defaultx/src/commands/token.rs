@@ -52,7 +52,7 @@ fn minted(settings: &Settings, place: &PlaceArgs, args: &TokenArgs) -> Result<St
     }
     let private = match &args.key {
         Some(path) => read(path)?,
-        None => Keys::of(&place.house)?.token_private,
+        None => Keys::of(&place.stack)?.token_private,
     };
     let roles: Vec<&str> = args.roles.iter().map(String::as_str).collect();
     Ok(auth::mint(&private, &realm, (&args.subject, &args.tenant, &roles), i64::from(args.minutes) * 60)?)
@@ -103,7 +103,7 @@ fn revocation(
 }
 
 async fn revoke(mut settings: Settings, place: &PlaceArgs, revoked: Revoked) -> Result<String> {
-    settle(&mut settings, &place.house, Needs::KAFKA)?;
+    settle(&mut settings, &place.stack, Needs::KAFKA)?;
     let record = record(&settings.kafka, &revoked);
     let kafka = settings.kafka;
     let write = move || Transactions::connect(&kafka, "token", TIMEOUT_MS)?.write([(None, &record)]);
@@ -149,8 +149,8 @@ mod tests {
 
     fn asked(words: &[&str]) -> Result<String, String> {
         let dir = tempfile::tempdir().unwrap();
-        let house = dir.path().to_str().unwrap();
-        let first = ["defaultx", "--house", house, "token"];
+        let stack = dir.path().to_str().unwrap();
+        let first = ["defaultx", "--stack", stack, "token"];
         let cli = Cli::try_parse_from(first.iter().chain(words)).map_err(|error| error.to_string())?;
         let Command::Token(args) = cli.command else { panic!("another command") };
         minted(&Settings::default(), &cli.place, &args).map_err(|error| error.to_string())

@@ -79,13 +79,13 @@ pub struct Version<'a> {
 
 /// Puts a version that was checked in force, in every partition, unless an instance that runs could not serve it.
 pub async fn put_in_force(mut settings: Settings, place: &PlaceArgs, what: Version<'_>, by: String) -> Result<i32> {
-    settle(&mut settings, &place.house, Needs::KAFKA)?;
+    settle(&mut settings, &place.stack, Needs::KAFKA)?;
     activate(settings.kafka, activation(what, by)).await
 }
 
 /// Passes an activation by that nobody can serve.
 pub async fn pass_by(mut settings: Settings, place: &PlaceArgs, args: PassArgs) -> Result<i32> {
-    settle(&mut settings, &place.house, Needs::KAFKA)?;
+    settle(&mut settings, &place.stack, Needs::KAFKA)?;
     let PassArgs { kind, label, by, why } = args;
     let what = format!("{kind} {label}");
     for passed in pass(&settings, Passing { kind, label, by, why }).await? {

@@ -25,7 +25,7 @@ pub struct Ledger {
     pub outcomes: BTreeMap<String, u64>,
     /// Dead letters of ingest, by reason.
     pub refused: BTreeMap<String, u64>,
-    /// Dead letters of any later room, by room and reason.
+    /// Dead letters of any later worker, by worker and reason.
     pub dead_later: BTreeMap<(String, String), u64>,
     /// Ids of deliveries that a receiver took.
     delivered: HashSet<String>,
@@ -75,7 +75,7 @@ impl Ledger {
         *self.outcomes.entry(outcome.to_owned()).or_default() += 1;
     }
 
-    /// A dead letter: of ingest, or of a later room.
+    /// A dead letter: of ingest, or of a later worker.
     pub fn dead(&mut self, stage: &str, reason: &str, is_before_acceptance: bool) {
         if is_before_acceptance {
             *self.refused.entry(reason.to_owned()).or_default() += 1;

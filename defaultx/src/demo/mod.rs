@@ -3,7 +3,7 @@
 //!
 //! Reading order: [`applications`] and [`faults`] (what is sent), [`plan`] (in which order), [`publish`] (by whom), [`live`] (what a
 //! sender sees meanwhile), [`count`] and [`ledger`] (what became of it), [`risk`] and [`summary`] (what is said), [`stage`] (the
-//! servers and rooms), [`receiver`], [`progress`].
+//! servers and workers), [`receiver`], [`progress`].
 
 pub mod applications;
 pub mod count;
@@ -35,7 +35,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use summary::{Audit, Latency, Summary};
 
-/// Records a second at a steady pace: far below what the house can do, so that nobody queues.
+/// Records a second at a steady pace: far below what the stack can do, so that nobody queues.
 const PACE_PER_S: f64 = 200.0;
 /// How long nothing may move before the run counts what there is.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -52,7 +52,7 @@ pub async fn run(settings: Settings, args: &DemoArgs) -> Result<i32> {
     let now = clock::now();
     let documents = applications::read(&args.data, args.scale, &clock::rfc3339(now))?;
     let plan = Plan::new(documents, Mix::of_scale(args.scale), args.seed);
-    let stage = Stage::set(settings, &args.demo_house, now, args.install.install_packages).await?;
+    let stage = Stage::set(settings, &args.demo_stack, now, args.install.install_packages).await?;
     let result = tokio::select! {
         result = perform(&stage, plan, args) => result,
         () = stage.stop().cancelled() => Err(anyhow!("interrupted")),
@@ -87,7 +87,7 @@ fn contradictions(ledger: &Ledger, plan: &Plan, summary: &Summary, stage: &Stage
     }
     let later = ledger.dead_later.iter();
     wrong.extend(
-        later.map(|((room, reason), count)| format!("{count} accepted applications set aside by {room}: {reason}")),
+        later.map(|((worker, reason), count)| format!("{count} accepted applications set aside by {worker}: {reason}")),
     );
     wrong
 }

@@ -1,18 +1,18 @@
-//! What the demonstration stands on: servers, topics, tables, rooms in this process, a webhook receiver. Its own servers are
+//! What the demonstration stands on: servers, topics, tables, workers in this process, a webhook receiver. Its own servers are
 //! fresh for each run; on servers of the user's it makes a prefix of its own and leaves everything else alone.
 
 use super::progress::phase;
 use super::receiver::Receiver;
 use crate::cli::token::Server;
 use crate::commands::token::realm;
-use crate::place::{self, Keys, keep_notes, point, start_house};
-use crate::rooms::Room;
+use crate::place::{self, Keys, keep_notes, point, start_stack};
 use crate::run::{self, Running};
 use crate::settings::Settings;
+use crate::workers::Worker;
 use crate::{database, topics};
 use anyhow::{Context, Result, bail};
 use chrono::{DateTime, Utc};
-use local::{House, LocalError};
+use local::{LocalError, Stack};
 use notifier::Subscription;
 use runtime::auth;
 use runtime::kafka::KafkaConfig;
@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 use tokio_postgres::Client;
 use tokio_util::sync::CancellationToken;
 
-/// How long rooms may take to be ready.
+/// How long workers may take to be ready.
 const READY: Duration = Duration::from_secs(60);
 
 /// Everything that runs.
@@ -33,7 +33,7 @@ pub struct Stage {
     /// Counts webhooks.
     pub receiver: Receiver,
     running: Running,
-    house: Option<House>,
+    stack: Option<Stack>,
     keys: Keys,
     /// Where servers and keys are.
     dir: PathBuf,
@@ -46,16 +46,16 @@ impl Stage {
     /// What does not start.
     pub async fn set(mut settings: Settings, dir: &Path, now: DateTime<Utc>, install: bool) -> Result<Self> {
         let (asked, place) = (settings.clone(), dir.to_owned());
-        let house = tokio::task::spawn_blocking(move || fresh_house(&asked, &place, install)).await??;
+        let stack = tokio::task::spawn_blocking(move || fresh_stack(&asked, &place, install)).await??;
         let keys = Keys::of(dir)?;
         let has_database = settings.database.url.is_empty();
-        if let Some(house) = &house {
-            point(&mut settings, house);
+        if let Some(stack) = &stack {
+            point(&mut settings, stack);
         }
         // Public data, and the same pseudonyms in every run.
         settings.ingest.allow_demonstration_key = true;
         keys.fill(&mut settings);
-        if house.is_some() {
+        if stack.is_some() {
             keep_notes(&mut settings, dir);
         }
         if settings.kafka.topic_prefix.is_empty() {
@@ -68,22 +68,22 @@ impl Stage {
         }
         without_a_past(&settings).await?;
         topics::apply(&settings.kafka, &settings.ingest.sender_topics()).await?;
-        if let Some(house) = &house {
-            place::give_rights(&settings, house).await?;
+        if let Some(stack) = &stack {
+            place::give_rights(&settings, stack).await?;
         }
         let stop = shutdown::on_signal()?;
         let receiver = Receiver::start(&keys.webhook_secret, stop.clone()).await?;
         tell(&mut settings, &receiver, &keys);
         listen(&mut settings)?;
-        phase("starting the rooms");
-        let mut running = run::start(&settings, &Room::ALL, stop).await?;
+        phase("starting the workers");
+        let mut running = run::start(&settings, &Worker::ALL, stop).await?;
         running.ready(READY).await?;
-        Ok(Self { settings, receiver, running, house, keys, dir: dir.to_owned() })
+        Ok(Self { settings, receiver, running, stack, keys, dir: dir.to_owned() })
     }
 
     /// Cancelled by Ctrl-C.
     pub fn stop(&self) -> &CancellationToken {
-        &self.running.shell.shutdown
+        &self.running.service.shutdown
     }
 
     /// Asks the database until the number that it gives will do; false when that takes too long.
@@ -151,8 +151,8 @@ impl Stage {
         let reading = token(Server::ReadApi, ("demo-user", auth::EVERY_TENANT, &["Admin", "Officer", "Reviewer"]))?;
         let sending = token(Server::Door, ("demo-sender", "demo", &["Originator"]))?;
         println!("Kafka        {}  (prefix {})", self.settings.kafka.bootstrap, self.settings.kafka.topic_prefix);
-        if let Some(house) = &self.house {
-            println!("PostgreSQL   {}", pg::shown(house.database_url()));
+        if let Some(stack) = &self.stack {
+            println!("PostgreSQL   {}", pg::shown(stack.database_url()));
         }
         let scheme = |is_secure: bool| if is_secure { "https" } else { "http" };
         let tls = &self.settings.tls;
@@ -171,8 +171,8 @@ impl Stage {
     /// The command that puts another policy in force here; those for routes and models go the same way.
     fn changing(&self) -> String {
         let KafkaConfig { bootstrap, topic_prefix, .. } = &self.settings.kafka;
-        let place = match &self.house {
-            Some(_) => format!("--house {}", self.dir.display()),
+        let place = match &self.stack {
+            Some(_) => format!("--stack {}", self.dir.display()),
             None => format!("--kafka {bootstrap}"),
         };
         format!("defaultx {place} --prefix {topic_prefix} policy activate FILE --by YOU")
@@ -184,24 +184,24 @@ impl Stage {
     /// What did not end well.
     pub async fn strike(self) -> Result<()> {
         let stopped = self.running.stop().await;
-        if let Some(house) = self.house {
-            tokio::task::spawn_blocking(|| house.stop()).await??;
+        if let Some(stack) = self.stack {
+            tokio::task::spawn_blocking(|| stack.stop()).await??;
         }
-        stopped.context("stopping the rooms")
+        stopped.context("stopping the workers")
     }
 }
 
 /// Servers without anything in them, where the user names none.
-fn fresh_house(settings: &Settings, dir: &Path, install: bool) -> Result<Option<House>> {
-    match House::stop_left_running(dir) {
+fn fresh_stack(settings: &Settings, dir: &Path, install: bool) -> Result<Option<Stack>> {
+    match Stack::stop_left_running(dir) {
         Ok(()) | Err(LocalError::NotRunning(_)) => {}
         Err(error) => return Err(error.into()),
     }
-    // Only what an earlier demonstration left: a house says what it is.
+    // Only what an earlier demonstration left: a stack says what it is.
     if dir.join("house.json").is_file() {
         std::fs::remove_dir_all(dir).with_context(|| format!("clearing {}", dir.display()))?;
     }
-    start_house(settings, dir, install)
+    start_stack(settings, dir, install)
 }
 
 /// A log holds one prefix: what another one wrote at the same coordinates would contradict it.

@@ -221,6 +221,6 @@ mod tests {
 
     #[test]
     fn the_client_that_asks_is_the_principal_of_the_table() {
-        assert_eq!(Principal::Observer.name(), runtime::shell::OBSERVER);
+        assert_eq!(Principal::Observer.name(), runtime::service::OBSERVER);
     }
 }

@@ -1,6 +1,6 @@
 //! PURE. The settings that keep a topic's promises: what each must be at least, at most or exactly, and what is lost otherwise.
 
-use runtime::kafka::{HOUSE_MAX_BYTES, KafkaConfig, MESSAGE_MAX_BYTES};
+use runtime::kafka::{KafkaConfig, MESSAGE_MAX_BYTES, RECORD_MAX_BYTES};
 use schemas::Topic;
 use schemas::topics::Keep;
 
@@ -105,7 +105,7 @@ fn of_content(topic: Topic, kafka: &KafkaConfig) -> Vec<Rule> {
     let max_bytes = match topic {
         Topic::LoanApplications => SENDER_MAX_BYTES,
         Topic::DeadLetters => MESSAGE_MAX_BYTES,
-        _ => HOUSE_MAX_BYTES,
+        _ => RECORD_MAX_BYTES,
     };
     let fits = Rule::new("max.message.bytes", Side::AtLeast, max_bytes, "a record within the contract may not fit");
     match topic.keep() {

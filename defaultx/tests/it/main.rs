@@ -3,43 +3,43 @@
 
 mod batch;
 mod guard;
-mod house;
 mod import;
 mod model;
 mod redrive;
 mod rights;
 mod route;
 mod rows;
+mod stack;
 mod stock;
 mod suites;
 mod topics;
 mod witness;
 
 use defaultx::place::{log_in, users};
-use local::{House, Options};
+use local::{Options, Stack};
 use runtime::kafka::KafkaConfig;
 use std::path::Path;
 use std::sync::{LazyLock, Mutex, PoisonError};
 
 /// One broker for all tests, each with a prefix of its own. It ends with this process.
-static HOUSE: LazyLock<Mutex<House>> = LazyLock::new(|| {
+static STACK: LazyLock<Mutex<Stack>> = LazyLock::new(|| {
     let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("defaultx-it");
     if dir.exists() {
         std::fs::remove_dir_all(&dir).unwrap(); // what an earlier run left
     }
-    Mutex::new(House::start(&Options { postgres: false, users: users(), ..Options::new(dir) }).unwrap())
+    Mutex::new(Stack::start(&Options { postgres: false, users: users(), ..Options::new(dir) }).unwrap())
 });
 
 fn kafka(prefix: &str) -> KafkaConfig {
-    let house = HOUSE.lock().unwrap_or_else(PoisonError::into_inner);
+    let stack = STACK.lock().unwrap_or_else(PoisonError::into_inner);
     let mut kafka = KafkaConfig {
-        bootstrap: house.bootstrap().to_owned(),
+        bootstrap: stack.bootstrap().to_owned(),
         topic_prefix: prefix.to_owned(),
         partitions: 3,
         replication_factor: 1,
         ..KafkaConfig::default()
     };
-    log_in(&mut kafka, &house);
+    log_in(&mut kafka, &stack);
     kafka
 }
 

@@ -135,7 +135,7 @@ fn transactional(kafka: &KafkaConfig, id: &str) -> BaseProducer {
     producer
 }
 
-/// Marks behind a transaction that a room has open cannot be read yet. They count all the same.
+/// Marks behind a transaction that a worker has open cannot be read yet. They count all the same.
 #[tokio::test]
 async fn a_mark_behind_an_open_transaction_is_waited_for() {
     let kafka = kafka("redrive-open.");
@@ -146,9 +146,9 @@ async fn a_mark_behind_an_open_transaction_is_waited_for() {
         let plain: BaseProducer = kafka.client().create().unwrap();
         send(&plain, record(&letters, &origin, "1", false));
         plain.flush(PATIENCE).unwrap();
-        let room = transactional(&kafka, "a-room");
-        send(&room, record(&letters, &origin, "2", false));
-        room.flush(PATIENCE).unwrap();
+        let worker = transactional(&kafka, "a-worker");
+        send(&worker, record(&letters, &origin, "2", false));
+        worker.flush(PATIENCE).unwrap();
         send(&plain, record(&letters, &origin, "1", true));
         plain.flush(PATIENCE).unwrap();
 
@@ -158,7 +158,7 @@ async fn a_mark_behind_an_open_transaction_is_waited_for() {
         while !redrive.is_finished() && Instant::now() < until {
             std::thread::sleep(Duration::from_millis(20)); // long enough for one that does not wait
         }
-        room.commit_transaction(PATIENCE).unwrap();
+        worker.commit_transaction(PATIENCE).unwrap();
         let wanted = Redriven { selected: 2, published: 1, already: 1, without_topic: 0, cut: 0 };
         assert_eq!(redrive.join().unwrap(), wanted, "the letter of the transaction is new, the other has its mark");
         assert_eq!(arrived(&kafka).len(), 1);

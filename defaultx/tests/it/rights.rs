@@ -2,7 +2,7 @@
 
 use crate::{kafka, login};
 use defaultx::topics::{Finding, apply, check, rights};
-use local::{House, Options};
+use local::{Options, Stack};
 use rdkafka::admin::AdminClient;
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -145,9 +145,9 @@ async fn a_forged_decision_and_a_look_at_identities_are_refused() {
 #[tokio::test]
 async fn on_an_open_broker_the_forged_decision_gets_in() {
     let dir = tempfile::tempdir().unwrap();
-    let house = House::start(&Options { postgres: false, open: true, ..Options::new(dir.path()) }).unwrap();
+    let stack = Stack::start(&Options { postgres: false, open: true, ..Options::new(dir.path()) }).unwrap();
     let kafka = KafkaConfig {
-        bootstrap: house.bootstrap().to_owned(),
+        bootstrap: stack.bootstrap().to_owned(),
         topic_prefix: "forged.".to_owned(),
         partitions: 1,
         replication_factor: 1,

@@ -97,7 +97,7 @@ async fn what_is_weaker_is_raised_and_what_is_stronger_stays() {
 
 /// A sender's topic with the sender's own time is no reason to stop, but nobody must have to look for it.
 #[tokio::test]
-async fn a_room_says_at_its_start_what_the_check_finds() {
+async fn a_worker_says_at_its_start_what_the_check_finds() {
     let kafka = kafka("told.");
     apply(&kafka, &[]).await.unwrap();
     let admin: AdminClient<DefaultClientContext> = kafka.client().create().unwrap();
@@ -106,7 +106,7 @@ async fn a_room_says_at_its_start_what_the_check_finds() {
     admin.create_topics([&theirs], &AdminOptions::new()).await.unwrap().remove(0).unwrap();
     let theirs = "message.timestamp.type is CreateTime: whoever writes may choose when its record was received";
     until_found(&kafka, &[BANK_B.to_owned()], &[theirs]).await;
-    let mut room = std::process::Command::new(env!("CARGO_BIN_EXE_defaultx"))
+    let mut worker = std::process::Command::new(env!("CARGO_BIN_EXE_defaultx"))
         .args(["run", "ingest", "--ops", "127.0.0.1:0", "--kafka", &kafka.bootstrap, "--prefix", &kafka.topic_prefix])
         .args(["--set", "kafka.partitions=3", "--set", "kafka.replication_factor=1"])
         .args(["--set", "ingest.allow_demonstration_key=true"])
@@ -116,15 +116,15 @@ async fn a_room_says_at_its_start_what_the_check_finds() {
         .stderr(std::process::Stdio::piped())
         .spawn()
         .unwrap();
-    let lines = std::io::BufRead::lines(std::io::BufReader::new(room.stderr.take().unwrap()));
+    let lines = std::io::BufRead::lines(std::io::BufReader::new(worker.stderr.take().unwrap()));
     let wanted = format!("{bank_b}: {theirs}");
     let (tell, told) = std::sync::mpsc::channel();
     let reader = std::thread::Builder::new().spawn(move || {
         tell.send(lines.map_while(Result::ok).any(|line| line.contains(&wanted))).unwrap();
     });
     let said = told.recv_timeout(Duration::from_secs(60));
-    room.kill().unwrap();
-    room.wait().unwrap();
+    worker.kill().unwrap();
+    worker.wait().unwrap();
     reader.unwrap().join().unwrap();
-    assert_eq!(said, Ok(true), "the room said nothing of it");
+    assert_eq!(said, Ok(true), "the worker said nothing of it");
 }

@@ -201,7 +201,7 @@ def nets(folder):
 
 def sequence(folder):
     """A net over twelve months of four figures: each is a column, months one after the other."""
-    sys.path.insert(0, str(ROOT / "e2e/peers/scoring"))
+    sys.path.insert(0, str(ROOT / "e2e/baselines/scoring"))
     import shapes
 
     histories, late = shapes.histories(SAMPLE)

@@ -1,5 +1,5 @@
 //! Where the PostgreSQL cluster lives, and as whom it runs: the server refuses to be root, so root hands the directory to
-//! the user `postgres`. Opens no directory but the house's own; a cluster that cannot be reached there lives elsewhere.
+//! the user `postgres`. Opens no directory but the stack's own; a cluster that cannot be reached there lives elsewhere.
 
 use std::fs::{self, Permissions};
 use std::io::ErrorKind;
@@ -13,12 +13,12 @@ use crate::{LocalError, jars, process};
 
 /// The user that the server runs as when we are root, and that Debian's packages create.
 const SYSTEM_USER: &str = "postgres";
-/// Begins the names of clusters that could not live below their house.
+/// Begins the names of clusters that could not live below their stack.
 const ELSEWHERE: &str = "defaultx-postgres-";
-/// In such a directory: the house it belongs to.
+/// In such a directory: the stack it belongs to.
 const BELONGS_TO: &str = "belongs-to";
 
-/// Where the cluster lives and as whom it runs. Below the house if the server's user can get there.
+/// Where the cluster lives and as whom it runs. Below the stack if the server's user can get there.
 pub(crate) fn settle(data_dir: &Path, step: &Step) -> Result<(PathBuf, Option<String>), LocalError> {
     let dir = data_dir.join("postgres");
     if !geteuid().is_root() {
@@ -47,7 +47,7 @@ fn system_user() -> Result<User, LocalError> {
     })
 }
 
-/// The house's own directory may be passed through (not listed) by the server's user; its parents are not ours to open.
+/// The stack's own directory may be passed through (not listed) by the server's user; its parents are not ours to open.
 fn open_the_way(data_dir: &Path) -> Result<(), LocalError> {
     let doing = || format!("letting {SYSTEM_USER} pass {}", data_dir.display());
     let mode = fs::metadata(data_dir).map_err(LocalError::io(doing))?.permissions().mode();
@@ -60,7 +60,7 @@ fn can_write(user: &User, dir: &Path) -> bool {
     process::run("looking whether a directory can be reached", command).is_ok()
 }
 
-/// Always the same place for the same house, so that a restart finds its data.
+/// Always the same place for the same stack, so that a restart finds its data.
 fn elsewhere(data_dir: &Path) -> Result<PathBuf, LocalError> {
     let full = fs::canonicalize(data_dir).map_err(LocalError::io(|| format!("resolving {}", data_dir.display())))?;
     let temp = std::env::temp_dir();
@@ -68,18 +68,18 @@ fn elsewhere(data_dir: &Path) -> Result<PathBuf, LocalError> {
     Ok(temp.join(format!("{ELSEWHERE}{:08x}", jars::fingerprint(full.as_os_str().as_encoded_bytes()))))
 }
 
-/// Clusters whose house has been deleted are of no use to anybody. Failing to delete one harms nobody either.
+/// Clusters whose stack has been deleted are of no use to anybody. Failing to delete one harms nobody either.
 fn clear_orphans(temp: &Path) {
     for entry in fs::read_dir(temp).into_iter().flatten().flatten() {
         let dir = entry.path();
         let ours = entry.file_name().to_string_lossy().starts_with(ELSEWHERE);
-        let Some(house) = fs::read_to_string(dir.join(BELONGS_TO)).ok().filter(|_| ours) else { continue };
+        let Some(stack) = fs::read_to_string(dir.join(BELONGS_TO)).ok().filter(|_| ours) else { continue };
         let runs = dir.join("cluster/postmaster.pid").exists();
-        if Path::new(&house).exists() || runs {
+        if Path::new(&stack).exists() || runs {
             continue;
         }
         if let Err(error) = fs::remove_dir_all(&dir) {
-            tracing::debug!(%error, dir = %dir.display(), "cluster of a deleted house stays");
+            tracing::debug!(%error, dir = %dir.display(), "cluster of a deleted stack stays");
         }
     }
 }

@@ -75,28 +75,28 @@ pub enum LocalError {
         /// Its process id.
         pid: u32,
     },
-    /// Another house owns the data directory.
-    #[error("a house already runs in {}; stop it (`defaultx down`) or choose another data directory", .0.display())]
+    /// Another stack owns the data directory.
+    #[error("a stack already runs in {}; stop it (`defaultx down`) or choose another data directory", .0.display())]
     AlreadyRunning(PathBuf),
-    /// Of a house that was left running, one server has ended.
-    #[error("{name} does not run in {}, the rest of the house does; `defaultx down`, then `defaultx up` starts both", dir.display())]
+    /// Of a stack that was left running, one server has ended.
+    #[error("{name} does not run in {}, the rest of the stack does; `defaultx down`, then `defaultx up` starts both", dir.display())]
     HalfRunning {
         /// The server.
         name: &'static str,
         /// The data directory.
         dir: PathBuf,
     },
-    /// No house runs in the data directory.
-    #[error("no house runs in {}; start one with `defaultx up`", .0.display())]
+    /// No stack runs in the data directory.
+    #[error("no stack runs in {}; start one with `defaultx up`", .0.display())]
     NotRunning(PathBuf),
     /// The server was not among those asked for in the options.
-    #[error("this house was started without {0}")]
+    #[error("this stack was started without {0}")]
     NotAskedFor(&'static str),
     /// A database name that PostgreSQL would have to quote.
     #[error("database name {0:?} is not made of 1 to 63 of a-z, 0-9 and _, with a letter first")]
     DatabaseName(String),
-    /// The house dies with this process, because it was started without `keep_running`.
-    #[error("only a house started with keep_running can be left running; this one has been stopped")]
+    /// The stack dies with this process, because it was started without `keep_running`.
+    #[error("only a stack started with keep_running can be left running; this one has been stopped")]
     TiedToThisProcess,
     /// The data directory was written by a PostgreSQL that is not installed any more.
     #[error("{} holds data of PostgreSQL {version}, which is not installed; install it or choose another data directory", dir.display())]

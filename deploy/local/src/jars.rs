@@ -1,4 +1,4 @@
-//! The broker's jars: fetched once by Maven into a cache that all houses share. A half-fetched cache is never seen, and
+//! The broker's jars: fetched once by Maven into a cache that all stacks share. A half-fetched cache is never seen, and
 //! nothing is fetched when the jars are there. Whoever answers for Maven's repository, a jar is only used when it is the very one
 //! whose SHA-512 stands in `jars.sha512`.
 

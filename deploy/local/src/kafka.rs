@@ -27,7 +27,7 @@ const PATIENCE: Duration = Duration::from_secs(90);
 /// What the broker logs as its last word of a start.
 const READY: &str = "Kafka Server started";
 /// What the controller logs once a broker leads nothing any more.
-const DEPOSED: &str = "handleBrokerFenced: changing";
+const EPOCH_BUMPED: &str = "handleBrokerFenced: changing";
 /// Ten of its sessions.
 const DEPOSED_WITHIN: Duration = Duration::from_secs(5);
 const TAKEN: &str = "Address already in use";
@@ -65,7 +65,7 @@ const SETTINGS: [(&str, &str); 21] = [
     // Few partitions of the internal topics: they are created while the first client waits.
     ("offsets.topic.num.partitions", "8"),
     ("transaction.state.log.num.partitions", "8"),
-    // A room that was killed comes back at once: no waiting for more members.
+    // A worker that was killed comes back at once: no waiting for more members.
     ("group.initial.rebalance.delay.ms", "0"),
     ("group.min.session.timeout.ms", "1000"),
     // Offsets and markers of a transaction are written at once: waiting for company saves nothing on one machine.
@@ -232,7 +232,7 @@ fn tool(java: &Path, jars: &Path, classes: &Classes, dir: &Path) -> Command {
 
 fn launch(plan: &Plan, ports: Ports) -> Result<Process, LocalError> {
     if was_killed(plan) {
-        depose(plan, ports)?;
+        bump_leader_epoch(plan, ports)?;
     }
     let properties = write_properties(plan, ports)?;
     let log = plan.dir.join("broker.log");
@@ -256,7 +256,7 @@ fn was_killed(plan: &Plan) -> bool {
 /// moment later. Kafka 4.3.1 takes a partition without a leader for a deleted one, writes no marker there and calls the
 /// transaction complete: it stays open for ever for everyone who reads what is committed (TransactionMarkerChannelManager,
 /// addTxnMarkersToBrokerQueue). Where a partition has another replica in sync, it has a leader at all times.
-fn depose(plan: &Plan, ports: Ports) -> Result<(), LocalError> {
+fn bump_leader_epoch(plan: &Plan, ports: Ports) -> Result<(), LocalError> {
     let alone = [
         ("process.roles", "controller".to_owned()),
         ("advertised.listeners", format!("CONTROLLER://127.0.0.1:{}", ports.controller)),
@@ -277,7 +277,7 @@ fn depose(plan: &Plan, ports: Ports) -> Result<(), LocalError> {
     until(PATIENCE, || is_ready() || !process.runs());
     process.ready_or(is_ready(), PATIENCE, &log, from)?;
     // Nothing is said where the broker had been deposed before it was killed.
-    until(DEPOSED_WITHIN, || process::since(&log, from).contains(DEPOSED) || !process.runs());
+    until(DEPOSED_WITHIN, || process::since(&log, from).contains(EPOCH_BUMPED) || !process.runs());
     process.end(Ending::Clean).map(drop)
 }
 
@@ -381,7 +381,7 @@ mod tests {
             java: "java".into(),
             jars: "jars".into(),
             classes: Classes::Jars,
-            dir: "house".into(),
+            dir: "stack".into(),
             properties: vec![("message.max.bytes".into(), "1".into())],
             thorough_compiler: false,
             logins: None,

@@ -1,4 +1,4 @@
-//! The house on one machine: a real Apache Kafka broker, a real PostgreSQL and, when asked, a real Prometheus, as child
+//! The stack on one machine: a real Apache Kafka broker, a real PostgreSQL and, when asked, a real Prometheus, as child
 //! processes on loopback, each with its data in a directory of its own.
 //!
 //! `defaultx up`, the demo, the tests and the benchmarks all start their servers here. This crate never touches a server
@@ -6,14 +6,13 @@
 //!
 //! Everything is synchronous and blocks for seconds: call it from `spawn_blocking` when on an async thread.
 //!
-//! Reading order: [`house`] (what callers use), `site` (what a start needs), `kafka` with `logins`, `postgres` with `cluster_home`,
+//! Reading order: [`stack`] (what callers use), `site` (what a start needs), `kafka` with `logins`, `postgres` with `cluster_home`,
 //! `prometheus` (one server each), `tools`, `jars`, `class_archive` (where programs come from), `process`, `ports`, `state`,
 //! `progress` (how servers are run, placed, remembered, shown).
 
 mod class_archive;
 mod cluster_home;
 mod error;
-pub mod house;
 mod jars;
 mod kafka;
 mod logins;
@@ -23,12 +22,13 @@ mod process;
 mod progress;
 mod prometheus;
 mod site;
+pub mod stack;
 mod state;
 mod tools;
 
 pub use error::LocalError;
-pub use house::{House, Options};
 pub use logins::ADMIN;
 pub use ports::free as free_port;
 pub use process::Ending;
 pub use prometheus::{Prometheus, start_prometheus};
+pub use stack::{Options, Stack};

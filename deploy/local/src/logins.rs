@@ -1,4 +1,4 @@
-//! Who may come in to the broker: users with passwords that the house makes, kept in `logins.json` beside the broker's data and
+//! Who may come in to the broker: users with passwords that the stack makes, kept in `logins.json` beside the broker's data and
 //! readable by its owner only. Clients log in with SCRAM-SHA-512, which never sends the password; the broker itself with a user of
 //! its own that stands in its settings, so that it needs nothing of what it stores. Says who somebody is, never what he may do.
 

@@ -17,7 +17,7 @@ use crate::{LocalError, cluster_home, ports, tools};
 const NAME: &str = "PostgreSQL";
 /// The superuser of the private cluster.
 const SUPERUSER: &str = "defaultx";
-/// The database that every house has.
+/// The database that every stack has.
 const DATABASE: &str = "defaultx";
 /// SIGINT ends open sessions and writes a checkpoint (SIGTERM would wait for every client to leave), SIGQUIT drops them.
 const MANNERS: Manners = &[(Signal::SIGINT, Duration::from_secs(20)), (Signal::SIGQUIT, Duration::from_secs(5))];

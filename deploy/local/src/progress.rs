@@ -52,7 +52,7 @@ impl Progress {
 impl Step {
     /// What is being done now.
     pub(crate) fn now(&self, doing: &str) {
-        tracing::debug!(step = self.name, doing, "local house");
+        tracing::debug!(step = self.name, doing, "local stack");
         match &self.bar {
             Some(bar) => bar.set_message(doing.to_owned()),
             None => self.line(doing),

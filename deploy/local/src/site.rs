@@ -1,16 +1,16 @@
 //! What has to be there before the servers are: the data directory to ourselves, the programs, the jars. Then each server
-//! on its ground. Knows nothing of what happens to a house once it stands.
+//! on its ground. Knows nothing of what happens to a stack once it stands.
 
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::house::Options;
 use crate::kafka::{self, Broker};
 use crate::logins::Logins;
 use crate::postgres::{self, Server};
 use crate::process::until;
 use crate::progress::Progress;
+use crate::stack::Options;
 use crate::state::State;
 use crate::tools::{self, Tool};
 use crate::{LocalError, class_archive, cluster_home, jars};
@@ -21,7 +21,7 @@ const LAST_OWNER_LEAVES: Duration = Duration::from_secs(30);
 /// A data directory that is ours, and everything to build with.
 pub(crate) struct Site {
     pub data_dir: PathBuf,
-    /// While it is held, nobody else starts a house here.
+    /// While it is held, nobody else starts a stack here.
     pub lock: File,
     cache_dir: PathBuf,
     last: Option<State>,

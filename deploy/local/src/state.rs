@@ -1,4 +1,4 @@
-//! `house.json`: what a later process needs to find a house again, on the same ports, and to stop it. Readable by its
+//! `house.json`: what a later process needs to find a stack again, on the same ports, and to stop it. Readable by its
 //! owner only, because it holds the way into the database. Also where random secrets come from.
 
 use std::fs::{self, File, Permissions};
@@ -14,7 +14,7 @@ use crate::{LocalError, kafka, postgres};
 /// Lengths are chosen so that this alphabet gives well over 100 bits, and nothing in it needs quoting anywhere.
 const ALPHABET: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 
-/// One house as last started.
+/// One stack as last started.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct State {
     /// Outlives the process that started it.
@@ -40,7 +40,7 @@ pub(crate) struct DatabaseState {
 }
 
 impl State {
-    /// `None` if no house was ever started there, or the file is not one of ours: then nothing is known of it.
+    /// `None` if no stack was ever started there, or the file is not one of ours: then nothing is known of it.
     pub(crate) fn read(data_dir: &Path) -> Option<State> {
         serde_json::from_slice(&fs::read(path(data_dir)).ok()?).ok()
     }

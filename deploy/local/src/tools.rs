@@ -1,4 +1,4 @@
-//! Finds the programs that the house is made of and, where that was asked for, on Debian as root, installs the missing ones from
+//! Finds the programs that the stack is made of and, where that was asked for, on Debian as root, installs the missing ones from
 //! its packages. Otherwise it only says which line to type. Never replaces or upgrades anything that is there.
 
 use std::env;
@@ -21,7 +21,7 @@ const MAY_INSTALL: &str = "DEFAULTX_INSTALL_PACKAGES";
 /// Keeps several of us from installing at once; only root gets there.
 const INSTALL_LOCK: &str = "/run/defaultx-install.lock";
 
-/// A program that the house needs.
+/// A program that the stack needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Tool {
     Java,

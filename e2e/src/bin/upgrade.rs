@@ -15,7 +15,7 @@ use e2e::stage::{root, runtime};
 use e2e::supervisor::{AS_DEFAULTX, become_defaultx_if_asked};
 use e2e::traffic::{Sender, Traffic};
 use e2e::truth::{Deployment, Truth};
-use local::House;
+use local::Stack;
 use runtime::kafka::KafkaConfig;
 use runtime::{clock, task};
 use schemas::Topic;
@@ -51,8 +51,8 @@ struct Args {
     #[arg(long, default_value_t = 250)]
     rate: usize,
     /// The data directory, which must not be there yet
-    #[arg(long, default_value = "target/upgrade/house")]
-    house: PathBuf,
+    #[arg(long, default_value = "target/upgrade/stack")]
+    stack: PathBuf,
     /// Where the result goes
     #[arg(long, default_value = "target/upgrade.json")]
     out: PathBuf,
@@ -64,14 +64,14 @@ struct Version {
     program: PathBuf,
     first: Option<&'static str>,
     root: PathBuf,
-    house: PathBuf,
+    stack: PathBuf,
 }
 
 impl Version {
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.program);
         let first = self.first.into_iter().chain(arguments.iter().copied()).map(OsString::from);
-        command.args(first).arg("--house").arg(&self.house).current_dir(&self.root).stdin(Stdio::null());
+        command.args(first).arg("--house").arg(&self.stack).current_dir(&self.root).stdin(Stdio::null());
         command
     }
 
@@ -93,24 +93,24 @@ impl Version {
         self.run(&["route", "activate", &route, "--by", "upgrade"])
     }
 
-    /// Starts every room in one process; its log stands beside the data.
-    fn rooms(&self) -> Result<Rooms> {
-        let log = File::create(self.house.with_extension(format!("{}.log", self.name)))?;
+    /// Starts every worker in one process; its log stands beside the data.
+    fn workers(&self) -> Result<Workers> {
+        let log = File::create(self.stack.with_extension(format!("{}.log", self.name)))?;
         let mut command = self.command(&["run", "all", "--ops", "127.0.0.1:0"]);
         // A real deployment keeps its own ports; here nobody asks.
         command.args(["--set", "read-api.listen=127.0.0.1:0"]);
-        let child = command.stdout(log.try_clone()?).stderr(log).spawn().context("starting the rooms")?;
-        Ok(Rooms(child))
+        let child = command.stdout(log.try_clone()?).stderr(log).spawn().context("starting the workers")?;
+        Ok(Workers(child))
     }
 }
 
-/// Rooms that end with this value.
-struct Rooms(Child);
+/// Workers that end with this value.
+struct Workers(Child);
 
-impl Rooms {
+impl Workers {
     fn kill(mut self) -> Result<()> {
         if let Some(status) = self.0.try_wait()? {
-            bail!("the rooms had ended by themselves: {status}");
+            bail!("the workers had ended by themselves: {status}");
         }
         self.0.kill()?;
         self.0.wait()?;
@@ -118,10 +118,10 @@ impl Rooms {
     }
 }
 
-impl Drop for Rooms {
+impl Drop for Workers {
     fn drop(&mut self) {
         if self.0.kill().is_ok() && self.0.wait().is_err() {
-            eprintln!("the rooms could not be waited for");
+            eprintln!("the workers could not be waited for");
         }
     }
 }
@@ -131,7 +131,7 @@ struct Servers(PathBuf);
 
 impl Drop for Servers {
     fn drop(&mut self) {
-        if let Err(error) = House::stop_left_running(&self.0) {
+        if let Err(error) = Stack::stop_left_running(&self.0) {
             eprintln!("stopping the servers: {error}");
         }
     }
@@ -140,16 +140,16 @@ impl Drop for Servers {
 fn main() -> Result<()> {
     become_defaultx_if_asked();
     let args = Args::parse();
-    if args.house.exists() {
-        bail!("{} is there already", args.house.display());
+    if args.stack.exists() {
+        bail!("{} is there already", args.stack.display());
     }
-    std::fs::create_dir_all(&args.house)?;
-    let house = args.house.canonicalize()?;
+    std::fs::create_dir_all(&args.stack)?;
+    let stack = args.stack.canonicalize()?;
     let old_root = args.old_root.canonicalize()?;
     let old = args.old.canonicalize()?;
-    let old = Version { name: "old", program: old, first: None, root: old_root, house: house.clone() };
+    let old = Version { name: "old", program: old, first: None, root: old_root, stack: stack.clone() };
     let program = std::env::current_exe()?;
-    let new = Version { name: "new", program, first: Some(AS_DEFAULTX), root: root().to_owned(), house: house.clone() };
+    let new = Version { name: "new", program, first: Some(AS_DEFAULTX), root: root().to_owned(), stack: stack.clone() };
     let result = upgrade(&args, &old, &new)?;
     std::fs::write(&args.out, serde_json::to_vec_pretty(&result.figures)?).context("writing the result")?;
     println!("{:#}", result.figures);
@@ -166,9 +166,9 @@ struct Outcome {
 
 fn upgrade(args: &Args, old: &Version, new: &Version) -> Result<Outcome> {
     old.run(&["up"])?;
-    let _servers = Servers(old.house.clone());
+    let _servers = Servers(old.stack.clone());
     let from = deployment(old)?;
-    let rooms = old.rooms()?;
+    let workers = old.workers()?;
     // What is sent again is the same to the last byte, whoever took it first.
     let now = clock::rfc3339(clock::now());
     let load = Load::start(&from.kafka, args.rate, (0, now.clone()))?;
@@ -177,7 +177,7 @@ fn upgrade(args: &Args, old: &Version, new: &Version) -> Result<Outcome> {
     old.activate()?;
     std::thread::sleep(Duration::from_secs(1));
     // In the middle of its work, and with the load going on.
-    rooms.kill()?;
+    workers.kill()?;
     let accepted_by_old = Truth::read(&from)?.accepted();
     if accepted_by_old == 0 {
         bail!("the old binary accepted nothing: there is no directory to take over");
@@ -188,7 +188,7 @@ fn upgrade(args: &Args, old: &Version, new: &Version) -> Result<Outcome> {
     new.run(&["up"])?;
     let from = deployment(new)?;
     let load = Load::start(&from.kafka.of(Principal::Sender.name()), args.rate, (before.next, now))?;
-    let rooms = new.rooms()?;
+    let workers = new.workers()?;
     std::thread::sleep(Duration::from_secs(args.seconds));
     new.activate()?;
     std::thread::sleep(Duration::from_secs(1));
@@ -205,7 +205,7 @@ fn upgrade(args: &Args, old: &Version, new: &Version) -> Result<Outcome> {
         }
         std::thread::sleep(Duration::from_secs(1));
     };
-    rooms.kill()?;
+    workers.kill()?;
     let report = runtime()?.block_on(async {
         truth.complete(&from).await?;
         anyhow::Ok(verify::run(&from.database_url, &verify::Options::default()).await?)
@@ -242,20 +242,20 @@ fn upgrade(args: &Args, old: &Version, new: &Version) -> Result<Outcome> {
 
 /// Where a version runs, and with what in force: the documents that it ships, which nobody has replaced.
 fn deployment(version: &Version) -> Result<Deployment> {
-    let house = House::attach(&version.house)?;
+    let stack = Stack::attach(&version.stack)?;
     let mut settings = Settings::default();
-    Keys::of(&version.house)?.fill(&mut settings);
+    Keys::of(&version.stack)?.fill(&mut settings);
     let digest = |kind: &str, label: &str, extension: &str| {
         let (name, number) = label.split_once('@').context("name@version")?;
         let file = version.root.join(format!("{kind}/{name}/{number}.{extension}"));
         anyhow::Ok(Digest::of(&std::fs::read(file)?).to_string())
     };
     let mut kafka =
-        KafkaConfig { bootstrap: house.bootstrap().to_owned(), replication_factor: 1, ..KafkaConfig::default() };
-    place::log_in(&mut kafka, &house);
+        KafkaConfig { bootstrap: stack.bootstrap().to_owned(), replication_factor: 1, ..KafkaConfig::default() };
+    place::log_in(&mut kafka, &stack);
     Ok(Deployment {
         kafka,
-        database_url: house.database_url().to_owned(),
+        database_url: stack.database_url().to_owned(),
         senders: vec![Topic::LoanApplications.base_name().to_owned()],
         policy: digest("policies", &decision::Config::default().default_policy, "yaml")?,
         route: digest("routes", &scorer::Config::default().route, "toml")?,

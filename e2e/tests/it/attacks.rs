@@ -1,8 +1,8 @@
 //! The attack suite in its short form, against every worker of a stage of its own: the processes and their servers are nobody
 //! else's, because some attacks cost them much.
 
-use defaultx::rooms::Room;
 use defaultx::settings::Settings;
+use defaultx::workers::Worker;
 use e2e::stage::{Stage, root};
 use e2e::supervisor::AS_DEFAULTX;
 use nix::sys::signal::{Signal, kill};
@@ -54,7 +54,7 @@ fn nobody_gets_in_and_no_tampering_is_unseen() {
 
     let key = dir.path().join("token.pem");
     std::fs::write(&key, private).unwrap();
-    let (database, defaults) = (stage.house.database_url(), Settings::default());
+    let (database, defaults) = (stage.stack.database_url(), Settings::default());
     let deployment = json!({
         "door": format!("http://{door}"),
         "read_api": format!("http://{read_api}"),
@@ -119,7 +119,7 @@ fn start(config: &Path, log: &Path) -> Running {
     let file = File::create(log).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_chaos"));
     // The notifier is run by the suite, with subscriptions of its own.
-    let workers = Room::ALL.into_iter().filter(|room| *room != Room::Notifier).map(Room::name);
+    let workers = Worker::ALL.into_iter().filter(|worker| *worker != Worker::Notifier).map(Worker::name);
     command.args([AS_DEFAULTX, "run"]).args(workers).arg("--config").arg(config);
     command.stdin(Stdio::null()).stdout(file.try_clone().unwrap()).stderr(file);
     Running(command.spawn().unwrap())

@@ -1,13 +1,13 @@
-//! The audit log of the whole house, as somebody sees it who kept its notes.
+//! The audit log of the whole stack, as somebody sees it who kept its notes.
 
-use crate::house::{wait, whole};
+use crate::stack::{wait, whole};
 use audit_sink::note::{notes, read};
 use audit_sink::promises::Word;
 use audit_sink::verify::{Options, run};
 use std::path::Path;
 
 #[test]
-fn the_notes_of_the_house_cover_its_log() {
+fn the_notes_of_the_stack_cover_its_log() {
     let whole = whole();
     let signer = &whole.stage.settings.audit_signer;
     let file = Path::new(&signer.notes_dir).join("0.notes");

@@ -17,7 +17,7 @@ fn a_small_demonstration_keeps_every_promise() {
         "demo".to_owned(),
         "--scale=0.02".to_owned(),
         format!("--data={}", path("training/data")),
-        format!("--demo-house={}", dir.path().join("house").display()),
+        format!("--demo-stack={}", dir.path().join("stack").display()),
         format!("--out={}", out.display()),
         format!("--set=scorer.models_dir={}", path("models")),
         format!("--set=scorer.routes_dir={}", path("routes")),
@@ -83,9 +83,9 @@ fn next(dir: &Path, place: &str, from: &str, to: &str) -> String {
 #[test]
 fn policy_and_route_change_while_a_demonstration_is_kept() {
     let dir = tempfile::tempdir().unwrap();
-    let house = dir.path().join("house");
+    let stack = dir.path().join("stack");
     let mut demo = defaultx();
-    demo.args(["demo", "--keep", "--scale=0.02"]).arg(format!("--demo-house={}", house.display()));
+    demo.args(["demo", "--keep", "--scale=0.02"]).arg(format!("--demo-stack={}", stack.display()));
     demo.arg(format!("--out={}", dir.path().join("summary.json").display()));
     let mut kept = Kept(demo.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap());
     // Read to the end of the test: who prints into a pipe that is gone ends.
@@ -111,7 +111,7 @@ fn policy_and_route_change_while_a_demonstration_is_kept() {
 
 /// The same, and it is refused; gives its words. What was put in force a moment ago is waited for.
 fn typed_error(line: &str, file: &str) -> String {
-    crate::house::wait("a refusal", || {
+    crate::stack::wait("a refusal", || {
         let words = line.split_whitespace().skip(1).map(|word| if word == "FILE" { file } else { word });
         let ended = defaultx().args(words).output().unwrap();
         (!ended.status.success()).then(|| String::from_utf8(ended.stderr).unwrap())

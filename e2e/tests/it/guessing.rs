@@ -1,8 +1,8 @@
-//! Of a whole house, with every topic and every table that a reader may read, no guess at a protected value is confirmed.
+//! Of a whole stack, with every topic and every table that a reader may read, no guess at a protected value is confirmed.
 
 use crate::corpus;
 use crate::guesses::{Target, guesses};
-use crate::house::{Whole, is_of, wait, whole};
+use crate::stack::{Whole, is_of, wait, whole};
 use e2e::traffic::Event;
 use schemas::Topic;
 use serde_json::{Value, json};

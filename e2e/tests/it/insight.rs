@@ -1,4 +1,4 @@
-//! Dashboards, rules, their tests and their runbooks, held together; and [`every_query_answers`], which asks a running house
+//! Dashboards, rules, their tests and their runbooks, held together; and [`every_query_answers`], which asks a running stack
 //! everything that a panel, a variable, an annotation or a rule would ask.
 
 use e2e::stage::root;
@@ -19,7 +19,7 @@ const SCRAPES: u32 = 5;
 const DASHBOARDS: [&str; 2] = ["pipeline", "risk"];
 /// Tables that grow with the stream: no dashboard may read one of them whole.
 const GROWING: [&str; 7] = ["applications", "decisions", "scores", "replies", "receipts", "dead_letters", "audit_runs"];
-/// Recorded series that a house has only after days.
+/// Recorded series that a stack has only after days.
 const NEEDS_DAYS: &str = "product_day:approval:ratio1h";
 
 fn folder(name: &str) -> PathBuf {
@@ -154,7 +154,7 @@ fn with_calls(text: &str, name: &str, put: impl Fn(&str) -> String) -> String {
 
 /// Asks the real Prometheus and the real PostgreSQL everything that dashboards and rules ask. Blocks; not for async threads.
 ///
-/// The house has decided applications of every product, Prometheus runs on [`write_prometheus_config`].
+/// The stack has decided applications of every product, Prometheus runs on [`write_prometheus_config`].
 ///
 /// # Panics
 /// With every query that does not parse or, where it must, returns nothing.
@@ -202,7 +202,7 @@ fn rule_faults(prometheus_url: &str) -> Vec<String> {
         }
         for series in series_in(&expr).into_iter().filter(|series| series != NEEDS_DAYS) {
             if ask_now(prometheus_url, &format!("last_over_time({series}[1h])")) == Ok(0) {
-                faults.push(format!("rule {name} watches {series}, which this house does not have"));
+                faults.push(format!("rule {name} watches {series}, which this stack does not have"));
             }
         }
     }
@@ -352,7 +352,7 @@ fn wait_for_scrapes(url: &str) {
     }
 }
 
-/// Puts the deployment's configuration into `dir` for one house: the same files, scraped and evaluated every second. `targets`
+/// Puts the deployment's configuration into `dir` for one stack: the same files, scraped and evaluated every second. `targets`
 /// are the ops addresses, `host:port`. Gives the path that Prometheus starts with.
 pub fn write_prometheus_config(dir: &Path, targets: &[String]) -> PathBuf {
     for name in ["prometheus.yml", "recording.rules.yml", "alerts.rules.yml"] {
@@ -366,9 +366,9 @@ pub fn write_prometheus_config(dir: &Path, targets: &[String]) -> PathBuf {
     dir.join("prometheus.yml")
 }
 
-// What needs no house.
+// What needs no stack.
 
-/// Runs promtool among the rules; it comes with Prometheus, which the local house knows how to install.
+/// Runs promtool among the rules; it comes with Prometheus, which the local stack knows how to install.
 fn promtool(arguments: &[&str]) {
     let run = || Command::new("promtool").current_dir(folder("prometheus")).args(arguments).output();
     let output = run().or_else(|_| {

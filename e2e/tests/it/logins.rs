@@ -2,7 +2,7 @@
 
 use defaultx::database;
 use e2e::stage::{root, runtime};
-use local::{House, Options};
+use local::{Options, Stack};
 use runtime::pg::{DatabaseConfig, connect};
 use schemas::logins::{self, DatabaseLogin, LOGINS, LoginError};
 use std::collections::BTreeSet;
@@ -75,21 +75,21 @@ impl ToSql for Null {
 
 /// A migrated database with logins and rows, as its superuser comes in.
 fn stand() -> &'static DatabaseConfig {
-    static STAND: OnceLock<(House, DatabaseConfig)> = OnceLock::new();
+    static STAND: OnceLock<(Stack, DatabaseConfig)> = OnceLock::new();
     let start = || {
         let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("logins");
         if dir.exists() {
             std::fs::remove_dir_all(&dir).unwrap();
         }
-        let house = House::start(&Options { kafka: false, ..Options::new(&dir) }).unwrap();
-        let mut database = DatabaseConfig { url: house.database_url().into(), ..DatabaseConfig::default() };
+        let stack = Stack::start(&Options { kafka: false, ..Options::new(&dir) }).unwrap();
+        let mut database = DatabaseConfig { url: stack.database_url().into(), ..DatabaseConfig::default() };
         runtime().unwrap().block_on(async {
             database::migrate(&database).await.unwrap();
             let made = database::give_logins(&mut database, &dir).await.unwrap();
             assert_eq!((made.made.len(), made.renewed.len(), made.left.len()), (LOGINS.len(), 0, 0));
             connect(&database).await.unwrap().batch_execute(SEED).await.unwrap();
         });
-        (house, database)
+        (stack, database)
     };
     &STAND.get_or_init(start).1
 }

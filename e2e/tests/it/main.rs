@@ -1,4 +1,4 @@
-//! The whole house on real servers, and the rules that no compiler holds.
+//! The whole stack on real servers, and the rules that no compiler holds.
 #![allow(clippy::unwrap_used)]
 
 mod attacks;
@@ -12,12 +12,12 @@ mod fuzzed;
 #[allow(dead_code)] // ingest knows files too
 mod guesses;
 mod guessing;
-mod house;
 mod insight;
 mod logins;
 mod python;
 mod recording;
 mod routes;
+mod stack;
 mod streams;
 mod supply;
 mod tidy;

@@ -17,5 +17,5 @@ fn training_passes_its_tests() {
 
 #[test]
 fn the_peer_of_the_benchmark_gives_the_same_answers() {
-    passes("e2e/peers/run", &["--test"]);
+    passes("e2e/baselines/run", &["--test"]);
 }

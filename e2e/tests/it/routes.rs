@@ -1,10 +1,10 @@
 //! A route by activation record through a real broker: in force from its position on, remembered over a restart, demanded.
 
-use crate::house::{Whole, wait, whole};
+use crate::stack::{Whole, wait, whole};
 use defaultx::reader::{header, read_to_end};
-use defaultx::rooms::Room;
 use defaultx::run::{self, Running};
 use defaultx::settings::Settings;
+use defaultx::workers::Worker;
 use e2e::stage::root;
 use e2e::traffic::Sender;
 use rdkafka::message::Message;
@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 const SOME: usize = 40;
 
 /// What a partition of the risk topic says, in its order: versions of the route that assigned, and `|` for each activation.
-type Story = BTreeMap<i32, Vec<String>>;
+type ApplicationDetail = BTreeMap<i32, Vec<String>>;
 
 #[test]
 fn a_route_is_in_force_from_its_position_on_and_over_a_restart() {
@@ -39,17 +39,17 @@ fn a_route_is_in_force_from_its_position_on_and_over_a_restart() {
     whole.runtime.block_on(defaultx::topics::apply(&settings.kafka, &[])).unwrap();
     defaultx::topics::rights::apply(&settings.kafka, &[]).unwrap();
 
-    let rooms = start(whole, &settings);
+    let workers = start(whole, &settings);
     send(whole, &settings.kafka, 0..SOME);
     decided(&settings.kafka, SOME);
     ingest::activate::run(&settings.kafka, &activation(&next)).unwrap();
     send(whole, &settings.kafka, SOME..2 * SOME);
     decided(&settings.kafka, 2 * SOME);
-    whole.runtime.block_on(rooms.stop()).unwrap();
-    let rooms = start(whole, &settings);
+    whole.runtime.block_on(workers.stop()).unwrap();
+    let workers = start(whole, &settings);
     send(whole, &settings.kafka, 2 * SOME..3 * SOME);
     let told = decided(&settings.kafka, 3 * SOME);
-    whole.runtime.block_on(rooms.stop()).unwrap();
+    whole.runtime.block_on(workers.stop()).unwrap();
 
     let mut counts = [0; 2];
     for (partition, words) in &told {
@@ -62,10 +62,10 @@ fn a_route_is_in_force_from_its_position_on_and_over_a_restart() {
 
     // The record carries no document, as those of before, so that a scorer without the file stays out of its group.
     std::fs::remove_file(dir.path().join("standard/1.1.0.toml")).unwrap();
-    let rooms = begin(whole, &settings);
+    let workers = begin(whole, &settings);
     send(whole, &settings.kafka, 3 * SOME..4 * SOME);
     let reason = wait("a scorer that is not ready", || {
-        let states = rooms.shell.health.states().into_values();
+        let states = workers.service.health.states().into_values();
         states.filter(|state| !state.ready).map(|state| state.reason).find(|reason| reason.contains("standard@1.1.0"))
     });
     assert!(reason.contains("add it to routes_dir"), "{reason}");
@@ -74,10 +74,10 @@ fn a_route_is_in_force_from_its_position_on_and_over_a_restart() {
     let told = decided(&settings.kafka, 4 * SOME);
     let newest = told.values().flatten().filter(|word| *word == "1.1.0").count();
     assert_eq!(newest, 3 * SOME, "a file that is brought back is found without a restart");
-    assert!(whole.runtime.block_on(rooms.stop()).is_ok());
+    assert!(whole.runtime.block_on(workers.stop()).is_ok());
 }
 
-/// The house's servers under a prefix of its own, with the rooms that scoring takes.
+/// The stack's servers under a prefix of its own, with the workers that scoring takes.
 fn settings(whole: &Whole, routes: &Path) -> Settings {
     let mut settings = whole.stage.settings.clone();
     settings.kafka.topic_prefix = format!("{}routes.", settings.kafka.topic_prefix);
@@ -94,8 +94,8 @@ fn start(whole: &Whole, settings: &Settings) -> Running {
 }
 
 fn begin(whole: &Whole, settings: &Settings) -> Running {
-    let rooms = [Room::Scorer, Room::Ingest];
-    whole.runtime.block_on(run::start(settings, &rooms, CancellationToken::new())).unwrap()
+    let workers = [Worker::Scorer, Worker::Ingest];
+    whole.runtime.block_on(run::start(settings, &workers, CancellationToken::new())).unwrap()
 }
 
 fn send(whole: &Whole, kafka: &KafkaConfig, numbers: std::ops::Range<usize>) {
@@ -121,7 +121,7 @@ fn activation(document: &str) -> Activation {
 }
 
 /// Waits until so many applications have a score event.
-fn decided(kafka: &KafkaConfig, count: usize) -> Story {
+fn decided(kafka: &KafkaConfig, count: usize) -> ApplicationDetail {
     wait("score events", || {
         let told = story(kafka);
         let words = told.values().flatten().filter(|word| *word != "|").count();
@@ -129,8 +129,8 @@ fn decided(kafka: &KafkaConfig, count: usize) -> Story {
     })
 }
 
-fn story(kafka: &KafkaConfig) -> Story {
-    let mut told = Story::new();
+fn story(kafka: &KafkaConfig) -> ApplicationDetail {
+    let mut told = ApplicationDetail::new();
     let topic = Topic::Risk.name(&kafka.topic_prefix);
     read_to_end(kafka, [topic.as_str()], |message| {
         let word = match header(message, "ce_type") {

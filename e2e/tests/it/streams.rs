@@ -5,7 +5,7 @@ use std::process::Command;
 
 #[test]
 fn the_streams_peer_gives_the_same_answers() {
-    let output = Command::new(root().join("e2e/peers/streams/run")).arg("--test").output().unwrap();
+    let output = Command::new(root().join("e2e/baselines/streams/run")).arg("--test").output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{said}\n{}", String::from_utf8_lossy(&output.stderr));
     let ran = said.lines().any(|line| line.contains("Tests run: ") && !line.contains("Tests run: 0"));

@@ -74,7 +74,7 @@ fn every_dependency_comes_from_where_the_rules_say() {
 #[test]
 fn commands_build_what_is_locked() {
     let documents = ["README.md", "docs/BENCHMARKS.md", "docs/recordings.md"];
-    let scripts = [".ci/run", "e2e/recording.sh", "e2e/upgrade.sh", "e2e/peers/scoring/run"];
+    let scripts = [".ci/run", "e2e/recording.sh", "e2e/upgrade.sh", "e2e/baselines/scoring/run"];
     for file in documents.into_iter().chain(scripts) {
         let text = std::fs::read_to_string(root().join(file)).unwrap();
         for line in text

@@ -57,7 +57,7 @@ fn crates_depend_only_on_what_the_design_allows() {
         for name in dependencies.keys().filter(|name| ours.contains(name.as_str())) {
             assert!(
                 allowed.contains(&name.as_str()),
-                "{folder} depends on {name}: rooms never know each other, pure crates never know the shell"
+                "{folder} depends on {name}: workers never know each other, pure crates never know the service"
             );
         }
     }
@@ -122,6 +122,24 @@ fn transactions_go_through_the_one_producer() {
     }
 }
 
+/// What exactly once rests on is set in one file, so that no client of ours can be made without it.
+#[test]
+fn clients_read_and_write_as_one_file_says() {
+    let home = root().join("runtime/src/kafka/roles.rs");
+    // The demonstration and the benchmarks send as senders do, each with the partitioner of its client.
+    let senders = ["defaultx/src/demo/publish.rs", "e2e/src/traffic.rs"].map(|file| root().join(file));
+    let words = ["isolation.level", "enable.auto.commit", "enable.auto.offset.store", "\"partitioner\""];
+    for folder in EDGES.iter().map(|(folder, _)| *folder).chain(["defaultx", "e2e"]) {
+        for file in files(&root().join(folder).join("src"), "rs").into_iter().filter(|file| *file != home) {
+            let text = std::fs::read_to_string(&file).unwrap();
+            let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+            let said = words.iter().find(|word| code.clone().any(|line| line.contains(**word)));
+            let may = senders.contains(&file) && said == Some(&"\"partitioner\"");
+            assert!(said.is_none() || may, "{} sets {said:?}: use runtime::kafka::{{reader, writer}}", file.display());
+        }
+    }
+}
+
 #[test]
 fn every_source_file_says_what_it_is_for() {
     for folder in EDGES.iter().map(|(folder, _)| *folder).chain(["defaultx", "e2e"]) {
@@ -175,7 +193,7 @@ fn every_table_names_its_writer() {
         let text = std::fs::read_to_string(&file).unwrap();
         let tables = text.matches("CREATE TABLE").count();
         let writers = text.to_lowercase().matches("writer:").count();
-        assert!(writers >= tables, "{}: {tables} tables, {writers} lines `-- writer: <room>`", file.display());
+        assert!(writers >= tables, "{}: {tables} tables, {writers} lines `-- writer: <worker>`", file.display());
     }
 }
 

@@ -1,8 +1,8 @@
 //! What outsiders rely on, seen from outside.
 
 use crate::corpus;
-use crate::house::{Whole, is_of, wait, whole};
 use crate::insight;
+use crate::stack::{Whole, is_of, wait, whole};
 use schemas::Topic;
 use schemas::reply::Reply;
 use serde_json::Value;
@@ -144,7 +144,7 @@ fn every_panel_and_every_rule_has_an_answer() {
     sender.flush().unwrap();
     whole.wait_replies(|reply| reply.status == "rejected", 1);
     wait("projections", || {
-        (whole.number("SELECT count(*) FROM defaultx.decisions") >= crate::house::APPLICATIONS as i64).then_some(())
+        (whole.number("SELECT count(*) FROM defaultx.decisions") >= crate::stack::APPLICATIONS as i64).then_some(())
     });
     let dir = tempfile::tempdir().unwrap();
     let config =

@@ -12,23 +12,23 @@ mod kernel;
 mod lanes;
 mod lone;
 mod math;
+mod path_evaluation;
 mod program;
 mod read;
 mod steps;
-mod ways;
 
 pub use direction::Direction;
-pub use ways::Move;
-pub(crate) use ways::Starts;
+pub use path_evaluation::Move;
+pub(crate) use path_evaluation::Starts;
 
 use crate::error::EngineError;
 use crate::trees::Vectors;
 use lanes::{BLOCK, Plane, Rows};
 use lone::WORTH_A_BLOCK;
+use path_evaluation::Split;
 use program::Program;
 use steps::Steps;
 use tract_onnx::pb::ModelProto;
-use ways::Split;
 
 /// A compiled net. Share it between threads; each brings its own [`Memory`].
 #[derive(Debug, Clone)]

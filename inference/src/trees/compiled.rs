@@ -1,11 +1,11 @@
 //! The fast form of an ensemble: compiled once, then shared by threads. Chooses the way for each block of rows; every way
 //! gives the bits of [`Ensemble::answer`].
 
+use super::columns::Grouping;
 use super::ensemble::{Aggregate, Ensemble, Precision};
 use super::error::TreeError;
 use super::lanes::{Lanes, Sound, Sums, Vectors, with_answers, with_masks};
 use super::nodes::Nodes;
-use super::planes::Grouping;
 use super::questions::{BLOCK, Column, Columns};
 use super::walk::Number;
 

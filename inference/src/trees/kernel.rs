@@ -6,9 +6,9 @@
 //! exact on integers, and each row's weights are added in the order of the trees, in the same precision.
 #![allow(unsafe_code)] // Intrinsics on raw addresses and on instructions that the build does not assume.
 
+use super::columns::{By, Group, MAX_SLOTS, Shape, Step};
 use super::lanes::{Answers, Lanes, Masks, Sound, SoundTerms, Sums, Vectors};
 use super::plain;
-use super::planes::{By, Group, MAX_SLOTS, Shape, Step};
 use super::questions::{Asked, BLOCK, Column, Mask, Questions};
 use super::rows::{RUN, Rows};
 use super::shap::{MAX_BITS, SLOTS, Step as Term, Terms, table_len};

@@ -1,7 +1,7 @@
 //! What a block kernel is given: groups whose positions are proven, working memory, and the choice of instructions. The
 //! kernels are [`super::kernel`] (AVX-512) and [`super::plain`] (AVX2); where neither is, trees are walked.
 
-use super::planes::Group;
+use super::columns::Group;
 use super::questions::{BLOCK, Column, Mask};
 use super::rows::Rows;
 use super::shap::Terms;

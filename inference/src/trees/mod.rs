@@ -12,6 +12,7 @@ pub mod push;
 pub mod shap;
 pub mod walk;
 
+mod columns;
 mod compiled;
 #[cfg(target_arch = "x86_64")]
 mod kernel;
@@ -20,7 +21,6 @@ mod lanes;
 mod nodes;
 #[cfg(target_arch = "x86_64")]
 mod plain;
-mod planes;
 mod questions;
 mod rows;
 

@@ -73,7 +73,7 @@ fn turns<T: Number>(tree: &Tree, target: u32, feature: u32) -> Turns {
     if !tree.nodes.iter().any(asks) {
         return Turns::default();
     }
-    if tree.nodes.len() / 2 >= MAX_LEAVES || super::planes::questions(tree) > MAX_INTERVALS {
+    if tree.nodes.len() / 2 >= MAX_LEAVES || super::columns::questions(tree) > MAX_INTERVALS {
         return Turns { falls: true, rises: true };
     }
     let places = places::<T>(tree, target);

@@ -1,8 +1,8 @@
 //! The block kernel for AVX2: the same program as [`super::kernel`]'s in safe code, half as wide, table look-ups one by one.
 //! Bits are the same.
 
+use super::columns::{By, Group, MAX_SLOTS, Shape, Step};
 use super::lanes::Sums;
-use super::planes::{By, Group, MAX_SLOTS, Shape, Step};
 use super::questions::{Asked, BLOCK, Column, Mask, Questions};
 use super::shap::{SLOTS, Step as Term, Terms, table_len};
 use super::walk::Number;

@@ -1,8 +1,8 @@
 //! The form for one row alone: all questions of a group answered side by side, then each tree walked over the answers, two
 //! small loads a level, with nothing between one tree and the next to wait for.
 
+use super::columns::{By, Group};
 use super::keys::Interval;
-use super::planes::{By, Group};
 use super::walk::Number;
 
 /// Questions of one column that one vector answers; runs are filled up with questions that nothing meets.

@@ -39,8 +39,8 @@ impl<R: Read> Lines<R> {
     pub(crate) fn next(&mut self) -> Result<Option<Piece<Vec<u8>>>> {
         let mut content = Vec::new();
         // The end of a line that just fits is one byte more.
-        let room = self.most as u64 + 1;
-        if self.reader.by_ref().take(room).read_until(b'\n', &mut content)? == 0 {
+        let worker = self.most as u64 + 1;
+        if self.reader.by_ref().take(worker).read_until(b'\n', &mut content)? == 0 {
             return Ok(None);
         }
         self.line += 1;

@@ -21,8 +21,8 @@ use limits::{Bucket, Limits, Patience, Shares};
 use runtime::auth::Verifier;
 use runtime::clock;
 use runtime::http::{self, Bounds, Cover};
-use runtime::shell::Shell;
-use runtime::task::{self, RoomHandle};
+use runtime::service::ServiceContext;
+use runtime::task::{self, WorkerHandle};
 use schemas::Topic;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -64,12 +64,12 @@ impl Door {
     /// [`Error`] when a key, a tenant or a binding is no good.
     pub fn new(
         config: &Config,
-        shell: &Shell,
+        service: &ServiceContext,
         publisher: Publisher,
         metrics: Metrics,
         clock: fn() -> i64,
     ) -> Result<Self, Error> {
-        let tenants = Tenants::new(config, &shell.kafka.topic_prefix)?;
+        let tenants = Tenants::new(config, &service.kafka.topic_prefix)?;
         let verifier = config.door_verifier()?;
         let named = |tenant: &str| {
             tenants.named(tenant).cloned().ok_or_else(|| Error::Door(format!("tenant {tenant:?} has no subject key")))
@@ -79,7 +79,7 @@ impl Door {
             rules: Rules::new(config)?,
             open_tenant: open.map(named).transpose()?,
             verifier,
-            topics: Topics::new(&shell.kafka),
+            topics: Topics::new(&service.kafka),
             shares: Shares::new(limits(config)?),
             bucket: Mutex::new(Bucket::new(config.door_requests_per_second, 1)),
             parsing: Arc::new(Semaphore::new(config.door_max_parsing.max(1))),
@@ -119,29 +119,34 @@ fn limits(config: &Config) -> Result<Limits, Error> {
 ///
 /// # Errors
 /// [`Error`] when the configuration is no good or the address is taken.
-pub async fn open(config: &Config, shell: &Shell, metrics: Metrics) -> Result<(SocketAddr, RoomHandle), Error> {
+pub async fn open(
+    config: &Config,
+    service: &ServiceContext,
+    metrics: Metrics,
+) -> Result<(SocketAddr, WorkerHandle), Error> {
     let address: SocketAddr = config
         .door_address
         .parse()
         .map_err(|_| Error::Door(format!("{:?} is no address with a port", config.door_address)))?;
-    let component = shell.health.component("door");
+    let component = service.health.component("door");
     let grouping = Grouping {
-        id: format!("ingest-door-{}", shell.instance),
+        id: format!("ingest-door-{}", service.instance),
         max_records: config.door_group_records,
         timeout_ms: config.door_timeout_ms,
     };
     let ready = move |connected: bool| {
         component.set_ready(connected, if connected { "listening" } else { "kafka is not reachable" });
     };
-    let (publisher, thread) = Publisher::start(shell.kafka.clone(), grouping, metrics.clone(), ready)?;
-    let door = Arc::new(Door::new(config, shell, publisher, metrics, clock::now_ms)?);
-    let topic = shell.topic(Topic::Revocations.base_name());
-    let watching = door.verifier.as_ref().map(|verifier| verifier.watch(shell, topic, "door-revocations")).transpose();
+    let (publisher, thread) = Publisher::start(service.kafka.clone(), grouping, metrics.clone(), ready)?;
+    let door = Arc::new(Door::new(config, service, publisher, metrics, clock::now_ms)?);
+    let topic = service.topic(Topic::Revocations.base_name());
+    let watching =
+        door.verifier.as_ref().map(|verifier| verifier.watch(service, topic, "door-revocations")).transpose();
     let watching = watching.map_err(|error| Error::Door(error.to_string()))?;
-    let cover = Cover::of(shell.allow_plaintext_listeners);
+    let cover = Cover::of(service.allow_plaintext_listeners);
     let bounds = Bounds { per_address: config.door_connections_per_address, cover, ..Bounds::default() };
     let served =
-        http::serve_within("door", shell.listener(address), router(door), shell.shutdown.clone(), bounds).await;
+        http::serve_within("door", service.listener(address), router(door), service.shutdown.clone(), bounds).await;
     let (bound, server) = served.map_err(|error| Error::Door(format!("{address}: {error}")))?;
     let both = async move {
         server.join().await?;
@@ -149,9 +154,9 @@ pub async fn open(config: &Config, shell: &Shell, metrics: Metrics) -> Result<(S
             watching.join().await?;
         }
         // The router is gone with the server, and with it the last way to the publisher, which then ends.
-        RoomHandle::thread("door-publish", publish_end(thread)?).join().await
+        WorkerHandle::thread("door-publish", publish_end(thread)?).join().await
     };
-    Ok((bound, RoomHandle::task("door", task::spawn("door", both))))
+    Ok((bound, WorkerHandle::task("door", task::spawn("door", both))))
 }
 
 fn publish_end(thread: std::thread::JoinHandle<()>) -> Result<std::thread::JoinHandle<Result<(), String>>, String> {

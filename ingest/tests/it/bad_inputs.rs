@@ -1,26 +1,28 @@
 //! Every bad input has one named outcome and one reply, and the stream goes on.
 
 use crate::corpus::{self, Case};
-use crate::house::House;
-use runtime::stream::Verdict;
+use crate::stack::Stack;
+use runtime::stream::RecordOutcome;
 use std::collections::BTreeSet;
 
-fn check(house: &mut House, case: &Case) {
+fn check(stack: &mut Stack, case: &Case) {
     for record in &case.before {
-        let outcome = house.send(record);
-        assert!(matches!(outcome.verdict, Verdict::Done(_)), "{}: {:?}", case.name, outcome.verdict);
+        let outcome = stack.send(record);
+        assert!(matches!(outcome.outcome, RecordOutcome::Done(_)), "{}: {:?}", case.name, outcome.outcome);
         assert_eq!(outcome.reply()["status"], "accepted", "{}", case.name);
     }
-    let outcome = house.send(&case.record);
+    let outcome = stack.send(&case.record);
     let reply = outcome.reply();
     let problem = &reply["problem"];
     let found = (reply["status"].as_str(), problem["type"].as_str());
     assert_eq!(found, (Some(case.status.as_str()), Some(case.reason.as_str())), "{}: {reply}", case.name);
-    match &outcome.verdict {
-        Verdict::DeadLetter { reason, .. } | Verdict::Refused { reason, .. } => {
+    match &outcome.outcome {
+        RecordOutcome::DeadLetter { reason, .. } | RecordOutcome::Refused { reason, .. } => {
             assert_eq!(*reason, case.reason, "{}", case.name);
         }
-        Verdict::Done(word) => assert_eq!((*word, case.status.as_str()), ("superseded", "superseded"), "{}", case.name),
+        RecordOutcome::Done(word) => {
+            assert_eq!((*word, case.status.as_str()), ("superseded", "superseded"), "{}", case.name)
+        }
     }
     if let Some(pointer) = case.pointer.as_deref().filter(|pointer| !pointer.is_empty()) {
         assert_eq!(problem["pointers"][0].as_str(), Some(pointer), "{}: {reply}", case.name);
@@ -37,26 +39,26 @@ fn check(house: &mut House, case: &Case) {
 
 #[test]
 fn every_bad_input_has_its_outcome_and_the_stream_goes_on() {
-    let mut house = House::new();
+    let mut stack = Stack::new();
     let cases = corpus::cases("a");
     assert!(cases.len() >= 60, "{}", cases.len());
     let names: BTreeSet<&str> = cases.iter().map(|case| case.name.as_str()).collect();
     assert_eq!(names.len(), cases.len(), "names are unique");
     for (index, case) in cases.iter().enumerate() {
-        check(&mut house, case);
-        let after = house.send(&corpus::good(&format!("after-{index}")).0);
-        assert!(after.is_accepted(), "after {}: {:?}", case.name, after.verdict);
+        check(&mut stack, case);
+        let after = stack.send(&corpus::good(&format!("after-{index}")).0);
+        assert!(after.is_accepted(), "after {}: {:?}", case.name, after.outcome);
     }
 }
 
 #[test]
 fn a_refusal_tells_everything_that_is_wrong_at_once() {
-    let mut house = House::new();
+    let mut stack = Stack::new();
     let mut record = corpus::good("many").0;
     let text = String::from_utf8(record.body.unwrap()).unwrap();
     let text = text.replace(r#""product":"#, r#""produkt":"#).replace(r#""revision":1"#, r#""revision":"1""#);
     record.body = Some(text.into_bytes());
-    let reply = house.send(&record).reply();
+    let reply = stack.send(&record).reply();
     let pointers: BTreeSet<&str> =
         reply["problem"]["pointers"].as_array().unwrap().iter().map(|pointer| pointer.as_str().unwrap()).collect();
     assert_eq!(pointers, BTreeSet::from(["/product", "/produkt", "/revision"]));
@@ -65,16 +67,16 @@ fn a_refusal_tells_everything_that_is_wrong_at_once() {
 
 #[test]
 fn a_reply_names_the_record_that_it_answers() {
-    let mut house = House::new();
-    house.send(&corpus::good("first").0);
+    let mut stack = Stack::new();
+    stack.send(&corpus::good("first").0);
     let mut record = corpus::good("second").0;
     record.body = Some(b"{".to_vec());
     record.headers.push(("ce_correlationid".into(), b"thread-7".to_vec()));
-    let outcome = house.send(&record);
+    let outcome = stack.send(&record);
     let reply = outcome.reply();
     assert_eq!(reply["origin"], serde_json::json!({"topic": "loan.applications.v1", "partition": 3, "offset": 1}));
     assert_eq!((reply["origin_id"].as_str(), reply["tenant"].as_str()), (Some("second"), Some("demo")));
     let headers = &outcome.on("t.loan.replies.v1")[0];
-    assert_eq!(crate::house::header(headers, "ce_correlationid"), Some("thread-7"));
-    assert_eq!(crate::house::header(headers, "ce_causationid"), Some("second"));
+    assert_eq!(crate::stack::header(headers, "ce_correlationid"), Some("thread-7"));
+    assert_eq!(crate::stack::header(headers, "ce_causationid"), Some("second"));
 }

@@ -1,7 +1,7 @@
 //! Files become the same records whenever they are read, and the shipped data sets are applications that `receive` takes.
 
 use crate::corpus::good;
-use crate::house::{House, NOW_MS, header, kafka};
+use crate::stack::{NOW_MS, Stack, header, kafka};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use ingest::Config;
@@ -56,11 +56,11 @@ fn a_file_read_twice_gives_the_same_events_and_the_second_is_duplicates() {
     let (first, _) = written(&file, Some(&mapping), None, None);
     let (second, _) = written(&file, Some(&mapping), None, None);
     assert_eq!(first, second);
-    let mut house = House::new();
+    let mut stack = Stack::new();
     let mut answers = |records: &[Output]| -> BTreeMap<String, usize> {
         let mut counts = BTreeMap::new();
         for record in records.iter().filter(|record| &*record.topic == "t.credit.intake.v1") {
-            let (_, outputs) = house.admit_record(&crate::house::as_input(record, 0));
+            let (_, outputs) = stack.admit_record(&crate::stack::as_input(record, 0));
             let reply = outputs.iter().find(|output| &*output.topic == "t.loan.replies.v1").unwrap();
             let reply: serde_json::Value = serde_json::from_slice(reply.payload.as_deref().unwrap()).unwrap();
             assert_eq!(reply["origin"]["topic"], "batch");

@@ -1,7 +1,7 @@
 //! Two documents that say the same are equal, however they are written.
 
 use crate::corpus::good;
-use crate::house::{House, header};
+use crate::stack::{Stack, header};
 use domain::Digest;
 use proptest::prelude::*;
 use serde_json::Value;
@@ -62,9 +62,9 @@ proptest! {
         let data: Value = serde_json::from_slice(record.body.as_deref().unwrap()).unwrap();
         let mut text = String::new();
         shuffled(&data, &mut seed, &mut text);
-        let mut house = House::new();
-        let first = house.send(&record);
-        let second = house.send(&crate::corpus::Record { body: Some(text.clone().into_bytes()), ..record });
+        let mut stack = Stack::new();
+        let first = stack.send(&record);
+        let second = stack.send(&crate::corpus::Record { body: Some(text.clone().into_bytes()), ..record });
         let reply = second.reply();
         prop_assert_eq!(reply["status"].as_str(), Some("duplicate"), "{}", text);
         let intake = [first, second].map(|outcome| outcome.on("t.credit.intake.v1")[0].clone());
@@ -90,8 +90,8 @@ fn the_digest_is_a_keyed_one_of_that_of_the_standard_form() {
     let (id, secret) = ingest::config::DEMO_DIGEST_KEY.split_once(':').unwrap();
     let of_tenant = hmac(&hex::decode(secret).unwrap(), b"defaultx data digest 1\0demo");
     let expected = hex::encode(hmac(&of_tenant, &standard.0[..16]));
-    let mut house = House::new();
-    let outcome = house.send(&record);
+    let mut stack = Stack::new();
+    let outcome = stack.send(&record);
     for topic in ["intake", "applications", "identities"] {
         let record = outcome.on(&format!("t.credit.{topic}.v1"))[0];
         assert_eq!(header(record, "ce_datadigest"), Some(expected.as_str()), "{topic}");

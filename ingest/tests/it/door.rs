@@ -1,7 +1,7 @@
 //! The door without a Kafka behind it: what it refuses it refuses at once, and what it cannot keep it does not take.
 
 use crate::corpus::good;
-use crate::house::{NOW_MS, kafka};
+use crate::stack::{NOW_MS, kafka};
 use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
@@ -12,7 +12,7 @@ use ingest::publisher::{Grouping, Publisher};
 use ingest::{Config, Metrics};
 use runtime::auth::{DOOR_AUDIENCE, Realm, generate, mint};
 use runtime::kafka::KafkaConfig;
-use runtime::shell::Shell;
+use runtime::service::ServiceContext;
 use serde_json::Value;
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -22,11 +22,11 @@ use tower::ServiceExt;
 fn door(config: &Config) -> Router {
     // Nobody listens on the discard port; the publisher finds out within its timeout.
     let kafka = KafkaConfig { bootstrap: "127.0.0.1:9".to_owned(), ..kafka() };
-    let shell = Shell::new(kafka.clone());
-    let metrics = Metrics::new(&shell.registry).unwrap();
+    let service = ServiceContext::new(kafka.clone());
+    let metrics = Metrics::new(&service.registry).unwrap();
     let grouping = Grouping { id: "door".into(), max_records: 10, timeout_ms: 50 };
     let (publisher, _thread) = Publisher::start(kafka, grouping, metrics.clone(), |_| {}).unwrap();
-    router(Arc::new(Door::new(config, &shell, publisher, metrics, || NOW_MS).unwrap()))
+    router(Arc::new(Door::new(config, &service, publisher, metrics, || NOW_MS).unwrap()))
 }
 
 /// A door that asks for no token.
@@ -161,11 +161,11 @@ async fn a_token_opens_the_door_of_its_tenant_only() {
 
 #[tokio::test]
 async fn a_door_without_a_key_does_not_open() {
-    let shell = Shell::new(kafka());
-    let metrics = Metrics::new(&shell.registry).unwrap();
+    let service = ServiceContext::new(kafka());
+    let metrics = Metrics::new(&service.registry).unwrap();
     let grouping = Grouping { id: "door".into(), max_records: 10, timeout_ms: 50 };
     let (publisher, _thread) = Publisher::start(kafka(), grouping, metrics.clone(), |_| {}).unwrap();
-    let refused = Door::new(&Config::default(), &shell, publisher, metrics.clone(), || NOW_MS).map(drop).unwrap_err();
+    let refused = Door::new(&Config::default(), &service, publisher, metrics.clone(), || NOW_MS).map(drop).unwrap_err();
     assert!(refused.to_string().contains("door_token_key"), "{refused}");
     let own = ("demo".to_owned(), runtime::config::Secret::from(format!("k1:{}", "0f".repeat(32))));
     let keyless = Config {
@@ -175,12 +175,13 @@ async fn a_door_without_a_key_does_not_open() {
         ..Config::default()
     };
     let beyond = Config { door_address: "0.0.0.0:0".to_owned(), door_allow_anonymous: true, ..keyless.clone() };
-    let started =
-        |config: Config| ingest::start(config, Shell::new(kafka())).map(drop).map_err(|error| error.to_string());
+    let started = |config: Config| {
+        ingest::start(config, ServiceContext::new(kafka())).map(drop).map_err(|error| error.to_string())
+    };
     assert!(started(keyless).unwrap_err().contains("door_allow_anonymous"));
     let known = Config { allow_demonstration_key: false, ..Config::default() };
     assert!(started(known).unwrap_err().contains("allow_demonstration_key"));
-    let bound = ingest::door::open(&beyond, &shell, metrics).await.map(drop).unwrap_err();
+    let bound = ingest::door::open(&beyond, &service, metrics).await.map(drop).unwrap_err();
     assert!(bound.to_string().contains("allow_plaintext_listeners"), "{bound}");
 }
 
@@ -196,7 +197,7 @@ async fn raw(address: std::net::SocketAddr, request: &str) -> u16 {
 
 #[tokio::test]
 async fn a_body_that_breaks_off_is_a_bad_request_and_only_a_large_one_too_large() {
-    let stop = Shell::new(kafka()).shutdown;
+    let stop = ServiceContext::new(kafka()).shutdown;
     let address = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
     let (address, _server) = runtime::http::serve("door", address, door(&open()), stop.clone()).await.unwrap();
     let head = format!("POST {PATH} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: application/json\r\n");
@@ -227,11 +228,11 @@ async fn more_than_the_limit_waits_outside() {
     assert_eq!(ask(&slow, PATH, &json, b"{".to_vec()).await.0.as_u16(), 400);
     while ask(&slow, PATH, &json, b"{".to_vec()).await.0.as_u16() != 429 {}
     let narrow = Config { door_max_held_bytes: 1 << 20, ..open() };
-    let shell = Shell::new(kafka());
-    let metrics = Metrics::new(&shell.registry).unwrap();
+    let service = ServiceContext::new(kafka());
+    let metrics = Metrics::new(&service.registry).unwrap();
     let grouping = Grouping { id: "door".into(), max_records: 10, timeout_ms: 50 };
     let (publisher, _thread) = Publisher::start(kafka(), grouping, metrics.clone(), |_| {}).unwrap();
-    let refused = Door::new(&narrow, &shell, publisher, metrics, || NOW_MS).map(|_| ()).unwrap_err();
+    let refused = Door::new(&narrow, &service, publisher, metrics, || NOW_MS).map(|_| ()).unwrap_err();
     assert!(refused.to_string().contains("door_max_held_bytes"), "{refused}");
 }
 

@@ -3,7 +3,7 @@
 
 use crate::corpus::good;
 use crate::guesses::{Target, file_of, guesses};
-use crate::house::{House, NOW_MS, as_input, kafka};
+use crate::stack::{NOW_MS, Stack, as_input, kafka};
 use domain::Digest;
 use ingest::Config;
 use ingest::batch::report::Report;
@@ -38,20 +38,20 @@ fn seen(data: &Value) -> Vec<Vec<u8>> {
     sent.body = Some(data.to_string().into_bytes());
     let mut refused = sent.clone();
     refused.body = Some(data.to_string().replace("\"channel\"", "\"chanel\"").into_bytes());
-    let mut house = House::new();
+    let mut stack = Stack::new();
     // Accepted, a duplicate, and refused.
     let mut written: Vec<Output> =
-        [&sent, &sent, &refused].into_iter().flat_map(|record| house.send(record).outputs).collect();
+        [&sent, &sent, &refused].into_iter().flat_map(|record| stack.send(record).outputs).collect();
     for records in [by_http(data), by_file(data)] {
         assert!(records.iter().any(|record| &*record.topic == "t.credit.protected.v1"));
         for record in records {
             if &*record.topic == "t.credit.intake.v1" {
-                written.extend(house.admit_record(&as_input(&record, 0)).1);
+                written.extend(stack.admit_record(&as_input(&record, 0)).1);
             }
             written.push(record);
         }
     }
-    let remembered = house.remembered().into_iter().flat_map(|(_, key, value)| [key, value]);
+    let remembered = stack.remembered().into_iter().flat_map(|(_, key, value)| [key, value]);
     written.iter().flat_map(seen_of).chain(remembered).collect()
 }
 

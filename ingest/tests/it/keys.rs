@@ -2,7 +2,7 @@
 //! whatever was changed is a conflict.
 
 use crate::corpus::{Record, good};
-use crate::house::{House, NOW_MS, as_input, header};
+use crate::stack::{NOW_MS, Stack, as_input, header};
 use domain::Digest;
 use ingest::Config;
 use runtime::stream::OwnedInput;
@@ -43,36 +43,36 @@ fn intake_of_before(now: &OwnedInput, sent: &Record) -> OwnedInput {
     before
 }
 
-fn status(house: &mut House, record: &Record) -> String {
-    house.send(record).reply()["status"].as_str().unwrap().to_owned()
+fn status(stack: &mut Stack, record: &Record) -> String {
+    stack.send(record).reply()["status"].as_str().unwrap().to_owned()
 }
 
-fn form(house: &House, name: &[u8]) -> u8 {
-    house.remembered().into_iter().find(|(_, key, _)| key == name).unwrap().2[0]
+fn form(stack: &Stack, name: &[u8]) -> u8 {
+    stack.remembered().into_iter().find(|(_, key, _)| key == name).unwrap().2[0]
 }
 
 #[test]
 fn an_application_of_before_is_known_and_its_digest_goes_at_the_first_touch() {
-    let mut house = House::new();
+    let mut stack = Stack::new();
     let ids = ["resent", "changed", "ended", "untouched"];
     let names: Vec<Vec<u8>> = ids
         .iter()
         .map(|id| {
             let (name, value) = entry_of_before(id, &app(id, 5), *id == "ended");
-            assert!(house.restore(0, &name, &value), "{id}");
+            assert!(stack.restore(0, &name, &value), "{id}");
             name
         })
         .collect();
-    assert_eq!(status(&mut house, &app("resent", 5)), "duplicate");
-    assert_eq!(status(&mut house, &app("changed", 6)), "conflict");
-    assert_eq!(status(&mut house, &app("changed", 5)), "duplicate", "a conflict changes nothing but the form");
-    assert_eq!(status(&mut house, &app("ended", 5)), "duplicate");
-    assert_eq!(names.iter().map(|name| form(&house, name)).collect::<Vec<_>>(), [2, 2, 2, 1]);
+    assert_eq!(status(&mut stack, &app("resent", 5)), "duplicate");
+    assert_eq!(status(&mut stack, &app("changed", 6)), "conflict");
+    assert_eq!(status(&mut stack, &app("changed", 5)), "duplicate", "a conflict changes nothing but the form");
+    assert_eq!(status(&mut stack, &app("ended", 5)), "duplicate");
+    assert_eq!(names.iter().map(|name| form(&stack, name)).collect::<Vec<_>>(), [2, 2, 2, 1]);
     for (id, known) in ids.iter().zip([5, 5, 5, 5]) {
-        assert_eq!(status(&mut house, &app(id, known)), "duplicate", "{id}, again");
-        assert_eq!(status(&mut house, &app(id, 7)), "conflict", "{id}, changed");
+        assert_eq!(status(&mut stack, &app(id, known)), "duplicate", "{id}, again");
+        assert_eq!(status(&mut stack, &app(id, 7)), "conflict", "{id}, changed");
     }
-    let all: Vec<u8> = house.remembered().into_iter().flat_map(|(_, key, value)| [key, value].concat()).collect();
+    let all: Vec<u8> = stack.remembered().into_iter().flat_map(|(_, key, value)| [key, value].concat()).collect();
     for id in ids {
         let front = &unkeyed(&app(id, 5)).0[..8];
         assert!(!all.windows(8).any(|window| window == front), "{id} can still be guessed");
@@ -81,16 +81,16 @@ fn an_application_of_before_is_known_and_its_digest_goes_at_the_first_touch() {
 
 #[test]
 fn what_was_on_the_way_is_handled_as_it_came() {
-    let mut house = House::new();
+    let mut stack = Stack::new();
     let sent = app("L-1", 5);
-    let written = as_input(House::new().send(&sent).on("t.credit.intake.v1")[0], 0);
+    let written = as_input(Stack::new().send(&sent).on("t.credit.intake.v1")[0], 0);
     let before = intake_of_before(&written, &sent);
-    let (_, outputs) = house.admit_record(&before);
+    let (_, outputs) = stack.admit_record(&before);
     let accepted = outputs.iter().find(|output| &*output.topic == "t.credit.applications.v1").unwrap();
     assert_eq!(header(accepted, "ce_datadigest"), Some(unkeyed(&sent).to_string().as_str()), "identities have it so");
     assert_eq!(header(accepted, "ce_datadigestkey"), None);
-    assert_eq!(status(&mut house, &sent), "duplicate");
-    let (_, outputs) = house.admit_record(&before);
+    assert_eq!(status(&mut stack, &sent), "duplicate");
+    let (_, outputs) = stack.admit_record(&before);
     assert_eq!(outputs.len(), 1, "read again behind its own resend: a duplicate too");
 }
 
@@ -98,40 +98,40 @@ fn secret(id: &str, byte: &str) -> String {
     format!("{id}:{}", byte.repeat(32))
 }
 
-/// A house with these keys that remembers what another does.
-fn with_keys(kept: &str, also: &str, from: &House) -> House {
+/// A deployment with these keys that remembers what another does.
+fn with_keys(kept: &str, also: &str, from: &Stack) -> Stack {
     let keyed = Config { digest_key: kept.into(), digest_key_also: also.into(), ..Config::default() };
-    let mut house = House::with(&keyed);
+    let mut stack = Stack::with(&keyed);
     for (partition, key, value) in from.remembered() {
-        assert!(house.restore(partition, &key, &value));
+        assert!(stack.restore(partition, &key, &value));
     }
-    house
+    stack
 }
 
 #[test]
 fn no_resend_becomes_a_conflict_while_the_key_is_changed() {
     let (old, new) = (secret("2026-11", "01"), secret("2026-12", "02"));
     let steps = [(&*old, ""), (&old, &*new), (&new, &old), (&new, "")];
-    let mut house = with_keys(&old, "", &House::new());
-    assert_eq!(status(&mut house, &app("first", 5)), "accepted");
+    let mut stack = with_keys(&old, "", &Stack::new());
+    assert_eq!(status(&mut stack, &app("first", 5)), "accepted");
     for (number, (kept, also)) in steps.into_iter().enumerate() {
-        house = with_keys(kept, also, &house);
-        assert_eq!(status(&mut house, &app("first", 5)), "duplicate", "step {number}");
-        assert_eq!(status(&mut house, &app("first", 6)), "conflict", "step {number}");
+        stack = with_keys(kept, also, &stack);
+        assert_eq!(status(&mut stack, &app("first", 5)), "duplicate", "step {number}");
+        assert_eq!(status(&mut stack, &app("first", 6)), "conflict", "step {number}");
         let id = format!("of-step-{number}");
-        assert_eq!(status(&mut house, &app(&id, 5)), "accepted");
+        assert_eq!(status(&mut stack, &app(&id, 5)), "accepted");
     }
     // Those of the last two steps are remembered under the new key; the others are, once they are older than the window, gone.
     for id in ["first", "of-step-2", "of-step-3"] {
-        assert_eq!(status(&mut house, &app(id, 5)), "duplicate", "{id}");
+        assert_eq!(status(&mut stack, &app(id, 5)), "duplicate", "{id}");
     }
 }
 
 #[test]
 fn both_digests_go_as_far_as_deduplication_and_one_goes_on() {
     let (old, new) = (secret("2026-11", "01"), secret("2026-12", "02"));
-    let alone = with_keys(&old, "", &House::new()).send(&app("L-1", 5));
-    let outcome = with_keys(&new, &old, &House::new()).send(&app("L-1", 5));
+    let alone = with_keys(&old, "", &Stack::new()).send(&app("L-1", 5));
+    let outcome = with_keys(&new, &old, &Stack::new()).send(&app("L-1", 5));
     let (intake, accepted) = (outcome.on("t.credit.intake.v1")[0], outcome.on("t.credit.applications.v1")[0]);
     let before = header(alone.on("t.credit.intake.v1")[0], "ce_datadigest").unwrap();
     assert_eq!(header(intake, "ce_datadigestalso"), Some(format!("2026-11:{before}").as_str()));
@@ -140,7 +140,7 @@ fn both_digests_go_as_far_as_deduplication_and_one_goes_on() {
     for topic in ["t.credit.applications.v1", "t.credit.identities.v1", "t.loan.replies.v1"] {
         assert_eq!(header(outcome.on(topic)[0], "ce_datadigestalso"), None, "{topic}");
     }
-    let ids = |outcome: &crate::house::Outcome| -> Vec<String> {
+    let ids = |outcome: &crate::stack::Outcome| -> Vec<String> {
         outcome.outputs.iter().map(|output| header(output, "ce_id").unwrap().to_owned()).collect()
     };
     assert_eq!(ids(&alone), ids(&outcome), "no id of an event has a digest in it");
@@ -148,12 +148,12 @@ fn both_digests_go_as_far_as_deduplication_and_one_goes_on() {
 
 #[test]
 fn half_of_what_receive_writes_is_not_taken() {
-    let mut house = House::new();
-    let good = as_input(house.send(&app("L-1", 5)).on("t.credit.intake.v1")[0], 0);
+    let mut stack = Stack::new();
+    let good = as_input(stack.send(&app("L-1", 5)).on("t.credit.intake.v1")[0], 0);
     for also in ["", "no-colon", "2026-11:12", "2026-11:zz"] {
         let mut record = good.clone();
         record.headers.push(("ce_datadigestalso".to_owned(), Some(also.as_bytes().to_vec())));
-        let (verdict, _) = house.admit_record(&record);
-        assert_eq!(verdict.set_aside().map(|(reason, _)| reason), Some("malformed_intake"), "{also}");
+        let (outcome, _) = stack.admit_record(&record);
+        assert_eq!(outcome.set_aside().map(|(reason, _)| reason), Some("malformed_intake"), "{also}");
     }
 }

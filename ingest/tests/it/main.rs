@@ -12,10 +12,10 @@ mod door;
 #[path = "../support/guesses.rs"]
 mod guesses;
 mod guessing;
-mod house;
 mod keys;
 mod memory;
 mod openapi;
 mod personal_data;
 mod published;
 mod replies;
+mod stack;

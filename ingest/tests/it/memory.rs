@@ -1,7 +1,7 @@
 //! What hostile input costs in memory, seen on a process of its own: this test binary, started again to play one part.
 
 use crate::corpus::good;
-use crate::house::{NOW_MS, kafka};
+use crate::stack::{NOW_MS, kafka};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use ingest::batch::report::Report;
@@ -10,7 +10,7 @@ use ingest::batch::{Batch, Options};
 use ingest::mapping::Mapping;
 use ingest::{Config, Metrics, door};
 use runtime::kafka::KafkaConfig;
-use runtime::shell::Shell;
+use runtime::service::ServiceContext;
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -47,9 +47,9 @@ async fn play_door() {
         door_max_held_bytes_per_tenant: 256 << 20,
         ..Config::default()
     };
-    let shell = Shell::new(KafkaConfig { bootstrap: "127.0.0.1:9".to_owned(), ..kafka() });
-    let metrics = Metrics::new(&shell.registry).unwrap();
-    let (address, _room) = door::open(&config, &shell, metrics).await.unwrap();
+    let service = ServiceContext::new(KafkaConfig { bootstrap: "127.0.0.1:9".to_owned(), ..kafka() });
+    let metrics = Metrics::new(&service.registry).unwrap();
+    let (address, _worker) = door::open(&config, &service, metrics).await.unwrap();
     println!("\naddress {address}");
     tokio::task::spawn_blocking(|| std::io::stdin().read_to_end(&mut Vec::new())).await.unwrap().unwrap();
 }

@@ -1,7 +1,7 @@
 //! Personal data leaves for its own topics and nowhere else.
 
 use crate::corpus::{Record, good};
-use crate::house::{House, header};
+use crate::stack::{Stack, header};
 use domain::{FieldClass, FieldClasses, Free};
 use ingest::Config;
 use proptest::prelude::*;
@@ -32,7 +32,7 @@ proptest! {
         for _ in 0..deep {
             identity = json!({"inner": identity, "list": [{"phone": "N33DLE-2"}]});
         }
-        let mut house = House::new();
+        let mut stack = Stack::new();
         let record = with(identity, json!({"sex": "N33DLE-3", "age": 77_777_777}));
         // Accepted, duplicate, conflict and refused: what is written for any of them.
         let mut conflict = record.clone();
@@ -41,7 +41,7 @@ proptest! {
         let mut refused = record.clone();
         refused.body = Some(text.replace("\"channel\"", "\"chanel\"").into_bytes());
         for record in [&record, &record, &conflict, &refused] {
-            for output in house.send(record).outputs.iter().filter(|output| !APART.contains(&&*output.topic)) {
+            for output in stack.send(record).outputs.iter().filter(|output| !APART.contains(&&*output.topic)) {
                 let headers = output.headers.iter().map(|header| header.1.as_slice());
                 for bytes in headers.chain(output.key.as_deref()).chain(output.payload.as_deref()) {
                     for needle in ["NEEDLE", "N33DLE", "77777777", "REF-needle"] {
@@ -76,8 +76,8 @@ fn no_key_below_a_personal_object_is_told_to_anybody() {
                 .unwrap()
                 .retain(|key, _| !["identity", "protected"].contains(&key.as_str()));
             let data = body.to_string().replacen(r#""role":"primary""#, &member, 1);
-            let outcome = House::new().send(&Record { body: Some(data.into_bytes()), ..record.clone() });
-            let (found, detail) = outcome.verdict.set_aside().unwrap();
+            let outcome = Stack::new().send(&Record { body: Some(data.into_bytes()), ..record.clone() });
+            let (found, detail) = outcome.outcome.set_aside().unwrap();
             assert_eq!(found, expected, "{object}");
             let pointer = format!("/applicants/0/{object}");
             assert_eq!(detail.split(' ').next(), Some(pointer.as_str()), "{reason} in {object}");
@@ -89,8 +89,8 @@ fn no_key_below_a_personal_object_is_told_to_anybody() {
 
 #[test]
 fn what_was_stripped_arrives_whole_under_the_same_pseudonym() {
-    let mut house = House::new();
-    let outcome = house.send(&with(json!({"full_name": "Nameless"}), json!({"age": 40})));
+    let mut stack = Stack::new();
+    let outcome = stack.send(&with(json!({"full_name": "Nameless"}), json!({"age": 40})));
     let body = |topic: &str| outcome.on(topic)[0].payload.clone().unwrap();
     let received: Received = serde_json::from_slice(&body("t.credit.intake.v1")).unwrap();
     let identities: Identities = serde_json::from_slice(&body(APART[0])).unwrap();
@@ -112,8 +112,8 @@ fn what_was_stripped_arrives_whole_under_the_same_pseudonym() {
 
 #[test]
 fn nothing_protected_writes_nothing() {
-    let mut house = House::new();
-    let outcome = house.send(&with(json!({}), json!({})));
+    let mut stack = Stack::new();
+    let outcome = stack.send(&with(json!({}), json!({})));
     assert!(outcome.is_accepted());
     assert_eq!((outcome.on(APART[0]).len(), outcome.on(APART[1]).len()), (1, 0));
 }
@@ -121,7 +121,7 @@ fn nothing_protected_writes_nothing() {
 #[test]
 fn the_pseudonym_depends_on_tenant_key_and_reference_only() {
     let subject = |identity: Value| {
-        let outcome = House::new().send(&with(identity, json!({})));
+        let outcome = Stack::new().send(&with(identity, json!({})));
         let body = outcome.on("t.credit.intake.v1")[0].payload.clone().unwrap();
         let received: Received = serde_json::from_slice(&body).unwrap();
         received.applicants[0].subject.clone()
@@ -138,7 +138,7 @@ fn absent_null_and_zero_stay_three_things() {
         data.as_object_mut().unwrap().remove(list);
     }
     record.body = Some(data.to_string().into_bytes());
-    let outcome = House::new().send(&record);
+    let outcome = Stack::new().send(&record);
     let body = outcome.on("t.credit.intake.v1")[0].payload.clone().unwrap();
     let normal: Value = serde_json::from_slice(&body).unwrap();
     assert_eq!(normal["applicants"][0]["facts"], json!({"dependants": 0, "telephone": null}));
@@ -157,7 +157,7 @@ fn what_a_contract_calls_personal_goes_where_the_identity_goes() {
     data["attributes"]["branch"] = 7.into();
     data["applicants"][0]["reports"][0]["fields"]["name_on_file"] = "N33DLE-R".into();
     record.body = Some(data.to_string().into_bytes());
-    let outcome = House::with(&Config { classes, ..Config::default() }).send(&record);
+    let outcome = Stack::with(&Config { classes, ..Config::default() }).send(&record);
     assert!(outcome.is_accepted());
     for output in outcome.outputs.iter().filter(|output| !APART.contains(&&*output.topic)) {
         assert!(!holds(output.payload.as_deref().unwrap(), "N33DLE"), "{}", output.topic);
@@ -171,7 +171,7 @@ fn what_a_contract_calls_personal_goes_where_the_identity_goes() {
     let report = &identities.applicants[0].reports[0];
     assert_eq!((report.source.as_str(), report.report_id.as_str()), ("bureau-a", "r-1"));
     assert_eq!(Value::Object(report.fields.clone()), json!({"name_on_file": "N33DLE-R"}));
-    let whole = House::new().send(&record);
+    let whole = Stack::new().send(&record);
     assert_eq!(header(outcome.on(APART[0])[0], "ce_datadigest"), header(whole.on(APART[0])[0], "ce_datadigest"));
 }
 
@@ -186,7 +186,7 @@ fn where_a_contract_cannot_be_read_only_what_others_name_stays() {
     data["attributes"] = json!({"branch": 7, "contact": "N33DLE-A"});
     data["applicants"][0]["reports"][0]["fields"]["name_on_file"] = "N33DLE-R".into();
     record.body = Some(data.to_string().into_bytes());
-    let outcome = House::with(&Config { classes, ..Config::default() }).send(&record);
+    let outcome = Stack::with(&Config { classes, ..Config::default() }).send(&record);
     assert!(outcome.is_accepted(), "the stream goes on");
     let body = |topic: &str| outcome.on(topic)[0].payload.clone().unwrap();
     let received: Received = serde_json::from_slice(&body("t.credit.intake.v1")).unwrap();

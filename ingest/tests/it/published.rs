@@ -1,18 +1,18 @@
 //! The published contract and the code agree: its examples, and the bodies that ingest writes.
 
 use crate::corpus::{Record, good};
-use crate::house::House;
+use crate::stack::Stack;
 use schemas::application::{SUBMITTED, WITHDRAWN};
 use schemas::catalogue::{self, Kind};
 
-fn send(event_type: &str, body: &str) -> (House, crate::house::Outcome) {
-    let mut house = House::new();
+fn send(event_type: &str, body: &str) -> (Stack, crate::stack::Outcome) {
+    let mut stack = Stack::new();
     let mut record: Record = good("x").0;
     record.headers.retain(|header| header.0 != "ce_type");
     record.headers.push(("ce_type".into(), event_type.into()));
     record.body = Some(body.into());
-    let outcome = house.send(&record);
-    (house, outcome)
+    let outcome = stack.send(&record);
+    (stack, outcome)
 }
 
 #[test]
@@ -44,16 +44,16 @@ fn what_ingest_writes_passes_the_schemas() {
         ("t.credit.protected.v1", "protected.received.v1"),
         ("t.loan.replies.v1", "application.replied.v1"),
     ];
-    let mut house = House::new();
+    let mut stack = Stack::new();
     let mut refused = good("L-2").0;
     refused.body = Some(b"{\"a~b/c\":1}".to_vec());
     let outcomes =
-        [house.send(&good("L-1").0), house.send(&good("L-1").0), house.send(&refused), house.send(&good("L-1").1)];
+        [stack.send(&good("L-1").0), stack.send(&good("L-1").0), stack.send(&refused), stack.send(&good("L-1").1)];
     for (topic, event_type) in bodies {
         let schema = catalogue::validator(event_type).unwrap();
         let mut seen = 0;
         for output in outcomes.iter().flat_map(|outcome| outcome.on(topic)) {
-            let event_type = crate::house::header(output, "ce_type").unwrap();
+            let event_type = crate::stack::header(output, "ce_type").unwrap();
             let body = serde_json::from_slice(output.payload.as_deref().unwrap()).unwrap();
             let schema = if event_type == WITHDRAWN { &catalogue::validator(WITHDRAWN).unwrap() } else { &schema };
             let errors: Vec<String> = schema.iter_errors(&body).map(|error| error.to_string()).collect();

@@ -1,5 +1,5 @@
 //! An attacker who knows a person's whole application but for sex, age and marital status, tries all of them against what it can
-//! read. Depends on serde_json, domain and schemas alone, so that whoever has a whole house includes this file by its path.
+//! read. Depends on serde_json, domain and schemas alone, so that whoever has a whole deployment includes this file by its path.
 
 use domain::Digest;
 use schemas::event_id::event_id;

@@ -30,10 +30,10 @@ async fn an_endpoint_that_is_gone_hears_nothing_more_and_others_go_on() {
     let [first, second] = workers;
     let known =
         vec![("gone".to_owned(), endpoint(&both[0]).url_sha256), ("here".to_owned(), endpoint(&both[1]).url_sha256)];
-    let sweeping = runtime::task::spawn("sweep", first.workshop.clone().sweep(known.clone()));
+    let sweeping = runtime::task::spawn("sweep", first.delivery_worker.clone().sweep(known.clone()));
     let ledger = first.ledger.clone();
     until("a receipt for each", || ledger.ended().len() >= 130).await;
-    let backlog = first.workshop.store.backlog(&known).await.unwrap();
+    let backlog = first.delivery_worker.store.backlog(&known).await.unwrap();
     assert_eq!(backlog, Backlog { rows: 0, oldest_s: 0.0, disabled_endpoints: 1 });
     first.stop().await;
     second.stop().await;
@@ -64,7 +64,7 @@ async fn a_receipt_that_kafka_did_not_take_is_offered_again_and_the_webhook_is_n
     let client = client(&database).await;
     until_rows(&client, "delivered", 5).await;
     assert!(worker.ledger.ended().is_empty());
-    let sweeping = runtime::task::spawn("sweep", worker.workshop.clone().sweep(Vec::new()));
+    let sweeping = runtime::task::spawn("sweep", worker.delivery_worker.clone().sweep(Vec::new()));
     *worker.ledger.refuses.lock().unwrap() = false;
     let ledger = worker.ledger.clone();
     until("late receipts", || ledger.ended().len() == 5).await;
@@ -97,7 +97,7 @@ async fn deliveries_that_ended_long_ago_are_deleted_in_small_batches() {
 
     let (registry, ledger) = (prometheus::Registry::new(), Ledger::default());
     *ledger.refuses.lock().unwrap() = true;
-    let workshop = std::sync::Arc::new(notifier::sender::Workshop {
+    let delivery_worker = std::sync::Arc::new(notifier::sender::DeliveryWorker {
         store: store(&database),
         poster: poster(5_000, true),
         receipts: ledger.clone(),
@@ -107,13 +107,13 @@ async fn deliveries_that_ended_long_ago_are_deleted_in_small_batches() {
         wake: std::sync::Arc::default(),
         shutdown: tokio_util::sync::CancellationToken::new(),
     });
-    let sweeping = runtime::task::spawn("sweep", workshop.clone().sweep(Vec::new()));
+    let sweeping = runtime::task::spawn("sweep", delivery_worker.clone().sweep(Vec::new()));
     until_rows(&client, "delivered", 90).await;
     assert_eq!(rows(&client, "pending").await, 10, "what waits is never too old");
     *ledger.refuses.lock().unwrap() = false;
     until_rows(&client, "delivered", 40).await;
     assert_eq!(ledger.ended().len(), 50, "a receipt that was due went out first");
-    workshop.shutdown.cancel();
+    delivery_worker.shutdown.cancel();
     sweeping.await.unwrap().unwrap();
     let families = registry.gather();
     let family = families.iter().find(|family| family.name() == "defaultx_deliveries_total").unwrap();

@@ -2,10 +2,10 @@
 
 use crate::receiver::{Answer, Receiver};
 use crate::stand::*;
-use local::{Ending, House, Options};
+use local::{Ending, Options, Stack};
 use notifier::receipts::{Receipts, Told};
-use notifier::sender::Workshop;
-use notifier::store::{Claimed, Ended, Leased, Outcome, Store};
+use notifier::sender::DeliveryWorker;
+use notifier::store::{Claimed, DeliveryOutcome, Leased, Outcome, Store};
 use prometheus::Registry;
 use runtime::clock;
 use runtime::pg::DatabaseConfig;
@@ -28,7 +28,7 @@ fn delivered(row: &Leased) -> Outcome {
     Outcome {
         id: row.id,
         claims: row.claims,
-        ended: Some(Ended::Delivered),
+        ended: Some(DeliveryOutcome::Delivered),
         wait: Duration::ZERO,
         http_status: Some(200),
         last_error: None,
@@ -100,7 +100,7 @@ async fn a_crash_between_post_and_record_posts_again_under_the_same_id() {
         move || {
             let process = tokio::runtime::Runtime::new().unwrap();
             process.block_on(async {
-                let workshop = Arc::new(Workshop {
+                let delivery_worker = Arc::new(DeliveryWorker {
                     store: store(&database),
                     poster: poster(5_000, true),
                     receipts: Stuck,
@@ -110,7 +110,7 @@ async fn a_crash_between_post_and_record_posts_again_under_the_same_id() {
                     wake: Arc::new(Notify::new()),
                     shutdown: CancellationToken::new(),
                 });
-                runtime::task::spawn("doomed", workshop.work(endpoint(&los)));
+                runtime::task::spawn("doomed", delivery_worker.work(endpoint(&los)));
                 until("the first post", || receiver.seen().len() == 1).await;
             });
             process.shutdown_background();
@@ -152,8 +152,8 @@ async fn draining_finishes_what_is_under_way_and_gives_the_rest_back() {
 async fn a_database_that_dies_under_way_costs_no_delivery_and_doubles_none() {
     let data = tempfile::tempdir().unwrap();
     let options = Options { kafka: false, ..Options::new(data.path()) };
-    let house = tokio::task::spawn_blocking(move || House::start(&options).unwrap()).await.unwrap();
-    let database = DatabaseConfig { url: house.database_url().into(), ..DatabaseConfig::default() };
+    let stack = tokio::task::spawn_blocking(move || Stack::start(&options).unwrap()).await.unwrap();
+    let database = DatabaseConfig { url: stack.database_url().into(), ..DatabaseConfig::default() };
     schemas::migrations::migrate(&mut client(&database).await).await.unwrap();
     let receiver = Receiver::start(|_| Answer::After(Duration::from_millis(5))).await;
     let los = subscription("los", &receiver.url());
@@ -161,13 +161,13 @@ async fn a_database_that_dies_under_way_costs_no_delivery_and_doubles_none() {
     let worker = Worker::start(&database, &los, pace(), 5_000);
     until("the first posts", || receiver.seen().len() >= 40).await;
 
-    let (house, posted) = tokio::task::spawn_blocking({
-        let (mut house, receiver) = (house, receiver.clone());
+    let (stack, posted) = tokio::task::spawn_blocking({
+        let (mut stack, receiver) = (stack, receiver.clone());
         move || {
-            house.stop_database(Ending::Kill).unwrap();
+            stack.stop_database(Ending::Kill).unwrap();
             let posted = receiver.seen().len();
-            house.start_database().unwrap();
-            (house, posted)
+            stack.start_database().unwrap();
+            (stack, posted)
         }
     })
     .await
@@ -179,5 +179,5 @@ async fn a_database_that_dies_under_way_costs_no_delivery_and_doubles_none() {
     receiver.seen().iter().for_each(|request| *posts.entry(request.id()).or_default() += 1);
     assert_eq!(posts.len(), 400);
     assert!(posts.values().all(|count| *count == 1), "results waited for the database within their leases");
-    tokio::task::spawn_blocking(move || house.stop().unwrap()).await.unwrap();
+    tokio::task::spawn_blocking(move || stack.stop().unwrap()).await.unwrap();
 }

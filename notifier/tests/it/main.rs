@@ -7,5 +7,5 @@ mod leasing;
 mod queueing;
 mod rebinding;
 mod receiver;
-mod room;
 mod stand;
+mod worker;

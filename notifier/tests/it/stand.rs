@@ -1,12 +1,12 @@
-//! One house for all tests of this binary, a database for each, decisions as the decision room writes them, and workers whose
+//! One deployment for all tests of this binary, a database for each, decisions as the decision worker writes them, and workers whose
 //! receipts can be looked at.
 
-use local::{House, Options};
+use local::{Options, Stack};
 use notifier::deliver::Schedule;
 use notifier::handler::Queueing;
 use notifier::metrics::Meter;
 use notifier::receipts::{Receipts, Told};
-use notifier::sender::{Pace, Workshop};
+use notifier::sender::{DeliveryWorker, Pace};
 use notifier::store::Store;
 use notifier::webhook::{Endpoint, Poster};
 use notifier::{Config, Subscription};
@@ -29,20 +29,20 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 /// Two secrets, the newer first.
 pub const SECRETS: [&str; 2] = ["whsec_bmV3LXNlY3JldC1uZXctc2VjcmV0", "whsec_b2xkLXNlY3JldC1vbGQtc2VjcmV0"];
 
-pub fn house() -> &'static House {
-    static HOUSE: OnceLock<House> = OnceLock::new();
-    HOUSE.get_or_init(|| {
+pub fn stack() -> &'static Stack {
+    static STACK: OnceLock<Stack> = OnceLock::new();
+    STACK.get_or_init(|| {
         let data_dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("notifier-it");
-        House::start(&Options::new(data_dir)).unwrap()
+        Stack::start(&Options::new(data_dir)).unwrap()
     })
 }
 
 /// A fresh database with the whole schema.
 pub async fn database(name: &'static str) -> DatabaseConfig {
-    let main = tokio::task::spawn_blocking(|| house().database_url().to_owned()).await.unwrap();
+    let main = tokio::task::spawn_blocking(|| stack().database_url().to_owned()).await.unwrap();
     let drop = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
     client(&config(&main)).await.batch_execute(&drop).await.unwrap();
-    let url = tokio::task::spawn_blocking(move || house().create_database(name).unwrap()).await.unwrap();
+    let url = tokio::task::spawn_blocking(move || stack().create_database(name).unwrap()).await.unwrap();
     let config = config(&url);
     schemas::migrations::migrate(&mut client(&config).await).await.unwrap();
     config
@@ -137,7 +137,7 @@ impl Ledger {
 
 /// A worker of one subscription.
 pub struct Worker {
-    pub workshop: Arc<Workshop<Ledger>>,
+    pub delivery_worker: Arc<DeliveryWorker<Ledger>>,
     pub ledger: Ledger,
     running: tokio::task::JoinHandle<Result<(), String>>,
 }
@@ -167,7 +167,7 @@ pub fn endpoint(subscription: &Subscription) -> Endpoint {
 impl Worker {
     pub fn start(database: &DatabaseConfig, subscription: &Subscription, pace: Pace, request_timeout_ms: u64) -> Self {
         let ledger = Ledger::default();
-        let workshop = Arc::new(Workshop {
+        let delivery_worker = Arc::new(DeliveryWorker {
             store: store(database),
             poster: poster(request_timeout_ms, true),
             receipts: ledger.clone(),
@@ -177,13 +177,13 @@ impl Worker {
             wake: Arc::new(Notify::new()),
             shutdown: CancellationToken::new(),
         });
-        let running = runtime::task::spawn("worker", workshop.clone().work(endpoint(subscription)));
-        Self { workshop, ledger, running }
+        let running = runtime::task::spawn("worker", delivery_worker.clone().work(endpoint(subscription)));
+        Self { delivery_worker, ledger, running }
     }
 
     /// Drains.
     pub async fn stop(self) -> Ledger {
-        self.workshop.shutdown.cancel();
+        self.delivery_worker.shutdown.cancel();
         self.running.await.unwrap().unwrap();
         self.ledger
     }

@@ -1,7 +1,7 @@
 //! Who gets in, and what they may see.
 
 use crate::events::{Loan, SECRET};
-use crate::house::run;
+use crate::stack::run;
 use crate::stand::{KEYS, shared, token};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
@@ -94,8 +94,8 @@ fn another_tenants_applications_do_not_exist() {
             assert_eq!(stand.get(&a, &path.replace("{}", "only-a")).await.status, 200, "{path}");
         }
         for (token, tenant, amount) in [(&a, "iso-a", 1), (&b, "iso-b", 2)] {
-            let story = stand.get(token, "/v1/applications/L-1").await.good();
-            assert_eq!(story["application"]["amount_minor"], amount);
+            let detail = stand.get(token, "/v1/applications/L-1").await.good();
+            assert_eq!(detail["application"]["amount_minor"], amount);
             let list = stand.get(token, "/v1/applications").await.good();
             assert!(list["items"].as_array().unwrap().iter().all(|item| item["tenant"] == tenant), "{list}");
             let kpis = stand.get(token, "/v1/kpis?from=2026-09-01&to=2026-10-01").await.good();
@@ -141,7 +141,7 @@ fn who_applied_is_for_officers_and_admins() {
                 assert!(!body.contains(SECRET) && !body.contains("c-1"), "{role} reads {other}");
             }
         }
-        let client = crate::house::client(stand.shell.database.as_ref().unwrap()).await;
+        let client = crate::stack::client(stand.service.database.as_ref().unwrap()).await;
         assert!(audit_sink::identity::erase(&client, "people", "L-1").await.unwrap() >= 1);
         assert_eq!(stand.get(&token("people", "Officer"), path).await.problem(), "not_found", "erased is gone");
         assert_eq!(stand.get(&token("people", "Officer"), "/v1/applications/L-1").await.status, 200);
@@ -154,7 +154,7 @@ fn a_reviewer_sees_what_the_contracts_call_plain() {
         let mut classes = domain::FieldClasses::default();
         classes.used(domain::Free::Attribute, "limit_bal");
         classes.feature("m-classes", "1.0.0", "age_of_file", domain::FieldClass::Restricted);
-        let database = crate::house::database("classes").await;
+        let database = crate::stack::database("classes").await;
         let stand = crate::stand::Stand::new(database, |config| config.classes = classes).await;
         let loan = Loan { model: "m-classes", ..Loan::new("classes", "L-1") };
         let mut records = loan.records();
@@ -164,15 +164,15 @@ fn a_reviewer_sees_what_the_contracts_call_plain() {
         accepted.payload = Some(body.to_string().into_bytes());
         stand.writer.lock().await.write(&records).await;
         for (role, withheld) in [("Reviewer", 2), ("Officer", 0), ("Admin", 0)] {
-            let story = stand.get(&token("classes", role), "/v1/applications/L-1").await.good();
-            let features = story["scores"][0]["features"].as_array().unwrap().len();
+            let detail = stand.get(&token("classes", role), "/v1/applications/L-1").await.good();
+            let features = detail["scores"][0]["features"].as_array().unwrap().len();
             assert_eq!(
-                (story["withheld"].as_u64(), features),
+                (detail["withheld"].as_u64(), features),
                 (Some(withheld), if withheld > 0 { 1 } else { 2 }),
                 "{role}"
             );
-            assert_eq!(story["request"]["attributes"]["limit_bal"], 20000, "{role}");
-            assert_eq!(story.to_string().contains("Anna"), withheld == 0, "{role}");
+            assert_eq!(detail["request"]["attributes"]["limit_bal"], 20000, "{role}");
+            assert_eq!(detail.to_string().contains("Anna"), withheld == 0, "{role}");
         }
     });
 }

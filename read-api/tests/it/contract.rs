@@ -1,6 +1,6 @@
 //! The published description: it is OpenAPI 3.1, it names every route, and a change of it is seen.
 
-use crate::house::run;
+use crate::stack::run;
 use crate::stand::shared;
 use hyper::Method;
 use read_api::caller::{ADMIN, AUDITOR, OFFICER, REVIEWER};

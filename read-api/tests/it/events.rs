@@ -1,4 +1,4 @@
-//! Records as the rooms write them.
+//! Records as the workers write them.
 
 use chrono::DateTime;
 use runtime::clock::rfc3339;
@@ -60,7 +60,7 @@ impl Loan {
         }
     }
 
-    /// Every record of its way through the house.
+    /// Every record of its way through the deployment.
     pub fn records(&self) -> Vec<OwnedInput> {
         let mut records =
             vec![self.identity(&self.digest(), SECRET), self.replied("accepted"), self.accepted(), self.scored()];

@@ -1,7 +1,7 @@
 //! Key figures against rows that were counted by hand.
 
 use crate::events::{DAY_MS, Loan, NOON_MS};
-use crate::house::run;
+use crate::stack::run;
 use crate::stand::{shared, token};
 use serde_json::{Value, json};
 

@@ -1,7 +1,7 @@
 //! Refusals, and what bounds a request.
 
 use crate::events::Loan;
-use crate::house::{client, database, run};
+use crate::stack::{client, database, run};
 use crate::stand::{Stand, shared, token};
 use hyper::Method;
 use prometheus::Registry;
@@ -183,7 +183,7 @@ fn without_a_database_it_says_so_and_waits() {
         assert_eq!((answer.status, answer.problem()), (503, "unavailable"));
         assert!(answer.headers.contains_key("retry-after"));
         assert!(!answer.body.to_string().contains("127.0.0.1"), "where the database is stays inside");
-        assert!(!stand.shell.health.is_ready());
+        assert!(!stand.service.health.is_ready());
     });
 }
 
@@ -213,12 +213,12 @@ fn at_shutdown_it_ends_well() {
     run(async {
         let stand = Stand::new(database("ends").await, |_| ()).await;
         assert_eq!(stand.get(&token("bank", "Officer"), "/v1/applications").await.status, 200);
-        stand.shell.shutdown.cancel();
-        for room in stand.running.lock().await.take().unwrap().rooms {
-            let name = room.name();
-            assert_eq!(room.join().await, Ok(()), "{name}");
+        stand.service.shutdown.cancel();
+        for worker in stand.running.lock().await.take().unwrap().workers {
+            let name = worker.name();
+            assert_eq!(worker.join().await, Ok(()), "{name}");
         }
         assert!(tokio::net::TcpStream::connect(stand.address).await.is_err(), "nobody listens any more");
-        assert!(!stand.shell.health.is_ready());
+        assert!(!stand.service.health.is_ready());
     });
 }

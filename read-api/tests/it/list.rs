@@ -1,7 +1,7 @@
 //! Pages and filters.
 
 use crate::events::{DAY_MS, Loan, NOON_MS};
-use crate::house::run;
+use crate::stack::run;
 use crate::stand::{Stand, shared, token};
 use serde_json::Value;
 use std::collections::BTreeSet;

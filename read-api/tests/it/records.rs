@@ -1,7 +1,7 @@
 //! Who looked is on record: before an identity is shown, and within the minute for everything else. And tokens that were called back.
 
 use crate::events::Loan;
-use crate::house::{database, kafka, records, run};
+use crate::stack::{database, kafka, records, run};
 use crate::stand::{KEYS, PATIENCE, Stand, token};
 use hyper::Method;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
@@ -60,11 +60,11 @@ fn every_look_is_on_record_with_who_looked() {
         ] {
             stand.get(&officer, path).await.good();
         }
-        // The end of the room writes what its minute has not.
-        stand.shell.shutdown.cancel();
+        // The end of the worker writes what its minute has not.
+        stand.service.shutdown.cancel();
         let running = stand.running.lock().await.take().unwrap();
-        for room in running.rooms {
-            room.join().await.unwrap();
+        for worker in running.workers {
+            worker.join().await.unwrap();
         }
         let mut seen = of_token(&kafka, &officer).await;
         seen.sort_by(|a, b| (&a.operation, &a.first_at).cmp(&(&b.operation, &b.first_at)));
@@ -92,9 +92,9 @@ fn every_operation_of_the_description_leaves_a_record() {
         for (path, token) in paths.iter().zip(&tokens) {
             stand.get(token, &path.replace("{application_id}", "L-1")).await.good();
         }
-        stand.shell.shutdown.cancel();
-        for room in stand.running.lock().await.take().unwrap().rooms {
-            room.join().await.unwrap();
+        stand.service.shutdown.cancel();
+        for worker in stand.running.lock().await.take().unwrap().workers {
+            worker.join().await.unwrap();
         }
         for (path, token) in paths.iter().zip(&tokens) {
             assert_eq!(of_token(&kafka, token).await.len(), 1, "{path}");
@@ -159,7 +159,7 @@ fn a_token_that_was_called_back_opens_nothing() {
             assert!(started.elapsed() < PATIENCE, "nobody is refused for what cannot be read");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        let health = &stand.shell.health.states()["read-api-revocations"];
+        let health = &stand.service.health.states()["read-api-revocations"];
         assert!(health.ready && health.reason.contains("1 that cannot be read"), "{health:?}");
         while stand.counted(UNREADABLE, &[]) != 1.0 {
             assert!(started.elapsed() < PATIENCE, "it is not counted");
@@ -186,11 +186,11 @@ async fn revoked(stand: &Stand, tokens: [&String; 2]) -> usize {
 fn before_it_is_known_what_was_revoked_no_token_is_judged() {
     run(async {
         let away = KafkaConfig { bootstrap: "127.0.0.1:9".to_owned(), ..KafkaConfig::default() };
-        let mut shell = runtime::shell::Shell::new(away);
-        shell.database = Some(database("unready").await);
+        let mut service = runtime::service::ServiceContext::new(away);
+        service.database = Some(database("unready").await);
         let config =
             read_api::Config { listen: "127.0.0.1:0".to_owned(), token_key: KEYS.1.clone(), ..Default::default() };
-        let running = read_api::bind(config, shell.clone()).await.unwrap();
+        let running = read_api::bind(config, service.clone()).await.unwrap();
         let client = hyper_util::client::legacy::Client::builder(hyper_util::rt::TokioExecutor::new()).build_http();
         let request = hyper::Request::builder()
             .method(Method::GET)
@@ -199,7 +199,7 @@ fn before_it_is_known_what_was_revoked_no_token_is_judged() {
             .body(http_body_util::Full::<bytes::Bytes>::default())
             .unwrap();
         assert_eq!(client.request(request).await.unwrap().status().as_u16(), 503);
-        assert!(!shell.health.is_ready());
-        shell.shutdown.cancel();
+        assert!(!service.health.is_ready());
+        service.shutdown.cancel();
     });
 }

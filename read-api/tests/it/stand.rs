@@ -1,7 +1,7 @@
-//! The room as started by the binary, a writer beside it, tokens, and a plain HTTP client.
+//! The worker as started by the binary, a writer beside it, tokens, and a plain HTTP client.
 
 use crate::events::Loan;
-use crate::house::{Writer, database, kafka};
+use crate::stack::{Writer, database, kafka};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::{HeaderMap, Method, Request};
@@ -12,7 +12,7 @@ use read_api::{Config, Running, bind};
 use runtime::auth::{Realm, generate, mint};
 use runtime::kafka::KafkaConfig;
 use runtime::pg::DatabaseConfig;
-use runtime::shell::Shell;
+use runtime::service::ServiceContext;
 use serde_json::Value;
 use std::net::SocketAddr;
 use std::sync::LazyLock;
@@ -25,10 +25,10 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 /// Keys of tokens: (private, public).
 pub static KEYS: LazyLock<(String, String)> = LazyLock::new(|| generate().unwrap());
 
-/// A room with its database.
+/// A worker with its database.
 pub struct Stand {
     pub address: SocketAddr,
-    pub shell: Shell,
+    pub service: ServiceContext,
     pub running: Mutex<Option<Running>>,
     pub writer: Mutex<Writer>,
     client: Client<HttpConnector, Full<Bytes>>,
@@ -57,8 +57,8 @@ impl Stand {
     /// The same with topics of its own.
     pub async fn on(kafka: KafkaConfig, database: DatabaseConfig, change: impl FnOnce(&mut Config)) -> Self {
         let writer = Mutex::new(Writer::new(&database).await);
-        let mut shell = Shell::new(kafka);
-        shell.database = Some(database);
+        let mut service = ServiceContext::new(kafka);
+        service.database = Some(database);
         let mut config = Config {
             listen: "127.0.0.1:0".to_owned(),
             token_key: KEYS.1.clone(),
@@ -66,14 +66,14 @@ impl Stand {
             ..Config::default()
         };
         change(&mut config);
-        let running = bind(config, shell.clone()).await.unwrap();
+        let running = bind(config, service.clone()).await.unwrap();
         let started = Instant::now();
-        while !shell.health.states().get("read-api-revocations").is_some_and(|state| state.ready) {
-            assert!(started.elapsed() < PATIENCE, "{:?}", shell.health.states());
+        while !service.health.states().get("read-api-revocations").is_some_and(|state| state.ready) {
+            assert!(started.elapsed() < PATIENCE, "{:?}", service.health.states());
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         let client = Client::builder(TokioExecutor::new()).build_http();
-        Self { address: running.local_addr, shell, running: Mutex::new(Some(running)), writer, client }
+        Self { address: running.local_addr, service, running: Mutex::new(Some(running)), writer, client }
     }
 
     /// Writes what became of these applications.
@@ -105,9 +105,9 @@ impl Stand {
         Answer { status, headers, body }
     }
 
-    /// The value of a counter or gauge of the room.
+    /// The value of a counter or gauge of the worker.
     pub fn counted(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
-        let families = self.shell.registry.gather();
+        let families = self.service.registry.gather();
         let metrics = families.iter().filter(|family| family.name() == name).flat_map(|family| family.get_metric());
         let has = |metric: &&prometheus::proto::Metric| {
             labels
@@ -127,7 +127,7 @@ impl Stand {
 impl Stand {
     /// Requests being answered.
     pub fn in_flight(&self) -> f64 {
-        let families = self.shell.registry.gather();
+        let families = self.service.registry.gather();
         let gauge = families.iter().find(|family| family.name() == read_api::metrics::IN_FLIGHT).unwrap();
         gauge.get_metric()[0].get_gauge().get_value()
     }

@@ -1,7 +1,7 @@
 //! The health of the stream.
 
 use crate::events::{Loan, NOON_MS};
-use crate::house::{database, run};
+use crate::stack::{database, run};
 use crate::stand::{Stand, token};
 use serde_json::{Value, json};
 

@@ -5,7 +5,7 @@
 use super::{AuthError, Claims, LEEWAY_S, LONGEST_NAME};
 use crate::clock::{self, LATEST_MS};
 use crate::health::Component;
-use crate::kafka::{KafkaConfig, Plain, PlainConsumer};
+use crate::kafka::{Isolation, KafkaConfig, Plain, PlainConsumer, reader};
 use chrono::DateTime;
 use rdkafka::consumer::Consumer;
 use rdkafka::error::KafkaError;
@@ -264,11 +264,8 @@ impl Revocations {
 
 /// A reader of every partition, from the beginning.
 fn assigned(kafka: &KafkaConfig, topic: &str) -> Result<(PlainConsumer, BTreeSet<i32>), String> {
-    let mut config = kafka.client();
+    let mut config = reader(&kafka.client(), "defaultx-revocations", Isolation::Committed);
     config
-        .set("group.id", "defaultx-revocations") // librdkafka wants one; nothing is ever committed under it
-        .set("isolation.level", "read_committed")
-        .set("enable.auto.commit", "false")
         .set("enable.partition.eof", "true")
         .set("auto.offset.reset", "earliest")
         .set("fetch.queue.backoff.ms", "10")

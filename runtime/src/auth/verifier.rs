@@ -5,8 +5,8 @@ use super::revocations::{Revocations, UNREADABLE};
 use super::{AuthError, Claims, LEEWAY_S, LONGEST_NAME, Realm};
 use crate::clock;
 use crate::metrics::registered;
-use crate::shell::Shell;
-use crate::task::{self, RoomHandle};
+use crate::service::ServiceContext;
+use crate::task::{self, WorkerHandle};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use jsonwebtoken::{Algorithm, Validation, decode};
@@ -111,13 +111,19 @@ impl Verifier {
     ///
     /// # Errors
     /// When there is no thread to be had, or this server is watched already.
-    pub fn watch(&self, shell: &Shell, topic: Arc<str>, name: &'static str) -> std::io::Result<RoomHandle> {
+    pub fn watch(
+        &self,
+        service: &ServiceContext,
+        topic: Arc<str>,
+        name: &'static str,
+    ) -> std::io::Result<WorkerHandle> {
         self.revocations.await_all();
         let (keys, revocations) = (self.keys.clone(), self.revocations.clone());
-        let (kafka, component, stop) = (shell.kafka.clone(), shell.health.component(name), shell.shutdown.clone());
+        let (kafka, component, stop) =
+            (service.kafka.clone(), service.health.component(name), service.shutdown.clone());
         let max_lifetime_s = self.max_lifetime_s + LEEWAY_S;
         let unreadable = Opts::new(UNREADABLE, "Revocations that stand and cannot be read").const_label("server", name);
-        let unreadable = IntGauge::with_opts(unreadable).and_then(|gauge| registered(&shell.registry, gauge));
+        let unreadable = IntGauge::with_opts(unreadable).and_then(|gauge| registered(&service.registry, gauge));
         let unreadable = unreadable.map_err(std::io::Error::other)?;
         let mut looked = Instant::now();
         let between = move |revocations: &Revocations| {
@@ -134,7 +140,7 @@ impl Verifier {
             }
         };
         let body = move || revocations.follow(&kafka, &topic, &component, &stop, between);
-        Ok(RoomHandle::thread(name, task::thread(name, body)?))
+        Ok(WorkerHandle::thread(name, task::thread(name, body)?))
     }
 }
 

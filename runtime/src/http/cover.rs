@@ -12,7 +12,7 @@ pub enum Cover {
 }
 
 impl Cover {
-    /// As [`crate::shell::Shell::allow_plaintext_listeners`] says.
+    /// As [`crate::service::ServiceContext::allow_plaintext_listeners`] says.
     pub fn of(allowed: bool) -> Self {
         if allowed { Self::BareByChoice } else { Self::Bare }
     }

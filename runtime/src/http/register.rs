@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 /// How many connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Room {
+pub(crate) struct Worker {
     /// In all.
     pub connections: usize,
     /// From one address.
@@ -20,7 +20,7 @@ pub(crate) struct Room {
 
 /// The open connections of a server.
 pub(crate) struct Register {
-    room: Room,
+    worker: Worker,
     open: Mutex<Open>,
 }
 
@@ -49,17 +49,17 @@ pub(crate) struct Entry {
 pub(crate) struct InHand(Arc<State>);
 
 impl Register {
-    pub(crate) fn new(room: Room) -> Arc<Self> {
-        Arc::new(Self { room, open: Mutex::default() })
+    pub(crate) fn new(worker: Worker) -> Arc<Self> {
+        Arc::new(Self { worker, open: Mutex::default() })
     }
 
-    /// Enters a connection from `address`, in another's place where there is no room; none where nobody gives way.
+    /// Enters a connection from `address`, in another's place where there is no worker; none where nobody gives way.
     pub(crate) fn enter(self: &Arc<Self>, address: IpAddr) -> Option<Entry> {
         let address = network(address);
         let mut open = self.lock();
         let own = open.by_address.get(&address).copied().unwrap_or_default();
-        let common = self.room.connections.saturating_sub(if own == 0 { 0 } else { self.room.reserve });
-        if own >= self.room.per_address {
+        let common = self.worker.connections.saturating_sub(if own == 0 { 0 } else { self.worker.reserve });
+        if own >= self.worker.per_address {
             open.dismiss(address)?;
         } else if open.members.len() >= common {
             let most = open.by_address.iter().max_by_key(|(address, count)| (**count, **address));
@@ -146,7 +146,7 @@ mod tests {
     use super::*;
 
     fn register() -> Arc<Register> {
-        Register::new(Room { connections: 6, per_address: 3, reserve: 2 })
+        Register::new(Worker { connections: 6, per_address: 3, reserve: 2 })
     }
 
     fn v4(last: u8) -> IpAddr {
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_idle_connection_of_an_address_makes_room_for_its_next() {
+    fn the_oldest_idle_connection_of_an_address_makes_worker_for_its_next() {
         let register = register();
         let enter = || register.enter(v4(1)).unwrap();
         let (first, second, third) = (enter(), enter(), enter());

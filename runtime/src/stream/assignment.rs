@@ -6,7 +6,7 @@ use super::meter::Meter;
 use super::position::{self, Gap, LEADER_CATCHES_UP_WITHIN, Positions, Question};
 use super::restore::{Apply, Changelog, restore};
 use super::state::Stored;
-use crate::kafka::{Plain, PlainConsumer};
+use crate::kafka::{Isolation, Plain, PlainConsumer, reader};
 use hashbrown::HashMap;
 use rdkafka::client::ClientContext;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
@@ -51,7 +51,7 @@ pub(crate) struct Taken<K, V> {
 pub(crate) struct Assignment<K, V> {
     pub gate: Arc<Gate>,
     pub meter: Arc<Meter>,
-    /// Configuration of plain clients on the same cluster, and the changelog's topic where the room has state.
+    /// Configuration of plain clients on the same cluster, and the changelog's topic where the worker has state.
     pub plain: ClientConfig,
     pub changelog: Option<Arc<str>>,
     /// Whether what it reads is written in transactions alone.
@@ -221,19 +221,19 @@ impl<K: Stored + Eq + Hash, V: Stored> ClientContext for Assignment<K, V> {
         if fac == SESSION_TIMED_OUT {
             self.session_lost.store(true, Ordering::Relaxed);
         }
-        let room = self.meter.room();
+        let worker = self.meter.worker();
         match level {
             RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical | RDKafkaLogLevel::Error => {
-                tracing::error!(room, fac, message, "kafka client");
+                tracing::error!(worker, fac, message, "kafka client");
             }
-            RDKafkaLogLevel::Warning => tracing::warn!(room, fac, message, "kafka client"),
-            RDKafkaLogLevel::Notice | RDKafkaLogLevel::Info => tracing::info!(room, fac, message, "kafka client"),
-            RDKafkaLogLevel::Debug => tracing::debug!(room, fac, message, "kafka client"),
+            RDKafkaLogLevel::Warning => tracing::warn!(worker, fac, message, "kafka client"),
+            RDKafkaLogLevel::Notice | RDKafkaLogLevel::Info => tracing::info!(worker, fac, message, "kafka client"),
+            RDKafkaLogLevel::Debug => tracing::debug!(worker, fac, message, "kafka client"),
         }
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        tracing::warn!(room = self.meter.room(), %error, reason, "kafka client");
+        tracing::warn!(worker = self.meter.worker(), %error, reason, "kafka client");
     }
 }
 
@@ -281,10 +281,9 @@ impl Reader {
         (committed, state_id): (&TopicPartitionList, Option<&str>),
         timeout: Duration,
     ) -> Result<Self, KafkaError> {
-        let client = |isolation: &str| -> Result<PlainConsumer, KafkaError> {
-            let mut config = plain.clone();
-            config.set("group.id", format!("{topic}-restore")).set("isolation.level", isolation);
-            config.set("enable.partition.eof", "true").set("enable.auto.commit", "false");
+        let client = |isolation| -> Result<PlainConsumer, KafkaError> {
+            let mut config = reader(plain, &format!("{topic}-restore"), isolation);
+            config.set("enable.partition.eof", "true");
             config.set("auto.offset.reset", "earliest").set("queued.max.messages.kbytes", "8192");
             // A partition is read right after another: its turn must not wait for a fetch that waits for more of the last one.
             config.set("fetch.wait.max.ms", "10").set("fetch.queue.backoff.ms", "10");
@@ -298,8 +297,8 @@ impl Reader {
             committed: offsets.collect(),
             promised: promised.collect(),
             leaders_until: None,
-            uncommitted: client("read_uncommitted")?,
-            reader: client("read_committed")?,
+            uncommitted: client(Isolation::Uncommitted)?,
+            reader: client(Isolation::Committed)?,
             deadline: Instant::now() + timeout,
             timeout,
         })

@@ -2,7 +2,8 @@
 //! `producer.rs`.
 
 use super::spec::LoopSpec;
-use crate::shell::Shell;
+use crate::kafka::{Isolation, reader};
+use crate::service::ServiceContext;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use std::time::Duration;
 
@@ -12,22 +13,18 @@ pub(crate) fn whole_ms(wait: Duration) -> Duration {
     Duration::from_millis(wait.as_micros().div_ceil(1000).try_into().unwrap_or(u64::MAX))
 }
 
-/// The member of the room's group. Offsets are committed by the transactions alone.
-pub(crate) fn consumer(shell: &Shell, spec: &LoopSpec) -> ClientConfig {
-    let mut config = shell.kafka.client();
+/// The member of the worker's group. Offsets are committed by the transactions alone.
+pub(crate) fn consumer(service: &ServiceContext, spec: &LoopSpec) -> ClientConfig {
+    let mut config = reader(&service.kafka.client(), &service.kafka.topic(spec.worker), Isolation::Committed);
     config
-        .set("group.id", shell.kafka.topic(spec.room).as_ref())
-        .set("group.instance.id", format!("{}-{}", spec.room, shell.instance))
-        .set("isolation.level", "read_committed")
-        .set("enable.auto.commit", "false")
-        .set("enable.auto.offset.store", "false")
+        .set("group.instance.id", format!("{}-{}", spec.worker, service.instance))
         // A place that is lost is a gap, and never made good by reading on somewhere else (ADR 15).
         .set("auto.offset.reset", "error")
         .set("partition.assignment.strategy", "range")
         .set("session.timeout.ms", "10000")
         .set("heartbeat.interval.ms", "1000")
         .set("fetch.queue.backoff.ms", "10")
-        // Records come at once all the same; what is asked of the cluster meanwhile goes through `Shell::asking`.
+        // Records come at once all the same; what is asked of the cluster meanwhile goes through `ServiceContext::asking`.
         .set("fetch.wait.max.ms", "500")
         .set("queued.max.messages.kbytes", spec.tuning.fetch_ahead_kb.to_string())
         .set("statistics.interval.ms", "2000")

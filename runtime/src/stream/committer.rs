@@ -46,7 +46,7 @@ const ROOM_FOR_HEADERS: usize = 64 << 10;
 
 /// How a transaction ended.
 #[derive(Debug)]
-pub(crate) enum Ended {
+pub(crate) enum TransactionOutcome {
     /// All of it is visible.
     Committed {
         /// Partitions that it wrote to.
@@ -64,7 +64,7 @@ pub(crate) enum Ended {
     Lost(String),
 }
 
-impl From<TransactionError> for Ended {
+impl From<TransactionError> for TransactionOutcome {
     fn from(error: TransactionError) -> Self {
         match error {
             TransactionError::Fenced(_) => Self::Fenced(error.to_string()),
@@ -167,7 +167,7 @@ pub(crate) const PRODUCERS: usize = 2;
 pub(crate) struct Committer {
     producers: [Producer; PRODUCERS],
     gate: Arc<Gate>,
-    room: &'static str,
+    worker: &'static str,
     changelog_topic: Arc<str>,
     dead_letter_topic: Arc<str>,
     /// Partitions of each topic of ours.
@@ -178,7 +178,7 @@ pub(crate) struct Committer {
 pub mod dead_letter_header {
     /// A stable word.
     pub const REASON: &str = "dl_reason";
-    /// The room that set it aside.
+    /// The worker that set it aside.
     pub const STAGE: &str = "dl_stage";
     /// For people; never values.
     pub const DETAIL: &str = "dl_detail";
@@ -198,15 +198,15 @@ impl Committer {
     pub fn new(
         producers: [Producer; PRODUCERS],
         gate: Arc<Gate>,
-        room: &'static str,
+        worker: &'static str,
         (changelog_topic, dead_letter_topic): (Arc<str>, Arc<str>),
         partitions: i32,
     ) -> Self {
-        Self { producers, gate, room, changelog_topic, dead_letter_topic, partitions }
+        Self { producers, gate, worker, changelog_topic, dead_letter_topic, partitions }
     }
 
     /// Runs one job to its end and lets a waiting revoke go on. The next job is another producer's turn.
-    pub fn run(&mut self, job: &Job) -> Ended {
+    pub fn run(&mut self, job: &Job) -> TransactionOutcome {
         let _closes = Closing(&self.gate);
         let ended = Turn { producer: &self.producers[0], committer: self }.transact(job);
         self.producers.rotate_left(1);
@@ -221,7 +221,7 @@ struct Turn<'c> {
 }
 
 impl Turn<'_> {
-    fn transact(&self, job: &Job) -> Ended {
+    fn transact(&self, job: &Job) -> TransactionOutcome {
         let begun = Instant::now();
         let produced = self.producer.begin().and_then(|()| self.produce(job)).and_then(|()| self.producer.flush());
         if let Err(error) = produced {
@@ -243,10 +243,10 @@ impl Turn<'_> {
         }
         match self.producer.commit() {
             Ok(()) => {
-                let (room, records, committed) = (self.committer.room, job.outputs.len(), begun.elapsed());
+                let (worker, records, committed) = (self.committer.worker, job.outputs.len(), begun.elapsed());
                 let partitions = self.producer.partitions_written();
-                tracing::debug!(room, records, partitions, ?flushed, ?offsets_sent, ?committed, "transaction");
-                Ended::Committed { partitions }
+                tracing::debug!(worker, records, partitions, ?flushed, ?offsets_sent, ?committed, "transaction");
+                TransactionOutcome::Committed { partitions }
             }
             Err(error) => self.producer.give_up(error).into(),
         }
@@ -284,7 +284,7 @@ impl Turn<'_> {
         let [partition, offset] = [i64::from(input.partition), input.offset].map(|number| number.to_string());
         let mut own = vec![
             (dead_letter_header::REASON, *reason),
-            (dead_letter_header::STAGE, self.committer.room),
+            (dead_letter_header::STAGE, self.committer.worker),
             (dead_letter_header::DETAIL, detail),
             (dead_letter_header::TOPIC, &input.topic),
             (dead_letter_header::PARTITION, &partition),
@@ -300,9 +300,9 @@ impl Turn<'_> {
         self.producer.send(record, headers(original.chain(own)))
     }
 
-    fn revoked(&self, why: &'static str) -> Ended {
+    fn revoked(&self, why: &'static str) -> TransactionOutcome {
         match self.producer.abort() {
-            Ok(()) => Ended::Revoked(why),
+            Ok(()) => TransactionOutcome::Revoked(why),
             Err(error) => error.into(),
         }
     }

@@ -1,7 +1,7 @@
 //! The loop's mind: turns a batch into what its transaction must hold. Pure but for the handler it owns; speaks to no broker,
 //! so that the crash model in the tests drives exactly this code.
 
-use super::handler::{HandleError, Handler, Outbox, Verdict};
+use super::handler::{HandleError, Handler, Outbox, RecordOutcome};
 use super::record::{Input, Output};
 use super::state::{Overlay, Stored, Tables, View, fold};
 use crate::clock;
@@ -41,7 +41,7 @@ pub(crate) struct Prepared<K, V> {
     pub outputs: Vec<(i32, Output)>,
     pub dead_letters: Vec<DeadLetter>,
     /// One for each record that was handled, in order; shorter than the batch when `stopped`.
-    pub verdicts: Vec<Verdict>,
+    pub outcomes: Vec<RecordOutcome>,
     pub overlay: Overlay<K, V>,
     /// The next offset of each (topic, partition) that was touched.
     pub offsets: BTreeMap<(String, i32), i64>,
@@ -142,7 +142,7 @@ impl<H: Handler> Engine<H> {
         let mut prepared = Prepared {
             outputs: Vec::with_capacity(batch.len() * 2),
             dead_letters: Vec::new(),
-            verdicts: Vec::with_capacity(batch.len()),
+            outcomes: Vec::with_capacity(batch.len()),
             overlay: Overlay::new(),
             offsets: BTreeMap::new(),
             stopped: None,
@@ -159,11 +159,11 @@ impl<H: Handler> Engine<H> {
             }
             from = until;
         }
-        for record in &batch[..prepared.verdicts.len()] {
+        for record in &batch[..prepared.outcomes.len()] {
             advance(&mut prepared.offsets, record);
         }
         let mut newest: HashMap<i32, i64> = HashMap::new();
-        for record in &batch[..prepared.verdicts.len()] {
+        for record in &batch[..prepared.outcomes.len()] {
             let at = newest.entry(record.partition).or_insert(i64::MIN);
             *at = record.timestamp_ms.max(*at);
         }
@@ -182,7 +182,7 @@ impl<H: Handler> Engine<H> {
         Prepared {
             outputs: Vec::new(),
             dead_letters: Vec::new(),
-            verdicts: Vec::new(),
+            outcomes: Vec::new(),
             overlay,
             offsets: BTreeMap::new(),
             stopped: None,
@@ -232,22 +232,22 @@ impl<H: Handler> Engine<H> {
         let result = catch_unwind(call).unwrap_or_else(|panic| Err(HandleError::Poison(panic_text(&*panic))));
         let scratch = view.scratch;
         let result = match result {
-            Ok(()) if out.verdicts.len() != block.len() => {
-                Err(HandleError::Poison(format!("{} verdicts for {} records", out.verdicts.len(), block.len())))
+            Ok(()) if out.outcomes.len() != block.len() => {
+                Err(HandleError::Poison(format!("{} outcomes for {} records", out.outcomes.len(), block.len())))
             }
             other => other,
         };
         match result {
             Ok(()) => {
                 let cut = way == Way::Unproducible;
-                for (at, verdict) in out.verdicts.iter().enumerate() {
-                    if let Some((reason, detail)) = verdict.set_aside() {
+                for (at, outcome) in out.outcomes.iter().enumerate() {
+                    if let Some((reason, detail)) = outcome.set_aside() {
                         let detail = detail.to_owned();
                         prepared.dead_letters.push(DeadLetter { index: index + at, reason, detail, cut });
                     }
                 }
                 prepared.outputs.append(&mut out.outputs);
-                prepared.verdicts.append(&mut out.verdicts);
+                prepared.outcomes.append(&mut out.outcomes);
                 prepared.overlay.extend(scratch);
                 Ok(())
             }
@@ -260,7 +260,7 @@ impl<H: Handler> Engine<H> {
                 );
                 let cut = way == Way::Unproducible;
                 prepared.dead_letters.push(DeadLetter { index, reason: HANDLER_FAILED, detail: why.clone(), cut });
-                prepared.verdicts.push(Verdict::DeadLetter { reason: HANDLER_FAILED, detail: why });
+                prepared.outcomes.push(RecordOutcome::DeadLetter { reason: HANDLER_FAILED, detail: why });
                 Ok(())
             }
             Err(HandleError::Poison(_)) => {
@@ -359,7 +359,7 @@ mod tests {
                 }
                 let seen = state.get(record.partition, &1).unwrap_or(0) + 1;
                 state.put(record.partition, 1, seen);
-                out.verdict(Verdict::Done("counted"));
+                out.outcome(RecordOutcome::Done("counted"));
             }
             Ok(())
         }
@@ -391,7 +391,7 @@ mod tests {
             let prepared = prepare(&mut engine, &batch(&["a", "b", "c", bad, "d"]));
             assert_eq!(prepared.dead_letters.len(), 1, "{bad}");
             assert_eq!(prepared.dead_letters[0].index, 3);
-            assert_eq!(prepared.verdicts.len(), 5);
+            assert_eq!(prepared.outcomes.len(), 5);
             assert_eq!(prepared.overlay[&(0, 1)], Some(4), "every other record is counted once");
             assert_eq!(prepared.offsets[&("t".to_owned(), 0)], 5);
         }
@@ -417,7 +417,7 @@ mod tests {
         engine.assign(0, HashMap::new());
         let prepared = prepare(&mut engine, &batch(&["wait"]));
         assert!(matches!(prepared.stopped, Some(HandleError::NotReady(_))));
-        assert!(prepared.verdicts.is_empty() && prepared.offsets.is_empty());
+        assert!(prepared.outcomes.is_empty() && prepared.offsets.is_empty());
     }
 
     #[test]
@@ -453,7 +453,7 @@ mod tests {
         let cut: Vec<_> = prepared.dead_letters.iter().map(|d| (d.index, d.reason, d.cut)).collect();
         assert_eq!(cut, [(1, super::super::handler::UNPRODUCIBLE, true)]);
         assert_eq!(prepared.overlay[&(0, 1)], Some(2), "the others are counted");
-        assert_eq!((prepared.verdicts.len(), prepared.offsets[&("t".to_owned(), 0)]), (3, 3));
+        assert_eq!((prepared.outcomes.len(), prepared.offsets[&("t".to_owned(), 0)]), (3, 3));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! What a room writes: a pure step from records and state to outputs, state changes and one verdict for each record.
+//! What a worker writes: a pure step from records and state to outputs, state changes and one outcome for each record.
 
 use super::record::{Input, Output};
 use super::state::{Stored, View};
@@ -11,7 +11,7 @@ pub const PASSED_BY: &str = "passed_by";
 
 /// What became of one record. Every record gets exactly one.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
+pub enum RecordOutcome {
     /// Handled; the word is counted, so it must come from a small fixed set.
     Done(&'static str),
     /// Set aside in the dead-letter topic, byte for byte: it cannot be read, or not be handled. Too many of one source pause it
@@ -31,7 +31,7 @@ pub enum Verdict {
     },
 }
 
-impl Verdict {
+impl RecordOutcome {
     /// Reason and detail of a record that is set aside.
     pub fn set_aside(&self) -> Option<(&'static str, &str)> {
         match self {
@@ -55,11 +55,11 @@ pub enum HandleError {
     NotReady(String),
 }
 
-/// Outputs and verdicts of a block, in order.
+/// Outputs and outcomes of a block, in order.
 #[derive(Debug, Default)]
 pub struct Outbox {
     pub(crate) outputs: Vec<(i32, Output)>,
-    pub(crate) verdicts: Vec<Verdict>,
+    pub(crate) outcomes: Vec<RecordOutcome>,
 }
 
 impl Outbox {
@@ -69,19 +69,19 @@ impl Outbox {
     }
 
     /// Ends the next record of the block. Called once for each, in the block's order.
-    pub fn verdict(&mut self, verdict: Verdict) {
-        self.verdicts.push(verdict);
+    pub fn outcome(&mut self, outcome: RecordOutcome) {
+        self.outcomes.push(outcome);
     }
 }
 
-/// A room's thought, behind the one loop.
+/// A worker's thought, behind the one loop.
 pub trait Handler: Send {
     /// Key of the state; [`super::NoState`] where there is none.
     type Key: Stored + Eq + std::hash::Hash;
     /// Value of the state.
     type Value: Stored;
 
-    /// Handles a block of records that hold no control record: emits outputs, changes state, gives one verdict each, in order.
+    /// Handles a block of records that hold no control record: emits outputs, changes state, gives one outcome each, in order.
     ///
     /// Must be a pure function of block, state and the handler's own immutable parts: the loop may run it again on the same
     /// records, alone or in smaller blocks, and throws away what an aborted run said.
@@ -95,7 +95,7 @@ pub trait Handler: Send {
         out: &mut Outbox,
     ) -> Result<(), HandleError>;
 
-    /// Handles one control record, alone. A room that has nothing to switch passes it on or drops it by a verdict.
+    /// Handles one control record, alone. A worker that has nothing to switch passes it on or drops it by a outcome.
     ///
     /// # Errors
     /// [`HandleError`]; nothing the failed call said is kept.
@@ -106,7 +106,7 @@ pub trait Handler: Send {
         out: &mut Outbox,
     ) -> Result<(), HandleError> {
         let (_, _) = (record, state);
-        out.verdict(Verdict::Done("control_ignored"));
+        out.outcome(RecordOutcome::Done("control_ignored"));
         Ok(())
     }
 
@@ -121,7 +121,7 @@ pub trait Handler: Send {
         out: &mut Outbox,
     ) -> Result<(), HandleError> {
         let (_, _) = (record, state);
-        out.verdict(Verdict::Refused { reason: PASSED_BY, detail: String::new() });
+        out.outcome(RecordOutcome::Refused { reason: PASSED_BY, detail: String::new() });
         Ok(())
     }
 
@@ -149,7 +149,7 @@ pub trait Handler: Send {
         out: &mut Outbox,
     ) -> Result<(), HandleError> {
         let (_, _) = (record, state);
-        out.verdict(Verdict::DeadLetter { reason: UNPRODUCIBLE, detail: String::new() });
+        out.outcome(RecordOutcome::DeadLetter { reason: UNPRODUCIBLE, detail: String::new() });
         Ok(())
     }
 

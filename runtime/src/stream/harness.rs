@@ -1,11 +1,11 @@
-//! Runs a handler over records without a broker: every call commits at once. For the tests of rooms.
+//! Runs a handler over records without a broker: every call commits at once. For the tests of workers.
 
-use super::handler::{HandleError, Handler, Outbox, Verdict};
+use super::handler::{HandleError, Handler, Outbox, RecordOutcome};
 use super::record::{Output, OwnedInput};
 use super::state::{Stored as _, Tables, View, fold};
 
-/// One verdict for each record, and the outputs with the partition of their inputs.
-pub type Fed = (Vec<Verdict>, Vec<(i32, Output)>);
+/// One outcome for each record, and the outputs with the partition of their inputs.
+pub type Fed = (Vec<RecordOutcome>, Vec<(i32, Output)>);
 
 /// A handler with its state, committed after every call.
 pub struct Harness<H: Handler> {
@@ -19,7 +19,7 @@ impl<H: Handler> Harness<H> {
         Self { handler, tables: Tables::new() }
     }
 
-    /// Handles a block; gives one verdict for each record and the outputs with the partition of their inputs.
+    /// Handles a block; gives one outcome for each record and the outputs with the partition of their inputs.
     ///
     /// # Errors
     /// The handler's; state is then unchanged.
@@ -81,8 +81,8 @@ impl<H: Handler> Harness<H> {
         let mut view = View::new(&self.tables, [None, None]);
         call(&mut self.handler, &mut view, &mut out)?;
         let overlay = view.scratch;
-        assert_eq!(out.verdicts.len(), block.len(), "one verdict for each record");
+        assert_eq!(out.outcomes.len(), block.len(), "one outcome for each record");
         fold(&mut self.tables, overlay);
-        Ok((out.verdicts, out.outputs))
+        Ok((out.outcomes, out.outputs))
     }
 }

@@ -9,9 +9,9 @@ use rdkafka::statistics::{Partition, Statistics};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Records by room and named outcome.
+/// Records by worker and named outcome.
 pub const RECORDS: &str = "defaultx_records_total";
-/// Dead letters by room and reason.
+/// Dead letters by worker and reason.
 pub const DEAD_LETTERS: &str = "defaultx_dead_letters_total";
 /// Records in a transaction.
 pub const BATCH_RECORDS: &str = "defaultx_batch_records";
@@ -41,19 +41,19 @@ pub const OPEN_TRANSACTION_SECONDS: &str = "defaultx_open_transaction_seconds";
 pub const STATE_ENTRIES: &str = "defaultx_state_entries";
 /// 1 while the state's cap holds intake back.
 pub const STATE_PAUSED: &str = "defaultx_state_paused";
-/// 1 once the flood limit has paused an input topic.
-pub const FLOOD_STOPPED: &str = "defaultx_flood_stopped";
+/// 1 once the dead-letter limit has paused an input topic.
+pub const DEAD_LETTER_LIMIT_STOPPED: &str = "defaultx_dead_letter_limit_stopped";
 /// Times that another instance took this one's id.
 pub const FENCED: &str = "defaultx_fenced_total";
-/// Times that a room was started again with new clients.
-pub const ROOM_RESTARTS: &str = "defaultx_room_restarts_total";
+/// Times that a worker was started again with new clients.
+pub const WORKER_RESTARTS: &str = "defaultx_worker_restarts_total";
 
 const COUNTS: [f64; 7] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0];
 const BY_PARTITION: [&str; 2] = ["topic", "partition"];
 
-/// One room's share of the metrics.
+/// One worker's share of the metrics.
 pub(crate) struct Meter {
-    room: &'static str,
+    worker: &'static str,
     records: IntCounterVec,
     dead_letters: IntCounterVec,
     commits: IntCounterVec,
@@ -71,15 +71,15 @@ pub(crate) struct Meter {
     pub open_transaction: Gauge,
     pub state_entries: IntGauge,
     pub state_paused: IntGauge,
-    flood_stopped: IntGaugeVec,
+    dead_letter_limit_stopped: IntGaugeVec,
     pub fenced: IntCounter,
     pub restarts: IntCounter,
 }
 
 impl Meter {
-    /// Registers a room's metrics, each with the constant label `room`.
-    pub fn new(registry: &Registry, room: &'static str) -> Result<Self, prometheus::Error> {
-        let options = |name: &str, help: &str| Opts::new(name, help).const_label("room", room);
+    /// Registers a worker's metrics, each with the constant label `worker`.
+    pub fn new(registry: &Registry, worker: &'static str) -> Result<Self, prometheus::Error> {
+        let options = |name: &str, help: &str| Opts::new(name, help).const_label("worker", worker);
         let counters = |name: &str, help: &str, label: &str| -> Result<IntCounterVec, prometheus::Error> {
             registered(registry, IntCounterVec::new(options(name, help), &[label])?)
         };
@@ -93,7 +93,7 @@ impl Meter {
         let seconds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
         let sizes = [1.0, 10.0, 50.0, 100.0, 250.0, 500.0, 1000.0, 2000.0, 5000.0];
         Ok(Self {
-            room,
+            worker,
             records: counters(RECORDS, "Records by named outcome", "outcome")?,
             dead_letters: counters(DEAD_LETTERS, "Dead letters by reason", "reason")?,
             commits: counters(COMMITS, "Transactions by how they ended", "result")?,
@@ -120,17 +120,20 @@ impl Meter {
             open_transaction: gauge(OPEN_TRANSACTION_SECONDS, "Age of the open transaction")?,
             state_entries: whole(STATE_ENTRIES, "Entries of keyed state")?,
             state_paused: whole(STATE_PAUSED, "1 while the state's cap holds intake back")?,
-            flood_stopped: registered(
+            dead_letter_limit_stopped: registered(
                 registry,
-                IntGaugeVec::new(options(FLOOD_STOPPED, "1 once the flood limit has paused the topic"), &["topic"])?,
+                IntGaugeVec::new(
+                    options(DEAD_LETTER_LIMIT_STOPPED, "1 once the dead-letter limit has paused the topic"),
+                    &["topic"],
+                )?,
             )?,
             fenced: counter(FENCED, "Times that another instance took this one's id")?,
-            restarts: counter(ROOM_RESTARTS, "Times that the room was started again with new clients")?,
+            restarts: counter(WORKER_RESTARTS, "Times that the worker was started again with new clients")?,
         })
     }
 
-    pub fn room(&self) -> &'static str {
-        self.room
+    pub fn worker(&self) -> &'static str {
+        self.worker
     }
 
     pub fn record(&self, outcome: &str, count: u64) {
@@ -138,12 +141,12 @@ impl Meter {
     }
 
     /// Says that the topic may be paused and is not: a series from the start, so that nobody takes none for zero.
-    pub fn flood_watched(&self, topic: &str) {
-        self.flood_stopped.with_label_values(&[topic]).set(0);
+    pub fn dead_letter_limit_watched(&self, topic: &str) {
+        self.dead_letter_limit_stopped.with_label_values(&[topic]).set(0);
     }
 
-    pub fn flood_stopped(&self, topic: &str) {
-        self.flood_stopped.with_label_values(&[topic]).set(1);
+    pub fn dead_letter_limit_stopped(&self, topic: &str) {
+        self.dead_letter_limit_stopped.with_label_values(&[topic]).set(1);
     }
 
     pub fn dead_letter(&self, reason: &str) {
@@ -178,7 +181,7 @@ impl Meter {
         self.lag_seconds.set(if lag > 0 { age.max(held.as_secs_f64()) } else { 0.0 });
     }
 
-    /// Takes what a client tells of its partitions. A room may have several clients; each tells of its own.
+    /// Takes what a client tells of its partitions. A worker may have several clients; each tells of its own.
     pub fn statistics(&self, statistics: &Statistics) {
         let now = Instant::now();
         let mut watermarks = self.watermarks.lock().unwrap_or_else(PoisonError::into_inner);

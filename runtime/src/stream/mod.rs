@@ -1,13 +1,13 @@
-//! One loop for every room that turns Kafka records into Kafka records, exactly once (KIP-98, KIP-447).
+//! One loop for every worker that turns Kafka records into Kafka records, exactly once (KIP-98, KIP-447).
 //!
-//! [`record`] is what goes in and out, [`handler`] what a room writes, [`state`] what it may remember, [`harness`] runs a
+//! [`record`] is what goes in and out, [`handler`] what a worker writes, [`state`] what it may remember, [`harness`] runs a
 //! handler without a broker.
 
 mod assignment;
 mod clients;
 mod committer;
+mod dead_letter_limit;
 mod engine;
-mod flood;
 pub mod handler;
 pub mod harness;
 mod leaders;
@@ -28,7 +28,7 @@ mod watermarks;
 
 pub use committer::dead_letter_header;
 pub use engine::HANDLER_FAILED;
-pub use handler::{HandleError, Handler, Outbox, PASSED_BY, UNPRODUCIBLE, Verdict};
+pub use handler::{HandleError, Handler, Outbox, PASSED_BY, RecordOutcome, UNPRODUCIBLE};
 pub use producer::TransactionError;
 pub use record::{Input, Output, OwnedInput, Route};
 pub use run::spawn_loop;

@@ -6,7 +6,7 @@
 //! Each flaw is one that the loop or the broker could have. The model must notice every one of them.
 
 use super::engine::{Engine, Prepared, changelog};
-use super::handler::{HandleError, Handler, Outbox, Verdict};
+use super::handler::{HandleError, Handler, Outbox, RecordOutcome};
 use super::position::STATE_POSITION;
 use super::record::{Input, OwnedInput};
 use super::restore::{Apply, Changelog, restore};
@@ -100,7 +100,7 @@ impl Handler for Ledger {
                 "forgotten" => state.remove(0, said.key),
                 _ => {}
             }
-            out.verdict(Verdict::Done(word));
+            out.outcome(RecordOutcome::Done(word));
         }
         Ok(())
     }
@@ -124,7 +124,7 @@ struct Transaction {
     producer: usize,
     fate: Fate,
     changes: Vec<(Vec<u8>, Option<Vec<u8>>)>,
-    verdicts: Vec<(usize, &'static str)>,
+    outcomes: Vec<(usize, &'static str)>,
     until: i64,
     next_offset: Option<i64>,
     changelog_marker: bool,
@@ -145,7 +145,7 @@ struct Zombie {
     stage: Stage,
 }
 
-enum Ended {
+enum TransactionOutcome {
     Committed,
     Refused,
     /// The owner is killed, frozen or fenced.
@@ -239,16 +239,16 @@ impl Broker {
         while self.transactions.iter().any(is_busy) {
             self.step();
         }
-        let until = (from + prepared.verdicts.len()) as i64;
+        let until = (from + prepared.outcomes.len()) as i64;
         let position = (STATE_POSITION.to_vec(), Some(until.to_be_bytes().to_vec()));
         let changes = changelog(&prepared.overlay).into_iter().map(|(_, key, value)| (key, value)).chain([position]);
         let no_tombstones = self.flaw == Flaw::NoTombstones;
-        let word = |verdict: &Verdict| if let Verdict::Done(word) = verdict { *word } else { "dead" };
+        let word = |outcome: &RecordOutcome| if let RecordOutcome::Done(word) = outcome { *word } else { "dead" };
         self.transactions.push(Transaction {
             producer,
             fate: Fate::Open,
             changes: changes.filter(|(_, value)| value.is_some() || !no_tombstones).collect(),
-            verdicts: (from..).zip(prepared.verdicts.iter().map(word)).collect(),
+            outcomes: (from..).zip(prepared.outcomes.iter().map(word)).collect(),
             until,
             next_offset: None,
             changelog_marker: false,
@@ -258,27 +258,27 @@ impl Broker {
     }
 
     /// The rest of a transaction, with whatever happens on the way.
-    fn finish(&mut self, transaction: usize, session: Session) -> Ended {
+    fn finish(&mut self, transaction: usize, session: Session) -> TransactionOutcome {
         for stage in [Stage::SendOffsets, Stage::Commit] {
             match self.rng.random_range(0..20) {
-                0 => return Ended::Gone,
+                0 => return TransactionOutcome::Gone,
                 1 => {
                     self.zombies.push(Zombie { session, transaction, stage });
-                    return Ended::Gone;
+                    return TransactionOutcome::Gone;
                 }
                 2 | 3 => {
                     self.transactions[transaction].fate = Fate::Aborted;
-                    return Ended::Refused;
+                    return TransactionOutcome::Refused;
                 }
                 4 => self.leader_changes(),
                 _ => {}
             }
             if !self.go_on(transaction, stage, session) {
-                return Ended::Gone;
+                return TransactionOutcome::Gone;
             }
         }
         // Decided; the owner may die before it hears so, and before any marker is written.
-        if self.rng.random_bool(0.05) { Ended::Gone } else { Ended::Committed }
+        if self.rng.random_bool(0.05) { TransactionOutcome::Gone } else { TransactionOutcome::Committed }
     }
 
     /// One call of an owner; false where the broker knows better.
@@ -386,11 +386,11 @@ fn own(broker: &mut Broker, records: &[OwnedInput], rng: &mut ChaCha8Rng) -> boo
         at = handled.end;
         if let Some((transaction, overlay)) = in_flight.take() {
             match broker.finish(transaction, session) {
-                Ended::Gone => return false,
-                Ended::Committed if flaw == Flaw::FoldsEarly => {}
-                Ended::Committed => engine.committed(overlay),
-                Ended::Refused if flaw == Flaw::KeepsTheNext => {}
-                Ended::Refused => {
+                TransactionOutcome::Gone => return false,
+                TransactionOutcome::Committed if flaw == Flaw::FoldsEarly => {}
+                TransactionOutcome::Committed => engine.committed(overlay),
+                TransactionOutcome::Refused if flaw == Flaw::KeepsTheNext => {}
+                TransactionOutcome::Refused => {
                     at = match flaw {
                         Flaw::NoRewind => at,
                         Flaw::UnstableRewind => broker.committed(|t| t.offsets_marker).unwrap_or(0) as usize,
@@ -431,7 +431,7 @@ fn faults(seed: u64, flaw: Flaw) -> Vec<String> {
 
     let mut words: BTreeMap<usize, Vec<&'static str>> = BTreeMap::new();
     for transaction in broker.transactions.iter().filter(|t| t.fate == Fate::Committed) {
-        transaction.verdicts.iter().for_each(|(offset, word)| words.entry(*offset).or_default().push(word));
+        transaction.outcomes.iter().for_each(|(offset, word)| words.entry(*offset).or_default().push(word));
     }
     let mut table = BTreeMap::new();
     let mut faults = Vec::new();

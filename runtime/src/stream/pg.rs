@@ -6,11 +6,12 @@ mod reader;
 
 use super::meter::Meter;
 use super::record::Input;
+use crate::kafka::{Isolation, reader};
 use crate::pg::lease::{BEAT, Candidate, Lease, Standing};
 use crate::pg::offsets::{self, Place, Stand};
 use crate::pg::{DatabaseConfig, connect};
-use crate::shell::Shell;
-use crate::task::{self, RoomHandle};
+use crate::service::ServiceContext;
+use crate::task::{self, WorkerHandle};
 use crate::{clock, health};
 pub use places::{PgGroup, open_gaps};
 use rdkafka::consumer::BaseConsumer;
@@ -58,7 +59,7 @@ pub trait Prepare: Send {
 /// What turns the records of a shard into work.
 pub type Preparer<W> = Box<dyn Prepare<Work = W>>;
 
-/// A room that turns records into rows.
+/// A worker that turns records into rows.
 pub trait PgHandler: Send + 'static {
     /// What a batch is before the database is asked.
     type Work: Send + 'static;
@@ -77,11 +78,11 @@ pub trait PgHandler: Send + 'static {
     fn reset(&mut self, client: &Client) -> impl Future<Output = Result<(), PgError>> + Send;
 }
 
-/// What a room tells the loop.
+/// What a worker tells the loop.
 #[derive(Debug, Clone)]
 pub struct PgSpec {
     /// Names the metrics' label and the rows of `stream_offsets`.
-    pub room: &'static str,
+    pub worker: &'static str,
     /// Input topics, with prefix.
     pub topics: Vec<Arc<str>>,
     /// Those of them that are not written in transactions alone (see [`PgGroup`]).
@@ -103,21 +104,26 @@ pub struct PgSpec {
 /// Starts one task for each shard. `handler` makes the handler of a shard.
 ///
 /// # Errors
-/// When the shell has no database, or metrics are registered twice.
+/// When the service layer has no database, or metrics are registered twice.
 pub fn spawn_pg_loop<H: PgHandler>(
     spec: PgSpec,
-    shell: &Shell,
+    service: &ServiceContext,
     mut handler: impl FnMut(u32) -> H,
-) -> Result<Vec<RoomHandle>, String> {
+) -> Result<Vec<WorkerHandle>, String> {
     let database =
-        shell.database.clone().ok_or_else(|| format!("{} needs a database: set [database] url", spec.room))?;
-    let meter = Arc::new(Meter::new(&shell.registry, spec.room).map_err(|e| e.to_string())?);
+        service.database.clone().ok_or_else(|| format!("{} needs a database: set [database] url", spec.worker))?;
+    let meter = Arc::new(Meter::new(&service.registry, spec.worker).map_err(|e| e.to_string())?);
     let spec = Arc::new(spec);
     let handles = (0..spec.shards).map(|shard| {
-        let shard =
-            Shard { spec: spec.clone(), shell: shell.clone(), database: database.clone(), meter: meter.clone(), shard };
+        let shard = Shard {
+            spec: spec.clone(),
+            service: service.clone(),
+            database: database.clone(),
+            meter: meter.clone(),
+            shard,
+        };
         let handler = handler(shard.shard);
-        RoomHandle::task(spec.room, task::spawn(spec.room, shard.supervise(handler)))
+        WorkerHandle::task(spec.worker, task::spawn(spec.worker, shard.supervise(handler)))
     });
     Ok(handles.collect())
 }
@@ -127,7 +133,7 @@ const IDLE_TRANSACTION: &str = "SET idle_in_transaction_session_timeout = '30s'"
 
 /// For which the broker keeps a question of who lingers, bytes: it is woken for many records at once.
 const ENOUGH_BYTES: &str = "262144";
-/// From here on a room lingers, milliseconds.
+/// From here on a worker lingers, milliseconds.
 const LINGERS_MS: u64 = 500;
 
 fn lost(candidate: &mut Candidate) -> PgError {
@@ -137,7 +143,7 @@ fn lost(candidate: &mut Candidate) -> PgError {
 
 struct Shard {
     spec: Arc<PgSpec>,
-    shell: Shell,
+    service: ServiceContext,
     database: DatabaseConfig,
     meter: Arc<Meter>,
     shard: u32,
@@ -145,23 +151,23 @@ struct Shard {
 
 impl Shard {
     async fn supervise<H: PgHandler>(self, mut handler: H) -> Result<(), String> {
-        let component = self.shell.health.component(&self.component_name());
-        let mut candidate = Candidate::new(&self.consumer_name(), self.shard as i32, &self.shell.instance);
+        let component = self.service.health.component(&self.component_name());
+        let mut candidate = Candidate::new(&self.consumer_name(), self.shard as i32, &self.service.instance);
         let mut backoff = Duration::from_millis(100);
-        while !self.shell.shutdown.is_cancelled() {
+        while !self.service.shutdown.is_cancelled() {
             let started = Instant::now();
             match self.live(&mut handler, &mut candidate, &component).await {
                 Ok(()) => break,
                 Err(why) => {
                     self.meter.restarts.inc();
                     component.set_ready(false, "restarting");
-                    tracing::warn!(room = self.spec.room, shard = self.shard, %why, "room starts again");
+                    tracing::warn!(worker = self.spec.worker, shard = self.shard, %why, "worker starts again");
                 }
             }
             if started.elapsed() > Duration::from_secs(30) {
                 backoff = Duration::from_millis(100);
             }
-            let stop = self.shell.shutdown.cancelled();
+            let stop = self.service.shutdown.cancelled();
             if tokio::time::timeout(backoff, stop).await.is_ok() {
                 break;
             }
@@ -183,14 +189,14 @@ impl Shard {
         let Some(lease) = self.wait_for_lease(&client, candidate, component).await? else { return Ok(()) };
         handler.reset(&client).await?;
         let stood = offsets::load(&client, &self.consumer_name()).await?;
-        let stop = self.shell.shutdown.child_token();
+        let stop = self.service.shutdown.child_token();
         let _guard = stop.clone().drop_guard();
         let mut expected = stood.iter().map(|(place, stand)| (place.clone(), stand.next)).collect();
         let mut reads = self.start_reader(stood, stop, handler.preparer())?;
         loop {
             let read = match tokio::time::timeout(BEAT, reads.recv()).await {
                 Ok(Some(read)) => read.map_err(PgError::Other)?,
-                Ok(None) if self.shell.shutdown.is_cancelled() => break,
+                Ok(None) if self.service.shutdown.is_cancelled() => break,
                 Ok(None) => return Err(PgError::Other("its reader has ended".to_owned())),
                 Err(_) if lease.renew(&client).await? => continue,
                 Err(_) => return Err(lost(candidate)),
@@ -247,7 +253,7 @@ impl Shard {
                     component.set_ready(false, "standing by: the writer of this shard has not been seen to move");
                 }
             }
-            if tokio::time::timeout(BEAT, self.shell.shutdown.cancelled()).await.is_ok() {
+            if tokio::time::timeout(BEAT, self.service.shutdown.cancelled()).await.is_ok() {
                 return Ok(None);
             }
         }
@@ -278,13 +284,13 @@ impl Shard {
     /// One for each shard, so that none speaks for another.
     fn component_name(&self) -> String {
         match self.spec.shards {
-            1 => self.spec.room.to_owned(),
-            _ => format!("{}-{}", self.spec.room, self.shard),
+            1 => self.spec.worker.to_owned(),
+            _ => format!("{}-{}", self.spec.worker, self.shard),
         }
     }
 
     fn consumer_name(&self) -> String {
-        self.shell.kafka.topic(self.spec.room).to_string()
+        self.service.kafka.topic(self.spec.worker).to_string()
     }
 
     /// Reads this shard's partitions on a thread, at most two batches ahead.
@@ -294,15 +300,12 @@ impl Shard {
         stop: CancellationToken,
         prepare: Preparer<W>,
     ) -> Result<mpsc::Receiver<Result<Read<W>, String>>, PgError> {
-        let mut config = self.shell.kafka.client();
+        let mut config = reader(&self.service.kafka.client(), &self.consumer_name(), Isolation::Committed);
         config
-            .set("group.id", self.consumer_name())
-            .set("isolation.level", "read_committed")
-            .set("enable.auto.commit", "false")
             // A place that is lost is a gap, and never made good by reading on somewhere else (ADR 15).
             .set("auto.offset.reset", "error")
             .set("fetch.queue.backoff.ms", "10")
-            // Where one byte is enough records come at once all the same; the cluster is asked through `Shell::asking` meanwhile.
+            // Where one byte is enough records come at once all the same; the cluster is asked through `ServiceContext::asking` meanwhile.
             .set("fetch.wait.max.ms", "500")
             .set("fetch.min.bytes", if self.spec.linger_ms >= LINGERS_MS { ENOUGH_BYTES } else { "1" })
             .set("queued.max.messages.kbytes", "16384")
@@ -311,10 +314,10 @@ impl Shard {
             .create_with_context(StatsContext(self.meter.clone()))
             .map_err(|error| PgError::Other(error.to_string()))?;
         let (sender, receiver) = mpsc::channel(2);
-        let (group, client, spec) = (self.consumer_name(), self.shell.kafka.client(), self.spec.clone());
-        let asking = self.shell.asking()?;
+        let (group, client, spec) = (self.consumer_name(), self.service.kafka.client(), self.spec.clone());
+        let asking = self.service.asking()?;
         let reader = Reader { consumer, asking, client, group, spec, shard: self.shard, stood, stop, prepare, sender };
-        let name = format!("{}-read", self.spec.room);
+        let name = format!("{}-read", self.spec.worker);
         task::thread(&name, move || reader.run()).map_err(|error| PgError::Other(error.to_string()))?;
         Ok(receiver)
     }

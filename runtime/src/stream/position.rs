@@ -7,7 +7,7 @@ mod probe;
 
 use crate::clock;
 use crate::ffi;
-use crate::kafka::{Plain, PlainConsumer};
+use crate::kafka::{Isolation, Plain, PlainConsumer, reader};
 use crate::stream::record::Input;
 use gap::OnRecord;
 pub(crate) use gap::Passed;
@@ -74,7 +74,7 @@ pub(crate) struct Held {
 }
 
 /// Where to read on; or how the place was lost, and the first record that is there.
-pub(crate) fn judge(left: &Left, held: &Held) -> Result<i64, (Lost, i64)> {
+pub(crate) fn classify(left: &Left, held: &Held) -> Result<i64, (Lost, i64)> {
     let Some(offset) = left.offset else {
         return if held.end == 0 { Ok(0) } else { Err((Lost::NoOffset, held.low)) };
     };
@@ -149,7 +149,7 @@ pub(crate) fn find<C: ConsumerContext>(
         let topic_id = found.topic_ids.get(&topic).cloned();
         let judged = loop {
             let (low, end) = consumer.fetch_watermarks(&topic, partition, timeout)?;
-            match judge(&left, &Held { low, end, topic_id: topic_id.clone(), in_transactions }) {
+            match classify(&left, &Held { low, end, topic_id: topic_id.clone(), in_transactions }) {
                 Err((Lost::BeyondEnd, _)) if Instant::now() < patience => {
                     std::thread::sleep(Duration::from_millis(100))
                 }
@@ -335,16 +335,15 @@ pub(crate) fn read_all_as(
     timeout: Duration,
     mut each: impl FnMut(Input<'_>),
 ) -> Result<(), KafkaError> {
-    let mut config = client.clone();
-    config.set("group.id", group).set("isolation.level", "read_committed");
-    config.set("enable.partition.eof", "true").set("enable.auto.commit", "false").set("auto.offset.reset", "earliest");
+    let mut config = reader(client, group, Isolation::Committed);
+    config.set("enable.partition.eof", "true").set("auto.offset.reset", "earliest");
     config.set("fetch.wait.max.ms", "10");
-    let reader: PlainConsumer = config.create_with_context(Plain)?;
+    let consumer: PlainConsumer = config.create_with_context(Plain)?;
     let mut all = TopicPartitionList::new();
-    for partition in 0..partitions_of(&reader, topic, timeout)? {
+    for partition in 0..partitions_of(&consumer, topic, timeout)? {
         all.add_partition_offset(topic, partition, Offset::Beginning)?;
     }
-    read_on(&reader, &all, timeout, &mut each)
+    read_on(&consumer, &all, timeout, &mut each)
 }
 
 /// Hands over every committed record from these places of one topic on to its present end.
@@ -428,7 +427,7 @@ mod tests {
             ("another topic", left(Some(5), id("a")), held(0, 9, id("b")), Err((Lost::Recreated, 0))),
         ];
         for (name, left, held, expected) in rows {
-            assert_eq!(judge(&left, &held), expected, "{name}");
+            assert_eq!(classify(&left, &held), expected, "{name}");
         }
     }
 

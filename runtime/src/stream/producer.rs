@@ -3,7 +3,7 @@
 
 use super::record::Route;
 use crate::ffi::QueueSignal;
-use crate::kafka::KafkaConfig;
+use crate::kafka::{KafkaConfig, writer};
 use rdkafka::TopicPartitionList;
 use rdkafka::client::ClientContext;
 use rdkafka::config::ClientConfig;
@@ -267,9 +267,8 @@ impl Producer {
 
 /// What exactly once asks of a producer, and what keeps a transaction short.
 pub(crate) fn settings(kafka: &KafkaConfig) -> ClientConfig {
-    let mut config = kafka.client();
+    let mut config = writer(&kafka.client());
     config
-        .set("partitioner", "murmur2_random")
         // A batch is whole before its partitions are registered, so that there is nothing to linger for.
         .set("linger.ms", "1")
         .set("retry.backoff.ms", "5")

@@ -7,8 +7,8 @@ use super::meter::Meter;
 use super::producer::is_fenced;
 use super::session::{Session, lacking};
 use super::spec::LoopSpec;
-use crate::shell::Shell;
-use crate::task::{self, RoomHandle};
+use crate::service::ServiceContext;
+use crate::task::{self, WorkerHandle};
 use rdkafka::error::KafkaError;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -33,33 +33,42 @@ impl From<KafkaError> for LoopError {
     }
 }
 
-/// Starts the loop on threads of its own. It ends well when the shell shuts down, and with an error when it is fenced; after
+/// Starts the loop on threads of its own. It ends well when the service layer shuts down, and with an error when it is fenced; after
 /// any other failure it starts again with new clients.
 ///
 /// # Errors
-/// When a room with state has several inputs, metrics are registered twice, or no thread is to be had.
-pub fn spawn_loop<H: Handler + 'static>(spec: LoopSpec, handler: H, shell: &Shell) -> Result<RoomHandle, String> {
+/// When a worker with state has several inputs, metrics are registered twice, or no thread is to be had.
+pub fn spawn_loop<H: Handler + 'static>(
+    spec: LoopSpec,
+    handler: H,
+    service: &ServiceContext,
+) -> Result<WorkerHandle, String> {
     if spec.changelog.is_some() && spec.inputs.len() != 1 {
-        return Err(format!("{}: a room with keyed state has exactly one input topic", spec.room));
+        return Err(format!("{}: a worker with keyed state has exactly one input topic", spec.worker));
     }
-    let meter = Arc::new(Meter::new(&shell.registry, spec.room).map_err(|e| e.to_string())?);
+    let meter = Arc::new(Meter::new(&service.registry, spec.worker).map_err(|e| e.to_string())?);
     if spec.pauses_floods {
-        spec.inputs.iter().for_each(|topic| meter.flood_watched(topic));
+        spec.inputs.iter().for_each(|topic| meter.dead_letter_limit_watched(topic));
     }
-    let shell = shell.clone();
-    let name = spec.room;
-    let handle = task::thread(name, move || supervise(&spec, handler, &shell, &meter)).map_err(|e| e.to_string())?;
-    Ok(RoomHandle::thread(name, handle))
+    let service = service.clone();
+    let name = spec.worker;
+    let handle = task::thread(name, move || supervise(&spec, handler, &service, &meter)).map_err(|e| e.to_string())?;
+    Ok(WorkerHandle::thread(name, handle))
 }
 
-fn supervise<H: Handler>(spec: &LoopSpec, handler: H, shell: &Shell, meter: &Arc<Meter>) -> Result<(), String> {
-    let component = shell.health.component(spec.room);
+fn supervise<H: Handler>(
+    spec: &LoopSpec,
+    handler: H,
+    service: &ServiceContext,
+    meter: &Arc<Meter>,
+) -> Result<(), String> {
+    let component = service.health.component(spec.worker);
     let mut engine = Engine::new(handler, spec.control);
     let mut backoff = Duration::from_millis(100);
-    while joins(spec, shell, &mut engine) {
+    while joins(spec, service, &mut engine) {
         let started = Instant::now();
         engine.revoke_all();
-        match Session::begin(spec, shell, meter).and_then(|session| session.run(&mut engine)) {
+        match Session::begin(spec, service, meter).and_then(|session| session.run(&mut engine)) {
             Ok(()) => {
                 component.set_ready(false, "stopped");
                 return Ok(());
@@ -67,19 +76,19 @@ fn supervise<H: Handler>(spec: &LoopSpec, handler: H, shell: &Shell, meter: &Arc
             Err(error @ LoopError::Fenced(_)) => {
                 meter.fenced.inc();
                 component.set_ready(false, "fenced");
-                tracing::error!(room = spec.room, %error, "fenced");
-                return Err(format!("{}: {error}", spec.room));
+                tracing::error!(worker = spec.worker, %error, "fenced");
+                return Err(format!("{}: {error}", spec.worker));
             }
             Err(LoopError::Lacking(why)) => {
                 component.set_ready(false, format!("{why}; it has left its group for a while"));
-                tracing::error!(room = spec.room, why, "left the group");
-                rest(shell, STAYS_AWAY_FOR);
+                tracing::error!(worker = spec.worker, why, "left the group");
+                rest(service, STAYS_AWAY_FOR);
                 continue;
             }
             Err(LoopError::Broken(why)) => {
                 meter.restarts.inc();
                 component.set_ready(false, "restarting");
-                tracing::warn!(room = spec.room, why, "room starts again");
+                tracing::warn!(worker = spec.worker, why, "worker starts again");
             }
         }
         if started.elapsed() > Duration::from_secs(30) {
@@ -93,20 +102,20 @@ fn supervise<H: Handler>(spec: &LoopSpec, handler: H, shell: &Shell, meter: &Arc
 
 /// Waits until this instance lacks nothing of what is in force; false when it is told to stop. Where nobody can tell, the session
 /// finds out why.
-fn joins<H: Handler>(spec: &LoopSpec, shell: &Shell, engine: &mut Engine<H>) -> bool {
-    while !shell.shutdown.is_cancelled() {
-        match lacking(spec, shell, engine) {
+fn joins<H: Handler>(spec: &LoopSpec, service: &ServiceContext, engine: &mut Engine<H>) -> bool {
+    while !service.shutdown.is_cancelled() {
+        match lacking(spec, service, engine) {
             Ok(Some(why)) => {
-                shell
+                service
                     .health
-                    .component(spec.room)
+                    .component(spec.worker)
                     .set_ready(false, format!("not ready: {why}; it stays out of its group"));
-                tracing::warn!(room = spec.room, why, "stays out of the group");
-                rest(shell, LOOKS_AGAIN_AFTER);
+                tracing::warn!(worker = spec.worker, why, "stays out of the group");
+                rest(service, LOOKS_AGAIN_AFTER);
             }
             Ok(None) => return true,
             Err(error) => {
-                tracing::debug!(room = spec.room, %error, "what is in force cannot be asked for");
+                tracing::debug!(worker = spec.worker, %error, "what is in force cannot be asked for");
                 return true;
             }
         }
@@ -114,9 +123,9 @@ fn joins<H: Handler>(spec: &LoopSpec, shell: &Shell, engine: &mut Engine<H>) -> 
     false
 }
 
-fn rest(shell: &Shell, time: Duration) {
+fn rest(service: &ServiceContext, time: Duration) {
     let until = Instant::now() + time;
-    while Instant::now() < until && !shell.shutdown.is_cancelled() {
+    while Instant::now() < until && !service.shutdown.is_cancelled() {
         std::thread::sleep(Duration::from_millis(100));
     }
 }

@@ -14,10 +14,10 @@ use self::standing::Standing;
 pub(super) use self::standing::lacking;
 use super::assignment::Assignment;
 use super::clients::{self, whole_ms};
-use super::committer::{Committer, Ended, Gate, Job, Letter, PRODUCERS};
+use super::committer::{Committer, Gate, Job, Letter, PRODUCERS, TransactionOutcome};
+use super::dead_letter_limit::DeadLetterLimits;
 use super::engine::{DeadLetter, Engine, Place, Prepared, changelog, place_of};
-use super::flood::Floods;
-use super::handler::{Handler, Verdict};
+use super::handler::{Handler, RecordOutcome};
 use super::meter::Meter;
 use super::position::{Gap, STATE_POSITION};
 use super::producer::{Producer, settings};
@@ -26,7 +26,7 @@ use super::run::LoopError;
 use super::spec::LoopSpec;
 use super::state::{Overlay, Stored};
 use crate::clock;
-use crate::shell::Shell;
+use crate::service::ServiceContext;
 use crate::task;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::BorrowedMessage;
@@ -47,11 +47,11 @@ type Assigned<K, V> = BaseConsumer<Assignment<K, V>>;
 /// The clients of a session, and how far it is.
 pub(super) struct Session<'a> {
     spec: &'a LoopSpec,
-    shell: &'a Shell,
+    service: &'a ServiceContext,
     meter: &'a Arc<Meter>,
     gate: Arc<Gate>,
     jobs: SyncSender<Job>,
-    ended: Receiver<Ended>,
+    ended: Receiver<TransactionOutcome>,
     committer: std::thread::JoinHandle<()>,
     /// Transactions in a row that were refused.
     refused: Cell<u32>,
@@ -61,7 +61,7 @@ pub(super) struct Session<'a> {
     limit: Cell<usize>,
     /// The state is full and nothing is read.
     full: Cell<bool>,
-    floods: RefCell<Floods>,
+    dead_letter_limits: RefCell<DeadLetterLimits>,
     /// Partitions of ours that must not be read, those that wait for a leader, and when they were last looked at.
     gaps: RefCell<Vec<Gap>>,
     waiting: RefCell<TopicPartitionList>,
@@ -103,8 +103,8 @@ impl<'c> Batch<'c> {
 /// The batch whose transaction is under way.
 struct InFlight<H: Handler> {
     overlay: Overlay<H::Key, H::Value>,
-    verdicts: Vec<Verdict>,
-    /// Input topic of each verdict, by its number in the specification; empty where floods pause nothing.
+    outcomes: Vec<RecordOutcome>,
+    /// Input topic of each outcome, by its number in the specification; empty where dead_letter_limits pause nothing.
     sources: Vec<usize>,
     /// The first record; none where nothing was read.
     first: Option<Place>,
@@ -112,11 +112,15 @@ struct InFlight<H: Handler> {
 }
 
 impl<'a> Session<'a> {
-    pub(super) fn begin(spec: &'a LoopSpec, shell: &'a Shell, meter: &'a Arc<Meter>) -> Result<Self, LoopError> {
+    pub(super) fn begin(
+        spec: &'a LoopSpec,
+        service: &'a ServiceContext,
+        meter: &'a Arc<Meter>,
+    ) -> Result<Self, LoopError> {
         let timeout = Duration::from_millis(spec.tuning.timeout_ms);
         let producer = |turn: usize| {
-            let id = shell.kafka.topic(&format!("{}-{}-{turn}", spec.room, shell.instance));
-            Producer::connect(settings(&shell.kafka), &id, timeout)
+            let id = service.kafka.topic(&format!("{}-{}-{turn}", spec.worker, service.instance));
+            Producer::connect(settings(&service.kafka), &id, timeout)
         };
         // All of them before anything is restored: whatever a predecessor left open under any of its ids has ended by then.
         let producers: [Producer; PRODUCERS] = [producer(0)?, producer(1)?];
@@ -126,7 +130,7 @@ impl<'a> Session<'a> {
         })?;
         let gate = Gate::new();
         let topics = (spec.changelog.clone().unwrap_or_else(|| "".into()), spec.dead_letters.clone());
-        let mut committer = Committer::new(producers, gate.clone(), spec.room, topics, partitions);
+        let mut committer = Committer::new(producers, gate.clone(), spec.worker, topics, partitions);
         let (jobs, inbox) = sync_channel::<Job>(1);
         let (outbox, ended) = sync_channel(1);
         let body = move || {
@@ -136,11 +140,11 @@ impl<'a> Session<'a> {
                 }
             }
         };
-        let committer = task::thread(&format!("{}-commit", spec.room), body)
+        let committer = task::thread(&format!("{}-commit", spec.worker), body)
             .map_err(|error| LoopError::Broken(error.to_string()))?;
         Ok(Self {
             spec,
-            shell,
+            service,
             meter,
             gate,
             jobs,
@@ -150,7 +154,10 @@ impl<'a> Session<'a> {
             begun: Cell::new(Instant::now()),
             limit: Cell::new(spec.tuning.batch_records),
             full: Cell::new(false),
-            floods: RefCell::new(Floods::new(spec.tuning.flood_window, spec.tuning.flood_percent)),
+            dead_letter_limits: RefCell::new(DeadLetterLimits::new(
+                spec.tuning.dead_letter_limit_window,
+                spec.tuning.dead_letter_limit_percent,
+            )),
             gaps: RefCell::default(),
             waiting: RefCell::new(TopicPartitionList::new()),
             lacks: Cell::new(false),
@@ -163,16 +170,16 @@ impl<'a> Session<'a> {
     }
 
     pub(super) fn run<H: Handler>(self, engine: &mut Engine<H>) -> Result<(), LoopError> {
-        let consumer: Consuming<H> = clients::consumer(self.shell, self.spec).create_with_context(Assignment {
+        let consumer: Consuming<H> = clients::consumer(self.service, self.spec).create_with_context(Assignment {
             gate: self.gate.clone(),
             meter: self.meter.clone(),
-            plain: self.shell.kafka.client(),
+            plain: self.service.kafka.client(),
             changelog: self.spec.changelog.clone(),
             in_transactions: self.spec.in_transactions(),
             partitioned: self.spec.partitioned(),
             restore_timeout: Duration::from_millis(self.spec.tuning.restore_timeout_ms),
             call_timeout: Duration::from_millis(self.spec.tuning.timeout_ms),
-            group: self.shell.kafka.topic(self.spec.room),
+            group: self.service.kafka.topic(self.spec.worker),
             gaps: self.spec.gaps.clone(),
             topic_ids: Mutex::default(),
             changes: Mutex::default(),
@@ -197,7 +204,7 @@ impl<'a> Session<'a> {
 
     fn cycle<H: Handler>(&self, consumer: &Consuming<H>, engine: &mut Engine<H>) -> Result<(), LoopError> {
         let mut in_flight: Option<InFlight<H>> = None;
-        while !self.shell.shutdown.is_cancelled() {
+        while !self.service.shutdown.is_cancelled() {
             Self::able(consumer)?;
             if self.unreadable.replace(false) {
                 self.look_for_unreadable(consumer, engine, &mut in_flight)?;
@@ -221,9 +228,9 @@ impl<'a> Session<'a> {
                 continue; // the batch before was aborted, and this one was handled on top of it
             }
             self.meter.age(inputs.last().map_or(0, |r| r.timestamp_ms), clock::now_ms());
-            let stopped = prepared.stopped.clone().zip(inputs.get(prepared.verdicts.len()).map(place_of));
+            let stopped = prepared.stopped.clone().zip(inputs.get(prepared.outcomes.len()).map(place_of));
             self.walk_on(&prepared.offsets);
-            if !prepared.verdicts.is_empty() {
+            if !prepared.outcomes.is_empty() {
                 in_flight = Some(self.hand_over(consumer, prepared, &inputs)?);
             }
             if let Some((error, place)) = stopped {
@@ -343,7 +350,7 @@ impl<'a> Session<'a> {
             true => inputs.iter().map(|input| self.source_of(input.topic)).collect(),
             false => Vec::new(),
         };
-        Ok(InFlight { overlay: prepared.overlay, verdicts: prepared.verdicts, sources, first, since: Instant::now() })
+        Ok(InFlight { overlay: prepared.overlay, outcomes: prepared.outcomes, sources, first, since: Instant::now() })
     }
 
     fn source_of(&self, topic: &str) -> usize {

@@ -19,11 +19,11 @@ pub struct Tuning {
     pub timeout_ms: u64,
     /// Milliseconds that taking over partitions may take.
     pub restore_timeout_ms: u64,
-    /// Share of dead letters, in percent of the newest `flood_window` records of an input topic, that pauses that topic, where a
+    /// Share of dead letters, in percent of the newest `dead_letter_limit_window` records of an input topic, that pauses that topic, where a
     /// worker reads what senders write. 100 never pauses it.
-    pub flood_percent: u32,
+    pub dead_letter_limit_percent: u32,
     /// Records over which the share is taken; fewer never pause a topic.
-    pub flood_window: usize,
+    pub dead_letter_limit_window: usize,
     /// Entries of state at which intake pauses rather than forget. At most 100 bytes each.
     pub state_cap: usize,
     /// Kilobytes that the consumer may fetch ahead.
@@ -38,19 +38,19 @@ impl Default for Tuning {
             pace_ms: 30,
             timeout_ms: 8_000,
             restore_timeout_ms: 120_000,
-            flood_percent: 50,
-            flood_window: 2000,
+            dead_letter_limit_percent: 50,
+            dead_letter_limit_window: 2000,
             state_cap: 5_000_000,
             fetch_ahead_kb: 8192,
         }
     }
 }
 
-/// What a room tells the loop.
+/// What a worker tells the loop.
 #[derive(Debug, Clone)]
 pub struct LoopSpec {
     /// Names the consumer group, the transactional id and the metrics' label.
-    pub room: &'static str,
+    pub worker: &'static str,
     /// Input topics, with prefix.
     pub inputs: Vec<Arc<str>>,
     /// Topics that the handler writes in the partition that it reads, with prefix: while one of those has no leader, the partition of

@@ -29,7 +29,7 @@ struct Watched {
     told_at: Instant,
 }
 
-/// Every partition that a room reads.
+/// Every partition that a worker reads.
 #[derive(Default)]
 pub(crate) struct Watermarks {
     partitions: HashMap<Place, Watched>,

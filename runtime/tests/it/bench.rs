@@ -1,7 +1,7 @@
-//! A broker of its own, topics, rooms with the handlers of [`crate::handlers`], and readers.
+//! A broker of its own, topics, workers with the handlers of [`crate::handlers`], and readers.
 
 use crate::handlers::{AdmitOnce, Forgetful, PassOn};
-use local::{ADMIN, House, Options};
+use local::{ADMIN, Options, Stack};
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
@@ -10,9 +10,9 @@ use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use rdkafka::{Offset, TopicPartitionList};
 use runtime::kafka::KafkaConfig;
-use runtime::shell::Shell;
+use runtime::service::ServiceContext;
 use runtime::stream::{Handler, Input, LoopSpec, OwnedInput, Tuning, position, spawn_loop};
-use runtime::task::RoomHandle;
+use runtime::task::WorkerHandle;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
@@ -27,18 +27,18 @@ pub fn numbers(range: std::ops::Range<u32>) -> Vec<Vec<u8>> {
     range.map(|n| n.to_be_bytes().to_vec()).collect()
 }
 
-pub struct Room {
-    handle: RoomHandle,
+pub struct Worker {
+    handle: WorkerHandle,
     shutdown: CancellationToken,
     registry: prometheus::Registry,
 }
 
-impl Room {
+impl Worker {
     pub fn join(self) -> Result<(), String> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         let ended = runtime.block_on(async { tokio::time::timeout(PATIENCE, self.handle.join()).await });
-        runtime.shutdown_background(); // a room that hangs must not keep the test from saying so
-        ended.expect("the room ends")
+        runtime.shutdown_background(); // a worker that hangs must not keep the test from saying so
+        ended.expect("the worker ends")
     }
 
     /// A gauge by partition of the input; 0 where there is none yet.
@@ -59,7 +59,7 @@ impl Room {
 }
 
 pub struct Bench {
-    pub house: House,
+    pub stack: Stack,
     pub kafka: KafkaConfig,
     health: runtime::health::Health,
     _dir: tempfile::TempDir,
@@ -72,16 +72,16 @@ impl Bench {
 
     /// The same with settings of the broker.
     pub fn start_with(settings: &[(&str, &str)]) -> Self {
-        Self::start_as(settings, |kafka, house| KafkaConfig {
+        Self::start_as(settings, |kafka, stack| KafkaConfig {
             sasl_username: Some(ADMIN.to_owned()),
-            sasl_password: house.passwords().get(ADMIN).map(|password| password.as_str().into()),
+            sasl_password: stack.passwords().get(ADMIN).map(|password| password.as_str().into()),
             ..kafka
         })
     }
 
     /// The same with a login of its own.
-    pub fn start_as(settings: &[(&str, &str)], log_in: impl FnOnce(KafkaConfig, &House) -> KafkaConfig) -> Self {
-        // What the rooms say is printed with a test that fails.
+    pub fn start_as(settings: &[(&str, &str)], log_in: impl FnOnce(KafkaConfig, &Stack) -> KafkaConfig) -> Self {
+        // What the workers say is printed with a test that fails.
         let said = tracing_subscriber::fmt().with_max_level(tracing::Level::DEBUG).with_ansi(false).with_test_writer();
         drop(said.try_init()); // the first test of the process has done it
         let dir = tempfile::tempdir().unwrap();
@@ -90,10 +90,10 @@ impl Bench {
         let broker_properties = settings.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let users = ["worker", "observer", "thief"].map(str::to_owned).into();
         let options = Options { postgres: false, broker_properties, users, ..Options::new(dir.path()) };
-        let house = House::start(&options).unwrap();
-        let (bootstrap, topic_prefix) = (house.bootstrap().to_owned(), "t.".to_owned());
-        let kafka = log_in(KafkaConfig { bootstrap, topic_prefix, ..KafkaConfig::default() }, &house);
-        let bench = Self { house, kafka, health: Shell::new(KafkaConfig::default()).health, _dir: dir };
+        let stack = Stack::start(&options).unwrap();
+        let (bootstrap, topic_prefix) = (stack.bootstrap().to_owned(), "t.".to_owned());
+        let kafka = log_in(KafkaConfig { bootstrap, topic_prefix, ..KafkaConfig::default() }, &stack);
+        let bench = Self { stack, kafka, health: ServiceContext::new(KafkaConfig::default()).health, _dir: dir };
         bench.make_topics(&["in", "out", "state", "dead", "gaps"]);
         bench
     }
@@ -161,33 +161,33 @@ impl Bench {
         self.kafka.topic(name)
     }
 
-    /// Starts a room that admits each number once, under an instance id.
-    pub fn run(&self, instance: &str) -> Room {
-        self.room(instance, Some(self.topic("state")), AdmitOnce { out: self.topic("out") })
+    /// Starts a worker that admits each number once, under an instance id.
+    pub fn run(&self, instance: &str) -> Worker {
+        self.worker(instance, Some(self.topic("state")), AdmitOnce { out: self.topic("out") })
     }
 
     /// The same, but it writes to a topic of another name.
-    pub fn run_into(&self, instance: &str, out: &str) -> Room {
+    pub fn run_into(&self, instance: &str, out: &str) -> Worker {
         self.spawn(instance, AdmitOnce { out: self.topic(out) }, |spec| {
             spec.changelog = Some(self.topic("state"));
             spec.writes = vec![self.topic(out)];
         })
     }
 
-    /// Starts a room that passes everything on, under an instance id.
-    pub fn run_stateless(&self, instance: &str) -> Room {
-        self.room(instance, None, PassOn { out: self.topic("out") })
+    /// Starts a worker that passes everything on, under an instance id.
+    pub fn run_stateless(&self, instance: &str) -> Worker {
+        self.worker(instance, None, PassOn { out: self.topic("out") })
     }
 
     /// The same for several topics, each of one source.
-    pub fn run_sources(&self, instance: &str, inputs: &[&str]) -> Room {
+    pub fn run_sources(&self, instance: &str, inputs: &[&str]) -> Worker {
         let handler = PassOn { out: self.topic("out") };
         let inputs = inputs.iter().map(|name| self.topic(name)).collect();
         self.spawn(instance, handler, |spec| spec.inputs = inputs)
     }
 
-    /// A room that admits each number once, remembers at most `cap`, and forgets while it may.
-    pub fn run_capped(&self, instance: &str, cap: usize, may_forget: &Arc<AtomicBool>) -> Room {
+    /// A worker that admits each number once, remembers at most `cap`, and forgets while it may.
+    pub fn run_capped(&self, instance: &str, cap: usize, may_forget: &Arc<AtomicBool>) -> Worker {
         let handler = Forgetful { admit: AdmitOnce { out: self.topic("out") }, may_forget: may_forget.clone() };
         self.spawn(instance, handler, |spec| {
             spec.changelog = Some(self.topic("state"));
@@ -196,17 +196,22 @@ impl Bench {
         })
     }
 
-    fn room<H: Handler + 'static>(&self, instance: &str, changelog: Option<Arc<str>>, handler: H) -> Room {
+    fn worker<H: Handler + 'static>(&self, instance: &str, changelog: Option<Arc<str>>, handler: H) -> Worker {
         self.spawn(instance, handler, |spec| spec.changelog = changelog)
     }
 
-    /// Starts a room with a handler of its own, and other settings.
-    pub fn spawn<H: Handler + 'static>(&self, instance: &str, handler: H, change: impl FnOnce(&mut LoopSpec)) -> Room {
-        let mut shell = Shell::new(self.kafka.clone());
-        shell.instance = instance.to_owned();
-        shell.health = self.health.clone();
+    /// Starts a worker with a handler of its own, and other settings.
+    pub fn spawn<H: Handler + 'static>(
+        &self,
+        instance: &str,
+        handler: H,
+        change: impl FnOnce(&mut LoopSpec),
+    ) -> Worker {
+        let mut service = ServiceContext::new(self.kafka.clone());
+        service.instance = instance.to_owned();
+        service.health = self.health.clone();
         let mut spec = LoopSpec {
-            room: "admit",
+            worker: "admit",
             inputs: vec![self.topic("in")],
             writes: vec![self.topic("out")],
             changelog: None,
@@ -214,11 +219,11 @@ impl Bench {
             dead_letters: self.topic("dead"),
             control: None,
             pauses_floods: true,
-            tuning: Tuning { batch_records: 200, flood_window: 300, ..Tuning::default() },
+            tuning: Tuning { batch_records: 200, dead_letter_limit_window: 300, ..Tuning::default() },
         };
         change(&mut spec);
-        let handle = spawn_loop(spec, handler, &shell).unwrap();
-        Room { handle, shutdown: shell.shutdown, registry: shell.registry }
+        let handle = spawn_loop(spec, handler, &service).unwrap();
+        Worker { handle, shutdown: service.shutdown, registry: service.registry }
     }
 
     /// Publishes bodies keyed by themselves, and waits for their acknowledgement.

@@ -112,10 +112,10 @@ fn a_worker_shows_its_certificate_and_may_do_what_its_name_may() {
     give(&bench.kafka, &OF_A_WORKER);
     bench.publish("in", numbers(0..300));
     let admin = std::mem::replace(&mut bench.kafka, kafka.of("worker"));
-    let room = bench.run("0");
+    let worker = bench.run("0");
     bench.kafka = admin;
     bench.wait_handled(300);
-    room.stop().unwrap();
+    worker.stop().unwrap();
     assert_once(&bench, 300);
 
     // Its own topics, and no other; and nobody is a worker for having the name in another place of the subject.

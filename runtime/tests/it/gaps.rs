@@ -1,7 +1,7 @@
 //! A place that is lost is never made good by reading on somewhere else: its partition is held, in words, the others go on, and
 //! what somebody has put on record is gone on behind.
 
-use crate::bench::{Bench, PARTITIONS, Room, numbers};
+use crate::bench::{Bench, PARTITIONS, Worker, numbers};
 use rdkafka::admin::AdminOptions;
 use rdkafka::{Offset, TopicPartitionList};
 
@@ -10,7 +10,7 @@ fn held(bench: &Bench, words: &str, gaps: usize) {
     held_by(bench, bench.run_stateless("a"), false, words, gaps);
 }
 
-fn held_by(bench: &Bench, room: Room, is_stateful: bool, words: &str, gaps: usize) {
+fn held_by(bench: &Bench, worker: Worker, is_stateful: bool, words: &str, gaps: usize) {
     bench.wait_unready(words);
     bench.wait_unready("defaultx gaps accept --group t.admit --topic t.in --partition");
     let found = bench.gaps(is_stateful);
@@ -19,7 +19,7 @@ fn held_by(bench: &Bench, room: Room, is_stateful: bool, words: &str, gaps: usiz
     assert_eq!(bench.gaps(is_stateful), [], "nothing is left to accept");
     bench.wait_drained("in");
     bench.wait_ready();
-    room.stop().unwrap();
+    worker.stop().unwrap();
 }
 
 fn passed(bench: &Bench) -> usize {
@@ -30,9 +30,9 @@ fn passed(bench: &Bench) -> usize {
 fn what_a_group_has_lost_holds_its_partition_alone() {
     let bench = Bench::start();
     bench.publish("in", numbers(0..90));
-    let room = bench.run_stateless("a");
+    let worker = bench.run_stateless("a");
     bench.wait_drained("in");
-    room.stop().unwrap();
+    worker.stop().unwrap();
     assert_eq!(passed(&bench), 90);
 
     // Retention overtakes one partition.
@@ -81,9 +81,9 @@ fn what_a_group_has_lost_holds_its_partition_alone() {
 fn a_state_that_is_lost_holds_its_partitions() {
     let bench = Bench::start();
     bench.publish("in", numbers(0..60));
-    let room = bench.run("a");
+    let worker = bench.run("a");
     bench.wait_drained("in");
-    room.stop().unwrap();
+    worker.stop().unwrap();
     assert_eq!(bench.gaps(true), [], "a worker that stopped leaves none");
     bench.remake_topic("state");
     bench.publish("in", numbers(0..60));
@@ -111,7 +111,7 @@ fn batches_that_cannot_be_unpacked_hold_their_partition_alone() {
     bench.publish("in", numbers(90..180));
     bench.publish_packed("in", 0, &[large.as_slice()]);
     bench.publish("in", numbers(180..270));
-    let room = bench.run_stateless("a");
+    let worker = bench.run_stateless("a");
     let ends = bench.ends("in");
     bench.wait_unready("cannot be unpacked: it is damaged or too large");
     bench.wait(|bench| bench.committed()[1..] == ends[1..], "the other partitions are read");
@@ -126,7 +126,7 @@ fn batches_that_cannot_be_unpacked_hold_their_partition_alone() {
     }
     bench.wait_drained("in");
     bench.wait_ready();
-    room.stop().unwrap();
+    worker.stop().unwrap();
     assert_eq!(passed(&bench), 270, "each record that can be read, once");
     assert!(peak() < 1 << 30, "{} bytes", peak());
 }

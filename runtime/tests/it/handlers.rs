@@ -1,6 +1,6 @@
-//! What rooms of the tests do with a record.
+//! What workers of the tests do with a record.
 
-use runtime::stream::{HandleError, Handler, Input, NoState, Outbox, Output, Route, Verdict, View};
+use runtime::stream::{HandleError, Handler, Input, NoState, Outbox, Output, RecordOutcome, Route, View};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -35,14 +35,14 @@ impl Handler for AdmitOnce {
             let payload = record.payload.unwrap_or_default();
             let Ok(bytes) = payload.try_into() else {
                 if payload == b"bad" {
-                    out.verdict(Verdict::DeadLetter { reason: "bad", detail: String::new() });
+                    out.outcome(RecordOutcome::DeadLetter { reason: "bad", detail: String::new() });
                     continue;
                 }
                 return Err(HandleError::Poison("not a number".into()));
             };
             let key = Number(u32::from_be_bytes(bytes));
             if state.get(record.partition, &key).is_some() {
-                out.verdict(Verdict::Done("duplicate"));
+                out.outcome(RecordOutcome::Done("duplicate"));
                 continue;
             }
             state.put(record.partition, key, key);
@@ -54,7 +54,7 @@ impl Handler for AdmitOnce {
                 headers: vec![],
             };
             out.emit(record, output);
-            out.verdict(Verdict::Done("accepted"));
+            out.outcome(RecordOutcome::Done("accepted"));
         }
         Ok(())
     }
@@ -77,13 +77,13 @@ impl Handler for PassOn {
     ) -> Result<(), HandleError> {
         for record in block {
             if record.payload == Some(b"bad") {
-                out.verdict(Verdict::DeadLetter { reason: "bad", detail: String::new() });
+                out.outcome(RecordOutcome::DeadLetter { reason: "bad", detail: String::new() });
                 continue;
             }
             let (topic, route) = (self.out.clone(), Route::Same);
             let (key, payload) = (record.key.map(<[u8]>::to_vec), record.payload.map(<[u8]>::to_vec));
             out.emit(record, Output { topic, route, key, payload, headers: vec![] });
-            out.verdict(Verdict::Done("passed"));
+            out.outcome(RecordOutcome::Done("passed"));
         }
         Ok(())
     }

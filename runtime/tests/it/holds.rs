@@ -14,11 +14,11 @@ fn a_flood_pauses_its_own_source_and_a_restart_goes_on() {
     bench.publish("broken", (0..2_000).map(|_| b"bad".to_vec()).collect());
     let mut kept = 0;
     for round in 0..2 {
-        let room = bench.run_sources("a", &["in", "broken"]);
-        bench.wait_says("paused by the flood limit of dead letters: t.broken");
+        let worker = bench.run_sources("a", &["in", "broken"]);
+        bench.wait_says("paused by the dead-letter limit of dead letters: t.broken");
         bench.publish("in", numbers(round * 100..(round + 1) * 100));
         bench.wait_drained("in");
-        room.stop().unwrap();
+        worker.stop().unwrap();
         let now = bench.read_all("dead").len();
         assert!(now >= kept + 300 && now < 2_000, "round {round}: {now} dead letters");
         kept = now;
@@ -36,9 +36,9 @@ fn what_no_broker_takes_is_set_aside_alone() {
     let mut bodies = numbers(0..40);
     bodies.insert(20, large.clone());
     bench.publish("wide", bodies);
-    let room = bench.run_sources("a", &["wide"]);
+    let worker = bench.run_sources("a", &["wide"]);
     bench.wait_drained("wide");
-    room.stop().unwrap();
+    worker.stop().unwrap();
     assert_eq!(bench.read_all("out").len(), 40, "every other record, once");
     let dead = bench.read_all("dead");
     assert_eq!(dead.len(), 1);
@@ -56,15 +56,15 @@ fn what_no_broker_takes_is_set_aside_alone() {
 
 /// A full state pauses intake rather than forget; once something expires it goes on by itself.
 #[test]
-fn a_full_state_waits_until_there_is_room() {
+fn a_full_state_waits_until_there_is_worker() {
     let bench = Bench::start();
     let may_forget = Arc::new(AtomicBool::new(false));
     bench.publish("in", numbers(0..60));
-    let room = bench.run_capped("a", 20, &may_forget);
+    let worker = bench.run_capped("a", 20, &may_forget);
     bench.wait_unready("state cap reached");
     may_forget.store(true, Ordering::Relaxed);
     bench.wait_drained("in");
     bench.wait_ready();
-    room.stop().unwrap();
+    worker.stop().unwrap();
     assert_eq!(bench.read_all("out").len(), 60);
 }

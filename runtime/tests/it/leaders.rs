@@ -15,7 +15,7 @@ struct Second {
 
 impl Second {
     fn start(bench: &Bench, dir: &Path) -> Self {
-        let pid = bench.house.pids()[0];
+        let pid = bench.stack.pids()[0];
         let line = std::fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap();
         let mut java: Vec<String> = line.split_terminator('\0').map(str::to_owned).collect();
         let first = PathBuf::from(java.pop().unwrap());
@@ -87,7 +87,7 @@ fn a_partition_without_a_leader_holds_its_input_alone() {
     let leads = |bench: &Bench| bench.leaders("led");
     bench.wait(|bench| leads(bench) == [1, 2, 1], "each partition has its leader");
 
-    let room = bench.run_into("a", "led");
+    let worker = bench.run_into("a", "led");
     bench.publish("in", numbers(0..90));
     bench.wait_drained("in");
     second.kill();
@@ -102,7 +102,7 @@ fn a_partition_without_a_leader_holds_its_input_alone() {
     second.start_again();
     bench.wait_drained("in");
     bench.wait_ready();
-    room.stop().unwrap();
+    worker.stop().unwrap();
     let mut passed: Vec<_> = bench.read_all("led").into_iter().map(|record| record.payload.unwrap()).collect();
     passed.sort();
     assert_eq!(passed, numbers(0..180), "each once");

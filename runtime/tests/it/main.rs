@@ -54,34 +54,34 @@ fn each_key_is_admitted_once_through_everything() {
     bench.wait_handled(5_000);
 
     // A second owner under a's name: a is a zombie from now on and must end with an error.
-    let usurper = bench.run("a");
+    let successor = bench.run("a");
     bench.publish("in", numbers(5_000..8_000));
     let error = a.join().unwrap_err();
     assert!(error.contains("another instance runs under this id"), "{error}");
 
-    bench.house.restart_broker(Ending::Kill).unwrap();
+    bench.stack.restart_broker(Ending::Kill).unwrap();
     bench.publish("in", numbers(0..10_000));
     bench.wait_drained("in");
     b.stop().unwrap();
     bench.publish("in", numbers(9_000..11_000));
     bench.wait_drained("in");
-    usurper.stop().unwrap();
+    successor.stop().unwrap();
     assert_once(&bench, 11_000);
 }
 
 /// A broker that is away for longer than a session lasts, in the middle of a transaction. The client fences such a member by
-/// itself; the room must not take that for a usurper and end.
+/// itself; the worker must not take that for a successor and end.
 #[test]
 fn a_broker_that_is_long_away_fences_nobody() {
     let mut bench = Bench::start();
     bench.publish("in", numbers(0..20_000));
-    let room = bench.run("a");
+    let worker = bench.run("a");
     bench.wait_handled(1_000);
-    bench.house.stop_broker(Ending::Kill).unwrap();
+    bench.stack.stop_broker(Ending::Kill).unwrap();
     std::thread::sleep(SESSION + Duration::from_secs(2));
-    bench.house.start_broker().unwrap();
+    bench.stack.start_broker().unwrap();
     bench.wait_drained("in");
-    room.stop().unwrap();
+    worker.stop().unwrap();
     assert_once(&bench, 20_000);
 }
 
@@ -110,9 +110,9 @@ fn poison_is_set_aside_byte_for_byte_and_the_stream_goes_on() {
     let mut records = numbers(0..500);
     records.insert(250, b"poison".to_vec());
     bench.publish("in", records);
-    let room = bench.run("a");
+    let worker = bench.run("a");
     bench.wait_drained("in");
-    room.stop().unwrap();
+    worker.stop().unwrap();
     assert_once(&bench, 500);
     let dead = bench.read_all("dead");
     assert_eq!(dead.len(), 1);
@@ -141,10 +141,10 @@ fn a_producer_gets_over_a_broker_that_was_frozen() {
     let mut write = |n| producer.write([(None, &output(n))]);
     write(0).unwrap();
     for (n, away) in [(1, Duration::ZERO), (3, SESSION + Duration::from_secs(2))] {
-        bench.house.pause_broker().unwrap();
+        bench.stack.pause_broker().unwrap();
         assert!(write(n).is_err(), "nobody acknowledges");
         std::thread::sleep(away);
-        bench.house.resume_broker().unwrap();
+        bench.stack.resume_broker().unwrap();
         let until = Instant::now() + Duration::from_secs(60);
         while let Err(error) = write(n + 1) {
             assert!(!error.to_string().contains("Conflicting"), "a producer that is stuck was kept: {error}");
@@ -158,16 +158,16 @@ fn a_producer_gets_over_a_broker_that_was_frozen() {
 
 /// A broker that refuses is neither poison nor a reason to spin: the worker says what is wrong, and goes on when it is mended.
 #[test]
-fn a_topic_that_is_not_there_holds_the_room_until_it_is() {
+fn a_topic_that_is_not_there_holds_the_worker_until_it_is() {
     let bench = Bench::start();
     bench.publish("in", numbers(0..500));
-    let room = bench.run_into("a", "missing");
+    let worker = bench.run_into("a", "missing");
     bench.wait_unready("transactions are refused");
     assert!(bench.read_all("dead").is_empty(), "nothing is set aside");
     bench.make_topics(&["missing"]);
     bench.wait_drained("in");
     bench.wait_ready();
-    room.stop().unwrap();
+    worker.stop().unwrap();
     assert_once_in(&bench, "missing", 500);
 }
 
@@ -177,19 +177,20 @@ fn a_topic_that_is_not_there_holds_the_room_until_it_is() {
 fn a_senders_open_transaction_is_lag_and_names_its_partition() {
     let bench = Bench::start();
     bench.publish("in", numbers(0..300));
-    let room = bench.run("a");
+    let worker = bench.run("a");
     bench.wait_drained("in");
     let sender = bench.open_transaction("in", 1, &numbers(300..301)[0]);
     bench.publish("in", numbers(301..600));
-    let held = |room: &bench::Room| (room.by_partition(LAG_RECORDS), room.by_partition(STABLE_OFFSET_STUCK_SECONDS));
+    let held =
+        |worker: &bench::Worker| (worker.by_partition(LAG_RECORDS), worker.by_partition(STABLE_OFFSET_STUCK_SECONDS));
     bench.wait(
-        |_| matches!(held(&room), ([free, lag, other], [still, stuck, quiet]) if lag > 1.0 && stuck > 0.0 && [free, other, still, quiet] == [0.0; 4]),
+        |_| matches!(held(&worker), ([free, lag, other], [still, stuck, quiet]) if lag > 1.0 && stuck > 0.0 && [free, other, still, quiet] == [0.0; 4]),
         "one partition is held, the others are read",
     );
     sender.commit_transaction(PATIENCE).unwrap();
     bench.publish("in", numbers(600..900));
     bench.wait_drained("in");
-    bench.wait(|_| held(&room) == ([0.0; 3], [0.0; 3]), "nothing is held any more");
-    room.stop().unwrap();
+    bench.wait(|_| held(&worker) == ([0.0; 3], [0.0; 3]), "nothing is held any more");
+    worker.stop().unwrap();
     assert_once(&bench, 900);
 }

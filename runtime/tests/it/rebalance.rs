@@ -2,7 +2,7 @@
 //! partition now reads it again.
 
 use crate::assert_once_in;
-use crate::bench::{Bench, PATIENCE, Room, numbers};
+use crate::bench::{Bench, PATIENCE, Worker, numbers};
 use crate::handlers::PassOn;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use runtime::stream::{HandleError, Handler, Input, NoState, Outbox, View};
@@ -47,7 +47,7 @@ impl Handler for Gated {
     }
 }
 
-fn member(bench: &Bench, instance: &str, gate: &Arc<Gate>) -> Room {
+fn member(bench: &Bench, instance: &str, gate: &Arc<Gate>) -> Worker {
     let handler = Gated { gate: gate.clone(), pass_on: PassOn { out: bench.topic(LATE) } };
     bench.spawn(instance, handler, |spec| spec.writes = vec![bench.topic(LATE)])
 }

@@ -13,7 +13,7 @@ use runtime::stream::{Output, Route, Transactions};
 /// The same cluster for each of the users that it has.
 fn with_logins(bench: &Bench) -> KafkaConfig {
     let mut kafka = bench.kafka.clone();
-    let passwords = bench.house.passwords().into_iter().filter(|(user, _)| user != local::ADMIN);
+    let passwords = bench.stack.passwords().into_iter().filter(|(user, _)| user != local::ADMIN);
     let login = |password: String| Login { password: Some(password.into()), ..Login::default() };
     kafka.principals = passwords.map(|(user, password)| (user, login(password))).collect();
     kafka
@@ -78,20 +78,20 @@ fn a_worker_does_its_work_with_its_own_rights_and_nobody_else_does() {
     bench.publish("in", numbers(0..300));
     bench.publish("in", vec![b"bad".to_vec()]);
     let admin = std::mem::replace(&mut bench.kafka, kafka.of("worker"));
-    let room = bench.run("0");
+    let worker = bench.run("0");
     bench.kafka = admin;
     bench.wait_handled(301);
     assert_once(&bench, 300);
     assert_eq!(bench.read_all("dead").len(), 1);
     // Its replacement restores what it wrote.
-    room.stop().unwrap();
+    worker.stop().unwrap();
     bench.publish("in", numbers(0..350));
     let admin = std::mem::replace(&mut bench.kafka, kafka.of("worker"));
-    let room = bench.run("0");
+    let worker = bench.run("0");
     bench.kafka = admin;
     bench.wait_handled(301 + 350);
     assert_once(&bench, 350);
-    room.stop().unwrap();
+    worker.stop().unwrap();
 
     let thief = kafka.of("thief");
     let mut own = Transactions::connect(&thief, "thief", 10_000).unwrap();

@@ -2,9 +2,11 @@
 //! record by.
 
 use crate::assert_once;
-use crate::bench::{Bench, Room, numbers};
+use crate::bench::{Bench, Worker, numbers};
 use crate::handlers::{AdmitOnce, Number};
-use runtime::stream::{HandleError, Handler, Input, Outbox, OwnedInput, PASSED_BY, Verdict, View, dead_letter_header};
+use runtime::stream::{
+    HandleError, Handler, Input, Outbox, OwnedInput, PASSED_BY, RecordOutcome, View, dead_letter_header,
+};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -43,7 +45,7 @@ impl Handler for Switched {
             return Err(HandleError::NotReady("it lacks the switch".to_owned()));
         }
         state.put(record.partition, SWITCHED, SWITCHED);
-        out.verdict(Verdict::Done("switched"));
+        out.outcome(RecordOutcome::Done("switched"));
         Ok(())
     }
 
@@ -60,7 +62,7 @@ fn is_switch(payload: Option<&[u8]>) -> bool {
     payload.is_some_and(|payload| payload.starts_with(b"switch"))
 }
 
-fn run(bench: &Bench, instance: &str, holds: &Arc<AtomicBool>) -> Room {
+fn run(bench: &Bench, instance: &str, holds: &Arc<AtomicBool>) -> Worker {
     let handler = Switched { admit: AdmitOnce { out: bench.topic("out") }, holds: holds.clone() };
     bench.spawn(instance, handler, |spec| {
         spec.changelog = Some(bench.topic("state"));
@@ -106,7 +108,7 @@ fn what_nobody_can_serve_is_passed_by_at_its_places_and_nowhere_else() {
     bench.publish("in", numbers(0..100));
     bench.publish("in", switches());
     bench.publish("in", numbers(100..200));
-    let room = run(&bench, "a", &holds);
+    let worker = run(&bench, "a", &holds);
     bench.wait_unready("it lacks the switch");
     let is_meant = |record: &OwnedInput| is_switch(record.payload.as_deref());
     let passed: Vec<Vec<u8>> =
@@ -116,7 +118,7 @@ fn what_nobody_can_serve_is_passed_by_at_its_places_and_nowhere_else() {
     bench.publish("gaps", vec![br#"{"group":"t.other","topic":"t.in","partition":0,"offset":0}"#.to_vec()]);
     bench.publish("gaps", passed);
     bench.wait_drained("in");
-    room.stop().unwrap();
+    worker.stop().unwrap();
     assert_once(&bench, 200);
     let dead = bench.read_all("dead");
     let reasons: Vec<_> =

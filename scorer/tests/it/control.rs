@@ -1,50 +1,50 @@
 use crate::fixture::{
     STANDARD, accepted, activation, activation_of, applications, carried, digest_of, document, entry, event_of,
-    handler, library, library_with, models, room, room_of,
+    handler, library, library_with, models, worker, worker_of,
 };
 use crate::kept::{Changelog, Kept};
 use runtime::stream::harness::Harness;
-use runtime::stream::{HandleError, Handler, PASSED_BY, Stored, Verdict};
+use runtime::stream::{HandleError, Handler, PASSED_BY, RecordOutcome, Stored};
 use schemas::risk::RiskEvent;
 use scorer::Library;
 use scorer::in_force::Switch;
 
 #[test]
 fn activation_records_are_kept_by_position_and_passed_on() {
-    let mut room = room();
+    let mut worker = worker();
     let digest = digest_of("taiwan-lightgbm");
     let record = activation("model", "taiwan-lightgbm", "1.0.0", &digest, 1);
-    let (verdicts, outputs) = room.control(&record).unwrap();
-    assert_eq!(verdicts, [Verdict::Done("activated")]);
+    let (verdicts, outputs) = worker.control(&record).unwrap();
+    assert_eq!(verdicts, [RecordOutcome::Done("activated")]);
     assert_eq!(outputs[0].1.payload, record.payload);
     let data = &applications("taiwan-lightgbm")[0];
-    let (_, outputs) = room.feed(&[accepted(data, 1, 1)]).unwrap();
+    let (_, outputs) = worker.feed(&[accepted(data, 1, 1)]).unwrap();
     let event: RiskEvent = serde_json::from_slice(outputs[0].1.payload.as_ref().unwrap()).unwrap();
     assert_eq!(event.model.unwrap().digest, digest);
 }
 
 #[test]
 fn an_instance_without_the_digest_stops_there() {
-    let mut room = room();
+    let mut worker = worker();
     let unknown = "0".repeat(64);
     for record in [
         activation("model", "taiwan-scorecard", "2.0.0", &unknown, 0),
         activation("model", "taiwan-scorecard", "1.0.0", &digest_of("taiwan-net"), 0),
         activation("route", "main", "2", &unknown, 0),
     ] {
-        assert!(matches!(room.control(&record), Err(HandleError::NotReady(_))));
+        assert!(matches!(worker.control(&record), Err(HandleError::NotReady(_))));
     }
 }
 
 #[test]
 fn other_kinds_are_only_passed_on() {
-    let mut room = room();
-    let (verdicts, outputs) = room.control(&activation("policy", "standard", "2", "00", 0)).unwrap();
-    assert_eq!((verdicts, outputs.len()), (vec![Verdict::Done("control_passed")], 1));
+    let mut worker = worker();
+    let (verdicts, outputs) = worker.control(&activation("policy", "standard", "2", "00", 0)).unwrap();
+    assert_eq!((verdicts, outputs.len()), (vec![RecordOutcome::Done("control_passed")], 1));
     let mut broken = activation("model", "m", "1", "00", 0);
     broken.payload = Some(b"{}".to_vec());
-    let (verdicts, outputs) = room.control(&broken).unwrap();
-    assert!(matches!(verdicts[0], Verdict::DeadLetter { reason: "bad_activation", .. }) && outputs.is_empty());
+    let (verdicts, outputs) = worker.control(&broken).unwrap();
+    assert!(matches!(verdicts[0], RecordOutcome::DeadLetter { reason: "bad_activation", .. }) && outputs.is_empty());
 }
 
 /// A route of the stream, with the digest of the package that it names.
@@ -54,16 +54,16 @@ fn carried_second(partition: i32) -> runtime::stream::OwnedInput {
 
 #[test]
 fn a_route_of_the_stream_is_in_force_where_no_file_is() {
-    let mut room = room_of(library(), &[], 256);
+    let mut worker = worker_of(library(), &[], 256);
     let application = accepted(&applications("taiwan-lightgbm")[0], 0, 7);
-    let waits = room.feed(std::slice::from_ref(&application)).unwrap_err();
+    let waits = worker.feed(std::slice::from_ref(&application)).unwrap_err();
     assert!(matches!(&waits, HandleError::NotReady(why) if why.contains("no route was activated")), "{waits}");
-    let (verdicts, outputs) = room.control(&carried_second(0)).unwrap();
-    assert_eq!((verdicts, outputs.len()), (vec![Verdict::Done("activated")], 1));
-    assert_eq!(told(&mut room, &[0]), [pair("2.0.0", "taiwan-scorecard")]);
+    let (verdicts, outputs) = worker.control(&carried_second(0)).unwrap();
+    assert_eq!((verdicts, outputs.len()), (vec![RecordOutcome::Done("activated")], 1));
+    assert_eq!(told(&mut worker, &[0]), [pair("2.0.0", "taiwan-scorecard")]);
     // Whoever takes over has the changelog and nothing else.
-    let mut after = room_of(library(), &[], 256);
-    for (partition, key, value) in room.state() {
+    let mut after = worker_of(library(), &[], 256);
+    for (partition, key, value) in worker.state() {
         assert!(after.restore(partition, &key, &value));
     }
     assert_eq!(told(&mut after, &[0]), [pair("2.0.0", "taiwan-scorecard")]);
@@ -71,34 +71,34 @@ fn a_route_of_the_stream_is_in_force_where_no_file_is() {
 
 #[test]
 fn a_route_whose_packages_are_others_here_waits_and_may_be_passed_by() {
-    let mut room = room();
+    let mut worker = worker();
     let other = carried(&second(), &[("taiwan-scorecard@1.0.0", &"0".repeat(64))], 0);
     let missing = carried(&second().replace("taiwan-scorecard", "nobodys"), &[], 0);
     for (record, words) in
         [(&other, "names package taiwan-scorecard@1.0.0 (000"), (&missing, "no package nobodys@1.0.0")]
     {
-        let error = room.control(record).unwrap_err();
+        let error = worker.control(record).unwrap_err();
         assert!(matches!(&error, HandleError::NotReady(why) if why.contains(words)), "{error}");
     }
-    let (verdicts, outputs) = room.passed_by(&other).unwrap();
+    let (verdicts, outputs) = worker.passed_by(&other).unwrap();
     assert_eq!(verdicts[0].set_aside().map(|(reason, _)| reason), Some(PASSED_BY));
     assert_eq!(outputs.len(), 1, "those behind hear of it");
-    assert_eq!(told(&mut room, &[0]), [pair("1.0.0", "taiwan-lightgbm")]);
+    assert_eq!(told(&mut worker, &[0]), [pair("1.0.0", "taiwan-lightgbm")]);
 }
 
 #[test]
 fn a_version_means_one_content_for_good() {
-    let mut room = room();
-    room.control(&carried_second(0)).unwrap();
+    let mut worker = worker();
+    worker.control(&carried_second(0)).unwrap();
     let digest = digest_of("taiwan-scorecard");
     let again = format!("{}# the same again\n", second());
     let other = carried(&again, &[("taiwan-scorecard@1.0.0", &digest)], 0);
-    room.control(&activation_of(STANDARD, 0)).unwrap();
-    let (verdicts, _) = room.control(&other).unwrap();
+    worker.control(&activation_of(STANDARD, 0)).unwrap();
+    let (verdicts, _) = worker.control(&other).unwrap();
     assert_eq!(verdicts[0].set_aside().map(|(reason, _)| reason), Some("version_has_another_digest"));
-    assert_eq!(told(&mut room, &[0]), [pair("1.0.0", "taiwan-lightgbm")]);
-    room.control(&activation("model", "taiwan-scorecard", "1.0.0", &digest, 0)).unwrap();
-    let (verdicts, _) = room.control(&activation("model", "taiwan-scorecard", "1.0.0", &"0".repeat(64), 0)).unwrap();
+    assert_eq!(told(&mut worker, &[0]), [pair("1.0.0", "taiwan-lightgbm")]);
+    worker.control(&activation("model", "taiwan-scorecard", "1.0.0", &digest, 0)).unwrap();
+    let (verdicts, _) = worker.control(&activation("model", "taiwan-scorecard", "1.0.0", &"0".repeat(64), 0)).unwrap();
     assert_eq!(verdicts[0].set_aside().map(|(reason, _)| reason), Some("version_has_another_digest"));
 }
 
@@ -107,13 +107,15 @@ fn a_package_that_comes_later_serves_without_a_restart() {
     let names = library_with(&[("taiwan-scorecard", "late")]);
     let late = names.models().iter().find(|model| model.manifest().name == "late").unwrap().clone();
     let (sender, found) = std::sync::mpsc::channel();
-    let mut room = Harness::new(handler(library(), &[STANDARD], 256).finding(found));
+    let mut worker = Harness::new(handler(library(), &[STANDARD], 256).finding(found));
     let route = document("standard", "3.0.0", &entry("cards", "credit_card", "late", ""));
     let record = carried(&route, &[("late@1.0.0", &late.digest().to_string())], 0);
-    assert!(matches!(room.control(&record), Err(HandleError::NotReady(why)) if why.contains("no package late@1.0.0")));
+    assert!(
+        matches!(worker.control(&record), Err(HandleError::NotReady(why)) if why.contains("no package late@1.0.0"))
+    );
     sender.send(late).unwrap();
-    assert_eq!(room.control(&record).unwrap().0, [Verdict::Done("activated")]);
-    assert_eq!(told(&mut room, &[0, 1]), [pair("3.0.0", "late"), pair("1.0.0", "taiwan-lightgbm")]);
+    assert_eq!(worker.control(&record).unwrap().0, [RecordOutcome::Done("activated")]);
+    assert_eq!(told(&mut worker, &[0, 1]), [pair("3.0.0", "late"), pair("1.0.0", "taiwan-lightgbm")]);
 }
 
 /// Another champion of cards.
@@ -122,10 +124,10 @@ fn second() -> String {
 }
 
 /// What an application of each partition is told by which route and model.
-fn told(room: &mut Harness<impl Handler>, partitions: &[i32]) -> Vec<(String, String)> {
+fn told(worker: &mut Harness<impl Handler>, partitions: &[i32]) -> Vec<(String, String)> {
     let data = &applications("taiwan-lightgbm")[0];
     let records: Vec<_> = partitions.iter().map(|partition| accepted(data, *partition, 7)).collect();
-    let (_, outputs) = room.feed(&records).unwrap();
+    let (_, outputs) = worker.feed(&records).unwrap();
     let outputs = outputs.iter().filter(|(_, output)| &*output.topic == "t.credit.risk.v1");
     let events = outputs.map(|(_, output)| event_of(output));
     events.map(|event| (event.route.version.unwrap(), event.model.unwrap().name)).collect()
@@ -140,22 +142,22 @@ fn a_route_is_in_force_from_its_record_on_and_only_in_its_partition() {
     let (first, other) = (pair("1.0.0", "taiwan-lightgbm"), pair("2.0.0", "taiwan-scorecard"));
     let second = second();
     let documents = [STANDARD, &second];
-    let mut room = room_of(library(), &documents, 256);
-    assert_eq!(told(&mut room, &[0, 1]), [first.clone(), first.clone()]);
+    let mut worker = worker_of(library(), &documents, 256);
+    assert_eq!(told(&mut worker, &[0, 1]), [first.clone(), first.clone()]);
     let record = activation_of(documents[1], 1);
-    let (verdicts, outputs) = room.control(&record).unwrap();
-    assert_eq!((verdicts, &outputs[0].1.payload), (vec![Verdict::Done("activated")], &record.payload));
-    assert_eq!(told(&mut room, &[0, 1]), [first.clone(), other]);
-    room.control(&activation_of(STANDARD, 1)).unwrap();
-    assert_eq!(told(&mut room, &[0, 1]), [first.clone(), first]);
+    let (verdicts, outputs) = worker.control(&record).unwrap();
+    assert_eq!((verdicts, &outputs[0].1.payload), (vec![RecordOutcome::Done("activated")], &record.payload));
+    assert_eq!(told(&mut worker, &[0, 1]), [first.clone(), other]);
+    worker.control(&activation_of(STANDARD, 1)).unwrap();
+    assert_eq!(told(&mut worker, &[0, 1]), [first.clone(), first]);
 }
 
 #[test]
-fn the_route_that_is_not_held_stops_the_room_and_what_came_before_still_decides() {
-    let mut room = room();
-    let error = room.control(&activation_of(&second(), 0)).unwrap_err();
+fn the_route_that_is_not_held_stops_the_worker_and_what_came_before_still_decides() {
+    let mut worker = worker();
+    let error = worker.control(&activation_of(&second(), 0)).unwrap_err();
     assert!(matches!(&error, HandleError::NotReady(why) if why.contains("route standard@2.0.0")), "{error}");
-    assert_eq!(told(&mut room, &[0]), [pair("1.0.0", "taiwan-lightgbm")]);
+    assert_eq!(told(&mut worker, &[0]), [pair("1.0.0", "taiwan-lightgbm")]);
 }
 
 /// The newest record counts: a route puts the versions that it names in force, and a model's record after it switches one.
@@ -184,11 +186,11 @@ fn an_instance_that_takes_over_goes_on_with_the_same_route() {
     let changelog = before.changelog();
     let mut after = Kept::new(handler(library(), &documents, 256), changelog.clone());
     let expected = [pair("2.0.0", "taiwan-scorecard")];
-    assert_eq!(told(&mut before.room, &[3]), expected);
-    assert_eq!(told(&mut after.room, &[3]), expected);
+    assert_eq!(told(&mut before.worker, &[3]), expected);
+    assert_eq!(told(&mut after.worker, &[3]), expected);
     let mut without = Kept::new(handler(library(), &[STANDARD], 256), changelog);
     let data = accepted(&applications("taiwan-lightgbm")[0], 3, 7);
-    let error = without.room.feed(&[data]).unwrap_err();
+    let error = without.worker.feed(&[data]).unwrap_err();
     assert!(matches!(&error, HandleError::NotReady(why) if why.contains("route standard@2.0.0")), "{error}");
 }
 

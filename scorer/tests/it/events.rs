@@ -1,7 +1,7 @@
 use crate::fixture::{
-    STANDARD, Said, accepted, applications, deciding, document, entry, library, record, room, room_of, shadowing,
+    STANDARD, Said, accepted, applications, deciding, document, entry, library, record, shadowing, worker, worker_of,
 };
-use runtime::stream::{Output, OwnedInput, Route, Verdict};
+use runtime::stream::{Output, OwnedInput, RecordOutcome, Route};
 use schemas::application::{Facts, WITHDRAWN};
 use schemas::event_id::event_id;
 use schemas::risk::{ApplicationRef, COMPUTED, RiskEvent, SHADOW_COMPUTED};
@@ -33,8 +33,8 @@ fn value(bytes: &[u8]) -> Value {
 #[test]
 fn each_application_gets_one_event_with_its_golden_score() {
     let records = mixed();
-    let (verdicts, outputs) = room().feed(&records).unwrap();
-    assert!(verdicts.iter().all(|verdict| *verdict == Verdict::Done("scored")), "{verdicts:?}");
+    let (verdicts, outputs) = worker().feed(&records).unwrap();
+    assert!(verdicts.iter().all(|verdict| *verdict == RecordOutcome::Done("scored")), "{verdicts:?}");
     let outputs = deciding(outputs);
     assert_eq!(outputs.len(), records.len());
     let mut golden = Vec::new();
@@ -63,7 +63,7 @@ fn each_application_gets_one_event_with_its_golden_score() {
 
 #[test]
 fn what_is_written_is_the_published_event() {
-    let (_, outputs) = room().feed(&mixed()).unwrap();
+    let (_, outputs) = worker().feed(&mixed()).unwrap();
     for (_, output) in outputs {
         let written = value(output.payload.as_ref().unwrap());
         let event: RiskEvent = serde_json::from_value(written.clone()).unwrap();
@@ -81,7 +81,7 @@ fn keys(value: &Value) -> Vec<String> {
 
 #[test]
 fn contributions_explain_the_margin_and_reasons_are_adverse() {
-    let (_, outputs) = room().feed(&mixed()).unwrap();
+    let (_, outputs) = worker().feed(&mixed()).unwrap();
     for (_, output) in outputs {
         let event: RiskEvent = serde_json::from_slice(output.payload.as_ref().unwrap()).unwrap();
         let (explanation, score) = (event.explanation.unwrap(), event.score.unwrap());
@@ -101,9 +101,9 @@ fn contributions_explain_the_margin_and_reasons_are_adverse() {
 #[test]
 fn shadows_speak_on_their_own_topic_only() {
     let records = mixed();
-    let (verdicts, outputs) = room().feed(&records).unwrap();
+    let (verdicts, outputs) = worker().feed(&records).unwrap();
     let alone = without_shadows("taiwan-lightgbm", "");
-    let (verdicts_alone, outputs_alone) = room_of(library(), &[&alone], 256).feed(&records).unwrap();
+    let (verdicts_alone, outputs_alone) = worker_of(library(), &[&alone], 256).feed(&records).unwrap();
     assert_eq!(verdicts, verdicts_alone);
     let bare = |outputs: Vec<Said>| {
         let without_digest = |(partition, output): Said| {
@@ -147,10 +147,10 @@ fn a_shadow_says_what_it_would_say_as_champion() {
         let body = |event: Value| json!([event["score"], event["features"], event["explanation"], event["reasons"]]);
         outputs.into_iter().map(event).filter(of_model).map(body).collect::<Vec<_>>()
     };
-    let (_, outputs) = room().feed(&records).unwrap();
+    let (_, outputs) = worker().feed(&records).unwrap();
     let shadowed = spoken(shadowing(outputs));
     let alone = without_shadows("taiwan-xgboost", "");
-    let (_, outputs) = room_of(library(), &[&alone], 256).feed(&records).unwrap();
+    let (_, outputs) = worker_of(library(), &[&alone], 256).feed(&records).unwrap();
     assert!(!shadowed.is_empty());
     assert_eq!(shadowed, spoken(deciding(outputs)));
 }
@@ -170,8 +170,8 @@ fn a_challenger_decides_on_the_customers_that_are_its() {
             records.push(accepted(&data, 0, records.len() as i64));
         }
     }
-    let (verdicts, outputs) = room_of(library(), &[&route], 256).feed(&records).unwrap();
-    assert!(verdicts.iter().all(|verdict| *verdict == Verdict::Done("scored")));
+    let (verdicts, outputs) = worker_of(library(), &[&route], 256).feed(&records).unwrap();
+    assert!(verdicts.iter().all(|verdict| *verdict == RecordOutcome::Done("scored")));
     assert_eq!(outputs.len(), records.len());
     let said = outputs.iter().map(|(_, output)| {
         let event: RiskEvent = serde_json::from_slice(output.payload.as_ref().unwrap()).unwrap();
@@ -196,21 +196,21 @@ fn a_challenger_decides_on_the_customers_that_are_its() {
 #[test]
 fn an_event_does_not_depend_on_its_company() {
     let records = mixed();
-    let (_, together) = room().feed(&records).unwrap();
+    let (_, together) = worker().feed(&records).unwrap();
     let mut alone = Vec::new();
-    let mut lonely = room_of(library(), &[STANDARD], 1);
+    let mut lonely = worker_of(library(), &[STANDARD], 1);
     for record in &records {
         alone.extend(lonely.feed(std::slice::from_ref(record)).unwrap().1);
     }
     assert_eq!(together, alone);
-    let (_, again) = room_of(library(), &[STANDARD], 7).feed(&records).unwrap();
+    let (_, again) = worker_of(library(), &[STANDARD], 7).feed(&records).unwrap();
     assert_eq!(together, again);
 }
 
 #[test]
 fn the_envelope_descends_from_the_application() {
     let data = &applications("taiwan-lightgbm")[0];
-    let (_, outputs) = room().feed(&[accepted(data, 2, 9)]).unwrap();
+    let (_, outputs) = worker().feed(&[accepted(data, 2, 9)]).unwrap();
     let id = data["application_id"].as_str().unwrap();
     let expected = event_id(COMPUTED, "demo", id, 1, "champion:taiwan-lightgbm").to_string();
     let header = |name: &str| {
@@ -257,9 +257,9 @@ fn nobody_goes_unanswered() {
         (change("/attributes/payment_amount_1/currency", json!("EUR")), &["wrong_currency:payment_amount_1"]),
     ];
     let records: Vec<_> = rows.iter().enumerate().map(|(at, row)| accepted(&row.0, 0, at as i64)).collect();
-    let (verdicts, outputs) = room().feed(&records).unwrap();
+    let (verdicts, outputs) = worker().feed(&records).unwrap();
     let outputs = deciding(outputs);
-    assert!(verdicts.iter().all(|verdict| *verdict == Verdict::Done("unscorable")));
+    assert!(verdicts.iter().all(|verdict| *verdict == RecordOutcome::Done("unscorable")));
     for ((_, reasons), (_, output)) in rows.iter().zip(&outputs) {
         let event: RiskEvent = serde_json::from_slice(output.payload.as_ref().unwrap()).unwrap();
         assert_eq!((event.status.as_str(), event.unscorable.as_slice()), ("unscorable", &reasons.map_owned()[..]));
@@ -272,8 +272,8 @@ fn nobody_goes_unanswered() {
 fn an_application_whose_event_no_broker_takes_is_answered_in_little() {
     let data = &applications("taiwan-lightgbm")[0];
     let whole = accepted(data, 0, 0);
-    let (verdicts, outputs) = room().unproducible(&whole).unwrap();
-    assert_eq!(verdicts, [Verdict::Done("unscorable")]);
+    let (verdicts, outputs) = worker().unproducible(&whole).unwrap();
+    assert_eq!(verdicts, [RecordOutcome::Done("unscorable")]);
     let outputs = deciding(outputs);
     let event: RiskEvent = serde_json::from_slice(outputs[0].1.payload.as_ref().unwrap()).unwrap();
     assert_eq!(
@@ -282,11 +282,14 @@ fn an_application_whose_event_no_broker_takes_is_answered_in_little() {
     );
     assert!(event.score.is_none() && event.features.is_empty() && event.facts == Facts::default());
     let id = |fed: Vec<Said>| outputs_id(&deciding(fed)[0].1);
-    let scored = room().feed(std::slice::from_ref(&whole)).unwrap().1;
+    let scored = worker().feed(std::slice::from_ref(&whole)).unwrap().1;
     assert_eq!(id(scored), outputs_id(&outputs[0].1), "one event id for one application, whatever it says");
     let withdrawal = record(WITHDRAWN, "L-1", br#"{"tenant":"demo","application_id":"L-1"}"#.to_vec(), 1, 3);
-    let (verdicts, outputs) = room().unproducible(&withdrawal).unwrap();
-    assert_eq!((verdicts.as_slice(), outputs[0].1.payload.as_ref()), (&[Verdict::Done("withdrawal_passed")][..], None));
+    let (verdicts, outputs) = worker().unproducible(&withdrawal).unwrap();
+    assert_eq!(
+        (verdicts.as_slice(), outputs[0].1.payload.as_ref()),
+        (&[RecordOutcome::Done("withdrawal_passed")][..], None)
+    );
 }
 
 fn outputs_id(output: &Output) -> Vec<u8> {
@@ -307,26 +310,26 @@ impl MapOwned for &[&str] {
 fn what_is_not_an_application_has_a_name() {
     let withdrawal = record(WITHDRAWN, "L-1", br#"{"tenant":"demo","application_id":"L-1"}"#.to_vec(), 1, 3);
     let rows = [
-        (withdrawal.clone(), Verdict::Done("withdrawal_passed")),
+        (withdrawal.clone(), RecordOutcome::Done("withdrawal_passed")),
         (record("application.accepted.v1", "L-2", b"{".to_vec(), 0, 0), dead("malformed_body", "line 1 column 1")),
         (record("application.accepted.v1", "L-2", b"{}".to_vec(), 0, 0), dead("malformed_body", "line 1 column 2")),
         (
             record("weather.v1", "L-3", b"{}".to_vec(), 0, 0),
-            dead("unknown_type", "ce_type is none that this room reads"),
+            dead("unknown_type", "ce_type is none that this worker reads"),
         ),
     ];
     for (input, expected) in &rows {
-        let (verdicts, outputs) = room().feed(std::slice::from_ref(input)).unwrap();
+        let (verdicts, outputs) = worker().feed(std::slice::from_ref(input)).unwrap();
         assert_eq!(verdicts, std::slice::from_ref(expected));
-        assert_eq!(outputs.len(), usize::from(*expected == Verdict::Done("withdrawal_passed")));
+        assert_eq!(outputs.len(), usize::from(*expected == RecordOutcome::Done("withdrawal_passed")));
     }
-    let (_, outputs) = room().feed(std::slice::from_ref(&withdrawal)).unwrap();
+    let (_, outputs) = worker().feed(std::slice::from_ref(&withdrawal)).unwrap();
     let (partition, output) = &outputs[0];
     assert_eq!((*partition, &output.key, &output.payload), (1, &withdrawal.key, &withdrawal.payload));
     let headers: Vec<_> = output.headers.iter().map(|(key, value)| ((*key).to_owned(), Some(value.clone()))).collect();
     assert_eq!(headers, withdrawal.headers);
 }
 
-fn dead(reason: &'static str, detail: &str) -> Verdict {
-    Verdict::DeadLetter { reason, detail: detail.to_owned() }
+fn dead(reason: &'static str, detail: &str) -> RecordOutcome {
+    RecordOutcome::DeadLetter { reason, detail: detail.to_owned() }
 }

@@ -1,4 +1,4 @@
-//! The room with the repository's packages, and accepted applications as ingest writes them.
+//! The worker with the repository's packages, and accepted applications as ingest writes them.
 
 use prometheus::Registry;
 use runtime::stream::harness::Harness;
@@ -21,7 +21,7 @@ pub fn models() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../models")
 }
 
-/// The route that the house ships.
+/// The route that the deployment ships.
 pub const STANDARD: &str = include_str!("../../../routes/standard/1.0.0.toml");
 
 /// The repository's packages; proving them takes a while, so once.
@@ -54,8 +54,8 @@ pub fn entry(id: &str, product: &str, champion: &str, more: &str) -> String {
     format!("[[entry]]\nid = \"{id}\"\nproduct = \"{product}\"\nchampion = \"{champion}@1.0.0\"\n{more}\n")
 }
 
-/// A room that holds these routes; the first is in force.
-pub fn room_of(library: Library, documents: &[&str], block: usize) -> Harness<ScorerHandler> {
+/// A worker that holds these routes; the first is in force.
+pub fn worker_of(library: Library, documents: &[&str], block: usize) -> Harness<ScorerHandler> {
     Harness::new(handler(library, documents, block))
 }
 
@@ -67,9 +67,9 @@ pub fn handler(library: Library, documents: &[&str], block: usize) -> ScorerHand
     ScorerHandler::new(library, routes, outlets, block, metrics).unwrap()
 }
 
-/// A room as the house ships it.
-pub fn room() -> Harness<ScorerHandler> {
-    room_of(library(), &[STANDARD], 256)
+/// A worker as the deployment ships it.
+pub fn worker() -> Harness<ScorerHandler> {
+    worker_of(library(), &[STANDARD], 256)
 }
 
 /// An output with its partition.

@@ -1,4 +1,4 @@
-//! A room with its changelog: what its state becomes is written down as bytes, and another room starts from them.
+//! A worker with its changelog: what its state becomes is written down as bytes, and another worker starts from them.
 
 use runtime::stream::harness::Harness;
 use runtime::stream::{HandleError, Handler, Input, Outbox, OwnedInput, Stored, View};
@@ -11,20 +11,20 @@ use std::sync::{Arc, Mutex};
 pub type Changelog = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
 
 pub struct Kept {
-    pub room: Harness<Watched>,
+    pub worker: Harness<Watched>,
     changelog: Arc<Mutex<Changelog>>,
 }
 
 impl Kept {
-    /// A room that starts from a changelog.
+    /// A worker that starts from a changelog.
     pub fn new(handler: ScorerHandler, changelog: Changelog) -> Self {
         let shared = Arc::new(Mutex::new(changelog.clone()));
         let watched = Watched { handler, to_restore: changelog, changelog: Arc::clone(&shared) };
-        Self { room: Harness::new(watched), changelog: shared }
+        Self { worker: Harness::new(watched), changelog: shared }
     }
 
     pub fn control(&mut self, record: &OwnedInput) {
-        self.room.control(record).unwrap();
+        self.worker.control(record).unwrap();
     }
 
     pub fn changelog(&self) -> Changelog {
@@ -32,7 +32,7 @@ impl Kept {
     }
 }
 
-/// The room's handler between its state and the changelog; of one partition.
+/// The worker's handler between its state and the changelog; of one partition.
 pub struct Watched {
     handler: ScorerHandler,
     to_restore: Changelog,

@@ -1,4 +1,4 @@
-//! Tests of the room over the repository's packages, without a broker.
+//! Tests of the worker over the repository's packages, without a broker.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod control;

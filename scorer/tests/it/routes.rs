@@ -1,10 +1,10 @@
 //! Routes over the repository's packages: what is refused, and who scores whom.
 
 use crate::fixture::{
-    STANDARD, Said, accepted, applications, deciding, document, entry, event_of, library, library_with, room_of,
-    shadowing,
+    STANDARD, Said, accepted, applications, deciding, document, entry, event_of, library, library_with, shadowing,
+    worker_of,
 };
-use runtime::stream::{OwnedInput, Verdict};
+use runtime::stream::{OwnedInput, RecordOutcome};
 use scorer::route::MAX_SHADOWS;
 use scorer::{Error, Route, Routes};
 use serde_json::{Value, json};
@@ -169,8 +169,8 @@ fn a_thin_file_goes_to_another_scorecard_and_a_tenant_to_its_own() {
         (changed(&of_bank, history(json!("no_credits"))), ("bank-scorecard", "all_of_bank", &[])),
     ];
     let records: Vec<_> = rows.iter().enumerate().map(|(at, (data, _))| accepted(data, 0, at as i64)).collect();
-    let (verdicts, outputs) = room_of(library, &[&route], 256).feed(&records).unwrap();
-    assert!(verdicts.iter().all(|verdict| matches!(verdict, Verdict::Done(_))), "nobody goes unanswered");
+    let (verdicts, outputs) = worker_of(library, &[&route], 256).feed(&records).unwrap();
+    assert!(verdicts.iter().all(|verdict| matches!(verdict, RecordOutcome::Done(_))), "nobody goes unanswered");
     for ((_, (model, entry, untold)), said) in rows.iter().zip(said(&outputs)) {
         let untold: Vec<_> = untold.iter().map(|id| (*id).to_owned()).collect();
         assert_eq!(said, ((*model).to_owned(), (*entry).to_owned(), untold));
@@ -190,8 +190,8 @@ fn twenty_shadows_speak_at_once_and_change_nothing() {
         accepted(&changed(data, |data| data["application_id"] = json!(format!("L-{at}"))), 0, at as i64)
     };
     let records: Vec<OwnedInput> = applications("taiwan-lightgbm").iter().enumerate().map(named).collect();
-    let (verdicts, outputs) = room_of(library.clone(), &[&with], 256).feed(&records).unwrap();
-    let (verdicts_alone, alone) = room_of(library, &[&without], 256).feed(&records).unwrap();
+    let (verdicts, outputs) = worker_of(library.clone(), &[&with], 256).feed(&records).unwrap();
+    let (verdicts_alone, alone) = worker_of(library, &[&without], 256).feed(&records).unwrap();
     assert_eq!(verdicts, verdicts_alone);
     let (digest, digest_alone) = [&with, &without].map(|text| domain::Digest::of(text.as_bytes()).to_string()).into();
     let decided: Vec<Said> = deciding(outputs.clone());

@@ -4,8 +4,8 @@ use crate::packages::{self, named, scales};
 use crate::proof::{check, edited, sealed};
 use inference::onnx::{NodeProto, ValueInfoProto};
 use inference::{ops, tap};
-use scoring::follow::Evidence;
 use scoring::manifest::{self, Kind, Link, ReferenceName};
+use scoring::monotonicity::Evidence;
 use scoring::reference::Reference;
 use scoring::stock::{Explains, Stock};
 use scoring::{FeatureVector, Model, PackageFiles};
@@ -87,7 +87,7 @@ fn groups_are_explained_where_features_are_too_many() {
             }
         }
     }
-    assert!((2..=inference::coalitions::MOST_GROUPS).contains(&groups.len()), "{stems:?}");
+    assert!((2..=inference::exact_shapley::MOST_GROUPS).contains(&groups.len()), "{stems:?}");
     for row in &rows[..8] {
         let exact = model.exact(&mut state, row, Some(&groups)).unwrap().unwrap();
         let margin = model.score_block(&mut state, std::slice::from_ref(row)).unwrap().remove(0).unwrap().margin;

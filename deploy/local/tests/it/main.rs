@@ -1,4 +1,4 @@
-//! The house with real servers: what it promises is asked of Kafka, PostgreSQL and the process table themselves.
+//! The stack with real servers: what it promises is asked of Kafka, PostgreSQL and the process table themselves.
 #![allow(clippy::unwrap_used)]
 
 use std::fs;
@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use local::{ADMIN, Ending, House, LocalError, Options, start_prometheus};
+use local::{ADMIN, Ending, LocalError, Options, Stack, start_prometheus};
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
@@ -23,64 +23,64 @@ const VICTIM: &str = "DEFAULTX_LOCAL_TEST_VICTIM";
 #[test]
 fn both_servers_answer_survive_restarts_and_leave_nothing_behind() {
     let dir = tempfile::tempdir().unwrap();
-    let mut house = House::start(&Options::new(dir.path())).unwrap();
-    let bootstrap = house.bootstrap().to_owned();
-    create_topic(&house, "kept");
-    assert_eq!(sql(house.database_url(), "SELECT current_database()"), "defaultx");
-    assert_eq!(sql(house.database_url(), "SHOW fsync"), "on");
+    let mut stack = Stack::start(&Options::new(dir.path())).unwrap();
+    let bootstrap = stack.bootstrap().to_owned();
+    create_topic(&stack, "kept");
+    assert_eq!(sql(stack.database_url(), "SELECT current_database()"), "defaultx");
+    assert_eq!(sql(stack.database_url(), "SHOW fsync"), "on");
 
-    let second = house.create_database("second").unwrap();
+    let second = stack.create_database("second").unwrap();
     assert_eq!(sql(&second, "SELECT current_database()"), "second");
-    assert!(matches!(house.create_database("second"), Err(LocalError::Failed { .. })));
-    assert!(matches!(house.create_database("x; DROP"), Err(LocalError::DatabaseName(_))));
-    assert!(matches!(House::start(&Options::new(dir.path())), Err(LocalError::AlreadyRunning(_))));
+    assert!(matches!(stack.create_database("second"), Err(LocalError::Failed { .. })));
+    assert!(matches!(stack.create_database("x; DROP"), Err(LocalError::DatabaseName(_))));
+    assert!(matches!(Stack::start(&Options::new(dir.path())), Err(LocalError::AlreadyRunning(_))));
 
     for ending in [Ending::Clean, Ending::Kill] {
-        let before = house.pids();
-        house.restart_broker(ending).unwrap();
-        house.stop_database(ending).unwrap();
-        house.start_database().unwrap();
-        assert!(before.iter().all(|pid| !house.pids().contains(pid)), "{ending:?}: {before:?} {:?}", house.pids());
-        assert_eq!(house.bootstrap(), bootstrap);
-        assert!(topics(&house).contains(&"kept".to_owned()), "{ending:?}");
+        let before = stack.pids();
+        stack.restart_broker(ending).unwrap();
+        stack.stop_database(ending).unwrap();
+        stack.start_database().unwrap();
+        assert!(before.iter().all(|pid| !stack.pids().contains(pid)), "{ending:?}: {before:?} {:?}", stack.pids());
+        assert_eq!(stack.bootstrap(), bootstrap);
+        assert!(topics(&stack).contains(&"kept".to_owned()), "{ending:?}");
         assert_eq!(sql(&second, "SELECT current_database()"), "second", "{ending:?}");
     }
 
-    let pids = house.pids();
+    let pids = stack.pids();
     assert!(pids.len() == 2 && pids.iter().all(|pid| lives(*pid)));
-    house.stop().unwrap();
+    stack.stop().unwrap();
     assert!(pids.iter().all(|pid| !lives(*pid)));
 }
 
 #[test]
-fn a_house_left_running_is_found_and_stopped_and_its_data_found_again() {
+fn a_stack_left_running_is_found_and_stopped_and_its_data_found_again() {
     let dir = tempfile::tempdir().unwrap();
-    assert!(matches!(House::attach(dir.path()), Err(LocalError::NotRunning(_))));
+    assert!(matches!(Stack::attach(dir.path()), Err(LocalError::NotRunning(_))));
     let options = Options { kafka: false, keep_running: true, ..Options::new(dir.path()) };
-    let house = House::start(&options).unwrap();
-    let (url, pids) = (house.database_url().to_owned(), house.pids());
-    house.create_database("mine").unwrap();
-    house.leave_running().unwrap();
-    assert!(matches!(House::start(&options), Err(LocalError::AlreadyRunning(_))));
+    let stack = Stack::start(&options).unwrap();
+    let (url, pids) = (stack.database_url().to_owned(), stack.pids());
+    stack.create_database("mine").unwrap();
+    stack.leave_running().unwrap();
+    assert!(matches!(Stack::start(&options), Err(LocalError::AlreadyRunning(_))));
 
-    let found = House::attach(dir.path()).unwrap();
+    let found = Stack::attach(dir.path()).unwrap();
     assert_eq!((found.database_url(), found.bootstrap()), (url.as_str(), ""));
     assert_eq!(found.pids(), pids);
     drop(found);
     assert!(pids.iter().all(|pid| lives(*pid)), "attaching must not own");
 
-    let (found, was_running) = House::start_or_attach(&options).unwrap();
-    assert!(was_running && found.pids() == pids, "asked for again, it is the same house");
+    let (found, was_running) = Stack::start_or_attach(&options).unwrap();
+    assert!(was_running && found.pids() == pids, "asked for again, it is the same stack");
     drop(found);
-    let more = House::start_or_attach(&Options { kafka: true, ..options.clone() });
+    let more = Stack::start_or_attach(&Options { kafka: true, ..options.clone() });
     assert!(matches!(more, Err(LocalError::HalfRunning { name: "Kafka", .. })), "{more:?}");
     assert!(pids.iter().all(|pid| lives(*pid)), "what runs goes on");
 
-    House::stop_left_running(dir.path()).unwrap();
+    Stack::stop_left_running(dir.path()).unwrap();
     assert!(pids.iter().all(|pid| !lives(*pid)));
-    assert!(matches!(House::stop_left_running(dir.path()), Err(LocalError::NotRunning(_))));
+    assert!(matches!(Stack::stop_left_running(dir.path()), Err(LocalError::NotRunning(_))));
 
-    let again = House::start(&options).unwrap();
+    let again = Stack::start(&options).unwrap();
     assert!(matches!(again.create_database("mine"), Err(LocalError::Failed { .. })), "the data is still there");
 }
 
@@ -89,49 +89,49 @@ fn a_house_left_running_is_found_and_stopped_and_its_data_found_again() {
 fn taken_ports_are_replaced_and_free_ones_kept() {
     let dir = tempfile::tempdir().unwrap();
     let options = Options::new(dir.path());
-    let address = |house: &House| {
-        let database = house.database_url().split(['@', '/']).nth(3).unwrap().to_owned();
-        (house.bootstrap().to_owned(), database)
+    let address = |stack: &Stack| {
+        let database = stack.database_url().split(['@', '/']).nth(3).unwrap().to_owned();
+        (stack.bootstrap().to_owned(), database)
     };
-    let house = House::start(&options).unwrap();
-    create_topic(&house, "kept");
-    let first = address(&house);
-    house.stop().unwrap();
+    let stack = Stack::start(&options).unwrap();
+    create_topic(&stack, "kept");
+    let first = address(&stack);
+    stack.stop().unwrap();
 
-    let house = House::start(&options).unwrap();
-    assert_eq!(address(&house), first, "nobody took them");
-    house.stop().unwrap();
+    let stack = Stack::start(&options).unwrap();
+    assert_eq!(address(&stack), first, "nobody took them");
+    stack.stop().unwrap();
 
     let taken = [TcpListener::bind(&first.0).unwrap(), TcpListener::bind(&first.1).unwrap()];
-    let house = House::start(&options).unwrap();
-    let second = address(&house);
+    let stack = Stack::start(&options).unwrap();
+    let second = address(&stack);
     assert!(second.0 != first.0 && second.1 != first.1, "{first:?} {second:?}");
-    assert!(topics(&house).contains(&"kept".to_owned()));
-    assert_eq!(sql(house.database_url(), "SELECT 'here'"), "here");
+    assert!(topics(&stack).contains(&"kept".to_owned()));
+    assert_eq!(sql(stack.database_url(), "SELECT 'here'"), "here");
     drop(taken);
 }
 
-/// Only root runs the server as somebody else, who may not be let through to the house.
+/// Only root runs the server as somebody else, who may not be let through to the stack.
 #[test]
-fn a_cluster_that_cannot_be_reached_below_its_house_lives_elsewhere() {
+fn a_cluster_that_cannot_be_reached_below_its_stack_lives_elsewhere() {
     let parent = tempfile::tempdir().unwrap();
     fs::set_permissions(parent.path(), fs::Permissions::from_mode(0o700)).unwrap();
-    let options = Options { kafka: false, ..Options::new(parent.path().join("house")) };
+    let options = Options { kafka: false, ..Options::new(parent.path().join("stack")) };
     for _ in 0..2 {
-        let house = House::start(&options).unwrap();
-        assert_eq!(sql(house.database_url(), "SELECT 'here'"), "here");
-        house.stop().unwrap();
+        let stack = Stack::start(&options).unwrap();
+        assert_eq!(sql(stack.database_url(), "SELECT 'here'"), "here");
+        stack.stop().unwrap();
     }
 }
 
 #[test]
-fn a_tied_house_cannot_be_left_running() {
+fn a_tied_stack_cannot_be_left_running() {
     let dir = tempfile::tempdir().unwrap();
-    let house = House::start(&Options { kafka: false, ..Options::new(dir.path()) }).unwrap();
-    let pids = house.pids();
-    let again = House::start_or_attach(&Options { kafka: false, ..Options::new(dir.path()) });
+    let stack = Stack::start(&Options { kafka: false, ..Options::new(dir.path()) }).unwrap();
+    let pids = stack.pids();
+    let again = Stack::start_or_attach(&Options { kafka: false, ..Options::new(dir.path()) });
     assert!(matches!(again, Err(LocalError::AlreadyRunning(_))), "it would end with another process: {again:?}");
-    assert!(matches!(house.leave_running(), Err(LocalError::TiedToThisProcess)));
+    assert!(matches!(stack.leave_running(), Err(LocalError::TiedToThisProcess)));
     assert!(pids.iter().all(|pid| !lives(*pid)));
 }
 
@@ -156,9 +156,9 @@ fn servers_end_with_a_killed_owner_and_the_next_start_waits_for_them() {
     victim.kill().unwrap();
     victim.wait().unwrap();
 
-    let house = House::start(&Options::new(dir.path())).unwrap();
+    let stack = Stack::start(&Options::new(dir.path())).unwrap();
     assert!(pids.iter().all(|pid| !lives(*pid)));
-    assert!(topics(&house).contains(&"victims".to_owned()));
+    assert!(topics(&stack).contains(&"victims".to_owned()));
 }
 
 #[test]
@@ -166,7 +166,7 @@ fn the_callers_broker_properties_win() {
     let dir = tempfile::tempdir().unwrap();
     let broker_properties = vec![("auto.create.topics.enable".to_owned(), "nonsense".to_owned())];
     let options = Options { postgres: false, broker_properties, ..Options::new(dir.path()) };
-    match House::start(&options) {
+    match Stack::start(&options) {
         Err(LocalError::Died { tail, .. }) => assert!(tail.contains("nonsense"), "{tail}"),
         Err(LocalError::Failed { output, .. }) => assert!(output.contains("nonsense"), "{output}"),
         other => panic!("{other:?}"),
@@ -177,19 +177,19 @@ fn the_callers_broker_properties_win() {
 fn nobody_comes_in_without_a_password_and_nobody_may_do_anything_without_a_right() {
     let dir = tempfile::tempdir().unwrap();
     let options = Options { postgres: false, users: vec!["clerk".to_owned()], ..Options::new(dir.path()) };
-    let house = House::start(&options).unwrap();
-    create_topic(&house, "kept");
-    assert_eq!(house.passwords().keys().collect::<Vec<_>>(), [ADMIN, "clerk"]);
+    let stack = Stack::start(&options).unwrap();
+    create_topic(&stack, "kept");
+    assert_eq!(stack.passwords().keys().collect::<Vec<_>>(), [ADMIN, "clerk"]);
 
     let mut nobody = ClientConfig::new();
-    nobody.set("bootstrap.servers", house.bootstrap());
+    nobody.set("bootstrap.servers", stack.bootstrap());
     topics_of(&nobody).unwrap_err();
-    let mut wrong = client(&house, ADMIN);
-    wrong.set("sasl.password", &house.passwords()["clerk"]);
+    let mut wrong = client(&stack, ADMIN);
+    wrong.set("sasl.password", &stack.passwords()["clerk"]);
     topics_of(&wrong).unwrap_err();
     // Let in, and shown nothing.
-    assert_eq!(topics_of(&client(&house, "clerk")).unwrap(), [""; 0]);
-    let mut itself = client(&house, "clerk");
+    assert_eq!(topics_of(&client(&stack, "clerk")).unwrap(), [""; 0]);
+    let mut itself = client(&stack, "clerk");
     itself.set("sasl.mechanism", "PLAIN");
     topics_of(&itself).unwrap_err();
 
@@ -198,8 +198,8 @@ fn nobody_comes_in_without_a_password_and_nobody_may_do_anything_without_a_right
         assert_eq!(mode & 0o077, 0, "{file}");
     }
     assert!(!dir.path().join("kafka/tool.args").exists());
-    let command = fs::read_to_string(format!("/proc/{}/cmdline", house.pids()[0])).unwrap();
-    assert!(house.passwords().values().all(|password| !command.contains(password)));
+    let command = fs::read_to_string(format!("/proc/{}/cmdline", stack.pids()[0])).unwrap();
+    assert!(stack.passwords().values().all(|password| !command.contains(password)));
 }
 
 /// A directory of a version whose broker asked nobody.
@@ -207,30 +207,30 @@ fn nobody_comes_in_without_a_password_and_nobody_may_do_anything_without_a_right
 fn an_open_broker_comes_back_guarded_with_its_data() {
     let dir = tempfile::tempdir().unwrap();
     let open = Options { postgres: false, open: true, ..Options::new(dir.path()) };
-    let mut house = House::start(&open).unwrap();
-    assert!(house.passwords().is_empty());
-    create_topic(&house, "kept");
-    let before = house.bootstrap().to_owned();
-    house.stop_broker(Ending::Kill).unwrap();
-    drop(house);
+    let mut stack = Stack::start(&open).unwrap();
+    assert!(stack.passwords().is_empty());
+    create_topic(&stack, "kept");
+    let before = stack.bootstrap().to_owned();
+    stack.stop_broker(Ending::Kill).unwrap();
+    drop(stack);
 
     let guarded = Options { open: false, users: vec!["clerk".to_owned()], ..open };
-    let house = House::start(&guarded).unwrap();
-    assert_eq!(house.bootstrap(), before);
-    assert!(topics(&house).contains(&"kept".to_owned()));
-    assert_eq!(topics_of(&client(&house, "clerk")).unwrap(), [""; 0]);
+    let stack = Stack::start(&guarded).unwrap();
+    assert_eq!(stack.bootstrap(), before);
+    assert!(topics(&stack).contains(&"kept".to_owned()));
+    assert_eq!(topics_of(&client(&stack, "clerk")).unwrap(), [""; 0]);
     let mut nobody = ClientConfig::new();
-    nobody.set("bootstrap.servers", house.bootstrap());
+    nobody.set("bootstrap.servers", stack.bootstrap());
     topics_of(&nobody).unwrap_err();
-    let passwords = house.passwords();
-    house.stop().unwrap();
+    let passwords = stack.passwords();
+    stack.stop().unwrap();
 
     // One more user, and the passwords of the others stay.
     let more = Options { users: vec!["clerk".to_owned(), "guest".to_owned()], ..guarded };
-    let house = House::start(&more).unwrap();
-    assert!(passwords.iter().all(|(user, password)| house.passwords().get(user) == Some(password)));
-    assert!(topics(&house).contains(&"kept".to_owned()));
-    assert_eq!(topics_of(&client(&house, "guest")).unwrap(), [""; 0]);
+    let stack = Stack::start(&more).unwrap();
+    assert!(passwords.iter().all(|(user, password)| stack.passwords().get(user) == Some(password)));
+    assert!(topics(&stack).contains(&"kept".to_owned()));
+    assert_eq!(topics_of(&client(&stack, "guest")).unwrap(), [""; 0]);
 }
 
 #[test]
@@ -251,9 +251,9 @@ fn prometheus_becomes_ready_and_goes_and_says_what_is_wrong() {
 
 fn play_the_victim(dir: &Path) -> ! {
     let options = Options::new(dir);
-    let house = std::thread::scope(|scope| scope.spawn(|| House::start(&options)).join()).unwrap().unwrap();
-    create_topic(&house, "victims");
-    let pids: Vec<String> = house.pids().iter().map(u32::to_string).collect();
+    let stack = std::thread::scope(|scope| scope.spawn(|| Stack::start(&options)).join()).unwrap().unwrap();
+    create_topic(&stack, "victims");
+    let pids: Vec<String> = stack.pids().iter().map(u32::to_string).collect();
     fs::write(dir.join("ready.new"), pids.join(" ")).unwrap();
     fs::rename(dir.join("ready.new"), dir.join("ready")).unwrap();
     loop {
@@ -261,14 +261,14 @@ fn play_the_victim(dir: &Path) -> ! {
     }
 }
 
-fn create_topic(house: &House, name: &str) {
-    let admin: AdminClient<DefaultClientContext> = client(house, ADMIN).create().unwrap();
+fn create_topic(stack: &Stack, name: &str) {
+    let admin: AdminClient<DefaultClientContext> = client(stack, ADMIN).create().unwrap();
     let topic = NewTopic::new(name, 3, TopicReplication::Fixed(1));
     block_on(async { admin.create_topics([&topic], &AdminOptions::new()).await }).unwrap().remove(0).unwrap();
 }
 
-fn topics(house: &House) -> Vec<String> {
-    topics_of(&client(house, ADMIN)).unwrap()
+fn topics(stack: &Stack) -> Vec<String> {
+    topics_of(&client(stack, ADMIN)).unwrap()
 }
 
 /// Topics that a client is shown, or why it is not let in.
@@ -278,10 +278,10 @@ fn topics_of(client: &ClientConfig) -> Result<Vec<String>, KafkaError> {
     Ok(metadata.topics().iter().map(|topic| topic.name().to_owned()).collect())
 }
 
-fn client(house: &House, user: &str) -> ClientConfig {
+fn client(stack: &Stack, user: &str) -> ClientConfig {
     let mut config = ClientConfig::new();
-    config.set("bootstrap.servers", house.bootstrap());
-    for (name, value) in house.client(user) {
+    config.set("bootstrap.servers", stack.bootstrap());
+    for (name, value) in stack.client(user) {
         config.set(name, value);
     }
     config

@@ -46,7 +46,7 @@ struct Expected {
 }
 
 impl Engine {
-    /// Reads what the peer wrote.
+    /// Reads what the baseline wrote.
     pub fn load(folder: &Path) -> Result<Self> {
         let read = |name: &str| std::fs::read(folder.join(name)).with_context(|| format!("reading {name}"));
         let f32s = |name: &str| read(name).map(|bytes| floats(&bytes));
@@ -137,7 +137,7 @@ impl Engine {
         json!({ "trees": draft.trees.len(), "nodes": nodes, "features": WIDTH, "rows": self.rows.len() / WIDTH })
     }
 
-    /// Probabilities of default, as both peers give them.
+    /// Probabilities of default, as both baselines give them.
     fn probabilities(&self, rows: &[f32]) -> Result<Vec<f32>> {
         let mut answers = vec![0f32; rows.len() / WIDTH];
         self.trees.run_f32(rows, &mut answers)?;
@@ -190,7 +190,7 @@ fn near(ours: &[f64], theirs: &[f64], allowed: f64) -> Result<f64> {
     let mut most = 0f64;
     for (at, (own, other)) in ours.iter().zip(theirs).enumerate() {
         let apart = (own - other).abs() / other.abs().max(1.0);
-        ensure!(apart <= allowed, "answer {at} is {own}, the peer says {other}");
+        ensure!(apart <= allowed, "answer {at} is {own}, the baseline says {other}");
         most = most.max(apart);
     }
     Ok(most)

@@ -1,21 +1,21 @@
 //! The scoring engine beside onnxruntime, XGBoost and shap: the same models, the same rows, one thread each, in turns. A side
 //! that answers differently is an error before anything is timed.
 
+mod baseline;
 mod engine;
 mod forest;
 mod package;
-mod peer;
 mod shape;
 
 use anyhow::{Context, Result, ensure};
+use baseline::Baseline;
 use clap::Parser;
 use engine::Engine;
-use peer::Peer;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// Measure the scoring engine beside its Python peers.
+/// Measure the scoring engine beside its Python baselines.
 #[derive(Parser)]
 struct Args {
     /// Rounds of both sides, in turns; medians are reported
@@ -32,7 +32,7 @@ struct Args {
     out: PathBuf,
 }
 
-/// A figure: what the engine does, and every way that a peer has of doing the same.
+/// A figure: what the engine does, and every way that a baseline has of doing the same.
 struct Contest {
     key: &'static str,
     ours: &'static str,
@@ -99,7 +99,7 @@ struct Round {
 struct Bench<'a> {
     /// Where both sides read and write.
     scratch: &'a Path,
-    peer: &'a mut Peer,
+    baseline: &'a mut Baseline,
     rounds: usize,
     only: &'a [String],
 }
@@ -108,20 +108,20 @@ fn main() -> Result<()> {
     let args = Args::parse();
     let dir = tempfile::tempdir()?;
     eprintln!("training and writing the models…");
-    let mut peer = Peer::start(dir.path())?;
+    let mut baseline = Baseline::start(dir.path())?;
     let mut engine = Engine::load(dir.path())?;
     let differences = engine.prove().context("the sides answer differently")?;
 
     let mut result = Map::new();
     let mut rates = Map::new();
     for contest in CONTESTS.iter().filter(|contest| is_wanted(contest.key, &args.only)) {
-        let figure = contest.run(&mut engine, &mut peer, args.rounds)?;
+        let figure = contest.run(&mut engine, &mut baseline, args.rounds)?;
         eprintln!("{} {:.2} (asked for {})", contest.key, figure.ratio, contest.target);
         result.insert(contest.key.to_owned(), json!(figure.ratio));
         // By contest: what two contests share was timed in both, at another time.
         rates.insert(contest.key.to_owned(), json!(figure.rates));
     }
-    let mut bench = Bench { scratch: dir.path(), peer: &mut peer, rounds: args.rounds, only: &args.only };
+    let mut bench = Bench { scratch: dir.path(), baseline: &mut baseline, rounds: args.rounds, only: &args.only };
     let packages = package::run(args.models.as_deref(), &mut bench)?;
     let shapes = shape::run(&mut bench)?;
     result.insert("rates_per_s".to_owned(), Value::Object(rates));
@@ -130,7 +130,7 @@ fn main() -> Result<()> {
     result.insert("greatest_differences".to_owned(), json!(differences));
     result.insert("model".to_owned(), json!(engine.shape()));
     result.insert("rounds".to_owned(), json!(args.rounds));
-    result.insert("peers".to_owned(), peer.versions().clone());
+    result.insert("baselines".to_owned(), baseline.versions().clone());
     if let Some(folder) = args.out.parent() {
         std::fs::create_dir_all(folder)?;
     }
@@ -147,13 +147,13 @@ struct Figure {
 }
 
 impl Contest {
-    fn run(&self, engine: &mut Engine, peer: &mut Peer, rounds: usize) -> Result<Figure> {
+    fn run(&self, engine: &mut Engine, baseline: &mut Baseline, rounds: usize) -> Result<Figure> {
         let mut ours = Vec::new();
         let mut theirs = vec![Vec::new(); self.theirs.len()];
         // The first round warms both sides up and is not kept.
         for round in 0..=rounds {
             let own = engine.time(self.ours)?;
-            let others = self.theirs.iter().map(|name| peer.time(name)).collect::<Result<Vec<_>>>()?;
+            let others = self.theirs.iter().map(|name| baseline.time(name)).collect::<Result<Vec<_>>>()?;
             if round > 0 {
                 ours.push(rate(own));
                 theirs.iter_mut().zip(others).for_each(|(rates, other)| rates.push(rate(other)));
@@ -167,7 +167,7 @@ impl Contest {
     }
 }
 
-/// Medians of rounds of both sides in turns, each a list of rates, and the ratio of each of ours to its peer's.
+/// Medians of rounds of both sides in turns, each a list of rates, and the ratio of each of ours to its baseline's.
 struct Duel {
     ours: Vec<f64>,
     theirs: Vec<f64>,
@@ -190,13 +190,13 @@ impl Duel {
     }
 }
 
-/// The greatest difference between our answers and the peer's, relative above one; an error where it is not near.
+/// The greatest difference between our answers and the baseline's, relative above one; an error where it is not near.
 fn greatest(ours: &[f32], theirs: &[f32]) -> Result<f32> {
     ensure!(ours.len() == theirs.len(), "{} answers against {}", ours.len(), theirs.len());
     let mut most = 0f32;
     for (at, (own, other)) in ours.iter().zip(theirs).enumerate() {
         let apart = (own - other).abs() / other.abs().max(1.0);
-        ensure!(apart <= NEAR, "answer {at} is {own}, the peer says {other}");
+        ensure!(apart <= NEAR, "answer {at} is {own}, the baseline says {other}");
         most = most.max(apart);
     }
     Ok(most)

@@ -60,7 +60,7 @@ fn measure(folder: &Path, scales: &Scales, bench: &mut Bench<'_>) -> Result<Valu
     let bytes: Vec<u8> = rows.iter().flat_map(|value| value.to_le_bytes()).collect();
     std::fs::write(bench.scratch.join("package.f32"), bytes)?;
     std::fs::write(bench.scratch.join("package.json"), asked(folder, &model)?.to_string())?;
-    let ways = bench.peer.ready("package")?;
+    let ways = bench.baseline.ready("package")?;
     let theirs = floats(&std::fs::read(bench.scratch.join("package_answers.f32"))?);
     let apart = greatest(&compared(&model, &rows)?, &theirs)?;
 
@@ -70,7 +70,7 @@ fn measure(folder: &Path, scales: &Scales, bench: &mut Bench<'_>) -> Result<Valu
     let (mut batch, mut one_row, mut explained) = (Duel::new(), Duel::new(), vec![]);
     for _ in 0..bench.rounds {
         let ours = timed(rows.len() / width, || answers(&model, &mut thread, &rows))?;
-        batch.round(ours, bench.peer.fastest(&ways.blocks)?);
+        batch.round(ours, bench.baseline.fastest(&ways.blocks)?);
         let single = rows.chunks(width).take(ONE_BY_ONE);
         let ours = timed(single.len(), || {
             for row in single.clone() {
@@ -78,7 +78,7 @@ fn measure(folder: &Path, scales: &Scales, bench: &mut Bench<'_>) -> Result<Valu
             }
             Ok(())
         })?;
-        one_row.round(ours, bench.peer.fastest(&ways.one_row)?);
+        one_row.round(ours, bench.baseline.fastest(&ways.one_row)?);
         explained.push(rate(timed(vectors.len(), || Ok(model.score_block(&mut thread, &vectors)?))?));
     }
     let (ours, theirs, ratio) = batch.medians();
@@ -106,7 +106,7 @@ fn enumerated(model: &Model, thread: &mut ThreadState, rows: &[FeatureVector]) -
     Some(rate(Round { rows: rows.len().min(ENUMERATED), seconds: started.elapsed().as_secs_f64() }))
 }
 
-/// What the peer needs to know: the graph, the output that is compared, and the words of features that are words to it.
+/// What the baseline needs to know: the graph, the output that is compared, and the words of features that are words to it.
 fn asked(folder: &Path, model: &Model) -> Result<Value> {
     let graph = &model.manifest().graph;
     let output = graph.probability.as_ref().or(graph.margin.as_ref()).or(graph.output.as_ref());
@@ -128,7 +128,7 @@ fn answers(model: &Model, thread: &mut ThreadState, rows: &[f32]) -> Result<Vec<
     Ok(answers)
 }
 
-/// The numbers of the output that the peer gives: of a stock graph its own, which need not be the margins.
+/// The numbers of the output that the baseline gives: of a stock graph its own, which need not be the margins.
 fn compared(model: &Model, rows: &[f32]) -> Result<Vec<f32>> {
     match model.stock() {
         Some(stock) => Ok(stock.own(&mut stock.state()?, rows)?.into_iter().map(|own| own as f32).collect()),

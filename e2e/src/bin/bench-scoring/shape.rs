@@ -12,7 +12,7 @@ use std::path::Path;
 
 /// Measures every shape whose name is wanted.
 pub fn run(bench: &mut Bench<'_>) -> Result<Map<String, Value>> {
-    let folder = root().join("e2e/peers/scoring/shapes");
+    let folder = root().join("e2e/baselines/scoring/shapes");
     let mut names = Vec::new();
     for entry in std::fs::read_dir(&folder).with_context(|| folder.display().to_string())? {
         let path = entry?.path();
@@ -31,7 +31,7 @@ pub fn run(bench: &mut Bench<'_>) -> Result<Map<String, Value>> {
 
 fn measure(name: &str, bytes: &[u8], bench: &mut Bench<'_>) -> Result<Value> {
     let graph = Graph::load(bytes, None)?;
-    let mut ways = bench.peer.ready(&format!("shape {name}"))?;
+    let mut ways = bench.baseline.ready(&format!("shape {name}"))?;
     ways.blocks.retain(|way| way.ends_with("_blocks"));
     let theirs = floats(&std::fs::read(bench.scratch.join("shape_answers.f32"))?);
     let rows = theirs.len() / graph.outputs().next().map_or(1, |(_, width)| width);
@@ -52,8 +52,8 @@ fn measure(name: &str, bytes: &[u8], bench: &mut Bench<'_>) -> Result<Value> {
         Ok(())
     };
     for _ in 0..bench.rounds {
-        batch.round(timed(rows, || pass(&blocks))?, bench.peer.fastest(&ways.blocks)?);
-        one_row.round(timed(single.len(), || pass(single))?, bench.peer.fastest(&ways.one_row)?);
+        batch.round(timed(rows, || pass(&blocks))?, bench.baseline.fastest(&ways.blocks)?);
+        one_row.round(timed(single.len(), || pass(single))?, bench.baseline.fastest(&ways.one_row)?);
     }
     let (ours, theirs, ratio) = batch.medians();
     let (one, other, one_ratio) = one_row.medians();
@@ -90,7 +90,7 @@ impl Part {
     }
 }
 
-/// What the peer has written for each input, in parts of so many rows.
+/// What the baseline has written for each input, in parts of so many rows.
 fn parts(graph: &Graph, folder: &Path, rows: usize, size: usize) -> Result<Vec<Part>> {
     let read = |at: usize| std::fs::read(folder.join(format!("shape_{at}")));
     if let [Input { kind: Kind::F32, width, .. }] = graph.inputs() {

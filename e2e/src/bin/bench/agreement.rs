@@ -1,4 +1,4 @@
-//! Whether house and peer say the same of the same applications: a comparison of speeds is worth nothing where they do not.
+//! Whether product and baseline say the same of the same applications: a comparison of speeds is worth nothing where they do not.
 
 use anyhow::{Context, Result, ensure};
 use defaultx::reader;
@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 
 /// Applications that are compared.
 pub const COMPARED: usize = 2_000;
-/// How far margins and contributions may be apart: one of the peer's libraries reckons in single precision.
+/// How far margins and contributions may be apart: one of the baseline's libraries reckons in single precision.
 const NEAR: f64 = 1e-5;
 /// Codes whose contributions are this near may stand in either order.
 const TIE: f64 = 3e-6;
@@ -70,16 +70,16 @@ struct Decision {
 ///
 /// # Errors
 /// When a topic lacks one, or the answers are not the same.
-pub fn between(house: &KafkaConfig, peer: &KafkaConfig) -> Result<Agreement> {
+pub fn between(product: &KafkaConfig, baseline: &KafkaConfig) -> Result<Agreement> {
     let mut found = Agreement { applications: COMPARED, ..Agreement::default() };
-    let (own, theirs) = (first::<Risk>(house, Topic::Risk)?, first::<Risk>(peer, Topic::Risk)?);
+    let (own, theirs) = (first::<Risk>(product, Topic::Risk)?, first::<Risk>(baseline, Topic::Risk)?);
     for (own, theirs) in own.iter().zip(&theirs) {
-        found.compare(own, theirs).with_context(|| format!("house: {own:?}\npeer: {theirs:?}"))?;
+        found.compare(own, theirs).with_context(|| format!("product: {own:?}\npeer: {theirs:?}"))?;
     }
-    let (own, theirs) = (first::<Decision>(house, Topic::Decisions)?, first::<Decision>(peer, Topic::Decisions)?);
+    let (own, theirs) = (first::<Decision>(product, Topic::Decisions)?, first::<Decision>(baseline, Topic::Decisions)?);
     found.outcomes_differ = own.iter().zip(&theirs).filter(|(own, theirs)| own != theirs).count();
     ensure!(found.scored > 0, "nothing was scored");
-    ensure!(found.reasons_differ + found.outcomes_differ == 0, "house and peer decide differently: {found:?}");
+    ensure!(found.reasons_differ + found.outcomes_differ == 0, "product and baseline decide differently: {found:?}");
     Ok(found)
 }
 

@@ -5,7 +5,7 @@
 use crate::Bench;
 use crate::load::{self, WARM};
 use crate::processor::of_tree;
-use crate::rooms::{self, DECIDING, Models, Rooms};
+use crate::workers::{self, DECIDING, Models, Workers};
 use anyhow::{Context, Result, bail, ensure};
 use audit_sink::Sources;
 use defaultx::reader;
@@ -19,7 +19,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 use tokio_postgres::Client;
 
-/// The room that is measured.
+/// The worker that is measured.
 const AUDITING: &str = "audit-sink";
 /// How often it is asked how far it is.
 const LOOK: Duration = Duration::from_millis(100);
@@ -31,14 +31,14 @@ const LOOKED_UP: i64 = 500;
 /// What one run over the backlog took.
 #[derive(Debug, Clone, Copy, Serialize)]
 struct Drained {
-    room_us: f64,
+    worker_us: f64,
     database_us: f64,
     entries_per_s: f64,
 }
 
 impl Drained {
     fn cpu_ms(&self) -> f64 {
-        (self.room_us + self.database_us) / 1e3
+        (self.worker_us + self.database_us) / 1e3
     }
 }
 
@@ -46,9 +46,9 @@ impl Bench {
     /// Fills a deployment, and drains it in pairs of this binary and another one, or by itself.
     pub fn audit(&mut self, other: Option<&Path>, rounds: usize) -> Result<Map<String, Value>> {
         self.deploy("backlog", 0)?;
-        let mut rooms = rooms::house(&self.stage, Models::Shipped, DECIDING)?;
-        load::throughput(&self.stage, &self.traffic, self.args.applications, &rooms)?;
-        rooms.stop()?;
+        let mut workers = workers::product(&self.stage, Models::Shipped, DECIDING)?;
+        load::throughput(&self.stage, &self.traffic, self.args.applications, &workers)?;
+        workers.stop()?;
         let backlog = Backlog::count(&self.stage, self.args.applications + WARM)?;
         let (mut ours, mut theirs, mut lookup) = (Vec::new(), Vec::new(), None);
         for round in 0..rounds {
@@ -75,7 +75,7 @@ impl Bench {
         };
         let figures = [
             ("audit_cpu_ms_per_application", json!(median(&ours, Drained::cpu_ms))),
-            ("audit_room_us_per_application", json!(median(&ours, |drained| drained.room_us))),
+            ("audit_worker_us_per_application", json!(median(&ours, |drained| drained.worker_us))),
             ("audit_database_us_per_application", json!(median(&ours, |drained| drained.database_us))),
             ("audit_entries_per_s", json!(median(&ours, |drained| drained.entries_per_s))),
             ("audit_cpu_ms_per_application_other", json!(median(&theirs, Drained::cpu_ms))),
@@ -113,7 +113,7 @@ impl Backlog {
         let mut command = command(stage, database, program, "run")?;
         command.arg(AUDITING);
         let started = Instant::now();
-        let mut rooms = Rooms::start(command, &stage.dir().join("audit.log"))?;
+        let mut workers = Workers::start(command, &stage.dir().join("audit.log"))?;
         // One session for all looks: a new one each time would cost the server more than many batches.
         ask(&database.url, async |client| {
             while !self.is_held(client).await? {
@@ -125,12 +125,12 @@ impl Backlog {
             Ok(())
         })?;
         let took = started.elapsed();
-        let room = rooms.processor()?;
+        let worker = workers.processor()?;
         let servers = servers(stage)?.saturating_sub(before);
-        rooms.stop()?;
+        workers.stop()?;
         let each = |time: Duration| time.as_secs_f64() * 1e6 / self.applications as f64;
         let entries_per_s = self.entries as f64 / took.as_secs_f64();
-        Ok(Drained { room_us: each(room), database_us: each(servers), entries_per_s })
+        Ok(Drained { worker_us: each(worker), database_us: each(servers), entries_per_s })
     }
 }
 
@@ -163,14 +163,14 @@ fn command(stage: &Stage, database: &Database, program: Option<&Path>, word: &st
 struct Database {
     name: String,
     url: String,
-    /// A session of the house's own database.
+    /// A session of the product's own database.
     main: String,
 }
 
 impl Database {
     fn create(stage: &Stage, name: &str) -> Result<Self> {
-        let url = stage.house.create_database(name)?;
-        Ok(Self { name: name.to_owned(), url, main: stage.house.database_url().to_owned() })
+        let url = stage.stack.create_database(name)?;
+        Ok(Self { name: name.to_owned(), url, main: stage.stack.database_url().to_owned() })
     }
 
     /// Milliseconds to find one entry by the coordinates of its record, and to read it: the median, the slowest of a hundred, and the
@@ -217,5 +217,5 @@ pub fn ask<T>(url: &str, question: impl AsyncFnOnce(&Client) -> Result<T>) -> Re
 
 /// Processor time of PostgreSQL.
 fn servers(stage: &Stage) -> Result<Duration> {
-    of_tree(*stage.house.pids().last().context("no database")?)
+    of_tree(*stage.stack.pids().last().context("no database")?)
 }

@@ -2,8 +2,8 @@
 //! its next one at once.
 
 use crate::Bench;
-use crate::rooms::{self, Models};
 use crate::steady::{EVERYTHING, everything};
+use crate::workers::{self, Models};
 use anyhow::{Context, Result, bail, ensure};
 use e2e::traffic::Event;
 use hdrhistogram::Histogram;
@@ -32,7 +32,7 @@ impl Bench {
         self.deploy_with(0, "door", 0, None)?;
         let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
         let settings = everything(self.stage.dir(), &address)? + &self.args.settings;
-        let mut rooms = rooms::house_with(&self.stage, Models::Shipped, EVERYTHING, &settings)?;
+        let mut workers = workers::product_with(&self.stage, Models::Shipped, EVERYTHING, &settings)?;
         let events = Arc::new(self.traffic.events("door", 0..WARM + RATE * SECONDS + CLOSED)?);
         until_open(&address)?;
         post_all(&address, &events, 0..WARM, None)?;
@@ -40,7 +40,7 @@ impl Bench {
         let started = Instant::now();
         post_all(&address, &events, WARM + RATE * SECONDS..events.len(), None)?;
         let per_s = CLOSED as f64 / started.elapsed().as_secs_f64();
-        rooms.stop()?;
+        workers.stop()?;
         let [p50, p99] = [0.5, 0.99].map(|at| steady.value_at_quantile(at) as f64 / 1000.0);
         eprintln!("door: p50 {p50:.1} ms, p99 {p99:.1} ms at {RATE}/s; {per_s:.0}/s by {CLIENTS} clients");
         let figures = [("door_p50_ms", p50), ("door_p99_ms", p99), ("door_per_s", per_s)];

@@ -1,7 +1,7 @@
 //! Loads, and what is counted under them.
 
 use crate::audit::ask;
-use crate::rooms::Rooms;
+use crate::workers::Workers;
 use anyhow::{Result, bail};
 use e2e::stage::Stage;
 use e2e::traffic::{Event, Sender, Traffic};
@@ -26,7 +26,7 @@ const STILL: Duration = Duration::from_millis(1_500);
 pub struct Taken {
     /// Applications a second.
     pub rate: f64,
-    /// Microseconds of the rooms' processor time for each application.
+    /// Microseconds of the workers' processor time for each application.
     pub processor_us: f64,
 }
 
@@ -37,16 +37,16 @@ impl std::fmt::Display for Taken {
 }
 
 /// From the first send to the last decision that a reader of committed records sees.
-pub fn throughput(stage: &Stage, traffic: &Traffic, count: usize, rooms: &Rooms) -> Result<Taken> {
+pub fn throughput(stage: &Stage, traffic: &Traffic, count: usize, workers: &Workers) -> Result<Taken> {
     let events = traffic.events("bench", 0..WARM + count)?;
     let watch = Watch::start(&stage.kafka, Schedule::default())?;
     let sender = Sender::connect(&stage.kafka, "murmur2_random")?;
     send(&sender, &events[..WARM])?;
     watch.wait(WARM)?;
-    let (started, before) = (Instant::now(), rooms.processor()?);
+    let (started, before) = (Instant::now(), workers.processor()?);
     send(&sender, &events[WARM..])?;
     let last = watch.wait(WARM + count)?;
-    let processor = rooms.processor()? - before;
+    let processor = workers.processor()? - before;
     watch.stop()?;
     Ok(Taken {
         rate: count as f64 / last.duration_since(started).as_secs_f64(),
@@ -65,7 +65,7 @@ pub fn more(stage: &Stage, traffic: &Traffic, from: usize, count: usize) -> Resu
     watch.stop()
 }
 
-/// Sends events that were made before, so that making them costs the measured rooms nothing.
+/// Sends events that were made before, so that making them costs the measured workers nothing.
 pub fn send(sender: &Sender, events: &[Event]) -> Result<()> {
     events.iter().try_for_each(|event| sender.send(event, Some(&event.application_id)))?;
     sender.flush()

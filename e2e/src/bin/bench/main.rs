@@ -1,32 +1,32 @@
-//! Throughput, latency and memory of the house, beside a ceiling that thinks nothing and two peers that do the same,
-//! all in one run on one machine. The rooms run in a process of their own, so that what is measured of it is theirs.
+//! Throughput, latency and memory of the product, beside a ceiling that thinks nothing and two baselines that do the same,
+//! all in one run on one machine. The workers run in a process of their own, so that what is measured of it is theirs.
 
 mod agreement;
 mod audit;
+mod baseline;
 mod door;
 mod load;
-mod peer;
 mod processor;
-mod rooms;
 mod start;
 mod steady;
 mod streams;
 mod versus;
+mod workers;
 
 use anyhow::{Result, ensure};
+use baseline::{WAYS, Way};
 use clap::Parser;
 use e2e::stage::Stage;
 use e2e::supervisor::become_defaultx_if_asked;
 use e2e::traffic::Traffic;
 use load::WARM;
-use peer::{WAYS, Way};
-use rooms::{AS_CEILING, DECIDING, Models};
 use runtime::kafka::KafkaConfig;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use workers::{AS_CEILING, DECIDING, Models};
 
-/// Measure the house against its ceiling and a Python peer.
+/// Measure the product against its ceiling and a Python baseline.
 #[derive(Parser)]
 struct Args {
     /// Applications of each round
@@ -35,9 +35,9 @@ struct Args {
     /// Rounds of everything that is timed for its throughput, in turns; medians are reported
     #[arg(long, default_value_t = 3)]
     rounds: usize,
-    /// Applications of the Python peer in each round and way; 0 leaves it out
+    /// Applications of the Python baseline in each round and way; 0 leaves it out
     #[arg(long, default_value_t = 15_000)]
-    peer_applications: usize,
+    baseline_applications: usize,
     /// Only these parts; all without it
     #[arg(long, value_delimiter = ',', value_enum)]
     only: Vec<Part>,
@@ -71,7 +71,7 @@ struct Args {
     /// The product on a broker that asks for logins and rights against the same on one that does not, and nothing else
     #[arg(long, conflicts_with_all = ["versus", "guarded"])]
     logins: bool,
-    /// Everything on a broker that asks for logins and rights; only parts without a peer or a ceiling
+    /// Everything on a broker that asks for logins and rights; only parts without a baseline or a ceiling
     #[arg(long, conflicts_with = "versus")]
     guarded: bool,
     /// Pairs of rounds
@@ -89,9 +89,9 @@ struct Args {
 enum Part {
     /// Throughput of the workers and of a ceiling that thinks nothing
     Throughput,
-    /// The Python peer, and what it is compared with
+    /// The Python baseline, and what it is compared with
     Python,
-    /// The Kafka Streams peer, and the house beside it
+    /// The Kafka Streams baseline, and the product beside it
     Streams,
     /// Throughput with the audit log
     Audited,
@@ -113,12 +113,12 @@ fn main() -> Result<()> {
     if let [_, mode, bootstrap, prefix, shapes] = words.as_slice()
         && mode == AS_CEILING
     {
-        return rooms::run_ceiling(bootstrap, prefix, shapes);
+        return workers::run_ceiling(bootstrap, prefix, shapes);
     }
     let args = Args::parse();
     let dir = tempfile::tempdir()?;
     let traffic = Traffic::load(1)?;
-    // The peers know nothing of logins, and neither does an older binary.
+    // The baselines know nothing of logins, and neither does an older binary.
     let stage = Stage::measured(dir.path(), !args.guarded, !args.quick_compiler)?;
     let mut bench = Bench { stage, traffic, args, rates: BTreeMap::new(), peak_mb: 0.0, steadies: 0, disagreed: false };
     let result = match bench.args.versus.clone() {
@@ -136,7 +136,7 @@ fn main() -> Result<()> {
     let result = Value::Object(result);
     std::fs::write(&bench.args.out, serde_json::to_vec_pretty(&result)?)?;
     println!("{result:#}");
-    ensure!(!bench.disagreed, "house and peer do not say the same: see agreement");
+    ensure!(!bench.disagreed, "product and baseline do not say the same: see agreement");
     Ok(())
 }
 
@@ -150,7 +150,7 @@ struct Bench {
     peak_mb: f64,
     /// Steady loads so far.
     steadies: usize,
-    /// House and peer did not say the same.
+    /// Product and baseline did not say the same.
     disagreed: bool,
 }
 
@@ -161,19 +161,19 @@ impl Bench {
         let open_only = [Part::Throughput, Part::Python, Part::Streams];
         ensure!(
             !self.args.guarded || open_only.into_iter().all(|part| !self.asks_for(part)),
-            "--guarded wants --only with other parts than throughput, python and streams: peers and ceiling have no login"
+            "--guarded wants --only with other parts than throughput, python and streams: baselines and ceiling have no login"
         );
-        let with_peer = self.asks_for(Part::Python) && self.args.peer_applications > 0;
-        if with_peer {
-            peer::prepare()?;
+        let with_baseline = self.asks_for(Part::Python) && self.args.baseline_applications > 0;
+        if with_baseline {
+            baseline::prepare()?;
         }
         result.insert("warm_up".into(), self.warm_broker()?);
         for round in 0..self.args.rounds {
-            if with_peer || self.asks_for(Part::Throughput) {
-                self.house_and_ceiling(round, &mut result)?;
+            if with_baseline || self.asks_for(Part::Throughput) {
+                self.product_and_ceiling(round, &mut result)?;
             }
-            if with_peer {
-                self.peer(round, &mut result)?;
+            if with_baseline {
+                self.baseline(round, &mut result)?;
             }
         }
         if self.asks_for(Part::Streams) {
@@ -211,36 +211,36 @@ impl Bench {
         self.args.only.is_empty() || self.args.only.contains(&part)
     }
 
-    fn house_and_ceiling(&mut self, round: usize, result: &mut Map<String, Value>) -> Result<()> {
+    fn product_and_ceiling(&mut self, round: usize, result: &mut Map<String, Value>) -> Result<()> {
         let all = [Models::Scorecards, Models::Xgboost, Models::Shipped];
-        // The last is not compared with the peer.
+        // The last is not compared with the baseline.
         for models in &all[..all.len() - usize::from(!self.asks_for(Part::Throughput))] {
             self.deploy(models.name(), round)?;
-            let mut rooms = rooms::house(&self.stage, *models, DECIDING)?;
-            let taken = load::throughput(&self.stage, &self.traffic, self.args.applications, &rooms)?;
+            let mut workers = workers::product(&self.stage, *models, DECIDING)?;
+            let taken = load::throughput(&self.stage, &self.traffic, self.args.applications, &workers)?;
             self.keep(models.name(), taken.rate);
-            self.peak_mb = self.peak_mb.max(rooms.peak_mb()?);
-            rooms.stop()?;
+            self.peak_mb = self.peak_mb.max(workers.peak_mb()?);
+            workers.stop()?;
         }
-        let shapes = rooms::shapes(&self.deployment(Models::Scorecards.name(), 0))?;
+        let shapes = workers::shapes(&self.deployment(Models::Scorecards.name(), 0))?;
         self.deploy("ceiling", round)?;
-        let mut rooms = rooms::ceiling(&self.stage, &shapes)?;
-        let taken = load::throughput(&self.stage, &self.traffic, self.args.applications, &rooms)?;
+        let mut workers = workers::ceiling(&self.stage, &shapes)?;
+        let taken = load::throughput(&self.stage, &self.traffic, self.args.applications, &workers)?;
         self.keep("ceiling", taken.rate);
         result.insert("bytes".into(), json!(shapes));
-        rooms.stop()
+        workers.stop()
     }
 
-    fn peer(&mut self, round: usize, result: &mut Map<String, Value>) -> Result<()> {
+    fn baseline(&mut self, round: usize, result: &mut Map<String, Value>) -> Result<()> {
         for way in WAYS {
             self.deploy(way.name(), round)?;
-            let rate = peer::throughput(&self.stage, &self.traffic, *way, self.args.peer_applications)?;
+            let rate = baseline::throughput(&self.stage, &self.traffic, *way, self.args.baseline_applications)?;
             self.keep(way.name(), rate);
         }
-        let house = self.deployment(Models::Xgboost.name(), round);
+        let product = self.deployment(Models::Xgboost.name(), round);
         let mut agreed = Map::new();
         for way in [Way::Woodelf, Way::Shap] {
-            let found = agreement::between(&house, &self.deployment(way.name(), round));
+            let found = agreement::between(&product, &self.deployment(way.name(), round));
             // What was measured is still worth writing down.
             self.disagreed |= found.is_err();
             let told = found.map_or_else(|error| json!(format!("{error:#}")), |found| json!(found));
@@ -252,40 +252,40 @@ impl Bench {
 
     fn audited(&mut self) -> Result<()> {
         self.deploy("audited", 0)?;
-        let mut rooms = rooms::house(&self.stage, Models::Scorecards, &[DECIDING, &["audit-sink"]].concat())?;
+        let mut workers = workers::product(&self.stage, Models::Scorecards, &[DECIDING, &["audit-sink"]].concat())?;
         let rate = load::audited(&self.stage, &self.traffic, self.args.applications)?;
         self.keep("audited", rate);
-        rooms.stop()
+        workers.stop()
     }
 
     /// Latency of the three workers by themselves, at half of what they reach, on the default count of partitions.
     fn half_load(&mut self, result: &mut Map<String, Value>) -> Result<()> {
         self.deploy_with(0, "half", 0, None)?;
-        let mut rooms = rooms::house(&self.stage, Models::Scorecards, DECIDING)?;
-        let taken = load::throughput(&self.stage, &self.traffic, self.args.applications, &rooms)?;
-        rooms.stop()?;
+        let mut workers = workers::product(&self.stage, Models::Scorecards, DECIDING)?;
+        let taken = load::throughput(&self.stage, &self.traffic, self.args.applications, &workers)?;
+        workers.stop()?;
         self.deploy_with(0, "half", 1, None)?;
-        let mut rooms = rooms::house(&self.stage, Models::Scorecards, DECIDING)?;
+        let mut workers = workers::product(&self.stage, Models::Scorecards, DECIDING)?;
         let rate = (taken.rate / 2.0).round();
         let (p50, p99) = load::half_load(&self.stage, &self.traffic, rate)?;
         eprintln!("half load, {rate}/s: p50 {p50:.0} ms, p99 {p99:.0} ms");
         result.insert("latency_half_load_ms".into(), json!({ "p50": p50, "p99": p99, "rate": rate }));
-        rooms.stop()
+        workers.stop()
     }
 
     fn memory(&mut self, result: &mut Map<String, Value>) -> Result<()> {
         let n = self.args.applications;
         self.deploy("memory", 0)?;
-        let mut rooms = rooms::house(&self.stage, Models::Scorecards, DECIDING)?;
-        load::throughput(&self.stage, &self.traffic, n, &rooms)?;
-        let after_one = rooms.resident_mb()?;
+        let mut workers = workers::product(&self.stage, Models::Scorecards, DECIDING)?;
+        load::throughput(&self.stage, &self.traffic, n, &workers)?;
+        let after_one = workers.resident_mb()?;
         load::more(&self.stage, &self.traffic, WARM + n, 9 * n)?;
-        let after_ten = rooms.resident_mb()?;
-        self.peak_mb = self.peak_mb.max(rooms.peak_mb()?);
+        let after_ten = workers.resident_mb()?;
+        self.peak_mb = self.peak_mb.max(workers.peak_mb()?);
         eprintln!("memory: {after_one:.0} MB after {n} applications, {after_ten:.0} MB after {}", 10 * n);
         result.insert("rss_after_one_mb".into(), json!(after_one));
         result.insert("rss_after_ten_times_mb".into(), json!(after_ten));
-        rooms.stop()
+        workers.stop()
     }
 
     /// Topics of their own for a measurement.
@@ -299,7 +299,7 @@ impl Bench {
         let prefix = prefix(name, round);
         let deployed = match other {
             None => self.stage.deploy(&prefix),
-            Some(binary) => self.stage.deploy_bare(&prefix).and_then(|()| rooms::migrate(&self.stage, binary)),
+            Some(binary) => self.stage.deploy_bare(&prefix).and_then(|()| workers::migrate(&self.stage, binary)),
         };
         self.stage.kafka.partitions = usual;
         deployed
@@ -320,7 +320,7 @@ impl Bench {
         rates.get(rates.len() / 2).copied()
     }
 
-    /// Throughputs, and what they are to each other. Ratios are to the peer's fastest way of doing what the house does.
+    /// Throughputs, and what they are to each other. Ratios are to the baseline's fastest way of doing what the product does.
     fn figures(&self) -> Map<String, Value> {
         let [scorecards, xgboost, shipped] =
             [Models::Scorecards, Models::Xgboost, Models::Shipped].map(|models| self.median(models.name()));
@@ -350,7 +350,7 @@ impl Bench {
         ];
         let mut found: Map<_, _> = figures.into_iter().map(|(key, value)| (key.to_owned(), json!(value))).collect();
         found.insert("applications".into(), json!(self.args.applications));
-        found.insert("peer_applications".into(), json!(self.args.peer_applications));
+        found.insert("baseline_applications".into(), json!(self.args.baseline_applications));
         found.insert("rounds_per_s".into(), json!(self.rates));
         found
     }

@@ -1,8 +1,8 @@
 //! From the start of the process to the first decision, with what `admit` remembers.
 
 use crate::Bench;
-use crate::rooms::{self, Models};
 use crate::steady::{EVERYTHING, everything};
+use crate::workers::{self, Models};
 use anyhow::Result;
 use e2e::traffic::Sender;
 use e2e::watch::{Schedule, Watch};
@@ -38,11 +38,11 @@ impl Bench {
                 sender.flush()?;
                 let began = Instant::now();
                 let settings = everything(self.stage.dir(), "127.0.0.1:0")? + &self.args.settings;
-                let mut rooms = rooms::house_with(&self.stage, Models::Shipped, EVERYTHING, &settings)?;
+                let mut workers = workers::product_with(&self.stage, Models::Shipped, EVERYTHING, &settings)?;
                 let first = watch.wait_within(start + 1, Duration::from_secs(180))?;
                 seconds.push(first.duration_since(began).as_secs_f64());
-                resident_mb = resident_mb.max(rooms.resident_mb()?);
-                rooms.stop()?;
+                resident_mb = resident_mb.max(workers.resident_mb()?);
+                workers.stop()?;
                 watch.stop()?;
             }
             seconds.sort_by(f64::total_cmp);

@@ -2,8 +2,8 @@
 
 use crate::load::{self, WARM};
 use crate::processor::{of_process, of_tree};
-use crate::rooms::{self, Models, Rooms};
 use crate::versus::median;
+use crate::workers::{self, Models, Workers};
 use crate::{Bench, Part};
 use anyhow::{Context, Result};
 use defaultx::place::Keys;
@@ -138,10 +138,10 @@ impl Bench {
     fn throughput_of_everything(&mut self, partitions: Option<i32>) -> Result<f64> {
         self.deploy_with(partitions.unwrap_or_default(), "everything", partitions.unwrap_or_default() as usize, None)?;
         let settings = everything(self.stage.dir(), "127.0.0.1:0")? + &self.args.settings;
-        let mut rooms = rooms::house_with(&self.stage, Models::Shipped, EVERYTHING, &settings)?;
-        let taken = load::throughput(&self.stage, &self.traffic, self.args.applications, &rooms)?;
+        let mut workers = workers::product_with(&self.stage, Models::Shipped, EVERYTHING, &settings)?;
+        let taken = load::throughput(&self.stage, &self.traffic, self.args.applications, &workers)?;
         eprintln!("everything: {taken}");
-        rooms.stop()?;
+        workers.stop()?;
         Ok(taken.rate)
     }
 
@@ -161,17 +161,17 @@ impl Bench {
         let name = format!("steady-{name}-{rate:.0}");
         let settings = everything(self.stage.dir(), "127.0.0.1:0")?;
         self.deploy_with(partitions.unwrap_or_default(), &name, self.steadies, other)?;
-        let mut rooms = match other {
+        let mut workers = match other {
             // Settings that the other may not know are left out.
-            Some(binary) => rooms::other(&self.stage, Models::Shipped, EVERYTHING, binary, &settings)?,
-            None => rooms::house_with(&self.stage, Models::Shipped, EVERYTHING, &(settings + &self.args.settings))?,
+            Some(binary) => workers::other(&self.stage, Models::Shipped, EVERYTHING, binary, &settings)?,
+            None => workers::product_with(&self.stage, Models::Shipped, EVERYTHING, &(settings + &self.args.settings))?,
         };
-        let seen = self.measure(rate, &rooms);
-        rooms.stop()?;
+        let seen = self.measure(rate, &workers);
+        workers.stop()?;
         seen
     }
 
-    fn measure(&self, rate: f64, rooms: &Rooms) -> Result<Steady> {
+    fn measure(&self, rate: f64, workers: &Workers) -> Result<Steady> {
         let stage = &self.stage;
         let schedule = Schedule::default();
         let watch = Watch::start(&stage.kafka, schedule.clone())?;
@@ -179,12 +179,12 @@ impl Bench {
         load::settled(stage, WARM)?;
         std::thread::sleep(REST);
         let count = (rate * self.args.seconds).ceil() as usize;
-        let before = self.read(rooms)?;
+        let before = self.read(workers)?;
         load::at_rate(stage, &self.traffic, rate, count, &schedule)?;
         watch.wait(WARM + count)?;
         let seconds = before.at.elapsed().as_secs_f64();
         load::settled(stage, WARM + count)?;
-        let after = self.read(rooms)?;
+        let after = self.read(workers)?;
         let (p50, p99) = (watch.latency_ms(0.5), watch.latency_ms(0.99));
         watch.stop()?;
         let each = |which: fn(&Reading) -> Duration| {
@@ -206,14 +206,14 @@ impl Bench {
         })
     }
 
-    fn read(&self, rooms: &Rooms) -> Result<Reading> {
-        let [broker, database] = self.stage.house.pids()[..] else { anyhow::bail!("the stage has two servers") };
+    fn read(&self, workers: &Workers) -> Result<Reading> {
+        let [broker, database] = self.stage.stack.pids()[..] else { anyhow::bail!("the stage has two servers") };
         Ok(Reading {
             at: Instant::now(),
-            workers: rooms.processor()?,
+            workers: workers.processor()?,
             broker: of_process(broker)?,
             database: of_tree(database)?,
-            counters: rooms.counters().context("the workers' metrics")?,
+            counters: workers.counters().context("the workers' metrics")?,
         })
     }
 }

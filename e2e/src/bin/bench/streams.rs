@@ -1,10 +1,10 @@
-//! The Kafka Streams peer, on topics of its own, beside the house with the same models: throughput in turns at each of its settings, and
+//! The Kafka Streams baseline, on topics of its own, beside the product with the same models: throughput in turns at each of its settings, and
 //! how late decisions are at steady rates. Both sides are warmed by as many applications, more than Java's compiler asks for.
 
 use crate::Bench;
 use crate::agreement;
 use crate::load;
-use crate::rooms::{self, DECIDING, Models, Rooms};
+use crate::workers::{self, DECIDING, Models, Workers};
 use anyhow::{Result, bail};
 use e2e::stage::{Stage, root};
 use e2e::traffic::{Sender, Traffic};
@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-const SCRIPT: &str = "e2e/peers/streams/run";
+const SCRIPT: &str = "e2e/baselines/streams/run";
 /// Applications before the clock starts.
 const WARM: usize = 20_000;
 /// Seconds without load between the warm-up and a steady rate.
@@ -25,10 +25,10 @@ const DEFAULT_INTERVAL_MS: u32 = 100;
 /// Applications a second of the steady loads.
 const RATES: [f64; 2] = [20.0, 200.0];
 
-/// What of the Streams peer is measured.
+/// What of the Streams baseline is measured.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Args {
-    /// Applications of the Streams peer, and of the house beside it, in each round
+    /// Applications of the Streams baseline, and of the product beside it, in each round
     #[arg(long, default_value_t = 40_000)]
     streams_applications: usize,
     /// Its commit intervals, in milliseconds; 100 is Kafka's default, and is left unset
@@ -62,7 +62,7 @@ impl Setting {
         format!("streams-{}-{}", self.contributions, self.interval_ms)
     }
 
-    fn start(&self, stage: &Stage, more: &str) -> Result<Rooms> {
+    fn start(&self, stage: &Stage, more: &str) -> Result<Workers> {
         let mut command = Command::new(root().join(SCRIPT));
         command.args(["--bootstrap", &stage.kafka.bootstrap, "--prefix", &stage.kafka.topic_prefix]);
         command.args(["--contributions", &self.contributions]);
@@ -70,7 +70,7 @@ impl Setting {
             command.args(["--commit-interval", &self.interval_ms.to_string()]);
         }
         command.args(more.split_whitespace());
-        Rooms::start(command, &stage.dir().join("streams.log"))
+        Workers::start(command, &stage.dir().join("streams.log"))
     }
 }
 
@@ -78,7 +78,7 @@ impl Bench {
     /// Everything about it, under keys of its own.
     pub fn streams(&mut self) -> Result<Map<String, Value>> {
         if !Command::new(root().join(SCRIPT)).arg("--prepare").status()?.success() {
-            bail!("the Streams peer could not be built");
+            bail!("the Streams baseline could not be built");
         }
         let usual = self.stage.kafka.partitions;
         self.stage.kafka.partitions = self.args.partitions.first().copied().unwrap_or(usual);
@@ -102,19 +102,19 @@ impl Bench {
         let (settings, count) = (self.settings(), self.args.streams.streams_applications);
         let mut rates: BTreeMap<String, Vec<Taken>> = BTreeMap::new();
         for round in 0..self.args.rounds {
-            self.stage.deploy(&format!("streams-house-{round}."))?;
-            let house = self.stage.kafka.clone();
-            let mut rooms = rooms::house(&self.stage, Models::Xgboost, DECIDING)?;
-            let taken = throughput(&self.stage, &self.traffic, count, &rooms)?;
-            told("house", taken);
-            rates.entry("house".into()).or_default().push(taken);
-            rooms.stop()?;
+            self.stage.deploy(&format!("streams-product-{round}."))?;
+            let product = self.stage.kafka.clone();
+            let mut workers = workers::product(&self.stage, Models::Xgboost, DECIDING)?;
+            let taken = throughput(&self.stage, &self.traffic, count, &workers)?;
+            told("product", taken);
+            rates.entry("product".into()).or_default().push(taken);
+            workers.stop()?;
             for setting in &settings {
                 let taken = self.streams_round(setting, round, count)?;
                 rates.entry(setting.name()).or_default().push(taken);
             }
             if round == 0 {
-                self.streams_agreement(&house, &settings, found);
+                self.streams_agreement(&product, &settings, found);
             }
         }
         found.extend(figures(&rates, &settings));
@@ -123,20 +123,20 @@ impl Bench {
 
     fn streams_round(&mut self, setting: &Setting, round: usize, count: usize) -> Result<Taken> {
         self.stage.deploy(&format!("{}-{round}.", setting.name()))?;
-        let mut rooms = setting.start(&self.stage, &self.args.streams.streams_arguments)?;
-        let taken = throughput(&self.stage, &self.traffic, count, &rooms);
+        let mut workers = setting.start(&self.stage, &self.args.streams.streams_arguments)?;
+        let taken = throughput(&self.stage, &self.traffic, count, &workers);
         if taken.is_err() {
             eprintln!("{}", std::fs::read_to_string(self.stage.dir().join("streams.log"))?);
         }
-        rooms.stop()?;
+        workers.stop()?;
         told(&setting.name(), *taken.as_ref().map_err(|error| anyhow::anyhow!("{error:#}"))?);
         taken
     }
 
-    fn streams_agreement(&mut self, house: &KafkaConfig, settings: &[Setting], found: &mut Map<String, Value>) {
+    fn streams_agreement(&mut self, product: &KafkaConfig, settings: &[Setting], found: &mut Map<String, Value>) {
         let Some(exact) = settings.first() else { return };
-        let peer = KafkaConfig { topic_prefix: format!("{}-0.", exact.name()), ..house.clone() };
-        let agreed = agreement::between(house, &peer);
+        let baseline = KafkaConfig { topic_prefix: format!("{}-0.", exact.name()), ..product.clone() };
+        let agreed = agreement::between(product, &baseline);
         self.disagreed |= agreed.is_err();
         let told = agreed.map_or_else(|error| json!(format!("{error:#}")), |agreed| json!(agreed));
         found.insert("streams_agreement".into(), told);
@@ -150,17 +150,17 @@ impl Bench {
         }
         let mut seen = Vec::new();
         for rate in RATES {
-            self.stage.deploy(&format!("streams-steady-house-{rate:.0}."))?;
-            let mut rooms = rooms::house(&self.stage, Models::Xgboost, DECIDING)?;
+            self.stage.deploy(&format!("streams-steady-product-{rate:.0}."))?;
+            let mut workers = workers::product(&self.stage, Models::Xgboost, DECIDING)?;
             let late = latency(&self.stage, &self.traffic, rate, self.args.seconds);
-            rooms.stop()?;
-            seen.push(late_at("house", rate, late?));
+            workers.stop()?;
+            seen.push(late_at("product", rate, late?));
             for interval in &intervals {
                 let setting = Setting::exact(*interval);
                 self.stage.deploy(&format!("streams-steady-{interval}-{rate:.0}."))?;
-                let mut rooms = setting.start(&self.stage, &self.args.streams.streams_arguments)?;
+                let mut workers = setting.start(&self.stage, &self.args.streams.streams_arguments)?;
                 let late = latency(&self.stage, &self.traffic, rate, self.args.seconds);
-                rooms.stop()?;
+                workers.stop()?;
                 seen.push(late_at(&setting.name(), rate, late?));
             }
         }
@@ -193,11 +193,11 @@ fn figures(rates: &BTreeMap<String, Vec<Taken>>, settings: &[Setting]) -> Map<St
         let of = settings.iter().filter(|setting| setting.contributions == contributions);
         of.filter_map(|setting| median(&setting.name())).reduce(f64::max)
     };
-    let (house, exact) = (median("house"), best("exact"));
+    let (product, exact) = (median("product"), best("exact"));
     let default = median(&Setting::exact(DEFAULT_INTERVAL_MS).name());
-    let ratio = |theirs: Option<f64>| Some(house? / theirs?);
+    let ratio = |theirs: Option<f64>| Some(product? / theirs?);
     let figures = [
-        ("streams_house_per_s", house),
+        ("streams_product_per_s", product),
         ("streams_per_s", exact),
         ("streams_default_interval_per_s", default),
         ("streams_without_contributions_per_s", best("none")),
@@ -212,16 +212,16 @@ fn figures(rates: &BTreeMap<String, Vec<Taken>>, settings: &[Setting]) -> Map<St
 }
 
 /// From the first send to the last decision that a reader of committed records sees.
-fn throughput(stage: &Stage, traffic: &Traffic, count: usize, rooms: &Rooms) -> Result<Taken> {
+fn throughput(stage: &Stage, traffic: &Traffic, count: usize, workers: &Workers) -> Result<Taken> {
     let events = traffic.events("bench", 0..WARM + count)?;
     let watch = Watch::start(&stage.kafka, Schedule::default())?;
     let sender = Sender::connect(&stage.kafka, "murmur2_random")?;
     load::send(&sender, &events[..WARM])?;
     watch.wait(WARM)?;
-    let (started, before) = (Instant::now(), rooms.processor()?);
+    let (started, before) = (Instant::now(), workers.processor()?);
     load::send(&sender, &events[WARM..])?;
     let last = watch.wait(WARM + count)?;
-    let processor = rooms.processor()?.saturating_sub(before);
+    let processor = workers.processor()?.saturating_sub(before);
     watch.stop()?;
     Ok(Taken {
         rate: count as f64 / last.duration_since(started).as_secs_f64(),

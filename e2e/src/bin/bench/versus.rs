@@ -5,7 +5,7 @@
 use crate::Bench;
 use crate::load::{self, Taken};
 use crate::processor::of_tree;
-use crate::rooms::{self, DECIDING, Models};
+use crate::workers::{self, DECIDING, Models};
 use anyhow::{Context, Result};
 use e2e::stage::Stage;
 use serde_json::{Map, Value, json};
@@ -16,13 +16,13 @@ impl Bench {
     pub fn versus(&mut self, other: &Path, pairs: usize) -> Result<Map<String, Value>> {
         let round = |bench: &mut Self, which: usize, pair: usize| -> Result<Taken> {
             bench.deploy(["ours", "theirs"][which], pair)?;
-            let mut rooms = match which {
+            let mut workers = match which {
                 // Settings that the other may not know are left out: a tenth of its quota is what a round needs.
-                0 => rooms::house_with(&bench.stage, Models::Shipped, DECIDING, "")?,
-                _ => rooms::other(&bench.stage, Models::Shipped, DECIDING, other, "")?,
+                0 => workers::product_with(&bench.stage, Models::Shipped, DECIDING, "")?,
+                _ => workers::other(&bench.stage, Models::Shipped, DECIDING, other, "")?,
             };
-            let load = load::throughput(&bench.stage, &bench.traffic, bench.args.applications, &rooms)?;
-            rooms.stop()?;
+            let load = load::throughput(&bench.stage, &bench.traffic, bench.args.applications, &workers)?;
+            workers.stop()?;
             Ok(load)
         };
         self.pairs(pairs, round)
@@ -49,12 +49,12 @@ impl Bench {
     /// The broker's processor time counts too: the asking is its work.
     fn round_of_logins(&mut self, name: &str, pair: usize) -> Result<Taken> {
         self.deploy(name, pair)?;
-        let mut rooms = rooms::house_with(&self.stage, Models::Shipped, DECIDING, "")?;
-        let broker = *self.stage.house.pids().first().context("no broker")?;
+        let mut workers = workers::product_with(&self.stage, Models::Shipped, DECIDING, "")?;
+        let broker = *self.stage.stack.pids().first().context("no broker")?;
         let before = of_tree(broker)?;
-        let load = load::throughput(&self.stage, &self.traffic, self.args.applications, &rooms)?;
+        let load = load::throughput(&self.stage, &self.traffic, self.args.applications, &workers)?;
         let broker_us = (of_tree(broker)? - before).as_secs_f64() * 1e6 / (self.args.applications + load::WARM) as f64;
-        rooms.stop()?;
+        workers.stop()?;
         Ok(Taken { processor_us: load.processor_us + broker_us, ..load })
     }
 

@@ -78,7 +78,7 @@ pub struct Struck {
 /// Breaks things.
 pub struct Striker<'a> {
     stage: &'a mut Stage,
-    house: &'a mut Supervisor,
+    stack: &'a mut Supervisor,
     args: &'a Args,
     traffic: &'a Traffic,
     versions: &'a Versions,
@@ -96,7 +96,7 @@ impl<'a> Striker<'a> {
     /// When a file cannot be written.
     pub fn new(
         stage: &'a mut Stage,
-        house: &'a mut Supervisor,
+        stack: &'a mut Supervisor,
         args: &'a Args,
         traffic: &'a Traffic,
         versions: &'a Versions,
@@ -108,7 +108,7 @@ impl<'a> Striker<'a> {
         bar.set_style(ProgressStyle::with_template("{elapsed} [{bar:40}] {msg}")?);
         let rng = ChaCha8Rng::seed_from_u64(args.seed);
         let (started, struck) = (Instant::now(), Struck::default());
-        Ok(Self { stage, house, args, traffic, versions, file, rng, bar, started, struck })
+        Ok(Self { stage, stack, args, traffic, versions, file, rng, bar, started, struck })
     }
 
     /// Goes through the script: spread over the time, or one fault after the other.
@@ -140,8 +140,8 @@ impl<'a> Striker<'a> {
         let pause_ms = if self.args.brief { 300..900 } else { 2_000..5_000 };
         loop {
             std::thread::sleep(Duration::from_millis(self.rng.random_range(pause_ms.clone())));
-            self.house.tend()?;
-            let name = self.house.kill(self.rng.random_range(0..self.house.len()))?;
+            self.stack.tend()?;
+            let name = self.stack.kill(self.rng.random_range(0..self.stack.len()))?;
             self.struck.kills += 1;
             self.bar.set_message(format!("{} kills, last {name}", self.struck.kills));
             if self.started.elapsed().as_secs_f64() >= seconds {
@@ -169,25 +169,25 @@ impl<'a> Striker<'a> {
                 self.struck.hostile += hostile::sprinkle(&self.stage.kafka, &topic, partition, self.traffic, round)?;
                 Ok(())
             }
-            Fault::Freeze => self.house.freeze(self.rng.random_range(0..FREEZABLE)).map(drop),
-            Fault::Thaw => self.house.thaw(),
+            Fault::Freeze => self.stack.freeze(self.rng.random_range(0..FREEZABLE)).map(drop),
+            Fault::Thaw => self.stack.thaw(),
             Fault::BrokerFrozen => {
-                self.stage.house.pause_broker()?;
+                self.stage.stack.pause_broker()?;
                 self.wait(self.args.frozen_seconds)?;
-                self.stage.house.resume_broker()?;
+                self.stage.stack.resume_broker()?;
                 self.struck.broker_back.push(Instant::now());
                 Ok(())
             }
             Fault::BrokerGone => {
-                self.stage.house.stop_broker(Ending::Kill)?;
+                self.stage.stack.stop_broker(Ending::Kill)?;
                 self.wait(self.args.outage_seconds)?;
-                self.stage.house.start_broker()?;
+                self.stage.stack.start_broker()?;
                 self.struck.broker_back.push(Instant::now());
                 Ok(())
             }
             Fault::DatabaseKilled => {
-                self.stage.house.stop_database(Ending::Kill)?;
-                Ok(self.stage.house.start_database()?)
+                self.stage.stack.stop_database(Ending::Kill)?;
+                Ok(self.stage.stack.start_database()?)
             }
         }
     }
@@ -197,7 +197,7 @@ impl<'a> Striker<'a> {
         let since = Instant::now();
         while since.elapsed() < Duration::from_secs(seconds) {
             std::thread::sleep(Duration::from_millis(500));
-            self.house.tend()?;
+            self.stack.tend()?;
         }
         Ok(())
     }
@@ -207,7 +207,7 @@ impl<'a> Striker<'a> {
         let mut tried = 0;
         loop {
             tried += 1;
-            match self.house.command(words) {
+            match self.stack.command(words) {
                 Ok(said) => {
                     self.bar.println(said.trim());
                     return Ok(());

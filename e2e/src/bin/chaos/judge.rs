@@ -55,7 +55,7 @@ pub struct Seen {
 pub fn deployment(stage: &Stage, other: &str, versions: &Versions) -> Result<Deployment> {
     Ok(Deployment {
         kafka: stage.kafka.clone(),
-        database_url: stage.house.database_url().to_owned(),
+        database_url: stage.stack.database_url().to_owned(),
         senders: vec![Topic::LoanApplications.base_name().to_owned(), other.to_owned()],
         policy: versions.first_policy.clone(),
         route: versions.first_route.clone(),
@@ -69,11 +69,11 @@ pub fn deployment(stage: &Stage, other: &str, versions: &Versions) -> Result<Dep
 ///
 /// # Errors
 /// When a server cannot be read.
-pub fn drained(stage: &Stage, from: &Deployment, house: &mut Supervisor) -> Result<Seen> {
+pub fn drained(stage: &Stage, from: &Deployment, stack: &mut Supervisor) -> Result<Seen> {
     let started = Instant::now();
     let is_late = || started.elapsed() > PATIENCE;
     let truth = loop {
-        house.tend()?;
+        stack.tend()?;
         let truth = Truth::read(from)?;
         if truth.is_answered() || is_late() {
             break truth;
@@ -84,12 +84,12 @@ pub fn drained(stage: &Stage, from: &Deployment, house: &mut Supervisor) -> Resu
     let log = log::records(from, &DigestKey::new(&config.digest_key_id, &DIGEST_KEY)?)?;
     let runtime = runtime()?;
     while runtime.block_on(log::size(from))? < log.records() && !is_late() {
-        house.tend()?;
+        stack.tend()?;
         std::thread::sleep(Duration::from_secs(1));
     }
     let (size, since) = (runtime.block_on(log::size(from))? as u64, Instant::now());
     while covered(stage) < size && since.elapsed() < UNDER_A_NOTE_WITHIN {
-        house.tend()?;
+        stack.tend()?;
         std::thread::sleep(Duration::from_secs(1));
     }
     Ok(Seen { truth, log })
@@ -176,7 +176,7 @@ pub fn judge(
     std::fs::write(&args.out, serde_json::to_vec_pretty(&result)?).context("writing the result")?;
     println!("{result:#}");
     if !findings.is_clean() || !report.is_whole() {
-        bail!("the house did not keep its word: {report}");
+        bail!("the stack did not keep its word: {report}");
     }
     Ok(())
 }

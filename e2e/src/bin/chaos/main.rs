@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-const ROOMS: &[&str] = &["ingest", "scorer", "decision", "notifier", "audit-sink", "audit-signer"];
+const WORKERS: &[&str] = &["ingest", "scorer", "decision", "notifier", "audit-sink", "audit-signer"];
 /// Topic of the tenant that misbehaves, and its partitions: more than the deployment has.
 const ROWDY: (&str, i32) = ("loan.rowdy.v1", 8);
 /// Longest end of a thawed zombie, and longest drain.
@@ -78,16 +78,16 @@ fn run(args: &Args, stage: &mut Stage, logs: &Path) -> Result<()> {
     let config = stage.config_versions("chaos", &versions, &(notes + &tenants()))?;
     let traffic = Arc::new(Traffic::load(args.seed)?);
     let doors = Doors::default();
-    let mut house = Supervisor::start(&config, logs, ROOMS, 2, doors.clone())?;
+    let mut stack = Supervisor::start(&config, logs, WORKERS, 2, doors.clone())?;
 
     let senders = Senders::start(stage, args, &traffic, &doors)?;
-    let struck = Striker::new(stage, &mut house, args, &traffic, &versions)?.strike()?;
+    let struck = Striker::new(stage, &mut stack, args, &traffic, &versions)?.strike()?;
     let sent = senders.stop()?;
     let from = judge::deployment(stage, ROWDY.0, &versions)?;
-    let seen = judge::drained(stage, &from, &mut house)?;
-    house.zombies_end(LAST)?;
-    let restarts = house.restarts;
-    house.stop(LAST)?;
+    let seen = judge::drained(stage, &from, &mut stack)?;
+    stack.zombies_end(LAST)?;
+    let restarts = stack.restarts;
+    stack.stop(LAST)?;
     judge::judge(args, (stage, &from), seen, &sent, &struck, restarts)
 }
 

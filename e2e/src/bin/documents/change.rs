@@ -1,4 +1,4 @@
-//! What comes while the house runs, in one order: each step waits until decisions go on behind it.
+//! What comes while the stack runs, in one order: each step waits until decisions go on behind it.
 
 use crate::load::Load;
 use anyhow::{Context, Result, bail};
@@ -17,10 +17,10 @@ const HELD_WITHIN: Duration = Duration::from_secs(30);
 /// The package that no scorer has at its start.
 const LATE: &str = "late-scorecard";
 
-/// The house, and what it is changed with.
+/// The stack, and what it is changed with.
 pub struct Changes<'a> {
     pub stage: &'a Stage,
-    pub house: &'a mut Supervisor,
+    pub stack: &'a mut Supervisor,
     pub load: &'a Load,
     /// Configuration of the workers.
     pub config: &'a Path,
@@ -48,7 +48,7 @@ impl Changes<'_> {
     /// A policy that is on no worker's disk; one of those that decide is killed beside it.
     fn new_policy(&mut self, told: &mut Vec<String>) -> Result<()> {
         let file = self.write("policies/standard/2.0.0.yaml", &policy("2.0.0", 600))?;
-        told.push(self.house.command(&["policy", "activate", &file, "--by", "documents"])?);
+        told.push(self.stack.command(&["policy", "activate", &file, "--by", "documents"])?);
         self.kill("decision", 0)?;
         self.load.wait_for(SOME, "behind the new policy")?;
         self.kill("decision", 1)?;
@@ -89,7 +89,7 @@ impl Changes<'_> {
         package(self.models)?;
         let started = Instant::now();
         let said = loop {
-            match self.house.command(&words) {
+            match self.stack.command(&words) {
                 Ok(said) => break said,
                 Err(error) if started.elapsed() > HELD_WITHIN => return Err(error),
                 Err(_) => std::thread::sleep(Duration::from_millis(500)),
@@ -114,7 +114,7 @@ impl Changes<'_> {
         };
         ingest::activate::run(&self.stage.kafka, &activation)?;
         self.load.wait_for_standstill()?;
-        told.push(self.house.command(&["pass", "policy", "standard@4.0.0", "--by", "documents", "--why", "a test"])?);
+        told.push(self.stack.command(&["pass", "policy", "standard@4.0.0", "--by", "documents", "--why", "a test"])?);
         self.load.wait_for(SOME, "behind what was passed by")
     }
 
@@ -127,15 +127,15 @@ impl Changes<'_> {
         anyhow::ensure!(text.contains(&shipped), "the configuration names another folder of policies");
         let config = self.config.with_extension("empty.toml");
         std::fs::write(&config, text.replacen(&shipped, &format!("policy_dir = {empty:?}"), 1))?;
-        self.house.join("decision", 2, &config)?;
-        self.house.retire("decision", 2)?;
+        self.stack.join("decision", 2, &config)?;
+        self.stack.retire("decision", 2)?;
         self.load.wait_for(2 * SOME, "by an instance with no policy on its disk")?;
         told.push("an instance with an empty folder decided alone".to_owned());
         Ok(())
     }
 
     fn activate_route(&self, label: &str) -> Result<String> {
-        self.house.command(&["route", "activate", label, "--by", "documents", "--set", &self.routes()])
+        self.stack.command(&["route", "activate", label, "--by", "documents", "--set", &self.routes()])
     }
 
     /// Where the command finds routes; no worker looks there.
@@ -144,16 +144,17 @@ impl Changes<'_> {
     }
 
     fn refusal(&self, words: &[&str], expected: &str) -> Result<String> {
-        match self.house.command(words) {
+        match self.stack.command(words) {
             Ok(said) => bail!("it was to be refused: {said}"),
             Err(error) if format!("{error:#}").contains(expected) => Ok(format!("refused: {expected}")),
             Err(error) => Err(error.context(format!("it was to be refused for {expected:?}"))),
         }
     }
 
-    fn kill(&mut self, room: &str, instance: u32) -> Result<()> {
-        let index = self.house.index_of(room, instance).with_context(|| format!("{room}-{instance} does not run"))?;
-        self.house.kill(index).map(drop)
+    fn kill(&mut self, worker: &str, instance: u32) -> Result<()> {
+        let index =
+            self.stack.index_of(worker, instance).with_context(|| format!("{worker}-{instance} does not run"))?;
+        self.stack.kill(index).map(drop)
     }
 
     /// Writes a document where no worker looks; gives its path.

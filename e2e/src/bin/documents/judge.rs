@@ -36,7 +36,7 @@ pub fn deployment(stage: &Stage) -> Result<Deployment> {
     let digest = |file: &str| anyhow::Ok(Digest::of(&std::fs::read(root().join(file))?).to_string());
     Ok(Deployment {
         kafka: stage.kafka.clone(),
-        database_url: stage.house.database_url().to_owned(),
+        database_url: stage.stack.database_url().to_owned(),
         senders: vec![Topic::LoanApplications.base_name().to_owned()],
         policy: digest("policies/standard/1.0.0.yaml")?,
         route: digest("routes/standard/1.0.0.toml")?,
@@ -49,10 +49,10 @@ pub fn deployment(stage: &Stage) -> Result<Deployment> {
 ///
 /// # Errors
 /// When a server cannot be read.
-pub fn drained(from: &Deployment, house: &mut Supervisor) -> Result<Truth> {
+pub fn drained(from: &Deployment, stack: &mut Supervisor) -> Result<Truth> {
     let started = Instant::now();
     loop {
-        house.tend()?;
+        stack.tend()?;
         let truth = Truth::read(from)?;
         let is_stored = || anyhow::Ok(runtime()?.block_on(stored(&from.database_url))? >= truth.decided() as i64);
         if started.elapsed() > PATIENCE || (truth.is_answered() && is_stored()?) {
@@ -104,7 +104,7 @@ pub fn judge(out: &Path, from: &Deployment, mut truth: Truth, sent: usize, told:
     std::fs::write(out, serde_json::to_vec_pretty(&result)?).context("writing the result")?;
     println!("{result:#}");
     if !findings.is_clean() || !report.is_whole() || !differing.is_empty() {
-        bail!("the house did not keep its word");
+        bail!("the stack did not keep its word");
     }
     Ok(())
 }
@@ -115,7 +115,7 @@ fn replay(from: &Deployment) -> Result<(usize, Vec<String>)> {
     let prefix = &from.kafka.topic_prefix;
     let shipped = Library::read(&root().join("policies"), &decision::Config::default().default_policy)?;
     let metrics = Metrics::new(&Registry::new())?;
-    let mut room = Harness::new(DecisionHandler::new(shipped, "again".into(), clock::now, metrics));
+    let mut worker = Harness::new(DecisionHandler::new(shipped, "again".into(), clock::now, metrics));
     let (risk, letters) = (Topic::Risk.name(prefix), Topic::DeadLetters.name(prefix));
     let mut passed_by: BTreeSet<(i32, i64)> = BTreeSet::new();
     read_to_end(&from.kafka, [letters.as_str()], |message| {
@@ -132,9 +132,9 @@ fn replay(from: &Deployment) -> Result<(usize, Vec<String>)> {
         let input = OwnedInput::from(&Input::of(message));
         let place = (input.partition, input.offset);
         let fed = match header(message, ce::TYPE) {
-            Some(ACTIVATED) if passed_by.contains(&place) => room.passed_by(&input),
-            Some(ACTIVATED) => room.control(&input),
-            _ => room.feed(std::slice::from_ref(&input)),
+            Some(ACTIVATED) if passed_by.contains(&place) => worker.passed_by(&input),
+            Some(ACTIVATED) => worker.control(&input),
+            _ => worker.feed(std::slice::from_ref(&input)),
         };
         let (_, outputs) = fed.map_err(|error| anyhow::anyhow!("{risk}/{place:?}: {error}"))?;
         for (_, output) in outputs {

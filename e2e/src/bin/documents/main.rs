@@ -16,11 +16,11 @@ use load::Load;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-const ROOMS: &[&str] = &["ingest", "scorer", "decision", "audit-sink"];
+const WORKERS: &[&str] = &["ingest", "scorer", "decision", "audit-sink"];
 /// Longest drain.
 const LAST: Duration = Duration::from_secs(60);
 
-/// Change what is in force while the house runs, and judge every decision by its position.
+/// Change what is in force while the stack runs, and judge every decision by its position.
 #[derive(Parser)]
 struct Args {
     /// Applications a second
@@ -40,13 +40,13 @@ fn main() -> Result<()> {
     copy(&root().join("models"), &models)?;
     let config = with_models(&stage.config("workers", "")?, &models)?;
     let logs = args.out.with_extension("logs");
-    let mut house = Supervisor::start(&config, &logs, ROOMS, 2, Doors::default())?;
+    let mut stack = Supervisor::start(&config, &logs, WORKERS, 2, Doors::default())?;
     let load = Load::start(&stage.kafka, args.rate)?;
-    let told = Changes { stage: &stage, house: &mut house, load: &load, config: &config, models: &models }.make()?;
+    let told = Changes { stage: &stage, stack: &mut stack, load: &load, config: &config, models: &models }.make()?;
     let sent = load.stop()?;
     let from = judge::deployment(&stage)?;
-    let truth = judge::drained(&from, &mut house)?;
-    house.stop(LAST)?;
+    let truth = judge::drained(&from, &mut stack)?;
+    stack.stop(LAST)?;
     judge::judge(&args.out, &from, truth, sent, told)
 }
 

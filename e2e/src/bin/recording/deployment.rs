@@ -6,7 +6,7 @@ use crate::inputs::PARTITIONS;
 use crate::program::Program;
 use anyhow::{Context, Result, bail};
 use e2e::stage::{CHECKPOINT_KEY, DIGEST_KEY, hex, runtime};
-use local::{House, Options};
+use local::{Options, Stack};
 use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, ResourceSpecifier};
 use rdkafka::client::DefaultClientContext;
 use runtime::kafka::KafkaConfig;
@@ -31,7 +31,7 @@ const KNOWN_WITHIN: Duration = Duration::from_secs(30);
 
 /// Servers that stop with this value.
 pub struct Deployment {
-    house: House,
+    stack: Stack,
     /// How to reach the broker, under the prefix.
     pub kafka: KafkaConfig,
     /// The configuration of commands and workers.
@@ -48,20 +48,20 @@ impl Deployment {
     pub fn start(program: &Program, hop: &Hop, more: &str) -> Result<Self> {
         let dir = tempfile::tempdir()?;
         // Everybody may do everything: what rights cost and forbid is no part of what is recorded.
-        let house = House::start(&Options {
+        let stack = Stack::start(&Options {
             open: true,
             postgres: hop.needs_database(),
-            ..Options::new(dir.path().join("house"))
+            ..Options::new(dir.path().join("stack"))
         })?;
         let kafka = KafkaConfig {
-            bootstrap: house.bootstrap().to_owned(),
+            bootstrap: stack.bootstrap().to_owned(),
             topic_prefix: PREFIX.to_owned(),
             partitions: PARTITIONS,
             replication_factor: 1,
             ..KafkaConfig::default()
         };
         let config = dir.path().join("recording.toml");
-        let deployment = Self { house, kafka, config, _dir: dir };
+        let deployment = Self { stack, kafka, config, _dir: dir };
         std::fs::write(&deployment.config, deployment.configuration(program, more))?;
         program.run(&["topics", "apply"], &deployment.config)?;
         if hop.needs_database() {
@@ -73,7 +73,7 @@ impl Deployment {
 
     /// The superuser's way into the database; empty where there is none.
     pub fn database_url(&self) -> &str {
-        self.house.database_url()
+        self.stack.database_url()
     }
 
     /// A topic's name under the prefix.
@@ -91,7 +91,7 @@ impl Deployment {
              [audit-sink]\nmodels_dir = {:?}\ndigest_key = \"{}\"\nlinger_ms = 20\n\n\
              [audit-signer]\nkey = \"{}\"\ninterval_s = 1\nverify_interval_s = 0\n\n{more}",
             self.kafka.bootstrap,
-            self.house.database_url(),
+            self.stack.database_url(),
             folder("models"),
             folder("routes"),
             folder("policies"),

@@ -249,7 +249,7 @@ impl Built {
                 entries += more;
             }
             if !tabled.is_empty() {
-                if gathering.is_full(super::planes::questions(tree)) {
+                if gathering.is_full(super::columns::questions(tree)) {
                     groups.extend(gathering.take());
                 }
                 let leaves = || tabled.iter().flat_map(|unit| &unit.leaves);

@@ -1,19 +1,19 @@
-//! Where a room that writes PostgreSQL reads on, and where it cannot: its offsets are held against what the topics hold, as those
+//! Where a worker that writes PostgreSQL reads on, and where it cannot: its offsets are held against what the topics hold, as those
 //! of a group are (ADR 15).
 
 use super::PgError;
 use crate::ffi;
-use crate::kafka::{KafkaConfig, Plain, PlainConsumer};
+use crate::kafka::{Isolation, KafkaConfig, Plain, PlainConsumer, reader};
 use crate::pg::offsets::{self, Place, Stand};
 use crate::pg::{DatabaseConfig, connect};
-use crate::stream::position::{Gap, Held, Left, Lost, Positions, judge};
+use crate::stream::position::{Gap, Held, Left, Lost, Positions, classify};
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A room that keeps its offsets in PostgreSQL. Names have the prefix.
+/// A worker that keeps its offsets in PostgreSQL. Names have the prefix.
 #[derive(Debug, Clone)]
 pub struct PgGroup {
     /// Name of its rows in `defaultx.stream_offsets`.
@@ -98,7 +98,7 @@ pub(super) fn find<C: ConsumerContext>(
             state_id: None,
         };
         let in_transactions = !plain.iter().any(|plain| **plain == *topic);
-        match judge(&left, &Held { low, end, topic_id: topic_id.clone(), in_transactions }) {
+        match classify(&left, &Held { low, end, topic_id: topic_id.clone(), in_transactions }) {
             Ok(start) => drop(starts.insert(place.clone(), start)),
             Err((Lost::NoOffset, 0)) => drop(starts.insert(place.clone(), 0)),
             Err((kind, to)) => {
@@ -126,7 +126,7 @@ pub(super) fn words(gap: &Gap, goes_back: bool) -> String {
     }
 }
 
-/// The gaps of a room that nobody has accepted, those that nobody can accept included.
+/// The gaps of a worker that nobody has accepted, those that nobody can accept included.
 ///
 /// # Errors
 /// When the cluster or the database does not answer in time, or a topic is not there.
@@ -141,9 +141,7 @@ pub async fn open_gaps(
     let stood = offsets::load(&client, &group.name).await?;
     let kafka = kafka.client();
     let ask = move || -> Result<Vec<Gap>, KafkaError> {
-        let mut config = kafka.clone();
-        config.set("group.id", &*group.name).set("isolation.level", "read_committed");
-        let consumer: PlainConsumer = config.create_with_context(Plain)?;
+        let consumer: PlainConsumer = reader(&kafka, &group.name, Isolation::Committed).create_with_context(Plain)?;
         let mut places = BTreeSet::new();
         for topic in &group.topics {
             let metadata = consumer.fetch_metadata(Some(topic), timeout)?;

@@ -211,7 +211,7 @@ impl<W> Reader<W> {
             assignment.add_partition_offset(topic, *partition, Offset::Offset(*start))?;
         }
         self.consumer.incremental_assign(&assignment)?;
-        tracing::info!(room = self.spec.room, shard = self.shard, partitions = starts.len(), "partitions taken up");
+        tracing::info!(worker = self.spec.worker, shard = self.shard, partitions = starts.len(), "partitions taken up");
         holding.next.extend(starts);
         Ok(())
     }
@@ -248,7 +248,7 @@ impl<W> Reader<W> {
         found.probe(&Probe::connect(&self.client, TIMEOUT)?, &self.group);
         let mut held = TopicPartitionList::new();
         for gap in &found.gaps {
-            tracing::error!(room = self.spec.room, %gap, "a gap");
+            tracing::error!(worker = self.spec.worker, %gap, "a gap");
             held.add_partition(&gap.topic, gap.partition);
             holding.next.retain(|place, _| !is_of(gap, place));
         }

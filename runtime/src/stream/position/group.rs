@@ -3,7 +3,7 @@
 use super::{
     Gap, LEADER_CATCHES_UP_WITHIN, Question, STATE_POSITION, find, partitions_of, read_all, read_on, restored_position,
 };
-use crate::kafka::{KafkaConfig, Plain, PlainConsumer};
+use crate::kafka::{Isolation, KafkaConfig, Plain, PlainConsumer, reader};
 use crate::stream::producer::TransactionError;
 use crate::stream::record::Input;
 use crate::stream::transactions::Transactions;
@@ -106,8 +106,7 @@ fn offsets_of(
     group: &Group,
     timeout: Duration,
 ) -> Result<(PlainConsumer, TopicPartitionList), KafkaError> {
-    let mut config = kafka.client();
-    config.set("group.id", &*group.name).set("isolation.level", "read_committed").set("enable.auto.commit", "false");
+    let mut config = reader(&kafka.client(), &group.name, Isolation::Committed);
     config.set("enable.partition.eof", "true").set("auto.offset.reset", "earliest").set("fetch.wait.max.ms", "10");
     let consumer: PlainConsumer = config.create_with_context(Plain)?;
     let mut all = TopicPartitionList::new();

@@ -2,7 +2,7 @@
 //! and says only that it cannot, so that the partition stands; who asks here hears which one, and where it goes on.
 
 use crate::ffi::{Polled, poll_offset};
-use crate::kafka::{Plain, PlainConsumer};
+use crate::kafka::{Isolation, Plain, PlainConsumer, reader};
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::Consumer;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -37,8 +37,7 @@ pub(crate) struct Probe {
 impl Probe {
     /// `timeout` is for each place.
     pub fn connect(client: &ClientConfig, timeout: Duration) -> Result<Self, KafkaError> {
-        let mut config = client.clone();
-        config.set("group.id", "probe").set("isolation.level", "read_committed").set("enable.auto.commit", "false");
+        let mut config = reader(client, "probe", Isolation::Committed);
         config.set("enable.partition.eof", "true").set("auto.offset.reset", "error");
         // One batch at a time, and no pause after one that cannot be unpacked.
         // What was damaged on a disk is named, too: nothing is read on behind the first error.

@@ -33,9 +33,9 @@ impl Session<'_> {
     /// Those of the partitions held that may be read.
     pub(super) fn readable(&self, held: &TopicPartitionList) -> Result<TopicPartitionList, LoopError> {
         let mut readable = TopicPartitionList::new();
-        let (floods, gaps) = (self.floods.borrow(), self.gaps.borrow());
+        let (dead_letter_limits, gaps) = (self.dead_letter_limits.borrow(), self.gaps.borrow());
         let is_gap = |topic: &str, partition| gaps.iter().any(|gap| gap.topic == topic && gap.partition == partition);
-        let may_be_read = |topic: &str, partition| !floods.is_paused(topic) && !is_gap(topic, partition);
+        let may_be_read = |topic: &str, partition| !dead_letter_limits.is_paused(topic) && !is_gap(topic, partition);
         let elements = held.elements();
         for element in elements.iter().filter(|e| !self.full.get() && may_be_read(e.topic(), e.partition())) {
             readable.add_partition(element.topic(), element.partition());
@@ -52,19 +52,19 @@ impl Session<'_> {
         }
         if let [first, more @ ..] = self.gaps.borrow().as_slice() {
             let more = if more.is_empty() { String::new() } else { format!(" ({} more are held)", more.len()) };
-            self.shell.health.component(self.spec.room).set_ready(false, format!("{first}{more}"));
+            self.service.health.component(self.spec.worker).set_ready(false, format!("{first}{more}"));
             return;
         }
         if let Some(words) = self.words_of_waiting() {
-            self.shell.health.component(self.spec.room).set_ready(false, words);
+            self.service.health.component(self.spec.worker).set_ready(false, words);
             return;
         }
-        let paused: Vec<String> = self.floods.borrow().paused().map(str::to_owned).collect();
+        let paused: Vec<String> = self.dead_letter_limits.borrow().paused().map(str::to_owned).collect();
         let words = match paused.is_empty() {
             true => words.to_owned(),
-            false => format!("{words}; paused by the flood limit of dead letters: {}", paused.join(", ")),
+            false => format!("{words}; paused by the dead-letter limit of dead letters: {}", paused.join(", ")),
         };
-        self.shell.health.component(self.spec.room).set_ready(true, words);
+        self.service.health.component(self.spec.worker).set_ready(true, words);
     }
 
     /// Ends the session when a partition is no longer what was read so far, or somebody has accepted that it is not: the next one
@@ -80,7 +80,7 @@ impl Session<'_> {
             why = match self.look(consumer) {
                 Ok(found) => why.or(found),
                 Err(error) => {
-                    tracing::warn!(room = self.spec.room, %error, "places cannot be asked for");
+                    tracing::warn!(worker = self.spec.worker, %error, "places cannot be asked for");
                     why
                 }
             };
@@ -99,7 +99,7 @@ impl Session<'_> {
     /// more, or somebody has accepted it.
     fn look<K: Stored + Eq + Hash, V: Stored>(&self, consumer: &Assigned<K, V>) -> Result<Option<String>, KafkaError> {
         let timeout = Duration::from_millis(self.spec.tuning.timeout_ms);
-        let lacking = leaderless(self.shell.asking()?.client(), &self.spec.partitioned(), timeout)?;
+        let lacking = leaderless(self.service.asking()?.client(), &self.spec.partitioned(), timeout)?;
         let waits = |e: &TopicPartitionListElem<'_>| lacking.of(e.topic(), e.partition()).is_some();
         if !self.waiting.borrow().elements().iter().all(waits) {
             return Ok(Some("a partition has a leader again".to_owned()));
@@ -116,7 +116,7 @@ impl Session<'_> {
             return Ok(Some("a gap is none any more".to_owned()));
         }
         let mut found = Positions::of(self.gaps.borrow().clone());
-        found.accept(&accepted_gaps(&self.shell.kafka.client(), &self.spec.gaps, timeout)?);
+        found.accept(&accepted_gaps(&self.service.kafka.client(), &self.spec.gaps, timeout)?);
         if found.starts.is_empty() {
             return Ok(None);
         }
@@ -139,7 +139,7 @@ impl Session<'_> {
         };
         gaps.iter().filter(may_heal).any(|gap| {
             self.is_whole(consumer, gap, timeout).unwrap_or_else(|error| {
-                tracing::warn!(room = self.spec.room, topic = gap.topic, partition = gap.partition, %error, "a gap is asked for in vain");
+                tracing::warn!(worker = self.spec.worker, topic = gap.topic, partition = gap.partition, %error, "a gap is asked for in vain");
                 false
             })
         })
@@ -164,7 +164,7 @@ impl Session<'_> {
         match (found.starts.values().next(), gap.kind) {
             (None, _) => Ok(false),
             (Some(start), Lost::Unreadable) => {
-                let probe = Probe::connect(&self.shell.kafka.client(), timeout)?;
+                let probe = Probe::connect(&self.service.kafka.client(), timeout)?;
                 probe.is_readable(&gap.topic, gap.partition, *start)
             }
             (Some(_), _) => Ok(true),
@@ -174,7 +174,7 @@ impl Session<'_> {
     /// Ends the session where a partition that is read, or one that goes with it, has lost its leader: the next one leaves it out.
     pub(super) fn all_are_led(&self, held: &TopicPartitionList) -> Result<(), LoopError> {
         let timeout = Duration::from_millis(self.spec.tuning.timeout_ms);
-        let lacking = leaderless(self.shell.asking()?.client(), &self.spec.partitioned(), timeout)?;
+        let lacking = leaderless(self.service.asking()?.client(), &self.spec.partitioned(), timeout)?;
         words_of_lost(&lacking, held).map_or(Ok(()), |words| Err(LoopError::Broken(words)))
     }
 
@@ -200,13 +200,16 @@ impl Session<'_> {
         let timeout = Duration::from_millis(self.spec.tuning.timeout_ms);
         let read = self.readable(&consumer.assignment()?)?;
         let mut found = consumer.context().positions(&consumer.committed_offsets(read, timeout)?);
-        found.probe(&Probe::connect(&self.shell.kafka.client(), timeout)?, &self.shell.kafka.topic(self.spec.room));
+        found.probe(
+            &Probe::connect(&self.service.kafka.client(), timeout)?,
+            &self.service.kafka.topic(self.spec.worker),
+        );
         if found.gaps.is_empty() {
             return Ok(());
         }
         let mut held = TopicPartitionList::new();
         for gap in found.gaps {
-            tracing::error!(room = self.spec.room, %gap, "a gap");
+            tracing::error!(worker = self.spec.worker, %gap, "a gap");
             held.add_partition(&gap.topic, gap.partition);
             self.gaps.borrow_mut().push(gap);
         }
@@ -226,14 +229,14 @@ impl Session<'_> {
             self.unreadable.set(true);
         }
         if !error.rdkafka_error_code().is_some_and(needs_an_operator) {
-            tracing::debug!(room = self.spec.room, %error, "poll"); // the client has logged it, and goes on by itself
+            tracing::debug!(worker = self.spec.worker, %error, "poll"); // the client has logged it, and goes on by itself
             return;
         }
         let mut complaint = self.complaint.borrow_mut();
         let text = error.to_string();
         if complaint.as_ref().is_none_or(|known| known.text != text) {
-            tracing::error!(room = self.spec.room, error = text, "the consumer cannot read");
-            let component = self.shell.health.component(self.spec.room);
+            tracing::error!(worker = self.spec.worker, error = text, "the consumer cannot read");
+            let component = self.service.health.component(self.spec.worker);
             component.set_ready(false, format!("the consumer cannot read: {text}"));
         }
         *complaint = Some(Complaint { text, heard: Instant::now() });
@@ -265,12 +268,12 @@ impl Session<'_> {
         }
         self.full.set(true);
         self.meter.state_paused.set(1);
-        let component = self.shell.health.component(self.spec.room);
+        let component = self.service.health.component(self.spec.worker);
         component.set_ready(false, "state cap reached: intake paused");
-        tracing::error!(room = self.spec.room, cap, "state cap reached: intake paused");
+        tracing::error!(worker = self.spec.worker, cap, "state cap reached: intake paused");
         consumer.pause(&consumer.assignment()?)?;
         let mut look = Instant::now();
-        while engine.entries() >= cap && !self.shell.shutdown.is_cancelled() {
+        while engine.entries() >= cap && !self.service.shutdown.is_cancelled() {
             Self::able(consumer)?;
             drop(consumer.poll(Duration::from_millis(200)));
             if self.follow_changes(consumer, engine, in_flight)? {
@@ -281,7 +284,7 @@ impl Session<'_> {
             }
             let expired = engine.expire();
             if expired.overlay.is_empty() {
-                look = Instant::now() + ROOM_IS_LOOKED_FOR_EVERY;
+                look = Instant::now() + WORKER_IS_LOOKED_FOR_EVERY;
                 continue;
             }
             *in_flight = Some(self.hand_over(consumer, expired, &[])?);
@@ -317,7 +320,7 @@ pub(super) struct Complaint {
 /// Longer than the client waits between two tries.
 const COMPLAINT_STAYS: Duration = Duration::from_secs(30);
 /// Between two looks for entries that have expired.
-const ROOM_IS_LOOKED_FOR_EVERY: Duration = Duration::from_secs(5);
+const WORKER_IS_LOOKED_FOR_EVERY: Duration = Duration::from_secs(5);
 
 /// Whether waiting does not help.
 fn needs_an_operator(code: RDKafkaErrorCode) -> bool {

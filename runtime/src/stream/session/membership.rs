@@ -9,7 +9,7 @@ use std::hash::Hash;
 use std::time::{Duration, Instant};
 
 /// Four heartbeats: by then the coordinator has told a member that another one joined under its name.
-const USURPER_SHOWS_WITHIN: Duration = Duration::from_secs(4);
+const SUCCESSOR_SHOWS_WITHIN: Duration = Duration::from_secs(4);
 /// A broker that is up tells its metadata sooner.
 const BROKER_ANSWERS_WITHIN: Duration = Duration::from_secs(1);
 /// Nothing but what has been queued already is waited for.
@@ -25,7 +25,7 @@ impl Session<'_> {
             if let Some((code, _)) = consumer.client().fatal_error() {
                 return is_fenced(code) && !Self::has_lost_session(consumer);
             }
-            if self.shell.shutdown.is_cancelled() || heard.is_some_and(|at| at.elapsed() > USURPER_SHOWS_WITHIN) {
+            if self.service.shutdown.is_cancelled() || heard.is_some_and(|at| at.elapsed() > SUCCESSOR_SHOWS_WITHIN) {
                 return false;
             }
             drop(consumer.poll(Duration::from_millis(100)));
@@ -39,7 +39,7 @@ impl Session<'_> {
 
     /// Whether this member's session had run out before the coordinator fenced it. Such a member forgets its member id and
     /// goes on beating without one until its partitions are given back; the coordinator takes it for a stranger under a name
-    /// that is taken (librdkafka issue 3437). Nobody has to be there: the room starts again, and a usurper, if there is one,
+    /// that is taken (librdkafka issue 3437). Nobody has to be there: the worker starts again, and a successor, if there is one,
     /// is fenced by that and ends.
     fn has_lost_session<K: Stored + Eq + Hash, V: Stored>(consumer: &Assigned<K, V>) -> bool {
         let until = Instant::now() + LOG_IS_READ_WITHIN;

@@ -2,9 +2,9 @@
 
 use super::{Assigned, Consuming, InFlight, Session};
 use crate::stream::assignment::{Change, Taken};
-use crate::stream::committer::Ended;
+use crate::stream::committer::TransactionOutcome;
 use crate::stream::engine::Engine;
-use crate::stream::handler::{Handler, Verdict};
+use crate::stream::handler::{Handler, RecordOutcome};
 use crate::stream::run::LoopError;
 use crate::stream::state::Stored;
 use hashbrown::HashMap;
@@ -35,12 +35,12 @@ impl Session<'_> {
         // assignment starts from committed offsets already.
         if let Some(batch) = in_flight.take() {
             match self.result()? {
-                Ended::Committed { partitions } => self.committed(consumer, engine, batch, partitions)?,
-                Ended::Revoked(why) => self.aborted(&batch, why),
-                Ended::Refused(why) => self.aborted(&batch, &why),
-                Ended::Poison(why) => drop(self.poisoned(engine, &batch, &why)),
-                Ended::Fenced(why) => return Err(LoopError::Fenced(why)),
-                Ended::Lost(why) => return Err(Self::lost(engine, &batch, why)),
+                TransactionOutcome::Committed { partitions } => self.committed(consumer, engine, batch, partitions)?,
+                TransactionOutcome::Revoked(why) => self.aborted(&batch, why),
+                TransactionOutcome::Refused(why) => self.aborted(&batch, &why),
+                TransactionOutcome::Poison(why) => drop(self.poisoned(engine, &batch, &why)),
+                TransactionOutcome::Fenced(why) => return Err(LoopError::Fenced(why)),
+                TransactionOutcome::Lost(why) => return Err(Self::lost(engine, &batch, why)),
             }
         }
         for change in changes {
@@ -53,9 +53,9 @@ impl Session<'_> {
                 }
                 Change::Assigned(Taken { tables, gaps, waiting }) => {
                     *self.waiting.borrow_mut() = waiting;
-                    gaps.iter().for_each(|gap| tracing::error!(room = self.spec.room, %gap, "a gap"));
+                    gaps.iter().for_each(|gap| tracing::error!(worker = self.spec.worker, %gap, "a gap"));
                     *self.gaps.borrow_mut() = gaps;
-                    tracing::info!(room = self.spec.room, partitions = tables.len(), "assigned");
+                    tracing::info!(worker = self.spec.worker, partitions = tables.len(), "assigned");
                     tables.into_iter().for_each(|(partition, table)| engine.assign(partition, table));
                 }
                 Change::Failed(why) => return Err(LoopError::Broken(why)),
@@ -64,7 +64,7 @@ impl Session<'_> {
         self.meter.state_entries.set(engine.entries() as i64);
         // The client keeps a pause over a new assignment; why it was is no more, or is said below.
         consumer.resume(&self.readable(&consumer.assignment()?)?)?;
-        let unread: Vec<String> = self.floods.borrow().paused().map(str::to_owned).collect();
+        let unread: Vec<String> = self.dead_letter_limits.borrow().paused().map(str::to_owned).collect();
         unread.iter().try_for_each(|topic| self.pause_topic(consumer, topic))?;
         Ok(true)
     }
@@ -78,21 +78,21 @@ impl Session<'_> {
     ) -> Result<bool, LoopError> {
         let Some(batch) = in_flight.take() else { return Ok(true) };
         match self.result()? {
-            Ended::Committed { partitions } => {
+            TransactionOutcome::Committed { partitions } => {
                 self.committed(consumer, engine, batch, partitions)?;
                 Ok(true)
             }
-            Ended::Revoked(why) => {
+            TransactionOutcome::Revoked(why) => {
                 self.aborted(&batch, why);
                 self.rewind(consumer)?;
                 Ok(false)
             }
-            Ended::Refused(why) => {
+            TransactionOutcome::Refused(why) => {
                 self.aborted(&batch, &why);
                 self.wait_out(consumer, &why)?;
                 Ok(false)
             }
-            Ended::Poison(why) => {
+            TransactionOutcome::Poison(why) => {
                 match self.poisoned(engine, &batch, &why) {
                     true => self.rewind(consumer)?,
                     // Nothing smaller is left to try.
@@ -100,14 +100,14 @@ impl Session<'_> {
                 }
                 Ok(false)
             }
-            Ended::Fenced(why) => Err(LoopError::Fenced(why)),
-            Ended::Lost(why) => Err(Self::lost(engine, &batch, why)),
+            TransactionOutcome::Fenced(why) => Err(LoopError::Fenced(why)),
+            TransactionOutcome::Lost(why) => Err(Self::lost(engine, &batch, why)),
         }
     }
 
     /// The session ends; the next one begins with half as many records.
     fn lost<H: Handler>(engine: &mut Engine<H>, batch: &InFlight<H>, why: String) -> LoopError {
-        engine.limit = Some((batch.verdicts.len() / 2).max(1));
+        engine.limit = Some((batch.outcomes.len() / 2).max(1));
         LoopError::Broken(why)
     }
 
@@ -115,18 +115,25 @@ impl Session<'_> {
     /// False when there is nothing left to try.
     fn poisoned<H: Handler>(&self, engine: &mut Engine<H>, batch: &InFlight<H>, why: &str) -> bool {
         self.aborted(batch, why);
-        let records = batch.verdicts.len();
+        let records = batch.outcomes.len();
         if records > 1 {
             self.limit.set(records / 2);
             return true;
         }
         let Some(place) = batch.first.clone() else { return false };
         let (topic, partition, offset) = &place;
-        tracing::error!(room = self.spec.room, topic, partition, offset, why, "no broker takes what this record makes");
+        tracing::error!(
+            worker = self.spec.worker,
+            topic,
+            partition,
+            offset,
+            why,
+            "no broker takes what this record makes"
+        );
         engine.set_unproducible(place)
     }
 
-    fn result(&self) -> Result<Ended, LoopError> {
+    fn result(&self) -> Result<TransactionOutcome, LoopError> {
         loop {
             match self.ended.recv_timeout(Duration::from_millis(250)) {
                 Ok(ended) => {
@@ -158,21 +165,25 @@ impl Session<'_> {
         engine.committed(batch.overlay);
         self.meter.state_entries.set(engine.entries() as i64);
         let mut counts: HashMap<&'static str, u64> = HashMap::new();
-        for verdict in &batch.verdicts {
-            match verdict {
-                Verdict::Done(outcome) => *counts.entry(outcome).or_default() += 1,
-                Verdict::DeadLetter { reason, .. } | Verdict::Refused { reason, .. } => {
+        for outcome in &batch.outcomes {
+            match outcome {
+                RecordOutcome::Done(outcome) => *counts.entry(outcome).or_default() += 1,
+                RecordOutcome::DeadLetter { reason, .. } | RecordOutcome::Refused { reason, .. } => {
                     *counts.entry("dead_lettered").or_default() += 1;
                     self.meter.dead_letter(reason);
                 }
             }
         }
         counts.into_iter().for_each(|(outcome, count)| self.meter.record(outcome, count));
-        for (source, verdict) in batch.sources.iter().zip(&batch.verdicts) {
+        for (source, outcome) in batch.sources.iter().zip(&batch.outcomes) {
             let Some(topic) = self.spec.inputs.get(*source) else { continue };
-            if self.floods.borrow_mut().has_passed(topic, verdict) {
-                self.meter.flood_stopped(topic);
-                tracing::error!(room = self.spec.room, topic = &**topic, "flood of dead letters: this topic is paused");
+            if self.dead_letter_limits.borrow_mut().has_passed(topic, outcome) {
+                self.meter.dead_letter_limit_stopped(topic);
+                tracing::error!(
+                    worker = self.spec.worker,
+                    topic = &**topic,
+                    "flood of dead letters: this topic is paused"
+                );
                 self.pause_topic(consumer, topic)?;
                 self.show_ready("reading");
             }
@@ -182,7 +193,7 @@ impl Session<'_> {
 
     fn aborted<H: Handler>(&self, batch: &InFlight<H>, why: &str) {
         self.meter.ended("aborted", batch.since.elapsed());
-        tracing::warn!(room = self.spec.room, records = batch.verdicts.len(), why, "transaction aborted");
+        tracing::warn!(worker = self.spec.worker, records = batch.outcomes.len(), why, "transaction aborted");
     }
 
     /// A transaction was refused. The same batch is read again after a pause that grows while this goes on; until a commit the
@@ -195,13 +206,16 @@ impl Session<'_> {
         let pause = FIRST_PAUSE.saturating_mul(1 << self.refused.get().min(16)).min(LONGEST_PAUSE);
         self.refused.set(self.refused.get().saturating_add(1));
         if self.refused.get() > 1 {
-            self.shell.health.component(self.spec.room).set_ready(false, format!("transactions are refused: {why}"));
+            self.service
+                .health
+                .component(self.spec.worker)
+                .set_ready(false, format!("transactions are refused: {why}"));
         }
         let held = consumer.assignment()?;
         self.all_are_led(&held)?;
         consumer.pause(&held)?;
         let until = Instant::now() + pause;
-        while Instant::now() < until && !self.shell.shutdown.is_cancelled() && !consumer.context().has_changed() {
+        while Instant::now() < until && !self.service.shutdown.is_cancelled() && !consumer.context().has_changed() {
             Self::able(consumer)?;
             drop(consumer.poll(Duration::from_millis(20).min(pause)));
         }

@@ -2,7 +2,7 @@
 //! somebody has passed the record by, and then leaves its group, so that an instance that lacks nothing may go on.
 
 use super::{Consuming, Session};
-use crate::shell::Shell;
+use crate::service::ServiceContext;
 use crate::stream::engine::{Engine, Place};
 use crate::stream::handler::{HandleError, Handler};
 use crate::stream::position::{Passed, passed_by, read_all_as};
@@ -41,8 +41,8 @@ impl Session<'_> {
         error: &HandleError,
         place: Place,
     ) -> Result<(), LoopError> {
-        tracing::error!(room = self.spec.room, %error, "room waits");
-        self.shell.health.component(self.spec.room).set_ready(false, error.to_string());
+        tracing::error!(worker = self.spec.worker, %error, "worker waits");
+        self.service.health.component(self.spec.worker).set_ready(false, error.to_string());
         let known = self.standing.borrow_mut().take();
         let mut here =
             known.unwrap_or_else(|| Standing { places: BTreeMap::new(), since: Instant::now(), heard: None });
@@ -78,8 +78,8 @@ impl Session<'_> {
 
     fn hear_of_passed<H: Handler>(&self, engine: &mut Engine<H>) {
         let timeout = Duration::from_millis(self.spec.tuning.timeout_ms);
-        let group = self.shell.kafka.topic(self.spec.room);
-        match passed_by(&self.shell.kafka.client(), &self.spec.gaps, &group, timeout) {
+        let group = self.service.kafka.topic(self.spec.worker);
+        match passed_by(&self.service.kafka.client(), &self.spec.gaps, &group, timeout) {
             Ok(passed) => engine
                 .pass_by(passed.into_iter().map(|Passed { topic, partition, offset, .. }| (topic, partition, offset))),
             Err(error) => tracing::error!(topic = &*self.spec.gaps, %error, "what was passed by cannot be read"),
@@ -91,13 +91,13 @@ impl Session<'_> {
 /// that can serve nothing holds its partitions all the same.
 pub(in crate::stream) fn lacking<H: Handler>(
     spec: &LoopSpec,
-    shell: &Shell,
+    service: &ServiceContext,
     engine: &mut Engine<H>,
 ) -> Result<Option<String>, KafkaError> {
     let Some(topic) = spec.changelog.as_deref().filter(|_| engine.is_demanding()) else { return Ok(None) };
     let mut table: HashMap<(i32, H::Key), H::Value> = HashMap::new();
     let group = format!("{topic}-restore");
-    read_all_as(&shell.kafka.client(), (topic, &group), TOLD_WITHIN, |record| {
+    read_all_as(&service.kafka.client(), (topic, &group), TOLD_WITHIN, |record| {
         let Some(key) = H::Key::decode(record.key.unwrap_or_default()) else { return };
         let place = (record.partition, key);
         match record.payload.map(H::Value::decode) {
@@ -113,7 +113,7 @@ pub(in crate::stream) fn lacking<H: Handler>(
 mod tests {
     use super::*;
     use crate::stream::engine::place_of;
-    use crate::stream::handler::{Outbox, PASSED_BY, Verdict};
+    use crate::stream::handler::{Outbox, PASSED_BY, RecordOutcome};
     use crate::stream::record::{Input, OwnedInput};
     use crate::stream::state::View;
 
@@ -131,13 +131,13 @@ mod tests {
         let records: Vec<_> = ["lacking", "held"].into_iter().enumerate().map(control).collect();
         let inputs: Vec<_> = records.iter().map(OwnedInput::as_input).collect();
         let stopped = engine.prepare(&inputs, None);
-        assert!(stopped.verdicts.is_empty() && matches!(stopped.stopped, Some(HandleError::NotReady(_))));
+        assert!(stopped.outcomes.is_empty() && matches!(stopped.stopped, Some(HandleError::NotReady(_))));
         engine.pass_by([place_of(&inputs[0])]);
         let prepared = engine.prepare(&inputs, None);
         let set_aside: Vec<_> = prepared.dead_letters.iter().map(|d| (d.index, d.reason, d.cut)).collect();
         assert_eq!(set_aside, [(0, PASSED_BY, false)]);
         assert_eq!(
-            (prepared.verdicts.len(), prepared.overlay.get(&(0, 1))),
+            (prepared.outcomes.len(), prepared.overlay.get(&(0, 1))),
             (2, Some(&Some(1))),
             "the next one counts"
         );
@@ -162,7 +162,7 @@ mod tests {
                 return Err(HandleError::NotReady("lacking".into()));
             }
             state.put(record.partition, 1, state.get(record.partition, &1).unwrap_or(0) + 1);
-            out.verdict(Verdict::Done("switched"));
+            out.outcome(RecordOutcome::Done("switched"));
             Ok(())
         }
     }

@@ -1,0 +1,95 @@
+//! Which workers there are, and how each is started. The only place that names them all.
+
+use crate::settings::Settings;
+use anyhow::{Context, Result, bail};
+use runtime::service::ServiceContext;
+use runtime::task::WorkerHandle;
+
+/// A worker of the stack.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Worker {
+    Ingest,
+    Scorer,
+    Decision,
+    Notifier,
+    AuditSink,
+    AuditSigner,
+    ReadApi,
+}
+
+impl Worker {
+    /// Every worker, downstream first: whoever reads is there before whoever writes.
+    pub const ALL: [Self; 7] =
+        [Self::ReadApi, Self::AuditSigner, Self::AuditSink, Self::Notifier, Self::Decision, Self::Scorer, Self::Ingest];
+
+    /// Its name on the command line and in metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ingest => "ingest",
+            Self::Scorer => "scorer",
+            Self::Decision => "decision",
+            Self::Notifier => "notifier",
+            Self::AuditSink => "audit-sink",
+            Self::AuditSigner => "audit-signer",
+            Self::ReadApi => "read-api",
+        }
+    }
+
+    /// Whether it cannot do without PostgreSQL.
+    pub fn needs_database(self) -> bool {
+        matches!(self, Self::Notifier | Self::AuditSink | Self::AuditSigner | Self::ReadApi)
+    }
+
+    /// The workers that words on the command line mean; each once, in the order of [`Self::ALL`].
+    ///
+    /// # Errors
+    /// When a word is no worker.
+    pub fn parse(words: &[String]) -> Result<Vec<Self>> {
+        let names = || Self::ALL.map(Self::name).join(", ");
+        if let Some(word) = words.iter().find(|word| *word != "all" && Self::ALL.iter().all(|r| r.name() != *word)) {
+            bail!("{word} is no worker: there are {}, or all", names());
+        }
+        let is_meant = |worker: &Self| words.iter().any(|word| word == "all" || word == worker.name());
+        Ok(Self::ALL.into_iter().filter(is_meant).collect())
+    }
+
+    /// Starts it.
+    ///
+    /// # Errors
+    /// Why it cannot run with this configuration.
+    pub async fn start(self, settings: &Settings, service: ServiceContext) -> Result<Vec<WorkerHandle>> {
+        let service = service.acting_as(self.name());
+        let started: Result<Vec<WorkerHandle>> = match self {
+            Self::Ingest => ingest::start(settings.ingest_with_classes()?, service).map_err(Into::into),
+            Self::Scorer => scorer::start(settings.scorer.clone(), service).map_err(Into::into),
+            Self::Decision => decision::start(settings.decision.clone(), service).map_err(Into::into),
+            Self::Notifier => notifier::start(settings.notifier.clone(), service).map_err(Into::into),
+            Self::AuditSink => {
+                let sender_topics = settings.ingest.sender_topics();
+                let config = audit_sink::Config { sender_topics, ..settings.audit_sink.clone() };
+                audit_sink::start(config, service).map_err(Into::into)
+            }
+            Self::AuditSigner => audit_sink::signer::start(&settings.audit_signer, service).map_err(Into::into),
+            Self::ReadApi => {
+                let config = read_api::Config { classes: settings.classes()?, ..settings.read_api.clone() };
+                read_api::start(config, service).await.map_err(Into::into)
+            }
+        };
+        started.with_context(|| format!("starting {}", self.name()))
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_mean_workers() {
+        let parse = |words: &[&str]| Worker::parse(&words.iter().map(|w| (*w).to_owned()).collect::<Vec<_>>());
+        assert_eq!(parse(&["all"]).unwrap(), Worker::ALL);
+        assert_eq!(parse(&["ingest", "scorer", "ingest"]).unwrap(), [Worker::Scorer, Worker::Ingest]);
+        assert!(parse(&["scorrer"]).unwrap_err().to_string().contains("audit-sink"));
+    }
+}

@@ -1,0 +1,379 @@
+//! One application with its whole detail: what was asked, scored, decided, delivered, replied, and where the audit log holds
+//! it. Shows pseudonyms only; who applied is [`crate::identities`]' to say.
+
+use crate::access::Operation;
+use crate::application_detail_parts::{DecisionParts, ScoreParts, request};
+use crate::applications::{DecisionSummary, STANDING, SUMMARY, ScoreSummary, Summary};
+use crate::caller::{ApplicationId, Caller, Params};
+use crate::log::{self, Attested, AuditPosition, Logged, Position};
+use crate::problem::Problem;
+use crate::router::App;
+use crate::shown::Shown;
+use axum::Json;
+use axum::extract::State;
+use chrono::{DateTime, Utc};
+use runtime::clock::rfc3339;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::collections::HashMap;
+use std::sync::Arc;
+use tokio_postgres::{Row, Transaction};
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+/// Most rows of a kind in one detail; more than any application has by the rules of the deployment.
+const ROWS_MAX: i64 = 50;
+
+/// Which revision.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(default, deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct DetailParams {
+    /// For a token that opens several tenants: which one.
+    pub tenant: Option<String>,
+    /// From 1; the newest when absent.
+    pub revision: Option<i32>,
+}
+
+/// All that became of one revision of an application.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ApplicationDetail {
+    /// In brief.
+    pub application: Summary,
+    /// Revisions that there are, newest first.
+    pub revisions: Vec<i32>,
+    /// The accepted body: everything asked and stated, with pseudonyms in place of people.
+    #[schema(value_type = Option<Object>)]
+    pub request: Option<Value>,
+    /// Members of `attributes` and of reports' `fields`, and features, that are not for the role of the token, and left out.
+    pub withheld: u32,
+    /// Score events, the deciding arm's before shadows.
+    pub scores: Vec<ScoreDetail>,
+    /// Decisions, in order.
+    pub decisions: Vec<DecisionDetail>,
+    /// When the applicant ended it.
+    pub withdrawals: Vec<Withdrawal>,
+    /// Webhooks, due and done.
+    pub deliveries: Vec<Delivery>,
+    /// Answers to the sender's records, all revisions, newest first.
+    pub replies: Vec<ReplyDetail>,
+    /// Where the accepted body stands in the log.
+    pub audit: Option<AuditPosition>,
+    /// How far the logs that hold this detail are attested.
+    pub attested: Vec<Attested>,
+}
+
+/// A score event.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ScoreDetail {
+    /// Event id.
+    pub event_id: String,
+    /// Of a shadow: it decided nothing.
+    pub shadow: bool,
+    /// In brief.
+    #[serde(flatten)]
+    pub summary: ScoreSummary,
+    /// Why it is unscorable.
+    pub unscorable: Vec<String>,
+    /// `champion`, `challenger` or `shadow`.
+    pub model_role: Option<String>,
+    /// When.
+    #[schema(format = DateTime)]
+    pub scored_at: String,
+    /// From the event itself.
+    #[serde(flatten)]
+    pub parts: ScoreParts,
+    /// Where it stands in the log.
+    pub audit: Option<AuditPosition>,
+}
+
+/// A decision.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct DecisionDetail {
+    /// Event id.
+    pub event_id: String,
+    /// In brief.
+    #[serde(flatten)]
+    pub summary: DecisionSummary,
+    /// SHA-256 of the policy document.
+    pub policy_digest: String,
+    /// From the event itself.
+    #[serde(flatten)]
+    pub parts: DecisionParts,
+    /// Where it stands in the log.
+    pub audit: Option<AuditPosition>,
+}
+
+/// The applicant's end of it.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Withdrawal {
+    /// By the sender's clock.
+    #[schema(format = DateTime)]
+    pub withdrawn_at: Option<String>,
+    /// By the broker's.
+    #[schema(format = DateTime)]
+    pub accepted_at: String,
+    /// Where it stands in the log.
+    pub audit: Option<AuditPosition>,
+}
+
+/// A webhook to one subscription.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Delivery {
+    /// Sent as `webhook-id`.
+    pub delivery_id: String,
+    /// Subscription.
+    pub subscription: String,
+    /// Event that it tells of.
+    pub event_id: String,
+    /// `pending`, `delivered`, `failed` or `disabled`.
+    pub status: String,
+    /// Attempts that ended.
+    pub attempts: i32,
+    /// Status of the last answer.
+    pub http_status: Option<i32>,
+    /// When the next attempt is due, while pending.
+    #[schema(format = DateTime)]
+    pub next_at: Option<String>,
+    /// When it ended.
+    #[schema(format = DateTime)]
+    pub ended_at: Option<String>,
+    /// Where its receipt stands in the log.
+    pub audit: Option<AuditPosition>,
+}
+
+/// The answer to one record of the sender.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ReplyDetail {
+    /// `accepted`, `duplicate`, `superseded`, `conflict` or `rejected`.
+    pub status: String,
+    /// Revision that the record was about.
+    pub revision: Option<i32>,
+    /// What was wrong, as a word.
+    pub problem: Option<String>,
+    /// Topic of the record, or `http` or `batch`.
+    pub origin_topic: String,
+    /// Its partition.
+    pub origin_partition: i32,
+    /// Its offset.
+    pub origin_offset: i64,
+    /// When it was answered.
+    #[schema(format = DateTime)]
+    pub replied_at: String,
+    /// Where the answer stands in the log.
+    pub audit: Option<AuditPosition>,
+}
+
+/// One application with its whole detail.
+#[utoipa::path(get, path = "/v1/applications/{application_id}", tag = "applications",
+    params(("application_id" = String, Path, description = "The originator's id"), DetailParams),
+    responses(
+        (status = 200, description = "The detail", body = ApplicationDetail),
+        (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
+        (status = "5XX", description = "Failed", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub(crate) async fn tell(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    ApplicationId(id): ApplicationId,
+    Params(params): Params<DetailParams>,
+) -> Result<Json<ApplicationDetail>, Problem> {
+    let tenant = caller.tenant(params.tenant.as_deref())?;
+    let mut session = app.store.session().await?;
+    let tx = app.store.snapshot(&mut session, Some(&tenant)).await?;
+    let (application, revisions) = find(&tx, &tenant, &id, params.revision).await?;
+    let rows = Rows::gather(&tx, &application).await?;
+    let told = rows.positions(application.position)?;
+    let attested = log::attested(&tx, &told).await?;
+    let mut log_session = app.log.session().await?;
+    let source = Source(log::events(&app.log.snapshot(&mut log_session, None).await?, &told).await?);
+    app.recorder.note(&caller, &tenant, Operation::Application, Some(&id))?;
+    let shown = Shown { classes: &app.config.classes, most: caller.most() };
+    let mut request = source.body(application.position).map(request).transpose().map_err(unreadable)?;
+    let mut scores: Vec<ScoreDetail> = rows.scores.iter().map(|row| source.score(row)).collect::<Result<_, _>>()?;
+    let mut withheld = request.as_mut().map_or(0, |request| shown.request(request));
+    for ScoreDetail { summary, parts, .. } in &mut scores {
+        let of = |text: &Option<String>| text.clone().unwrap_or_default();
+        withheld += shown.features(&of(&summary.model), &of(&summary.model_version), parts);
+    }
+    Ok(Json(ApplicationDetail {
+        revisions,
+        request,
+        withheld,
+        scores,
+        decisions: rows.decisions.iter().map(|row| source.decision(row)).collect::<Result<_, _>>()?,
+        withdrawals: rows.withdrawals.iter().map(|row| source.withdrawal(row)).collect::<Result<_, _>>()?,
+        deliveries: rows.deliveries.iter().map(|row| source.delivery(row)).collect::<Result<_, _>>()?,
+        replies: rows.replies.iter().map(|row| source.reply(row)).collect::<Result<_, _>>()?,
+        audit: source.at(application.position),
+        attested,
+        application,
+    }))
+}
+
+/// The asked or the newest revision, and which there are.
+///
+/// # Errors
+/// 404 when the tenant has none such.
+pub(crate) async fn find(
+    tx: &Transaction<'_>,
+    tenant: &str,
+    application_id: &str,
+    revision: Option<i32>,
+) -> Result<(Summary, Vec<i32>), Problem> {
+    let revisions = "SELECT revision FROM defaultx.applications WHERE tenant = $1 AND application_id = $2
+                     ORDER BY revision DESC LIMIT $3";
+    let rows = tx.query(revisions, &[&tenant, &application_id, &ROWS_MAX]).await?;
+    let revisions: Vec<i32> = rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
+    let chosen = revision.or_else(|| revisions.first().copied()).ok_or_else(Problem::not_found)?;
+    let one = format!("{SUMMARY} {STANDING} WHERE a.tenant = $1 AND a.application_id = $2 AND a.revision = $3");
+    let row = tx.query_opt(&one, &[&tenant, &application_id, &chosen]).await?;
+    Ok((Summary::of_row(&row.ok_or_else(Problem::not_found)?)?, revisions))
+}
+
+/// What the projections hold of a revision.
+struct Rows {
+    scores: Vec<Row>,
+    decisions: Vec<Row>,
+    withdrawals: Vec<Row>,
+    deliveries: Vec<Row>,
+    replies: Vec<Row>,
+}
+
+impl Rows {
+    async fn gather(tx: &Transaction<'_>, of: &Summary) -> Result<Self, Problem> {
+        let (tenant, id, revision) = (&of.tenant, &of.application_id, &of.revision);
+        let scores = "SELECT * FROM defaultx.scores WHERE tenant = $1 AND application_id = $2 AND revision = $3
+                      ORDER BY shadow, scored_at, event_id LIMIT $4";
+        let decisions = "SELECT * FROM defaultx.decisions WHERE tenant = $1 AND application_id = $2 AND revision = $3
+                         ORDER BY decision_number LIMIT $4";
+        let withdrawals = "SELECT * FROM defaultx.withdrawals WHERE tenant = $1 AND application_id = $2
+                           ORDER BY accepted_at LIMIT $3";
+        // The queue knows what is due, the receipts what the log holds; either may have forgotten or not heard yet.
+        let deliveries = "
+            SELECT coalesce(q.id::text, r.delivery_id) AS delivery_id, coalesce(q.subscription, r.subscription) AS subscription,
+                   coalesce(q.event_id, r.told_of) AS told_of, coalesce(r.status, q.status) AS status,
+                   coalesce(r.attempts, q.attempts) AS attempts, coalesce(r.http_status, q.http_status) AS http_status,
+                   CASE WHEN q.status = 'pending' THEN q.next_at END AS next_at, coalesce(r.ended_at, q.ended_at) AS ended_at,
+                   r.log, r.seq
+            FROM (SELECT id, subscription, event_id, status, attempts, http_status, next_at, ended_at FROM defaultx.deliveries
+                  WHERE tenant = $1 AND application_id = $2 AND revision = $3) q
+            FULL JOIN (SELECT * FROM defaultx.receipts WHERE tenant = $1 AND application_id = $2 AND revision = $3) r
+              ON r.delivery_id = q.id::text
+            ORDER BY delivery_id LIMIT $4";
+        let replies = "SELECT * FROM defaultx.replies WHERE tenant = $1 AND application_id = $2
+                       ORDER BY replied_at DESC, event_id LIMIT $3";
+        Ok(Self {
+            scores: tx.query(scores, &[tenant, id, revision, &ROWS_MAX]).await?,
+            decisions: tx.query(decisions, &[tenant, id, revision, &ROWS_MAX]).await?,
+            withdrawals: tx.query(withdrawals, &[tenant, id, &ROWS_MAX]).await?,
+            deliveries: tx.query(deliveries, &[tenant, id, revision, &ROWS_MAX]).await?,
+            replies: tx.query(replies, &[tenant, id, &ROWS_MAX]).await?,
+        })
+    }
+
+    /// Every event of the detail.
+    fn positions(&self, application: Position) -> Result<Vec<Position>, Problem> {
+        let rows = self.scores.iter().chain(&self.decisions).chain(&self.withdrawals).chain(&self.deliveries);
+        let others = rows.chain(&self.replies).map(position);
+        std::iter::once(Ok(Some(application))).chain(others).filter_map(Result::transpose).collect()
+    }
+}
+
+fn position(row: &Row) -> Result<Option<Position>, Problem> {
+    let (log, seq): (Option<i32>, Option<i64>) = (row.try_get("log")?, row.try_get("seq")?);
+    Ok(log.zip(seq))
+}
+
+/// What the log holds of a detail.
+struct Source(HashMap<Position, Logged>);
+
+impl Source {
+    fn at(&self, position: Position) -> Option<AuditPosition> {
+        self.0.get(&position).map(|event| event.at.clone())
+    }
+
+    fn audit(&self, row: &Row) -> Result<Option<AuditPosition>, Problem> {
+        Ok(position(row)?.and_then(|position| self.at(position)))
+    }
+
+    fn body(&self, position: Position) -> Option<&[u8]> {
+        self.0.get(&position)?.body.as_deref()
+    }
+
+    /// What the event's body says; nothing when the log does not show it.
+    fn parts<T: DeserializeOwned + Default>(&self, row: &Row) -> Result<T, Problem> {
+        let body = position(row)?.and_then(|position| self.body(position));
+        body.map_or_else(|| Ok(T::default()), |body| serde_json::from_slice(body).map_err(unreadable))
+    }
+
+    fn score(&self, row: &Row) -> Result<ScoreDetail, Problem> {
+        Ok(ScoreDetail {
+            event_id: row.try_get::<_, Uuid>("event_id")?.to_string(),
+            shadow: row.try_get("shadow")?,
+            summary: ScoreSummary::of_row(row, row.try_get("status")?)?,
+            unscorable: row.try_get("unscorable")?,
+            model_role: row.try_get("model_role")?,
+            scored_at: rfc3339(row.try_get("scored_at")?),
+            parts: self.parts(row)?,
+            audit: self.audit(row)?,
+        })
+    }
+
+    fn decision(&self, row: &Row) -> Result<DecisionDetail, Problem> {
+        Ok(DecisionDetail {
+            event_id: row.try_get::<_, Uuid>("event_id")?.to_string(),
+            summary: DecisionSummary::of_row(row, row.try_get("decision_number")?)?,
+            policy_digest: row.try_get("policy_digest")?,
+            parts: self.parts(row)?,
+            audit: self.audit(row)?,
+        })
+    }
+
+    fn withdrawal(&self, row: &Row) -> Result<Withdrawal, Problem> {
+        Ok(Withdrawal {
+            withdrawn_at: time(row, "withdrawn_at")?,
+            accepted_at: rfc3339(row.try_get("accepted_at")?),
+            audit: self.audit(row)?,
+        })
+    }
+
+    fn delivery(&self, row: &Row) -> Result<Delivery, Problem> {
+        Ok(Delivery {
+            delivery_id: row.try_get("delivery_id")?,
+            subscription: row.try_get("subscription")?,
+            event_id: row.try_get("told_of")?,
+            status: row.try_get("status")?,
+            attempts: row.try_get("attempts")?,
+            http_status: row.try_get("http_status")?,
+            next_at: time(row, "next_at")?,
+            ended_at: time(row, "ended_at")?,
+            audit: self.audit(row)?,
+        })
+    }
+
+    fn reply(&self, row: &Row) -> Result<ReplyDetail, Problem> {
+        Ok(ReplyDetail {
+            status: row.try_get("status")?,
+            revision: row.try_get("revision")?,
+            problem: row.try_get("problem")?,
+            origin_topic: row.try_get("origin_topic")?,
+            origin_partition: row.try_get("origin_partition")?,
+            origin_offset: row.try_get("origin_offset")?,
+            replied_at: rfc3339(row.try_get("replied_at")?),
+            audit: self.audit(row)?,
+        })
+    }
+}
+
+fn time(row: &Row, column: &str) -> Result<Option<String>, Problem> {
+    Ok(row.try_get::<_, Option<DateTime<Utc>>>(column)?.map(rfc3339))
+}
+
+/// A body that was projected but cannot be told: said in the log without its content.
+fn unreadable(error: serde_json::Error) -> Problem {
+    tracing::error!(line = error.line(), column = error.column(), "body of an audited event cannot be read");
+    Problem::internal()
+}
