@@ -56,7 +56,8 @@ pub enum Keep {
     All,
     /// All, in an order of their own: several senders write them side by side.
     Sorted,
-    /// What a changelog restores: the newest value of each key of a partition. How many records it took is a matter of batches.
+    /// The newest value of each key of a partition, which is what a changelog restores. How many records it took is a matter of batches
+    /// and of a clock.
     Table,
     /// What `receive` alone wrote: `admit` runs in the same worker, and reads what stands at other offsets in each run.
     OfReceive,
@@ -78,6 +79,8 @@ const fn of_receive(topic: Topic) -> Output {
 const DECIDED: &[Mask] = &[Mask::Header("ce_time"), Mask::Time("decided_at")];
 /// When a delivery ended.
 const ENDED: &[Mask] = &[Mask::Header("ce_time"), Mask::Time("at")];
+/// When an instance last said what it holds, and the id that is made of it.
+const ANNOUNCED: &[Mask] = &[Mask::Header("ce_id"), Mask::Header("ce_time"), Mask::Time("announced_at")];
 /// When a checkpoint was signed.
 const SIGNED: &[Mask] = &[Mask::Cosignature];
 
@@ -111,7 +114,13 @@ pub const HOPS: &[Hop] = &[
         way: Way::Stream,
         worker: "scorer",
         inputs: &[Topic::Applications],
-        outputs: &[all(Topic::Risk), all(Topic::Shadow), all(Topic::DeadLetters), table(Topic::ScorerState)],
+        outputs: &[
+            all(Topic::Risk),
+            all(Topic::Shadow),
+            all(Topic::DeadLetters),
+            table(Topic::ScorerState),
+            Output { topic: Topic::Instances, keep: Keep::Table, masks: ANNOUNCED },
+        ],
     },
     Hop {
         name: "decision",
@@ -168,9 +177,8 @@ mod tests {
     #[test]
     fn every_topic_of_events_is_kept_by_some_hop() {
         let kept: BTreeSet<Topic> = HOPS.iter().flat_map(|hop| hop.outputs).map(|output| output.topic).collect();
-        // What senders, operators and readers write is no output of a worker that a record makes; what an instance holds is said by
-        // a clock.
-        let others = [Topic::LoanApplications, Topic::Gaps, Topic::Access, Topic::Revocations, Topic::Instances];
+        // What senders, operators and readers write is no output of a worker that a record makes.
+        let others = [Topic::LoanApplications, Topic::Gaps, Topic::Access, Topic::Revocations];
         for topic in Topic::ALL {
             assert_ne!(kept.contains(topic), others.contains(topic), "{}", topic.base_name());
         }
@@ -180,6 +188,6 @@ mod tests {
     fn what_is_masked_is_said() {
         let masked = masked().join("\n");
         assert!(masked.contains("decision/credit.decisions.v1: header ce_time, decided_at"), "{masked}");
-        assert_eq!(masked.lines().count(), 3);
+        assert_eq!(masked.lines().count(), 4);
     }
 }

@@ -8,13 +8,15 @@ use std::fmt;
 pub const STAND_IN: &str = "2025-06-02T09:00:00.000Z";
 /// A time of ours: a digit where this has one, the same character elsewhere.
 const FORM: &str = "0000-00-00T00:00:00.000Z";
+/// An id of ours: a hexadecimal digit where this has one. Stands in for one that is made of a time.
+const ID_FORM: &str = "00000000-0000-0000-0000-000000000000";
 /// Begins a line of a signature in a signed note.
 const SIGNATURE: &str = "\u{2014} ";
 
 /// One thing to put out of sight.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mask {
-    /// The time in every header of this name.
+    /// The time, or the id that is made of one, in every header of this name.
     Header(&'static str),
     /// The time in every member of this name of a JSON text.
     Time(&'static str),
@@ -34,8 +36,10 @@ impl Mask {
         if let Self::Header(name) = self {
             let of_name = record.headers.iter_mut().filter(|(key, _)| key.0 == name.as_bytes());
             for value in of_name.filter_map(|(_, value)| value.as_mut()) {
-                if std::str::from_utf8(&value.0).is_ok_and(is_time) {
-                    *value = Bytes(STAND_IN.into());
+                match std::str::from_utf8(&value.0) {
+                    Ok(text) if is_time(text) => *value = Bytes(STAND_IN.into()),
+                    Ok(text) if is_id(text) => *value = Bytes(ID_FORM.into()),
+                    _ => {}
                 }
             }
         } else if let Some(Bytes(value)) = &mut record.value
@@ -115,6 +119,11 @@ fn is_time(text: &str) -> bool {
     text.len() == FORM.len() && FORM.bytes().zip(text.bytes()).all(fits)
 }
 
+fn is_id(text: &str) -> bool {
+    let fits = |(form, byte): (u8, u8)| if form == b'0' { byte.is_ascii_hexdigit() } else { byte == form };
+    text.len() == ID_FORM.len() && ID_FORM.bytes().zip(text.bytes()).all(fits)
+}
+
 fn without_second_signature(note: &str) -> String {
     let mut signatures = 0;
     let lines = note.split_inclusive('\n').map(|line| {
@@ -157,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn a_header_is_masked_where_it_is_a_time() {
+    fn a_header_is_masked_where_it_is_a_time_or_an_id() {
         let header = |name: &str, value: &str| (Bytes(name.into()), Some(Bytes(value.into())));
         let mut record = Record {
             headers: vec![
@@ -172,5 +181,9 @@ mod tests {
             record.headers,
             [header("ce_time", STAND_IN), header("ce_time", "2026"), header("ce_id", "2026-11-30T12:00:00.123Z")]
         );
+        let id = "6ba7b810-9dad-11d1-80b4-00c04fd430c8";
+        record.headers = vec![header("ce_id", id), header("ce_id", &id[1..]), header("ce_causationid", id)];
+        Mask::Header("ce_id").in_record(&mut record);
+        assert_eq!(record.headers, [header("ce_id", ID_FORM), header("ce_id", &id[1..]), header("ce_causationid", id)]);
     }
 }

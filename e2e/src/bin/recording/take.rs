@@ -94,6 +94,11 @@ impl Taking {
             let what = format!("{}/{} was read", place.name, place.partition);
             worker.until(&what, PATIENCE, || groups.have_read(place))
         })?;
+        // It is said once at the start, beside the records.
+        if hop.outputs.iter().any(|output| output.topic == Topic::Instances) {
+            let is_said = || Ok(!topics::read(&deployment, Topic::Instances)?.is_empty());
+            worker.until("it said what it holds", PATIENCE, is_said)?;
+        }
         worker.stop()?;
         self.keep_topics(hop, &deployment)
     }
