@@ -53,5 +53,5 @@ pub use error::Error;
 pub use find::{Found, find};
 pub use report::Report;
 pub use signer::SignerConfig;
-pub use source::{Sources, audited_topics};
-pub use start::{WORKER, start};
+pub use source::{Sources, WORKER, audited_topics};
+pub use start::start;
