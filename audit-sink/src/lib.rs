@@ -45,6 +45,7 @@ pub mod store;
 pub mod verify;
 mod verify_coordinates;
 mod verify_projections;
+mod verify_promises;
 mod verify_runs;
 pub mod witness;
 
