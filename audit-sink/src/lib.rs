@@ -17,6 +17,7 @@ pub mod config;
 mod copy;
 pub mod epoch;
 pub mod error;
+mod event;
 mod evidence;
 mod excerpt;
 mod find;
