@@ -10,6 +10,7 @@
 pub mod access;
 mod app;
 pub mod application_detail;
+pub mod application_detail_events;
 pub mod application_detail_parts;
 pub mod applications;
 pub mod caller;
