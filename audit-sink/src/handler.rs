@@ -4,27 +4,13 @@ use crate::error::Error;
 use crate::metrics::Metrics;
 use crate::prepare::{Preparing, Told, Work};
 use crate::project::Table;
-use crate::source::Sources;
 use crate::store::{self, Ends};
-use audit_log::{DigestKey, Tree};
+use audit_log::Tree;
 use runtime::clock;
 use runtime::stream::pg::{PgError, PgHandler, Preparer};
 use tokio_postgres::{Client, Transaction};
 
-/// What the writers of all logs share.
-#[derive(Clone)]
-pub struct Settings {
-    /// Which topics are taken.
-    pub sources: Sources,
-    /// Key of digests.
-    pub key: DigestKey,
-    /// Bytes of a segment before compression.
-    pub segment_bytes: usize,
-    /// zstd level.
-    pub zstd_level: i32,
-    /// Number of logs.
-    pub shards: i32,
-}
+pub use crate::prepare::Settings;
 
 /// The writer of one log.
 pub struct AuditHandler {

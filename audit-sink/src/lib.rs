@@ -2,8 +2,8 @@
 //! projections, in one transaction with the offsets. The invariant: what the log holds can be proven, and what it held can not
 //! be taken back unseen. Sets nothing aside, sends nothing back, holds no personal data outside the identity store.
 //!
-//! Reading order: [`source`] (what it takes), [`seal`] (pure: what a batch adds to a log), [`project`] (pure: what it says), [`handler`] (the
-//! writer), [`store`] and [`rows`] (its tables), [`identity`], [`reference`].
+//! Reading order: [`source`] (what it takes), [`seal`] (pure: what a batch adds to a log), [`project`] with `event` (pure: what it
+//! says), [`handler`] (the writer), [`store`] and [`rows`] (its tables), [`identity`], [`reference`].
 //!
 //! Beside the writer stands [`signer`], a worker of its own that attests what the writer wrote: [`checkpoint`], [`epoch`], [`witness`],
 //! [`verify`] and [`report`] (the walk). What any of them writes or reads has the format of the crate `audit-log`.
@@ -17,6 +17,7 @@ pub mod config;
 mod copy;
 pub mod epoch;
 pub mod error;
+mod event;
 mod evidence;
 mod excerpt;
 mod find;
@@ -45,6 +46,7 @@ pub mod store;
 pub mod verify;
 mod verify_coordinates;
 mod verify_projections;
+mod verify_promises;
 mod verify_runs;
 pub mod witness;
 
@@ -53,5 +55,5 @@ pub use error::Error;
 pub use find::{Found, find};
 pub use report::Report;
 pub use signer::SignerConfig;
-pub use source::{Sources, audited_topics};
-pub use start::{WORKER, start};
+pub use source::{Sources, WORKER, audited_topics};
+pub use start::start;

@@ -2,13 +2,12 @@
 //! sealed and packed, the entries of a partition side by side, so that runs are long and like bytes pack well.
 
 use crate::error::Error;
-use crate::handler::Settings;
 use crate::project::{Position, Projected, Projections};
 use crate::seal::{Held, Placed, Sealer, encode};
 use crate::segment::Stored;
 use crate::source::{Source, Sources};
 use crate::store::Addition;
-use audit_log::{Packer, Tree};
+use audit_log::{DigestKey, Packer, Tree};
 use runtime::stream::Input;
 use runtime::stream::pg::{PgError, Prepare};
 use std::borrow::Cow;
@@ -18,6 +17,21 @@ use std::collections::BTreeMap;
 const PLACE_BITS: u32 = 32;
 /// Bytes that a part keeps for the next batch.
 const KEPT_BYTES: usize = 1 << 20;
+
+/// What the writers of all logs share.
+#[derive(Clone)]
+pub struct Settings {
+    /// Which topics are taken.
+    pub sources: Sources,
+    /// Key of digests.
+    pub key: DigestKey,
+    /// Bytes of a segment before compression.
+    pub segment_bytes: usize,
+    /// zstd level.
+    pub zstd_level: i32,
+    /// Number of logs.
+    pub shards: i32,
+}
 
 /// A batch on its way into the log.
 pub struct Work {

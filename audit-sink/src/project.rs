@@ -2,45 +2,28 @@
 //! log and for whoever rebuilds them. Parses each body once and only the fields that a row needs; a record that says nothing there, or
 //! nothing that can be read, still is in the log.
 
+use crate::event::{Asked, Event, time, time_of_ms};
 use crate::rows::{
     ActivationRow, Activations, ApplicationRow, Applications, DeadLetterRow, DeadLetters, Decisions, IdentityRow,
     ReceiptRow, Receipts, Replies, ReplyRow, Scores, WithdrawalRow, Withdrawals,
 };
 use crate::shape::{Columns, Shape};
 use crate::{project_decision, project_score};
-use chrono::{DateTime, Datelike, NaiveDate, SubsecRound, Utc};
+use chrono::{Datelike, NaiveDate};
 use domain::ApplicationKey;
-use runtime::clock::LATEST_MS;
-use runtime::pg::rows::{Rows, all_or_none, holds, insert_what_fits};
+use runtime::pg::rows::{Rows, all_or_none, insert_what_fits};
 use runtime::stream::{Input, dead_letter_header};
 use schemas::Topic;
 use schemas::control::{ACTIVATED, Activation};
-use schemas::envelope::header;
-use schemas::event_id::coordinates_id;
 use schemas::intake;
 use schemas::notification::Receipt;
 use schemas::reply::Reply;
 use serde::Deserialize;
-use std::borrow::Cow;
 use tokio_postgres::Transaction;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
-use uuid::Uuid;
 
-/// The longest header of which a column is made, bytes; a longer one counts as absent.
-const LONGEST_HEADER: usize = 1024;
-
-/// Digits of a second that PostgreSQL keeps.
-const MICROSECONDS: u16 = 6;
-
-/// Where the log keeps the whole record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Position {
-    /// Log.
-    pub log: i32,
-    /// Sequence number.
-    pub seq: i64,
-}
+pub use crate::event::Position;
 
 /// What became of a record here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -331,54 +314,6 @@ pub fn identity(record: &Input<'_>) -> Option<IdentityRow> {
     })
 }
 
-/// What every projection needs of a record.
-pub(crate) struct Event<'a> {
-    pub input: &'a Input<'a>,
-    pub id: Uuid,
-    pub kind: &'a str,
-    pub at: DateTime<Utc>,
-    pub position: Position,
-}
-
-impl<'a> Event<'a> {
-    fn of(input: &'a Input<'a>, position: Position) -> Self {
-        let kind = input.header_str(header::TYPE).unwrap_or_default();
-        let id = input.header_str(header::ID).and_then(|id| Uuid::parse_str(id).ok());
-        let id = id.unwrap_or_else(|| coordinates_id(kind, input.topic, input.partition, input.offset));
-        Self { input, id, kind, at: time_of_ms(input.timestamp_ms), position }
-    }
-
-    /// The body.
-    pub fn body<T: serde::de::DeserializeOwned>(&self) -> Option<T> {
-        serde_json::from_str(&self.text()?).ok()
-    }
-
-    /// The body's text. PostgreSQL holds no U+0000 in text: it becomes U+FFFD here, while the log keeps it.
-    pub fn text(&self) -> Option<Cow<'a, str>> {
-        let text = std::str::from_utf8(self.input.payload?).ok()?;
-        Some(if text.contains("\\u0000") { text.replace("\\u0000", "\\ufffd").into() } else { text.into() })
-    }
-
-    /// A header that PostgreSQL can hold.
-    fn header_text(&self, name: &str) -> Option<String> {
-        self.input.header_str(name).filter(|text| holds(text, LONGEST_HEADER)).map(str::to_owned)
-    }
-
-    fn header_number(&self, name: &str) -> Option<i64> {
-        self.header_text(name)?.parse().ok()
-    }
-}
-
-/// A time that PostgreSQL can hold, from milliseconds since 1970.
-pub(crate) fn time_of_ms(ms: i64) -> DateTime<Utc> {
-    DateTime::from_timestamp_millis(ms.clamp(0, LATEST_MS)).unwrap_or_default()
-}
-
-/// RFC 3339 to UTC, to the microsecond: what PostgreSQL keeps, however the row gets there.
-pub(crate) fn time(text: &str) -> Option<DateTime<Utc>> {
-    DateTime::parse_from_rfc3339(text).ok().map(|at| at.to_utc().trunc_subsecs(MICROSECONDS))
-}
-
 /// A day of the years that people write; PostgreSQL's begin in 4713 before Christ, Rust's long before.
 fn date(text: &str) -> Option<NaiveDate> {
     NaiveDate::parse_from_str(text, "%Y-%m-%d").ok().filter(|day| (1..=9999).contains(&day.year()))
@@ -401,22 +336,6 @@ struct ApplicationBody {
     as_of: String,
     #[serde(default)]
     applicants: Vec<ApplicantBody>,
-}
-
-/// What was asked for. Unlike the sender's form, fields that come later are ignored.
-#[derive(Deserialize)]
-pub(crate) struct Asked {
-    pub amount: Amount,
-    #[serde(default)]
-    pub term_months: Option<u32>,
-    #[serde(default)]
-    pub purpose: Option<String>,
-}
-
-#[derive(Deserialize)]
-pub(crate) struct Amount {
-    pub amount_minor: i64,
-    pub currency: String,
 }
 
 #[derive(Deserialize)]

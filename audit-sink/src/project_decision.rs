@@ -1,7 +1,7 @@
 //! PURE. A decision event as a row. Reasons and fired rules are passed through as the JSON that the event has, once it is proven to
 //! be what the views over them read: a single row that is not would end every question to those views.
 
-use crate::project::{Asked, Event, time};
+use crate::event::{Asked, Event, time};
 use crate::rows::DecisionRow;
 use domain::Outcome;
 use schemas::Word;

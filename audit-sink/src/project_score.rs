@@ -1,6 +1,6 @@
 //! PURE. A score event as a row: what dashboards group and count. Values and contributions stay in the log.
 
-use crate::project::{Event, time};
+use crate::event::{Event, time};
 use crate::rows::ScoreRow;
 use domain::FeatureFlag;
 use schemas::Word;

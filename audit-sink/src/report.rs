@@ -2,6 +2,7 @@
 
 use crate::promises::Promise;
 use audit_log::{Epoch, Hash, empty_root};
+use runtime::clock;
 use serde::Serialize;
 use std::fmt;
 
@@ -228,7 +229,7 @@ impl fmt::Display for Report {
 
 impl EpochReport {
     pub(crate) fn of(epoch: &Epoch) -> Self {
-        let opened_at = crate::verify::time(epoch.at).unwrap_or_default();
+        let opened_at = time(epoch.at).unwrap_or_default();
         let (by, why) = (epoch.by.clone(), epoch.why.clone());
         Self { epoch: epoch.epoch, opened_at, by, why, old_size: epoch.old.0, from_size: epoch.from.0, superseded: 0 }
     }
@@ -240,6 +241,11 @@ impl fmt::Display for EpochReport {
         write!(f, "epoch {epoch} opened at {opened_at} by {by}: {why}; entries {from_size} to {old_size} of before")?;
         write!(f, " may stand elsewhere or not at all: {superseded} notes of them were not held against the log")
     }
+}
+
+/// Seconds since 1970 as RFC 3339.
+pub(crate) fn time(seconds: i64) -> Option<String> {
+    chrono::DateTime::from_timestamp(seconds, 0).map(clock::rfc3339)
 }
 
 struct Bytes(u64);

@@ -1,10 +1,12 @@
 //! PURE. Which topics the log takes: the audited ones of the table, and the senders' own, which follow the rules of
 //! `loan.applications.v1`.
 
-use crate::start::WORKER;
 use schemas::Topic;
 use std::borrow::Cow;
 use std::sync::Arc;
+
+/// Name of the worker: its consumer, its label in metrics, its line in health.
+pub const WORKER: &str = "audit-sink";
 
 /// The topics of a deployment that the log takes.
 #[derive(Debug, Clone)]

@@ -2,11 +2,12 @@
 
 use crate::config::Config;
 use crate::error::Error;
-use crate::handler::{AuditHandler, Settings};
+use crate::handler::AuditHandler;
 use crate::identity::{self, IdentityHandler};
 use crate::metrics::Metrics;
+use crate::prepare::Settings;
 use crate::reference;
-use crate::source::Sources;
+use crate::source::{Sources, WORKER};
 use runtime::pg::connect;
 use runtime::service::ServiceContext;
 use runtime::stream::pg::{PgSpec, spawn_pg_loop};
@@ -16,9 +17,6 @@ use schemas::rights::Principal;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-
-/// Name of the worker: its consumer, its label in metrics, its line in health.
-pub const WORKER: &str = "audit-sink";
 
 /// Starts every part of the worker.
 ///

@@ -5,7 +5,7 @@ use crate::copy::Copy;
 use crate::error::Error;
 use crate::seal::Run;
 use crate::segment::Stored;
-use crate::start::WORKER;
+use crate::source::WORKER;
 use audit_log::{Hash, TILE_WIDTH, Tile, Tree, empty_root, entries, leaf_hash};
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};

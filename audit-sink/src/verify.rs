@@ -4,14 +4,13 @@
 
 use crate::error::Error;
 use crate::evidence::{Claim, Evidence, Keys, Placed, place};
-use crate::promises::{Brought, promises};
-use crate::report::{EpochReport, Fault, LogReport, Report};
+use crate::report::{EpochReport, Fault, LogReport, Report, time};
 use crate::segment::Stored;
 use crate::verify_coordinates::Coordinates;
 use crate::verify_projections::Tables;
+use crate::verify_promises::{Brought, promises};
 use crate::verify_runs::{Indexed, Place, Runs};
 use audit_log::{Hash, TILE_WIDTH, Tile, Tree, leaf_hash};
-use runtime::clock;
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Instant;
 use tokio_postgres::{Client, IsolationLevel, Transaction};
@@ -408,9 +407,4 @@ impl<'a, 't> Walk<'a, 't> {
             self.faults.push(Fault::Checkpoint { log, size: claim.head.size as i64, why });
         }
     }
-}
-
-/// Seconds since 1970 as RFC 3339.
-pub(crate) fn time(seconds: i64) -> Option<String> {
-    chrono::DateTime::from_timestamp(seconds, 0).map(clock::rfc3339)
 }

@@ -3,13 +3,15 @@
 //! to the database: every question is a read-only transaction under the read role.
 //!
 //! Reading order: [`caller`] (who asks), [`router`] with `app`, `guard` and [`limit`] (what every request passes), [`store`] (the
-//! snapshot behind an answer), then one module a question: [`applications`] with [`filter`] and [`cursor`], [`detail`] with
-//! [`log`], `logged` (what an event says), [`application_detail_parts`] and [`shown`] (what of it a role sees), [`identities`], [`figures`] with [`tally`], [`stream`]. Who looked
-//! at what is gathered in [`access`] and written by [`recorder`]. Refusals are [`problem`]s.
+//! snapshot behind an answer), then one module a question: [`applications`] with [`filter`] and [`cursor`], [`application_detail`] with
+//! [`application_detail_events`], [`log`], `logged` (what an event says), [`application_detail_parts`] and [`shown`] (what of it a role
+//! sees), [`identities`], [`kpis`] with [`tally`], [`stream`]. Who looked at what is gathered in [`access`] and written by [`recorder`].
+//! Refusals are [`problem`]s.
 
 pub mod access;
 mod app;
 pub mod application_detail;
+pub mod application_detail_events;
 pub mod application_detail_parts;
 pub mod applications;
 pub mod caller;

@@ -1,7 +1,7 @@
 //! PURE. What a logged event says of what a detail shows in brief: the same fields as the row that leads to it, out of the event itself. Of an
 //! event of another application, of another kind or that cannot be read it is nothing.
 
-use crate::application_detail::{DecisionDetail, Delivery, ReplyDetail, ScoreDetail, Withdrawal};
+use crate::application_detail_events::{DecisionDetail, Delivery, ReplyDetail, ScoreDetail, Withdrawal};
 use crate::application_detail_parts::{DecisionParts, ScoreParts};
 use crate::applications::{DecisionSummary, ScoreSummary, Summary};
 use crate::log::Logged;

@@ -1,12 +1,14 @@
 //! The worker that attests: signs the heads of the logs, carries the notes out, walks the logs and signs what it found. Runs apart
 //! from the writer, with a key and logins of its own, and writes nothing of a log.
 //!
-//! Reading order: [`config`], [`crate::checkpoint`] (what is signed), [`notes`] (its memory), [`publish`], [`witnesses`],
-//! [`timestamps`], [`watch`], [`sample`].
+//! Reading order: [`config`], [`crate::checkpoint`] (what is signed), [`notes`] (its memory), `part` (what each part of the worker has),
+//! [`publish`], [`witnesses`] and [`timestamps`] with `newest` (the note they carry), [`watch`], [`sample`].
 
 mod config;
 mod metrics;
+mod newest;
 pub mod notes;
+mod part;
 mod publish;
 mod sample;
 mod timestamps;
@@ -21,48 +23,18 @@ pub use watch::record;
 
 use crate::checkpoint::Signing;
 use crate::error::Error;
-use audit_log::{Head, NoteVerifier};
+use audit_log::Head;
 use notes::Notes;
+use part::{Part, RETRY};
 use publish::Target;
 use runtime::clock;
 use runtime::health::Component;
-use runtime::pg::connect;
 use runtime::service::ServiceContext;
 use runtime::task::{self, WorkerHandle};
 use std::time::Duration;
-use tokio_postgres::Client;
 
 /// Name of the worker.
 pub const WORKER: &str = "audit-signer";
-/// Rows that are looked at for the newest one with a valid signature.
-const ROWS_LOOKED_AT: i64 = 100;
-/// Pause after a failure.
-const RETRY: Duration = Duration::from_secs(5);
-
-/// What every part of the worker has.
-#[derive(Clone)]
-struct Part {
-    service: ServiceContext,
-    metrics: SignerMetrics,
-    every: Duration,
-}
-
-impl Part {
-    /// A session of its own.
-    async fn connect(&self) -> Result<Client, Error> {
-        let config =
-            self.service.database.as_ref().ok_or_else(|| Error::Config("[database] url is empty".to_owned()))?;
-        connect(config).await.map_err(|error| Error::Connect(error.to_string()))
-    }
-
-    /// Waits, or until shutdown.
-    async fn pause(&self, pause: Duration) {
-        if tokio::time::timeout(pause, self.service.shutdown.cancelled()).await.is_ok() {
-            tracing::debug!("shutting down");
-        }
-    }
-}
-
 /// Starts every part of the worker.
 ///
 /// # Errors
@@ -126,18 +98,6 @@ fn http(patience: Duration) -> Result<reqwest::Client, Error> {
     }
     let built = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).timeout(patience).build();
     built.map_err(|error| Error::Start(error.to_string()))
-}
-
-/// The newest head of a log with a valid signature, and its note: of the newest epoch, the largest.
-async fn newest_note(client: &Client, verifiers: &[NoteVerifier], log: i32) -> Result<Option<(Head, String)>, Error> {
-    let query = "SELECT note FROM defaultx.audit_checkpoints WHERE log = $1 ORDER BY size DESC LIMIT $2";
-    let rows = client.query(query, &[&log, &ROWS_LOOKED_AT]).await?;
-    let opened = rows.iter().filter_map(|row| {
-        let note: &str = row.get(0);
-        let opened = verifiers.iter().find_map(|verifier| verifier.open(note).ok())?;
-        (opened.head.log == log).then(|| (opened.head, note.to_owned()))
-    });
-    Ok(opened.max_by_key(|(head, _)| (head.epoch, head.size)))
 }
 
 /// Signs until shutdown.

@@ -1,7 +1,7 @@
 //! Carries notes out of the database: to `credit.checkpoints.v1`, and to that of another cluster. At least once, under ids that
 //! repeat.
 
-use super::{Part, RETRY};
+use super::part::{Part, RETRY};
 use crate::error::Error;
 use runtime::acked::AckedProducer;
 use runtime::kafka::KafkaConfig;

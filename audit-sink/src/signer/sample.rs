@@ -2,7 +2,7 @@
 //! and a part of all of them. Which parts, nobody can know before. What differs is counted and named by its entry; the walk finds it too,
 //! hours later where the log is long.
 
-use super::{Part, RETRY};
+use super::part::{Part, RETRY};
 use crate::compare::{Finding, Wrong};
 use crate::error::Error;
 use crate::excerpt;

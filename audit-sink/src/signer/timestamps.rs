@@ -1,8 +1,9 @@
 //! Has a time-stamping authority (RFC 3161) stamp the newest note of each log, and keeps note and answer side by side. Looks at an answer
 //! far enough to know that it was granted for this note; whether the authority signed it, `openssl ts -verify` says.
 
+use super::newest::newest_note;
 use super::notes::Notes;
-use super::{Part, RETRY, newest_note};
+use super::part::{Part, RETRY};
 use crate::error::Error;
 use audit_log::{Head, NoteVerifier};
 use reqwest::header::CONTENT_TYPE;

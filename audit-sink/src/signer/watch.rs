@@ -1,7 +1,8 @@
 //! Walks the whole log from time to time, signs what it found, and tells the metrics when it last was whole. A row of
 //! `audit_verifications` counts for its signature alone: what anybody else wrote there neither starts nor stops a walk.
 
-use super::{Part, SignerMetrics};
+use super::metrics::SignerMetrics;
+use super::part::Part;
 use crate::error::Error;
 use crate::report::Report;
 use crate::verify::{self, Options};

@@ -1,8 +1,9 @@
 //! Has a witness cosign the newest note of each log (C2SP tlog-witness, `add-checkpoint`), with the proof that it asks for. Keeps the
 //! cosignatures beside the note. A witness that does not answer holds nobody up.
 
+use super::newest::newest_note;
 use super::notes::Notes;
-use super::{Part, RETRY, newest_note};
+use super::part::{Part, RETRY};
 use crate::error::Error;
 use crate::nodes::Nodes;
 use audit_log::{AddCheckpoint, Hash, Head, NoteVerifier, WitnessKey, parse_size, read_checkpoint, signed_text};
