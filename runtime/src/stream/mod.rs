@@ -15,6 +15,7 @@ mod leaders;
 pub mod meter;
 #[cfg(test)]
 mod model;
+mod offset;
 pub mod pg;
 pub mod position;
 mod producer;
@@ -30,6 +31,7 @@ mod watermarks;
 pub use committer::dead_letter_header;
 pub use engine::HANDLER_FAILED;
 pub use handler::{HandleError, Handler, Outbox, PASSED_BY, RecordOutcome, UNPRODUCIBLE};
+pub use offset::{NextOffset, Offset};
 pub use producer::TransactionError;
 pub use record::{Input, Output, OwnedInput, Route};
 pub use run::spawn_loop;

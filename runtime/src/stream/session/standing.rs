@@ -7,6 +7,7 @@ use crate::service::ServiceContext;
 use crate::stream::engine::{Engine, Place};
 use crate::stream::error::LoopError;
 use crate::stream::handler::{HandleError, Handler};
+use crate::stream::offset::NextOffset;
 use crate::stream::position::{Passed, passed_by, read_all_as};
 use crate::stream::spec::LoopSpec;
 use crate::stream::state::Stored;
@@ -57,10 +58,10 @@ impl Session<'_> {
     }
 
     /// The worker is ready again once what it stood before has been handled.
-    pub(super) fn walk_on(&self, offsets: &BTreeMap<(String, i32), i64>) {
+    pub(super) fn walk_on(&self, offsets: &BTreeMap<(String, i32), NextOffset>) {
         let mut standing = self.standing.borrow_mut();
         let Some(here) = standing.as_mut() else { return };
-        here.places.retain(|place, offset| offsets.get(place).is_none_or(|next| *next <= *offset));
+        here.places.retain(|place, record| offsets.get(place).is_none_or(|next| !next.has_passed(*record)));
         if here.places.is_empty() {
             *standing = None;
             drop(standing);
