@@ -11,6 +11,7 @@ mod engine;
 mod error;
 pub mod handler;
 pub mod harness;
+mod lacking;
 mod leaders;
 pub mod meter;
 #[cfg(test)]

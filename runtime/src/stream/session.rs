@@ -13,7 +13,6 @@ mod standing;
 mod trouble;
 
 use self::collecting::{Batch, Polled, Source, collect};
-pub(super) use self::standing::lacking;
 use self::trouble::{Complaint, Standing};
 use super::assignment::Assignment;
 use super::clients::{self, whole_ms};
