@@ -58,7 +58,7 @@ pub(crate) fn promised(committed: &TopicPartitionListElem<'_>, state_id: Option<
 }
 
 /// What a partition holds.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Held {
     /// The low watermark.
     pub low: NextOffset,

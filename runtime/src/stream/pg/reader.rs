@@ -181,7 +181,7 @@ impl<W> Reader<W> {
         holding.gaps.retain(|gap| gap.kind == Lost::Unreadable);
         if !holding.gaps.is_empty() {
             let probe = Probe::connect(&self.client, TIMEOUT)?;
-            let at = |gap: &Gap| gap.from.unwrap_or_default();
+            let at = |gap: &Gap| gap.from.unwrap_or(NextOffset::START);
             let stays = |gap: &Gap| !matches!(probe.is_readable(&gap.topic, gap.partition, at(gap)), Ok(true));
             holding.gaps.retain(stays);
         }

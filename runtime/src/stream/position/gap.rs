@@ -62,7 +62,7 @@ impl Gap {
     /// What is wrong, without what to do.
     pub fn what(&self) -> String {
         let Self { group, topic, partition, kind, from, to, .. } = self;
-        let from = from.unwrap_or_default();
+        let from = from.unwrap_or(NextOffset::START);
         let how = match kind {
             Lost::NoOffset => format!("group {group} has no offset for it, and it has held records"),
             Lost::Expired => {
