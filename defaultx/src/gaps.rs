@@ -8,7 +8,7 @@ use runtime::clock;
 use runtime::kafka::KafkaConfig;
 use runtime::stream::pg::{PgGroup, open_gaps as open_pg_gaps};
 use runtime::stream::position::{Gap, Group, Lost, begin_at_zero, open_gaps};
-use runtime::stream::{Output, Route, Transactions};
+use runtime::stream::{NextOffset, Output, Route, Transactions};
 use schemas::event_id::event_id;
 use schemas::gap::{ACCEPTED, GapAccepted};
 use schemas::logins::VERIFIER;
@@ -150,6 +150,7 @@ pub struct Acceptance {
 /// When there is no such gap, or the cluster does not take the record.
 pub async fn accept(settings: &Settings, acceptance: Acceptance) -> Result<GapAccepted> {
     let Acceptance { at: (group, topic, partition), to, by, why } = acceptance;
+    let to = to.map(NextOffset::new);
     let gaps = find(settings, Some(&group)).await?;
     let is_meant = |gap: &&Gap| (&gap.group, &gap.topic, gap.partition) == (&group, &topic, partition);
     let Some(gap) = gaps.iter().find(is_meant) else {
@@ -171,8 +172,8 @@ pub async fn accept(settings: &Settings, acceptance: Acceptance) -> Result<GapAc
         topic,
         partition,
         kind: gap.kind.as_str().to_owned(),
-        from: gap.from,
-        to: to.unwrap_or(gap.to),
+        from: gap.from.map(NextOffset::get),
+        to: to.unwrap_or(gap.to).get(),
         topic_id: gap.topic_id.clone(),
         accepted_by: by,
         accepted_at: clock::rfc3339(clock::now()),

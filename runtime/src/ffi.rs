@@ -5,6 +5,7 @@
 
 use crate::gzip::gunzip;
 use crate::kafka::acl::{Acl, AddError, Kind, Operation};
+use crate::stream::Offset;
 use rd::rd_kafka_AclOperation_t as Op;
 use rd::rd_kafka_AclPermissionType_t as Permission;
 use rd::rd_kafka_ResourcePatternType_t as Pattern;
@@ -354,9 +355,9 @@ unsafe fn text(native: *const c_char) -> String {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Polled {
     /// A record.
-    Record(i64),
+    Record(Offset),
     /// An error; the offset is that of the batch that it is about, where it is about one.
-    Error(RDKafkaErrorCode, i64),
+    Error(RDKafkaErrorCode, Offset),
 }
 
 /// One poll of a consumer that reads one partition. The library's own drops the offset of an error.
@@ -365,7 +366,7 @@ pub(crate) fn poll_offset<C: ConsumerContext>(consumer: &BaseConsumer<C>, timeou
     // SAFETY: the client outlives the call; a message that is not null is read before it is destroyed, once.
     unsafe {
         let message = rd::rd_kafka_consumer_poll(consumer.client().native_ptr(), milliseconds);
-        let (code, offset) = message.as_ref().map(|message| (message.err, message.offset))?;
+        let (code, offset) = message.as_ref().map(|message| (message.err, Offset::new(message.offset)))?;
         rd::rd_kafka_message_destroy(message);
         Some(match code {
             RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR => Polled::Record(offset),

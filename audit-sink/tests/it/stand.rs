@@ -9,8 +9,8 @@ use local::{Options, Stack};
 use prometheus::Registry;
 use runtime::pg::offsets::{self, Stand};
 use runtime::pg::{DatabaseConfig, connect};
-use runtime::stream::OwnedInput;
 use runtime::stream::pg::{PgHandler, Preparer};
+use runtime::stream::{NextOffset, Offset, OwnedInput};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::OnceLock;
@@ -69,7 +69,7 @@ pub struct Writer {
     pub metrics: Metrics,
     handler: AuditHandler,
     seal: Preparer<<AuditHandler as PgHandler>::Work>,
-    expected: BTreeMap<offsets::Place, i64>,
+    expected: BTreeMap<offsets::Place, NextOffset>,
 }
 
 impl Writer {
@@ -102,7 +102,7 @@ impl Writer {
         let tx = self.client.transaction().await.unwrap();
         let mut next = BTreeMap::new();
         for record in batch {
-            next.insert((record.topic.clone(), record.partition), Stand::at(record.offset + 1, None));
+            next.insert((record.topic.clone(), record.partition), Stand::at(Offset::new(record.offset).next(), None));
         }
         let applied = self.handler.apply(&tx, work).await;
         if let Err(error) = applied {

@@ -16,7 +16,7 @@ use runtime::pg::DatabaseConfig;
 use runtime::service::ServiceContext;
 use runtime::stream::pg::{PgGroup, open_gaps};
 use runtime::stream::position::Gap;
-use runtime::stream::{Output, OwnedInput, Route, Transactions};
+use runtime::stream::{NextOffset, Output, OwnedInput, Route, Transactions};
 use schemas::Topic;
 use std::path::Path;
 use std::sync::OnceLock;
@@ -387,8 +387,8 @@ async fn a_place_that_the_log_has_lost_is_held_and_named() {
 
 fn accept(kafka: &KafkaConfig, gap: &Gap) {
     let body = serde_json::json!({
-        "group": gap.group, "topic": gap.topic, "partition": gap.partition, "kind": gap.kind.as_str(), "from": gap.from,
-        "to": gap.to, "topic_id": gap.topic_id, "accepted_by": "a test", "accepted_at": "2026-11-29T00:00:00Z",
+        "group": gap.group, "topic": gap.topic, "partition": gap.partition, "kind": gap.kind.as_str(),
+        "from": gap.from.map(NextOffset::get), "to": gap.to.get(), "topic_id": gap.topic_id, "accepted_by": "a test", "accepted_at": "2026-11-29T00:00:00Z",
     });
     let (topic, payload) = (kafka.topic("credit.gaps.v1"), Some(body.to_string().into_bytes()));
     let record = Output { topic, route: Route::ByKey, key: Some(b"gap".to_vec()), payload, headers: Vec::new() };

@@ -1,6 +1,7 @@
 //! Next offsets in PostgreSQL, moved in the same transaction as the rows they stand for, and only from where they are expected
 //! to be. Whoever finds them elsewhere is a zombie and must roll back.
 
+use crate::stream::NextOffset;
 use std::collections::BTreeMap;
 use tokio_postgres::{Error, GenericClient, Row};
 
@@ -10,22 +11,22 @@ pub type Place = (String, i32);
 /// Where a consumer stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stand {
-    /// The next offset.
-    pub next: i64,
+    /// Behind the newest record that has its row.
+    pub next: NextOffset,
     /// The topic's id, base64; none where the broker tells none, or a version before has written it.
     pub topic_id: Option<String>,
     /// Where it reads on behind a gap that somebody has accepted, until a record from there has its row.
-    pub reads_on: Option<i64>,
+    pub reads_on: Option<NextOffset>,
 }
 
 impl Stand {
     /// Behind the newest record.
-    pub fn at(next: i64, topic_id: Option<String>) -> Self {
+    pub fn at(next: NextOffset, topic_id: Option<String>) -> Self {
         Self { next, topic_id, reads_on: None }
     }
 
-    /// The offset to read next.
-    pub fn start(&self) -> i64 {
+    /// Where reading goes on.
+    pub fn start(&self) -> NextOffset {
         self.reads_on.unwrap_or(self.next)
     }
 }
@@ -38,8 +39,10 @@ pub async fn load<C: GenericClient>(client: &C, consumer: &str) -> Result<BTreeM
     let query = "SELECT topic, partition, next_offset, topic_id, reads_on FROM defaultx.stream_offsets \
                  WHERE consumer = $1";
     let rows = client.query(query, &[&consumer]).await?;
-    let stand =
-        |row: &Row| ((row.get(0), row.get(1)), Stand { next: row.get(2), topic_id: row.get(3), reads_on: row.get(4) });
+    let stand = |row: &Row| {
+        let (next, reads_on) = (NextOffset::new(row.get(2)), row.get::<_, Option<i64>>(4).map(NextOffset::new));
+        ((row.get(0), row.get(1)), Stand { next, topic_id: row.get(3), reads_on })
+    };
     Ok(rows.iter().map(stand).collect())
 }
 
@@ -51,7 +54,7 @@ pub async fn load<C: GenericClient>(client: &C, consumer: &str) -> Result<BTreeM
 pub async fn advance<C: GenericClient>(
     tx: &C,
     consumer: &str,
-    expected: &BTreeMap<Place, i64>,
+    expected: &BTreeMap<Place, NextOffset>,
     new: &BTreeMap<Place, Stand>,
 ) -> Result<bool, Error> {
     let advance = "WITH new AS (\
@@ -68,10 +71,10 @@ pub async fn advance<C: GenericClient>(
                      ON CONFLICT DO NOTHING RETURNING 1\
                    ) SELECT (SELECT count(*) FROM moved) + (SELECT count(*) FROM begun)";
     let (topics, partitions): (Vec<&str>, Vec<i32>) = new.keys().map(|(topic, id)| (topic.as_str(), *id)).unzip();
-    let expected: Vec<Option<i64>> = new.keys().map(|place| expected.get(place).copied()).collect();
-    let next: Vec<i64> = new.values().map(|stand| stand.next).collect();
+    let expected: Vec<Option<i64>> = new.keys().map(|place| expected.get(place).map(|at| at.get())).collect();
+    let next: Vec<i64> = new.values().map(|stand| stand.next.get()).collect();
     let topic_ids: Vec<Option<&str>> = new.values().map(|stand| stand.topic_id.as_deref()).collect();
-    let reads_on: Vec<Option<i64>> = new.values().map(|stand| stand.reads_on).collect();
+    let reads_on: Vec<Option<i64>> = new.values().map(|stand| stand.reads_on.map(NextOffset::get)).collect();
     let row =
         tx.query_one(advance, &[&consumer, &topics, &partitions, &expected, &next, &topic_ids, &reads_on]).await?;
     Ok(row.get::<_, i64>(0) == new.len() as i64)

@@ -3,6 +3,7 @@
 use super::committer::Gate;
 use super::leaders::{Partitioned, leaderless};
 use super::meter::Meter;
+use super::offset::NextOffset;
 use super::position::{self, Gap, LEADER_CATCHES_UP_WITHIN, Positions, Question};
 use super::restore::{Apply, Changelog, restore};
 use super::state::Stored;
@@ -82,7 +83,7 @@ impl<K: Stored + Eq + Hash, V: Stored> Assignment<K, V> {
     pub fn positions(&self, committed: &TopicPartitionList) -> Positions {
         let topic_ids = self.topic_ids.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let place = |element: &TopicPartitionListElem<'_>| {
-            Some(((element.topic().to_owned(), element.partition()), offset_of(element)?))
+            Some(((element.topic().to_owned(), element.partition()), NextOffset::from_kafka(element.offset())?))
         };
         Positions::at(committed.elements().iter().filter_map(place).collect(), topic_ids)
     }
@@ -150,7 +151,8 @@ impl<K: Stored + Eq + Hash, V: Stored> Assignment<K, V> {
                         "restore: {count} entries of {topic}/{partition} are of no form that this version reads"
                     ));
                 }
-                tracing::debug!(partition, committed = restored.next_offset, position = restored.position, "restored");
+                let [committed, position] = [restored.next_offset, restored.position].map(|at| at.map(NextOffset::get));
+                tracing::debug!(partition, committed, position, "restored");
                 positions.hold_state(&self.group, &place, topic, restored.position);
                 tables.insert(partition, restored.table);
             }
@@ -169,7 +171,7 @@ impl<K: Stored + Eq + Hash, V: Stored> Assignment<K, V> {
         }
         let mut readable = TopicPartitionList::new();
         for ((topic, partition), start) in &positions.starts {
-            readable.add_partition_offset(topic, *partition, Offset::Offset(*start)).map_err(told)?;
+            readable.add_partition_offset(topic, *partition, start.to_kafka()).map_err(told)?;
             tables.entry(*partition).or_default();
         }
         tables.retain(|partition, _| positions.starts.keys().any(|(_, readable)| readable == partition));
@@ -191,14 +193,6 @@ impl<K: Stored + Eq + Hash, V: Stored> Assignment<K, V> {
             list.add_partition(element.topic(), element.partition());
         }
         Ok((led, waiting))
-    }
-}
-
-/// The offset of an element that has one.
-fn offset_of(element: &TopicPartitionListElem<'_>) -> Option<i64> {
-    match element.offset() {
-        Offset::Offset(offset) => Some(offset),
-        _ => None,
     }
 }
 
@@ -264,8 +258,8 @@ impl<K: Stored + Eq + Hash, V: Stored> ConsumerContext for Assignment<K, V> {
 /// The restore's questions, asked of a real broker.
 struct Reader {
     topic: Arc<str>,
-    committed: HashMap<i32, Option<i64>>,
-    promised: HashMap<i32, i64>,
+    committed: HashMap<i32, Option<NextOffset>>,
+    promised: HashMap<i32, NextOffset>,
     /// Until when leaders may not know of everything that they hold; none before one has shown too little.
     leaders_until: Option<Instant>,
     uncommitted: PlainConsumer,
@@ -289,7 +283,7 @@ impl Reader {
             config.set("fetch.wait.max.ms", "10").set("fetch.queue.backoff.ms", "10");
             config.create_with_context(Plain)
         };
-        let offsets = committed.elements().into_iter().map(|e| (e.partition(), offset_of(&e)));
+        let offsets = committed.elements().into_iter().map(|e| (e.partition(), NextOffset::from_kafka(e.offset())));
         let promised =
             committed.elements().into_iter().filter_map(|e| Some((e.partition(), position::promised(&e, state_id)?)));
         Ok(Self {
@@ -308,16 +302,16 @@ impl Reader {
 impl Changelog for Reader {
     type Error = KafkaError;
 
-    fn stable_committed(&mut self, partition: i32) -> Result<Option<i64>, KafkaError> {
+    fn stable_committed(&mut self, partition: i32) -> Result<Option<NextOffset>, KafkaError> {
         Ok(self.committed.get(&partition).copied().flatten())
     }
 
-    fn high_watermark(&mut self, partition: i32) -> Result<i64, KafkaError> {
-        Ok(self.uncommitted.fetch_watermarks(&self.topic, partition, self.timeout)?.1)
+    fn high_watermark(&mut self, partition: i32) -> Result<NextOffset, KafkaError> {
+        Ok(NextOffset::new(self.uncommitted.fetch_watermarks(&self.topic, partition, self.timeout)?.1))
     }
 
-    fn last_stable(&mut self, partition: i32) -> Result<i64, KafkaError> {
-        Ok(self.reader.fetch_watermarks(&self.topic, partition, self.timeout)?.1)
+    fn last_stable(&mut self, partition: i32) -> Result<NextOffset, KafkaError> {
+        Ok(NextOffset::new(self.reader.fetch_watermarks(&self.topic, partition, self.timeout)?.1))
     }
 
     fn pause(&mut self) -> Result<(), KafkaError> {
@@ -328,7 +322,7 @@ impl Changelog for Reader {
         Ok(())
     }
 
-    fn promised(&mut self, partition: i32) -> Option<i64> {
+    fn promised(&mut self, partition: i32) -> Option<NextOffset> {
         self.promised.get(&partition).copied()
     }
 

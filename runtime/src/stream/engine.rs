@@ -2,6 +2,7 @@
 //! so that the crash model in the tests drives exactly this code.
 
 use super::handler::{HandleError, Handler, Outbox, RecordOutcome};
+use super::offset::{NextOffset, Offset};
 use super::record::{Input, Output};
 use super::state::{Overlay, Stored, Tables, View, fold};
 use crate::clock;
@@ -23,7 +24,7 @@ const CLOCKS_DIFFER_MS: i64 = 3_600_000;
 const UNPRODUCIBLE_MAX: usize = 1_000;
 
 /// Topic, partition and offset of a record.
-pub(crate) type Place = (String, i32, i64);
+pub(crate) type Place = (String, i32, Offset);
 
 /// A record set aside: whole, with its reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,8 +44,8 @@ pub(crate) struct Prepared<K, V> {
     /// One for each record that was handled, in order; shorter than the batch when `stopped`.
     pub outcomes: Vec<RecordOutcome>,
     pub overlay: Overlay<K, V>,
-    /// The next offset of each (topic, partition) that was touched.
-    pub offsets: BTreeMap<(String, i32), i64>,
+    /// Where reading goes on in each (topic, partition) that was touched.
+    pub offsets: BTreeMap<(String, i32), NextOffset>,
     /// Why the rest of the batch must wait.
     pub stopped: Option<HandleError>,
 }
@@ -313,13 +314,13 @@ impl<H: Handler> Engine<H> {
 
 /// Where a record stands.
 pub(crate) fn place_of(record: &Input<'_>) -> Place {
-    (record.topic.to_owned(), record.partition, record.offset)
+    (record.topic.to_owned(), record.partition, record.at())
 }
 
-fn advance(offsets: &mut BTreeMap<(String, i32), i64>, record: &Input<'_>) {
+fn advance(offsets: &mut BTreeMap<(String, i32), NextOffset>, record: &Input<'_>) {
     let place = (record.topic.to_owned(), record.partition);
-    let next = offsets.entry(place).or_insert(0);
-    *next = (*next).max(record.offset + 1);
+    let next = offsets.entry(place).or_insert(NextOffset::START);
+    *next = (*next).max(record.at().next());
 }
 
 /// Records of the changelog: (partition, key bytes, value bytes or a tombstone).
@@ -393,7 +394,7 @@ mod tests {
             assert_eq!(prepared.dead_letters[0].index, 3);
             assert_eq!(prepared.outcomes.len(), 5);
             assert_eq!(prepared.overlay[&(0, 1)], Some(4), "every other record is counted once");
-            assert_eq!(prepared.offsets[&("t".to_owned(), 0)], 5);
+            assert_eq!(prepared.offsets[&("t".to_owned(), 0)], NextOffset::new(5));
         }
     }
 
@@ -447,13 +448,14 @@ mod tests {
         let mut engine = Engine::new(Count, None);
         engine.assign(0, HashMap::new());
         let records = batch(&["a", "b", "c"]);
-        assert!(engine.set_unproducible((records[1].topic.clone(), 0, 1)));
-        assert!(!engine.set_unproducible((records[1].topic.clone(), 0, 1)), "known already");
+        let place = (records[1].topic.clone(), 0, Offset::new(1));
+        assert!(engine.set_unproducible(place.clone()));
+        assert!(!engine.set_unproducible(place), "known already");
         let prepared = prepare(&mut engine, &records);
         let cut: Vec<_> = prepared.dead_letters.iter().map(|d| (d.index, d.reason, d.cut)).collect();
         assert_eq!(cut, [(1, super::super::handler::UNPRODUCIBLE, true)]);
         assert_eq!(prepared.overlay[&(0, 1)], Some(2), "the others are counted");
-        assert_eq!((prepared.outcomes.len(), prepared.offsets[&("t".to_owned(), 0)]), (3, 3));
+        assert_eq!((prepared.outcomes.len(), prepared.offsets[&("t".to_owned(), 0)]), (3, NextOffset::new(3)));
     }
 
     #[test]

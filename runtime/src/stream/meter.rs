@@ -1,5 +1,6 @@
 //! What every loop measures about itself. Names are constants here and nowhere else.
 
+use super::offset::NextOffset;
 use super::watermarks::{Ends, Watermarks};
 use prometheus::core::Collector;
 use prometheus::{
@@ -214,7 +215,8 @@ impl Meter {
 /// has handed anything out, what it has fetched and not handed out lies before its next fetch.
 fn ends(told: &Partition) -> Ends {
     let position = if told.app_offset >= 0 { told.app_offset } else { told.next_offset - told.fetchq_cnt };
-    Ends { position: Some(position).filter(|at| *at >= 0), stable: told.ls_offset, high: told.hi_offset }
+    let position = Some(position).filter(|at| *at >= 0).map(NextOffset::new);
+    Ends { position, stable: NextOffset::new(told.ls_offset), high: NextOffset::new(told.hi_offset) }
 }
 
 fn registered<C: Collector + Clone + 'static>(registry: &Registry, collector: C) -> Result<C, prometheus::Error> {

@@ -7,6 +7,7 @@
 
 use super::engine::{Engine, Prepared, changelog};
 use super::handler::{HandleError, Handler, Outbox, RecordOutcome};
+use super::offset::NextOffset;
 use super::position::STATE_POSITION;
 use super::record::{Input, OwnedInput};
 use super::restore::{Apply, Changelog, restore};
@@ -125,8 +126,8 @@ struct Transaction {
     fate: Fate,
     changes: Vec<(Vec<u8>, Option<Vec<u8>>)>,
     outcomes: Vec<(usize, &'static str)>,
-    until: i64,
-    next_offset: Option<i64>,
+    until: NextOffset,
+    next_offset: Option<NextOffset>,
     changelog_marker: bool,
     offsets_marker: bool,
 }
@@ -239,8 +240,8 @@ impl Broker {
         while self.transactions.iter().any(is_busy) {
             self.step();
         }
-        let until = (from + prepared.outcomes.len()) as i64;
-        let position = (STATE_POSITION.to_vec(), Some(until.to_be_bytes().to_vec()));
+        let until = NextOffset::new((from + prepared.outcomes.len()) as i64);
+        let position = (STATE_POSITION.to_vec(), Some(until.to_changelog().to_vec()));
         let changes = changelog(&prepared.overlay).into_iter().map(|(_, key, value)| (key, value)).chain([position]);
         let no_tombstones = self.flaw == Flaw::NoTombstones;
         let word = |outcome: &RecordOutcome| if let RecordOutcome::Done(word) = outcome { *word } else { "dead" };
@@ -313,7 +314,7 @@ impl Broker {
         self.transactions.len() - self.lag
     }
 
-    fn committed(&self, is_marked: impl Fn(&Transaction) -> bool) -> Option<i64> {
+    fn committed(&self, is_marked: impl Fn(&Transaction) -> bool) -> Option<NextOffset> {
         let committed = self.transactions.iter().filter(|t| t.fate == Fate::Committed && is_marked(t));
         committed.filter_map(|t| t.next_offset).max()
     }
@@ -322,21 +323,21 @@ impl Broker {
 impl Changelog for Broker {
     type Error = ();
 
-    fn stable_committed(&mut self, _: i32) -> Result<Option<i64>, ()> {
+    fn stable_committed(&mut self, _: i32) -> Result<Option<NextOffset>, ()> {
         while self.transactions.iter().any(|t| t.next_offset.is_some() && !t.offsets_marker) {
             self.step();
         }
         Ok(self.committed(|_| true))
     }
 
-    fn high_watermark(&mut self, _: i32) -> Result<i64, ()> {
+    fn high_watermark(&mut self, _: i32) -> Result<NextOffset, ()> {
         let end = self.end();
-        Ok(if self.flaw == Flaw::Hasty { self.visible().min(end) } else { end } as i64)
+        Ok(NextOffset::new(if self.flaw == Flaw::Hasty { self.visible().min(end) } else { end } as i64))
     }
 
-    fn last_stable(&mut self, _: i32) -> Result<i64, ()> {
+    fn last_stable(&mut self, _: i32) -> Result<NextOffset, ()> {
         let end = self.end();
-        Ok(self.visible().min(end) as i64)
+        Ok(NextOffset::new(self.visible().min(end) as i64))
     }
 
     fn pause(&mut self) -> Result<(), ()> {
@@ -344,7 +345,7 @@ impl Changelog for Broker {
         Ok(())
     }
 
-    fn promised(&mut self, _: i32) -> Option<i64> {
+    fn promised(&mut self, _: i32) -> Option<NextOffset> {
         self.committed(|_| true).filter(|_| self.flaw != Flaw::ReadsToAnEnd && !self.flaw.is_of_the_mark())
     }
 
@@ -375,7 +376,7 @@ fn own(broker: &mut Broker, records: &[OwnedInput], rng: &mut ChaCha8Rng) -> boo
     let restored = restore::<u32, u32, _>(broker, 0).expect("the model does not fail");
     let mut engine = Engine::new(Ledger, None);
     engine.assign(0, restored.table);
-    let mut at = restored.next_offset.unwrap_or(0) as usize;
+    let mut at = index(restored.next_offset);
     let mut turns = (0..PRODUCERS).cycle();
     let mut in_flight: Option<(usize, Overlay<u32, u32>)> = None;
     loop {
@@ -393,8 +394,8 @@ fn own(broker: &mut Broker, records: &[OwnedInput], rng: &mut ChaCha8Rng) -> boo
                 TransactionOutcome::Refused => {
                     at = match flaw {
                         Flaw::NoRewind => at,
-                        Flaw::UnstableRewind => broker.committed(|t| t.offsets_marker).unwrap_or(0) as usize,
-                        _ => broker.stable_committed(0).expect("the model does not fail").unwrap_or(0) as usize,
+                        Flaw::UnstableRewind => index(broker.committed(|t| t.offsets_marker)),
+                        _ => index(broker.stable_committed(0).expect("the model does not fail")),
                     };
                     continue;
                 }
@@ -412,6 +413,11 @@ fn own(broker: &mut Broker, records: &[OwnedInput], rng: &mut ChaCha8Rng) -> boo
         let producer = turns.next().expect("turns have no end");
         in_flight = Some((broker.produce(producer, handled.start, &prepared), prepared.overlay));
     }
+}
+
+/// The record with which an owner goes on.
+fn index(next: Option<NextOffset>) -> usize {
+    next.unwrap_or(NextOffset::START).get() as usize
 }
 
 /// Runs owners over the input until one reaches its end; gives what does not fit.

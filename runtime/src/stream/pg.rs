@@ -8,6 +8,7 @@ mod reader;
 mod spec;
 
 use super::meter::Meter;
+use super::offset::NextOffset;
 use crate::kafka::{Isolation, reader};
 use crate::pg::lease::{BEAT, Candidate, Lease, Standing};
 use crate::pg::offsets::{self, Place, Stand};
@@ -212,7 +213,7 @@ impl Shard {
         handler: &mut H,
         lease: &Lease,
         batch: Batch<H::Work>,
-        expected: &mut BTreeMap<Place, i64>,
+        expected: &mut BTreeMap<Place, NextOffset>,
     ) -> Result<bool, PgError> {
         let tx = client.transaction().await?;
         if !lease.renew(&tx).await? {

@@ -8,6 +8,7 @@ mod probe;
 use crate::clock;
 use crate::ffi;
 use crate::kafka::{Isolation, Plain, PlainConsumer, reader};
+use crate::stream::offset::NextOffset;
 use crate::stream::record::Input;
 use gap::OnRecord;
 pub(crate) use gap::Passed;
@@ -35,8 +36,8 @@ pub const STATE_POSITION: &[u8] = b"\0position";
 /// Where a group left off, as its committed offset tells.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Left {
-    /// The next offset.
-    pub offset: Option<i64>,
+    /// Where it goes on.
+    pub offset: Option<NextOffset>,
     /// The topic's id, where it was known.
     pub topic_id: Option<String>,
     /// The id of the changelog that was written with it; none where the offset was set by hand, or by a version without.
@@ -45,43 +46,46 @@ pub(crate) struct Left {
 
 impl Left {
     fn of(element: &TopicPartitionListElem<'_>) -> Self {
-        let offset = match element.offset() {
-            Offset::Offset(offset) => Some(offset),
-            _ => None,
-        };
         let part = |name| element.metadata().split(';').find_map(|part| part.strip_prefix(name)).map(str::to_owned);
-        Self { offset, topic_id: part(TOPIC_ID), state_id: part(STATE_ID) }
+        Self { offset: NextOffset::from_kafka(element.offset()), topic_id: part(TOPIC_ID), state_id: part(STATE_ID) }
     }
 }
 
 /// The offset up to which a changelog must hold its input: the committed one, where the same transaction wrote to this changelog.
-pub(crate) fn promised(committed: &TopicPartitionListElem<'_>, state_id: Option<&str>) -> Option<i64> {
+pub(crate) fn promised(committed: &TopicPartitionListElem<'_>, state_id: Option<&str>) -> Option<NextOffset> {
     let left = Left::of(committed);
     left.offset.filter(|_| left.state_id.is_some() && (state_id.is_none() || left.state_id.as_deref() == state_id))
 }
 
 /// What a partition holds.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Held {
     /// The low watermark.
-    pub low: i64,
+    pub low: NextOffset,
     /// The high one.
-    pub end: i64,
+    pub end: NextOffset,
     /// The topic's id, where the broker tells it.
     pub topic_id: Option<String>,
     /// Whether it is written in transactions alone, so that a marker follows every record.
     pub in_transactions: bool,
 }
 
+impl Held {
+    /// Of what a client calls the watermarks.
+    pub(crate) fn of((low, end): (i64, i64), topic_id: Option<String>, in_transactions: bool) -> Self {
+        Self { low: NextOffset::new(low), end: NextOffset::new(end), topic_id, in_transactions }
+    }
+}
+
 /// Where to read on; or how the place was lost, and the first record that is there.
-pub(crate) fn classify(left: &Left, held: &Held) -> Result<i64, (Lost, i64)> {
+pub(crate) fn classify(left: &Left, held: &Held) -> Result<NextOffset, (Lost, NextOffset)> {
     let Some(offset) = left.offset else {
-        return if held.end == 0 { Ok(0) } else { Err((Lost::NoOffset, held.low)) };
+        return if held.end == NextOffset::START { Ok(held.end) } else { Err((Lost::NoOffset, held.low)) };
     };
     match (&left.topic_id, &held.topic_id) {
         (Some(then), Some(now)) if then != now => Err((Lost::Recreated, held.low)),
         // Retention has taken all that there was, and behind what was read there was room for a marker alone.
-        _ if held.in_transactions && offset + 1 == held.low && held.low == held.end => Ok(held.low),
+        _ if held.in_transactions && offset.first().next() == held.low && held.low == held.end => Ok(held.low),
         _ if offset < held.low => Err((Lost::Expired, held.low)),
         _ if offset > held.end => Err((Lost::BeyondEnd, held.end)),
         _ => Ok(offset),
@@ -89,7 +93,7 @@ pub(crate) fn classify(left: &Left, held: &Held) -> Result<i64, (Lost, i64)> {
 }
 
 /// What is wrong with a changelog that holds its input up to `position`, if anything, and where the group goes on then.
-fn judge_state(left: &Left, state_id: Option<&str>, position: Option<i64>) -> Option<(Lost, i64)> {
+fn judge_state(left: &Left, state_id: Option<&str>, position: Option<NextOffset>) -> Option<(Lost, NextOffset)> {
     let (offset, then) = (left.offset?, left.state_id.as_deref()?);
     match position {
         _ if state_id.is_some_and(|now| now != then) => Some((Lost::StateLost, offset)),
@@ -103,7 +107,7 @@ fn judge_state(left: &Left, state_id: Option<&str>, position: Option<i64>) -> Op
 #[derive(Debug, Default)]
 pub(crate) struct Positions {
     /// Where to read on, by topic and partition.
-    pub starts: BTreeMap<(String, i32), i64>,
+    pub starts: BTreeMap<(String, i32), NextOffset>,
     /// Those of them that the group has not committed: they are empty, or lie behind a gap that was accepted.
     pub moved: BTreeSet<(String, i32)>,
     /// Partitions that must not be read.
@@ -148,8 +152,8 @@ pub(crate) fn find<C: ConsumerContext>(
         let left = Left::of(element);
         let topic_id = found.topic_ids.get(&topic).cloned();
         let judged = loop {
-            let (low, end) = consumer.fetch_watermarks(&topic, partition, timeout)?;
-            match classify(&left, &Held { low, end, topic_id: topic_id.clone(), in_transactions }) {
+            let ends = consumer.fetch_watermarks(&topic, partition, timeout)?;
+            match classify(&left, &Held::of(ends, topic_id.clone(), in_transactions)) {
                 Err((Lost::BeyondEnd, _)) if Instant::now() < patience => {
                     std::thread::sleep(Duration::from_millis(100))
                 }
@@ -176,7 +180,7 @@ pub(crate) fn find<C: ConsumerContext>(
 
 impl Positions {
     /// Places, and nothing that is wrong with them.
-    pub fn at(starts: BTreeMap<(String, i32), i64>, topic_ids: BTreeMap<String, String>) -> Self {
+    pub fn at(starts: BTreeMap<(String, i32), NextOffset>, topic_ids: BTreeMap<String, String>) -> Self {
         Self { starts, topic_ids, ..Self::default() }
     }
 
@@ -193,13 +197,14 @@ impl Positions {
 
     /// Goes on behind the gaps that somebody has accepted, where all of a place are.
     pub fn accept(&mut self, accepted: &[AcceptedGap]) {
-        let mut passed: BTreeMap<(String, i32), i64> = BTreeMap::new();
+        let mut passed: BTreeMap<(String, i32), NextOffset> = BTreeMap::new();
         for gap in std::mem::take(&mut self.gaps) {
             match accepted.iter().rev().find(|accepted| accepted.is_of(&gap)) {
                 Some(AcceptedGap { topic, partition, from, to, accepted_by, .. }) => {
-                    tracing::warn!(topic, partition, from, to, accepted_by, "a gap was accepted: reading on behind it");
                     let furthest = passed.entry((topic.clone(), *partition)).or_insert(*to);
                     *furthest = (*furthest).max(*to);
+                    let (from, to) = (from.map(NextOffset::get), to.get());
+                    tracing::warn!(topic, partition, from, to, accepted_by, "a gap was accepted: reading on behind it");
                 }
                 None => self.gaps.push(gap),
             }
@@ -212,7 +217,13 @@ impl Positions {
     }
 
     /// Holds the changelog of a partition against its offset: where it does not go with it, the partition is a gap.
-    pub(crate) fn hold_state(&mut self, group: &str, place: &(String, i32), changelog: &str, position: Option<i64>) {
+    pub(crate) fn hold_state(
+        &mut self,
+        group: &str,
+        place: &(String, i32),
+        changelog: &str,
+        position: Option<NextOffset>,
+    ) {
         let Some(left) = self.left.get(place) else { return };
         let state_id = self.topic_ids.get(changelog).map(String::as_str);
         if let Some((kind, to)) = judge_state(left, state_id, position) {
@@ -275,7 +286,7 @@ impl Positions {
     pub fn moved(&self) -> Result<TopicPartitionList, KafkaError> {
         let mut moved = TopicPartitionList::new();
         for (place, start) in self.starts.iter().filter(|(place, _)| self.moved.contains(place)) {
-            moved.add_partition_offset(&place.0, place.1, Offset::Offset(*start))?;
+            moved.add_partition_offset(&place.0, place.1, start.to_kafka())?;
         }
         mark(&mut moved, &self.topic_ids, None);
         Ok(moved)
@@ -381,11 +392,6 @@ fn partitions_of(consumer: &PlainConsumer, topic: &str, timeout: Duration) -> Re
     }
 }
 
-/// What the entry under [`STATE_POSITION`] says.
-pub(crate) fn restored_position(value: Option<&[u8]>) -> Option<i64> {
-    value.and_then(|bytes| bytes.try_into().ok()).map(i64::from_be_bytes)
-}
-
 /// Puts the topics' ids beside offsets that are going to be committed; that of the changelog where the same transaction writes
 /// to it how far it is.
 pub(crate) fn mark(offsets: &mut TopicPartitionList, topic_ids: &BTreeMap<String, String>, changelog: Option<&str>) {
@@ -407,9 +413,10 @@ mod tests {
     #[test]
     fn a_place_is_one_only_where_nothing_is_missing() {
         let id = |word: &str| Some(word.to_owned());
-        let left = |offset, topic_id| Left { offset, topic_id, state_id: None };
-        let held = |low, end, topic_id| Held { low, end, topic_id, in_transactions: false };
-        let ours = |low, end| Held { low, end, topic_id: None, in_transactions: true };
+        let left =
+            |offset: Option<i64>, topic_id| Left { offset: offset.map(NextOffset::new), topic_id, state_id: None };
+        let held = |low, end, topic_id| Held::of((low, end), topic_id, false);
+        let ours = |low, end| Held::of((low, end), None, true);
         let rows = [
             ("a marker alone was deleted", left(Some(8), None), ours(9, 9), Ok(9)),
             ("more than a marker was", left(Some(8), None), ours(10, 10), Err((Lost::Expired, 10))),
@@ -428,14 +435,18 @@ mod tests {
             ("another topic", left(Some(5), id("a")), held(0, 9, id("b")), Err((Lost::Recreated, 0))),
         ];
         for (name, left, held, expected) in rows {
+            let expected = expected.map(NextOffset::new).map_err(|(lost, to)| (lost, NextOffset::new(to)));
             assert_eq!(classify(&left, &held), expected, "{name}");
         }
     }
 
     #[test]
     fn a_changelog_goes_with_its_offset_or_is_a_gap() {
-        let left =
-            |offset, state_id: Option<&str>| Left { offset, topic_id: None, state_id: state_id.map(str::to_owned) };
+        let left = |offset: Option<i64>, state_id: Option<&str>| Left {
+            offset: offset.map(NextOffset::new),
+            topic_id: None,
+            state_id: state_id.map(str::to_owned),
+        };
         let rows = [
             ("as it was", left(Some(5), Some("s")), Some("s"), Some(5), None),
             ("an offset set by hand, or by a version before", left(Some(5), None), Some("s"), None, None),
@@ -447,30 +458,31 @@ mod tests {
             ("offsets of an older copy", left(Some(5), Some("s")), Some("s"), Some(8), Some((Lost::OffsetBehind, 8))),
         ];
         for (name, left, state_id, position, expected) in rows {
-            assert_eq!(judge_state(&left, state_id, position), expected, "{name}");
+            let found = judge_state(&left, state_id, position.map(NextOffset::new));
+            assert_eq!(found, expected.map(|(lost, to)| (lost, NextOffset::new(to))), "{name}");
         }
     }
 
     #[test]
     fn an_acceptance_is_of_one_gap() {
-        let gap = |from, id: &str| Gap {
+        let gap = |from: Option<i64>, id: &str| Gap {
             group: "g".to_owned(),
             topic: "t".to_owned(),
             partition: 1,
             kind: Lost::Expired,
-            from,
-            to: 6,
+            from: from.map(NextOffset::new),
+            to: NextOffset::new(6),
             topic_id: Some(id.to_owned()),
         };
         let record = r#"{"group":"g","topic":"t","partition":1,"kind":"expired","from":5,"to":7,"topic_id":"a",
             "accepted_by":"someone","accepted_at":"2026-11-29T00:00:00Z","why":"a field that no worker needs"}"#;
         let accepted: AcceptedGap = serde_json::from_str(record).unwrap();
-        let more = Gap { to: 8, ..gap(Some(5), "a") };
+        let more = Gap { to: NextOffset::new(8), ..gap(Some(5), "a") };
         let rows = [(gap(Some(5), "a"), Some(7)), (gap(Some(4), "a"), None), (gap(Some(5), "b"), None), (more, None)];
         for (gap, start) in rows {
             let mut positions = Positions::of(vec![gap]);
             positions.accept(std::slice::from_ref(&accepted));
-            assert_eq!(positions.starts.values().copied().next(), start);
+            assert_eq!(positions.starts.values().copied().next(), start.map(NextOffset::new));
             assert_eq!(positions.gaps.is_empty(), start.is_some());
         }
     }

@@ -1,5 +1,6 @@
 //! Records as handlers see them: inputs borrow from the client's buffers, outputs own their bytes.
 
+use super::offset::Offset;
 use crate::clock::LATEST_MS;
 use crate::ffi;
 use rdkafka::message::{BorrowedHeaders, BorrowedMessage, Headers as _, Message as _};
@@ -67,6 +68,11 @@ impl<'a> Input<'a> {
             payload: message.payload(),
             headers: message.headers().map_or(HeaderSource::None, HeaderSource::Kafka),
         }
+    }
+
+    /// Where it stands in its partition.
+    pub(crate) fn at(&self) -> Offset {
+        Offset::new(self.offset)
     }
 
     /// The last header of that name, as Kafka's own clients read it.

@@ -11,7 +11,8 @@
 //! offsets, not when it is read). The changelog says itself how far it holds its input, and an offset that was committed with it
 //! says how far that must be; what was read short of it is read again.
 
-use super::position::{STATE_POSITION, restored_position};
+use super::offset::NextOffset;
+use super::position::STATE_POSITION;
 use super::state::Stored;
 use hashbrown::HashMap;
 use std::hash::Hash;
@@ -19,16 +20,16 @@ use std::hash::Hash;
 /// What the restore asks of a broker.
 pub(crate) trait Changelog {
     type Error;
-    /// The committed offset of the input partition once no open transaction holds one; `None` when there is none.
-    fn stable_committed(&mut self, partition: i32) -> Result<Option<i64>, Self::Error>;
+    /// Where the group goes on in the input partition, once no open transaction holds one; `None` when there is none.
+    fn stable_committed(&mut self, partition: i32) -> Result<Option<NextOffset>, Self::Error>;
     /// The end of the changelog, uncommitted records included.
-    fn high_watermark(&mut self, partition: i32) -> Result<i64, Self::Error>;
+    fn high_watermark(&mut self, partition: i32) -> Result<NextOffset, Self::Error>;
     /// The offset below which every transaction of the changelog has ended.
-    fn last_stable(&mut self, partition: i32) -> Result<i64, Self::Error>;
+    fn last_stable(&mut self, partition: i32) -> Result<NextOffset, Self::Error>;
     /// Waits a moment; gives up when the deadline has passed.
     fn pause(&mut self) -> Result<(), Self::Error>;
     /// The offset up to which the changelog must hold its input: the committed one, where its transaction wrote to the changelog.
-    fn promised(&mut self, partition: i32) -> Option<i64>;
+    fn promised(&mut self, partition: i32) -> Option<NextOffset>;
     /// Waits for a leader that does not show everything yet; false when it has had its time.
     fn wait_for_leader(&mut self) -> bool;
     /// Committed records from the start up to the last stable offset, in order.
@@ -41,10 +42,10 @@ pub(crate) type Apply<'a> = dyn FnMut(&[u8], Option<&[u8]>) + 'a;
 /// What an owner starts from.
 pub(crate) struct Restored<K, V> {
     /// Where to consume from; `None` is the beginning.
-    pub next_offset: Option<i64>,
+    pub next_offset: Option<NextOffset>,
     pub table: HashMap<K, V>,
     /// The offset up to which the changelog holds its input; none where no version has written it.
-    pub position: Option<i64>,
+    pub position: Option<NextOffset>,
     /// Changelog records that were not of this handler's form and were left out.
     pub unreadable: u64,
 }
@@ -87,7 +88,7 @@ where
 {
     log.read_committed(partition, &mut |key, value| {
         if key == STATE_POSITION {
-            restored.position = restored_position(value);
+            restored.position = value.and_then(NextOffset::from_changelog);
             return;
         }
         match (K::decode(key), value.map(V::decode)) {

@@ -4,8 +4,9 @@
 use super::engine::Engine;
 use super::error::LoopError;
 use super::handler::Handler;
+use super::lacking::lacking;
 use super::meter::Meter;
-use super::session::{Session, lacking};
+use super::session::Session;
 use super::spec::LoopSpec;
 use crate::service::ServiceContext;
 use crate::task::{self, SpawnError, WorkerHandle};

@@ -13,7 +13,6 @@ mod standing;
 mod trouble;
 
 use self::collecting::{Batch, Polled, Source, collect};
-pub(super) use self::standing::lacking;
 use self::trouble::{Complaint, Standing};
 use super::assignment::Assignment;
 use super::clients::{self, whole_ms};
@@ -23,6 +22,7 @@ use super::engine::{DeadLetter, Engine, Place, Prepared, changelog, place_of};
 use super::error::LoopError;
 use super::handler::{Handler, RecordOutcome};
 use super::meter::Meter;
+use super::offset::NextOffset;
 use super::position::{Gap, STATE_POSITION};
 use super::producer::{Producer, settings};
 use super::record::{Input, OwnedInput};
@@ -31,9 +31,9 @@ use super::state::Overlay;
 use crate::clock;
 use crate::service::ServiceContext;
 use crate::task;
+use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::BorrowedMessage;
-use rdkafka::{Offset, TopicPartitionList};
 use std::cell::{Cell, RefCell};
 use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -226,10 +226,10 @@ impl<'a> Session<'a> {
         prepared: Prepared<H::Key, H::Value>,
         inputs: &[Input<'_>],
     ) -> Result<InFlight<H>, LoopError> {
-        let first = inputs.first().map(|input| (input.topic.to_owned(), input.partition, input.offset));
+        let first = inputs.first().map(place_of);
         let mut offsets = TopicPartitionList::new();
         for ((topic, partition), next) in &prepared.offsets {
-            offsets.add_partition_offset(topic, *partition, Offset::Offset(*next))?;
+            offsets.add_partition_offset(topic, *partition, next.to_kafka())?;
         }
         consumer.context().mark(&mut offsets);
         let dead_letters = prepared.dead_letters.into_iter();
@@ -238,8 +238,8 @@ impl<'a> Session<'a> {
         let group = consumer.group_metadata().ok_or_else(|| LoopError::Broken("no group metadata".to_owned()))?;
         let changelog = match self.spec.changelog {
             Some(_) => {
-                let position = |(place, next): (&(String, i32), &i64)| {
-                    (place.1, STATE_POSITION.to_vec(), Some(next.to_be_bytes().to_vec()))
+                let position = |(place, next): (&(String, i32), &NextOffset)| {
+                    (place.1, STATE_POSITION.to_vec(), Some(next.to_changelog().to_vec()))
                 };
                 changelog(&prepared.overlay).into_iter().chain(prepared.offsets.iter().map(position)).collect()
             }

@@ -1,6 +1,7 @@
 //! PURE. How far a consumer is behind, by partition. Measured to the high watermark: what waits behind an open transaction is
 //! behind too, and the last stable offset, at which a `read_committed` reader stops, says nothing of it.
 
+use super::offset::NextOffset;
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
@@ -14,11 +15,11 @@ pub(crate) type Place = (String, i32);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Ends {
     /// The next offset that its reader takes; `None` before it has taken any.
-    pub position: Option<i64>,
+    pub position: Option<NextOffset>,
     /// The last stable offset: where the first open transaction begins.
-    pub stable: i64,
+    pub stable: NextOffset,
     /// The high watermark.
-    pub high: i64,
+    pub high: NextOffset,
 }
 
 /// What is known of a partition.
@@ -87,6 +88,10 @@ impl Ends {
 mod tests {
     use super::*;
 
+    fn ends(position: Option<i64>, stable: i64, high: i64) -> Ends {
+        Ends { position: position.map(NextOffset::new), stable: NextOffset::new(stable), high: NextOffset::new(high) }
+    }
+
     fn place() -> Place {
         ("in".to_owned(), 3)
     }
@@ -108,7 +113,7 @@ mod tests {
         ];
         for (second, position, stable, high, lag, held) in rows {
             let now = start + Duration::from_secs(second);
-            marks.tell(place(), Ends { position, stable, high }, now);
+            marks.tell(place(), ends(position, stable, high), now);
             assert_eq!((marks.lag(&place()), marks.held(&place(), now).as_secs()), (lag, held), "after {second} s");
             assert_eq!(marks.total(now), (lag, Duration::from_secs(held)));
             assert_eq!(marks.unstable(), high - stable);
@@ -118,7 +123,7 @@ mod tests {
     #[test]
     fn a_partition_that_went_to_another_instance_is_forgotten() {
         let (start, mut marks) = (Instant::now(), Watermarks::default());
-        let ends = Ends { position: Some(0), stable: 1, high: 2 };
+        let ends = ends(Some(0), 1, 2);
         marks.tell(place(), ends, start);
         marks.tell(("in".to_owned(), 4), ends, start + FORGOTTEN_AFTER);
         assert_eq!(marks.forget(start + FORGOTTEN_AFTER), []);

@@ -11,7 +11,7 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use rdkafka::{Offset, TopicPartitionList};
 use runtime::kafka::KafkaConfig;
 use runtime::service::ServiceContext;
-use runtime::stream::{Handler, Input, LoopSpec, OwnedInput, Tuning, position, spawn_loop};
+use runtime::stream::{Handler, Input, LoopSpec, NextOffset, OwnedInput, Tuning, position, spawn_loop};
 use runtime::task::WorkerHandle;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -149,8 +149,8 @@ impl Bench {
     /// The same at a time of its own: the topic here takes what the record says.
     pub fn accept_at(&self, gap: &position::Gap, at_ms: i64) {
         let body = serde_json::json!({
-            "group": gap.group, "topic": gap.topic, "partition": gap.partition, "kind": gap.kind.as_str(), "from": gap.from, "to": gap.to,
-            "topic_id": gap.topic_id, "accepted_by": "a test",
+            "group": gap.group, "topic": gap.topic, "partition": gap.partition, "kind": gap.kind.as_str(),
+            "from": gap.from.map(NextOffset::get), "to": gap.to.get(), "topic_id": gap.topic_id, "accepted_by": "a test",
         });
         let (producer, topic): (BaseProducer, _) = (self.kafka.client().create().unwrap(), self.topic("gaps"));
         producer.send(BaseRecord::to(&topic).key("gap").payload(&body.to_string()).timestamp(at_ms)).unwrap();

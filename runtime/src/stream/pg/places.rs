@@ -6,6 +6,7 @@ use crate::ffi;
 use crate::kafka::{Isolation, KafkaConfig, Plain, PlainConsumer, reader};
 use crate::pg::offsets::{self, Place, Stand};
 use crate::pg::{DatabaseConfig, connect};
+use crate::stream::offset::{NextOffset, Offset};
 use crate::stream::position::{Gap, Held, Left, Lost, Positions, classify};
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -38,27 +39,27 @@ pub(super) struct Found {
 /// Where each place stands behind the records of a batch.
 #[derive(Debug, Default)]
 pub(super) struct Ends {
-    next: Vec<(Place, i64)>,
+    next: Vec<(Place, NextOffset)>,
     /// The one that the newest record moved: records of a partition come in rows.
     newest: usize,
 }
 
 impl Ends {
     /// A record was taken.
-    pub fn pass(&mut self, topic: &str, partition: i32, offset: i64) {
-        let is = |((name, id), _): &(Place, i64)| *id == partition && name == topic;
+    pub fn pass(&mut self, topic: &str, partition: i32, at: Offset) {
+        let is = |((name, id), _): &(Place, NextOffset)| *id == partition && name == topic;
         if !self.next.get(self.newest).is_some_and(is) {
             self.newest = self.next.iter().position(is).unwrap_or(self.next.len());
         }
         match self.next.get_mut(self.newest) {
-            Some((_, next)) => *next = offset + 1,
-            None => self.next.push(((topic.to_owned(), partition), offset + 1)),
+            Some((_, next)) => *next = at.next(),
+            None => self.next.push(((topic.to_owned(), partition), at.next())),
         }
     }
 
     /// As rows of offsets.
     pub fn stands(self, topic_ids: &BTreeMap<String, String>) -> BTreeMap<Place, Stand> {
-        let stand = |(place, next): (Place, i64)| {
+        let stand = |(place, next): (Place, NextOffset)| {
             let topic_id = topic_ids.get(&place.0).cloned();
             (place, Stand::at(next, topic_id))
         };
@@ -82,7 +83,7 @@ pub(super) fn find<C: ConsumerContext>(
     let (mut starts, mut gaps, mut unknown) = (BTreeMap::new(), Vec::new(), Vec::new());
     for place in places {
         let (topic, partition) = place.clone();
-        let (low, end) = match consumer.fetch_watermarks(&topic, partition, timeout) {
+        let ends = match consumer.fetch_watermarks(&topic, partition, timeout) {
             Ok(ends) => ends,
             // One partition without a leader says nothing of the others.
             Err(error) => {
@@ -98,9 +99,9 @@ pub(super) fn find<C: ConsumerContext>(
             state_id: None,
         };
         let in_transactions = !plain.iter().any(|plain| **plain == *topic);
-        match classify(&left, &Held { low, end, topic_id: topic_id.clone(), in_transactions }) {
+        match classify(&left, &Held::of(ends, topic_id.clone(), in_transactions)) {
             Ok(start) => drop(starts.insert(place.clone(), start)),
-            Err((Lost::NoOffset, 0)) => drop(starts.insert(place.clone(), 0)),
+            Err((Lost::NoOffset, NextOffset::START)) => drop(starts.insert(place.clone(), NextOffset::START)),
             Err((kind, to)) => {
                 let (group, from) = (group.to_owned(), left.offset);
                 gaps.push(Gap { group, topic, partition, kind, from, to, topic_id });
@@ -167,13 +168,14 @@ mod tests {
     fn a_batch_ends_behind_the_last_record_of_each_place() {
         let mut ends = Ends::default();
         for (topic, partition, offset) in [("a", 0, 4), ("b", 0, 9), ("a", 1, 7), ("a", 0, 6)] {
-            ends.pass(topic, partition, offset);
+            ends.pass(topic, partition, Offset::new(offset));
         }
         let found = ends.stands(&BTreeMap::from([("a".to_owned(), "id".to_owned())]));
         let id = Some("id".to_owned());
         let expected = [(("a", 0), (7, id.clone())), (("a", 1), (8, id)), (("b", 0), (10, None))];
-        let expected =
-            expected.map(|((topic, partition), (next, id))| ((topic.to_owned(), partition), Stand::at(next, id)));
+        let expected = expected.map(|((topic, partition), (next, id))| {
+            ((topic.to_owned(), partition), Stand::at(NextOffset::new(next), id))
+        });
         assert_eq!(found, BTreeMap::from(expected));
     }
 }

@@ -4,6 +4,7 @@
 
 use super::super::clients::whole_ms;
 use super::super::meter::Meter;
+use super::super::offset::NextOffset;
 use super::super::position::{Gap, Lost, Positions, Probe, accepted_gaps, is_unreadable};
 use super::super::record::Input;
 use super::error::PgError;
@@ -11,13 +12,13 @@ use super::places::{Ends, Found, find, is_acceptable, words};
 use super::prepare::{Prepare, Preparer};
 use super::spec::PgSpec;
 use crate::pg::offsets::{Place, Stand};
+use rdkafka::TopicPartitionList;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::metadata::MetadataPartition;
 use rdkafka::producer::{BaseProducer, Producer};
 use rdkafka::types::RDKafkaErrorCode;
-use rdkafka::{Offset, TopicPartitionList};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -74,8 +75,8 @@ pub(super) struct Reader<W> {
 /// What is read.
 #[derive(Default)]
 struct Holding {
-    /// The next offset of each place that is read.
-    next: BTreeMap<Place, i64>,
+    /// Where reading goes on in each place that is read.
+    next: BTreeMap<Place, NextOffset>,
     /// Where each place stands, read or not, once what was handed over is written.
     stood: BTreeMap<Place, Stand>,
     /// Places that must not be read.
@@ -180,7 +181,7 @@ impl<W> Reader<W> {
         holding.gaps.retain(|gap| gap.kind == Lost::Unreadable);
         if !holding.gaps.is_empty() {
             let probe = Probe::connect(&self.client, TIMEOUT)?;
-            let at = |gap: &Gap| gap.from.unwrap_or_default();
+            let at = |gap: &Gap| gap.from.unwrap_or(NextOffset::START);
             let stays = |gap: &Gap| !matches!(probe.is_readable(&gap.topic, gap.partition, at(gap)), Ok(true));
             holding.gaps.retain(stays);
         }
@@ -204,13 +205,13 @@ impl<W> Reader<W> {
         Ok(obstacles.join(", "))
     }
 
-    fn take_up(&self, holding: &mut Holding, starts: BTreeMap<Place, i64>) -> Result<(), KafkaError> {
+    fn take_up(&self, holding: &mut Holding, starts: BTreeMap<Place, NextOffset>) -> Result<(), KafkaError> {
         if starts.is_empty() {
             return Ok(());
         }
         let mut assignment = TopicPartitionList::new();
         for ((topic, partition), start) in &starts {
-            assignment.add_partition_offset(topic, *partition, Offset::Offset(*start))?;
+            assignment.add_partition_offset(topic, *partition, start.to_kafka())?;
         }
         self.consumer.incremental_assign(&assignment)?;
         tracing::info!(worker = self.spec.worker, shard = self.shard, partitions = starts.len(), "partitions taken up");
@@ -234,7 +235,7 @@ impl<W> Reader<W> {
 
     /// Tells the database of places where it reads on elsewhere than behind its newest row. Where nobody listens any more, the next
     /// reader asks again.
-    fn tell_passed(&self, holding: &mut Holding, starts: &BTreeMap<Place, i64>) {
+    fn tell_passed(&self, holding: &mut Holding, starts: &BTreeMap<Place, NextOffset>) {
         for (place, start) in starts {
             let Some(stand) = holding.stood.get_mut(place).filter(|stand| stand.start() != *start) else { continue };
             (stand.reads_on, stand.topic_id) = (Some(*start), holding.topic_ids.get(&place.0).cloned());
@@ -260,7 +261,7 @@ impl<W> Reader<W> {
         // What was polled behind such a batch must not be taken for what comes next.
         let mut again = TopicPartitionList::new();
         for ((topic, partition), next) in &holding.next {
-            again.add_partition_offset(topic, *partition, Offset::Offset(*next))?;
+            again.add_partition_offset(topic, *partition, next.to_kafka())?;
         }
         if again.count() > 0 {
             for element in self.consumer.seek_partitions(again, TIMEOUT)?.elements() {
@@ -296,7 +297,7 @@ fn collect<W>(
                 collected.records += 1;
                 collected.bytes += held_bytes(&record);
                 collected.newest_ms = record.timestamp_ms;
-                collected.ends.pass(record.topic, record.partition, record.offset);
+                collected.ends.pass(record.topic, record.partition, record.at());
             }
             Some(Err(error @ KafkaError::MessageConsumptionFatal(_))) => return Err(error.into()),
             Some(Err(error)) => match error.rdkafka_error_code() {

@@ -1,5 +1,6 @@
 //! A place that was lost, in words, and that somebody takes it as it is.
 
+use crate::stream::offset::{NextOffset, Offset};
 use crate::stream::record::Input;
 use serde::Deserialize;
 use std::fmt;
@@ -49,10 +50,10 @@ pub struct Gap {
     pub partition: i32,
     /// How its place was lost.
     pub kind: Lost,
-    /// The committed offset; none where there is none.
-    pub from: Option<i64>,
+    /// Where it left off, as it has committed; none where it has not.
+    pub from: Option<NextOffset>,
     /// Where it can go on without leaving out a record that the topic still holds.
-    pub to: i64,
+    pub to: NextOffset,
     /// The topic's id, base64, where the broker tells it.
     pub topic_id: Option<String>,
 }
@@ -61,14 +62,18 @@ impl Gap {
     /// What is wrong, without what to do.
     pub fn what(&self) -> String {
         let Self { group, topic, partition, kind, from, to, .. } = self;
-        let from = from.unwrap_or_default();
+        let from = from.unwrap_or(NextOffset::START);
         let how = match kind {
             Lost::NoOffset => format!("group {group} has no offset for it, and it has held records"),
-            Lost::Expired => format!("records {from} to {} were deleted before group {group} read them", to - 1),
+            Lost::Expired => {
+                format!("records {from} to {} were deleted before group {group} read them", to.last_before())
+            }
             Lost::BeyondEnd => format!("group {group} is at {from}, and it ends at {to}"),
             Lost::Recreated => format!("it is not the topic that group {group} read up to {from}"),
             Lost::StateLost => format!("the changelog of group {group} has lost what was handled before {from}"),
-            Lost::Unreadable => format!("the batch up to {} cannot be unpacked: it is damaged or too large", to - 1),
+            Lost::Unreadable => {
+                format!("the batch up to {} cannot be unpacked: it is damaged or too large", to.last_before())
+            }
             Lost::OffsetBehind => format!("group {group} is at {from}, and has handled all before {to}"),
         };
         format!("{topic}/{partition} is held: {how}")
@@ -95,8 +100,8 @@ pub struct AcceptedGap {
     pub(super) partition: i32,
     kind: String,
     #[serde(default)]
-    pub(super) from: Option<i64>,
-    pub(super) to: i64,
+    pub(super) from: Option<NextOffset>,
+    pub(super) to: NextOffset,
     #[serde(default)]
     pub(super) topic_id: Option<String>,
     pub(super) accepted_by: String,
@@ -130,7 +135,7 @@ pub(crate) struct Passed {
     pub topic: String,
     pub partition: i32,
     /// Where the control record stands.
-    pub offset: i64,
+    pub offset: Offset,
 }
 
 /// What may stand in the gaps topic; neither has all that the other must have.

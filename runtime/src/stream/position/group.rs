@@ -1,10 +1,9 @@
 //! What an operator asks of a group of workers, running or not: its gaps, its members, and to begin where a topic is empty.
 
-use super::{
-    Gap, LEADER_CATCHES_UP_WITHIN, Question, STATE_POSITION, find, partitions_of, read_all, read_on, restored_position,
-};
+use super::{Gap, LEADER_CATCHES_UP_WITHIN, Question, STATE_POSITION, find, partitions_of, read_all, read_on};
 use crate::ffi;
 use crate::kafka::{Isolation, KafkaConfig, Plain, PlainConsumer, reader};
+use crate::stream::offset::NextOffset;
 use crate::stream::producer::TransactionError;
 use crate::stream::record::Input;
 use crate::stream::transactions::Transactions;
@@ -47,7 +46,7 @@ pub fn open_gaps(kafka: &KafkaConfig, group: &Group, gaps: &str, timeout: Durati
         let mut positions = BTreeMap::new();
         read_all(&kafka.client(), changelog, timeout, |record| {
             if record.key == Some(STATE_POSITION) {
-                positions.insert(record.partition, restored_position(record.payload));
+                positions.insert(record.partition, record.payload.and_then(NextOffset::from_changelog));
             }
         })?;
         for element in committed.elements() {
@@ -93,10 +92,7 @@ pub fn unhandled(
     let (consumer, committed) = offsets_of(kafka, group, timeout)?;
     let mut places = TopicPartitionList::new();
     for element in committed.elements() {
-        let from = match element.offset() {
-            Offset::Offset(offset) => Offset::Offset(offset),
-            _ => Offset::Beginning,
-        };
+        let from = NextOffset::from_kafka(element.offset()).map_or(Offset::Beginning, NextOffset::to_kafka);
         places.add_partition_offset(element.topic(), element.partition(), from)?;
     }
     read_on(&consumer, &places, timeout, &mut each)

@@ -3,10 +3,11 @@
 
 use crate::ffi::{Polled, poll_offset};
 use crate::kafka::{Isolation, Plain, PlainConsumer, reader};
+use crate::stream::offset::{NextOffset, Offset};
+use rdkafka::TopicPartitionList;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::Consumer;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::{Offset, TopicPartitionList};
 use std::time::{Duration, Instant};
 
 /// Whether an error of a consumer says that it cannot unpack what it has read.
@@ -48,7 +49,12 @@ impl Probe {
 
     /// Where it goes on behind the batch at an offset, if that cannot be unpacked, and behind those of the kind that follow it. What
     /// comes there may be another one, because no more than [`BATCHES_MAX`] are passed at once.
-    pub(crate) fn behind_unreadable(&self, topic: &str, partition: i32, at: i64) -> Result<Option<i64>, KafkaError> {
+    pub(crate) fn behind_unreadable(
+        &self,
+        topic: &str,
+        partition: i32,
+        at: NextOffset,
+    ) -> Result<Option<NextOffset>, KafkaError> {
         let (mut behind, until) = (at, Instant::now() + WALK_MAX);
         for _ in 0..BATCHES_MAX {
             if behind > at && Instant::now() > until {
@@ -63,12 +69,12 @@ impl Probe {
     }
 
     /// Whether what stands at an offset can be unpacked now.
-    pub(crate) fn is_readable(&self, topic: &str, partition: i32, at: i64) -> Result<bool, KafkaError> {
+    pub(crate) fn is_readable(&self, topic: &str, partition: i32, at: NextOffset) -> Result<bool, KafkaError> {
         Ok(self.unreadable(topic, partition, at)?.is_none())
     }
 
     /// The first offset behind `at` that is not of the batch that begins with `batch`.
-    fn behind(&self, topic: &str, partition: i32, at: i64, batch: i64) -> Result<i64, KafkaError> {
+    fn behind(&self, topic: &str, partition: i32, at: NextOffset, batch: Offset) -> Result<NextOffset, KafkaError> {
         // A place that gives nothing lies behind an open transaction, and so behind the batch.
         let is_in_it = |offset| match self.unreadable(topic, partition, offset) {
             Ok(found) => Ok(found == Some(batch)),
@@ -76,22 +82,22 @@ impl Probe {
             Err(error) => Err(error),
         };
         let (mut inside, mut step) = (at, 1);
-        while is_in_it(at + step)? {
-            inside = at + step;
+        while is_in_it(at.further(step))? {
+            inside = at.further(step);
             step *= 2;
         }
-        let mut behind = at + step;
+        let mut behind = at.further(step);
         while behind - inside > 1 {
-            let middle = inside + (behind - inside) / 2;
+            let middle = inside.further((behind - inside) / 2);
             if is_in_it(middle)? { inside = middle } else { behind = middle }
         }
         Ok(behind)
     }
 
     /// The first offset of the batch that stands at an offset, if it cannot be unpacked.
-    fn unreadable(&self, topic: &str, partition: i32, at: i64) -> Result<Option<i64>, KafkaError> {
+    fn unreadable(&self, topic: &str, partition: i32, at: NextOffset) -> Result<Option<Offset>, KafkaError> {
         let mut place = TopicPartitionList::new();
-        place.add_partition_offset(topic, partition, Offset::Offset(at))?;
+        place.add_partition_offset(topic, partition, at.to_kafka())?;
         self.consumer.assign(&place)?;
         let until = Instant::now() + self.timeout;
         while Instant::now() < until {

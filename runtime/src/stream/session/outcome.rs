@@ -6,10 +6,11 @@ use crate::stream::committer::TransactionOutcome;
 use crate::stream::engine::Engine;
 use crate::stream::error::LoopError;
 use crate::stream::handler::{Handler, RecordOutcome};
+use crate::stream::offset::NextOffset;
 use crate::stream::state::Stored;
 use hashbrown::HashMap;
+use rdkafka::TopicPartitionList;
 use rdkafka::consumer::Consumer;
-use rdkafka::{Offset, TopicPartitionList};
 use std::hash::Hash;
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
@@ -126,7 +127,7 @@ impl Session<'_> {
             worker = self.spec.worker,
             topic,
             partition,
-            offset,
+            offset = offset.get(),
             why,
             "no broker takes what this record makes"
         );
@@ -237,10 +238,10 @@ impl Session<'_> {
         let mut target = TopicPartitionList::new();
         for element in committed.elements() {
             let (topic, partition) = (element.topic(), element.partition());
-            let Offset::Offset(offset) = element.offset() else {
+            let Some(next) = NextOffset::from_kafka(element.offset()) else {
                 return Err(LoopError::Broken(format!("the committed offset of {topic}/{partition} is gone")));
             };
-            target.add_partition_offset(topic, partition, Offset::Offset(offset))?;
+            target.add_partition_offset(topic, partition, next.to_kafka())?;
         }
         for element in consumer.seek_partitions(target, timeout)?.elements() {
             element.error()?;

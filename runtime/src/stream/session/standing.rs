@@ -3,15 +3,11 @@
 
 use super::trouble::Standing;
 use super::{Consuming, Session};
-use crate::service::ServiceContext;
 use crate::stream::engine::{Engine, Place};
 use crate::stream::error::LoopError;
 use crate::stream::handler::{HandleError, Handler};
-use crate::stream::position::{Passed, passed_by, read_all_as};
-use crate::stream::spec::LoopSpec;
-use crate::stream::state::Stored;
-use hashbrown::HashMap;
-use rdkafka::error::KafkaError;
+use crate::stream::offset::NextOffset;
+use crate::stream::position::{Passed, passed_by};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
@@ -21,8 +17,6 @@ const STANDS_FOR: Duration = Duration::from_secs(3);
 const TRIES_EVERY: Duration = Duration::from_millis(500);
 /// Between two looks for somebody who has passed the record by.
 const HEARS_EVERY: Duration = Duration::from_secs(2);
-/// A broker that is up tells a changelog sooner. What one that is not keeps back, the restore waits for.
-const TOLD_WITHIN: Duration = Duration::from_secs(2);
 
 impl Session<'_> {
     /// Waits, and reads again from where the handler stopped. Ends the session where it has stood there for a while.
@@ -57,10 +51,10 @@ impl Session<'_> {
     }
 
     /// The worker is ready again once what it stood before has been handled.
-    pub(super) fn walk_on(&self, offsets: &BTreeMap<(String, i32), i64>) {
+    pub(super) fn walk_on(&self, offsets: &BTreeMap<(String, i32), NextOffset>) {
         let mut standing = self.standing.borrow_mut();
         let Some(here) = standing.as_mut() else { return };
-        here.places.retain(|place, offset| offsets.get(place).is_none_or(|next| *next <= *offset));
+        here.places.retain(|place, record| offsets.get(place).is_none_or(|next| !next.has_passed(*record)));
         if here.places.is_empty() {
             *standing = None;
             drop(standing);
@@ -79,28 +73,6 @@ impl Session<'_> {
     }
 }
 
-/// What this instance lacks of what is in force in any partition, for people: asked before it joins its group, because a member
-/// that can serve nothing holds its partitions all the same.
-pub(in crate::stream) fn lacking<H: Handler>(
-    spec: &LoopSpec,
-    service: &ServiceContext,
-    engine: &mut Engine<H>,
-) -> Result<Option<String>, KafkaError> {
-    let Some(topic) = spec.changelog.as_deref().filter(|_| engine.is_demanding()) else { return Ok(None) };
-    let mut table: HashMap<(i32, H::Key), H::Value> = HashMap::new();
-    let group = format!("{topic}-restore");
-    read_all_as(&service.kafka.client(), (topic, &group), TOLD_WITHIN, |record| {
-        let Some(key) = H::Key::decode(record.key.unwrap_or_default()) else { return };
-        let place = (record.partition, key);
-        match record.payload.map(H::Value::decode) {
-            Some(Some(value)) => drop(table.insert(place, value)),
-            Some(None) => {} // the restore says so
-            None => drop(table.remove(&place)),
-        }
-    })?;
-    Ok(table.iter().find_map(|((_, key), value)| engine.lacks(key, value)))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -108,6 +80,7 @@ mod tests {
     use crate::stream::handler::{Outbox, PASSED_BY, RecordOutcome};
     use crate::stream::record::{Input, OwnedInput};
     use crate::stream::state::View;
+    use hashbrown::HashMap;
 
     #[test]
     fn a_control_record_that_is_passed_by_switches_nothing_and_stops_nobody() {

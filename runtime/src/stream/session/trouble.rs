@@ -1,5 +1,6 @@
 //! What a session remembers of what stands in its way.
 
+use crate::stream::offset::Offset;
 use std::collections::BTreeMap;
 use std::time::Instant;
 
@@ -13,7 +14,7 @@ pub(super) struct Complaint {
 /// heard of what was passed by.
 #[derive(Debug, Clone)]
 pub(super) struct Standing {
-    pub(super) places: BTreeMap<(String, i32), i64>,
+    pub(super) places: BTreeMap<(String, i32), Offset>,
     pub(super) since: Instant,
     pub(super) heard: Option<Instant>,
 }
