@@ -4,12 +4,12 @@
 pub use inference::walks::{Contributions, Shapley};
 
 /// Method of a scorecard.
-pub const SCORECARD: &str = "scorecard_exact";
+pub(crate) const SCORECARD: &str = "scorecard_exact";
 
 /// Contributions and base add up to the margin within this, or the event says why they do not.
 pub const EFFICIENCY: f64 = 1e-5;
 /// The one way that they may not: the graph rounds while it adds, contributions do not.
-pub const MARGIN_ROUNDED: &str = "margin_rounded_in_single_precision";
+pub(crate) const MARGIN_ROUNDED: &str = "margin_rounded_in_single_precision";
 
 /// Why contributions do not add up, where they do not.
 pub fn inexact(residual: f64) -> Option<&'static str> {

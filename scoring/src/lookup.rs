@@ -92,7 +92,7 @@ impl Lookup {
     ///
     /// # Errors
     /// The parser's, when the text is not one JSON document.
-    pub fn find_in_text<'a>(&self, text: &'a str) -> Result<Vec<Found<'a>>, serde_json::Error> {
+    pub(crate) fn find_in_text<'a>(&self, text: &'a str) -> Result<Vec<Found<'a>>, serde_json::Error> {
         let mut found = vec![Found::Absent; self.slots];
         if self.overlapping {
             let tree: Value = serde_json::from_str(text)?;
@@ -294,7 +294,7 @@ impl Visitor<'_> for Member<'_> {
 }
 
 /// Splits a JSON pointer (RFC 6901); `None` when it is not one or points to the whole document.
-pub fn split_pointer(pointer: &str) -> Option<Vec<Step>> {
+pub(crate) fn split_pointer(pointer: &str) -> Option<Vec<Step>> {
     pointer.strip_prefix('/')?.split('/').map(step_of).collect()
 }
 

@@ -1,14 +1,13 @@
 //! The whole of an application for the interpreter: as it was sent, under `data`, and under the names of the language, with whatever
 //! is made of all parties. Each is built when it is first asked for.
 
-use crate::application::sizes;
 use cel::common::types::CelNull;
 use cel::common::value::{CowVal, Val};
 use cel::context::VariableResolver;
 use cel::objects::Map;
 use expressions::application::{GROUPS, LISTS};
 use expressions::ratio::{self, Flow};
-use expressions::sizes::{Gauge, Sizes};
+use expressions::sizes::Sizes;
 use serde_json::{Value, json};
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -40,8 +39,8 @@ impl VariableResolver for Whole<'_> {
 }
 
 impl<'a> Whole<'a> {
-    pub(crate) fn of(data: Cow<'a, Value>) -> Self {
-        let sizes = sizes(&data);
+    /// Of a document of such sizes.
+    pub(crate) fn of(data: Cow<'a, Value>, sizes: Sizes) -> Self {
         Self { data, sizes, sent: OnceLock::new(), named: OnceLock::new() }
     }
 
@@ -102,7 +101,7 @@ fn named(data: &Value) -> Vec<(&'static str, Value)> {
     named
 }
 
-fn applicants(data: &Value) -> &[Value] {
+pub(crate) fn applicants(data: &Value) -> &[Value] {
     data["applicants"].as_array().map(Vec::as_slice).unwrap_or_default()
 }
 
@@ -133,7 +132,7 @@ fn party(applicant: &Value) -> Value {
 }
 
 /// Each income or debt of each party, with the party's role.
-fn items<'d>(data: &'d Value, list: &'static str) -> impl Iterator<Item = (&'d Value, &'d Value)> {
+pub(crate) fn items<'d>(data: &'d Value, list: &'static str) -> impl Iterator<Item = (&'d Value, &'d Value)> {
     applicants(data).iter().flat_map(move |applicant| {
         let items = applicant["facts"][list].as_array().map(Vec::as_slice).unwrap_or_default();
         items.iter().map(move |item| (&applicant["role"], item))
@@ -157,20 +156,6 @@ fn of_all(data: &Value, list: &'static str, amount: &str) -> Value {
 fn flow<'d>(amount: &'d Value, period: &'d Value) -> Option<Flow<'d>> {
     let (amount_minor, currency) = (amount["amount_minor"].as_i64()?, amount["currency"].as_str()?);
     Some(Flow { amount_minor, currency, period: period.as_str()? })
-}
-
-/// Takes note of the lists of all parties.
-pub(crate) fn weigh_parties(gauge: &mut Gauge<'_>, data: &Value) {
-    let mut weight_of = |value: &Value| 8 + crate::application::weigh(gauge, "facts", &value["facts"]);
-    let weights: Vec<u64> = applicants(data).iter().map(&mut weight_of).collect();
-    let (most, weight) = (weights.iter().copied().max().unwrap_or(0), weights.iter().sum::<u64>());
-    for name in ["parties", "co_applicants", "guarantors"] {
-        gauge.container(name, weights.len(), most, weight);
-    }
-    for (name, list) in [("incomes", "income"), ("/debts", "debts")] {
-        let len = items(data, list).count();
-        gauge.container(name, len, 0, weight.saturating_add(4 * len as u64));
-    }
 }
 
 fn boxed(value: &Value) -> Box<dyn Val> {

@@ -1,0 +1,46 @@
+//! How large an application is, for the cost of expressions: what it has as it was sent, and the lists of all parties that are made
+//! of it.
+
+use crate::names::{applicants, items};
+use expressions::sizes::{Gauge, Scope, Sizes};
+use serde_json::Value;
+
+/// How large an application is; `scope` says which of its lists and maps are known by name.
+pub(crate) fn sizes(data: &Value, scope: &Scope) -> Sizes {
+    let mut gauge = Gauge::new(scope);
+    weigh(&mut gauge, "data", data);
+    weigh_parties(&mut gauge, data);
+    gauge.sizes()
+}
+
+/// Takes note of how large a value is, and gives its weight: it and each key count one, and a long text more.
+fn weigh(gauge: &mut Gauge<'_>, name: &str, value: &Value) -> u64 {
+    let (len, item, weight) = match value {
+        Value::Null | Value::Bool(_) | Value::Number(_) => return 1,
+        Value::String(text) => return gauge.text(text.len()),
+        Value::Array(elements) => {
+            let weights: Vec<u64> = elements.iter().map(|element| weigh(gauge, "", element)).collect();
+            (weights.len(), weights.iter().copied().max(), weights.iter().sum())
+        }
+        Value::Object(members) => {
+            let keys: Vec<u64> = members.keys().map(|key| gauge.text(key.len())).collect();
+            let values: u64 = members.iter().map(|(key, value)| weigh(gauge, key, value)).sum();
+            (keys.len(), keys.iter().copied().max(), keys.iter().sum::<u64>() + values)
+        }
+    };
+    gauge.container(name, len, item.unwrap_or(0), weight)
+}
+
+/// Takes note of the lists of all parties.
+fn weigh_parties(gauge: &mut Gauge<'_>, data: &Value) {
+    let mut weight_of = |value: &Value| 8 + weigh(gauge, "facts", &value["facts"]);
+    let weights: Vec<u64> = applicants(data).iter().map(&mut weight_of).collect();
+    let (most, weight) = (weights.iter().copied().max().unwrap_or(0), weights.iter().sum::<u64>());
+    for name in ["parties", "co_applicants", "guarantors"] {
+        gauge.container(name, weights.len(), most, weight);
+    }
+    for (name, list) in [("incomes", "income"), ("/debts", "debts")] {
+        let len = items(data, list).count();
+        gauge.container(name, len, 0, weight.saturating_add(4 * len as u64));
+    }
+}
