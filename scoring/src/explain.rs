@@ -38,4 +38,19 @@ mod tests {
         assert_eq!(found.residual(-0.75), 0.0);
         assert_eq!(found.residual(-0.5), 0.25);
     }
+    #[test]
+    fn numbers_are_rounded_and_what_does_not_add_up_is_said() {
+        for (value, expected) in [(0.123_456_7, 0.123_457), (-0.000_000_4, 0.0), (2.0, 2.0)] {
+            assert_eq!(millionths(value).to_bits(), f64::to_bits(expected), "{value}");
+        }
+        for (residual, expected) in [
+            (0.0, None),
+            (EFFICIENCY, None),
+            (-EFFICIENCY, None),
+            (-1.1e-5, Some(MARGIN_ROUNDED)),
+            (2e-5, Some(MARGIN_ROUNDED)),
+        ] {
+            assert_eq!(inexact(residual), expected, "{residual}");
+        }
+    }
 }

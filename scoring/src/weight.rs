@@ -44,3 +44,46 @@ fn weigh_parties(gauge: &mut Gauge<'_>, data: &Value) {
         gauge.container(name, len, 0, weight.saturating_add(4 * len as u64));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::application::CONTRACT;
+    use serde_json::json;
+
+    #[test]
+    fn each_value_and_each_key_counts_one_and_a_long_text_more() {
+        let rows = [
+            (json!(null), 1),
+            (json!(2.5), 1),
+            (json!("x"), 1),
+            (json!("x".repeat(64)), 3),
+            (json!([]), 1),
+            (json!([1, true]), 3),
+            (json!({"a": 1}), 3),
+            (json!({"a": [1, 2], "b": {}}), 7),
+        ];
+        for (value, expected) in rows {
+            assert_eq!(weigh(&mut Gauge::new(&CONTRACT.sizes), "x", &value), expected, "{value}");
+        }
+    }
+
+    #[test]
+    fn an_application_within_the_bounds_of_its_contract_is_as_large_as_declared() {
+        let declared = CONTRACT.sizes.declared();
+        let party = |debts: usize| json!({"facts": {"debts": vec![json!({"kind": "card"}); debts]}});
+        let rows = [
+            (json!({}), true),
+            (json!({"applicants": [party(256)]}), true),
+            (json!({"applicants": [party(257)]}), false),
+            (json!({"applicants": [party(129), party(128)]}), false),
+            (json!({"applicants": vec![party(0); 16]}), true),
+            (json!({"applicants": vec![party(0); 17]}), false),
+            (json!({"note": "x".repeat(1_024)}), true),
+            (json!({"note": "x".repeat(1_025)}), false),
+        ];
+        for (data, expected) in rows {
+            assert_eq!(sizes(&data, &CONTRACT.sizes) == declared, expected, "{data}");
+        }
+    }
+}

@@ -12,9 +12,7 @@ fn whatever_is_public_is_named_elsewhere() {
     let texts: Vec<_> = files(&root(), "rs").into_iter().map(read).collect();
     let mut said: BTreeMap<&str, BTreeSet<Option<&str>>> = BTreeMap::new();
     for (home, _, text) in &texts {
-        for word in code(text).flat_map(words) {
-            said.entry(word).or_default().insert(*home);
-        }
+        code(text).flat_map(words).for_each(|word| said.entry(word).or_default().extend([*home]));
     }
     // The graph engine is made for others too.
     for (home, file, text) in texts.iter().filter(|(home, ..)| home.is_some_and(|home| home != "inference")) {
