@@ -71,14 +71,16 @@ mod tests {
     #[test]
     fn an_application_within_the_bounds_of_its_contract_is_as_large_as_declared() {
         let declared = CONTRACT.sizes.declared();
-        let party = |debts: usize| json!({"facts": {"debts": vec![json!({"kind": "card"}); debts]}});
+        let party = |incomes: usize| json!({"facts": {"income": vec![0; incomes]}});
         let rows = [
             (json!({}), true),
-            (json!({"applicants": [party(256)]}), true),
-            (json!({"applicants": [party(257)]}), false),
-            (json!({"applicants": [party(129), party(128)]}), false),
+            (json!({"debts": vec![0; 256]}), true),
+            (json!({"debts": vec![0; 257]}), false),
             (json!({"applicants": vec![party(0); 16]}), true),
             (json!({"applicants": vec![party(0); 17]}), false),
+            (json!({"applicants": [party(32), party(32)]}), true),
+            // As many as one party may have, but more than all may have together.
+            (json!({"applicants": [party(32), party(33)]}), false),
             (json!({"note": "x".repeat(1_024)}), true),
             (json!({"note": "x".repeat(1_025)}), false),
         ];
