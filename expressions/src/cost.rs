@@ -4,7 +4,7 @@
 //! Every value has an [`Extent`], an upper bound of how large it can be. Loops multiply what is inside them by the length of
 //! what they run over; copies cost the weight of what is copied. All arithmetic saturates.
 
-use crate::measured::Refused;
+use crate::refused::Refused;
 use crate::sizes::{Container, Scope, Sizes, text_weight};
 use crate::tree::{children, path_of};
 use cel::common::ast::{CallExpr, ComprehensionExpr, Expr, IdedExpr, LiteralValue, operators as op};

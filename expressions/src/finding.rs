@@ -2,7 +2,7 @@
 //! meant. Never a value of a document.
 
 use crate::MAX_MESSAGE_BYTES;
-use crate::measured::Refused;
+use crate::refused::Refused;
 use std::fmt;
 
 /// One thing that a compiler has to say.

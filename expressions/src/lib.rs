@@ -5,8 +5,8 @@
 //!
 //! Reading order: [`vocabulary`] (what may be named), [`application`] (the names that all three share), `compile` (the pipeline)
 //! with `measured` (parsed, and its cost), `reach`, `typing` and `older` (what is refused, and what should be written otherwise)
-//! and `lower` with `native` (plain Rust in place of the interpreter), `evaluate`, `value`. Below: `cost` and [`sizes`], `tree`, `fold`, `sum`, and
-//! [`ratio`], the arithmetic of debts and incomes.
+//! and `lower` with `native` (plain Rust in place of the interpreter), `evaluate`, `value`. Below: `cost` and [`sizes`], `finding` and `refused`
+//! (what is said of a fault), `tree`, `fold`, `sum`, and [`ratio`], the arithmetic of debts and incomes.
 //!
 //! ```text
 //! text → parse → cost → reach → types → lower → Compiled ─bind→ places of a document ─evaluate→ value or undetermined
@@ -25,6 +25,7 @@ mod older;
 mod place;
 pub mod ratio;
 mod reach;
+mod refused;
 pub mod sizes;
 mod sum;
 mod tree;
@@ -49,9 +50,9 @@ pub const MAX_COST: u64 = 250_000;
 /// Steps of all expressions of one document (a policy, a route, a feature contract), at most.
 pub const MAX_TOTAL_COST: u64 = 1_000_000;
 /// How many times dearer than told at load an expression may be on a document that is larger than declared.
-pub const SLACK: u64 = 4;
+pub(crate) const SLACK: u64 = 4;
 /// Of what a parser says, so much is passed on, in bytes: it may quote the whole text once for each fault.
-pub const MAX_MESSAGE_BYTES: usize = 400;
+pub(crate) const MAX_MESSAGE_BYTES: usize = 400;
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]

@@ -9,7 +9,7 @@ use schemas::decision::{Notice, PrincipalReason, RuleFired, ScoreDisclosure};
 use schemas::risk::{CandidateReason, RiskEvent};
 
 /// Days from the completed application to the notice (Regulation B 1002.9(a)(1)).
-pub const NOTICE_DAYS: i64 = 30;
+pub(crate) const NOTICE_DAYS: i64 = 30;
 
 /// Key factors of a score that are disclosed, before inquiries.
 const MAX_KEY_FACTORS: usize = 4;

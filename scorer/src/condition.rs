@@ -6,7 +6,7 @@ use scoring::application::{self, Document, Spot};
 use scoring::lookup::Lookup;
 
 /// The longest condition, in bytes: what is longer is a model, and belongs into one.
-pub const MAX_LENGTH: usize = 2_000;
+pub(crate) const MAX_LENGTH: usize = 2_000;
 
 /// The names of routes.
 static VOCABULARY: Vocabulary = application::vocabulary("routes");

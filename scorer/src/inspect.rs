@@ -3,12 +3,12 @@
 
 use crate::condition::Condition;
 use crate::document::{Document, Entry as Written};
+use crate::finding::Finding;
 use crate::library::Library;
 use crate::route::{BUCKETS, Entry, MAX_SHADOWS, Package, Route};
 use domain::{Digest, ModelRole};
 use expressions::Total;
 use scoring::lookup::Lookup;
-use std::fmt;
 
 /// The longest document, in bytes.
 const MAX_BYTES: usize = 256 << 10;
@@ -16,24 +16,6 @@ const MAX_BYTES: usize = 256 << 10;
 const MAX_ENTRIES: usize = 1_000;
 /// So much is found before the rest is only counted.
 const MAX_FINDINGS: usize = 200;
-
-/// One thing that is wrong, with its place: `entry 2 (thin_file), when`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Finding {
-    /// Entry and key, or line and key.
-    pub at: String,
-    /// What is wrong, and what to do.
-    pub why: String,
-}
-
-impl fmt::Display for Finding {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.at.as_str() {
-            "" => f.write_str(&self.why),
-            at => write!(f, "{at}: {}", self.why),
-        }
-    }
-}
 
 /// The document is not taken.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -70,7 +70,7 @@ impl Library {
     }
 
     /// The index of the model with that digest.
-    pub fn by_digest(&self, digest: &str) -> Option<usize> {
+    pub(crate) fn by_digest(&self, digest: &str) -> Option<usize> {
         self.models.iter().position(|model| model.digest().to_string() == digest)
     }
 

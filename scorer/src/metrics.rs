@@ -8,13 +8,13 @@ use prometheus::{IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry};
 use scoring::Model;
 
 /// Score events by product and status. Counted when handled: a batch that is tried again counts again.
-pub const SCORED_TOTAL: &str = "defaultx_scored_total";
+pub(crate) const SCORED_TOTAL: &str = "defaultx_scored_total";
 /// Score events of shadows by product and status, counted the same way.
-pub const SHADOW_SCORED_TOTAL: &str = "defaultx_shadow_scored_total";
+pub(crate) const SHADOW_SCORED_TOTAL: &str = "defaultx_shadow_scored_total";
 /// Applications on which the condition of a route's entry could not be told, so that it did not apply; counted the same way.
-pub const CONDITION_UNTOLD_TOTAL: &str = "defaultx_route_condition_untold_total";
+pub(crate) const CONDITION_UNTOLD_TOTAL: &str = "defaultx_route_condition_untold_total";
 /// 1 for each model that scored the newest block.
-pub const MODEL_INFO: &str = "defaultx_model_info";
+pub(crate) const MODEL_INFO: &str = "defaultx_model_info";
 
 /// The label of products outside every route.
 const OTHER: &str = "other";
@@ -65,7 +65,7 @@ impl Metrics {
     }
 
     /// Counts for the products and entries of a route from now on.
-    pub fn learn(&mut self, route: &Route) {
+    pub(crate) fn learn(&mut self, route: &Route) {
         for Entry { id, .. } in route.entries().iter().filter(|entry| entry.is_conditional()) {
             self.untold.with_label_values(&[route.label().as_str(), id.as_str()]).inc_by(0);
         }

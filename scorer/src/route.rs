@@ -4,14 +4,14 @@
 //! Reading order: [`Route`], [`Route::assign`], [`bucket`]; [`crate::inspect`] makes one of a document.
 
 use crate::condition::Condition;
-use crate::inspect::Finding;
+use crate::finding::Finding;
 use domain::{Digest, ModelRole};
 use schemas::risk::{COMPUTED, SHADOW_COMPUTED};
 use scoring::application;
 use scoring::lookup::Lookup;
 
 /// Buckets of the sticky hash.
-pub const BUCKETS: u32 = 10_000;
+pub(crate) const BUCKETS: u32 = 10_000;
 /// The most shadows that an entry may have: each costs as much as the champion.
 pub const MAX_SHADOWS: usize = 20;
 
@@ -187,7 +187,7 @@ impl Entry {
     }
 
     /// Whether it applies under a condition.
-    pub fn is_conditional(&self) -> bool {
+    pub(crate) fn is_conditional(&self) -> bool {
         self.when.is_some()
     }
 }

@@ -1,7 +1,7 @@
 //! The routes that this instance knows: those of its folder, and those that activations carry. How they are held is [`catalog`]'s;
 //! that they are routes over packages is told here.
 
-use crate::inspect;
+use crate::finding;
 use crate::library::Library;
 use crate::route::Route;
 use catalog::{Document, Finding, InForce, Kind, Label, NotHeld, Version, Versions};
@@ -80,7 +80,7 @@ fn version(route: Route) -> Version<Route> {
 }
 
 /// What is wrong with a route, as the catalog tells it.
-pub fn finding(found: inspect::Finding) -> Finding {
-    let inspect::Finding { at, why } = found;
+pub fn finding(found: finding::Finding) -> Finding {
+    let finding::Finding { at, why } = found;
     Finding::error("", at, why)
 }

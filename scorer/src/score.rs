@@ -168,13 +168,13 @@ impl Serving {
 }
 
 /// The engine failed on a row that the contract lets through.
-pub const ENGINE_FAILED: &str = "engine_failed";
+pub(crate) const ENGINE_FAILED: &str = "engine_failed";
 
 /// The body was read in part, and cannot be read in whole.
 pub const UNREADABLE: &str = "unreadable_body";
 
 /// What an application of a product without a model gets.
-pub fn without_model(product: &str) -> Outcome {
+pub(crate) fn without_model(product: &str) -> Outcome {
     Outcome::Unscorable(vec![format!("no_model:{product}")])
 }
 

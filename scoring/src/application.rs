@@ -3,9 +3,10 @@
 
 use crate::lookup::{self, Lookup};
 use crate::names;
+use crate::weight;
 use cel::context::VariableResolver;
 use expressions::application::{LISTS_OF_ALL, PARTIES, REQUEST};
-use expressions::sizes::{Container, Gauge, Scope, Sizes};
+use expressions::sizes::{Container, Scope, Sizes};
 use expressions::vocabulary::{Kind, Name, Shape, Type, Whole};
 use expressions::{Compiled, Finding, Found, Place, Step, Vocabulary};
 use serde_json::Value;
@@ -72,7 +73,7 @@ const CONTAINERS: &[Container] = &[
 const NAMES: &[&[Name]] = &[REQUEST, PARTIES, SENT];
 
 /// The names of feature contracts.
-pub static CONTRACT: Vocabulary = vocabulary("feature contracts");
+pub(crate) static CONTRACT: Vocabulary = vocabulary("feature contracts");
 
 /// The names of an application for somebody's expressions. Lists have the bounds of the contract (`application.submitted.v1.json`):
 /// what is larger is not refused; it may put an expression that loops over it over its budget.
@@ -178,16 +179,20 @@ impl<'a> Document<'a> {
     }
 
     /// What is in a slot of the contract's lookup.
-    pub fn in_slot(&self, slot: usize) -> &Found<'a> {
+    pub(crate) fn in_slot(&self, slot: usize) -> &Found<'a> {
         &self.found[slot]
     }
 
     /// The whole of it, for the interpreter; built when it is first asked for.
     fn whole(&self) -> &names::Whole<'a> {
-        let build = || match self.source {
-            Source::Tree(data) => names::Whole::of(Cow::Borrowed(data)),
-            // The text was read once already, so it is JSON.
-            Source::Text(text) => names::Whole::of(Cow::Owned(serde_json::from_str(text).unwrap_or(Value::Null))),
+        let build = || {
+            let data = match self.source {
+                Source::Tree(data) => Cow::Borrowed(data),
+                // The text was read once already, so it is JSON.
+                Source::Text(text) => Cow::Owned(serde_json::from_str(text).unwrap_or(Value::Null)),
+            };
+            let sizes = weight::sizes(&data, &CONTRACT.sizes);
+            names::Whole::of(data, sizes)
         };
         self.whole.get_or_init(build)
     }
@@ -211,32 +216,6 @@ impl expressions::Document for Document<'_> {
         let whole = self.whole();
         to(whole, whole.sizes())
     }
-}
-
-/// How large an application is.
-pub(crate) fn sizes(data: &Value) -> Sizes {
-    let mut gauge = Gauge::new(&CONTRACT.sizes);
-    weigh(&mut gauge, "data", data);
-    names::weigh_parties(&mut gauge, data);
-    gauge.sizes()
-}
-
-/// Takes note of how large a value is, and gives its weight: it and each key count one, and a long text more.
-pub(crate) fn weigh(gauge: &mut Gauge<'_>, name: &str, value: &Value) -> u64 {
-    let (len, item, weight) = match value {
-        Value::Null | Value::Bool(_) | Value::Number(_) => return 1,
-        Value::String(text) => return gauge.text(text.len()),
-        Value::Array(elements) => {
-            let weights: Vec<u64> = elements.iter().map(|element| weigh(gauge, "", element)).collect();
-            (weights.len(), weights.iter().copied().max(), weights.iter().sum())
-        }
-        Value::Object(members) => {
-            let keys: Vec<u64> = members.keys().map(|key| gauge.text(key.len())).collect();
-            let values: u64 = members.iter().map(|(key, value)| weigh(gauge, key, value)).sum();
-            (keys.len(), keys.iter().copied().max(), keys.iter().sum::<u64>() + values)
-        }
-    };
-    gauge.container(name, len, item.unwrap_or(0), weight)
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use crate::manifest::{self, CalibrationMethod};
 use domain::pd::sigmoid;
 
 /// The most points or bins.
-pub const MAX_POINTS: usize = 4096;
+pub(crate) const MAX_POINTS: usize = 4096;
 
 /// A checked calibration.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,17 +33,6 @@ pub enum Calibration {
         /// One more than edges, never falling.
         pds: Vec<f64>,
     },
-}
-
-/// Margins that share one probability: within it, only the margin tells applicants apart.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Plateau {
-    /// Its first margin; −∞ where it has no beginning.
-    pub from: f64,
-    /// Its last; ∞ where it has no end.
-    pub to: f64,
-    /// Its probability.
-    pub pd: f64,
 }
 
 impl Calibration {
@@ -84,26 +73,6 @@ impl Calibration {
             Self::Binned { margins, pds } => pds[margins.partition_point(|edge| *edge <= margin)],
         }
     }
-
-    /// Where the probability stands still, for the card and for whoever sets a cutoff.
-    pub fn plateaus(&self) -> Vec<Plateau> {
-        match self {
-            Self::Plain | Self::Platt { .. } => Vec::new(),
-            Self::Isotonic { margins, pds } => {
-                let first = Plateau { from: f64::NEG_INFINITY, to: margins[0], pd: pds[0] };
-                let last = margins.len() - 1;
-                let end = Plateau { from: margins[last], to: f64::INFINITY, pd: pds[last] };
-                let flat = (1..=last).filter(|at| pds[at - 1] == pds[*at]);
-                let flat = flat.map(|at| Plateau { from: margins[at - 1], to: margins[at], pd: pds[at] });
-                joined([first].into_iter().chain(flat).chain([end]))
-            }
-            Self::Binned { margins, pds } => {
-                let from = [f64::NEG_INFINITY].into_iter().chain(margins.iter().copied());
-                let to = margins.iter().copied().chain([f64::INFINITY]);
-                joined(from.zip(to).zip(pds).map(|((from, to), pd)| Plateau { from, to, pd: *pd }))
-            }
-        }
-    }
 }
 
 fn fault<A>(why: &str) -> Result<A, LoadError> {
@@ -129,18 +98,6 @@ fn between(margins: &[f64], pds: &[f64], margin: f64) -> f64 {
             (pds[above - 1] + share * (pds[above] - pds[above - 1])).clamp(pds[above - 1], pds[above])
         }
     }
-}
-
-/// Plateaus that touch and agree are one.
-fn joined(plateaus: impl Iterator<Item = Plateau>) -> Vec<Plateau> {
-    let mut found: Vec<Plateau> = Vec::new();
-    for next in plateaus {
-        match found.last_mut() {
-            Some(last) if last.to == next.from && last.pd == next.pd => last.to = next.to,
-            _ => found.push(next),
-        }
-    }
-    found
 }
 
 #[cfg(test)]
@@ -176,17 +133,6 @@ mod tests {
             let found = calibration.pd(margin, 0.3);
             assert!((found - expected).abs() < 1e-12, "{calibration:?} at {margin}: {found}");
         }
-    }
-
-    #[test]
-    fn plateaus_are_listed() {
-        let isotonic = of(CalibrationMethod::Isotonic, &[-1.0, 0.0, 1.0], &[0.1, 0.1, 0.2]).unwrap();
-        let flat = |from, to, pd| Plateau { from, to, pd };
-        let (least, most) = (f64::NEG_INFINITY, f64::INFINITY);
-        assert_eq!(isotonic.plateaus(), [flat(least, 0.0, 0.1), flat(1.0, most, 0.2)]);
-        let binned = of(CalibrationMethod::Binned, &[0.0, 1.0], &[0.1, 0.1, 0.2]).unwrap();
-        assert_eq!(binned.plateaus(), [flat(least, 1.0, 0.1), flat(1.0, most, 0.2)]);
-        assert_eq!(Calibration::Plain.plateaus(), []);
     }
 
     #[test]

@@ -4,12 +4,12 @@
 pub use inference::walks::{Contributions, Shapley};
 
 /// Method of a scorecard.
-pub const SCORECARD: &str = "scorecard_exact";
+pub(crate) const SCORECARD: &str = "scorecard_exact";
 
 /// Contributions and base add up to the margin within this, or the event says why they do not.
 pub const EFFICIENCY: f64 = 1e-5;
 /// The one way that they may not: the graph rounds while it adds, contributions do not.
-pub const MARGIN_ROUNDED: &str = "margin_rounded_in_single_precision";
+pub(crate) const MARGIN_ROUNDED: &str = "margin_rounded_in_single_precision";
 
 /// Why contributions do not add up, where they do not.
 pub fn inexact(residual: f64) -> Option<&'static str> {
@@ -37,5 +37,20 @@ mod tests {
         assert_eq!(found, Contributions { parts: vec![0.25, -0.25], base: -0.75, error: None });
         assert_eq!(found.residual(-0.75), 0.0);
         assert_eq!(found.residual(-0.5), 0.25);
+    }
+    #[test]
+    fn numbers_are_rounded_and_what_does_not_add_up_is_said() {
+        for (value, expected) in [(0.123_456_7, 0.123_457), (-0.000_000_4, 0.0), (2.0, 2.0)] {
+            assert_eq!(millionths(value).to_bits(), f64::to_bits(expected), "{value}");
+        }
+        for (residual, expected) in [
+            (0.0, None),
+            (EFFICIENCY, None),
+            (-EFFICIENCY, None),
+            (-1.1e-5, Some(MARGIN_ROUNDED)),
+            (2e-5, Some(MARGIN_ROUNDED)),
+        ] {
+            assert_eq!(inexact(residual), expected, "{residual}");
+        }
     }
 }

@@ -13,9 +13,9 @@ use inference::trees::{self, Compiled, Ensemble, TreeError, TreeShap};
 use inference::walks::Contributions;
 
 /// Method of trees: exact, features independent of each other, absent ones as the reference has them.
-pub const TREESHAP: &str = "treeshap_interventional";
+pub(crate) const TREESHAP: &str = "treeshap_interventional";
 /// The most rows of a background: tables are filled from all of them at load.
-pub const MAX_BACKGROUND: usize = 1000;
+pub(crate) const MAX_BACKGROUND: usize = 1000;
 /// Covers of two children add up to their parent's within this share of it: exporters print them in single precision.
 const COVER_SLACK: f64 = 1e-3;
 
@@ -128,7 +128,7 @@ impl Forest {
     ///
     /// # Errors
     /// [`Contradiction`] says which tree it does in.
-    pub fn prove_direction(&self, feature: usize, claimed: Monotone) -> Result<(), Contradiction> {
+    pub(crate) fn prove_direction(&self, feature: usize, claimed: Monotone) -> Result<(), Contradiction> {
         use trees::Monotone::{Constant, Falling, NotProven, Rising};
         match (claimed, trees::monotone(self.ensemble(), 0, feature)) {
             (Monotone::None, _) | (_, Constant) => Ok(()),

@@ -17,7 +17,7 @@ use serde_json::Value;
 use std::fmt::Debug;
 
 /// The least that proves anything.
-pub const MIN_ROWS: usize = 64;
+pub(crate) const MIN_ROWS: usize = 64;
 /// The least that proves the mapping.
 pub const MIN_APPLICATIONS: usize = 5;
 

@@ -93,3 +93,90 @@ fn is_name(name: &str) -> bool {
 fn holds(is_so: bool, place: &str, why: &str) -> Result<(), LoadError> {
     if is_so { Ok(()) } else { Err(LoadError::contract(place, why)) }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::contract::tests::{HEAD, feature};
+
+    /// A net's manifest with each first text in place of the second, checked.
+    fn checked(changes: &[(&str, &str)]) -> Result<(), String> {
+        let of = |text: String, (from, to): &(&str, &str)| {
+            assert!(text.contains(from), "{from}");
+            text.replace(from, to)
+        };
+        let text = changes.iter().fold(HEAD.to_owned(), of);
+        let one = feature("f", "number", "pointer = '/a'\nmissing = { policy = \"unscorable\" }");
+        check(&Manifest::parse(format!("{text}{one}").as_bytes()).unwrap()).map_err(|why| why.to_string())
+    }
+
+    const NET: &str = "input = \"features\", margin = \"margin\"";
+    const CARD: &str = "input = \"i\", margin = \"m\", partials = \"p\", intercept = -1.5";
+    const TREES: &str = "input = \"i\", probability = \"p\", link = \"log_odds\"";
+    const STOCK: &str = "output = \"o\", column = 1, link = \"probability\"";
+
+    #[test]
+    fn each_kind_names_what_it_has() {
+        let of = |kind: &str, graph: &str| {
+            checked(&[("kind = \"net\"", &format!("kind = \"{kind}\"")), (NET, graph)]).err().unwrap_or_default()
+        };
+        for (kind, graph) in [("net", NET), ("scorecard", CARD), ("trees", TREES), ("graph", STOCK)] {
+            assert_eq!(of(kind, graph), "", "{kind}");
+        }
+        let also = |graph: &str, more: &str| format!("{graph}, {more}");
+        let rows = [
+            ("trees", also(TREES, "margin = \"m\""), "trees have none"),
+            ("graph", also(STOCK, "margin = \"m\""), "kind graph names its output"),
+            ("net", "input = \"i\"".to_owned(), "names its margin"),
+            ("net", also(NET, "link = \"log_odds\""), "no other kind has them"),
+            ("trees", "input = \"i\", probability = \"p\"".to_owned(), "trees name their probability and link"),
+            ("graph", also(STOCK, "input = \"i\""), "every other kind its input"),
+            ("graph", "output = \"o\", link = \"logit\"".to_owned(), "its output and column"),
+            ("net", also(NET, "before = \"b\""), "only kind graph has before and explained"),
+            ("trees", TREES.replace("log_odds", "softmax"), "the link of trees is"),
+            ("trees", TREES.replace("log_odds", "logit"), "the link of trees is"),
+            ("graph", also(STOCK, "before = \"b\""), "what a sigmoid or softmax is given"),
+            (
+                "scorecard",
+                "input = \"i\", margin = \"m\", intercept = 1.0".to_owned(),
+                "its partials and its intercept",
+            ),
+            ("scorecard", CARD.replace("-1.5", "inf"), "its partials and its intercept"),
+            ("net", also(NET, "intercept = 1.0"), "only a scorecard has"),
+        ];
+        for (kind, graph, expected) in rows {
+            let why = of(kind, &graph);
+            assert!(why.starts_with("manifest.toml, graph: ") && why.contains(expected), "{kind} {graph}: {why}");
+        }
+    }
+
+    #[test]
+    fn names_target_and_threshold_are_checked() {
+        let digest = "0".repeat(64);
+        let native = |rest: &str| {
+            let table = "reasons = { reference = \"near_cutoff\" }";
+            let native = format!("library = \"l 1\", file = \"native.csv.gz\", sha256 = \"{digest}\", changed = 0");
+            checked(&[(table, &format!("{table}\nnative = {{ {native}{rest} }}"))])
+        };
+        assert_eq!(native(""), Ok(()));
+        assert_eq!(native(", bound = 0.1, greatest = 0.05, total = 0.2"), Ok(()));
+        assert!(native(", bound = 0.1").unwrap_err().contains("the greatest that was found and the total"));
+        let rows = [
+            ("name = \"m\"", "name = \"m 1\"", "name: name and version are"),
+            ("version = \"1\"", "version = \"\"", "name: name and version are"),
+            ("product = \"p\"", "product = \"P\"", "product: "),
+            ("definition = \"d\"", "definition = \" \"", "target: definition and prior_correction must be said"),
+            ("correction = \"none\"", "correction = \"\"", "target: definition and prior_correction must be said"),
+            ("months = 12", "months = 0", "target: horizon_months must be 1 to 600"),
+            ("months = 12", "months = 601", "target: horizon_months must be 1 to 600"),
+            ("\"booked\"", "\"all\"", "target: population must be booked or through_the_door"),
+            ("threshold = 0.5", "threshold = 0.0", "classification: threshold must lie between 0 and 1"),
+            ("threshold = 0.5", "threshold = nan", "classification: threshold must lie between 0 and 1"),
+        ];
+        for (from, to, expected) in rows {
+            let why = checked(&[(from, to)]).unwrap_err();
+            assert!(why.starts_with(&format!("manifest.toml, {expected}")), "{to}: {why}");
+        }
+    }
+}

@@ -92,7 +92,7 @@ impl Lookup {
     ///
     /// # Errors
     /// The parser's, when the text is not one JSON document.
-    pub fn find_in_text<'a>(&self, text: &'a str) -> Result<Vec<Found<'a>>, serde_json::Error> {
+    pub(crate) fn find_in_text<'a>(&self, text: &'a str) -> Result<Vec<Found<'a>>, serde_json::Error> {
         let mut found = vec![Found::Absent; self.slots];
         if self.overlapping {
             let tree: Value = serde_json::from_str(text)?;
@@ -294,7 +294,7 @@ impl Visitor<'_> for Member<'_> {
 }
 
 /// Splits a JSON pointer (RFC 6901); `None` when it is not one or points to the whole document.
-pub fn split_pointer(pointer: &str) -> Option<Vec<Step>> {
+pub(crate) fn split_pointer(pointer: &str) -> Option<Vec<Step>> {
     pointer.strip_prefix('/')?.split('/').map(step_of).collect()
 }
 
@@ -356,5 +356,35 @@ mod tests {
             assert_eq!(split_pointer(bad), None, "{bad}");
         }
         assert_eq!(split_pointer("/01"), Some(vec![Step::Key("01".into())]));
+    }
+    #[test]
+    fn text_is_read_as_the_tree_is_in_any_order_and_where_paths_overlap() {
+        let digits = || vec![Step::Key("l".into()), Step::KeyOrIndex("1".into(), 1)];
+        let index = || vec![Step::Key("l".into()), Step::Index(1)];
+        let deeper = || vec![Step::Key("l".into()), Step::Index(0), Step::Key("a".into())];
+        let plain = |name: &str| vec![Step::Key(name.into())];
+        let paths: [&[Vec<Step>]; 3] =
+            [&[digits(), index(), plain("z")], &[plain("z"), plain("a"), plain("m")], &[index(), deeper(), plain("l")]];
+        let texts = [
+            r#"{"z": 1, "m": "a\u0062", "a": 18446744073709551615, "l": [{"a": 2}, 3]}"#,
+            r#"{"l": {"1": true, "0": null}, "z": -1.5e3}"#,
+            r#"{"l": [], "m": {}, "a": []}"#,
+            r#"{"l": "text", "z": null}"#,
+            "[1, 2]",
+            "null",
+        ];
+        for paths in paths {
+            let mut lookup = Lookup::default();
+            for (at, path) in paths.iter().enumerate() {
+                assert_eq!(lookup.slot(path), at);
+            }
+            for text in texts {
+                let tree: Value = serde_json::from_str(text).unwrap();
+                assert_eq!(lookup.find_in_text(text).unwrap(), lookup.find(&tree), "{paths:?} in {text}");
+            }
+            for broken in ["", "{", r#"{"z": 1} 2"#, r#"{"l": [1, }"#, r#"{"a": "x}"#] {
+                assert!(lookup.find_in_text(broken).is_err(), "{broken}");
+            }
+        }
     }
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 pub const FILL_IN: &str = "FILL_IN";
 
 /// Bytes of an expression, at most: a long sum is as deep as it has terms, and is walked down.
-pub const MOST_EXPR: usize = 4096;
+pub(crate) const MOST_EXPR: usize = 4096;
 
 /// The whole file.
 #[derive(Debug, Clone, PartialEq, Deserialize)]

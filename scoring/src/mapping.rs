@@ -45,15 +45,15 @@ impl fmt::Display for Unscorable {
 /// The feature is required and absent.
 pub const MISSING: &str = "missing";
 /// The amount is in another currency.
-pub const WRONG_CURRENCY: &str = "wrong_currency";
+pub(crate) const WRONG_CURRENCY: &str = "wrong_currency";
 /// The value is of another type.
-pub const WRONG_TYPE: &str = "wrong_type";
+pub(crate) const WRONG_TYPE: &str = "wrong_type";
 /// The category is unknown and the contract forbids that.
-pub const UNKNOWN_CATEGORY: &str = "unknown_category";
+pub(crate) const UNKNOWN_CATEGORY: &str = "unknown_category";
 /// The expression failed.
-pub const EXPRESSION_FAILED: &str = "expression_failed";
+pub(crate) const EXPRESSION_FAILED: &str = "expression_failed";
 /// The value does not fit into an f32.
-pub const NOT_FINITE: &str = "not_finite";
+pub(crate) const NOT_FINITE: &str = "not_finite";
 
 /// Maps an application.
 ///

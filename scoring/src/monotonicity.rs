@@ -8,7 +8,7 @@ use inference::EngineError;
 use inference::dense::Direction;
 
 /// Values of the grid, at most; of more, evenly spread ones.
-pub const MOST_VALUES: usize = 128;
+pub(crate) const MOST_VALUES: usize = 128;
 
 /// What was found of a claimed direction.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,14 +1,13 @@
 //! The whole of an application for the interpreter: as it was sent, under `data`, and under the names of the language, with whatever
 //! is made of all parties. Each is built when it is first asked for.
 
-use crate::application::sizes;
 use cel::common::types::CelNull;
 use cel::common::value::{CowVal, Val};
 use cel::context::VariableResolver;
 use cel::objects::Map;
 use expressions::application::{GROUPS, LISTS};
 use expressions::ratio::{self, Flow};
-use expressions::sizes::{Gauge, Sizes};
+use expressions::sizes::Sizes;
 use serde_json::{Value, json};
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -40,8 +39,8 @@ impl VariableResolver for Whole<'_> {
 }
 
 impl<'a> Whole<'a> {
-    pub(crate) fn of(data: Cow<'a, Value>) -> Self {
-        let sizes = sizes(&data);
+    /// Of a document of such sizes.
+    pub(crate) fn of(data: Cow<'a, Value>, sizes: Sizes) -> Self {
         Self { data, sizes, sent: OnceLock::new(), named: OnceLock::new() }
     }
 
@@ -102,7 +101,7 @@ fn named(data: &Value) -> Vec<(&'static str, Value)> {
     named
 }
 
-fn applicants(data: &Value) -> &[Value] {
+pub(crate) fn applicants(data: &Value) -> &[Value] {
     data["applicants"].as_array().map(Vec::as_slice).unwrap_or_default()
 }
 
@@ -133,7 +132,7 @@ fn party(applicant: &Value) -> Value {
 }
 
 /// Each income or debt of each party, with the party's role.
-fn items<'d>(data: &'d Value, list: &'static str) -> impl Iterator<Item = (&'d Value, &'d Value)> {
+pub(crate) fn items<'d>(data: &'d Value, list: &'static str) -> impl Iterator<Item = (&'d Value, &'d Value)> {
     applicants(data).iter().flat_map(move |applicant| {
         let items = applicant["facts"][list].as_array().map(Vec::as_slice).unwrap_or_default();
         items.iter().map(move |item| (&applicant["role"], item))
@@ -159,20 +158,6 @@ fn flow<'d>(amount: &'d Value, period: &'d Value) -> Option<Flow<'d>> {
     Some(Flow { amount_minor, currency, period: period.as_str()? })
 }
 
-/// Takes note of the lists of all parties.
-pub(crate) fn weigh_parties(gauge: &mut Gauge<'_>, data: &Value) {
-    let mut weight_of = |value: &Value| 8 + crate::application::weigh(gauge, "facts", &value["facts"]);
-    let weights: Vec<u64> = applicants(data).iter().map(&mut weight_of).collect();
-    let (most, weight) = (weights.iter().copied().max().unwrap_or(0), weights.iter().sum::<u64>());
-    for name in ["parties", "co_applicants", "guarantors"] {
-        gauge.container(name, weights.len(), most, weight);
-    }
-    for (name, list) in [("incomes", "income"), ("/debts", "debts")] {
-        let len = items(data, list).count();
-        gauge.container(name, len, 0, weight.saturating_add(4 * len as u64));
-    }
-}
-
 fn boxed(value: &Value) -> Box<dyn Val> {
     Box::<dyn Val>::try_from(to_cel(value)).unwrap_or_else(|_| Box::new(CelNull))
 }
@@ -194,5 +179,90 @@ fn to_cel(value: &Value) -> cel::Value {
             (None, Some(uint)) => cel::Value::UInt(uint),
             (None, None) => cel::Value::Float(number.as_f64().unwrap_or(f64::NAN)),
         },
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    fn value(data: &Value, name: &str) -> Option<Value> {
+        named(data).into_iter().find(|(known, _)| *known == name).map(|(_, value)| value)
+    }
+
+    #[test]
+    fn lists_and_groups_are_there_though_nothing_is_known() {
+        for data in [json!({}), json!({"applicants": null}), json!({"applicants": [], "attributes": 1})] {
+            for list in
+                ["reports", "collateral", "documents", "parties", "co_applicants", "guarantors", "incomes", "debts"]
+            {
+                assert_eq!(value(&data, list), Some(json!([])), "{list} of {data}");
+            }
+            assert_eq!(value(&data, "attributes"), Some(json!({})), "{data}");
+            let facts = value(&data, "facts").unwrap();
+            assert!(GROUPS.iter().all(|group| facts[group] == json!({})), "{facts}");
+            assert!(LISTS.iter().all(|list| facts[list] == json!([])), "{facts}");
+            for name in ["product", "amount_minor", "term_months", "debt_to_income"] {
+                assert_eq!(value(&data, name), None, "{name} of {data}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_party_shows_role_kind_and_facts_and_no_more() {
+        let of = |role: &str| json!({"role": role, "kind": "person", "subject": {"subject": "00"}, "protected": {"sex": "f"}});
+        let data = json!({"applicants": [of("primary"), of("guarantor"), of("co_applicant")]});
+        let parties = value(&data, "parties").unwrap();
+        for party in parties.as_array().unwrap() {
+            let members: BTreeSet<&str> = party.as_object().unwrap().keys().map(String::as_str).collect();
+            assert_eq!(members, BTreeSet::from(["facts", "kind", "role"]));
+        }
+        for (name, role) in [("co_applicants", "co_applicant"), ("guarantors", "guarantor")] {
+            let found = value(&data, name).unwrap();
+            assert_eq!((found.as_array().unwrap().len(), &found[0]["role"]), (1, &json!(role)));
+        }
+    }
+
+    #[test]
+    fn an_income_or_debt_says_whose_it_is_and_what_it_comes_to_in_a_month() {
+        let money = |amount: i64, currency: &str| json!({"amount_minor": amount, "currency": currency});
+        let data = json!({
+            "requested": {"amount": money(1, "EUR")},
+            "applicants": [
+                {"role": "primary", "facts": {"income": [{"amount": money(1_200, "EUR"), "period": "year", "basis": "net"}]}},
+                {"role": "guarantor", "facts": {"income": [{"amount": money(12, "EUR"), "period": "week", "basis": "net"}],
+                 "debts": [{"payment": money(38, "EUR"), "period": "month"}, {"payment": money(5, "USD"), "period": "month"}]}},
+            ],
+        });
+        let told = |name: &str| -> Vec<(Value, Value)> {
+            let items = value(&data, name).unwrap();
+            let told = |item: &Value| (item["role"].clone(), item["monthly_minor"].clone());
+            items.as_array().unwrap().iter().map(told).collect()
+        };
+        assert_eq!(told("incomes"), [(json!("primary"), json!(100.0)), (json!("guarantor"), json!(52.0))]);
+        assert_eq!(told("debts"), [(json!("guarantor"), json!(38.0)), (json!("guarantor"), json!(null))]);
+        assert_eq!(debt_to_income(&data), None, "a debt in another currency leaves it unknown");
+        let mut one_currency = data.clone();
+        one_currency["applicants"][1]["facts"]["debts"].as_array_mut().unwrap().pop();
+        assert_eq!(debt_to_income(&one_currency), Some(0.25));
+    }
+
+    #[test]
+    fn members_without_a_value_are_left_out_and_numbers_keep_their_kind() {
+        let value = to_cel(&json!({"a": null, "b": [1, 18_446_744_073_709_551_615_u64, 1.5, "x", true, null]}));
+        let cel::Value::Map(map) = value else { panic!("no map") };
+        assert_eq!(map.map.len(), 1);
+        let list = map.map.values().next().unwrap();
+        let expected = vec![
+            cel::Value::Int(1),
+            cel::Value::UInt(u64::MAX),
+            cel::Value::Float(1.5),
+            cel::Value::String(Arc::new("x".to_owned())),
+            cel::Value::Bool(true),
+            cel::Value::Null,
+        ];
+        assert_eq!(*list, cel::Value::List(Arc::new(expected)));
     }
 }

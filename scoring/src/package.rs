@@ -35,3 +35,41 @@ fn check_digest(part: Part, expected: &str, bytes: &[u8]) -> Result<(), LoadErro
         _ => Err(LoadError::Digest { part, expected: expected.to_owned(), found }),
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::contract::tests::{HEAD, feature};
+
+    #[test]
+    fn bytes_that_the_manifest_was_not_written_for_are_named() {
+        let digest = |bytes: &[u8]| Digest::of(bytes).to_string();
+        let text = HEAD
+            .replace("graph_sha256 = \"\"", &format!("graph_sha256 = \"{}\"", digest(b"graph")))
+            .replace("golden_sha256 = \"\"", &format!("golden_sha256 = \"{}\"", digest(b"golden")))
+            .replace("reference_sha256 = \"\"", &format!("reference_sha256 = \"{}\"", digest(b"reference")));
+        let manifest = text + &feature("f", "number", "pointer = '/a'\nmissing = { policy = \"unscorable\" }");
+        let of = |bytes: &str| bytes.as_bytes().to_vec();
+        let good = PackageFiles {
+            manifest: of(&manifest),
+            graph: of("graph"),
+            golden: of("golden"),
+            reference: of("reference"),
+        };
+        assert_eq!(good.manifest().unwrap().name, "m");
+        let rows = [
+            (PackageFiles { graph: of("other"), ..good.clone() }, "model.onnx: the manifest names digest "),
+            (PackageFiles { golden: of(""), ..good.clone() }, "golden.json: the manifest names digest "),
+            (
+                PackageFiles { reference: of("reference\n"), ..good.clone() },
+                "reference.json: the manifest names digest ",
+            ),
+            (PackageFiles { manifest: of(&manifest.replace("version", "versoin")), ..good }, "manifest.toml: "),
+        ];
+        for (files, expected) in rows {
+            let why = files.manifest().unwrap_err().to_string();
+            assert!(why.starts_with(expected), "{why}");
+        }
+    }
+}

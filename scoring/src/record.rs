@@ -193,3 +193,102 @@ fn short(value: &Value) -> String {
 fn short_of(text: &str) -> String {
     Digest::of(text.as_bytes()).to_string()[..SHORT].to_owned()
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::contract::tests::{HEAD, feature};
+    use serde_json::json;
+
+    const PLATT: &str = "{ method = \"platt\", a = 1.5, b = -0.5 }";
+
+    /// A manifest of the features `a`, which is read at `/a`, and `b`, which is made of others.
+    fn manifest(calibration: &str, reference: &str) -> Manifest {
+        let missing = "missing = { policy = \"unscorable\" }";
+        let head = HEAD
+            .replace("{ method = \"none\" }", calibration)
+            .replace("reference_sha256 = \"\"", &format!("reference_sha256 = \"{reference}\""));
+        let text = head
+            + &feature("a", "number", &format!("pointer = '/a'\n{missing}"))
+            + &feature("b", "number", &format!("expr = 'double(data.b)'\n{missing}"));
+        Manifest::parse(text.as_bytes()).unwrap()
+    }
+
+    fn golden() -> Value {
+        let row = |a: f64| json!({"features": [a, 2.0], "margin": 0.5});
+        json!({"rows": [row(1.0), row(3.0)], "applications": [{"data": {"a": 1, "b": 2}, "margin": 0.25}]})
+    }
+
+    fn recorded(manifest: &Manifest) -> Record {
+        let others = Others { graph: Digest::of(b"graph"), reference: Digest::of(b"reference"), native: None };
+        let bytes = serde_json::to_vec(&golden()).unwrap();
+        Record::of(&bytes, &pointers(manifest), others, manifest.calibration.clone()).unwrap()
+    }
+
+    #[test]
+    fn a_changed_value_of_a_feature_is_named() {
+        let manifest = manifest(PLATT, &Digest::of(b"reference").to_string());
+        let record = recorded(&manifest);
+        assert_eq!(record.prove_inputs(&golden(), &manifest), Ok(()));
+        let rows: [(&str, Value, &str); 5] = [
+            ("/rows/1/features/0", json!(3.5), "golden.json, rows[1], feature a is 3.5, and was another"),
+            ("/rows/0/features/1", json!(9), "golden.json, rows[0], feature b is 9, and was another"),
+            ("/applications/0/data/a", json!(7), "golden.json, applications[0], feature a is 7, and was another"),
+            ("/rows", json!([]), "golden.json, rows is a list of 0, and was 2"),
+            ("/applications", json!([1, 2]), "golden.json, applications is a list of 2, and was 1"),
+        ];
+        for (pointer, value, expected) in rows {
+            let mut changed = golden();
+            *changed.pointer_mut(pointer).unwrap() = value;
+            let why = record.prove_inputs(&changed, &manifest).unwrap_err().to_string();
+            assert!(why.starts_with(expected), "{why}");
+        }
+    }
+
+    #[test]
+    fn another_reference_or_calibration_is_named() {
+        let reference = Digest::of(b"reference").to_string();
+        let record = recorded(&manifest(PLATT, &reference));
+        let rows = [
+            (PLATT, Digest::of(b"").to_string(), "reference.json is a file of digest "),
+            ("{ method = \"none\" }", reference.clone(), "manifest.toml, calibration, method is None, and was Platt"),
+            (
+                "{ method = \"platt\", a = 1.25, b = -0.5 }",
+                reference.clone(),
+                "manifest.toml, calibration, a is 1.25, and was 1.5",
+            ),
+            (
+                "{ method = \"platt\", a = 1.5 }",
+                reference.clone(),
+                "manifest.toml, calibration, b is none, and was -0.5",
+            ),
+        ];
+        for (calibration, reference, expected) in rows {
+            let why = record.prove_inputs(&golden(), &manifest(calibration, &reference)).unwrap_err().to_string();
+            assert!(why.starts_with(expected), "{why}");
+        }
+    }
+
+    #[test]
+    fn a_changed_answer_or_graph_is_named_last() {
+        let graph = |bytes: &[u8]| {
+            let mut manifest = manifest(PLATT, "");
+            manifest.graph_sha256 = Digest::of(bytes).to_string().to_uppercase();
+            manifest
+        };
+        let record = recorded(&graph(b"graph"));
+        assert_eq!(record.prove_rest(&golden(), &graph(b"graph")), Ok(()));
+        let why = record.prove_rest(&golden(), &graph(b"other")).unwrap_err().to_string();
+        assert!(why.starts_with("model.onnx is a file of digest "), "{why}");
+        for (pointer, expected) in [
+            ("/rows/1/margin", "golden.json, rows[1] is {"),
+            ("/applications/0/margin", "golden.json, applications[0] is {"),
+        ] {
+            let mut changed = golden();
+            *changed.pointer_mut(pointer).unwrap() = json!(0.500_001);
+            let why = record.prove_rest(&changed, &graph(b"graph")).unwrap_err().to_string();
+            assert!(why.starts_with(expected) && why.contains("another one, within the tolerance"), "{why}");
+        }
+    }
+}

@@ -5,7 +5,7 @@ use crate::manifest::{Kind, ReferenceName};
 use serde::Deserialize;
 
 /// Numbers that a net walks through for one applicant, at most: rows of the background × features × features.
-pub const MOST_STEPS: usize = 1 << 24;
+pub(crate) const MOST_STEPS: usize = 1 << 24;
 
 /// The population chosen by the manifest.
 #[derive(Debug, Clone, PartialEq)]

@@ -15,9 +15,9 @@ use inference::{EngineError, ops, tap};
 use std::borrow::Cow;
 
 /// Method of an additive graph: exact, from one change for each feature.
-pub const ADDITIVE: &str = "additive_exact";
+pub(crate) const ADDITIVE: &str = "additive_exact";
 /// Half of what single precision tells below one: a probability counts as no nearer to 0 or 1, so that its log-odds are a number.
-pub const HALF_STEP: f64 = 1.0 / (1 << 25) as f64;
+pub(crate) const HALF_STEP: f64 = 1.0 / (1 << 25) as f64;
 /// Answers that the proof of additivity asks for, at most: golden rows beyond it are left out.
 const MOST_CHANGES: usize = 1 << 18;
 
@@ -170,7 +170,7 @@ impl Stock {
     ///
     /// # Errors
     /// [`EngineError`].
-    pub fn explain_added(
+    pub(crate) fn explain_added(
         &self,
         additive: &Additive,
         state: &mut State,

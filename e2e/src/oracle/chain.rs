@@ -26,7 +26,7 @@ impl<K: Eq + Hash + Ord + Clone + Debug> Chain<K> {
     }
 
     /// A thing ends before this stage, and rightly so.
-    pub fn ends_before(&mut self, stage: usize, key: K) {
+    pub(crate) fn ends_before(&mut self, stage: usize, key: K) {
         self.exempt.entry(stage).or_default().insert(key);
     }
 
@@ -46,7 +46,7 @@ impl<K: Eq + Hash + Ord + Clone + Debug> Chain<K> {
     }
 
     /// Whether everything seen at the first stage has reached this one.
-    pub fn has_reached(&self, stage: usize) -> bool {
+    pub(crate) fn has_reached(&self, stage: usize) -> bool {
         self.stages[0].1.keys().all(|key| self.stages[stage].1.contains_key(key) || self.is_exempt(stage, key))
     }
 

@@ -36,7 +36,7 @@ impl Replies {
     }
 
     /// Whether every published record has a reply.
-    pub fn are_complete(&self) -> bool {
+    pub(crate) fn are_complete(&self) -> bool {
         self.by_place.values().all(|counts| counts.answered >= counts.published)
     }
 

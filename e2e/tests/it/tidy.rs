@@ -1,6 +1,7 @@
 //! House rules that no compiler holds, each with its reason in the message of its failure.
 
 mod circles;
+mod doors;
 mod source;
 
 use source::Source;
