@@ -317,3 +317,7 @@ fn cut(
         _ => refer(Step::Zone, Referral::GreyZone),
     })
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;

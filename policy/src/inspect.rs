@@ -365,3 +365,7 @@ impl<'d> Inspector<'d> {
         }
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;

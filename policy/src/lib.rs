@@ -16,6 +16,8 @@ mod condition;
 pub mod decide;
 pub mod document;
 pub mod finding;
+#[cfg(test)]
+mod fixture;
 mod inspect;
 pub mod load;
 mod locate;

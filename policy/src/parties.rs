@@ -84,4 +84,52 @@ mod tests {
         }
         assert!(!carried.is_empty(), "the sample has another party");
     }
+    fn flow_of(amount_minor: i64, currency: &str) -> WireMoney {
+        WireMoney { amount_minor, currency: currency.into() }
+    }
+
+    fn debt(payment: Option<WireMoney>, period: Option<&str>) -> Debt {
+        Debt { kind: "card".into(), balance: None, payment, period: period.map(Into::into), evidence: "stated".into() }
+    }
+
+    fn income(amount: WireMoney, period: &str, basis: &str) -> Income {
+        Income { amount, period: period.into(), basis: basis.into(), evidence: "stated".into() }
+    }
+
+    #[test]
+    fn debts_by_incomes_are_a_ratio_or_nobody_knows() {
+        let usd = |amount| flow_of(amount, "USD");
+        let monthly = |amount| debt(Some(usd(amount)), Some("month"));
+        let earns = |amount| income(usd(amount), "month", "net");
+        let rows: [(&str, Vec<Debt>, Vec<Income>, Option<f64>); 9] = [
+            ("no debts", vec![], vec![earns(400)], Some(0.0)),
+            ("one of each", vec![monthly(100)], vec![earns(400)], Some(0.25)),
+            ("several", vec![monthly(100), monthly(100)], vec![earns(100), earns(300)], Some(0.5)),
+            ("a year and a month", vec![monthly(100)], vec![income(usd(4_800), "year", "net")], Some(0.25)),
+            ("no income", vec![monthly(100)], vec![], None),
+            ("a debt without a payment", vec![debt(None, Some("month"))], vec![earns(400)], None),
+            ("a payment without a period", vec![debt(Some(usd(100)), None)], vec![earns(400)], None),
+            ("another currency", vec![monthly(100)], vec![income(flow_of(400, "EUR"), "month", "net")], None),
+            ("before and after taxes", vec![], vec![earns(400), income(usd(400), "month", "gross")], None),
+        ];
+        for (name, debts, incomes, expected) in rows {
+            let mut event = sample::event(&[]);
+            event.parties.clear();
+            (event.facts.debts, event.facts.income) = (debts, incomes);
+            assert_eq!(debt_to_income(&event), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn the_primary_is_the_first_and_of_the_kind_that_the_event_says() {
+        let mut event = sample::event(&[]);
+        let roles =
+            |event: &RiskEvent| all(event).map(|all| all.map(|party| party.role.to_owned()).collect::<Vec<_>>());
+        let kind = |event: &RiskEvent| all(event).and_then(|mut all| all.next()?.kind.map(str::to_owned));
+        assert_eq!(roles(&event), Some(["primary", "co_applicant", "guarantor"].map(str::to_owned).into()));
+        assert_eq!(kind(&event), None, "an event without subjects says nothing");
+        event.subjects = vec![subject(Role::Primary)];
+        event.subjects[0].kind = ApplicantKind::Organisation.into();
+        assert_eq!(kind(&event).as_deref(), Some("organisation"));
+    }
 }

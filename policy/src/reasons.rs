@@ -132,3 +132,154 @@ fn fired(id: &str, step: Step, value: Option<String>, threshold: Option<String>)
     let (value, threshold) = (value.map(short), threshold.map(short));
     RuleFired { id: id.to_owned(), step: step.into(), value, threshold }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::fixture::{event, reason as factor, score, subject};
+
+    fn text(code: &str) -> ReasonText {
+        ReasonText { code: code.into(), text: format!("text of {code}"), form_c1: "other".into(), hmda: 9 }
+    }
+
+    fn codes(reasons: &[PrincipalReason]) -> Vec<&str> {
+        reasons.iter().map(|reason| reason.code.as_str()).collect()
+    }
+
+    #[test]
+    fn reasons_of_rules_are_in_the_order_of_their_codes() {
+        let rows: [(&[&str], &[&str]); 4] = [
+            (&[], &[]),
+            (&["b", "a"], &["a", "b"]),
+            (&["b", "a", "b"], &["a", "b"]),
+            (&["e", "d", "c", "b", "a"], &["a", "b", "c", "d"]),
+        ];
+        for (given, expected) in rows {
+            let texts: Vec<ReasonText> = given.iter().map(|code| text(code)).collect();
+            let told = of_policy(&texts.iter().collect::<Vec<_>>());
+            assert_eq!(codes(&told), expected, "{given:?}");
+            assert!(told.iter().zip(1..).all(|(reason, rank)| reason.rank == rank), "{given:?}");
+            assert!(
+                told.iter().all(|reason| reason.source.is(ReasonSource::Policy) && reason.text.ends_with(&reason.code))
+            );
+        }
+    }
+
+    #[test]
+    fn reasons_of_a_model_are_its_strongest_specific_factors() {
+        let own = |code: &str, text: &str| CandidateReason { text: text.into(), ..factor(code, "use", 0.5) };
+        let rows: [(&str, Vec<CandidateReason>, &[&str]); 9] = [
+            ("none", vec![], &[]),
+            (
+                "weakest last",
+                vec![factor("garnishment", "use", 0.1), factor("bankruptcy", "use", 0.2)],
+                &["bankruptcy", "garnishment"],
+            ),
+            (
+                "ties by code",
+                vec![factor("garnishment", "use", 0.2), factor("bankruptcy", "use", 0.2)],
+                &["bankruptcy", "garnishment"],
+            ),
+            ("each once", vec![factor("bankruptcy", "use", 0.5), factor("bankruptcy", "late", 0.4)], &["bankruptcy"]),
+            ("what made it better", vec![factor("bankruptcy", "use", -0.1), factor("garnishment", "use", 0.0)], &[]),
+            ("what was not scored", vec![factor("bankruptcy", "not_scored", 0.5)], &[]),
+            ("what says nothing", vec![factor("other", "use", 0.5)], &[]),
+            ("other, with a text of its own", vec![own("other", "Unpaid rent")], &["other"]),
+            ("without a text", vec![own("bankruptcy", " ")], &[]),
+        ];
+        for (name, reasons, expected) in rows {
+            let event = RiskEvent { reasons, ..event() };
+            assert_eq!(codes(&of_model(&event)), expected, "{name}");
+        }
+        let four = of_model(&event());
+        let ranks: Vec<u32> = four.iter().map(|reason| reason.rank).collect();
+        assert_eq!(ranks, [1, 2, 3, 4], "the fifth is left out");
+        assert!(four.iter().all(|reason| reason.source.is(ReasonSource::Model)));
+    }
+
+    #[test]
+    fn a_notice_is_due_thirty_days_after_completion_to_one_recipient() {
+        let rows: [(&str, Option<&str>, &str, &[Role], Option<(&str, Role)>); 7] = [
+            (
+                "complete",
+                Some("2026-11-02T09:00:00Z"),
+                "2026-11-03T10:00:00Z",
+                &[Role::Primary],
+                Some(("2026-12-02T09:00:00.000Z", Role::Primary)),
+            ),
+            (
+                "of another zone",
+                Some("2026-11-02T01:00:00+02:00"),
+                "",
+                &[Role::Primary],
+                Some(("2026-12-01T23:00:00.000Z", Role::Primary)),
+            ),
+            (
+                "not complete",
+                None,
+                "2026-11-03T10:00:00Z",
+                &[Role::Primary],
+                Some(("2026-12-03T10:00:00.000Z", Role::Primary)),
+            ),
+            (
+                "complete at no time",
+                Some("soon"),
+                "2026-11-03T10:00:00Z",
+                &[],
+                Some(("2026-12-03T10:00:00.000Z", Role::Primary)),
+            ),
+            ("no time at all", None, "yesterday", &[Role::Primary], None),
+            (
+                "the primary is not the first",
+                None,
+                "2026-11-03T10:00:00Z",
+                &[Role::Guarantor, Role::Primary],
+                Some(("2026-12-03T10:00:00.000Z", Role::Primary)),
+            ),
+            (
+                "no primary",
+                None,
+                "2026-11-03T10:00:00Z",
+                &[Role::Guarantor],
+                Some(("2026-12-03T10:00:00.000Z", Role::Guarantor)),
+            ),
+        ];
+        for (name, completed, received, roles, expected) in rows {
+            let mut event = event();
+            event.times.completed_at = completed.map(str::to_owned);
+            event.times.received_at = received.to_owned();
+            event.subjects = roles.iter().map(|role| subject(*role)).collect();
+            let expected = expected.map(|(due_by, role)| (due_by.to_owned(), vec![role.into()]));
+            assert_eq!(notice(&event).map(|notice| (notice.due_by, notice.recipients)), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_disclosure_names_the_score_its_range_and_its_key_factors() {
+        let mut event = event();
+        event.score = Some(score(549, "D"));
+        let told = &disclosure(&event)[0];
+        assert_eq!((told.score, told.range, told.agency.as_str()), (549, [300, 850], "bank"));
+        assert_eq!(told.date, "2026-11-03");
+        assert_eq!(told.key_factors.len(), 5, "inquiries come as the fifth factor");
+        assert_eq!(told.key_factors[4], "Number of recent inquiries on credit bureau report");
+        event.reasons[1] = factor("garnishment", "inquiries", 0.1);
+        assert_eq!(disclosure(&event)[0].key_factors.len(), 4, "another fifth factor is not disclosed");
+        event.times.received_at = "yesterday".into();
+        assert_eq!(disclosure(&event)[0].date, "2026-11-02", "of completion where nobody knows when it was received");
+        event.score = None;
+        assert_eq!(disclosure(&event), []);
+    }
+
+    #[test]
+    fn what_a_rule_recorded_is_cut_at_the_bound_of_the_contract() {
+        let text = |chars: usize| Some("ä".repeat(chars));
+        for (given, expected) in
+            [(1, 1), (MAX_RECORDED_CHARS, MAX_RECORDED_CHARS), (MAX_RECORDED_CHARS + 1, MAX_RECORDED_CHARS)]
+        {
+            let record = fired("r", Step::Zone, text(given), text(given));
+            assert_eq!((record.value, record.threshold), (text(expected), text(expected)), "{given}");
+        }
+    }
+}

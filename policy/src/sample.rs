@@ -107,3 +107,36 @@ fn bare() -> RiskEvent {
 fn money() -> WireMoney {
     WireMoney { amount_minor: 100, currency: "USD".into() }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::parties;
+    use crate::vocabulary::{SCALARS, facts};
+    use expressions::Found;
+
+    #[test]
+    fn everything_has_a_value() {
+        let event = event(&["a".to_owned(), "b".to_owned()]);
+        for scalar in SCALARS {
+            assert!(!matches!((scalar.get)(&event), Found::Absent), "{}", scalar.name);
+        }
+        for fact in facts() {
+            assert!(!matches!((fact.get)(&event.facts), Found::Absent), "{}.{}", fact.group, fact.name);
+        }
+        let names: Vec<&str> = event.features.iter().map(|feature| feature.name.as_str()).collect();
+        assert_eq!(names, ["a", "b"]);
+        assert!(event.features.iter().all(|feature| feature.flag.is_none()));
+        assert_eq!(event.reports.len(), 1);
+    }
+
+    #[test]
+    fn all_parties_have_the_same_facts() {
+        let event = event(&[]);
+        let all: Vec<_> = parties::all(&event).into_iter().flatten().collect();
+        let roles: Vec<&str> = all.iter().map(|party| party.role).collect();
+        assert_eq!(roles, Role::ALL.iter().map(|role| role.as_str()).collect::<Vec<_>>());
+        assert!(all.iter().all(|party| party.facts.of_legal_age == Some(true)));
+        assert_eq!(parties::debt_to_income(&event), Some(1.0), "it owes what it earns");
+    }
+}

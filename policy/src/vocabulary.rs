@@ -246,4 +246,83 @@ mod tests {
         }
         assert_eq!(values.len(), SCALARS.len() + facts().count(), "and nothing else stands there");
     }
+    #[test]
+    fn a_place_is_a_value_and_is_written_as_it_is_named() {
+        let rows = [
+            ("amount_minor", true),
+            ("debt_to_income", true),
+            ("features.late", true),
+            ("facts.of_legal_age", true),
+            ("facts.housing.residence_months", true),
+            ("facts", false),
+            ("facts.housing", false),
+            ("facts.housing.of_legal_age", false),
+            ("facts.residence_months", false),
+            ("features", false),
+            ("features.late.value", false),
+            ("reports", false),
+            ("margin", false),
+            ("", false),
+        ];
+        for (name, is_value) in rows {
+            let var = Var::of_path(&name.split('.').collect::<Vec<_>>());
+            let told = var.map(|var| format!("{var:?}"));
+            assert_eq!(told.as_deref(), is_value.then_some(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_feature_has_a_value_where_the_model_used_one() {
+        use FeatureFlag::{Clamped, Missing, Unknown};
+        let rows = [
+            (None, Some(1.5)),
+            (Some(Clamped.into()), Some(1.5)),
+            (Some(Missing.into()), None),
+            (Some(Unknown.into()), None),
+            (Some(Word::parse("word_of_tomorrow")), None),
+        ];
+        for (flag, expected) in rows {
+            let mut event = sample::event(&["a".to_owned()]);
+            (event.features[0].value, event.features[0].flag) = (1.5, flag.clone());
+            assert_eq!(feature(&event, "a"), expected, "{flag:?}");
+            assert_eq!(feature(&event, "b"), None, "it is not among them");
+        }
+    }
+
+    #[test]
+    fn a_value_is_recorded_as_people_write_it() {
+        let rows = [
+            (Value::Bool(true), "true"),
+            (Value::Int(-5), "-5"),
+            (Value::Uint(u64::MAX), "18446744073709551615"),
+            (Value::Double(f64::from(0.1f32)), "0.1"),
+            (Value::Double(0.1), "0.1"),
+            (Value::Double(0.123_456_789_012), "0.123456789012"),
+            (Value::Double(3.0), "3"),
+            (Value::Text(Cow::Borrowed("a b")), "a b"),
+        ];
+        for (value, expected) in rows {
+            assert_eq!(recorded(&value), expected, "{value:?}");
+        }
+    }
+
+    #[test]
+    fn the_score_has_four_names() {
+        let names = VOCABULARY.values().into_iter().map(|(name, _)| name).filter(|name| is_score(name)).count();
+        assert_eq!(names, SCORE.len());
+        assert!(["pd_raw", "scores", "facts.score", ""].iter().all(|name| !is_score(name)));
+    }
+
+    #[test]
+    fn what_is_not_known_stands_nowhere() {
+        let mut event = sample::event(&[]);
+        event.facts = Facts::default();
+        (event.score, event.requested.term_months, event.requested.purpose) = (None, None, None);
+        let absent = |name: &str| Var::of_path(&name.split('.').collect::<Vec<_>>()).map(|var| var.get(&event));
+        for (name, _) in VOCABULARY.values() {
+            let is_optional =
+                name.starts_with("facts.") || is_score(&name) || ["term_months", "purpose"].contains(&&*name);
+            assert_eq!(matches!(absent(&name), Some(Found::Absent)), is_optional, "{name}");
+        }
+    }
 }

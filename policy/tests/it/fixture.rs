@@ -7,74 +7,7 @@ use schemas::application::{Facts, Requested, WireMoney};
 use schemas::risk::*;
 
 /// A small policy with one rule of each sort.
-pub const POLICY: &str = r#"
-name: test
-version: 1.0.0
-products:
-  - product: card
-    scale_id: card.v1
-    currencies: [USD]
-    fallback: refer
-  - product: loan
-    scale_id: loan.v1
-    currencies: [USD, EUR]
-    fallback: refer
-knockouts:
-  - id: minor
-    when: has(facts.of_legal_age) && facts.of_legal_age == false
-    reason: not_of_legal_age
-  - id: late
-    products: [card]
-    when: features.late >= 3.0
-    reason: delinquent_obligations
-  - id: frozen
-    when: reports.exists(r, r.status == 'frozen')
-    outcome: refer
-limits:
-  - id: card_most
-    product: card
-    currency: USD
-    max_amount_minor: 1000000
-    outcome: decline
-    reason: income_insufficient
-  - id: card_people
-    product: card
-    currency: USD
-    bands: [C, D]
-    max_amount_minor: 500000
-    outcome: refer
-  - id: card_offer
-    product: card
-    currency: USD
-    bands: [B]
-    max_amount_minor: 300000
-    outcome: counteroffer
-zones:
-  - id: new_channel
-    products: [card]
-    when: channel == 'partner'
-    referral: new_channel
-cutoffs:
-  - id: card_increase
-    product: card
-    when: request_type == 'increase'
-    approve_at_or_above: 640
-    decline_below: 600
-  - id: card_points
-    product: card
-    approve_at_or_above: 600
-    decline_below: 550
-  - id: loan_bands
-    product: loan
-    approve_bands: [A, B]
-    refer_bands: [C]
-    decline_bands: [D]
-reasons:
-  - code: not_of_legal_age
-    text: Applicant is not of legal age to enter into a contract
-    form_c1: other
-    hmda: 9
-"#;
+pub const POLICY: &str = include_str!("policy.yaml");
 
 pub fn policy() -> Compiled {
     Compiled::load(POLICY.as_bytes()).unwrap()

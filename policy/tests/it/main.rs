@@ -2,8 +2,6 @@
 #![allow(clippy::unwrap_used)]
 
 mod costs;
-mod decisions;
-mod findings;
 mod fixture;
 mod language;
 mod properties;

@@ -1,7 +1,7 @@
 //! Each thing that a check finds, as a table: one edit of a good document, one finding.
 
 use crate::fixture::POLICY;
-use policy::{Severity, check};
+use crate::{Severity, check};
 
 /// Edits the good document and gives `severity code path` of what is found.
 fn found(from: &str, to: &str) -> Vec<String> {

@@ -1,0 +1,511 @@
+//! What is decided, as a table: bend the event, read the outcome. Then the same for rules of a kind, each in a small policy.
+
+use super::*;
+use crate::fixture::{Bend, POLICY, event, feature, reason, score};
+use domain::{FeatureFlag, ReportStatus, RequestType};
+use schemas::risk::ReportUsed;
+
+fn policy() -> Compiled {
+    Compiled::load(POLICY.as_bytes()).unwrap()
+}
+
+/// `outcome step referral rules reasons`, a dash where there is nothing.
+fn told(event: &RiskEvent, policy: &Compiled) -> String {
+    let decided = decide(&Case::of(event), policy);
+    assert_eq!(
+        decided.referral.is_some(),
+        decided.outcome == Outcome::Refer,
+        "a referral has a word, nothing else has"
+    );
+    assert_eq!(decided.notice.is_some(), decided.outcome.is_adverse());
+    let list = |words: Vec<&str>| if words.is_empty() { "-".to_owned() } else { words.join(",") };
+    format!(
+        "{} {} {} {} {}",
+        decided.outcome.as_str(),
+        decided.step.as_str(),
+        decided.referral.as_ref().map_or("-", Word::as_str),
+        list(decided.rules.iter().map(|rule| rule.id.as_str()).collect()),
+        list(decided.principal_reasons.iter().map(|reason| reason.code.as_str()).collect()),
+    )
+}
+
+fn report(event: &mut RiskEvent, status: ReportStatus) {
+    event.reports.push(ReportUsed {
+        source: "bureau".into(),
+        report_id: "r".into(),
+        status: status.into(),
+        pulled_at: "2026-11-01T00:00:00Z".into(),
+    });
+}
+
+fn unscorable(event: &mut RiskEvent) {
+    event.status = ScoreStatus::Unscorable.into();
+    event.unscorable = vec!["missing:income".into()];
+    event.score = None;
+}
+
+const MODEL_REASONS: &str = "excessive_obligations,income_insufficient,limited_experience,delinquent_obligations";
+
+#[test]
+fn steps_end_in_their_order() {
+    let model = |start: &str| format!("{start} {MODEL_REASONS}");
+    let rows: Vec<(&str, Bend, String)> = vec![
+        ("approved", |_| {}, "approve cutoff - card_points -".into()),
+        ("at the cutoff", |e| e.score = Some(score(600, "B")), "approve cutoff - card_points -".into()),
+        ("under it", |e| e.score = Some(score(599, "C")), "refer zone grey_zone card_points -".into()),
+        ("above decline", |e| e.score = Some(score(550, "C")), "refer zone grey_zone card_points -".into()),
+        ("under decline", |e| e.score = Some(score(549, "D")), model("decline cutoff - card_points")),
+        (
+            "another cutoff",
+            |e| e.request_type = RequestType::Increase.into(),
+            "refer zone grey_zone card_increase -".into(),
+        ),
+        ("minor", |e| e.facts.of_legal_age = Some(false), "decline knockout - minor not_of_legal_age".into()),
+        (
+            "two knockouts, codes in order",
+            |e| {
+                e.facts.of_legal_age = Some(false);
+                e.features[0].value = 4.0;
+            },
+            "decline knockout - minor,late delinquent_obligations,not_of_legal_age".into(),
+        ),
+        ("frozen report", |e| report(e, ReportStatus::Frozen), "refer knockout policy_rule frozen -".into()),
+        ("plain report", |e| report(e, ReportStatus::Hit), "approve cutoff - card_points -".into()),
+        (
+            "decline beats refer",
+            |e| {
+                report(e, ReportStatus::Frozen);
+                e.facts.of_legal_age = Some(false);
+            },
+            "decline knockout - minor,frozen not_of_legal_age".into(),
+        ),
+        ("unscorable", unscorable, "refer fallback unscorable - -".into()),
+        (
+            "unscorable but a minor",
+            |e| {
+                unscorable(e);
+                e.facts.of_legal_age = Some(false);
+            },
+            "decline knockout - minor not_of_legal_age".into(),
+        ),
+        (
+            "unscorable without the feature a rule wants",
+            |e| {
+                unscorable(e);
+                e.features.clear();
+            },
+            "refer fallback unscorable late -".into(),
+        ),
+        ("missing feature", |e| e.features.clear(), "refer fallback rule_error late -".into()),
+        (
+            "feature flagged missing",
+            |e| e.features[0] = feature("late", 9.0, Some(FeatureFlag::Missing)),
+            "refer fallback rule_error late -".into(),
+        ),
+        (
+            "feature clamped",
+            |e| e.features[0] = feature("late", 9.0, Some(FeatureFlag::Clamped)),
+            "decline knockout - late delinquent_obligations".into(),
+        ),
+        (
+            "an error beside a knockout",
+            |e| {
+                e.features.clear();
+                e.facts.of_legal_age = Some(false);
+            },
+            "refer fallback rule_error minor,late -".into(),
+        ),
+        (
+            "above the most",
+            |e| e.requested.amount.amount_minor = 1_000_001,
+            "decline limit - card_most income_insufficient".into(),
+        ),
+        ("at the most", |e| e.requested.amount.amount_minor = 1_000_000, "approve cutoff - card_points -".into()),
+        (
+            "too much for its band",
+            |e| {
+                e.requested.amount.amount_minor = 500_001;
+                e.score = Some(score(580, "C"));
+            },
+            "refer limit amount_limit card_people -".into(),
+        ),
+        (
+            "less is offered",
+            |e| {
+                e.requested.amount.amount_minor = 400_000;
+                e.score = Some(score(610, "B"));
+            },
+            "counteroffer limit - card_offer,card_points -".into(),
+        ),
+        (
+            "nothing is offered under the cutoff",
+            |e| {
+                e.requested.amount.amount_minor = 400_000;
+                e.score = Some(score(540, "B"));
+            },
+            model("decline cutoff - card_offer,card_points"),
+        ),
+        ("zone", |e| e.channel = "partner".into(), "refer zone new_channel new_channel -".into()),
+        (
+            "no explanation",
+            |e| {
+                e.score = Some(score(500, "D"));
+                e.reasons.clear();
+            },
+            "refer cutoff explanation_unavailable card_points -".into(),
+        ),
+        (
+            "reasons that are none",
+            |e| {
+                e.score = Some(score(500, "D"));
+                e.reasons = vec![reason("other", "use", 0.5), reason("bankruptcy", "not_scored", 0.5)];
+                e.reasons.push(reason("limited_experience", "age_of_file", -0.1));
+            },
+            "refer cutoff explanation_unavailable card_points -".into(),
+        ),
+        (
+            "no time to count from",
+            |e| {
+                e.score = Some(score(500, "D"));
+                e.times.completed_at = None;
+                e.times.received_at = "yesterday".into();
+            },
+            "refer fallback rule_error card_points -".into(),
+        ),
+        ("unknown product", |e| e.product = "boat".into(), "refer fallback unknown_product - -".into()),
+        ("unknown intent", |e| e.intent = Word::parse("muse"), "refer fallback unknown_intent - -".into()),
+        ("unknown request", |e| e.request_type = Word::parse("swap"), "refer fallback unknown_request_type - -".into()),
+        ("unknown status", |e| e.status = Word::parse("guessed"), "refer fallback unknown_status - -".into()),
+        (
+            "a word of tomorrow, whatever else there is",
+            |e| {
+                e.intent = Word::parse("muse");
+                e.facts.of_legal_age = Some(false);
+            },
+            "refer fallback unknown_intent - -".into(),
+        ),
+        (
+            "the product before the intent",
+            |e| {
+                e.product = "boat".into();
+                e.intent = Word::parse("muse");
+            },
+            "refer fallback unknown_product - -".into(),
+        ),
+        (
+            "the intent before the request and the status",
+            |e| {
+                e.intent = Word::parse("muse");
+                e.request_type = Word::parse("swap");
+                e.status = Word::parse("guessed");
+            },
+            "refer fallback unknown_intent - -".into(),
+        ),
+        (
+            "unscorable before any limit",
+            |e| {
+                unscorable(e);
+                e.requested.amount.amount_minor = 1_000_001;
+            },
+            "refer fallback unscorable - -".into(),
+        ),
+        (
+            "a frozen report before the missing score",
+            |e| {
+                unscorable(e);
+                report(e, ReportStatus::Frozen);
+            },
+            "refer knockout policy_rule frozen -".into(),
+        ),
+        (
+            "a declining limit before an offer",
+            |e| {
+                e.requested.amount.amount_minor = 1_000_001;
+                e.score = Some(score(610, "B"));
+            },
+            "decline limit - card_most,card_offer income_insufficient".into(),
+        ),
+        (
+            "a limit before a zone",
+            |e| {
+                e.requested.amount.amount_minor = 500_001;
+                e.score = Some(score(580, "C"));
+                e.channel = "partner".into();
+            },
+            "refer limit amount_limit card_people -".into(),
+        ),
+        (
+            "a zone before the cutoff",
+            |e| {
+                e.score = Some(score(549, "D"));
+                e.channel = "partner".into();
+            },
+            "refer zone new_channel new_channel -".into(),
+        ),
+        ("nothing to grant", |e| e.requested.amount.amount_minor = 0, "refer limit amount_limit - -".into()),
+        ("scored without score", |e| e.score = None, "refer fallback unscorable - -".into()),
+        (
+            "a currency that the policy does not lend in",
+            |e| e.requested.amount.currency = "JPY".into(),
+            "refer fallback unknown_currency - -".into(),
+        ),
+        (
+            "a currency that is none",
+            |e| e.requested.amount.currency = "usd".into(),
+            "refer fallback unknown_currency - -".into(),
+        ),
+        (
+            "an amount that no record holds",
+            |e| e.requested.amount.amount_minor = i64::MAX,
+            "refer fallback rule_error - -".into(),
+        ),
+        (
+            "a knockout, whatever the amount",
+            |e| {
+                e.requested.amount.currency = "usd".into();
+                e.facts.of_legal_age = Some(false);
+            },
+            "decline knockout - minor not_of_legal_age".into(),
+        ),
+        (
+            "a range that is broken before the scale",
+            |e| {
+                e.product = "loan".into();
+                e.score = Some(score(299, "D"));
+            },
+            "refer fallback rule_error - -".into(),
+        ),
+        (
+            "the scale before the currency",
+            |e| {
+                e.product = "loan".into();
+                e.requested.amount.currency = "JPY".into();
+            },
+            "refer fallback scale_mismatch - -".into(),
+        ),
+        ("another scale", |e| e.product = "loan".into(), "refer fallback scale_mismatch - -".into()),
+        ("a score off its range", |e| e.score = Some(score(851, "A")), "refer fallback rule_error - -".into()),
+        (
+            "a probability in percent",
+            |e| {
+                if let Some(score) = &mut e.score {
+                    score.pd = 12.0;
+                }
+            },
+            "refer fallback rule_error - -".into(),
+        ),
+        ("by band", |e| loan(e, "B"), "approve cutoff - loan_bands -".into()),
+        ("grey band", |e| loan(e, "C"), "refer zone grey_zone loan_bands -".into()),
+        ("bad band", |e| loan(e, "D"), model("decline cutoff - loan_bands")),
+        ("unlisted band", |e| loan(e, "Z"), "refer fallback no_rule - -".into()),
+    ];
+    let policy = policy();
+    for (name, bend, expected) in rows {
+        let mut event = event();
+        bend(&mut event);
+        assert_eq!(told(&event, &policy), expected, "{name}");
+    }
+}
+
+fn loan(event: &mut RiskEvent, band: &str) {
+    event.product = "loan".into();
+    event.score = Some(score(600, band));
+    if let Some(score) = &mut event.score {
+        score.scale_id = "loan.v1".into();
+    }
+}
+
+#[test]
+fn offers_and_finality() {
+    let rows: [(&str, Bend, &str, bool, Option<i64>); 5] = [
+        ("as asked", |_| {}, "approve", true, Some(200_000)),
+        ("only asking", |e| e.intent = Intent::Prequalify.into(), "approve", false, Some(200_000)),
+        (
+            "less",
+            |e| {
+                e.score = Some(score(610, "B"));
+                e.requested.amount.amount_minor = 400_000;
+            },
+            "counteroffer",
+            true,
+            Some(300_000),
+        ),
+        ("declined", |e| e.score = Some(score(500, "D")), "decline", true, None),
+        ("referred", |e| e.score = Some(score(580, "C")), "refer", false, None),
+    ];
+    for (name, bend, outcome, is_final, amount) in rows {
+        let mut event = event();
+        bend(&mut event);
+        let decided = decide(&Case::of(&event), &policy());
+        let offered = decided.offer.as_ref().map(|offer| offer.amount_minor);
+        assert_eq!((decided.outcome.as_str(), decided.is_final, offered), (outcome, is_final, amount), "{name}");
+    }
+}
+
+/// A policy of one product with these sections and, where they have none, a cutoff that approves the event.
+fn small(sections: &str) -> Compiled {
+    let head = "name: t\nversion: 1.0.0\nproducts: [{product: card, scale_id: card.v1, currencies: [USD, EUR], fallback: refer}]";
+    let cutoffs = "cutoffs: [{id: cut, product: card, approve_at_or_above: 600, decline_below: 550}]";
+    let cutoffs = if sections.contains("cutoffs:") { "" } else { cutoffs };
+    Compiled::load(format!("{head}\n{sections}\n{cutoffs}\n").as_bytes()).unwrap()
+}
+
+#[test]
+fn rules_of_a_kind_are_weighed_together() {
+    let limit = |id: &str, most: u32, rest: &str| {
+        format!("{{id: {id}, product: card, currency: USD, max_amount_minor: {most}, outcome: {rest}}}")
+    };
+    let limits = |rules: &[String]| format!("limits: [{}]", rules.join(", "));
+    let rows: [(&str, String, &str); 15] = [
+        (
+            "the lowest offer",
+            limits(&[limit("b", 300, "counteroffer, bands: [A]"), limit("c", 200, "counteroffer")]),
+            "counteroffer limit - b,c,cut - 200",
+        ),
+        ("an offer of nothing", limits(&[limit("a", 0, "counteroffer")]), "refer limit amount_limit a - -"),
+        (
+            "people before an offer",
+            limits(&[limit("a", 300, "counteroffer"), limit("b", 400, "refer")]),
+            "refer limit amount_limit a,b - -",
+        ),
+        (
+            "a decline before people",
+            limits(&[limit("a", 300, "refer"), limit("b", 400, "decline, reason: garnishment")]),
+            "decline limit - a,b garnishment -",
+        ),
+        ("a limit of another band", limits(&[limit("a", 300, "refer, bands: [B]")]), "approve cutoff - cut - 200000"),
+        (
+            "a limit whose condition does not hold",
+            limits(&[limit("a", 300, "refer, when: channel == 'partner'")]),
+            "approve cutoff - cut - 200000",
+        ),
+        (
+            "a limit that is not reached is not evaluated",
+            limits(&[limit("a", 200_000, "refer, when: features.gone > 1.0")]),
+            "approve cutoff - cut - 200000",
+        ),
+        (
+            "a limit of another currency",
+            limits(&[limit("a", 300, "refer").replace("USD", "EUR")]),
+            "approve cutoff - cut - 200000",
+        ),
+        (
+            "a decline without a reason is for people",
+            "knockouts: [{id: a, when: channel == 'online', outcome: refer, reason: garnishment}]".into(),
+            "refer knockout policy_rule a - -",
+        ),
+        (
+            "one reason of two rules",
+            "knockouts: [{id: a, when: channel == 'online', reason: garnishment}, \
+             {id: b, when: term_months == 12, reason: garnishment}]"
+                .into(),
+            "decline knockout - a,b garnishment -",
+        ),
+        (
+            "the word of the first zone",
+            "zones: [{id: a, when: channel == 'partner', referral: x}, {id: b, when: term_months == 12, referral: y}, \
+             {id: c, when: channel == 'online', referral: z}]"
+                .into(),
+            "refer zone y b,c - -",
+        ),
+        ("a zone without a word", "zones: [{id: a, when: channel == 'online'}]".into(), "refer zone grey_zone a - -"),
+        (
+            "the first cutoff whose condition holds",
+            "cutoffs: [{id: a, product: card, when: channel == 'partner', approve_at_or_above: 1, decline_below: 1}, \
+             {id: b, product: card, when: channel == 'online', approve_at_or_above: 640, decline_below: 621}, \
+             {id: c, product: card, approve_at_or_above: 600, decline_below: 600}]"
+                .into(),
+            "decline cutoff - b excessive_obligations,income_insufficient,limited_experience,delinquent_obligations -",
+        ),
+        (
+            "no cutoff whose condition holds",
+            "cutoffs: [{id: a, product: card, when: channel == 'partner', approve_bands: [A]}]".into(),
+            "refer fallback no_rule - - -",
+        ),
+        ("no cutoff at all", "cutoffs: []".into(), "refer fallback no_rule - - -"),
+    ];
+    for (name, sections, expected) in rows {
+        let policy = small(&sections);
+        let offer = decide(&Case::of(&event()), &policy).offer.map(|offer| offer.amount_minor.to_string());
+        let offer = offer.as_deref().unwrap_or("-").to_owned();
+        assert_eq!(format!("{} {offer}", told(&event(), &policy)), expected, "{name}");
+    }
+}
+
+/// A condition without a value fails its rule: with a score the rule is at fault, without one the score is what is missing.
+#[test]
+fn an_undetermined_condition_ends_it_for_people() {
+    let kinds = [
+        ("knockout", "knockouts: [{id: r, when: '?', reason: garnishment}]"),
+        ("limit", "limits: [{id: r, product: card, currency: USD, max_amount_minor: 5, when: '?', outcome: refer}]"),
+        ("zone", "zones: [{id: r, when: '?'}]"),
+        ("cutoff", "cutoffs: [{id: r, product: card, when: '?', approve_at_or_above: 1, decline_below: 1}]"),
+    ];
+    let conditions = [
+        ("features.gone > 1.0", "error: no value for gone"),
+        ("facts.dependants > 1", "error: no value for dependants"),
+        ("facts.employment.status == 'student'", "error: no value for status"),
+        ("parties.size() == 1", "error: no value for parties"),
+        ("amount_minor / (term_months - 11) > 1", "error: division by zero"),
+    ];
+    let mut bent = event();
+    (bent.facts.dependants, bent.requested.term_months) = (None, Some(11));
+    bent.facts.employment = bent.facts.employment.take().map(|mut known| {
+        known.status = None;
+        known
+    });
+    for (kind, sections) in kinds {
+        for (condition, expected) in conditions {
+            let policy = small(&sections.replace('?', &condition.replace('\'', "''")));
+            let decided = decide(&Case::of(&bent), &policy);
+            let rule = &decided.rules[0];
+            assert_eq!((rule.id.as_str(), rule.step.as_str()), ("r", kind), "{condition}");
+            assert_eq!((rule.value.as_deref(), &rule.threshold), (Some(expected), &None), "{kind} {condition}");
+            assert_eq!(told(&bent, &policy), "refer fallback rule_error r -", "{kind} {condition}");
+        }
+    }
+    let gone = |sections: &str| small(&sections.replace('?', "features.gone > 1.0"));
+    let mut without = event();
+    unscorable(&mut without);
+    assert_eq!(told(&without, &gone(kinds[0].1)), "refer fallback unscorable r -", "a knockout");
+    for (kind, sections) in &kinds[1..] {
+        assert_eq!(told(&without, &gone(sections)), "refer fallback unscorable - -", "{kind} is not reached");
+    }
+}
+
+#[test]
+fn what_is_absent_decides_nothing_where_the_rest_does() {
+    let rows = [
+        ("features.gone > 1.0 && false == facts.of_legal_age", "approve cutoff - cut -"),
+        ("facts.of_legal_age == true || features.gone > 1.0", "refer knockout policy_rule r -"),
+        ("has(features.gone) && features.gone > 1.0", "approve cutoff - cut -"),
+        ("!has(features.gone) || features.gone > 1.0", "refer knockout policy_rule r -"),
+        ("features.gone > 1.0 && facts.of_legal_age", "refer fallback rule_error r -"),
+        ("features.gone > 1.0 || !facts.of_legal_age", "refer fallback rule_error r -"),
+        ("!(features.gone > 1.0)", "refer fallback rule_error r -"),
+    ];
+    for (condition, expected) in rows {
+        let policy = small(&format!("knockouts: [{{id: r, when: '{condition}', outcome: refer}}]"));
+        assert_eq!(told(&event(), &policy), expected, "{condition}");
+    }
+}
+
+#[test]
+fn a_score_is_disclosed_where_it_was_used() {
+    let limit = |rest: &str| {
+        let rule = "id: a, product: card, currency: USD, max_amount_minor: 5, outcome: decline, reason: garnishment";
+        format!("limits: [{{{rule}{rest}}}]")
+    };
+    let rows: [(&str, String, usize); 6] = [
+        ("a knockout", "knockouts: [{id: a, when: channel == 'online', reason: garnishment}]".into(), 0),
+        ("a limit on the amount alone", limit(""), 0),
+        ("a limit of a band", limit(", bands: [A]"), 1),
+        ("a limit whose condition reads the score", limit(", when: score < 650"), 1),
+        ("a limit whose condition reads something else", limit(", when: term_months < 650"), 0),
+        ("a cutoff", "cutoffs: [{id: a, product: card, approve_at_or_above: 700, decline_below: 700}]".into(), 1),
+    ];
+    for (name, sections, expected) in rows {
+        let decided = decide(&Case::of(&event()), &small(&sections));
+        assert_eq!((decided.outcome, decided.score_disclosure.len()), (Outcome::Decline, expected), "{name}");
+    }
+}
