@@ -1,6 +1,7 @@
 //! What is refused at load, what is not evaluated, and that the cost told is not less than what an evaluation does.
 
-use crate::measured::{Expression, Failure, Refused, constant, context};
+use crate::measured::{Expression, Failure, constant, context};
+use crate::refused::Refused;
 use crate::sizes::{Container, Gauge, Scope, Sizes};
 use cel::Value;
 use proptest::prelude::*;

@@ -348,7 +348,8 @@ async fn a_place_that_the_log_has_lost_is_held_and_named() {
     let (workers, service) = begin();
     until(&service, first + second - lost, false, "were deleted before group lost.audit-sink read them").await;
     let found = gaps().await;
-    assert_eq!((found.len(), found[0].from, found[0].to), (1, Some(read), end_of_risk), "{found:?}");
+    let [from, to] = [read, end_of_risk].map(NextOffset::new);
+    assert_eq!((found.len(), found[0].from, found[0].to), (1, Some(from), to), "{found:?}");
     accept(&kafka, &found[0]);
     until(&service, first + second - lost, true, "reading").await;
     let query = "SELECT reads_on FROM defaultx.stream_offsets WHERE reads_on IS NOT NULL";
