@@ -82,3 +82,28 @@ impl Why {
         Self::Faulty(Box::new(first.unwrap_or_else(|| Finding::error("malformed", "", "is not taken"))))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    #[test]
+    fn what_is_not_held_says_why_and_what_to_do() {
+        let warning = Finding { severity: crate::Severity::Warning, ..Finding::error("odd", "", "is odd") };
+        let package = Why::Package { package: "m@1".into(), digest: "11".into() };
+        let rows = [
+            (Why::Missing(Kind::Policy), "is not held: add it to policy_dir"),
+            (Why::faulty(vec![]), "may not serve: error [malformed] is not taken"),
+            (
+                Why::faulty(vec![warning, Finding::error("bad", "/a", "is bad")]),
+                "may not serve: error [bad] /a: is bad",
+            ),
+            (Why::OtherLabel(Label::new("b", "2")), "says that it is b@2"),
+            (package, "names package m@1 (11), which is not held: add it to models_dir"),
+        ];
+        let wanted = InForce { version: "a@1".into(), digest: "00".into(), carried: Default::default() };
+        for (why, expected) in rows {
+            let told = NotHeld::new(Kind::Policy, &wanted, why).to_string();
+            assert_eq!(told, format!("policy a@1 (00) {expected}"));
+        }
+    }
+}

@@ -77,4 +77,13 @@ mod tests {
         assert_eq!(Digest::parse("00"), Err(NotADigest(2)));
         assert_eq!(Digest::parse(&"g".repeat(64)), Err(NotADigest(64)));
     }
+    #[test]
+    fn either_case_is_read_and_the_lower_one_is_written() {
+        let digest = Digest::of(b"a");
+        let text = digest.to_string();
+        assert_eq!(Digest::parse(&text.to_uppercase()), Ok(digest));
+        assert_eq!(format!("{digest:?}"), text, "in debug output too");
+        assert_eq!(digest.short(), digest.0[..16], "the first half");
+        assert_eq!(Digest::parse(&"ä".repeat(32)), Err(NotADigest(64)), "bytes, not characters");
+    }
 }

@@ -153,4 +153,25 @@ mod tests {
         assert_eq!(Revision::new(1).unwrap().get(), 1);
         assert!(Revision::new(i64::from(i32::MAX) + 1).is_err());
     }
+    #[test]
+    fn a_refusal_names_the_identifier_and_what_is_wrong() {
+        let long = "x".repeat(65);
+        let rows = [
+            (Tenant::new("").err(), "tenant must have 1 to 64 characters, it has 0"),
+            (Tenant::new("a b").err(), "tenant may hold only letters, digits and . _ : -"),
+            (ApplicationId::new(&long).err(), "application_id must have 1 to 64 characters, it has 65"),
+            (ApplicationId::new("a|b").err(), "application_id may hold only letters, digits and . _ : -"),
+            (Revision::new(-1).err(), "revision must be between 1 and 2147483647, it is -1"),
+        ];
+        for (error, expected) in rows {
+            assert_eq!(error.map(|error| error.to_string()).as_deref(), Some(expected));
+        }
+    }
+
+    #[test]
+    fn a_key_of_other_parts_is_none() {
+        for key in ["", "|", "a|", "|b", "a b|c", "a|ä"] {
+            assert_eq!(ApplicationKey::split(key), None, "{key}");
+        }
+    }
 }

@@ -131,4 +131,27 @@ mod tests {
         assert_eq!(Money::new(MAX_MINOR + 1, usd), Err(BadMoney::TooLarge(MAX_MINOR + 1)));
         assert!(Money::new(i64::MIN, usd).is_err());
     }
+    #[test]
+    fn the_edges_of_an_amount() {
+        let rows = [
+            (0, true),
+            (-1, true),
+            (MAX_MINOR, true),
+            (-MAX_MINOR, true),
+            (MAX_MINOR + 1, false),
+            (-MAX_MINOR - 1, false),
+            (i64::MIN, false),
+        ];
+        for (amount, is_taken) in rows {
+            let money = Money::new(amount, Currency(*b"USD"));
+            let expected = if is_taken { Ok(amount) } else { Err(BadMoney::TooLarge(amount)) };
+            assert_eq!(money.map(|money| money.amount_minor()), expected, "{amount}");
+        }
+    }
+
+    #[test]
+    fn what_is_told_of_a_code_is_short() {
+        let told = Currency::parse("dollars and cents").map_err(|error| error.to_string());
+        assert_eq!(told, Err("\"dollars \" is not an ISO 4217 currency code in capitals".to_owned()));
+    }
 }

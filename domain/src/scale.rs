@@ -111,4 +111,20 @@ mod tests {
         assert!(Scale::new("s", (20.0, 600.0, 50.0), (300, 850), bands(&[("A", 300), ("B", 600)])).is_err());
         assert!(Scale::new("s", (20.0, 600.0, 50.0), (300, 850), vec![]).is_err());
     }
+    #[test]
+    fn a_score_is_in_the_band_that_starts_below_it() {
+        let bands = bands(&[("A", 700), ("B", 600), ("C", 300)]);
+        let scale = Scale::new("s", (20.0, 600.0, 50.0), (300, 850), bands).unwrap();
+        for (score, expected) in [(850, "A"), (700, "A"), (699, "B"), (600, "B"), (599, "C"), (300, "C"), (0, "C")] {
+            assert_eq!(scale.band(score), expected, "{score}");
+        }
+    }
+
+    #[test]
+    fn points_stay_between_floor_and_cap() {
+        let scale = Scale::new("s", (20.0, 600.0, 50.0), (500, 650), bands(&[("A", 500)])).unwrap();
+        for (probability, expected) in [(0.0, 650), (1e-6, 650), (0.5, 500), (1.0, 500)] {
+            assert_eq!(scale.score(Pd::quantise(probability).unwrap()), expected, "{probability}");
+        }
+    }
 }

@@ -240,3 +240,109 @@ fn cutoff<'d>(index: usize, rule: &'d Cutoff, inspector: &mut Inspector<'d>) -> 
 fn optional(inspector: &mut Inspector<'_>, at: &str, source: Option<&str>) -> Option<Option<Condition>> {
     source.map(|source| inspector.condition(&format!("{at}/when"), source)).map_or(Some(None), |found| found.map(Some))
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::fixture::POLICY;
+
+    /// `code path line` of each finding, a dash where there is no line.
+    fn found(bytes: &[u8]) -> Vec<String> {
+        let line = |line: Option<usize>| line.map_or("-".to_owned(), |line| line.to_string());
+        check(bytes).iter().map(|found| format!("{} {} {}", found.code, found.path, line(found.line))).collect()
+    }
+
+    #[test]
+    fn each_fault_has_its_place() {
+        let line = |text: &str| POLICY.lines().position(|line| line.contains(text)).unwrap() + 1;
+        let rows: [(&str, &str, String); 9] = [
+            ("version: 1.0.0", "version: 1", format!("bad_version /version {}", line("version:"))),
+            ("name: test", "name: Test", format!("bad_token /name {}", line("name: test"))),
+            (
+                "currencies: [USD]",
+                "currencies: [XXX]",
+                format!("unknown_currency /products/0/currencies {}", line("[USD]")),
+            ),
+            ("id: late", "id: Late", format!("bad_token /knockouts/1/id {}", line("id: late"))),
+            (
+                "features.late >= 3.0",
+                "later >= 3.0",
+                format!("unknown_variable /knockouts/1/when {}", line("features.late")),
+            ),
+            (
+                "max_amount_minor: 300000",
+                "max_amount_minor: -1",
+                format!("negative_limit /limits/2/max_amount_minor {}", line("300000")),
+            ),
+            (
+                "referral: new_channel",
+                "referral: new-channel",
+                format!("bad_token /zones/0/referral {}", line("referral:")),
+            ),
+            ("    decline_below: 550\n", "", format!("incomplete_cutoff /cutoffs/1 {}", line("id: card_points"))),
+            ("hmda: 9", "hmda: 0", format!("unknown_code /reasons/0/hmda {}", line("hmda: 9"))),
+        ];
+        for (from, to, expected) in rows {
+            let found = found(POLICY.replacen(from, to, 1).as_bytes());
+            assert!(found.contains(&expected), "{to}: wanted {expected}, found {found:?}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_one_finding_of_the_whole() {
+        let long = format!("{POLICY}#{}", "x".repeat(MAX_BYTES));
+        let nested = format!("name: {}", "[".repeat(MAX_OPEN + 1));
+        let rows: [(&[u8], &str); 3] =
+            [(b"\xff", "malformed  -"), (long.as_bytes(), "too_many  -"), (nested.as_bytes(), "malformed  -")];
+        for (bytes, expected) in rows {
+            assert_eq!(found(bytes), [expected], "{} bytes", bytes.len());
+        }
+    }
+
+    #[test]
+    fn only_brackets_that_are_open_at_once_count() {
+        let rows = [
+            ("[".repeat(MAX_OPEN), false),
+            ("[".repeat(MAX_OPEN + 1), true),
+            ("[{".repeat(MAX_OPEN), true),
+            ("[]{}".repeat(MAX_OPEN), false),
+            (format!("{}{}", "]".repeat(5), "[".repeat(MAX_OPEN)), false),
+        ];
+        for (text, expected) in rows {
+            assert_eq!(is_nested(&text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn each_product_has_the_rules_that_name_it() {
+        let compiled = Compiled::load(POLICY.as_bytes()).unwrap();
+        let ids = |product: &str| {
+            let rules = compiled.rules(product).unwrap();
+            let knockouts = rules.knockouts.iter().map(|rule| rule.id.as_str());
+            let limits = rules.limits.iter().map(|rule| rule.id.as_str());
+            let zones = rules.zones.iter().map(|rule| rule.id.as_str());
+            let cutoffs = rules.cutoffs.iter().map(|rule| rule.id.as_str());
+            knockouts.chain(limits).chain(zones).chain(cutoffs).collect::<Vec<_>>().join(" ")
+        };
+        let card = "minor late frozen card_most card_people card_offer new_channel card_increase card_points";
+        assert_eq!((ids("card").as_str(), ids("loan").as_str()), (card, "minor frozen loan_bands"));
+        assert!(compiled.rules("boat").is_none());
+        assert_eq!(compiled.native_share(), (5, 7), "`frozen` goes through a list, once for each product");
+    }
+
+    #[test]
+    fn a_comment_changes_the_digest_and_nothing_else() {
+        let [plain, noted] = [POLICY.to_owned(), format!("{POLICY}# a note\n")];
+        let digest = |text: &str| Compiled::load(text.as_bytes()).unwrap().digest().to_owned();
+        assert_eq!(digest(&plain), Digest::of(plain.as_bytes()).to_string());
+        assert_ne!(digest(&plain), digest(&noted));
+    }
+
+    #[test]
+    fn a_limit_above_every_amount_is_the_largest_amount() {
+        let text = POLICY.replacen("max_amount_minor: 1000000", &format!("max_amount_minor: {}", i64::MAX), 1);
+        let compiled = Compiled::load(text.as_bytes()).unwrap();
+        assert_eq!(compiled.rules("card").unwrap().limits[0].most.amount_minor(), MAX_MINOR);
+    }
+}

@@ -1,7 +1,7 @@
 //! What is decided, as a table: bend the event, read the outcome. Then the same for rules of a kind, each in a small policy.
 
 use super::*;
-use crate::fixture::{Bend, POLICY, event, feature, reason, score};
+use crate::fixture::{Bend, POLICY, event, feature, score};
 use domain::{FeatureFlag, ReportStatus, RequestType};
 use schemas::risk::ReportUsed;
 
@@ -151,15 +151,6 @@ fn steps_end_in_their_order() {
             |e| {
                 e.score = Some(score(500, "D"));
                 e.reasons.clear();
-            },
-            "refer cutoff explanation_unavailable card_points -".into(),
-        ),
-        (
-            "reasons that are none",
-            |e| {
-                e.score = Some(score(500, "D"));
-                e.reasons = vec![reason("other", "use", 0.5), reason("bankruptcy", "not_scored", 0.5)];
-                e.reasons.push(reason("limited_experience", "age_of_file", -0.1));
             },
             "refer cutoff explanation_unavailable card_points -".into(),
         ),
@@ -356,7 +347,7 @@ fn rules_of_a_kind_are_weighed_together() {
         format!("{{id: {id}, product: card, currency: USD, max_amount_minor: {most}, outcome: {rest}}}")
     };
     let limits = |rules: &[String]| format!("limits: [{}]", rules.join(", "));
-    let rows: [(&str, String, &str); 15] = [
+    let rows: [(&str, String, &str); 14] = [
         (
             "the lowest offer",
             limits(&[limit("b", 300, "counteroffer, bands: [A]"), limit("c", 200, "counteroffer")]),
@@ -388,11 +379,6 @@ fn rules_of_a_kind_are_weighed_together() {
             "a limit of another currency",
             limits(&[limit("a", 300, "refer").replace("USD", "EUR")]),
             "approve cutoff - cut - 200000",
-        ),
-        (
-            "a decline without a reason is for people",
-            "knockouts: [{id: a, when: channel == 'online', outcome: refer, reason: garnishment}]".into(),
-            "refer knockout policy_rule a - -",
         ),
         (
             "one reason of two rules",
