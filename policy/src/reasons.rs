@@ -137,7 +137,10 @@ fn fired(id: &str, step: Step, value: Option<String>, threshold: Option<String>)
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::fixture::{event, reason as factor, score, subject};
+    use crate::case::Case;
+    use crate::decide::decide;
+    use crate::fixture::{POLICY, event, reason as factor, score, subject};
+    use crate::load::Compiled;
 
     fn text(code: &str) -> ReasonText {
         ReasonText { code: code.into(), text: format!("text of {code}"), form_c1: "other".into(), hmda: 9 }
@@ -164,6 +167,18 @@ mod tests {
                 told.iter().all(|reason| reason.source.is(ReasonSource::Policy) && reason.text.ends_with(&reason.code))
             );
         }
+    }
+
+    #[test]
+    fn a_knockout_tells_what_it_saw_what_it_asked_for_and_why() {
+        let mut event = event();
+        event.facts.of_legal_age = Some(false);
+        let policy = Compiled::load(POLICY.as_bytes()).unwrap();
+        let decided = decide(&Case::of(&event), &policy);
+        let rule = &decided.rules[0];
+        assert_eq!((rule.value.as_deref(), rule.threshold.as_deref()), (Some("false"), Some("false")));
+        let text = "Applicant is not of legal age to enter into a contract";
+        assert_eq!(decided.principal_reasons[0].text, text);
     }
 
     #[test]
