@@ -206,7 +206,7 @@ async fn what_no_column_takes_is_in_the_log_alone() {
         ("defaultx.rule_hits WHERE rule = 'cutoff_b'", 2),
         ("defaultx.applications WHERE as_of IS NULL", 2),
         ("defaultx.activations", 0),
-        ("defaultx.dead_letters WHERE reason = 'unknown' AND worker = 'unknown'", 1),
+        ("defaultx.dead_letters WHERE reason = 'unknown' AND room = 'unknown'", 1),
     ] {
         assert_eq!(count(&writer.client, query).await, expected, "{query}");
     }
@@ -275,7 +275,7 @@ async fn views_answer_the_dashboards() {
         ("defaultx.feature_flags_daily WHERE feature = 'sector' AND flag = 'unknown' AND rate = 1 AND scored = 30", 1),
         ("defaultx.scores WHERE report_status = '{thin}' AND report_age_days = 10", 30),
         ("defaultx.decisions WHERE approved_minor IS NOT NULL AND received_at < decided_at", 10),
-        ("defaultx.dead_letters WHERE reason = 'schema_violation' AND worker = 'receive' AND origin_offset = 77", 1),
+        ("defaultx.dead_letters WHERE reason = 'schema_violation' AND room = 'receive' AND origin_offset = 77", 1),
         ("defaultx.applications WHERE subject = 'ab12' AND as_of = '2026-09-01' AND term_months = 12", 30),
     ] {
         assert_eq!(count(&writer.client, query).await, expected, "{query}");
