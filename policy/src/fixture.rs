@@ -1,5 +1,6 @@
 //! What the tables of this crate bend to their purpose: one policy, one event that it approves, and their parts.
 
+use crate::load::Compiled;
 use crate::sample;
 use domain::{ApplicantKind, FeatureFlag, Role};
 use schemas::risk::{CandidateReason, FeatureUsed, RiskEvent, Score, Subject};
@@ -66,4 +67,12 @@ pub(crate) fn reason(code: &str, of: &str, contribution: f64) -> CandidateReason
         features: vec![of.into()],
         contribution,
     }
+}
+
+/// A policy of one product with these sections and, where they have none, a cutoff that approves the event.
+pub(crate) fn small(sections: &str) -> Compiled {
+    let head = "name: t\nversion: 1.0.0\nproducts: [{product: card, scale_id: card.v1, currencies: [USD, EUR], fallback: refer}]";
+    let cutoffs = "cutoffs: [{id: cut, product: card, approve_at_or_above: 600, decline_below: 550}]";
+    let cutoffs = if sections.contains("cutoffs:") { "" } else { cutoffs };
+    Compiled::load(format!("{head}\n{sections}\n{cutoffs}\n").as_bytes()).unwrap()
 }

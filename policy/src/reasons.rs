@@ -139,8 +139,9 @@ mod tests {
     use super::*;
     use crate::case::Case;
     use crate::decide::decide;
-    use crate::fixture::{POLICY, event, reason as factor, score, subject};
+    use crate::fixture::{POLICY, event, reason as factor, score, small, subject};
     use crate::load::Compiled;
+    use domain::Outcome;
 
     fn text(code: &str) -> ReasonText {
         ReasonText { code: code.into(), text: format!("text of {code}"), form_c1: "other".into(), hmda: 9 }
@@ -295,6 +296,27 @@ mod tests {
         {
             let record = fired("r", Step::Zone, text(given), text(given));
             assert_eq!((record.value, record.threshold), (text(expected), text(expected)), "{given}");
+        }
+    }
+
+    #[test]
+    fn a_score_is_disclosed_where_it_was_used() {
+        let limit = |rest: &str| {
+            let rule =
+                "id: a, product: card, currency: USD, max_amount_minor: 5, outcome: decline, reason: garnishment";
+            format!("limits: [{{{rule}{rest}}}]")
+        };
+        let rows: [(&str, String, usize); 6] = [
+            ("a knockout", "knockouts: [{id: a, when: channel == 'online', reason: garnishment}]".into(), 0),
+            ("a limit on the amount alone", limit(""), 0),
+            ("a limit of a band", limit(", bands: [A]"), 1),
+            ("a limit whose condition reads the score", limit(", when: score < 650"), 1),
+            ("a limit whose condition reads something else", limit(", when: term_months < 650"), 0),
+            ("a cutoff", "cutoffs: [{id: a, product: card, approve_at_or_above: 700, decline_below: 700}]".into(), 1),
+        ];
+        for (name, sections, expected) in rows {
+            let decided = decide(&Case::of(&event()), &small(&sections));
+            assert_eq!((decided.outcome, decided.score_disclosure.len()), (Outcome::Decline, expected), "{name}");
         }
     }
 }

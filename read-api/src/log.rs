@@ -327,7 +327,7 @@ mod tests {
     #[test]
     fn a_segment_that_is_cut_short_says_so() {
         let raw = segment(&[b"a", b"b"]);
-        for (cut, expected) in [(0, Ok(1)), (1, Err(BadEntry::Short)), (raw.len() / 2, Err(BadEntry::Short))] {
+        for (cut, expected) in [(0, Ok(1)), (1, Err(BadEntry::Short)), (raw.len() / 2 + 1, Err(BadEntry::Short))] {
             let found = pick(&raw[..raw.len() - cut], 0, 10, &[11]).map(|found| found.len());
             assert_eq!(found, expected, "{cut} bytes less");
         }

@@ -25,7 +25,7 @@ fn recordings_are_the_same_or_the_first_difference_is_shown() {
     let declined = one.replace("approve", "decline");
     let rows: [(&[&str], i32, &str); 5] = [
         (&[one, two], 0, "0 files that differ"),
-        (&[&declined, two], 1, r#"/value:/outcome: "approve" | "decline""#),
+        (&[&declined, two], 1, "/value:/outcome from character 0: approve | decline"),
         (&[one], 1, "line 2: missing after"),
         (&[two, one], 1, "line 1: missing after"),
         (&[one, one, two], 1, "line 2: added after"),

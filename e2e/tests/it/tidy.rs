@@ -97,14 +97,15 @@ const WORLDLY: &[&str] = &[
     "log",
     "rand",
 ];
-const CONSTANT: &str = "std::env::consts";
+const CONSTANT: [&str; 2] = ["std::env::consts", "std::io::Error"];
 /// Macros that print.
 const PRINTING: &[&str] = &["print", "println", "eprint", "eprintln", "dbg"];
 
 fn worldly(source: &Source) -> Option<String> {
     let begins =
         |path: &str, with: &str| path.strip_prefix(with).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"));
-    let paths = source.whole_paths().map(|path| path.join("::")).filter(|path| !begins(path, CONSTANT));
+    let paths =
+        source.whole_paths().map(|path| path.join("::")).filter(|path| !CONSTANT.iter().any(|with| begins(path, with)));
     let mut worldly = paths.filter(|path| WORLDLY.iter().any(|with| begins(path, with)));
     worldly.next().or_else(|| PRINTING.iter().find(|name| source.words.contains(**name)).map(|name| format!("{name}!")))
 }

@@ -1,7 +1,7 @@
 //! What is decided, as a table: bend the event, read the outcome. Then the same for rules of a kind, each in a small policy.
 
 use super::*;
-use crate::fixture::{Bend, POLICY, event, feature, score};
+use crate::fixture::{Bend, POLICY, event, feature, score, small};
 use domain::{FeatureFlag, ReportStatus, RequestType};
 use schemas::risk::ReportUsed;
 
@@ -333,14 +333,6 @@ fn offers_and_finality() {
     }
 }
 
-/// A policy of one product with these sections and, where they have none, a cutoff that approves the event.
-fn small(sections: &str) -> Compiled {
-    let head = "name: t\nversion: 1.0.0\nproducts: [{product: card, scale_id: card.v1, currencies: [USD, EUR], fallback: refer}]";
-    let cutoffs = "cutoffs: [{id: cut, product: card, approve_at_or_above: 600, decline_below: 550}]";
-    let cutoffs = if sections.contains("cutoffs:") { "" } else { cutoffs };
-    Compiled::load(format!("{head}\n{sections}\n{cutoffs}\n").as_bytes()).unwrap()
-}
-
 #[test]
 fn rules_of_a_kind_are_weighed_together() {
     let limit = |id: &str, most: u32, rest: &str| {
@@ -473,25 +465,5 @@ fn what_is_absent_decides_nothing_where_the_rest_does() {
     for (condition, expected) in rows {
         let policy = small(&format!("knockouts: [{{id: r, when: '{condition}', outcome: refer}}]"));
         assert_eq!(told(&event(), &policy), expected, "{condition}");
-    }
-}
-
-#[test]
-fn a_score_is_disclosed_where_it_was_used() {
-    let limit = |rest: &str| {
-        let rule = "id: a, product: card, currency: USD, max_amount_minor: 5, outcome: decline, reason: garnishment";
-        format!("limits: [{{{rule}{rest}}}]")
-    };
-    let rows: [(&str, String, usize); 6] = [
-        ("a knockout", "knockouts: [{id: a, when: channel == 'online', reason: garnishment}]".into(), 0),
-        ("a limit on the amount alone", limit(""), 0),
-        ("a limit of a band", limit(", bands: [A]"), 1),
-        ("a limit whose condition reads the score", limit(", when: score < 650"), 1),
-        ("a limit whose condition reads something else", limit(", when: term_months < 650"), 0),
-        ("a cutoff", "cutoffs: [{id: a, product: card, approve_at_or_above: 700, decline_below: 700}]".into(), 1),
-    ];
-    for (name, sections, expected) in rows {
-        let decided = decide(&Case::of(&event()), &small(&sections));
-        assert_eq!((decided.outcome, decided.score_disclosure.len()), (Outcome::Decline, expected), "{name}");
     }
 }

@@ -6,7 +6,7 @@ use crate::publish::Place;
 use anyhow::Result;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::{Offset, TopicPartitionList};
-use runtime::kafka::KafkaConfig;
+use runtime::kafka::{Isolation, KafkaConfig, reader};
 use schemas::Topic;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -55,9 +55,8 @@ impl Groups {
 }
 
 fn client(kafka: &KafkaConfig, group: &str) -> Result<BaseConsumer> {
-    let mut config = kafka.client();
     // What a transaction has not committed yet is waited for.
-    config.set("group.id", group).set("isolation.level", "read_committed").set("enable.auto.commit", "false");
+    let config = reader(&kafka.client(), group, Isolation::Committed);
     Ok(config.create()?)
 }
 

