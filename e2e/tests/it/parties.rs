@@ -32,6 +32,7 @@ fn couple(debts: [i64; 2], incomes: [i64; 2]) -> Value {
         facts["debts"] = json!([{"kind": "car", "payment": money(debt), "period": "month", "evidence": "stated"}]);
         facts["income"] = json!([{"amount": money(income), "period": "month", "basis": "net", "evidence": "verified"}]);
     }
+    data["application_id"] = json!("L-1");
     data["requested"]["amount"] = money(200_000);
     data["requested"]["term_months"] = json!(12);
     data

@@ -25,6 +25,8 @@ fn table<T: Worded>() -> Vec<&'static str> {
 const PLACES: &[(&str, Of)] = &[
     // What only some of the words make sense for.
     ("application.replied.v1.json/if/properties/status", Of::Some(table::<ReplyStatus>)),
+    ("/parties/items/properties/role", Of::Some(table::<Role>)),
+    ("/parties/items/properties/kind", Of::All(table::<ApplicantKind>)),
     ("/applicants/items/allOf/1/properties/role", Of::Some(table::<Role>)),
     ("decision.made.v1.json/properties/intent", Of::Some(table::<Intent>)),
     ("/risk/properties/model/properties/role", Of::Some(table::<ModelRole>)),
