@@ -29,10 +29,6 @@ use clap::Parser;
 use std::ffi::OsString;
 use std::time::Duration;
 
-/// The allocator of every program that has this library, tests and benchmarks too.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// How long threads may take to end once the command has.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 /// Exit code of a failure.
