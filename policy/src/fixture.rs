@@ -74,5 +74,5 @@ pub(crate) fn small(sections: &str) -> Compiled {
     let head = "name: t\nversion: 1.0.0\nproducts: [{product: card, scale_id: card.v1, currencies: [USD, EUR], fallback: refer}]";
     let cutoffs = "cutoffs: [{id: cut, product: card, approve_at_or_above: 600, decline_below: 550}]";
     let cutoffs = if sections.contains("cutoffs:") { "" } else { cutoffs };
-    Compiled::load(format!("{head}\n{sections}\n{cutoffs}\n").as_bytes()).unwrap()
+    Compiled::load(format!("{head}\n{sections}\n{cutoffs}\n").as_bytes()).expect("the policy of a test loads")
 }
