@@ -19,9 +19,10 @@ pub enum Worker {
 }
 
 impl Worker {
-    /// Every worker, downstream first: whoever reads is there before whoever writes.
+    /// Every worker, in the order in which they start. The scorer is last: it proves its packages before it joins its group, and the
+    /// others join theirs meanwhile.
     pub const ALL: [Self; 7] =
-        [Self::ReadApi, Self::AuditSigner, Self::AuditSink, Self::Notifier, Self::Decision, Self::Scorer, Self::Ingest];
+        [Self::ReadApi, Self::AuditSigner, Self::AuditSink, Self::Notifier, Self::Decision, Self::Ingest, Self::Scorer];
 
     /// Its name on the command line and in metrics.
     pub fn name(self) -> &'static str {
@@ -89,7 +90,7 @@ mod tests {
     fn words_mean_workers() {
         let parse = |words: &[&str]| Worker::parse(&words.iter().map(|w| (*w).to_owned()).collect::<Vec<_>>());
         assert_eq!(parse(&["all"]).unwrap(), Worker::ALL);
-        assert_eq!(parse(&["ingest", "scorer", "ingest"]).unwrap(), [Worker::Scorer, Worker::Ingest]);
+        assert_eq!(parse(&["ingest", "scorer", "ingest"]).unwrap(), [Worker::Ingest, Worker::Scorer]);
         assert!(parse(&["scorrer"]).unwrap_err().to_string().contains("audit-sink"));
     }
 }

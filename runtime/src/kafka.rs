@@ -1,18 +1,17 @@
-//! How to reach Kafka: one section of the configuration, turned into client settings, and the context of plain readers. Opens no
-//! connection.
+//! How to reach Kafka: one section of the configuration, turned into client settings, and the plain readers made of them.
 
 pub mod acl;
 mod login;
+mod plain;
 mod roles;
 
 pub(crate) use login::password;
 pub use login::{Login, LoginError};
+pub use plain::{Plain, PlainConsumer};
 pub use roles::{Isolation, reader, writer};
 
 use crate::config::{REDACTED, Secret};
-use rdkafka::consumer::{BaseConsumer, ConsumerContext};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::{ClientConfig, ClientContext};
+use rdkafka::ClientConfig;
 use serde::{Deserialize, Serialize, Serializer};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -263,24 +262,6 @@ impl fmt::Debug for KafkaConfig {
     }
 }
 
-/// A consumer that belongs to no loop: whoever reads a topic to its end, or along with others.
-pub type PlainConsumer = BaseConsumer<Plain>;
-
-/// The context of every [`PlainConsumer`]. The end of a partition comes as an error of the client; the default context would
-/// log it as one, each time. It is an answer to `poll` and nothing else.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Plain;
-
-impl ClientContext for Plain {
-    fn error(&self, error: KafkaError, reason: &str) {
-        if error.rdkafka_error_code() != Some(RDKafkaErrorCode::PartitionEOF) {
-            tracing::warn!(%error, reason, "kafka client");
-        }
-    }
-}
-
-impl ConsumerContext for Plain {}
-
 fn redacted<S: Serializer>(properties: &BTreeMap<String, String>, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_map(shown(properties))
 }
@@ -319,7 +300,6 @@ fn shown(properties: &BTreeMap<String, String>) -> BTreeMap<&str, &str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::Mutex;
 
     #[test]
     fn settings_pass_through_and_secrets_do_not_show() {
@@ -407,33 +387,5 @@ mod tests {
         }
         let refused = of("broker:9092", None, None).check_plaintext().map_err(|error| error.to_string());
         assert!(refused.is_err_and(|why| why.contains("broker:9092") && why.contains("allow_plaintext_to_broker")));
-    }
-
-    /// Takes what is logged.
-    #[derive(Clone, Default)]
-    struct Lines(Arc<Mutex<Vec<u8>>>);
-
-    impl std::io::Write for Lines {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.0.lock().expect("one thread").extend_from_slice(bytes);
-            Ok(bytes.len())
-        }
-
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
-
-    #[test]
-    fn the_end_of_a_partition_is_no_line_in_the_log() {
-        let rows = [(RDKafkaErrorCode::PartitionEOF, 0), (RDKafkaErrorCode::AllBrokersDown, 1)];
-        for (code, expected) in rows {
-            let lines = Lines::default();
-            let writer = lines.clone();
-            let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).finish();
-            tracing::subscriber::with_default(subscriber, || Plain.error(KafkaError::Global(code), "as told"));
-            let logged = lines.0.lock().expect("one thread").iter().filter(|byte| **byte == b'\n').count();
-            assert_eq!(logged, expected, "{code:?}");
-        }
     }
 }

@@ -16,6 +16,8 @@ use super::position::STATE_POSITION;
 use super::state::Stored;
 use hashbrown::HashMap;
 use std::hash::Hash;
+use std::panic::resume_unwind;
+use std::sync::mpsc::sync_channel;
 
 /// What the restore asks of a broker.
 pub(crate) trait Changelog {
@@ -80,21 +82,47 @@ where
     }
 }
 
+/// Entries that the reader hands over at once.
+const ENTRIES: usize = 4096;
+/// Lots of them that wait.
+const LOTS: usize = 4;
+
+/// Reads and decodes here, and fills the table beside it: where it holds millions, each entry waits for memory.
 fn read<K, V, C>(log: &mut C, partition: i32, restored: &mut Restored<K, V>) -> Result<(), C::Error>
 where
     K: Stored + Eq + Hash,
     V: Stored,
     C: Changelog,
 {
-    log.read_committed(partition, &mut |key, value| {
-        if key == STATE_POSITION {
-            restored.position = value.and_then(NextOffset::from_changelog);
-            return;
-        }
-        match (K::decode(key), value.map(V::decode)) {
-            (Some(key), Some(Some(value))) => drop(restored.table.insert(key, value)),
-            (Some(key), None) => drop(restored.table.remove(&key)),
-            _ => restored.unreadable += 1,
-        }
+    let (lots, inbox) = sync_channel::<Vec<(K, Option<V>)>>(LOTS);
+    let Restored { table, position, unreadable, .. } = restored;
+    std::thread::scope(|scope| {
+        let filling = scope.spawn(|| inbox.into_iter().flatten().for_each(|entry| put(table, entry)));
+        let mut lot = Vec::with_capacity(ENTRIES);
+        let hand_over = |lot| lots.send(lot).expect("it takes entries as long as somebody may send them");
+        let read = log.read_committed(partition, &mut |key, value| {
+            if key == STATE_POSITION {
+                *position = value.and_then(NextOffset::from_changelog);
+                return;
+            }
+            match (K::decode(key), value.map(V::decode)) {
+                (Some(key), Some(Some(value))) => lot.push((key, Some(value))),
+                (Some(key), None) => lot.push((key, None)),
+                _ => *unreadable += 1,
+            }
+            if lot.len() == ENTRIES {
+                hand_over(std::mem::replace(&mut lot, Vec::with_capacity(ENTRIES)));
+            }
+        });
+        hand_over(lot);
+        drop(lots);
+        filling.join().map_or_else(|panic| resume_unwind(panic), |()| read)
     })
+}
+
+fn put<K: Eq + Hash, V>(table: &mut HashMap<K, V>, (key, value): (K, Option<V>)) {
+    match value {
+        Some(value) => drop(table.insert(key, value)),
+        None => drop(table.remove(&key)),
+    }
 }
