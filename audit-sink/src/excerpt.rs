@@ -42,7 +42,7 @@ pub(crate) async fn range(
             said.add_hole(next, segment.first_seq);
         }
         add(&mut said, log, &segment, prefix, |seq| (from..to).contains(&seq));
-        next = next.max(segment.last_seq + 1);
+        next = next.max(segment.last_seq.saturating_add(1));
     }
     if next < to {
         said.add_hole(next, to);
@@ -75,7 +75,7 @@ pub(crate) async fn entries_at(
         add(&mut said, log, &segment, prefix, |seq| wanted.contains(&seq));
         let is_hole = |seq: &i64| said.holes.iter().any(|(from, to)| (*from..*to).contains(seq));
         let unreadable: Vec<i64> = wanted.into_iter().filter(is_hole).collect();
-        said.bodiless.extend(unreadable.into_iter().map(|seq| Position { log, seq }));
+        said.bodiless.extend(unreadable.into_iter().map(|seq| (Position { log, seq }, None)));
         said.holes.clear();
     }
     Ok(said)
@@ -83,7 +83,7 @@ pub(crate) async fn entries_at(
 
 /// Adds what some entries of a segment say.
 pub(crate) fn add(said: &mut Said, log: i32, segment: &Stored, prefix: &str, which: impl Fn(i64) -> bool) {
-    let (first, end) = (segment.first_seq, segment.last_seq + 1);
+    let (first, end) = (segment.first_seq, segment.last_seq.saturating_add(1));
     let Ok(raw) = segment.unpack() else { return said.add_hole(first, end) };
     let mut next = first;
     for (seq, bytes) in (first..end).zip(entries(&raw)) {

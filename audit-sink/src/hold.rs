@@ -35,13 +35,13 @@ pub(crate) struct Held {
 /// The database's.
 pub(crate) async fn hold(
     tx: &Transaction<'_>,
-    said: &mut Said,
+    said: &Said,
     range: Range,
     prefix: &str,
     only: Option<&str>,
 ) -> Result<Vec<Held>, Error> {
     let mut refused = refusals(tx, range).await?;
-    let mut held = Vec::new();
+    let (mut held, mut named) = (Vec::new(), BTreeSet::<Position>::new());
     for (index, rows) in said.projections.tables().iter().enumerate() {
         if only.is_some_and(|only| only != rows.shape.name()) {
             continue;
@@ -54,9 +54,13 @@ pub(crate) async fn hold(
         let wanted = differing.iter().filter(alone).filter_map(|pair| Some(pair.said.as_ref()?.n));
         let wanted: BTreeSet<i64> = wanted.collect();
         let kept = with_keys(tx, rows, &wanted).await?;
-        let founded = founded(tx, index, &kept, prefix).await?;
+        let founded = founded(tx, (index, rows.shape.name()), &kept, prefix).await?;
         let grounds = Grounds { is_key: &is_key, founded: &founded, holes: &said.holes };
-        let judged = judge(&differing, &kept, &mut said.bodiless, &grounds);
+        let mut may_have_rows = said.bodiless_of(rows.shape.name());
+        may_have_rows.retain(|at| !named.contains(at));
+        let mut unnamed = may_have_rows.clone();
+        let judged = judge(&differing, &kept, &mut unnamed, &grounds);
+        named.extend(may_have_rows.difference(&unnamed));
         let missing = differing.iter().filter(|pair| pair.row.is_none()).count();
         let beside = differing.iter().filter(|pair| pair.said.is_none()).count();
         let rows_held = rows.seqs.len().saturating_sub(left_out.len() + missing) + beside;
@@ -78,11 +82,11 @@ pub(crate) async fn of_no_log(
     let shapes = Projections::default().tables().map(|rows| rows.shape);
     for shape in shapes.into_iter().filter(|shape| only.is_none_or(|only| only == shape.name())) {
         let rows = tx.query(&shape.of_no_log(), &[&logs]).await?;
-        let findings = rows.iter().map(|row| {
-            let at = Position { log: number(row.get::<_, Option<i32>>(2)), seq: number(row.get::<_, Option<i64>>(3)) };
-            without_entry(&Row { place: row.get(0), key: row.get(1), at })
-        });
-        found.push((shape, findings.collect()));
+        let finding = |row: &tokio_postgres::Row| {
+            let at = Position { log: number(row.try_get(2)?), seq: number(row.try_get(3)?) };
+            Ok::<_, Error>(without_entry(&Row { place: row.try_get(0)?, key: row.try_get(1)?, at }))
+        };
+        found.push((shape, rows.iter().map(finding).collect::<Result<_, _>>()?));
     }
     Ok(found)
 }
@@ -129,16 +133,18 @@ async fn differing(
     parameters.extend(&rows.arrays);
     let told = tx.query(&rows.shape.differing(), &parameters).await?;
     let read = |row: &tokio_postgres::Row| {
-        let there: Option<String> = row.get(0);
-        let said: Option<i64> = row.get(5);
-        Differing {
-            row: there.map(|place| Row { place, key: row.get(1), at: Position { log: row.get(2), seq: row.get(3) } }),
-            is_copy: row.get::<_, Option<bool>>(4).unwrap_or(false),
-            said: said.map(|n| Expected { n, key: row.get(6), at: Position { log: row.get(7), seq: row.get(8) } }),
-            columns: row.get(9),
-        }
+        let there: Option<String> = row.try_get(0)?;
+        let at = |first: usize| Ok::<_, Error>(Position { log: row.try_get(first)?, seq: row.try_get(first + 1)? });
+        let of_table = |place| Ok::<_, Error>(Row { place, key: row.try_get(1)?, at: at(2)? });
+        let of_log = |n| Ok::<_, Error>(Expected { n, key: row.try_get(6)?, at: at(7)? });
+        Ok(Differing {
+            row: there.map(of_table).transpose()?,
+            is_copy: row.try_get::<_, Option<bool>>(4)?.unwrap_or(false),
+            said: row.try_get::<_, Option<i64>>(5)?.map(of_log).transpose()?,
+            columns: row.try_get(9)?,
+        })
     };
-    Ok(told.iter().map(read).collect())
+    told.iter().map(read).collect()
 }
 
 async fn with_keys(tx: &Transaction<'_>, rows: &TableRows<'_>, wanted: &BTreeSet<i64>) -> Result<Vec<Kept>, Error> {
@@ -149,23 +155,29 @@ async fn with_keys(tx: &Transaction<'_>, rows: &TableRows<'_>, wanted: &BTreeSet
     let mut parameters: Vec<&(dyn ToSql + Sync)> = vec![&wanted];
     parameters.extend(&rows.arrays);
     let told = tx.query(&rows.shape.with_keys(), &parameters).await?;
-    let read = |row: &tokio_postgres::Row| Kept {
-        n: row.get(0),
-        row: Row { place: row.get(1), key: row.get(2), at: Position { log: row.get(3), seq: row.get(4) } },
-        columns: row.get(5),
+    let read = |row: &tokio_postgres::Row| {
+        let at = Position { log: row.try_get(3)?, seq: row.try_get(4)? };
+        let of_table = Row { place: row.try_get(1)?, key: row.try_get(2)?, at };
+        Ok(Kept { n: row.try_get(0)?, row: of_table, columns: row.try_get(5)? })
     };
-    Ok(told.iter().map(read).collect())
+    told.iter().map(read).collect()
 }
 
 /// Those of `kept` rows that name an entry which says a row of their key, by where the server keeps them; `index` is the table's among all.
 /// Where the entry holds a digest, nobody can tell that it does not.
-async fn founded(tx: &Transaction<'_>, index: usize, kept: &[Kept], prefix: &str) -> Result<BTreeSet<String>, Error> {
+async fn founded(
+    tx: &Transaction<'_>,
+    (index, table): (usize, &str),
+    kept: &[Kept],
+    prefix: &str,
+) -> Result<BTreeSet<String>, Error> {
     let named: BTreeSet<Position> = kept.iter().map(|kept| kept.row.at).collect();
     if named.is_empty() {
         return Ok(BTreeSet::new());
     }
     let theirs = excerpt::entries_at(tx, &named, prefix).await?;
-    let untold = kept.iter().filter(|kept| theirs.bodiless.contains(&kept.row.at));
+    let bodiless = theirs.bodiless_of(table);
+    let untold = kept.iter().filter(|kept| bodiless.contains(&kept.row.at));
     let mut founded: BTreeSet<String> = untold.map(|kept| kept.row.place.clone()).collect();
     if let Some(said) = theirs.projections.tables().get(index) {
         let all = (1..=said.seqs.len() as i64).collect();

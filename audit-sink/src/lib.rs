@@ -40,6 +40,7 @@ pub mod seal;
 mod segment;
 mod shape;
 pub mod signer;
+mod snapshot;
 pub mod source;
 mod start;
 pub mod store;
@@ -48,6 +49,7 @@ mod verify_coordinates;
 mod verify_projections;
 mod verify_promises;
 mod verify_runs;
+mod verify_tables;
 pub mod witness;
 
 pub use config::Config;

@@ -285,6 +285,22 @@ impl Projections {
     }
 }
 
+/// The names of the tables in which records of a topic have rows.
+pub(crate) fn tables_of(topic: Topic) -> &'static [&'static str] {
+    match topic {
+        Topic::Applications => &["applications", "withdrawals", "activations"],
+        Topic::Risk => &["scores", "activations"],
+        Topic::Shadow => &["scores"],
+        Topic::Decisions => &["decisions"],
+        Topic::LoanReplies => &["replies"],
+        Topic::Notifications => &["receipts"],
+        Topic::DeadLetters => &["dead_letters"],
+        Topic::LoanApplications | Topic::Intake | Topic::Identities | Topic::Protected => &[],
+        Topic::Access | Topic::Revocations | Topic::Checkpoints | Topic::Gaps => &[],
+        Topic::AdmitState | Topic::ScorerState | Topic::DecisionState | Topic::Instances => &[],
+    }
+}
+
 /// Puts on record that the database refuses a row: it is lawfully absent.
 pub(crate) async fn refuse(
     tx: &Transaction<'_>,

@@ -10,11 +10,12 @@ use crate::project::{Position, Projections, TableRows};
 use crate::said::Said;
 use crate::segment::Stored;
 use crate::shape::Shape;
+use crate::snapshot;
 use runtime::pg::rows::{Rows, insert_what_fits};
 use std::collections::BTreeMap;
 use std::ops;
 use tokio_postgres::error::SqlState;
-use tokio_postgres::{Client, IsolationLevel, Transaction};
+use tokio_postgres::{Client, Transaction};
 
 /// The role that may take rows of projections away; nothing else may, and nobody logs in with it.
 const ROLE: &str = "defaultx_rebuild";
@@ -83,9 +84,21 @@ pub async fn rebuild(
             progress(done.min(total), total);
         }
     }
-    let logs: Vec<i32> = heads.iter().map(|(log, _)| *log).collect();
-    let tx = begin(client).await?;
-    for (shape, findings) in hold::of_no_log(&tx, &logs, only).await? {
+    let mut attempts = 1;
+    loop {
+        match finish(client, asked, tally.clone()).await {
+            Err(Error::Database(error)) if is_in_the_way(&error) && attempts < MOST_ATTEMPTS => attempts += 1,
+            other => return other,
+        }
+    }
+}
+
+/// Takes away the rows of no log that there is by now, and puts the rebuild on record.
+async fn finish(client: &mut Client, asked: &Asked, mut tally: Tally) -> Result<Vec<Rebuilt>, Error> {
+    let tx = snapshot::writing(client).await?;
+    let logs = tx.query("SELECT log FROM defaultx.audit_logs", &[]).await?;
+    let logs: Vec<i32> = logs.iter().map(|row| row.get(0)).collect();
+    for (shape, findings) in hold::of_no_log(&tx, &logs, asked.table.as_deref()).await? {
         let removed = remove(&tx, shape, &findings).await?;
         tally.of(shape).removed += removed;
     }
@@ -99,7 +112,7 @@ pub async fn rebuild(
     Ok(rebuilt)
 }
 
-#[derive(Default)]
+#[derive(Default, Clone)]
 struct Tally(BTreeMap<&'static str, Rebuilt>);
 
 impl Tally {
@@ -114,10 +127,6 @@ impl Tally {
         (of.removed, of.written) = (of.removed + removed, of.written + written);
         of.refused += refused;
     }
-}
-
-async fn begin(client: &mut Client) -> Result<Transaction<'_>, Error> {
-    Ok(client.build_transaction().isolation_level(IsolationLevel::RepeatableRead).start().await?)
 }
 
 async fn end(tx: Transaction<'_>, asked: &Asked) -> Result<(), Error> {
@@ -156,10 +165,10 @@ async fn try_range(
     asked: &Asked,
     tally: &mut Tally,
 ) -> Result<i64, Error> {
-    let tx = begin(client).await?;
+    let tx = snapshot::writing(client).await?;
     let prefix = excerpt::prefix(&tx).await?;
-    let (mut said, to) = read(&tx, log, from, &prefix).await?;
-    let held = hold::hold(&tx, &mut said, Range { log, from, to }, &prefix, asked.table.as_deref()).await?;
+    let (said, to) = read(&tx, log, from, &prefix).await?;
+    let held = hold::hold(&tx, &said, Range { log, from, to }, &prefix, asked.table.as_deref()).await?;
     let mut done = Vec::new();
     for held in held {
         let removed = remove(&tx, held.shape, &held.judged.findings).await?;
@@ -198,7 +207,7 @@ async fn read(tx: &Transaction<'_>, log: i32, from: i64, prefix: &str) -> Result
             if !said.holes.is_empty() {
                 return Err(broken(log, segment.first_seq));
             }
-            next = segment.last_seq + 1;
+            next = segment.end().ok_or_else(|| broken(log, segment.first_seq))?;
             if said.is_full() {
                 return Ok((said, next));
             }

@@ -160,6 +160,8 @@ pub enum Fault {
     RowWithoutEntry { table: &'static str, key: String, log: i32, seq: i64 },
     #[error("table {table}: {count} more rows are not what the log says")]
     RowsBeyond { table: &'static str, count: u64 },
+    #[error("table {table}: {why}: what is shown of it may be other rows than those that were held against the log")]
+    NotATable { table: &'static str, why: String },
     #[error("log {log}: {topic}/{partition} was read up to offset {next}, the newest entry is {newest:?}")]
     Offsets { log: i32, topic: String, partition: i32, next: i64, newest: Option<i64> },
 }

@@ -1,11 +1,11 @@
 //! PURE. What a range of a log says in the projections: its entries become the records that they were, and those become rows by the one
 //! function that the writer has. Entries with a digest in place of a body say nothing here, though their records may have rows.
 
-use crate::project::{Position, Projections};
+use crate::project::{Position, Projections, tables_of};
 use audit_log::{BadEntry, Codec, Entry};
 use runtime::stream::OwnedInput;
 use schemas::Topic;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Entries after which what was gathered is held against the tables.
 const MOST_ENTRIES: usize = 8_192;
@@ -16,8 +16,8 @@ const MOST_BYTES: usize = 8 << 20;
 #[derive(Debug, Default)]
 pub(crate) struct Said {
     pub projections: Projections,
-    /// Entries whose record had a body that no entry could hold.
-    pub bodiless: BTreeSet<Position>,
+    /// Entries whose record had a body that no entry could hold, with their topics; none where nobody can read it.
+    pub bodiless: BTreeMap<Position, Option<Topic>>,
     /// Entries that could not be read. From, to (not in it).
     pub holes: Vec<(i64, i64)>,
     entries: usize,
@@ -35,7 +35,7 @@ impl Said {
         // A topic that is not in the table is a sender's: its records say nothing here.
         let Some(topic) = Topic::of_name("", entry.topic) else { return Ok(()) };
         if entry.codec != Codec::Plain && topic.body_is_logged() {
-            self.bodiless.insert(at);
+            self.bodiless.insert(at, Some(topic));
             return Ok(());
         }
         self.projections.add(topic, &record(&entry, prefix).as_input(), at);
@@ -45,6 +45,12 @@ impl Said {
     /// Entries `from..to` cannot be read.
     pub(crate) fn add_hole(&mut self, from: i64, to: i64) {
         self.holes.push((from, to));
+    }
+
+    /// Entries whose record may have a row of a table, and no body to hold that against.
+    pub(crate) fn bodiless_of(&self, table: &str) -> BTreeSet<Position> {
+        let may_have = |topic: &Option<Topic>| topic.is_none_or(|topic| tables_of(topic).contains(&table));
+        self.bodiless.iter().filter(|(_, topic)| may_have(topic)).map(|(at, _)| *at).collect()
     }
 
     /// Whether as much is gathered as should be held at once.
@@ -128,6 +134,7 @@ mod tests {
         let reply = r#"{"status":"accepted","origin":{"topic":"x","partition":0,"offset":1}}"#;
         let (written, said) = both(&record(Topic::LoanReplies, headers, reply), Topic::LoanReplies);
         assert_eq!((written.tables()[4].seqs.len(), said.projections.tables()[4].seqs.len()), (1, 0));
-        assert_eq!(said.bodiless, BTreeSet::from([Position { log: 0, seq: 0 }]));
+        assert_eq!(said.bodiless_of("replies"), BTreeSet::from([Position { log: 0, seq: 0 }]));
+        assert_eq!(said.bodiless_of("decisions"), BTreeSet::new(), "a reply is no decision");
     }
 }

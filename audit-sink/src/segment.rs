@@ -27,6 +27,11 @@ impl Stored {
         Self { first_seq: row.get(0), last_seq: row.get(1), raw_bytes: row.get(2), body: row.get(3) }
     }
 
+    /// The number behind its last entry; `None` where it says none that there can be.
+    pub fn end(&self) -> Option<i64> {
+        self.last_seq.checked_add(1).filter(|end| *end > self.first_seq)
+    }
+
     /// Entries that it says it holds.
     pub fn len(&self) -> i64 {
         self.last_seq - self.first_seq + 1

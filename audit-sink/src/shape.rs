@@ -82,7 +82,7 @@ impl Shape {
     pub fn with_keys(&self) -> String {
         let on: Vec<_> = self.keys().map(|(column, name)| format!("t.{column} = r.{name}")).collect();
         format!(
-            "SELECT r.n, t.ctid::text, {}, t.log, t.seq, {} FROM ({}) r JOIN {} t ON {} ORDER BY r.n, t.ctid",
+            "SELECT r.n, t.ctid::text, {}, coalesce(t.log, -1), coalesce(t.seq, -1), {} FROM ({}) r JOIN {} t ON {} ORDER BY r.n, t.ctid",
             self.key_of_row(),
             self.differs(),
             self.said(2, "n = ANY ($1)"),
@@ -96,12 +96,13 @@ impl Shape {
         format!("SELECT DISTINCT seq FROM {} WHERE log = $1 AND seq = ANY ($2)", self.table)
     }
 
-    /// Rows that name no log of these. Parameter: the logs.
+    /// Rows that name no log of these, or no entry that a range of a log has: its end is not in it. Parameter: the logs.
     pub(crate) fn of_no_log(&self) -> String {
         let (table, key) = (self.table, self.key_of_row());
         format!(
             "SELECT t.ctid::text, {key}, t.log, t.seq FROM {table} t
-             WHERE (t.log <> ALL ($1)) IS NOT FALSE OR t.seq IS NULL ORDER BY t.log, t.seq"
+             WHERE (t.log <> ALL ($1)) IS NOT FALSE OR t.seq IS NULL OR t.seq = {} ORDER BY t.log, t.seq",
+            i64::MAX
         )
     }
 

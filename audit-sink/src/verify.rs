@@ -6,14 +6,16 @@ use crate::error::Error;
 use crate::evidence::{Claim, Evidence, Keys, Placed, place};
 use crate::report::{EpochReport, Fault, LogReport, Report, time};
 use crate::segment::Stored;
+use crate::snapshot;
 use crate::verify_coordinates::Coordinates;
 use crate::verify_projections::Tables;
 use crate::verify_promises::{Brought, promises};
 use crate::verify_runs::{Indexed, Place, Runs};
+use crate::verify_tables;
 use audit_log::{Hash, TILE_WIDTH, Tile, Tree, leaf_hash};
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Instant;
-use tokio_postgres::{Client, IsolationLevel, Transaction};
+use tokio_postgres::{Client, Transaction};
 
 /// Segments read at a time: at most some tens of megabytes unpacked.
 const SEGMENTS_AT_ONCE: i64 = 16;
@@ -54,14 +56,14 @@ pub async fn walk(client: &mut Client, options: &Options) -> Result<Report, Erro
     let started = Instant::now();
     let keys = Keys::parse(&options.keys, &options.witnesses)?;
     let mut brought = Brought { keys: keys.logs.len(), witnesses: keys.witnesses.len(), ..Brought::default() };
-    let builder = client.build_transaction().isolation_level(IsolationLevel::RepeatableRead).read_only(true);
-    let tx = builder.start().await?;
+    let tx = snapshot::reading(client).await?;
     let rows = tx.query("SELECT note FROM defaultx.audit_epochs ORDER BY log, epoch, created_at", &[]).await?;
     let openings: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
     let mut evidence = Evidence::new(keys, &options.kept, &openings);
     (brought.notes, brought.disregarded) = (evidence.kept.len(), evidence.disregarded);
     brought.cosigned = evidence.kept.iter().filter(|claim| !claim.witnesses.is_empty()).count();
     let mut report = Report { faults: std::mem::take(&mut evidence.faults), ..Report::default() };
+    report.faults.extend(verify_tables::faults(&tx).await?);
     let mut tables = Tables::begin(&tx).await?;
     let heads = tx.query("SELECT log, shards, size, root FROM defaultx.audit_logs ORDER BY log", &[]).await?;
     for head in &heads {
@@ -192,7 +194,7 @@ impl<'a, 't> Walk<'a, 't> {
     async fn finish(mut self) -> Result<LogReport, Error> {
         self.pass_claims(); // a checkpoint of the empty log
         let mut next = 0;
-        loop {
+        while next < i64::MAX {
             let segments = self.segments(next).await?;
             if segments.is_empty() {
                 break;
@@ -228,6 +230,13 @@ impl<'a, 't> Walk<'a, 't> {
             return Ok(next);
         }
         self.missing(next, segment.first_seq).await?;
+        let Some(end) = segment.end() else {
+            let why = format!("it says that its last entry is {}", segment.last_seq);
+            self.faults.push(Fault::Segment { log, first_seq: segment.first_seq, why });
+            let end = segment.first_seq.saturating_add(1);
+            self.go_by_tiles(segment.first_seq, end).await?;
+            return Ok(end);
+        };
         self.report.segments += 1;
         self.report.segment_bytes += segment.body.len() as u64;
         let runs = self.runs(&segment).await?;
@@ -239,10 +248,10 @@ impl<'a, 't> Walk<'a, 't> {
             Err(error) => {
                 let why = error.to_string();
                 self.faults.push(Fault::Segment { log, first_seq: segment.first_seq, why });
-                self.go_by_tiles(segment.first_seq, segment.last_seq + 1).await?;
+                self.go_by_tiles(segment.first_seq, end).await?;
             }
         }
-        Ok(segment.last_seq + 1)
+        Ok(end)
     }
 
     async fn entries(&mut self, segment: &Stored, raw: &[u8], mut runs: Runs) -> Result<(), Error> {

@@ -101,8 +101,8 @@ impl Tables {
 
     async fn hold(&mut self, tx: &Transaction<'_>, to: i64) -> Result<(), Error> {
         let range = Range { log: self.log, from: self.from, to };
-        let mut said = std::mem::take(&mut self.said);
-        for held in hold::hold(tx, &mut said, range, &self.prefix, None).await? {
+        let said = std::mem::take(&mut self.said);
+        for held in hold::hold(tx, &said, range, &self.prefix, None).await? {
             let table = held.shape.name();
             let told = self.told.entry(table).or_default();
             let report = &mut told.report;

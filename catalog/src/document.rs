@@ -21,7 +21,7 @@ impl Document {
     /// The one [`Finding`] that it is too long or no UTF-8.
     pub fn of(bytes: Vec<u8>) -> Result<Self, Finding> {
         if bytes.len() > MAX_DOCUMENT_BYTES {
-            let message = format!("{} bytes, at most {MAX_DOCUMENT_BYTES} are allowed", bytes.len());
+            let message = format!("is longer than {MAX_DOCUMENT_BYTES} bytes");
             return Err(Finding::error("too_long", "", message));
         }
         let digest = Digest::of(&bytes);
@@ -29,12 +29,20 @@ impl Document {
         Ok(Self { text: text.into(), digest })
     }
 
+    /// The bytes of a file that should be a document: where it is longer, one more than a document has, so that this can be told.
+    ///
+    /// # Errors
+    /// [`Error::Unreadable`].
+    pub fn bytes(path: &Path) -> Result<Vec<u8>, Error> {
+        folder::read_at_most(path, MAX_DOCUMENT_BYTES as u64 + 1)
+    }
+
     /// The document of a file.
     ///
     /// # Errors
     /// [`Error::Unreadable`], or [`Error::Rejected`] with what [`Document::of`] finds.
     pub fn read(path: &Path) -> Result<Self, Error> {
-        Self::of(folder::read(path)?).map_err(|finding| Error::Rejected(Rejected::of(path, vec![finding])))
+        Self::of(Self::bytes(path)?).map_err(|finding| Error::Rejected(Rejected::of(path, vec![finding])))
     }
 
     /// What an activation carried, which was held against its digest where it was received.
@@ -76,6 +84,11 @@ mod tests {
             let len = bytes.len();
             assert_eq!(Document::of(bytes).err().map(|finding| finding.code), expected, "{len} bytes");
         }
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("1.0.0.yaml");
+        std::fs::write(&path, vec![b'a'; 2 * MAX_DOCUMENT_BYTES]).unwrap();
+        assert_eq!(Document::bytes(&path).unwrap().len(), MAX_DOCUMENT_BYTES + 1, "no more of it is held");
+        assert!(Document::read(&path).unwrap_err().to_string().contains("too_long"));
         let document = Document::of(b"name: a".to_vec()).unwrap();
         assert_eq!((document.as_str(), document.digest()), ("name: a", Digest::of(b"name: a")));
         assert_eq!(Document::carried(&document.text()), document);

@@ -1,8 +1,9 @@
-//! The places of a folder: `<name>/<version>.<extension>` of documents, `<name>/<version>/` of packages. Looks into no file.
+//! The places of a folder: `<name>/<version>.<extension>` of documents, `<name>/<version>/` of packages.
 
 use crate::error::Error;
 use crate::kind::Kind;
 use crate::label::Label;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 /// Reads a file.
@@ -11,6 +12,16 @@ use std::path::{Path, PathBuf};
 /// [`Error::Unreadable`] names it.
 pub fn read(path: &Path) -> Result<Vec<u8>, Error> {
     std::fs::read(path).map_err(|source| unreadable(path, source))
+}
+
+/// Reads so many bytes of a file, whatever it is.
+///
+/// # Errors
+/// [`Error::Unreadable`] names it.
+pub(crate) fn read_at_most(path: &Path, most: u64) -> Result<Vec<u8>, Error> {
+    let mut bytes = Vec::new();
+    let read = std::fs::File::open(path).and_then(|file| file.take(most).read_to_end(&mut bytes));
+    read.map(|_| bytes).map_err(|source| unreadable(path, source))
 }
 
 /// Every version of a kind in a folder, by label, so that each instance holds what it reads in the same order. What is hidden or has

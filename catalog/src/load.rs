@@ -41,11 +41,8 @@ pub(crate) fn read_all<T>(
 ) -> Result<(Vec<Version<T>>, Vec<(Label, Rejected)>), Error> {
     let (mut held, mut rejected) = (Vec::new(), Vec::new());
     for (label, file) in places(kind, folder)? {
-        let taken = match Document::read(&file) {
-            Ok(document) => load(&document).and_then(|version| in_place(kind, version, &label)),
-            Err(Error::Rejected(why)) => Err(why.findings),
-            Err(error) => return Err(error),
-        };
+        let taken =
+            of_file(&file).and_then(|document| load(&document)).and_then(|version| in_place(kind, version, &label));
         match taken {
             Ok(version) => held.push(version),
             Err(findings) => {
@@ -56,6 +53,17 @@ pub(crate) fn read_all<T>(
         }
     }
     Ok((held, rejected))
+}
+
+/// The document of a place, where that is a file: what is written to meanwhile, such as a pipe, could keep its reader for ever.
+fn of_file(file: &Path) -> Result<Document, Vec<Finding>> {
+    if !file.is_file() {
+        return Err(vec![Finding::error("unreadable", "", "is no file")]);
+    }
+    Document::read(file).map_err(|error| match error {
+        Error::Rejected(why) => why.findings,
+        other => vec![Finding::error("unreadable", "", other.to_string())],
+    })
 }
 
 /// A document is where its name and version say, so that a label finds it.

@@ -204,8 +204,16 @@ impl<'e> Typist<'e, '_> {
                 }
                 _ => BOOL,
             },
+            (op::IN, [_, of @ Type::Map(Shape::Named(_))]) => match text(&args[0]) {
+                Some(name) if of.member(name).is_none() => self.member(expr, *of, name),
+                _ => BOOL,
+            },
             (op::IN, [_, Type::Map(_) | Type::Open | Type::NoTruth]) => BOOL,
             (op::INDEX, [of @ Type::List(Shape::Named(_)), _]) => of.element(),
+            (op::INDEX, [of @ Type::Map(Shape::Named(_)), _]) => match text(&args[1]) {
+                Some(name) => self.member(expr, *of, name),
+                None => Type::Open,
+            },
             (op::INDEX, [Type::List(_) | Type::Map(_) | Type::Open | Type::NoTruth, _]) => Type::Open,
             (op::IN | op::INDEX, _) => self.mismatch(expr, "in and [] take a list or a map"),
             _ => result_of(name),
@@ -213,10 +221,30 @@ impl<'e> Typist<'e, '_> {
     }
 
     fn unknown_function(&mut self, expr: &IdedExpr, name: &str) -> Type {
+        if MACROS.contains(&name) {
+            let message = format!("{name} does not take that: it is written {}", form(name));
+            return self.fault(expr, Finding::new("unknown_function", message));
+        }
         let known = FUNCTIONS.iter().map(|(known, _)| *known).chain(MACROS).map(str::to_owned);
         let suggestion = vocabulary::nearest(name, known.filter(|known| !known.starts_with('@')));
         let message = format!("{name} is not a function of CEL's standard library");
         self.fault(expr, Finding { suggestion, ..Finding::new("unknown_function", message) })
+    }
+}
+
+/// How a macro is written.
+fn form(name: &str) -> String {
+    match name {
+        "has" => "has(map.name)".to_owned(),
+        _ => format!("list.{name}(x, …)"),
+    }
+}
+
+/// The text of a literal string.
+fn text(expr: &IdedExpr) -> Option<&str> {
+    match &expr.expr {
+        Expr::Literal(LiteralValue::String(text)) => Some(text.inner()),
+        _ => None,
     }
 }
 
@@ -321,6 +349,12 @@ mod tests {
             ("size(reports) == 0", "bool"),
             ("band.startsWith('A-')", "bool"),
             ("'x' in features", "bool"),
+            ("'adult' in facts && 'kind' in debts[0] && debts.all(d, 'kind' in d)", "bool"),
+            ("facts['adult'] && debts[0]['kind'] == 'card'", "bool"),
+            ("'adutl' in facts", "unknown_variable"),
+            ("debts.exists(d, 'knd' in d)", "unknown_variable"),
+            ("facts['adutl'] || score < 5", "unknown_variable"),
+            ("facts['adult'] < 18", "type_mismatch"),
             ("debts.sum(d, d.monthly) / 2.0", "double"),
             ("debts.sum(d, d.kind == 'card' ? d.monthly : 0.0) > 5.0", "bool"),
             ("debts[0].monthly", "double"),
@@ -372,6 +406,8 @@ mod tests {
             ("facts.incom == 5", "facts.incom is not published to tests: did you mean facts.income?"),
             ("debts.exists(d, d.knd == 'x')", "there is no knd here: did you mean kind?"),
             ("debts.exist(d, true)", "exist is not a function of CEL's standard library: did you mean exists?"),
+            ("'adutl' in facts", "there is no adutl here: did you mean adult?"),
+            ("debts.sum(d) > 1.0", "sum does not take that: it is written list.sum(x, …)"),
             ("sise(debts) > 1", "sise is not a function of CEL's standard library: did you mean size?"),
         ] {
             let expression = Expression::parse(source, &SMALL.sizes).unwrap();

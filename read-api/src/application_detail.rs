@@ -20,7 +20,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::cmp::Reverse;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use tokio_postgres::{Row, Transaction};
 use utoipa::{IntoParams, ToSchema};
@@ -94,7 +94,7 @@ pub(crate) async fn tell(
     let events = log::events(&app.log.snapshot(&mut log_session, None).await?, &told).await?;
     let of =
         Of { tenant: &tenant, application_id: &id, revision: application.revision, topic_prefix: &app.topic_prefix };
-    let source = Source { events, of };
+    let source = Source { events, shared: shared(&told), of };
     app.recorder.note(caller.claims(), &tenant, Operation::Application, Some(&id))?;
     let shown = Shown { classes: &app.config.classes, most: caller.most() };
     let mut scores: Vec<ScoreDetail> = rows.scores.iter().map(|row| source.score(row)).collect::<Result<_, _>>()?;
@@ -200,7 +200,15 @@ fn position(row: &Row) -> Result<Option<Position>, Problem> {
 /// What the log holds of a detail.
 struct Source<'a> {
     events: HashMap<Position, Logged>,
+    /// Places that more than one row leads to: an event has one row, so that all but one of them were put there by hand.
+    shared: HashSet<Position>,
     of: Of<'a>,
+}
+
+/// Those of the places that are told more than once.
+fn shared(told: &[Position]) -> HashSet<Position> {
+    let mut seen = HashSet::new();
+    told.iter().copied().filter(|place| !seen.insert(*place)).collect()
 }
 
 /// What is shown, where the log holds it, and the event where it is the one that the row speaks of.
@@ -214,7 +222,8 @@ impl Source<'_> {
         row: T,
         said: impl FnOnce(&Logged, &T) -> Option<T>,
     ) -> Told<'_, T> {
-        let Some(event) = position.and_then(|position| self.events.get(&position)) else { return (row, None, None) };
+        let found = position.and_then(|position| Some((self.shared.contains(&position), self.events.get(&position)?)));
+        let Some((is_shared, event)) = found else { return (row, None, None) };
         let mut at = event.at.clone();
         if event.body.is_none() {
             at.doubt(Doubt::DigestOnly);
@@ -225,7 +234,7 @@ impl Source<'_> {
             tracing::error!(log = at.log, seq = at.seq, "a row leads to an event that is not its own");
             return (row, Some(at), None);
         };
-        if said != row {
+        if said != row || is_shared {
             at.doubt(Doubt::RowDiffers);
             tracing::error!(log = at.log, seq = at.seq, "a row is not what its event says");
         }

@@ -7,8 +7,9 @@ use crate::compare::{Finding, Wrong};
 use crate::error::Error;
 use crate::excerpt;
 use crate::hold::{self, Range};
+use crate::snapshot;
 use std::time::Duration;
-use tokio_postgres::{Client, IsolationLevel};
+use tokio_postgres::Client;
 
 /// The newest entries are these, in parts.
 const NEWEST: u64 = 16;
@@ -81,16 +82,15 @@ async fn round(sampling: Sampling, dice: &mut (impl FnMut(u64) -> u64 + Send), p
 /// # Errors
 /// The database's.
 pub async fn sample(client: &mut Client, log: i32, (from, to): (u64, u64)) -> Result<Vec<Sampled>, Error> {
-    let builder = client.build_transaction().isolation_level(IsolationLevel::RepeatableRead).read_only(true);
-    let tx = builder.start().await?;
+    let tx = snapshot::reading(client).await?;
     let size = "SELECT size FROM defaultx.audit_logs WHERE log = $1";
     let size: i64 = tx.query_opt(size, &[&log]).await?.map_or(0, |row| row.get(0));
     let prefix = excerpt::prefix(&tx).await?;
     let (first, end) = (from as i64, (to as i64).min(size));
-    let mut said = excerpt::range(&tx, log, (first, end), &prefix).await?;
+    let said = excerpt::range(&tx, log, (first, end), &prefix).await?;
     let range =
         Range { log, from: if first == 0 { i64::MIN } else { first }, to: if end == size { i64::MAX } else { end } };
-    let held = hold::hold(&tx, &mut said, range, &prefix, None).await?;
+    let held = hold::hold(&tx, &said, range, &prefix, None).await?;
     tx.rollback().await?;
     let sampled = held.iter().map(|held| {
         let (table, findings) = (held.shape.name(), &held.judged.findings);

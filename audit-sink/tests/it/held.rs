@@ -32,7 +32,7 @@ fn stream() -> Vec<OwnedInput> {
 }
 
 /// A log of that, in batches of `size`.
-async fn written(name: &str, size: usize) -> String {
+pub async fn written(name: &str, size: usize) -> String {
     let url = database(name).await;
     let mut writer = Writer::new(&url).await;
     for batch in stream().chunks(size) {
@@ -42,14 +42,14 @@ async fn written(name: &str, size: usize) -> String {
 }
 
 /// A session that no trigger binds.
-async fn owner(url: &str) -> Client {
+pub async fn owner(url: &str) -> Client {
     let client = client(url).await;
     client.batch_execute("SET session_replication_role = replica").await.unwrap();
     client
 }
 
 /// Every row of every projection.
-async fn rows(client: &Client) -> Vec<(&'static str, Vec<String>)> {
+pub async fn rows(client: &Client) -> Vec<(&'static str, Vec<String>)> {
     let mut all = Vec::new();
     for table in projections() {
         let query = format!("SELECT to_jsonb(t)::text FROM defaultx.{table} t ORDER BY 1");
@@ -58,11 +58,11 @@ async fn rows(client: &Client) -> Vec<(&'static str, Vec<String>)> {
     all
 }
 
-async fn found(url: &str) -> Report {
+pub async fn found(url: &str) -> Report {
     run(url, &Options::default()).await.unwrap()
 }
 
-async fn rebuilt(url: &str, asked: Asked) -> Vec<Rebuilt> {
+pub async fn rebuilt(url: &str, asked: Asked) -> Vec<Rebuilt> {
     rebuild(&mut client(url).await, &asked, |done, total| assert!(done <= total)).await.unwrap()
 }
 

@@ -13,3 +13,4 @@ mod projections;
 mod stand;
 mod stream;
 mod tamper;
+mod unseen;

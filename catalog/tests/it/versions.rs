@@ -114,3 +114,22 @@ fn documents_of_the_stream_stay_loaded_while_they_are_asked_for() {
     assert_eq!(hold(16), 17, "number 1 makes room");
     assert_eq!((hold(0), hold(1)), (17, 18));
 }
+
+/// What is no file, or is gone, is left out like any other fault: an editor's dangling link keeps no worker from starting, and a pipe
+/// would keep it for ever.
+#[cfg(unix)]
+#[test]
+fn what_cannot_be_read_keeps_no_other_from_serving() {
+    let folder = folder(&[("a/1.0.0.yaml", "a@1.0.0"), ("a/2.0.0.yaml/inside", "a@2.0.0")]);
+    let at = |file: &str| folder.path().join("a").join(file);
+    std::os::unix::fs::symlink(at("none"), at("3.0.0.yaml")).unwrap();
+    let made = std::process::Command::new("mkfifo").arg(at("4.0.0.yaml")).status().unwrap();
+    assert!(made.success());
+    let held = read(&folder, "a@1.0.0").unwrap();
+    assert_eq!(held.all().map(|text| text.as_str()).collect::<Vec<_>>(), ["a@1.0.0"]);
+    let told: Vec<String> = held.rejected().iter().map(Rejected::to_string).collect();
+    let expected = ["2.0.0.yaml", "3.0.0.yaml", "4.0.0.yaml"];
+    assert_eq!(told, expected.map(|file| format!("{}: error [unreadable] is no file", at(file).display())));
+    let why = read(&folder, "a@3.0.0").unwrap_err().to_string();
+    assert!(why.ends_with("error [unreadable] is no file"), "{why}");
+}

@@ -15,7 +15,7 @@ use std::path::Path;
 pub async fn run(settings: Settings, place: &PlaceArgs, command: PolicyCommand) -> Result<i32> {
     match command {
         PolicyCommand::Check { file, scales } => {
-            let findings = check(catalog::read(&file)?, &read_scales(&scales)?);
+            let findings = check(Document::bytes(&file)?, &read_scales(&scales)?);
             findings.iter().for_each(|finding| println!("{}", terminal::line(&finding.in_file(&file))));
             let errors = findings.iter().filter(|finding| finding.is_error()).count();
             println!("{errors} errors, {} warnings", findings.len() - errors);

@@ -18,7 +18,7 @@ pub async fn run(settings: Settings, place: &PlaceArgs, command: RouteCommand) -
         RouteCommand::Check { files } => {
             let mut errors = 0;
             for file in &files {
-                let findings = check(catalog::read(file)?, &library);
+                let findings = check(Document::bytes(file)?, &library);
                 findings.iter().for_each(|finding| println!("{}", terminal::line(&finding.in_file(file))));
                 errors += findings.iter().filter(|finding| finding.is_error()).count();
             }

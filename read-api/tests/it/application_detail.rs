@@ -227,3 +227,33 @@ fn a_story_shows_what_was_logged_whatever_the_rows_say() {
         assert_eq!(stand.get(&officer, "/v1/applications/L-1").await.good(), before);
     });
 }
+
+/// An event has one row. Where somebody has put a second one beside it, under another id, neither is said to be intact.
+#[test]
+fn a_row_beside_that_of_its_event_is_not_intact() {
+    run(async {
+        let stand = Stand::new(database("doubled").await, |_| ()).await;
+        let loan = Loan { outcome: Some("decline"), ..Loan::new("bank", "L-1") };
+        stand.tell(&[loan.clone()]).await;
+        let writer = &mut *stand.writer.lock().await;
+        writer.write(&[loan.withdrawn()]).await;
+        let officer = token("bank", "Officer");
+        for (table, group) in [("replies", "replies"), ("withdrawals", "withdrawals"), ("receipts", "deliveries")] {
+            let before = stand.get(&officer, "/v1/applications/L-1").await.good();
+            assert!(positions(&before).iter().all(|at| at["intact"] == true), "{before}");
+            let beside = format!(
+                "INSERT INTO defaultx.{table} SELECT (jsonb_populate_record(r, jsonb_build_object('event_id', gen_random_uuid()))).*
+                 FROM defaultx.{table} r"
+            );
+            writer.client.batch_execute(&beside).await.unwrap();
+            let story = stand.get(&officer, "/v1/applications/L-1").await.good();
+            let shown = story[group].as_array().unwrap();
+            assert_eq!(shown.len(), 2, "{group}");
+            assert!(shown.iter().all(|row| row["audit"]["not_intact"] == "row_differs"), "{group}: {shown:?}");
+            let back = format!(
+                "SET session_replication_role = replica; DELETE FROM defaultx.{table} WHERE ctid NOT IN (SELECT min(ctid) FROM defaultx.{table})"
+            );
+            writer.client.batch_execute(&back).await.unwrap();
+        }
+    });
+}

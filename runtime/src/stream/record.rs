@@ -26,6 +26,9 @@ pub struct Input<'a> {
     pub(crate) headers: HeaderSource<'a>,
 }
 
+/// Bytes that a record, or one of its headers, counts beside its own.
+const EACH_BYTES: usize = 48;
+
 #[derive(Clone, Copy)]
 pub(crate) enum HeaderSource<'a> {
     None,
@@ -85,9 +88,12 @@ impl<'a> Input<'a> {
         self.header(name).and_then(|bytes| std::str::from_utf8(bytes).ok())
     }
 
-    /// Bytes of names and values of all headers, and `each` for each of them.
-    pub(crate) fn header_bytes(&self, each: usize) -> usize {
-        self.headers.all().map(|(name, value)| each + name.len() + value.map_or(0, <[u8]>::len)).sum()
+    /// Bytes that count against a batch, with a fixed part for the record and for each of its headers: a sender may put megabytes into
+    /// headers or key, or very many headers into one record.
+    pub(crate) fn held_bytes(&self) -> usize {
+        let length = |bytes: Option<&[u8]>| bytes.map_or(0, <[u8]>::len);
+        let headers = self.headers.all().map(|(name, value)| EACH_BYTES + name.len() + length(value));
+        EACH_BYTES + length(self.key) + length(self.payload) + headers.sum::<usize>()
     }
 
     /// All headers in their order; of a name that is not UTF-8, each byte that is none is `%` and two hexadecimal digits.
@@ -199,6 +205,23 @@ pub struct Output {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn headers_and_keys_count_against_the_bytes_of_a_batch() {
+        let mib = vec![0; 1 << 20];
+        let empty = OwnedInput::default();
+        let rows = [
+            OwnedInput { key: Some(mib.clone()), ..empty.clone() },
+            OwnedInput { payload: Some(mib.clone()), ..empty.clone() },
+            OwnedInput { headers: vec![("h".to_owned(), Some(mib))], ..empty.clone() },
+            OwnedInput { headers: vec![("h".repeat(1 << 20), None)], ..empty.clone() },
+            OwnedInput { headers: vec![(String::new(), None); 1 << 16], ..empty },
+        ];
+        for record in rows {
+            let held = record.as_input().held_bytes();
+            assert!(held > 1 << 20, "{held}");
+        }
+    }
 
     #[test]
     fn a_name_that_is_no_text_is_written_out() {

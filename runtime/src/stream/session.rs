@@ -280,7 +280,7 @@ impl<'c, H: Handler> Source for Polling<'c, '_, H> {
     fn poll(&mut self, wait: Duration) -> Polled<BorrowedMessage<'c>> {
         match self.consumer.poll(whole_ms(wait)) {
             Some(Ok(message)) => {
-                let bytes = message.payload_len() + message.key_len();
+                let bytes = Input::of(&message).held_bytes();
                 Polled::Record(message, bytes)
             }
             Some(Err(error)) => {

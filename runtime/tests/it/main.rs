@@ -11,6 +11,7 @@ mod leaders;
 mod rebalance;
 mod rights;
 mod standing;
+mod weights;
 
 use bench::{Bench, PATIENCE, numbers};
 use local::Ending;

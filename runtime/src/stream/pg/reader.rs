@@ -295,7 +295,7 @@ fn collect<W>(
                 let record = Input::of(&message);
                 prepare.take(&record)?;
                 collected.records += 1;
-                collected.bytes += held_bytes(&record);
+                collected.bytes += record.held_bytes();
                 collected.newest_ms = record.timestamp_ms;
                 collected.ends.pass(record.topic, record.partition, record.at());
             }
@@ -317,16 +317,6 @@ fn collect<W>(
     Ok(collected)
 }
 
-/// Bytes of a record that count against a batch, with a fixed part for each and for each header: a sender may put megabytes into
-/// its headers or its key, or very many of them.
-fn held_bytes(record: &Input<'_>) -> usize {
-    let length = |bytes: Option<&[u8]>| bytes.map_or(0, <[u8]>::len);
-    EACH_BYTES + length(record.key) + length(record.payload) + record.header_bytes(EACH_BYTES)
-}
-
-/// Bytes that a record, or one of its headers, counts beside its own.
-const EACH_BYTES: usize = 48;
-
 /// Passes the client's statistics on.
 pub(super) struct StatsContext(pub Arc<Meter>);
 
@@ -337,26 +327,3 @@ impl rdkafka::ClientContext for StatsContext {
 }
 
 impl rdkafka::consumer::ConsumerContext for StatsContext {}
-
-#[cfg(test)]
-mod tests {
-    use super::super::super::record::OwnedInput;
-    use super::*;
-
-    #[test]
-    fn headers_and_keys_count_against_the_bytes_of_a_batch() {
-        let mib = vec![0; 1 << 20];
-        let empty = OwnedInput::default();
-        let rows = [
-            OwnedInput { key: Some(mib.clone()), ..empty.clone() },
-            OwnedInput { payload: Some(mib.clone()), ..empty.clone() },
-            OwnedInput { headers: vec![("h".to_owned(), Some(mib))], ..empty.clone() },
-            OwnedInput { headers: vec![("h".repeat(1 << 20), None)], ..empty.clone() },
-            OwnedInput { headers: vec![(String::new(), None); 1 << 16], ..empty },
-        ];
-        for record in rows {
-            let held = held_bytes(&record.as_input());
-            assert!(held > 1 << 20, "{held}");
-        }
-    }
-}
