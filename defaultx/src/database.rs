@@ -34,9 +34,11 @@ pub struct Applied {
     pub renewed: Vec<String>,
     /// Names without a password, so that nothing was done.
     pub left: Vec<&'static str>,
+    /// Whether nobody connects to the database but who is in one of the roles; only its owner may say so.
+    pub is_closed: bool,
 }
 
-/// Makes the logins that have a password in the configuration, as whoever the URL names.
+/// Makes the logins that have a password in the configuration, and closes the database to others, as whoever the URL names.
 ///
 /// # Errors
 /// When one of them may do more than its work, or the database refuses; then none is made.
@@ -49,7 +51,8 @@ pub async fn apply(database: &DatabaseConfig) -> Result<Applied> {
     let made = logins::make(&mut client, &wanted).await?;
     let renewed = wanted.into_iter().map(|(_, user, _)| user).filter(|user| !made.contains(user)).collect();
     let left = LOGINS.iter().filter(|login| password(login).is_none()).map(|login| login.name).collect();
-    Ok(Applied { made, renewed, left })
+    let is_closed = logins::close(&client).await?;
+    Ok(Applied { made, renewed, left, is_closed })
 }
 
 /// Makes the logins of a stack's database, with the passwords that are kept in `dir` or new ones, and takes them into the settings.

@@ -2,10 +2,10 @@
 #![no_main]
 
 use defaultx_fuzz::{watch, wire};
+use inference::graph::{Column, Graph, Kind, Table, Values};
 use libfuzzer_sys::{fuzz_mutator, fuzz_target, fuzzer_mutate};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use inference::graph::{Column, Graph, Kind, Table, Values};
 
 /// Columns of the table, where the graph leaves that open.
 const COLUMNS: usize = 4;

@@ -1,5 +1,5 @@
 //! Who logs in to PostgreSQL: one login for each worker, in the role of the migrations that has what its statements need, and in no
-//! other (ADR 35). `defaultx migrate --logins` makes them, `docs/OPERATIONS.md` shows them.
+//! other (ADR 35). Nobody else connects to the database. `defaultx migrate --logins` makes them, `docs/OPERATIONS.md` shows them.
 
 use crate::migrations::in_full;
 use tokio_postgres::{Client, Error, Transaction};
@@ -36,6 +36,12 @@ pub const LOGINS: [DatabaseLogin; 9] = [
     DatabaseLogin { name: REBUILDER, role: "defaultx_rebuild", copies: false },
     DatabaseLogin { name: DASHBOARDS, role: "defaultx_dashboard", copies: false },
 ];
+
+/// Whether the session may say who connects to its database; a superuser may.
+const OWNS_DATABASE: &str =
+    "SELECT pg_has_role(datdba, 'USAGE') FROM pg_catalog.pg_database WHERE datname = current_database()";
+/// Whether anybody with a login on the server may connect.
+const IS_OPEN: &str = "SELECT has_database_privilege('public', current_database(), 'CONNECT')";
 
 /// Why a login is not made.
 #[derive(Debug, thiserror::Error)]
@@ -85,6 +91,23 @@ pub async fn make(client: &mut Client, logins: &[(DatabaseLogin, String, &str)])
     }
     tx.commit().await?;
     Ok(made)
+}
+
+/// Lets into this database whoever is in the role of a login or in the owner's, and takes that right from everybody else. Gives whether it
+/// is so: where the session is not that of the database's owner, nothing is changed.
+///
+/// # Errors
+/// [`LoginError::Database`].
+pub async fn close(client: &Client) -> Result<bool, LoginError> {
+    if client.query_one(OWNS_DATABASE, &[]).await?.get(0) {
+        let roles = LOGINS.map(|login| login.role).join(", ");
+        let words = "SELECT format('GRANT CONNECT ON DATABASE %1$I TO defaultx_owner, %2$s; REVOKE CONNECT ON DATABASE %1$I FROM PUBLIC',
+                         current_database(), $1::text)";
+        let row = client.query_one(words, &[&roles]).await?;
+        client.batch_execute(row.get(0)).await?;
+    }
+    let is_open: bool = client.query_one(IS_OPEN, &[]).await?.get(0);
+    Ok(!is_open)
 }
 
 /// Whether there is a role of that name; an error where it may do more than a worker's login.

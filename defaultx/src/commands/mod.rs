@@ -102,10 +102,15 @@ async fn migrate(mut settings: Settings, place: &PlaceArgs, logins: bool) -> Res
     applied.iter().for_each(|name| println!("applied {name}"));
     println!("{} migrations applied", applied.len());
     if logins {
-        let Applied { made, renewed, left } = database::apply(&settings.database).await?;
+        let Applied { made, renewed, left, is_closed } = database::apply(&settings.database).await?;
         made.iter().for_each(|user| println!("made login {user}"));
         renewed.iter().for_each(|user| println!("login {user} has the configured password"));
         left.iter().for_each(|name| println!("left out: [database.logins.{name}] has no password"));
+        if !is_closed {
+            println!(
+                "left open: any login of the server may connect to the database; give this command as the database's owner"
+            );
+        }
         println!("{} logins made, {} renewed, {} left out", made.len(), renewed.len(), left.len());
     }
     Ok(0)

@@ -1,5 +1,7 @@
 //! What each login may do in the database, tried as each of them (ADR 35). `statements.sql` holds what workers send.
 
+mod strangers;
+
 use defaultx::database;
 use e2e::stage::{root, runtime};
 use local::{Options, Stack};
@@ -87,6 +89,7 @@ fn stand() -> &'static DatabaseConfig {
             database::migrate(&database).await.unwrap();
             let made = database::give_logins(&mut database, &dir).await.unwrap();
             assert_eq!((made.made.len(), made.renewed.len(), made.left.len()), (LOGINS.len(), 0, 0));
+            assert!(made.is_closed);
             connect(&database).await.unwrap().batch_execute(SEED).await.unwrap();
         });
         (stack, database)

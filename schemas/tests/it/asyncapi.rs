@@ -3,6 +3,7 @@
 use super::upkeep::collect_references;
 use schemas::Topic;
 use schemas::catalogue::{EVENTS, documents};
+use schemas::rights::{Principal, readers};
 use schemas::topics::Keep;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -75,6 +76,32 @@ fn every_topic_is_sent_and_received() {
             let found = operations.values().any(|o| o["action"] == action && o["channel"]["$ref"] == reference);
             assert!(found, "nobody is said to {action} {channel}");
         }
+    }
+}
+
+/// Who may read a topic, people aside, is what the rights say.
+#[test]
+fn the_readers_of_a_topic_are_those_that_have_the_right() {
+    let document = document();
+    let operations = document["operations"].as_object().expect("operations");
+    for topic in Topic::ALL {
+        let is_read = |operation: &&Value| {
+            let reference = operation["channel"]["$ref"].as_str().unwrap_or_default().trim_start_matches('#');
+            operation["action"] == "receive"
+                && document.pointer(reference).is_some_and(|channel| channel["address"] == topic.base_name())
+        };
+        let titles = operations.values().filter(is_read).filter_map(|operation| operation["title"].as_str());
+        let named = titles.flat_map(|title| title.trim_start_matches("Read by ").split(", "));
+        let named: BTreeSet<&str> = named
+            .filter(|name| !["auditors", "operators", "an operator"].contains(name))
+            .map(|name| match name {
+                "origination" => Principal::Sender.name(),
+                "ingest (HTTP door)" => Principal::Door.name(),
+                name => name,
+            })
+            .collect();
+        let may: BTreeSet<&str> = readers(*topic).into_iter().map(Principal::name).collect();
+        assert_eq!(named, may, "{}", topic.base_name());
     }
 }
 

@@ -1,6 +1,6 @@
 //! The Python side: a process that trains, writes what both sides need, and times one round at a time when it is asked to.
 
-use crate::{Round, rate};
+use crate::rounds::{Round, rate};
 use anyhow::{Context, Result, bail};
 use e2e::stage::root;
 use serde_json::Value;

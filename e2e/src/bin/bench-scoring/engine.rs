@@ -1,7 +1,7 @@
 //! Our side: the tree engine and the plan of a dense net, given f32 rows laid one after the other, as any caller has them.
 
-use crate::Round;
 use crate::forest::{self, Listed};
+use crate::rounds::Round;
 use anyhow::{Context, Result, bail, ensure};
 use inference::graph::{Column, Graph, Table, Values};
 use inference::plan::{Plan, PlanState, Shape};

@@ -2,18 +2,22 @@
 //! that answers differently is an error before anything is timed.
 
 mod baseline;
+mod bench;
 mod engine;
 mod forest;
 mod package;
+mod rounds;
 mod shape;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use baseline::Baseline;
+use bench::{Bench, is_wanted};
 use clap::Parser;
 use engine::Engine;
+use rounds::{median, rate};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Measure the scoring engine beside its Python baselines.
 #[derive(Parser)]
@@ -85,25 +89,6 @@ const CONTESTS: &[Contest] = &[
     },
 ];
 
-/// How far answers of graphs may be apart, relative above one.
-const NEAR: f32 = 1e-5;
-
-/// Rows and seconds of one round.
-#[derive(Debug, Clone, Copy, serde::Deserialize)]
-struct Round {
-    rows: usize,
-    seconds: f64,
-}
-
-/// What the measures of graphs share.
-struct Bench<'a> {
-    /// Where both sides read and write.
-    scratch: &'a Path,
-    baseline: &'a mut Baseline,
-    rounds: usize,
-    only: &'a [String],
-}
-
 fn main() -> Result<()> {
     let args = Args::parse();
     let dir = tempfile::tempdir()?;
@@ -165,53 +150,4 @@ impl Contest {
         let rates = [(self.ours, ours)].into_iter().chain(self.theirs.iter().copied().zip(theirs)).collect();
         Ok(Figure { ratio: ours / fastest, rates })
     }
-}
-
-/// Medians of rounds of both sides in turns, each a list of rates, and the ratio of each of ours to its baseline's.
-struct Duel {
-    ours: Vec<f64>,
-    theirs: Vec<f64>,
-}
-
-impl Duel {
-    fn new() -> Self {
-        Self { ours: vec![], theirs: vec![] }
-    }
-
-    fn round(&mut self, ours: Round, theirs: f64) {
-        self.ours.push(rate(ours));
-        self.theirs.push(theirs);
-    }
-
-    /// Ours, theirs, and their ratio.
-    fn medians(mut self) -> (f64, f64, f64) {
-        let (ours, theirs) = (median(&mut self.ours), median(&mut self.theirs));
-        (ours, theirs, ours / theirs)
-    }
-}
-
-/// The greatest difference between our answers and the baseline's, relative above one; an error where it is not near.
-fn greatest(ours: &[f32], theirs: &[f32]) -> Result<f32> {
-    ensure!(ours.len() == theirs.len(), "{} answers against {}", ours.len(), theirs.len());
-    let mut most = 0f32;
-    for (at, (own, other)) in ours.iter().zip(theirs).enumerate() {
-        let apart = (own - other).abs() / other.abs().max(1.0);
-        ensure!(apart <= NEAR, "answer {at} is {own}, the baseline says {other}");
-        most = most.max(apart);
-    }
-    Ok(most)
-}
-
-/// Whether a name holds one of these words, or there are none.
-fn is_wanted(name: &str, only: &[String]) -> bool {
-    only.is_empty() || only.iter().any(|word| name.contains(word))
-}
-
-fn rate(round: Round) -> f64 {
-    round.rows as f64 / round.seconds
-}
-
-fn median(values: &mut [f64]) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(0.0)
 }

@@ -1,8 +1,9 @@
 //! Packages: answers beside onnxruntime on the same graph, many at once and one row at a time, and scores with contributions,
 //! which it does not give.
 
+use crate::bench::{Bench, greatest, is_wanted};
 use crate::engine::{ONE_BY_ONE, floats, timed};
-use crate::{Bench, Duel, Round, greatest, is_wanted, median, rate};
+use crate::rounds::{Duel, Round, median, rate};
 use anyhow::{Context, Result};
 use catalog::{Kind, places};
 use e2e::stage::root;

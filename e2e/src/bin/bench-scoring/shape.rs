@@ -1,8 +1,9 @@
 //! The shapes that credit teams train nets in, through the graph engine as `model run` runs them, beside onnxruntime: in blocks and
 //! one row at a time.
 
+use crate::bench::{Bench, greatest, is_wanted};
 use crate::engine::{BLOCK, ONE_BY_ONE, floats, timed};
-use crate::{Bench, Duel, greatest, is_wanted};
+use crate::rounds::Duel;
 use anyhow::{Context, Result, bail};
 use e2e::stage::root;
 use inference::graph::{Column, Graph, Input, Kind, State, Table, Values};

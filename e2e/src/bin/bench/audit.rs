@@ -2,14 +2,15 @@
 //! empty database each time. Processor time of it and of every process of PostgreSQL, for each application; another binary takes
 //! turns with this one where one is named.
 
-use crate::Bench;
+use crate::bench::Bench;
 use crate::load::{self, WARM};
 use crate::processor::of_tree;
+use crate::session::ask;
 use crate::workers::{self, DECIDING, Models, Workers};
 use anyhow::{Context, Result, bail, ensure};
 use audit_sink::Sources;
 use defaultx::reader;
-use e2e::stage::{Stage, runtime};
+use e2e::stage::Stage;
 use e2e::supervisor::AS_DEFAULTX;
 use schemas::Topic;
 use serde::Serialize;
@@ -201,18 +202,6 @@ impl Database {
         // What the next run finds is not this one's unwritten pages.
         ask(&self.main, async |client| Ok(client.batch_execute("CHECKPOINT").await?))
     }
-}
-
-/// Asks a database over a session of its own.
-pub fn ask<T>(url: &str, question: impl AsyncFnOnce(&Client) -> Result<T>) -> Result<T> {
-    runtime()?.block_on(async {
-        let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await?;
-        let connection = runtime::task::spawn("ask", connection);
-        let answer = question(&client).await;
-        drop(client);
-        connection.await??;
-        answer
-    })
 }
 
 /// Processor time of PostgreSQL.

@@ -1,7 +1,7 @@
 //! The HTTP door: how long a request waits for its 202 at a steady rate, and how many are answered a second when each client sends
 //! its next one at once.
 
-use crate::Bench;
+use crate::bench::Bench;
 use crate::http::{Connection, until_open};
 use crate::steady::{EVERYTHING, everything};
 use crate::workers::{self, Models};

@@ -1,6 +1,6 @@
 //! Loads, and what is counted under them.
 
-use crate::audit::ask;
+use crate::session::ask;
 use crate::workers::Workers;
 use anyhow::{Result, bail};
 use e2e::stage::Stage;

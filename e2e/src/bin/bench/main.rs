@@ -2,13 +2,16 @@
 //! all in one run on one machine. The workers run in a process of their own, so that what is measured of it is theirs.
 
 mod agreement;
+mod args;
 mod audit;
 mod baseline;
+mod bench;
 mod door;
 mod http;
 mod load;
 mod processor;
 mod rls;
+mod session;
 mod start;
 mod steady;
 mod streams;
@@ -16,104 +19,17 @@ mod versus;
 mod workers;
 
 use anyhow::{Result, ensure};
+use args::{Args, Part};
 use baseline::{WAYS, Way};
+use bench::Bench;
 use clap::Parser;
 use e2e::stage::{Entry, Stage};
 use e2e::supervisor::become_defaultx_if_asked;
 use e2e::traffic::Traffic;
 use load::WARM;
-use runtime::kafka::KafkaConfig;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 use workers::{AS_CEILING, DECIDING, Models};
-
-/// Measure the product against its ceiling and a Python baseline.
-#[derive(Parser)]
-struct Args {
-    /// Applications of each round
-    #[arg(long, default_value_t = 60_000)]
-    applications: usize,
-    /// Rounds of everything that is timed for its throughput, in turns; medians are reported
-    #[arg(long, default_value_t = 3)]
-    rounds: usize,
-    /// Applications of the Python baseline in each round and way; 0 leaves it out
-    #[arg(long, default_value_t = 15_000)]
-    baseline_applications: usize,
-    /// Only these parts; all without it
-    #[arg(long, value_delimiter = ',', value_enum)]
-    only: Vec<Part>,
-    /// Applications a second of the steady loads; where throughput is measured, half of what everything reaches comes to them
-    #[arg(long, value_delimiter = ',', default_value = "20,200,2000")]
-    rates: Vec<f64>,
-    /// Seconds of each steady load
-    #[arg(long, default_value_t = 30.0)]
-    seconds: f64,
-    /// Seconds of load before anything is measured, for Java's compiler
-    #[arg(long, default_value_t = 300.0)]
-    warm_up_seconds: f64,
-    /// Values of `pace_ms`, which trades latency for processor time: each at 200 a second, after the steady loads
-    #[arg(long, value_delimiter = ',', default_value = "10,40,80")]
-    paces: Vec<u64>,
-    /// Partitions of each topic under the steady loads, one count after another; the default of one machine without it
-    #[arg(long, value_delimiter = ',')]
-    partitions: Vec<i32>,
-    /// More of the workers' configuration under the steady loads, as TOML
-    #[arg(long, default_value = "")]
-    settings: String,
-    /// Another binary of the product, beside this one under the steady loads and for the audit log, in as many `--pairs`
-    #[arg(long, value_name = "BINARY")]
-    binary: Option<PathBuf>,
-    /// Start the broker as tests do, with Java's quick compiler alone
-    #[arg(long)]
-    quick_compiler: bool,
-    /// Another binary of the product, measured against this one and nothing else
-    #[arg(long, value_name = "BINARY")]
-    versus: Option<PathBuf>,
-    /// The product on a broker that asks for logins and rights against the same on one that does not, and nothing else
-    #[arg(long, conflicts_with_all = ["versus", "tls", "rls", "guarded"])]
-    logins: bool,
-    /// The product on a broker that asks for logins over TLS against the same in the clear, and nothing else
-    #[arg(long, conflicts_with_all = ["versus", "rls", "guarded"])]
-    tls: bool,
-    /// read-api under row-level security against the same with a login that passes it, and nothing else
-    #[arg(long, conflicts_with_all = ["versus", "guarded"])]
-    rls: bool,
-    /// Everything on a broker that asks for logins and rights; only parts without a baseline or a ceiling
-    #[arg(long, conflicts_with = "versus")]
-    guarded: bool,
-    /// Pairs of rounds
-    #[arg(long, default_value_t = 8)]
-    pairs: usize,
-    #[command(flatten)]
-    streams: streams::Args,
-    /// Where the result goes
-    #[arg(long, default_value = "target/bench.json")]
-    out: PathBuf,
-}
-
-/// What can be measured.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Part {
-    /// Throughput of the workers and of a ceiling that thinks nothing
-    Throughput,
-    /// The Python baseline, and what it is compared with
-    Python,
-    /// The Kafka Streams baseline, and the product beside it
-    Streams,
-    /// Throughput with the audit log
-    Audited,
-    /// What the audit log costs by itself
-    AuditLog,
-    /// Latency and processor time at steady rates with every worker running
-    Steady,
-    /// The HTTP door
-    Door,
-    /// From the start to the first decision
-    Start,
-    /// Memory after many applications
-    Memory,
-}
 
 fn main() -> Result<()> {
     become_defaultx_if_asked();
@@ -139,20 +55,6 @@ fn main() -> Result<()> {
     println!("{result:#}");
     ensure!(!bench.disagreed, "product and baseline do not say the same: see agreement");
     Ok(())
-}
-
-/// A stage, and what was seen on it so far.
-struct Bench {
-    stage: Stage,
-    traffic: Traffic,
-    args: Args,
-    /// Applications a second in each round, by what was measured.
-    rates: BTreeMap<String, Vec<f64>>,
-    peak_mb: f64,
-    /// Steady loads so far.
-    steadies: usize,
-    /// Product and baseline did not say the same.
-    disagreed: bool,
 }
 
 impl Bench {
@@ -222,10 +124,6 @@ impl Bench {
             self.memory(&mut result)?;
         }
         Ok(result)
-    }
-
-    fn asks_for(&self, part: Part) -> bool {
-        self.args.only.is_empty() || self.args.only.contains(&part)
     }
 
     fn product_and_ceiling(&mut self, round: usize, result: &mut Map<String, Value>) -> Result<()> {
@@ -305,38 +203,6 @@ impl Bench {
         workers.stop()
     }
 
-    /// Topics of their own for a measurement.
-    fn deploy(&mut self, name: &str, round: usize) -> Result<()> {
-        self.stage.deploy(&prefix(name, round))
-    }
-
-    /// The same with a count of partitions, 0 for the default of one machine; another binary makes its own tables.
-    fn deploy_with(&mut self, partitions: i32, name: &str, round: usize, other: Option<&Path>) -> Result<()> {
-        let usual = std::mem::replace(&mut self.stage.kafka.partitions, partitions);
-        let prefix = prefix(name, round);
-        let deployed = match other {
-            None => self.stage.deploy(&prefix),
-            Some(binary) => self.stage.deploy_bare(&prefix).and_then(|()| workers::migrate(&self.stage, binary)),
-        };
-        self.stage.kafka.partitions = usual;
-        deployed
-    }
-
-    fn deployment(&self, name: &str, round: usize) -> KafkaConfig {
-        KafkaConfig { topic_prefix: prefix(name, round), ..self.stage.kafka.clone() }
-    }
-
-    fn keep(&mut self, name: &str, rate: f64) {
-        eprintln!("{name}: {rate:.0}/s");
-        self.rates.entry(name.to_owned()).or_default().push(rate);
-    }
-
-    fn median(&self, name: &str) -> Option<f64> {
-        let mut rates = self.rates.get(name)?.clone();
-        rates.sort_by(f64::total_cmp);
-        rates.get(rates.len() / 2).copied()
-    }
-
     /// Throughputs, and what they are to each other. Ratios are to the baseline's fastest way of doing what the product does.
     fn figures(&self) -> Map<String, Value> {
         let [scorecards, xgboost, shipped] =
@@ -371,9 +237,4 @@ impl Bench {
         found.insert("rounds_per_s".into(), json!(self.rates));
         found
     }
-}
-
-fn prefix(name: &str, round: usize) -> String {
-    // Kafka takes dots and underscores in names for the same in its metrics.
-    format!("{}-{round}.", name.replace('_', "-"))
 }

@@ -1,11 +1,11 @@
 //! What row-level security costs read-api: the same questions over the same rows by its own login, which every policy binds, and by one
 //! made for this that passes them all. read-api runs alone, each time anew, in pairs that take turns.
 
-use crate::Bench;
-use crate::audit::ask;
+use crate::bench::Bench;
 use crate::http::{Connection, until_open};
 use crate::load::{self, WARM};
 use crate::processor::of_tree;
+use crate::session::ask;
 use crate::versus::{Round, in_turns, ratios};
 use crate::workers::{self, DECIDING, Models, Workers};
 use anyhow::{Context, Result, ensure};

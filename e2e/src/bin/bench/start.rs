@@ -1,6 +1,6 @@
 //! From the start of the process to the first decision, with what `admit` remembers.
 
-use crate::Bench;
+use crate::bench::Bench;
 use crate::steady::{EVERYTHING, everything};
 use crate::workers::{self, Models};
 use anyhow::Result;

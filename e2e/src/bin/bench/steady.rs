@@ -1,10 +1,11 @@
 //! A steady rate with every worker running: how late decisions are, and what processor time they cost where.
 
+use crate::args::Part;
+use crate::bench::Bench;
 use crate::load::{self, WARM};
 use crate::processor::{of_process, of_tree};
 use crate::versus::median;
 use crate::workers::{self, Models, Workers};
-use crate::{Bench, Part};
 use anyhow::{Context, Result};
 use defaultx::place::Keys;
 use e2e::watch::{Schedule, Watch};

@@ -1,8 +1,8 @@
 //! The Kafka Streams baseline, on topics of its own, beside the product with the same models: throughput in turns at each of its settings, and
 //! how late decisions are at steady rates. Both sides are warmed by as many applications, more than Java's compiler asks for.
 
-use crate::Bench;
 use crate::agreement;
+use crate::bench::Bench;
 use crate::load;
 use crate::workers::{self, DECIDING, Models, Workers};
 use anyhow::{Result, bail};
@@ -24,26 +24,6 @@ const REST: Duration = Duration::from_secs(3);
 const DEFAULT_INTERVAL_MS: u32 = 100;
 /// Applications a second of the steady loads.
 const RATES: [f64; 2] = [20.0, 200.0];
-
-/// What of the Streams baseline is measured.
-#[derive(Debug, Clone, clap::Args)]
-pub struct Args {
-    /// Applications of the Streams baseline, and of the product beside it, in each round
-    #[arg(long, default_value_t = 40_000)]
-    streams_applications: usize,
-    /// Its commit intervals, in milliseconds; 100 is Kafka's default, and is left unset
-    #[arg(long, value_delimiter = ',', default_value = "100,500,1000,2000")]
-    streams_intervals: Vec<u32>,
-    /// Its commit intervals under the steady loads; 0 leaves them out
-    #[arg(long, value_delimiter = ',', default_value = "100,10")]
-    streams_steady_intervals: Vec<u32>,
-    /// Ways of explaining beside the exact one, with the first interval: `none`, `path-dependent`, or `exact` for no other
-    #[arg(long, value_delimiter = ',', default_value = "none,path-dependent")]
-    streams_contributions: Vec<String>,
-    /// More arguments for it, such as `--threads 2 --hops apart`
-    #[arg(long, default_value = "", allow_hyphen_values = true)]
-    streams_arguments: String,
-}
 
 /// One way of running it.
 #[derive(Debug, Clone)]

@@ -2,7 +2,7 @@
 //! time for each application, and throughput.
 //! Single rounds differ by a third on a small machine; the median of the pairs' ratios does not.
 
-use crate::Bench;
+use crate::bench::Bench;
 use crate::load::{self, WARM};
 use crate::processor::of_tree;
 use crate::workers::{self, DECIDING, Models};

@@ -1,6 +1,6 @@
 //! What breaks, in one order for every run: between two faults workers are killed, for a while or once.
 
-use crate::Args;
+use crate::args::Args;
 use crate::senders::honest_topic;
 use anyhow::{Context, Result};
 use e2e::hostile;

@@ -1,6 +1,6 @@
 //! What became of it all, in numbers and in words.
 
-use crate::Args;
+use crate::args::Args;
 use crate::faults::Struck;
 use crate::senders::{HONEST_RUN, Sent};
 use anyhow::{Context, Result, bail};

@@ -1,6 +1,6 @@
 //! Who sends: an honest tenant at a steady rate, one that misbehaves, a third at the HTTP doors.
 
-use crate::Args;
+use crate::args::Args;
 use anyhow::Result;
 use e2e::door::{self, Posted};
 use e2e::stage::Stage;
@@ -19,6 +19,10 @@ use std::time::{Duration, Instant};
 pub const HONEST_RUN: &str = "chaos";
 /// The tenant that misbehaves.
 pub const ROWDY: &str = "rowdy";
+/// Its topic.
+pub const ROWDY_TOPIC: &str = "loan.rowdy.v1";
+/// Partitions of that topic: more than the deployment has.
+pub const ROWDY_PARTITIONS: i32 = 8;
 /// Decisions after which every worker is warm.
 const WARM: usize = 200;
 /// A machine that does other things takes its time over ten processes.
@@ -68,7 +72,7 @@ impl Senders {
         };
         phase();
         let rowdy = {
-            let sender = Sender::to(&stage.kafka, crate::ROWDY.0, "consistent_random")?;
+            let sender = Sender::to(&stage.kafka, ROWDY_TOPIC, "consistent_random")?;
             let (traffic, stop, rate) = (traffic.clone(), stop.clone(), args.rowdy_rate);
             task::thread("rowdy", move || publish_rowdy(&traffic, &sender, rate, &stop))?
         };

@@ -1,5 +1,6 @@
 //! What comes while the stack runs, in one order: each step waits until decisions go on behind it.
 
+use crate::folder::copy;
 use crate::load::Load;
 use anyhow::{Context, Result, bail};
 use domain::Digest;
@@ -77,7 +78,7 @@ impl Changes<'_> {
     /// A route with a package that the scorers do not hold is refused, until it lies in their folder.
     fn new_package(&mut self, told: &mut Vec<String>) -> Result<()> {
         let elsewhere = self.stage.dir().join("elsewhere");
-        crate::copy(&root().join("models"), &elsewhere)?;
+        copy(&root().join("models"), &elsewhere)?;
         package(&elsewhere)?;
         self.write("routes/standard/3.0.0.toml", &route("3.0.0", LATE)?)?;
         let folder = format!("scorer.models_dir={}", elsewhere.display());

@@ -4,14 +4,16 @@
 //! its position, and positions handled once more give the same versions.
 
 mod change;
+mod folder;
 mod judge;
 mod load;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use change::Changes;
 use clap::Parser;
 use e2e::stage::{Stage, root};
 use e2e::supervisor::{Doors, Supervisor, become_defaultx_if_asked};
+use folder::copy;
 use load::Load;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -58,18 +60,4 @@ fn with_models(config: &Path, models: &Path) -> Result<PathBuf> {
     let own = config.with_extension("own.toml");
     std::fs::write(&own, text.replacen(&shipped, &format!("[scorer]\nmodels_dir = {models:?}"), 1))?;
     Ok(own)
-}
-
-/// Copies a folder with all that is in it.
-fn copy(from: &Path, to: &Path) -> Result<()> {
-    std::fs::create_dir_all(to)?;
-    for entry in std::fs::read_dir(from).with_context(|| from.display().to_string())? {
-        let entry = entry?;
-        let (path, to) = (entry.path(), to.join(entry.file_name()));
-        match path.is_dir() {
-            true => copy(&path, &to)?,
-            false => drop(std::fs::copy(&path, to)?),
-        }
-    }
-    Ok(())
 }

@@ -4,25 +4,25 @@
 use super::source::{Import, Source};
 use super::{files, folders, root};
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// A module by the names that lead to it from the crate.
 type Place = Vec<String>;
 
 #[test]
 fn no_file_leads_back_to_itself() {
-    let of = |folder: &str| {
-        let needs = Modules::read(&root().join(folder).join("src")).needs();
+    let of = |src: PathBuf| {
+        let needs = Modules::read(&src).needs();
         let steps = |circle: &BTreeSet<Place>| {
             let to = |from: &Place| {
                 let within = needs[from].iter().filter(|to| circle.contains(*to));
                 within.map(|to| format!("{} → {}", named(from), named(to))).collect::<Vec<_>>()
             };
-            format!("{folder}: {}", circle.iter().flat_map(to).collect::<Vec<_>>().join(", "))
+            format!("{}: {}", src.display(), circle.iter().flat_map(to).collect::<Vec<_>>().join(", "))
         };
         circles(&needs).iter().map(steps).collect::<Vec<_>>()
     };
-    let found: Vec<String> = folders().flat_map(of).collect();
+    let found: Vec<String> = folders().flat_map(crates).flat_map(of).collect();
     assert!(
         found.is_empty(),
         "files lead back to themselves:\n{}\nMove what both sides need, a type or a function, into a file of its own, named by the \
@@ -78,6 +78,14 @@ fn circles_are_found_and_re_exports_are_none() {
         let found: Vec<String> = found.iter().flatten().map(named).collect();
         assert_eq!(found, expected, "{what}");
     }
+}
+
+/// Where the sources of a folder's crates are: the library or program in `src`, and each program of several files in `src/bin`.
+fn crates(folder: &str) -> Vec<PathBuf> {
+    let src = root().join(folder).join("src");
+    let programs = std::fs::read_dir(src.join("bin")).into_iter().flatten().map(|entry| entry.unwrap().path());
+    let programs = programs.filter(|path| path.is_dir()).collect();
+    [vec![src], programs].concat()
 }
 
 /// The modules of a crate that are files, without those for tests.
