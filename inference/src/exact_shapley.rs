@@ -49,7 +49,7 @@ pub fn shapley(
     Ok(Contributions { parts, base: base / rows, error: None })
 }
 
-/// A way from a start through all coalitions but the empty one, of which each differs from the one before in one player.
+/// A path from a start through all coalitions but the empty one, of which each differs from the one before in one player.
 fn round(start: usize, groups: &[Vec<usize>], players: &[usize]) -> Vec<Move> {
     let mut moves = Vec::new();
     for at in 1..1usize << players.len() {

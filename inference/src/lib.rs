@@ -6,7 +6,7 @@
 //!
 //! Reading order: [`graph`] runs any graph over a table; [`ops`] are the operators that are not tract's; [`trees`] and [`dense`]
 //! are the engines of tree ensembles and of dense nets, for themselves; [`plan`] answers rows of one input; [`tap`] changes what a
-//! graph gives, and [`pushed`] reads trees behind scalers by it; [`additive`], [`walks`] and [`coalitions`] are Shapley values of
+//! graph gives, and [`pushed`] reads trees behind scalers by it; [`additive`], [`walks`] and [`exact_shapley`] are Shapley values of
 //! what has no structure of its own to explain it by.
 
 pub mod additive;

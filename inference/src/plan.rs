@@ -91,7 +91,7 @@ impl Plan {
         Ok(Answers { margins, partials })
     }
 
-    /// Prepares rows that ways start from.
+    /// Prepares rows that paths start from.
     ///
     /// # Errors
     /// [`EngineError`] when the engine cannot set its operators up.
@@ -99,7 +99,7 @@ impl Plan {
         self.graph.starts(rows)
     }
 
-    /// Margins at the places that are asked for, on ways from starts to a row that move one feature at a time. Within
+    /// Margins at the places that are asked for, on paths from starts to a row that move one feature at a time. Within
     /// rounding they are those of [`Plan::run`].
     ///
     /// # Errors
@@ -123,7 +123,7 @@ mod tests {
 
     /// A net that is taken apart, against itself row by row.
     #[test]
-    fn places_on_a_way_are_answered_like_rows() {
+    fn places_on_a_path_are_answered_like_rows() {
         let plan = Plan::of_dense(read(&squashed(7, 1), 4).unwrap(), 4);
         let mut numbers = Numbers(3);
         let rows: Vec<Vec<f32>> = (0..3).map(|_| numbers.many(4)).collect();
@@ -134,9 +134,9 @@ mod tests {
         let features = [0, 3, 1, 2, 3, 1, 0];
         let forth = [true, true, true, true, false, false, false];
         let moves: Vec<Move> = (0..40)
-            .flat_map(|way| {
+            .flat_map(|path| {
                 let step = move |at: usize| Move {
-                    start: way % 3,
+                    start: path % 3,
                     first: at == 0,
                     feature: features[at],
                     forth: forth[at],

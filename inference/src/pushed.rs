@@ -26,7 +26,7 @@ pub fn trees(bytes: &[u8], width: usize) -> Result<Ensemble, GraphError> {
         return Err(refused(&format!("must have one tree ensemble, it has {}", found.len())));
     };
     let input = node.input.first().map(String::as_str).unwrap_or_default();
-    check_way(graph, input)?;
+    check_path(graph, input)?;
     let before = Graph::load(&tap::bytes(&tap::ending_in(proto.clone(), &[input])), Some(width))?;
     let (_, data_type) = transformed(&before, &vec![0.0; width], width).map_err(|EngineError(why)| GraphError(why))?;
     let alone = Graph::load(&tap::bytes(&alone(&proto, graph, node, data_type)), Some(width))?;
@@ -34,7 +34,7 @@ pub fn trees(bytes: &[u8], width: usize) -> Result<Ensemble, GraphError> {
 }
 
 /// Only operators that take each feature for itself, from the trees back to the graph's input.
-fn check_way(graph: &GraphProto, from: &str) -> Result<(), GraphError> {
+fn check_path(graph: &GraphProto, from: &str) -> Result<(), GraphError> {
     let mut name = from;
     while let Some(node) = graph.node.iter().find(|node| node.output.iter().any(|output| output == name)) {
         if !ELEMENTWISE.contains(&&*node.op_type) || !keeps_order(node) {

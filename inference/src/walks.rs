@@ -24,7 +24,7 @@ impl Contributions {
 }
 
 /// Walks from background rows to an applicant, one feature at a time, in fixed orders and their reverses; what the margin
-/// changes at a feature's turn, averaged over the walks, is its contribution. Each walk's changes add up to its whole way,
+/// changes at a feature's turn, averaged over the walks, is its contribution. Each walk's changes add up to its whole path,
 /// so nothing is left over but rounding.
 ///
 /// How far they are from the Shapley values is estimated from how far the pairs of walks differ: 95 of 100 parts are nearer
@@ -86,7 +86,7 @@ impl Shapley {
         row: &[f32],
         margin: f32,
     ) -> Result<Contributions, EngineError> {
-        self.walks.explain(self.starts.rows(), row, margin, |way| plan.along(state, &self.starts, row, way))
+        self.walks.explain(self.starts.rows(), row, margin, |path| plan.along(state, &self.starts, row, path))
     }
 }
 
@@ -125,11 +125,11 @@ impl Walks {
     ) -> Result<Contributions, EngineError> {
         let starts = self.walks.iter().zip(starts);
         let moves: Vec<Vec<usize>> = starts.map(|(walk, start)| walk.moves(start, row)).collect();
-        let mut way = Vec::with_capacity(self.walks.len() * self.width);
+        let mut path = Vec::with_capacity(self.walks.len() * self.width);
         for (start, moves) in moves.iter().enumerate() {
             // The last step arrives at the applicant, whose margin is known.
             let steps = moves[..moves.len().saturating_sub(1)].iter().enumerate();
-            way.extend(steps.map(|(at, feature)| Move {
+            path.extend(steps.map(|(at, feature)| Move {
                 start,
                 first: at == 0,
                 feature: *feature,
@@ -137,7 +137,7 @@ impl Walks {
                 asked: true,
             }));
         }
-        let margins = if way.is_empty() { vec![] } else { along(&way)? };
+        let margins = if path.is_empty() { vec![] } else { along(&path)? };
         let mut spread = Spread::new(self.width);
         let mut from = 0;
         for (pair, moves) in self.walks.chunks(2).zip(moves.chunks(2)) {

@@ -1,14 +1,14 @@
-//! Answers on the way from one row to another, a feature at a time: a move takes one part out of the first layer's sums and puts
+//! Answers on the path from one row to another, a feature at a time: a move takes one part out of the first layer's sums and puts
 //! another in, and only what comes after the layer is reckoned anew. Parts are added in f64, so that thousands of moves do not
 //! drift.
 
-use super::lanes::{BLOCK, Fill, Plane};
+use super::lanes::{BLOCK, Column, Fill};
 use super::path_evaluation::{Move, Split, Starts};
 use super::{Dense, Memory, answer, kernel};
 use crate::error::EngineError;
 
 impl Dense {
-    /// Takes the rows that ways start from, laid one after the other, apart; nothing where the net cannot be.
+    /// Takes the rows that paths start from, laid one after the other, apart; nothing where the net cannot be.
     ///
     /// # Errors
     /// [`EngineError`] says what a row has no answer for.
@@ -25,7 +25,7 @@ impl Dense {
         Ok(Some(Starts { parts, sums }))
     }
 
-    /// The answers at the places that are asked for, of ways from these starts to a row; nothing where the net has none.
+    /// The answers at the places that are asked for, of paths from these starts to a row; nothing where the net has none.
     ///
     /// # Errors
     /// [`EngineError`] says what the row has no answer for.
@@ -40,7 +40,7 @@ impl Dense {
         let to = self.parts(split, memory, row)?;
         let mut sums = vec![0.0; split.outputs()];
         let mut answers = Vec::with_capacity(moves.len());
-        memory.at_least(split.after.planes);
+        memory.at_least(split.after.columns);
         let Some(output) = split.after.outputs.first().and_then(|output| output.first()) else { return Ok(None) };
         let mut rest = moves;
         while !rest.is_empty() {
@@ -51,9 +51,9 @@ impl Dense {
             });
             let (now, later) = rest.split_at(end.map_or(rest.len(), |end| end + 1));
             rest = later;
-            let way = Way { split, starts, to: &to, sums: &mut sums, moves: now, width: self.program.width };
-            kernel::run(self.vectors, &split.after, way, &mut memory.planes);
-            answers.extend_from_slice(&memory.planes[*output as usize].0[..asked]);
+            let path = Path { split, starts, to: &to, sums: &mut sums, moves: now, width: self.program.width };
+            kernel::run(self.vectors, &split.after, path, &mut memory.columns);
+            answers.extend_from_slice(&memory.columns[*output as usize].0[..asked]);
         }
         Ok(Some(answers))
     }
@@ -76,7 +76,7 @@ impl Dense {
 }
 
 /// Moves of at most a block of places that are asked for.
-struct Way<'a> {
+struct Path<'a> {
     split: &'a Split,
     starts: &'a Starts,
     to: &'a [f64],
@@ -86,9 +86,9 @@ struct Way<'a> {
     width: usize,
 }
 
-impl Fill for Way<'_> {
+impl Fill for Path<'_> {
     #[inline(always)]
-    fn fill(self, planes: &mut [Plane]) -> usize {
+    fn fill(self, columns: &mut [Column]) -> usize {
         let outputs = self.sums.len();
         let layer = &self.split.layer;
         let mut place = 0;
@@ -103,9 +103,9 @@ impl Fill for Way<'_> {
                 *sum += come - go;
             }
             if step.asked && place < BLOCK {
-                for ((plane, sum), bias) in planes.iter_mut().zip(&*self.sums).zip(&layer.bias) {
+                for ((column, sum), bias) in columns.iter_mut().zip(&*self.sums).zip(&layer.bias) {
                     let sum = *sum as f32 + bias;
-                    plane.0[place] = if layer.relu && 0.0 > sum { 0.0 } else { sum };
+                    column.0[place] = if layer.relu && 0.0 > sum { 0.0 } else { sum };
                 }
                 place += 1;
             }

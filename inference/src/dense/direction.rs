@@ -1,7 +1,7 @@
 //! What can be proven of an output's direction from the weights alone: a sum rises where every product does. Rounding keeps
 //! order, so what is proven holds to the bit. Most nets prove nothing; those trained under a constraint on their weights do.
 
-use super::steps::{Function, Join, Operand, Plane, Step, Steps};
+use super::steps::{Column, Function, Join, Operand, Step, Steps};
 
 /// How a number moves as one input rises, whatever the other inputs are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,7 +54,7 @@ impl Direction {
 
 /// The direction of each output's columns in one input.
 pub(super) fn of(steps: &Steps, input: usize) -> Vec<Vec<Direction>> {
-    let mut found = vec![Constant; steps.planes()];
+    let mut found = vec![Constant; steps.columns()];
     if let Some(own) = found[..steps.width].get_mut(input) {
         *own = Rising;
     }
@@ -71,14 +71,14 @@ pub(super) fn of(steps: &Steps, input: usize) -> Vec<Vec<Direction>> {
                 }
             }
             Step::Choose { .. } | Step::Normalize(_) | Step::Softmax { .. } | Step::Dot { .. } | Step::Lookup(_) => {
-                let all = step.reads().into_iter().map(|plane| found[plane as usize]);
+                let all = step.reads().into_iter().map(|column| found[column as usize]);
                 let lost = all.fold(Constant, Direction::and).lost();
-                step.makes().for_each(|plane| found[plane as usize] = lost);
+                step.makes().for_each(|column| found[column as usize] = lost);
             }
         }
     }
-    let plane = |plane: &Plane| found[*plane as usize];
-    steps.outputs.iter().map(|planes| planes.iter().map(plane).collect()).collect()
+    let column = |column: &Column| found[*column as usize];
+    steps.outputs.iter().map(|columns| columns.iter().map(column).collect()).collect()
 }
 
 fn mapped(function: Function, from: Direction) -> Direction {
@@ -114,7 +114,7 @@ fn mapped(function: Function, from: Direction) -> Direction {
 
 fn joined(join: Join, left: Operand, right: Operand, found: &[Direction]) -> Direction {
     let of = |operand| match operand {
-        Operand::Plane(plane) => found[plane as usize],
+        Operand::Column(column) => found[column as usize],
         Operand::Number(_) => Constant,
     };
     let (a, b) = (of(left), of(right));
@@ -136,11 +136,11 @@ mod tests {
 
     /// Two inputs: a squash of the first and a step of the second, a layer of two with a relu, and an output.
     fn net(first: [f32; 4], second: [f32; 2], squash: Function) -> Steps {
-        let layer = |from: [Plane; 2], to, weights: &[f32], outputs, relu| {
+        let layer = |from: [Column; 2], to, weights: &[f32], outputs, relu| {
             let (weights, bias) = (weights.to_vec().into(), vec![0.5; outputs]);
             Step::Layer(Layer { from: from.to_vec(), to, weights, bias, relu })
         };
-        let above = Step::Join { join: Join::Greater, left: Operand::Plane(1), right: Operand::Number(0.5), to: 3 };
+        let above = Step::Join { join: Join::Greater, left: Operand::Column(1), right: Operand::Number(0.5), to: 3 };
         let steps = vec![
             Step::Map { function: squash, from: 0, to: 2 },
             above,

@@ -2,14 +2,14 @@
 //! Layers are written out in vectors here, because a compiler may lay its own across the outputs instead of along the rows;
 //! all else is the code of `lanes`, which it turns into vectors well.
 //!
-//! Why it is sound: what needs `unsafe` is to load and store whole chunks of a plane, which the types say are there, and to
+//! Why it is sound: what needs `unsafe` is to load and store whole chunks of a column, which the types say are there, and to
 //! call what was compiled for instructions that the build does not assume, after the machine was asked for them. Bits are
 //! those of the plain path: a lane is a row, a fused multiply-add rounds once, whether an instruction does it or, slowly, a
 //! library, and each output's are in the same order.
 #![allow(unsafe_code)] // Loads and stores of vectors, and calls of functions with target features.
 #![allow(clippy::needless_range_loop)] // Registers are counted: there is nothing to iterate over.
 
-use super::lanes::{Fill, Plane};
+use super::lanes::{Column, Fill};
 use super::program::Program;
 use crate::trees::Vectors;
 
@@ -22,16 +22,16 @@ pub(super) fn best() -> Vectors {
 }
 
 /// Runs at most a block of rows by these instructions, or by none where the machine has them not.
-pub(super) fn run(vectors: Vectors, program: &Program, rows: impl Fill, planes: &mut [Plane]) {
+pub(super) fn run(vectors: Vectors, program: &Program, rows: impl Fill, columns: &mut [Column]) {
     #[cfg(target_arch = "x86_64")]
     match vectors {
         // SAFETY: the instructions are there, and that is all it needs.
-        Vectors::Avx512 if has_fused() && vectors.are_here() => return unsafe { wide::avx512(program, rows, planes) },
+        Vectors::Avx512 if has_fused() && vectors.are_here() => return unsafe { wide::avx512(program, rows, columns) },
         // SAFETY: as above.
-        Vectors::Avx2 if has_fused() && vectors.are_here() => return unsafe { wide::avx2(program, rows, planes) },
+        Vectors::Avx2 if has_fused() && vectors.are_here() => return unsafe { wide::avx2(program, rows, columns) },
         Vectors::Avx512 | Vectors::Avx2 | Vectors::None => {}
     }
-    program.run(rows, planes, |layer, filled, planes| layer.run_plain::<GROUP>(filled, planes));
+    program.run(rows, columns, |layer, filled, columns| layer.run_plain::<GROUP>(filled, columns));
 }
 
 /// Runs one row by these instructions, or by none where the machine has them not.
@@ -62,7 +62,7 @@ fn has_fused() -> bool {
 
 #[cfg(target_arch = "x86_64")]
 mod wide {
-    use super::super::lanes::{BLOCK, Fill, Plane};
+    use super::super::lanes::{BLOCK, Column, Fill};
     use super::super::program::{Layer, Program};
     use super::GROUP;
     use std::arch::x86_64::*;
@@ -73,8 +73,8 @@ mod wide {
             $zero:ident, $load:ident, $store:ident, $set:ident, $fused:ident, $add:ident, $max:ident
         ) => {
             #[target_feature(enable = $features)]
-            pub(super) fn $run(program: &Program, rows: impl Fill, planes: &mut [Plane]) {
-                program.run(rows, planes, |layer, filled, planes| $layer(layer, filled, planes));
+            pub(super) fn $run(program: &Program, rows: impl Fill, columns: &mut [Column]) {
+                program.run(rows, columns, |layer, filled, columns| $layer(layer, filled, columns));
             }
 
             #[target_feature(enable = $features)]
@@ -83,8 +83,8 @@ mod wide {
             }
 
             #[target_feature(enable = $features)]
-            fn $layer(layer: &Layer, filled: usize, planes: &mut [Plane]) {
-                let (groups, rest) = layer.split::<GROUP>(planes);
+            fn $layer(layer: &Layer, filled: usize, columns: &mut [Column]) {
+                let (groups, rest) = layer.split::<GROUP>(columns);
                 let chunks = filled / $lanes;
                 for (weights, bias, from, to) in groups {
                     let mut at = 0;
@@ -111,14 +111,14 @@ mod wide {
                 weights: &[[f32; O]],
                 bias: &[f32; O],
                 relu: bool,
-                from: &[Plane],
-                to: &mut [Plane; O],
+                from: &[Column],
+                to: &mut [Column; O],
                 at: usize,
             ) {
                 assert!(at + V <= BLOCK / $lanes, "chunks are of a block");
                 let mut sums = [[$zero(); V]; O];
-                for (weights, plane) in weights.iter().zip(from) {
-                    let chunks = plane.0.as_chunks::<$lanes>().0;
+                for (weights, column) in weights.iter().zip(from) {
+                    let chunks = column.0.as_chunks::<$lanes>().0;
                     for v in 0..V {
                         // SAFETY: a chunk is a vector's lanes.
                         let rows = unsafe { $load(chunks[at + v].as_ptr()) };

@@ -1,5 +1,5 @@
 //! Steps over a block of rows, in safe code: loops over columns that a compiler turns into whichever vectors
-//! [`super::kernel`] tells it to use, and the meaning of a layer. A plane holds one column of the block; lanes are rows, so no
+//! [`super::kernel`] tells it to use, and the meaning of a layer. Each column of the block stands in a [`Column`]; lanes are rows, so no
 //! sum ever crosses them, and every output is the same fused multiply-adds in the same order on every machine and in every
 //! place of a block.
 #![allow(clippy::needless_range_loop)] // Lanes and outputs are counted, as the kernel counts them.
@@ -17,48 +17,48 @@ pub(super) const GRAIN: usize = 16;
 /// One column of a block.
 #[derive(Debug, Clone, Copy)]
 #[repr(align(64))]
-pub(super) struct Plane(pub [f32; BLOCK]);
+pub(super) struct Column(pub [f32; BLOCK]);
 
 impl Program {
     /// Fills at most a block's rows in and runs them through all steps, layers by a way of the kernel's.
     #[inline(always)]
-    pub fn run(&self, rows: impl Fill, planes: &mut [Plane], layer_by: impl Fn(&Layer, usize, &mut [Plane])) {
-        let filled = rows.fill(planes).next_multiple_of(GRAIN).min(BLOCK);
+    pub fn run(&self, rows: impl Fill, columns: &mut [Column], layer_by: impl Fn(&Layer, usize, &mut [Column])) {
+        let filled = rows.fill(columns).next_multiple_of(GRAIN).min(BLOCK);
         for step in &self.steps {
             match step {
-                Packed::Layer(layer) => layer_by(layer, filled, planes),
-                Packed::Map { function, from, to, count } => map(*function, *from, *to, *count, filled, planes),
+                Packed::Layer(layer) => layer_by(layer, filled, columns),
+                Packed::Map { function, from, to, count } => map(*function, *from, *to, *count, filled, columns),
                 Packed::Join { join: op, left, right, to, count } => {
-                    join(*op, [left, right], *to, *count, filled, planes);
+                    join(*op, [left, right], *to, *count, filled, columns);
                 }
-                Packed::Plain(step) => plain(step, filled, &mut planes[..self.planes]),
+                Packed::Plain(step) => plain(step, filled, &mut columns[..self.columns]),
             }
         }
     }
 
     /// What is wrong with the first of these rows that a step had no answer for.
-    pub fn fault(&self, planes: &[Plane], rows: usize) -> Option<&str> {
-        let said = planes.get(self.planes - 1).filter(|_| !self.checks.is_empty())?;
+    pub fn fault(&self, columns: &[Column], rows: usize) -> Option<&str> {
+        let said = columns.get(self.columns - 1).filter(|_| !self.checks.is_empty())?;
         said.0[..rows].iter().find_map(|check| self.check(*check))
     }
 }
 
 #[inline(always)]
-fn plain(step: &Step, filled: usize, planes: &mut [Plane]) {
+fn plain(step: &Step, filled: usize, columns: &mut [Column]) {
     match step {
-        Step::Choose { test, yes, no, to } => choose(*test, [*yes, *no], *to as usize, filled, planes),
-        Step::Normalize(step) => normalize(step, filled, planes),
-        Step::Softmax { from, to } => softmax(from, *to as usize, filled, planes),
-        Step::Dot { left, right, to } => dot(left, right, *to as usize, filled, planes),
-        Step::Lookup(step) => lookup(step, filled, planes),
+        Step::Choose { test, yes, no, to } => choose(*test, [*yes, *no], *to as usize, filled, columns),
+        Step::Normalize(step) => normalize(step, filled, columns),
+        Step::Softmax { from, to } => softmax(from, *to as usize, filled, columns),
+        Step::Dot { left, right, to } => dot(left, right, *to as usize, filled, columns),
+        Step::Lookup(step) => lookup(step, filled, columns),
         Step::Layer(_) | Step::Map { .. } | Step::Join { .. } => {} // packed otherwise
     }
 }
 
-/// What fills the first planes of a block.
+/// What fills the first columns of a block.
 pub(super) trait Fill {
     /// Fills them and gives the number of rows. What is beyond stays, and no answer depends on it.
-    fn fill(self, planes: &mut [Plane]) -> usize;
+    fn fill(self, columns: &mut [Column]) -> usize;
 }
 
 /// Rows laid one after the other, of so many numbers each.
@@ -66,24 +66,24 @@ pub(super) struct Rows<'a>(pub &'a [f32], pub usize);
 
 impl Fill for Rows<'_> {
     #[inline(always)]
-    fn fill(self, planes: &mut [Plane]) -> usize {
+    fn fill(self, columns: &mut [Column]) -> usize {
         for (at, row) in self.0.chunks_exact(self.1).enumerate().take(BLOCK) {
-            planes.iter_mut().zip(row).for_each(|(plane, value)| plane.0[at] = *value);
+            columns.iter_mut().zip(row).for_each(|(column, value)| column.0[at] = *value);
         }
         self.0.len() / self.1
     }
 }
 
-/// Some outputs of a layer: their weights, input by input, their biases, and the planes that they are of and go to.
-pub(super) type Outputs<'a, const O: usize> = (&'a [[f32; O]], &'a [f32; O], &'a [Plane], &'a mut [Plane; O]);
+/// Some outputs of a layer: their weights, input by input, their biases, and the columns that they are of and go to.
+pub(super) type Outputs<'a, const O: usize> = (&'a [[f32; O]], &'a [f32; O], &'a [Column], &'a mut [Column; O]);
 
 impl Layer {
     /// Its outputs in groups, and those that fill none, one by one.
     pub fn split<'a, const O: usize>(
         &'a self,
-        planes: &'a mut [Plane],
+        columns: &'a mut [Column],
     ) -> (impl Iterator<Item = Outputs<'a, O>>, impl Iterator<Item = Outputs<'a, 1>>) {
-        let (before, after) = planes.split_at_mut(self.to);
+        let (before, after) = columns.split_at_mut(self.to);
         let from = &before[self.from..self.from + self.inputs];
         let (groups, rest) = after[..self.bias.len()].as_chunks_mut::<O>();
         let (bias, bias_of_rest) = self.bias.as_chunks::<O>();
@@ -95,8 +95,8 @@ impl Layer {
     }
 
     /// The meaning of a layer: what every kernel does, to the bit.
-    pub fn run_plain<const O: usize>(&self, filled: usize, planes: &mut [Plane]) {
-        let (groups, rest) = self.split::<O>(planes);
+    pub fn run_plain<const O: usize>(&self, filled: usize, columns: &mut [Column]) {
+        let (groups, rest) = self.split::<O>(columns);
         groups.for_each(|outputs| self.sum(outputs, filled));
         rest.for_each(|outputs| self.sum(outputs, filled));
     }
@@ -104,8 +104,8 @@ impl Layer {
     fn sum<const O: usize>(&self, (weights, bias, from, to): Outputs<'_, O>, filled: usize) {
         for o in 0..O {
             let mut sums = [0f32; BLOCK];
-            for (weights, plane) in weights.iter().zip(from) {
-                for (sum, row) in sums[..filled].iter_mut().zip(&plane.0) {
+            for (weights, column) in weights.iter().zip(from) {
+                for (sum, row) in sums[..filled].iter_mut().zip(&column.0) {
                     *sum = row.mul_add(weights[o], *sum);
                 }
             }
@@ -130,8 +130,8 @@ macro_rules! made {
 }
 
 #[inline(always)]
-fn map(function: Function, from: usize, to: usize, count: usize, filled: usize, planes: &mut [Plane]) {
-    let (before, after) = planes.split_at_mut(to);
+fn map(function: Function, from: usize, to: usize, count: usize, filled: usize, columns: &mut [Column]) {
+    let (before, after) = columns.split_at_mut(to);
     let pairs = before[from..from + count].iter().zip(&mut after[..count]);
     with_function!(function, known => {
         for (from, to) in pairs {
@@ -141,7 +141,7 @@ fn map(function: Function, from: usize, to: usize, count: usize, filled: usize, 
 }
 
 #[inline(always)]
-fn each(function: Function, from: &Plane, to: &mut Plane, filled: usize) {
+fn each(function: Function, from: &Column, to: &mut Column, filled: usize) {
     for chunk in 0..filled / GRAIN {
         let from = lanes(from, chunk);
         *lanes_mut(to, chunk) = made!(at => function.of(from[at]));
@@ -149,14 +149,14 @@ fn each(function: Function, from: &Plane, to: &mut Plane, filled: usize) {
 }
 
 #[inline(always)]
-fn join(join: Join, sides: [&Side; 2], to: usize, count: usize, filled: usize, planes: &mut [Plane]) {
-    let (before, after) = planes.split_at_mut(to);
+fn join(join: Join, sides: [&Side; 2], to: usize, count: usize, filled: usize, columns: &mut [Column]) {
+    let (before, after) = columns.split_at_mut(to);
     with_join!(join, known => {
         for (at, to) in after[..count].iter_mut().enumerate() {
             match [sides[0].at(at, before), sides[1].at(at, before)] {
-                [Found::Plane(left), Found::Plane(right)] => pair(known, left, right, to, filled),
-                [Found::Plane(left), Found::Number(right)] => first(known, left, right, to, filled),
-                [Found::Number(left), Found::Plane(right)] => second(known, left, right, to, filled),
+                [Found::Column(left), Found::Column(right)] => pair(known, left, right, to, filled),
+                [Found::Column(left), Found::Number(right)] => first(known, left, right, to, filled),
+                [Found::Number(left), Found::Column(right)] => second(known, left, right, to, filled),
                 [Found::Number(left), Found::Number(right)] => to.0.fill(known.of(left, right)),
             }
         }
@@ -165,23 +165,23 @@ fn join(join: Join, sides: [&Side; 2], to: usize, count: usize, filled: usize, p
 
 /// What one of neighbouring joins reads.
 enum Found<'a> {
-    Plane(&'a Plane),
+    Column(&'a Column),
     Number(f32),
 }
 
 impl Side {
     #[inline(always)]
-    fn at<'a>(&self, at: usize, planes: &'a [Plane]) -> Found<'a> {
+    fn at<'a>(&self, at: usize, columns: &'a [Column]) -> Found<'a> {
         match self {
-            Self::Planes(first) => Found::Plane(&planes[first + at]),
-            Self::Plane(only) => Found::Plane(&planes[*only]),
+            Self::Columns(first) => Found::Column(&columns[first + at]),
+            Self::Column(only) => Found::Column(&columns[*only]),
             Self::Numbers(numbers) => Found::Number(numbers[at]),
         }
     }
 }
 
 #[inline(always)]
-fn pair(join: Join, left: &Plane, right: &Plane, to: &mut Plane, filled: usize) {
+fn pair(join: Join, left: &Column, right: &Column, to: &mut Column, filled: usize) {
     for chunk in 0..filled / GRAIN {
         let (left, right) = (lanes(left, chunk), lanes(right, chunk));
         *lanes_mut(to, chunk) = made!(at => join.of(left[at], right[at]));
@@ -189,7 +189,7 @@ fn pair(join: Join, left: &Plane, right: &Plane, to: &mut Plane, filled: usize) 
 }
 
 #[inline(always)]
-fn first(join: Join, left: &Plane, right: f32, to: &mut Plane, filled: usize) {
+fn first(join: Join, left: &Column, right: f32, to: &mut Column, filled: usize) {
     for chunk in 0..filled / GRAIN {
         let left = lanes(left, chunk);
         *lanes_mut(to, chunk) = made!(at => join.of(left[at], right));
@@ -197,33 +197,33 @@ fn first(join: Join, left: &Plane, right: f32, to: &mut Plane, filled: usize) {
 }
 
 #[inline(always)]
-fn second(join: Join, left: f32, right: &Plane, to: &mut Plane, filled: usize) {
+fn second(join: Join, left: f32, right: &Column, to: &mut Column, filled: usize) {
     for chunk in 0..filled / GRAIN {
         let right = lanes(right, chunk);
         *lanes_mut(to, chunk) = made!(at => join.of(left, right[at]));
     }
 }
 
-/// Some lanes of a plane.
+/// Some lanes of a column.
 #[inline(always)]
-fn lanes(plane: &Plane, chunk: usize) -> &[f32; GRAIN] {
-    &plane.0.as_chunks::<GRAIN>().0[chunk]
+fn lanes(column: &Column, chunk: usize) -> &[f32; GRAIN] {
+    &column.0.as_chunks::<GRAIN>().0[chunk]
 }
 
 #[inline(always)]
-fn lanes_mut(plane: &mut Plane, chunk: usize) -> &mut [f32; GRAIN] {
-    &mut plane.0.as_chunks_mut::<GRAIN>().0[chunk]
+fn lanes_mut(column: &mut Column, chunk: usize) -> &mut [f32; GRAIN] {
+    &mut column.0.as_chunks_mut::<GRAIN>().0[chunk]
 }
 
 #[inline(always)]
-fn choose(test: u32, sides: [Operand; 2], to: usize, filled: usize, planes: &mut [Plane]) {
-    let (before, after) = planes.split_at_mut(to);
+fn choose(test: u32, sides: [Operand; 2], to: usize, filled: usize, columns: &mut [Column]) {
+    let (before, after) = columns.split_at_mut(to);
     let constant = sides.map(|side| match side {
-        Operand::Number(number) => Plane([number; BLOCK]),
-        Operand::Plane(_) => Plane([0.0; BLOCK]),
+        Operand::Number(number) => Column([number; BLOCK]),
+        Operand::Column(_) => Column([0.0; BLOCK]),
     });
     let side = |at: usize| match sides[at] {
-        Operand::Plane(plane) => &before[plane as usize],
+        Operand::Column(column) => &before[column as usize],
         Operand::Number(_) => &constant[at],
     };
     let (test, yes, no) = (&before[test as usize], side(0), side(1));
@@ -234,8 +234,8 @@ fn choose(test: u32, sides: [Operand; 2], to: usize, filled: usize, planes: &mut
 }
 
 #[inline(always)]
-fn normalize(step: &Normalize, filled: usize, planes: &mut [Plane]) {
-    let (before, after) = planes.split_at_mut(step.to as usize);
+fn normalize(step: &Normalize, filled: usize, columns: &mut [Column]) {
+    let (before, after) = columns.split_at_mut(step.to as usize);
     let count = step.from.len() as f32;
     for chunk in 0..filled / GRAIN {
         let mut mean = [0f32; GRAIN];
@@ -267,8 +267,8 @@ fn normalize(step: &Normalize, filled: usize, planes: &mut [Plane]) {
 }
 
 #[inline(always)]
-fn softmax(from: &[u32], to: usize, filled: usize, planes: &mut [Plane]) {
-    let (before, after) = planes.split_at_mut(to);
+fn softmax(from: &[u32], to: usize, filled: usize, columns: &mut [Column]) {
+    let (before, after) = columns.split_at_mut(to);
     for chunk in 0..filled / GRAIN {
         let mut greatest = [f32::NEG_INFINITY; GRAIN];
         for from in from {
@@ -295,8 +295,8 @@ fn softmax(from: &[u32], to: usize, filled: usize, planes: &mut [Plane]) {
 }
 
 #[inline(always)]
-fn dot(left: &[u32], right: &[u32], to: usize, filled: usize, planes: &mut [Plane]) {
-    let (before, after) = planes.split_at_mut(to);
+fn dot(left: &[u32], right: &[u32], to: usize, filled: usize, columns: &mut [Column]) {
+    let (before, after) = columns.split_at_mut(to);
     for chunk in 0..filled / GRAIN {
         let mut sum = [0f32; GRAIN];
         for (left, right) in left.iter().zip(right) {
@@ -309,10 +309,10 @@ fn dot(left: &[u32], right: &[u32], to: usize, filled: usize, planes: &mut [Plan
     }
 }
 
-/// Where the table has no such row, the last plane says so; the lane gets no number.
+/// Where the table has no such row, the last column says so; the lane gets no number.
 #[inline(always)]
-fn lookup(step: &Lookup, filled: usize, planes: &mut [Plane]) {
-    let (before, after) = planes.split_at_mut(step.to as usize);
+fn lookup(step: &Lookup, filled: usize, columns: &mut [Column]) {
+    let (before, after) = columns.split_at_mut(step.to as usize);
     let last = after.len() - 1;
     let (after, said) = after.split_at_mut(last);
     for lane in 0..filled {

@@ -12,7 +12,7 @@ use super::steps::{Function, Join, Operand, Step};
 pub(super) const WORTH_A_BLOCK: usize = 4;
 
 impl Program {
-    /// Runs a row through all steps; the cells are as many as planes.
+    /// Runs a row through all steps; the cells are as many as columns.
     #[inline(always)]
     pub fn run_one(&self, row: &[f32], cells: &mut [f32]) {
         cells[..row.len()].copy_from_slice(row);
@@ -33,7 +33,7 @@ impl Program {
                     let to = &mut after[..*count];
                     with_join!(*join, known => joined(known, [left, right], before, to));
                 }
-                Packed::Plain(step) => plain(step, &mut cells[..self.planes]),
+                Packed::Plain(step) => plain(step, &mut cells[..self.columns]),
             }
         }
     }
@@ -43,14 +43,14 @@ impl Program {
 fn joined(join: Join, sides: [&Side; 2], before: &[f32], to: &mut [f32]) {
     let count = to.len();
     match sides {
-        [Side::Plane(left), Side::Plane(right)] => to.fill(join.of(before[*left], before[*right])),
-        [Side::Plane(left), right] => {
+        [Side::Column(left), Side::Column(right)] => to.fill(join.of(before[*left], before[*right])),
+        [Side::Column(left), right] => {
             let left = before[*left];
             for (to, right) in to.iter_mut().zip(line(right, before, count)) {
                 *to = join.of(left, *right);
             }
         }
-        [left, Side::Plane(right)] => {
+        [left, Side::Column(right)] => {
             let right = before[*right];
             for (to, left) in to.iter_mut().zip(line(left, before, count)) {
                 *to = join.of(*left, right);
@@ -69,7 +69,7 @@ fn joined(join: Join, sides: [&Side; 2], before: &[f32], to: &mut [f32]) {
 #[inline(always)]
 fn line<'a>(side: &'a Side, cells: &'a [f32], count: usize) -> &'a [f32] {
     match side {
-        Side::Planes(first) | Side::Plane(first) => &cells[*first..first + count],
+        Side::Columns(first) | Side::Column(first) => &cells[*first..first + count],
         Side::Numbers(numbers) => numbers,
     }
 }
@@ -124,7 +124,7 @@ fn plain(step: &Step, cells: &mut [f32]) {
     match step {
         Step::Choose { test, yes, no, .. } => {
             let side = |side: &Operand| match side {
-                Operand::Plane(plane) => before[*plane as usize],
+                Operand::Column(column) => before[*column as usize],
                 Operand::Number(number) => *number,
             };
             after[0] = if before[*test as usize] != 0.0 { side(yes) } else { side(no) };
@@ -132,24 +132,24 @@ fn plain(step: &Step, cells: &mut [f32]) {
         Step::Normalize(step) => {
             let count = step.from.len() as f32;
             let (mut mean, mut spread) = (0f32, 0f32);
-            for plane in &step.from {
-                mean += before[*plane as usize];
+            for column in &step.from {
+                mean += before[*column as usize];
             }
             mean /= count;
-            for plane in &step.from {
-                let apart = before[*plane as usize] - mean;
+            for column in &step.from {
+                let apart = before[*column as usize] - mean;
                 spread = apart.mul_add(apart, spread);
             }
             let spread = (spread / count + step.epsilon).sqrt();
-            for (((to, plane), scale), bias) in after.iter_mut().zip(&step.from).zip(&step.scale).zip(&step.bias) {
-                *to = (before[*plane as usize] - mean) / spread * scale + bias;
+            for (((to, column), scale), bias) in after.iter_mut().zip(&step.from).zip(&step.scale).zip(&step.bias) {
+                *to = (before[*column as usize] - mean) / spread * scale + bias;
             }
         }
         Step::Softmax { from, .. } => {
             let to = &mut after[..from.len()];
             let (mut greatest, mut sum) = (f32::NEG_INFINITY, 0f32);
-            for (to, plane) in to.iter_mut().zip(from) {
-                *to = before[*plane as usize];
+            for (to, column) in to.iter_mut().zip(from) {
+                *to = before[*column as usize];
                 greatest = if *to > greatest { *to } else { greatest };
             }
             for to in to.iter_mut() {

@@ -3,7 +3,7 @@
 //! and in every batch. What is not such a net is not this module's: [`Dense::read`] gives nothing.
 //!
 //! Reading order: [`read`] makes [`steps`] of a graph, [`program`] packs them, [`lanes`] runs them over a block and [`lone`] over
-//! one row, [`functions`] and [`math`] are what they reckon, [`kernel`] chooses the instructions. [`ways`] takes a net apart for answers at many places that differ in
+//! one row, [`functions`] and [`math`] are what they reckon, [`kernel`] chooses the instructions. [`path_evaluation`] takes a net apart for answers at many places that differ in
 //! one feature, which [`along`] gives; [`direction`] is what can be proven from the weights.
 
 mod along;
@@ -25,7 +25,7 @@ pub(crate) use read::Entry;
 
 use crate::error::EngineError;
 use crate::trees::Vectors;
-use lanes::{BLOCK, Plane, Rows};
+use lanes::{BLOCK, Column, Rows};
 use lone::WORTH_A_BLOCK;
 use path_evaluation::Split;
 use program::Program;
@@ -44,7 +44,7 @@ pub struct Dense {
 /// One thread's working memory for a net, kept from call to call; no answer depends on what is in it.
 #[derive(Debug)]
 pub struct Memory {
-    planes: Vec<Plane>,
+    columns: Vec<Column>,
     /// Of one row for itself.
     cells: Vec<f32>,
 }
@@ -65,8 +65,8 @@ impl Dense {
 
     /// Working memory for one thread.
     pub fn memory(&self) -> Memory {
-        let mut memory = Memory { planes: vec![], cells: vec![] };
-        memory.at_least(self.program.planes);
+        let mut memory = Memory { columns: vec![], cells: vec![] };
+        memory.at_least(self.program.columns);
         memory
     }
 
@@ -99,7 +99,7 @@ fn answer(
     into: &mut [Vec<f32>],
 ) -> Result<(), EngineError> {
     let (width, outputs) = (program.width, &program.outputs);
-    memory.at_least(program.planes);
+    memory.at_least(program.columns);
     let count = rows.len() / width;
     outputs.iter().zip(&mut *into).for_each(|(output, into)| into.reserve(count * output.len()));
     let (blocks, rest) = match count % BLOCK {
@@ -107,28 +107,28 @@ fn answer(
         _ => (count, 0),
     };
     for rows in rows[..blocks * width].chunks(BLOCK * width) {
-        let planes = &mut memory.planes;
+        let columns = &mut memory.columns;
         // What was wrong with the rows before is forgotten.
-        planes[program.planes - 1] = Plane([0.0; BLOCK]);
-        kernel::run(vectors, program, Rows(rows, width), planes);
+        columns[program.columns - 1] = Column([0.0; BLOCK]);
+        kernel::run(vectors, program, Rows(rows, width), columns);
         let count = rows.len() / width;
-        if let Some(why) = program.fault(planes, count) {
+        if let Some(why) = program.fault(columns, count) {
             return Err(EngineError(why.to_owned()));
         }
         for (output, into) in outputs.iter().zip(&mut *into) {
             match output.as_slice() {
-                [plane] => into.extend(planes[*plane as usize].0[..count].iter().copied().map(one_nan)),
+                [column] => into.extend(columns[*column as usize].0[..count].iter().copied().map(one_nan)),
                 some => {
-                    (0..count).for_each(|row| into.extend(some.iter().map(|at| one_nan(planes[*at as usize].0[row]))));
+                    (0..count).for_each(|row| into.extend(some.iter().map(|at| one_nan(columns[*at as usize].0[row]))));
                 }
             }
         }
     }
     for row in rows[blocks * width..][..rest * width].chunks(width) {
         let cells = &mut memory.cells;
-        cells[program.planes - 1] = 0.0;
+        cells[program.columns - 1] = 0.0;
         kernel::run_one(vectors, program, row, cells);
-        if let Some(why) = program.check(cells[program.planes - 1]).filter(|_| !program.checks.is_empty()) {
+        if let Some(why) = program.check(cells[program.columns - 1]).filter(|_| !program.checks.is_empty()) {
             return Err(EngineError(why.to_owned()));
         }
         for (output, into) in outputs.iter().zip(&mut *into) {
@@ -145,9 +145,9 @@ fn one_nan(answer: f32) -> f32 {
 
 impl Memory {
     /// Makes it another net's where it is too small for it.
-    fn at_least(&mut self, planes: usize) {
-        self.planes.resize(planes.max(self.planes.len()), Plane([0.0; BLOCK]));
-        self.cells.resize(planes.max(self.cells.len()), 0.0);
+    fn at_least(&mut self, columns: usize) {
+        self.columns.resize(columns.max(self.columns.len()), Column([0.0; BLOCK]));
+        self.cells.resize(columns.max(self.cells.len()), 0.0);
     }
 }
 

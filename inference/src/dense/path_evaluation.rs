@@ -1,4 +1,4 @@
-//! A net taken apart at its first layer, for answers on the way from one row to another. Where everything before that layer is
+//! A net taken apart at its first layer, for answers on the path from one row to another. Where everything before that layer is
 //! of one feature each, its sums are sums of the features' parts: [`super::along`] adds and takes out parts.
 
 use super::program::Program;
@@ -7,23 +7,23 @@ use super::steps::{Layer, Step, Steps};
 /// A move of one feature between two rows, from the one where it is to the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Move {
-    /// Which start the way is from.
+    /// Which start the path is from.
     pub start: usize,
-    /// Whether the way begins here: all features are first put to their start.
+    /// Whether the path begins here: all features are first put to their start.
     pub first: bool,
     /// The feature that moves.
     pub feature: usize,
-    /// To the row that ways go to, or back to the start.
+    /// To the row that paths go to, or back to the start.
     pub forth: bool,
     /// Whether the place after the move is asked for.
     pub asked: bool,
 }
 
-/// The places that are asked for on a way from starts to a row, laid one after the other.
-pub fn places(starts: &[Vec<f32>], row: &[f32], way: &[Move]) -> Vec<f32> {
-    let mut places = Vec::with_capacity(way.len() * row.len());
+/// The places that are asked for on a path from starts to a row, laid one after the other.
+pub fn places(starts: &[Vec<f32>], row: &[f32], path: &[Move]) -> Vec<f32> {
+    let mut places = Vec::with_capacity(path.len() * row.len());
     let mut at = vec![0.0; row.len()];
-    for step in way {
+    for step in path {
         let start = &starts[step.start];
         if step.first {
             at.copy_from_slice(start);
@@ -48,7 +48,7 @@ pub(super) struct Split {
     pub(super) after: Program,
 }
 
-/// Rows that ways start from, each as its features' parts of the first layer's sums.
+/// Rows that paths start from, each as its features' parts of the first layer's sums.
 #[derive(Debug, Clone)]
 pub(crate) struct Starts {
     /// Start by start, feature by feature, one number for each of the layer's outputs.
@@ -64,13 +64,13 @@ impl Split {
         let at = steps.steps.iter().position(|step| matches!(step, Step::Layer(_)))?;
         let Step::Layer(layer) = &steps.steps[at] else { return None };
         let of = origins(steps.width, &steps.steps[..at])?;
-        let features = layer.from.iter().map(|plane| of.get(*plane as usize).copied()).collect::<Option<_>>()?;
+        let features = layer.from.iter().map(|column| of.get(*column as usize).copied()).collect::<Option<_>>()?;
         let [output] = steps.outputs.as_slice() else { return None };
         // A row that is refused halfway is not: what refuses must come first.
         if steps.steps[at..].iter().any(|step| matches!(step, Step::Lookup(_))) {
             return None;
         }
-        let counted = |plane: u32| plane.checked_sub(layer.to);
+        let counted = |column: u32| column.checked_sub(layer.to);
         let after = |step: &Step| step.clone().renumbered(counted, counted(step.makes().start)?);
         let after = Steps {
             width: layer.bias.len(),
@@ -94,11 +94,11 @@ impl Split {
     }
 }
 
-/// The feature that each plane before the first layer is of.
+/// The feature that each column before the first layer is of.
 fn origins(width: usize, steps: &[Step]) -> Option<Vec<usize>> {
     let mut of: Vec<usize> = (0..width).collect();
     for step in steps {
-        let mut features = step.reads().into_iter().map(|plane| of[plane as usize]);
+        let mut features = step.reads().into_iter().map(|column| of[column as usize]);
         let feature = features.next()?;
         if features.any(|other| other != feature) {
             return None;

@@ -8,9 +8,9 @@ use std::sync::Arc;
 #[derive(Debug, Clone)]
 pub(super) struct Program {
     pub width: usize,
-    pub planes: usize,
+    pub columns: usize,
     pub outputs: Vec<Vec<u32>>,
-    /// What is said of a row that a step has no answer for. The last plane says which, from 1 on, and 0 where all have.
+    /// What is said of a row that a step has no answer for. The last column says which, from 1 on, and 0 where all have.
     pub checks: Vec<String>,
     pub steps: Vec<Packed>,
 }
@@ -27,10 +27,10 @@ pub(super) enum Packed {
 /// One side of neighbouring joins.
 #[derive(Debug, Clone)]
 pub(super) enum Side {
-    /// From this plane on, one for each.
-    Planes(usize),
+    /// From this column on, one for each.
+    Columns(usize),
     /// One for all.
-    Plane(usize),
+    Column(usize),
     /// Numbers, one for each.
     Numbers(Vec<f32>),
 }
@@ -89,19 +89,19 @@ impl Program {
                 _ => Packed::Plain(step.clone()),
             });
         }
-        let planes = steps.planes() + usize::from(!steps.checks.is_empty());
+        let columns = steps.columns() + usize::from(!steps.checks.is_empty());
         let (outputs, checks) = (steps.outputs.clone(), steps.checks.clone());
-        Self { width: steps.width, planes, outputs, checks, steps: packed }
+        Self { width: steps.width, columns, outputs, checks, steps: packed }
     }
 
-    /// What a lane of the last plane says.
+    /// What a lane of the last column says.
     pub fn check(&self, said: f32) -> Option<&str> {
         self.checks.get((said as usize).checked_sub(1)?).map(String::as_str)
     }
 }
 
 impl Packed {
-    /// Takes a step in that does the same with the next planes, if it reads nothing that is made here.
+    /// Takes a step in that does the same with the next columns, if it reads nothing that is made here.
     fn takes(&mut self, step: &Step) -> bool {
         match (self, step) {
             (Self::Map { function, from, to, count }, Step::Map { function: other, from: next, to: into })
@@ -131,20 +131,20 @@ impl Packed {
 impl Side {
     fn of(operand: Operand) -> Self {
         match operand {
-            Operand::Plane(plane) => Self::Planes(plane as usize),
+            Operand::Column(column) => Self::Columns(column as usize),
             Operand::Number(number) => Self::Numbers(vec![number]),
         }
     }
 
-    /// Whether one more, after so many, goes on as these do, and reads only planes before this one.
+    /// Whether one more, after so many, goes on as these do, and reads only columns before this one.
     fn takes(&self, operand: Operand, count: usize, before: usize) -> bool {
         match (self, operand) {
             (Self::Numbers(_), Operand::Number(_)) => true,
-            (Self::Planes(first), Operand::Plane(plane)) => {
-                let (plane, is_second) = (plane as usize, count == 1);
-                plane < before && (plane == first + count || is_second && plane == *first)
+            (Self::Columns(first), Operand::Column(column)) => {
+                let (column, is_second) = (column as usize, count == 1);
+                column < before && (column == first + count || is_second && column == *first)
             }
-            (Self::Plane(only), Operand::Plane(plane)) => plane as usize == *only,
+            (Self::Column(only), Operand::Column(column)) => column as usize == *only,
             _ => false,
         }
     }
@@ -153,7 +153,9 @@ impl Side {
     fn take(&mut self, operand: Operand) {
         match (&mut *self, operand) {
             (Self::Numbers(numbers), Operand::Number(number)) => numbers.push(number),
-            (Self::Planes(first), Operand::Plane(plane)) if *first == plane as usize => *self = Self::Plane(*first),
+            (Self::Columns(first), Operand::Column(column)) if *first == column as usize => {
+                *self = Self::Column(*first)
+            }
             _ => {}
         }
     }

@@ -15,15 +15,15 @@ mod shapes;
 mod sums;
 mod value;
 
-use super::steps::{Function, Join, Operand, Plane, Step, Steps};
+use super::steps::{Column, Function, Join, Operand, Step, Steps};
 use crate::ops::NodeProto;
 use shapes::{Shape, Size};
 use std::collections::HashMap;
 use tract_onnx::pb::ModelProto;
 use value::{Array, Kind, Value};
 
-/// More planes than this, 256 bytes each, are left to the graph engine.
-const MOST_PLANES: usize = 1 << 16;
+/// More columns than this, 256 bytes each, are left to the graph engine.
+const MOST_COLUMNS: usize = 1 << 16;
 /// Numbers that are held while a graph is read, columns' and weights': a small file must not become a large net.
 const MOST_NUMBERS: usize = 1 << 24;
 
@@ -44,8 +44,8 @@ pub(super) fn read(proto: &ModelProto, inputs: &[Entry<'_>], outputs: &[&str]) -
     let mut reader = Reader { opset: opset.map_or(0, |set| set.version), ..Reader::default() };
     for input in inputs {
         let shape = Shape::of_rows(input.dims);
-        let first = reader.planes(shape.count()?)?;
-        let cells = (first..reader.next).map(Operand::Plane).collect();
+        let first = reader.columns(shape.count()?)?;
+        let cells = (first..reader.next).map(Operand::Column).collect();
         let kind = if input.whole { Kind::Codes } else { Kind::Numbers };
         reader.values.insert(input.name.to_owned(), Value::Cells(kind, Array::new(shape, cells)?));
     }
@@ -59,7 +59,7 @@ pub(super) fn read(proto: &ModelProto, inputs: &[Entry<'_>], outputs: &[&str]) -
     graph.node.iter().try_for_each(|node| reader.node(node))?;
     let outputs = outputs.iter().map(|name| reader.output(name)).collect::<Option<Vec<_>>>()?;
     let steps = Steps { width, steps: reader.steps, outputs, checks: reader.checks }.simplified();
-    (width > 0 && steps.planes() <= MOST_PLANES).then_some(steps)
+    (width > 0 && steps.columns() <= MOST_COLUMNS).then_some(steps)
 }
 
 #[derive(Default)]
@@ -68,9 +68,9 @@ struct Reader {
     values: HashMap<String, Value>,
     steps: Vec<Step>,
     checks: Vec<String>,
-    /// Planes of numbers that are the same in all rows, by their bits.
-    constants: HashMap<u32, Plane>,
-    next: Plane,
+    /// Columns of numbers that are the same in all rows, by their bits.
+    constants: HashMap<u32, Column>,
+    next: Column,
     /// See [`MOST_NUMBERS`].
     held: usize,
 }
@@ -158,13 +158,13 @@ impl Reader {
         }
     }
 
-    /// The planes of an output [N] or [N, any].
-    fn output(&mut self, name: &str) -> Option<Vec<Plane>> {
+    /// The columns of an output [N] or [N, any].
+    fn output(&mut self, name: &str) -> Option<Vec<Column>> {
         let array = self.numbers(name)?;
         if array.shape.rows != Some(0) || array.shape.dims.len() > 2 || array.shape.is_merged() {
             return None;
         }
-        array.cells.into_iter().map(|cell| self.plane_of(cell)).collect()
+        array.cells.into_iter().map(|cell| self.column_of(cell)).collect()
     }
 
     /// An array of numbers, whether of rows or of the file.
@@ -201,51 +201,51 @@ impl Reader {
         (self.held <= MOST_NUMBERS).then_some(())
     }
 
-    /// The first of so many new planes.
-    fn planes(&mut self, count: usize) -> Option<Plane> {
+    /// The first of so many new columns.
+    fn columns(&mut self, count: usize) -> Option<Column> {
         let first = self.next;
-        let next = (first as usize).checked_add(count).filter(|next| *next <= 2 * MOST_PLANES)?;
-        self.next = Plane::try_from(next).ok()?;
+        let next = (first as usize).checked_add(count).filter(|next| *next <= 2 * MOST_COLUMNS)?;
+        self.next = Column::try_from(next).ok()?;
         Some(first)
     }
 
-    /// A plane with this in it.
-    fn plane_of(&mut self, cell: Operand) -> Option<Plane> {
+    /// A column with this in it.
+    fn column_of(&mut self, cell: Operand) -> Option<Column> {
         let number = match cell {
-            Operand::Plane(plane) => return Some(plane),
+            Operand::Column(column) => return Some(column),
             Operand::Number(number) => number,
         };
         if let Some(known) = self.constants.get(&number.to_bits()) {
             return Some(*known);
         }
-        let to = self.planes(1)?;
+        let to = self.columns(1)?;
         let (left, right) = (Operand::Number(number), Operand::Number(1.0));
         self.steps.push(Step::Join { join: Join::Mul, left, right, to });
         self.constants.insert(number.to_bits(), to);
         Some(to)
     }
 
-    fn planes_of(&mut self, cells: &[Operand]) -> Option<Vec<Plane>> {
-        cells.iter().map(|cell| self.plane_of(*cell)).collect()
+    fn columns_of(&mut self, cells: &[Operand]) -> Option<Vec<Column>> {
+        cells.iter().map(|cell| self.column_of(*cell)).collect()
     }
 
     fn joined(&mut self, join: Join, left: Operand, right: Operand) -> Option<Operand> {
         if let (Operand::Number(left), Operand::Number(right)) = (left, right) {
             return Some(Operand::Number(join.of(left, right)));
         }
-        let to = self.planes(1)?;
+        let to = self.columns(1)?;
         self.steps.push(Step::Join { join, left, right, to });
-        Some(Operand::Plane(to))
+        Some(Operand::Column(to))
     }
 
     fn mapped(&mut self, function: Function, from: Operand) -> Option<Operand> {
         let from = match from {
             Operand::Number(number) => return Some(Operand::Number(function.of(number))),
-            Operand::Plane(plane) => plane,
+            Operand::Column(column) => column,
         };
-        let to = self.planes(1)?;
+        let to = self.columns(1)?;
         self.steps.push(Step::Map { function, from, to });
-        Some(Operand::Plane(to))
+        Some(Operand::Column(to))
     }
 }
 

@@ -1,12 +1,12 @@
-//! What a dense net does, column by column: every column of every value between input and output is a plane of its own, and
-//! a step makes one plane, or a layer's planes, of earlier ones. Steps are simplified here before they are laid out.
+//! What a dense net does, column by column: each value between input and output is so many columns, numbered, and
+//! a step makes one column, or a layer's columns, of earlier ones. Steps are simplified here before they are laid out.
 
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
 
-/// Number of a plane. Those of the input come first; a step makes planes with higher numbers than it reads.
-pub(super) type Plane = u32;
+/// Number of a column. Those of the input come first; a step makes columns with higher numbers than it reads.
+pub(super) type Column = u32;
 
 /// A function of one number.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -51,16 +51,16 @@ pub(super) enum Join {
 /// What a join reads.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Operand {
-    Plane(Plane),
+    Column(Column),
     Number(f32),
 }
 
-/// Sums of weighted planes: for each output, from zero, the inputs' products in order by fused multiply-adds, then its bias.
+/// Sums of weighted columns: for each output, from zero, the inputs' products in order by fused multiply-adds, then its bias.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Layer {
-    pub from: Vec<Plane>,
+    pub from: Vec<Column>,
     /// The first of the outputs.
-    pub to: Plane,
+    pub to: Column,
     /// Input by input, one for each output. The turns of a loop share them.
     pub weights: Arc<Vec<f32>>,
     /// One for each output.
@@ -69,12 +69,12 @@ pub(super) struct Layer {
     pub relu: bool,
 }
 
-/// (x − mean) / √(variance + epsilon) · scale + bias, with mean and variance those of a row's planes.
+/// (x − mean) / √(variance + epsilon) · scale + bias, with mean and variance those of a row's columns.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Normalize {
-    pub from: Vec<Plane>,
+    pub from: Vec<Column>,
     /// The first of as many as are read.
-    pub to: Plane,
+    pub to: Column,
     pub epsilon: f32,
     pub scale: Vec<f32>,
     pub bias: Vec<f32>,
@@ -83,9 +83,9 @@ pub(super) struct Normalize {
 /// Rows of a table by their number, from its end where it is negative: what a category is embedded as.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Lookup {
-    pub from: Plane,
+    pub from: Column,
     /// The first of as many as a row of the table has.
-    pub to: Plane,
+    pub to: Column,
     pub table: Arc<Vec<f32>>,
     pub width: usize,
     /// Place in [`Steps::checks`] of what to say where the table has no such row.
@@ -97,59 +97,59 @@ pub(super) struct Lookup {
 pub(super) enum Step {
     Map {
         function: Function,
-        from: Plane,
-        to: Plane,
+        from: Column,
+        to: Column,
     },
     Join {
         join: Join,
         left: Operand,
         right: Operand,
-        to: Plane,
+        to: Column,
     },
     /// One of two numbers: the first where the test is not zero.
     Choose {
-        test: Plane,
+        test: Column,
         yes: Operand,
         no: Operand,
-        to: Plane,
+        to: Column,
     },
     Layer(Layer),
     Normalize(Normalize),
     /// e^(x − greatest) / Σ e^(x − greatest).
     Softmax {
-        from: Vec<Plane>,
-        to: Plane,
+        from: Vec<Column>,
+        to: Column,
     },
-    /// The sum of products of two lists of planes.
+    /// The sum of products of two lists of columns.
     Dot {
-        left: Vec<Plane>,
-        right: Vec<Plane>,
-        to: Plane,
+        left: Vec<Column>,
+        right: Vec<Column>,
+        to: Column,
     },
     Lookup(Lookup),
 }
 
-/// All steps, and the planes of each output.
+/// All steps, and the columns of each output.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Steps {
     pub width: usize,
     pub steps: Vec<Step>,
-    pub outputs: Vec<Vec<Plane>>,
+    pub outputs: Vec<Vec<Column>>,
     /// What is said of a row that a step has no answer for.
     pub checks: Vec<String>,
 }
 
 impl Operand {
-    fn plane(self) -> Option<Plane> {
+    fn column(self) -> Option<Column> {
         match self {
-            Self::Plane(plane) => Some(plane),
+            Self::Column(column) => Some(column),
             Self::Number(_) => None,
         }
     }
 
-    fn with(self, number: &mut impl FnMut(Plane) -> Option<Plane>) -> Option<Self> {
+    fn with(self, number: &mut impl FnMut(Column) -> Option<Column>) -> Option<Self> {
         match self {
-            Self::Plane(plane) => number(plane).map(Self::Plane),
+            Self::Column(column) => number(column).map(Self::Column),
             Self::Number(_) => Some(self),
         }
     }
@@ -167,12 +167,12 @@ impl Lookup {
 }
 
 impl Step {
-    pub fn reads(&self) -> Vec<Plane> {
+    pub fn reads(&self) -> Vec<Column> {
         match self {
             Self::Map { from, .. } => vec![*from],
-            Self::Join { left, right, .. } => [left, right].into_iter().filter_map(|side| side.plane()).collect(),
+            Self::Join { left, right, .. } => [left, right].into_iter().filter_map(|side| side.column()).collect(),
             Self::Choose { test, yes, no, .. } => {
-                [*test].into_iter().chain([yes, no].into_iter().filter_map(|side| side.plane())).collect()
+                [*test].into_iter().chain([yes, no].into_iter().filter_map(|side| side.column())).collect()
             }
             Self::Layer(Layer { from, .. }) | Self::Normalize(Normalize { from, .. }) | Self::Softmax { from, .. } => {
                 from.clone()
@@ -182,19 +182,19 @@ impl Step {
         }
     }
 
-    pub fn makes(&self) -> Range<Plane> {
+    pub fn makes(&self) -> Range<Column> {
         let (to, count) = match self {
             Self::Map { to, .. } | Self::Join { to, .. } | Self::Choose { to, .. } | Self::Dot { to, .. } => (*to, 1),
             Self::Layer(Layer { to, bias, .. }) => (*to, bias.len()),
             Self::Normalize(Normalize { from, to, .. }) | Self::Softmax { from, to } => (*to, from.len()),
             Self::Lookup(Lookup { to, width, .. }) => (*to, *width),
         };
-        to..to + count as Plane
+        to..to + count as Column
     }
 
-    /// With what it reads renumbered, and what it makes from this plane on; nothing where a plane has no new number.
-    pub fn renumbered(self, mut number: impl FnMut(Plane) -> Option<Plane>, to: Plane) -> Option<Self> {
-        let mut all = |planes: Vec<Plane>| planes.into_iter().map(&mut number).collect::<Option<Vec<_>>>();
+    /// With what it reads renumbered, and what it makes from this column on; nothing where a column has no new number.
+    pub fn renumbered(self, mut number: impl FnMut(Column) -> Option<Column>, to: Column) -> Option<Self> {
+        let mut all = |columns: Vec<Column>| columns.into_iter().map(&mut number).collect::<Option<Vec<_>>>();
         Some(match self {
             Self::Layer(layer) => Self::Layer(Layer { from: all(layer.from)?, to, ..layer }),
             Self::Normalize(step) => Self::Normalize(Normalize { from: all(step.from)?, to, ..step }),
@@ -213,7 +213,7 @@ impl Step {
 }
 
 impl Steps {
-    /// The same answers by fewer steps, with planes numbered without gaps and layers that read neighbours.
+    /// The same answers by fewer steps, with columns numbered without gaps and layers that read neighbours.
     pub fn simplified(mut self) -> Self {
         self.fuse();
         self.absorb();
@@ -221,24 +221,24 @@ impl Steps {
         self.renumber()
     }
 
-    /// Planes at work, those of the input included.
-    pub fn planes(&self) -> usize {
+    /// Columns at work, those of the input included.
+    pub fn columns(&self) -> usize {
         self.steps.iter().map(|step| step.makes().end as usize).max().unwrap_or(0).max(self.width)
     }
 
     /// Four steps that squash an amount are one, which rounds where they rounded.
     fn fuse(&mut self) {
-        let made: HashMap<Plane, usize> =
-            self.steps.iter().enumerate().flat_map(|(at, step)| step.makes().map(move |plane| (plane, at))).collect();
-        let step = |plane: &Plane| made.get(plane).map(|at| &self.steps[*at]);
+        let made: HashMap<Column, usize> =
+            self.steps.iter().enumerate().flat_map(|(at, step)| step.makes().map(move |column| (column, at))).collect();
+        let step = |column: &Column| made.get(column).map(|at| &self.steps[*at]);
         let fused = |found: &Step| {
-            let Step::Join { join: Join::Mul, left: Operand::Plane(sign), right: Operand::Plane(log), to } = found
+            let Step::Join { join: Join::Mul, left: Operand::Column(sign), right: Operand::Column(log), to } = found
             else {
                 return None;
             };
             let Step::Map { function: Function::Sign, from, .. } = step(sign)? else { return None };
             let Step::Map { function: Function::Log, from: sum, .. } = step(log)? else { return None };
-            let Step::Join { join: Join::Add, left: Operand::Plane(size), right: Operand::Number(one), .. } =
+            let Step::Join { join: Join::Add, left: Operand::Column(size), right: Operand::Number(one), .. } =
                 step(sum)?
             else {
                 return None;
@@ -253,25 +253,25 @@ impl Steps {
 
     /// A bias and a relu join the layer before them, where nobody else reads the bare sums.
     fn absorb(&mut self) {
-        let mut readers: HashMap<Plane, usize> = HashMap::new();
+        let mut readers: HashMap<Column, usize> = HashMap::new();
         let read = self.steps.iter().flat_map(Step::reads).chain(self.outputs.iter().flatten().copied());
-        read.for_each(|plane| *readers.entry(plane).or_default() += 1);
-        let mut layers: HashMap<Plane, usize> = HashMap::new();
+        read.for_each(|column| *readers.entry(column).or_default() += 1);
+        let mut layers: HashMap<Column, usize> = HashMap::new();
         for (at, step) in self.steps.iter().enumerate() {
             if let Step::Layer(layer) = step
-                && step.makes().all(|plane| readers.get(&plane) == Some(&1))
+                && step.makes().all(|column| readers.get(&column) == Some(&1))
             {
                 layers.insert(layer.to, at);
             }
         }
-        // By plane of a layer's: what its one reader makes of it.
-        let mut biased: HashMap<Plane, (f32, Plane)> = HashMap::new();
-        let mut risen: HashMap<Plane, Plane> = HashMap::new();
+        // By column of a layer's: what its one reader makes of it.
+        let mut biased: HashMap<Column, (f32, Column)> = HashMap::new();
+        let mut risen: HashMap<Column, Column> = HashMap::new();
         for step in &self.steps {
             match step {
-                Step::Join { join: Join::Add, left: Operand::Plane(plane), right: Operand::Number(number), to }
-                | Step::Join { join: Join::Add, left: Operand::Number(number), right: Operand::Plane(plane), to } => {
-                    biased.insert(*plane, (*number, *to));
+                Step::Join { join: Join::Add, left: Operand::Column(column), right: Operand::Number(number), to }
+                | Step::Join { join: Join::Add, left: Operand::Number(number), right: Operand::Column(column), to } => {
+                    biased.insert(*column, (*number, *to));
                 }
                 Step::Map { function: Function::Relu, from, to } => {
                     risen.insert(*from, *to);
@@ -279,42 +279,42 @@ impl Steps {
                 _ => {}
             }
         }
-        let mut instead: HashMap<Plane, Plane> = HashMap::new();
+        let mut instead: HashMap<Column, Column> = HashMap::new();
         for at in layers.into_values() {
             let Step::Layer(layer) = &mut self.steps[at] else { continue };
-            let mut own: Vec<Plane> = (layer.to..layer.to + layer.bias.len() as Plane).collect();
-            let added: Option<Vec<(f32, Plane)>> = own.iter().map(|plane| biased.get(plane).copied()).collect();
+            let mut own: Vec<Column> = (layer.to..layer.to + layer.bias.len() as Column).collect();
+            let added: Option<Vec<(f32, Column)>> = own.iter().map(|column| biased.get(column).copied()).collect();
             if let Some(added) = added
                 && layer.bias.iter().all(|bias| *bias == 0.0)
                 && !layer.relu
             {
                 layer.bias = added.iter().map(|(bias, _)| *bias).collect();
-                own = added.iter().map(|(_, plane)| *plane).collect();
+                own = added.iter().map(|(_, column)| *column).collect();
             }
-            let alone = own.iter().all(|plane| readers.get(plane) == Some(&1));
-            let cut: Option<Vec<Plane>> = own.iter().map(|plane| risen.get(plane).copied()).collect();
+            let alone = own.iter().all(|column| readers.get(column) == Some(&1));
+            let cut: Option<Vec<Column>> = own.iter().map(|column| risen.get(column).copied()).collect();
             if let Some(cut) = cut.filter(|_| alone && !layer.relu) {
                 layer.relu = true;
                 own = cut;
             }
-            let planes = layer.to..layer.to + layer.bias.len() as Plane;
-            instead.extend(own.into_iter().zip(planes).filter(|(from, to)| from != to));
+            let columns = layer.to..layer.to + layer.bias.len() as Column;
+            instead.extend(own.into_iter().zip(columns).filter(|(from, to)| from != to));
         }
-        let new = |plane: Plane| instead.get(&plane).copied().unwrap_or(plane);
-        self.steps.retain(|step| !step.makes().any(|plane| instead.contains_key(&plane)));
+        let new = |column: Column| instead.get(&column).copied().unwrap_or(column);
+        self.steps.retain(|step| !step.makes().any(|column| instead.contains_key(&column)));
         let steps = self.steps.drain(..).filter_map(|step| {
             let to = step.makes().start;
-            step.renumbered(|plane| Some(new(plane)), to)
+            step.renumbered(|column| Some(new(column)), to)
         });
         self.steps = steps.collect();
-        self.outputs.iter_mut().flatten().for_each(|plane| *plane = new(*plane));
+        self.outputs.iter_mut().flatten().for_each(|column| *column = new(*column));
     }
 
     fn drop_unread(&mut self) {
-        let mut read: HashSet<Plane> = self.outputs.iter().flatten().copied().collect();
+        let mut read: HashSet<Column> = self.outputs.iter().flatten().copied().collect();
         let mut kept = Vec::with_capacity(self.steps.len());
         for step in self.steps.drain(..).rev() {
-            if step.makes().any(|plane| read.contains(&plane)) {
+            if step.makes().any(|column| read.contains(&column)) {
                 read.extend(step.reads());
                 kept.push(step);
             }
@@ -324,12 +324,12 @@ impl Steps {
     }
 
     fn renumber(self) -> Self {
-        let mut next = self.width as Plane;
-        let mut numbers: HashMap<Plane, Plane> = (0..next).map(|plane| (plane, plane)).collect();
+        let mut next = self.width as Column;
+        let mut numbers: HashMap<Column, Column> = (0..next).map(|column| (column, column)).collect();
         let mut steps = Vec::with_capacity(self.steps.len());
         for step in self.steps {
             let made = step.makes();
-            let Some(mut step) = step.renumbered(|plane| numbers.get(&plane).copied(), next) else { continue };
+            let Some(mut step) = step.renumbered(|column| numbers.get(&column).copied(), next) else { continue };
             if let Step::Layer(layer) = &mut step
                 && !layer.from.windows(2).all(|pair| pair[0] + 1 == pair[1])
             {
@@ -341,10 +341,11 @@ impl Steps {
                 layer.to = next;
             }
             numbers.extend(made.clone().zip(next..));
-            next += made.len() as Plane;
+            next += made.len() as Column;
             steps.push(step);
         }
-        let outputs = self.outputs.iter().map(|planes| planes.iter().map(|plane| numbers[plane]).collect()).collect();
+        let outputs =
+            self.outputs.iter().map(|columns| columns.iter().map(|column| numbers[column]).collect()).collect();
         Self { steps, outputs, ..self }
     }
 }
@@ -353,12 +354,12 @@ impl Steps {
 mod tests {
     use super::*;
 
-    fn map(function: Function, from: Plane, to: Plane) -> Step {
+    fn map(function: Function, from: Column, to: Column) -> Step {
         Step::Map { function, from, to }
     }
 
-    fn join(join: Join, left: Plane, right: Operand, to: Plane) -> Step {
-        Step::Join { join, left: Operand::Plane(left), right, to }
+    fn join(join: Join, left: Column, right: Operand, to: Column) -> Step {
+        Step::Join { join, left: Operand::Column(left), right, to }
     }
 
     #[test]
@@ -368,7 +369,7 @@ mod tests {
             map(Function::Abs, 1, 3),
             join(Join::Add, 3, Operand::Number(1.0), 4),
             map(Function::Log, 4, 5),
-            join(Join::Mul, 2, Operand::Plane(5), 6),
+            join(Join::Mul, 2, Operand::Column(5), 6),
             map(Function::Exp, 0, 7),
         ];
         let found = Steps { width: 2, steps, outputs: vec![vec![6]], ..Steps::default() }.simplified();
@@ -383,7 +384,7 @@ mod tests {
             map(Function::Abs, 0, 3),
             join(Join::Add, 3, Operand::Number(1.0), 4),
             map(Function::Log, 4, 5),
-            join(Join::Mul, 2, Operand::Plane(5), 6),
+            join(Join::Mul, 2, Operand::Column(5), 6),
         ];
         let found = Steps { width: 2, steps: steps.clone(), outputs: vec![vec![6]], ..Steps::default() }.simplified();
         assert_eq!(found.steps, steps);
@@ -391,13 +392,13 @@ mod tests {
 
     #[test]
     fn a_layer_that_reads_here_and_there_reads_copies_side_by_side() {
-        let layer = |from: Vec<Plane>, to| {
+        let layer = |from: Vec<Column>, to| {
             Step::Layer(Layer { from, to, weights: Arc::new(vec![0.5, 2.0]), bias: vec![0.0], relu: false })
         };
         let found = Steps { width: 3, steps: vec![layer(vec![2, 0], 3)], outputs: vec![vec![3]], ..Steps::default() }
             .simplified();
         assert_eq!(found.steps, [map(Function::Copy, 2, 3), map(Function::Copy, 0, 4), layer(vec![3, 4], 5)]);
-        assert_eq!((found.outputs.clone(), found.planes()), (vec![vec![5]], 6));
+        assert_eq!((found.outputs.clone(), found.columns()), (vec![vec![5]], 6));
     }
 
     #[test]
@@ -413,7 +414,7 @@ mod tests {
         let found = Steps { width: 1, steps: steps(relu), outputs: vec![vec![3, 2]], ..Steps::default() }.simplified();
         assert_eq!(found.steps, [layer(1, 2.0, false), map(Function::Relu, 1, 2)]);
         assert_eq!(found.outputs, [[2, 1]]);
-        let twice = join(Join::Mul, 2, Operand::Plane(1), 3);
+        let twice = join(Join::Mul, 2, Operand::Column(1), 3);
         let found = Steps { width: 1, steps: steps(twice.clone()), outputs: vec![vec![3]], ..Steps::default() };
         assert_eq!(found.simplified().steps, steps(twice));
     }

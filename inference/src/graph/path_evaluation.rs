@@ -1,10 +1,10 @@
-//! Answers on ways from one row to another, a feature at a time.
+//! Answers on paths from one row to another, a feature at a time.
 
 use super::{Engine, Graph, Running, State};
 use crate::dense;
 use crate::error::EngineError;
 
-/// Rows that ways start from; see [`Graph::along`].
+/// Rows that paths start from; see [`Graph::along`].
 #[derive(Debug)]
 pub struct Starts {
     rows: Vec<Vec<f32>>,
@@ -30,7 +30,7 @@ impl Starts {
 }
 
 impl Graph {
-    /// Prepares rows that ways start from.
+    /// Prepares rows that paths start from.
     ///
     /// # Errors
     /// [`EngineError`] when the engine cannot set its operators up.
@@ -42,7 +42,7 @@ impl Graph {
         Ok(Starts { rows: rows.to_vec(), apart })
     }
 
-    /// The first output's answers at the places that are asked for, on ways from starts to a row that move one feature at a time.
+    /// The first output's answers at the places that are asked for, on paths from starts to a row that move one feature at a time.
     /// Within rounding they are those of [`Graph::run_f32`].
     ///
     /// # Errors

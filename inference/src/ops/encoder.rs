@@ -142,16 +142,16 @@ pub(super) fn label_encoder(ctx: &ParsingContext, node: &NodeProto) -> Built {
     }
     // As the first version of the operator had it: text to its position, or back.
     let positions: Vec<i64> = (0..).take(texts.len()).collect();
-    built(Encoder { name: "LabelEncoder", tables: both_ways(node, &texts, &positions)? })
+    built(Encoder { name: "LabelEncoder", tables: both_directions(node, &texts, &positions)? })
 }
 
 pub(super) fn category_mapper(_ctx: &ParsingContext, node: &NodeProto) -> Built {
     let texts: Vec<String> = node.get_attr_vec("cats_strings")?;
     let ints: Vec<i64> = node.get_attr_vec("cats_int64s")?;
-    built(Encoder { name: "CategoryMapper", tables: both_ways(node, &texts, &ints)? })
+    built(Encoder { name: "CategoryMapper", tables: both_directions(node, &texts, &ints)? })
 }
 
-fn both_ways(node: &NodeProto, texts: &[String], ints: &[i64]) -> TractResult<Vec<Table>> {
+fn both_directions(node: &NodeProto, texts: &[String], ints: &[i64]) -> TractResult<Vec<Table>> {
     let int = tensor0(node.get_attr_opt::<i64>("default_int64")?.unwrap_or(-1));
     let text = tensor0(node.get_attr_opt("default_string")?.unwrap_or_else(|| "_Unused".to_owned()));
     let (texts, ints) = (tensor1(texts), tensor1(ints));

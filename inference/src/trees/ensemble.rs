@@ -127,7 +127,7 @@ pub enum Node {
     },
 }
 
-/// One tree. Every node is reached from the root by exactly one way.
+/// One tree. Every node is reached from the root by exactly one path.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Tree {
     /// Position of the root in `nodes`.
@@ -185,7 +185,7 @@ impl Draft {
     /// Proves that this is a forest.
     ///
     /// # Errors
-    /// [`TreeError`] that names the tree and node: children out of range, cycles, two parents, nodes that no way reaches,
+    /// [`TreeError`] that names the tree and node: children out of range, cycles, two parents, nodes that no path reaches,
     /// features and targets out of range, NaN, numbers that are no f32 in single precision, too deep, too large.
     pub fn check(self) -> Result<Ensemble, TreeError> {
         check_sizes(&self)?;
@@ -319,7 +319,7 @@ fn unfit(value: f64) -> String {
     }
 }
 
-/// One way from the root to every node, none too long. Children are known to be in range.
+/// One path from the root to every node, none too long. Children are known to be in range.
 fn check_shape(tree: &Tree) -> Result<(), (usize, String)> {
     let root = tree.root as usize;
     if root >= tree.nodes.len() {

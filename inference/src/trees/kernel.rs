@@ -1,4 +1,4 @@
-//! AVX-512 over the block form of [`super::planes`]. What it does is written there; here is how,
+//! AVX-512 over the block form of [`super::columns`]. What it does is written there; here is how,
 //! on 512 rows at once, and nothing but whole-vector loads and stores and unchecked positions needs `unsafe`.
 //!
 //! Why it is sound: a group proves its own positions when it is compiled ([`Sound::new`]), and every entry checks the lengths
@@ -428,7 +428,7 @@ unsafe fn explain<T: Number>(
     unsafe {
         for step in &terms.steps {
             match *step {
-                Term::Way { mask, no, and, slot } => {
+                Term::Path { mask, no, and, slot } => {
                     let turn = _mm512_set1_epi64(if no { -1 } else { 0 });
                     let mut met = _mm512_xor_si512(load(masks.get_unchecked(mask as usize)), turn);
                     if let Some(and) = and {

@@ -2,7 +2,7 @@
 //! can, to the bit the same on every machine and for every batch. Knows no graph engine and no credit word.
 //!
 //! Reading order: [`ensemble`] is the data and its proof, [`walk`] its meaning in plain code, [`Compiled`] its fast form; how
-//! that is fast stands in [`number`] (numbers as integers), `keys` (questions as intervals of them), `nodes` (walks), `questions` and `planes` (blocks of rows), `rows` (one
+//! that is fast stands in [`number`] (numbers as integers), `keys` (questions as intervals of them), `nodes` (walks), `questions` and `columns` (blocks of rows), `rows` (one
 //! row) and the kernels. [`shap`] is the contributions, [`mod@monotone`] what can be proven of a margin.
 
 pub mod ensemble;

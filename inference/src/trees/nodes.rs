@@ -1,6 +1,6 @@
 //! The walking form: every tree in one flat table, leaves that lead to themselves, so that several walks go in lockstep
 //! without asking who has arrived. One row goes through several trees at once, so that the memory's latency overlaps; trees
-//! too large for [`super::planes`] are met by several rows at once.
+//! too large for [`super::columns`] are met by several rows at once.
 
 use super::ensemble::{Ensemble, Node, Tree, Vote};
 use super::keys::{Interval, interval, intervals};
@@ -15,7 +15,7 @@ const BLIND: u32 = 8;
 #[derive(Debug, Clone)]
 pub(super) struct Nodes<T: Number> {
     nodes: Vec<Flat<T::Key>>,
-    ways: Vec<Way>,
+    paths: Vec<Path>,
     /// By position of the leaf; empty unless every leaf has one vote for the one target.
     weights: Vec<T>,
     /// By position of the leaf, where there are no `weights`: first and last of `votes`.
@@ -33,7 +33,7 @@ struct Flat<K> {
 
 /// Where a tree starts, and how many steps are enough.
 #[derive(Debug, Clone, Copy)]
-struct Way {
+struct Path {
     root: u32,
     steps: u32,
 }
@@ -47,7 +47,7 @@ impl<T: Number> Nodes<T> {
         let count = draft.trees.iter().map(|tree| tree.nodes.len()).sum();
         let mut flat = Self {
             nodes: Vec::with_capacity(count),
-            ways: Vec::with_capacity(draft.trees.len()),
+            paths: Vec::with_capacity(draft.trees.len()),
             weights: Vec::with_capacity(if lone { count } else { 0 }),
             ranges: Vec::with_capacity(if lone { 0 } else { count }),
             votes: vec![],
@@ -85,7 +85,7 @@ impl<T: Number> Nodes<T> {
                 }
             }
         }
-        self.ways.push(Way { root, steps });
+        self.paths.push(Path { root, steps });
     }
 
     fn vote(&mut self, at: usize, votes: &[Vote], lone: bool) {
@@ -102,19 +102,19 @@ impl<T: Number> Nodes<T> {
 
     /// Adds the votes of all trees, in order, for one row of keys.
     pub fn add_row(&self, keys: &[T::Key], mut add: impl FnMut(usize, T)) {
-        for ways in self.ways.chunks(LOCKSTEP) {
+        for paths in self.paths.chunks(LOCKSTEP) {
             let mut at = [0; LOCKSTEP];
-            at.iter_mut().zip(ways).for_each(|(at, way)| *at = way.root);
-            let steps = ways.iter().map(|way| way.steps).max().unwrap_or_default();
+            at.iter_mut().zip(paths).for_each(|(at, path)| *at = path.root);
+            let steps = paths.iter().map(|path| path.steps).max().unwrap_or_default();
             // Lanes without a tree walk the first, unheard.
             self.descend(&mut at, [0; LOCKSTEP], keys, steps);
-            at[..ways.len()].iter().for_each(|leaf| self.add_leaf(*leaf as usize, &mut add));
+            at[..paths.len()].iter().for_each(|leaf| self.add_leaf(*leaf as usize, &mut add));
         }
     }
 
     /// Adds one tree's votes for several rows of `width` keys each; `add` is told the row, the target and the weight.
     pub fn add_tree(&self, tree: usize, keys: &[T::Key], width: usize, mut add: impl FnMut(usize, usize, T)) {
-        let Way { root, steps } = self.ways[tree];
+        let Path { root, steps } = self.paths[tree];
         for (part, rows) in keys.chunks(LOCKSTEP * width).enumerate() {
             let count = rows.len() / width;
             let mut at = [root; LOCKSTEP];

@@ -105,7 +105,7 @@ pub(super) fn explain<T: Number>(
     debug_assert!(masks.len() >= slots + SLOTS);
     for step in &terms.steps {
         match *step {
-            Term::Way { mask, no, and, slot } => {
+            Term::Path { mask, no, and, slot } => {
                 let all = Mask([u64::MAX; BLOCK / 64]);
                 let above = and.map_or(all, |and| masks[slots + usize::from(and)]);
                 let answer = masks[mask as usize];

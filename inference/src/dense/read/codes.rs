@@ -105,9 +105,9 @@ impl Reader {
         let cells = Arc::new(table.cells.clone());
         let mut made = Vec::with_capacity(shape.count()?);
         for code in &codes.cells {
-            let (from, to) = (self.plane_of(*code)?, self.planes(width)?);
+            let (from, to) = (self.column_of(*code)?, self.columns(width)?);
             self.steps.push(Step::Lookup(Lookup { from, to, table: cells.clone(), width, check }));
-            made.extend((to..self.next).map(Operand::Plane));
+            made.extend((to..self.next).map(Operand::Column));
         }
         Some(Value::Cells(Kind::Numbers, Array::new(shape, made)?))
     }
@@ -148,10 +148,10 @@ impl Reader {
                 cells.push(match (is, off, on) {
                     (is, 0.0, 1.0) => is,
                     (Operand::Number(is), ..) => Operand::Number(if is != 0.0 { on } else { off }),
-                    (Operand::Plane(test), ..) => {
-                        let (to, yes, no) = (self.planes(1)?, Operand::Number(on), Operand::Number(off));
+                    (Operand::Column(test), ..) => {
+                        let (to, yes, no) = (self.columns(1)?, Operand::Number(on), Operand::Number(off));
                         self.steps.push(Step::Choose { test, yes, no, to });
-                        Operand::Plane(to)
+                        Operand::Column(to)
                     }
                 });
             }

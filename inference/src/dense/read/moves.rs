@@ -189,7 +189,7 @@ impl Value {
     pub(super) fn numbers(array: Array<Operand>) -> Self {
         let number = |cell: &Operand| match cell {
             Operand::Number(number) => Some(*number),
-            Operand::Plane(_) => None,
+            Operand::Column(_) => None,
         };
         match array.cells.iter().map(number).collect::<Option<Vec<_>>>() {
             Some(cells) if array.shape.rows.is_none() => Self::Constant(Array { shape: array.shape, cells }),

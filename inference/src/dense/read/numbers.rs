@@ -144,10 +144,10 @@ impl Reader {
                         no
                     }
                 }
-                Operand::Plane(test) => {
-                    let to = self.planes(1)?;
+                Operand::Column(test) => {
+                    let to = self.columns(1)?;
                     self.steps.push(Step::Choose { test: *test, yes, no, to });
-                    Operand::Plane(to)
+                    Operand::Column(to)
                 }
             });
         }

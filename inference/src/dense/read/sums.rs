@@ -68,11 +68,11 @@ impl Reader {
         weights: &Arc<Vec<f32>>,
         bias: Vec<f32>,
     ) -> Option<Vec<Operand>> {
-        let from = self.planes_of(cells)?;
-        let to = self.planes(bias.len())?;
+        let from = self.columns_of(cells)?;
+        let to = self.columns(bias.len())?;
         self.hold(from.len() + bias.len())?;
         self.steps.push(Step::Layer(Layer { from, to, weights: weights.clone(), bias, relu: false }));
-        Some((to..self.next).map(Operand::Plane).collect())
+        Some((to..self.next).map(Operand::Column).collect())
     }
 
     /// Of two arrays of which each row has its own, as attention multiplies queries with keys.
@@ -89,15 +89,15 @@ impl Reader {
         let shape = to([rows, columns]);
         let count = shape.count()?;
         self.hold(count.checked_mul(depth)?)?;
-        let (left, right) = (self.planes_of(&left.cells)?, self.planes_of(&right.cells)?);
+        let (left, right) = (self.columns_of(&left.cells)?, self.columns_of(&right.cells)?);
         let mut cells = Vec::with_capacity(count);
         for (left, right) in left.chunks(rows * depth).zip(right.chunks(depth * columns)) {
             for row in left.chunks(depth) {
                 for column in 0..columns {
                     let right = right.iter().skip(column).step_by(columns).copied().collect();
-                    let to = self.planes(1)?;
+                    let to = self.columns(1)?;
                     self.steps.push(Step::Dot { left: row.to_vec(), right, to });
-                    cells.push(Operand::Plane(to));
+                    cells.push(Operand::Column(to));
                 }
             }
         }
@@ -148,10 +148,10 @@ impl Reader {
         let epsilon = real(node, "epsilon", 1e-5);
         let mut cells = Vec::with_capacity(from.cells.len());
         for line in from.cells.chunks(size) {
-            let (from, to) = (self.planes_of(line)?, self.planes(size)?);
+            let (from, to) = (self.columns_of(line)?, self.columns(size)?);
             self.hold(3 * size)?;
             self.steps.push(Step::Normalize(Normalize { from, to, epsilon, scale: scale.clone(), bias: bias.clone() }));
-            cells.extend((to..self.next).map(Operand::Plane));
+            cells.extend((to..self.next).map(Operand::Column));
         }
         Some(Value::Cells(Kind::Numbers, Array { cells, ..from }))
     }
@@ -177,10 +177,10 @@ impl Reader {
                 }
                 continue;
             }
-            let (from, to) = (self.planes_of(line)?, self.planes(size)?);
+            let (from, to) = (self.columns_of(line)?, self.columns(size)?);
             self.hold(size)?;
             self.steps.push(Step::Softmax { from, to });
-            cells.extend((to..self.next).map(Operand::Plane));
+            cells.extend((to..self.next).map(Operand::Column));
         }
         Some(Value::Cells(Kind::Numbers, Array { cells, ..from }))
     }

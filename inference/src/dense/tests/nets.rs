@@ -186,7 +186,8 @@ pub fn embedded(seed: u64) -> ModelProto {
 /// Four months of three figures through a loop.
 pub fn months(operator: &str, direction: &str, late: i64, seed: u64) -> ModelProto {
     let mut numbers = Numbers(seed);
-    let (gates, ways) = (if operator == "LSTM" { 4 } else { 3 }, if direction == "bidirectional" { 2 } else { 1 });
+    let (gates, directions) =
+        (if operator == "LSTM" { 4 } else { 3 }, if direction == "bidirectional" { 2 } else { 1 });
     let (units, figures) = (5, 3);
     let all = gates * units;
     let turns = with(node(operator, &["turned", "w", "r", "b"], "all"), "hidden_size", units as i64);
@@ -202,11 +203,11 @@ pub fn months(operator: &str, direction: &str, late: i64, seed: u64) -> ModelPro
     nodes[2].output.push("last".into());
     let constants = vec![
         whole("months", &[-1, 4, figures as i64]),
-        whole("flat", &[0, (4 * ways * units) as i64]),
-        tensor("w", &[ways, all, figures], numbers.many(ways * all * figures)),
-        tensor("r", &[ways, all, units], numbers.many(ways * all * units)),
-        tensor("b", &[ways, 2 * all], numbers.many(ways * 2 * all)),
-        tensor("v", &[4 * ways * units, 1], numbers.many(4 * ways * units)),
+        whole("flat", &[0, (4 * directions * units) as i64]),
+        tensor("w", &[directions, all, figures], numbers.many(directions * all * figures)),
+        tensor("r", &[directions, all, units], numbers.many(directions * all * units)),
+        tensor("b", &[directions, 2 * all], numbers.many(directions * 2 * all)),
+        tensor("v", &[4 * directions * units, 1], numbers.many(4 * directions * units)),
     ];
     model(nodes, constants)
 }
@@ -273,9 +274,9 @@ pub fn all() -> Vec<(&'static str, ModelProto, usize)> {
         ("embedded", embedded(11), 4),
         ("gru", months("GRU", "forward", 1, 12), 12),
         ("gru that resets before its weights", months("GRU", "forward", 0, 13), 12),
-        ("gru both ways", months("GRU", "bidirectional", 0, 14), 12),
+        ("bidirectional gru", months("GRU", "bidirectional", 0, 14), 12),
         ("lstm", months("LSTM", "forward", 0, 15), 12),
-        ("lstm both ways", months("LSTM", "bidirectional", 0, 16), 12),
+        ("bidirectional lstm", months("LSTM", "bidirectional", 0, 16), 12),
         ("attention", attention(17), 3),
     ]
 }

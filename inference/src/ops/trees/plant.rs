@@ -37,7 +37,7 @@ pub(super) struct Planter {
 }
 
 impl Planter {
-    /// The tree that grows from a node. A node that two ways lead to appears once, with two parents: the check of the ensemble
+    /// The tree that grows from a node. A node that two paths lead to appears once, with two parents: the check of the ensemble
     /// refuses it, and with it every cycle.
     pub(super) fn tree(&mut self, nodes: &[Listed], votes: &[Vote], root: usize) -> Tree {
         self.places.resize(nodes.len().max(self.places.len()), None);

@@ -118,7 +118,7 @@ impl Branches {
         Ok(start + at)
     }
 
-    /// Where a tree begins. A tree that is one leaf is spelled as a node both of whose ways lead to it.
+    /// Where a tree begins. A tree that is one leaf is spelled as a node both of whose branches lead to it.
     fn root(&self, node: &NodeProto, root: usize, leaves: usize) -> TractResult<usize> {
         node.expect(root < self.features.len(), "tree_roots among its nodes")?;
         let single = self.yes[root] == self.no[root] && self.yes_is_leaf[root] != 0 && self.no_is_leaf[root] != 0;

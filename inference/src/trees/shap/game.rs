@@ -1,20 +1,20 @@
 //! The game that one leaf plays, and its Shapley values in closed form.
 //!
-//! A leaf of weight w whose way asks k distinct features is worth w · Π oⱼ to a row, where oⱼ ∈ {0, 1} says whether the row
-//! meets all that the way asks of feature j. Without feature j in the coalition, oⱼ is replaced by zⱼ. Path-dependent
-//! (Lundberg et al., Nature Machine Intelligence 2020): zⱼ is the share of covers that go the leaf's way. Interventional: zⱼ
+//! A leaf of weight w whose path asks k distinct features is worth w · Π oⱼ to a row, where oⱼ ∈ {0, 1} says whether the row
+//! meets all that the path asks of feature j. Without feature j in the coalition, oⱼ is replaced by zⱼ. Path-dependent
+//! (Lundberg et al., Nature Machine Intelligence 2020): zⱼ is the share of covers that go the leaf's path. Interventional: zⱼ
 //! is what a background row has in place of oⱼ, and the values are averaged over the background. The ensemble's values are
 //! the sums over all leaves, as Shapley values are linear in the game.
 
 use std::collections::BTreeMap;
 
-/// Distinct features on the way to a leaf.
+/// Distinct features on the path to a leaf.
 pub(super) const MAX_FEATURES: usize = 128;
 
 /// What stands in for absent features, for one leaf.
 #[derive(Debug, Clone)]
 pub(super) enum Game {
-    /// zⱼ for each feature of the way.
+    /// zⱼ for each feature of the path.
     Covers(Vec<f64>),
     /// Distinct patterns of zⱼ, bit j for feature j, each with its share of the background.
     Background(Vec<(u128, f64)>),

@@ -19,8 +19,8 @@ use terms::Gathering;
 pub(super) use paths::MAX_BITS;
 pub(super) use terms::{SLOTS, Step, Terms, table_len};
 
-/// Branches on all ways to all leaves.
-pub const MAX_WAYS: usize = 1 << 26;
+/// Branches on all paths from a root to a leaf.
+pub const MAX_PATH_BRANCHES: usize = 1 << 26;
 /// Memory of all tables; leaves beyond it are computed anew for every row.
 pub const MAX_TABLE_BYTES: usize = 256 << 20;
 /// Numbers of the games of leaves without a table.
@@ -84,9 +84,9 @@ impl TreeShap {
             let needed = format!("a multiple of {width}, and not 0,");
             return Err(TreeError::Shape { what: "the background", found: background.len(), needed });
         }
-        let ways = check(ensemble, target)?;
-        if ways.saturating_mul(background.len() / width) > MAX_TESTS {
-            return refuse(format!("has {ways} branches on its ways, too many for this background"));
+        let branches = check(ensemble, target)?;
+        if branches.saturating_mul(background.len() / width) > MAX_TESTS {
+            return refuse(format!("has {branches} branches on its ways, too many for this background"));
         }
         let rows: Vec<&[N]> = background.chunks(width).collect();
         Self::new(ensemble, target, |tree, leaf| {
@@ -107,7 +107,7 @@ impl TreeShap {
         Self::new(ensemble, target, |tree, leaf| {
             let (tree, covers) = (&ensemble.get().trees[tree], &covers[tree]);
             let zero = |asked: &u32| {
-                let steps = leaf.way.iter().filter(|(node, _)| paths::feature(tree, *node) == *asked);
+                let steps = leaf.path.iter().filter(|(node, _)| paths::feature(tree, *node) == *asked);
                 steps.map(|(node, yes)| share(tree, covers, *node, *yes)).product()
             };
             Game::Covers(leaf.features.iter().map(zero).collect())
@@ -266,7 +266,7 @@ impl Built {
                 }
                 let game = game(at, &leaf);
                 self.base += game.expected(leaf.weight, leaf.features.len());
-                games_kept += game.size() + leaf.way.len();
+                games_kept += game.size() + leaf.path.len();
                 self.direct.push(Direct { tree: at, leaf, game });
             }
             if games_kept > MAX_GAMES {
@@ -331,7 +331,7 @@ impl<T: Lanes> Sum<T> {
     }
 }
 
-/// Refuses what has no contributions; otherwise the number of branches on all ways.
+/// Refuses what has no contributions; otherwise the number of branches on all paths.
 fn check(ensemble: &Ensemble, target: usize) -> Result<usize, TreeError> {
     let draft = ensemble.get();
     if target >= draft.targets {
@@ -347,19 +347,19 @@ fn check(ensemble: &Ensemble, target: usize) -> Result<usize, TreeError> {
     if votes.flatten().any(|vote| !vote.weight.0.is_finite()) {
         return refuse("has a weight that is not finite".to_owned());
     }
-    let ways = draft.trees.iter().map(ways).sum();
-    if ways > MAX_WAYS {
-        return refuse(format!("has {ways} branches on its ways, at most {MAX_WAYS} can be explained"));
+    let branches = draft.trees.iter().map(path_branches).sum();
+    if branches > MAX_PATH_BRANCHES {
+        return refuse(format!("has {branches} branches on its ways, at most {MAX_PATH_BRANCHES} can be explained"));
     }
-    Ok(ways)
+    Ok(branches)
 }
 
 fn refuse<A>(why: String) -> Result<A, TreeError> {
     Err(TreeError::Ensemble(why))
 }
 
-/// Branches on the ways to all leaves.
-fn ways(tree: &Tree) -> usize {
+/// Branches on the paths to all leaves.
+fn path_branches(tree: &Tree) -> usize {
     let mut sum = 0;
     let mut open = vec![(tree.root as usize, 0)];
     while let Some((node, depth)) = open.pop() {
@@ -406,10 +406,10 @@ fn share(tree: &Tree, covers: &[f64], node: usize, yes: bool) -> f64 {
     if covers[node] == 0.0 { 0.5 } else { covers[child] / covers[node] }
 }
 
-/// Which features of a leaf's way a row satisfies.
+/// Which features of a leaf's path a row satisfies.
 fn pattern<N: Number>(tree: &Tree, leaf: &Leaf, row: &[N]) -> u128 {
     let mut unmet = 0;
-    for (node, yes) in &leaf.way {
+    for (node, yes) in &leaf.path {
         let place =
             leaf.features.iter().position(|feature| *feature == paths::feature(tree, *node)).unwrap_or_default();
         if step(tree, *node, row) != tree.children(*node).map(|(on_yes, on_no)| if *yes { on_yes } else { on_no }) {

@@ -1,4 +1,4 @@
-//! A tree's leaves with what their ways ask, and the units into which a tree is cut for its tables.
+//! A tree's leaves with what their paths ask, and the units into which a tree is cut for its tables.
 
 use crate::trees::ensemble::{Node, Tree};
 
@@ -7,22 +7,22 @@ pub(in crate::trees) const MAX_BITS: usize = 14;
 /// Bits of a table that leaves share: beyond it look-ups leave the fast caches.
 const SHARED_BITS: usize = 8;
 
-/// A leaf and its way.
+/// A leaf and its path.
 #[derive(Debug, Clone)]
 pub(super) struct Leaf {
     pub weight: f64,
     /// Branches from the root on, with the answer that leads here.
-    pub way: Vec<(usize, bool)>,
-    /// Distinct features of the way, in order of first use.
+    pub path: Vec<(usize, bool)>,
+    /// Distinct features of the path, in order of first use.
     pub features: Vec<u32>,
 }
 
-/// A subtree whose leaves share a table. What the way to its root asks is one bit for each distinct feature; each branch below
+/// A subtree whose leaves share a table. What the path to its root asks is one bit for each distinct feature; each branch below
 /// is one more.
 #[derive(Debug, Clone)]
 pub(super) struct Unit {
-    /// The way to the root.
-    pub way: Vec<(usize, bool)>,
+    /// The path to the root.
+    pub path: Vec<(usize, bool)>,
     /// Branches below, in depth-first order, yes first.
     pub branches: Vec<usize>,
     /// Leaves below in that order.
@@ -37,10 +37,10 @@ pub(super) fn feature(tree: &Tree, node: usize) -> u32 {
     }
 }
 
-/// Distinct features of a way, in order of first use.
-pub(super) fn features(tree: &Tree, way: &[(usize, bool)]) -> Vec<u32> {
+/// Distinct features of a path, in order of first use.
+pub(super) fn features(tree: &Tree, path: &[(usize, bool)]) -> Vec<u32> {
     let mut found = Vec::new();
-    for (node, _) in way {
+    for (node, _) in path {
         let feature = feature(tree, *node);
         if !found.contains(&feature) {
             found.push(feature);
@@ -49,19 +49,19 @@ pub(super) fn features(tree: &Tree, way: &[(usize, bool)]) -> Vec<u32> {
     found
 }
 
-/// Leaves with a vote for the target, in depth-first order, yes first, given the way to the node where they start.
-pub(super) fn leaves(tree: &Tree, node: usize, way: &[(usize, bool)], target: u32) -> Vec<Leaf> {
+/// Leaves with a vote for the target, in depth-first order, yes first, given the path to the node where they start.
+pub(super) fn leaves(tree: &Tree, node: usize, path: &[(usize, bool)], target: u32) -> Vec<Leaf> {
     let mut found = Vec::new();
-    let mut way = way.to_vec();
-    // A node with the length of the way to it and its last step.
-    let mut open = vec![(node, way.len(), None)];
+    let mut path = path.to_vec();
+    // A node with the length of the path to it and its last step.
+    let mut open = vec![(node, path.len(), None)];
     while let Some((node, length, step)) = open.pop() {
-        way.truncate(length);
-        way.extend(step);
+        path.truncate(length);
+        path.extend(step);
         if let Some((yes, no)) = tree.children(node) {
-            open.extend([(no, way.len(), Some((node, false))), (yes, way.len(), Some((node, true)))]);
+            open.extend([(no, path.len(), Some((node, false))), (yes, path.len(), Some((node, true)))]);
         } else if let Some(weight) = weight(&tree.nodes[node], target) {
-            found.push(Leaf { weight, way: way.clone(), features: features(tree, &way) });
+            found.push(Leaf { weight, path: path.clone(), features: features(tree, &path) });
         }
     }
     found
@@ -73,13 +73,13 @@ fn weight(node: &Node, target: u32) -> Option<f64> {
     votes.peek().is_some().then(|| votes.sum())
 }
 
-/// Cuts a tree into units at the least cost of looking tables up. A leaf whose way asks too many features is a unit without
+/// Cuts a tree into units at the least cost of looking tables up. A leaf whose path asks too many features is a unit without
 /// a table.
 pub(super) fn units(tree: &Tree, target: u32) -> Vec<Unit> {
     let plan = plan(tree, tree.root as usize, &mut Vec::new());
-    let unit = |(root, way): (usize, Vec<(usize, bool)>)| {
+    let unit = |(root, path): (usize, Vec<(usize, bool)>)| {
         let branches = below(tree, root);
-        Unit { leaves: leaves(tree, root, &way, target), branches, way }
+        Unit { leaves: leaves(tree, root, &path, target), branches, path }
     };
     plan.roots.into_iter().map(unit).filter(|unit| !unit.leaves.is_empty()).collect()
 }
@@ -93,15 +93,15 @@ struct Cut {
 }
 
 /// Goes as deep as the tree, which is bounded.
-fn plan(tree: &Tree, node: usize, way: &mut Vec<(usize, bool)>) -> Cut {
+fn plan(tree: &Tree, node: usize, path: &mut Vec<(usize, bool)>) -> Cut {
     let Some((yes, no)) = tree.children(node) else {
-        let cost = cost(tree, way, &[]);
-        return Cut { cost, roots: vec![(node, way.clone())], branches: Some(vec![]) };
+        let cost = cost(tree, path, &[]);
+        return Cut { cost, roots: vec![(node, path.clone())], branches: Some(vec![]) };
     };
     let mut child = |child: usize, answer: bool| {
-        way.push((node, answer));
-        let cut = plan(tree, child, way);
-        way.pop();
+        path.push((node, answer));
+        let cut = plan(tree, child, path);
+        path.pop();
         cut
     };
     let (yes, no) = (child(yes, true), child(no, false));
@@ -109,9 +109,9 @@ fn plan(tree: &Tree, node: usize, way: &mut Vec<(usize, bool)>) -> Cut {
         (Some(yes), Some(no)) if yes.len() + no.len() < SHARED_BITS => Some([vec![node], yes, no].concat()),
         _ => None,
     };
-    let whole = branches.as_ref().map_or(usize::MAX, |branches| cost(tree, way, branches));
+    let whole = branches.as_ref().map_or(usize::MAX, |branches| cost(tree, path, branches));
     if whole <= yes.cost + no.cost && whole < NO_TABLE {
-        Cut { cost: whole, roots: vec![(node, way.clone())], branches }
+        Cut { cost: whole, roots: vec![(node, path.clone())], branches }
     } else {
         Cut { cost: yes.cost + no.cost, roots: [yes.roots, no.roots].concat(), branches }
     }
@@ -121,8 +121,8 @@ fn plan(tree: &Tree, node: usize, way: &mut Vec<(usize, bool)>) -> Cut {
 const NO_TABLE: usize = 1 << 12;
 
 /// Cost of one unit: for each feature a look-up in a table of so many bits; and the bits must be gathered.
-fn cost(tree: &Tree, way: &[(usize, bool)], branches: &[usize]) -> usize {
-    let mut found = features(tree, way);
+fn cost(tree: &Tree, path: &[(usize, bool)], branches: &[usize]) -> usize {
+    let mut found = features(tree, path);
     let bits = found.len() + branches.len();
     for branch in branches {
         let feature = feature(tree, *branch);

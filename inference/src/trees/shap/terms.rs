@@ -27,8 +27,8 @@ pub(in crate::trees) struct Terms<T: Number> {
 #[derive(Debug, Clone, Copy)]
 pub(in crate::trees) enum Step {
     /// Slot `slot` := the answers to `mask`, turned round if `no`, and slot `and` if there is one: whether a row meets all
-    /// that a way asks of one feature up to here.
-    Way { mask: u32, no: bool, and: Option<u16>, slot: u16 },
+    /// that a path asks of one feature up to here.
+    Path { mask: u32, no: bool, and: Option<u16>, slot: u16 },
     /// Adds the entries of a unit: its `bits` from `place` on, its outputs, and the start of its tables.
     Unit { place: u32, bits: u8, outputs: (u32, u32), table: u32 },
     /// Adds the tree's parts of these outputs to the row's, and starts them anew.
@@ -42,7 +42,7 @@ pub(in crate::trees) fn table_len(bits: u8) -> usize {
 
 /// Marks a place as a slot until the number of questions is known.
 const SLOT: u32 = 1 << 31;
-/// Slots: one for each branch of a way.
+/// Slots: one for each branch of a path.
 pub(in crate::trees) const SLOTS: usize = MAX_DEPTH + 1;
 
 /// Fills groups, tree after tree.
@@ -87,24 +87,24 @@ impl<T: Number> Gathering<T> {
         self.terms.outputs.extend(touched);
         let tree_outputs = (first, self.terms.outputs.len() as u32);
         let mut games = games.iter();
-        let mut way = Vec::new();
+        let mut path = Vec::new();
         for unit in units {
-            self.lead(tree, &mut way, &unit.way);
-            self.unit(tree, unit, &way, games.by_ref(), shares);
+            self.lead(tree, &mut path, &unit.path);
+            self.unit(tree, unit, &path, games.by_ref(), shares);
         }
         self.terms.steps.push(Step::Tree { outputs: tree_outputs });
     }
 
-    /// Brings the slots from the way to one unit to the way to the next.
-    fn lead(&mut self, tree: &Tree, way: &mut Vec<(usize, bool)>, next: &[(usize, bool)]) {
-        let same = way.iter().zip(next).take_while(|(a, b)| a == b).count();
-        way.truncate(same);
+    /// Brings the slots from the path to one unit to the path to the next.
+    fn lead(&mut self, tree: &Tree, path: &mut Vec<(usize, bool)>, next: &[(usize, bool)]) {
+        let same = path.iter().zip(next).take_while(|(a, b)| a == b).count();
+        path.truncate(same);
         for (node, yes) in &next[same..] {
             let mask = self.asking.mask(&tree.nodes[*node], &mut self.columns);
-            let and = way.iter().rposition(|(above, _)| feature(tree, *above) == feature(tree, *node));
-            let slot = way.len() as u16;
-            self.terms.steps.push(Step::Way { mask, no: !yes, and: and.map(|and| and as u16), slot });
-            way.push((*node, *yes));
+            let and = path.iter().rposition(|(above, _)| feature(tree, *above) == feature(tree, *node));
+            let slot = path.len() as u16;
+            self.terms.steps.push(Step::Path { mask, no: !yes, and: and.map(|and| and as u16), slot });
+            path.push((*node, *yes));
         }
     }
 
@@ -112,13 +112,13 @@ impl<T: Number> Gathering<T> {
         &mut self,
         tree: &Tree,
         unit: &Unit,
-        way: &[(usize, bool)],
+        path: &[(usize, bool)],
         games: &mut impl Iterator<Item = &'a Game>,
         shares: &Shares,
     ) {
         let (place, table) = (self.terms.places.len() as u32, self.terms.tables.len() as u32);
-        for known in features(tree, way) {
-            let slot = way.iter().rposition(|(node, _)| feature(tree, *node) == known).unwrap_or_default();
+        for known in features(tree, path) {
+            let slot = path.iter().rposition(|(node, _)| feature(tree, *node) == known).unwrap_or_default();
             self.terms.places.push(SLOT + slot as u32);
         }
         for branch in &unit.branches {
@@ -149,7 +149,7 @@ fn tables<'a>(
 ) -> Vec<f32> {
     let length = table_len(bits);
     let mut sums = vec![0.0; outputs.len() * length];
-    let known = features(tree, &unit.way);
+    let known = features(tree, &unit.path);
     for (leaf, game) in unit.leaves.iter().zip(games) {
         let parts = game.table(shares, leaf.weight, leaf.features.len());
         let asks: Vec<(usize, usize)> = leaf.features.iter().map(|ask| asks(tree, unit, &known, leaf, *ask)).collect();
@@ -168,7 +168,7 @@ fn tables<'a>(
 fn asks(tree: &Tree, unit: &Unit, known: &[u32], leaf: &Leaf, asked: u32) -> (usize, usize) {
     let above = known.iter().position(|known| *known == asked).map_or(0, |bit| 1 << bit);
     let (mut care, mut want) = (above, above);
-    for (node, yes) in &leaf.way[unit.way.len()..] {
+    for (node, yes) in &leaf.path[unit.path.len()..] {
         if feature(tree, *node) == asked {
             let branch = unit.branches.iter().position(|branch| branch == node).unwrap_or_default();
             let bit = 1 << (known.len() + branch);
@@ -190,12 +190,12 @@ impl Unit {
     }
 
     fn bits(&self, tree: &Tree) -> usize {
-        features(tree, &self.way).len() + self.branches.len()
+        features(tree, &self.path).len() + self.branches.len()
     }
 
     /// Features of its leaves, in order of first use.
     fn outputs(&self, tree: &Tree) -> Vec<u32> {
-        let steps = self.way.iter().copied().chain(self.branches.iter().map(|branch| (*branch, true)));
+        let steps = self.path.iter().copied().chain(self.branches.iter().map(|branch| (*branch, true)));
         features(tree, &steps.collect::<Vec<_>>())
     }
 }
@@ -214,7 +214,7 @@ impl<T: Number> Terms<T> {
         };
         self.questions.is_sound(columns)
             && self.steps.iter().all(|step| match *step {
-                Step::Way { mask, and, slot, .. } => {
+                Step::Path { mask, and, slot, .. } => {
                     (mask as usize) < masks && usize::from(slot.max(and.unwrap_or_default())) < SLOTS
                 }
                 Step::Unit { place, bits, outputs: range, table } => {
@@ -235,7 +235,7 @@ impl<T: Number> Terms<T> {
         answers.resize(masks + SLOTS, false);
         for step in &self.steps {
             match *step {
-                Step::Way { mask, no, and, slot } => {
+                Step::Path { mask, no, and, slot } => {
                     let above = and.is_none_or(|and| answers[masks + usize::from(and)]);
                     answers[masks + usize::from(slot)] = above && (answers[mask as usize] != no);
                 }
