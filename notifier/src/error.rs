@@ -11,9 +11,9 @@ pub enum Error {
     /// PostgreSQL says no.
     #[error("database: {}", runtime::pg::said(.0))]
     Database(#[from] tokio_postgres::Error),
-    /// No session of the pool in time.
-    #[error("pool of database sessions: {0}")]
-    Pool(#[from] deadpool_postgres::PoolError),
+    /// No session of the pool, or none in time.
+    #[error(transparent)]
+    Pool(#[from] runtime::pg::NoSession),
     /// The pool cannot be made.
     #[error(transparent)]
     Connect(#[from] runtime::pg::ConnectError),
