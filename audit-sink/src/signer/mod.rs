@@ -18,7 +18,7 @@ mod witnesses;
 pub use config::{SignerConfig, WitnessConfig, seed};
 pub use metrics::SignerMetrics;
 pub use publish::SIGNED;
-pub use sample::{Sampled, sample};
+pub use sample::{Sample, Sampled, Sampling, sample, sample_logs};
 pub use watch::record;
 
 use crate::checkpoint::Signing;
