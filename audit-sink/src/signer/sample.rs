@@ -3,7 +3,7 @@
 //! hours later where the log is long.
 
 use super::metrics::SignerMetrics;
-use super::part::{Part, RETRY};
+use super::part::{Part, RETRY, stands_still};
 use crate::compare::{Finding, Wrong};
 use crate::error::Error;
 use crate::excerpt;
@@ -59,14 +59,10 @@ fn parts(size: u64, entries: u64, mut dice: impl FnMut(u64) -> u64) -> [(u64, u6
 }
 
 /// Samples until shutdown. `dice` gives a number below the one that it is given.
-pub(super) async fn keep(
-    sampling: Sampling,
-    mut dice: impl FnMut(u64) -> u64 + Send,
-    part: Part,
-) -> Result<(), String> {
+pub(super) async fn keep(sampling: Sampling, mut dice: impl FnMut(u64) -> u64 + Send, part: Part) -> Result<(), Error> {
     while !part.service.shutdown.is_cancelled() {
         if let Err(error) = round(sampling, &mut dice, &part).await {
-            tracing::warn!(%error, "samples of the projections stand still");
+            stands_still(error, "samples")?;
         }
         part.pause(RETRY).await;
     }

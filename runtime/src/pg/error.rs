@@ -29,6 +29,16 @@ pub enum ConnectError {
     Metrics(#[from] prometheus::Error),
 }
 
+impl ConnectError {
+    /// Whether trying again can help. What never does is a knob of this process, which nobody changes while it runs.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Tls(_) | Self::Connect(_) => true,
+            Self::Url(_) | Self::Plaintext(_) | Self::Pool(_) | Self::Metrics(_) => false,
+        }
+    }
+}
+
 /// Why the pool gives no session: it waited too long for one, or the server gave none, in the server's words.
 #[derive(Debug, thiserror::Error)]
 #[error("pool of database sessions: {}", of_pool(.0))]
