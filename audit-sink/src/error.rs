@@ -57,7 +57,7 @@ pub enum Error {
         source: std::io::Error,
     },
     /// A model package that cannot be read; worth trying again, it may be on its way into its folder.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {source}", .path.display())]
     Package {
         /// The file or folder.
         path: PathBuf,

@@ -55,9 +55,9 @@ impl Authority {
         let request = request(&note);
         let sent = self.http.post(self.url.clone()).header(CONTENT_TYPE, "application/timestamp-query");
         let sent = sent.body(request.clone()).send().await.and_then(reqwest::Response::error_for_status);
-        let mut response = sent.map_err(|error| unreached(error))?;
+        let mut response = sent.map_err(unreached)?;
         let mut answer = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(|error| unreached(error))? {
+        while let Some(chunk) = response.chunk().await.map_err(unreached)? {
             answer.extend_from_slice(&chunk);
             if answer.len() > MOST_ANSWER_BYTES {
                 return Err(failed("its answer is too long"));
@@ -74,7 +74,7 @@ fn name(head: &Head) -> String {
     format!("{log}.{epoch}-{size}")
 }
 
-/// As what a time-stamping authority is named in errors.
+/// The name of an authority in errors.
 const AUTHORITY: &str = "time-stamping authority";
 
 fn failed(why: &str) -> Error {
