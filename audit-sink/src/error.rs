@@ -1,6 +1,9 @@
 //! The one error of this crate.
 
 use audit_log::{BadDigestKey, BadEntry, BadNote, BadSegment};
+use runtime::pg::ConnectError;
+use runtime::task::SpawnError;
+use std::path::PathBuf;
 
 /// Why the log could not be written, read or started.
 #[derive(Debug, thiserror::Error)]
@@ -20,9 +23,9 @@ pub enum Error {
     /// From the database; worth trying again.
     #[error("database: {}", runtime::pg::said(.0))]
     Database(#[from] tokio_postgres::Error),
-    /// No connection to the database; worth trying again.
-    #[error("connecting to the database: {0}")]
-    Connect(String),
+    /// No connection to the database.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
     /// A segment that cannot be packed.
     #[error("segment: {0}")]
     Segment(#[from] BadSegment),
@@ -53,6 +56,14 @@ pub enum Error {
         /// From the file system.
         source: std::io::Error,
     },
+    /// A model package that cannot be read; worth trying again, it may be on its way into its folder.
+    #[error("{}: {source}", .path.display())]
+    Package {
+        /// The file or folder.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// A witness that did not cosign; worth trying again.
     #[error("witness {witness}: {why}")]
     Witness {
@@ -60,6 +71,14 @@ pub enum Error {
         witness: String,
         /// What it said.
         why: String,
+    },
+    /// A witness that could not be asked; worth trying again.
+    #[error("witness {witness}: {source}")]
+    Unreached {
+        /// Its name.
+        witness: String,
+        /// From the client, without the URL.
+        source: reqwest::Error,
     },
     /// A signed note that cannot be read or made.
     #[error("checkpoint: {0}")]
@@ -85,14 +104,51 @@ pub enum Error {
     NotPublished(String),
     /// The loop could not be started.
     #[error("start: {0}")]
-    Start(String),
+    Start(#[from] SpawnError),
+    /// Metrics are registered twice.
+    #[error("metrics: {0}")]
+    Metrics(#[from] prometheus::Error),
+    /// The client of witnesses and authorities cannot be made.
+    #[error("HTTP client: {0}")]
+    Client(#[source] reqwest::Error),
+}
+
+impl Error {
+    /// Whether looking again can help. What never does is a knob of this process, which nobody changes while it runs; what is wrong with a
+    /// log may be put right meanwhile, and must not end the process that says so.
+    pub(crate) fn is_transient(&self) -> bool {
+        match self {
+            Self::Connect(error) => error.is_transient(),
+            Self::Database(_)
+            | Self::Entry(_)
+            | Self::Segment(_)
+            | Self::HeadMoved(_)
+            | Self::Broken { .. }
+            | Self::NotTheSame { .. }
+            | Self::Notes { .. }
+            | Self::Package { .. }
+            | Self::Witness { .. }
+            | Self::Unreached { .. }
+            | Self::Note(_)
+            | Self::NoNote(_)
+            | Self::NoNewEpoch { .. }
+            | Self::Kafka(_)
+            | Self::NotPublished(_) => true,
+            Self::Config(_)
+            | Self::DigestKey(_)
+            | Self::UnknownTopic(_)
+            | Self::Start(_)
+            | Self::Metrics(_)
+            | Self::Client(_) => false,
+        }
+    }
 }
 
 impl From<Error> for runtime::stream::pg::PgError {
     fn from(error: Error) -> Self {
         match error {
             Error::Database(error) => Self::Database(error),
-            other => Self::Other(other.to_string()),
+            other => Self::Handler(Box::new(other)),
         }
     }
 }

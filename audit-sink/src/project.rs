@@ -1,24 +1,24 @@
 //! What a record says in the projections: the one function that makes rows, for the writer, for whoever holds the tables against the
-//! log and for whoever rebuilds them. Parses each body once and only the fields that a row needs; a record that says nothing there, or
+//! log and for whoever rebuilds them. Parses each body once and only the fields that a row needs ([`schemas::logged`]); a record that says nothing there, or
 //! nothing that can be read, still is in the log.
 
-use crate::event::{Asked, Event, time, time_of_ms};
+use crate::event::Event;
 use crate::rows::{
     ActivationRow, Activations, ApplicationRow, Applications, DeadLetterRow, DeadLetters, Decisions, IdentityRow,
     ReceiptRow, Receipts, Replies, ReplyRow, Scores, WithdrawalRow, Withdrawals,
 };
 use crate::shape::{Columns, Shape};
 use crate::{project_decision, project_score};
-use chrono::{Datelike, NaiveDate};
 use domain::ApplicationKey;
+use runtime::clock::time_of_ms;
 use runtime::pg::rows::{Rows, all_or_none, insert_what_fits};
 use runtime::stream::{Input, dead_letter_header};
 use schemas::Topic;
 use schemas::control::{ACTIVATED, Activation};
 use schemas::intake;
+use schemas::logged::{self, day, time};
 use schemas::notification::Receipt;
 use schemas::reply::Reply;
-use serde::Deserialize;
 use tokio_postgres::Transaction;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
@@ -176,7 +176,7 @@ impl Projections {
     }
 
     fn application(&mut self, event: &Event<'_>) -> Option<()> {
-        let body: ApplicationBody = event.body()?;
+        let body: logged::Application = event.body()?;
         let received_at = event.header_number(intake::header::RECEIVED_AT).map_or(event.at, time_of_ms);
         self.applications.push(ApplicationRow {
             tenant: body.tenant,
@@ -193,7 +193,7 @@ impl Projections {
             term_months: body.requested.term_months.and_then(|months| months.try_into().ok()),
             purpose: body.requested.purpose,
             subject: body.applicants.into_iter().next().and_then(|first| first.subject).map(|subject| subject.subject),
-            as_of: date(&body.as_of),
+            as_of: day(&body.as_of),
             submitted_at: time(&body.submitted_at),
             completed_at: body.completed_at.as_deref().and_then(time),
             received_at,
@@ -204,7 +204,7 @@ impl Projections {
     }
 
     fn withdrawal(&mut self, event: &Event<'_>) -> Option<()> {
-        let body: WithdrawalBody = event.body()?;
+        let body: logged::Withdrawal = event.body()?;
         self.withdrawals.push(WithdrawalRow {
             tenant: body.tenant,
             application_id: body.application_id,
@@ -328,46 +328,4 @@ pub fn identity(record: &Input<'_>) -> Option<IdentityRow> {
         body: body.to_string(),
         received_at: event.header_number(intake::header::RECEIVED_AT).map_or(event.at, time_of_ms),
     })
-}
-
-/// A day of the years that people write; PostgreSQL's begin in 4713 before Christ, Rust's long before.
-fn date(text: &str) -> Option<NaiveDate> {
-    NaiveDate::parse_from_str(text, "%Y-%m-%d").ok().filter(|day| (1..=9999).contains(&day.year()))
-}
-
-#[derive(Deserialize)]
-struct ApplicationBody {
-    tenant: String,
-    application_id: String,
-    revision: i32,
-    product: String,
-    intent: String,
-    request_type: String,
-    channel: String,
-    jurisdiction: String,
-    requested: Asked,
-    submitted_at: String,
-    #[serde(default)]
-    completed_at: Option<String>,
-    as_of: String,
-    #[serde(default)]
-    applicants: Vec<ApplicantBody>,
-}
-
-#[derive(Deserialize)]
-struct WithdrawalBody {
-    tenant: String,
-    application_id: String,
-    withdrawn_at: String,
-}
-
-#[derive(Deserialize)]
-struct ApplicantBody {
-    #[serde(default)]
-    subject: Option<SubjectBody>,
-}
-
-#[derive(Deserialize)]
-struct SubjectBody {
-    subject: String,
 }

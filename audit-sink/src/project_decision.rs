@@ -1,20 +1,17 @@
 //! PURE. A decision event as a row. Reasons and fired rules are passed through as the JSON that the event has, once it is proven to
 //! be what the views over them read: a single row that is not would end every question to those views.
 
-use crate::event::{Asked, Event, time};
+use crate::event::Event;
 use crate::rows::DecisionRow;
 use domain::Outcome;
-use schemas::Word;
-use schemas::decision::{Notice, Offer, PolicyRef};
-use schemas::risk::{ApplicationRef, Score};
-use serde::Deserialize;
+use schemas::logged::{Decided, time};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 /// The row of a decision; `None` when it cannot be read.
 pub(crate) fn row(event: &Event<'_>) -> Option<DecisionRow> {
-    let body: Body = event.body()?;
-    let approved_minor = body.approved_minor();
+    let body: Decided = event.body()?;
+    let approved_minor = approved_minor(&body);
     let (score_status, model, score) = match body.risk {
         Some(risk) => (Some(risk.status), risk.model, risk.score),
         None => (None, None, None),
@@ -76,70 +73,13 @@ fn listed(json: Option<Box<RawValue>>) -> Option<String> {
     items.iter().all(ranked).then(|| json.get().to_owned())
 }
 
-#[derive(Deserialize)]
-struct Body {
-    application: ApplicationRef,
-    decision_number: i32,
-    outcome: Word<Outcome>,
-    #[serde(rename = "final")]
-    is_final: bool,
-    automation: String,
-    step: String,
-    #[serde(default)]
-    referral: Option<String>,
-    product: String,
-    intent: String,
-    channel: String,
-    jurisdiction: String,
-    #[serde(default)]
-    requested: Option<Asked>,
-    #[serde(default)]
-    risk: Option<Risk>,
-    policy: PolicyRef,
-    #[serde(default)]
-    rules: Option<Box<RawValue>>,
-    #[serde(default)]
-    principal_reasons: Option<Box<RawValue>>,
-    adverse_action: bool,
-    #[serde(default)]
-    notice: Option<Notice>,
-    #[serde(default)]
-    offer: Option<Offer>,
-    #[serde(default)]
-    times: Option<ReceivedAt>,
-    decided_at: String,
-}
-
-impl Body {
-    /// What was granted, in minor units: the offer's amount, or what was asked for.
-    fn approved_minor(&self) -> Option<i64> {
-        if !self.outcome.is(Outcome::Approve) {
-            return None;
-        }
-        let offered = self.offer.as_ref().map(|offer| offer.amount_minor);
-        offered.or(self.requested.as_ref().map(|asked| asked.amount.amount_minor))
+/// What was granted, in minor units: the offer's amount, or what was asked for.
+fn approved_minor(body: &Decided) -> Option<i64> {
+    if !body.outcome.is(Outcome::Approve) {
+        return None;
     }
-}
-
-#[derive(Deserialize)]
-struct Risk {
-    status: String,
-    #[serde(default)]
-    model: Option<Model>,
-    #[serde(default)]
-    score: Option<Score>,
-}
-
-#[derive(Deserialize)]
-struct Model {
-    name: String,
-    version: String,
-    role: String,
-}
-
-#[derive(Deserialize)]
-struct ReceivedAt {
-    received_at: String,
+    let offered = body.offer.as_ref().map(|offer| offer.amount_minor);
+    offered.or(body.requested.as_ref().map(|asked| asked.amount.amount_minor))
 }
 
 #[cfg(test)]

@@ -1,17 +1,14 @@
 //! PURE. A score event as a row: what dashboards group and count. Values and contributions stay in the log.
 
-use crate::event::{Event, time};
+use crate::event::Event;
 use crate::rows::ScoreRow;
 use domain::FeatureFlag;
-use schemas::Word;
-use schemas::risk::{ApplicationRef, ReportUsed, RouteRef, Score, Times};
-use serde::Deserialize;
-use std::borrow::Cow;
+use schemas::logged::{Scored, time};
 
 /// The row of a score event; `None` when it cannot be read.
 pub(crate) fn row(event: &Event<'_>, shadow: bool) -> Option<ScoreRow> {
     let text = event.text()?;
-    let body: Body<'_> = serde_json::from_str(&text).ok()?;
+    let body: Scored<'_> = serde_json::from_str(&text).ok()?;
     let received_at = time(&body.times.received_at).unwrap_or(event.at);
     let flagged = |flag: FeatureFlag| {
         let names = body.features.iter().filter(|feature| feature.flag.as_ref().is_some_and(|own| own.is(flag)));
@@ -54,42 +51,4 @@ pub(crate) fn row(event: &Event<'_>, shadow: bool) -> Option<ScoreRow> {
         log: event.position.log,
         seq: event.position.seq,
     })
-}
-
-#[derive(Deserialize)]
-struct Body<'a> {
-    application: ApplicationRef,
-    product: String,
-    intent: String,
-    channel: String,
-    jurisdiction: String,
-    times: Times,
-    status: String,
-    #[serde(default)]
-    unscorable: Vec<String>,
-    #[serde(default)]
-    model: Option<Model>,
-    #[serde(default)]
-    route: Option<RouteRef>,
-    #[serde(default)]
-    score: Option<Score>,
-    #[serde(default, borrow)]
-    features: Vec<Feature<'a>>,
-    #[serde(default)]
-    reports: Vec<ReportUsed>,
-}
-
-#[derive(Deserialize)]
-struct Model {
-    name: String,
-    version: String,
-    role: String,
-}
-
-#[derive(Deserialize)]
-struct Feature<'a> {
-    #[serde(borrow)]
-    name: Cow<'a, str>,
-    #[serde(default)]
-    flag: Option<Word<FeatureFlag>>,
 }

@@ -9,7 +9,7 @@ use tokio_postgres::Client;
 /// Reads every package below `dir` (`<name>/<version>/`) and writes its distributions; gives the number of packages.
 ///
 /// # Errors
-/// [`Error::Config`] for a package that cannot be read, the database's otherwise.
+/// [`Error::Package`] for a package that cannot be read, the database's otherwise.
 pub async fn load(client: &Client, dir: &Path) -> Result<usize, Error> {
     let packages = packages(dir)?;
     for package in &packages {
@@ -39,24 +39,24 @@ fn packages(dir: &Path) -> Result<Vec<PathBuf>, Error> {
 }
 
 fn children(dir: &Path) -> Result<Vec<PathBuf>, Error> {
-    let entries = std::fs::read_dir(dir).map_err(|error| unreadable(dir, &error))?;
+    let entries = std::fs::read_dir(dir).map_err(|error| unreadable(dir, error))?;
     Ok(entries.flatten().map(|entry| entry.path()).filter(|path| path.is_dir()).collect())
 }
 
 fn read_manifest(package: &Path) -> Result<Manifest, Error> {
     let path = package.join("manifest.toml");
-    let text = std::fs::read_to_string(&path).map_err(|error| unreadable(&path, &error))?;
-    toml::from_str(&text).map_err(|error| unreadable(&path, &error))
+    let text = std::fs::read_to_string(&path).map_err(|error| unreadable(&path, error))?;
+    toml::from_str(&text).map_err(|error| unreadable(&path, error))
 }
 
 fn read_reference(package: &Path) -> Result<Reference, Error> {
     let path = package.join("reference.json");
-    let text = std::fs::read_to_string(&path).map_err(|error| unreadable(&path, &error))?;
-    serde_json::from_str(&text).map_err(|error| unreadable(&path, &error))
+    let text = std::fs::read_to_string(&path).map_err(|error| unreadable(&path, error))?;
+    serde_json::from_str(&text).map_err(|error| unreadable(&path, error))
 }
 
-fn unreadable(path: &Path, error: &dyn std::error::Error) -> Error {
-    Error::Config(format!("{}: {error}", path.display()))
+fn unreadable(path: &Path, error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
+    Error::Package { path: path.to_owned(), source: error.into() }
 }
 
 #[derive(Deserialize)]

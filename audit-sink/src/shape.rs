@@ -96,6 +96,11 @@ impl Shape {
         format!("SELECT DISTINCT seq FROM {} WHERE log = $1 AND seq = ANY ($2)", self.table)
     }
 
+    /// Whether a row names this log. Parameter: the log.
+    pub(crate) fn any_of_log(&self) -> String {
+        format!("SELECT FROM {} WHERE log = $1 LIMIT 1", self.table)
+    }
+
     /// Rows that name no log of these, or no entry that a range of a log has: its end is not in it. Parameter: the logs.
     pub(crate) fn of_no_log(&self) -> String {
         let (table, key) = (self.table, self.key_of_row());

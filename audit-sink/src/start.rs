@@ -11,7 +11,7 @@ use crate::source::{Sources, WORKER};
 use runtime::pg::connect;
 use runtime::service::ServiceContext;
 use runtime::stream::pg::{PgSpec, spawn_pg_loop};
-use runtime::task::{self, WorkerHandle};
+use runtime::task::WorkerHandle;
 use schemas::Topic;
 use schemas::rights::Principal;
 use std::path::PathBuf;
@@ -31,7 +31,7 @@ pub fn start(config: Config, service: ServiceContext) -> Result<Vec<WorkerHandle
         zstd_level: config.zstd_level,
         shards: i32::try_from(config.shards).ok().filter(|shards| *shards > 0).ok_or_else(no_shards)?,
     };
-    let metrics = Metrics::new(&service.registry).map_err(|error| Error::Start(error.to_string()))?;
+    let metrics = Metrics::new(&service.registry)?;
 
     let spec = PgSpec {
         worker: WORKER,
@@ -53,16 +53,13 @@ pub fn start(config: Config, service: ServiceContext) -> Result<Vec<WorkerHandle
         ..spec.clone()
     };
     let writer = |log| AuditHandler::new(log, settings.clone(), metrics.clone());
-    let mut workers = spawn_pg_loop(spec, &service, writer).map_err(|error| Error::Start(error.to_string()))?;
+    let mut workers = spawn_pg_loop(spec, &service, writer)?;
     let keeper = |_| IdentityHandler::new(metrics.clone());
-    workers.extend(
-        spawn_pg_loop(identities, &service.acting_as(Principal::IdentityStore.name()), keeper)
-            .map_err(|error| Error::Start(error.to_string()))?,
-    );
+    workers.extend(spawn_pg_loop(identities, &service.acting_as(Principal::IdentityStore.name()), keeper)?);
 
     if !config.models_dir.is_empty() {
         let loading = load_references(Arc::from(config.models_dir), service);
-        workers.push(WorkerHandle::task("audit-references", task::spawn("audit-references", loading)));
+        workers.push(WorkerHandle::task("audit-references", loading));
     }
     Ok(workers)
 }
@@ -72,8 +69,11 @@ fn no_shards() -> Error {
 }
 
 /// Loads reference distributions, until it worked once. Dashboards do without them meanwhile.
-async fn load_references(dir: Arc<str>, service: ServiceContext) -> Result<(), String> {
+async fn load_references(dir: Arc<str>, service: ServiceContext) -> Result<(), Error> {
     while let Err(error) = load_once(&dir, &service).await {
+        if !error.is_transient() {
+            return Err(error);
+        }
         tracing::warn!(%error, "reference distributions are not loaded");
         if tokio::time::timeout(Duration::from_secs(10), service.shutdown.cancelled()).await.is_ok() {
             return Ok(());
@@ -85,6 +85,6 @@ async fn load_references(dir: Arc<str>, service: ServiceContext) -> Result<(), S
 
 async fn load_once(dir: &str, service: &ServiceContext) -> Result<usize, Error> {
     let config = service.database.as_ref().ok_or_else(|| Error::Config("references need a database".to_owned()))?;
-    let client = connect(config).await.map_err(|error| Error::Connect(error.to_string()))?;
+    let client = connect(config).await?;
     reference::load(&client, &PathBuf::from(dir)).await
 }

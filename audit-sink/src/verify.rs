@@ -271,7 +271,7 @@ impl<'a, 't> Walk<'a, 't> {
                     self.report.oversized += u64::from(oversized);
                     self.coordinates.pass(topic, partition, offset, seq, self.faults);
                 }
-                Err(why) => self.faults.push(Fault::Entry { log, seq, why }),
+                Err(why) => self.faults.push(Fault::Entry { log, seq, why: why.to_string() }),
             }
             self.tables.add(seq, bytes);
             self.append(leaf_hash(bytes)).await?;

@@ -1,10 +1,26 @@
 //! PURE. Holds the entries of a segment against the runs of the index: one after another they cover it, and each says where its
 //! entries stood.
 
-use audit_log::{Codec, Entry, is_digest};
+use audit_log::{BadEntry, Codec, Entry, is_digest};
 use schemas::Topic;
 use std::iter::Peekable;
 use std::vec::IntoIter;
+
+/// In what an entry and the index do not fit.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Misfit {
+    #[error(transparent)]
+    Entry(#[from] BadEntry),
+    #[error("what it holds is not a digest")]
+    NoDigest,
+    #[error("no run of the index holds it")]
+    NoRun,
+    #[error("more than one run of the index holds it")]
+    ManyRuns,
+    /// Its run says something else.
+    #[error("{0}")]
+    Another(String),
+}
 
 /// A run as stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,20 +84,20 @@ impl Runs {
 
     /// Passes on to an entry; whether its run says that it stood where it says itself. Called for each entry of the segment in
     /// turn, with the offset before it of its partition.
-    pub fn pass(&mut self, seq: i64, place: &Place<'_>, newest: Option<i64>) -> Result<(), String> {
+    pub fn pass(&mut self, seq: i64, place: &Place<'_>, newest: Option<i64>) -> Result<(), Misfit> {
         self.pass_over(seq)?;
-        let run = self.current.as_ref().ok_or("no run of the index holds it")?;
-        if run.holds(seq, place, newest) { Ok(()) } else { Err(run.says()) }
+        let run = self.current.as_ref().ok_or(Misfit::NoRun)?;
+        if run.holds(seq, place, newest) { Ok(()) } else { Err(Misfit::Another(run.says())) }
     }
 
     /// Passes on to an entry that cannot be read.
-    pub(crate) fn pass_over(&mut self, seq: i64) -> Result<(), String> {
+    pub(crate) fn pass_over(&mut self, seq: i64) -> Result<(), Misfit> {
         if self.current.as_ref().is_some_and(|run| run.end() <= seq) {
             self.current = None;
         }
         let Some(next) = self.rows.next_if(|run| run.first_seq <= seq) else { return Ok(()) };
         match self.current.replace(next) {
-            Some(_) => Err("more than one run of the index holds it".to_owned()),
+            Some(_) => Err(Misfit::ManyRuns),
             None => Ok(()),
         }
     }
@@ -105,11 +121,11 @@ pub(crate) struct Place<'a> {
 
 impl<'a> Place<'a> {
     /// Reads an entry.
-    pub fn of(bytes: &'a [u8]) -> Result<Self, String> {
-        let entry = Entry::decode(bytes).map_err(|error| error.to_string())?;
+    pub fn of(bytes: &'a [u8]) -> Result<Self, Misfit> {
+        let entry = Entry::decode(bytes)?;
         let Entry { topic, partition, offset, .. } = entry;
         if entry.codec == Codec::DigestOnly && !is_digest(entry.value.unwrap_or_default()) {
-            return Err("what it holds is not a digest".to_owned());
+            return Err(Misfit::NoDigest);
         }
         let is_whole = || Topic::of_name("", topic).is_some_and(Topic::body_is_logged);
         Ok(Self { topic, partition, offset, oversized: entry.codec == Codec::DigestOnly && is_whole() })

@@ -25,6 +25,6 @@ pub use finding::{Finding, Rejected, Severity};
 pub use folder::{place, places, read};
 pub use in_force::{Carried, InForce, Slot};
 pub use kind::Kind;
-pub use label::Label;
+pub use label::{Label, NotALabel};
 pub use load::Version;
 pub use versions::Versions;

@@ -10,7 +10,7 @@ use futures_util::stream::FuturesUnordered;
 use runtime::http::{self, Cover, Listener, Tls};
 use runtime::metrics;
 use runtime::service::{OBSERVER, ServiceContext};
-use runtime::task::{self, WorkerHandle};
+use runtime::task::{self, WorkerError, WorkerHandle};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
@@ -92,7 +92,7 @@ impl Running {
         while !self.service.health.is_ready() {
             if let Some(at) = self.handles.iter().position(WorkerHandle::is_finished) {
                 let (name, result) = ended(self.handles.swap_remove(at)).await;
-                bail!("{name} ended at its start: {}", result.err().unwrap_or_default());
+                bail!("{name} ended at its start: {}", result.err().map(|why| why.to_string()).unwrap_or_default());
             }
             if Instant::now() > until {
                 let states = self.service.health.states();
@@ -151,6 +151,6 @@ impl Running {
     }
 }
 
-async fn ended(handle: WorkerHandle) -> (&'static str, Result<(), String>) {
+async fn ended(handle: WorkerHandle) -> (&'static str, Result<(), WorkerError>) {
     (handle.name(), handle.join().await)
 }

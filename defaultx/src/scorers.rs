@@ -13,19 +13,26 @@ use std::time::Duration;
 
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The instances of the scorer that run, as they have announced themselves within the last half minute. Blocks.
+/// What the scorers that run have said within the last half minute.
+#[derive(Debug, Default)]
+pub(crate) struct Said {
+    /// What can be read.
+    pub live: Vec<Announcement>,
+    /// The keys of announcements that cannot be read, and why.
+    pub unreadable: Vec<String>,
+}
+
+/// What instances of the scorer have announced within the last half minute. Blocks.
 ///
 /// # Errors
 /// When the cluster cannot be read, or its clock is far from this machine's, so that nobody can tell who runs.
-pub(crate) fn live_scorers(kafka: &KafkaConfig) -> Result<Vec<Announcement>> {
-    let mut newest: BTreeMap<Vec<u8>, (i64, Announcement)> = BTreeMap::new();
+pub(crate) fn live_scorers(kafka: &KafkaConfig) -> Result<Said> {
+    let mut newest: BTreeMap<Vec<u8>, (i64, Option<Vec<u8>>)> = BTreeMap::new();
     let name = Topic::Instances.name(&kafka.topic_prefix);
     read_to_end(kafka, [name.as_str()], |message| {
         let input = Input::of(message);
-        let body = serde_json::from_slice::<Announcement>(input.payload.unwrap_or_default()).ok();
-        if let (Some(key), Some(body)) = (input.key, body.filter(|body| body.worker == "scorer")) {
-            newest.insert(key.to_vec(), (input.timestamp_ms, body));
-        }
+        let (key, body) = (input.key.unwrap_or_default(), input.payload.map(<[u8]>::to_vec));
+        newest.insert(key.to_vec(), (input.timestamp_ms, body));
         Ok(())
     })?;
     let now = clock::now_ms();
@@ -34,7 +41,21 @@ pub(crate) fn live_scorers(kafka: &KafkaConfig) -> Result<Vec<Announcement>> {
             "the broker's clock is more than half a minute ahead of this machine's: nobody can tell which scorers run"
         );
     }
-    Ok(newest.into_values().filter(|(at, _)| *at + LIVES_MS >= now).map(|(_, body)| body).collect())
+    newest.retain(|_, (at, _)| *at + LIVES_MS >= now);
+    Ok(read(newest.into_iter().filter_map(|(key, (_, body))| Some((key, body?)))))
+}
+
+/// Reads announcements with their keys. One that cannot be read may be any worker's.
+fn read(announced: impl Iterator<Item = (Vec<u8>, Vec<u8>)>) -> Said {
+    let mut said = Said::default();
+    for (key, body) in announced {
+        match serde_json::from_slice::<Announcement>(&body) {
+            Ok(body) if body.worker == "scorer" => said.live.push(body),
+            Ok(_) => {}
+            Err(error) => said.unreadable.push(format!("{:?} ({error})", String::from_utf8_lossy(&key))),
+        }
+    }
+    said
 }
 
 /// Who is in the scorers' group, by instance. Blocks.
@@ -47,12 +68,12 @@ pub(crate) fn scorers_in_group(kafka: &KafkaConfig) -> Result<Vec<String>> {
 }
 
 /// What the scorers say to the packages that a version names; `members` are those of their group. With `unasked` those who have not
-/// spoken need not.
+/// spoken, or not so that it can be read, need not.
 ///
 /// # Errors
-/// Who lacks what, or has not spoken.
+/// Who lacks what, has not spoken, or cannot be understood.
 pub(crate) fn can_serve(
-    live: &[Announcement],
+    Said { live, unreadable }: &Said,
     members: Vec<String>,
     packages: &BTreeMap<String, String>,
     unasked: bool,
@@ -60,6 +81,13 @@ pub(crate) fn can_serve(
     let lacking = lacking(live, packages);
     if !lacking.is_empty() {
         bail!("it cannot be served: {}", lacking.join("; "));
+    }
+    if !unreadable.is_empty() && !unasked {
+        bail!(
+            "what was announced under {} cannot be read, and who did so may hold none of it: bring that instance and this command to one \
+             version, or say --unasked to go on without its word",
+            unreadable.join(", ")
+        );
     }
     let silent = silent(live, members).join(", ");
     if !silent.is_empty() && !unasked {
@@ -76,7 +104,9 @@ pub(crate) fn can_serve(
         false => format!("every scorer that runs holds its packages: {}", names.join(", ")),
     };
     let but = if silent.is_empty() { String::new() } else { format!("; not asked: {silent}") };
-    Ok(asked + &but)
+    let nor =
+        if unreadable.is_empty() { String::new() } else { format!("; not understood: {}", unreadable.join(", ")) };
+    Ok(asked + &but + &nor)
 }
 
 /// The members of the scorers' group that have not announced what they hold: nobody can tell whether they could serve something.
@@ -102,6 +132,7 @@ fn lacking(live: &[Announcement], packages: &BTreeMap<String, String>) -> Vec<St
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
@@ -156,7 +187,8 @@ mod tests {
         for (live, members, package, unasked, expected) in rows {
             let live: Vec<_> = live.iter().map(|instance| announced(instance, &[("a@1.0.0", "11")])).collect();
             let members = members.iter().map(|member| (*member).to_owned()).collect();
-            let told = can_serve(&live, members, &[(package.to_owned(), "11".to_owned())].into(), unasked);
+            let said = Said { live, unreadable: Vec::new() };
+            let told = can_serve(&said, members, &[(package.to_owned(), "11".to_owned())].into(), unasked);
             let (told, fits) = match (told, expected) {
                 (Ok(told), Ok(expected)) => (told.clone(), told.ends_with(expected)),
                 (Err(why), Err(expected)) => (why.to_string(), why.to_string().contains(expected)),
@@ -164,5 +196,22 @@ mod tests {
             };
             assert!(fits, "{told}, {expected:?}");
         }
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_named_and_nobody_is_passed_over_without_a_word() {
+        let body =
+            |worker: &str| serde_json::to_vec(&Announcement { worker: worker.to_owned(), ..announced("0", &[]) });
+        let rows =
+            [("scorer|0", body("scorer").unwrap()), ("scorer|1", b"{".to_vec()), ("other|0", body("other").unwrap())];
+        let said = read(rows.into_iter().map(|(key, body)| (key.as_bytes().to_vec(), body)));
+        assert_eq!(said.live, [announced("0", &[])]);
+        assert!(said.unreadable[0].starts_with("\"scorer|1\" (EOF"), "{:?}", said.unreadable);
+        assert_eq!(said.unreadable.len(), 1);
+        let members = || vec!["scorer-0".to_owned()];
+        let refused = can_serve(&said, members(), &BTreeMap::new(), false).unwrap_err().to_string();
+        assert!(refused.contains("announced under \"scorer|1\""), "{refused}");
+        let taken = can_serve(&said, members(), &BTreeMap::new(), true).unwrap();
+        assert!(taken.contains("not understood: \"scorer|1\""), "{taken}");
     }
 }

@@ -404,6 +404,15 @@ def storage():
             ],
             width=12,
         ),
+        stat(
+            "Last samples of the tables",
+            "Time since audit-signer's samples last held their parts of a log whole, of the log that has waited longest. Every ten seconds by default; "
+            "15 minutes are an alert.",
+            prom("time() - min(max by (log) (defaultx_projection_sampled_timestamp_seconds))", "age"),
+            unit="s",
+            steps=thresholds(GREEN, (300, YELLOW), (900, RED)),
+            width=3,
+        ),
     ]
 
 

@@ -1,6 +1,6 @@
 //! Why ingest, a batch or an activation does not go on. What is wrong with a record is a [`crate::refusal::Refusal`] instead.
 
-use runtime::task::SpawnError;
+use runtime::task::{SpawnError, WorkerError};
 use std::path::PathBuf;
 
 /// What went wrong.
@@ -41,6 +41,9 @@ pub enum Error {
     /// A loop did not start.
     #[error(transparent)]
     Loop(#[from] SpawnError),
+    /// The door ended.
+    #[error(transparent)]
+    Ended(#[from] WorkerError),
 }
 
 impl Error {
@@ -55,7 +58,8 @@ impl Error {
             | Self::TooLarge
             | Self::Metrics(_)
             | Self::Door(_)
-            | Self::Loop(_) => false,
+            | Self::Loop(_)
+            | Self::Ended(_) => false,
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::metrics::Metrics;
 use crate::receive_handler::ReceiveHandler;
 use runtime::service::ServiceContext;
 use runtime::stream::{LoopSpec, spawn_loop};
-use runtime::task::{self, WorkerHandle};
+use runtime::task::WorkerHandle;
 use schemas::Topic;
 use schemas::rights::Principal;
 
@@ -49,11 +49,10 @@ pub fn start(config: Config, service: ServiceContext) -> Result<Vec<WorkerHandle
         // It faces the network, and may write what comes in and nothing else.
         let service = service.acting_as(Principal::Door.name());
         let opened = async move {
-            let opened = door::open(&config, &service, metrics).await;
-            let (_, worker) = opened.map_err(|error| error.to_string())?;
-            worker.join().await
+            let (_, worker) = door::open(&config, &service, metrics).await?;
+            worker.join().await.map_err(Error::Ended)
         };
-        workers.push(WorkerHandle::task("door", task::spawn("door", opened)));
+        workers.push(WorkerHandle::task("door", opened));
     }
     Ok(workers)
 }

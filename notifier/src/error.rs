@@ -11,9 +11,9 @@ pub enum Error {
     /// PostgreSQL says no.
     #[error("database: {}", runtime::pg::said(.0))]
     Database(#[from] tokio_postgres::Error),
-    /// No session of the pool in time.
-    #[error("pool of database sessions: {0}")]
-    Pool(#[from] deadpool_postgres::PoolError),
+    /// No session of the pool, or none in time.
+    #[error(transparent)]
+    Pool(#[from] runtime::pg::NoSession),
     /// The pool cannot be made.
     #[error(transparent)]
     Connect(#[from] runtime::pg::ConnectError),
@@ -26,6 +26,14 @@ pub enum Error {
     /// Metrics are registered twice.
     #[error("metrics: {0}")]
     Metrics(#[from] prometheus::Error),
+    /// A task of the worker of a subscription panicked.
+    #[error("worker of {subscription}: {source}")]
+    Ended {
+        /// Of which.
+        subscription: String,
+        /// The panic.
+        source: tokio::task::JoinError,
+    },
     /// The loop that reads decisions cannot start.
     #[error(transparent)]
     Loop(#[from] SpawnError),
@@ -41,6 +49,7 @@ impl Error {
             | Self::Client(_)
             | Self::Kafka(_)
             | Self::Metrics(_)
+            | Self::Ended { .. }
             | Self::Loop(_) => false,
         }
     }

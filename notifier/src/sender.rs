@@ -17,6 +17,7 @@ use futures_util::stream::FuturesUnordered;
 use runtime::{clock, task};
 use schemas::Word;
 use schemas::notification::Receipt;
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{Notify, mpsc};
@@ -98,7 +99,7 @@ impl<R: Receipts> DeliveryWorker<R> {
     ///
     /// # Errors
     /// When one of its tasks panicked.
-    pub async fn work(self: Arc<Self>, endpoint: Endpoint) -> Result<(), String> {
+    pub async fn work(self: Arc<Self>, endpoint: Endpoint) -> Result<(), Error> {
         let endpoint = Arc::new(endpoint);
         let (jobs, to_post) = mpsc::channel(self.pace.claim_rows * 2);
         let (results, to_record) = mpsc::channel(self.pace.claim_rows * 2);
@@ -108,7 +109,7 @@ impl<R: Receipts> DeliveryWorker<R> {
             task::spawn("notifier-record", self.clone().record(endpoint.clone(), to_record)),
         ];
         for ended in tasks {
-            ended.await.map_err(|error| format!("worker of {}: {error}", endpoint.subscription))?;
+            ended.await.map_err(|source| Error::Ended { subscription: endpoint.subscription.clone(), source })?;
         }
         Ok(())
     }
@@ -304,11 +305,12 @@ impl<R: Receipts> DeliveryWorker<R> {
         }
     }
 
-    /// Offers late receipts again, shows what waits and deletes what ended long ago, until it is time to drain.
+    /// Offers late receipts again, shows what waits and deletes what ended long ago, until it is time to drain. A database that is away
+    /// is waited for.
     ///
     /// # Errors
-    /// None; a database that is away is waited for.
-    pub async fn sweep(self: Arc<Self>, endpoints: Vec<(String, [u8; 32])>) -> Result<(), String> {
+    /// None.
+    pub async fn sweep(self: Arc<Self>, endpoints: Vec<(String, [u8; 32])>) -> Result<(), Infallible> {
         while !self.shutdown.is_cancelled() {
             match self.sweep_once(&endpoints).await {
                 Ok(()) => {}

@@ -10,7 +10,7 @@ use crate::store::Store;
 use crate::webhook::{Endpoint, Poster};
 use runtime::service::ServiceContext;
 use runtime::stream::pg::{PgSpec, spawn_pg_loop};
-use runtime::task::{self, WorkerHandle};
+use runtime::task::WorkerHandle;
 use schemas::Topic;
 use std::sync::Arc;
 use std::time::Duration;
@@ -50,10 +50,9 @@ pub fn start(config: Config, service: ServiceContext) -> Result<Vec<WorkerHandle
     let sending = service.health.component("notifier-send");
     sending.set_ready(true, format!("sending to {} endpoints", endpoints.len()));
     let known = endpoints.iter().map(|endpoint| (endpoint.subscription.clone(), endpoint.url_sha256)).collect();
-    handles.push(WorkerHandle::task(WORKER, task::spawn("notifier-sweep", delivery_worker.clone().sweep(known))));
+    handles.push(WorkerHandle::task("notifier-sweep", delivery_worker.clone().sweep(known)));
     for endpoint in endpoints {
-        handles
-            .push(WorkerHandle::task(WORKER, task::spawn("notifier-worker", delivery_worker.clone().work(endpoint))));
+        handles.push(WorkerHandle::task("notifier-worker", delivery_worker.clone().work(endpoint)));
     }
     Ok(handles)
 }

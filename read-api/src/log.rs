@@ -6,7 +6,7 @@ use crate::problem::Problem;
 use crate::segment::{read, unreadable};
 use audit_log::{BadEntry, Codec, Entry, Hash, TILE_WIDTH, entries, leaf_hash};
 use chrono::{DateTime, Utc};
-use runtime::clock::{LATEST_MS, rfc3339};
+use runtime::clock::{rfc3339, time_of_ms};
 use schemas::envelope::header as envelope;
 use schemas::intake::header as intake;
 use serde::Serialize;
@@ -263,7 +263,7 @@ fn pick(raw: &[u8], log: i32, first_seq: i64, wanted: &[i64]) -> Result<Vec<Logg
 fn logged(bytes: &[u8], log: i32, seq: i64) -> Result<Logged, BadEntry> {
     let entry = Entry::decode(bytes)?;
     let header = |name| entry.header(name).and_then(|value| std::str::from_utf8(value).ok());
-    let time = DateTime::from_timestamp_millis(entry.timestamp_ms.clamp(0, LATEST_MS)).unwrap_or_default();
+    let time = time_of_ms(entry.timestamp_ms);
     let at = AuditPosition {
         log,
         seq,

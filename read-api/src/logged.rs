@@ -5,20 +5,16 @@ use crate::application_detail_events::{DecisionDetail, Delivery, ReplyDetail, Sc
 use crate::application_detail_parts::{DecisionParts, ScoreParts};
 use crate::applications::{DecisionSummary, ScoreSummary, Summary};
 use crate::log::Logged;
-use chrono::{DateTime, Datelike, NaiveDate, Utc};
-use runtime::clock::{LATEST_MS, rfc3339};
+use runtime::clock::{rfc3339, time_of_ms};
 use schemas::Topic;
 use schemas::application::WITHDRAWN;
 use schemas::control::ACTIVATED;
-use schemas::decision::PolicyRef;
-use schemas::event_id::coordinates_id;
+use schemas::logged::{self, Decided, Model, Scored};
 use schemas::notification::Receipt;
 use schemas::reply::Reply;
 use schemas::risk::{ApplicationRef, Score};
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use std::borrow::Cow;
-use uuid::Uuid;
 
 /// Whose detail is shown, and under which prefix its topics are.
 #[derive(Debug, Clone, Copy)]
@@ -41,13 +37,12 @@ impl Of<'_> {
 
 /// The application in brief. What stands beside its own fields is that of `row`.
 pub(crate) fn application(event: &Logged, of: Of<'_>, row: &Summary) -> Option<Summary> {
-    let body: Accepted = body(event, &[Topic::Applications])?;
+    let body: logged::Application = body(event, Topic::Applications)?;
     let is_accepted = ![WITHDRAWN, ACTIVATED].contains(&event.kind.as_str());
     if !is_accepted || !of.is(&body.tenant, &body.application_id) || body.revision != of.revision {
         return None;
     }
     let received = event.received_ms.map_or(event.time, time_of_ms);
-    let as_of = NaiveDate::parse_from_str(&body.as_of, "%Y-%m-%d").ok();
     Some(Summary {
         tenant: body.tenant,
         application_id: body.application_id,
@@ -61,7 +56,7 @@ pub(crate) fn application(event: &Logged, of: Of<'_>, row: &Summary) -> Option<S
         currency: body.requested.amount.currency,
         term_months: body.requested.term_months.and_then(|months| months.try_into().ok()),
         purpose: body.requested.purpose,
-        as_of: as_of.filter(|day| (1..=9999).contains(&day.year())).map(|day| day.to_string()),
+        as_of: logged::day(&body.as_of).map(|day| day.to_string()),
         submitted_at: time(&body.submitted_at),
         completed_at: body.completed_at.as_deref().and_then(time),
         received_at: rfc3339(received),
@@ -74,7 +69,8 @@ pub(crate) fn application(event: &Logged, of: Of<'_>, row: &Summary) -> Option<S
 
 /// A score event, without what is not in its row.
 pub(crate) fn score(event: &Logged, of: Of<'_>) -> Option<ScoreDetail> {
-    let body: Scored = body(event, &[Topic::Risk, Topic::Shadow])?;
+    let text = text(event, &[Topic::Risk, Topic::Shadow])?;
+    let body: Scored<'_> = serde_json::from_str(&text).ok()?;
     if [WITHDRAWN, ACTIVATED].contains(&event.kind.as_str()) || !of.is_revision(&body.application) {
         return None;
     }
@@ -93,7 +89,7 @@ pub(crate) fn score(event: &Logged, of: Of<'_>) -> Option<ScoreDetail> {
 
 /// A decision, without what is not in its row.
 pub(crate) fn decision(event: &Logged, of: Of<'_>) -> Option<DecisionDetail> {
-    let body: Decided = body(event, &[Topic::Decisions])?;
+    let body: Decided = body(event, Topic::Decisions)?;
     if !of.is_revision(&body.application) {
         return None;
     }
@@ -101,7 +97,7 @@ pub(crate) fn decision(event: &Logged, of: Of<'_>) -> Option<DecisionDetail> {
         event_id: id(event, of),
         summary: DecisionSummary {
             decision_number: body.decision_number,
-            outcome: body.outcome,
+            outcome: body.outcome.to_string(),
             is_final: body.is_final,
             automation: body.automation,
             step: body.step,
@@ -118,7 +114,7 @@ pub(crate) fn decision(event: &Logged, of: Of<'_>) -> Option<DecisionDetail> {
 
 /// The applicant's end of it.
 pub(crate) fn withdrawal(event: &Logged, of: Of<'_>) -> Option<Withdrawal> {
-    let body: Ended = body(event, &[Topic::Applications])?;
+    let body: logged::Withdrawal = body(event, Topic::Applications)?;
     let is_of = event.kind == WITHDRAWN && of.is(&body.tenant, &body.application_id);
     let withdrawn_at = time(&body.withdrawn_at);
     is_of.then(|| Withdrawal { withdrawn_at, accepted_at: rfc3339(event.time), audit: None })
@@ -126,7 +122,7 @@ pub(crate) fn withdrawal(event: &Logged, of: Of<'_>) -> Option<Withdrawal> {
 
 /// A delivery that ended. What the queue says beside it is that of `row`.
 pub(crate) fn delivery(event: &Logged, of: Of<'_>, row: &Delivery) -> Option<Delivery> {
-    let body: Receipt = body(event, &[Topic::Notifications])?;
+    let body: Receipt = body(event, Topic::Notifications)?;
     if !of.is(&body.tenant, &body.application_id) || i32::try_from(body.revision) != Ok(of.revision) {
         return None;
     }
@@ -145,13 +141,13 @@ pub(crate) fn delivery(event: &Logged, of: Of<'_>, row: &Delivery) -> Option<Del
 
 /// Whether a part of a delivery that ended can only be the queue's.
 pub(crate) fn is_of_queue(event: &Logged, row: &Delivery) -> bool {
-    let answered = body::<Receipt>(event, &[Topic::Notifications]).is_some_and(|body| body.http_status.is_some());
+    let answered = body::<Receipt>(event, Topic::Notifications).is_some_and(|body| body.http_status.is_some());
     row.next_at.is_some() || (row.http_status.is_some() && !answered)
 }
 
 /// The answer to a record of the sender, of whatever revision.
 pub(crate) fn reply(event: &Logged, of: Of<'_>) -> Option<ReplyDetail> {
-    let body: Reply = body(event, &[Topic::LoanReplies])?;
+    let body: Reply = body(event, Topic::LoanReplies)?;
     if !of.is(body.tenant.as_deref()?, body.application_id.as_deref()?) {
         return None;
     }
@@ -167,21 +163,21 @@ pub(crate) fn reply(event: &Logged, of: Of<'_>) -> Option<ReplyDetail> {
     })
 }
 
-/// The body of an event of one of these topics. U+0000, which no column holds, is U+FFFD here as it is there.
-fn body<T: DeserializeOwned>(event: &Logged, topics: &[Topic]) -> Option<T> {
+/// The text of an event of one of these topics, as its row has it.
+fn text<'e>(event: &'e Logged, topics: &[Topic]) -> Option<Cow<'e, str>> {
     topics.iter().find(|topic| topic.base_name() == event.at.topic)?;
-    let text = std::str::from_utf8(event.body.as_deref()?).ok()?;
-    let nul = "\\u0000";
-    let text: Cow<'_, str> = if text.contains(nul) { text.replace(nul, "\\ufffd").into() } else { text.into() };
-    serde_json::from_str(&text).ok()
+    logged::text(event.body.as_deref()?)
+}
+
+/// The body of an event of that topic.
+fn body<T: DeserializeOwned>(event: &Logged, topic: Topic) -> Option<T> {
+    serde_json::from_str(&text(event, &[topic])?).ok()
 }
 
 /// The event's id: its own, or that of its coordinates.
 fn id(event: &Logged, of: Of<'_>) -> String {
-    let own = event.id.as_deref().and_then(|id| Uuid::parse_str(id).ok());
-    let at = &event.at;
-    let topic = format!("{}{}", of.topic_prefix, at.topic);
-    own.unwrap_or_else(|| coordinates_id(&event.kind, &topic, at.partition, at.offset)).to_string()
+    let topic = format!("{}{}", of.topic_prefix, event.at.topic);
+    logged::id(event.id.as_deref(), &event.kind, (&topic, event.at.partition, event.at.offset)).to_string()
 }
 
 fn summary(
@@ -214,84 +210,7 @@ fn listed(words: &[String]) -> Vec<String> {
 
 /// RFC 3339 as answers have it: UTC, milliseconds.
 fn time(text: &str) -> Option<String> {
-    DateTime::parse_from_rfc3339(text).ok().map(|at| rfc3339(at.to_utc()))
-}
-
-fn time_of_ms(ms: i64) -> DateTime<Utc> {
-    DateTime::from_timestamp_millis(ms.clamp(0, LATEST_MS)).unwrap_or_default()
-}
-
-#[derive(Deserialize)]
-struct Accepted {
-    tenant: String,
-    application_id: String,
-    revision: i32,
-    product: String,
-    intent: String,
-    request_type: String,
-    channel: String,
-    jurisdiction: String,
-    requested: Asked,
-    submitted_at: String,
-    #[serde(default)]
-    completed_at: Option<String>,
-    as_of: String,
-}
-
-#[derive(Deserialize)]
-struct Asked {
-    amount: Amount,
-    #[serde(default)]
-    term_months: Option<u32>,
-    #[serde(default)]
-    purpose: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Amount {
-    amount_minor: i64,
-    currency: String,
-}
-
-#[derive(Deserialize)]
-struct Scored {
-    application: ApplicationRef,
-    status: String,
-    #[serde(default)]
-    unscorable: Vec<String>,
-    #[serde(default)]
-    model: Option<Model>,
-    #[serde(default)]
-    score: Option<Score>,
-}
-
-#[derive(Deserialize)]
-struct Model {
-    name: String,
-    version: String,
-    role: String,
-}
-
-#[derive(Deserialize)]
-struct Decided {
-    application: ApplicationRef,
-    decision_number: i32,
-    outcome: String,
-    #[serde(rename = "final")]
-    is_final: bool,
-    automation: String,
-    step: String,
-    #[serde(default)]
-    referral: Option<String>,
-    policy: PolicyRef,
-    decided_at: String,
-}
-
-#[derive(Deserialize)]
-struct Ended {
-    tenant: String,
-    application_id: String,
-    withdrawn_at: String,
+    logged::time(text).map(rfc3339)
 }
 
 #[cfg(test)]
@@ -299,6 +218,7 @@ struct Ended {
 mod tests {
     use super::*;
     use crate::log::AuditPosition;
+    use schemas::event_id::coordinates_id;
     use serde_json::{Value, json};
     use std::path::{Path, PathBuf};
 
@@ -330,6 +250,7 @@ mod tests {
     fn decided() -> Value {
         json!({"application": {"tenant": "bank", "application_id": "L-1", "revision": 2}, "decision_number": 1, "outcome": "decline",
                "final": true, "automation": "automatic", "step": "cutoff\u{0}", "policy": {"name": "p", "version": "1", "digest": "d"},
+               "product": "cards", "intent": "decide", "channel": "web", "jurisdiction": "SE", "adverse_action": true,
                "decided_at": "2026-09-21T14:13:21.5+02:00"})
     }
 

@@ -156,24 +156,9 @@ impl From<tokio_postgres::Error> for Problem {
     }
 }
 
-impl From<deadpool_postgres::PoolError> for Problem {
-    fn from(error: deadpool_postgres::PoolError) -> Self {
-        tracing::warn!(error = %DisplayChain(&error), "no database session");
+impl From<runtime::pg::NoSession> for Problem {
+    fn from(error: runtime::pg::NoSession) -> Self {
+        tracing::warn!(%error, "no database session");
         Self::unavailable()
-    }
-}
-
-/// An error with its sources.
-struct DisplayChain<'a>(&'a dyn std::error::Error);
-
-impl std::fmt::Display for DisplayChain<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}", self.0)?;
-        let mut source = self.0.source();
-        while let Some(error) = source {
-            write!(f, ": {error}")?;
-            source = error.source();
-        }
-        Ok(())
     }
 }

@@ -14,6 +14,7 @@ use runtime::stream::{Output, Route};
 use schemas::access::RECORDED;
 use schemas::event_id::event_id;
 use schemas::{Envelope, Topic};
+use std::convert::Infallible;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -86,7 +87,7 @@ impl Recorder {
     }
 
     /// Writes what is due again and again until it is time to drain.
-    pub(crate) async fn run(self: Arc<Self>, shutdown: CancellationToken) -> Result<(), String> {
+    pub(crate) async fn run(self: Arc<Self>, shutdown: CancellationToken) -> Result<(), Infallible> {
         while tokio::time::timeout(LOOK, shutdown.cancelled()).await.is_err() {
             self.write(Some(clock::now_ms())).await;
         }

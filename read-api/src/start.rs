@@ -12,9 +12,10 @@ use runtime::health::Component;
 use runtime::http::{Bounds, Cover, serve_within};
 use runtime::pg::{DatabaseConfig, Pool};
 use runtime::service::ServiceContext;
-use runtime::task::{self, WorkerHandle};
+use runtime::task::WorkerHandle;
 use schemas::Topic;
 use schemas::logins::READ_API_LOG;
+use std::convert::Infallible;
 use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -63,20 +64,14 @@ pub async fn bind(config: Config, service: ServiceContext) -> Result<Running, Er
     let (local_addr, server) = served.map_err(failed)?;
     let revocations = verifier.watch(&service, service.topic(Topic::Revocations.base_name()), "read-api-revocations");
     let revocations = revocations.map_err(failed)?;
-    let recording = WorkerHandle::task(
-        "read-api-access",
-        task::spawn("read-api-access", recorder.clone().run(service.shutdown.clone())),
-    );
-    let server = WorkerHandle::task(
-        WORKER,
-        task::spawn(WORKER, async move {
-            let (ended, looked) = (server.join().await, recording.join().await);
-            recorder.finish().await;
-            ended.and(looked)
-        }),
-    );
+    let recording = WorkerHandle::task("read-api-access", recorder.clone().run(service.shutdown.clone()));
+    let server = WorkerHandle::task(WORKER, async move {
+        let (ended, looked) = (server.join().await, recording.join().await);
+        recorder.finish().await;
+        ended.and(looked)
+    });
     let watching = watch(stores, local_addr, service.health.component(WORKER), service.shutdown);
-    let watch = WorkerHandle::task("read-api-watch", task::spawn("read-api-watch", watching));
+    let watch = WorkerHandle::task("read-api-watch", watching);
     Ok(Running { local_addr, workers: vec![server, watch, revocations] })
 }
 
@@ -107,7 +102,7 @@ async fn watch(
     local_addr: SocketAddr,
     health: Component,
     shutdown: CancellationToken,
-) -> Result<(), String> {
+) -> Result<(), Infallible> {
     while !shutdown.is_cancelled() {
         let answered = match answers(&store, "SELECT FROM defaultx.applications LIMIT 0").await {
             Ok(()) => answers(&log, "SELECT FROM defaultx.audit_segments LIMIT 0").await,

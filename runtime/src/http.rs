@@ -25,6 +25,7 @@ use hyper_util::service::TowerToHyperService;
 use patient::Patient;
 use prometheus::{Encoder, Registry, TextEncoder};
 use register::{Entry, InHand, Register, Worker};
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -110,7 +111,7 @@ pub async fn serve_within(
     let bound = listener.local_addr()?;
     tracing::info!(server = name, address = %bound, tls = tls.is_some(), "listening");
     let server = Server { tls, ..Server::new(name, listener, router, shutdown, bounds) };
-    Ok((bound, WorkerHandle::task(name, task::spawn(name, server.run()))))
+    Ok((bound, WorkerHandle::task(name, server.run())))
 }
 
 /// One accept loop and its connections.
@@ -137,7 +138,7 @@ impl Server {
         Self { name, listener, router, shutdown, bounds, register, tls: None }
     }
 
-    async fn run(self) -> Result<(), String> {
+    async fn run(self) -> Result<(), Infallible> {
         let connections = TaskTracker::new();
         while let Some((stream, peer)) = self.next().await {
             match self.register.enter(peer.ip()) {
@@ -318,7 +319,7 @@ mod tests {
         assert!(ask(address, "/readyz").await.contains("assigned"));
         assert!(ask(address, "/metrics").await.contains("defaultx_ready{component=\"scorer\"} 1"));
         shutdown.cancel();
-        assert_eq!(handle.join().await, Ok(()));
+        handle.join().await.unwrap();
     }
 
     const LONG: Duration = Duration::from_secs(600);
@@ -346,7 +347,7 @@ mod tests {
             .route("/large", get(|| async { vec![b'x'; LARGE] }));
         let server = Server::new("test", listener, router, shutdown.clone(), bounds);
         let register = server.register.clone();
-        let handle = WorkerHandle::task("test", task::spawn("test", server.run()));
+        let handle = WorkerHandle::task("test", server.run());
         Stand { address, register, shutdown, handle }
     }
 
@@ -391,7 +392,7 @@ mod tests {
         }
         assert!(ask(stand.address, "/slow").await.starts_with("HTTP/1.1 200"), "the limit is on heads, not on answers");
         stand.shutdown.cancel();
-        assert_eq!(stand.handle.join().await, Ok(()));
+        stand.handle.join().await.unwrap();
     }
 
     #[tokio::test]
@@ -410,7 +411,7 @@ mod tests {
         assert!(stand.register.len() <= 8);
         stand.shutdown.cancel();
         drop(half_open);
-        assert_eq!(stand.handle.join().await, Ok(()));
+        stand.handle.join().await.unwrap();
     }
 
     #[tokio::test]

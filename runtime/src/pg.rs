@@ -12,13 +12,13 @@ mod tls;
 mod words;
 
 pub use config::{DatabaseConfig, shown};
-pub use error::ConnectError;
+pub use error::{ConnectError, NoSession};
 pub use login::{Acting, Login};
 
 use crate::kafka::is_loopback;
 use crate::metrics::registered;
 use crate::task;
-use deadpool_postgres::{Manager, ManagerConfig, Object, PoolError, RecyclingMethod, Runtime, Timeouts};
+use deadpool_postgres::{Manager, ManagerConfig, Object, RecyclingMethod, Runtime, Timeouts};
 use prometheus::{Histogram, HistogramOpts, Registry};
 use std::time::Duration;
 use tls::Tls;
@@ -58,11 +58,11 @@ impl Pool {
     ///
     /// # Errors
     /// When there is none in time, or the server cannot be reached.
-    pub async fn get(&self) -> Result<Object, PoolError> {
+    pub async fn get(&self) -> Result<Object, NoSession> {
         let timer = self.wait.start_timer();
         let session = self.sessions.get().await;
         timer.observe_duration();
-        session
+        Ok(session?)
     }
 }
 

@@ -43,6 +43,20 @@ pub enum SpawnError {
     Thread(#[from] std::io::Error),
 }
 
+/// What went wrong with a worker, with its sources.
+type Cause = Box<dyn std::error::Error + Send + Sync>;
+
+/// Why a worker ended before it was told to.
+#[derive(Debug, thiserror::Error)]
+pub enum WorkerError {
+    /// It panicked: a fault of the code.
+    #[error("{0} panicked")]
+    Panicked(&'static str),
+    /// Its own error, which says so.
+    #[error(transparent)]
+    Failed(Cause),
+}
+
 /// A worker that runs: a thread or a task with a name. It ends well at shutdown, or with what went wrong.
 #[derive(Debug)]
 pub struct WorkerHandle {
@@ -52,19 +66,30 @@ pub struct WorkerHandle {
 
 #[derive(Debug)]
 enum Body {
-    Thread(JoinHandle<Result<(), String>>),
-    Task(tokio::task::JoinHandle<Result<(), String>>),
+    Thread(JoinHandle<Result<(), Cause>>),
+    Task(tokio::task::JoinHandle<Result<(), Cause>>),
 }
 
 impl WorkerHandle {
-    /// A worker on a thread of its own.
-    pub fn thread(name: &'static str, handle: JoinHandle<Result<(), String>>) -> Self {
-        Self { name, body: Body::Thread(handle) }
+    /// Starts a worker on a thread of its own. One that ends at shutdown alone has the error [`std::convert::Infallible`].
+    ///
+    /// # Errors
+    /// The operating system's, when it has no thread left to give.
+    pub fn thread<E>(name: &'static str, body: impl FnOnce() -> Result<(), E> + Send + 'static) -> std::io::Result<Self>
+    where
+        E: Into<Cause>,
+    {
+        Ok(Self { name, body: Body::Thread(thread(name, move || body().map_err(Into::into))?) })
     }
 
-    /// A worker that is a task.
-    pub fn task(name: &'static str, handle: tokio::task::JoinHandle<Result<(), String>>) -> Self {
-        Self { name, body: Body::Task(handle) }
+    /// Starts a worker that is a task on the current runtime. One that ends at shutdown alone has the error
+    /// [`std::convert::Infallible`].
+    pub fn task<E>(name: &'static str, future: impl Future<Output = Result<(), E>> + Send + 'static) -> Self
+    where
+        E: Into<Cause>,
+    {
+        let body = async move { future.await.map_err(Into::into) };
+        Self { name, body: Body::Task(spawn(name, body)) }
     }
 
     /// Its name.
@@ -83,16 +108,42 @@ impl WorkerHandle {
     /// Waits for its end.
     ///
     /// # Errors
-    /// What the worker ended with, or its panic.
-    pub async fn join(self) -> Result<(), String> {
-        let name = self.name;
-        let panicked = || format!("{name} panicked");
-        match self.body {
-            Body::Thread(handle) => {
-                let joined = tokio::task::spawn_blocking(move || handle.join()).await;
-                joined.map_err(|_| panicked())?.map_err(|_| panicked())?
-            }
-            Body::Task(handle) => handle.await.map_err(|_| panicked())?,
+    /// [`WorkerError`].
+    pub async fn join(self) -> Result<(), WorkerError> {
+        let ended = match self.body {
+            Body::Thread(handle) => tokio::task::spawn_blocking(move || handle.join().ok()).await.ok().flatten(),
+            Body::Task(handle) => handle.await.ok(),
+        };
+        ended.ok_or(WorkerError::Panicked(self.name))?.map_err(WorkerError::Failed)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use std::error::Error;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("the worker cannot go on")]
+    struct Failed(#[source] std::fmt::Error);
+
+    #[tokio::test]
+    async fn a_worker_ends_with_its_error_and_what_is_behind_it() {
+        let body = || Err(Failed(std::fmt::Error));
+        for worker in [WorkerHandle::task("w", async move { body() }), WorkerHandle::thread("w", body).unwrap()] {
+            let error = worker.join().await.unwrap_err();
+            let source = error.source().map(ToString::to_string);
+            assert_eq!(error.to_string(), "the worker cannot go on");
+            assert_eq!(source, Some(std::fmt::Error.to_string()));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_told_with_the_name_of_the_worker() {
+        let body = || -> Result<(), Failed> { panic!("on purpose") };
+        for worker in [WorkerHandle::task("w", async move { body() }), WorkerHandle::thread("w", body).unwrap()] {
+            assert_eq!(worker.join().await.unwrap_err().to_string(), "w panicked");
         }
     }
 }

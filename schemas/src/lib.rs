@@ -2,7 +2,7 @@
 //! topics and migrations themselves. Decides nothing and talks to nobody.
 //!
 //! Reading order: [`topics`], [`rights`], [`envelope`], [`word`], [`application`], [`intake`], [`reply`], [`risk`], [`decision`],
-//! [`notification`], [`control`], [`instance`], [`access`], [`token`], [`migrations`], [`logins`], [`catalogue`].
+//! [`notification`], [`control`], [`instance`], [`access`], [`token`], [`logged`], [`migrations`], [`logins`], [`catalogue`].
 
 pub mod access;
 pub mod application;
@@ -14,6 +14,7 @@ pub mod event_id;
 pub mod gap;
 pub mod instance;
 pub mod intake;
+pub mod logged;
 pub mod logins;
 pub mod migrations;
 pub mod notification;

@@ -6,13 +6,14 @@ use runtime::clock;
 use runtime::kafka::KafkaConfig;
 use runtime::service::ServiceContext;
 use runtime::stream::{Output, Route, Transactions};
-use runtime::task::{self, WorkerHandle};
+use runtime::task::WorkerHandle;
 use schemas::Envelope;
 use schemas::event_id::event_id;
 use schemas::instance::{ANNOUNCED, Announcement};
 use schemas::topics::Topic;
 use scoring::Model;
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
@@ -35,9 +36,9 @@ pub fn start(mut watch: Watch, service: &ServiceContext) -> std::io::Result<(Rec
     let service = service.clone();
     let body = move || {
         run(&mut watch, &sender, &service);
-        Ok(())
+        Ok::<(), Infallible>(())
     };
-    Ok((receiver, WorkerHandle::thread(NAME, task::thread(NAME, body)?)))
+    Ok((receiver, WorkerHandle::thread(NAME, body)?))
 }
 
 fn run(watch: &mut Watch, found: &Sender<Arc<Model>>, service: &ServiceContext) {

@@ -166,7 +166,7 @@ impl Inspector<'_> {
     ) {
         let key = key_of(at, entry, key);
         match self.library.find(&entry.product, text) {
-            Err(why) => self.find(key, why),
+            Err(why) => self.find(key, why.to_string()),
             Ok((name, _)) if packages.iter().any(|known| known.name == name) => {
                 self.find(key, format!("{name} is there twice: a package speaks once of an application"));
             }

@@ -2,7 +2,7 @@
 //! packages and scales; the folders are [`catalog`]'s.
 
 use crate::error::Error;
-use catalog::{Kind, Label, places, read};
+use catalog::{Kind, Label, NotALabel, places, read};
 use domain::Digest;
 use scoring::{LoadError, Model, PackageFiles, Scales};
 use std::collections::BTreeMap;
@@ -11,6 +11,35 @@ use std::sync::Arc;
 
 /// The file of the products' scales, beside the packages.
 pub(crate) const SCALES: &str = "scales.toml";
+
+/// Why a package is not to be had for a product.
+#[derive(Debug, PartialEq, thiserror::Error)]
+pub enum NotFound {
+    /// It is no `name@version`.
+    #[error(transparent)]
+    Label(#[from] NotALabel),
+    /// It is there, and did not prove itself.
+    #[error("package {package} does not serve: {source}")]
+    Refused {
+        /// `name@version`.
+        package: String,
+        /// What is wrong with it.
+        source: LoadError,
+    },
+    /// It is not there; it may be brought.
+    #[error("there is no package {0} in models_dir")]
+    Absent(String),
+    /// It scores something else.
+    #[error("package {package} is for {own}, not for {product}")]
+    OfAnother {
+        /// `name@version`.
+        package: String,
+        /// Its product.
+        own: String,
+        /// The one asked for.
+        product: String,
+    },
+}
 
 /// Packages by digest, proven.
 #[derive(Debug, Clone, Default)]
@@ -77,19 +106,21 @@ impl Library {
     /// The name in a `name@version`, and the index of its model, which must be for `product`.
     ///
     /// # Errors
-    /// Why there is none, for people.
-    pub fn find<'t>(&self, product: &str, package: &'t str) -> Result<(&'t str, usize), String> {
-        Label::parse(package).map_err(|why| why.to_string())?;
+    /// [`NotFound`].
+    pub fn find<'t>(&self, product: &str, package: &'t str) -> Result<(&'t str, usize), NotFound> {
+        Label::parse(package)?;
         let (name, version) = package.split_once('@').unwrap_or_default();
         if let Some(fault) = self.refused.get(package) {
-            return Err(format!("package {package} does not serve: {fault}"));
+            return Err(NotFound::Refused { package: package.to_owned(), source: fault.clone() });
         }
         let matches = |model: &Arc<Model>| model.manifest().name == name && model.manifest().version == version;
         let index = self.models.iter().position(matches);
-        let index = index.ok_or_else(|| format!("there is no package {package} in models_dir"))?;
+        let index = index.ok_or_else(|| NotFound::Absent(package.to_owned()))?;
         match &self.models[index].manifest().product {
             own if own == product => Ok((name, index)),
-            own => Err(format!("package {package} is for {own}, not for {product}")),
+            own => {
+                Err(NotFound::OfAnother { package: package.to_owned(), own: own.clone(), product: product.to_owned() })
+            }
         }
     }
 }

@@ -19,6 +19,8 @@ pub(crate) const VERIFY_FAULTS: &str = "defaultx_audit_verify_faults";
 pub(crate) const CHECKED_ROWS_TOTAL: &str = "defaultx_projection_checked_rows_total";
 /// Rows that samples found not to be what the log says, by table; each time that they were found.
 pub(crate) const MISMATCHES_TOTAL: &str = "defaultx_projection_mismatches_total";
+/// When samples last held their parts of a log whole, seconds since 1970, by log; 0 while they never did.
+pub(crate) const SAMPLED_TIMESTAMP: &str = "defaultx_projection_sampled_timestamp_seconds";
 
 /// The handles.
 #[derive(Debug, Clone)]
@@ -32,6 +34,7 @@ pub struct SignerMetrics {
     pub verify_faults: IntGauge,
     pub checked_rows: IntCounterVec,
     pub mismatches: IntCounterVec,
+    pub sampled_timestamp: IntGaugeVec,
 }
 
 impl SignerMetrics {
@@ -54,6 +57,7 @@ impl SignerMetrics {
             verify_faults: IntGauge::new(VERIFY_FAULTS, "Faults that the last walk found")?,
             checked_rows: of_table(CHECKED_ROWS_TOTAL, "Rows of projections held against the log by samples")?,
             mismatches: of_table(MISMATCHES_TOTAL, "Rows that samples found not to be what the log says")?,
+            sampled_timestamp: of_log(SAMPLED_TIMESTAMP, "When samples last held their parts of a log whole")?,
         };
         registry.register(Box::new(metrics.checkpoint_size.clone()))?;
         registry.register(Box::new(metrics.checkpoint_timestamp.clone()))?;
@@ -63,6 +67,7 @@ impl SignerMetrics {
         registry.register(Box::new(metrics.verify_faults.clone()))?;
         registry.register(Box::new(metrics.checked_rows.clone()))?;
         registry.register(Box::new(metrics.mismatches.clone()))?;
+        registry.register(Box::new(metrics.sampled_timestamp.clone()))?;
         // There from the start, at zero: the first one is an increase too.
         for table in projections() {
             metrics.checked_rows.with_label_values(&[table]).inc_by(0);

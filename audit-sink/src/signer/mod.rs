@@ -18,19 +18,19 @@ mod witnesses;
 pub use config::{SignerConfig, WitnessConfig, seed};
 pub use metrics::SignerMetrics;
 pub use publish::SIGNED;
-pub use sample::{Sampled, sample};
+pub use sample::{Sample, Sampled, Sampling, sample, sample_logs};
 pub use watch::record;
 
 use crate::checkpoint::Signing;
 use crate::error::Error;
 use audit_log::Head;
 use notes::Notes;
-use part::{Part, RETRY};
+use part::{Part, RETRY, stands_still};
 use publish::Target;
 use runtime::clock;
 use runtime::health::Component;
 use runtime::service::ServiceContext;
-use runtime::task::{self, WorkerHandle};
+use runtime::task::WorkerHandle;
 use std::time::Duration;
 
 /// Name of the worker.
@@ -43,7 +43,7 @@ pub fn start(config: &SignerConfig, mut service: ServiceContext) -> Result<Vec<W
     if !config.database_url.is_empty() {
         service.database.get_or_insert_default().url = config.database_url.clone();
     }
-    let metrics = SignerMetrics::new(&service.registry).map_err(|error| Error::Start(error.to_string()))?;
+    let metrics = SignerMetrics::new(&service.registry)?;
     let (signer, verifiers, witnesses) = (config.signer()?, config.verifiers()?, config.witnesses()?);
     let notes = Notes::open(&config.notes_dir)?;
     let component = service.health.component(WORKER);
@@ -51,12 +51,12 @@ pub fn start(config: &SignerConfig, mut service: ServiceContext) -> Result<Vec<W
     let mut workers = Vec::new();
     let every = Duration::from_secs(config.verify_interval_s);
     let watching = watch::keep(signer.clone(), config.verifier_keys()?, every, part.clone());
-    workers.push(WorkerHandle::task("audit-watch", task::spawn("audit-watch", watching)));
+    workers.push(WorkerHandle::task("audit-watch", watching));
     if config.sample_interval_s > 0 {
         let every = Duration::from_secs(config.sample_interval_s);
         let sampling = sample::Sampling { every, entries: config.sample_entries };
         let sampled = sample::keep(sampling, |below| rand::random_range(0..below), part.clone());
-        workers.push(WorkerHandle::task("audit-sample", task::spawn("audit-sample", sampled)));
+        workers.push(WorkerHandle::task("audit-sample", sampled));
     }
     let Some(signer) = signer.filter(|_| config.interval_s > 0) else {
         tracing::warn!("no key or no interval: checkpoints are not signed");
@@ -69,13 +69,13 @@ pub fn start(config: &SignerConfig, mut service: ServiceContext) -> Result<Vec<W
     config.cluster.check_plaintext().map_err(|error| Error::Config(format!("[audit-signer.cluster] {error}")))?;
     for target in [Some(Target::own(&part.service.kafka)), Target::other(&config.cluster)].into_iter().flatten() {
         let publishing = publish::keep(target, part.clone());
-        workers.push(WorkerHandle::task("audit-publish", task::spawn("audit-publish", publishing)));
+        workers.push(WorkerHandle::task("audit-publish", publishing));
     }
     let http = http(Duration::from_millis(config.witness_timeout_ms))?;
     for (url, key) in witnesses {
         let witness = witnesses::Witness::new(url, key, verifiers.clone(), notes.clone(), http.clone())?;
         let asking = witnesses::keep(witness, part.clone());
-        workers.push(WorkerHandle::task("audit-witness", task::spawn("audit-witness", asking)));
+        workers.push(WorkerHandle::task("audit-witness", asking));
     }
     if !config.timestamp_url.is_empty() {
         let notes = notes.clone().ok_or_else(|| {
@@ -84,10 +84,10 @@ pub fn start(config: &SignerConfig, mut service: ServiceContext) -> Result<Vec<W
         let every = Duration::from_secs(config.timestamp_interval_s.max(1));
         let authority = timestamps::Authority::new(&config.timestamp_url, every, verifiers.clone(), notes, http)?;
         let asking = timestamps::keep(authority, part.clone());
-        workers.push(WorkerHandle::task("audit-timestamps", task::spawn("audit-timestamps", asking)));
+        workers.push(WorkerHandle::task("audit-timestamps", asking));
     }
     let signing = keep(Signing { signer, verifiers, notes }, part, component);
-    workers.push(WorkerHandle::task(WORKER, task::spawn(WORKER, signing)));
+    workers.push(WorkerHandle::task(WORKER, signing));
     Ok(workers)
 }
 
@@ -97,14 +97,14 @@ fn http(patience: Duration) -> Result<reqwest::Client, Error> {
         tracing::debug!("the process has a TLS provider already");
     }
     let built = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).timeout(patience).build();
-    built.map_err(|error| Error::Start(error.to_string()))
+    built.map_err(Error::Client)
 }
 
 /// Signs until shutdown.
-async fn keep(signing: Signing, part: Part, component: Component) -> Result<(), String> {
+async fn keep(signing: Signing, part: Part, component: Component) -> Result<(), Error> {
     while !part.service.shutdown.is_cancelled() {
         if let Err(error) = round(&signing, &part, &component).await {
-            tracing::warn!(%error, "checkpoints stand still");
+            stands_still(error, "checkpoints")?;
             component.set_ready(false, "the database cannot be asked");
         }
         part.pause(RETRY).await;

@@ -23,13 +23,44 @@ impl Part {
     pub async fn connect(&self) -> Result<Client, Error> {
         let config =
             self.service.database.as_ref().ok_or_else(|| Error::Config("[database] url is empty".to_owned()))?;
-        connect(config).await.map_err(|error| Error::Connect(error.to_string()))
+        Ok(connect(config).await?)
     }
 
     /// Waits, or until shutdown.
     pub async fn pause(&self, pause: Duration) {
         if tokio::time::timeout(pause, self.service.shutdown.cancelled()).await.is_ok() {
             tracing::debug!("shutting down");
+        }
+    }
+}
+
+/// Tells that a part of the worker stands still; `what` does.
+///
+/// # Errors
+/// The error itself, where looking again cannot help: the part ends with it.
+pub(super) fn stands_still(error: Error, what: &'static str) -> Result<(), Error> {
+    if !error.is_transient() {
+        return Err(error);
+    }
+    tracing::warn!(%error, what, "stands still");
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_ends_with_its_knobs_alone() {
+        let rows = [
+            (Error::Config("[database] url is empty".to_owned()), true),
+            (Error::Broken { log: 0, why: "a segment is gone".to_owned() }, false),
+            (Error::NotTheSame { log: 0, why: "it is shorter".to_owned() }, false),
+            (Error::NotPublished("other".to_owned()), false),
+        ];
+        for (error, ends) in rows {
+            let named = error.to_string();
+            assert_eq!(stands_still(error, "samples").is_err(), ends, "{named}");
         }
     }
 }

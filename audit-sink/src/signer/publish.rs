@@ -1,7 +1,7 @@
 //! Carries notes out of the database: to `credit.checkpoints.v1`, and to that of another cluster. At least once, under ids that
 //! repeat.
 
-use super::part::{Part, RETRY};
+use super::part::{Part, RETRY, stands_still};
 use crate::error::Error;
 use runtime::acked::AckedProducer;
 use runtime::kafka::KafkaConfig;
@@ -46,10 +46,10 @@ impl Target {
 }
 
 /// Publishes to one cluster until shutdown, however the others do.
-pub(super) async fn keep(target: Target, part: Part) -> Result<(), String> {
+pub(super) async fn keep(target: Target, part: Part) -> Result<(), Error> {
     while !part.service.shutdown.is_cancelled() {
         if let Err(error) = round(&target, &part).await {
-            tracing::warn!(%error, target = target.name, "checkpoints are not published");
+            stands_still(error, "publication")?;
         }
         part.pause(RETRY).await;
     }

@@ -3,7 +3,7 @@
 
 use super::newest::newest_note;
 use super::notes::Notes;
-use super::part::{Part, RETRY};
+use super::part::{Part, RETRY, stands_still};
 use crate::error::Error;
 use audit_log::{Head, NoteVerifier};
 use reqwest::header::CONTENT_TYPE;
@@ -55,9 +55,9 @@ impl Authority {
         let request = request(&note);
         let sent = self.http.post(self.url.clone()).header(CONTENT_TYPE, "application/timestamp-query");
         let sent = sent.body(request.clone()).send().await.and_then(reqwest::Response::error_for_status);
-        let mut response = sent.map_err(|error| failed(error.without_url()))?;
+        let mut response = sent.map_err(unreached)?;
         let mut answer = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(|error| failed(error.without_url()))? {
+        while let Some(chunk) = response.chunk().await.map_err(unreached)? {
             answer.extend_from_slice(&chunk);
             if answer.len() > MOST_ANSWER_BYTES {
                 return Err(failed("its answer is too long"));
@@ -74,8 +74,15 @@ fn name(head: &Head) -> String {
     format!("{log}.{epoch}-{size}")
 }
 
-fn failed(why: impl ToString) -> Error {
-    Error::Witness { witness: "time-stamping authority".to_owned(), why: why.to_string() }
+/// The name of an authority in errors.
+const AUTHORITY: &str = "time-stamping authority";
+
+fn failed(why: &str) -> Error {
+    Error::Witness { witness: AUTHORITY.to_owned(), why: why.to_owned() }
+}
+
+fn unreached(error: reqwest::Error) -> Error {
+    Error::Unreached { witness: AUTHORITY.to_owned(), source: error.without_url() }
 }
 
 /// A TimeStampReq in DER: version 1, the hash of the note, a nonce, and the wish for certificates. The nonce is that of the note: the same
@@ -119,12 +126,12 @@ fn inside(der: &[u8]) -> Option<&[u8]> {
 }
 
 /// Asks until shutdown.
-pub(super) async fn keep(authority: Authority, part: Part) -> Result<(), String> {
+pub(super) async fn keep(authority: Authority, part: Part) -> Result<(), Error> {
     while !part.service.shutdown.is_cancelled() {
         match round(&authority, &part).await {
             Ok(()) => part.pause(authority.every).await,
             Err(error) => {
-                tracing::warn!(%error, "no time stamp");
+                stands_still(error, "time stamps")?;
                 part.pause(RETRY).await;
             }
         }

@@ -2,7 +2,7 @@
 //! `audit_verifications` counts for its signature alone: what anybody else wrote there neither starts nor stops a walk.
 
 use super::metrics::SignerMetrics;
-use super::part::Part;
+use super::part::{Part, stands_still};
 use crate::error::Error;
 use crate::report::Report;
 use crate::verify::{self, Options};
@@ -34,11 +34,11 @@ impl Walks {
 }
 
 /// Watches until shutdown.
-pub(super) async fn keep(signer: Option<Signer>, keys: Vec<String>, every: Duration, part: Part) -> Result<(), String> {
+pub(super) async fn keep(signer: Option<Signer>, keys: Vec<String>, every: Duration, part: Part) -> Result<(), Error> {
     let mut own = Walks::default();
     while !part.service.shutdown.is_cancelled() {
         if let Err(error) = round(signer.as_ref(), &keys, every, &part, &mut own).await {
-            tracing::warn!(%error, "verification stands still");
+            stands_still(error, "verification")?;
         }
         part.pause(LOOK).await;
     }
@@ -77,7 +77,7 @@ async fn round(
 async fn unhurried(part: &Part) -> Result<Client, Error> {
     let config = part.service.database.clone().unwrap_or_default();
     let config = DatabaseConfig { statement_timeout_ms: 0, ..config };
-    connect(&config).await.map_err(|error| Error::Connect(error.to_string()))
+    Ok(connect(&config).await?)
 }
 
 async fn walk(mut client: Client, options: &Options) -> Result<Report, Error> {

@@ -3,7 +3,7 @@
 
 use super::newest::newest_note;
 use super::notes::Notes;
-use super::part::{Part, RETRY};
+use super::part::{Part, RETRY, stands_still};
 use crate::error::Error;
 use crate::nodes::Nodes;
 use audit_log::{AddCheckpoint, Hash, Head, NoteVerifier, WitnessKey, parse_size, read_checkpoint, signed_text};
@@ -48,8 +48,12 @@ impl Witness {
         Ok(Self { url: parsed, key, verifiers, notes, http })
     }
 
-    fn failed(&self, why: impl ToString) -> Error {
-        Error::Witness { witness: self.key.name().to_owned(), why: why.to_string() }
+    fn failed(&self, why: impl Into<String>) -> Error {
+        Error::Witness { witness: self.key.name().to_owned(), why: why.into() }
+    }
+
+    fn unreached(&self, error: reqwest::Error) -> Error {
+        Error::Unreached { witness: self.key.name().to_owned(), source: error.without_url() }
     }
 
     /// Has the newest note of a log cosigned; gives the size that the witness knows now, if there is a note.
@@ -86,9 +90,9 @@ impl Witness {
 
     async fn add_checkpoint(&self, request: AddCheckpoint<'_>) -> Result<Answer, Error> {
         let sent = self.http.post(self.url.clone()).body(request.to_text()).send().await;
-        let mut response = sent.map_err(|error| self.failed(error.without_url()))?;
+        let mut response = sent.map_err(|error| self.unreached(error))?;
         let (status, mut bytes) = (response.status(), Vec::new());
-        while let Some(chunk) = response.chunk().await.map_err(|error| self.failed(error.without_url()))? {
+        while let Some(chunk) = response.chunk().await.map_err(|error| self.unreached(error))? {
             bytes.extend_from_slice(&chunk);
             if bytes.len() > MOST_ANSWER_BYTES {
                 return Err(self.failed("its answer is too long"));
@@ -133,10 +137,10 @@ async fn proof(client: &mut Client, log: i32, old: u64, new: u64) -> Result<Vec<
 }
 
 /// Asks one witness until shutdown, however the others do.
-pub(super) async fn keep(witness: Witness, part: Part) -> Result<(), String> {
+pub(super) async fn keep(witness: Witness, part: Part) -> Result<(), Error> {
     while !part.service.shutdown.is_cancelled() {
         if let Err(error) = round(&witness, &part).await {
-            tracing::warn!(%error, "no cosignature");
+            stands_still(error, "cosignatures")?;
         }
         part.pause(RETRY).await;
     }

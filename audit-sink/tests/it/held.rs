@@ -5,11 +5,12 @@ use crate::events::Topics;
 use crate::stand::{Writer, client, copy, database};
 use audit_sink::rebuild::{Asked, Rebuilt, projections, rebuild};
 use audit_sink::report::{Fault, Report};
-use audit_sink::signer::sample;
+use audit_sink::signer::{Sampling, SignerMetrics, sample, sample_logs};
 use audit_sink::verify::{Options, run};
 use runtime::stream::OwnedInput;
 use schemas::{Topic, application, control};
 use serde_json::json;
+use std::time::Duration;
 use tokio_postgres::Client;
 
 const STORIES: usize = 12;
@@ -332,8 +333,8 @@ async fn samples_count_what_they_find_under_the_signers_role() {
     let size = stream().len() as u64;
     let told = async |signer: &mut Client, part: (u64, u64)| {
         let sampled = sample(signer, 0, part).await.unwrap();
-        assert_eq!(sampled.len(), 8);
-        sampled.iter().fold((0, 0), |(rows, wrong), table| (rows + table.rows, wrong + table.mismatches))
+        assert_eq!((sampled.tables.len(), sampled.unreadable), (8, 0));
+        sampled.tables.iter().fold((0, 0), |(rows, wrong), table| (rows + table.rows, wrong + table.mismatches))
     };
     let (all, wrong) = told(&mut signer, (0, size)).await;
     let stored: usize = rows(&client(&url).await).await.iter().map(|(_, rows)| rows.len()).sum();
@@ -356,4 +357,56 @@ async fn samples_count_what_they_find_under_the_signers_role() {
         "what names an entry behind the log is of the last part"
     );
     assert!(told(&mut signer, (0, size)).await.1 >= 2);
+}
+
+/// One round of samples: the logs that have a fault, those whose time is told, and the mismatches that there are since the process started.
+async fn round(signer: &mut Client, metrics: &SignerMetrics) -> (Vec<i32>, Vec<i32>, u64) {
+    let sampling = Sampling { every: Duration::from_secs(1), entries: 1_000 };
+    metrics.sampled_timestamp.reset();
+    let faulty = sample_logs(signer, sampling, |_| 0, metrics).await.unwrap();
+    let is_told = |log: &i32| metrics.sampled_timestamp.with_label_values(&[&log.to_string()]).get() > 0;
+    let mismatches = projections().iter().map(|table| metrics.mismatches.with_label_values(&[table]).get()).sum();
+    (faulty, (0..2).filter(is_told).collect(), mismatches)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fault_of_one_log_stays_with_it_and_its_samples_stand_still() {
+    let url = written("rounds", 25).await;
+    let owner = owner(&url).await;
+    owner
+        .batch_execute("INSERT INTO defaultx.audit_logs (log, shards, size, root) VALUES (1, 1, 0, sha256(''))")
+        .await
+        .unwrap();
+    let mut signer = client(&url).await;
+    signer.batch_execute("SET ROLE defaultx_signer").await.unwrap();
+    let metrics = SignerMetrics::new(&prometheus::Registry::new()).unwrap();
+    assert_eq!(round(&mut signer, &metrics).await, (vec![], vec![0, 1], 0));
+    // The server refuses to read segments of log 0.
+    let refusing = "ALTER TABLE defaultx.audit_segments ENABLE ROW LEVEL SECURITY;
+                    CREATE POLICY refusing ON defaultx.audit_segments TO defaultx_signer USING (1 / log > 0)";
+    owner.batch_execute(refusing).await.unwrap();
+    assert_eq!(round(&mut signer, &metrics).await, (vec![0], vec![1], 0));
+    let again = "ALTER TABLE defaultx.audit_segments DISABLE ROW LEVEL SECURITY;
+                 UPDATE defaultx.audit_segments SET body = set_byte(body, 0, 0) WHERE first_seq = 0";
+    owner.batch_execute(again).await.unwrap();
+    assert_eq!(round(&mut signer, &metrics).await, (vec![0], vec![1], 0), "a segment that cannot be unpacked");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_of_an_emptied_log_are_found() {
+    let url = written("emptied", 25).await;
+    let owner = owner(&url).await;
+    let mut signer = client(&url).await;
+    signer.batch_execute("SET ROLE defaultx_signer").await.unwrap();
+    let metrics = SignerMetrics::new(&prometheus::Registry::new()).unwrap();
+    let (tables, parts) = (projections().len() as u64, 2);
+    let steps = [
+        ("UPDATE defaultx.audit_logs SET size = 0; DELETE FROM defaultx.audit_segments", tables * parts),
+        ("DELETE FROM defaultx.audit_logs", 2 * tables * parts),
+        ("TRUNCATE defaultx.decisions", (3 * tables - 1) * parts),
+    ];
+    for (step, mismatches) in steps {
+        owner.batch_execute(step).await.unwrap();
+        assert_eq!(round(&mut signer, &metrics).await, (vec![], vec![0], mismatches), "{step}");
+    }
 }

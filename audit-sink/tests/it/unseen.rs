@@ -73,7 +73,7 @@ async fn what_is_equal_is_the_servers_to_say() {
     let report = walk(&mut session().await, &Options::default()).await.unwrap();
     assert!(matches!(report.faults[..], [Fault::RowChanged { table: "decisions", .. }]), "{report}");
     let sampled = sample(&mut session().await, 0, (0, 1_000)).await.unwrap();
-    assert_eq!(sampled.iter().map(|table| table.mismatches).sum::<u64>(), 1);
+    assert_eq!(sampled.tables.iter().map(|table| table.mismatches).sum::<u64>(), 1);
     rebuild(&mut session().await, &Asked::default(), |_, _| ()).await.unwrap();
     assert!(found(&url).await.is_whole());
 }

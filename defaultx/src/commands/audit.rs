@@ -176,7 +176,7 @@ async fn serve(args: WitnessArgs) -> Result<i32> {
     let stop = shutdown::on_signal()?;
     let (address, handle) = witness::serve(cosigner, &args.log_keys, &args.state, listen, stop).await?;
     println!("listening on {address}\n{key}");
-    handle.join().await.map_err(anyhow::Error::msg)?;
+    handle.join().await?;
     Ok(0)
 }
 

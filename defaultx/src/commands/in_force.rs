@@ -117,7 +117,7 @@ fn may_be_in_force(
         );
     }
     let Some(packages) = &activation.packages else { return Ok(None) };
-    let live = live_scorers(kafka)?;
-    let told = can_serve(&live, scorers_in_group(kafka)?, packages, unasked);
+    let said = live_scorers(kafka)?;
+    let told = can_serve(&said, scorers_in_group(kafka)?, packages, unasked);
     told.map(Some).with_context(|| format!("{kind} {label} is not put in force"))
 }

@@ -135,6 +135,9 @@ FROM (SELECT n, x_tenant AS x_tenant, x_event_id AS x_event_id FROM unnest($2::t
 JOIN defaultx.withdrawals t ON t.tenant = r.x_tenant AND t.event_id = r.x_event_id ORDER BY r.n, t.ctid
 
 -- rows held against the log: audit-signer, verifier, rebuilder, read-api, dashboards
+SELECT FROM defaultx.withdrawals WHERE log = $1 LIMIT 1
+
+-- rows held against the log: audit-signer, verifier, rebuilder, read-api, dashboards
 SELECT t.ctid::text, t.log, t.seq FROM defaultx.withdrawals t WHERE (t.log <> ALL ($1)) IS NOT FALSE OR t.seq IS NULL ORDER BY t.log, t.seq
 
 -- audit-sink/src: audit-sink, rebuilder

@@ -18,7 +18,7 @@ use crate::publisher::{Grouping, Publisher};
 use runtime::clock;
 use runtime::http::{self, Bounds, Cover};
 use runtime::service::ServiceContext;
-use runtime::task::{self, WorkerHandle};
+use runtime::task::{WorkerError, WorkerHandle};
 use schemas::Topic;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -65,12 +65,8 @@ pub async fn open(
             watching.join().await?;
         }
         // The router is gone with the server, and with it the last way to the publisher, which then ends.
-        WorkerHandle::thread("door-publish", publish_end(thread)?).join().await
+        let ended = tokio::task::spawn_blocking(move || thread.join().is_ok()).await;
+        if ended.unwrap_or(false) { Ok(()) } else { Err(WorkerError::Panicked("door-publish")) }
     };
-    Ok((bound, WorkerHandle::task("door", task::spawn("door", both))))
-}
-
-fn publish_end(thread: std::thread::JoinHandle<()>) -> Result<std::thread::JoinHandle<Result<(), String>>, String> {
-    let wait = move || thread.join().map_err(|_| "the publisher panicked".to_owned());
-    task::thread("door-end", wait).map_err(|error| error.to_string())
+    Ok((bound, WorkerHandle::task("door", both)))
 }

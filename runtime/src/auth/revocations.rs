@@ -14,6 +14,7 @@ use rdkafka::message::Message;
 use rdkafka::{Offset, TopicPartitionList};
 use serde::Deserialize;
 use std::collections::{BTreeSet, HashMap};
+use std::convert::Infallible;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -176,12 +177,12 @@ impl Revocations {
         health: &Component,
         stop: &CancellationToken,
         mut between: impl FnMut(&Self),
-    ) -> Result<(), String> {
+    ) -> Result<(), Infallible> {
         while !stop.is_cancelled() {
             if let Err(why) = self.read_on(kafka, topic, health, stop, &mut between) {
-                tracing::warn!(topic, why, "revocations cannot be read; those that are known stand");
+                tracing::warn!(topic, %why, "revocations cannot be read; those that are known stand");
                 if !self.read().is_complete {
-                    health.set_ready(false, why);
+                    health.set_ready(false, why.to_string());
                 }
                 between(self);
                 std::thread::sleep(AGAIN_AFTER);
@@ -197,7 +198,7 @@ impl Revocations {
         health: &Component,
         stop: &CancellationToken,
         between: &mut impl FnMut(&Self),
-    ) -> Result<(), String> {
+    ) -> Result<(), Unread> {
         let (consumer, mut open) = assigned(kafka, topic)?;
         while !stop.is_cancelled() {
             between(self);
@@ -229,7 +230,7 @@ impl Revocations {
                         self.show_ready(health);
                     }
                 }
-                Some(Err(error @ KafkaError::MessageConsumptionFatal(_))) => return Err(error.to_string()),
+                Some(Err(error @ KafkaError::MessageConsumptionFatal(_))) => return Err(error.into()),
                 // The client mends by itself what is not fatal, such as a broker that restarts. What it cannot mend, such as a missing
                 // right, must not be a riddle to whoever waits.
                 Some(Err(error)) => {
@@ -263,30 +264,39 @@ impl Revocations {
     }
 }
 
+/// Why the topic cannot be read; all of it is tried again.
+#[derive(Debug, thiserror::Error)]
+enum Unread {
+    #[error(transparent)]
+    Kafka(#[from] KafkaError),
+    #[error("asking for {topic}: {source}")]
+    Asking { topic: String, source: KafkaError },
+    #[error("topic {0} does not exist, or may not be read: `defaultx topics apply --acls` makes topics and rights")]
+    NoTopic(String),
+}
+
 /// A reader of every partition, from the beginning.
-fn assigned(kafka: &KafkaConfig, topic: &str) -> Result<(PlainConsumer, BTreeSet<i32>), String> {
+fn assigned(kafka: &KafkaConfig, topic: &str) -> Result<(PlainConsumer, BTreeSet<i32>), Unread> {
     let mut config = reader(&kafka.client(), "defaultx-revocations", Isolation::Committed);
     config
         .set("enable.partition.eof", "true")
         .set("auto.offset.reset", "earliest")
         .set("fetch.queue.backoff.ms", "10")
         .set("queued.max.messages.kbytes", "4096");
-    let consumer: PlainConsumer = config.create_with_context(Plain).map_err(|error| error.to_string())?;
-    let metadata =
-        consumer.fetch_metadata(Some(topic), TIMEOUT).map_err(|error| format!("asking for {topic}: {error}"))?;
+    let consumer: PlainConsumer = config.create_with_context(Plain)?;
+    let metadata = consumer
+        .fetch_metadata(Some(topic), TIMEOUT)
+        .map_err(|source| Unread::Asking { topic: topic.to_owned(), source })?;
     let partitions: BTreeSet<i32> =
         metadata.topics().iter().flat_map(|topic| topic.partitions()).map(|partition| partition.id()).collect();
     if partitions.is_empty() {
-        return Err(format!(
-            "topic {topic} does not exist, or may not be read: `defaultx topics apply --acls` makes topics and rights"
-        ));
+        return Err(Unread::NoTopic(topic.to_owned()));
     }
     let mut assignment = TopicPartitionList::new();
     for partition in &partitions {
-        let added = assignment.add_partition_offset(topic, *partition, Offset::Beginning);
-        added.map_err(|error| error.to_string())?;
+        assignment.add_partition_offset(topic, *partition, Offset::Beginning)?;
     }
-    consumer.assign(&assignment).map_err(|error| error.to_string())?;
+    consumer.assign(&assignment)?;
     Ok((consumer, partitions))
 }
 

@@ -7,7 +7,7 @@ use super::{Claims, LEEWAY_S, LONGEST_NAME, Realm};
 use crate::clock;
 use crate::metrics::registered;
 use crate::service::ServiceContext;
-use crate::task::{self, WorkerHandle};
+use crate::task::WorkerHandle;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use jsonwebtoken::{Algorithm, Validation, decode};
@@ -141,7 +141,7 @@ impl Verifier {
             }
         };
         let body = move || revocations.follow(&kafka, &topic, &component, &stop, between);
-        Ok(WorkerHandle::thread(name, task::thread(name, body)?))
+        WorkerHandle::thread(name, body)
     }
 }
 

@@ -70,7 +70,7 @@ pub fn spawn_pg_loop<H: PgHandler>(
             shard,
         };
         let handler = handler(shard.shard);
-        WorkerHandle::task(spec.worker, task::spawn(spec.worker, shard.supervise(handler)))
+        WorkerHandle::task(spec.worker, shard.supervise(handler))
     });
     Ok(handles.collect())
 }
@@ -85,7 +85,7 @@ const LINGERS_MS: u64 = 500;
 
 fn lost(candidate: &mut Candidate) -> PgError {
     candidate.lost();
-    PgError::Other("another instance has taken this shard over".to_owned())
+    PgError::Lost
 }
 
 struct Shard {
@@ -97,7 +97,7 @@ struct Shard {
 }
 
 impl Shard {
-    async fn supervise<H: PgHandler>(self, mut handler: H) -> Result<(), String> {
+    async fn supervise<H: PgHandler>(self, mut handler: H) -> Result<(), PgError> {
         let component = self.service.health.component(&self.component_name());
         let mut candidate = Candidate::new(&self.consumer_name(), self.shard as i32, &self.service.instance);
         let mut backoff = Duration::from_millis(100);
@@ -105,6 +105,10 @@ impl Shard {
             let started = Instant::now();
             match self.live(&mut handler, &mut candidate, &component).await {
                 Ok(()) => break,
+                Err(error) if !error.is_transient() => {
+                    component.set_ready(false, error.to_string());
+                    return Err(error);
+                }
                 Err(why) => {
                     self.meter.restarts.inc();
                     component.set_ready(false, "restarting");
@@ -131,7 +135,7 @@ impl Shard {
         candidate: &mut Candidate,
         component: &health::Component,
     ) -> Result<(), PgError> {
-        let mut client = connect(&self.database).await.map_err(|e| PgError::Other(e.to_string()))?;
+        let mut client = connect(&self.database).await?;
         client.batch_execute(IDLE_TRANSACTION).await?;
         let Some(lease) = self.wait_for_lease(&client, candidate, component).await? else { return Ok(()) };
         handler.reset(&client).await?;
@@ -142,9 +146,9 @@ impl Shard {
         let mut reads = self.start_reader(stood, stop, handler.preparer())?;
         loop {
             let read = match tokio::time::timeout(BEAT, reads.recv()).await {
-                Ok(Some(read)) => read.map_err(PgError::Other)?,
+                Ok(Some(read)) => read?,
                 Ok(None) if self.service.shutdown.is_cancelled() => break,
-                Ok(None) => return Err(PgError::Other("its reader has ended".to_owned())),
+                Ok(None) => return Err(PgError::ReaderEnded),
                 Err(_) if lease.renew(&client).await? => continue,
                 Err(_) => return Err(lost(candidate)),
             };
@@ -221,7 +225,7 @@ impl Shard {
         }
         handler.apply(&tx, batch.work).await?;
         if !offsets::advance(&tx, &self.consumer_name(), expected, &batch.ends).await? {
-            return Err(PgError::Other("another writer moved an offset of this one: it is a zombie".to_owned()));
+            return Err(PgError::Zombie);
         }
         tx.commit().await?;
         expected.extend(batch.ends.into_iter().map(|(place, stand)| (place, stand.next)));
@@ -246,7 +250,7 @@ impl Shard {
         stood: BTreeMap<Place, Stand>,
         stop: CancellationToken,
         prepare: Preparer<W>,
-    ) -> Result<mpsc::Receiver<Result<Read<W>, String>>, PgError> {
+    ) -> Result<mpsc::Receiver<Result<Read<W>, PgError>>, PgError> {
         let mut config = reader(&self.service.kafka.client(), &self.consumer_name(), Isolation::Committed);
         config
             // A place that is lost is a gap, and never made good by reading on somewhere else (ADR 15).
@@ -257,15 +261,13 @@ impl Shard {
             .set("fetch.min.bytes", if self.spec.linger_ms >= LINGERS_MS { ENOUGH_BYTES } else { "1" })
             .set("queued.max.messages.kbytes", "16384")
             .set("statistics.interval.ms", "2000");
-        let consumer: BaseConsumer<StatsContext> = config
-            .create_with_context(StatsContext(self.meter.clone()))
-            .map_err(|error| PgError::Other(error.to_string()))?;
+        let consumer: BaseConsumer<StatsContext> = config.create_with_context(StatsContext(self.meter.clone()))?;
         let (sender, receiver) = mpsc::channel(2);
         let (group, client, spec) = (self.consumer_name(), self.service.kafka.client(), self.spec.clone());
         let asking = self.service.asking()?;
         let reader = Reader { consumer, asking, client, group, spec, shard: self.shard, stood, stop, prepare, sender };
         let name = format!("{}-read", self.spec.worker);
-        task::thread(&name, move || reader.run()).map_err(|error| PgError::Other(error.to_string()))?;
+        task::thread(&name, move || reader.run())?;
         Ok(receiver)
     }
 }

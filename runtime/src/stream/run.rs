@@ -9,7 +9,7 @@ use super::meter::Meter;
 use super::session::Session;
 use super::spec::LoopSpec;
 use crate::service::ServiceContext;
-use crate::task::{self, SpawnError, WorkerHandle};
+use crate::task::{SpawnError, WorkerHandle};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -32,8 +32,7 @@ pub fn spawn_loop<H: Handler + 'static>(
     }
     let service = service.clone();
     let name = spec.worker;
-    let handle = task::thread(name, move || supervise(&spec, handler, &service, &meter))?;
-    Ok(WorkerHandle::thread(name, handle))
+    Ok(WorkerHandle::thread(name, move || supervise(&spec, handler, &service, &meter))?)
 }
 
 fn supervise<H: Handler>(
@@ -41,7 +40,7 @@ fn supervise<H: Handler>(
     handler: H,
     service: &ServiceContext,
     meter: &Arc<Meter>,
-) -> Result<(), String> {
+) -> Result<(), LoopError> {
     let component = service.health.component(spec.worker);
     let mut engine = Engine::new(handler, spec.control);
     let mut backoff = Duration::from_millis(100);
@@ -57,7 +56,7 @@ fn supervise<H: Handler>(
                 meter.fenced.inc();
                 component.set_ready(false, "fenced");
                 tracing::error!(worker = spec.worker, %error, "fenced");
-                return Err(format!("{}: {error}", spec.worker));
+                return Err(error);
             }
             Err(LoopError::Lacking(why)) => {
                 component.set_ready(false, format!("{why}; it has left its group for a while"));

@@ -12,7 +12,7 @@ use rdkafka::{Offset, TopicPartitionList};
 use runtime::kafka::KafkaConfig;
 use runtime::service::ServiceContext;
 use runtime::stream::{Handler, Input, LoopSpec, NextOffset, OwnedInput, Tuning, position, spawn_loop};
-use runtime::task::WorkerHandle;
+use runtime::task::{WorkerError, WorkerHandle};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
@@ -34,7 +34,7 @@ pub struct Worker {
 }
 
 impl Worker {
-    pub fn join(self) -> Result<(), String> {
+    pub fn join(self) -> Result<(), WorkerError> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         let ended = runtime.block_on(async { tokio::time::timeout(PATIENCE, self.handle.join()).await });
         runtime.shutdown_background(); // a worker that hangs must not keep the test from saying so
@@ -52,7 +52,7 @@ impl Worker {
         values
     }
 
-    pub fn stop(self) -> Result<(), String> {
+    pub fn stop(self) -> Result<(), WorkerError> {
         self.shutdown.cancel();
         self.join()
     }

@@ -57,7 +57,7 @@ fn each_key_is_admitted_once_through_everything() {
     // A second owner under a's name: a is a zombie from now on and must end with an error.
     let successor = bench.run("a");
     bench.publish("in", numbers(5_000..8_000));
-    let error = a.join().unwrap_err();
+    let error = a.join().unwrap_err().to_string();
     assert!(error.contains("another instance runs under this id"), "{error}");
 
     bench.stack.restart_broker(Ending::Kill).unwrap();

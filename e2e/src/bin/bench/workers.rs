@@ -184,7 +184,7 @@ pub fn run_ceiling(bootstrap: &str, prefix: &str, shapes: &str) -> Result<()> {
         let shape = |topic: Topic| shapes[topic.base_name()];
         let workers = ceiling::start(&service, &Tuning::default(), shape)?;
         for worker in workers {
-            worker.join().await.map_err(anyhow::Error::msg)?;
+            worker.join().await?;
         }
         Ok(())
     })

@@ -138,7 +138,7 @@ pub async fn open_gaps(
     gaps: Arc<str>,
     timeout: Duration,
 ) -> Result<Vec<Gap>, PgError> {
-    let client = connect(database).await.map_err(|error| PgError::Other(error.to_string()))?;
+    let client = connect(database).await?;
     let stood = offsets::load(&client, &group.name).await?;
     let kafka = kafka.client();
     let ask = move || -> Result<Vec<Gap>, KafkaError> {
@@ -156,8 +156,7 @@ pub async fn open_gaps(
         }
         positions.unaccepted(&kafka, &group.name, &gaps, timeout)
     };
-    let asked = tokio::task::spawn_blocking(ask).await;
-    asked.map_err(|error| PgError::Other(error.to_string()))?.map_err(|error| PgError::Other(error.to_string()))
+    Ok(tokio::task::spawn_blocking(ask).await??)
 }
 
 #[cfg(test)]

@@ -69,7 +69,7 @@ pub(super) struct Reader<W> {
     pub stood: BTreeMap<Place, Stand>,
     pub stop: CancellationToken,
     pub prepare: Preparer<W>,
-    pub sender: mpsc::Sender<Result<Read<W>, String>>,
+    pub sender: mpsc::Sender<Result<Read<W>, PgError>>,
 }
 
 /// What is read.
@@ -105,7 +105,7 @@ impl<W> Reader<W> {
     /// Reads until it is told to stop or nobody listens.
     pub fn run(mut self) {
         if let Err(error) = self.read()
-            && self.sender.blocking_send(Err(error.to_string())).is_err()
+            && self.sender.blocking_send(Err(error)).is_err()
         {
             tracing::debug!("reader's owner is gone");
         }
