@@ -234,7 +234,7 @@ fn a_row_beside_that_of_its_event_is_not_intact() {
     run(async {
         let stand = Stand::new(database("doubled").await, |_| ()).await;
         let loan = Loan { outcome: Some("decline"), ..Loan::new("bank", "L-1") };
-        stand.tell(&[loan.clone()]).await;
+        stand.tell(std::slice::from_ref(&loan)).await;
         let writer = &mut *stand.writer.lock().await;
         writer.write(&[loan.withdrawn()]).await;
         let officer = token("bank", "Officer");
