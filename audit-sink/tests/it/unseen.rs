@@ -177,7 +177,7 @@ async fn a_rebuild_ends_well_beside_another() {
     other.batch_execute(of_no_log).await.unwrap();
     let tx = other.transaction().await.unwrap();
     tx.batch_execute("DELETE FROM defaultx.replies WHERE log = 7").await.unwrap();
-    let rebuilding = tokio::spawn({
+    let rebuilding = runtime::task::spawn("rebuild", {
         let url = url.clone();
         async move { rebuilt(&url, Asked::default()).await }
     });
