@@ -38,7 +38,7 @@ impl<'a> Event<'a> {
     pub(crate) fn of(input: &'a Input<'a>, position: Position) -> Self {
         let kind = input.header_str(header::TYPE).unwrap_or_default();
         let id = input.header_str(header::ID).and_then(|id| Uuid::parse_str(id).ok());
-        let id = id.unwrap_or_else(|| coordinates_id(kind, input.topic, input.partition, input.offset));
+        let id = id.unwrap_or_else(|| coordinates_id(kind, input.topic, input.partition, input.offset.get()));
         Self { input, id, kind, at: time_of_ms(input.timestamp_ms), position }
     }
 

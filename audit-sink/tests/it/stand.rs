@@ -102,7 +102,7 @@ impl Writer {
         let tx = self.client.transaction().await.unwrap();
         let mut next = BTreeMap::new();
         for record in batch {
-            next.insert((record.topic.clone(), record.partition), Stand::at(Offset::new(record.offset).next(), None));
+            next.insert((record.topic.clone(), record.partition), Stand::at(record.offset.next(), None));
         }
         let applied = self.handler.apply(&tx, work).await;
         if let Err(error) = applied {

@@ -15,8 +15,8 @@ use rdkafka::message::Message;
 use rdkafka::{Offset, TopicPartitionList};
 use runtime::kafka::KafkaConfig;
 use runtime::pg::{DatabaseConfig, connect};
-use runtime::stream::OwnedInput;
 use runtime::stream::pg::{PgHandler, Preparer};
+use runtime::stream::{Offset, OwnedInput};
 use schemas::Topic;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -138,7 +138,7 @@ impl Writer {
     pub async fn write(&mut self, batch: &[OwnedInput]) {
         let mut batch = batch.to_vec();
         for record in &mut batch {
-            record.offset = self.next_offset;
+            record.offset = Offset::new(self.next_offset);
             self.next_offset += 1;
         }
         let work = prepared(&mut self.seal, &batch);
