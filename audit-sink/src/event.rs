@@ -33,7 +33,7 @@ pub(crate) struct Event<'a> {
 impl<'a> Event<'a> {
     pub(crate) fn of(input: &'a Input<'a>, position: Position) -> Self {
         let kind = input.header_str(header::TYPE).unwrap_or_default();
-        let id = logged::id(input.header_str(header::ID), kind, (input.topic, input.partition, input.offset));
+        let id = logged::id(input.header_str(header::ID), kind, (input.topic, input.partition, input.offset.get()));
         Self { input, id, kind, at: time_of_ms(input.timestamp_ms), position }
     }
 

@@ -50,7 +50,7 @@ impl AuditHandler {
             metrics.entries.with_label_values(&[&**topic, held.as_str()]).inc_by(*count);
         }
         for entry in &told.oversized {
-            let (topic, partition, offset) = (&*entry.source.name, entry.partition, entry.offset);
+            let (topic, partition, offset) = (&*entry.source.name, entry.partition, entry.offset.get());
             tracing::warn!(topic, partition, offset, "record does not fit an entry: the log holds its digest");
         }
         for (outcome, count) in ["row", "log_only", "unreadable"].into_iter().zip(told.outcomes) {

@@ -6,8 +6,8 @@ use crate::metrics::Metrics;
 use crate::project;
 use crate::rows::Identities;
 use runtime::pg::rows::{Inserted, Rows, all_or_none, insert_what_fits};
-use runtime::stream::Input;
 use runtime::stream::pg::{PgError, PgHandler, Prepare, Preparer};
+use runtime::stream::{Input, Offset};
 use tokio_postgres::{Client, Transaction};
 
 /// Name of the consumer.
@@ -32,7 +32,7 @@ impl IdentityHandler {
 pub struct Told {
     rows: Identities,
     /// Partition and offset of each row.
-    places: Vec<(i32, i64)>,
+    places: Vec<(i32, Offset)>,
     unreadable: u64,
 }
 
@@ -45,7 +45,7 @@ impl Prepare for Told {
             Some(()) => self.places.push((partition, offset)),
             None => {
                 self.unreadable += 1;
-                tracing::warn!(partition, offset, "identity cannot be read");
+                tracing::warn!(partition, offset = offset.get(), "identity cannot be read");
             }
         }
         Ok(())
@@ -70,7 +70,7 @@ impl PgHandler for IdentityHandler {
             inserted = insert_what_fits(tx, &rows).await?;
         }
         for (row, word) in &inserted.refused {
-            let (partition, offset) = places[*row];
+            let (partition, offset) = (places[*row].0, places[*row].1.get());
             tracing::error!(partition, offset, word = word.code(), "identity is refused: its topic has it");
         }
         let refused = inserted.refused.len() as u64;

@@ -8,8 +8,8 @@ use crate::segment::Stored;
 use crate::source::{Source, Sources};
 use crate::store::Addition;
 use audit_log::{DigestKey, Packer, Tree};
-use runtime::stream::Input;
 use runtime::stream::pg::{PgError, Prepare};
+use runtime::stream::{Input, Offset};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
@@ -76,7 +76,7 @@ struct Part {
     /// Their entries as a segment holds them.
     raw: Vec<u8>,
     /// Offset, end in `raw`, what is held, of each.
-    entries: Vec<(i64, usize, Held)>,
+    entries: Vec<(Offset, usize, Held)>,
     /// Number of the first of them in the log, once it is known.
     first_seq: i64,
 }
@@ -96,7 +96,7 @@ impl Preparing {
         let outcome = self.projections.add(part.source.topic, record, at);
         part.entries.push((record.offset, part.raw.len(), held));
         if outcome == Projected::Unreadable {
-            let (topic, partition, offset) = (&*part.source.name, record.partition, record.offset);
+            let (topic, partition, offset) = (&*part.source.name, record.partition, record.offset.get());
             tracing::warn!(topic, partition, offset, "record is in the log but not in the projections");
         }
         self.told.outcomes[outcome as usize] += 1;

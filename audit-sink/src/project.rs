@@ -258,7 +258,7 @@ impl Projections {
         let text = |name| event.header_text(name);
         self.dead_letters.push(DeadLetterRow {
             partition: input.partition,
-            offset: input.offset,
+            offset: input.offset.get(),
             worker: text(dead_letter_header::STAGE).unwrap_or_else(|| "unknown".to_owned()),
             reason: text(dead_letter_header::REASON).unwrap_or_else(|| "unknown".to_owned()),
             origin_topic: text(dead_letter_header::TOPIC),

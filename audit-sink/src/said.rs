@@ -3,7 +3,7 @@
 
 use crate::project::{Position, Projections, tables_of};
 use audit_log::{BadEntry, Codec, Entry};
-use runtime::stream::OwnedInput;
+use runtime::stream::{Offset, OwnedInput};
 use schemas::Topic;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -65,7 +65,7 @@ fn record(entry: &Entry<'_>, prefix: &str) -> OwnedInput {
     OwnedInput {
         topic: format!("{prefix}{}", entry.topic),
         partition: entry.partition,
-        offset: entry.offset,
+        offset: Offset::new(entry.offset),
         timestamp_ms: entry.timestamp_ms,
         key: entry.key.map(<[u8]>::to_vec),
         payload: entry.value.filter(|_| entry.codec == Codec::Plain).map(<[u8]>::to_vec),
@@ -89,7 +89,15 @@ mod tests {
 
     fn record(topic: Topic, headers: Vec<(String, Option<Vec<u8>>)>, body: &str) -> OwnedInput {
         let payload = Some(body.as_bytes().to_vec());
-        OwnedInput { topic: topic.name("t."), partition: 2, offset: 7, timestamp_ms: 9, key: None, payload, headers }
+        OwnedInput {
+            topic: topic.name("t."),
+            partition: 2,
+            offset: Offset::new(7),
+            timestamp_ms: 9,
+            key: None,
+            payload,
+            headers,
+        }
     }
 
     /// What the writer gathers of a record, and what its entry says.

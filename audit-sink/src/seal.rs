@@ -7,7 +7,7 @@ use crate::source::{Source, Sources};
 use audit_log::{
     Codec, DigestKey, Entry, Hash, Header, LENGTH_BYTES, MAX_OPEN_SEGMENT_BYTES, Tile, Tree, leaf_hash, push_entry,
 };
-use runtime::stream::{Input, OwnedInput, dead_letter_header};
+use runtime::stream::{Input, Offset, OwnedInput, dead_letter_header};
 use schemas::Topic;
 use std::borrow::Cow;
 
@@ -34,8 +34,8 @@ pub struct Placed {
     pub source: Source,
     /// Partition.
     pub partition: i32,
-    /// Offset.
-    pub offset: i64,
+    /// Where it stands in its partition.
+    pub offset: Offset,
     /// Leaf hash.
     pub leaf: Hash,
     /// What of the record is in the log.
@@ -54,9 +54,9 @@ pub struct Run {
     /// Partition.
     pub partition: i32,
     /// Offset of the first entry.
-    pub first_offset: i64,
+    pub first_offset: Offset,
     /// Offset of the last entry.
-    pub last_offset: i64,
+    pub last_offset: Offset,
 }
 
 impl Run {
@@ -151,7 +151,7 @@ impl Sealer {
     }
 
     /// Adds an entry, given as [`encode`] wrote it.
-    pub fn add(&mut self, source: &Source, partition: i32, offset: i64, held: Held, entry: &[u8]) {
+    pub fn add(&mut self, source: &Source, partition: i32, offset: Offset, held: Held, entry: &[u8]) {
         let Sealed { entries, runs, tiles, tree, .. } = &mut self.sealed;
         let leaf = leaf_hash(&entry[LENGTH_BYTES..]);
         let placed = Placed { seq: tree.size(), source: source.clone(), partition, offset, leaf, held };
@@ -205,7 +205,7 @@ fn plain<'a>(record: &Input<'a>, topic: &'a str, headers: Vec<Header<'a>>) -> En
         codec: Codec::Plain,
         topic,
         partition: record.partition,
-        offset: record.offset,
+        offset: record.offset.get(),
         timestamp_ms: record.timestamp_ms,
         key: record.key,
         headers,
@@ -241,7 +241,7 @@ mod tests {
         OwnedInput {
             topic: topic.name("t."),
             partition: 3,
-            offset,
+            offset: Offset::new(offset),
             timestamp_ms: 1_000 + offset,
             key: Some(b"bank|Anna Svensson".to_vec()),
             payload: Some(br#"{"name":"Anna Svensson"}"#.to_vec()),
@@ -356,7 +356,8 @@ mod tests {
         let mut batch = [at(risk, 1, 7), at(decisions, 0, 3), at(risk, 0, 4), at(risk, 1, 9), at(decisions, 0, 5)];
         let told = |sealed: &Sealed| -> Vec<_> {
             let runs = sealed.runs.iter();
-            runs.map(|run| (run.first_seq, run.entries, run.partition, run.first_offset, run.last_offset)).collect()
+            runs.map(|run| (run.first_seq, run.entries, run.partition, run.first_offset.get(), run.last_offset.get()))
+                .collect()
         };
         let as_they_came = sealed(&batch, usize::MAX >> 40);
         assert_eq!(as_they_came.runs.len(), 5, "each begins a run: another partition stands between");

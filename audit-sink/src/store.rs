@@ -189,8 +189,8 @@ async fn copy_runs(tx: &Transaction<'_>, log: i32, runs: &[Run], ends: &Ends, mo
             .put(&(run.entries as i32))
             .put(&*run.topic)
             .put(&run.partition);
-        copy.put(&after).put(&run.first_offset).put(&run.last_offset);
-        moved.insert(part, Some(run.last_offset));
+        copy.put(&after).put(&run.first_offset.get()).put(&run.last_offset.get());
+        moved.insert(part, Some(run.last_offset.get()));
     }
     let columns = "log, first_seq, entries, topic, partition, after_offset, first_offset, last_offset";
     Ok(copy.send(tx, "defaultx.audit_runs", columns).await?)

@@ -121,7 +121,7 @@ mod tests {
 
     #[test]
     fn a_version_means_one_content_for_good() {
-        for kind in Kind::ALL.map(Kind::as_str) {
+        for kind in Kind::ALL.iter().map(|kind| kind.as_str()) {
             let rows: [(&[(&str, &str)], &[bool]); 4] = [
                 (&[("1.0.0", "00"), ("1.0.0", "00")], &[true, true]),
                 (&[("1.0.0", "00"), ("1.0.0", "11")], &[true, false]),

@@ -1,4 +1,4 @@
-//! The service layer: decode → decide → encode → verdict. The only file that meets both records and decisions; holds no rule.
+//! The service layer: decode → decide → encode → outcome. The only file that meets both records and decisions; holds no rule.
 
 use crate::decide;
 use crate::in_force::{CODEC, Entry, Kept};
@@ -121,7 +121,7 @@ impl Handler for DecisionHandler {
                 }
             };
             let (cause, answer) = answer(input, &policy, &decided_at);
-            let verdict = match answer {
+            let record_outcome = match answer {
                 Answer::Decided(decision) => {
                     if let Some(waited) = waited(&decision, now) {
                         self.metrics.took(waited);
@@ -132,7 +132,7 @@ impl Handler for DecisionHandler {
                 Answer::Nothing(word) => RecordOutcome::Done(word),
                 Answer::DeadLetter { reason, detail } => RecordOutcome::DeadLetter { reason, detail },
             };
-            out.outcome(verdict);
+            out.outcome(record_outcome);
         }
         let mut shown: Vec<&Compiled> = policies.iter().map(|(_, policy)| &**policy).collect();
         shown.sort_by_key(|policy| policy.digest());
@@ -153,7 +153,7 @@ impl Handler for DecisionHandler {
         let mut bodiless = *record;
         bodiless.payload = None;
         let (cause, answer) = answer(&bodiless, &policy, &decided_at);
-        let verdict = match answer {
+        let record_outcome = match answer {
             Answer::Decided(decision) => {
                 self.emit(record, &cause, &decision, &policy, out);
                 RecordOutcome::Done(decision.outcome.known().map_or("decided", Outcome::as_str))
@@ -162,7 +162,7 @@ impl Handler for DecisionHandler {
                 RecordOutcome::DeadLetter { reason: UNPRODUCIBLE, detail: String::new() }
             }
         };
-        out.outcome(verdict);
+        out.outcome(record_outcome);
         Ok(())
     }
 
@@ -232,7 +232,7 @@ fn stand_in(input: &Input<'_>, event_type: Option<&[u8]>) -> Option<Envelope> {
     let event_type = [COMPUTED, WITHDRAWN].into_iter().find(|known| event_type == Some(known.as_bytes()))?;
     let (tenant, application_id) = salvage::identity(input.key)?;
     Some(Envelope {
-        id: coordinates_id(event_type, input.topic, input.partition, input.offset).to_string(),
+        id: coordinates_id(event_type, input.topic, input.partition, input.offset.get()).to_string(),
         source: SOURCE.to_owned(),
         event_type: event_type.to_owned(),
         subject: Some(application_id.to_owned()),
@@ -254,7 +254,7 @@ fn on_score(input: &Input<'_>, cause: &Envelope, outside: Outside<'_>, policy: &
 }
 
 fn salvaged(input: &Input<'_>, outside: Outside<'_>, policy: &Compiled, decided_at: &str, problem: &str) -> Answer {
-    tracing::warn!(partition = input.partition, offset = input.offset, problem, "score event unreadable");
+    tracing::warn!(partition = input.partition, offset = input.offset.get(), problem, "score event unreadable");
     match salvage::salvage(input.payload, outside, policy, decided_at) {
         Salvaged::ScoreOnly => Answer::Nothing(Intent::ScoreOnly.as_str()),
         Salvaged::Referral(decision) => Answer::Decided(decision),

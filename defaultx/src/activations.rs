@@ -109,7 +109,7 @@ fn passed_at(passing: &Passing, group: &str, record: &Input<'_>, at: &str) -> Op
         group: group.to_owned(),
         topic: record.topic.to_owned(),
         partition: record.partition,
-        offset: record.offset,
+        offset: record.offset.get(),
         kind: activation.kind,
         name: activation.name,
         version: activation.version,

@@ -523,8 +523,8 @@ GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2"""),
 
 
 def cases():
-    story = {
-        "title": "Story of this application",
+    detail = {
+        "title": "Detail of this application",
         "url": "${read_api}/v1/applications/${__data.fields.application_id}?tenant=${__data.fields.tenant}",
         "targetBlank": True,
     }
@@ -532,7 +532,7 @@ def cases():
         table(
             "Latest high-risk or large cases",
             "The newest fifty with a pd of at least the chosen value, or among the largest 1 % of amounts of product and currency in the "
-            "time range. The id leads to the whole story in the read-api, which asks for a token.",
+            "time range. The id leads to the whole detail in the read-api, which asks for a token.",
             sql(f"""
 WITH chosen AS (
   SELECT d.*
@@ -552,7 +552,7 @@ ORDER BY c.decided_at DESC, c.application_id LIMIT 50"""),
             overrides=[
                 field("decided_at", "dateTimeAsIso", "Decided"),
                 field("tenant", label="Tenant"),
-                field("application_id", label="Application", links=[story]),
+                field("application_id", label="Application", links=[detail]),
                 field("revision", label="Revision"),
                 field("product", label="Product"),
                 field("outcome", label="Outcome"),

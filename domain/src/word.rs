@@ -3,7 +3,7 @@
 
 use std::fmt::Debug;
 
-/// A closed list of words. [`words`] writes it from one table, beside inherent functions of the same names.
+/// A closed list of words. [`words!`](crate::words) writes it from one table, beside inherent functions of the same names.
 pub trait Worded: Copy + Eq + Debug + 'static {
     /// Every variant, in the order of its table.
     const ALL: &'static [Self];
@@ -15,7 +15,9 @@ pub trait Worded: Copy + Eq + Debug + 'static {
     fn parse(text: &str) -> Option<Self>;
 }
 
-/// Makes an enum of `Variant = "word"` rows.
+/// Makes an enum of `Variant = "word"` rows: with every variant in `ALL`, so that none can be forgotten there, and both ways between
+/// variant and word.
+#[macro_export]
 macro_rules! words {
     ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $text:literal),+ $(,)? }) => {
         $(#[$doc])*
@@ -37,7 +39,7 @@ macro_rules! words {
             }
         }
 
-        impl $crate::word::Worded for $name {
+        impl $crate::Worded for $name {
             const ALL: &'static [Self] = Self::ALL;
 
             fn as_str(self) -> &'static str {

@@ -102,7 +102,7 @@ fn spec(hop: &Hop, service: &ServiceContext, tuning: &Tuning) -> LoopSpec {
         gaps: service.topic(Topic::Gaps.base_name()),
         dead_letters: service.topic(Topic::DeadLetters.base_name()),
         control: None,
-        pauses_floods: false,
+        limits_dead_letters: false,
         tuning: tuning.clone(),
     }
 }

@@ -8,8 +8,8 @@ use decision::DecisionHandler;
 use ingest::{AdmitHandler, ReceiveHandler};
 use prometheus::Registry;
 use runtime::kafka::KafkaConfig;
-use runtime::stream::OwnedInput;
 use runtime::stream::harness::Harness;
+use runtime::stream::{Offset, OwnedInput};
 use schemas::Topic;
 use schemas::control::ACTIVATED;
 use schemas::envelope::header;
@@ -102,7 +102,7 @@ pub fn record(parts: &[Vec<u8>]) -> OwnedInput {
     OwnedInput {
         topic: TOPICS[usize::from(byte(0)) % TOPICS.len()].base_name().to_owned(),
         partition: 0,
-        offset: 0,
+        offset: Offset::default(),
         timestamp_ms: 1_795_132_800_000,
         key: Some(part(1)).filter(|_| byte(1) & 1 == 0),
         payload: Some(part(2)).filter(|_| byte(1) & 2 == 0),

@@ -5,8 +5,8 @@ use ingest::batch::rows::Source;
 use ingest::mapping::Mapping;
 use ingest::{AdmitHandler, Config, Metrics, ReceiveHandler};
 use runtime::kafka::KafkaConfig;
-use runtime::stream::OwnedInput;
 use runtime::stream::harness::Harness;
+use runtime::stream::{Offset, OwnedInput};
 use std::path::Path;
 use std::time::Instant;
 
@@ -28,7 +28,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let row = row?;
         inputs.push(OwnedInput {
             topic: "loan.applications.v1".into(),
-            offset: row.number as i64,
+            offset: Offset::new(row.number as i64),
             timestamp_ms: 1_795_132_800_000,
             payload: Some(row.body),
             headers: headers.map(|(name, value)| (name.to_owned(), Some(value.as_bytes().to_vec()))).into(),

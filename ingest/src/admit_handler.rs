@@ -199,7 +199,7 @@ impl AdmitHandler {
 
     fn here(&self, input: &Input<'_>) -> Coordinates {
         let topic = self.topics.base(input.topic).to_owned();
-        Coordinates { topic, partition: input.partition, offset: input.offset }
+        Coordinates { topic, partition: input.partition, offset: input.offset.get() }
     }
 }
 
@@ -305,7 +305,7 @@ fn channel_of(input: &Input<'_>) -> Option<Channel> {
 fn origin(input: &Input<'_>) -> Option<Coordinates> {
     if channel_of(input) == Some(Channel::Http) {
         let topic = Channel::Http.as_str().to_owned();
-        return Some(Coordinates { topic, partition: input.partition, offset: input.offset });
+        return Some(Coordinates { topic, partition: input.partition, offset: input.offset.get() });
     }
     Some(Coordinates {
         topic: input.header_str(header::ORIGIN_TOPIC)?.to_owned(),

@@ -68,12 +68,9 @@ impl Check<'_> {
         self.that(word.known().is_some(), Reason::UnknownWord, at);
     }
 
-    pub(crate) fn word<T: Worded>(&mut self, text: &str, at: impl FnOnce() -> String) {
-        self.that(T::parse(text).is_some(), Reason::UnknownWord, at);
-    }
-
-    pub(crate) fn optional_word<T: Worded>(&mut self, text: &Option<String>, at: impl FnOnce() -> String) {
-        self.that(text.as_deref().is_none_or(|text| T::parse(text).is_some()), Reason::UnknownWord, at);
+    /// The same of a word that may be left out.
+    pub(crate) fn known_if_said<T: Worded>(&mut self, word: &Option<Word<T>>, at: impl FnOnce() -> String) {
+        self.that(word.as_ref().is_none_or(|word| word.known().is_some()), Reason::UnknownWord, at);
     }
 
     /// A token is `[a-z_]{1,64}`.

@@ -4,7 +4,6 @@ use crate::check::Check;
 use crate::refusal::Reason;
 use crate::rules::limit;
 use domain::Role;
-use domain::facts::*;
 use schemas::application::{Applicant, Consent, Debt, Facts, Income, Report};
 
 impl Check<'_> {
@@ -55,7 +54,7 @@ impl Check<'_> {
         self.at_most(limit::DEBTS, facts.debts.len(), || at("debts"));
         facts.debts.iter().enumerate().for_each(|(i, debt)| self.debt(debt, i, &at));
         self.that(facts.dependants.unwrap_or(0) <= 100, Reason::BadValue, || at("dependants"));
-        self.optional_word::<DependantsBand>(&facts.dependants_band, || at("dependants_band"));
+        self.known_if_said(&facts.dependants_band, || at("dependants_band"));
         self.standing(facts, &at);
         self.finances(facts, &at);
     }
@@ -63,9 +62,9 @@ impl Check<'_> {
     fn income(&mut self, income: &Income, i: usize, at: &impl Fn(&str) -> String) {
         let at = |rest: &str| at(&format!("income/{i}/{rest}"));
         self.money(&income.amount, None, || at("amount"));
-        self.word::<Period>(&income.period, || at("period"));
-        self.word::<IncomeBasis>(&income.basis, || at("basis"));
-        self.word::<Evidence>(&income.evidence, || at("evidence"));
+        self.known(&income.period, || at("period"));
+        self.known(&income.basis, || at("basis"));
+        self.known(&income.evidence, || at("evidence"));
     }
 
     fn debt(&mut self, debt: &Debt, i: usize, at: &impl Fn(&str) -> String) {
@@ -76,48 +75,42 @@ impl Check<'_> {
                 self.money(money, least, || at(name));
             }
         }
-        self.optional_word::<Period>(&debt.period, || at("period"));
-        self.word::<Evidence>(&debt.evidence, || at("evidence"));
+        self.known_if_said(&debt.period, || at("period"));
+        self.known(&debt.evidence, || at("evidence"));
     }
 
     /// Employment and housing.
     fn standing(&mut self, facts: &Facts, at: &impl Fn(&str) -> String) {
         if let Some(work) = &facts.employment {
-            self.optional_word::<EmploymentStatus>(&work.status, || at("employment/status"));
-            self.optional_word::<TenureBand>(&work.tenure_band, || at("employment/tenure_band"));
+            self.known_if_said(&work.status, || at("employment/status"));
+            self.known_if_said(&work.tenure_band, || at("employment/tenure_band"));
             let months = work.tenure_months.unwrap_or(0);
             self.that(months <= 1200, Reason::BadValue, || at("employment/tenure_months"));
-            self.optional_word::<Occupation>(&work.occupation, || at("employment/occupation"));
+            self.known_if_said(&work.occupation, || at("employment/occupation"));
         }
         if let Some(home) = &facts.housing {
-            self.optional_word::<HousingStatus>(&home.status, || at("housing/status"));
+            self.known_if_said(&home.status, || at("housing/status"));
             let months = home.residence_months.unwrap_or(0);
             self.that(months <= 1200, Reason::BadValue, || at("housing/residence_months"));
-            self.optional_word::<ResidenceBand>(&home.residence_band, || at("housing/residence_band"));
+            self.known_if_said(&home.residence_band, || at("housing/residence_band"));
         }
     }
 
     /// Accounts, obligations and assets.
     fn finances(&mut self, facts: &Facts, at: &impl Fn(&str) -> String) {
         if let Some(accounts) = &facts.accounts {
-            self.optional_word::<CheckingBand>(&accounts.checking_band, || at("accounts/checking_band"));
-            self.optional_word::<SavingsBand>(&accounts.savings_band, || at("accounts/savings_band"));
+            self.known_if_said(&accounts.checking_band, || at("accounts/checking_band"));
+            self.known_if_said(&accounts.savings_band, || at("accounts/savings_band"));
         }
         if let Some(owed) = &facts.obligations {
-            self.optional_word::<CreditHistory>(&owed.credit_history, || at("obligations/credit_history"));
-            self.optional_word::<InstalmentRateBand>(&owed.instalment_rate_band, || {
-                at("obligations/instalment_rate_band")
-            });
-            self.optional_word::<OtherInstalmentPlans>(&owed.other_instalment_plans, || {
-                at("obligations/other_instalment_plans")
-            });
-            self.optional_word::<ExistingCreditsBand>(&owed.existing_credits_band, || {
-                at("obligations/existing_credits_band")
-            });
-            self.optional_word::<OtherDebtors>(&owed.other_debtors, || at("obligations/other_debtors"));
+            self.known_if_said(&owed.credit_history, || at("obligations/credit_history"));
+            self.known_if_said(&owed.instalment_rate_band, || at("obligations/instalment_rate_band"));
+            self.known_if_said(&owed.other_instalment_plans, || at("obligations/other_instalment_plans"));
+            self.known_if_said(&owed.existing_credits_band, || at("obligations/existing_credits_band"));
+            self.known_if_said(&owed.other_debtors, || at("obligations/other_debtors"));
         }
         if let Some(assets) = &facts.assets {
-            self.optional_word::<MostValuable>(&assets.most_valuable, || at("assets/most_valuable"));
+            self.known_if_said(&assets.most_valuable, || at("assets/most_valuable"));
         }
     }
 }

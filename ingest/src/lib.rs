@@ -3,7 +3,7 @@
 //! `identity` or `protected` leaves for any topic but their own.
 //!
 //! Reading order: [`config`], [`refusal`] (the words), [`strict`] (JSON), [`sender`] (envelopes), [`rules`] and [`check`]
-//! (meaning), [`strip`], [`data_digest`], [`receive`] and its shell, [`remembered`], [`admit`] and its shell, [`id_form`], [`outputs`]; then the other ways in: [`publisher`],
+//! (meaning), [`strip`], [`data_digest`], [`receive`] and its handler, [`remembered`], [`admit`] and its handler, [`id_form`], [`outputs`]; then the other ways in: [`publisher`],
 //! [`door`], [`mapping`] and [`batch`]; [`activate`]; and [`start`].
 
 pub mod activate;

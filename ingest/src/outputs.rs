@@ -7,7 +7,7 @@ use crate::receive::{Content, Received};
 use crate::refusal::Refusal;
 use domain::{Channel, ReplyStatus};
 use runtime::kafka::KafkaConfig;
-use runtime::stream::{Output, Route};
+use runtime::stream::{Offset, Output, Route};
 use schemas::envelope::Envelope;
 use schemas::event_id::{coordinates_id, event_id};
 use schemas::intake::{self, header};
@@ -63,7 +63,7 @@ pub struct Origin<'a> {
     /// How it came.
     pub channel: Channel,
     /// Topic without prefix, partition, offset; a batch gives its row as offset.
-    pub place: Option<(&'a str, i32, i64)>,
+    pub place: Option<(&'a str, i32, Offset)>,
     /// Milliseconds since 1970 at which a sender's topic took it; none where intake is the first topic.
     pub received_at_ms: Option<i64>,
     /// Subject and id of the token that it came with.
@@ -80,7 +80,7 @@ pub fn received(received: Received, origin: Origin<'_>, topics: &Topics) -> Vec<
     let record = |topic: &Arc<str>, event_type: &str, payload: Vec<u8>, digest: Option<&Told>| {
         let id = match origin.place {
             Some((topic, partition, offset)) if origin.channel == Channel::Kafka => {
-                coordinates_id(event_type, topic, partition, offset)
+                coordinates_id(event_type, topic, partition, offset.get())
             }
             // The sender's own id stands for the coordinates that the record does not have.
             _ => {

@@ -65,7 +65,7 @@ impl ReceiveHandler {
         let reason = refusal.reason.as_str();
         self.metrics.rejected(reason, Some(Channel::Kafka));
         self.metrics.replied(ReplyStatus::Rejected);
-        let at = Coordinates { topic: topic.to_owned(), partition: input.partition, offset: input.offset };
+        let at = Coordinates { topic: topic.to_owned(), partition: input.partition, offset: input.offset.get() };
         out.emit(input, outputs::rejection(refusal, at.clone(), &at, &self.topics));
         refusal.reason.outcome(refusal.detail())
     }

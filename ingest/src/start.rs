@@ -69,7 +69,7 @@ pub(crate) fn receive_spec(config: &Config, service: &ServiceContext) -> LoopSpe
         dead_letters: service.topic(Topic::DeadLetters.base_name()),
         // Senders write here: none of their headers may pass for one of ours.
         control: None,
-        pauses_floods: true,
+        limits_dead_letters: true,
         tuning: config.receive.clone(),
     }
 }
@@ -84,7 +84,7 @@ pub(crate) fn admit_spec(config: &Config, service: &ServiceContext) -> LoopSpec 
         gaps: service.topic(Topic::Gaps.base_name()),
         dead_letters: service.topic(Topic::DeadLetters.base_name()),
         control: None,
-        pauses_floods: false,
+        limits_dead_letters: false,
         tuning: config.admit.clone(),
     }
 }

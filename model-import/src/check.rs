@@ -293,12 +293,12 @@ impl Report {
     /// A few lines for people.
     pub fn text(&self) -> String {
         let mut lines = Vec::new();
-        let verdict = if self.faults.is_empty() { "proven" } else { "may not serve" };
+        let result = if self.faults.is_empty() { "proven" } else { "may not serve" };
         match &self.proven {
-            None => lines.push(format!("{}: {verdict}", self.package)),
+            None => lines.push(format!("{}: {result}", self.package)),
             Some(proven) => {
                 let Proven { name, version, digest, method, golden, native, features, notes } = proven;
-                lines.push(format!("{name} {version}: {verdict}; {} features, digest {digest}", features.len()));
+                lines.push(format!("{name} {version}: {result}; {} features, digest {digest}", features.len()));
                 lines.push(format!(
                     "  {} golden rows and {} applications: margins to {:.1e}, pd to {:.1e}; {method}, residual {:.1e}",
                     golden.rows,

@@ -57,7 +57,7 @@ impl Prepare for Telling {
         match selected {
             Ok(deliveries) => self.told.deliveries.extend(deliveries),
             Err(why) => {
-                let (topic, partition, offset) = (record.topic, record.partition, record.offset);
+                let (topic, partition, offset) = (record.topic, record.partition, record.offset.get());
                 tracing::error!(%topic, partition, offset, %why, "decision was not told");
                 self.told.unreadable += 1;
             }

@@ -1,10 +1,10 @@
-//! One expression of a policy on a score event, and what it means there that it has no value: the rule failed, and a person looks.
+//! One expression of a policy on a case, and what it means there that it has no value: the rule failed, and a person looks.
 //! Knows nothing of rules.
 
-use crate::scope::Event;
+use crate::case::Case;
+use crate::scope::Readable;
 use crate::vocabulary::{VOCABULARY, Var, is_score, recorded};
 use expressions::{Compiled, Finding, Place, Undetermined, Value, compile};
-use schemas::risk::RiskEvent;
 
 /// The longest text of a value in a decision: the contract's bound.
 const MAX_TEXT_BYTES: usize = 512;
@@ -30,27 +30,27 @@ impl Condition {
         &self.0
     }
 
-    /// Whether it holds for an event.
+    /// Whether it holds for a case.
     ///
     /// # Errors
     /// A field is missing, or a function or operator failed; the message names the field, never a value.
-    pub(crate) fn holds(&self, event: &RiskEvent) -> Result<bool, String> {
-        match self.0.evaluate(&Event(event)) {
+    pub(crate) fn holds(&self, case: &Case<'_>) -> Result<bool, String> {
+        match self.0.evaluate(&Readable(case)) {
             Ok(value) => truth(&value),
             // The short way does not say what is absent.
-            Err(Undetermined::Absent(None)) => self.interpret(event),
+            Err(Undetermined::Absent(None)) => self.interpret(case),
             Err(why) => Err(told(&why)),
         }
     }
 
     /// Runs the interpreter, whether or not there is a shorter way.
-    pub(crate) fn interpret(&self, event: &RiskEvent) -> Result<bool, String> {
-        self.0.interpret(&Event(event)).map_err(|why| told(&why)).and_then(|value| truth(&value))
+    pub(crate) fn interpret(&self, case: &Case<'_>) -> Result<bool, String> {
+        self.0.interpret(&Readable(case)).map_err(|why| told(&why)).and_then(|value| truth(&value))
     }
 
     /// The value as it is recorded in a decision; `None` where it has none or is no single value.
-    pub(crate) fn text(&self, event: &RiskEvent) -> Option<String> {
-        match self.0.evaluate(&Event(event)).ok()? {
+    pub(crate) fn text(&self, case: &Case<'_>) -> Option<String> {
+        match self.0.evaluate(&Readable(case)).ok()? {
             Value::Uint(_) => None,
             Value::Text(value) => Some(value[..value.floor_char_boundary(MAX_TEXT_BYTES)].to_owned()),
             value => Some(recorded(&value)),
@@ -58,9 +58,9 @@ impl Condition {
     }
 
     /// Variable and literal of a simple comparison, as text: what was seen, what it was held against.
-    pub(crate) fn compared(&self, event: &RiskEvent) -> Option<(Option<String>, String)> {
+    pub(crate) fn compared(&self, case: &Case<'_>) -> Option<(Option<String>, String)> {
         let (var, literal) = self.0.compared()?;
-        Some((var.get(event).single().map(|value| recorded(&value)), recorded(&literal.value())))
+        Some((var.get(case).single().map(|value| recorded(&value)), recorded(&literal.value())))
     }
 
     /// Whether it names the score in any of its forms.
@@ -90,7 +90,7 @@ mod tests {
     use crate::sample;
     use expressions::vocabulary::Kind;
     use proptest::prelude::*;
-    use schemas::risk::FeatureUsed;
+    use schemas::risk::{FeatureUsed, RiskEvent};
 
     /// A literal that a value of that type may be held against.
     fn literal(kind: Kind) -> BoxedStrategy<String> {
@@ -177,7 +177,8 @@ mod tests {
             // Types that never match are refused before anybody evaluates them.
             let Ok(condition) = Condition::parse(&source) else { return Ok(()) };
             prop_assume!(condition.compiled().is_lowered());
-            prop_assert_eq!(condition.holds(&event).ok(), condition.interpret(&event).ok(), "{}", source);
+            let case = Case::of(&event);
+            prop_assert_eq!(condition.holds(&case).ok(), condition.interpret(&case).ok(), "{}", source);
         }
     }
 
@@ -212,7 +213,7 @@ mod tests {
             ("int(purpose) > 2", "cannot be evaluated"),
             ("size(purpose) / 0 > 2", "division by zero"),
         ] {
-            let problem = Condition::parse(source).expect(source).holds(&event).expect_err(source);
+            let problem = Condition::parse(source).expect(source).holds(&Case::of(&event)).expect_err(source);
             assert_eq!(problem, expected, "{source}");
         }
     }

@@ -1,7 +1,7 @@
-//! A score event under a policy → outcome, step, rules and reasons. The same on every machine and in every order of calls.
+//! A case under a policy → outcome, step, rules and reasons. The same on every machine and in every order of calls.
 //! An error never approves, and nothing goes unanswered: what cannot be decided is a referral with a word.
 
-use crate::case::{Asked, Case};
+use crate::case::{Asked, Case, Score};
 use crate::document::{KnockoutOutcome, LimitOutcome};
 use crate::load::Compiled;
 use crate::reasons;
@@ -9,9 +9,8 @@ use crate::rules::{Cut, CutoffRule, ProductRules};
 use domain::{Intent, Money, Outcome, Referral, ScoreStatus, Step};
 use schemas::Word;
 use schemas::decision::{Notice, Offer, PrincipalReason, RuleFired, ScoreDisclosure};
-use schemas::risk::{RiskEvent, Score};
 
-/// What a policy says of one event.
+/// What a policy says of one case.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Decided {
     /// The outcome.
@@ -34,7 +33,7 @@ pub struct Decided {
     pub offer: Option<Offer>,
 }
 
-/// Applies a policy to a score event.
+/// Applies a policy to a case.
 pub fn decide(case: &Case<'_>, policy: &Compiled) -> Decided {
     let mut fired = Vec::new();
     let end = match judge(case, policy, &mut fired) {
@@ -51,29 +50,29 @@ pub fn decide(case: &Case<'_>, policy: &Compiled) -> Decided {
         score_disclosure: Vec::new(),
         offer: None,
     };
-    match end.verdict {
-        Verdict::Refer(referral) => decided.referral = Some(referral),
-        Verdict::Approve { granted, as_asked } => {
+    match end.answer {
+        Answer::Refer(referral) => decided.referral = Some(referral),
+        Answer::Approve { granted, as_asked } => {
             decided.outcome = if as_asked { Outcome::Approve } else { Outcome::Counteroffer };
-            decided.is_final = !(as_asked && case.intent == Some(Intent::Prequalify));
+            decided.is_final = !(as_asked && case.intent.is(Intent::Prequalify));
             decided.offer = Some(Offer {
                 amount_minor: granted.amount_minor(),
                 currency: granted.currency().code().to_owned(),
                 term_months: case.term_months,
             });
         }
-        Verdict::Decline { reasons, score_used } => decline(case.event, &mut decided, reasons, score_used),
+        Answer::Decline { reasons, score_used } => decline(case, &mut decided, reasons, score_used),
     }
     decided
 }
 
 /// A decline is published with specific reasons and a date for its notice, or not at all.
-fn decline(event: &RiskEvent, decided: &mut Decided, reasons: Vec<PrincipalReason>, score_used: bool) {
+fn decline(case: &Case<'_>, decided: &mut Decided, reasons: Vec<PrincipalReason>, score_used: bool) {
     if reasons.is_empty() {
         decided.referral = Some(Referral::ExplanationUnavailable.into());
         return;
     }
-    let Some(notice) = reasons::notice(event) else {
+    let Some(notice) = reasons::notice(case) else {
         (decided.step, decided.referral) = (Step::Fallback, Some(Referral::RuleError.into()));
         return;
     };
@@ -81,23 +80,23 @@ fn decline(event: &RiskEvent, decided: &mut Decided, reasons: Vec<PrincipalReaso
     decided.is_final = true;
     decided.principal_reasons = reasons;
     decided.notice = Some(notice);
-    decided.score_disclosure = if score_used { reasons::disclosure(event) } else { Vec::new() };
+    decided.score_disclosure = if score_used { reasons::disclosure(case) } else { Vec::new() };
 }
 
 /// Where and how it ended.
 struct End {
     step: Step,
-    verdict: Verdict,
+    answer: Answer,
 }
 
-enum Verdict {
+enum Answer {
     Approve { granted: Money, as_asked: bool },
     Decline { reasons: Vec<PrincipalReason>, score_used: bool },
     Refer(Word<Referral>),
 }
 
 fn refer(step: Step, referral: Referral) -> End {
-    End { step, verdict: Verdict::Refer(referral.into()) }
+    End { step, answer: Answer::Refer(referral.into()) }
 }
 
 /// The steps in their order; `Err` is the early end.
@@ -114,7 +113,7 @@ fn judge(case: &Case<'_>, policy: &Compiled, fired: &mut Vec<RuleFired>) -> Resu
 /// A word of tomorrow is for people.
 fn known_words(case: &Case<'_>) -> Result<(), End> {
     let unknown = |referral| Err(refer(Step::Fallback, referral));
-    match (case.intent, case.request_type, case.status) {
+    match (case.intent.known(), case.request_type.known(), case.status.known()) {
         (None, _, _) => unknown(Referral::UnknownIntent),
         (_, None, _) => unknown(Referral::UnknownRequestType),
         (_, _, None) => unknown(Referral::UnknownStatus),
@@ -124,13 +123,12 @@ fn known_words(case: &Case<'_>) -> Result<(), End> {
 
 /// All that hold fire, whatever their order; one that fails makes it a referral.
 fn knockouts(case: &Case<'_>, rules: &ProductRules, fired: &mut Vec<RuleFired>) -> Result<(), End> {
-    let event = case.event;
     let (mut failed, mut referred, mut reasons) = (false, false, Vec::new());
     for rule in &rules.knockouts {
-        match rule.when.holds(event) {
+        match rule.when.holds(case) {
             Ok(false) => continue,
             Ok(true) => {
-                fired.push(reasons::knockout_record(event, rule));
+                fired.push(reasons::knockout_record(case, rule));
                 match (rule.outcome, &rule.reason) {
                     (KnockoutOutcome::Decline, Some(reason)) => reasons.push(reason),
                     (KnockoutOutcome::Decline, None) | (KnockoutOutcome::Refer, _) => referred = true,
@@ -145,8 +143,8 @@ fn knockouts(case: &Case<'_>, rules: &ProductRules, fired: &mut Vec<RuleFired>) 
     if failed {
         Err(rule_error(case))
     } else if !reasons.is_empty() {
-        let verdict = Verdict::Decline { reasons: reasons::of_policy(&reasons), score_used: false };
-        Err(End { step: Step::Knockout, verdict })
+        let answer = Answer::Decline { reasons: reasons::of_policy(&reasons), score_used: false };
+        Err(End { step: Step::Knockout, answer })
     } else if referred {
         Err(refer(Step::Knockout, Referral::Rule))
     } else {
@@ -156,7 +154,7 @@ fn knockouts(case: &Case<'_>, rules: &ProductRules, fired: &mut Vec<RuleFired>) 
 
 /// A rule that misses a field because there was no score is no fault of the rule.
 fn rule_error(case: &Case<'_>) -> End {
-    let unscorable = case.status == Some(ScoreStatus::Unscorable);
+    let unscorable = case.status.is(ScoreStatus::Unscorable);
     refer(Step::Fallback, if unscorable { Referral::Unscorable } else { Referral::RuleError })
 }
 
@@ -164,11 +162,11 @@ fn failure(id: &str, step: Step, problem: &str) -> RuleFired {
     RuleFired { id: id.to_owned(), step: step.into(), value: Some(format!("error: {problem}")), threshold: None }
 }
 
-fn score_of<'e>(case: &Case<'e>, rules: &ProductRules) -> Result<(&'e Score, Money), End> {
+fn score_of<'c, 'e>(case: &'c Case<'e>, rules: &ProductRules) -> Result<(&'c Score<'e>, Money), End> {
     let fallback = |referral| refer(Step::Fallback, referral);
-    let score = case.score.ok_or_else(|| fallback(Referral::Unscorable))?;
+    let score = case.scored().ok_or_else(|| fallback(Referral::Unscorable))?;
     let [floor, cap] = score.range;
-    if !(floor..=cap).contains(&score.score) || !(0.0..=1.0).contains(&score.pd) {
+    if !(floor..=cap).contains(&score.points) || !(0.0..=1.0).contains(&score.pd) {
         return Err(fallback(Referral::RuleError));
     }
     if score.scale_id != rules.scale_id {
@@ -186,20 +184,19 @@ fn limits(
     case: &Case<'_>,
     asked: Money,
     rules: &ProductRules,
-    score: &Score,
+    score: &Score<'_>,
     fired: &mut Vec<RuleFired>,
 ) -> Result<Money, End> {
-    let event = case.event;
     let (mut referred, mut score_used, mut reasons, mut granted) = (false, false, Vec::new(), asked);
     let mut failed = false;
     for rule in &rules.limits {
-        let covers = rule.bands.is_empty() || rule.bands.contains(&score.band);
+        let covers = rule.bands.is_empty() || rule.bands.iter().any(|band| band == score.band);
         // Of another currency it is never above.
         let is_above = asked > rule.most;
         if !covers || !is_above {
             continue;
         }
-        match rule.when.as_ref().map_or(Ok(true), |when| when.holds(event)) {
+        match rule.when.as_ref().map_or(Ok(true), |when| when.holds(case)) {
             Ok(false) => continue,
             Ok(true) => {
                 fired.push(reasons::limit_record(asked, rule));
@@ -221,8 +218,8 @@ fn limits(
     if failed {
         Err(rule_error(case))
     } else if !reasons.is_empty() {
-        let verdict = Verdict::Decline { reasons: reasons::of_policy(&reasons), score_used };
-        Err(End { step: Step::Limit, verdict })
+        let answer = Answer::Decline { reasons: reasons::of_policy(&reasons), score_used };
+        Err(End { step: Step::Limit, answer })
     } else if referred || granted.amount_minor() <= 0 {
         Err(refer(Step::Limit, Referral::Limit))
     } else {
@@ -231,13 +228,12 @@ fn limits(
 }
 
 fn zones(case: &Case<'_>, rules: &ProductRules, fired: &mut Vec<RuleFired>) -> Result<(), End> {
-    let event = case.event;
     let mut word: Option<&Word<Referral>> = None;
     for rule in &rules.zones {
-        match rule.when.holds(event) {
+        match rule.when.holds(case) {
             Ok(false) => {}
             Ok(true) => {
-                fired.push(reasons::zone_record(event, rule));
+                fired.push(reasons::zone_record(case, rule));
                 word = word.or(Some(&rule.referral));
             }
             Err(problem) => {
@@ -246,18 +242,18 @@ fn zones(case: &Case<'_>, rules: &ProductRules, fired: &mut Vec<RuleFired>) -> R
             }
         }
     }
-    word.map_or(Ok(()), |word| Err(End { step: Step::Zone, verdict: Verdict::Refer(word.clone()) }))
+    word.map_or(Ok(()), |word| Err(End { step: Step::Zone, answer: Answer::Refer(word.clone()) }))
 }
 
 fn cutoffs(
     case: &Case<'_>,
     rules: &ProductRules,
-    score: &Score,
+    score: &Score<'_>,
     amounts: (Money, Money),
     fired: &mut Vec<RuleFired>,
 ) -> Result<End, End> {
     for rule in &rules.cutoffs {
-        match rule.when.as_ref().map_or(Ok(true), |when| when.holds(case.event)) {
+        match rule.when.as_ref().map_or(Ok(true), |when| when.holds(case)) {
             Ok(true) => return cut(case, rule, score, amounts, fired),
             Ok(false) => {}
             Err(problem) => {
@@ -273,7 +269,7 @@ fn cutoffs(
 fn cut(
     case: &Case<'_>,
     rule: &CutoffRule,
-    score: &Score,
+    score: &Score<'_>,
     (asked, granted): (Money, Money),
     fired: &mut Vec<RuleFired>,
 ) -> Result<End, End> {
@@ -283,7 +279,7 @@ fn cut(
     };
     let side = match &rule.by {
         Cut::Points { approve_at_or_above, decline_below } => {
-            let points = score.score;
+            let points = score.points;
             if points >= *approve_at_or_above {
                 record(Step::Cutoff, points.to_string(), approve_at_or_above.to_string());
                 Outcome::Approve
@@ -297,10 +293,10 @@ fn cut(
         }
         Cut::Bands { approve, refer: grey, decline } => {
             let listed = [(approve, Outcome::Approve), (grey, Outcome::Refer), (decline, Outcome::Decline)];
-            let found = listed.into_iter().find(|(bands, _)| bands.contains(&score.band));
+            let found = listed.into_iter().find(|(bands, _)| bands.iter().any(|band| band == score.band));
             let (bands, side) = found.ok_or_else(|| refer(Step::Fallback, Referral::NoRule))?;
             let step = if side == Outcome::Refer { Step::Zone } else { Step::Cutoff };
-            record(step, score.band.clone(), bands.join(","));
+            record(step, score.band.to_owned(), bands.join(","));
             side
         }
     };
@@ -308,11 +304,11 @@ fn cut(
         Outcome::Approve => {
             let as_asked = granted == asked;
             let step = if as_asked { Step::Cutoff } else { Step::Limit };
-            End { step, verdict: Verdict::Approve { granted, as_asked } }
+            End { step, answer: Answer::Approve { granted, as_asked } }
         }
         Outcome::Decline => {
-            let verdict = Verdict::Decline { reasons: reasons::of_model(case.event), score_used: true };
-            End { step: Step::Cutoff, verdict }
+            let answer = Answer::Decline { reasons: reasons::of_model(case), score_used: true };
+            End { step: Step::Cutoff, answer }
         }
         _ => refer(Step::Zone, Referral::GreyZone),
     })

@@ -6,7 +6,12 @@ use domain::{ApplicantKind, FeatureFlag, Role};
 use schemas::risk::{CandidateReason, FeatureUsed, RiskEvent, Score, Subject};
 
 /// A small policy with one rule of each sort.
-pub(crate) const POLICY: &str = include_str!("../tests/it/policy.yaml");
+pub(crate) const POLICY: &str = include_str!("tests/policy.yaml");
+
+/// The same, compiled.
+pub(crate) fn policy() -> Compiled {
+    Compiled::load(POLICY.as_bytes()).expect("the policy of a test loads")
+}
 
 /// Changes an event.
 pub(crate) type Bend = fn(&mut RiskEvent);

@@ -1,9 +1,11 @@
 //! Every check that a document must pass before it may decide. Collects findings; changes nothing.
 
+use crate::case::Case;
 use crate::condition::Condition;
 use crate::document::{Cutoff, Document, Fallback, Limit};
 use crate::finding::Finding;
 use crate::rules::{Cut, CutoffRule, KnockoutRule, ReasonText, ZoneRule};
+use crate::sample;
 use domain::{Currency, reason};
 use expressions::vocabulary::{Kind, Type};
 use expressions::{Finding as Fault, Total};
@@ -238,7 +240,8 @@ impl<'d> Inspector<'d> {
     /// An expression that must be a boolean and must depend on the event.
     pub(crate) fn condition(&mut self, path: &str, source: &str) -> Option<Condition> {
         let condition = self.expression(path, source)?;
-        let sampled = condition.interpret(&crate::sample::event(&condition.compiled().members("features")));
+        let event = sample::event(&condition.compiled().members("features"));
+        let sampled = condition.interpret(&Case::of(&event));
         match (condition.compiled().of(), sampled) {
             (Type::Known(Kind::Bool) | Type::Open, Ok(_)) => {}
             (Type::Known(Kind::Bool), Err(problem)) => self.error("fails_on_sample", path, problem),

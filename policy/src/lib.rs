@@ -1,10 +1,10 @@
 //! PURE. A policy version, a YAML document with CEL conditions, is checked and compiled once and then turns score events
 //! into outcomes and reasons. No input or output, no clock, no environment, no logging.
 //!
-//! Reading order: [`document`] is what a policy author writes, [`load`] checks and compiles it into `rules`, [`Case`] is what they
-//! are applied to, [`decide`] applies them, [`reasons`] says why. Below that: `condition` (an expression on a score event), `vocabulary`
-//! (what conditions may name) with `parties` and `scope`, `inspect` (what is wrong with a document), [`finding`]. The language itself is
-//! the crate [`expressions`].
+//! Reading order: [`document`] is what a policy author writes, [`load`] checks and compiles it into `rules`, [`Case`] (with `facts`) is
+//! what they are applied to, [`decide`] applies them, [`reasons`] says why. Below that: `condition` (an expression on a case),
+//! `vocabulary` (what conditions may name) with `parties` and `scope`, `inspect` (what is wrong with a document), [`finding`]. The
+//! language itself is the crate [`expressions`].
 //!
 //! ```text
 //! unknown words → knockouts → unscorable → limits → zones → cutoffs → fallback
@@ -15,6 +15,7 @@ mod case;
 mod condition;
 pub mod decide;
 pub mod document;
+mod facts;
 pub mod finding;
 #[cfg(test)]
 mod fixture;
@@ -27,9 +28,12 @@ mod rules;
 mod sample;
 mod scales;
 mod scope;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;
 mod vocabulary;
 
-pub use case::{Asked, Case};
+pub use case::Case;
 pub use decide::{Decided, decide};
 pub use finding::{Finding, Severity};
 pub use load::{Compiled, Rejected, check};

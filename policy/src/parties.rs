@@ -1,62 +1,39 @@
-//! All parties of a score event: the primary applicant, whose facts every event carries, and the others where the route had them
-//! carried. Where there are others and the event does not carry them, nothing is said of all parties.
+//! Debts and incomes of all parties of a case. Where the event does not carry all parties, nothing is said of them.
 
-use domain::Role;
+use crate::case::Case;
+use crate::facts::{Debt, Income};
 use expressions::ratio::{self, Flow};
-use schemas::application::{Debt, Facts, Income, WireMoney};
-use schemas::risk::{Party as Carried, RiskEvent};
-
-/// One of those who apply.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Party<'e> {
-    pub role: &'e str,
-    /// `person` or `organisation`, where the event says it.
-    pub kind: Option<&'e str>,
-    pub facts: &'e Facts,
-}
-
-/// All of them, the primary first; `None` where the event does not carry all.
-pub(crate) fn all(event: &RiskEvent) -> Option<impl Iterator<Item = Party<'_>> + Clone> {
-    let others = event.parties.iter();
-    let is_complete = event.subjects.len() <= 1 + event.parties.len();
-    let kind = event.subjects.first().map(|subject| subject.kind.as_str());
-    let primary = Party { role: Role::Primary.as_str(), kind, facts: &event.facts };
-    let others = others.map(carried);
-    is_complete.then(|| std::iter::once(primary).chain(others))
-}
-
-fn carried(other: &Carried) -> Party<'_> {
-    Party { role: other.role.as_str(), kind: Some(other.kind.as_str()), facts: &other.facts }
-}
 
 /// Monthly payments of all debts of all parties by their monthly incomes, in the currency of the request.
-pub(crate) fn debt_to_income(event: &RiskEvent) -> Option<f64> {
-    let parties = all(event)?;
-    let debts = parties.clone().flat_map(|party| &party.facts.debts).map(payment);
-    let incomes = parties.flat_map(|party| &party.facts.income).map(|income| (earned(income), income.basis.as_str()));
-    ratio::debt_to_income(debts, incomes, &event.requested.amount.currency)
+pub(crate) fn debt_to_income(case: &Case<'_>) -> Option<f64> {
+    let parties = case.parties()?;
+    let debts = parties.clone().flat_map(|party| party.facts.debts()).map(|debt| payment(&debt));
+    let incomes = parties.flat_map(|party| party.facts.incomes());
+    let incomes = incomes.map(|income| (earned(&income), income.basis.as_str()));
+    ratio::debt_to_income(debts, incomes, case.requested.currency)
 }
 
 /// What is paid for a debt; `None` where that is not known.
-pub(crate) fn payment(debt: &Debt) -> Option<Flow<'_>> {
-    Some(flow(debt.payment.as_ref()?, debt.period.as_deref()?))
+pub(crate) fn payment<'e>(debt: &Debt<'e>) -> Option<Flow<'e>> {
+    let (amount, period) = (debt.payment?, debt.period?);
+    Some(Flow { amount_minor: amount.amount_minor, currency: amount.currency, period: period.as_str() })
 }
 
 /// What is earned.
-pub(crate) fn earned(income: &Income) -> Flow<'_> {
-    flow(&income.amount, &income.period)
-}
-
-fn flow<'a>(amount: &'a WireMoney, period: &'a str) -> Flow<'a> {
-    Flow { amount_minor: amount.amount_minor, currency: &amount.currency, period }
+pub(crate) fn earned<'e>(income: &Income<'e>) -> Flow<'e> {
+    let amount = income.amount;
+    Flow { amount_minor: amount.amount_minor, currency: amount.currency, period: income.period.as_str() }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::sample;
-    use domain::ApplicantKind;
-    use schemas::risk::Subject;
+    use domain::facts::Evidence;
+    use domain::{ApplicantKind, Role};
+    use schemas::Word;
+    use schemas::application::{Debt, Income, WireMoney};
+    use schemas::risk::{Party as Carried, RiskEvent, Subject};
 
     fn subject(role: Role) -> Subject {
         let kind = ApplicantKind::Person.into();
@@ -79,8 +56,8 @@ mod tests {
         for (roles, parties, expected) in rows {
             event.subjects = roles.iter().map(|role| subject(*role)).collect();
             event.parties = parties;
-            assert_eq!(all(&event).map(Iterator::count), expected, "{roles:?}");
-            assert_eq!(debt_to_income(&event).is_some(), expected.is_some(), "{roles:?}");
+            assert_eq!(Case::of(&event).parties().map(Iterator::count), expected, "{roles:?}");
+            assert_eq!(debt_to_income(&Case::of(&event)).is_some(), expected.is_some(), "{roles:?}");
         }
         assert!(!carried.is_empty(), "the sample has another party");
     }
@@ -89,11 +66,17 @@ mod tests {
     }
 
     fn debt(payment: Option<WireMoney>, period: Option<&str>) -> Debt {
-        Debt { kind: "card".into(), balance: None, payment, period: period.map(Into::into), evidence: "stated".into() }
+        Debt {
+            kind: "card".into(),
+            balance: None,
+            payment,
+            period: period.map(Word::parse),
+            evidence: Evidence::Stated.into(),
+        }
     }
 
     fn income(amount: WireMoney, period: &str, basis: &str) -> Income {
-        Income { amount, period: period.into(), basis: basis.into(), evidence: "stated".into() }
+        Income { amount, period: Word::parse(period), basis: Word::parse(basis), evidence: Evidence::Stated.into() }
     }
 
     #[test]
@@ -116,16 +99,18 @@ mod tests {
             let mut event = sample::event(&[]);
             event.parties.clear();
             (event.facts.debts, event.facts.income) = (debts, incomes);
-            assert_eq!(debt_to_income(&event), expected, "{name}");
+            assert_eq!(debt_to_income(&Case::of(&event)), expected, "{name}");
         }
     }
 
     #[test]
     fn the_primary_is_the_first_and_of_the_kind_that_the_event_says() {
         let mut event = sample::event(&[]);
-        let roles =
-            |event: &RiskEvent| all(event).map(|all| all.map(|party| party.role.to_owned()).collect::<Vec<_>>());
-        let kind = |event: &RiskEvent| all(event).and_then(|mut all| all.next()?.kind.map(str::to_owned));
+        let roles = |event: &RiskEvent| {
+            let parties = Case::of(event).parties();
+            parties.map(|all| all.map(|party| party.role.to_string()).collect::<Vec<_>>())
+        };
+        let kind = |event: &RiskEvent| Case::of(event).parties()?.next()?.kind.map(ToString::to_string);
         assert_eq!(roles(&event), Some(["primary", "co_applicant", "guarantor"].map(str::to_owned).into()));
         assert_eq!(kind(&event), None, "an event without subjects says nothing");
         event.subjects = vec![subject(Role::Primary)];

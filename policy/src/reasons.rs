@@ -1,12 +1,12 @@
 //! Why: principal reasons (Regulation B 1002.9), the date of the notice, the disclosure of a score (FCRA 615(a)), and the
 //! record of a rule. Reasons are what the applicant failed; they are never padded and never "the score was not reached".
 
+use crate::case::{Case, Factor};
 use crate::rules::{KnockoutRule, LimitRule, ReasonText, ZoneRule};
-use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use chrono::{SecondsFormat, TimeDelta};
 use domain::reason::{self, INQUIRIES, MAX_PRINCIPAL_REASONS};
 use domain::{Money, ReasonSource, Role, Step};
 use schemas::decision::{Notice, PrincipalReason, RuleFired, ScoreDisclosure};
-use schemas::risk::{CandidateReason, RiskEvent};
 
 /// Days from the completed application to the notice (Regulation B 1002.9(a)(1)).
 pub(crate) const NOTICE_DAYS: i64 = 30;
@@ -36,84 +36,74 @@ pub(crate) fn of_policy(reasons: &[&ReasonText]) -> Vec<PrincipalReason> {
 }
 
 /// Reasons behind a score, from its own factors: strongest first, ties by code.
-pub(crate) fn of_model(event: &RiskEvent) -> Vec<PrincipalReason> {
-    let ranked = factors(event).into_iter().take(MAX_PRINCIPAL_REASONS).zip(1..);
+pub(crate) fn of_model(case: &Case<'_>) -> Vec<PrincipalReason> {
+    let ranked = factors(case).into_iter().take(MAX_PRINCIPAL_REASONS).zip(1..);
     ranked
-        .map(|(candidate, rank)| PrincipalReason {
+        .map(|(factor, rank)| PrincipalReason {
             rank,
-            code: candidate.code.clone(),
+            code: factor.code.to_owned(),
             source: ReasonSource::Model.into(),
-            text: candidate.text.clone(),
-            form_c1: candidate.form_c1.clone(),
-            hmda: candidate.hmda,
+            text: factor.text.to_owned(),
+            form_c1: factor.form_c1.to_owned(),
+            hmda: factor.hmda,
         })
         .collect()
 }
 
-fn factors(event: &RiskEvent) -> Vec<&CandidateReason> {
-    let mut factors: Vec<_> = event.reasons.iter().filter(|reason| is_specific(event, reason)).collect();
-    factors.sort_by(|l, r| r.contribution.total_cmp(&l.contribution).then_with(|| l.code.cmp(&r.code)));
+/// Those that may be told, strongest first, each code once.
+fn factors<'e>(case: &Case<'e>) -> Vec<Factor<'e>> {
+    let mut factors: Vec<_> = case.factors().filter(|factor| is_specific(case, factor)).collect();
+    factors.sort_by(|l, r| r.contribution.total_cmp(&l.contribution).then_with(|| l.code.cmp(r.code)));
     let mut seen: Vec<&str> = Vec::with_capacity(factors.len());
     factors.retain(|factor| {
-        let first = !seen.contains(&factor.code.as_str());
-        seen.push(&factor.code);
+        let first = !seen.contains(&factor.code);
+        seen.push(factor.code);
         first
     });
     factors
 }
 
 /// A factor that was scored, that made it worse, and that says something.
-fn is_specific(event: &RiskEvent, candidate: &CandidateReason) -> bool {
-    let generic =
-        reason::find(&candidate.code).is_some_and(|found| found.code == "other" && found.text == candidate.text);
-    let scored = || candidate.features.iter().any(|name| event.features.iter().any(|feature| feature.name == *name));
-    candidate.contribution > 0.0
-        && !candidate.code.is_empty()
-        && !candidate.text.trim().is_empty()
-        && !generic
-        && scored()
+fn is_specific(case: &Case<'_>, factor: &Factor<'_>) -> bool {
+    let generic = reason::find(factor.code).is_some_and(|found| found.code == "other" && found.text == factor.text);
+    let scored = || factor.features.iter().any(|name| case.feature_names().any(|used| used == name));
+    factor.contribution > 0.0 && !factor.code.is_empty() && !factor.text.trim().is_empty() && !generic && scored()
 }
 
 /// The notice of an adverse action; `None` when the event has no time to count from.
-pub(crate) fn notice(event: &RiskEvent) -> Option<Notice> {
-    let completed = event.times.completed_at.as_deref().and_then(instant);
-    let from = completed.or_else(|| instant(&event.times.received_at))?;
+pub(crate) fn notice(case: &Case<'_>) -> Option<Notice> {
+    let from = case.completed_at().or_else(|| case.received_at())?;
     let due_by = from.checked_add_signed(TimeDelta::days(NOTICE_DAYS))?;
-    let has_primary = event.subjects.iter().any(|subject| subject.role.is(Role::Primary));
-    let recipient = match event.subjects.first() {
-        Some(first) if !has_primary => first.role.clone(),
+    let has_primary = case.roles().any(|role| role.is(Role::Primary));
+    let recipient = match case.roles().next() {
+        Some(first) if !has_primary => first.clone(),
         _ => Role::Primary.into(),
     };
     Some(Notice { due_by: due_by.to_rfc3339_opts(SecondsFormat::Millis, true), recipients: vec![recipient] })
 }
 
-fn instant(text: &str) -> Option<DateTime<Utc>> {
-    DateTime::parse_from_rfc3339(text).ok().map(|at| at.with_timezone(&Utc))
-}
-
 /// The lender's own score, where it was used. The lender is the one who made it.
-pub(crate) fn disclosure(event: &RiskEvent) -> Vec<ScoreDisclosure> {
-    let Some(score) = &event.score else { return Vec::new() };
-    let factors = factors(event);
+pub(crate) fn disclosure(case: &Case<'_>) -> Vec<ScoreDisclosure> {
+    let Some(score) = &case.score else { return Vec::new() };
+    let factors = factors(case);
     let (named, rest) = factors.split_at(factors.len().min(MAX_KEY_FACTORS));
     let fifth = rest.iter().find(|factor| factor.code == INQUIRIES);
-    let date = [Some(event.times.received_at.as_str()), event.times.completed_at.as_deref()];
-    let date = date.into_iter().flatten().find_map(instant).map(|at| at.date_naive().to_string());
+    let date = case.received_at().or_else(|| case.completed_at()).map(|at| at.date_naive().to_string());
     vec![ScoreDisclosure {
-        score: i64::from(score.score),
+        score: i64::from(score.points),
         range: score.range.map(i64::from),
         date: date.unwrap_or_default(),
-        agency: event.application.tenant.clone(),
-        key_factors: named.iter().chain(fifth).map(|factor| factor.text.clone()).collect(),
+        agency: case.tenant.to_owned(),
+        key_factors: named.iter().chain(fifth).map(|factor| factor.text.to_owned()).collect(),
     }]
 }
 
 /// What a knockout saw: its own expressions, or else the two sides of a simple comparison.
-pub(crate) fn knockout_record(event: &RiskEvent, rule: &KnockoutRule) -> RuleFired {
-    let compared = rule.when.compared(event);
+pub(crate) fn knockout_record(case: &Case<'_>, rule: &KnockoutRule) -> RuleFired {
+    let compared = rule.when.compared(case);
     let (seen, against) = compared.map_or((None, None), |(seen, against)| (seen, Some(against)));
-    let value = rule.value.as_ref().map_or(seen, |value| value.text(event));
-    let threshold = rule.threshold.as_ref().map_or(against, |threshold| threshold.text(event));
+    let value = rule.value.as_ref().map_or(seen, |value| value.text(case));
+    let threshold = rule.threshold.as_ref().map_or(against, |threshold| threshold.text(case));
     fired(&rule.id, Step::Knockout, value, threshold)
 }
 
@@ -122,8 +112,8 @@ pub(crate) fn limit_record(asked: Money, rule: &LimitRule) -> RuleFired {
     fired(&rule.id, Step::Limit, Some(value), Some(threshold))
 }
 
-pub(crate) fn zone_record(event: &RiskEvent, rule: &ZoneRule) -> RuleFired {
-    let (value, threshold) = rule.when.compared(event).map_or((None, None), |(seen, against)| (seen, Some(against)));
+pub(crate) fn zone_record(case: &Case<'_>, rule: &ZoneRule) -> RuleFired {
+    let (value, threshold) = rule.when.compared(case).map_or((None, None), |(seen, against)| (seen, Some(against)));
     fired(&rule.id, Step::Zone, value, threshold)
 }
 
@@ -137,11 +127,11 @@ fn fired(id: &str, step: Step, value: Option<String>, threshold: Option<String>)
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::case::Case;
     use crate::decide::decide;
     use crate::fixture::{POLICY, event, reason as factor, score, small, subject};
     use crate::load::Compiled;
     use domain::Outcome;
+    use schemas::risk::{CandidateReason, RiskEvent};
 
     fn text(code: &str) -> ReasonText {
         ReasonText { code: code.into(), text: format!("text of {code}"), form_c1: "other".into(), hmda: 9 }
@@ -206,9 +196,9 @@ mod tests {
         ];
         for (name, reasons, expected) in rows {
             let event = RiskEvent { reasons, ..event() };
-            assert_eq!(codes(&of_model(&event)), expected, "{name}");
+            assert_eq!(codes(&of_model(&Case::of(&event))), expected, "{name}");
         }
-        let four = of_model(&event());
+        let four = of_model(&Case::of(&event()));
         let ranks: Vec<u32> = four.iter().map(|reason| reason.rank).collect();
         assert_eq!(ranks, [1, 2, 3, 4], "the fifth is left out");
         assert!(four.iter().all(|reason| reason.source.is(ReasonSource::Model)));
@@ -267,7 +257,7 @@ mod tests {
             event.times.received_at = received.to_owned();
             event.subjects = roles.iter().map(|role| subject(*role)).collect();
             let expected = expected.map(|(due_by, role)| (due_by.to_owned(), vec![role.into()]));
-            assert_eq!(notice(&event).map(|notice| (notice.due_by, notice.recipients)), expected, "{name}");
+            assert_eq!(notice(&Case::of(&event)).map(|notice| (notice.due_by, notice.recipients)), expected, "{name}");
         }
     }
 
@@ -275,17 +265,21 @@ mod tests {
     fn a_disclosure_names_the_score_its_range_and_its_key_factors() {
         let mut event = event();
         event.score = Some(score(549, "D"));
-        let told = &disclosure(&event)[0];
+        let told = &disclosure(&Case::of(&event))[0];
         assert_eq!((told.score, told.range, told.agency.as_str()), (549, [300, 850], "bank"));
         assert_eq!(told.date, "2026-11-03");
         assert_eq!(told.key_factors.len(), 5, "inquiries come as the fifth factor");
         assert_eq!(told.key_factors[4], "Number of recent inquiries on credit bureau report");
         event.reasons[1] = factor("garnishment", "inquiries", 0.1);
-        assert_eq!(disclosure(&event)[0].key_factors.len(), 4, "another fifth factor is not disclosed");
+        assert_eq!(disclosure(&Case::of(&event))[0].key_factors.len(), 4, "another fifth factor is not disclosed");
         event.times.received_at = "yesterday".into();
-        assert_eq!(disclosure(&event)[0].date, "2026-11-02", "of completion where nobody knows when it was received");
+        assert_eq!(
+            disclosure(&Case::of(&event))[0].date,
+            "2026-11-02",
+            "of completion where nobody knows when it was received"
+        );
         event.score = None;
-        assert_eq!(disclosure(&event), []);
+        assert_eq!(disclosure(&Case::of(&event)), []);
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! A made-up event in which everything has a value, to try an expression on before it meets a real one. Never leaves this
 //! crate.
 
+use domain::facts::{Evidence, IncomeBasis, Period};
 use domain::{ApplicantKind, Intent, ReportStatus, RequestType, Role, ScoreStatus};
+use schemas::Word;
 use schemas::application::*;
 use schemas::risk::*;
 
@@ -17,7 +19,6 @@ pub(crate) fn event(features: &[String]) -> RiskEvent {
 }
 
 fn bare() -> RiskEvent {
-    let word = || Some("word".to_owned());
     RiskEvent {
         application: ApplicationRef { tenant: "t".into(), application_id: "a".into(), revision: 1 },
         subjects: Vec::new(),
@@ -34,40 +35,47 @@ fn bare() -> RiskEvent {
         request_type: RequestType::New.into(),
         channel: "online".into(),
         jurisdiction: "US-CA".into(),
-        requested: Requested { amount: money(), term_months: Some(12), purpose: word() },
+        requested: Requested { amount: money(), term_months: Some(12), purpose: Some("word".to_owned()) },
         facts: Facts {
             of_legal_age: Some(true),
             income: vec![Income {
                 amount: money(),
-                period: "month".into(),
-                basis: "net".into(),
-                evidence: "stated".into(),
+                period: Period::Month.into(),
+                basis: IncomeBasis::Net.into(),
+                evidence: Evidence::Stated.into(),
             }],
             debts: vec![Debt {
                 kind: "loan".into(),
                 balance: Some(money()),
                 payment: Some(money()),
-                period: Some("month".into()),
-                evidence: "stated".into(),
+                period: Some(Period::Month.into()),
+                evidence: Evidence::Stated.into(),
             }],
             employment: Some(Employment {
-                status: word(),
+                status: Some(Word::parse("word")),
                 tenure_months: Some(1),
-                tenure_band: word(),
-                occupation: word(),
+                tenure_band: Some(Word::parse("word")),
+                occupation: Some(Word::parse("word")),
             }),
-            housing: Some(Housing { status: word(), residence_months: Some(1), residence_band: word() }),
+            housing: Some(Housing {
+                status: Some(Word::parse("word")),
+                residence_months: Some(1),
+                residence_band: Some(Word::parse("word")),
+            }),
             dependants: Some(1),
-            dependants_band: word(),
-            accounts: Some(Accounts { checking_band: word(), savings_band: word() }),
-            obligations: Some(Obligations {
-                credit_history: word(),
-                instalment_rate_band: word(),
-                other_instalment_plans: word(),
-                existing_credits_band: word(),
-                other_debtors: word(),
+            dependants_band: Some(Word::parse("word")),
+            accounts: Some(Accounts {
+                checking_band: Some(Word::parse("word")),
+                savings_band: Some(Word::parse("word")),
             }),
-            assets: Some(Assets { most_valuable: word() }),
+            obligations: Some(Obligations {
+                credit_history: Some(Word::parse("word")),
+                instalment_rate_band: Some(Word::parse("word")),
+                other_instalment_plans: Some(Word::parse("word")),
+                existing_credits_band: Some(Word::parse("word")),
+                other_debtors: Some(Word::parse("word")),
+            }),
+            assets: Some(Assets { most_valuable: Some(Word::parse("word")) }),
             telephone: Some(true),
         },
         parties: Vec::new(),
@@ -111,6 +119,7 @@ fn money() -> WireMoney {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::case::Case;
     use crate::parties;
     use crate::vocabulary::{SCALARS, facts};
     use expressions::Found;
@@ -118,11 +127,12 @@ mod tests {
     #[test]
     fn everything_has_a_value() {
         let event = event(&["a".to_owned(), "b".to_owned()]);
+        let case = Case::of(&event);
         for scalar in SCALARS {
-            assert!(!matches!((scalar.get)(&event), Found::Absent), "{}", scalar.name);
+            assert!(!matches!((scalar.get)(&case), Found::Absent), "{}", scalar.name);
         }
         for fact in facts() {
-            assert!(!matches!((fact.get)(&event.facts), Found::Absent), "{}.{}", fact.group, fact.name);
+            assert!(!matches!((fact.get)(&case.facts), Found::Absent), "{}.{}", fact.group, fact.name);
         }
         let names: Vec<&str> = event.features.iter().map(|feature| feature.name.as_str()).collect();
         assert_eq!(names, ["a", "b"]);
@@ -133,10 +143,10 @@ mod tests {
     #[test]
     fn all_parties_have_the_same_facts() {
         let event = event(&[]);
-        let all: Vec<_> = parties::all(&event).into_iter().flatten().collect();
-        let roles: Vec<&str> = all.iter().map(|party| party.role).collect();
+        let all: Vec<_> = Case::of(&event).parties().into_iter().flatten().collect();
+        let roles: Vec<&str> = all.iter().map(|party| party.role.as_str()).collect();
         assert_eq!(roles, Role::ALL.iter().map(|role| role.as_str()).collect::<Vec<_>>());
         assert!(all.iter().all(|party| party.facts.of_legal_age == Some(true)));
-        assert_eq!(parties::debt_to_income(&event), Some(1.0), "it owes what it earns");
+        assert_eq!(parties::debt_to_income(&Case::of(&event)), Some(1.0), "it owes what it earns");
     }
 }

@@ -1,15 +1,15 @@
-//! What policies may name, and where it stands in the score event. The one table behind both ways of evaluating. Reads only what
+//! What policies may name, and where it stands in a case. The one table behind both ways of evaluating. Reads only what
 //! was published and quantised; computes nothing but the ratio of debts to incomes.
 
+use crate::case::Case;
+use crate::facts::Facts;
 use crate::parties;
-use domain::FeatureFlag;
+use domain::Worded;
 use expressions::application::{LISTS_OF_ALL, PARTIES, REQUEST};
 use expressions::sizes::{Container, Scope};
 use expressions::vocabulary::{Kind, Name, Shape, Type};
 use expressions::{Found, Value, Vocabulary};
 use schemas::Word;
-use schemas::application::Facts;
-use schemas::risk::RiskEvent;
 use std::borrow::Cow;
 
 /// The score in its four forms. A rule on one of them is a cutoff.
@@ -49,12 +49,12 @@ pub(crate) static VOCABULARY: Vocabulary = Vocabulary {
     },
 };
 
-/// A single value of the event itself.
+/// A single value of the case itself.
 pub(crate) struct Scalar {
     /// Its name.
     pub name: &'static str,
     /// What stands there.
-    pub get: for<'a> fn(&'a RiskEvent) -> Found<'a>,
+    pub get: for<'a> fn(&Case<'a>) -> Found<'a>,
 }
 
 /// A typed fact of a party.
@@ -64,13 +64,13 @@ pub(crate) struct Fact {
     /// Its name in the group.
     pub name: &'static str,
     /// What stands there; absent where it was not asked or is not known.
-    pub get: for<'a> fn(&'a Facts) -> Found<'a>,
+    pub get: for<'a> fn(&Facts<'a>) -> Found<'a>,
 }
 
-/// A place of a score event.
+/// A place of a case.
 #[derive(Clone)]
 pub(crate) enum Var {
-    /// Of the event itself.
+    /// Of the case itself.
     Scalar(&'static Scalar),
     /// `facts.…`
     Fact(&'static Fact),
@@ -82,8 +82,8 @@ fn text(value: &str) -> Found<'_> {
     Found::Text(Cow::Borrowed(value))
 }
 
-fn word(value: Option<&String>) -> Found<'_> {
-    value.map_or(Found::Absent, |value| text(value))
+fn word<T: Worded>(value: Option<&Word<T>>) -> Found<'_> {
+    value.map_or(Found::Absent, |word| text(word.as_str()))
 }
 
 fn truth<'a>(value: Option<bool>) -> Found<'a> {
@@ -96,20 +96,20 @@ fn count<'a>(value: Option<u32>) -> Found<'a> {
 
 /// Every scalar.
 pub(crate) static SCALARS: &[Scalar] = &[
-    Scalar { name: "product", get: |e| text(&e.product) },
-    Scalar { name: "intent", get: |e| text(e.intent.as_str()) },
-    Scalar { name: "request_type", get: |e| text(e.request_type.as_str()) },
-    Scalar { name: "channel", get: |e| text(&e.channel) },
-    Scalar { name: "jurisdiction", get: |e| text(&e.jurisdiction) },
-    Scalar { name: "amount_minor", get: |e| Found::Int(e.requested.amount.amount_minor) },
-    Scalar { name: "currency", get: |e| text(&e.requested.amount.currency) },
-    Scalar { name: "term_months", get: |e| count(e.requested.term_months) },
-    Scalar { name: "purpose", get: |e| word(e.requested.purpose.as_ref()) },
-    Scalar { name: "pd", get: |e| e.score.as_ref().map_or(Found::Absent, |s| Found::Float(s.pd)) },
-    Scalar { name: "score", get: |e| e.score.as_ref().map_or(Found::Absent, |s| Found::Int(i64::from(s.score))) },
-    Scalar { name: "band", get: |e| word(e.score.as_ref().map(|s| &s.band)) },
-    Scalar { name: "class", get: |e| e.score.as_ref().map_or(Found::Absent, |s| Found::Int(i64::from(s.class))) },
-    Scalar { name: "debt_to_income", get: |e| parties::debt_to_income(e).map_or(Found::Absent, Found::Float) },
+    Scalar { name: "product", get: |c| text(c.product) },
+    Scalar { name: "intent", get: |c| text(c.intent.as_str()) },
+    Scalar { name: "request_type", get: |c| text(c.request_type.as_str()) },
+    Scalar { name: "channel", get: |c| text(c.channel) },
+    Scalar { name: "jurisdiction", get: |c| text(c.jurisdiction) },
+    Scalar { name: "amount_minor", get: |c| Found::Int(c.requested.amount_minor) },
+    Scalar { name: "currency", get: |c| text(c.requested.currency) },
+    Scalar { name: "term_months", get: |c| count(c.term_months) },
+    Scalar { name: "purpose", get: |c| c.purpose.map_or(Found::Absent, text) },
+    Scalar { name: "pd", get: |c| c.score.map_or(Found::Absent, |s| Found::Float(s.pd)) },
+    Scalar { name: "score", get: |c| c.score.map_or(Found::Absent, |s| Found::Int(i64::from(s.points))) },
+    Scalar { name: "band", get: |c| c.score.map_or(Found::Absent, |s| text(s.band)) },
+    Scalar { name: "class", get: |c| c.score.map_or(Found::Absent, |s| Found::Int(i64::from(s.class))) },
+    Scalar { name: "debt_to_income", get: |c| parties::debt_to_income(c).map_or(Found::Absent, Found::Float) },
 ];
 
 macro_rules! words {
@@ -117,7 +117,7 @@ macro_rules! words {
         [$(Fact {
             group: stringify!($group),
             name: stringify!($name),
-            get: |f| word(f.$group.as_ref().and_then(|group| group.$name.as_ref())),
+            get: |f| word(f.$group.$name),
         }),+]
     };
 }
@@ -142,17 +142,9 @@ static PLAIN: &[Fact] = &[
     Fact { group: "", name: "of_legal_age", get: |f| truth(f.of_legal_age) },
     Fact { group: "", name: "telephone", get: |f| truth(f.telephone) },
     Fact { group: "", name: "dependants", get: |f| count(f.dependants) },
-    Fact { group: "", name: "dependants_band", get: |f| word(f.dependants_band.as_ref()) },
-    Fact {
-        group: "employment",
-        name: "tenure_months",
-        get: |f| count(f.employment.as_ref().and_then(|group| group.tenure_months)),
-    },
-    Fact {
-        group: "housing",
-        name: "residence_months",
-        get: |f| count(f.housing.as_ref().and_then(|group| group.residence_months)),
-    },
+    Fact { group: "", name: "dependants_band", get: |f| word(f.dependants_band) },
+    Fact { group: "employment", name: "tenure_months", get: |f| count(f.employment.tenure_months) },
+    Fact { group: "housing", name: "residence_months", get: |f| count(f.housing.residence_months) },
 ];
 
 /// Every fact that is a single value.
@@ -173,11 +165,11 @@ impl Var {
     }
 
     /// What stands there.
-    pub(crate) fn get<'a>(&self, event: &'a RiskEvent) -> Found<'a> {
+    pub(crate) fn get<'a>(&self, case: &Case<'a>) -> Found<'a> {
         match self {
-            Self::Scalar(scalar) => (scalar.get)(event),
-            Self::Fact(fact) => (fact.get)(&event.facts),
-            Self::Feature(name) => feature(event, name).map_or(Found::Absent, Found::Float),
+            Self::Scalar(scalar) => (scalar.get)(case),
+            Self::Fact(fact) => (fact.get)(&case.facts),
+            Self::Feature(name) => case.feature(name).map_or(Found::Absent, Found::Float),
         }
     }
 }
@@ -185,17 +177,6 @@ impl Var {
 /// Whether a name is the score in other words.
 pub(crate) fn is_score(name: &str) -> bool {
     SCORE.iter().any(|(known, _)| *known == name)
-}
-
-/// The value of a feature that the model used; one that was missing or of an unknown category has none.
-pub(crate) fn feature(event: &RiskEvent, name: &str) -> Option<f64> {
-    let used = event.features.iter().find(|feature| feature.name == name)?;
-    is_known(used.flag.as_ref()).then(|| f64::from(used.value))
-}
-
-/// Whether a feature with that flag has a value of its own; unknown flags are read as none.
-pub(crate) fn is_known(flag: Option<&Word<FeatureFlag>>) -> bool {
-    flag.is_none_or(|flag| flag.is(FeatureFlag::Clamped))
 }
 
 /// A value as it is recorded in a decision. A double that was a single-precision feature is written as such.
@@ -234,7 +215,7 @@ mod tests {
         for (name, kind) in &values {
             let path: Vec<&str> = name.split('.').collect();
             let var = Var::of_path(&path);
-            let found = var.as_ref().map(|var| var.get(&event));
+            let found = var.as_ref().map(|var| var.get(&Case::of(&event)));
             let is_of_kind = match kind {
                 Kind::Bool => matches!(found, Some(Found::Bool(_))),
                 Kind::Int => matches!(found, Some(Found::Int(_))),
@@ -272,24 +253,6 @@ mod tests {
     }
 
     #[test]
-    fn a_feature_has_a_value_where_the_model_used_one() {
-        use FeatureFlag::{Clamped, Missing, Unknown};
-        let rows = [
-            (None, Some(1.5)),
-            (Some(Clamped.into()), Some(1.5)),
-            (Some(Missing.into()), None),
-            (Some(Unknown.into()), None),
-            (Some(Word::parse("word_of_tomorrow")), None),
-        ];
-        for (flag, expected) in rows {
-            let mut event = sample::event(&["a".to_owned()]);
-            (event.features[0].value, event.features[0].flag) = (1.5, flag.clone());
-            assert_eq!(feature(&event, "a"), expected, "{flag:?}");
-            assert_eq!(feature(&event, "b"), None, "it is not among them");
-        }
-    }
-
-    #[test]
     fn a_value_is_recorded_as_people_write_it() {
         let rows = [
             (Value::Bool(true), "true"),
@@ -316,9 +279,10 @@ mod tests {
     #[test]
     fn what_is_not_known_stands_nowhere() {
         let mut event = sample::event(&[]);
-        event.facts = Facts::default();
+        event.facts = schemas::application::Facts::default();
         (event.score, event.requested.term_months, event.requested.purpose) = (None, None, None);
-        let absent = |name: &str| Var::of_path(&name.split('.').collect::<Vec<_>>()).map(|var| var.get(&event));
+        let absent =
+            |name: &str| Var::of_path(&name.split('.').collect::<Vec<_>>()).map(|var| var.get(&Case::of(&event)));
         for (name, _) in VOCABULARY.values() {
             let is_optional =
                 name.starts_with("facts.") || is_score(&name) || ["term_months", "purpose"].contains(&&*name);

@@ -133,7 +133,7 @@ pub struct Logged {
     pub id: Option<String>,
     /// The broker's time.
     pub time: DateTime<Utc>,
-    /// When the house first had the application, milliseconds since 1970, where the event carries it.
+    /// When the deployment first had the application, milliseconds since 1970, where the event carries it.
     pub received_ms: Option<i64>,
     /// Its body; absent when the log keeps only a digest.
     pub body: Option<Vec<u8>>,

@@ -455,7 +455,7 @@ mod tests {
         stand.shutdown.cancel();
         assert!(asked.await.unwrap().starts_with("HTTP/1.1 200"));
         let ended = tokio::time::timeout(Duration::from_secs(10), stand.handle.join()).await;
-        assert_eq!(ended.expect("an idle connection holds nobody up"), Ok(()));
+        assert!(ended.expect("an idle connection holds nobody up").is_ok());
         drop(idle);
     }
 }

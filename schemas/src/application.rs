@@ -2,6 +2,7 @@
 //! in an optional field is a wrong score.
 
 use crate::Word;
+use domain::facts::*;
 use domain::money::BadMoney;
 use domain::{ApplicantKind, Currency, Intent, Money, ReportStatus, RequestType, Role};
 use serde::{Deserialize, Serialize};
@@ -195,7 +196,7 @@ pub struct Facts {
     #[serde(default)]
     pub dependants: Option<u32>,
     #[serde(default)]
-    pub dependants_band: Option<String>,
+    pub dependants_band: Option<Word<DependantsBand>>,
     #[serde(default)]
     pub accounts: Option<Accounts>,
     #[serde(default)]
@@ -212,12 +213,9 @@ pub struct Facts {
 #[allow(missing_docs)]
 pub struct Income {
     pub amount: WireMoney,
-    /// `week`, `month` or `year`.
-    pub period: String,
-    /// `gross` or `net`.
-    pub basis: String,
-    /// `stated` or `verified`.
-    pub evidence: String,
+    pub period: Word<Period>,
+    pub basis: Word<IncomeBasis>,
+    pub evidence: Word<Evidence>,
 }
 
 /// A debt.
@@ -231,8 +229,8 @@ pub struct Debt {
     #[serde(default)]
     pub payment: Option<WireMoney>,
     #[serde(default)]
-    pub period: Option<String>,
-    pub evidence: String,
+    pub period: Option<Word<Period>>,
+    pub evidence: Word<Evidence>,
 }
 
 /// Employment.
@@ -241,13 +239,13 @@ pub struct Debt {
 #[allow(missing_docs)]
 pub struct Employment {
     #[serde(default)]
-    pub status: Option<String>,
+    pub status: Option<Word<EmploymentStatus>>,
     #[serde(default)]
     pub tenure_months: Option<u32>,
     #[serde(default)]
-    pub tenure_band: Option<String>,
+    pub tenure_band: Option<Word<TenureBand>>,
     #[serde(default)]
-    pub occupation: Option<String>,
+    pub occupation: Option<Word<Occupation>>,
 }
 
 /// Housing.
@@ -256,11 +254,11 @@ pub struct Employment {
 #[allow(missing_docs)]
 pub struct Housing {
     #[serde(default)]
-    pub status: Option<String>,
+    pub status: Option<Word<HousingStatus>>,
     #[serde(default)]
     pub residence_months: Option<u32>,
     #[serde(default)]
-    pub residence_band: Option<String>,
+    pub residence_band: Option<Word<ResidenceBand>>,
 }
 
 /// Accounts, in bands of the currency of the request.
@@ -269,9 +267,9 @@ pub struct Housing {
 #[allow(missing_docs)]
 pub struct Accounts {
     #[serde(default)]
-    pub checking_band: Option<String>,
+    pub checking_band: Option<Word<CheckingBand>>,
     #[serde(default)]
-    pub savings_band: Option<String>,
+    pub savings_band: Option<Word<SavingsBand>>,
 }
 
 /// Obligations.
@@ -280,15 +278,15 @@ pub struct Accounts {
 #[allow(missing_docs)]
 pub struct Obligations {
     #[serde(default)]
-    pub credit_history: Option<String>,
+    pub credit_history: Option<Word<CreditHistory>>,
     #[serde(default)]
-    pub instalment_rate_band: Option<String>,
+    pub instalment_rate_band: Option<Word<InstalmentRateBand>>,
     #[serde(default)]
-    pub other_instalment_plans: Option<String>,
+    pub other_instalment_plans: Option<Word<OtherInstalmentPlans>>,
     #[serde(default)]
-    pub existing_credits_band: Option<String>,
+    pub existing_credits_band: Option<Word<ExistingCreditsBand>>,
     #[serde(default)]
-    pub other_debtors: Option<String>,
+    pub other_debtors: Option<Word<OtherDebtors>>,
 }
 
 /// Assets.
@@ -297,7 +295,7 @@ pub struct Obligations {
 #[allow(missing_docs)]
 pub struct Assets {
     #[serde(default)]
-    pub most_valuable: Option<String>,
+    pub most_valuable: Option<Word<MostValuable>>,
 }
 
 /// The body of `application.withdrawn.v1`.

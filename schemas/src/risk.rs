@@ -187,9 +187,9 @@ pub struct RouteRef {
     /// Whether the customer is one of those whom no challenger gets; absent where no entry applied.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub holdout: Option<bool>,
-    /// Ids of entries whose condition could not be told on this application, and which therefore did not apply.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub untold: Vec<String>,
+    /// Ids of entries whose condition was undetermined on this application, and which therefore did not apply.
+    #[serde(rename = "untold", default, skip_serializing_if = "Vec::is_empty")]
+    pub undetermined_conditions: Vec<String>,
 }
 
 /// The score itself.

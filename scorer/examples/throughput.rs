@@ -2,8 +2,8 @@
 //! `cargo run --release -p scorer --example throughput [-- package[,shadow…] rounds]`
 
 use prometheus::Registry;
-use runtime::stream::OwnedInput;
 use runtime::stream::harness::Harness;
+use runtime::stream::{Offset, OwnedInput};
 use scorer::handler::Outlets;
 use scorer::metrics::Metrics;
 use scorer::{Config, Library, Route, Routes, ScorerHandler};
@@ -90,7 +90,7 @@ fn record(data: &Value, at: usize) -> OwnedInput {
     OwnedInput {
         topic: "credit.applications.v1".into(),
         partition: (at % 4) as i32,
-        offset: at as i64,
+        offset: Offset::new(at as i64),
         timestamp_ms: 1_795_600_000_500,
         key: Some(format!("demo|{id}").into_bytes()),
         payload: serde_json::to_vec(&data).ok(),

@@ -1,7 +1,9 @@
-//! What the worker reads of an accepted application: a view that borrows from the body's text, and the record's headers in one
-//! pass. Judges no fact: ingest has.
+//! What the worker reads of an accepted application: a view that borrows from the body's text, closed words as words, and the
+//! record's headers in one pass. Judges no fact: ingest has.
 
+use domain::{ApplicantKind, Intent, RequestType, Role};
 use runtime::stream::Input;
+use schemas::Word;
 use schemas::envelope::header;
 use schemas::intake::header as extension;
 use serde::Deserialize;
@@ -71,12 +73,10 @@ pub struct Application<'a> {
     /// Product.
     #[serde(borrow)]
     pub product: Cow<'a, str>,
-    /// `decide`, `prequalify` or `score_only`.
-    #[serde(borrow)]
-    pub intent: Cow<'a, str>,
-    /// `new`, `increase` …
-    #[serde(borrow)]
-    pub request_type: Cow<'a, str>,
+    /// What is wanted.
+    pub intent: Word<Intent>,
+    /// What kind of request it is.
+    pub request_type: Word<RequestType>,
     /// Sales channel.
     #[serde(borrow)]
     pub channel: Cow<'a, str>,
@@ -103,12 +103,10 @@ pub struct Application<'a> {
 /// One of those who apply.
 #[derive(Debug, Deserialize)]
 pub struct Applicant<'a> {
-    /// `primary`, `co_applicant` or `guarantor`.
-    #[serde(borrow)]
-    pub role: Cow<'a, str>,
-    /// `person` or `organisation`.
-    #[serde(borrow)]
-    pub kind: Cow<'a, str>,
+    /// Part in the application.
+    pub role: Word<Role>,
+    /// A person or an organisation.
+    pub kind: Word<ApplicantKind>,
     /// The pseudonym.
     #[serde(borrow)]
     pub subject: Subject<'a>,
@@ -150,5 +148,39 @@ impl<'a> Application<'a> {
     /// Who is judged.
     pub fn primary(&self) -> &Applicant<'a> {
         &self.applicants[0]
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    const BODY: &str = r#"{"tenant": "bank", "application_id": "L-1", "revision": 1, "product": "card", "intent": "decide",
+        "request_type": "new", "channel": "online", "jurisdiction": "US-CA", "requested": {}, "submitted_at": "",
+        "as_of": "2026-11-01", "applicants": [{"role": "primary", "kind": "person", "subject": {"key_id": "k", "subject": "00"}}]}"#;
+
+    #[test]
+    fn closed_words_are_read_once_and_those_of_tomorrow_stay_what_they_are() {
+        let application = Application::of(BODY.as_bytes()).unwrap();
+        assert!(application.intent.is(Intent::Decide) && application.request_type.is(RequestType::New));
+        assert!(application.primary().role.is(Role::Primary) && application.primary().kind.is(ApplicantKind::Person));
+        let body = BODY.replace("decide", "muse").replace("primary", "patron");
+        let application = Application::of(body.as_bytes()).unwrap();
+        assert_eq!((application.intent.as_str(), application.intent.known()), ("muse", None));
+        assert_eq!(application.primary().role, Word::Other("patron".to_owned()));
+    }
+
+    #[test]
+    fn a_body_that_is_none_is_told_by_its_place_and_never_quoted() {
+        let rows = [
+            (BODY.replace(r#""intent": "decide""#, r#""intent": 7"#), "line 1"),
+            (BODY.replace(r#""kind": "person""#, r#""kind": null"#), "line 3"),
+            (format!("{}[]}}", BODY.split_once("[{").unwrap().0), "/applicants"),
+        ];
+        for (body, expected) in rows {
+            let place = Application::of(body.as_bytes()).unwrap_err();
+            assert!(place.starts_with(expected), "{place}: {body}");
+        }
     }
 }

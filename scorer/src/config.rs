@@ -72,7 +72,7 @@ fn spec(tuning: Tuning, service: &ServiceContext) -> LoopSpec {
         gaps: service.topic(Topic::Gaps.base_name()),
         dead_letters: service.topic(Topic::DeadLetters.base_name()),
         control: Some((envelope::header::TYPE, control::ACTIVATED)),
-        pauses_floods: false,
+        limits_dead_letters: false,
         tuning,
     }
 }

@@ -3,7 +3,7 @@
 #![allow(missing_docs)] // each field is described in its twin
 
 use crate::route::{Assignment, Route};
-use domain::{FeatureFlag, ModelRole, ScoreStatus};
+use domain::{ApplicantKind, FeatureFlag, Intent, ModelRole, RequestType, Role, ScoreStatus};
 use schemas::Word;
 use schemas::risk::ReportUsed;
 use scoring::contract::ReasonText;
@@ -19,8 +19,8 @@ pub struct Event<'a> {
     pub subjects: Vec<Subject<'a>>,
     pub input: InputRef<'a>,
     pub product: &'a str,
-    pub intent: &'a str,
-    pub request_type: &'a str,
+    pub intent: &'a Word<Intent>,
+    pub request_type: &'a Word<RequestType>,
     pub channel: &'a str,
     pub jurisdiction: &'a str,
     pub requested: &'a RawValue,
@@ -54,16 +54,16 @@ pub struct ApplicationRef<'a> {
 
 #[derive(serde::Serialize)]
 pub struct Subject<'a> {
-    pub role: &'a str,
-    pub kind: &'a str,
+    pub role: &'a Word<Role>,
+    pub kind: &'a Word<ApplicantKind>,
     pub key_id: &'a str,
     pub subject: &'a str,
 }
 
 #[derive(serde::Serialize)]
 pub struct Party<'a> {
-    pub role: &'a str,
-    pub kind: &'a str,
+    pub role: &'a Word<Role>,
+    pub kind: &'a Word<ApplicantKind>,
     #[serde(serialize_with = "or_empty")]
     pub facts: Option<&'a RawValue>,
 }
@@ -100,8 +100,8 @@ pub struct RouteRef<'a> {
     pub arm: Option<Word<ModelRole>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub holdout: Option<bool>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub untold: Vec<&'a str>,
+    #[serde(rename = "untold", skip_serializing_if = "Vec::is_empty")]
+    pub undetermined_conditions: Vec<&'a str>,
     /// Not said: whether the event carries the parties beside the primary applicant.
     #[serde(skip)]
     pub carries_parties: bool,
@@ -110,7 +110,7 @@ pub struct RouteRef<'a> {
 impl<'a> RouteRef<'a> {
     /// What is said of an assignment.
     pub fn of(route: &'a Route, assignment: Assignment<'a>) -> Self {
-        let Assignment { bucket, chosen, untold } = assignment;
+        let Assignment { bucket, chosen, undetermined } = assignment;
         let entry = chosen.map(|chosen| &route.entries()[chosen.entry]);
         Self {
             digest: route.digest(),
@@ -120,7 +120,7 @@ impl<'a> RouteRef<'a> {
             entry: entry.map(|entry| entry.id.as_str()),
             arm: entry.zip(chosen).map(|(entry, chosen)| entry.packages[chosen.deciding].role.into()),
             holdout: chosen.map(|chosen| chosen.holdout),
-            untold,
+            undetermined_conditions: undetermined,
             carries_parties: entry.is_some_and(|entry| entry.parties),
         }
     }

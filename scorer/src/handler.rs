@@ -1,4 +1,4 @@
-//! The service layer: decode → score → encode → verdict. The only file that meets both records and scores; holds no rule.
+//! The service layer: decode → score → encode → outcome. The only file that meets both records and scores; holds no rule.
 
 use crate::application::{Application, RecordHeaders};
 use crate::error::Error;
@@ -167,7 +167,7 @@ impl ScorerHandler {
         let subject = &*application.primary().subject.subject;
         let (tenant, product, text) = (&*application.tenant, &*application.product, application.text);
         let assignment = route.assign(Asked { tenant, product, subject, text });
-        self.metrics.untold(route, &assignment.untold);
+        self.metrics.undetermined(route, &assignment.undetermined);
         if let Some(Chosen { entry, deciding, .. }) = assignment.chosen {
             let entry = &route.entries()[entry];
             let models = here.models(partition, entry, state)?;
@@ -217,15 +217,15 @@ impl ScorerHandler {
             let outcome = score::without_model(&job.application.product);
             return self.say_as(ModelRole::Champion, None, input, job, &outcome, out);
         }
-        let mut verdict = RecordOutcome::DeadLetter { reason: "not_scored", detail: String::new() };
+        let mut record_outcome = RecordOutcome::DeadLetter { reason: "not_scored", detail: String::new() };
         for (at, Arm { role, serving, outcome }) in job.arms.iter().enumerate() {
             let Some(outcome) = outcome else { continue };
             let own = self.say_as(*role, Some(&self.servings[*serving]), input, job, outcome, out);
             if at == 0 {
-                verdict = own;
+                record_outcome = own;
             }
         }
-        verdict
+        record_outcome
     }
 
     fn say_as(
@@ -296,7 +296,7 @@ impl Handler for ScorerHandler {
             }
             self.score(&mut read);
             for (input, read) in part.iter().zip(read) {
-                let verdict = match read {
+                let record_outcome = match read {
                     Read::Application(job) => self.emit(input, &job, out),
                     Read::DeadLetter { reason, detail } => RecordOutcome::DeadLetter { reason, detail },
                     Read::Withdrawal => {
@@ -304,7 +304,7 @@ impl Handler for ScorerHandler {
                         RecordOutcome::Done("withdrawal_passed")
                     }
                 };
-                out.outcome(verdict);
+                out.outcome(record_outcome);
             }
         }
         let shown: Vec<_> = here.deciding().into_iter().map(|index| (index, self.servings[index].model())).collect();
@@ -319,12 +319,12 @@ impl Handler for ScorerHandler {
             return Ok(());
         };
         self.take_in();
-        let verdict = match catalog::Asked::of(activation) {
+        let record_outcome = match catalog::Asked::of(activation) {
             Some(asked) if CODEC.keeps(asked.kind) => self.switch(record.partition, asked, state)?,
             _ => RecordOutcome::Done("control_passed"),
         };
         self.pass_on(record, out);
-        out.outcome(verdict);
+        out.outcome(record_outcome);
         Ok(())
     }
 
@@ -355,7 +355,7 @@ impl Handler for ScorerHandler {
         self.take_in();
         self.hold_routes(std::slice::from_ref(record), state)?;
         let holdings = Arc::clone(&self.holdings);
-        let verdict = match read(record) {
+        let record_outcome = match read(record) {
             Read::Application(mut job) => {
                 self.assign(record.partition, &mut job, state, &mut InForceCache::new(&holdings))?;
                 for applicant in &mut job.application.applicants {
@@ -377,7 +377,7 @@ impl Handler for ScorerHandler {
                 RecordOutcome::Done("withdrawal_passed")
             }
         };
-        out.outcome(verdict);
+        out.outcome(record_outcome);
         Ok(())
     }
 }

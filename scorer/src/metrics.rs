@@ -11,8 +11,8 @@ use scoring::Model;
 pub(crate) const SCORED_TOTAL: &str = "defaultx_scored_total";
 /// Score events of shadows by product and status, counted the same way.
 pub(crate) const SHADOW_SCORED_TOTAL: &str = "defaultx_shadow_scored_total";
-/// Applications on which the condition of a route's entry could not be told, so that it did not apply; counted the same way.
-pub(crate) const CONDITION_UNTOLD_TOTAL: &str = "defaultx_route_condition_untold_total";
+/// Applications on which the condition of a route's entry was undetermined, so that it did not apply; counted the same way.
+pub(crate) const CONDITION_UNDETERMINED_TOTAL: &str = "defaultx_route_condition_untold_total";
 /// 1 for each model that scored the newest block.
 pub(crate) const MODEL_INFO: &str = "defaultx_model_info";
 
@@ -29,7 +29,7 @@ pub struct Metrics {
     scored: Vec<[IntCounter; 2]>,
     shadow_scored: Vec<[IntCounter; 2]>,
     by_product: [IntCounterVec; 2],
-    untold: IntCounterVec,
+    undetermined: IntCounterVec,
     model_info: IntGaugeVec,
     shown: Vec<usize>,
 }
@@ -46,8 +46,8 @@ impl Metrics {
         let by_product = ["product", "status"];
         let scored = counters(SCORED_TOTAL, "Score events by product and status.", &by_product)?;
         let shadow = counters(SHADOW_SCORED_TOTAL, "Score events of shadows by product and status.", &by_product)?;
-        let help = "Applications on which the condition of a route's entry could not be told.";
-        let untold = counters(CONDITION_UNTOLD_TOTAL, help, &["route", "entry"])?;
+        let help = "Applications on which the condition of a route's entry was undetermined.";
+        let undetermined = counters(CONDITION_UNDETERMINED_TOTAL, help, &["route", "entry"])?;
         let info = Opts::new(MODEL_INFO, "Models that decided on the newest block.");
         let model_info = registered(registry, IntGaugeVec::new(info, &["name", "version", "digest"])?)?;
         let mut metrics = Self {
@@ -55,7 +55,7 @@ impl Metrics {
             scored: Vec::new(),
             shadow_scored: Vec::new(),
             by_product: [scored, shadow],
-            untold,
+            undetermined,
             model_info,
             shown: Vec::new(),
         };
@@ -67,7 +67,7 @@ impl Metrics {
     /// Counts for the products and entries of a route from now on.
     pub(crate) fn learn(&mut self, route: &Route) {
         for Entry { id, .. } in route.entries().iter().filter(|entry| entry.is_conditional()) {
-            self.untold.with_label_values(&[route.label().as_str(), id.as_str()]).inc_by(0);
+            self.undetermined.with_label_values(&[route.label().as_str(), id.as_str()]).inc_by(0);
         }
         route.entries().iter().for_each(|entry| self.product(&entry.product));
     }
@@ -98,9 +98,9 @@ impl Metrics {
         counters[at][usize::from(status != ScoreStatus::Scored)].inc();
     }
 
-    /// Counts entries whose condition could not be told on an application.
-    pub fn untold(&self, route: &Route, entries: &[&str]) {
-        entries.iter().for_each(|entry| self.untold.with_label_values(&[route.label().as_str(), entry]).inc());
+    /// Counts entries whose condition was undetermined on an application.
+    pub fn undetermined(&self, route: &Route, entries: &[&str]) {
+        entries.iter().for_each(|entry| self.undetermined.with_label_values(&[route.label().as_str(), entry]).inc());
     }
 
     /// Shows exactly these models, given with their indices. A block without applications says nothing of what is in force.

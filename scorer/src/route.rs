@@ -91,8 +91,8 @@ pub struct Assignment<'r> {
     pub bucket: u32,
     /// What applies; `None` where the route has nothing for the application.
     pub chosen: Option<Chosen>,
-    /// Ids of entries whose condition could not be told, and which therefore did not apply.
-    pub untold: Vec<&'r str>,
+    /// Ids of entries whose condition was undetermined, and which therefore did not apply.
+    pub undetermined: Vec<&'r str>,
 }
 
 /// An entry and its arm for one customer.
@@ -145,7 +145,7 @@ impl Route {
     /// Who scores an application: the first entry that applies, the tenant's own before those for all.
     pub fn assign(&self, asked: Asked<'_>) -> Assignment<'_> {
         let bucket = bucket(asked.subject);
-        let mut untold = Vec::new();
+        let mut undetermined = Vec::new();
         let mut data = None;
         let mut holds = |entry: &'_ Entry| match &entry.when {
             None => Some(true),
@@ -165,13 +165,13 @@ impl Route {
             match holds(entry) {
                 Some(true) => {
                     let (deciding, holdout) = (entry.deciding(bucket), bucket >= BUCKETS - entry.holdout);
-                    return Assignment { bucket, chosen: Some(Chosen { entry: at, deciding, holdout }), untold };
+                    return Assignment { bucket, chosen: Some(Chosen { entry: at, deciding, holdout }), undetermined };
                 }
                 Some(false) => {}
-                None => untold.push(entry.id.as_str()),
+                None => undetermined.push(entry.id.as_str()),
             }
         }
-        Assignment { bucket, chosen: None, untold }
+        Assignment { bucket, chosen: None, undetermined }
     }
 }
 
@@ -252,11 +252,11 @@ mod tests {
             ("a", json!({}), "all", &["a_web", "thin"]),
             ("b", json!({"applicants": facts(json!(1))}), "b_all", &[]),
         ];
-        for (tenant, data, expected, untold) in rows {
+        for (tenant, data, expected, undetermined) in rows {
             let text = data.to_string();
             let assigned = route.assign(Asked { tenant, product: "loan", subject: "s", text: &text });
             let chosen = assigned.chosen.map(|chosen| route.entries[chosen.entry].id.as_str());
-            assert_eq!((chosen, assigned.untold.as_slice()), (Some(expected), untold), "{tenant} {data}");
+            assert_eq!((chosen, assigned.undetermined.as_slice()), (Some(expected), undetermined), "{tenant} {data}");
         }
         let other = route.assign(Asked { tenant: "b", product: "card", subject: "s", text: "{}" });
         assert_eq!((other.chosen, other.bucket), (None, bucket("s")));

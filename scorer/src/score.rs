@@ -6,6 +6,7 @@ use crate::event::{
     ApplicationRef, Event, Explanation, Features, InputRef, Party, Reasons, RouteRef, Score, Subject, Times,
 };
 use domain::{ModelRole, ScoreStatus};
+use runtime::stream::Offset;
 use schemas::Word;
 use schemas::application::Report;
 use schemas::risk::{ModelRef, ReportUsed, Target};
@@ -187,8 +188,8 @@ pub struct Origin<'a> {
     pub topic: &'a str,
     /// Partition.
     pub partition: i32,
-    /// Offset.
-    pub offset: i64,
+    /// Where it stands in its partition.
+    pub offset: Offset,
     /// Keyed digest of the RFC 8785 form of the sender's `data`.
     pub data_digest: &'a str,
     /// Id of its key.
@@ -223,7 +224,7 @@ pub fn event<'a>(
             revision: application.revision,
         },
         subjects: application.applicants.iter().map(subject).collect(),
-        input: InputRef { event_id, topic, partition, offset, data_digest, data_digest_key },
+        input: InputRef { event_id, topic, partition, offset: offset.get(), data_digest, data_digest_key },
         product: &application.product,
         intent: &application.intent,
         request_type: &application.request_type,

@@ -1,7 +1,7 @@
 //! Records as the workers write them.
 
 use crate::stand::PREFIX;
-use runtime::stream::OwnedInput;
+use runtime::stream::{Offset, OwnedInput};
 use schemas::event_id::event_id;
 use schemas::{Topic, application, control, decision, intake, notification, reply, risk};
 use serde_json::{Value, json};
@@ -28,7 +28,7 @@ impl Topics {
         OwnedInput {
             topic: topic.name(PREFIX),
             partition: 0,
-            offset,
+            offset: Offset::new(offset),
             timestamp_ms: RECEIVED_MS + offset,
             key: Some(format!("bank|L-{n}").into_bytes()),
             payload: Some(body.to_string().into_bytes()),

@@ -14,7 +14,7 @@ use audit_sink::signer::{self as worker, SignerConfig};
 use audit_sink::verify::{Options, run};
 use runtime::kafka::KafkaConfig;
 use runtime::service::ServiceContext;
-use runtime::stream::OwnedInput;
+use runtime::stream::{Offset, OwnedInput};
 use std::time::{Duration, Instant};
 use tokio_postgres::error::SqlState;
 
@@ -148,7 +148,7 @@ const TAMPERINGS: [(&str, Tampering, bool, bool); 16] = [
         "a record put in",
         Rewrite(|mut records| {
             let mut invented = records[268].clone();
-            invented.offset += 1;
+            invented.offset = Offset::new(invented.offset.get() + 1);
             let same = |record: &OwnedInput| record.topic == invented.topic && record.offset == invented.offset;
             records.retain(|record| !same(record));
             records.insert(269, invented);

@@ -10,7 +10,7 @@ use prometheus::Registry;
 use runtime::pg::offsets::{self, Stand};
 use runtime::pg::{DatabaseConfig, connect};
 use runtime::stream::pg::{PgHandler, Preparer};
-use runtime::stream::{NextOffset, Offset, OwnedInput};
+use runtime::stream::{NextOffset, OwnedInput};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::OnceLock;
@@ -102,7 +102,7 @@ impl Writer {
         let tx = self.client.transaction().await.unwrap();
         let mut next = BTreeMap::new();
         for record in batch {
-            next.insert((record.topic.clone(), record.partition), Stand::at(Offset::new(record.offset).next(), None));
+            next.insert((record.topic.clone(), record.partition), Stand::at(record.offset.next(), None));
         }
         let applied = self.handler.apply(&tx, work).await;
         if let Err(error) = applied {

@@ -35,8 +35,8 @@ fn told(worker: &mut Harness<DecisionHandler>, partition: i32) -> String {
     format!("{} {}", decision.policy.version, decision.outcome)
 }
 
-fn set_aside(verdicts: &[RecordOutcome]) -> &'static str {
-    verdicts[0].set_aside().map_or("done", |(reason, _)| reason)
+fn set_aside(outcomes: &[RecordOutcome]) -> &'static str {
+    outcomes[0].set_aside().map_or("done", |(reason, _)| reason)
 }
 
 #[test]
@@ -44,8 +44,8 @@ fn a_policy_of_the_stream_decides_where_no_file_is() {
     let (mut worker, _) = worker(Library::empty());
     let waits = worker.feed(&[scored(&card())]).unwrap_err();
     assert!(matches!(&waits, HandleError::NotReady(why) if why.contains("no policy was activated")), "{waits}");
-    let (verdicts, _) = worker.control(&carried(STANDARD, "1.0.0")).unwrap();
-    assert_eq!(verdicts, [RecordOutcome::Done("activated")]);
+    let (outcomes, _) = worker.control(&carried(STANDARD, "1.0.0")).unwrap();
+    assert_eq!(outcomes, [RecordOutcome::Done("activated")]);
     assert_eq!(told(&mut worker, 3), "1.0.0 approve");
     worker.control(&carried(&stricter_text(), "1.1.0")).unwrap();
     assert_eq!(told(&mut worker, 3), "1.1.0 refer");
@@ -70,8 +70,8 @@ fn a_version_means_one_document_for_good() {
     worker.control(&carried(&stricter_text(), "1.1.0")).unwrap();
     let other = format!("{}# the same again\n", stricter_text());
     let refused = |worker: &mut Harness<DecisionHandler>| {
-        let (verdicts, _) = worker.control(&carried(&other, "1.1.0")).unwrap();
-        set_aside(&verdicts)
+        let (outcomes, _) = worker.control(&carried(&other, "1.1.0")).unwrap();
+        set_aside(&outcomes)
     };
     assert_eq!(refused(&mut worker), "version_has_another_digest", "it is in force");
     worker.control(&carried(STANDARD, "1.0.0")).unwrap();
@@ -91,8 +91,8 @@ fn what_nobody_can_serve_waits_until_it_is_passed_by() {
     ] {
         let error = worker.control(&bad).unwrap_err();
         assert!(matches!(&error, HandleError::NotReady(why) if why.contains(words)), "{error}");
-        let (verdicts, outputs) = worker.passed_by(&bad).unwrap();
-        assert_eq!((set_aside(&verdicts), outputs.len()), (PASSED_BY, 0));
+        let (outcomes, outputs) = worker.passed_by(&bad).unwrap();
+        assert_eq!((set_aside(&outcomes), outputs.len()), (PASSED_BY, 0));
         assert_eq!(told(&mut worker, 3), "1.0.0 approve");
     }
 }
@@ -104,8 +104,8 @@ fn a_document_that_is_not_that_of_its_digest_is_no_activation() {
     body["digest"] = json!("0".repeat(64));
     let long = carried_body(&"a".repeat((256 << 10) + 1), "1.1.0");
     for body in [body, long] {
-        let (verdicts, _) = worker.control(&record("control.activated.v1", &body)).unwrap();
-        assert_eq!(set_aside(&verdicts), "bad_activation");
+        let (outcomes, _) = worker.control(&record("control.activated.v1", &body)).unwrap();
+        assert_eq!(set_aside(&outcomes), "bad_activation");
     }
 }
 
@@ -139,8 +139,8 @@ fn a_policy_is_in_force_from_its_record_on_and_only_in_its_partition() {
             .collect::<Vec<_>>()
     };
     let (_, before) = worker.feed(std::slice::from_ref(&here)).unwrap();
-    let (verdicts, outputs) = worker.control(&activation("policy", &stricter())).unwrap();
-    assert_eq!((verdicts, outputs.len()), (vec![RecordOutcome::Done("activated")], 0));
+    let (outcomes, outputs) = worker.control(&activation("policy", &stricter())).unwrap();
+    assert_eq!((outcomes, outputs.len()), (vec![RecordOutcome::Done("activated")], 0));
     let (_, after) = worker.feed(&[here, there]).unwrap();
     assert_eq!(outcome(&before), ["1.0.0 approve"]);
     assert_eq!(outcome(&after), ["1.1.0 refer", "1.0.0 approve"]);
@@ -166,8 +166,8 @@ fn other_activations_pass_and_broken_ones_are_set_aside() {
     for (input, expected) in
         [(activation("model", &standard()), "control_ignored"), (broken, "bad_activation"), (long, "bad_activation")]
     {
-        let (verdicts, _) = worker.control(&input).unwrap();
-        let word = match &verdicts[0] {
+        let (outcomes, _) = worker.control(&input).unwrap();
+        let word = match &outcomes[0] {
             RecordOutcome::Done(word) => word,
             RecordOutcome::DeadLetter { reason, .. } | RecordOutcome::Refused { reason, .. } => reason,
         };

@@ -11,8 +11,8 @@ use serde_json::json;
 
 /// RecordOutcome, then `outcome referral revision product` of the decision.
 fn told(input: &OwnedInput) -> (String, Option<String>) {
-    let (verdict, outputs) = feed(input);
-    let verdict = match verdict {
+    let (outcome, outputs) = feed(input);
+    let outcome = match outcome {
         RecordOutcome::Done(word) => word.to_owned(),
         RecordOutcome::DeadLetter { reason, .. } | RecordOutcome::Refused { reason, .. } => format!("dead {reason}"),
     };
@@ -26,7 +26,7 @@ fn told(input: &OwnedInput) -> (String, Option<String>) {
             d.product
         )
     });
-    (verdict, words)
+    (outcome, words)
 }
 
 type Bend = fn(&mut OwnedInput);
@@ -39,14 +39,14 @@ fn drop_header(input: &mut OwnedInput, name: &str) {
 fn a_decision_that_no_broker_takes_becomes_a_bare_referral() {
     let whole = scored(&card());
     let mut worker = worker(Library::of(standard())).0;
-    let (verdicts, outputs) = worker.unproducible(&whole).unwrap();
-    assert_eq!(verdicts, [RecordOutcome::Done("refer")]);
+    let (outcomes, outputs) = worker.unproducible(&whole).unwrap();
+    assert_eq!(outcomes, [RecordOutcome::Done("refer")]);
     let decision = decision_of(&outputs[0].1);
     assert_eq!((decision.outcome.as_str(), decision.application.revision), ("refer", 1));
     assert!(outputs[0].1.payload.as_ref().unwrap().len() < 2_000 && decision.requested.is_none());
     let stranger = OwnedInput { key: None, ..whole };
-    let (verdicts, outputs) = worker.unproducible(&stranger).unwrap();
-    assert_eq!(verdicts, [RecordOutcome::DeadLetter { reason: UNPRODUCIBLE, detail: String::new() }]);
+    let (outcomes, outputs) = worker.unproducible(&stranger).unwrap();
+    assert_eq!(outcomes, [RecordOutcome::DeadLetter { reason: UNPRODUCIBLE, detail: String::new() }]);
     assert!(outputs.is_empty());
 }
 
@@ -107,10 +107,10 @@ fn every_record_of_ours_is_answered() {
         ("a stranger", |r| r.headers.clear(), "dead bad_envelope", None),
         ("a key that is none", |r| r.key = Some(b"x".to_vec()), "approve", good),
     ];
-    for (name, bend, verdict, words) in rows {
+    for (name, bend, outcome, words) in rows {
         let mut input = scored(&card());
         bend(&mut input);
-        assert_eq!(told(&input), (verdict.to_owned(), words.map(str::to_owned)), "{name}");
+        assert_eq!(told(&input), (outcome.to_owned(), words.map(str::to_owned)), "{name}");
     }
 }
 
@@ -209,8 +209,8 @@ proptest! {
         if cut { payload.truncate(at) } else { payload[at] = byte }
         let intent = b"score_only";
         prop_assume!(!payload.windows(intent.len()).any(|window| window == intent));
-        let (verdict, outputs) = feed(&input);
-        prop_assert!(matches!(verdict, RecordOutcome::Done(_)), "{:?}", verdict);
+        let (outcome, outputs) = feed(&input);
+        prop_assert!(matches!(outcome, RecordOutcome::Done(_)), "{:?}", outcome);
         prop_assert_eq!(outputs.len(), 1);
         let decision = decision_of(&outputs[0].1);
         let untouched = serde_json::from_slice::<serde_json::Value>(input.payload.as_deref().unwrap()).ok();
@@ -227,7 +227,7 @@ proptest! {
             let id = format!("L-{at}");
             scored(&card_with(&[("/score/score", json!(points)), ("/application/application_id", json!(id))]))
         }).collect();
-        let (whole, _) = worker(Library::of(standard())).0.feed(&inputs).map(|(verdicts, outputs)| (outputs, verdicts)).unwrap();
+        let (whole, _) = worker(Library::of(standard())).0.feed(&inputs).map(|(outcomes, outputs)| (outputs, outcomes)).unwrap();
         let (mut worker, _) = worker(Library::of(standard()));
         let (left, right) = inputs.split_at(split.min(inputs.len()));
         let mut parts = worker.feed(left).unwrap().1;

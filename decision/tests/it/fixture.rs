@@ -6,7 +6,7 @@ use decision::{DecisionHandler, Library};
 use policy::Compiled;
 use prometheus::Registry;
 use runtime::stream::harness::Harness;
-use runtime::stream::{Output, OwnedInput, RecordOutcome};
+use runtime::stream::{Offset, Output, OwnedInput, RecordOutcome};
 use schemas::decision::Decision;
 use schemas::envelope::header;
 use serde_json::{Value, json};
@@ -58,7 +58,7 @@ pub fn record(event_type: &str, body: &Value) -> OwnedInput {
     OwnedInput {
         topic: "t1.credit.risk.v1".into(),
         partition: 3,
-        offset: 11,
+        offset: Offset::new(11),
         timestamp_ms: 1_793_620_800_000,
         key: Some(format!("{tenant}|{id}").into_bytes()),
         payload: Some(serde_json::to_vec(body).unwrap()),
@@ -72,8 +72,8 @@ pub fn scored(body: &Value) -> OwnedInput {
 
 /// Feeds one record.
 pub fn feed(input: &OwnedInput) -> (RecordOutcome, Vec<(i32, Output)>) {
-    let (mut verdicts, outputs) = worker(Library::of(standard())).0.feed(std::slice::from_ref(input)).unwrap();
-    (verdicts.remove(0), outputs)
+    let (mut outcomes, outputs) = worker(Library::of(standard())).0.feed(std::slice::from_ref(input)).unwrap();
+    (outcomes.remove(0), outputs)
 }
 
 pub fn decision_of(output: &Output) -> Decision {

@@ -1,4 +1,4 @@
-//! The worker behind a harness: records in, decisions and verdicts out. No broker.
+//! The worker behind a harness: records in, decisions and outcomes out. No broker.
 #![allow(clippy::unwrap_used)]
 
 mod activation;

@@ -72,8 +72,8 @@ fn the_headers_of_a_decision() {
 fn every_published_example_of_a_score_event_is_answered_by_the_contract() {
     for example in schemas::catalogue::find("score.computed.v1").unwrap().examples {
         let body: Value = serde_json::from_str(example.text).unwrap();
-        let (verdict, outputs) = feed(&scored(&body));
-        assert!(matches!(verdict, RecordOutcome::Done(_)), "{}: {verdict:?}", example.name);
+        let (outcome, outputs) = feed(&scored(&body));
+        assert!(matches!(outcome, RecordOutcome::Done(_)), "{}: {outcome:?}", example.name);
         let kept = outputs.iter().filter(|_| example.kind() != schemas::catalogue::Kind::Bad);
         kept.for_each(|(_, output)| drop(published(output)));
     }

@@ -52,7 +52,7 @@ pub(crate) async fn put_in_force(
 pub async fn pass_by(mut settings: Settings, place: &PlaceArgs, args: PassArgs) -> Result<i32> {
     settle(&mut settings, &place.stack, Needs::KAFKA)?;
     let PassArgs { kind, label, by, why } = args;
-    let words = Kind::ALL.map(Kind::as_str).join(", ");
+    let words = Kind::ALL.iter().map(|kind| kind.as_str()).collect::<Vec<_>>().join(", ");
     let kind = Kind::parse(&kind).with_context(|| format!("{kind:?} is no kind of activation: there are {words}"))?;
     let what = format!("{kind} {label}");
     for passed in pass(&settings, Passing { kind, label, by, why }).await? {

@@ -138,15 +138,15 @@ class Deployment:
         who = self.bearer(self.door, tenant, ["Originator"])
         return self.ask(self.door, "POST", "/v1/applications", [*who, ("content-type", "application/json"), *headers], data)
 
-    def story(self, application_id: str, tenant: str | None = None, role: str = "Officer") -> wire.Answer:
-        """An application's story."""
+    def detail(self, application_id: str, tenant: str | None = None, role: str = "Officer") -> wire.Answer:
+        """An application's detail."""
         return self.ask(self.read_api, "GET", f"/v1/applications/{application_id}", self.bearer(self.read_api, tenant, [role]))
 
     def decided(self, application_id: str, tenant: str | None = None, patience_s: float = 90.0) -> dict:
-        """Waits for the decision on an application; gives its story."""
+        """Waits for the decision on an application; gives its detail."""
         until = time.monotonic() + patience_s
         while True:
-            answer = self.story(application_id, tenant)
+            answer = self.detail(application_id, tenant)
             document = answer.json()
             if answer.status == 200 and document.get("decisions"):
                 return document

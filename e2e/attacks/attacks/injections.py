@@ -226,7 +226,7 @@ def decisions(d: Deployment, report: Report) -> None:
 def leftovers(d: Deployment, report: Report, seeded: dict[str, str]) -> None:
     """After all of it: the tables are there, the data is the owner's, and the log has no line and no escape of ours."""
     for tenant, application_id in seeded.items():
-        answer = d.story(application_id, tenant)
+        answer = d.detail(application_id, tenant)
         report.control(GROUP, f"the application of {tenant} is still told", answer.status == 200, answer)
     if not d.log:
         return

@@ -24,7 +24,7 @@ pub fn records(from: &Deployment, key: &DigestKey) -> Result<Log> {
             let record = [OwnedInput::from(&Input::of(message))];
             let sealed = seal(&record, &sources, key, 1, Tree::default())?;
             let leaf = sealed.entries.first().context("a record without an entry")?.leaf;
-            log.record(Place::new(&base, record[0].partition, record[0].offset), leaf);
+            log.record(Place::new(&base, record[0].partition, record[0].offset.get()), leaf);
             Ok(())
         })?;
     }

@@ -231,11 +231,11 @@ impl Truth {
     /// What came by file or HTTP is published by standing in intake.
     fn take_intake(&mut self, message: &BorrowedMessage<'_>) -> Result<()> {
         let input = Input::of(message);
-        let here = self.place(Topic::Intake.base_name(), input.partition, input.offset);
+        let here = self.place(Topic::Intake.base_name(), input.partition, input.offset.get());
         let text = |name| input.header_str(name).with_context(|| format!("no header {name}"));
         let channel = Channel::parse(text(header::ORIGIN_CHANNEL)?);
         if channel == Some(Channel::Http) {
-            let published = self.place(Channel::Http.as_str(), input.partition, input.offset);
+            let published = self.place(Channel::Http.as_str(), input.partition, input.offset.get());
             self.replies.published(published);
             return Ok(());
         }
@@ -271,7 +271,7 @@ impl Truth {
 
     /// Whether an activation that stands here was not set aside by its worker.
     fn is_in_force(&mut self, topic: Topic, input: &Input<'_>) -> bool {
-        let place = self.place(topic.base_name(), input.partition, input.offset);
+        let place = self.place(topic.base_name(), input.partition, input.offset.get());
         !self.not_in_force.contains(&place)
     }
 

@@ -4,8 +4,8 @@
 use decision::DecisionHandler;
 use e2e::stage::root;
 use prometheus::Registry;
-use runtime::stream::OwnedInput;
 use runtime::stream::harness::Harness;
+use runtime::stream::{Offset, OwnedInput};
 use schemas::envelope::header;
 use schemas::intake::{ACCEPTED, header as extension};
 use scorer::handler::Outlets;
@@ -54,7 +54,7 @@ fn accepted(data: &Value) -> OwnedInput {
     OwnedInput {
         topic: "credit.applications.v1".into(),
         partition: 0,
-        offset: 0,
+        offset: Offset::default(),
         timestamp_ms: 1_795_600_000_500,
         key: Some(b"demo|L-1".to_vec()),
         payload: Some(serde_json::to_vec(data).unwrap()),
@@ -82,7 +82,7 @@ fn a_rule_on_all_parties_sees_them_or_a_person_does() {
         let risk = OwnedInput {
             topic: "credit.risk.v1".into(),
             partition: *partition,
-            offset: 0,
+            offset: Offset::default(),
             timestamp_ms: 1_795_600_000_900,
             key: scored.key.clone(),
             payload: scored.payload.clone(),

@@ -16,6 +16,6 @@ fn training_passes_its_tests() {
 }
 
 #[test]
-fn the_peer_of_the_benchmark_gives_the_same_answers() {
+fn the_python_baseline_gives_the_same_answers() {
     passes("e2e/baselines/run", &["--test"]);
 }

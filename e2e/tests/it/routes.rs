@@ -70,7 +70,7 @@ fn a_route_is_in_force_from_its_position_on_and_over_a_restart() {
         states.filter(|state| !state.ready).map(|state| state.reason).find(|reason| reason.contains("standard@1.1.0"))
     });
     assert!(reason.contains("add it to routes_dir"), "{reason}");
-    assert_eq!(story(&settings.kafka), told, "it guesses nothing");
+    assert_eq!(detail(&settings.kafka), told, "it guesses nothing");
     write("1.1.0", &next);
     let told = decided(&settings.kafka, 4 * SOME);
     let newest = told.values().flatten().filter(|word| *word == "1.1.0").count();
@@ -124,13 +124,13 @@ fn activation(document: &str) -> Activation {
 /// Waits until so many applications have a score event.
 fn decided(kafka: &KafkaConfig, count: usize) -> ApplicationDetail {
     wait("score events", || {
-        let told = story(kafka);
+        let told = detail(kafka);
         let words = told.values().flatten().filter(|word| *word != "|").count();
         (words >= count).then_some(told)
     })
 }
 
-fn story(kafka: &KafkaConfig) -> ApplicationDetail {
+fn detail(kafka: &KafkaConfig) -> ApplicationDetail {
     let mut told = ApplicationDetail::new();
     let topic = Topic::Risk.name(&kafka.topic_prefix);
     read_to_end(kafka, [topic.as_str()], |message| {

@@ -22,7 +22,7 @@ use rows::{Row, Source, Trouble};
 use runtime::clock;
 use runtime::kafka::KafkaConfig;
 use runtime::stream::dead_letter_header as dl;
-use runtime::stream::{Input, Output, Route, Transactions};
+use runtime::stream::{Input, Offset, Output, Route, Transactions};
 use schemas::application::SUBMITTED;
 use schemas::envelope::{JSON, header as ce};
 use schemas::reply::Coordinates;
@@ -194,7 +194,7 @@ impl Batch {
         report.count();
         match self.received(row) {
             Ok(taken) => {
-                let place = Some((Channel::Batch.as_str(), 0, row.number as i64));
+                let place = Some((Channel::Batch.as_str(), 0, Offset::new(row.number as i64)));
                 let origin = Origin { channel: Channel::Batch, place, received_at_ms: None, token: None };
                 Ok(outputs::received(taken, origin, &self.topics))
             }

@@ -4,7 +4,7 @@ use crate::corpus::{Record, good};
 use crate::stack::{DAY_MS, NOW_MS, Stack, as_input, header, kafka};
 use ingest::{AdmitHandler, Config, Metrics};
 use runtime::stream::harness::Harness;
-use runtime::stream::{OwnedInput, RecordOutcome};
+use runtime::stream::{Offset, OwnedInput, RecordOutcome};
 use serde_json::Value;
 
 /// A good application with a revision and an amount.
@@ -154,7 +154,7 @@ fn a_quota_is_the_same_in_one_batch_and_in_many() {
     let records: Vec<OwnedInput> = (0..8)
         .map(|n| {
             let record = intake(&mut writer, "bank", &format!("L-{}", n % 5), n == 2);
-            OwnedInput { offset: n, timestamp_ms: NOW_MS, ..record }
+            OwnedInput { offset: Offset::new(n), timestamp_ms: NOW_MS, ..record }
         })
         .collect();
     let outcomes = |blocks: usize| -> Vec<RecordOutcome> {

@@ -4,7 +4,7 @@ use crate::corpus::Record;
 use ingest::{AdmitHandler, Config, Metrics, ReceiveHandler};
 use runtime::kafka::KafkaConfig;
 use runtime::stream::harness::Harness;
-use runtime::stream::{Output, OwnedInput, RecordOutcome};
+use runtime::stream::{Offset, Output, OwnedInput, RecordOutcome};
 use serde_json::Value;
 
 /// 2026-11-20T00:00:00Z.
@@ -81,7 +81,7 @@ impl Stack {
         let input = OwnedInput {
             topic: "t.loan.applications.v1".to_owned(),
             partition: 3,
-            offset: self.received,
+            offset: Offset::new(self.received),
             timestamp_ms: self.now_ms,
             key: None,
             payload: record.body.clone(),
@@ -123,7 +123,7 @@ impl Stack {
 
     /// Feeds an intake record to `admit` at the deployment's time.
     pub fn admit_record(&mut self, record: &OwnedInput) -> (RecordOutcome, Vec<Output>) {
-        let input = OwnedInput { offset: self.admitted, timestamp_ms: self.now_ms, ..record.clone() };
+        let input = OwnedInput { offset: Offset::new(self.admitted), timestamp_ms: self.now_ms, ..record.clone() };
         self.admitted += 1;
         let (outcomes, written) = self.admit.feed(&[input]).unwrap();
         (outcomes.into_iter().next().unwrap(), written.into_iter().map(|(_, output)| output).collect())
@@ -140,7 +140,7 @@ pub fn as_input(output: &Output, partition: i32) -> OwnedInput {
     OwnedInput {
         topic: output.topic.to_string(),
         partition,
-        offset: 0,
+        offset: Offset::default(),
         timestamp_ms: 0,
         key: output.key.clone(),
         payload: output.payload.clone(),

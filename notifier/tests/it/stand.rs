@@ -12,8 +12,8 @@ use notifier::webhook::{Endpoint, Poster};
 use notifier::{Config, Subscription};
 use prometheus::Registry;
 use runtime::pg::{DatabaseConfig, connect};
-use runtime::stream::OwnedInput;
 use runtime::stream::pg::PgHandler;
+use runtime::stream::{Offset, OwnedInput};
 use schemas::catalogue;
 use schemas::envelope::Envelope;
 use serde_json::Value;
@@ -80,7 +80,7 @@ pub fn decision(topic: &str, n: usize) -> OwnedInput {
     };
     OwnedInput {
         topic: topic.to_owned(),
-        offset: i64::try_from(n).unwrap(),
+        offset: Offset::new(i64::try_from(n).unwrap()),
         key: Some(format!("demo|{id}").into_bytes()),
         payload: Some(body.to_string().into_bytes()),
         headers: envelope.to_headers().into_iter().map(|(key, value)| (key.to_owned(), Some(value))).collect(),
@@ -142,7 +142,7 @@ impl Ledger {
 pub struct Worker {
     pub delivery_worker: Arc<DeliveryWorker<Ledger>>,
     pub ledger: Ledger,
-    running: tokio::task::JoinHandle<Result<(), String>>,
+    running: tokio::task::JoinHandle<Result<(), notifier::Error>>,
 }
 
 /// Numbers for tests: everything soon.

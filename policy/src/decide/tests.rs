@@ -1,13 +1,9 @@
 //! What is decided, as a table: bend the event, read the outcome. Then the same for rules of a kind, each in a small policy.
 
 use super::*;
-use crate::fixture::{Bend, POLICY, event, feature, score, small};
+use crate::fixture::{Bend, event, feature, policy, score, small};
 use domain::{FeatureFlag, ReportStatus, RequestType};
-use schemas::risk::ReportUsed;
-
-fn policy() -> Compiled {
-    Compiled::load(POLICY.as_bytes()).unwrap()
-}
+use schemas::risk::{ReportUsed, RiskEvent};
 
 /// `outcome step referral rules reasons`, a dash where there is nothing.
 fn told(event: &RiskEvent, policy: &Compiled) -> String {

@@ -6,7 +6,7 @@ use crate::stand::{Stand, shared, token};
 use serde_json::{Value, json};
 
 #[test]
-fn a_story_is_whole() {
+fn a_detail_is_whole() {
     run(async {
         let stand = shared().await;
         let first = Loan { outcome: Some("refer"), ..Loan::new("detail", "L-1") };
@@ -92,7 +92,7 @@ fn a_story_is_whole() {
 }
 
 #[test]
-fn a_story_without_an_end_is_told_so_far() {
+fn a_detail_without_an_end_is_told_so_far() {
     run(async {
         let stand = shared().await;
         let loan = Loan { score: None, outcome: None, ..Loan::new("so-far", "L-1") };
@@ -117,7 +117,7 @@ fn positions(detail: &Value) -> Vec<&Value> {
 }
 
 #[test]
-fn a_story_says_where_the_log_holds_it_and_shows_tampering() {
+fn a_detail_says_where_the_log_holds_it_and_shows_tampering() {
     run(async {
         let stand = Stand::new(database("tampered").await, |_| ()).await;
         let loans: Vec<_> = (0..50).map(|n| Loan::new("bank", format!("L-{n}"))).collect();
@@ -170,7 +170,7 @@ fn a_story_says_where_the_log_holds_it_and_shows_tampering() {
 
 /// A row that was changed by hand shows what was logged, and is not said to be intact.
 #[test]
-fn a_story_shows_what_was_logged_whatever_the_rows_say() {
+fn a_detail_shows_what_was_logged_whatever_the_rows_say() {
     run(async {
         let stand = Stand::new(database("rewritten").await, |_| ()).await;
         let loans = ["L-1", "L-2"].map(|id| Loan { outcome: Some("decline"), ..Loan::new("bank", id) });
@@ -185,7 +185,7 @@ fn a_story_shows_what_was_logged_whatever_the_rows_say() {
         let to_another =
             "decisions SET outcome = 'approve', seq = (SELECT seq FROM defaultx.decisions WHERE tenant = 'other')";
         let to_a_score = "decisions SET seq = (SELECT seq FROM defaultx.scores s WHERE s.tenant = 'bank' AND s.application_id = 'L-1')";
-        // What is changed, where the story says so, how, and whether what is shown is as before.
+        // What is changed, where the detail says so, how, and whether what is shown is as before.
         let rows = [
             ("decisions SET outcome = 'approve'", "/decisions/0", "row_differs", true),
             ("decisions SET policy_digest = 'dd'", "/decisions/0", "row_differs", true),
@@ -203,21 +203,25 @@ fn a_story_shows_what_was_logged_whatever_the_rows_say() {
             writer.client.batch_execute(&kept).await.unwrap();
             let change = format!("UPDATE defaultx.{change} WHERE tenant = 'bank' AND application_id = 'L-1'");
             writer.client.batch_execute(&change).await.unwrap();
-            let mut story = stand.get(&officer, "/v1/applications/L-1").await.good();
-            let audit = story.pointer(&format!("{pointer}/audit")).unwrap().clone();
+            let mut detail = stand.get(&officer, "/v1/applications/L-1").await.good();
+            let audit = detail.pointer(&format!("{pointer}/audit")).unwrap().clone();
             assert_eq!((&audit["intact"], &audit["not_intact"]), (&false.into(), &word.into()), "{change}: {audit}");
             let is_brief = pointer == "/decisions/0" || pointer == "/scores/0";
             if is_brief {
-                assert_eq!(story["audit"]["not_intact"], "part_not_intact", "{change}");
-                assert_eq!(story["audit"]["intact"], Value::Null, "{change}");
+                assert_eq!(detail["audit"]["not_intact"], "part_not_intact", "{change}");
+                assert_eq!(detail["audit"]["intact"], Value::Null, "{change}");
             }
             if is_as_before {
-                *story.pointer_mut(&format!("{pointer}/audit")).unwrap() =
+                *detail.pointer_mut(&format!("{pointer}/audit")).unwrap() =
                     before.pointer(&format!("{pointer}/audit")).unwrap().clone();
-                story["audit"] = before["audit"].clone();
-                assert_eq!(story, before, "{change}");
+                detail["audit"] = before["audit"].clone();
+                assert_eq!(detail, before, "{change}");
             } else {
-                assert_eq!(story["decisions"][0]["principal_reasons"], json!([]), "nothing of another event: {change}");
+                assert_eq!(
+                    detail["decisions"][0]["principal_reasons"],
+                    json!([]),
+                    "nothing of another event: {change}"
+                );
             }
             let back = format!(
                 "TRUNCATE defaultx.{table}; INSERT INTO defaultx.{table} SELECT * FROM public.kept; DROP TABLE public.kept"

@@ -2,7 +2,7 @@
 
 use chrono::DateTime;
 use runtime::clock::rfc3339;
-use runtime::stream::OwnedInput;
+use runtime::stream::{Offset, OwnedInput};
 use schemas::event_id::event_id;
 use schemas::{Topic, application, decision, intake, notification, reply, risk};
 use serde_json::{Value, json};
@@ -168,7 +168,7 @@ impl Loan {
         OwnedInput {
             topic: topic.base_name().to_owned(),
             partition: 0,
-            offset: 0, // whoever writes it says
+            offset: Offset::default(), // whoever writes it says
             timestamp_ms: self.received_ms + 500,
             key: Some(format!("{}|{}", self.tenant, self.id).into_bytes()),
             payload: Some(body.to_string().into_bytes()),

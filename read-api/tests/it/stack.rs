@@ -7,16 +7,16 @@ use audit_sink::metrics::Metrics;
 use audit_sink::source::Sources;
 use local::{Options, Stack};
 use prometheus::Registry;
+use rdkafka::TopicPartitionList;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message;
-use rdkafka::{Offset, TopicPartitionList};
 use runtime::kafka::KafkaConfig;
 use runtime::pg::{DatabaseConfig, connect};
-use runtime::stream::OwnedInput;
 use runtime::stream::pg::{PgHandler, Preparer};
+use runtime::stream::{Offset, OwnedInput};
 use schemas::Topic;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -80,7 +80,9 @@ pub fn records(kafka: &KafkaConfig, topic: Topic) -> Vec<(String, Value)> {
     let mut open = BTreeSet::from([0, 1]);
     let mut assignment = TopicPartitionList::new();
     for partition in &open {
-        assignment.add_partition_offset(&topic.name(&kafka.topic_prefix), *partition, Offset::Beginning).unwrap();
+        assignment
+            .add_partition_offset(&topic.name(&kafka.topic_prefix), *partition, rdkafka::Offset::Beginning)
+            .unwrap();
     }
     consumer.assign(&assignment).unwrap();
     let mut found = Vec::new();
@@ -138,7 +140,7 @@ impl Writer {
     pub async fn write(&mut self, batch: &[OwnedInput]) {
         let mut batch = batch.to_vec();
         for record in &mut batch {
-            record.offset = self.next_offset;
+            record.offset = Offset::new(self.next_offset);
             self.next_offset += 1;
         }
         let work = prepared(&mut self.seal, &batch);

@@ -281,7 +281,7 @@ impl Turn<'_> {
             payload: input.payload.as_deref().filter(|_| !cut),
         };
         let body = input.payload.as_deref().unwrap_or_default();
-        let [partition, offset] = [i64::from(input.partition), input.offset].map(|number| number.to_string());
+        let (partition, offset) = (input.partition.to_string(), input.offset.to_string());
         let mut own = vec![
             (dead_letter_header::REASON, *reason),
             (dead_letter_header::STAGE, self.committer.worker),

@@ -256,7 +256,7 @@ impl<H: Handler> Engine<H> {
                 tracing::error!(
                     why,
                     partition = block[0].partition,
-                    offset = block[0].offset,
+                    offset = block[0].offset.get(),
                     "record breaks its handler"
                 );
                 let cut = way == Way::Unproducible;
@@ -314,13 +314,13 @@ impl<H: Handler> Engine<H> {
 
 /// Where a record stands.
 pub(crate) fn place_of(record: &Input<'_>) -> Place {
-    (record.topic.to_owned(), record.partition, record.at())
+    (record.topic.to_owned(), record.partition, record.offset)
 }
 
 fn advance(offsets: &mut BTreeMap<(String, i32), NextOffset>, record: &Input<'_>) {
     let place = (record.topic.to_owned(), record.partition);
     let next = offsets.entry(place).or_insert(NextOffset::START);
-    *next = (*next).max(record.at().next());
+    *next = (*next).max(record.offset.next());
 }
 
 /// Records of the changelog: (partition, key bytes, value bytes or a tombstone).
@@ -372,7 +372,7 @@ mod tests {
     fn batch(payloads: &[&str]) -> Vec<OwnedInput> {
         let record = |(offset, payload): (usize, &&str)| OwnedInput {
             topic: "t".into(),
-            offset: offset as i64,
+            offset: Offset::new(offset as i64),
             payload: Some(payload.as_bytes().to_vec()),
             ..OwnedInput::default()
         };

@@ -7,7 +7,7 @@
 
 use super::engine::{Engine, Prepared, changelog};
 use super::handler::{HandleError, Handler, Outbox, RecordOutcome};
-use super::offset::NextOffset;
+use super::offset::{NextOffset, Offset};
 use super::position::STATE_POSITION;
 use super::record::{Input, OwnedInput};
 use super::restore::{Apply, Changelog, restore};
@@ -97,7 +97,7 @@ impl Handler for Ledger {
             let said = Said::of(record.payload.expect("a payload"));
             let word = said.word(state.get(0, &said.key).is_some());
             match word {
-                "accepted" => state.put(0, said.key, record.offset as u32),
+                "accepted" => state.put(0, said.key, record.offset.get() as u32),
                 "forgotten" => state.remove(0, said.key),
                 _ => {}
             }
@@ -427,7 +427,7 @@ fn faults(seed: u64, flaw: Flaw) -> Vec<String> {
     let said: Vec<Said> = (0..RECORDS).map(|_| said(&mut rng)).collect();
     let record = |(offset, said): (usize, &Said)| OwnedInput {
         topic: "in".into(),
-        offset: offset as i64,
+        offset: Offset::new(offset as i64),
         payload: Some(said.bytes()),
         ..OwnedInput::default()
     };

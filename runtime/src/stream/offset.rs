@@ -5,7 +5,7 @@ use std::fmt;
 use std::ops::Sub;
 
 /// Where a record stands in its partition.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(transparent)]
 pub struct Offset(i64);
 

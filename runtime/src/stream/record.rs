@@ -15,8 +15,8 @@ pub struct Input<'a> {
     pub topic: &'a str,
     /// Partition.
     pub partition: i32,
-    /// Offset.
-    pub offset: i64,
+    /// Where it stands in its partition.
+    pub offset: Offset,
     /// Milliseconds since 1970: the broker's clock where the topic says LogAppendTime.
     pub timestamp_ms: i64,
     /// Key bytes.
@@ -65,17 +65,12 @@ impl<'a> Input<'a> {
         Self {
             topic: message.topic(),
             partition: message.partition(),
-            offset: message.offset(),
+            offset: Offset::new(message.offset()),
             timestamp_ms: message.timestamp().to_millis().unwrap_or(0).clamp(0, LATEST_MS),
             key: message.key(),
             payload: message.payload(),
             headers: message.headers().map_or(HeaderSource::None, HeaderSource::Kafka),
         }
-    }
-
-    /// Where it stands in its partition.
-    pub(crate) fn at(&self) -> Offset {
-        Offset::new(self.offset)
     }
 
     /// The last header of that name, as Kafka's own clients read it.
@@ -114,8 +109,8 @@ pub struct OwnedInput {
     pub topic: String,
     /// Partition.
     pub partition: i32,
-    /// Offset.
-    pub offset: i64,
+    /// Where it stands in its partition.
+    pub offset: Offset,
     /// Milliseconds since 1970.
     pub timestamp_ms: i64,
     /// Key bytes.

@@ -27,7 +27,7 @@ pub fn spawn_loop<H: Handler + 'static>(
         return Err(SpawnError::Inputs(spec.worker));
     }
     let meter = Arc::new(Meter::new(&service.registry, spec.worker)?);
-    if spec.pauses_floods {
+    if spec.limits_dead_letters {
         spec.inputs.iter().for_each(|topic| meter.dead_letter_limit_watched(topic));
     }
     let service = service.clone();

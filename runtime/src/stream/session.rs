@@ -249,7 +249,7 @@ impl<'a> Session<'a> {
         self.begun.set(Instant::now());
         let job = Job { outputs: prepared.outputs, dead_letters, changelog, offsets, group };
         self.jobs.send(job).map_err(|_| LoopError::Broken("the committing thread is gone".to_owned()))?;
-        let sources = match self.spec.pauses_floods {
+        let sources = match self.spec.limits_dead_letters {
             true => inputs.iter().map(|input| self.source_of(input.topic)).collect(),
             false => Vec::new(),
         };

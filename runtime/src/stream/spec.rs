@@ -64,9 +64,9 @@ pub struct LoopSpec {
     pub dead_letters: Arc<str>,
     /// Header and prefix of its value that mark control records.
     pub control: Option<(&'static str, &'static str)>,
-    /// Whether an input topic is one sender's, so that a flood of dead letters out of it pauses it. Behind the first worker records
+    /// Whether an input topic is one sender's, so that the dead-letter limit pauses it. Behind the first worker records
     /// of all senders stand in the same topics, and pausing one would stop them all.
-    pub pauses_floods: bool,
+    pub limits_dead_letters: bool,
     /// Knobs.
     pub tuning: Tuning,
 }
@@ -74,7 +74,7 @@ pub struct LoopSpec {
 impl LoopSpec {
     /// Whether what it reads is written in transactions alone; what senders write is not.
     pub(crate) fn in_transactions(&self) -> bool {
-        !self.pauses_floods
+        !self.limits_dead_letters
     }
 
     /// Topics whose partitions need a leader for that of an input to be read.

@@ -218,7 +218,7 @@ impl Bench {
             gaps: self.topic("gaps"),
             dead_letters: self.topic("dead"),
             control: None,
-            pauses_floods: true,
+            limits_dead_letters: true,
             tuning: Tuning { batch_records: 200, dead_letter_limit_window: 300, ..Tuning::default() },
         };
         change(&mut spec);

@@ -1,14 +1,14 @@
-//! What holds a worker, and what does not: a source's flood, a record that no broker takes, a state that is full.
+//! What holds a worker, and what does not: a source at its dead-letter limit, a record that no broker takes, a state that is full.
 
 use crate::bench::{Bench, numbers};
-use runtime::stream::{UNPRODUCIBLE, dead_letter_header};
+use runtime::stream::{Offset, UNPRODUCIBLE, dead_letter_header};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// One source sends what cannot be read. Its topic is paused, every other one goes on, and a worker that starts again goes on
 /// behind what it set aside rather than stop at the same record.
 #[test]
-fn a_flood_pauses_its_own_source_and_a_restart_goes_on() {
+fn the_dead_letter_limit_pauses_its_own_source_and_a_restart_goes_on() {
     let bench = Bench::start();
     bench.make_topics(&["broken"]);
     bench.publish("broken", (0..2_000).map(|_| b"bad".to_vec()).collect());
@@ -49,7 +49,7 @@ fn what_no_broker_takes_is_set_aside_alone() {
     let digest = letter.header_str(dead_letter_header::DIGEST).unwrap();
     assert_eq!(digest, "ba9da5e84967edf1e92e73516f9a6fbe7abe4a29702730110ec78ba94bd316ce");
     let at = (letter.header_str(dead_letter_header::PARTITION), letter.header_str(dead_letter_header::OFFSET));
-    let (partition, offset) = (at.0.unwrap().parse().unwrap(), at.1.unwrap().parse::<i64>().unwrap());
+    let (partition, offset) = (at.0.unwrap().parse().unwrap(), Offset::new(at.1.unwrap().parse().unwrap()));
     let original = bench.read_all("wide").into_iter().find(|r| (r.partition, r.offset) == (partition, offset));
     assert_eq!(original.unwrap().payload, Some(large), "the coordinates lead to the original");
 }

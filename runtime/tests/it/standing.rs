@@ -129,7 +129,7 @@ fn what_nobody_can_serve_is_passed_by_at_its_places_and_nowhere_else() {
 fn pass(bench: &Bench, record: &OwnedInput) -> Vec<u8> {
     let OwnedInput { topic, partition, offset, .. } = record;
     let group = bench.topic("admit");
-    serde_json::json!({"group": *group, "topic": topic, "partition": partition, "offset": offset})
+    serde_json::json!({"group": *group, "topic": topic, "partition": partition, "offset": offset.get()})
         .to_string()
         .into_bytes()
 }

@@ -15,8 +15,8 @@ fn activation_records_are_kept_by_position_and_passed_on() {
     let mut worker = worker();
     let digest = digest_of("taiwan-lightgbm");
     let record = activation("model", "taiwan-lightgbm", "1.0.0", &digest, 1);
-    let (verdicts, outputs) = worker.control(&record).unwrap();
-    assert_eq!(verdicts, [RecordOutcome::Done("activated")]);
+    let (outcomes, outputs) = worker.control(&record).unwrap();
+    assert_eq!(outcomes, [RecordOutcome::Done("activated")]);
     assert_eq!(outputs[0].1.payload, record.payload);
     let data = &applications("taiwan-lightgbm")[0];
     let (_, outputs) = worker.feed(&[accepted(data, 1, 1)]).unwrap();
@@ -40,12 +40,12 @@ fn an_instance_without_the_digest_stops_there() {
 #[test]
 fn other_kinds_are_only_passed_on() {
     let mut worker = worker();
-    let (verdicts, outputs) = worker.control(&activation("policy", "standard", "2", "00", 0)).unwrap();
-    assert_eq!((verdicts, outputs.len()), (vec![RecordOutcome::Done("control_passed")], 1));
+    let (outcomes, outputs) = worker.control(&activation("policy", "standard", "2", "00", 0)).unwrap();
+    assert_eq!((outcomes, outputs.len()), (vec![RecordOutcome::Done("control_passed")], 1));
     let mut broken = activation("model", "m", "1", "00", 0);
     broken.payload = Some(b"{}".to_vec());
-    let (verdicts, outputs) = worker.control(&broken).unwrap();
-    assert!(matches!(verdicts[0], RecordOutcome::DeadLetter { reason: "bad_activation", .. }) && outputs.is_empty());
+    let (outcomes, outputs) = worker.control(&broken).unwrap();
+    assert!(matches!(outcomes[0], RecordOutcome::DeadLetter { reason: "bad_activation", .. }) && outputs.is_empty());
 }
 
 /// A route of the stream, with the digest of the package that it names.
@@ -59,8 +59,8 @@ fn a_route_of_the_stream_is_in_force_where_no_file_is() {
     let application = accepted(&applications("taiwan-lightgbm")[0], 0, 7);
     let waits = worker.feed(std::slice::from_ref(&application)).unwrap_err();
     assert!(matches!(&waits, HandleError::NotReady(why) if why.contains("no route was activated")), "{waits}");
-    let (verdicts, outputs) = worker.control(&carried_second(0)).unwrap();
-    assert_eq!((verdicts, outputs.len()), (vec![RecordOutcome::Done("activated")], 1));
+    let (outcomes, outputs) = worker.control(&carried_second(0)).unwrap();
+    assert_eq!((outcomes, outputs.len()), (vec![RecordOutcome::Done("activated")], 1));
     assert_eq!(told(&mut worker, &[0]), [pair("2.0.0", "taiwan-scorecard")]);
     // Whoever takes over has the changelog and nothing else.
     let mut after = worker_of(library(), &[], 256);
@@ -81,8 +81,8 @@ fn a_route_whose_packages_are_others_here_waits_and_may_be_passed_by() {
         let error = worker.control(record).unwrap_err();
         assert!(matches!(&error, HandleError::NotReady(why) if why.contains(words)), "{error}");
     }
-    let (verdicts, outputs) = worker.passed_by(&other).unwrap();
-    assert_eq!(verdicts[0].set_aside().map(|(reason, _)| reason), Some(PASSED_BY));
+    let (outcomes, outputs) = worker.passed_by(&other).unwrap();
+    assert_eq!(outcomes[0].set_aside().map(|(reason, _)| reason), Some(PASSED_BY));
     assert_eq!(outputs.len(), 1, "those behind hear of it");
     assert_eq!(told(&mut worker, &[0]), [pair("1.0.0", "taiwan-lightgbm")]);
 }
@@ -95,12 +95,12 @@ fn a_version_means_one_content_for_good() {
     let again = format!("{}# the same again\n", second());
     let other = carried(&again, &[("taiwan-scorecard@1.0.0", &digest)], 0);
     worker.control(&activation_of(STANDARD, 0)).unwrap();
-    let (verdicts, _) = worker.control(&other).unwrap();
-    assert_eq!(verdicts[0].set_aside().map(|(reason, _)| reason), Some("version_has_another_digest"));
+    let (outcomes, _) = worker.control(&other).unwrap();
+    assert_eq!(outcomes[0].set_aside().map(|(reason, _)| reason), Some("version_has_another_digest"));
     assert_eq!(told(&mut worker, &[0]), [pair("1.0.0", "taiwan-lightgbm")]);
     worker.control(&activation("model", "taiwan-scorecard", "1.0.0", &digest, 0)).unwrap();
-    let (verdicts, _) = worker.control(&activation("model", "taiwan-scorecard", "1.0.0", &"0".repeat(64), 0)).unwrap();
-    assert_eq!(verdicts[0].set_aside().map(|(reason, _)| reason), Some("version_has_another_digest"));
+    let (outcomes, _) = worker.control(&activation("model", "taiwan-scorecard", "1.0.0", &"0".repeat(64), 0)).unwrap();
+    assert_eq!(outcomes[0].set_aside().map(|(reason, _)| reason), Some("version_has_another_digest"));
 }
 
 #[test]
@@ -146,8 +146,8 @@ fn a_route_is_in_force_from_its_record_on_and_only_in_its_partition() {
     let mut worker = worker_of(library(), &documents, 256);
     assert_eq!(told(&mut worker, &[0, 1]), [first.clone(), first.clone()]);
     let record = activation_of(documents[1], 1);
-    let (verdicts, outputs) = worker.control(&record).unwrap();
-    assert_eq!((verdicts, &outputs[0].1.payload), (vec![RecordOutcome::Done("activated")], &record.payload));
+    let (outcomes, outputs) = worker.control(&record).unwrap();
+    assert_eq!((outcomes, &outputs[0].1.payload), (vec![RecordOutcome::Done("activated")], &record.payload));
     assert_eq!(told(&mut worker, &[0, 1]), [first.clone(), other]);
     worker.control(&activation_of(STANDARD, 1)).unwrap();
     assert_eq!(told(&mut worker, &[0, 1]), [first.clone(), first]);

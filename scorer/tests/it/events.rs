@@ -34,8 +34,8 @@ fn value(bytes: &[u8]) -> Value {
 #[test]
 fn each_application_gets_one_event_with_its_golden_score() {
     let records = mixed();
-    let (verdicts, outputs) = worker().feed(&records).unwrap();
-    assert!(verdicts.iter().all(|verdict| *verdict == RecordOutcome::Done("scored")), "{verdicts:?}");
+    let (outcomes, outputs) = worker().feed(&records).unwrap();
+    assert!(outcomes.iter().all(|outcome| *outcome == RecordOutcome::Done("scored")), "{outcomes:?}");
     let outputs = deciding(outputs);
     assert_eq!(outputs.len(), records.len());
     let mut golden = Vec::new();
@@ -102,10 +102,10 @@ fn contributions_explain_the_margin_and_reasons_are_adverse() {
 #[test]
 fn shadows_speak_on_their_own_topic_only() {
     let records = mixed();
-    let (verdicts, outputs) = worker().feed(&records).unwrap();
+    let (outcomes, outputs) = worker().feed(&records).unwrap();
     let alone = without_shadows("taiwan-lightgbm", "");
-    let (verdicts_alone, outputs_alone) = worker_of(library(), &[&alone], 256).feed(&records).unwrap();
-    assert_eq!(verdicts, verdicts_alone);
+    let (outcomes_alone, outputs_alone) = worker_of(library(), &[&alone], 256).feed(&records).unwrap();
+    assert_eq!(outcomes, outcomes_alone);
     let bare = |outputs: Vec<Said>| {
         let without_digest = |(partition, output): Said| {
             let mut body = value(output.payload.as_ref().unwrap());
@@ -171,8 +171,8 @@ fn a_challenger_decides_on_the_customers_that_are_its() {
             records.push(accepted(&data, 0, records.len() as i64));
         }
     }
-    let (verdicts, outputs) = worker_of(library(), &[&route], 256).feed(&records).unwrap();
-    assert!(verdicts.iter().all(|verdict| *verdict == RecordOutcome::Done("scored")));
+    let (outcomes, outputs) = worker_of(library(), &[&route], 256).feed(&records).unwrap();
+    assert!(outcomes.iter().all(|outcome| *outcome == RecordOutcome::Done("scored")));
     assert_eq!(outputs.len(), records.len());
     let said = outputs.iter().map(|(_, output)| {
         let event: RiskEvent = serde_json::from_slice(output.payload.as_ref().unwrap()).unwrap();
@@ -258,9 +258,9 @@ fn nobody_goes_unanswered() {
         (change("/attributes/payment_amount_1/currency", json!("EUR")), &["wrong_currency:payment_amount_1"]),
     ];
     let records: Vec<_> = rows.iter().enumerate().map(|(at, row)| accepted(&row.0, 0, at as i64)).collect();
-    let (verdicts, outputs) = worker().feed(&records).unwrap();
+    let (outcomes, outputs) = worker().feed(&records).unwrap();
     let outputs = deciding(outputs);
-    assert!(verdicts.iter().all(|verdict| *verdict == RecordOutcome::Done("unscorable")));
+    assert!(outcomes.iter().all(|outcome| *outcome == RecordOutcome::Done("unscorable")));
     for ((_, reasons), (_, output)) in rows.iter().zip(&outputs) {
         let event: RiskEvent = serde_json::from_slice(output.payload.as_ref().unwrap()).unwrap();
         assert_eq!((event.status.as_str(), event.unscorable.as_slice()), ("unscorable", &reasons.map_owned()[..]));
@@ -273,8 +273,8 @@ fn nobody_goes_unanswered() {
 fn an_application_whose_event_no_broker_takes_is_answered_in_little() {
     let data = &applications("taiwan-lightgbm")[0];
     let whole = accepted(data, 0, 0);
-    let (verdicts, outputs) = worker().unproducible(&whole).unwrap();
-    assert_eq!(verdicts, [RecordOutcome::Done("unscorable")]);
+    let (outcomes, outputs) = worker().unproducible(&whole).unwrap();
+    assert_eq!(outcomes, [RecordOutcome::Done("unscorable")]);
     let outputs = deciding(outputs);
     let event: RiskEvent = serde_json::from_slice(outputs[0].1.payload.as_ref().unwrap()).unwrap();
     assert_eq!(
@@ -286,9 +286,9 @@ fn an_application_whose_event_no_broker_takes_is_answered_in_little() {
     let scored = worker().feed(std::slice::from_ref(&whole)).unwrap().1;
     assert_eq!(id(scored), outputs_id(&outputs[0].1), "one event id for one application, whatever it says");
     let withdrawal = record(WITHDRAWN, "L-1", br#"{"tenant":"demo","application_id":"L-1"}"#.to_vec(), 1, 3);
-    let (verdicts, outputs) = worker().unproducible(&withdrawal).unwrap();
+    let (outcomes, outputs) = worker().unproducible(&withdrawal).unwrap();
     assert_eq!(
-        (verdicts.as_slice(), outputs[0].1.payload.as_ref()),
+        (outcomes.as_slice(), outputs[0].1.payload.as_ref()),
         (&[RecordOutcome::Done("withdrawal_passed")][..], None)
     );
 }
@@ -320,8 +320,8 @@ fn what_is_not_an_application_has_a_name() {
         ),
     ];
     for (input, expected) in &rows {
-        let (verdicts, outputs) = worker().feed(std::slice::from_ref(input)).unwrap();
-        assert_eq!(verdicts, std::slice::from_ref(expected));
+        let (outcomes, outputs) = worker().feed(std::slice::from_ref(input)).unwrap();
+        assert_eq!(outcomes, std::slice::from_ref(expected));
         assert_eq!(outputs.len(), usize::from(*expected == RecordOutcome::Done("withdrawal_passed")));
     }
     let (_, outputs) = worker().feed(std::slice::from_ref(&withdrawal)).unwrap();

@@ -2,7 +2,7 @@
 
 use prometheus::Registry;
 use runtime::stream::harness::Harness;
-use runtime::stream::{Output, OwnedInput};
+use runtime::stream::{Offset, Output, OwnedInput};
 use schemas::control::{ACTIVATED, Activation};
 use schemas::envelope::header;
 use schemas::intake::{ACCEPTED, header as extension};
@@ -128,7 +128,7 @@ pub fn record(kind: &str, id: &str, payload: Vec<u8>, partition: i32, offset: i6
     OwnedInput {
         topic: "t.credit.applications.v1".into(),
         partition,
-        offset,
+        offset: Offset::new(offset),
         timestamp_ms: 1_795_600_000_500,
         key: Some(key.clone().into_bytes()),
         payload: Some(payload),

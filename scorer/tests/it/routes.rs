@@ -143,7 +143,8 @@ fn the_folder_is_read_once_and_what_is_wrong_names_its_file() {
 /// Who scored each application, and what its event says of the route.
 fn said(outputs: &[Said]) -> Vec<(String, String, Vec<String>)> {
     let said = outputs.iter().map(|(_, output)| event_of(output));
-    said.map(|event| (event.model.unwrap().name, event.route.entry.unwrap(), event.route.untold)).collect()
+    said.map(|event| (event.model.unwrap().name, event.route.entry.unwrap(), event.route.undetermined_conditions))
+        .collect()
 }
 
 fn changed(data: &Value, change: impl FnOnce(&mut Value)) -> Value {
@@ -174,11 +175,11 @@ fn a_thin_file_goes_to_another_scorecard_and_a_tenant_to_its_own() {
         (changed(&of_bank, history(json!("no_credits"))), ("bank-scorecard", "all_of_bank", &[])),
     ];
     let records: Vec<_> = rows.iter().enumerate().map(|(at, (data, _))| accepted(data, 0, at as i64)).collect();
-    let (verdicts, outputs) = worker_of(library, &[&route], 256).feed(&records).unwrap();
-    assert!(verdicts.iter().all(|verdict| matches!(verdict, RecordOutcome::Done(_))), "nobody goes unanswered");
-    for ((_, (model, entry, untold)), said) in rows.iter().zip(said(&outputs)) {
-        let untold: Vec<_> = untold.iter().map(|id| (*id).to_owned()).collect();
-        assert_eq!(said, ((*model).to_owned(), (*entry).to_owned(), untold));
+    let (outcomes, outputs) = worker_of(library, &[&route], 256).feed(&records).unwrap();
+    assert!(outcomes.iter().all(|outcome| matches!(outcome, RecordOutcome::Done(_))), "nobody goes unanswered");
+    for ((_, (model, entry, undetermined)), said) in rows.iter().zip(said(&outputs)) {
+        let undetermined: Vec<_> = undetermined.iter().map(|id| (*id).to_owned()).collect();
+        assert_eq!(said, ((*model).to_owned(), (*entry).to_owned(), undetermined));
     }
 }
 
@@ -195,9 +196,9 @@ fn twenty_shadows_speak_at_once_and_change_nothing() {
         accepted(&changed(data, |data| data["application_id"] = json!(format!("L-{at}"))), 0, at as i64)
     };
     let records: Vec<OwnedInput> = applications("taiwan-lightgbm").iter().enumerate().map(named).collect();
-    let (verdicts, outputs) = worker_of(library.clone(), &[&with], 256).feed(&records).unwrap();
-    let (verdicts_alone, alone) = worker_of(library, &[&without], 256).feed(&records).unwrap();
-    assert_eq!(verdicts, verdicts_alone);
+    let (outcomes, outputs) = worker_of(library.clone(), &[&with], 256).feed(&records).unwrap();
+    let (outcomes_alone, alone) = worker_of(library, &[&without], 256).feed(&records).unwrap();
+    assert_eq!(outcomes, outcomes_alone);
     let (digest, digest_alone) = [&with, &without].map(|text| domain::Digest::of(text.as_bytes()).to_string()).into();
     let decided: Vec<Said> = deciding(outputs.clone());
     let same_route = |(partition, mut output): Said| {

@@ -74,7 +74,7 @@ pub fn between(product: &KafkaConfig, baseline: &KafkaConfig) -> Result<Agreemen
     let mut found = Agreement { applications: COMPARED, ..Agreement::default() };
     let (own, theirs) = (first::<Risk>(product, Topic::Risk)?, first::<Risk>(baseline, Topic::Risk)?);
     for (own, theirs) in own.iter().zip(&theirs) {
-        found.compare(own, theirs).with_context(|| format!("product: {own:?}\npeer: {theirs:?}"))?;
+        found.compare(own, theirs).with_context(|| format!("product: {own:?}\nbaseline: {theirs:?}"))?;
     }
     let (own, theirs) = (first::<Decision>(product, Topic::Decisions)?, first::<Decision>(baseline, Topic::Decisions)?);
     found.outcomes_differ = own.iter().zip(&theirs).filter(|(own, theirs)| own != theirs).count();

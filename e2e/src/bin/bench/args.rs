@@ -42,7 +42,7 @@ pub struct Args {
     /// Start the broker as tests do, with Java's quick compiler alone
     #[arg(long)]
     pub quick_compiler: bool,
-    /// Another binary of the product, measured against this one and nothing else
+    /// Another binary of the product, measured against this one and nothing else; it gets the settings it knows of those that a run needs
     #[arg(long, value_name = "BINARY")]
     pub versus: Option<PathBuf>,
     /// The product on a broker that asks for logins and rights against the same on one that does not, and nothing else

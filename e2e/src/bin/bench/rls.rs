@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 const READING: &str = "read-api";
 /// A login with the same grants, and no policy for it.
 const PAST: &str = "bench_past_policies";
-/// Questions: a page of the list, the whole story of one application after another, and the figures of a month.
+/// Questions: a page of the list, the detail of one application after another, and the figures of a month.
 const QUESTIONS: [&str; 3] = ["list", "detail", "kpis"];
 /// Of the applications that are sent.
 const PRODUCTS: [&str; 3] = ["consumer_instalment", "credit_card", "small_business_term"];

@@ -144,9 +144,29 @@ pub fn product_with(stage: &Stage, models: Models, workers: &[&str], settings: &
     run(command, stage, models, workers, settings)
 }
 
-/// Starts workers of another binary.
+/// Starts workers of another binary, which is allowed what it knows of [`ALLOWED`].
 pub fn other(stage: &Stage, models: Models, workers: &[&str], program: &Path, settings: &str) -> Result<Workers> {
-    run(Command::new(program), stage, models, workers, settings)
+    let mut command = Command::new(program);
+    let shows = |settings: &[(&str, &str)]| -> Result<bool> {
+        let mut command = Command::new(program);
+        command.args(["config", "show"]).envs(settings.iter().copied()).stdin(Stdio::null());
+        Ok(command.output().with_context(|| format!("starting {}", program.display()))?.status.success())
+    };
+    command.envs(known(shows)?);
+    run(command, stage, models, workers, settings)
+}
+
+/// Which of [`ALLOWED`] a binary knows: `shows` whether it shows its configuration with such settings, as it does unless one of them
+/// is unknown to it.
+fn known(shows: impl Fn(&[(&str, &str)]) -> Result<bool>) -> Result<Vec<(&'static str, &'static str)>> {
+    ensure!(shows(&[])?, "the other binary does not show its configuration, whatever the settings");
+    let mut known = Vec::new();
+    for setting in ALLOWED {
+        if shows(&[setting])? {
+            known.push(setting);
+        }
+    }
+    Ok(known)
 }
 
 /// Has another binary make its tables.
@@ -210,4 +230,21 @@ pub fn shapes(kafka: &KafkaConfig) -> Result<BTreeMap<String, Shape>> {
         shapes.insert(topic.base_name().to_owned(), shape);
     }
     Ok(shapes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_binary_gets_the_settings_that_it_knows() {
+        let of = |known_to_it: &[&str]| {
+            known(|settings| Ok(settings.iter().all(|(name, _)| known_to_it.contains(name)))).ok()
+        };
+        let [key, door] = ALLOWED.map(|(name, _)| name);
+        assert_eq!(of(&[]), Some(vec![]));
+        assert_eq!(of(&[door]), Some(vec![ALLOWED[1]]));
+        assert_eq!(of(&[key, door]), Some(ALLOWED.to_vec()));
+        assert!(known(|_| Ok(false)).is_err(), "nothing can be asked of it");
+    }
 }

@@ -130,7 +130,7 @@ fn replay(from: &Deployment) -> Result<(usize, Vec<String>)> {
     let mut again: BTreeMap<String, String> = BTreeMap::new();
     read_to_end(&from.kafka, [risk.as_str()], |message| {
         let input = OwnedInput::from(&Input::of(message));
-        let place = (input.partition, input.offset);
+        let place = (input.partition, input.offset.get());
         let fed = match header(message, ce::TYPE) {
             Some(ACTIVATED) if passed_by.contains(&place) => worker.passed_by(&input),
             Some(ACTIVATED) => worker.control(&input),

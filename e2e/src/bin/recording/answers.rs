@@ -1,4 +1,4 @@
-//! What read-api answers to a fixed list of questions: pages of applications, the story of many, key figures, the stream, who applied,
+//! What read-api answers to a fixed list of questions: pages of applications, the detail of many, key figures, the stream, who applied,
 //! and what it refuses, to an administrator, a reviewer and a stranger.
 
 use crate::http::{self, Request};
@@ -17,15 +17,15 @@ use std::time::Duration;
 
 /// The tenant of the demonstration.
 const TENANT: &str = "demo";
-/// Stories that are told at most.
-const STORIES: usize = 1_000;
-/// Of the stories, one in so many is told to a reviewer, and says who applied.
+/// Applications whose detail is asked for, at most.
+const DETAILS: usize = 1_000;
+/// Of them, one in so many is shown to a reviewer, and says who applied.
 const ONE_IN: usize = 10;
 const OPENS_WITHIN: Duration = Duration::from_secs(120);
 const TOKENS_LIVE_S: i64 = 3 * 3_600;
 
 /// What a clock, the database's or the server's, writes into answers.
-const STORY: &[Mask] = &[Mask::Time("created_at")];
+const DETAIL: &[Mask] = &[Mask::Time("created_at")];
 const STREAM: &[Mask] =
     &[Mask::FirstTime("at"), Mask::Number("age_s"), Mask::Time("updated_at"), Mask::Time("created_at")];
 /// Words for people, which may be put better at any time.
@@ -35,7 +35,7 @@ const DESCRIPTION: &[Mask] = &[Mask::Words("description"), Mask::Words("summary"
 pub fn masked() -> Vec<String> {
     let words = |masks: &[Mask]| masks.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     vec![
-        format!("log/answers, an application: {}", words(STORY)),
+        format!("log/answers, an application: {}", words(DETAIL)),
         format!("log/answers, /v1/stream: {}", words(STREAM)),
         format!("log/answers, /openapi.json: the texts of {}", words(DESCRIPTION)),
     ]
@@ -131,7 +131,7 @@ impl Api {
             let body = tell(&asked)?;
             page = next_page(&body);
         }
-        for asked in questions().iter().chain(&stories(applications)) {
+        for asked in questions().iter().chain(&details(applications)) {
             tell(asked)?;
         }
         Ok(lines)
@@ -197,19 +197,19 @@ fn questions() -> Vec<Asked> {
     questions
 }
 
-/// Stories of as many applications as are told, spread over all of them.
-fn stories(applications: &[Record]) -> Vec<Asked> {
+/// Details of as many applications as are told, spread over all of them.
+fn details(applications: &[Record]) -> Vec<Asked> {
     let accepted = applications.iter().filter(|record| record.header_text(header::TYPE) == Some(ACCEPTED));
     let ids: BTreeSet<&str> = accepted.filter_map(|record| record.header_text(header::SUBJECT)).collect();
-    let step = ids.len().div_ceil(STORIES).max(1);
+    let step = ids.len().div_ceil(DETAILS).max(1);
     let mut questions = Vec::new();
     for (number, id) in ids.into_iter().step_by(step).enumerate() {
-        let story = |who| Asked { masks: STORY, ..asked(who, format!("/v1/applications/{id}")) };
-        questions.push(story(ADMIN));
+        let detail = |who| Asked { masks: DETAIL, ..asked(who, format!("/v1/applications/{id}")) };
+        questions.push(detail(ADMIN));
         if number % ONE_IN == 0 {
-            questions.push(story(REVIEWER));
+            questions.push(detail(REVIEWER));
             questions
-                .extend([1, 2].map(|n| Asked { path: format!("/v1/applications/{id}?revision={n}"), ..story(ADMIN) }));
+                .extend([1, 2].map(|n| Asked { path: format!("/v1/applications/{id}?revision={n}"), ..detail(ADMIN) }));
             let identities = format!("/v1/applications/{id}/identities");
             questions.extend([ADMIN, REVIEWER].map(|who| asked(who, identities.clone())));
         }
@@ -223,7 +223,7 @@ mod tests {
     use crate::record::Bytes;
 
     #[test]
-    fn stories_are_spread_over_all_applications() {
+    fn details_are_spread_over_all_applications() {
         let record = |number: usize| {
             let header = |name: &str, value: &str| (Bytes(name.into()), Some(Bytes(value.into())));
             let headers = vec![header(header::TYPE, ACCEPTED), header(header::SUBJECT, &format!("a-{number:05}"))];
@@ -231,9 +231,9 @@ mod tests {
         };
         for (count, told) in [(5, 5), (1_000, 1_000), (1_001, 501), (5_000, 1_000)] {
             let records: Vec<Record> = (0..count).map(record).collect();
-            let is_story =
-                |asked: &&Asked| asked.masks == STORY && asked.who.name == ADMIN.name && !asked.path.contains('?');
-            assert_eq!(stories(&records).iter().filter(is_story).count(), told, "{count}");
+            let is_detail =
+                |asked: &&Asked| asked.masks == DETAIL && asked.who.name == ADMIN.name && !asked.path.contains('?');
+            assert_eq!(details(&records).iter().filter(is_detail).count(), told, "{count}");
         }
         assert!(next_page("{\"items\":[]}").is_none());
         assert!(next_page("{\"next\":\"abc\"}").is_some_and(|asked| asked.path.ends_with("cursor=abc")));

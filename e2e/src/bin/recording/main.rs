@@ -166,8 +166,8 @@ fn report(before: &Recording, after: &Recording) -> Result<ExitCode> {
 
 fn tell(found: &compare::Found) {
     let count = |lines: Option<usize>| lines.map_or_else(|| "none".to_owned(), |lines| lines.to_string());
-    let verdict = if found.is_same() { "same" } else { "DIFFERS" };
-    println!("{verdict:8} {:>8} {:>8}  {}", count(found.before), count(found.after), found.file);
+    let result = if found.is_same() { "same" } else { "DIFFERS" };
+    println!("{result:8} {:>8} {:>8}  {}", count(found.before), count(found.after), found.file);
     let Some(first) = &found.first else { return };
     println!("           line {}: {}", first.line, first.kind);
     match (&first.before, &first.after) {

@@ -26,7 +26,7 @@ pub fn read(deployment: &Deployment, topic: Topic) -> Result<Vec<(i64, Record)>>
         let headers = headers.into_iter().map(|(name, value)| (Bytes(name.into_bytes()), value.map(Bytes)));
         let (timestamp_ms, headers) = (Some(timestamp_ms), headers.collect());
         records.push((
-            offset,
+            offset.get(),
             Record { partition, timestamp_ms, key: key.map(Bytes), headers, value: payload.map(Bytes) },
         ));
         Ok(())

@@ -297,7 +297,7 @@ fn collect<W>(
                 collected.records += 1;
                 collected.bytes += record.held_bytes();
                 collected.newest_ms = record.timestamp_ms;
-                collected.ends.pass(record.topic, record.partition, record.at());
+                collected.ends.pass(record.topic, record.partition, record.offset);
             }
             Some(Err(error @ KafkaError::MessageConsumptionFatal(_))) => return Err(error.into()),
             Some(Err(error)) => match error.rdkafka_error_code() {

@@ -152,7 +152,7 @@ impl OnRecord {
         let Input { topic, partition, offset, .. } = *record;
         let read = serde_json::from_slice(record.payload.unwrap_or_default());
         read.map_err(
-            |error| tracing::error!(%error, topic, partition, offset, "neither a gap nor an activation is named"),
+            |error| tracing::error!(%error, topic, partition, %offset, "neither a gap nor an activation is named"),
         )
         .ok()
     }

@@ -44,7 +44,7 @@ impl Session<'_> {
         Ok(readable)
     }
 
-    /// Says that the worker is ready, unless something else holds it; what is paused is told with it. One source's flood is no
+    /// Says that the worker is ready, unless something else holds it; what is paused is told with it. One paused source is no
     /// reason to take the other sources' worker out of service.
     pub(super) fn show_ready(&self, words: &str) {
         let stands = self.complaint.borrow().is_some() || self.standing.borrow().is_some();

@@ -183,7 +183,7 @@ impl Session<'_> {
                 tracing::error!(
                     worker = self.spec.worker,
                     topic = &**topic,
-                    "flood of dead letters: this topic is paused"
+                    "dead-letter limit reached: this topic is paused"
                 );
                 self.pause_topic(consumer, topic)?;
                 self.show_ready("reading");

@@ -78,6 +78,7 @@ mod tests {
     use super::*;
     use crate::stream::engine::place_of;
     use crate::stream::handler::{Outbox, PASSED_BY, RecordOutcome};
+    use crate::stream::offset::Offset;
     use crate::stream::record::{Input, OwnedInput};
     use crate::stream::state::View;
     use hashbrown::HashMap;
@@ -88,7 +89,7 @@ mod tests {
         engine.assign(0, HashMap::new());
         let control = |(offset, payload): (usize, &str)| OwnedInput {
             topic: "t".into(),
-            offset: offset as i64,
+            offset: Offset::new(offset as i64),
             payload: Some(payload.as_bytes().to_vec()),
             headers: vec![("kind".to_owned(), Some(b"control.x".to_vec()))],
             ..OwnedInput::default()

@@ -2,8 +2,9 @@
 //! referral. Nothing here is held against a clock.
 
 use crate::fixture::{POLICY, event, policy};
+use crate::{Case, Compiled, check, decide};
+use domain::facts::Evidence;
 use expressions::{MAX_COST, MAX_TOTAL_COST};
-use policy::{Case, Compiled, check, decide};
 use schemas::application::Debt;
 
 const STANDARD: &[u8] = include_bytes!("../../../policies/standard/1.0.0.yaml");
@@ -18,7 +19,7 @@ fn nested(over: &str, depth: usize, inner: &str) -> String {
 }
 
 fn debt(kind: &str) -> Debt {
-    Debt { kind: kind.into(), balance: None, payment: None, period: None, evidence: "stated".into() }
+    Debt { kind: kind.into(), balance: None, payment: None, period: None, evidence: Evidence::Stated.into() }
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! What holds for every event: an error never approves, order does not matter, a decline is always explained.
 
 use crate::fixture::{POLICY, event, feature, policy, score};
+use crate::{Case, Compiled, decide};
 use domain::{FeatureFlag, Outcome, ScoreStatus};
-use policy::{Case, Compiled, decide};
 use proptest::prelude::*;
 use proptest::sample::select;
 use schemas::Word;

@@ -1,9 +1,9 @@
 //! The policies that ship: each passes its own check, runs natively and decides a plain applicant as its author meant.
 
 use crate::fixture::event;
+use crate::{Case, Compiled, decide};
 use domain::scale::{Band, Scale};
 use domain::{Outcome, RequestType, Step};
-use policy::{Case, Compiled, decide};
 
 const STANDARD: &[u8] = include_bytes!("../../../policies/standard/1.0.0.yaml");
 

@@ -1,8 +1,9 @@
 //! The examples of `docs/expressions.md` that are for policies, each as a rule of a policy.
 
 use crate::fixture::{POLICY, event};
+use crate::{Case, Compiled, Severity, check, decide};
+use domain::facts::{Evidence, IncomeBasis, Period};
 use domain::{ApplicantKind, Role};
-use policy::{Case, Compiled, Severity, check, decide};
 use schemas::Word;
 use schemas::application::{Debt, Facts, Income, WireMoney};
 use schemas::risk::{Party, RiskEvent, Subject};
@@ -38,14 +39,18 @@ fn money(amount_minor: i64) -> WireMoney {
 
 /// Facts of somebody who earns and owes so much a month.
 fn owing(earned: i64, owed: i64) -> Facts {
-    let income =
-        Income { amount: money(earned), period: "month".into(), basis: "gross".into(), evidence: "verified".into() };
+    let income = Income {
+        amount: money(earned),
+        period: Period::Month.into(),
+        basis: IncomeBasis::Gross.into(),
+        evidence: Evidence::Verified.into(),
+    };
     let debt = Debt {
         kind: "card".into(),
         balance: None,
         payment: Some(money(owed)),
-        period: Some("month".into()),
-        evidence: "stated".into(),
+        period: Some(Period::Month.into()),
+        evidence: Evidence::Stated.into(),
     };
     Facts { income: vec![income], debts: vec![debt], of_legal_age: Some(true), ..Facts::default() }
 }
