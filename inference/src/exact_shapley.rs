@@ -123,4 +123,41 @@ mod tests {
             assert!((sum - 1.0).abs() < 1e-12, "{players} players weigh {sum}");
         }
     }
+
+    /// Over all subsets, by the definition, of a net that no sum explains; groups enter at once.
+    #[test]
+    fn groups_of_a_net_are_enumerated() {
+        use crate::dense::tests::Numbers;
+        let mut numbers = Numbers(31);
+        let (w, b, v) = (numbers.many(6 * 4), numbers.many(4), numbers.many(4));
+        let plan = Plan::of_dense(shallow(6, &w, &b, &v), 6);
+        let groups = [vec![0, 3], vec![1], vec![5, 2]];
+        let background: Vec<Vec<f32>> = (0..3).map(|_| numbers.many(6)).collect();
+        let mut state = plan.state().unwrap();
+        let starts = plan.starts(&background).unwrap();
+        for _ in 0..5 {
+            let mut row = numbers.many(6);
+            // One group as in a background row: there it is no player.
+            row[1] = background[0][1];
+            let found = shapley(&plan, &mut state, &starts, &groups, &row).unwrap();
+            let mut expected = [0.0; 3];
+            for start in &background {
+                let worth = |set: usize| {
+                    let mut at = start.clone();
+                    let inside = groups.iter().enumerate().filter(|(group, _)| set >> group & 1 == 1);
+                    inside.flat_map(|(_, group)| group).for_each(|feature| at[*feature] = row[*feature]);
+                    f64::from(plan.run(&mut plan.state().unwrap(), &at).unwrap().margins[0])
+                };
+                for (group, part) in expected.iter_mut().enumerate() {
+                    for set in (0..8usize).filter(|set| set >> group & 1 == 0) {
+                        let share = [1.0 / 3.0, 1.0 / 6.0, 1.0 / 3.0][set.count_ones() as usize];
+                        *part += share * (worth(set | 1 << group) - worth(set)) / background.len() as f64;
+                    }
+                }
+            }
+            for (found, expected) in found.parts.iter().zip(expected) {
+                assert!((found - expected).abs() < 1e-5, "{found}, not {expected}");
+            }
+        }
+    }
 }

@@ -269,3 +269,6 @@ fn shaped(proto: &ModelProto, inputs: &[Input], wanted: &[String], block: usize)
 fn failed(error: TractError) -> EngineError {
     EngineError(format!("{error:#}"))
 }
+
+#[cfg(test)]
+mod tests;

@@ -120,6 +120,7 @@ impl Plan {
 mod tests {
     use super::*;
     use crate::dense::tests::{Numbers, read, squashed};
+    use prost::Message;
 
     /// A net that is taken apart, against itself row by row.
     #[test]
@@ -153,5 +154,49 @@ mod tests {
             assert!((own - other).abs() <= 1e-5 * other.abs().max(1.0), "place {at}: {own}, not {other}");
         }
         assert!(expected.windows(2).any(|pair| (pair[0] - pair[1]).abs() > 0.01), "the places differ");
+    }
+
+    #[test]
+    fn a_graph_that_does_not_answer_row_by_row_is_refused() {
+        use crate::examples::{model, node};
+        let bytes = model(4, 1, vec![node("ReduceSum", &["x"], "y")], vec![]).encode_to_vec();
+        let why = Plan::new(&bytes, Shape { input: "x", width: 4, margin: "y", partials: None }).map(drop).unwrap_err();
+        assert!(why.to_string().contains("one of its outputs has not one row for each row"), "{why}");
+    }
+
+    #[test]
+    fn a_graph_has_the_input_and_the_outputs_that_are_asked_for() {
+        use crate::examples::{model, node, tensor};
+        let nodes =
+            || vec![node("MatMul", &["x", "w"], "m"), node("Mul", &["x", "v"], "parts"), node("Neg", &["m"], "y")];
+        let constants = || vec![tensor("w", &[2, 1], vec![1.0, 2.0]), tensor("v", &[2], vec![1.0, 2.0])];
+        let mut proto = model(2, 1, nodes(), constants());
+        let named = |name: &str| crate::onnx::ValueInfoProto { name: name.into(), ..Default::default() };
+        proto.graph.as_mut().unwrap().output = vec![named("y"), named("m"), named("parts")];
+        let bytes = proto.encode_to_vec();
+        let shape = Shape { input: "x", width: 2, margin: "m", partials: Some("parts") };
+        let plan = Plan::new(&bytes, shape).unwrap();
+        let mut state = plan.state().unwrap();
+        let found = plan.run(&mut state, &[1.0, 2.0, -1.0, f32::INFINITY]).unwrap();
+        assert_eq!(found, Answers { margins: vec![5.0, f32::INFINITY], partials: vec![1.0, 4.0, -1.0, f32::INFINITY] });
+        assert_eq!(plan.run(&mut state, &[]).unwrap(), Answers::default());
+        let alone = Plan::new(&bytes, Shape { partials: None, ..shape }).unwrap();
+        assert!(alone.run(&mut alone.state().unwrap(), &[1.0, 2.0]).unwrap().partials.is_empty());
+        for (name, shape, expected) in [
+            ("another input", Shape { input: "z", ..shape }, "its input is x, z is asked for"),
+            ("another width", Shape { width: 3, ..shape }, "x must be f32 [N, 3]"),
+            ("no such margin", Shape { margin: "none", ..shape }, "has no output none; it has y, m, parts"),
+            ("a margin of two columns", Shape { margin: "parts", partials: None, ..shape }, "parts must be f32 [N, 1]"),
+            ("parts of one column", Shape { partials: Some("y"), ..shape }, "y must be f32 [N, 2]"),
+        ] {
+            let why = Plan::new(&bytes, shape).map(drop).unwrap_err().to_string();
+            assert!(why.contains(expected), "{name}: {why}");
+        }
+        let second = vec![named("x"), named("z")];
+        let input = proto.graph.as_ref().unwrap().input[0].clone();
+        proto.graph.as_mut().unwrap().input =
+            second.into_iter().map(|of| crate::onnx::ValueInfoProto { name: of.name, ..input.clone() }).collect();
+        let why = Plan::new(&proto.encode_to_vec(), shape).map(drop).unwrap_err().to_string();
+        assert!(why.contains("must have one input, it has 2"), "{why}");
     }
 }

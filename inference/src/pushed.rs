@@ -105,3 +105,118 @@ fn alone(proto: &ModelProto, graph: &GraphProto, node: &NodeProto, data_type: Da
 fn refused(why: &str) -> GraphError {
     GraphError(why.to_owned())
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::examples::{model, node, tensor, with};
+    use crate::ops::tests::{Attributes, operator};
+    use prost::Message;
+
+    /// A stump on each of two features, at 0.5 and at −1, after these nodes from `x` to `z`.
+    fn graph(before: Vec<NodeProto>) -> Vec<u8> {
+        let mut trees = operator("TreeEnsembleRegressor")
+            .int("n_targets", 1)
+            .texts("nodes_modes", &["BRANCH_LT", "LEAF", "LEAF", "BRANCH_LT", "LEAF", "LEAF"])
+            .ints("nodes_treeids", &[0, 0, 0, 1, 1, 1])
+            .ints("nodes_nodeids", &[0, 1, 2, 0, 1, 2])
+            .ints("nodes_featureids", &[0, 0, 0, 1, 0, 0])
+            .ints("nodes_truenodeids", &[1, 0, 0, 1, 0, 0])
+            .ints("nodes_falsenodeids", &[2, 0, 0, 2, 0, 0])
+            .floats("nodes_values", &[0.5, 0.0, 0.0, -1.0, 0.0, 0.0])
+            .ints("target_treeids", &[0, 0, 1, 1])
+            .ints("target_nodeids", &[1, 2, 1, 2])
+            .ints("target_ids", &[0; 4])
+            .floats("target_weights", &[1.0, 2.0, 10.0, 20.0]);
+        trees.input = vec!["z".into()];
+        trees.output = vec!["y".into()];
+        let constants = vec![
+            tensor("two", &[1], vec![2.0]),
+            tensor("minus", &[1], vec![-2.0]),
+            tensor("row", &[2], vec![1.0, 3.0]),
+        ];
+        model(2, 1, [before, vec![trees]].concat(), constants).encode_to_vec()
+    }
+
+    fn ml(node: NodeProto, inputs: &[&str], output: &str) -> NodeProto {
+        NodeProto {
+            input: inputs.iter().map(|name| (*name).to_owned()).collect(),
+            output: vec![output.into()],
+            name: output.into(),
+            ..node
+        }
+    }
+
+    /// Trees over the features answer as the whole graph does.
+    #[test]
+    fn trees_take_in_what_rises_with_each_feature() {
+        let scaler = || ml(operator("Scaler").floats("offset", &[1.0, 0.0]).floats("scale", &[2.0, 0.5]), &["x"], "z");
+        let imputer = |of: f32| {
+            ml(
+                operator("Imputer").float("replaced_value_float", of).floats("imputed_value_floats", &[0.25, 9.0]),
+                &["x"],
+                "z",
+            )
+        };
+        for (name, before) in [
+            ("a scaler", vec![scaler()]),
+            ("what is missing is filled", vec![imputer(f32::NAN)]),
+            ("to double precision", vec![with(node("Cast", &["x"], "z"), "to", 11)]),
+            ("less and times", vec![node("Sub", &["x", "row"], "c"), node("Mul", &["c", "two"], "z")]),
+            ("divided", vec![node("Div", &["x", "two"], "z")]),
+            ("the same", vec![node("Identity", &["x"], "z")]),
+        ] {
+            let bytes = graph(before);
+            let found = trees(&bytes, 2).unwrap_or_else(|why| panic!("{name}: {why}"));
+            let whole = Graph::load(&bytes, None).unwrap();
+            let near = |value: f32| [value.next_down(), value, value.next_up()];
+            let edges = [0.5, 1.0, 1.25, 2.0, 0.75, -1.0, -2.0, 2.5, 4.0, 0.0].into_iter().flat_map(near);
+            let edges: Vec<f32> = edges.chain([f32::NAN, f32::INFINITY, f32::NEG_INFINITY]).collect();
+            for (a, b) in edges.iter().flat_map(|a| edges.iter().map(move |b| (*a, *b))) {
+                let expected = whole.run_rows(&mut whole.state().unwrap(), &[a, b]).unwrap();
+                let mut answer = [0f64];
+                match found.get().precision {
+                    crate::trees::Precision::Double => found.answer(&[f64::from(a), f64::from(b)], &mut answer),
+                    crate::trees::Precision::Single => {
+                        let mut single = [0f32];
+                        found.answer(&[a, b], &mut single);
+                        answer = single.map(f64::from);
+                    }
+                }
+                assert_eq!(expected, [Values::F32(vec![answer[0] as f32])], "{name} at {a}, {b}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_falls_mixes_or_fills_a_number_is_refused() {
+        let imputer = ml(
+            operator("Imputer").float("replaced_value_float", 0.0).floats("imputed_value_floats", &[1.0]),
+            &["x"],
+            "z",
+        );
+        for (name, before, expected) in [
+            ("times a number below zero", vec![node("Mul", &["x", "minus"], "z")], "column 0 does not rise"),
+            ("taken from a number", vec![node("Sub", &["two", "x"], "z")], "column 0 does not rise"),
+            ("a number is filled", vec![imputer], "z (Imputer) is before its trees, and mixes features or their order"),
+            (
+                "cut to whole numbers",
+                vec![with(node("Cast", &["x"], "c"), "to", 7), with(node("Cast", &["c"], "z"), "to", 1)],
+                "c (Cast) is before its trees",
+            ),
+            ("a norm of the row", vec![ml(operator("Normalizer"), &["x"], "z")], "z (Normalizer) is before its trees"),
+            (
+                "added to itself",
+                vec![node("Add", &["x", "x"], "z")],
+                "z is before its trees, and reads more than one tensor",
+            ),
+            ("no trees behind it", vec![], "nothing gives its input z"),
+        ] {
+            let why = trees(&graph(before), 2).unwrap_err().to_string();
+            assert!(why.contains(expected), "{name}: {why}");
+        }
+        let none = model(2, 1, vec![node("Neg", &["x"], "y")], vec![]).encode_to_vec();
+        assert!(trees(&none, 2).is_err_and(|why| why.to_string().contains("must have one tree ensemble, it has 0")));
+    }
+}

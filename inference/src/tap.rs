@@ -216,4 +216,70 @@ mod tests {
         assert_eq!(graph.node[1].attribute[0].s, b"NONE");
         assert_eq!(graph.node[0].attribute[0].s, b"LOGISTIC");
     }
+
+    #[test]
+    fn places_are_those_on_the_way_to_an_output_the_nearest_first() {
+        let transform = |name: &str, text: &str| {
+            let s = text.as_bytes().to_vec();
+            let post = AttributeProto { name: "post_transform".into(), s, ..Default::default() };
+            NodeProto { attribute: vec![post], ..node(name, &["x"], "p") }
+        };
+        let one = |squash| vec![Place { name: "p".into(), squash }];
+        let through = |last: NodeProto| model(2, 1, vec![last, node("Identity", &["p"], "y")], vec![]);
+        for (name, last, expected) in [
+            ("a sigmoid", node("Sigmoid", &["x"], "p"), one(Squash::Sigmoid)),
+            ("a softmax", node("Softmax", &["x"], "p"), one(Squash::Softmax)),
+            ("powers of log-probabilities", node("Exp", &["x"], "p"), one(Squash::Softmax)),
+            ("a model's own sigmoid", transform("TreeEnsembleClassifier", "LOGISTIC"), one(Squash::Sigmoid)),
+            ("a model's own softmax", transform("LinearRegressor", "SOFTMAX"), one(Squash::Softmax)),
+            ("a model's scores", transform("LinearClassifier", "NONE"), vec![]),
+            ("another model's", transform("SVMClassifier", "LOGISTIC"), vec![]),
+            ("a tanh", node("Tanh", &["x"], "p"), vec![]),
+        ] {
+            assert_eq!(places(&through(last), "y"), expected, "{name}");
+        }
+        let two = vec![node("Sigmoid", &["x"], "a"), node("Softmax", &["a"], "b"), node("Identity", &["b"], "y")];
+        let names: Vec<String> = places(&model(2, 1, two, vec![]), "y").into_iter().map(|place| place.name).collect();
+        assert_eq!(names, ["b", "a"]);
+        assert_eq!(places(&ModelProto::default(), "y"), []);
+    }
+
+    /// A node that holds a graph needs what that graph reads.
+    #[test]
+    fn a_graph_keeps_what_its_outputs_need_and_nothing_else() {
+        let inner = GraphProto { node: vec![node("Abs", &["z"], "inside")], ..Default::default() };
+        let branch = AttributeProto { name: "then_branch".into(), g: Some(inner), ..Default::default() };
+        let choice = NodeProto { attribute: vec![branch], ..node("If", &["c"], "y") };
+        let nodes = vec![node("Neg", &["x"], "z"), node("Exp", &["x"], "unread"), choice];
+        let of = |outputs: &[&str]| {
+            let graph = ending_in(model(2, 1, nodes.clone(), vec![]), outputs).graph.unwrap();
+            let names = |all: Vec<&str>| all.join(" ");
+            let kept = names(graph.node.iter().map(|node| node.output[0].as_str()).collect());
+            (kept, names(graph.output.iter().map(|output| output.name.as_str()).collect()))
+        };
+        assert_eq!(of(&["y"]), ("z y".into(), "y".into()));
+        assert_eq!(of(&["unread", "z"]), ("z unread".into(), "unread z".into()));
+        assert_eq!(of(&["x"]), (String::new(), "x".into()), "an input is an output that needs no node");
+    }
+
+    #[test]
+    fn words_are_those_that_the_operators_behind_an_input_know() {
+        let texts = |name: &str, words: &[&str], node: NodeProto| {
+            let strings = words.iter().map(|word| word.as_bytes().to_vec()).collect();
+            NodeProto { attribute: vec![AttributeProto { name: name.into(), strings, ..Default::default() }], ..node }
+        };
+        let mut compared = tensor("own", &[], vec![]);
+        compared.string_data = vec![b"own".to_vec(), vec![]];
+        let nodes = vec![
+            node("Identity", &["kind"], "same"),
+            texts("keys_strings", &["rent", "own", "rent"], node("LabelEncoder", &["same"], "code")),
+            texts("cats_strings", &["later"], node("OneHotEncoder", &["code"], "hot")),
+            node("Equal", &["same", "own"], "is"),
+            texts("cats_strings", &["never"], node("OneHotEncoder", &["other"], "else")),
+        ];
+        let proto = model(1, 1, nodes, vec![compared]);
+        assert_eq!(words(&proto, "kind"), ["rent", "own"], "each once, and none of what is behind a table");
+        assert_eq!(words(&proto, "other"), ["never"]);
+        assert_eq!(words(&proto, "nothing"), Vec::<String>::new());
+    }
 }

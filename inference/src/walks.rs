@@ -249,4 +249,97 @@ mod tests {
         assert!((error.unwrap() - 1.96 * 0.5).abs() < 1e-12, "{error:?}");
         assert_eq!(of(&[0.3]), (vec![0.3], None));
     }
+
+    /// By the definition: over all orders of the features, what each changes at its turn.
+    fn shapley(worth: &dyn Fn(&[f32]) -> f64, start: &[f32], row: &[f32]) -> Vec<f64> {
+        let mut orders = vec![vec![]];
+        for feature in 0..row.len() {
+            let longer = |order: &Vec<usize>| {
+                let at = |place: usize| [&order[..place], &[feature], &order[place..]].concat();
+                (0..=order.len()).map(at).collect::<Vec<_>>()
+            };
+            orders = orders.iter().flat_map(longer).collect();
+        }
+        let mut parts = vec![0.0; row.len()];
+        for order in &orders {
+            let mut at = start.to_vec();
+            for feature in order {
+                let before = worth(&at);
+                at[*feature] = row[*feature];
+                parts[*feature] += (worth(&at) - before) / orders.len() as f64;
+            }
+        }
+        parts
+    }
+
+    /// Against one background row given as many times as there are pairs of walks.
+    fn explained(worth: &dyn Fn(&[f32]) -> f64, starts: &[Vec<f32>], row: &[f32]) -> Contributions {
+        let margins: Vec<f32> = starts.iter().map(|start| worth(start) as f32).collect();
+        let along = |path: &[Move]| {
+            let places = crate::dense::places(starts, row, path);
+            Ok(places.chunks(row.len()).map(|place| worth(place) as f32).collect())
+        };
+        Walks::new(&margins, row.len()).explain(starts, row, worth(row) as f32, along).unwrap()
+    }
+
+    #[test]
+    fn two_features_in_both_orders_are_the_definition() {
+        let worth = |row: &[f32]| f64::from(row[0] * row[1] + 2.0 * row[0]);
+        for (start, row) in [([0.0, 0.0], [3.0, 4.0]), ([1.0, -2.0], [3.0, 4.0]), ([1.0, 1.0], [1.0, 1.0])] {
+            let found = explained(&worth, &[start.to_vec(), start.to_vec()], &row);
+            assert_eq!(found.parts, shapley(&worth, &start, &row), "{start:?} {row:?}");
+            assert_eq!((found.base, found.error), (worth(&start), None), "one pair has no spread");
+            assert_eq!(found.residual(worth(&row) as f32), 0.0);
+        }
+    }
+
+    #[test]
+    fn walks_near_the_definition_as_they_say_and_add_up_to_the_margin() {
+        let worth = |row: &[f32]| f64::from(row[0].max(row[1]) + row[2] * row[3] * row[0] - row[4]);
+        let (start, row) = ([0.0, 0.5, 0.0, 1.0, 0.0], [2.0, 1.0, -1.0, 3.0, 0.0]);
+        let expected = shapley(&worth, &start, &row);
+        let found = explained(&worth, &vec![start.to_vec(); 400], &row);
+        let error = found.error.unwrap();
+        for (feature, (found, expected)) in found.parts.iter().zip(&expected).enumerate() {
+            assert!(
+                (found - expected).abs() <= 2.0 * error,
+                "feature {feature}: {found}, not {expected} within {error}"
+            );
+        }
+        assert_eq!(found.parts[4], 0.0, "who does not move has no part");
+        assert!(error < 0.3 && found.residual(worth(&row) as f32).abs() < 1e-6, "{error} {found:?}");
+        let (a, b) = (vec![0.0; 5], vec![1.0; 5]);
+        let found = explained(&worth, &[a.clone(), a.clone(), b.clone(), b.clone()], &row);
+        assert_eq!(found.base, (worth(&a) + worth(&b)) / 2.0);
+        assert!(found.residual(worth(&row) as f32).abs() < 1e-6, "{found:?}");
+    }
+
+    #[test]
+    fn a_row_like_its_starts_asks_for_nothing() {
+        let start = vec![vec![1.0, f32::INFINITY]; 3];
+        let walks = Walks::new(&[5.0; 3], 2);
+        let found = walks.explain(&start, &start[0], 5.0, |_| Err(EngineError("asked".into()))).unwrap();
+        assert_eq!((found.parts, found.base, found.error), (vec![0.0, 0.0], 5.0, Some(0.0)));
+        assert_eq!(walks.method(), "shapley_permutation_antithetic_2");
+        assert!(walks.explain(&start, &[2.0, 3.0], 5.0, |_| Err(EngineError("asked".into()))).is_err());
+        let none = Walks::new(&[], 2).explain(&[], &[1.0, 2.0], 5.0, |_| Ok(vec![])).unwrap();
+        assert_eq!((none.parts, none.base, none.error), (vec![0.0, 0.0], 0.0, None));
+    }
+
+    /// The walks of a plan are those of the same function by hand.
+    #[test]
+    fn a_plan_is_explained_by_the_same_walks() {
+        let plan = Plan::of_dense(crate::dense::tests::shallow(3, &[1.0, -1.0, 2.0], &[0.5], &[3.0]), 3);
+        let worth = |row: &[f32]| 3.0 * f64::from((row[0] - row[1] + 2.0 * row[2] + 0.5).max(0.0));
+        let background = [vec![0.0, 0.0, 0.0], vec![1.0, 2.0, -1.0], vec![0.0, 1.0, 0.0]];
+        let row = [2.0, 0.0, -1.0];
+        let shapley = Shapley::new(&plan, &background).unwrap();
+        let found = shapley.explain(&plan, &mut plan.state().unwrap(), &row, worth(&row) as f32).unwrap();
+        let expected = explained(&worth, &background, &row);
+        assert_eq!((shapley.method(), shapley.starts().rows()), ("shapley_permutation_antithetic_2", &background[..]));
+        for (found, expected) in found.parts.iter().zip(&expected.parts) {
+            assert!((found - expected).abs() < 1e-6, "{found}, not {expected}");
+        }
+        assert!(Shapley::new(&plan, &[]).is_ok_and(|none| none.starts().rows().is_empty()));
+    }
 }

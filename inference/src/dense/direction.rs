@@ -168,4 +168,40 @@ mod tests {
             assert_eq!(found, expected, "{first:?} {second:?} {squash:?}");
         }
     }
+
+    /// Whatever is proven of steps by seed, a walk along the input shows nothing else.
+    #[test]
+    fn what_is_proven_holds_on_every_walk() {
+        use crate::dense::program::tests::{meaning, random};
+        use crate::dense::tests::Numbers;
+        let mut proven = [0, 0];
+        for seed in 0..300 {
+            let steps = random(seed, 8);
+            let mut others = Numbers(seed);
+            for input in 0..3 {
+                let directions = of(&steps, input).concat();
+                for _ in 0..4 {
+                    let mut row = others.many(3);
+                    let mut before: Option<Vec<f32>> = None;
+                    for step in -20..=20 {
+                        row[input] = step as f32 / 4.0;
+                        let Some(now) = meaning(&steps, &row) else { continue };
+                        for (column, (a, b)) in before.iter().flatten().zip(&now).enumerate() {
+                            let holds = match directions[column] {
+                                Constant => a == b || a.is_nan() || b.is_nan(),
+                                Rising => a.partial_cmp(b) != Some(std::cmp::Ordering::Greater),
+                                Falling => a.partial_cmp(b) != Some(std::cmp::Ordering::Less),
+                                NotProven => true,
+                            };
+                            assert!(holds, "seed {seed}, column {column} by input {input}: {a}, then {b} in {steps:?}");
+                        }
+                        before = Some(now);
+                    }
+                }
+                let count = |wanted| directions.iter().filter(|found| **found == wanted).count();
+                proven = [proven[0] + count(Rising), proven[1] + count(Falling)];
+            }
+        }
+        assert!(proven[0] > 1000 && proven[1] > 100, "little is proven: {proven:?}");
+    }
 }

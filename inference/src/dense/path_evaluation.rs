@@ -107,3 +107,82 @@ fn origins(width: usize, steps: &[Step]) -> Option<Vec<usize>> {
     }
     Some(of)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dense::steps::{Function, Join, Lookup, Operand};
+    use std::sync::Arc;
+
+    fn moved(start: usize, first: bool, feature: usize, forth: bool, asked: bool) -> Move {
+        Move { start, first, feature, forth, asked }
+    }
+
+    #[test]
+    fn places_are_the_start_with_what_has_moved() {
+        let starts = [vec![1.0, 2.0, 3.0], vec![4.0, 5.0, 6.0]];
+        let row = [-1.0, -2.0, -3.0];
+        for (name, path, expected) in [
+            ("nothing", vec![], vec![]),
+            ("nothing is asked for", vec![moved(0, true, 1, true, false)], vec![]),
+            ("one feature", vec![moved(0, true, 1, true, true)], vec![1.0, -2.0, 3.0]),
+            (
+                "one after the other",
+                vec![moved(1, true, 2, true, true), moved(1, false, 0, true, true)],
+                vec![4.0, 5.0, -3.0, -1.0, 5.0, -3.0],
+            ),
+            (
+                "two at once, and one back",
+                vec![moved(0, true, 0, true, false), moved(0, false, 1, true, true), moved(0, false, 0, false, true)],
+                vec![-1.0, -2.0, 3.0, 1.0, -2.0, 3.0],
+            ),
+            (
+                "a path of its own from each start",
+                vec![moved(0, true, 0, true, true), moved(1, true, 2, true, true)],
+                vec![-1.0, 2.0, 3.0, 4.0, 5.0, -3.0],
+            ),
+        ] {
+            assert_eq!(places(&starts, &row, &path), expected, "{name}");
+        }
+    }
+
+    /// A layer of two outputs over these columns, after these steps; then one that adds both up.
+    fn net(before: Vec<Step>, from: Vec<u32>, outputs: Vec<Vec<u32>>) -> Steps {
+        let to = before.iter().map(|step| step.makes().end).max().unwrap_or(2);
+        let (weights, inputs) = (Arc::new(vec![1.0; 2 * from.len()]), from);
+        let layer = Step::Layer(Layer { from: inputs, to, weights, bias: vec![0.0; 2], relu: false });
+        let (left, right) = (Operand::Column(to), Operand::Column(to + 1));
+        let sum = Step::Join { join: Join::Add, left, right, to: to + 2 };
+        Steps { width: 2, steps: [before, vec![layer, sum]].concat(), outputs, ..Steps::default() }
+    }
+
+    #[test]
+    fn a_net_is_taken_apart_where_all_before_its_first_layer_is_of_one_feature_each() {
+        let map = |from, to| Step::Map { function: Function::Exp, from, to };
+        let join = |left, right, to| Step::Join { join: Join::Mul, left, right, to };
+        let lookup = |from, to| Step::Lookup(Lookup { from, to, table: Arc::new(vec![1.0, 2.0]), width: 1, check: 0 });
+        let (column, number) = (Operand::Column, Operand::Number);
+        for (name, steps, expected) in [
+            ("features as they are", net(vec![], vec![1, 0], vec![vec![4]]), Some(vec![1, 0])),
+            ("functions of them", net(vec![map(1, 2), map(2, 3)], vec![0, 3], vec![vec![6]]), Some(vec![0, 1])),
+            ("one by itself", net(vec![join(column(1), column(1), 2)], vec![0, 2], vec![vec![5]]), Some(vec![0, 1])),
+            (
+                "one by a number",
+                net(vec![join(number(2.0), column(0), 2)], vec![2, 1], vec![vec![5]]),
+                Some(vec![0, 1]),
+            ),
+            ("a table before it", net(vec![lookup(0, 2)], vec![2, 1], vec![vec![5]]), Some(vec![0, 1])),
+            ("one by another", net(vec![join(column(0), column(1), 2)], vec![0, 2], vec![vec![5]]), None),
+            ("numbers alone", net(vec![join(number(1.0), number(2.0), 2)], vec![0, 2], vec![vec![5]]), None),
+            ("two numbers as an answer", net(vec![], vec![0, 1], vec![vec![4, 2]]), None),
+            ("two answers", net(vec![], vec![0, 1], vec![vec![4], vec![2]]), None),
+            ("an answer around the layer", net(vec![], vec![0, 1], vec![vec![0]]), None),
+            ("no layer", Steps { width: 2, steps: vec![map(0, 2)], outputs: vec![vec![2]], ..Steps::default() }, None),
+        ] {
+            assert_eq!(Split::new(&steps, 4).map(|split| split.features), expected, "{name}");
+        }
+        let mut behind = net(vec![], vec![0, 1], vec![vec![5]]);
+        behind.steps.push(lookup(4, 5));
+        assert!(Split::new(&behind, 4).is_none(), "a row may be refused behind the layer");
+    }
+}

@@ -171,3 +171,6 @@ fn grouped(layer: &steps::Layer, group: usize) -> [Arc<Vec<f32>>; 2] {
     let rest = (grouped..outputs).flat_map(|output| (0..inputs).map(move |input| row(input)[output]));
     [Arc::new(groups.copied().collect()), Arc::new(rest.collect())]
 }
+
+#[cfg(test)]
+pub(super) mod tests;

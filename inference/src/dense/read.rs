@@ -302,3 +302,6 @@ fn text<'a>(node: &'a NodeProto, name: &str, default: &'a str) -> Option<&'a str
         None => Some(default),
     }
 }
+
+#[cfg(test)]
+mod tests;

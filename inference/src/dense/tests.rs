@@ -3,12 +3,12 @@
 
 mod nets;
 
-pub(crate) use nets::squashed;
+pub(crate) use nets::{floats, ints, model, months, squashed, text};
 
 use super::*;
 use crate::examples::{self, node, tensor, whole, with};
 use crate::ops;
-use nets::{layers, model, months};
+use nets::layers;
 use proptest::prelude::*;
 use tract_onnx::pb::tensor_proto::DataType;
 use tract_onnx::pb::{ModelProto, NodeProto, TensorProto};
@@ -41,13 +41,13 @@ pub(crate) fn shallow(width: usize, w: &[f32], b: &[f32], v: &[f32]) -> Dense {
     read(&examples::shallow(width, w, b, v), width).unwrap()
 }
 
-fn run(dense: &Dense, rows: &[f32]) -> Vec<f32> {
+pub(crate) fn run(dense: &Dense, rows: &[f32]) -> Vec<f32> {
     let mut into = [vec![]];
     dense.run(&mut dense.memory(), rows, &mut into).unwrap();
     into.concat()
 }
 
-fn bits(answers: &[f32]) -> Vec<u32> {
+pub(crate) fn bits(answers: &[f32]) -> Vec<u32> {
     answers.iter().map(|answer| answer.to_bits()).collect()
 }
 

@@ -124,7 +124,7 @@ pub(super) fn inputs_of(graph: &GraphProto, columns: Option<usize>) -> Result<(V
     let constant = |name: &str| graph.initializer.iter().any(|tensor| tensor.name == name);
     let infos: Vec<&ValueInfoProto> = graph.input.iter().filter(|input| !constant(&input.name)).collect();
     let declared = infos.iter().map(|info| Declared::of(info)).collect::<Result<Vec<_>, _>>()?;
-    let known: usize = declared.iter().filter_map(|input| input.width()).sum();
+    let known: usize = declared.iter().filter_map(|input| input.width()).fold(0, usize::saturating_add);
     let open: Vec<&Declared> = declared.iter().filter(|input| input.width().is_none()).collect();
     let rest = match (open.as_slice(), columns) {
         ([], _) => 0,
@@ -184,13 +184,14 @@ impl Declared {
         Ok(Self { name: info.name.clone(), kind, rows: *rows, dims: dims.into() })
     }
 
+    /// None where a dimension is open.
     fn width(&self) -> Option<usize> {
-        self.dims.iter().try_fold(1usize, |width, dim| width.checked_mul((*dim)?))
+        self.dims.iter().try_fold(1usize, |width, dim| Some(width.saturating_mul((*dim)?)))
     }
 
     /// What the one open dimension is, if the input takes so many columns.
     fn fits(&self, columns: usize) -> Result<usize, GraphError> {
-        let known: usize = self.dims.iter().flatten().product();
+        let known: usize = self.dims.iter().flatten().fold(1, |known, dim| known.saturating_mul(*dim));
         let open = self.dims.iter().filter(|dim| dim.is_none()).count();
         match open == 1 && known > 0 && columns.is_multiple_of(known) {
             true => Ok(columns / known),
@@ -234,5 +235,118 @@ mod tests {
                 (found, expected) => panic!("{header:?}: {found:?}, not {expected:?}"),
             }
         }
+    }
+
+    /// Of a type, its first dimension, and those of a row; 0 stands for a size that is left open.
+    fn info(name: &str, elem_type: DataType, sizes: &[i64]) -> ValueInfoProto {
+        use tract_onnx::pb::tensor_shape_proto::{Dimension, dimension::Value::DimParam};
+        use tract_onnx::pb::{TensorShapeProto, TypeProto};
+        let value = |size: &i64| if *size == 0 { DimParam("N".into()) } else { DimValue(*size) };
+        let dim = sizes.iter().map(|size| Dimension { value: Some(value(size)), ..Default::default() }).collect();
+        let tensor = type_proto::Tensor { elem_type: elem_type as i32, shape: Some(TensorShapeProto { dim }) };
+        let of = TypeProto { value: Some(type_proto::Value::TensorType(tensor)), ..Default::default() };
+        ValueInfoProto { name: name.into(), r#type: Some(of), ..Default::default() }
+    }
+
+    #[test]
+    fn widths_are_what_the_graph_says_or_what_the_table_leaves() {
+        use DataType::{Double, Float, Int64, Uint8};
+        let float = |name: &str, sizes: &[i64]| info(name, Float, sizes);
+        type Found = Result<(Vec<usize>, Option<usize>), &'static str>;
+        let rows: [(&str, Vec<ValueInfoProto>, Option<usize>, Found); 19] = [
+            ("fixed", vec![float("x", &[0, 3])], None, Ok((vec![3], None))),
+            ("of any number of rows, said by a size below one", vec![float("x", &[-1, 3])], None, Ok((vec![3], None))),
+            ("one column each", vec![float("a", &[0, 1]), info("b", Int64, &[0])], None, Ok((vec![1, 1], None))),
+            ("months of figures", vec![float("x", &[0, 12, 3])], None, Ok((vec![36], None))),
+            ("open", vec![float("x", &[0, 0])], Some(7), Ok((vec![7], None))),
+            (
+                "open beside a fixed one",
+                vec![float("x", &[0, 0]), info("y", Double, &[0, 2])],
+                Some(7),
+                Ok((vec![5, 2], None)),
+            ),
+            ("open months", vec![float("x", &[0, 0, 3])], Some(36), Ok((vec![36], None))),
+            ("a number of rows", vec![float("x", &[256, 3])], None, Ok((vec![3], Some(256)))),
+            ("open, and nobody says", vec![float("x", &[0, 0])], None, Err("say how many columns the table has")),
+            (
+                "open, and nothing is left",
+                vec![float("x", &[0, 0]), float("y", &[0, 7])],
+                Some(7),
+                Err("say how many columns"),
+            ),
+            (
+                "months that do not come out",
+                vec![float("x", &[0, 0, 3])],
+                Some(37),
+                Err("several dimensions without a size"),
+            ),
+            ("two open dimensions", vec![float("x", &[0, 0, 0])], Some(36), Err("such as [N, 12, 3]")),
+            (
+                "two open inputs",
+                vec![float("x", &[0, 0]), float("y", &[0, 0])],
+                Some(7),
+                Err("several of its inputs have no fixed width"),
+            ),
+            ("too many rows", vec![float("x", &[257, 3])], None, Err("other numbers of rows than 1 to 256")),
+            ("two numbers of rows", vec![float("x", &[2, 3]), float("y", &[4, 3])], None, Err("other numbers of rows")),
+            ("one value", vec![float("x", &[])], None, Err("its input x is one value, not one for each row")),
+            ("a type that no table has", vec![info("x", Uint8, &[0, 1])], None, Err("of a type that no table has")),
+            (
+                "open beside what is too wide",
+                vec![float("x", &[0, 0]), float("y", &[0, 1 << 40, 1 << 40])],
+                Some(7),
+                Err("say how many columns"),
+            ),
+            (
+                "too wide",
+                vec![float("x", &[0, 1 << 40, 1 << 40])],
+                None,
+                Err("it takes no columns, or more than a table has"),
+            ),
+        ];
+        for (name, input, columns, expected) in rows {
+            let graph = GraphProto { input, ..GraphProto::default() };
+            match (inputs_of(&graph, columns), expected) {
+                (Ok((inputs, rows)), Ok(expected)) => {
+                    assert_eq!((inputs.iter().map(|input| input.width).collect(), rows), expected, "{name}");
+                }
+                (Err(why), Err(expected)) => assert!(why.to_string().contains(expected), "{name}: {why}"),
+                (found, expected) => panic!("{name}: {found:?}, not {expected:?}"),
+            }
+        }
+        assert!(inputs_of(&GraphProto::default(), None).is_err(), "no inputs");
+        let no_tensor = ValueInfoProto { name: "x".into(), ..ValueInfoProto::default() };
+        let graph = GraphProto { input: vec![no_tensor], ..GraphProto::default() };
+        assert!(inputs_of(&graph, None).is_err_and(|why| why.to_string().contains("its input x is no tensor")));
+    }
+
+    /// Files of older exporters declare their tensors as inputs too.
+    #[test]
+    fn a_tensor_of_the_file_is_no_input() {
+        let graph = GraphProto {
+            input: vec![info("w", DataType::Float, &[2, 2]), info("x", DataType::Float, &[0, 2])],
+            initializer: vec![crate::examples::tensor("w", &[2, 2], vec![0.0; 4])],
+            ..Default::default()
+        };
+        let (inputs, rows) = inputs_of(&graph, None).unwrap();
+        assert_eq!((inputs.len(), inputs[0].name.as_str(), rows), (1, "x", None));
+        assert_eq!(inputs[0].columns().collect::<Vec<_>>(), ["x[0]", "x[1]"]);
+        assert!(inputs[0].is_f32_rows(2) && !inputs[0].is_f32_rows(1) && !inputs[0].is_sequence());
+        let months = input("history", &[2, 3]);
+        assert!(months.is_sequence() && !months.is_f32_rows(6) && months.shape(4)[..] == [4, 2, 3]);
+    }
+
+    #[test]
+    fn a_refusal_lists_no_more_than_a_few_names() {
+        let wide = [input("x", &[20])];
+        let header: Vec<String> = (0..20).map(|at| if at == 0 { "x[0]".into() } else { format!("c{at}") }).collect();
+        let why = places(&wide, &header).unwrap_err().to_string();
+        assert!(
+            why.contains("lacks x[1], x[2]") && why.contains("x[8] and 11 more; the graph does not take c1"),
+            "{why}"
+        );
+        let two = [input("a", &[2]), input("b", &[1])];
+        let why = places(&two, &["p".into()]).unwrap_err().to_string();
+        assert!(why.contains("takes 3 columns (a 2, b 1), the table has 1"), "{why}");
     }
 }

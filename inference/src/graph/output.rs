@@ -155,3 +155,52 @@ fn labels_of(makers: &Makers<'_>, output: &str) -> Option<Labels> {
     }
     None
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::examples::node;
+    use crate::ops::tests::{Attributes, cells};
+
+    #[test]
+    fn labels_are_followed_through_what_keeps_the_columns() {
+        let classifier = |operator: &str, attribute: &str| node(operator, &["x"], "s").ints(attribute, &[3, 5]);
+        let through = |operator: &str| node(operator, &["s"], "y");
+        let linear = || classifier("LinearClassifier", "classlabels_ints");
+        let labels = Some(Labels::Ints(vec![3, 5]));
+        for (name, nodes, expected) in [
+            ("a map of classes", vec![classifier("ZipMap", "classlabels_int64s"), through("Identity")], labels.clone()),
+            (
+                "trees",
+                vec![classifier("TreeEnsembleClassifier", "classlabels_int64s"), through("Cast")],
+                labels.clone(),
+            ),
+            ("vectors", vec![classifier("SVMClassifier", "classlabels_ints"), through("Normalizer")], labels.clone()),
+            ("two steps", vec![linear(), node("Softmax", &["s"], "t"), node("Sigmoid", &["t"], "y")], labels.clone()),
+            ("what mixes columns", vec![linear(), through("MatMul")], None),
+            (
+                "another's attribute",
+                vec![classifier("LinearClassifier", "classlabels_int64s"), through("Identity")],
+                None,
+            ),
+            ("what nobody gives", vec![linear()], None),
+            ("a ring", vec![node("Identity", &["y"], "s"), through("Identity")], None),
+        ] {
+            let makers: Makers<'_> = nodes.iter().map(|node| (node.output[0].as_str(), node)).collect();
+            assert_eq!(labels_of(&makers, "y"), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn cells_are_laid_down_row_by_row_wherever_the_rows_lie() {
+        let head = |axis: usize| Head { axis, ..Head::plain("y", 0, 2) };
+        assert_eq!(head(0).columns, ["y_0", "y_1"]);
+        assert_eq!((Head::plain("y", 0, 1).columns, Head::plain("y", 0, 0).columns), (vec!["y".to_owned()], vec![]));
+        let answer = cells(&[2, 3], &[1f32, 2.0, 3.0, 4.0, 5.0, 6.0]);
+        let by_columns = head(1).cells(&answer, 2).unwrap();
+        assert_eq!(by_columns, Values::F32(vec![1.0, 4.0, 2.0, 5.0]), "the rows of a block that count");
+        let answer = cells(&[3, 2], &[1f32, 2.0, 3.0, 4.0, 5.0, 6.0]);
+        assert_eq!(head(0).cells(&answer, 2).unwrap(), Values::F32(vec![1.0, 2.0, 3.0, 4.0]));
+    }
+}

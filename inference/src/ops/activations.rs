@@ -171,3 +171,95 @@ impl Operator for Activation {
         Ok(vec![tensor(inputs[0].shape(), values)?.cast_to_dt(inputs[0].datum_type())?.into_owned()])
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use crate::ops::tests::{Attributes, all, answers, bits, cells, check, operator};
+
+    const NAN: f32 = f32::NAN;
+    const INF: f32 = f32::INFINITY;
+
+    /// Values that are exact, or that the standard's formula has in a limit.
+    #[test]
+    fn functions_have_their_limits_and_keep_what_is_no_number() {
+        let alpha = |name: &str, alpha: f32| operator(name).float("alpha", alpha);
+        let row = |numbers: &[f32]| vec![cells(&[1, numbers.len()], numbers)];
+        let hard = || operator("HardSigmoid").float("alpha", 0.25).float("beta", 0.5);
+        check(vec![
+            ("itself above zero", alpha("Elu", 2.0), row(&[0.0, 3.0, INF, NAN]), Ok(&[0.0, 3.0, INF, NAN])),
+            ("towards minus alpha", alpha("Elu", 2.0), row(&[-0.0, -100.0, -INF]), Ok(&[-0.0, -2.0, -2.0])),
+            ("towards minus alpha", alpha("Celu", 2.0), row(&[3.0, -1000.0, -INF, NAN]), Ok(&[3.0, -2.0, -2.0, NAN])),
+            ("by gamma above zero", operator("Selu").float("gamma", 2.0), row(&[3.0, INF, NAN]), Ok(&[6.0, INF, NAN])),
+            ("alpha and gamma", alpha("Selu", 3.0).float("gamma", 2.0), row(&[-INF, -1000.0]), Ok(&[-6.0, -6.0])),
+            ("half at zero", operator("Sigmoid"), row(&[0.0, -INF, INF, NAN]), Ok(&[0.5, 0.0, 1.0, NAN])),
+            // 1 / (1 + e^100) is 0 to whoever adds first, and a subnormal number in truth.
+            ("far below zero", operator("Sigmoid"), row(&[-100.0]), Ok(&[3.8e-44])),
+            (
+                "between zero and one",
+                hard(),
+                row(&[-2.0, -1.0, 0.0, 2.0, 9.0, NAN]),
+                Ok(&[0.0, 0.25, 0.5, 1.0, 1.0, NAN]),
+            ),
+            (
+                "without overflow",
+                operator("Softplus"),
+                row(&[1000.0, -1000.0, INF, -INF, NAN]),
+                Ok(&[1000.0, 0.0, INF, 0.0, NAN]),
+            ),
+            ("a tiny rest", operator("Softplus"), row(&[-100.0]), Ok(&[3.8e-44])),
+            ("zero and itself", operator("Mish"), row(&[0.0, 100.0, INF, NAN]), Ok(&[0.0, 100.0, INF, NAN])),
+            ("zero and itself", alpha("Swish", 1.0), row(&[0.0, 200.0, INF, NAN]), Ok(&[0.0, 200.0, INF, NAN])),
+            ("half of it without alpha", alpha("Swish", 0.0), row(&[3.0, -8.0]), Ok(&[1.5, -4.0])),
+            (
+                "cut at three",
+                operator("HardSwish"),
+                row(&[-4.0, -3.0, 3.0, 4.0, 0.0]),
+                Ok(&[-0.0, -0.0, 3.0, 4.0, 0.0]),
+            ),
+            (
+                "of two equally near the even",
+                operator("Round"),
+                row(&[0.5, 1.5, 2.5, -0.5, -1.5, NAN, INF]),
+                Ok(&[0.0, 2.0, 2.0, -0.0, -2.0, NAN, INF]),
+            ),
+            (
+                "odd, and one in the limit",
+                operator("Erf"),
+                row(&[0.0, -0.0, 9.0, -9.0, INF, NAN]),
+                Ok(&[0.0, -0.0, 1.0, -1.0, 1.0, NAN]),
+            ),
+            ("below one there is none", operator("Acosh"), row(&[1.0, 0.5, -1.0, INF]), Ok(&[0.0, NAN, NAN, INF])),
+            ("beyond one there is none", operator("Atanh"), row(&[0.0, 1.0, -1.0, 1.5]), Ok(&[0.0, INF, -INF, NAN])),
+            ("odd", operator("Asinh"), row(&[0.0, -0.0, -INF, NAN]), Ok(&[0.0, -0.0, -INF, NAN])),
+            ("whole numbers", operator("Elu"), vec![cells(&[1], &[1i64])], Err("takes floats")),
+        ]);
+    }
+
+    /// By the formulas of the standard, in double precision and rounded once.
+    #[test]
+    fn functions_are_those_of_the_standard() {
+        let softplus = |x: f64| (1.0 + x.exp()).ln();
+        let functions: [(&str, &[(&str, f32)], &dyn Fn(f64) -> f64); 8] = [
+            ("Elu", &[("alpha", 0.5)], &|x| if x < 0.0 { 0.5 * (x.exp() - 1.0) } else { x }),
+            ("Celu", &[("alpha", 0.5)], &|x| x.max(0.0) + (0.5 * ((x / 0.5).exp() - 1.0)).min(0.0)),
+            ("Selu", &[], &|x| 1.050_700_98 * if x < 0.0 { 1.673_263_24 * (x.exp() - 1.0) } else { x }),
+            ("Sigmoid", &[], &|x| 1.0 / (1.0 + (-x).exp())),
+            ("HardSigmoid", &[], &|x| (0.2 * x + 0.5).clamp(0.0, 1.0)),
+            ("Softplus", &[], &|x| softplus(x)),
+            ("Mish", &[], &|x| x * softplus(x).tanh()),
+            ("Swish", &[("alpha", 1.5)], &|x| x / (1.0 + (-1.5 * x).exp())),
+        ];
+        let numbers: Vec<f32> = (-40..=40).map(|at| at as f32 / 8.0).collect();
+        for (name, attributes, expected) in functions {
+            let node = attributes.iter().fold(operator(name), |node, (name, value)| node.float(name, *value));
+            let found = answers(node.clone(), &[cells(&[numbers.len()], &numbers)]).unwrap();
+            for (x, found) in numbers.iter().zip(all::<f32>(&found[0])) {
+                let expected = expected(f64::from(*x));
+                assert!((f64::from(found) - expected).abs() <= 2e-7 * expected.abs().max(0.1), "{name}({x}) = {found}");
+            }
+            let alone = answers(node, &[cells(&[1], &numbers[3..4])]).unwrap();
+            assert_eq!(bits(&all(&alone[0])), bits(&all::<f32>(&found[0])[3..4]), "{name} of one number");
+        }
+    }
+}

@@ -90,3 +90,75 @@ fn listed(proto: &TensorProto, data_type: DataType) -> Result<usize, String> {
         other => return Err(format!("is of {other:?}, which is not read here: cast it to float32")),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(data_type: DataType, dims: &[i64]) -> TensorProto {
+        TensorProto { data_type: data_type as i32, dims: dims.to_vec(), ..TensorProto::default() }
+    }
+
+    #[test]
+    fn a_tensor_holds_what_its_dimensions_say() {
+        use DataType::{Bool, Complex64, Double, Float, Float16, Int8, Int64, Uint64};
+        let raw =
+            |data_type, dims: &[i64], bytes: usize| TensorProto { raw_data: vec![0; bytes], ..of(data_type, dims) };
+        let external = TensorProto { data_location: Some(DataLocation::External as i32), ..raw(Float, &[1], 4) };
+        let rows: [(&str, TensorProto, Result<(), &str>); 18] = [
+            ("raw floats", raw(Float, &[2, 3], 24), Ok(())),
+            ("one raw float", raw(Double, &[], 8), Ok(())),
+            ("halves", raw(Float16, &[3], 6), Ok(())),
+            ("listed floats", TensorProto { float_data: vec![1.0; 2], ..of(Float, &[2]) }, Ok(())),
+            (
+                "small numbers are listed as larger ones",
+                TensorProto { int32_data: vec![1; 2], ..of(Int8, &[2]) },
+                Ok(()),
+            ),
+            ("texts", TensorProto { string_data: vec![vec![]; 2], ..of(DataType::String, &[2]) }, Ok(())),
+            ("nothing", of(Int64, &[0, 1 << 40]), Ok(())),
+            ("a byte too few", raw(Float, &[2], 7), Err("its dimensions [2] do not fit its data")),
+            ("a byte too many", raw(Float, &[1], 5), Err("do not fit its data")),
+            ("a float too many", raw(Float, &[2], 12), Err("do not fit its data")),
+            (
+                "listed by another type",
+                TensorProto { double_data: vec![1.0], ..of(Float, &[1]) },
+                Err("do not fit its data"),
+            ),
+            ("a dimension below zero", raw(Bool, &[-1], 1), Err("has impossible dimensions [-1]")),
+            ("more than can be counted", raw(Bool, &[i64::MAX, 4], 1), Err("has impossible dimensions")),
+            (
+                "raw texts",
+                raw(DataType::String, &[1], 4),
+                Err("is of String, which is not read here: cast it to float32"),
+            ),
+            ("raw complex numbers", raw(Complex64, &[1], 8), Err("is of Complex64")),
+            ("listed without a sign", TensorProto { uint64_data: vec![1], ..of(Uint64, &[1]) }, Err("is of Uint64")),
+            ("another file", external, Err("save the model with its data inside")),
+            (
+                "no type that is known",
+                TensorProto { data_type: 99, ..TensorProto::default() },
+                Err("has no known type 99"),
+            ),
+        ];
+        for (name, tensor, expected) in rows {
+            match (check(&tensor), expected) {
+                (Ok(()), Ok(())) => {}
+                (Err(why), Err(expected)) => assert!(why.contains(expected), "{name}: {why}"),
+                (found, expected) => panic!("{name}: {found:?}, not {expected:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn raw_data_are_read_from_their_lowest_byte_on() {
+        let raw = |data_type, bytes: &[u8]| TensorProto { raw_data: bytes.to_vec(), ..of(data_type, &[]) };
+        assert_eq!(whole_numbers(&raw(DataType::Int64, &(-2i64).to_le_bytes())), [-2]);
+        assert_eq!(whole_numbers(&raw(DataType::Int32, &[1, 2, 0, 0, 0xff, 0xff, 0xff, 0xff])), [513, -1]);
+        assert_eq!(whole_numbers(&TensorProto { int32_data: vec![7], ..of(DataType::Int32, &[1]) }), [7]);
+        assert!(whole_numbers(&TensorProto { float_data: vec![7.0], ..of(DataType::Float, &[1]) }).is_empty());
+        assert_eq!(floats(&raw(DataType::Float, &[0, 0, 0x80, 0x3f])), Some(vec![1.0]));
+        assert_eq!(floats(&TensorProto { float_data: vec![7.0], ..of(DataType::Float, &[1]) }), Some(vec![7.0]));
+        assert_eq!(floats(&raw(DataType::Double, &[0; 8])), None);
+    }
+}

@@ -80,3 +80,43 @@ fn check<'a>(name: &str, shape: impl Iterator<Item = &'a TDim>) -> TractResult<u
         _ => bail!("node {name}: makes a value of more than {MOST_ELEMENTS} elements of a block of rows"),
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::ops::tests::{answers, cells, check as check_rows, operator};
+
+    #[test]
+    fn a_shape_has_so_many_elements_and_no_more() {
+        let of = |sizes: &[usize]| {
+            let sizes: Vec<TDim> = sizes.iter().map(|size| TDim::from(*size)).collect();
+            check("v", sizes.iter()).ok()
+        };
+        for (sizes, expected) in [
+            (&[][..], Some(1)),
+            (&[0, 1 << 40], Some(0)),
+            (&[3, 4], Some(12)),
+            (&[MOST_ELEMENTS], Some(MOST_ELEMENTS)),
+            (&[MOST_ELEMENTS, 2], None),
+            (&[1 << 40, 1 << 40], None),
+        ] {
+            assert_eq!(of(sizes), expected, "{sizes:?}");
+        }
+        let scope = SymbolScope::default();
+        let open: TDim = scope.sym("N").into();
+        assert_eq!(check("v", [open, 5.into()].iter()).ok(), Some(5), "one for a size that is not known");
+    }
+
+    /// The standard wants one type; the graph library would take the wider of two without a word.
+    #[test]
+    fn two_precisions_do_not_meet() {
+        let (single, double) = (|| cells(&[2], &[1f32, 2.0]), || cells(&[2], &[3f64, 4.0]));
+        for name in ["Add", "Sub", "Mul", "Div"] {
+            let why = answers(operator(name), &[single(), double()]).unwrap_err();
+            assert!(why.contains("node it (") && why.contains("single and double precision together"), "{name}: {why}");
+            assert!(answers(operator(name), &[double(), double()]).is_ok(), "{name}");
+        }
+        check_rows(vec![("of one type", operator("Add"), vec![single(), single()], Ok(&[2.0, 4.0]))]);
+    }
+}

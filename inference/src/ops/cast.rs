@@ -165,3 +165,87 @@ fn whole(text: &str) -> TractResult<i64> {
 fn number(text: &str) -> TractResult<f64> {
     text.trim().parse().with_context(|| format!("{text:?} is no number"))
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use crate::ops::tests::{Attributes, all, answers, cells, check, operator, words};
+    use tract_onnx::pb::tensor_proto::DataType;
+    use tract_onnx::prelude::*;
+
+    fn to(data_type: DataType) -> tract_onnx::pb::NodeProto {
+        operator("Cast").int("to", data_type as i64)
+    }
+
+    fn cast<D: Datum>(data_type: DataType, input: Tensor) -> Result<Vec<D>, String> {
+        answers(to(data_type), &[input]).map(|found| all::<D>(&found[0]))
+    }
+
+    #[test]
+    fn floats_become_whole_towards_zero_and_what_has_no_number_the_least() {
+        let row = || cells(&[8], &[1.9f32, -1.9, -0.5, 0.0, f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 3e9]);
+        let least = i64::MIN;
+        assert_eq!(cast(DataType::Int64, row()), Ok(vec![1i64, -1, 0, 0, least, least, least, 3_000_000_000]));
+        let least = i32::MIN;
+        assert_eq!(cast(DataType::Int32, row()), Ok(vec![1i32, -1, 0, 0, least, least, least, least]));
+        let edges = [2_147_483_647.9, 2_147_483_648.0, -2_147_483_648.9, -2_147_483_649.0];
+        assert_eq!(cast(DataType::Int32, cells(&[4], &edges)), Ok(vec![i32::MAX, least, least, least]));
+        let edges = [9_223_372_036_854_774_784.0, 9_223_372_036_854_775_808.0, -9.3e18];
+        assert_eq!(cast(DataType::Int64, cells(&[3], &edges)), Ok(vec![9_223_372_036_854_774_784, i64::MIN, i64::MIN]));
+    }
+
+    /// A small type has no number that is nobody's.
+    #[test]
+    fn what_a_small_type_cannot_hold_is_refused() {
+        for (data_type, fits, beyond) in [
+            (DataType::Int8, [-128.9f32, 127.9], [-129.0, 128.0]),
+            (DataType::Uint8, [-0.9, 255.9], [-1.0, 256.0]),
+            (DataType::Int16, [-32_768.9, 32_767.9], [-32_769.0, 32_768.0]),
+            (DataType::Uint16, [-0.9, 65_535.9], [-1.0, 65_536.0]),
+            (DataType::Uint32, [-0.9, 4_294_967_040.0], [-1.0, 4_294_967_296.0]),
+        ] {
+            let found = answers(to(data_type), &[cells(&[2], &fits)]).unwrap();
+            let wide = found[0].cast_to::<f64>().unwrap();
+            assert_eq!(all::<f64>(&wide), fits.map(|x| f64::from(x).trunc() + 0.0), "{data_type:?}");
+            for wrong in [beyond[0], beyond[1], f32::NAN, f32::INFINITY] {
+                let why = answers(to(data_type), &[cells(&[1], &[wrong])]).unwrap_err();
+                assert!(why.contains("cast to int64 or int32"), "{data_type:?} {wrong}: {why}");
+            }
+        }
+    }
+
+    #[test]
+    fn texts_are_read_as_numbers_and_whole_numbers_written_as_texts() {
+        let float = |text: &str| vec![words(&[1], &[text])];
+        check(vec![
+            ("a fraction between blanks", to(DataType::Float), float(" 1.5 "), Ok(&[1.5])),
+            ("a power", to(DataType::Float), float("-1e3"), Ok(&[-1000.0])),
+            ("no number", to(DataType::Float), float("NaN"), Ok(&[f32::NAN])),
+            ("infinite", to(DataType::Float), float("-inf"), Ok(&[f32::NEG_INFINITY])),
+            ("beyond all numbers", to(DataType::Float), float("1e400"), Ok(&[f32::INFINITY])),
+            ("empty", to(DataType::Float), float(""), Err("\"\" is no number")),
+            ("a word", to(DataType::Float), float("own"), Err("\"own\" is no number")),
+            ("a comma", to(DataType::Float), float("1,5"), Err("is no number")),
+        ]);
+        assert_eq!(cast(DataType::Int64, words(&[2], &["-7", " 9223372036854775807"])), Ok(vec![-7, i64::MAX]));
+        assert_eq!(cast(DataType::Double, words(&[1], &["0.1"])), Ok(vec![0.1f64]));
+        for wrong in ["1.0", "9223372036854775808", ""] {
+            let why = cast::<i64>(DataType::Int64, words(&[1], &[wrong])).unwrap_err();
+            assert!(why.contains("is no whole number"), "{wrong}: {why}");
+        }
+        let texts: Vec<String> = cast(DataType::String, cells(&[2], &[i64::MIN, 7])).unwrap();
+        assert_eq!(texts, ["-9223372036854775808", "7"]);
+        let why = cast::<String>(DataType::String, cells(&[1], &[0.1f32])).unwrap_err();
+        assert!(why.contains("engines differ in the digits"), "{why}");
+    }
+
+    #[test]
+    fn truths_and_precisions_are_cast_as_they_are() {
+        assert_eq!(cast(DataType::Float, cells(&[2], &[true, false])), Ok(vec![1f32, 0.0]));
+        assert_eq!(cast(DataType::Float, cells(&[2], &[0.1f64, 1e300])), Ok(vec![0.1f32, f32::INFINITY]));
+        assert_eq!(cast(DataType::Double, cells(&[1], &[0.1f32])), Ok(vec![f64::from(0.1f32)]));
+        assert_eq!(cast(DataType::Float, cells(&[1], &[(1i64 << 53) + 1])), Ok(vec![9_007_199_254_740_992f32]));
+        let truths = cast::<bool>(DataType::Bool, cells(&[3], &[0f32, -0.0, 0.5])).unwrap();
+        assert_eq!(truths, [false, false, true]);
+    }
+}

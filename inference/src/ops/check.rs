@@ -210,3 +210,194 @@ pub(super) fn place(node: &NodeProto) -> String {
     let name = if node.name.is_empty() { node.output.first().map_or("", String::as_str) } else { &node.name };
     format!("node {name} ({})", node.op_type)
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use crate::examples::{self, node, tensor, whole, with};
+    use crate::graph::Graph;
+    use crate::ops::tests::{Attributes, operator};
+    use prost::Message;
+    use tract_onnx::pb::{AttributeProto, GraphProto, ModelProto, NodeProto, SparseTensorProto, TensorProto};
+
+    /// From `x` [N, 4] to `y`.
+    fn model(nodes: Vec<NodeProto>, constants: Vec<TensorProto>) -> ModelProto {
+        examples::model(4, 4, nodes, constants)
+    }
+
+    fn refused(proto: &ModelProto) -> String {
+        Graph::load(&proto.encode_to_vec(), None).map(drop).unwrap_err().to_string()
+    }
+
+    /// `x` with as many additions of itself as that, one after another.
+    fn additions(count: usize) -> ModelProto {
+        let name = |at: usize| match at {
+            0 => "x".to_owned(),
+            at if at == count => "y".to_owned(),
+            at => format!("v{at}"),
+        };
+        model((0..count).map(|at| node("Add", &[&name(at), "x"], &name(at + 1))).collect(), vec![])
+    }
+
+    #[test]
+    fn a_graph_of_too_many_nodes_is_refused_before_it_is_built() {
+        Graph::load(&additions(300).encode_to_vec(), None).unwrap();
+        for count in [1_025, 5_000] {
+            let why = refused(&additions(count));
+            assert!(why.contains(&format!("holds {count} nodes, at most 1024 are allowed")), "{why}");
+        }
+        let why = refused(&model(vec![node("Sum", &vec!["x"; 5_000], "y")], vec![]));
+        assert!(why.contains("holds 4999 nodes, at most 1024 are allowed"), "{why}");
+        let why = refused(&model(vec![with(node("Concat", &vec!["x"; 20_000], "y"), "axis", 1)], vec![]));
+        assert!(why.contains("inputs, outputs and tensors, at most 16384 are allowed"), "{why}");
+    }
+
+    #[test]
+    fn a_small_file_cannot_ask_for_a_machine_full_of_memory() {
+        let joined = |from: &str, to: &str| with(node("Concat", &[from, from], to), "axis", 1);
+        Graph::load(&examples::model(4, 8, vec![joined("x", "y")], vec![]).encode_to_vec(), None).unwrap();
+        let name = |at: usize| if at == 0 { "x".to_owned() } else { format!("v{at}") };
+        let doubled =
+            (0..40).map(|at| joined(&name(at), if at == 39 { "y".to_owned() } else { name(at + 1) }.as_str()));
+        let large = [1 << 10; 3];
+        let rows = [
+            ("doubled forty times", model(doubled.collect(), vec![])),
+            (
+                "repeated, and repeated again",
+                model(
+                    vec![node("Tile", &["x", "n"], "v"), node("Tile", &["v", "n"], "y")],
+                    vec![whole("n", &[1, 1 << 20])],
+                ),
+            ),
+            (
+                "of a size that is reckoned",
+                model(
+                    vec![
+                        node("Mul", &["n", "n"], "m"),
+                        node("ConstantOfShape", &["m"], "c"),
+                        node("ReduceSum", &["c"], "s"),
+                        node("Add", &["x", "s"], "y"),
+                    ],
+                    vec![whole("n", &large)],
+                ),
+            ),
+            (
+                "of a size that stands there",
+                model(vec![node("ConstantOfShape", &["n"], "y")], vec![whole("n", &large)]),
+            ),
+            (
+                "of a size that is made there",
+                model(
+                    vec![
+                        NodeProto { input: vec![], ..node("Constant", &[], "n").tensor("value", whole("", &large)) },
+                        node("Expand", &["x", "n"], "y"),
+                    ],
+                    vec![],
+                ),
+            ),
+            (
+                "of a size below the least",
+                model(vec![node("Tile", &["x", "n"], "y")], vec![whole("n", &[i64::MIN, 1])]),
+            ),
+            (
+                "far from its beginning",
+                model(vec![node("Range", &["a", "n", "a"], "y")], vec![whole("a", &[1]), whole("n", &[1 << 40])]),
+            ),
+        ];
+        for (what, proto) in rows {
+            let why = refused(&proto);
+            assert!(why.contains("elements"), "{what}: {why}");
+        }
+    }
+
+    #[test]
+    fn names_lead_somewhere_and_are_given_once() {
+        let abs = |from: &str, to: &str| node("Abs", &[from], to);
+        let constant = || tensor("w", &[1], vec![1.0]);
+        let nested = |depth: usize| {
+            let mut inner = GraphProto { node: vec![abs("x", "z")], ..GraphProto::default() };
+            for _ in 0..depth {
+                let g = Some(std::mem::take(&mut inner));
+                let attribute =
+                    AttributeProto { name: "then_branch".into(), g, r#type: 5, ..AttributeProto::default() };
+                inner.node.push(operator("If").with(attribute));
+            }
+            inner.node
+        };
+        let sparse = || {
+            let mut proto = model(vec![abs("x", "y")], vec![]);
+            proto.graph.as_mut().unwrap().sparse_initializer.push(SparseTensorProto::default());
+            proto
+        };
+        for (what, proto, expected) in [
+            ("no graph", ModelProto::default(), "holds no graph"),
+            ("sparse tensors", sparse(), "holds sparse tensors: export them dense"),
+            ("an input from nowhere", model(vec![abs("z", "y")], vec![]), "node y (Abs): nothing gives its input z"),
+            ("an output from nowhere", model(vec![abs("x", "z")], vec![]), "nothing gives its output y"),
+            ("a value twice", model(vec![abs("x", "y"), abs("x", "y")], vec![]), "two of its values are named y"),
+            (
+                "a tensor twice",
+                model(vec![abs("x", "y")], vec![constant(), constant()]),
+                "two of its tensors have the same name",
+            ),
+            (
+                "a value named as a tensor",
+                model(vec![abs("x", "w"), abs("w", "y")], vec![constant()]),
+                "two of its values are named w",
+            ),
+            (
+                "a tensor that is cut short",
+                model(vec![abs("w", "y")], vec![TensorProto { dims: vec![2], ..constant() }]),
+                "tensor w: its dimensions [2] do not fit its data",
+            ),
+            ("nested too deep", model(nested(17), vec![]), "is nested too deep"),
+            (
+                "within, from nowhere",
+                model(
+                    nested(16)
+                        .into_iter()
+                        .map(|mut node| {
+                            innermost(&mut node);
+                            node
+                        })
+                        .collect(),
+                    vec![],
+                ),
+                "nothing gives its input nowhere",
+            ),
+        ] {
+            let why = refused(&proto);
+            assert!(why.contains(expected), "{what}: {why}");
+        }
+    }
+
+    /// Lets the innermost graph read what nobody gives.
+    fn innermost(node: &mut NodeProto) {
+        match node.attribute.iter_mut().find_map(|attribute| attribute.g.as_mut()) {
+            Some(graph) => graph.node.iter_mut().for_each(innermost),
+            None => node.input = vec!["nowhere".into()],
+        }
+    }
+
+    #[test]
+    fn operators_are_of_a_domain_that_runs_here_and_a_remedy_is_named() {
+        let of = |domain: &str, operator: &str| NodeProto { domain: domain.into(), ..node(operator, &["x"], "y") };
+        for (domain, operator, expected) in [
+            ("", "Scaler", "node y (Scaler): this engine has no such operator"),
+            ("ai.onnx.ml", "Abs", "node y (Abs): this engine has no such operator"),
+            ("", "Nonsense", "export the model without it, or with an older opset"),
+            ("", "StringNormalizer", "make text into numbers before the graph"),
+            ("ai.onnx.ml", "DictVectorizer", "give the features as a tensor, one column each, not as a map"),
+            ("", "GlobalLpPool", "use ReduceL1 or ReduceL2"),
+            ("", "SplitToSequence", "export tensors instead of lists"),
+            ("own", "F", "is of domain own; export with operators of ai.onnx and ai.onnx.ml alone"),
+            ("com.microsoft", "CDist", "export it without CDist: in skl2onnx leave com.microsoft out of target_opset"),
+            ("com.microsoft", "FusedConv", "ORT_ENABLE_BASIC"),
+            ("", "RandomUniformLike", "node y (RandomUniformLike): throws dice; export the model for inference"),
+            ("", "Multinomial", "throws dice"),
+        ] {
+            let why = refused(&model(vec![of(domain, operator)], vec![]));
+            assert!(why.contains(expected), "{domain} {operator}: {why}");
+        }
+    }
+}

@@ -259,3 +259,6 @@ impl OneHotEncoder {
         Ok(keys.map(|key| key.and_then(|key| self.positions.0.get(&key).copied())).collect())
     }
 }
+
+#[cfg(test)]
+mod tests;

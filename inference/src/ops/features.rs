@@ -157,3 +157,82 @@ impl Operator for ZipMap {
         Ok(vec![inputs[0].clone().into_tensor()])
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use crate::ops::tests::{Attributes, all, answers, cells, check, operator, words};
+
+    #[test]
+    fn features_stand_side_by_side_each_cut_or_filled_to_its_width() {
+        let of = |widths: &[i64]| operator("FeatureVectorizer").ints("inputdimensions", widths);
+        let pair = || vec![cells(&[2, 2], &[1f32, 2.0, 3.0, 4.0]), cells(&[2, 1], &[5i64, 6])];
+        check(vec![
+            ("as wide as they are", of(&[2, 1]), pair(), Ok(&[1.0, 2.0, 5.0, 3.0, 4.0, 6.0])),
+            ("one is cut and one filled", of(&[1, 2]), pair(), Ok(&[1.0, 5.0, 0.0, 3.0, 6.0, 0.0])),
+            ("one is left out", of(&[0, 1]), pair(), Ok(&[5.0, 6.0])),
+            ("one row without a batch", of(&[2]), vec![cells(&[2], &[1f32, 2.0])], Ok(&[1.0, 2.0])),
+            ("three widths for two", of(&[1, 1, 1]), pair(), Err("one of inputdimensions for each input")),
+            ("no column at all", of(&[0, 0]), pair(), Err("inputdimensions that add up to a row")),
+            ("more than any row has", of(&[1 << 20, 1]), pair(), Err("inputdimensions that add up to a row")),
+            (
+                "more than can be counted",
+                of(&[i64::MAX, i64::MAX]),
+                pair(),
+                Err("inputdimensions that add up to a row"),
+            ),
+            (
+                "rows that differ",
+                of(&[1, 1]),
+                vec![cells(&[2, 1], &[1f32, 2.0]), cells(&[1, 1], &[1f32])],
+                Err("its inputs differ in their number of rows"),
+            ),
+            ("text", of(&[1]), vec![words(&[1, 1], &["a"])], Err("takes numbers")),
+        ]);
+    }
+
+    #[test]
+    fn columns_are_picked_by_position() {
+        let of = || operator("ArrayFeatureExtractor");
+        let given = |at: &[i64]| vec![cells(&[2, 3], &[1f32, 2.0, f32::NAN, 4.0, 5.0, -0.0]), cells(&[at.len()], at)];
+        check(vec![
+            ("in any order", of(), given(&[2, 0]), Ok(&[f32::NAN, 1.0, -0.0, 4.0])),
+            ("one of them twice", of(), given(&[1, 1]), Ok(&[2.0, 2.0, 5.0, 5.0])),
+            ("beyond the last", of(), given(&[3]), Err("picks a column that is not among the 3")),
+            ("before the first", of(), given(&[-1]), Err("picks a column that is not among the 3")),
+            (
+                "positions of another type",
+                of(),
+                vec![cells(&[1, 1], &[1f32]), cells(&[1], &[0i32])],
+                Err("takes its positions as int64"),
+            ),
+        ]);
+        let picked = answers(of(), &[cells(&[3], &[7i64, 8, 9]), cells(&[2], &[2i64, 1])]).unwrap();
+        assert_eq!((picked[0].shape(), all::<i64>(&picked[0])), (&[1, 2][..], vec![9, 8]), "a list is one row");
+        let picked = answers(of(), &[words(&[1, 2], &["a", "b"]), cells(&[1], &[1i64])]).unwrap();
+        assert_eq!(all::<String>(&picked[0]), ["b"]);
+    }
+
+    #[test]
+    fn a_map_of_classes_stays_the_tensor_that_it_is() {
+        let of = || operator("ZipMap").texts("classlabels_strings", &["good", "bad"]);
+        let row = || vec![cells(&[1, 2], &[0.25f32, f32::NAN])];
+        check(vec![
+            ("texts", of(), row(), Ok(&[0.25, f32::NAN])),
+            ("numbers", operator("ZipMap").ints("classlabels_int64s", &[0, 1]), row(), Ok(&[0.25, f32::NAN])),
+            (
+                "three columns for two labels",
+                of(),
+                vec![cells(&[1, 3], &[1f32; 3])],
+                Err("is made for 2 features; it is given 3"),
+            ),
+            ("no labels", operator("ZipMap"), row(), Err("classlabels_strings or classlabels_int64s")),
+            (
+                "labels of both kinds",
+                of().ints("classlabels_int64s", &[0, 1]),
+                row(),
+                Err("needs its labels in either"),
+            ),
+        ]);
+    }
+}

@@ -61,3 +61,40 @@ impl Labels {
         }
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::ops::tests::{Attributes, all, operator};
+
+    #[test]
+    fn labels_are_of_one_kind() {
+        let node = || operator("ZipMap");
+        let ints = Labels::of(&node().ints("classlabels_int64s", &[7, -1]), "classlabels_int64s").unwrap();
+        let texts = Labels::of(&node().texts("classlabels_strings", &["good", ""]), "classlabels_int64s").unwrap();
+        assert_eq!(
+            (ints.len(), ints.datum_type(), ints.texts()),
+            (2, i64::datum_type(), vec!["7".into(), "-1".into()])
+        );
+        assert_eq!((texts.len(), texts.datum_type()), (2, String::datum_type()));
+        for wrong in [
+            node(),
+            node().ints("classlabels_int64s", &[]),
+            node().ints("classlabels_int64s", &[1]).texts("classlabels_strings", &["a"]),
+            node().ints("classlabels_ints", &[1]),
+        ] {
+            let why = Labels::of(&wrong, "classlabels_int64s").unwrap_err().to_string();
+            assert!(why.contains("needs its labels in either classlabels_strings or classlabels_int64s"), "{why}");
+        }
+    }
+
+    #[test]
+    fn a_class_without_a_label_is_an_error() {
+        let labels = Labels::Texts(vec!["a".into(), "b".into()]);
+        assert_eq!(all::<String>(&labels.pick(&[1, 0, 1]).unwrap()), ["b", "a", "b"]);
+        assert_eq!(labels.pick(&[]).unwrap().shape(), [0]);
+        assert!(labels.pick(&[2]).is_err_and(|why| why.to_string().contains("no label for a class")));
+        assert_eq!(all::<i64>(&Labels::Ints(vec![5]).pick(&[0]).unwrap()), [5]);
+    }
+}

@@ -172,3 +172,138 @@ pub(super) fn greatest(scores: &[f32]) -> usize {
     }
     best
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::greatest;
+    use crate::ops::NodeProto;
+    use crate::ops::tests::{Attributes, all, answers, bits, cells, check, operator};
+
+    const NAN: f32 = f32::NAN;
+    const INF: f32 = f32::INFINITY;
+
+    fn regressor(coefficients: &[f32]) -> NodeProto {
+        operator("LinearRegressor").floats("coefficients", coefficients)
+    }
+
+    fn classifier(coefficients: &[f32]) -> NodeProto {
+        operator("LinearClassifier").floats("coefficients", coefficients).ints("classlabels_ints", &[4, 9])
+    }
+
+    #[test]
+    fn a_regressor_is_weighted_sums() {
+        let two = || vec![cells(&[2, 2], &[1f32, 2.0, -1.0, 0.5])];
+        let both = || regressor(&[1.0, 2.0, 3.0, 4.0]).int("targets", 2);
+        check(vec![
+            ("one target", regressor(&[1.0, 2.0]).floats("intercepts", &[0.5]), two(), Ok(&[5.5, 0.5])),
+            ("no intercept", regressor(&[1.0, 2.0]), two(), Ok(&[5.0, 0.0])),
+            ("two targets", both().floats("intercepts", &[0.0, 1.0]), two(), Ok(&[5.0, 12.0, 0.0, 0.0])),
+            ("one row without a batch", regressor(&[1.0, 2.0]), vec![cells(&[2], &[3i64, 4])], Ok(&[11.0])),
+            // In single precision the one is lost.
+            ("summed in double", regressor(&[1.0; 3]), vec![cells(&[1, 3], &[1e8f32, 1.0, -1e8])], Ok(&[1.0])),
+            ("missing", regressor(&[1.0, 0.0]), vec![cells(&[2, 2], &[NAN, 1.0, 1.0, NAN])], Ok(&[NAN, NAN])),
+            ("infinite", regressor(&[1.0, -1.0]), vec![cells(&[2, 2], &[INF, 1.0, INF, INF])], Ok(&[INF, NAN])),
+            (
+                "the half of a normal distribution",
+                regressor(&[1.0]).text("post_transform", "PROBIT"),
+                vec![cells(&[1, 1], &[0.5f32])],
+                Ok(&[0.0]),
+            ),
+            (
+                "softmax of two targets",
+                both().text("post_transform", "SOFTMAX"),
+                vec![cells(&[1, 2], &[0f32, 0.0])],
+                Ok(&[0.5, 0.5]),
+            ),
+            (
+                "a squash of one target",
+                regressor(&[1.0]).text("post_transform", "LOGISTIC"),
+                two(),
+                Err("a node after it, such as Sigmoid"),
+            ),
+            (
+                "a squash that is none",
+                regressor(&[1.0]).text("post_transform", "TANH"),
+                two(),
+                Err("there is no post_transform TANH"),
+            ),
+            ("three features", regressor(&[1.0; 3]), two(), Err("is made for 3 features; it is given 2")),
+            (
+                "three weights for two targets",
+                regressor(&[1.0; 3]).int("targets", 2),
+                two(),
+                Err("coefficients for 2 targets, found 3"),
+            ),
+            ("no target", regressor(&[1.0; 2]).int("targets", 0), two(), Err("coefficients for 0 targets")),
+            ("no weights", regressor(&[]), two(), Err("coefficients for 1 targets, found 0")),
+            (
+                "two intercepts",
+                regressor(&[1.0; 2]).floats("intercepts", &[1.0; 2]),
+                two(),
+                Err("1 intercepts or none, found 2"),
+            ),
+        ]);
+    }
+
+    /// Labels and scores of rows of one feature.
+    fn of(node: NodeProto, rows: &[f32]) -> (Vec<i64>, Vec<f32>) {
+        let found = answers(node, &[cells(&[rows.len(), 1], rows)]).unwrap();
+        (all(&found[0]), all(&found[1]))
+    }
+
+    #[test]
+    fn one_row_of_coefficients_is_for_the_second_class() {
+        let single = || classifier(&[2.0]).floats("intercepts", &[0.0]);
+        let (labels, scores) = of(single(), &[0.0, 1e-45, -1.0, NAN]);
+        assert_eq!(labels, [4, 9, 4, 4], "zero is not above zero");
+        assert_eq!(bits(&scores), bits(&[1.0, 0.0, 1.0, 2.0 * 1e-45, 3.0, -2.0, NAN, NAN]));
+        let (_, scores) = of(single().text("post_transform", "LOGISTIC"), &[0.0, -400.0, 400.0]);
+        assert_eq!(scores, [0.5, 0.5, 1.0, 0.0, 0.0, 1.0]);
+    }
+
+    #[test]
+    fn of_equal_scores_the_first_class_wins() {
+        let three = operator("LinearClassifier")
+            .floats("coefficients", &[1.0, -1.0, 1.0])
+            .texts("classlabels_strings", &["a", "b", "c"]);
+        let found = answers(three, &[cells(&[3, 1], &[2f32, -2.0, 0.0])]).unwrap();
+        assert_eq!(all::<String>(&found[0]), ["a", "b", "a"]);
+        assert_eq!(all::<f32>(&found[1]), [2.0, -2.0, 2.0, -2.0, 2.0, -2.0, 0.0, -0.0, 0.0]);
+        for (scores, expected) in
+            [(&[1.0, 2.0, 2.0][..], 1), (&[NAN, 1.0], 0), (&[1.0, NAN, 3.0], 2), (&[-0.0, 0.0], 0), (&[-INF, -INF], 0)]
+        {
+            assert_eq!(greatest(scores), expected, "{scores:?}");
+        }
+    }
+
+    #[test]
+    fn classifiers_that_engines_read_differently_are_refused() {
+        let row = || vec![cells(&[1, 1], &[1f32])];
+        let three = |intercepts: &[f32]| classifier(&[1.0; 3]).floats("intercepts", intercepts);
+        check(vec![
+            (
+                "softmax of one score",
+                classifier(&[1.0]).floats("intercepts", &[0.0]).text("post_transform", "SOFTMAX"),
+                row(),
+                Err("export the coefficients and intercepts of both classes"),
+            ),
+            ("three rows for two labels", three(&[0.0; 3]), row(), Err("as many labels as rows of coefficients")),
+            (
+                "one row for three labels",
+                operator("LinearClassifier")
+                    .floats("coefficients", &[1.0])
+                    .floats("intercepts", &[0.0])
+                    .ints("classlabels_ints", &[1, 2, 3]),
+                row(),
+                Err("two labels for one row of coefficients"),
+            ),
+            (
+                "no labels",
+                operator("LinearClassifier").floats("coefficients", &[1.0]),
+                row(),
+                Err("classlabels_strings or classlabels_ints"),
+            ),
+        ]);
+    }
+}

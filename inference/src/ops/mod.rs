@@ -30,6 +30,8 @@ mod scaler;
 mod steady;
 mod svm;
 mod taken;
+#[cfg(test)]
+pub(crate) mod tests;
 mod transform;
 mod trees;
 

@@ -48,3 +48,44 @@ impl Operator for Question {
         Ok(vec![tensor::<bool>(inputs[0].shape(), answers)?])
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use crate::ops::tests::{Attributes, all, answers, cells, operator, words};
+
+    const INF: f32 = f32::INFINITY;
+
+    #[test]
+    fn each_number_is_asked_for_itself_in_its_own_precision() {
+        let inf = |negative: i64, positive: i64| {
+            operator("IsInf").int("detect_negative", negative).int("detect_positive", positive)
+        };
+        let row = || cells(&[2, 3], &[f32::NAN, INF, -INF, 0.0, f32::MAX, -f32::NAN]);
+        for (name, node, input, expected) in [
+            ("no number, of either sign", operator("IsNaN"), row(), [true, false, false, false, false, true]),
+            ("infinite", operator("IsInf"), row(), [false, true, true, false, false, false]),
+            ("infinite above", inf(0, 1), row(), [false, true, false, false, false, false]),
+            ("infinite below", inf(1, 0), row(), [false, false, true, false, false, false]),
+            ("neither is asked for", inf(0, 0), row(), [false; 6]),
+            (
+                "whole numbers never are",
+                operator("IsNaN"),
+                cells(&[2, 3], &[i64::MIN, 0, 1, 2, 3, i64::MAX]),
+                [false; 6],
+            ),
+            // In single precision these are infinite.
+            (
+                "large doubles are not",
+                operator("IsInf"),
+                cells(&[2, 3], &[1e300, -1e300, 1e39, 0.0, 1.0, -1e39]),
+                [false; 6],
+            ),
+        ] {
+            let found = answers(node, &[input]).unwrap();
+            assert_eq!((all::<bool>(&found[0]).as_slice(), found[0].shape()), (&expected[..], &[2, 3][..]), "{name}");
+        }
+        let why = answers(operator("IsNaN"), &[words(&[1], &["nan"])]).unwrap_err();
+        assert!(why.contains("takes numbers"), "{why}");
+    }
+}

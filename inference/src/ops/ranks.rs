@@ -166,3 +166,50 @@ impl InferenceOp for Watched {
 
     as_op!();
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use crate::examples::{model, node, whole, with};
+    use crate::graph::Graph;
+    use crate::ops::NodeProto;
+    use crate::ops::tests::{Attributes, cells, check, operator};
+    use prost::Message;
+
+    /// Defects of tract's that its fuzzing found: endless loops, and a read past the end of a shape.
+    #[test]
+    fn an_operator_that_relies_on_other_dimensions_is_refused() {
+        let axis = |operator: &str, inputs: &[&str], axis| with(node(operator, inputs, "y"), "axis", axis);
+        let flat = node("Reshape", &["x", "all"], "v");
+        let far = "axis is beyond all dimensions";
+        let rows: [(&str, Vec<NodeProto>, &str); 6] = [
+            ("an axis far ahead", vec![axis("LayerNormalization", &["x", "x"], 100)], far),
+            ("an axis far behind", vec![axis("Softmax", &["x"], i64::MIN)], far),
+            ("an axis before the first", vec![axis("Softmax", &["x"], -3)], far),
+            ("an axis behind a new dimension", vec![axis("OneHot", &["x", "depth", "pair"], -4)], far),
+            (
+                "channels of a list",
+                vec![flat.clone(), node("BatchNormalization", &["v", "pair", "pair", "pair", "pair"], "y")],
+                "wants 2 dimensions, and gets 1",
+            ),
+            ("places of a row", vec![node("GlobalAveragePool", &["x"], "y")], "wants 3 dimensions, and gets 2"),
+        ];
+        for (what, nodes, why) in rows {
+            let constants = vec![whole("all", &[-1]), whole("pair", &[0, 1]), whole("depth", &[2])];
+            let refused = Graph::load(&model(4, 1, nodes, constants).encode_to_vec(), None).map(drop).unwrap_err();
+            assert!(refused.to_string().contains(why), "{what}: {refused}");
+        }
+    }
+
+    #[test]
+    fn axes_that_are_there_are_counted_from_either_end() {
+        let row = || vec![cells(&[1, 3], &[-5f32, 0.0, 3.0])];
+        let softmax = |axis| operator("Hardmax").int("axis", axis);
+        check(vec![
+            ("the last", softmax(-1), row(), Ok(&[0.0, 0.0, 1.0])),
+            ("the first from the end", softmax(-2), row(), Ok(&[1.0, 1.0, 1.0])),
+            ("one before it", softmax(-3), row(), Err("axis is beyond all dimensions")),
+            ("all that any graph has", softmax(-65), row(), Err("axis is beyond all dimensions")),
+        ]);
+    }
+}

@@ -207,3 +207,121 @@ impl Operator for Binarizer {
         Ok(vec![tensor(inputs[0].shape(), ones)?.cast_to_dt(inputs[0].datum_type())?.into_owned()])
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use crate::ops::tests::{Attributes, all, answers, cells, check, operator, words};
+
+    const NAN: f32 = f32::NAN;
+    const INF: f32 = f32::INFINITY;
+
+    #[test]
+    fn a_scaler_takes_the_offset_away_and_then_multiplies() {
+        let of = |offset: &[f32], scale: &[f32]| operator("Scaler").floats("offset", offset).floats("scale", scale);
+        let two = || cells(&[2, 2], &[3f32, 0.0, -1.0, 4.0]);
+        check(vec![
+            ("each feature its own", of(&[1.0, -2.0], &[2.0, 0.5]), vec![two()], Ok(&[4.0, 1.0, -4.0, 3.0])),
+            ("one for all features", of(&[1.0], &[2.0]), vec![two()], Ok(&[4.0, -2.0, -4.0, 6.0])),
+            (
+                "one row without a batch",
+                of(&[1.0, 2.0], &[1.0, 1.0]),
+                vec![cells(&[2], &[1f32, 1.0])],
+                Ok(&[0.0, -1.0]),
+            ),
+            ("neither is given", operator("Scaler"), vec![cells(&[1, 3], &[-0f32, INF, NAN])], Ok(&[-0.0, INF, NAN])),
+            ("a scale of zero", of(&[0.0], &[0.0]), vec![cells(&[1, 3], &[INF, -5f32, NAN])], Ok(&[NAN, -0.0, NAN])),
+            // In single precision both are 1e9, and nothing is left.
+            ("digits of doubles", of(&[1e9], &[2.0]), vec![cells(&[1, 1], &[1e9 + 0.5])], Ok(&[1.0])),
+            ("whole numbers", of(&[1.0], &[0.5]), vec![cells(&[1, 2], &[2i64, -3])], Ok(&[0.5, -2.0])),
+            ("too many offsets", of(&[1.0; 3], &[1.0]), vec![two()], Err("`offset` has 3 values for 2 features")),
+            ("too few scales", of(&[1.0], &[]), vec![two()], Err("`scale` has 0 values for 2 features")),
+            ("text", of(&[1.0], &[1.0]), vec![words(&[1, 1], &["a"])], Err("encode text before it")),
+            ("a cube", of(&[1.0], &[1.0]), vec![cells(&[1, 1, 1], &[1f32])], Err("[N, F]; it is given 3 dimensions")),
+        ]);
+    }
+
+    #[test]
+    fn an_imputer_fills_the_one_value_that_it_replaces() {
+        let floats = |of: f32, with: &[f32]| {
+            operator("Imputer").float("replaced_value_float", of).floats("imputed_value_floats", with)
+        };
+        let row = || cells(&[2, 2], &[NAN, 1.0, 0.0, NAN]);
+        check(vec![
+            ("missing, by feature", floats(NAN, &[7.0, 8.0]), vec![row()], Ok(&[7.0, 1.0, 0.0, 8.0])),
+            ("missing, by one value", floats(NAN, &[7.0]), vec![row()], Ok(&[7.0, 1.0, 0.0, 7.0])),
+            ("a number, not what is missing", floats(1.0, &[7.0]), vec![row()], Ok(&[NAN, 7.0, 0.0, NAN])),
+            ("both zeros are one", floats(-0.0, &[7.0]), vec![cells(&[1, 2], &[0f32, -0.0])], Ok(&[7.0, 7.0])),
+            ("infinity by infinity alone", floats(INF, &[7.0]), vec![cells(&[1, 2], &[INF, -INF])], Ok(&[7.0, -INF])),
+            ("whole numbers", floats(NAN, &[7.0]), vec![cells(&[1, 1], &[1i64])], Err("cast it before")),
+            ("three for two", floats(NAN, &[7.0; 3]), vec![row()], Err("`imputed_value` has 3 values for 2 features")),
+            (
+                "nothing",
+                operator("Imputer"),
+                vec![row()],
+                Err("needs either imputed_value_floats or imputed_value_int64s"),
+            ),
+            (
+                "both kinds",
+                floats(NAN, &[7.0]).ints("imputed_value_int64s", &[7]),
+                vec![row()],
+                Err("needs either imputed_value_floats or imputed_value_int64s"),
+            ),
+        ]);
+        let ints =
+            |with: i64| operator("Imputer").int("replaced_value_int64", -1).ints("imputed_value_int64s", &[with]);
+        let found = answers(ints(5), &[cells(&[1, 3], &[-1i64, 0, i64::MIN])]).unwrap();
+        assert_eq!(all::<i64>(&found[0]), [5, 0, i64::MIN]);
+        let found = answers(ints(5), &[cells(&[1, 2], &[-1i32, 1])]).unwrap();
+        assert_eq!(all::<i32>(&found[0]), [5, 1]);
+        assert!(answers(ints(1 << 40), &[cells(&[1, 1], &[-1i32])]).is_err(), "no such number has 32 bits");
+        let found = answers(floats(NAN, &[0.1]), &[cells(&[1, 2], &[f64::NAN, 0.1])]).unwrap();
+        assert_eq!(all::<f64>(&found[0]), [f64::from(0.1f32), 0.1]);
+    }
+
+    #[test]
+    fn a_normalizer_divides_by_the_norm_of_the_row() {
+        let of = |norm: &str| operator("Normalizer").text("norm", norm);
+        let rows = || cells(&[2, 2], &[3f32, -4.0, 0.0, 0.0]);
+        check(vec![
+            ("sum of sizes", of("L1"), vec![rows()], Ok(&[3.0 / 7.0, -4.0 / 7.0, 0.0, 0.0])),
+            ("root of the squares", of("L2"), vec![rows()], Ok(&[0.6, -0.8, 0.0, 0.0])),
+            ("the greatest", of("MAX"), vec![rows()], Ok(&[1.0, -4.0 / 3.0, 0.0, 0.0])),
+            (
+                "the greatest is the default",
+                operator("Normalizer"),
+                vec![cells(&[1, 2], &[2f32, 8.0])],
+                Ok(&[0.25, 1.0]),
+            ),
+            // As onnxruntime has it: the greatest itself, not its size.
+            ("the greatest below zero", of("MAX"), vec![cells(&[1, 2], &[-2f32, -8.0])], Ok(&[1.0, 4.0])),
+            ("missing has no sum", of("L1"), vec![cells(&[1, 2], &[NAN, 1.0])], Ok(&[NAN, NAN])),
+            ("missing is not the greatest", of("MAX"), vec![cells(&[1, 2], &[NAN, 2.0])], Ok(&[NAN, 1.0])),
+            ("whole numbers", of("L1"), vec![cells(&[1, 2], &[1i64, 3])], Ok(&[0.25, 0.75])),
+            ("another norm", of("L3"), vec![rows()], Err("there is no norm L3: MAX, L1 or L2")),
+            ("a cube", of("L1"), vec![cells(&[1, 1, 2], &[1f32, 2.0])], Err("it is given 3 dimensions")),
+        ]);
+    }
+
+    #[test]
+    fn a_binarizer_gives_one_above_its_threshold() {
+        let of = |threshold: f32| operator("Binarizer").float("threshold", threshold);
+        let row = || cells(&[1, 4], &[0.5f32.next_down(), 0.5, 0.5f32.next_up(), INF]);
+        check(vec![
+            ("the threshold itself is below", of(0.5), vec![row()], Ok(&[0.0, 0.0, 1.0, 1.0])),
+            (
+                "zero is the default",
+                operator("Binarizer"),
+                vec![cells(&[1, 3], &[-0f32, 0.0, 1e-45])],
+                Ok(&[0.0, 0.0, 1.0]),
+            ),
+            ("missing", of(0.5), vec![cells(&[1, 2], &[1.0, NAN])], Err("impute missing values before Binarizer")),
+            ("text", of(0.5), vec![words(&[1, 1], &["a"])], Err("takes numbers")),
+        ]);
+        // 0.1 in double precision is less than the f32 next to it, which is the threshold.
+        let found = answers(of(0.1), &[cells(&[1, 2], &[0.1, f64::from(0.1f32.next_up())])]).unwrap();
+        assert_eq!(all::<f64>(&found[0]), [0.0, 1.0]);
+        let found = answers(of(1.5), &[cells(&[1, 2], &[1i64, 2])]).unwrap();
+        assert_eq!(all::<i64>(&found[0]), [0, 1]);
+    }
+}

@@ -354,8 +354,13 @@ impl Operator for Pair {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::ops::tests::{all, cells};
+
+    const NAN: f64 = f64::NAN;
+    const INF: f64 = f64::INFINITY;
 
     #[test]
     fn an_axis_that_is_not_there_is_refused() -> TractResult<()> {
@@ -366,5 +371,99 @@ mod tests {
             assert!(why.is_err_and(|why| why.to_string().contains("has no axes")));
         }
         Ok(())
+    }
+
+    #[test]
+    fn folds_say_what_becomes_of_what_is_no_number_of_ties_and_of_nothing() {
+        let (greatest, last) = (Fold::PlaceOfGreatest { last: false }, Fold::PlaceOfGreatest { last: true });
+        let (least, last_least) = (Fold::PlaceOfLeast { last: false }, Fold::PlaceOfLeast { last: true });
+        let rows: [(Fold, &[f64], f64); 26] = [
+            (Fold::Sum, &[], 0.0),
+            (Fold::Sum, &[1e16, 1.0, -1e16], 0.0),
+            (Fold::Sum, &[INF, -INF], NAN),
+            (Fold::Product, &[], 1.0),
+            (Fold::Product, &[0.0, INF], NAN),
+            (Fold::Greatest, &[], -INF),
+            (Fold::Greatest, &[-INF, -2.0], -2.0),
+            (Fold::Greatest, &[1.0, NAN, 3.0], NAN),
+            (Fold::Least, &[], INF),
+            (Fold::Least, &[3.0, -2.0, INF], -2.0),
+            (Fold::Least, &[NAN, 1.0], NAN),
+            (Fold::MeanOfSquares, &[3.0, -4.0], 12.5),
+            (Fold::MeanOfSquares, &[], NAN),
+            (Fold::LogSumExp, &[], -INF),
+            (Fold::LogSumExp, &[-1000.0], -1000.0),
+            (greatest, &[1.0, 3.0, 3.0], 1.0),
+            (last, &[1.0, 3.0, 3.0], 2.0),
+            (greatest, &[-INF, -INF], 0.0),
+            (last, &[-INF, -INF], 1.0),
+            (greatest, &[5.0, NAN, NAN, 9.0], 1.0),
+            (last, &[5.0, NAN, NAN, 9.0], 2.0),
+            (greatest, &[], 0.0),
+            (least, &[2.0, -0.0, 0.0], 1.0),
+            (last_least, &[2.0, -0.0, 0.0], 2.0),
+            (least, &[INF, NAN], 1.0),
+            (least, &[INF, INF], 0.0),
+        ];
+        for (fold, elements, expected) in rows {
+            let found = fold.of(elements);
+            assert!(found == expected || found.is_nan() && expected.is_nan(), "{fold:?} of {elements:?} is {found}");
+        }
+    }
+
+    /// Every set of axes of a small block, cell by cell: a place's group is all cells that agree with it on the other axes.
+    #[test]
+    fn axes_are_folded_and_the_others_stay_where_they_are() {
+        let shape = [2usize, 3, 1, 4];
+        let numbers: Vec<f32> = (0..24).map(|at| (at * 7 % 24) as f32 / 4.0 - 2.0).collect();
+        let input = cells(&shape, &numbers).into_tvalue();
+        let index = |at: usize| [at / 12, at / 4 % 3, 0, at % 4];
+        for set in 0..16usize {
+            let axes: TVec<usize> = (0..4).rev().filter(|axis| set >> axis & 1 == 1).collect();
+            let group = |at: usize| {
+                let alike =
+                    |other: &usize| (0..4).all(|axis| axes.contains(&axis) || index(*other)[axis] == index(at)[axis]);
+                (0..24).filter(alike).map(|other| f64::from(numbers[other])).collect::<Vec<_>>()
+            };
+            let firsts: Vec<usize> = (0..24).filter(|at| axes.iter().all(|axis| index(*at)[*axis] == 0)).collect();
+            for fold in [Fold::Sum, Fold::Greatest, Fold::Least, Fold::Product] {
+                let found = Reduce { fold, axes: axes.clone() }.run(std::slice::from_ref(&input)).unwrap();
+                let expected: Vec<f32> = firsts.iter().map(|at| fold.of(&group(*at)) as f32).collect();
+                // The order of a product's or a sum's terms shows in its last bit.
+                let near = all::<f32>(&found[0]).iter().zip(&expected).all(|(a, b)| (a - b).abs() <= 1e-6 * b.abs());
+                assert!(near && found[0].len() == expected.len(), "{fold:?} of {axes:?}: {found:?}, not {expected:?}");
+            }
+            let found = Softmax { axes: axes.clone(), log: false }.run(std::slice::from_ref(&input)).unwrap();
+            for (at, found) in all::<f32>(&found[0]).iter().enumerate() {
+                let sum: f64 = group(at).iter().map(|x| x.exp()).sum();
+                let expected = (f64::from(numbers[at]).exp() / sum) as f32;
+                assert!((found - expected).abs() < 1e-6, "softmax over {axes:?}, {at}: {found}, not {expected}");
+            }
+        }
+        let nothing = cells::<f32>(&[2, 0], &[]).into_tvalue();
+        let found = Reduce { fold: Fold::Sum, axes: tvec!(1) }.run(std::slice::from_ref(&nothing)).unwrap();
+        assert_eq!((found[0].shape(), all::<f32>(&found[0])), (&[2, 1][..], vec![0.0, 0.0]));
+    }
+
+    #[test]
+    fn of_two_the_one_that_is_no_number_wins_and_one_is_repeated_to_the_other() {
+        let (nan, inf) = (f32::NAN, f32::INFINITY);
+        let rows: [(Pair, &[usize], &[f32], &[usize], &[f32], &[f32]); 7] = [
+            (Pair::Greatest, &[3], &[1.0, nan, 3.0], &[3], &[2.0, 2.0, nan], &[2.0, nan, nan]),
+            (Pair::Least, &[3], &[1.0, nan, -inf], &[3], &[2.0, 2.0, nan], &[1.0, nan, nan]),
+            (Pair::Greatest, &[2], &[1.0, -1.0], &[1], &[0.0], &[1.0, 0.0]),
+            (Pair::Least, &[1], &[0.0], &[2], &[1.0, -1.0], &[0.0, -1.0]),
+            (Pair::Greatest, &[2, 1], &[1.0, 4.0], &[1, 2], &[2.0, 3.0], &[2.0, 3.0, 4.0, 4.0]),
+            // By the reciprocal, which is infinite, this were infinite.
+            (Pair::Quotient, &[1], &[1e-40], &[1], &[1e-40], &[1.0]),
+            (Pair::Quotient, &[3], &[1.0, -1.0, 0.0], &[1], &[0.0], &[inf, -inf, nan]),
+        ];
+        for (pair, left, a, right, b, expected) in rows {
+            let found = pair.run(&[cells(left, a).into_tvalue(), cells(right, b).into_tvalue()]).unwrap();
+            let bits = crate::ops::tests::bits;
+            assert_eq!(bits(&all(&found[0])), bits(expected), "{pair:?} {a:?} {b:?}: {found:?}");
+        }
+        let wrong = Pair::Greatest.run(&[cells(&[2], &[0f32; 2]).into_tvalue(), cells(&[3], &[0f32; 3]).into_tvalue()]);
+        assert!(wrong.is_err(), "shapes that do not meet");
     }
 }

@@ -358,3 +358,6 @@ fn couple(classes: usize, pairwise: &[f32]) -> Vec<f32> {
     }
     p
 }
+
+#[cfg(test)]
+mod tests;

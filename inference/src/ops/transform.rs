@@ -115,6 +115,7 @@ fn probit(x: f32) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ops::tests::{Attributes, bits, operator};
 
     #[test]
     fn transforms_are_what_their_names_say() {
@@ -124,12 +125,50 @@ mod tests {
             (PostTransform::Softmax, &[1.0, 1.0], &[0.5, 0.5]),
             (PostTransform::Softmax, &[1e30, 0.0], &[1.0, 0.0]),
             (PostTransform::SoftmaxZero, &[2.0, 0.0, 2.0], &[0.5, 0.0, 0.5]),
+            (PostTransform::SoftmaxZero, &[0.0, -0.0], &[f32::NAN, f32::NAN]),
+            (PostTransform::SoftmaxZero, &[2e-7, 0.0], &[1.0, 0.0]),
+            (PostTransform::Softmax, &[-1e30, -1e30], &[0.5, 0.5]),
+            (PostTransform::Softmax, &[f32::NAN, 0.0], &[f32::NAN, f32::NAN]),
+            (PostTransform::Softmax, &[f32::INFINITY, 0.0], &[f32::NAN, f32::NAN]),
+            (PostTransform::Logistic, &[f32::NAN, f32::INFINITY], &[f32::NAN, 1.0]),
             (PostTransform::Probit, &[0.5], &[0.0]),
+            (PostTransform::Probit, &[0.0, 1.0, 2.0], &[f32::NEG_INFINITY, f32::INFINITY, f32::NAN]),
         ];
         for (transform, scores, expected) in rows {
             let mut found = scores.to_vec();
             transform.apply(&mut found);
-            assert_eq!(&found, expected, "{transform:?} {scores:?}");
+            assert_eq!(bits(&found), bits(expected), "{transform:?} {scores:?}: {found:?}");
         }
+    }
+
+    /// Against tables of the normal distribution: Winitzki's approximation is within 4e-3.
+    #[test]
+    fn a_probit_is_the_inverse_of_the_normal_distribution() {
+        for (x, expected) in [(0.841_344_7, 1.0), (0.977_249_9, 2.0), (0.158_655_25, -1.0), (0.975, 1.959_964)] {
+            let found = PostTransform::Probit.apply_single(x);
+            assert!((found - expected).abs() < 4e-3, "{x}: {found}, not {expected}");
+        }
+        for transform in [PostTransform::None, PostTransform::Logistic, PostTransform::Softmax] {
+            assert_eq!(transform.apply_single(0.25), 0.25, "{transform:?} of one score is nobody's");
+        }
+    }
+
+    #[test]
+    fn a_squash_of_one_target_is_refused_and_so_is_a_name_that_is_none() {
+        for (name, fits, single) in [
+            ("NONE", true, true),
+            ("PROBIT", true, true),
+            ("LOGISTIC", true, false),
+            ("SOFTMAX", true, false),
+            ("SOFTMAX_ZERO", true, false),
+            ("softmax", false, false),
+            ("", false, false),
+        ] {
+            let node = operator("LinearRegressor").text("post_transform", name);
+            let found = PostTransform::of(&node);
+            assert_eq!(found.is_ok(), fits, "{name}");
+            assert_eq!(found.is_ok_and(|found| found.check_single(&node).is_ok()), single, "{name}");
+        }
+        assert!(PostTransform::of(&operator("LinearRegressor")).is_ok_and(|none| none == PostTransform::None));
     }
 }

@@ -18,6 +18,9 @@ pub(super) fn into_attributes(graph: &mut GraphProto) {
         .map(|(name, tensor)| (name.clone(), tensor.clone()))
         .collect();
     for node in &mut graph.node {
+        for inner in super::subgraphs::inner(node) {
+            into_attributes(inner);
+        }
         let Some((_, name)) = TAKEN.iter().find(|(operator, _)| *operator == node.op_type) else { continue };
         match node.input.get(1) {
             Some(input) if input.is_empty() => node.input.truncate(1),
@@ -33,9 +36,6 @@ pub(super) fn into_attributes(graph: &mut GraphProto) {
                 }
             }
             None => {}
-        }
-        for inner in super::subgraphs::inner(node) {
-            into_attributes(inner);
         }
     }
 }
@@ -62,4 +62,68 @@ pub(super) fn counts_into_inputs(graph: &mut GraphProto) {
 
 fn is_taken(operator: &str) -> bool {
     TAKEN.iter().any(|(name, _)| *name == operator)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::examples::{node, whole, with};
+    use crate::ops::tests::Attributes;
+    use tract_onnx::pb::NodeProto;
+
+    fn ints(node: &NodeProto) -> Vec<(&str, Vec<i64>)> {
+        node.attribute.iter().map(|attribute| (attribute.name.as_str(), attribute.ints.clone())).collect()
+    }
+
+    #[test]
+    fn axes_of_the_file_become_an_attribute() {
+        let sum = |inputs: &[&str]| node("ReduceLogSumExp", inputs, "y");
+        let made = node("Constant", &[], "made").tensor("value", whole("", &[-1]));
+        for (name, before, inputs, attributes) in [
+            ("a tensor of the file", sum(&["x", "axes"]), vec!["x"], vec![("axes", vec![0, 2])]),
+            ("one that a node makes", sum(&["x", "made"]), vec!["x"], vec![("axes", vec![-1])]),
+            ("one that is not there", sum(&["x", ""]), vec!["x"], vec![]),
+            ("none", sum(&["x"]), vec!["x"], vec![]),
+            ("one that is reckoned", sum(&["x", "x"]), vec!["x", "x"], vec![]),
+            ("another operator's", node("ReduceSum", &["x", "axes"], "y"), vec!["x", "axes"], vec![]),
+        ] {
+            let mut graph = GraphProto {
+                node: vec![made.clone(), before],
+                initializer: vec![whole("axes", &[0, 2])],
+                ..Default::default()
+            };
+            into_attributes(&mut graph);
+            assert_eq!(graph.node[1].input, inputs, "{name}");
+            assert_eq!(ints(&graph.node[1]), attributes, "{name}");
+        }
+        let inner = GraphProto {
+            node: vec![sum(&["x", "axes"])],
+            initializer: vec![whole("axes", &[1])],
+            ..GraphProto::default()
+        };
+        let branch = AttributeProto { name: "then_branch".into(), g: Some(inner), ..AttributeProto::default() };
+        let mut graph = GraphProto { node: vec![node("If", &["c"], "y").with(branch)], ..GraphProto::default() };
+        into_attributes(&mut graph);
+        let inner = graph.node[0].attribute[0].g.as_ref().unwrap();
+        assert_eq!(ints(&inner.node[0]), [("axes", vec![1])], "in a graph within");
+    }
+
+    #[test]
+    fn a_count_of_an_older_opset_becomes_an_input() {
+        let top = |inputs: &[&str]| node("TopK", inputs, "y");
+        let of = |node: NodeProto| {
+            let mut graph = GraphProto { node: vec![node], ..GraphProto::default() };
+            counts_into_inputs(&mut graph);
+            let made: Vec<_> =
+                graph.initializer.iter().map(|tensor| (tensor.name.clone(), tensor.int64_data.clone())).collect();
+            (graph.node[0].input.clone(), graph.node[0].attribute.len(), made)
+        };
+        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        let axis = with(with(top(&["x"]), "axis", 1), "k", 3);
+        assert_eq!(of(axis), (names(&["x", "y.k"]), 1, vec![("y.k".to_owned(), vec![3])]));
+        assert_eq!(of(top(&["x", "n"])), (names(&["x", "n"]), 0, vec![]));
+        assert_eq!(of(top(&["x"])), (names(&["x"]), 0, vec![]));
+        assert_eq!(of(with(node("Softmax", &["x"], "y"), "k", 3)), (names(&["x"]), 1, vec![]));
+    }
 }

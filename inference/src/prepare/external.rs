@@ -194,4 +194,53 @@ mod tests {
         let why = taken(3);
         assert!(why.as_ref().is_err_and(|why| why.starts_with("tensor t2: its graph takes more")), "{why:?}");
     }
+
+    #[test]
+    fn a_tensor_is_the_part_of_its_file_that_it_names() {
+        let of = |entries: &[(&str, &str)]| {
+            let entry =
+                |(key, value): &(&str, &str)| StringStringEntryProto { key: (*key).into(), value: (*value).into() };
+            let external_data = entries.iter().map(entry).collect();
+            let mut graph = GraphProto {
+                initializer: vec![TensorProto { external_data, ..tensor("t".into()) }],
+                ..Default::default()
+            };
+            let files = Files::from([("w".to_owned(), (0..10).collect())]);
+            take_in(&mut graph, Some(&files)).map(|()| graph.initializer[0].raw_data.clone())
+        };
+        let whole: Vec<u8> = (0..10).collect();
+        let rows: [(&str, &[(&str, &str)], Result<&[u8], &str>); 14] = [
+            ("the whole file", &[("location", "w")], Ok(&whole)),
+            ("from here on", &[("location", "w"), ("offset", "7")], Ok(&[7, 8, 9])),
+            ("so much of it", &[("location", "./w"), ("offset", "2"), ("length", "3")], Ok(&[2, 3, 4])),
+            ("nothing of it", &[("location", "w"), ("offset", "10")], Ok(&[])),
+            (
+                "beyond its end",
+                &[("location", "w"), ("offset", "8"), ("length", "3")],
+                Err("ends beyond the 10 bytes of w"),
+            ),
+            ("from beyond its end", &[("location", "w"), ("offset", "11")], Err("ends beyond the 10 bytes of w")),
+            (
+                "more than can be counted",
+                &[("location", "w"), ("offset", "1"), ("length", "18446744073709551615")],
+                Err("ends beyond"),
+            ),
+            ("an offset below zero", &[("location", "w"), ("offset", "-1")], Err("its offset \"-1\" is no number")),
+            ("no file", &[], Err("tensor t: names no file for its data")),
+            ("another file", &[("location", "v")], Err("is in another file, v, which must stand beside the graph")),
+            ("the folder above", &[("location", "../w")], Err("must be in a file beside the graph, not in \"../w\"")),
+            ("a folder below", &[("location", "data/w")], Err("must be in a file beside the graph")),
+            ("the folder above alone", &[("location", "..")], Err("must be in a file beside the graph")),
+            ("another system's path", &[("location", "C:\\w")], Err("must be in a file beside the graph")),
+        ];
+        for (name, entries, expected) in rows {
+            match (of(entries), expected) {
+                (Ok(found), Ok(expected)) => assert_eq!(found, expected, "{name}"),
+                (Err(why), Err(expected)) => assert!(why.contains(expected), "{name}: {why}"),
+                (found, expected) => panic!("{name}: {found:?}, not {expected:?}"),
+            }
+        }
+        let mut graph = GraphProto { initializer: vec![tensor("t".into())], ..Default::default() };
+        assert!(take_in(&mut graph, None).is_err_and(|why| why.contains("save the model with its data inside")));
+    }
 }

@@ -243,4 +243,60 @@ mod tests {
             assert!(why.contains(&expected), "{why}");
         }
     }
+
+    /// What a function reads of its call: an attribute, the function's default for it, or nothing.
+    #[test]
+    fn attributes_are_the_calls_the_defaults_or_left_out() {
+        let number =
+            |name: &str, i: i64| AttributeProto { name: name.into(), i, r#type: 2, ..AttributeProto::default() };
+        let refers = |name: &str, to: &str| AttributeProto {
+            name: name.into(),
+            ref_attr_name: to.into(),
+            ..AttributeProto::default()
+        };
+        let mut own = function("F", ("", "Softmax"), 0);
+        own.node[0].attribute = vec![refers("axis", "a"), refers("keepdims", "b"), refers("to", "c"), number("k", 7)];
+        own.attribute_proto = vec![number("a", 1), number("b", 2)];
+        let mut call = node("own", "F", "x", "y");
+        call.attribute = vec![number("a", 5), number("unread", 9)];
+        let nodes = body(&own, &call, 3).unwrap();
+        let found: Vec<(&str, i64)> = nodes[0].attribute.iter().map(|found| (found.name.as_str(), found.i)).collect();
+        assert_eq!(found, [("axis", 5), ("keepdims", 2), ("k", 7)]);
+    }
+
+    /// Inside a call, names are the call's own, but for those that it takes and gives, in graphs within too.
+    #[test]
+    fn two_calls_share_no_name() {
+        let inner = GraphProto {
+            node: vec![node("", "Add", "a", "inside")],
+            initializer: vec![TensorProto { name: "w".into(), ..TensorProto::default() }],
+            ..GraphProto::default()
+        };
+        let mut own = function("F", ("", "If"), 0);
+        own.node[0].attribute =
+            vec![AttributeProto { name: "then_branch".into(), g: Some(inner), ..AttributeProto::default() }];
+        own.node.insert(0, node("", "Abs", "a", "between"));
+        let nodes = calls(vec![own.clone()], 2, MOST_BYTES).unwrap();
+        let names: Vec<&str> = nodes.iter().map(|node| node.output[0].as_str()).collect();
+        assert_eq!(names, ["F.0.between", "v1", "F.1.between", "v2"]);
+        let within = nodes[3].attribute[0].g.as_ref().unwrap();
+        assert_eq!((within.node[0].input[0].as_str(), within.node[0].output[0].as_str()), ("v1", "F.1.inside"));
+        assert_eq!(within.initializer[0].name, "F.1.w");
+        let left_out = NodeProto { input: vec![], ..node("own", "F", "", "y") };
+        assert_eq!(body(&own, &left_out, 0).unwrap()[0].input, [""], "an input that the call leaves out");
+        let through = Function { output: vec!["a".into()], ..own };
+        assert!(body(&through, &left_out, 0).is_err_and(|why| why.contains("one of its outputs is an input")));
+    }
+
+    #[test]
+    fn a_function_of_another_opset_is_refused_where_that_means_something_else() {
+        let opset = |version: i64| vec![OperatorSetIdProto { domain: String::new(), version }];
+        for (own, other, fits) in [(17, 17, true), (17, 18, false), (18, 17, false), (18, 21, true), (13, 12, false)] {
+            let function = Function { opset_import: opset(other), ..function("F", ("", "Neg"), 0) };
+            let mut proto =
+                ModelProto { opset_import: opset(own), graph: Some(GraphProto::default()), ..ModelProto::default() };
+            let found = write_out(&mut proto, &WithFunctions { functions: vec![function] }.encode_to_vec());
+            assert_eq!(found.is_ok(), fits, "{own} and {other}: {found:?}");
+        }
+    }
 }

@@ -143,4 +143,46 @@ mod tests {
         let mut graph = GraphProto { node: vec![with(lstm(), "input_forget", 1)], ..GraphProto::default() };
         assert!(forward(&mut graph).unwrap_err().contains("input_forget"));
     }
+
+    /// Both directions are run, and the backward one is what is left.
+    #[test]
+    fn a_loop_that_goes_backward_is_half_of_one_that_goes_both_ways() {
+        let text =
+            |name: &str, text: &str| AttributeProto { name: name.into(), s: text.into(), ..AttributeProto::default() };
+        let of = |layout: i64, inputs: &[&str], outputs: &[&str]| {
+            let node = with(node("GRU", inputs, "y"), "layout", layout);
+            let output = outputs.iter().map(|name| (*name).to_owned()).collect();
+            let attribute = [node.attribute.clone(), vec![text("direction", "reverse")]].concat();
+            let mut graph = GraphProto {
+                node: vec![NodeProto { attribute, output, name: "gru".into(), ..node }],
+                ..GraphProto::default()
+            };
+            forward(&mut graph).unwrap();
+            let axis =
+                |node: &NodeProto| node.attribute.iter().find(|attribute| attribute.name == "axis").map(|axis| axis.i);
+            let said = |node: &NodeProto| {
+                format!("{} {} > {} {:?}", node.op_type, node.input.join(","), node.output.join(","), axis(node))
+            };
+            (graph.node.iter().map(said).collect::<Vec<_>>(), graph.initializer.len())
+        };
+        let (nodes, constants) = of(0, &["x", "w", "r", "", "", "h"], &["all", "last"]);
+        assert_eq!(
+            nodes,
+            [
+                "Concat w,w > gru.1.twice Some(0)",
+                "Concat r,r > gru.2.twice Some(0)",
+                "Concat h,h > gru.5.twice Some(0)",
+                "GRU x,gru.1.twice,gru.2.twice,,,gru.5.twice > all.both,last.both None",
+                "Slice all.both,loops.backward.1,loops.backward.2,loops.backward.1 > all None",
+                "Slice last.both,loops.backward.1,loops.backward.2,loops.backward.0 > last None",
+            ]
+        );
+        assert_eq!(constants, 3);
+        let (nodes, _) = of(1, &["x", "w", "r", "", "", "h"], &["", "last"]);
+        assert_eq!(nodes[2], "Concat h,h > gru.5.twice Some(1)", "rows first");
+        assert_eq!(nodes[4..], ["Slice last.both,loops.backward.1,loops.backward.2,loops.backward.1 > last None"]);
+        let mut graph = GraphProto { node: vec![node("GRU", &["x", "w", "r"], "y")], ..GraphProto::default() };
+        forward(&mut graph).unwrap();
+        assert_eq!((graph.node.len(), graph.initializer.len()), (1, 0), "forward needs nothing");
+    }
 }

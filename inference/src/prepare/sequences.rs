@@ -119,3 +119,85 @@ fn constants(graph: &GraphProto) -> HashMap<String, i64> {
     };
     all.filter_map(|(name, tensor)| Some((name.clone(), one(tensor)?))).collect()
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::examples::{node, whole, with};
+
+    fn of(nodes: Vec<NodeProto>, outputs: &[&str]) -> Result<GraphProto, String> {
+        let output = outputs.iter().map(|name| ValueInfoProto { name: (*name).into(), ..Default::default() }).collect();
+        let initializer = vec![whole("zero", &[0]), whole("one", &[1]), whole("two", &[2]), whole("pair", &[0, 1])];
+        let mut graph = GraphProto { node: nodes, output, initializer, ..GraphProto::default() };
+        resolve(&mut graph).map(|()| graph)
+    }
+
+    /// Operator, inputs and outputs of each node.
+    fn nodes(graph: &GraphProto) -> Vec<String> {
+        graph
+            .node
+            .iter()
+            .map(|node| format!("{} {} > {}", node.op_type, node.input.join(","), node.output.join(",")))
+            .collect()
+    }
+
+    #[test]
+    fn lists_are_the_tensors_that_are_in_them() {
+        let list = || node("SequenceConstruct", &["a", "b"], "l");
+        let at = |place: &str| node("SequenceAt", &["l", place], "y");
+        let joined = |new: i64| with(with(node("ConcatFromSequence", &["l"], "y"), "axis", 1), "new_axis", new);
+        for (name, given, outputs, expected) in [
+            ("a place", vec![list(), at("one")], &["y"][..], &["Identity b > y"][..]),
+            (
+                "by another name",
+                vec![list(), node("Identity", &["l"], "m"), node("SequenceAt", &["m", "zero"], "y")],
+                &["y"],
+                &["Identity a > y"],
+            ),
+            ("joined", vec![list(), joined(0)], &["y"], &["Concat a,b > y"]),
+            (
+                "joined along a new axis",
+                vec![list(), joined(1)],
+                &["y"],
+                &[
+                    "Constant  > y.axes",
+                    "Unsqueeze a,y.axes > y.part-0",
+                    "Unsqueeze b,y.axes > y.part-1",
+                    "Concat y.part-0,y.part-1 > y",
+                ],
+            ),
+            (
+                "an output",
+                vec![list(), node("Abs", &["a"], "y")],
+                &["l", "y"],
+                &["Abs a > y", "Identity a > l_0", "Identity b > l_1"],
+            ),
+            ("no list", vec![node("SequenceAt", &["l", "one"], "y")], &["y"], &["SequenceAt l,one > y"]),
+        ] {
+            let graph = of(given, outputs).unwrap();
+            assert_eq!(nodes(&graph), expected, "{name}");
+        }
+        let graph = of(vec![list(), node("Abs", &["a"], "y")], &["l", "y"]).unwrap();
+        assert_eq!(graph.output.iter().map(|output| output.name.as_str()).collect::<Vec<_>>(), ["l_0", "l_1", "y"]);
+    }
+
+    #[test]
+    fn what_is_not_known_at_load_is_refused() {
+        let list = || node("SequenceConstruct", &["a", "b"], "l");
+        let at = |place: &str| vec![list(), node("SequenceAt", &["l", place], "y")];
+        for (name, nodes, expected) in [
+            ("beyond the last", at("two"), "node y: its place in a list is not known at load"),
+            ("a place that is reckoned", at("x"), "its place in a list is not known at load"),
+            ("two places", at("pair"), "its place in a list is not known at load"),
+            (
+                "a list to an operator of tensors",
+                vec![list(), node("Abs", &["l"], "y")],
+                "node y (Abs): takes a list of tensors",
+            ),
+        ] {
+            let why = of(nodes, &["y"]).unwrap_err();
+            assert!(why.contains(expected), "{name}: {why}");
+        }
+    }
+}

@@ -321,3 +321,6 @@ fn slots(tree: &Tree) -> usize {
     }
     most
 }
+
+#[cfg(test)]
+mod tests;

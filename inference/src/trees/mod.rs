@@ -31,3 +31,6 @@ pub use error::TreeError;
 pub use lanes::Vectors;
 pub use monotone::{Monotone, monotone};
 pub use shap::TreeShap;
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -178,6 +178,9 @@ fn common<K: Key>(a: &[(K, K)], b: &[(K, K)]) -> Set<K> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::trees::tests::forests::{BOOSTED, Kind, forest};
+    use crate::trees::{Compare, Draft, Real, Test, Vote};
+    use proptest::prelude::*;
 
     #[test]
     fn sets_are_what_they_say() {
@@ -189,5 +192,126 @@ mod tests {
         assert_eq!(others(&[(0, u32::MAX)]), []);
         assert_eq!(common(&set, &[(1, 10), (14, 20)]), [(1, 1), (10, 10), (14, 14)]);
         assert_eq!(ranges(&[Interval { from: 4u32, length: u32::MAX }]), [(0, 2), (4, u32::MAX)]);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(12))]
+        /// One tree is decided exactly, so a search over all values that it can tell apart must agree.
+        #[test]
+        fn what_is_proven_is_what_a_search_finds(seed: u64) {
+            let kind = Kind { width: 3, trees: 1, branches: 7, ..BOOSTED };
+            for kind in [kind, Kind { compare: None, ..kind }, Kind { precision: Precision::Double, ..kind }] {
+                let ensemble = forest(seed, kind);
+                for feature in 0..3 {
+                    let (rises, falls) = search(&ensemble, feature);
+                    let expected = match (rises, falls) {
+                        (false, false) => Monotone::Constant,
+                        (true, false) => Monotone::Rising,
+                        (false, true) => Monotone::Falling,
+                        (true, true) => Monotone::NotProven { falls: 0, rises: 0 },
+                    };
+                    prop_assert_eq!(monotone(&ensemble, 0, feature), expected, "{:?} in {}", ensemble, feature);
+                }
+            }
+        }
+    }
+
+    /// Whether a tree of three features rises, and falls, in one of them, over all values next to its thresholds.
+    fn search(ensemble: &Ensemble, feature: usize) -> (bool, bool) {
+        let single = ensemble.get().precision == Precision::Single;
+        let mut values = vec![f64::NEG_INFINITY, f64::INFINITY];
+        for node in ensemble.get().trees.iter().flat_map(|tree| &tree.nodes) {
+            let Node::Branch { test, .. } = node else { continue };
+            let thresholds = match test {
+                Test::Threshold(_, threshold) => std::slice::from_ref(threshold),
+                Test::Member(set) => set,
+            };
+            for Real(at) in thresholds {
+                let next = |down: bool| match (single, down) {
+                    (true, true) => f64::from((*at as f32).next_down()),
+                    (true, false) => f64::from((*at as f32).next_up()),
+                    (false, true) => at.next_down(),
+                    (false, false) => at.next_up(),
+                };
+                // Next to both zeros, not from one to the other.
+                values.extend([next(true), *at, next(false), if *at == 0.0 { -next(false) } else { *at }]);
+                values.extend(if *at == 0.0 { Some(-next(true)) } else { None });
+            }
+        }
+        values.sort_by(f64::total_cmp);
+        values.dedup();
+        let others: Vec<f64> = values.iter().copied().chain([f64::NAN]).collect();
+        let answer =
+            |row: &[f64]| ensemble.get().trees.iter().map(|tree| weight(&tree.nodes[tree.leaf(row)])).sum::<f64>();
+        let (mut rises, mut falls) = (false, false);
+        for a in &others {
+            for b in &others {
+                let mut row = [*a; 3];
+                row[(feature + 1) % 3] = *b;
+                let answers: Vec<f64> = values
+                    .iter()
+                    .map(|value| {
+                        row[feature] = *value;
+                        answer(&row)
+                    })
+                    .collect();
+                rises |= answers.windows(2).any(|pair| pair[0] < pair[1]);
+                falls |= answers.windows(2).any(|pair| pair[0] > pair[1]);
+            }
+        }
+        (rises, falls)
+    }
+
+    fn weight(node: &Node) -> f64 {
+        let Node::Leaf { votes } = node else { return 0.0 };
+        votes.iter().map(|vote| vote.weight.0).sum()
+    }
+
+    /// A stump on a feature: lighter below the threshold by so much.
+    fn stump(feature: u32, rise: f32) -> Tree {
+        let leaf = |weight: f32| Node::Leaf { votes: vec![Vote { target: 0, weight: Real::from(weight) }] };
+        let test = Test::Threshold(Compare::Lt, Real(0.5));
+        let branch = Node::Branch { feature, test, missing_tracks_true: true, yes: 1, no: 2 };
+        Tree { root: 0, nodes: vec![branch, leaf(0.0), leaf(rise)] }
+    }
+
+    fn of(trees: Vec<Tree>, aggregate: Aggregate, feature: usize) -> Monotone {
+        let (precision, base) = (Precision::Single, vec![]);
+        let draft = Draft { width: 3, targets: 1, precision, aggregate, base, trees: trees.into() };
+        monotone(&draft.check().expect("a forest"), 0, feature)
+    }
+
+    #[test]
+    fn an_ensemble_is_proven_tree_by_tree() {
+        let sum = Aggregate::Sum;
+        // All of one feature, and too many leaves to look at.
+        let mut long = forest(5, Kind { branches: 600, trees: 40, width: 1, ..BOOSTED }).into_draft();
+        long.trees.retain(|tree| tree.nodes.len() / 2 >= MAX_LEAVES);
+        assert!(!long.trees.is_empty());
+        for (name, found, expected) in [
+            ("no tree", of(vec![], sum, 0), Monotone::Constant),
+            ("another feature", of(vec![stump(1, 1.0)], sum, 0), Monotone::Constant),
+            ("no rise", of(vec![stump(0, 0.0)], sum, 0), Monotone::Constant),
+            ("rising twice", of(vec![stump(0, 1.0), stump(1, -1.0), stump(0, 2.0)], sum, 0), Monotone::Rising),
+            ("falling", of(vec![stump(0, -1.0), stump(0, 0.0)], Aggregate::Average, 0), Monotone::Falling),
+            // Together they rise, which is not seen.
+            (
+                "one of each",
+                of(vec![stump(2, 1.0), stump(0, 3.0), stump(0, -1.0)], sum, 0),
+                Monotone::NotProven { falls: 2, rises: 1 },
+            ),
+            (
+                "the greatest vote",
+                of(vec![stump(1, 1.0)], Aggregate::Max, 0),
+                Monotone::NotProven { falls: 0, rises: 0 },
+            ),
+            (
+                "too large",
+                of(vec![stump(0, 1.0), long.trees[0].clone()], sum, 0),
+                Monotone::NotProven { falls: 1, rises: 0 },
+            ),
+        ] {
+            assert_eq!(found, expected, "{name}");
+        }
     }
 }

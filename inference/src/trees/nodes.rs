@@ -156,3 +156,63 @@ impl<T: Number> Nodes<T> {
         self.votes[first as usize..last as usize].iter().for_each(|(target, weight)| add(*target as usize, *weight));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trees::Precision;
+    use crate::trees::tests::forests::{BOOSTED, Kind, forest, rows};
+
+    /// Row, target and weight of each vote, tree by tree and row by row, by the plain walk.
+    fn walked<T: Number>(ensemble: &Ensemble, tree: usize, rows: &[T]) -> Vec<(usize, usize, u64)> {
+        let draft = ensemble.get();
+        let own = &draft.trees[tree];
+        let votes = |(at, row): (usize, &[T])| match &own.nodes[own.leaf(row)] {
+            Node::Leaf { votes } => {
+                votes.iter().map(|vote| (at, vote.target as usize, T::of(vote.weight.0).wide().to_bits())).collect()
+            }
+            Node::Branch { .. } => vec![],
+        };
+        rows.chunks(draft.width).enumerate().flat_map(votes).collect()
+    }
+
+    fn check<T: Number>(name: &str, kind: Kind, seed: u64) {
+        let ensemble = forest(seed, kind);
+        let flat = Nodes::<T>::new(&ensemble);
+        // More rows than lanes, and a last part that is not full.
+        let rows: Vec<T> = rows(seed, kind.width, 2 * LOCKSTEP + 3).into_iter().map(T::of).collect();
+        let keys: Vec<T::Key> = rows.iter().map(|value| value.key()).collect();
+        let trees = ensemble.get().trees.len();
+        for tree in 0..trees {
+            let mut found = Vec::new();
+            flat.add_tree(tree, &keys, kind.width, |row, target, weight| {
+                found.push((row, target, weight.wide().to_bits()))
+            });
+            assert_eq!(found, walked(&ensemble, tree, &rows), "{name}, seed {seed}, tree {tree}");
+        }
+        for (row, keys) in rows.chunks(kind.width).zip(keys.chunks(kind.width)) {
+            let mut found = Vec::new();
+            flat.add_row(keys, |target, weight| found.push((0, target, weight.wide().to_bits())));
+            let expected: Vec<_> = (0..trees).flat_map(|tree| walked(&ensemble, tree, row)).collect();
+            assert_eq!(found, expected, "{name}, seed {seed}");
+        }
+    }
+
+    #[test]
+    fn flat_trees_give_the_votes_of_the_plain_walk_in_its_order() {
+        for seed in 0..20 {
+            for (name, kind) in [
+                ("small", Kind { compare: None, ..BOOSTED }),
+                ("lone leaves", Kind { branches: 0, trees: LOCKSTEP + 1, ..BOOSTED }),
+                (
+                    "long chains, past the blind steps",
+                    Kind { branches: 60, chains: true, trees: 4, compare: None, ..BOOSTED },
+                ),
+                ("several votes, or none", Kind { targets: 3, votes: 3, ..BOOSTED }),
+            ] {
+                check::<f32>(name, kind, seed);
+                check::<f64>(name, Kind { precision: Precision::Double, ..kind }, seed);
+            }
+        }
+    }
+}

@@ -107,3 +107,80 @@ impl<T: Number> Asking<T> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trees::tests::forests::{BOOSTED, Kind, forest, rows};
+    use crate::trees::{Compare, Real, Test};
+
+    fn branch(feature: u32, test: Test, missing_tracks_true: bool) -> Node {
+        Node::Branch { feature, test, missing_tracks_true, yes: 1, no: 2 }
+    }
+
+    fn less(threshold: f64) -> Test {
+        Test::Threshold(Compare::Lt, Real(threshold))
+    }
+
+    #[test]
+    fn a_question_is_asked_once_however_it_is_put() {
+        let (mut asking, mut columns) = (Asking::<f32>::new(), Columns::default());
+        let below = f64::from(0.5f32.next_down());
+        let set = |members: &[f64]| Test::Member(members.iter().map(|member| Real(*member)).collect());
+        for (name, node, expected) in [
+            ("the first", branch(7, less(0.5), false), 0),
+            ("again", branch(7, less(0.5), false), 0),
+            ("at most the number before", branch(7, Test::Threshold(Compare::Leq, Real(below)), false), 0),
+            ("or missing", branch(7, less(0.5), true), 1),
+            ("of another feature", branch(3, less(0.5), false), 2),
+            ("a set", branch(3, set(&[1.0, 2.0]), false), 3),
+            ("the set in another order, and a member twice", branch(3, set(&[2.0, 1.0, 2.0]), false), 3),
+            ("below zero", branch(3, less(0.0), false), 4),
+            ("below the other zero", branch(3, less(-0.0), false), 4),
+            ("equal", branch(3, Test::Threshold(Compare::Eq, Real(1.0)), false), 5),
+            ("a set of one", branch(3, set(&[1.0]), false), 5),
+            ("a leaf asks nothing", Node::Leaf { votes: vec![] }, 0),
+        ] {
+            assert_eq!(asking.mask(&node, &mut columns), expected, "{name}");
+        }
+        assert_eq!(columns.features, [7, 3]);
+        let questions = asking.take();
+        assert_eq!((questions.asks.len(), questions.more.len()), (6, 1));
+        assert!(questions.is_sound(2) && !questions.is_sound(1), "a column that is not there");
+        let beyond = Questions { more: vec![(6, questions.more[0].1)], ..questions };
+        assert!(!beyond.is_sound(2), "a mask that is not there");
+        assert!(asking.take().asks.is_empty(), "none are left");
+    }
+
+    #[test]
+    fn a_group_is_full_at_its_bound() {
+        let (mut asking, mut columns) = (Asking::<f32>::new(), Columns::default());
+        for at in 0..MAX_ASKS - 1 {
+            asking.mask(&branch(0, less(at as f64), false), &mut columns);
+        }
+        assert!(!asking.is_full(1) && asking.is_full(2));
+    }
+
+    #[test]
+    fn one_rows_answers_are_those_of_the_tests() {
+        let kind = Kind { compare: None, branches: 40, ..BOOSTED };
+        for seed in 0..20 {
+            let ensemble = forest(seed, kind);
+            let (mut asking, mut columns) = (Asking::<f32>::new(), Columns::default());
+            let nodes = ensemble.get().trees.iter().flat_map(|tree| &tree.nodes);
+            let asked: Vec<(u32, &Node)> = nodes.map(|node| (asking.mask(node, &mut columns), node)).collect();
+            let questions = asking.take();
+            for row in rows(seed, kind.width, 9).chunks(kind.width) {
+                let row: Vec<f32> = row.iter().map(|value| *value as f32).collect();
+                let keys: Vec<u32> = columns.features.iter().map(|feature| row[*feature as usize].key()).collect();
+                let mut answers = vec![true; 3];
+                questions.answer(&keys, &mut answers);
+                for (mask, node) in &asked {
+                    let Node::Branch { feature, test, missing_tracks_true, .. } = node else { continue };
+                    let expected = test.holds(*missing_tracks_true, row[*feature as usize].wide());
+                    assert_eq!(answers[*mask as usize], expected, "{test:?} of {row:?}");
+                }
+            }
+        }
+    }
+}

@@ -1,4 +1,4 @@
-//! Operators, graphs and trees against their standards and against other engines.
+//! Operators and graphs against their standards and against other engines.
 #![allow(clippy::unwrap_used)]
 
 mod cases;
@@ -7,7 +7,3 @@ mod ops_cases;
 mod ops_hostile;
 mod ops_native;
 mod rows;
-mod trees;
-mod trees_forest;
-mod trees_listed;
-mod trees_shap;

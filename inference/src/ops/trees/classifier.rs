@@ -208,3 +208,134 @@ impl Classifier {
         });
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use crate::ops::NodeProto;
+    use crate::ops::tests::{Attributes, all, answers, cells, check, operator};
+
+    /// One tree of one branch at 0.5; each vote is a leaf (1 on yes, 2 on no), a class and a weight.
+    fn classifier(classes: usize, votes: &[(i64, i64, f32)]) -> NodeProto {
+        let of = |get: fn(&(i64, i64, f32)) -> i64| votes.iter().map(get).collect::<Vec<_>>();
+        operator("TreeEnsembleClassifier")
+            .ints("classlabels_int64s", &(10..10 + classes as i64).collect::<Vec<_>>())
+            .texts("nodes_modes", &["BRANCH_LT", "LEAF", "LEAF"])
+            .ints("nodes_treeids", &[0; 3])
+            .ints("nodes_nodeids", &[0, 1, 2])
+            .ints("nodes_featureids", &[0; 3])
+            .ints("nodes_truenodeids", &[1, 0, 0])
+            .ints("nodes_falsenodeids", &[2, 0, 0])
+            .floats("nodes_values", &[0.5, 0.0, 0.0])
+            .ints("class_treeids", &vec![0; votes.len()])
+            .ints("class_nodeids", &of(|vote| vote.0))
+            .ints("class_ids", &of(|vote| vote.1))
+            .floats("class_weights", &votes.iter().map(|vote| vote.2).collect::<Vec<_>>())
+    }
+
+    /// Labels and scores of a row that says yes and one that says no.
+    fn of(node: NodeProto) -> (Vec<i64>, Vec<f32>) {
+        let found = answers(node, &[cells(&[2, 1], &[0f32, 1.0])]).unwrap();
+        (all(&found[0]), all(&found[1]))
+    }
+
+    /// As onnxruntime reads what exporters write: one weight a leaf means two scores.
+    #[test]
+    fn two_classes_are_read_by_whose_weights_there_are() {
+        let logistic = |node: NodeProto| node.text("post_transform", "LOGISTIC");
+        let single = |yes: f32, no: f32| classifier(2, &[(1, 0, yes), (2, 0, no)]);
+        let second = |yes: f32, no: f32| classifier(2, &[(1, 1, yes), (2, 1, no)]);
+        let [least, most] = [1f64, -1.0].map(|x| (1.0 / (1.0 + x.exp())) as f32);
+        for (name, node, labels, scores) in [
+            ("a probability of the second", single(0.25, 0.75), [10, 11], [0.75, 0.25, 0.25, 0.75]),
+            (
+                "half is not enough",
+                single(0.5, 0.5f32.next_up()),
+                [10, 11],
+                [0.5, 0.5, 1.0 - 0.5f32.next_up(), 0.5f32.next_up()],
+            ),
+            ("a score of the second", single(-1.0, 0.25), [10, 11], [1.0, -1.0, -0.25, 0.25]),
+            ("a score of zero is none", single(-1.0, 0.0), [10, 10], [1.0, -1.0, -0.0, 0.0]),
+            ("a squash of the score", logistic(single(-1.0, 0.0)), [10, 10], [most, least, 0.5, 0.5]),
+            ("with a base value", single(-1.0, 0.25).floats("base_values", &[1.0]), [10, 11], [0.0, 0.0, -1.25, 1.25]),
+            ("weights of the second alone", second(0.25, 0.75), [10, 11], [0.0, 0.25, 0.0, 0.75]),
+            ("scores of the second alone", second(-1.0, 0.25), [10, 11], [0.0, -1.0, 0.0, 0.25]),
+            (
+                "both",
+                classifier(2, &[(1, 0, 0.75), (1, 1, 0.25), (2, 0, 9.0), (2, 1, -1.0)]),
+                [11, 10],
+                [0.75, 0.25, 9.0, -1.0],
+            ),
+        ] {
+            let found = of(node);
+            assert_eq!((found.0, found.1.as_slice()), (labels.to_vec(), &scores[..]), "{name}");
+        }
+    }
+
+    #[test]
+    fn of_several_classes_the_greatest_with_a_vote_wins() {
+        let all_vote = |weights: [f32; 3]| {
+            let votes: Vec<_> =
+                (1..=2).flat_map(|leaf| (0..3).map(move |class| (leaf, class, weights[class as usize]))).collect();
+            classifier(3, &votes)
+        };
+        for (name, node, labels) in [
+            ("the first of equal ones", all_vote([0.5, 2.0, 2.0]), [11, 11]),
+            ("the greatest below zero", all_vote([-3.0, -2.0, -4.0]), [11, 11]),
+            // Class 2 stands at zero, and no leaf of this row votes for it.
+            ("zero without a vote does not win", classifier(3, &[(1, 0, -1.0), (1, 1, -2.0), (2, 2, -5.0)]), [10, 12]),
+            ("a row without votes", classifier(3, &[(1, 1, 1.0), (1, 2, 0.5)]), [11, 10]),
+            (
+                "with base values zero is a score",
+                classifier(3, &[(1, 0, -1.0), (1, 1, -2.0), (2, 2, -5.0)]).floats("base_values", &[0.0; 3]),
+                [12, 10],
+            ),
+        ] {
+            assert_eq!(of(node).0, labels, "{name}");
+        }
+        let (_, scores) = of(all_vote([0.0, 0.0, 0.0]).text("post_transform", "SOFTMAX"));
+        assert_eq!(scores, [1.0 / 3.0; 6]);
+    }
+
+    #[test]
+    fn what_engines_read_differently_is_refused() {
+        let row = || vec![cells(&[1, 1], &[1f32])];
+        let single = || classifier(2, &[(1, 0, 1.0), (2, 0, 2.0)]);
+        let second = || classifier(2, &[(1, 1, 1.0), (2, 1, 2.0)]);
+        check(vec![
+            (
+                "weights of class 1 for some rows",
+                classifier(2, &[(1, 0, 1.0), (2, 1, 1.0)]),
+                row(),
+                Err("give every leaf weights of both classes"),
+            ),
+            (
+                "softmax of one score",
+                single().text("post_transform", "SOFTMAX"),
+                row(),
+                Err("export it with NONE or LOGISTIC"),
+            ),
+            (
+                "two base values of one score",
+                single().floats("base_values", &[1.0, 2.0]),
+                row(),
+                Err("one base value at most"),
+            ),
+            (
+                "a base value beside weights of class 1",
+                second().floats("base_values", &[1.0]),
+                row(),
+                Err("no base values beside weights of class 1"),
+            ),
+            (
+                "two base values for three classes",
+                classifier(3, &[(1, 0, 1.0)]).floats("base_values", &[1.0; 2]),
+                row(),
+                Err("3 base values or none"),
+            ),
+            ("one class", classifier(1, &[(1, 0, 1.0)]), row(), Err("two classes or more")),
+            ("a class that is not there", classifier(3, &[(1, 3, 1.0)]), row(), Err("votes for target")),
+            ("a negative class", classifier(3, &[(1, -1, 1.0)]), row(), Err("class_ids of targets")),
+        ]);
+    }
+}

@@ -264,3 +264,6 @@ fn of_length<'a, T: AttrSliceType<'a>>(node: &'a NodeProto, name: &str, length: 
     node.expect_attr(name, found.len() == length, || format!("{length} values, found {}", found.len()))?;
     Ok(found)
 }
+
+#[cfg(test)]
+mod tests;

@@ -161,3 +161,202 @@ fn votes(node: &NodeProto, weights: &[f64]) -> TractResult<Vec<Vote>> {
 fn required(ctx: &ParsingContext, node: &NodeProto, name: &str) -> TractResult<Tensor> {
     node.expect_ok_or_else(attributes::tensor(ctx, node, name)?, || format!("attribute '{name}'"))
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use crate::ops::NodeProto;
+    use crate::ops::tests::{Attributes, all, answers, cells, check, operator};
+    use tract_onnx::pb::TensorProto;
+    use tract_onnx::pb::tensor_proto::DataType;
+
+    fn tensor(data_type: DataType, bytes: Vec<u8>, count: usize) -> TensorProto {
+        TensorProto { data_type: data_type as i32, dims: vec![count as i64], raw_data: bytes, ..TensorProto::default() }
+    }
+
+    fn floats(numbers: &[f32]) -> TensorProto {
+        tensor(DataType::Float, numbers.iter().flat_map(|number| number.to_le_bytes()).collect(), numbers.len())
+    }
+
+    fn doubles(numbers: &[f64]) -> TensorProto {
+        tensor(DataType::Double, numbers.iter().flat_map(|number| number.to_le_bytes()).collect(), numbers.len())
+    }
+
+    fn modes(modes: &[u8]) -> TensorProto {
+        tensor(DataType::Uint8, modes.to_vec(), modes.len())
+    }
+
+    /// The lists of one node that asks for the first feature, with leaves of 1 on yes and 2 on no; without what is named.
+    fn without(left_out: &[&str]) -> NodeProto {
+        let node = operator("TreeEnsemble")
+            .int("n_targets", 1)
+            .ints("tree_roots", &[0])
+            .tensor("nodes_modes", modes(&[0]))
+            .tensor("nodes_splits", floats(&[0.5]))
+            .ints("nodes_featureids", &[0])
+            .ints("nodes_truenodeids", &[0])
+            .ints("nodes_trueleafs", &[1])
+            .ints("nodes_falsenodeids", &[1])
+            .ints("nodes_falseleafs", &[1])
+            .ints("leaf_targetids", &[0, 0])
+            .tensor("leaf_weights", floats(&[1.0, 2.0]));
+        let attribute = node.attribute.iter().filter(|attribute| !left_out.contains(&attribute.name.as_str()));
+        NodeProto { attribute: attribute.cloned().collect(), ..node }
+    }
+
+    fn stump() -> NodeProto {
+        without(&[])
+    }
+
+    #[test]
+    fn a_node_asks_as_its_mode_says() {
+        let of = |mode: u8| without(&["nodes_modes"]).tensor("nodes_modes", modes(&[mode]));
+        let row = || vec![cells(&[5, 1], &[0.5f32.next_down(), 0.5, 0.5f32.next_up(), f32::NAN, f32::NEG_INFINITY])];
+        check(vec![
+            ("at most", of(0), row(), Ok(&[1.0, 1.0, 2.0, 2.0, 1.0])),
+            ("less", of(1), row(), Ok(&[1.0, 2.0, 2.0, 2.0, 1.0])),
+            ("at least", of(2), row(), Ok(&[2.0, 1.0, 1.0, 2.0, 2.0])),
+            ("more", of(3), row(), Ok(&[2.0, 2.0, 1.0, 2.0, 2.0])),
+            ("equal", of(4), row(), Ok(&[2.0, 1.0, 2.0, 2.0, 2.0])),
+            ("not equal", of(5), row(), Ok(&[1.0, 2.0, 1.0, 1.0, 1.0])),
+            (
+                "missing counts as yes",
+                of(1).ints("nodes_missing_value_tracks_true", &[1]),
+                row(),
+                Ok(&[1.0, 2.0, 2.0, 1.0, 1.0]),
+            ),
+            ("a mode that is none", of(7), row(), Err("there is no mode 7")),
+            ("a set, and there is none", of(6), row(), Err("a set for each membership")),
+            (
+                "an empty set",
+                of(6).tensor("membership_values", floats(&[f32::NAN, 1.0])),
+                row(),
+                Err("a set for each membership"),
+            ),
+            (
+                "a set",
+                of(6).tensor("membership_values", floats(&[0.5, f32::NEG_INFINITY, f32::NAN])),
+                row(),
+                Ok(&[2.0, 1.0, 2.0, 2.0, 1.0]),
+            ),
+        ]);
+    }
+
+    /// Two trees of two nodes: sets in the order of their nodes, NaN between them.
+    #[test]
+    fn sets_and_trees_stand_in_their_order() {
+        let node = operator("TreeEnsemble")
+            .int("n_targets", 2)
+            .ints("tree_roots", &[0, 2])
+            .tensor("nodes_modes", modes(&[6, 1, 6]))
+            .tensor("nodes_splits", floats(&[f32::NAN, 0.0, f32::NAN]))
+            .tensor("membership_values", floats(&[1.0, 2.0, f32::NAN, 5.0]))
+            .ints("nodes_featureids", &[0, 1, 1])
+            .ints("nodes_truenodeids", &[0, 1, 2])
+            .ints("nodes_trueleafs", &[1, 1, 1])
+            .ints("nodes_falsenodeids", &[1, 2, 3])
+            .ints("nodes_falseleafs", &[0, 1, 1])
+            .ints("leaf_targetids", &[0, 1, 0, 1])
+            .tensor("leaf_weights", floats(&[1.0, 2.0, 4.0, 8.0]));
+        let rows = || vec![cells(&[4, 2], &[2f32, 5.0, 3.0, -1.0, 3.0, 5.0, 1.0, 0.0])];
+        check(vec![("summed", node.clone(), rows(), Ok(&[5.0, 0.0, 0.0, 10.0, 8.0, 0.0, 1.0, 8.0]))]);
+    }
+
+    #[test]
+    fn a_tree_that_is_one_leaf_is_a_node_whose_branches_lead_to_it() {
+        let of = |to: i64, leafs: i64| {
+            without(&["nodes_falsenodeids", "nodes_falseleafs"])
+                .ints("nodes_falsenodeids", &[to])
+                .ints("nodes_falseleafs", &[leafs])
+        };
+        let row = || vec![cells(&[2, 1], &[0f32, f32::NAN])];
+        check(vec![
+            ("one leaf", of(0, 1), row(), Ok(&[1.0, 1.0])),
+            ("a ring", of(0, 0), row(), Err("is reached by two ways")),
+            ("a leaf that is not there", of(2, 1), row(), Err("children among its nodes and leaves, not 2")),
+            ("a node that is not there", of(1, 0), row(), Err("children among its nodes and leaves, not 1")),
+        ]);
+    }
+
+    #[test]
+    fn answers_are_put_together_and_transformed_as_the_numbers_say() {
+        let row = || vec![cells(&[1, 1], &[0f32])];
+        let twice =
+            |aggregate: i64| without(&["tree_roots"]).ints("tree_roots", &[0, 0]).int("aggregate_function", aggregate);
+        check(vec![
+            ("average", twice(0), row(), Ok(&[1.0])),
+            ("sum", twice(1), row(), Ok(&[2.0])),
+            ("least", twice(2), row(), Ok(&[1.0])),
+            ("greatest", twice(3), row(), Ok(&[1.0])),
+            ("an aggregate that is none", twice(4), row(), Err("there is no aggregate_function 4")),
+            ("as they are", stump().int("post_transform", 0), row(), Ok(&[1.0])),
+            ("another's softmax", stump().int("post_transform", 1), row(), Err("the reverse to onnxruntime")),
+            ("another's sigmoid", stump().int("post_transform", 2), row(), Err("the reverse to onnxruntime")),
+            ("a transform that is none", stump().int("post_transform", 5), row(), Err("there is no post_transform 5")),
+            ("a softmax of one", stump().int("post_transform", 3), row(), Err("a node after it, such as Sigmoid")),
+        ]);
+        let fine = without(&["nodes_splits", "leaf_weights"])
+            .tensor("nodes_splits", doubles(&[0.1]))
+            .tensor("leaf_weights", doubles(&[0.1, 0.2]));
+        let found = answers(fine, &[cells(&[3, 1], &[0.1, 0.1f64.next_up(), f64::from(0.1f32)])]).unwrap();
+        assert_eq!(all::<f64>(&found[0]), [0.1, 0.2, 0.2], "doubles are compared and given as doubles");
+    }
+
+    #[test]
+    fn lists_that_do_not_fit_are_refused() {
+        let row = || vec![cells(&[1, 1], &[0f32])];
+        check(vec![
+            ("no modes", without(&["nodes_modes"]), row(), Err("attribute 'nodes_modes'")),
+            ("no splits", without(&["nodes_splits"]), row(), Err("attribute 'nodes_splits'")),
+            ("no weights", without(&["leaf_weights"]), row(), Err("attribute 'leaf_weights'")),
+            (
+                "two modes for one node",
+                without(&["nodes_modes"]).tensor("nodes_modes", modes(&[0, 0])),
+                row(),
+                Err("nodes_splits for each of nodes_modes"),
+            ),
+            (
+                "two features for one node",
+                without(&["nodes_featureids"]).ints("nodes_featureids", &[0, 0]),
+                row(),
+                Err("lists of nodes of one length"),
+            ),
+            (
+                "missing for two nodes",
+                stump().ints("nodes_missing_value_tracks_true", &[0, 0]),
+                row(),
+                Err("lists of nodes of one length"),
+            ),
+            (
+                "a target for one of two leaves",
+                without(&["leaf_targetids"]).ints("leaf_targetids", &[0]),
+                row(),
+                Err("leaf_weights for each of leaf_targetids"),
+            ),
+            (
+                "a root that is not there",
+                without(&["tree_roots"]).ints("tree_roots", &[1]),
+                row(),
+                Err("tree_roots among its nodes"),
+            ),
+            (
+                "a target without a leaf",
+                without(&["n_targets"]).int("n_targets", 2),
+                row(),
+                Err("gives target 1 no leaf, so its answer is lost"),
+            ),
+            (
+                "a target that is not there",
+                without(&["leaf_targetids"]).ints("leaf_targetids", &[0, 1]),
+                row(),
+                Err("votes for target 1 of 1"),
+            ),
+            (
+                "a feature that the row has not",
+                without(&["nodes_featureids"]).ints("nodes_featureids", &[3]),
+                row(),
+                Err("asks for feature 3 of an input that has 1"),
+            ),
+        ]);
+    }
+}

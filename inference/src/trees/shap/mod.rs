@@ -425,3 +425,6 @@ fn step<N: Number>(tree: &Tree, node: usize, row: &[N]) -> Option<usize> {
     let holds = test.holds(*missing_tracks_true, row[*feature as usize].wide());
     Some(if holds { *yes } else { *no } as usize)
 }
+
+#[cfg(test)]
+mod tests;

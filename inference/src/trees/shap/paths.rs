@@ -153,3 +153,104 @@ fn below(tree: &Tree, root: usize) -> Vec<usize> {
     }
     found
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trees::tests::forests::{BOOSTED, Kind, forest, rows};
+    use crate::trees::{Compare, Real, Test, Vote};
+
+    fn leaf(votes: &[(u32, f64)]) -> Node {
+        Node::Leaf {
+            votes: votes.iter().map(|(target, weight)| Vote { target: *target, weight: Real(*weight) }).collect(),
+        }
+    }
+
+    fn branch(feature: u32, yes: u32, no: u32) -> Node {
+        let test = Test::Threshold(Compare::Lt, Real(0.5));
+        Node::Branch { feature, test, missing_tracks_true: false, yes, no }
+    }
+
+    #[test]
+    fn leaves_come_with_their_path_and_its_features() {
+        // 0 asks 3; its yes asks 1, whose no asks 3 again.
+        let nodes = vec![
+            branch(3, 1, 2),
+            branch(1, 3, 4),
+            leaf(&[(0, 1.0), (1, 5.0), (0, 0.5)]),
+            leaf(&[(1, 2.0)]),
+            branch(3, 5, 6),
+            leaf(&[(0, -0.0)]),
+            leaf(&[]),
+        ];
+        let tree = Tree { root: 0, nodes };
+        let found = |target| -> Vec<(f64, Vec<(usize, bool)>, Vec<u32>)> {
+            let of = |leaf: Leaf| (leaf.weight, leaf.path, leaf.features);
+            leaves(&tree, 0, &[], target).into_iter().map(of).collect()
+        };
+        let again = vec![(0, true), (1, false), (4, true)];
+        assert_eq!(found(0), [(0.0, again.clone(), vec![3, 1]), (1.5, vec![(0, false)], vec![3])]);
+        assert_eq!(found(1), [(2.0, vec![(0, true), (1, true)], vec![3, 1]), (5.0, vec![(0, false)], vec![3])]);
+        assert_eq!(found(2), [], "a target that nobody votes for");
+        let below = leaves(&tree, 4, &again[..2], 0);
+        assert_eq!((below.len(), &below[0].path), (1, &again), "from a node on, with the path to it");
+        assert_eq!(super::below(&tree, 0), [0, 1, 4]);
+        assert!(units(&tree, 2).is_empty());
+    }
+
+    /// However a tree is cut: each leaf with a vote is in one unit, whose bits say all that its path asks.
+    #[test]
+    fn units_are_a_cut_of_the_tree() {
+        for seed in 0..30 {
+            for kind in [
+                BOOSTED,
+                Kind { branches: 120, width: 9, ..BOOSTED },
+                Kind { branches: 60, chains: true, width: 40, ..BOOSTED },
+                Kind { targets: 3, votes: 2, ..BOOSTED },
+            ] {
+                let ensemble = forest(seed, kind);
+                for tree in ensemble.get().trees.iter() {
+                    let units = units(tree, 0);
+                    let whole: Vec<_> =
+                        leaves(tree, tree.root as usize, &[], 0).into_iter().map(|leaf| leaf.path).collect();
+                    let cut = units.iter().flat_map(|unit| &unit.leaves).map(|leaf| leaf.path.clone());
+                    assert_eq!(cut.collect::<Vec<_>>(), whole, "seed {seed}: in depth-first order");
+                    for unit in &units {
+                        let bits = features(tree, &unit.path).len() + unit.branches.len();
+                        assert!(unit.branches.is_empty() || bits <= SHARED_BITS, "seed {seed}: {bits} bits are shared");
+                        for leaf in &unit.leaves {
+                            let (above, below) = leaf.path.split_at(unit.path.len());
+                            assert_eq!(above, unit.path);
+                            assert!(below.iter().all(|(node, _)| unit.branches.contains(node)), "seed {seed}");
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// What a unit's tables would be asked for: a row comes to one of the leaves, by the path that is noted.
+    #[test]
+    fn a_row_meets_all_that_the_path_to_its_leaf_asks() {
+        let kind = Kind { compare: None, branches: 60, ..BOOSTED };
+        for seed in 0..20 {
+            let ensemble = forest(seed, kind);
+            for (tree, row) in ensemble.get().trees.iter().zip(rows(seed, kind.width, kind.trees).chunks(kind.width)) {
+                let met: Vec<Leaf> = leaves(tree, tree.root as usize, &[], 0)
+                    .into_iter()
+                    .filter(|leaf| {
+                        leaf.path.iter().all(|(node, yes)| match &tree.nodes[*node] {
+                            Node::Branch { feature, test, missing_tracks_true, .. } => {
+                                test.holds(*missing_tracks_true, row[*feature as usize]) == *yes
+                            }
+                            Node::Leaf { .. } => false,
+                        })
+                    })
+                    .collect();
+                let Node::Leaf { votes } = &tree.nodes[tree.leaf(row)] else { continue };
+                let weights: Vec<u64> = met.iter().map(|leaf| leaf.weight.to_bits()).collect();
+                assert_eq!(weights, [votes[0].weight.0.to_bits()], "seed {seed}");
+            }
+        }
+    }
+}

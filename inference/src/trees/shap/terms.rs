@@ -257,3 +257,89 @@ impl<T: Number> Terms<T> {
         }
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::trees::shap::paths;
+    use crate::trees::tests::forests::{BOOSTED, Kind, forest};
+
+    /// The trees of a forest whose units all have tables, by covers that halve at every branch.
+    fn gathered(seed: u64, kind: Kind) -> (Terms<f32>, usize) {
+        let (mut gathering, shares) = (Gathering::<f32>::new(), Shares::new(MAX_BITS));
+        for tree in forest(seed, kind).get().trees.iter() {
+            let units: Vec<Unit> = paths::units(tree, 0).into_iter().filter(|unit| unit.has_table(tree)).collect();
+            let leaves = units.iter().flat_map(|unit| &unit.leaves);
+            let games: Vec<Game> = leaves.map(|leaf| Game::Covers(vec![0.5; leaf.features.len()])).collect();
+            let before = gathering.terms.tables.len();
+            let entries = Gathering::<f32>::entries(tree, &units);
+            gathering.add(tree, &units, &games, &shares);
+            assert_eq!(gathering.terms.tables.len() - before, entries, "as many entries as were foretold");
+        }
+        (gathering.take().unwrap(), gathering.columns.features.len())
+    }
+
+    #[test]
+    fn a_position_that_is_not_there_is_no_sound_program() {
+        let (terms, columns) = gathered(3, Kind { branches: 60, ..BOOSTED });
+        assert!(terms.is_sound(columns) && !terms.is_sound(columns - 1));
+        let change = |of: fn(&mut Terms<f32>)| {
+            let mut changed = terms.clone();
+            of(&mut changed);
+            changed.is_sound(columns)
+        };
+        let each =
+            |terms: &mut Terms<f32>, of: fn(Step) -> Step| terms.steps.iter_mut().for_each(|step| *step = of(*step));
+        type Change = fn(&mut Terms<f32>);
+        let rows: [(&str, Change); 6] = [
+            ("a place too few", |terms| _ = terms.places.pop()),
+            ("a place beyond all slots", |terms| terms.places[0] = u32::MAX),
+            ("an output that is no column", |terms| terms.outputs[0] = u32::MAX),
+            ("an entry too few", |terms| _ = terms.tables.pop()),
+            ("a question's column", |terms| terms.questions.asks[0].column = u32::MAX),
+            ("more bits than a table has, and room for all of them", |terms| {
+                terms.places.resize(terms.places.len() + MAX_BITS + 1, 0);
+                terms.tables.resize(terms.tables.len() + (1 << 18), 0.0);
+                if let Some(Step::Unit { bits, .. }) =
+                    terms.steps.iter_mut().find(|step| matches!(step, Step::Unit { .. }))
+                {
+                    *bits = MAX_BITS as u8 + 1;
+                }
+            }),
+        ];
+        for (name, of) in rows {
+            assert!(!change(of), "{name}");
+        }
+        let turns: [(&str, fn(Step) -> Step); 3] = [
+            ("a mask", |step| match step {
+                Step::Path { no, and, slot, .. } => Step::Path { mask: u32::MAX, no, and, slot },
+                other => other,
+            }),
+            ("a slot", |step| match step {
+                Step::Path { mask, no, and, .. } => Step::Path { mask, no, and, slot: SLOTS as u16 },
+                other => other,
+            }),
+            ("a tree's outputs", |step| match step {
+                Step::Tree { outputs } => Step::Tree { outputs: (outputs.0, u32::MAX) },
+                other => other,
+            }),
+        ];
+        for (name, of) in turns {
+            let mut changed = terms.clone();
+            each(&mut changed, of);
+            assert!(!changed.is_sound(columns), "{name}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_taken_of_nothing_and_a_table_has_room_for_a_permutation() {
+        let mut gathering = Gathering::<f64>::new();
+        assert!(gathering.take().is_none() && !gathering.is_full(usize::MAX >> 1), "an empty group takes any tree");
+        for (bits, expected) in [(0, 32), (4, 32), (5, 32), (6, 64), (14, 1 << 14)] {
+            assert_eq!(table_len(bits), expected, "{bits} bits");
+        }
+        let (_, columns) = gathered(1, BOOSTED);
+        assert!((1..=BOOSTED.width).contains(&columns), "each feature has one column");
+    }
+}

@@ -1,10 +1,12 @@
 //! Trees as files list them: side by side or mixed, their nodes and weights in any order, by any numbers.
 
-use crate::trees_forest::{BOOSTED, Kind, forest, rows};
-use inference::examples::model;
-use inference::graph::{Column, Graph, Table, Values};
-use inference::onnx::{AttributeProto, NodeProto};
-use inference::trees::{Ensemble, Node, Test};
+#![allow(clippy::unwrap_used)]
+
+use crate::examples::model;
+use crate::graph::{Column, Graph, Table, Values};
+use crate::ops::tests::{Attributes, operator};
+use crate::trees::tests::forests::{BOOSTED, Kind, forest, rows};
+use crate::trees::{Ensemble, Node, Test};
 use prost::Message;
 
 /// A node as a file lists it.
@@ -52,37 +54,26 @@ fn lines(ensemble: &Ensemble) -> Vec<Line> {
 
 /// A regressor of these lines, the weights in the order of `voters`.
 fn graph(lines: &[Line], voters: &[Line]) -> Vec<u8> {
-    let ints = |name: &str, ints: Vec<i64>| AttributeProto { name: name.into(), ints, r#type: 7, ..Default::default() };
-    let floats =
-        |name: &str, floats: Vec<f32>| AttributeProto { name: name.into(), floats, r#type: 6, ..Default::default() };
     let of = |get: fn(&Line) -> i64| lines.iter().map(get).collect::<Vec<_>>();
     let weights: Vec<(&Line, f32)> =
         voters.iter().flat_map(|line| line.weights.iter().map(move |weight| (line, *weight))).collect();
-    let strings = lines.iter().map(|line| line.mode.as_bytes().to_vec()).collect();
-    let attribute = vec![
-        AttributeProto { name: "n_targets".into(), i: 1, r#type: 2, ..Default::default() },
-        AttributeProto { name: "nodes_modes".into(), strings, r#type: 8, ..Default::default() },
-        ints("nodes_treeids", of(|line| line.tree)),
-        ints("nodes_nodeids", of(|line| line.id)),
-        ints("nodes_featureids", of(|line| line.feature)),
-        ints("nodes_truenodeids", of(|line| line.yes)),
-        ints("nodes_missing_value_tracks_true", of(|line| i64::from(line.missing))),
-        ints("nodes_falsenodeids", of(|line| line.no)),
-        floats("nodes_values", lines.iter().map(|line| line.value).collect()),
-        ints("target_treeids", weights.iter().map(|(line, _)| line.tree).collect()),
-        ints("target_nodeids", weights.iter().map(|(line, _)| line.id).collect()),
-        ints("target_ids", vec![0; weights.len()]),
-        floats("target_weights", weights.iter().map(|(_, weight)| *weight).collect()),
-    ];
-    let node = NodeProto {
-        op_type: "TreeEnsembleRegressor".into(),
-        domain: "ai.onnx.ml".into(),
-        name: "trees".into(),
-        input: vec!["x".into()],
-        output: vec!["y".into()],
-        attribute,
-        ..Default::default()
-    };
+    let by_weight = |get: fn(&Line) -> i64| weights.iter().map(|(line, _)| get(line)).collect::<Vec<_>>();
+    let mut node = operator("TreeEnsembleRegressor")
+        .int("n_targets", 1)
+        .texts("nodes_modes", &lines.iter().map(|line| line.mode).collect::<Vec<_>>())
+        .ints("nodes_treeids", &of(|line| line.tree))
+        .ints("nodes_nodeids", &of(|line| line.id))
+        .ints("nodes_featureids", &of(|line| line.feature))
+        .ints("nodes_truenodeids", &of(|line| line.yes))
+        .ints("nodes_missing_value_tracks_true", &of(|line| i64::from(line.missing)))
+        .ints("nodes_falsenodeids", &of(|line| line.no))
+        .floats("nodes_values", &lines.iter().map(|line| line.value).collect::<Vec<_>>())
+        .ints("target_treeids", &by_weight(|line| line.tree))
+        .ints("target_nodeids", &by_weight(|line| line.id))
+        .ints("target_ids", &vec![0; weights.len()])
+        .floats("target_weights", &weights.iter().map(|(_, weight)| *weight).collect::<Vec<_>>());
+    node.input = vec!["x".into()];
+    node.output = vec!["y".into()];
     model(BOOSTED.width, 1, vec![node], vec![]).encode_to_vec()
 }
 

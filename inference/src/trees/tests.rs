@@ -1,12 +1,14 @@
 //! The tree engine: one meaning on every path, to the bit, and hostile ensembles refused by name.
 
-use crate::trees_forest::{BOOSTED, Kind, forest, rows};
-use inference::trees::{
-    Aggregate, Compare, Compiled, Draft, Ensemble, Node, Precision, Real, Test, TreeError, Vectors, Vote,
-};
+#![allow(clippy::unwrap_used)]
+
+pub(crate) mod forests;
+
+use super::*;
+use forests::{BOOSTED, Kind, forest, rows};
 use proptest::prelude::*;
 
-/// Of every way through the engine at least one.
+/// Of every path through the engine at least one.
 const KINDS: &[(&str, Kind)] = &[
     ("boosted", BOOSTED),
     ("at most", Kind { compare: Some(Compare::Leq), ..BOOSTED }),
@@ -61,19 +63,22 @@ fn compiled(compiled: &Compiled, rows: &[f64]) -> Vec<u64> {
     found.into_iter().map(f64::to_bits).collect()
 }
 
+/// Code that is not optimised is many times slower.
+const CASES: u32 = if cfg!(debug_assertions) { 6 } else { 24 };
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(ProptestConfig::with_cases(CASES))]
     #[test]
-    fn every_way_gives_the_same_bits(seed: u64) {
+    fn every_form_gives_the_same_bits(seed: u64) {
         for (name, kind) in KINDS {
             let ensemble = forest(seed, *kind);
-            let ways = [Vectors::None, Vectors::Avx2, Vectors::Avx512];
-            let ways = ways.map(|vectors| (vectors, Compiled::using(ensemble.clone(), vectors)));
+            let forms = [Vectors::None, Vectors::Avx2, Vectors::Avx512];
+            let forms = forms.map(|vectors| (vectors, Compiled::using(ensemble.clone(), vectors)));
             for count in [1, 7, 10, 24, 130, 530] {
                 let rows = rows(seed, kind.width, count);
                 let expected = plain(&ensemble, &rows);
-                for (vectors, way) in &ways {
-                    prop_assert_eq!(&compiled(way, &rows), &expected, "{}, {} rows, {:?}", name, count, vectors);
+                for (vectors, form) in &forms {
+                    prop_assert_eq!(&compiled(form, &rows), &expected, "{}, {} rows, {:?}", name, count, vectors);
                 }
             }
         }

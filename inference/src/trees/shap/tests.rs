@@ -1,10 +1,9 @@
-//! Contributions against their definition, by enumeration; their axioms; and proofs of monotony against a search.
+//! Contributions against their definition, by enumeration, and their axioms.
+#![allow(clippy::unwrap_used)]
 
-use crate::trees_forest::{BOOSTED, Dice, Kind, forest, rows};
-use inference::trees::shap::count_covers;
-use inference::trees::{
-    Aggregate, Compare, Draft, Ensemble, Monotone, Node, Precision, Real, Test, Tree, TreeShap, Vectors, Vote, monotone,
-};
+use super::*;
+use crate::trees::tests::forests::{BOOSTED, Dice, Kind, forest, rows};
+use crate::trees::{Compare, Draft, Real, Test, Vote};
 use proptest::prelude::*;
 
 const KINDS: &[(&str, Kind)] = &[
@@ -20,7 +19,7 @@ const KINDS: &[(&str, Kind)] = &[
 /// Tables are f32.
 const NEAR: f64 = 2e-6;
 
-/// Margin of a row in f64, where an absent feature goes the way that `absent` says.
+/// Margin of a row in f64, where an absent feature is decided by `leaf`.
 fn margin(ensemble: &Ensemble, target: usize, leaf: impl Fn(usize, &Tree) -> f64) -> f64 {
     let draft = ensemble.get();
     let sum: f64 = draft.trees.iter().enumerate().map(|(at, tree)| leaf(at, tree)).sum();
@@ -43,7 +42,7 @@ fn interventional(ensemble: &Ensemble, target: usize, row: &[f64], background: &
     background.chunks(width).map(worth).sum::<f64>() / (background.len() / width) as f64
 }
 
-/// The worth of a coalition where absent features go both ways.
+/// The worth of a coalition where absent features go to both children.
 fn path_dependent(ensemble: &Ensemble, target: usize, row: &[f64], covers: &[Vec<f64>], coalition: usize) -> f64 {
     fn below(tree: &Tree, node: usize, target: usize, row: &[f64], covers: &[f64], coalition: usize) -> f64 {
         let Node::Branch { feature, test, missing_tracks_true, yes, no } = &tree.nodes[node] else {
@@ -138,7 +137,13 @@ proptest! {
             check(seed, name, *kind);
         }
     }
+}
 
+/// Code that is not optimised is many times slower.
+const BLOCK_CASES: u32 = if cfg!(debug_assertions) { 2 } else { 12 };
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(BLOCK_CASES))]
     #[test]
     fn blocks_give_the_bits_of_single_rows(seed: u64) {
         let wide = Kind { width: 14, branches: 90, chains: seed.is_multiple_of(2), trees: 9, ..BOOSTED };
@@ -156,6 +161,10 @@ proptest! {
         }
     }
 
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(12))]
     /// Whoever no tree asks for gets nothing; whoever two trees ask alike, with equal values, gets the same.
     #[test]
     fn null_players_and_twins(seed: u64) {
@@ -176,25 +185,6 @@ proptest! {
             prop_assert_eq!(parts[3].to_bits(), 0);
         }
     }
-
-    /// One tree is decided exactly, so a search over all values that it can tell apart must agree.
-    #[test]
-    fn monotony_is_what_a_search_finds(seed: u64) {
-        let kind = Kind { width: 3, trees: 1, branches: 7, ..BOOSTED };
-        for kind in [kind, Kind { compare: None, ..kind }, Kind { precision: Precision::Double, ..kind }] {
-            let ensemble = forest(seed, kind);
-            for feature in 0..3 {
-                let (rises, falls) = search(&ensemble, feature);
-                let expected = match (rises, falls) {
-                    (false, false) => Monotone::Constant,
-                    (true, false) => Monotone::Rising,
-                    (false, true) => Monotone::Falling,
-                    (true, true) => Monotone::NotProven { falls: 0, rises: 0 },
-                };
-                prop_assert_eq!(monotone(&ensemble, 0, feature), expected, "{:?} in {}", ensemble, feature);
-            }
-        }
-    }
 }
 
 fn swapped(tree: &Tree, a: u32, b: u32) -> Tree {
@@ -213,53 +203,8 @@ fn swapped(tree: &Tree, a: u32, b: u32) -> Tree {
     tree
 }
 
-/// Whether a tree of three features rises, and falls, in one of them, over all values next to its thresholds.
-fn search(ensemble: &Ensemble, feature: usize) -> (bool, bool) {
-    let single = ensemble.get().precision == Precision::Single;
-    let mut values = vec![f64::NEG_INFINITY, f64::INFINITY];
-    for node in ensemble.get().trees.iter().flat_map(|tree| &tree.nodes) {
-        let Node::Branch { test, .. } = node else { continue };
-        let thresholds = match test {
-            Test::Threshold(_, threshold) => std::slice::from_ref(threshold),
-            Test::Member(set) => set,
-        };
-        for Real(at) in thresholds {
-            let next = |down: bool| match (single, down) {
-                (true, true) => f64::from((*at as f32).next_down()),
-                (true, false) => f64::from((*at as f32).next_up()),
-                (false, true) => at.next_down(),
-                (false, false) => at.next_up(),
-            };
-            // Next to both zeros, not from one to the other.
-            values.extend([next(true), *at, next(false), if *at == 0.0 { -next(false) } else { *at }]);
-            values.extend(if *at == 0.0 { Some(-next(true)) } else { None });
-        }
-    }
-    values.sort_by(f64::total_cmp);
-    values.dedup();
-    let others: Vec<f64> = values.iter().copied().chain([f64::NAN]).collect();
-    let answer = |row: &[f64]| margin(ensemble, 0, |_, tree| weight(&tree.nodes[tree.leaf(row)], 0));
-    let (mut rises, mut falls) = (false, false);
-    for a in &others {
-        for b in &others {
-            let mut row = [*a; 3];
-            row[(feature + 1) % 3] = *b;
-            let answers: Vec<f64> = values
-                .iter()
-                .map(|value| {
-                    row[feature] = *value;
-                    answer(&row)
-                })
-                .collect();
-            rises |= answers.windows(2).any(|pair| pair[0] < pair[1]);
-            falls |= answers.windows(2).any(|pair| pair[0] > pair[1]);
-        }
-    }
-    (rises, falls)
-}
-
 #[test]
-fn deep_ways_have_contributions_too() {
+fn deep_paths_have_contributions_too() {
     // Fourteen features one below the other: beyond tables, by the closed form.
     let mut nodes = Vec::new();
     let mut dice = Dice(11);
@@ -293,7 +238,7 @@ fn deep_ways_have_contributions_too() {
 #[test]
 fn what_has_no_contributions_is_refused() {
     let ensemble = forest(5, BOOSTED);
-    let why = |result: Result<TreeShap, inference::trees::TreeError>| result.unwrap_err().to_string();
+    let why = |result: Result<TreeShap, TreeError>| result.unwrap_err().to_string();
     let rows = [0f32; 10];
     assert!(why(TreeShap::interventional(&ensemble, 1, &rows)).contains("has 1 targets, not target 1"));
     assert!(why(TreeShap::interventional(&ensemble, 0, &rows[..0])).contains("the background has 0 numbers"));

@@ -1,12 +1,12 @@
 //! Forests and rows by seed: every mode, precision and shape, values equal to thresholds, missing and infinite ones.
 
-use inference::trees::{Aggregate, Compare, Draft, Ensemble, Node, Precision, Real, Test, Tree, Vote};
+use crate::trees::{Aggregate, Compare, Draft, Ensemble, Node, Precision, Real, Test, Tree, Vote};
 
 /// SplitMix64, by its published constants.
-pub struct Dice(pub u64);
+pub(crate) struct Dice(pub(crate) u64);
 
 impl Dice {
-    pub fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -14,16 +14,16 @@ impl Dice {
         z ^ (z >> 31)
     }
 
-    pub fn below(&mut self, bound: usize) -> usize {
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
         (self.next() % bound as u64) as usize
     }
 
-    pub fn one_in(&mut self, bound: usize) -> bool {
+    pub(crate) fn one_in(&mut self, bound: usize) -> bool {
         self.below(bound) == 0
     }
 
     /// Of few values, so that they meet thresholds often; some are no f32.
-    pub fn number(&mut self) -> f64 {
+    pub(crate) fn number(&mut self) -> f64 {
         match self.below(24) {
             0 => f64::INFINITY,
             1 => f64::NEG_INFINITY,
@@ -37,24 +37,24 @@ impl Dice {
 
 /// What a forest is like.
 #[derive(Debug, Clone, Copy)]
-pub struct Kind {
-    pub width: usize,
-    pub targets: usize,
-    pub trees: usize,
+pub(crate) struct Kind {
+    pub(crate) width: usize,
+    pub(crate) targets: usize,
+    pub(crate) trees: usize,
     /// Branches of a tree, at most.
-    pub branches: usize,
+    pub(crate) branches: usize,
     /// Whether branches grow one below the other.
-    pub chains: bool,
+    pub(crate) chains: bool,
     /// One mode for all branches, or all modes mixed.
-    pub compare: Option<Compare>,
-    pub precision: Precision,
-    pub aggregate: Aggregate,
+    pub(crate) compare: Option<Compare>,
+    pub(crate) precision: Precision,
+    pub(crate) aggregate: Aggregate,
     /// Votes of a leaf, at most.
-    pub votes: usize,
+    pub(crate) votes: usize,
 }
 
 /// Small trees of one mode and target, as boosting makes them.
-pub const BOOSTED: Kind = Kind {
+pub(crate) const BOOSTED: Kind = Kind {
     width: 5,
     targets: 1,
     trees: 13,
@@ -66,12 +66,12 @@ pub const BOOSTED: Kind = Kind {
     votes: 1,
 };
 
-pub fn forest(seed: u64, kind: Kind) -> Ensemble {
+pub(crate) fn forest(seed: u64, kind: Kind) -> Ensemble {
     let mut dice = Dice(seed);
     let trees: Vec<Tree> = (0..kind.trees).map(|_| tree(&mut dice, kind)).collect();
     let base = if dice.one_in(2) { Vec::new() } else { (0..kind.targets).map(|_| real(&mut dice, kind)).collect() };
     let Kind { width, targets, precision, aggregate, .. } = kind;
-    Draft { width, targets, precision, aggregate, base, trees: trees.into() }.check().unwrap()
+    Draft { width, targets, precision, aggregate, base, trees: trees.into() }.check().expect("a forest")
 }
 
 /// A finite number of the precision.
@@ -113,7 +113,7 @@ fn branch(dice: &mut Dice, kind: Kind, yes: u32, no: u32) -> Node {
     Node::Branch { feature: dice.below(kind.width) as u32, test, missing_tracks_true: dice.one_in(2), yes, no }
 }
 
-pub fn rows(seed: u64, width: usize, count: usize) -> Vec<f64> {
+pub(crate) fn rows(seed: u64, width: usize, count: usize) -> Vec<f64> {
     let mut dice = Dice(seed ^ 0xABCD);
     (0..width * count).map(|_| if dice.one_in(9) { f64::NAN } else { dice.number() }).collect()
 }
