@@ -1,5 +1,6 @@
 //! House rules that no compiler holds, each with its reason in the message of its failure.
 
+mod beside;
 mod circles;
 mod doors;
 mod source;
