@@ -37,7 +37,7 @@ fn lines_of_tests(path: &Path, text: &str) -> usize {
         let attributes = lines[..*at].iter().rev().take_while(|line| line.starts_with("#["));
         attributes.into_iter().any(|line| *line == "#[cfg(test)]")
     };
-    let begins = lines.iter().rposition(|line| opens(line)).filter(is_marked);
+    let begins = lines.iter().rposition(opens).filter(is_marked);
     begins.map_or(0, |at| {
         let attributes = lines[..at].iter().rev().take_while(|line| line.starts_with("#[")).count();
         lines.len() - at + attributes
