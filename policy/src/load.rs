@@ -102,7 +102,8 @@ impl Compiled {
     }
 
     /// How many conditions run natively, and how many there are.
-    pub fn native_share(&self) -> (usize, usize) {
+    #[cfg(test)]
+    pub(crate) fn native_share(&self) -> (usize, usize) {
         let conditions = self.products.iter().flat_map(ProductRules::conditions);
         conditions
             .fold((0, 0), |(native, all), condition| (native + usize::from(condition.compiled().is_lowered()), all + 1))
