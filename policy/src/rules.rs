@@ -69,6 +69,7 @@ pub(crate) struct ReasonText {
 
 impl ProductRules {
     /// Every condition.
+    #[cfg(test)]
     pub fn conditions(&self) -> impl Iterator<Item = &Condition> {
         let knockouts = self.knockouts.iter().map(|rule| &rule.when);
         let zones = self.zones.iter().map(|rule| &rule.when);
