@@ -35,6 +35,8 @@ const CLIENTS: usize = 4;
 const WARMING: Duration = Duration::from_secs(2);
 /// Of each question in each round.
 const MEASURED: Duration = Duration::from_secs(10);
+/// Longer than this until it answers, and something hangs.
+const PATIENCE: Duration = Duration::from_secs(30);
 /// Seconds that a token is good for: longer than a round.
 const LIFETIME_S: i64 = 600;
 
@@ -89,6 +91,7 @@ impl Bench {
         let defaults = Settings::default().read_api;
         let realm = Realm { issuer: defaults.token_issuer, audience: defaults.token_audience };
         let token = auth::mint(&keys.token_private, &realm, ("bench", TENANT, &["Officer"]), LIFETIME_S)?;
+        until_answered(&address, &requests(QUESTIONS[0], &address, &token)[0])?;
         let [list, detail, kpis] =
             QUESTIONS.map(|question| self.measured(&workers, &address, &requests(question, &address, &token)));
         workers.stop()?;
@@ -120,6 +123,16 @@ fn requests(question: &str, address: &str, token: &str) -> Arc<Vec<Vec<u8>>> {
         "detail" => (0..TOLD).map(|number| request(format!("/v1/applications/bench-{number}"))).collect(),
         _ => vec![request("/v1/kpis".to_owned())],
     })
+}
+
+/// Waits until read-api judges tokens: it reads first which of them were revoked.
+fn until_answered(address: &str, request: &[u8]) -> Result<()> {
+    let until = Instant::now() + PATIENCE;
+    while Connection::open(address)?.ask(request)?.0 == 503 {
+        ensure!(Instant::now() < until, "read-api judges no token within {PATIENCE:?}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    Ok(())
 }
 
 /// Asks by [`CLIENTS`] clients until the time is over; gives how many answers came. One that shows no row is an error.
