@@ -69,6 +69,9 @@ pub struct ApplicationDetail {
 }
 
 /// One application with its whole detail.
+///
+/// What was sent (without identities), how it was scored and why, every decision with its reasons, the notifications, and where the
+/// audit log has each of them, with the proof that it does.
 #[utoipa::path(get, path = "/v1/applications/{application_id}", tag = "applications",
     params(("application_id" = String, Path, description = "The originator's id"), DetailParams),
     responses(

@@ -198,7 +198,10 @@ pub struct DecisionSummary {
     pub decided_at: String,
 }
 
-/// Applications, newest first. Rows that come in while pages are read appear before the first page, never within.
+/// Applications, newest first.
+///
+/// A page at a time: `next` is the cursor of the following one. Rows that come in while pages are read appear before the first page,
+/// never within.
 #[utoipa::path(get, path = "/v1/applications", tag = "applications", params(ListParams), responses(
     (status = 200, description = "A page", body = Page),
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),

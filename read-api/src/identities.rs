@@ -70,6 +70,8 @@ struct Stored {
 }
 
 /// Who applied. 404 also once they were erased.
+///
+/// Names and addresses as they were sent. Who looks is on record before anything is shown.
 #[utoipa::path(get, path = "/v1/applications/{application_id}/identities", tag = "applications",
     params(("application_id" = String, Path, description = "The originator's id"), DetailParams),
     security(("token" = ["Admin"]), ("token" = ["Officer"])),

@@ -139,6 +139,9 @@ pub struct Approved {
 }
 
 /// Key figures of a period.
+///
+/// Figures of the applications received in the period: in all, by product, by band, by day; the distribution of scores, and what was
+/// approved in each currency.
 #[utoipa::path(get, path = "/v1/kpis", tag = "figures", params(KpiParams), responses(
     (status = 200, description = "The figures", body = Kpis),
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),

@@ -49,7 +49,15 @@ fn described() -> (Router<Arc<App>>, utoipa::openapi::OpenApi) {
         version = "1.0.0",
         description = "What became of loan applications: the list, the whole detail of one, key figures, the health of the \
             stream. Every answer is about one tenant that the token opens; another tenant's application is a 404. Within v1 \
-            fields are only added: readers ignore what they do not know, and words such as `outcome` are open sets."
+            fields are only added: readers ignore what they do not know, and words such as `outcome` are open sets.",
+        contact(name = "DefaultX"),
+        license(name = "Apache-2.0", url = "https://www.apache.org/licenses/LICENSE-2.0")
+    ),
+    servers((url = "/", description = "The server that gives this document")),
+    tags(
+        (name = "applications", description = "Applications, their scores, decisions and proofs"),
+        (name = "figures", description = "What was decided in a period, in numbers"),
+        (name = "stream", description = "The health of the stream and of the audit log")
     ),
     modifiers(&Bearer),
     // Any one of them opens an operation that names no others.

@@ -96,6 +96,9 @@ pub struct SetAside {
 }
 
 /// How the stream is doing.
+///
+/// The newest application and decision of the tenant, and the state of the audit log; for Admin also how far each consumer has come
+/// and what was set aside in the last 24 hours.
 #[utoipa::path(get, path = "/v1/stream", tag = "stream", params(StreamParams), responses(
     (status = 200, description = "Its health", body = StreamHealth),
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),

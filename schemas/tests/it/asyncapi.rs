@@ -26,7 +26,7 @@ fn channel(document: &Value, topic: Topic) -> Value {
 #[test]
 fn every_topic_has_a_channel_that_says_what_the_table_says() {
     let document = document();
-    assert_eq!(document["asyncapi"], "3.0.0");
+    assert_eq!(document["asyncapi"], "3.1.0");
     assert_eq!(document["channels"].as_object().map(serde_json::Map::len), Some(Topic::ALL.len()));
     for topic in Topic::ALL {
         let channel = channel(&document, *topic);
