@@ -4,7 +4,8 @@
 use crate::corpus::{self, Record, good};
 use crate::stack::{Stack, header};
 use ingest::Config;
-use serde_json::json;
+use schemas::catalogue;
+use serde_json::{Value, json};
 
 const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
@@ -25,6 +26,28 @@ fn what_other_clients_send_is_accepted() {
         let text = String::from_utf8(plain.body.unwrap()).unwrap().replace("\"plain\"", &format!("{id:?}"));
         plain.body = Some(text.into_bytes());
         assert_eq!(stack.send(&plain).reply()["status"], "duplicate", "{name}");
+    }
+}
+
+#[test]
+fn the_published_schema_takes_what_structured_mode_takes() {
+    let document = catalogue::documents().find(|document| document.file == "structured.v1.json").unwrap();
+    let schema = catalogue::compile(document).unwrap();
+    let is_structured =
+        |record: &Record| record.headers.iter().any(|(_, value)| value.starts_with(b"application/cloudevents+json"));
+    let valid = |record: &Record| {
+        let body = serde_json::from_slice(record.body.as_deref().unwrap_or_default());
+        body.is_ok_and(|body: Value| schema.is_valid(&body))
+    };
+    let taken: Vec<_> = corpus::habits("s").into_iter().filter(|(_, record)| is_structured(record)).collect();
+    assert!(taken.len() >= 4);
+    for (name, record) in taken {
+        assert!(valid(&record), "{name}");
+    }
+    // What stands in Base64 and who may write "twice" is beyond a schema.
+    let refused = ["structured without data", "structured with a numeric id", "structured with XML in it"];
+    for case in corpus::cases("s").into_iter().filter(|case| refused.contains(&case.name.as_str())) {
+        assert!(!valid(&case.record), "{}", case.name);
     }
 }
 
