@@ -104,7 +104,8 @@ fn kinds(expected: &Expected) -> Option<String> {
 
 fn text(expected: &Expected) -> String {
     match (expected.format.as_deref(), expected.pattern.as_deref()) {
-        (Some("date-time"), _) => "a time as RFC 3339 has it, in UTC with Z".to_owned(),
+        (Some("date-time"), Some(_)) => "a time as RFC 3339 has it, in UTC with Z".to_owned(),
+        (Some("date-time"), None) => "a time as RFC 3339 has it".to_owned(),
         (Some("date"), _) => "a day as YYYY-MM-DD".to_owned(),
         (_, Some(pattern)) => format!("text that fits {pattern}"),
         _ => "text".to_owned(),
@@ -138,6 +139,7 @@ mod tests {
                 json!({"type": "string", "format": "date-time", "pattern": "Z$"}),
                 "a time as RFC 3339 has it, in UTC with Z",
             ),
+            (json!({"type": "string", "format": "date-time"}), "a time as RFC 3339 has it"),
             (json!({"type": ["string", "null"], "format": "date"}), "a day as YYYY-MM-DD, or null"),
             (json!({"type": "string", "enum": ["a", "b"]}), "one of a, b"),
             (json!({"type": ["string", "null"], "enum": ["a", "b", null]}), "one of a, b, or null"),

@@ -52,15 +52,11 @@ impl Published {
         fault.expected = (expected != Expected::default()).then(|| Box::new(expected));
     }
 
-    /// An attribute has the same schema in both modes, where structured mode has it.
+    /// What an attribute takes as a header and in structured mode, which knows the types that are taken.
     fn of_attribute(&self, attribute: &str) -> Expected {
-        let structured = self.member(self.whole(STRUCTURED_FILE), attribute);
-        let found = if structured.is_empty() {
-            self.member(self.whole(HEADERS_FILE), &format!("ce_{attribute}"))
-        } else {
-            structured
-        };
-        expected::of(&schemas(&found))
+        let mut parts = self.member(self.whole(HEADERS_FILE), &format!("ce_{attribute}"));
+        parts.extend(self.member(self.whole(STRUCTURED_FILE), attribute));
+        expected::of(&schemas(&parts))
     }
 
     /// The names of the object that has the unknown field, and which of them may have been meant.
