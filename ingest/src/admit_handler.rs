@@ -171,6 +171,7 @@ impl AdmitHandler {
                 kind: word.to_owned(),
                 pointers: Vec::new(),
                 attributes: Vec::new(),
+                faults: outputs::faults_of(word),
             }),
             warnings: outputs::warnings(Some(intake.application_id)),
         };
@@ -188,7 +189,12 @@ impl AdmitHandler {
             revision: None,
             origin_id: None,
             origin: here.clone(),
-            problem: Some(Problem { kind: reason.to_owned(), pointers: Vec::new(), attributes: Vec::new() }),
+            problem: Some(Problem {
+                kind: reason.to_owned(),
+                pointers: Vec::new(),
+                attributes: Vec::new(),
+                faults: outputs::faults_of(reason),
+            }),
             warnings: Vec::new(),
         };
         self.metrics.replied(ReplyStatus::Rejected);

@@ -1,15 +1,15 @@
 //! What a body means, held against the contract: identifiers, closed lists, money, times, the order of applicants. Sees one
 //! parsed body and collects every fault in it, up to a bound; never changes anything.
 
-use crate::refusal::{Fault, Reason};
+use crate::refusal::{Fault, MAX_FAULTS, Reason};
 use crate::rules::{Rules, limit};
 use chrono::{DateTime, NaiveDate};
 use domain::{ApplicationId, Currency, Money, Revision, Tenant, Worded};
+use runtime::clock;
 use schemas::Word;
 use schemas::application::{Application, WireMoney, Withdrawal};
+use schemas::reply::Expected;
 
-/// At most so many faults are told of.
-const MAX_FAULTS: usize = 16;
 /// The earliest date that facts may describe.
 const EARLIEST: NaiveDate = NaiveDate::from_ymd_opt(1900, 1, 1).expect("a calendar day");
 /// 1900-01-01T00:00:00Z in milliseconds since 1970.
@@ -21,7 +21,10 @@ pub fn application(body: &Application, tenant: &Tenant, rules: &Rules, now_ms: i
     let mut check = Check { rules, now_ms, faults: Vec::new() };
     check.identity(&body.tenant, &body.application_id, tenant);
     check.that(Revision::new(body.revision).is_ok(), Reason::BadIdentifier, || "/revision".into());
-    check.that(rules.products.contains(&body.product), Reason::UnknownProduct, || "/product".into());
+    check.or(rules.products.contains(&body.product), || {
+        let words = rules.products.iter().cloned().collect();
+        Fault::new(Reason::UnknownProduct, "/product".into()).expecting(Expected { words, ..Expected::default() })
+    });
     check.known(&body.intent, || "/intent".into());
     check.known(&body.request_type, || "/request_type".into());
     check.token(&body.channel, || "/channel".into());
@@ -58,8 +61,13 @@ pub(crate) struct Check<'r> {
 /// Each rule takes the place as a closure: a good body builds no pointer.
 impl Check<'_> {
     pub(crate) fn that(&mut self, holds: bool, reason: Reason, at: impl FnOnce() -> String) {
+        self.or(holds, || Fault::new(reason, at()));
+    }
+
+    /// The same where there is more to say than the published schema does.
+    pub(crate) fn or(&mut self, holds: bool, fault: impl FnOnce() -> Fault) {
         if !holds && self.faults.len() < MAX_FAULTS {
-            self.faults.push(Fault::new(reason, at()));
+            self.faults.push(fault());
         }
     }
 
@@ -121,8 +129,14 @@ impl Check<'_> {
         match DateTime::parse_from_rfc3339(text).map(|time| time.timestamp_millis()) {
             Ok(_) if !is_utc => self.that(false, Reason::BadTime, at),
             Err(_) => self.that(false, Reason::BadTime, at),
-            Ok(ms) if ms > self.now_ms + self.rules.clock_skew_ms => self.that(false, Reason::FutureTime, at),
-            Ok(ms) => self.that(ms >= earliest_ms, Reason::AncientTime, at),
+            Ok(ms) => {
+                let latest_ms = self.now_ms + self.rules.clock_skew_ms;
+                let reason = if ms > latest_ms { Reason::FutureTime } else { Reason::AncientTime };
+                self.or((earliest_ms..=latest_ms).contains(&ms), || {
+                    let text = |ms| DateTime::from_timestamp_millis(ms).map(clock::rfc3339);
+                    outside(reason, at(), text(earliest_ms), text(latest_ms))
+                });
+            }
         }
     }
 
@@ -131,8 +145,13 @@ impl Check<'_> {
         let tomorrow = DateTime::from_timestamp_millis(self.now_ms + DAY_MS).map(|time| time.date_naive());
         match parse_date(text) {
             None => self.that(false, Reason::BadTime, at),
-            Some(date) if tomorrow.is_some_and(|tomorrow| date > tomorrow) => self.that(false, Reason::FutureTime, at),
-            Some(date) => self.that(date >= EARLIEST, Reason::AncientTime, at),
+            Some(date) => {
+                let is_future = tomorrow.is_some_and(|tomorrow| date > tomorrow);
+                let reason = if is_future { Reason::FutureTime } else { Reason::AncientTime };
+                self.or(!is_future && date >= EARLIEST, || {
+                    outside(reason, at(), Some(EARLIEST.to_string()), tomorrow.map(|day| day.to_string()))
+                });
+            }
         }
     }
 
@@ -140,7 +159,11 @@ impl Check<'_> {
         if Tenant::new(tenant).is_err() {
             self.that(false, Reason::BadIdentifier, || "/tenant".into());
         } else {
-            self.that(tenant == bound.as_str(), Reason::TenantMismatch, || "/tenant".into());
+            self.or(tenant == bound.as_str(), || {
+                let words = vec![bound.as_str().to_owned()];
+                Fault::new(Reason::TenantMismatch, "/tenant".into())
+                    .expecting(Expected { words, ..Expected::default() })
+            });
         }
         self.that(ApplicationId::new(application_id).is_ok(), Reason::BadIdentifier, || "/application_id".into());
     }
@@ -173,6 +196,12 @@ impl Check<'_> {
             self.that(digest.is_ok(), Reason::BadValue, || format!("/documents/{i}/sha256"));
         }
     }
+}
+
+/// A time or a day that is one, too early or too late.
+fn outside(reason: Reason, pointer: String, earliest: Option<String>, latest: Option<String>) -> Fault {
+    let types = vec!["string".to_owned()];
+    Fault::new(reason, pointer).expecting(Expected { types, earliest, latest, ..Expected::default() })
 }
 
 /// The shape of ISO 3166-2: a country's two letters, a bar, one to three letters or digits.

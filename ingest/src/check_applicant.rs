@@ -1,7 +1,7 @@
 //! The applicants of a body: their order, consents, reports and typed facts, held against the closed lists of the contract.
 
 use crate::check::Check;
-use crate::refusal::Reason;
+use crate::refusal::{Fault, Reason};
 use crate::rules::limit;
 use domain::Role;
 use schemas::application::{Applicant, Consent, Debt, Facts, Income, Report};
@@ -42,7 +42,9 @@ impl Check<'_> {
             self.reference(&report.report_id, limit::ID_CHARS, || within("report_id"));
             self.moment(&report.pulled_at, || within("pulled_at"));
             self.known(&report.status, || within("status"));
-            self.that(report.range.is_none_or(|[low, high]| low <= high), Reason::BadValue, || within("range"));
+            self.or(report.range.is_none_or(|[low, high]| low <= high), || {
+                Fault::new(Reason::BadValue, within("range")).because("the lowest comes first")
+            });
             self.at_most(limit::ATTRIBUTES, report.fields.len(), || within("fields"));
         }
     }

@@ -38,6 +38,9 @@ pub struct Config {
     pub max_body_bytes: usize,
     /// Levels of one body; bounds the parser's stack.
     pub max_depth: usize,
+    /// Whether a body may come as Confluent's JSON Schema serializers write it, with a zero byte and four bytes of a schema's id before
+    /// the JSON: they are taken off, and no registry is asked. Where it is not set such a record is `schema_registry_framing`.
+    pub accept_schema_registry_framing: bool,
     /// Seconds by which a sender's clock may run ahead of the broker's.
     pub clock_skew_seconds: u32,
     /// Days that `submitted_at` may lie back; older ones are a sender's mistake, such as a clock that was never set.
@@ -117,6 +120,7 @@ impl Default for Config {
             products: ["credit_card", "small_business_term", "consumer_instalment"].map(str::to_owned).into(),
             max_body_bytes: 1 << 20,
             max_depth: 32,
+            accept_schema_registry_framing: false,
             clock_skew_seconds: 300,
             oldest_submission_days: 3660,
             dedup_window_days: 30,

@@ -2,8 +2,8 @@
 //! Invariants: each published record gets exactly one reply; an application is admitted once for each revision; no value of
 //! `identity` or `protected` leaves for any topic but their own.
 //!
-//! Reading order: [`config`], [`refusal`] (the words), [`strict`] (JSON), [`sender`] (envelopes), [`rules`] and [`check`]
-//! (meaning), [`strip`], [`data_digest`], [`receive`] and its handler, [`remembered`], [`admit`] and its handler, [`id_form`], [`outputs`]; then the other ways in: [`publisher`],
+//! Reading order: [`config`], [`refusal`] (the words), [`strict`] (JSON), [`headers`] and [`sender`] (envelopes), [`rules`] and [`check`]
+//! (meaning), [`published`] (what a refusal says), [`strip`], [`data_digest`], [`receive`] and its handler, [`remembered`], [`admit`] and its handler, [`id_form`], [`outputs`]; then the other ways in: [`publisher`],
 //! [`door`], [`mapping`] and [`batch`]; [`activate`]; and [`start`].
 
 pub mod activate;
@@ -16,6 +16,8 @@ pub mod config;
 pub mod data_digest;
 pub mod door;
 pub mod error;
+mod expected;
+pub mod headers;
 pub mod id_form;
 pub mod mapping;
 pub mod metrics;
@@ -28,6 +30,7 @@ pub mod refusal;
 pub mod remembered;
 pub mod rules;
 pub mod sender;
+mod shape;
 pub mod start;
 pub mod strict;
 pub mod strip;

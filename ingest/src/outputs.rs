@@ -4,14 +4,14 @@
 use crate::data_digest::Told;
 use crate::id_form::form_of;
 use crate::receive::{Content, Received};
-use crate::refusal::Refusal;
+use crate::refusal::{Fault, Reason, Refusal};
 use domain::{Channel, ReplyStatus};
 use runtime::kafka::KafkaConfig;
 use runtime::stream::{Offset, Output, Route};
 use schemas::envelope::Envelope;
 use schemas::event_id::{coordinates_id, event_id};
 use schemas::intake::{self, header};
-use schemas::reply::{Coordinates, Problem, REPLIED, Reply};
+use schemas::reply::{self, Coordinates, Problem, REPLIED, Reply};
 use schemas::{Topic, application};
 use std::sync::Arc;
 
@@ -159,11 +159,18 @@ pub(crate) fn rejection(refusal: &Refusal, at: Coordinates, answers: &Coordinate
             kind: refusal.reason.as_str().to_owned(),
             pointers: refusal.pointers.clone(),
             attributes: refusal.attributes.iter().map(|name| (*name).to_owned()).collect(),
+            faults: refusal.faults.iter().map(Fault::told).collect(),
         }),
         origin: at,
         warnings: warnings(who.application_id.as_deref()),
     };
     reply(&body, &cause, answers, topics)
+}
+
+/// The one fault of a record that is refused as a whole; none of one that is not refused, such as `superseded`.
+pub(crate) fn faults_of(word: &str) -> Vec<reply::Fault> {
+    let reason = Reason::ALL.iter().find(|reason| reason.as_str() == word);
+    reason.map(|reason| Fault::new(*reason, String::new()).told()).into_iter().collect()
 }
 
 /// What a sender should look at in an id that is taken all the same.

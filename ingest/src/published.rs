@@ -1,70 +1,229 @@
-//! The slow path: where a refused body offends against the published JSON Schemas, so that a sender mends everything at once.
-//! Never decides whether a body is refused, and tells pointers only: the schemas' own messages hold values.
+//! The slow path: what the published JSON Schemas take where a refused record is wrong, so that a sender can mend it. Never decides
+//! whether a record is refused, and knows no value of it.
 
 use crate::error::Error;
-use crate::strict::node::push_step;
-use crate::strict::{Node, from_node};
-use jsonschema::error::ValidationErrorKind;
-use jsonschema::{ValidationError, Validator};
-use schemas::application::{SUBMITTED, WITHDRAWN};
+use crate::expected;
+use crate::refusal::{Fault, Reason};
+use crate::strict::{Node, Object};
+use schemas::application::WITHDRAWN;
+use schemas::catalogue::documents;
+use schemas::reply::Expected;
 use serde_json::Value;
+use std::borrow::Cow;
+use std::collections::HashMap;
 
-/// At most so many pointers are told.
-const MAX_POINTERS: usize = 16;
+const SUBMITTED_FILE: &str = "application.submitted.v1.json";
+const WITHDRAWN_FILE: &str = "application.withdrawn.v1.json";
+const COMMON_FILE: &str = "common.v1.json";
+const STRUCTURED_FILE: &str = "structured.v1.json";
+const HEADERS_FILE: &str = "headers.v1.json";
 
-/// Validators of what senders may send.
-pub struct Published {
-    submitted: Validator,
-    withdrawn: Validator,
-}
+/// The schemas of what senders may send, by file name.
+pub struct Published(HashMap<&'static str, Value>);
+
+/// A part of a schema, and the file that its references start from.
+type Part<'p> = (&'p str, &'p Value);
 
 impl Published {
-    /// Compiles the schemas.
+    /// Reads the schemas.
     ///
     /// # Errors
-    /// [`Error::Config`] when one does not compile.
+    /// [`Error::Config`] when one is no JSON.
     pub fn new() -> Result<Self, Error> {
-        let compiled = |event_type| {
-            schemas::catalogue::validator(event_type).map_err(|error| Error::Config(format!("schema: {error}")))
-        };
-        Ok(Self { submitted: compiled(SUBMITTED)?, withdrawn: compiled(WITHDRAWN)? })
+        let files = [SUBMITTED_FILE, WITHDRAWN_FILE, COMMON_FILE, STRUCTURED_FILE, HEADERS_FILE];
+        let read = documents().filter(|document| files.contains(&document.file)).map(|document| {
+            let schema = serde_json::from_str(document.text);
+            schema.map(|schema| (document.file, schema)).map_err(|error| Error::Config(format!("schema: {error}")))
+        });
+        Ok(Self(read.collect::<Result<_, _>>()?))
     }
 
-    /// Every place in `data` at which the schema of the event type objects.
-    pub fn pointers(&self, event_type: &str, data: &Node<'_>) -> Vec<String> {
-        let validator = if event_type == WITHDRAWN { &self.withdrawn } else { &self.submitted };
-        let Ok(data) = from_node::<Value>(data) else { return Vec::new() };
-        validator.iter_errors(&data).flat_map(|error| places(&error)).take(MAX_POINTERS).collect()
+    /// Adds to a fault what the contract takes in its place, unless that is said already.
+    pub(crate) fn explain(&self, fault: &mut Fault, event_type: &str) {
+        if fault.expected.is_some() {
+            return;
+        }
+        let expected = match (fault.reason, fault.attribute) {
+            (Reason::BadEnvelope, Some(attribute)) => self.of_attribute(attribute),
+            (Reason::UnknownField, _) => self.of_parent(fault, event_type),
+            (reason, _) if is_about_a_value(reason) => expected::of(&self.at(event_type, steps(&fault.pointer))),
+            _ => return,
+        };
+        fault.expected = (expected != Expected::default()).then(|| Box::new(expected));
+    }
+
+    /// What an attribute takes as a header and in structured mode, which knows the types that are taken.
+    fn of_attribute(&self, attribute: &str) -> Expected {
+        let mut parts = self.member(self.whole(HEADERS_FILE), &format!("ce_{attribute}"));
+        parts.extend(self.member(self.whole(STRUCTURED_FILE), attribute));
+        expected::of(&schemas(&parts))
+    }
+
+    /// The names of the object that has the unknown field, and which of them may have been meant.
+    fn of_parent(&self, fault: &mut Fault, event_type: &str) -> Expected {
+        let (parent, name) = fault.pointer.rsplit_once('/').unwrap_or_default();
+        let expected = expected::names(&self.at(event_type, steps(parent)));
+        let meant = expected::nearest(&unescaped(name), &expected.names);
+        if let (None, Some(meant)) = (&fault.remark, meant) {
+            fault.remark = Some(format!("the nearest name is {meant}"));
+        }
+        expected
+    }
+
+    /// A value of the right type for a place, so that what is wrong elsewhere can be looked for; none where the place is in no schema.
+    pub(crate) fn stand_in<'s>(
+        &self,
+        event_type: &str,
+        path: impl Iterator<Item = Cow<'s, str>>,
+    ) -> Option<Node<'static>> {
+        self.stand_in_of(&self.parts(event_type, path))
+    }
+
+    fn stand_in_of(&self, parts: &[Part<'_>]) -> Option<Node<'static>> {
+        let expected = expected::of(&schemas(parts));
+        if expected.types.iter().any(|name| name == "null") {
+            return Some(Node::Null);
+        }
+        match expected.types.first()?.as_str() {
+            "string" => Some(Node::Text(expected.words.into_iter().next().unwrap_or_default().into())),
+            "integer" | "number" => Some(Node::Int(expected.minimum.unwrap_or_default().max(0))),
+            "boolean" => Some(Node::Bool(false)),
+            "array" => Some(Node::List(Vec::new())),
+            _ => self.object_of(parts).map(Node::Map),
+        }
+    }
+
+    fn object_of(&self, parts: &[Part<'_>]) -> Option<Object<'static>> {
+        let required = parts.iter().filter_map(|(_, schema)| schema.get("required")?.as_array()).flatten();
+        let mut object = Object::default();
+        for name in required.filter_map(Value::as_str) {
+            let members: Vec<_> = parts.iter().flat_map(|part| self.member(vec![*part], name)).collect();
+            object.put(name.to_owned().into(), self.stand_in_of(&members)?);
+        }
+        Some(object)
+    }
+
+    /// Every schema that holds of a place in a body.
+    fn at<'p, 's>(&'p self, event_type: &str, path: impl Iterator<Item = Cow<'s, str>>) -> Vec<&'p Value> {
+        schemas(&self.parts(event_type, path))
+    }
+
+    fn parts<'p, 's>(&'p self, event_type: &str, path: impl Iterator<Item = Cow<'s, str>>) -> Vec<Part<'p>> {
+        let whole = self.whole(if event_type == WITHDRAWN { WITHDRAWN_FILE } else { SUBMITTED_FILE });
+        path.fold(whole, |parts, step| self.member(parts, &step))
+    }
+
+    fn whole(&self, file: &'static str) -> Vec<Part<'_>> {
+        self.0.get(file).map(|schema| self.with_what_it_names((file, schema))).unwrap_or_default()
+    }
+
+    /// One step down: a member of an object, or an element of a list.
+    fn member<'p>(&'p self, parts: Vec<Part<'p>>, step: &str) -> Vec<Part<'p>> {
+        let below = parts.into_iter().filter_map(|(file, schema)| {
+            let index = || step.parse::<usize>().ok();
+            let named = schema.get("properties").and_then(|members| members.get(step));
+            let element = || index().and_then(|at| schema.get("prefixItems")?.get(at));
+            let any = || index().and_then(|_| schema.get("items"));
+            Some((file, named.or_else(element).or_else(any)?))
+        });
+        below.flat_map(|part| self.with_what_it_names(part)).collect()
+    }
+
+    /// A schema, and those that hold with it: by reference, or all of a list.
+    fn with_what_it_names<'p>(&'p self, (file, schema): Part<'p>) -> Vec<Part<'p>> {
+        let referred = schema.get("$ref").and_then(Value::as_str).and_then(|reference| {
+            let (target, pointer) = reference.split_once('#')?;
+            let file = if target.is_empty() { file } else { target };
+            Some((file, self.0.get(file)?.pointer(pointer)?))
+        });
+        let all = schema.get("allOf").and_then(Value::as_array).into_iter().flatten().map(|one| (file, one));
+        let named = referred.into_iter().chain(all).flat_map(|part| self.with_what_it_names(part));
+        std::iter::once((file, schema)).chain(named).collect()
     }
 }
 
-/// A missing or unknown member is told by its own place, not its parent's.
-fn places(error: &ValidationError<'_>) -> Vec<String> {
-    let parent = error.instance_path().to_string();
-    let below = |step: &str| {
-        let mut pointer = parent.clone();
-        push_step(&mut pointer, step);
-        pointer
-    };
-    match error.kind() {
-        ValidationErrorKind::AdditionalProperties { unexpected } => unexpected.iter().map(|name| below(name)).collect(),
-        ValidationErrorKind::Required { property } => property.as_str().map(below).into_iter().collect(),
-        _ => vec![parent],
-    }
+fn schemas<'p>(parts: &[Part<'p>]) -> Vec<&'p Value> {
+    parts.iter().map(|(_, schema)| *schema).collect()
+}
+
+/// Whether a word says that a value is not what its place takes: only then is what it takes of use.
+fn is_about_a_value(reason: Reason) -> bool {
+    matches!(
+        reason,
+        Reason::MissingField
+            | Reason::WrongType
+            | Reason::BadValue
+            | Reason::UnknownWord
+            | Reason::BadIdentifier
+            | Reason::BadAmount
+            | Reason::UnknownCurrency
+            | Reason::BadTime
+            | Reason::TooMany
+    )
+}
+
+/// The steps of a JSON pointer.
+fn steps(pointer: &str) -> impl Iterator<Item = Cow<'_, str>> {
+    pointer.split('/').skip(1).map(unescaped)
+}
+
+fn unescaped(step: &str) -> Cow<'_, str> {
+    if step.contains('~') { step.replace("~1", "/").replace("~0", "~").into() } else { step.into() }
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::strict::parse;
+    use crate::strict::from_node;
+    use schemas::application::{Application, SUBMITTED, Withdrawal};
+
+    fn told(reason: Reason, pointer: &str) -> Fault {
+        let mut fault = Fault::new(reason, pointer.to_owned());
+        Published::new().unwrap().explain(&mut fault, SUBMITTED);
+        fault
+    }
 
     #[test]
-    fn every_place_is_told() {
-        let text = br#"{"tenant":"bank","application_id":7,"withdrawn_at":"noon","why":1}"#;
-        let mut found = Published::new().unwrap().pointers(WITHDRAWN, &parse(text, 8).unwrap());
-        found.sort();
-        found.dedup();
-        assert_eq!(found, ["/application_id", "/why", "/withdrawn_at"]);
+    fn what_a_place_takes_is_what_its_schema_says() {
+        let rows = [
+            (Reason::UnknownWord, "/intent", "one of decide, prequalify, score_only"),
+            (Reason::MissingField, "/tenant", "text that fits ^[A-Za-z0-9._:-]{1,64}$"),
+            (Reason::BadIdentifier, "/revision", "a whole number from 1 to 2147483647"),
+            (Reason::BadAmount, "/requested/amount/amount_minor", "a whole number from 1 to 9007199254740991"),
+            (Reason::BadValue, "/requested/term_months", "a whole number from 1 to 600, or null"),
+            (Reason::UnknownWord, "/applicants/0/role", "primary"),
+            (Reason::UnknownWord, "/applicants/3/role", "one of co_applicant, guarantor"),
+            (Reason::UnknownWord, "/applicants/3/facts/housing/status", "one of own, rent, free, or null"),
+            (Reason::TooMany, "/documents", "a list of at most 256 elements"),
+            (Reason::WrongType, "", "an object"),
+            (Reason::BadTime, "/applicants/0/consents/4/granted_at", "a time as RFC 3339 has it, in UTC with Z"),
+        ];
+        for (reason, pointer, said) in rows {
+            let fault = told(reason, pointer);
+            assert_eq!(fault.expected.as_deref().and_then(expected::say).as_deref(), Some(said), "{pointer}");
+        }
+        assert_eq!(told(Reason::BadValue, "/attributes/free").expected, None);
+        assert_eq!(told(Reason::DuplicateKey, "/intent").expected, None, "nothing is wrong with the word");
+    }
+
+    #[test]
+    fn an_unknown_field_is_told_the_names_that_there_are() {
+        let fault = told(Reason::UnknownField, "/requested/term_month");
+        assert_eq!(fault.expected.unwrap().names, ["amount", "purpose", "term_months"]);
+        assert_eq!(fault.remark.as_deref(), Some("the nearest name is term_months"));
+        let fault = told(Reason::UnknownField, "/applicants/0/Identity");
+        assert_eq!(fault.remark.as_deref(), Some("the nearest name is identity"));
+        assert_eq!(told(Reason::UnknownField, "/zzzzzz").remark, None);
+    }
+
+    #[test]
+    fn a_stand_in_has_the_right_shape() {
+        let published = Published::new().unwrap();
+        let whole = |event_type| published.stand_in(event_type, steps("")).unwrap();
+        assert!(from_node::<Application>(&whole(SUBMITTED)).is_ok());
+        assert!(from_node::<Withdrawal>(&whole(WITHDRAWN)).is_ok());
+        assert_eq!(published.stand_in(SUBMITTED, steps("/requested/term_months")), Some(Node::Null));
+        assert_eq!(published.stand_in(SUBMITTED, steps("/attributes/free")), None);
     }
 }

@@ -3,15 +3,17 @@
 
 use crate::check;
 use crate::data_digest::DataDigest;
+use crate::headers::HeaderOf;
 use crate::refusal::{Fault, Reason, Refusal, Who};
 use crate::rules::{Rules, TenantRule};
-use crate::sender::{self, BadSender, HeaderOf, Mode};
-use crate::strict::{self, Node, canonical_bytes, from_node};
+use crate::sender::{self, Mode};
+use crate::shape;
+use crate::strict::{self, Node, Object, canonical_bytes, from_node};
 use crate::strip::{self, Stripped};
 use domain::{ApplicationId, ApplicationKey, Channel, Revision};
 use schemas::Envelope;
 use schemas::application::{self, Application, Withdrawal};
-use schemas::envelope::MAX_ATTRIBUTE_BYTES;
+use schemas::envelope::header;
 
 /// A record as it arrived.
 #[derive(Clone, Copy)]
@@ -20,7 +22,7 @@ pub struct Arrival<'a> {
     pub channel: Channel,
     /// The broker's time of it, or this machine's before Kafka has it: milliseconds since 1970.
     pub at_ms: i64,
-    /// Header values by Kafka's names.
+    /// Headers by Kafka's names.
     pub header_of: HeaderOf<'a>,
     /// The value.
     pub body: Option<&'a [u8]>,
@@ -65,82 +67,84 @@ pub enum Content {
 /// Takes or refuses one record.
 ///
 /// # Errors
-/// A [`Refusal`] with the word of the first fault and every pointer that is known.
+/// A [`Refusal`] with every fault that is known, the word of the first before all.
 pub fn receive(rules: &Rules, arrival: &Arrival<'_>) -> Result<Received, Box<Refusal>> {
-    let refused = |trouble, event: Option<&Node<'_>>| Box::new(refusal(arrival, trouble, event));
-    let bytes = bounded(arrival.body, rules).map_err(|fault| refused(fault.into(), None))?;
+    let mode = sender::mode(arrival.header_of);
+    let is_structured = mode == Ok(Mode::Structured);
+    let refused = |faults, event: Option<&Node<'_>>| Box::new(refusal(rules, arrival, &mode, faults, event));
+    let bytes = bounded(arrival, rules).map_err(|fault| refused(vec![fault], None))?;
     // Read once: the same tree says whom to answer when the record is refused.
-    match parsed(bytes, arrival, rules) {
-        Ok(mut event) => take(rules, arrival, &mut event).map_err(|trouble| refused(trouble, Some(&event))),
-        Err(trouble) => Err(refused(trouble, None)),
+    let event = match strict::parse(bytes, rules.max_depth + usize::from(is_structured)) {
+        Ok(event) => event,
+        Err(fault) => return Err(refused(unread(fault, &mode, arrival), None)),
+    };
+    let envelope = match &mode {
+        Ok(Mode::Binary) => sender::binary_envelope(arrival.header_of),
+        Ok(Mode::Structured) => sender::structured_envelope(&event),
+        Err(fault) => Err(vec![fault.clone()]),
+    };
+    // A body in Base64: the tree goes on into its bytes, and ends before them.
+    let decoded = if is_structured { sender::decoded(&event) } else { Ok(None) };
+    let mut event = event;
+    if let Err(fault) = unpack(&decoded, &mut event, rules) {
+        let mut faults = envelope.err().unwrap_or_default();
+        faults.push(fault);
+        return Err(refused(faults, Some(&event)));
     }
+    let envelope = envelope.map_err(|faults| refused(faults, Some(&event)))?;
+    let data =
+        if is_structured { event.as_map_mut().and_then(|event| event.get_mut("data")) } else { Some(&mut event) };
+    let data = data.expect("an envelope is sound only with its data");
+    take(rules, arrival, envelope, data).map_err(|faults| refused(faults, Some(&event)))
 }
 
-/// What stopped a record.
-enum Trouble {
-    Sender(BadSender),
-    Faults(Vec<Fault>),
-}
-
-impl From<BadSender> for Trouble {
-    fn from(bad: BadSender) -> Self {
-        Self::Sender(bad)
+/// Puts a body that came in Base64 where it would stand as JSON.
+fn unpack<'d>(decoded: &'d Result<Option<Vec<u8>>, Fault>, event: &mut Node<'d>, rules: &Rules) -> Result<(), Fault> {
+    if let Some(bytes) = decoded.as_ref().map_err(Clone::clone)?
+        && let Some(event) = event.as_map_mut()
+    {
+        event.insert("data", strict::parse(bytes, rules.max_depth)?);
     }
+    Ok(())
 }
 
-impl From<Fault> for Trouble {
-    fn from(fault: Fault) -> Self {
-        Self::Faults(vec![fault])
-    }
-}
-
-fn take(rules: &Rules, arrival: &Arrival<'_>, event: &mut Node<'_>) -> Result<Received, Trouble> {
-    let (envelope, data) = opened(event, arrival)?;
+fn take(rules: &Rules, arrival: &Arrival<'_>, envelope: Envelope, data: &mut Node<'_>) -> Result<Received, Vec<Fault>> {
     match envelope.event_type.as_str() {
         application::SUBMITTED => take_application(envelope, data, arrival, rules),
         application::WITHDRAWN => take_withdrawal(envelope, data, arrival, rules),
-        _ => Err(BadSender { reason: Reason::UnknownEventType, attribute: Some("type") }.into()),
+        _ => Err(vec![sender::unknown_type()]),
     }
 }
 
-fn bounded<'a>(body: Option<&'a [u8]>, rules: &Rules) -> Result<&'a [u8], Fault> {
+/// The bytes of the event, without what a schema registry puts before them where that is taken.
+fn bounded<'a>(arrival: &Arrival<'a>, rules: &Rules) -> Result<&'a [u8], Fault> {
     let whole = |reason| Fault::new(reason, String::new());
-    match body {
+    match arrival.body {
         None | Some([]) => Err(whole(Reason::Empty)),
-        Some(bytes) if bytes.len() > rules.max_body_bytes => Err(whole(Reason::BodyTooLarge)),
+        Some(bytes) if bytes.len() > rules.max_body_bytes => {
+            let most = u64::try_from(rules.max_body_bytes).unwrap_or(u64::MAX);
+            Err(whole(Reason::BodyTooLarge).because(format!("at most {most} bytes are taken")))
+        }
+        Some([0, _, _, _, _, json @ ..]) if rules.accept_framing && is_json(json) => Ok(json),
         Some([0, ..]) => Err(whole(Reason::SchemaRegistryFraming)),
         Some(bytes) => Ok(bytes),
     }
 }
 
-/// The value as a tree. A wrong envelope is told before a wrong body.
-fn parsed<'a>(bytes: &'a [u8], arrival: &Arrival<'_>, rules: &Rules) -> Result<Node<'a>, Trouble> {
-    // A structured event is one level around `data`.
-    let is_structured = is_structured(arrival);
-    match strict::parse(bytes, rules.max_depth + usize::from(is_structured)) {
-        Ok(event) => Ok(event),
-        Err(fault) if is_structured => Err(within_data(fault).into()),
-        Err(fault) => {
-            sender::mode(arrival.header_of)?;
-            sender::binary_envelope(arrival.header_of)?;
-            Err(fault.into())
-        }
-    }
+/// Whether bytes begin as a JSON document does. Avro and Protobuf have the same framing, and begin otherwise but by chance.
+fn is_json(bytes: &[u8]) -> bool {
+    matches!(bytes.trim_ascii_start().first(), Some(b'{' | b'['))
 }
 
-fn is_structured(arrival: &Arrival<'_>) -> bool {
-    sender::mode(arrival.header_of) == Ok(Mode::Structured)
-}
-
-/// The sender's envelope, and `data`.
-fn opened<'e, 'a>(event: &'e mut Node<'a>, arrival: &Arrival<'_>) -> Result<(Envelope, &'e mut Node<'a>), Trouble> {
-    match sender::mode(arrival.header_of)? {
-        Mode::Binary => Ok((sender::binary_envelope(arrival.header_of)?, event)),
-        Mode::Structured => {
-            let not_an_object = BadSender { reason: Reason::BadEnvelope, attribute: None };
-            Ok(sender::structured_envelope(event.as_map_mut().ok_or(not_an_object)?)?)
-        }
-    }
+/// The faults of a record whose value is no document. A wrong envelope is told before a wrong body.
+fn unread(fault: Fault, mode: &Result<Mode, Fault>, arrival: &Arrival<'_>) -> Vec<Fault> {
+    let mut faults = match mode {
+        Err(fault) => return vec![fault.clone()],
+        Ok(Mode::Structured) => return vec![within_data(fault)],
+        Ok(Mode::Binary) => sender::binary_envelope(arrival.header_of).err().unwrap_or_default(),
+    };
+    faults.push(fault);
+    faults
 }
 
 /// Pointers are into `data`; a fault beside it is a fault of the envelope, which has none.
@@ -154,14 +158,20 @@ fn take_application(
     data: &mut Node<'_>,
     arrival: &Arrival<'_>,
     rules: &Rules,
-) -> Result<Received, Trouble> {
-    let app: Application = from_node(data).map_err(|first| with_schema(first, rules, &envelope.event_type, data))?;
-    let mut faults = check::application(&app, arrival.tenant.tenant(), rules, arrival.at_ms);
-    check_subject(&envelope, &app.application_id, &mut faults);
+) -> Result<Received, Vec<Fault>> {
+    let checked = |app: &Application| {
+        let mut faults = check::application(app, arrival.tenant.tenant(), rules, arrival.at_ms);
+        check_subject(&envelope, &app.application_id, &mut faults);
+        faults
+    };
+    let Ok(app) = from_node::<Application>(data) else {
+        return Err(shape::faults(data, &envelope.event_type, &rules.published, checked));
+    };
+    let faults = checked(&app);
     let (Ok(application_id), Ok(revision), true) =
         (ApplicationId::new(&app.application_id), Revision::new(app.revision), faults.is_empty())
     else {
-        return Err(Trouble::Faults(faults));
+        return Err(faults);
     };
     let digest = arrival.tenant.digests().of_body(&canonical_bytes(data));
     let stripped = strip::strip(
@@ -185,12 +195,18 @@ fn take_withdrawal(
     data: &mut Node<'_>,
     arrival: &Arrival<'_>,
     rules: &Rules,
-) -> Result<Received, Trouble> {
-    let body: Withdrawal = from_node(data).map_err(|first| with_schema(first, rules, &envelope.event_type, data))?;
-    let mut faults = check::withdrawal(&body, arrival.tenant.tenant(), rules, arrival.at_ms);
-    check_subject(&envelope, &body.application_id, &mut faults);
+) -> Result<Received, Vec<Fault>> {
+    let checked = |body: &Withdrawal| {
+        let mut faults = check::withdrawal(body, arrival.tenant.tenant(), rules, arrival.at_ms);
+        check_subject(&envelope, &body.application_id, &mut faults);
+        faults
+    };
+    let Ok(body) = from_node::<Withdrawal>(data) else {
+        return Err(shape::faults(data, &envelope.event_type, &rules.published, checked));
+    };
+    let faults = checked(&body);
     let (Ok(application_id), true) = (ApplicationId::new(&body.application_id), faults.is_empty()) else {
-        return Err(Trouble::Faults(faults));
+        return Err(faults);
     };
     Ok(Received {
         envelope,
@@ -203,60 +219,45 @@ fn take_withdrawal(
 
 fn check_subject(envelope: &Envelope, application_id: &str, faults: &mut Vec<Fault>) {
     if envelope.subject.as_deref().is_some_and(|subject| subject != application_id) {
-        faults.push(Fault::new(Reason::SubjectMismatch, "/application_id".into()));
+        let mismatch = Fault::new(Reason::SubjectMismatch, "/application_id".into());
+        faults.push(Fault { attribute: Some("subject"), ..mismatch });
     }
 }
 
-/// The first fault of the shape, and after it where else the published schema objects: the typed reading stops at one.
-fn with_schema(first: Fault, rules: &Rules, event_type: &str, data: &Node<'_>) -> Trouble {
-    let others = rules.published.pointers(event_type, data).into_iter();
-    let others = others.map(|pointer| Fault::new(Reason::BadValue, pointer));
-    Trouble::Faults(std::iter::once(first).chain(others).collect())
-}
-
-fn refusal(arrival: &Arrival<'_>, trouble: Trouble, event: Option<&Node<'_>>) -> Refusal {
-    let who = who(arrival, event);
-    match trouble {
-        Trouble::Sender(bad) => {
-            Refusal { reason: bad.reason, pointers: Vec::new(), attributes: Vec::from_iter(bad.attribute), who }
-        }
-        Trouble::Faults(faults) => {
-            let reason = faults.first().map_or(Reason::BadValue, |fault| fault.reason);
-            let mut pointers: Vec<String> = Vec::new();
-            for fault in &faults {
-                if !fault.pointer.is_empty() && !pointers.contains(&fault.pointer) {
-                    pointers.push(fault.pointer.clone());
-                }
-            }
-            let mismatch = faults.iter().any(|fault| fault.reason == Reason::SubjectMismatch);
-            Refusal { reason, pointers, attributes: Vec::from_iter(mismatch.then_some("subject")), who }
-        }
+/// The refusal, with what the contract takes where the record is wrong.
+fn refusal(
+    rules: &Rules,
+    arrival: &Arrival<'_>,
+    mode: &Result<Mode, Fault>,
+    mut faults: Vec<Fault>,
+    event: Option<&Node<'_>>,
+) -> Refusal {
+    // A row of a file has no content type that could have said so.
+    let is_unlabelled =
+        *mode == Ok(Mode::Binary) && arrival.channel != Channel::Batch && event.is_some_and(sender::is_unlabelled);
+    if is_unlabelled {
+        faults = vec![sender::unlabelled()];
     }
+    let object = event.and_then(Node::as_map);
+    let is_whole = is_unlabelled || *mode == Ok(Mode::Structured);
+    let attribute = |name| sender::attribute_of(arrival.header_of, object.filter(|_| is_whole), name);
+    let data = if is_whole { object.and_then(|event| event.get("data")?.as_map()) } else { object };
+    let event_type = attribute(header::TYPE).unwrap_or_default();
+    faults.iter_mut().for_each(|fault| rules.published.explain(fault, &event_type));
+    Refusal::of(faults, who(arrival, data, attribute))
 }
 
 /// What can be known of a refused record, asked of its tree, where there is one, without any demand. The tenant is the bound
 /// one, never the body's.
-fn who(arrival: &Arrival<'_>, event: Option<&Node<'_>>) -> Who {
-    let event = event.and_then(Node::as_map);
-    let is_structured = is_structured(arrival);
-    let data = if is_structured { event.and_then(|event| event.get("data")?.as_map()) } else { event };
-    let attribute = |name: &str, header: &str| -> Option<String> {
-        let text = if is_structured {
-            event?.get(name)?.as_text()?
-        } else {
-            std::str::from_utf8((arrival.header_of)(header)?).ok()?
-        };
-        let sound = (1..=MAX_ATTRIBUTE_BYTES).contains(&text.len()) && !text.contains(char::is_control);
-        sound.then(|| text.to_owned())
-    };
+fn who(arrival: &Arrival<'_>, data: Option<&Object<'_>>, attribute: impl Fn(&'static str) -> Option<String>) -> Who {
     let number = data.and_then(|data| data.get("revision")).map(|node| if let Node::Int(n) = node { *n } else { 0 });
     let application_id = data.and_then(|data| data.get("application_id")?.as_text());
     Who {
         tenant: arrival.tenant.tenant().as_str().to_owned(),
         application_id: application_id.filter(|id| ApplicationId::new(id).is_ok()).map(str::to_owned),
         revision: number.and_then(|number| Revision::new(number).ok()).map(Revision::get),
-        event_id: attribute("id", "ce_id"),
-        correlation_id: attribute("correlationid", "ce_correlationid"),
-        traceparent: attribute("traceparent", "traceparent").filter(|text| sender::is_traceparent(text)),
+        event_id: attribute(header::ID),
+        correlation_id: attribute(header::CORRELATION),
+        traceparent: attribute(header::TRACEPARENT),
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::config::Config;
 use crate::error::Error;
+use crate::headers::RecordHeaders;
 use crate::metrics::Metrics;
 use crate::outputs::{self, Origin, Topics};
 use crate::receive::{Arrival, receive};
@@ -41,11 +42,11 @@ impl ReceiveHandler {
         let Some(tenant) = self.tenants.of_topic(input.topic) else {
             return Err(HandleError::NotReady(format!("no tenant is bound to {topic}")));
         };
-        let header_of = |name: &str| input.header(name);
+        let headers = RecordHeaders::new(input.headers());
         let arrival = Arrival {
             channel: Channel::Kafka,
             at_ms: input.timestamp_ms,
-            header_of: &header_of,
+            header_of: &headers,
             body: input.payload,
             tenant,
         };
@@ -100,7 +101,7 @@ impl Handler for ReceiveHandler {
             self.tenants.of_topic(record.topic).map_or_else(String::new, |rule| rule.tenant().as_str().to_owned());
         let event_id = record.header_str(schemas::envelope::header::ID).filter(|id| id.len() <= MAX_EVENT_ID);
         let who = Who { tenant, event_id: event_id.map(str::to_owned), ..Who::default() };
-        let refusal = Refusal { reason: Reason::BodyTooLarge, pointers: Vec::new(), attributes: Vec::new(), who };
+        let refusal = Refusal::whole(Reason::BodyTooLarge, who);
         let outcome = self.refused(record, topic, &refusal, out);
         out.outcome(outcome);
         Ok(())

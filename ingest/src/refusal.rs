@@ -1,7 +1,9 @@
 //! Why something is not taken: the closed list of words that replies, dead letters, problems and metrics share, and what is
 //! known of the sender. Never holds a value of the body.
 
+use crate::expected;
 use runtime::stream::RecordOutcome;
+use schemas::reply;
 
 /// A reason, each with one word on the wire.
 macro_rules! reasons {
@@ -55,6 +57,12 @@ reasons! {
     UnsupportedMediaType = "unsupported_media_type", 415, "The content type is not one that is read here";
     /// CloudEvents attributes missing or malformed.
     BadEnvelope = "bad_envelope", 400, "A CloudEvents attribute is missing or malformed";
+    /// Attributes under the header names of another transport: HTTP's, AMQP's, JMS's, or in capitals.
+    HeaderSpelling = "header_spelling", 400, "A CloudEvents header is spelt as for another transport";
+    /// A CloudEvent as one JSON document, and nothing that says so.
+    UnlabelledEvent = "structured_without_content_type", 400, "A CloudEvent in structured mode came without its content type";
+    /// An attribute in two headers that do not agree.
+    DuplicateAttribute = "duplicate_attribute", 400, "A CloudEvents attribute stands there twice with different values";
     /// A type that ingest does not take.
     UnknownEventType = "unknown_event_type", 400, "The event type is not one that is taken here";
     /// Bytes that are no UTF-8.
@@ -115,13 +123,22 @@ reasons! {
     MalformedIntake = "malformed_intake", 500, "The intake record lacks what receive writes";
 }
 
-/// One thing that is wrong in a body.
+/// At most so many faults of a record are told.
+pub(crate) const MAX_FAULTS: usize = 16;
+
+/// One thing that is wrong with a record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
     /// Its word.
     pub reason: Reason,
     /// JSON pointer (RFC 6901) into `data`; empty for the whole.
     pub pointer: String,
+    /// The CloudEvents attribute, where it is one.
+    pub attribute: Option<&'static str>,
+    /// What may be said beyond the title, where the word alone does not tell.
+    pub remark: Option<String>,
+    /// What is taken there; none where that is not known, or not yet.
+    pub expected: Option<Box<reply::Expected>>,
 }
 
 /// Pointers longer than this are cut: a sender's key is in them.
@@ -153,7 +170,48 @@ impl Fault {
             let cut = (0..=MAX_POINTER_BYTES).rev().find(|at| pointer.is_char_boundary(*at)).unwrap_or(0);
             pointer.truncate(cut);
         }
-        Self { reason, pointer }
+        Self { reason, pointer, attribute: None, remark: None, expected: None }
+    }
+
+    /// A fault of a CloudEvents attribute.
+    pub(crate) fn of_attribute(reason: Reason, attribute: &'static str) -> Self {
+        Self { attribute: Some(attribute), ..Self::new(reason, String::new()) }
+    }
+
+    /// With a remark, which holds nothing of the record.
+    pub(crate) fn because(self, remark: impl Into<String>) -> Self {
+        Self { remark: Some(remark.into()), ..self }
+    }
+
+    /// With what is taken in its place.
+    pub(crate) fn expecting(self, expected: reply::Expected) -> Self {
+        Self { expected: Some(Box::new(expected)), ..self }
+    }
+
+    /// As replies and problems tell it.
+    pub(crate) fn told(&self) -> reply::Fault {
+        reply::Fault {
+            kind: self.reason.as_str().to_owned(),
+            pointer: (self.attribute.is_none() || !self.pointer.is_empty()).then(|| self.pointer.clone()),
+            attribute: self.attribute.map(str::to_owned),
+            detail: self.sentence(),
+            expected: self.expected.as_deref().cloned(),
+        }
+    }
+
+    /// The title, what is known beyond it, and what is taken.
+    fn sentence(&self) -> String {
+        let expected = self.expected.as_deref();
+        let header = expected.and_then(|expected| expected.names.first().filter(|_| self.attribute.is_some()));
+        let taken = match (expected.and_then(expected::say), header) {
+            (None, None) => None,
+            (None, Some(header)) => Some(format!("the header {header}")),
+            (Some(said), Some(header)) => Some(format!("the header {header}: {said}")),
+            (said, None) => said,
+        };
+        let remark = self.remark.as_ref().map(|remark| format!(": {remark}"));
+        let taken = taken.map(|taken| format!("; expected is {taken}"));
+        [self.reason.title(), &remark.unwrap_or_default(), &taken.unwrap_or_default()].concat()
     }
 }
 
@@ -183,11 +241,31 @@ pub struct Refusal {
     pub pointers: Vec<String>,
     /// CloudEvents attributes that are missing or wrong.
     pub attributes: Vec<&'static str>,
+    /// Each thing that is wrong, in that order.
+    pub faults: Vec<Fault>,
     /// Whom to answer.
     pub who: Who,
 }
 
 impl Refusal {
+    /// The refusal for these faults, of which there is one at least.
+    pub(crate) fn of(faults: Vec<Fault>, who: Who) -> Self {
+        let reason = faults.first().map_or(Reason::BadValue, |fault| fault.reason);
+        let (mut pointers, mut attributes): (Vec<String>, Vec<&'static str>) = Default::default();
+        for fault in &faults {
+            if !fault.pointer.is_empty() && !pointers.contains(&fault.pointer) {
+                pointers.push(fault.pointer.clone());
+            }
+            attributes.extend(fault.attribute.filter(|attribute| !attributes.contains(attribute)));
+        }
+        Self { reason, pointers, attributes, faults, who }
+    }
+
+    /// The refusal of a record as a whole.
+    pub(crate) fn whole(reason: Reason, who: Who) -> Self {
+        Self::of(vec![Fault::new(reason, String::new())], who)
+    }
+
     /// The detail of a dead letter: where, never what.
     pub fn detail(&self) -> String {
         let attributes = self.attributes.iter().map(|name| format!("attribute {name}"));

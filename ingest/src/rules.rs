@@ -42,6 +42,8 @@ pub struct Rules {
     pub max_body_bytes: usize,
     /// Levels of a body.
     pub max_depth: usize,
+    /// Whether a body may come with Confluent's framing, which is taken off.
+    pub accept_framing: bool,
     /// How far a sender's clock may run ahead, in milliseconds.
     pub clock_skew_ms: i64,
     /// How old a submission may be, in milliseconds.
@@ -71,6 +73,7 @@ impl Rules {
             products: config.products.iter().cloned().collect(),
             max_body_bytes: config.max_body_bytes,
             max_depth: config.max_depth,
+            accept_framing: config.accept_schema_registry_framing,
             clock_skew_ms: i64::from(config.clock_skew_seconds) * 1000,
             oldest_submission_ms: i64::from(config.oldest_submission_days) * 86_400_000,
             personal: has_personal(&config.classes).then(|| Arc::new(config.classes.clone())),

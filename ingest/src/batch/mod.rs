@@ -214,7 +214,7 @@ impl Batch {
                 Trouble::Width { .. } => (Reason::UnmappedRow, Vec::new()),
                 Trouble::Unmapped(why) => (Reason::UnmappedRow, vec![format!("/{}", why.column)]),
             };
-            return Err(Box::new(Refusal { reason, pointers, attributes: Vec::new(), who }));
+            return Err(Box::new(Refusal { pointers, ..Refusal::whole(reason, who) }));
         }
         let headers = self.headers(row);
         let header_of = |name: &str| headers.iter().find(|header| header.0 == name).map(|header| header.1.as_slice());

@@ -1,9 +1,10 @@
 //! RFC 9457 problems: a type that is one of our words, a fixed title, pointers. Never a value of the body.
 
-use crate::refusal::{Reason, Refusal};
+use crate::refusal::{Fault, Reason, Refusal};
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use schemas::reply;
 use serde::Serialize;
 
 /// In front of a problem's word.
@@ -19,18 +20,29 @@ pub struct Problem {
     pub title: &'static str,
     /// The HTTP status.
     pub status: u16,
-    /// JSON pointers into `data`.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub pointers: Vec<String>,
-    /// CloudEvents attributes.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub attributes: Vec<&'static str>,
+    /// What is wrong with a body or its envelope.
+    #[serde(flatten)]
+    pub wrong: Box<Wrong>,
     /// Of an NDJSON request: every refused line.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub lines: Vec<Line>,
     /// Seconds until the same request may be taken, where it may be.
     #[serde(skip)]
     pub retry_after_s: u32,
+}
+
+/// What is wrong with a body or its envelope, as a reply says it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Wrong {
+    /// JSON pointers into `data`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub pointers: Vec<String>,
+    /// CloudEvents attributes.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub attributes: Vec<&'static str>,
+    /// Each thing that is wrong.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub faults: Vec<reply::Fault>,
 }
 
 /// A refused line.
@@ -50,8 +62,7 @@ impl Problem {
             kind: format!("{TYPE_PREFIX}{word}"),
             title,
             status: status.as_u16(),
-            pointers: Vec::new(),
-            attributes: Vec::new(),
+            wrong: Box::default(),
             lines: Vec::new(),
             retry_after_s: 1,
         }
@@ -60,14 +71,25 @@ impl Problem {
     /// The problem of a reason.
     pub fn of(reason: Reason) -> Self {
         let status = StatusCode::from_u16(reason.http_status()).unwrap_or(StatusCode::BAD_REQUEST);
-        Self::new(status, reason.as_str(), reason.title())
+        let faults = vec![Fault::new(reason, String::new()).told()];
+        let wrong = Box::new(Wrong { faults, ..Wrong::default() });
+        Self { wrong, ..Self::new(status, reason.as_str(), reason.title()) }
+    }
+}
+
+impl From<Fault> for Problem {
+    fn from(fault: Fault) -> Self {
+        let faults = vec![fault.told()];
+        let wrong = Box::new(Wrong { faults, pointers: vec![fault.pointer], attributes: Vec::new() });
+        Self { wrong, ..Self::of(fault.reason) }
     }
 }
 
 impl From<&Refusal> for Problem {
     fn from(refusal: &Refusal) -> Self {
         let (pointers, attributes) = (refusal.pointers.clone(), refusal.attributes.clone());
-        Self { pointers, attributes, ..Self::of(refusal.reason) }
+        let faults = refusal.faults.iter().map(Fault::told).collect();
+        Self { wrong: Box::new(Wrong { pointers, attributes, faults }), ..Self::of(refusal.reason) }
     }
 }
 

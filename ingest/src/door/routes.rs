@@ -250,7 +250,7 @@ impl Door {
             return Ok(WithdrawalRequest::default());
         }
         let parsed = strict::parse(bytes, self.rules.max_depth).and_then(|node| strict::from_node(&node));
-        parsed.map_err(|fault| Problem { pointers: vec![fault.pointer], ..Problem::of(fault.reason) })
+        parsed.map_err(Problem::from)
     }
 
     /// All events of a request or none: a request is mended and sent again as a whole.

@@ -11,4 +11,4 @@ pub mod typed;
 pub(crate) use canonical::canonical_bytes;
 pub use node::{Node, Object};
 pub use parse::parse;
-pub(crate) use typed::from_node;
+pub(crate) use typed::{from_node, read};

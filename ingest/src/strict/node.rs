@@ -103,9 +103,14 @@ impl<'a> Object<'a> {
 
     /// Sets a member.
     pub fn insert(&mut self, key: &'static str, node: Node<'a>) {
-        match self.place(key) {
+        self.put(Cow::Borrowed(key), node);
+    }
+
+    /// Sets a member whose key is known only now.
+    pub(crate) fn put(&mut self, key: Cow<'a, str>, node: Node<'a>) {
+        match self.place(&key) {
             Ok(place) => self.0[place].1 = node,
-            Err(place) => self.0.insert(place, (Cow::Borrowed(key), node)),
+            Err(place) => self.0.insert(place, (key, node)),
         }
     }
 

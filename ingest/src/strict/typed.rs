@@ -13,11 +13,20 @@ use std::fmt;
 /// # Errors
 /// The first [`Fault`]: `unknown_field`, `missing_field`, `wrong_type` or `bad_value`, with its pointer.
 pub(crate) fn from_node<'n, T: Deserialize<'n>>(node: &'n Node<'_>) -> Result<T, Fault> {
-    T::deserialize(Reader(node)).map_err(Mistake::fault)
+    read(node).map_err(|mistake| mistake.fault())
 }
 
+/// The same for who wants to know the place itself.
+///
+/// # Errors
+/// The first [`Mistake`].
+pub(crate) fn read<'n, T: Deserialize<'n>>(node: &'n Node<'_>) -> Result<T, Mistake> {
+    T::deserialize(Reader(node))
+}
+
+/// Where a document is not of the shape that was asked for.
 #[derive(Debug)]
-struct Mistake {
+pub(crate) struct Mistake {
     reason: Reason,
     /// From the inside out.
     steps: Vec<String>,
@@ -33,10 +42,26 @@ impl Mistake {
         self
     }
 
-    fn fault(self) -> Fault {
+    /// Its word and its pointer, as far as they may be told.
+    pub(crate) fn fault(&self) -> Fault {
+        Fault::new(self.reason, self.pointer())
+    }
+
+    /// The whole pointer, which may lead to what is personal.
+    pub(crate) fn pointer(&self) -> String {
         let mut pointer = String::new();
-        self.steps.iter().rev().for_each(|step| super::node::push_step(&mut pointer, step));
-        Fault::new(self.reason, pointer)
+        self.path().for_each(|step| super::node::push_step(&mut pointer, step));
+        pointer
+    }
+
+    /// Whether something is there that should not be.
+    pub(crate) fn is_too_much(&self) -> bool {
+        self.reason == Reason::UnknownField
+    }
+
+    /// The steps to it, from the outside in.
+    pub(crate) fn path(&self) -> impl DoubleEndedIterator<Item = &str> {
+        self.steps.iter().rev().map(String::as_str)
     }
 }
 

@@ -2,7 +2,9 @@
 
 use crate::corpus::{self, Case};
 use crate::stack::Stack;
+use ingest::refusal::Reason;
 use runtime::stream::RecordOutcome;
+use serde_json::Value;
 use std::collections::BTreeSet;
 
 fn check(stack: &mut Stack, case: &Case) {
@@ -30,11 +32,34 @@ fn check(stack: &mut Stack, case: &Case) {
     if let Some(attribute) = &case.attribute {
         assert_eq!(problem["attributes"][0].as_str(), Some(attribute.as_str()), "{}: {reply}", case.name);
     }
+    if case.is_answered_by_id {
+        assert_eq!(reply["origin_id"].as_str(), Some(case.event_id.as_str()), "{}: {reply}", case.name);
+    }
+    if case.status != "superseded" {
+        each_fault_is_told(case, problem);
+    }
     assert!(outcome.on("t.credit.applications.v1").is_empty(), "{}", case.name);
     let text = reply.to_string();
     for value in ["Corpus Nameless", "Corpus Renamed", "CORPUS-ID-SYNTHETIC", "corpus-customer"] {
         assert!(!text.contains(value), "{}: a reply told a value: {text}", case.name);
     }
+}
+
+/// Each fault has a word of the list, a place and a sentence; the older members say the same in short.
+fn each_fault_is_told(case: &Case, problem: &Value) {
+    let faults = problem["faults"].as_array().unwrap_or_else(|| panic!("{}: no faults", case.name));
+    assert_eq!(faults[0]["type"], problem["type"], "{}", case.name);
+    let (mut pointers, mut attributes) = (BTreeSet::new(), BTreeSet::new());
+    for fault in faults {
+        let word = fault["type"].as_str().unwrap();
+        assert!(Reason::ALL.iter().any(|reason| reason.as_str() == word), "{}: {word}", case.name);
+        assert!(fault["pointer"].is_string() || fault["attribute"].is_string(), "{}: {fault}", case.name);
+        assert!(fault["detail"].as_str().is_some_and(|text| text.len() > 10), "{}: {fault}", case.name);
+        pointers.extend(fault["pointer"].as_str().filter(|pointer| !pointer.is_empty()));
+        attributes.extend(fault["attribute"].as_str());
+    }
+    let list = |name: &str| problem[name].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    assert_eq!((pointers, attributes), (list("pointers"), list("attributes")), "{}: {problem}", case.name);
 }
 
 #[test]

@@ -82,7 +82,34 @@ async fn refusals_are_problems() {
         assert_eq!((found.as_u16(), content_type.as_str()), (status, "application/problem+json"), "{name}");
         assert_eq!(problem["type"], format!("urn:defaultx:problem:{word}"), "{name}");
         assert_eq!(problem["status"], status, "{name}");
+        assert_eq!(problem["faults"][0]["type"], word, "{name}: {problem}");
     }
+}
+
+#[tokio::test]
+async fn a_problem_says_each_fault_as_a_reply_does() {
+    let router = door(&open());
+    let mut record = good("L-1").0;
+    let text = changed("\"channel\"", "\"chanel\"");
+    let text = String::from_utf8(text).unwrap().replace("\"decide\"", "\"approve\"").into_bytes();
+    record.body = Some(text.clone());
+    let replied = crate::stack::Stack::new().send(&record).reply()["problem"]["faults"].clone();
+    assert_eq!(replied.as_array().map(Vec::len), Some(3), "{replied}");
+    let (_, _, problem) = ask(&router, PATH, &[("content-type", "application/json")], text.clone()).await;
+    assert_eq!(problem["faults"], replied);
+    let lines = [body(), text].join(&b'\n');
+    let (_, _, problem) = ask(&router, PATH, &[("content-type", "application/x-ndjson")], lines).await;
+    assert_eq!((&problem["lines"][0]["line"], &problem["lines"][0]["faults"]), (&2.into(), &replied));
+    let event =
+        br#"{"specversion":"1.0","id":"e-1","source":"/los","type":"application.submitted.v1","data":{}}"#.to_vec();
+    let (status, _, problem) = ask(&router, PATH, &[("content-type", "application/json")], event).await;
+    let told = (status.as_u16(), problem["type"].as_str());
+    assert_eq!(told, (400, Some("urn:defaultx:problem:structured_without_content_type")));
+    let (_, _, problem) = ask(&router, &format!("{PATH}/L-1/withdraw"), &[], br#"{"raeson":"moved"}"#.to_vec()).await;
+    assert_eq!(
+        (&problem["faults"][0]["type"], &problem["faults"][0]["pointer"]),
+        (&"unknown_field".into(), &"/raeson".into())
+    );
 }
 
 #[tokio::test]

@@ -9,9 +9,11 @@ mod batch;
 mod corpus;
 mod digest;
 mod door;
+mod faults;
 #[path = "../support/guesses.rs"]
 mod guesses;
 mod guessing;
+mod habits;
 mod keys;
 mod memory;
 mod openapi;

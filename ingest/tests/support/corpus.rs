@@ -1,6 +1,8 @@
-//! Reads `tests/corpus/bad-inputs.json`. Depends on serde_json alone, so that whoever sends the corpus to a real broker includes
-//! this file by its path.
+//! Reads `tests/corpus/bad-inputs.json`. Depends on serde_json and base64 alone, so that whoever sends the corpus to a real broker
+//! includes this file by its path.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 /// A record to send.
@@ -31,6 +33,8 @@ pub struct Case {
     pub pointer: Option<String>,
     /// An attribute that the reply names.
     pub attribute: Option<String>,
+    /// Whether the reply must carry the id of the event, however that is spelt.
+    pub is_answered_by_id: bool,
 }
 
 /// Every case. `run` makes ids unique, so that the corpus can be sent again.
@@ -38,6 +42,17 @@ pub fn cases(run: &str) -> Vec<Case> {
     let file: Value = serde_json::from_str(include_str!("../corpus/bad-inputs.json")).expect("the corpus is JSON");
     let cases = file["cases"].as_array().expect("cases").iter().enumerate();
     cases.map(|(index, case)| read(&file["base"], case, &format!("corpus-{run}-{index}"))).collect()
+}
+
+/// What other people's clients send and what is taken all the same: name and record, whose `ce_id` is the application's.
+pub fn habits(run: &str) -> Vec<(String, Record)> {
+    let file: Value = serde_json::from_str(include_str!("../corpus/bad-inputs.json")).expect("the corpus is JSON");
+    let habits = file["habits"].as_array().expect("habits").iter().enumerate();
+    let read = |(index, habit): (usize, &Value)| {
+        let id = format!("habit-{run}-{index}");
+        (habit["name"].as_str().expect("a name").to_owned(), record(&file["base"], habit, &id, &id))
+    };
+    habits.map(read).collect()
 }
 
 /// A good application, and a withdrawal of it.
@@ -59,6 +74,7 @@ fn read(base: &Value, case: &Value, id: &str) -> Case {
         reason: text(&expect["reason"]).expect("a reason"),
         pointer: text(&expect["pointer"]),
         attribute: text(&expect["attribute"]),
+        is_answered_by_id: expect["by_id"] == true,
     }
 }
 
@@ -81,6 +97,14 @@ fn record(base: &Value, case: &Value, id: &str, event_id: &str) -> Record {
             Value::Object(bytes) => headers.push((name.clone(), hex(bytes["hex"].as_str().expect("hex")))),
             _ => {}
         }
+    }
+    for (name, value) in case["twice"].as_object().into_iter().flatten() {
+        headers.push((name.clone(), value.as_str().unwrap_or(event_id).as_bytes().to_vec()));
+    }
+    if let Some(prefix) = case["spelling"].as_str() {
+        let is_upper = prefix == prefix.to_uppercase();
+        let spelt = |rest: &str| format!("{prefix}{}", if is_upper { rest.to_uppercase() } else { rest.to_owned() });
+        headers.iter_mut().for_each(|(name, _)| *name = name.strip_prefix("ce_").map_or_else(|| name.clone(), spelt));
     }
     let withdrawal = json!({"tenant": base["tenant"], "application_id": id, "withdrawn_at": "2026-11-03T09:00:00Z"});
     let body = if is_withdrawal { Some(withdrawal.to_string().into_bytes()) } else { body(base, case, id, event_id) };
@@ -112,9 +136,14 @@ fn body(base: &Value, case: &Value, id: &str, event_id: &str) -> Option<Vec<u8>>
         text = text.replacen(from, to.as_str().expect("text"), 1);
     }
     if case["structured"] == true {
-        let around =
-            r#"{"specversion":"1.0","id":"ID","source":"/corpus","type":"application.submitted.v1","data":DATA}"#;
-        text = around.replace("ID", event_id).replace("DATA", &text);
+        let members = case["members"].as_object().into_iter().flatten();
+        let members: String = members.map(|(name, value)| format!("\"{name}\":{value},")).collect();
+        let data = match case["base64"].as_bool() {
+            Some(true) => format!("\"data_base64\":\"{}\"", STANDARD.encode(&text)),
+            _ => format!("\"data\":{text}"),
+        };
+        let around = r#"{"specversion":"1.0","id":"ID","source":"/corpus","type":"application.submitted.v1","#;
+        text = format!("{}{members}{data}}}", around.replace("ID", event_id));
     }
     if case["truncate"] == true {
         text.truncate(text.len() / 2);
