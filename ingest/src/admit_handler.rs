@@ -10,13 +10,14 @@ use crate::metrics::{Metrics, UNKNOWN};
 use crate::outputs::{self, SOURCE, Topics};
 use crate::refusal::Reason;
 use domain::{ApplicationKey, Channel, Digest, ReplyStatus};
+use runtime::clock;
 use runtime::kafka::KafkaConfig;
 use runtime::stream::{HandleError, Handler, Input, Outbox, Output, RecordOutcome, Route, View};
 use schemas::application::WITHDRAWN;
 use schemas::envelope::{Envelope, header as ce};
 use schemas::event_id::event_id;
 use schemas::intake::{ACCEPTED, RECEIVED, header};
-use schemas::reply::{Coordinates, Problem, Reply};
+use schemas::reply::{Accepted, Coordinates, Problem, Reply};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
@@ -106,7 +107,8 @@ impl AdmitHandler {
         if let Answer::Refused(reason) = answer {
             self.metrics.rejected(reason.as_str(), channel_of(input));
         }
-        out.emit(input, self.answer(input, &intake, status, problem));
+        let accepted = known.filter(|_| is_about_what_was_accepted(answer)).and_then(accepted);
+        out.emit(input, self.answer(input, &intake, (status, problem), accepted));
         outcome
     }
 
@@ -151,7 +153,13 @@ impl AdmitHandler {
         }
     }
 
-    fn answer(&self, input: &Input<'_>, intake: &Intake<'_>, status: ReplyStatus, problem: Option<&str>) -> Output {
+    fn answer(
+        &self,
+        input: &Input<'_>,
+        intake: &Intake<'_>,
+        (status, problem): (ReplyStatus, Option<&str>),
+        accepted: Option<Accepted>,
+    ) -> Output {
         let here = self.here(input);
         if let Some(form) = form_of(intake.application_id) {
             let tenant = self.keys.get_key_value(intake.tenant).map_or(UNKNOWN, |(tenant, _)| tenant);
@@ -172,6 +180,7 @@ impl AdmitHandler {
                 pointers: Vec::new(),
                 attributes: Vec::new(),
             }),
+            accepted,
             warnings: outputs::warnings(Some(intake.application_id)),
         };
         outputs::reply(&body, &intake.envelope, &here, &self.topics)
@@ -189,6 +198,7 @@ impl AdmitHandler {
             origin_id: None,
             origin: here.clone(),
             problem: Some(Problem { kind: reason.to_owned(), pointers: Vec::new(), attributes: Vec::new() }),
+            accepted: None,
             warnings: Vec::new(),
         };
         self.metrics.replied(ReplyStatus::Rejected);
@@ -233,7 +243,8 @@ impl Handler for AdmitHandler {
                 let reason = Reason::BodyTooLarge;
                 self.metrics.replied(ReplyStatus::Rejected);
                 self.metrics.rejected(reason.as_str(), channel_of(record));
-                out.emit(record, self.answer(record, &intake, ReplyStatus::Rejected, Some(reason.as_str())));
+                let said = (ReplyStatus::Rejected, Some(reason.as_str()));
+                out.emit(record, self.answer(record, &intake, said, None));
                 reason.outcome(String::new())
             }
         };
@@ -261,6 +272,22 @@ fn words(answer: Answer) -> (ReplyStatus, Option<&'static str>, RecordOutcome) {
             (status, Some(reason.as_str()), outcome)
         }
     }
+}
+
+/// Whether an answer is given because of what was accepted before.
+fn is_about_what_was_accepted(answer: Answer) -> bool {
+    match answer {
+        Answer::Duplicate | Answer::Superseded | Answer::Refused(Reason::Conflict | Reason::Withdrawn) => true,
+        Answer::Accepted | Answer::Withdrawn { .. } | Answer::Noted | Answer::Refused(_) => false,
+    }
+}
+
+/// What is known of the accepted body; none where a withdrawal came first. The entry of a withdrawn application has the time of the
+/// withdrawal.
+fn accepted(entry: Entry) -> Option<Accepted> {
+    let received_at = || clock::rfc3339(clock::time_of_ms(i64::from(entry.received_at_s()) * 1000));
+    (entry.revision() > 0)
+        .then(|| Accepted { revision: entry.revision(), received_at: (!entry.is_withdrawn()).then(received_at) })
 }
 
 fn read<'i>(input: &Input<'i>) -> Option<Intake<'i>> {

@@ -161,6 +161,7 @@ pub(crate) fn rejection(refusal: &Refusal, at: Coordinates, answers: &Coordinate
             attributes: refusal.attributes.iter().map(|name| (*name).to_owned()).collect(),
         }),
         origin: at,
+        accepted: None,
         warnings: warnings(who.application_id.as_deref()),
     };
     reply(&body, &cause, answers, topics)
