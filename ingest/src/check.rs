@@ -21,7 +21,7 @@ pub fn application(body: &Application, tenant: &Tenant, rules: &Rules, now_ms: i
     let mut check = Check { rules, now_ms, faults: Vec::new() };
     check.identity(&body.tenant, &body.application_id, tenant);
     check.that(Revision::new(body.revision).is_ok(), Reason::BadIdentifier, || "/revision".into());
-    check.that(rules.products.contains(&body.product), Reason::UnknownProduct, || "/product".into());
+    check.that(rules.has_product(&body.product), Reason::UnknownProduct, || "/product".into());
     check.known(&body.intent, || "/intent".into());
     check.known(&body.request_type, || "/request_type".into());
     check.token(&body.channel, || "/channel".into());
@@ -147,10 +147,20 @@ impl Check<'_> {
 
     fn requested(&mut self, body: &Application) {
         self.money(&body.requested.amount, Some(1), || "/requested/amount".into());
+        self.lent(body);
         let term = body.requested.term_months.unwrap_or(1);
         self.that((1..=limit::TERM_MONTHS).contains(&term), Reason::BadValue, || "/requested/term_months".into());
         if let Some(purpose) = &body.requested.purpose {
             self.token(purpose, || "/requested/purpose".into());
+        }
+    }
+
+    /// What is asked for is in a currency of its product. One that is in no list at all is told as such.
+    fn lent(&mut self, body: &Application) {
+        let (lent, asked) = (self.rules.currencies_of(&body.product), &body.requested.amount.currency);
+        let fits = lent.is_empty() || lent.iter().any(|currency| currency.code() == asked);
+        if !fits && Currency::parse(asked).is_ok() {
+            self.that(false, Reason::CurrencyNotOfProduct, || "/requested/amount/currency".into());
         }
     }
 

@@ -4,11 +4,11 @@ use crate::config::Config;
 use crate::data_digest::{Secrets, TenantKeys};
 use crate::error::Error;
 use crate::published::Published;
-use domain::{FieldClasses, Free, Tenant};
+use domain::{Currency, FieldClasses, Free, Tenant};
 use hmac::{Hmac, Mac};
 use runtime::kafka::RECORD_MAX_BYTES;
 use sha2::Sha256;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 /// Limits that are part of the contract and no deployment's choice. The published schemas say the same numbers.
@@ -36,8 +36,8 @@ pub mod limit {
 /// What bodies are held against.
 #[derive(Clone)]
 pub struct Rules {
-    /// Products of the deployment.
-    pub products: BTreeSet<String>,
+    /// Products of the deployment, each with the currencies that it is lent in; none where it takes any.
+    products: BTreeMap<String, Vec<Currency>>,
     /// Bytes of a body.
     pub max_body_bytes: usize,
     /// Levels of a body.
@@ -68,7 +68,7 @@ impl Rules {
             )));
         }
         Ok(Self {
-            products: config.products.iter().cloned().collect(),
+            products: config.products.currencies()?,
             max_body_bytes: config.max_body_bytes,
             max_depth: config.max_depth,
             clock_skew_ms: i64::from(config.clock_skew_seconds) * 1000,
@@ -76,6 +76,16 @@ impl Rules {
             personal: has_personal(&config.classes).then(|| Arc::new(config.classes.clone())),
             published: Arc::new(Published::new()?),
         })
+    }
+
+    /// Whether a product is one of the deployment.
+    pub(crate) fn has_product(&self, product: &str) -> bool {
+        self.products.contains_key(product)
+    }
+
+    /// The currencies that a product is lent in; none where it takes any, or is not known.
+    pub(crate) fn currencies_of(&self, product: &str) -> &[Currency] {
+        self.products.get(product).map_or(&[], Vec::as_slice)
     }
 }
 
