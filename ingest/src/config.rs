@@ -45,6 +45,9 @@ pub struct Config {
     pub clock_skew_seconds: u32,
     /// Days that `submitted_at` may lie back; older ones are a sender's mistake, such as a clock that was never set.
     pub oldest_submission_days: u32,
+    /// By what deduplication remembers a body. `spelling` only while instances of a version before that knows no `meaning` run beside
+    /// this one (docs/equality.md).
+    pub equality: Equality,
     /// Days over which an application is remembered, by the broker's clock. Longer than any sender may resend or any topic
     /// keep: a record that is older is `stale`.
     pub dedup_window_days: u32,
@@ -109,6 +112,17 @@ pub struct Config {
     pub classes: FieldClasses,
 }
 
+/// By what a body is remembered.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Equality {
+    /// By its shortest spelling: whatever says the same is a duplicate.
+    #[default]
+    Meaning,
+    /// As it was sent, like a version before.
+    Spelling,
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -127,6 +141,7 @@ impl Default for Config {
             max_depth: 32,
             clock_skew_seconds: 300,
             oldest_submission_days: 3660,
+            equality: Equality::Meaning,
             dedup_window_days: 30,
             tenant_quota_per_day: 25_000,
             door_address: String::new(),

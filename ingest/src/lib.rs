@@ -3,7 +3,7 @@
 //! `identity` or `protected` leaves for any topic but their own.
 //!
 //! Reading order: [`config`], [`refusal`] (the words), [`strict`] (JSON), [`sender`] (envelopes), [`products`], [`rules`] and [`check`]
-//! (the contract), [`strip`], [`data_digest`], [`receive`] and its handler, [`remembered`], [`admit`] and its handler, [`id_form`], [`outputs`]; then the other ways in: [`publisher`],
+//! (the contract), [`strip`], [`meaning`], [`data_digest`], [`receive`] and its handler, [`remembered`], [`admit`] and its handler, [`id_form`], [`outputs`]; then the other ways in: [`publisher`],
 //! [`door`], [`mapping`] and [`batch`]; [`activate`]; and [`start`].
 
 pub mod activate;
@@ -18,6 +18,7 @@ pub mod door;
 pub mod error;
 pub mod id_form;
 pub mod mapping;
+pub mod meaning;
 pub mod metrics;
 pub mod outputs;
 pub mod products;

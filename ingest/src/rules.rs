@@ -3,6 +3,7 @@
 use crate::config::Config;
 use crate::data_digest::{Secrets, TenantKeys};
 use crate::error::Error;
+use crate::meaning;
 use crate::published::Published;
 use domain::{Currency, FieldClasses, Free, Tenant};
 use hmac::{Hmac, Mac};
@@ -134,10 +135,10 @@ impl TenantRule {
         &self.digests
     }
 
-    /// The pseudonym of a customer: HMAC-SHA-256(tenant key, reference), hexadecimal.
+    /// The pseudonym of a customer: HMAC-SHA-256(tenant key, reference in NFC without white space around it), hexadecimal.
     pub fn subject(&self, customer_ref: &str) -> String {
         let mut mac = self.mac.clone();
-        mac.update(customer_ref.as_bytes());
+        mac.update(meaning::reference(customer_ref).as_bytes());
         hex::encode(mac.finalize().into_bytes())
     }
 }
@@ -194,6 +195,26 @@ mod tests {
         // RFC 4231, test case 1.
         let rule = TenantRule::new("bank", &format!("k1:{}", "0b".repeat(20)), &secrets()).unwrap();
         assert_eq!(rule.subject("Hi There"), "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7");
+    }
+
+    #[test]
+    fn a_customer_has_one_pseudonym_however_the_reference_is_written() {
+        let rule = TenantRule::new("bank", &format!("k1:{}", "0b".repeat(20)), &secrets()).unwrap();
+        let subject = rule.subject("Ange\u{301}lique 7");
+        for same in ["Ang\u{e9}lique 7", " Ang\u{e9}lique 7\u{a0}", "\u{3000}Ange\u{301}lique 7\u{2003}"] {
+            assert_eq!(rule.subject(same), subject, "{same:?}");
+        }
+        for other in [
+            "Angelique 7",
+            "ang\u{e9}lique 7",
+            "Ang\u{e9}lique  7",
+            "Ang\u{e9}lique\u{a0}7",
+            "\u{200b}Ang\u{e9}lique 7",
+        ] {
+            assert_ne!(rule.subject(other), subject, "{other:?}");
+        }
+        // As it was before, for a reference that needed nothing.
+        assert_eq!(rule.subject(" Hi There "), rule.subject("Hi There"));
     }
 
     #[test]

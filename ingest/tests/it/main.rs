@@ -9,6 +9,7 @@ mod batch;
 mod corpus;
 mod digest;
 mod door;
+mod equality;
 #[path = "../support/guesses.rs"]
 mod guesses;
 mod guessing;
@@ -18,4 +19,5 @@ mod openapi;
 mod personal_data;
 mod published;
 mod replies;
+mod spellings;
 mod stack;
