@@ -9,7 +9,7 @@ use unicode_normalization::{UnicodeNormalization, is_nfc};
 
 /// Version of this form, told wherever a digest of it travels. Another idea of what is the same is another version. The first was
 /// RFC 8785 as it stands.
-pub const FORM: u32 = 2;
+pub(crate) const FORM: u32 = 2;
 
 /// The groups of facts: an empty one asks nothing.
 const GROUPS: [&str; 5] = ["accounts", "assets", "employment", "housing", "obligations"];

@@ -22,7 +22,7 @@ pub struct Product {
 
 impl Products {
     /// Products with the codes of their currencies.
-    pub fn of<'p>(products: impl IntoIterator<Item = (&'p str, &'p [&'p str])>) -> Self {
+    pub(crate) fn of<'p>(products: impl IntoIterator<Item = (&'p str, &'p [&'p str])>) -> Self {
         let product =
             |currencies: &[&str]| Product { currencies: currencies.iter().map(|&code| code.into()).collect() };
         Self(products.into_iter().map(|(name, currencies)| (name.to_owned(), product(currencies))).collect())

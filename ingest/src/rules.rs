@@ -38,7 +38,7 @@ pub mod limit {
 #[derive(Clone)]
 pub struct Rules {
     /// Products of the deployment, each with the currencies that it is lent in; none where it takes any.
-    products: BTreeMap<String, Vec<Currency>>,
+    pub(crate) products: BTreeMap<String, Vec<Currency>>,
     /// Bytes of a body.
     pub max_body_bytes: usize,
     /// Levels of a body.
