@@ -71,8 +71,7 @@ fn admit_application(
     known: Option<Entry>,
     keys: &TenantKeys,
 ) -> (Answer, Option<Entry>) {
-    let remembered = body.remembered();
-    let accepted = || (Answer::Accepted, Some(Entry::new(revision, remembered, false, times.received_at_ms)));
+    let accepted = || (Answer::Accepted, Some(Entry::new(revision, body.remembered(), false, times.received_at_ms)));
     let Some(entry) = known else { return accepted() };
     let touched = match body {
         Asked::Unkeyed(_) => entry,
@@ -80,8 +79,7 @@ fn admit_application(
     };
     match revision.cmp(&entry.revision()) {
         std::cmp::Ordering::Equal if body.is(entry.body, keys) => {
-            // From here on under the key that records bring. One of a version before brings none.
-            let body = if matches!(body, Asked::Keyed { .. }) { remembered } else { entry.body };
+            let body = body.confirmed(entry.body, keys);
             (Answer::Duplicate, Some(kept_alive(Entry { body, ..entry }, times)))
         }
         std::cmp::Ordering::Equal => (Answer::Refused(Reason::Conflict), Some(touched)),
@@ -124,8 +122,8 @@ fn kept_alive(entry: Entry, times: Times) -> Entry {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::config::Config;
-    use crate::data_digest::Secrets;
+    use crate::config::{Config, Equality};
+    use crate::data_digest::{Keyed, Secrets, UnderKeys};
     use runtime::stream::Stored;
 
     const WINDOW: i64 = 1_000_000;
@@ -141,9 +139,20 @@ mod tests {
         Secrets::new(&config).unwrap().of_tenant("bank")
     }
 
-    /// What `receive` writes of a body with those keys.
+    /// The digests of a form of a body under those keys.
+    fn under(keys: &TenantKeys, short: [u8; 16]) -> UnderKeys<Keyed> {
+        UnderKeys { kept: keys.kept.keyed(&short), also: keys.also.as_ref().map(|key| key.keyed(&short)) }
+    }
+
+    /// What `receive` writes with those keys of a body that was sent in its shortest spelling. That of a version before wrote no more
+    /// of any.
     fn asked(keys: &TenantKeys, short: [u8; 16]) -> Asked {
-        Asked::Keyed { kept: keys.kept.keyed(&short), also: keys.also.as_ref().map(|key| key.keyed(&short)) }
+        Asked::Keyed { sent: under(keys, short), meant: None, by: Equality::Meaning }
+    }
+
+    /// The same of one that was sent in another spelling.
+    fn respelt(keys: &TenantKeys, sent: [u8; 16], short: [u8; 16], by: Equality) -> Asked {
+        Asked::Keyed { sent: under(keys, sent), meant: Some(under(keys, short)), by }
     }
 
     fn app(revision: u32, short: [u8; 16]) -> Ask {
@@ -295,5 +304,71 @@ mod tests {
         let known = admit(Ask::Application { revision: 1, body: asked(&steps[1], A) }, times, None, &steps[1]).1;
         let (_, touched) = admit(Ask::Application { revision: 1, body: asked(&steps[2], A) }, times, known, &steps[2]);
         assert_eq!(touched.unwrap().body, Body::Keyed(steps[3].kept.keyed(&A)), "what is sent again goes over");
+    }
+
+    /// One application in two spellings that are not its shortest, and something else, as digests of RFC 8785 forms.
+    const A_LONG: [u8; 16] = [11; 16];
+    const A_LONGER: [u8; 16] = [12; 16];
+
+    #[test]
+    fn what_is_remembered_is_known_by_its_meaning() {
+        use Answer::{Duplicate, Refused};
+        use Equality::{Meaning, Spelling};
+        let keys = keys(1, None);
+        let keyed = |short| Body::Keyed(keys.kept.keyed(&short));
+        let conflict = Refused(Reason::Conflict);
+        let (long, longer) = (|by| respelt(&keys, A_LONG, A, by), |by| respelt(&keys, A_LONGER, A, by));
+        // What is remembered, what comes, the answer, and what is remembered then.
+        let rows = [
+            ("by meaning", keyed(A), long(Meaning), Duplicate, keyed(A)),
+            ("sent in its shortest spelling", keyed(A), asked(&keys, A), Duplicate, keyed(A)),
+            ("sent by a version before, as it is", keyed(A_LONG), long(Meaning), Duplicate, keyed(A)),
+            ("the same, before keys", Body::Unkeyed(A_LONG), long(Meaning), Duplicate, keyed(A)),
+            ("before keys, in its shortest spelling", Body::Unkeyed(A), longer(Meaning), Duplicate, keyed(A)),
+            ("sent by a version before, nobody can tell", keyed(A_LONG), longer(Meaning), conflict, keyed(A_LONG)),
+            ("something else", keyed(A), respelt(&keys, A_LONG, B, Meaning), conflict, keyed(A)),
+            ("beside a version before", keyed(A_LONG), long(Spelling), Duplicate, keyed(A_LONG)),
+            ("beside one that goes by meaning", keyed(A), long(Spelling), Duplicate, keyed(A)),
+            ("the same, in another spelling", keyed(A), longer(Spelling), Duplicate, keyed(A)),
+        ];
+        let times = Times { received_at_ms: 2000, now_ms: 2000, window_ms: WINDOW };
+        for (name, body, comes, answer, then) in rows {
+            let known = Entry::new(1, body, false, 1000);
+            let (found, change) = admit(Ask::Application { revision: 1, body: comes }, times, Some(known), &keys);
+            assert_eq!((found, change.unwrap_or(known).body), (answer, then), "{name}");
+        }
+    }
+
+    #[test]
+    fn no_step_of_an_upgrade_makes_a_conflict_of_what_is_sent_again_as_it_was() {
+        use Equality::{Meaning, Spelling};
+        let times = Times { received_at_ms: 2000, now_ms: 2000, window_ms: WINDOW };
+        let (old, new) = (keys(1, None), keys(1, Some(2)));
+        // What an instance of `receive` writes of a body: of a version before, no digest of its shortest spelling.
+        let before = |keys: &TenantKeys, sent, _| asked(keys, sent);
+        let by_spelling = |keys: &TenantKeys, sent, short| respelt(keys, sent, short, Spelling);
+        let by_meaning = |keys: &TenantKeys, sent, short| respelt(keys, sent, short, Meaning);
+        type Writer = fn(&TenantKeys, [u8; 16], [u8; 16]) -> Asked;
+        // Instances are replaced one after another, so any two neighbouring steps run at once; and nothing hinders a key from being
+        // changed meanwhile.
+        let steps: [(&str, [Writer; 2]); 2] =
+            [("with a version before", [before, by_spelling]), ("all are new", [by_spelling, by_meaning])];
+        for (step, writers) in steps {
+            // Any history of four sendings through any of the two, and any of two neighbouring steps of a rotation.
+            for history in 0..1u32 << 8 {
+                let mut known = None;
+                for sending in 0..4 {
+                    let (writer, keys) =
+                        (writers[history as usize >> sending & 1], [&old, &new][history as usize >> (sending + 4) & 1]);
+                    let (answer, change) =
+                        admit(Ask::Application { revision: 1, body: writer(keys, A_LONG, A) }, times, known, keys);
+                    let expected = if sending == 0 { Answer::Accepted } else { Answer::Duplicate };
+                    assert_eq!(answer, expected, "{step}, history {history:b}, sending {sending}");
+                    known = change.or(known);
+                    let other = Ask::Application { revision: 1, body: writer(keys, B, B) };
+                    assert_eq!(admit(other, times, known, keys).0, Answer::Refused(Reason::Conflict), "{step}");
+                }
+            }
+        }
     }
 }

@@ -2,21 +2,23 @@
 //! Never parses a body.
 
 use crate::admit::{Answer, Ask, Asked, Entry, Key, Times, admit, counted};
-use crate::config::Config;
-use crate::data_digest::{Keyed, Secrets, TenantKeys};
+use crate::config::{Config, Equality};
+use crate::data_digest::{Keyed, Secrets, TenantKeys, UnderKeys};
 use crate::error::Error;
 use crate::id_form::form_of;
+use crate::meaning;
 use crate::metrics::{Metrics, UNKNOWN};
 use crate::outputs::{self, SOURCE, Topics};
 use crate::refusal::Reason;
 use domain::{ApplicationKey, Channel, Digest, ReplyStatus};
+use runtime::clock;
 use runtime::kafka::KafkaConfig;
 use runtime::stream::{HandleError, Handler, Input, Outbox, Output, RecordOutcome, Route, View};
 use schemas::application::WITHDRAWN;
 use schemas::envelope::{Envelope, header as ce};
 use schemas::event_id::event_id;
 use schemas::intake::{ACCEPTED, RECEIVED, header};
-use schemas::reply::{Coordinates, Problem, Reply};
+use schemas::reply::{Accepted, Coordinates, Problem, Reply};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
@@ -45,6 +47,7 @@ pub struct AdmitHandler {
     window_ms: i64,
     /// New entries of a tenant in a partition on a day; 0 sets no limit.
     quota: u32,
+    equality: Equality,
     secrets: Secrets,
     /// Of the tenants that are configured; any other's are made when they are asked for.
     keys: BTreeMap<String, TenantKeys>,
@@ -70,7 +73,7 @@ impl AdmitHandler {
         let secrets = Secrets::new(config)?;
         let keys = config.subject_keys.keys().map(|tenant| (tenant.clone(), secrets.of_tenant(tenant))).collect();
         let (topics, quota) = (Topics::new(kafka), config.tenant_quota_per_day);
-        Ok(Self { topics, window_ms, quota, secrets, keys, metrics })
+        Ok(Self { topics, window_ms, quota, equality: config.equality, secrets, keys, metrics })
     }
 
     fn keys_of(&self, tenant: &str) -> Cow<'_, TenantKeys> {
@@ -78,7 +81,7 @@ impl AdmitHandler {
     }
 
     fn one(&self, input: &Input<'_>, state: &mut View<'_, Key, Entry>, out: &mut Outbox) -> RecordOutcome {
-        let Some(intake) = read(input) else { return self.malformed(input, out) };
+        let Some(intake) = read(input, self.equality) else { return self.malformed(input, out) };
         let key = Key::of(input.key.unwrap_or_default());
         let times =
             Times { received_at_ms: intake.received_at_ms, now_ms: input.timestamp_ms, window_ms: self.window_ms };
@@ -106,7 +109,8 @@ impl AdmitHandler {
         if let Answer::Refused(reason) = answer {
             self.metrics.rejected(reason.as_str(), channel_of(input));
         }
-        out.emit(input, self.answer(input, &intake, status, problem));
+        let accepted = known.filter(|_| is_about_what_was_accepted(answer)).and_then(accepted);
+        out.emit(input, self.answer(input, &intake, (status, problem), accepted));
         outcome
     }
 
@@ -151,7 +155,13 @@ impl AdmitHandler {
         }
     }
 
-    fn answer(&self, input: &Input<'_>, intake: &Intake<'_>, status: ReplyStatus, problem: Option<&str>) -> Output {
+    fn answer(
+        &self,
+        input: &Input<'_>,
+        intake: &Intake<'_>,
+        (status, problem): (ReplyStatus, Option<&str>),
+        accepted: Option<Accepted>,
+    ) -> Output {
         let here = self.here(input);
         if let Some(form) = form_of(intake.application_id) {
             let tenant = self.keys.get_key_value(intake.tenant).map_or(UNKNOWN, |(tenant, _)| tenant);
@@ -173,6 +183,7 @@ impl AdmitHandler {
                 attributes: Vec::new(),
                 faults: outputs::faults_of(word),
             }),
+            accepted,
             warnings: outputs::warnings(Some(intake.application_id)),
         };
         outputs::reply(&body, &intake.envelope, &here, &self.topics)
@@ -195,6 +206,7 @@ impl AdmitHandler {
                 attributes: Vec::new(),
                 faults: outputs::faults_of(reason),
             }),
+            accepted: None,
             warnings: Vec::new(),
         };
         self.metrics.replied(ReplyStatus::Rejected);
@@ -233,13 +245,14 @@ impl Handler for AdmitHandler {
         _: &mut View<'_, Key, Entry>,
         out: &mut Outbox,
     ) -> Result<(), HandleError> {
-        let outcome = match read(record) {
+        let outcome = match read(record, self.equality) {
             None => self.malformed(record, out),
             Some(intake) => {
                 let reason = Reason::BodyTooLarge;
                 self.metrics.replied(ReplyStatus::Rejected);
                 self.metrics.rejected(reason.as_str(), channel_of(record));
-                out.emit(record, self.answer(record, &intake, ReplyStatus::Rejected, Some(reason.as_str())));
+                let said = (ReplyStatus::Rejected, Some(reason.as_str()));
+                out.emit(record, self.answer(record, &intake, said, None));
                 reason.outcome(String::new())
             }
         };
@@ -269,14 +282,30 @@ fn words(answer: Answer) -> (ReplyStatus, Option<&'static str>, RecordOutcome) {
     }
 }
 
-fn read<'i>(input: &Input<'i>) -> Option<Intake<'i>> {
+/// Whether an answer is given because of what was accepted before.
+fn is_about_what_was_accepted(answer: Answer) -> bool {
+    match answer {
+        Answer::Duplicate | Answer::Superseded | Answer::Refused(Reason::Conflict | Reason::Withdrawn) => true,
+        Answer::Accepted | Answer::Withdrawn { .. } | Answer::Noted | Answer::Refused(_) => false,
+    }
+}
+
+/// What is known of the accepted body; none where a withdrawal came first. The entry of a withdrawn application has the time of the
+/// withdrawal.
+fn accepted(entry: Entry) -> Option<Accepted> {
+    let received_at = || clock::rfc3339(clock::time_of_ms(i64::from(entry.received_at_s()) * 1000));
+    (entry.revision() > 0)
+        .then(|| Accepted { revision: entry.revision(), received_at: (!entry.is_withdrawn()).then(received_at) })
+}
+
+fn read<'i>(input: &Input<'i>, by: Equality) -> Option<Intake<'i>> {
     let (tenant, application_id) = ApplicationKey::split(std::str::from_utf8(input.key?).ok()?)?;
     input.payload?;
     let envelope = Envelope::from_headers(|name| input.header(name)).ok()?;
     let ask = match envelope.event_type.as_str() {
         RECEIVED => Ask::Application {
             revision: input.header_str(header::REVISION)?.parse().ok().filter(|n| (1..=i32::MAX as u32).contains(n))?,
-            body: body(input)?,
+            body: body(input, by)?,
         },
         WITHDRAWN => Ask::Withdrawal,
         _ => return None,
@@ -289,17 +318,30 @@ fn read<'i>(input: &Input<'i>) -> Option<Intake<'i>> {
 }
 
 /// The digests of a record's body; none where they are not what `receive` writes.
-fn body(input: &Input<'_>) -> Option<Asked> {
+fn body(input: &Input<'_>, by: Equality) -> Option<Asked> {
     let digest = Digest::parse(input.header_str(header::DATA_DIGEST)?).ok()?;
     let Some(key_id) = input.header_str(header::DATA_DIGEST_KEY) else { return Some(Asked::Unkeyed(digest.short())) };
-    let also = match input.header_str(header::DATA_DIGEST_ALSO) {
+    let also = input.header_str(header::DATA_DIGEST_ALSO).map_or(Some(None), |joined| keyed(joined).map(Some))?;
+    let meant = match meaning(input, header::MEANING_DIGEST)? {
         None => None,
-        Some(joined) => {
-            let (key_id, digest) = joined.split_once(':')?;
-            Some(Keyed::of(key_id, &Digest::parse(digest).ok()?.0))
-        }
+        Some(kept) => Some(UnderKeys { kept, also: meaning(input, header::MEANING_DIGEST_ALSO)? }),
     };
-    Some(Asked::Keyed { kept: Keyed::of(key_id, &digest.0), also })
+    Some(Asked::Keyed { sent: UnderKeys { kept: Keyed::of(key_id, &digest.0), also }, meant, by })
+}
+
+/// `key id:digest`.
+fn keyed(joined: &str) -> Option<Keyed> {
+    let (key_id, digest) = joined.split_once(':')?;
+    Some(Keyed::of(key_id, &Digest::parse(digest).ok()?.0))
+}
+
+/// The digest of a shortest spelling, where there is one of a form that is known here.
+fn meaning(input: &Input<'_>, name: &str) -> Option<Option<Keyed>> {
+    let Some(joined) = input.header_str(name) else { return Some(None) };
+    let (form, joined) = joined.split_once(':')?;
+    let is_known = form.parse::<u32>().ok()? == meaning::FORM;
+    let keyed = keyed(joined)?;
+    Some(is_known.then_some(keyed))
 }
 
 /// How the sender's record came; none where its header does not say so in a word that is known here.

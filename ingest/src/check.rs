@@ -21,8 +21,8 @@ pub fn application(body: &Application, tenant: &Tenant, rules: &Rules, now_ms: i
     let mut check = Check { rules, now_ms, faults: Vec::new() };
     check.identity(&body.tenant, &body.application_id, tenant);
     check.that(Revision::new(body.revision).is_ok(), Reason::BadIdentifier, || "/revision".into());
-    check.or(rules.products.contains(&body.product), || {
-        let words = rules.products.iter().cloned().collect();
+    check.or(rules.has_product(&body.product), || {
+        let words = rules.products.keys().cloned().collect();
         Fault::new(Reason::UnknownProduct, "/product".into()).expecting(Expected { words, ..Expected::default() })
     });
     check.known(&body.intent, || "/intent".into());
@@ -170,10 +170,23 @@ impl Check<'_> {
 
     fn requested(&mut self, body: &Application) {
         self.money(&body.requested.amount, Some(1), || "/requested/amount".into());
+        self.lent(body);
         let term = body.requested.term_months.unwrap_or(1);
         self.that((1..=limit::TERM_MONTHS).contains(&term), Reason::BadValue, || "/requested/term_months".into());
         if let Some(purpose) = &body.requested.purpose {
             self.token(purpose, || "/requested/purpose".into());
+        }
+    }
+
+    /// What is asked for is in a currency of its product. One that is in no list at all is told as such.
+    fn lent(&mut self, body: &Application) {
+        let (lent, asked) = (self.rules.currencies_of(&body.product), &body.requested.amount.currency);
+        let fits = lent.is_empty() || lent.iter().any(|currency| currency.code() == asked);
+        if !fits && Currency::parse(asked).is_ok() {
+            let words = lent.iter().map(|currency| currency.code().to_owned()).collect();
+            let expected = Expected { words, ..Expected::default() };
+            let fault = Fault::new(Reason::CurrencyNotOfProduct, "/requested/amount/currency".into());
+            self.or(false, || fault.expecting(expected));
         }
     }
 

@@ -16,10 +16,18 @@ impl Check<'_> {
             let at = |rest: &str| format!("/applicants/{i}/{rest}");
             self.known(&applicant.role, || at("role"));
             self.known(&applicant.kind, || at("kind"));
-            self.reference(&applicant.customer_ref, limit::CUSTOMER_REF_CHARS, || at("customer_ref"));
+            self.customer_ref(&applicant.customer_ref, || at("customer_ref"));
             self.consents(&applicant.consents, &at);
             self.reports(&applicant.reports, &at);
             self.facts(&applicant.facts, &at);
+        }
+    }
+
+    /// A reference of which something is left when it becomes a subject: customers whose references are blank would all be one.
+    fn customer_ref(&mut self, text: &str, at: impl Fn() -> String) {
+        self.reference(text, limit::CUSTOMER_REF_CHARS, &at);
+        if !text.is_empty() {
+            self.that(!text.trim().is_empty(), Reason::BadValue, at);
         }
     }
 

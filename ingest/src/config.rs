@@ -1,6 +1,7 @@
 //! Every knob of ingest, each with its unit and why.
 
 use crate::error::Error;
+use crate::products::Products;
 use domain::FieldClasses;
 use runtime::auth::{DOOR_AUDIENCE, MAX_MINUTES, Realm, Verifier};
 use runtime::config::Secret;
@@ -32,8 +33,10 @@ pub struct Config {
     pub digest_key_also: Secret,
     /// Whether the key of the demonstration, which everybody knows, may make pseudonyms. Only where no applicant is a real one.
     pub allow_demonstration_key: bool,
-    /// Products that are taken; any other is refused at the border, not decided by accident.
-    pub products: Vec<String>,
+    /// Products that are taken; any other is refused at the border, not decided by accident. A list of names, or a table for each, such
+    /// as `[ingest.products.credit_card]` with `currencies = ["USD"]`: what is asked for in another currency is refused as well. A
+    /// product without currencies takes any of ISO 4217.
+    pub products: Products,
     /// Bytes of one body. Larger ones are refused before they are parsed.
     pub max_body_bytes: usize,
     /// Levels of one body; bounds the parser's stack.
@@ -45,6 +48,9 @@ pub struct Config {
     pub clock_skew_seconds: u32,
     /// Days that `submitted_at` may lie back; older ones are a sender's mistake, such as a clock that was never set.
     pub oldest_submission_days: u32,
+    /// By what deduplication remembers a body. `spelling` only while instances of a version before that knows no `meaning` run beside
+    /// this one (docs/equality.md).
+    pub equality: Equality,
     /// Days over which an application is remembered, by the broker's clock. Longer than any sender may resend or any topic
     /// keep: a record that is older is `stale`.
     pub dedup_window_days: u32,
@@ -109,6 +115,17 @@ pub struct Config {
     pub classes: FieldClasses,
 }
 
+/// By what a body is remembered.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Equality {
+    /// By its shortest spelling: whatever says the same is a duplicate.
+    #[default]
+    Meaning,
+    /// As it was sent, like a version before.
+    Spelling,
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -117,12 +134,18 @@ impl Default for Config {
             digest_key: Secret::from(DEMO_DIGEST_KEY),
             digest_key_also: Secret::default(),
             allow_demonstration_key: false,
-            products: ["credit_card", "small_business_term", "consumer_instalment"].map(str::to_owned).into(),
+            // Those of the demonstration, in the currencies of its policy.
+            products: Products::of([
+                ("credit_card", &["TWD"][..]),
+                ("small_business_term", &["USD"][..]),
+                ("consumer_instalment", &["DEM"][..]),
+            ]),
             max_body_bytes: 1 << 20,
             max_depth: 32,
             accept_schema_registry_framing: false,
             clock_skew_seconds: 300,
             oldest_submission_days: 3660,
+            equality: Equality::Meaning,
             dedup_window_days: 30,
             tenant_quota_per_day: 25_000,
             door_address: String::new(),

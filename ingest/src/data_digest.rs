@@ -1,10 +1,12 @@
 //! PURE. The digest of a body as it leaves `receive`: an HMAC under a key of the tenant's own, over the first half of the body's
 //! SHA-256. Whoever reads it without the key can neither try values until one fits nor tell two tenants' bodies alike. The key of
 //! a tenant comes from the one secret of the deployment and the tenant's name; during a rotation there are two secrets, and a
-//! record carries a digest under each.
+//! record carries a digest under each. A body that is not in its [shortest spelling](crate::meaning) has a second digest, of that.
 
 use crate::config::Config;
 use crate::error::Error;
+use crate::meaning;
+use crate::strict::{Node, canonical_bytes};
 use domain::Digest;
 use hmac::{Hmac, Mac};
 use sha2::{Digest as _, Sha256};
@@ -113,11 +115,20 @@ impl TenantKeys {
         std::iter::once(&self.kept).chain(&self.also).find(|key| key.mark == mark)
     }
 
-    /// The digests of a body, given in its normal form.
-    pub fn of_body(&self, body: &[u8]) -> DataDigest {
-        let short = Digest::of(body).short();
+    /// The digests of a checked application. In its shortest spelling it needs to be written once.
+    pub(crate) fn of_application(&self, data: &Node<'_>) -> DataDigest {
+        let (shortest, is_as_sent) = meaning::shortest(data);
+        if is_as_sent {
+            return DataDigest { sent: self.of_bytes(&shortest), meant: None };
+        }
+        DataDigest { sent: self.of_bytes(&canonical_bytes(data)), meant: Some(self.of_bytes(&shortest)) }
+    }
+
+    /// The digests of a form of a body.
+    fn of_bytes(&self, form: &[u8]) -> UnderKeys<Told> {
+        let short = Digest::of(form).short();
         let told = |key: &TenantKey| Told { key_id: key.id.clone(), digest: hex::encode(key.digest(&short)) };
-        DataDigest { kept: told(&self.kept), also: self.also.as_ref().map(told) }
+        UnderKeys { kept: told(&self.kept), also: self.also.as_ref().map(told) }
     }
 }
 
@@ -130,19 +141,33 @@ pub struct Told {
     pub digest: String,
 }
 
+/// A digest under each key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UnderKeys<D> {
+    /// Under the key that is kept.
+    pub kept: D,
+    /// During a rotation: under the other key, for what was remembered under it.
+    pub also: Option<D>,
+}
+
 /// The digests of one body.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DataDigest {
-    /// The one that names the body from here on.
-    pub kept: Told,
-    /// During a rotation: under the other key, for what was remembered under it.
-    pub also: Option<Told>,
+    /// Of its RFC 8785 form as it was sent. The kept one names the body from here on.
+    pub sent: UnderKeys<Told>,
+    /// Of its shortest spelling, where it was sent in another.
+    pub meant: Option<UnderKeys<Told>>,
 }
 
 impl Told {
     /// `id:digest`, in one header.
     pub fn joined(&self) -> String {
         format!("{}:{}", self.key_id, self.digest)
+    }
+
+    /// `form:id:digest`, in one header, of a shortest spelling.
+    pub(crate) fn joined_with_form(&self) -> String {
+        format!("{}:{}:{}", meaning::FORM, self.key_id, self.digest)
     }
 }
 
@@ -232,7 +257,7 @@ mod tests {
     #[test]
     fn a_digest_depends_on_secret_tenant_and_body_and_on_nothing_else() {
         let digest = |kept: &str, tenant: &str, body: &[u8]| {
-            Secrets::new(&config(kept, "")).unwrap().of_tenant(tenant).of_body(body).kept.digest
+            Secrets::new(&config(kept, "")).unwrap().of_tenant(tenant).of_bytes(body).kept.digest
         };
         let (one, other) = (key("k1", "01"), key("k1", "02"));
         let first = digest(&one, "bank", b"{}");
@@ -247,10 +272,10 @@ mod tests {
     fn a_rotation_has_a_digest_under_each_key() {
         let (old, new) = (key("2026-11", "01"), key("2026-12", "02"));
         let keys = |kept: &str, also: &str| Secrets::new(&config(kept, also)).unwrap().of_tenant("bank");
-        let both = keys(&new, &old).of_body(b"{}");
-        let before = keys(&old, "").of_body(b"{}");
+        let both = keys(&new, &old).of_bytes(b"{}");
+        let before = keys(&old, "").of_bytes(b"{}");
         assert_eq!((&*both.kept.key_id, both.also.as_ref()), ("2026-12", Some(&before.kept)));
-        assert_eq!(keys(&old, &new).of_body(b"{}").also, Some(both.kept));
+        assert_eq!(keys(&old, &new).of_bytes(b"{}").also, Some(both.kept));
         assert_eq!(before.kept.joined(), format!("2026-11:{}", before.kept.digest));
     }
 

@@ -2,8 +2,8 @@
 //! Invariants: each published record gets exactly one reply; an application is admitted once for each revision; no value of
 //! `identity` or `protected` leaves for any topic but their own.
 //!
-//! Reading order: [`config`], [`refusal`] (the words), [`strict`] (JSON), [`headers`] and [`sender`] (envelopes), [`rules`] and [`check`]
-//! (meaning), [`published`] (what a refusal says), [`strip`], [`data_digest`], [`receive`] and its handler, [`remembered`], [`admit`] and its handler, [`id_form`], [`outputs`]; then the other ways in: [`publisher`],
+//! Reading order: [`config`], [`refusal`] (the words), [`strict`] (JSON), [`headers`] and [`sender`] (envelopes), [`products`],
+//! [`rules`] and [`check`] (the contract), [`published`] (what a refusal says), [`strip`], [`meaning`], [`data_digest`], [`receive`] and its handler, [`remembered`], [`admit`] and its handler, [`id_form`], [`outputs`]; then the other ways in: [`publisher`],
 //! [`door`], [`mapping`] and [`batch`]; [`activate`]; and [`start`].
 
 pub mod activate;
@@ -20,8 +20,10 @@ mod expected;
 pub mod headers;
 pub mod id_form;
 pub mod mapping;
+pub mod meaning;
 pub mod metrics;
 pub mod outputs;
+pub mod products;
 pub mod published;
 pub mod publisher;
 pub mod receive;

@@ -1,7 +1,7 @@
 //! What ingest writes: intake, identities, protected, applications and replies, as Kafka records. The only place that knows
 //! which header goes where; decides nothing.
 
-use crate::data_digest::Told;
+use crate::data_digest::{DataDigest, Told};
 use crate::id_form::form_of;
 use crate::receive::{Content, Received};
 use crate::refusal::{Fault, Reason, Refusal};
@@ -104,21 +104,32 @@ pub fn received(received: Received, origin: Origin<'_>, topics: &Topics) -> Vec<
     let (mut records, mut intake) = match content {
         Content::Withdrawal { body } => (Vec::new(), record(&topics.intake, application::WITHDRAWN, body, None)),
         Content::Application { digest, stripped, .. } => {
-            let record = |topic, event_type, body| record(topic, event_type, body, Some(&digest.kept));
+            let record = |topic, event_type, body| record(topic, event_type, body, Some(&digest.sent.kept));
             let identities = record(&topics.identities, intake::IDENTITY, stripped.identities);
             let protected = stripped.protected.map(|body| record(&topics.protected, intake::PROTECTED, body));
             let records = std::iter::once(identities).chain(protected).collect();
             let mut intake = record(&topics.intake, intake::RECEIVED, stripped.body);
-            // For deduplication alone: it goes no further than `admit`.
-            intake
-                .headers
-                .extend(digest.also.iter().map(|also| (header::DATA_DIGEST_ALSO, also.joined().into_bytes())));
+            push_digests(&mut intake.headers, &digest);
             (records, intake)
         }
     };
     push_origin(&mut intake.headers, &envelope.id, origin);
     records.push(intake);
     records
+}
+
+/// What is for deduplication alone: it goes no further than `admit`.
+fn push_digests(headers: &mut Vec<(&'static str, Vec<u8>)>, digest: &DataDigest) {
+    let mut put = |name, value: String| headers.push((name, value.into_bytes()));
+    if let Some(also) = &digest.sent.also {
+        put(header::DATA_DIGEST_ALSO, also.joined());
+    }
+    if let Some(meant) = &digest.meant {
+        put(header::MEANING_DIGEST, meant.kept.joined_with_form());
+        if let Some(also) = &meant.also {
+            put(header::MEANING_DIGEST_ALSO, also.joined_with_form());
+        }
+    }
 }
 
 fn push_origin(headers: &mut Vec<(&'static str, Vec<u8>)>, sender_id: &str, origin: Origin<'_>) {
@@ -162,6 +173,7 @@ pub(crate) fn rejection(refusal: &Refusal, at: Coordinates, answers: &Coordinate
             faults: refusal.faults.iter().map(Fault::told).collect(),
         }),
         origin: at,
+        accepted: None,
         warnings: warnings(who.application_id.as_deref()),
     };
     reply(&body, &cause, answers, topics)

@@ -52,7 +52,7 @@ pub enum Content {
     Application {
         /// From 1.
         revision: Revision,
-        /// Keyed, of the RFC 8785 form of the sender's `data`.
+        /// Keyed, of the sender's `data`.
         digest: DataDigest,
         /// The bodies it became.
         stripped: Stripped,
@@ -173,11 +173,11 @@ fn take_application(
     else {
         return Err(faults);
     };
-    let digest = arrival.tenant.digests().of_body(&canonical_bytes(data));
+    let digest = arrival.tenant.digests().of_application(data);
     let stripped = strip::strip(
         std::mem::replace(data, Node::Null),
         &app,
-        &digest.kept,
+        &digest.sent.kept,
         arrival.tenant,
         rules.personal.as_deref(),
     );

@@ -1,7 +1,8 @@
 //! What `admit` remembers: an application's name, the newest accepted revision and which body it was, in 41 bytes; and their bytes
 //! on the changelog. Pure, and small on purpose: there are millions of them.
 
-use crate::data_digest::{Keyed, Mark, TenantKeys};
+use crate::config::Equality;
+use crate::data_digest::{Keyed, Mark, TenantKeys, UnderKeys};
 use runtime::stream::Stored;
 use sha2::{Digest as _, Sha256};
 
@@ -114,10 +115,12 @@ pub enum Asked {
     Unkeyed([u8; 16]),
     /// Keyed ones.
     Keyed {
-        /// The one to be remembered.
-        kept: Keyed,
-        /// During a rotation: under the other key.
-        also: Option<Keyed>,
+        /// Of the body as it was sent.
+        sent: UnderKeys<Keyed>,
+        /// Of its shortest spelling, where that is another one.
+        meant: Option<UnderKeys<Keyed>>,
+        /// By which of the two a body is remembered.
+        by: Equality,
     },
 }
 
@@ -126,20 +129,45 @@ impl Asked {
     pub(crate) fn remembered(self) -> Body {
         match self {
             Self::Unkeyed(short) => Body::Unkeyed(short),
-            Self::Keyed { kept, .. } => Body::Keyed(kept),
+            Self::Keyed { sent, by: Equality::Spelling, .. } => Body::Keyed(sent.kept),
+            Self::Keyed { sent, meant, by: Equality::Meaning } => Body::Keyed(meant.unwrap_or(sent).kept),
         }
     }
 
-    /// Whether it is the body that was accepted. Where no key at hand made both digests, nobody can tell, and it is not.
+    /// What is remembered from here on of the accepted body, which it is: under the key that records bring, and never by its spelling
+    /// again where its meaning is known. A record of a version before brings nothing.
+    pub(crate) fn confirmed(self, accepted: Body, keys: &TenantKeys) -> Body {
+        match self {
+            Self::Unkeyed(_) => accepted,
+            Self::Keyed { meant: Some(meant), .. } if meant.are_of(accepted, keys) => Body::Keyed(meant.kept),
+            Self::Keyed { .. } => self.remembered(),
+        }
+    }
+
+    /// Whether it says what the accepted body said. Where nothing that it brings was made as the accepted one's digest was, nobody can
+    /// tell, and it does not.
     pub(crate) fn is(self, accepted: Body, keys: &TenantKeys) -> bool {
-        let keyed = |mark, short| keys.marked(mark).map(|key| key.keyed(short));
         match (accepted, self) {
-            (Body::Unkeyed(accepted), Self::Unkeyed(asked)) => accepted == asked,
-            (Body::Unkeyed(accepted), Self::Keyed { kept, also }) => {
-                [Some(kept), also].into_iter().flatten().any(|asked| keyed(asked.mark, &accepted) == Some(asked))
+            (_, Self::Keyed { sent, meant, .. }) => {
+                sent.are_of(accepted, keys) || meant.is_some_and(|meant| meant.are_of(accepted, keys))
             }
-            (Body::Keyed(accepted), Self::Unkeyed(asked)) => keyed(accepted.mark, &asked) == Some(accepted),
-            (Body::Keyed(accepted), Self::Keyed { kept, also }) => accepted == kept || also == Some(accepted),
+            (Body::Unkeyed(accepted), Self::Unkeyed(asked)) => accepted == asked,
+            (Body::Keyed(accepted), Self::Unkeyed(asked)) => {
+                keys.marked(accepted.mark).map(|key| key.keyed(&asked)) == Some(accepted)
+            }
+        }
+    }
+}
+
+impl UnderKeys<Keyed> {
+    /// Whether one of them is that of the accepted body.
+    fn are_of(self, accepted: Body, keys: &TenantKeys) -> bool {
+        let mut digests = [Some(self.kept), self.also].into_iter().flatten();
+        match accepted {
+            Body::Keyed(accepted) => digests.any(|digest| digest == accepted),
+            Body::Unkeyed(accepted) => {
+                digests.any(|digest| keys.marked(digest.mark).map(|key| key.keyed(&accepted)) == Some(digest))
+            }
         }
     }
 }

@@ -3,12 +3,13 @@
 use crate::config::Config;
 use crate::data_digest::{Secrets, TenantKeys};
 use crate::error::Error;
+use crate::meaning;
 use crate::published::Published;
-use domain::{FieldClasses, Free, Tenant};
+use domain::{Currency, FieldClasses, Free, Tenant};
 use hmac::{Hmac, Mac};
 use runtime::kafka::RECORD_MAX_BYTES;
 use sha2::Sha256;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 /// Limits that are part of the contract and no deployment's choice. The published schemas say the same numbers.
@@ -36,8 +37,8 @@ pub mod limit {
 /// What bodies are held against.
 #[derive(Clone)]
 pub struct Rules {
-    /// Products of the deployment.
-    pub products: BTreeSet<String>,
+    /// Products of the deployment, each with the currencies that it is lent in; none where it takes any.
+    pub(crate) products: BTreeMap<String, Vec<Currency>>,
     /// Bytes of a body.
     pub max_body_bytes: usize,
     /// Levels of a body.
@@ -70,7 +71,7 @@ impl Rules {
             )));
         }
         Ok(Self {
-            products: config.products.iter().cloned().collect(),
+            products: config.products.currencies()?,
             max_body_bytes: config.max_body_bytes,
             max_depth: config.max_depth,
             accept_framing: config.accept_schema_registry_framing,
@@ -79,6 +80,16 @@ impl Rules {
             personal: has_personal(&config.classes).then(|| Arc::new(config.classes.clone())),
             published: Arc::new(Published::new()?),
         })
+    }
+
+    /// Whether a product is one of the deployment.
+    pub(crate) fn has_product(&self, product: &str) -> bool {
+        self.products.contains_key(product)
+    }
+
+    /// The currencies that a product is lent in; none where it takes any, or is not known.
+    pub(crate) fn currencies_of(&self, product: &str) -> &[Currency] {
+        self.products.get(product).map_or(&[], Vec::as_slice)
     }
 }
 
@@ -127,10 +138,10 @@ impl TenantRule {
         &self.digests
     }
 
-    /// The pseudonym of a customer: HMAC-SHA-256(tenant key, reference), hexadecimal.
+    /// The pseudonym of a customer: HMAC-SHA-256(tenant key, reference in NFC without white space around it), hexadecimal.
     pub fn subject(&self, customer_ref: &str) -> String {
         let mut mac = self.mac.clone();
-        mac.update(customer_ref.as_bytes());
+        mac.update(meaning::reference(customer_ref).as_bytes());
         hex::encode(mac.finalize().into_bytes())
     }
 }
@@ -187,6 +198,26 @@ mod tests {
         // RFC 4231, test case 1.
         let rule = TenantRule::new("bank", &format!("k1:{}", "0b".repeat(20)), &secrets()).unwrap();
         assert_eq!(rule.subject("Hi There"), "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7");
+    }
+
+    #[test]
+    fn a_customer_has_one_pseudonym_however_the_reference_is_written() {
+        let rule = TenantRule::new("bank", &format!("k1:{}", "0b".repeat(20)), &secrets()).unwrap();
+        let subject = rule.subject("Ange\u{301}lique 7");
+        for same in ["Ang\u{e9}lique 7", " Ang\u{e9}lique 7\u{a0}", "\u{3000}Ange\u{301}lique 7\u{2003}"] {
+            assert_eq!(rule.subject(same), subject, "{same:?}");
+        }
+        for other in [
+            "Angelique 7",
+            "ang\u{e9}lique 7",
+            "Ang\u{e9}lique  7",
+            "Ang\u{e9}lique\u{a0}7",
+            "\u{200b}Ang\u{e9}lique 7",
+        ] {
+            assert_ne!(rule.subject(other), subject, "{other:?}");
+        }
+        // As it was before, for a reference that needed nothing.
+        assert_eq!(rule.subject(" Hi There "), rule.subject("Hi There"));
     }
 
     #[test]

@@ -31,6 +31,12 @@ pub mod header {
     pub const DATA_DIGEST_KEY: &str = "ce_datadigestkey";
     /// While the key is changed: `key id:digest` under the other one. On `credit.intake.v1` alone.
     pub const DATA_DIGEST_ALSO: &str = "ce_datadigestalso";
+    /// `form:key id:digest`, made as [`DATA_DIGEST`] is, of the shortest spelling of `data`: bodies that share it say the same. The
+    /// form is the version of that spelling, and a reader passes over one that it does not know. Absent where `data` was sent in
+    /// its shortest spelling, and from a version before. On `credit.intake.v1` alone.
+    pub const MEANING_DIGEST: &str = "ce_meaningdigest";
+    /// While the key is changed: the same under the other one.
+    pub const MEANING_DIGEST_ALSO: &str = "ce_meaningdigestalso";
     /// Milliseconds since 1970 at which the first topic took the record; absent where the intake topic is the first.
     pub const RECEIVED_AT: &str = "ce_receivedat";
     /// The sender's event id.

@@ -29,9 +29,24 @@ pub struct Reply {
     /// For anything but `accepted` and `duplicate`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub problem: Option<Problem>,
+    /// What was accepted before, where that is why the record was not: for `duplicate`, `conflict`, `superseded` and what comes after
+    /// a withdrawal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accepted: Option<Accepted>,
     /// What the sender should look at although it refuses nothing: words, such as `application_id_like_email`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
+}
+
+/// The newest accepted body of an application.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Accepted {
+    /// From 1.
+    pub revision: u32,
+    /// When the broker had it, RFC 3339 in UTC, to the second; the time of a resend that came more than half the window of
+    /// deduplication later. Absent for an application that was withdrawn.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub received_at: Option<String>,
 }
 
 /// Where a record stands.

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod batch;
+mod equality;
 mod guard;
 mod import;
 mod model;

@@ -128,7 +128,7 @@ impl<'a> FromIterator<(&'static str, Node<'a>)> for Object<'a> {
 }
 
 /// The order that RFC 8785 asks for. For ASCII it is the order of bytes; beyond U+FFFF it is not.
-fn by_utf16(a: &str, b: &str) -> Ordering {
+pub(crate) fn by_utf16(a: &str, b: &str) -> Ordering {
     if a.is_ascii() && b.is_ascii() { a.cmp(b) } else { a.encode_utf16().cmp(b.encode_utf16()) }
 }
 

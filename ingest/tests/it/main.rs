@@ -9,6 +9,7 @@ mod batch;
 mod corpus;
 mod digest;
 mod door;
+mod equality;
 mod faults;
 #[path = "../support/guesses.rs"]
 mod guesses;
@@ -20,4 +21,5 @@ mod openapi;
 mod personal_data;
 mod published;
 mod replies;
+mod spellings;
 mod stack;
