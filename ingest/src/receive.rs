@@ -86,12 +86,15 @@ pub fn receive(rules: &Rules, arrival: &Arrival<'_>) -> Result<Received, Box<Ref
     // A body in Base64: the tree goes on into its bytes, and ends before them.
     let decoded = if is_structured { sender::decoded(&event) } else { Ok(None) };
     let mut event = event;
-    if let Err(fault) = unpack(&decoded, &mut event, rules) {
-        let mut faults = envelope.err().unwrap_or_default();
-        faults.push(fault);
-        return Err(refused(faults, Some(&event)));
-    }
-    let envelope = envelope.map_err(|faults| refused(faults, Some(&event)))?;
+    let envelope = match (envelope, unpack(&decoded, &mut event, rules)) {
+        (Ok(envelope), Ok(())) => envelope,
+        (Ok(_), Err(fault)) => return Err(refused(vec![fault], Some(&event))),
+        (Err(mut faults), unpacked) => {
+            // Bytes that are called no JSON need not be any.
+            faults.extend(unpacked.err().filter(|fault| fault.attribute.is_some()));
+            return Err(refused(faults, Some(&event)));
+        }
+    };
     let data =
         if is_structured { event.as_map_mut().and_then(|event| event.get_mut("data")) } else { Some(&mut event) };
     let data = data.expect("an envelope is sound only with its data");

@@ -103,6 +103,25 @@ fn a_structured_event_without_its_content_type_is_told_what_to_send() {
 }
 
 #[test]
+fn bytes_that_are_called_no_json_are_not_read_as_such() {
+    let event = |members: &str| Record {
+        headers: vec![("content-type".into(), b"application/cloudevents+json".to_vec())],
+        body: Some(
+            format!(r#"{{"id":"e-9","source":"/los","type":"application.submitted.v1",{members}}}"#).into_bytes(),
+        ),
+    };
+    let told = |record: &Record| {
+        let reply = Stack::new().send(record).reply();
+        assert_eq!(reply["origin_id"], "e-9");
+        reply["problem"]["attributes"].clone()
+    };
+    let xml = event(r#""specversion":"1.0","datacontenttype":"application/xml","data_base64":"PGEvPg==""#);
+    assert_eq!(told(&xml), json!(["datacontenttype"]));
+    assert_eq!(Stack::new().send(&xml).reply()["problem"]["faults"].as_array().map(Vec::len), Some(1));
+    assert_eq!(told(&event(r#""data_base64":"***""#)), json!(["specversion", "data_base64"]), "all at once");
+}
+
+#[test]
 fn a_batch_of_events_is_told_that_it_is_one() {
     let mut record = good("L-1").0;
     record.headers.retain(|header| header.0 != "content-type");
