@@ -18,6 +18,7 @@ mod parties;
 mod python;
 mod recording;
 mod routes;
+mod sending;
 mod stack;
 mod streams;
 mod supply;
