@@ -20,44 +20,59 @@ pub fn door() -> Result<Value, CatalogueError> {
     let mut document = parsed(&DOOR)?;
     let mut wanted = BTreeSet::new();
     each_object(&mut document, &mut |object| {
-        point(object, SCHEMAS, None, &mut wanted);
+        point(object, None, &mut wanted);
         show(object)
     })?;
-    let mut held = BTreeSet::new();
-    while let Some(file) = wanted.iter().find(|file| !held.contains(*file)).cloned() {
-        let name = stem(&file).to_owned();
-        let missing = || broken(format!("there is no schema {file}"));
-        let mut schema = parsed(catalogue::documents().find(|one| one.file == file).ok_or_else(missing)?)?;
+    let mut schemas = Map::new();
+    while let Some(place) = wanted.iter().find(|place| !schemas.contains_key(&place.name())).cloned() {
+        let missing = || broken(format!("there is no schema {}#{}", place.file, place.pointer));
+        let file = catalogue::documents().find(|one| one.file == place.file).ok_or_else(missing)?;
+        let mut schema = parsed(file)?.pointer_mut(&place.pointer).map(Value::take).ok_or_else(missing)?;
+        if let Some(members) = schema.as_object_mut() {
+            // An id would be the base of every reference below it; a definition that is wanted stands for itself.
+            members.retain(|name, _| !["$id", "$schema", "$defs"].contains(&name.as_str()));
+        }
         each_object(&mut schema, &mut |object| {
-            point(object, "", Some(&name), &mut wanted);
+            point(object, Some(&place.file), &mut wanted);
             Ok(())
         })?;
-        let schemas = document.pointer_mut("/components/schemas").and_then(Value::as_object_mut);
-        let members = schema.as_object_mut().map(std::mem::take).unwrap_or_default();
-        // An id would be the base of every reference below it.
-        let kept = members.into_iter().filter(|(name, _)| name != "$id" && name != "$schema");
-        schemas
-            .ok_or_else(|| broken("it has no components/schemas".to_owned()))?
-            .insert(name, Value::Object(kept.collect()));
-        held.insert(file);
+        schemas.insert(place.name(), schema);
     }
+    let held = document.pointer_mut("/components/schemas").and_then(Value::as_object_mut);
+    held.ok_or_else(|| broken("it has no components/schemas".to_owned()))?.extend(schemas);
     Ok(document)
 }
 
-/// Makes the reference of an object, where it has one to a file, one within the document. A reference without a file is one into
-/// the schema `own`, and left alone without.
-fn point(object: &mut Map<String, Value>, folder: &str, own: Option<&str>, wanted: &mut BTreeSet<String>) {
+/// Where a schema is published.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Place {
+    file: String,
+    /// Into the file; empty for all of it.
+    pointer: String,
+}
+
+impl Place {
+    /// Its name among the components: `common.v1.identifier` for `common.v1.json#/$defs/identifier`.
+    fn name(&self) -> String {
+        let stem = self.file.strip_suffix(".json").unwrap_or(&self.file);
+        let step = self.pointer.strip_prefix("/$defs").unwrap_or(&self.pointer).replace('/', ".");
+        format!("{stem}{step}")
+    }
+}
+
+/// Makes the reference of an object to a published schema one to a component. `within` is the file that the object is in; none: the
+/// document, whose references within itself stay.
+fn point(object: &mut Map<String, Value>, within: Option<&str>, wanted: &mut BTreeSet<Place>) {
     let Some(Value::String(reference)) = object.get_mut("$ref") else { return };
     let (file, pointer) = reference.split_once('#').unwrap_or((reference, ""));
-    let name = match (file.strip_prefix(folder), own) {
-        (Some(""), Some(own)) => own.to_owned(),
-        (Some(file), _) if !file.is_empty() => {
-            wanted.insert(file.to_owned());
-            stem(file).to_owned()
-        }
-        _ => return,
+    let file = match (file, within) {
+        ("", None) => return,
+        ("", Some(within)) => within,
+        (file, _) => file.strip_prefix(SCHEMAS).unwrap_or(file),
     };
-    *reference = format!("{COMPONENTS}{name}{pointer}");
+    let place = Place { file: file.to_owned(), pointer: pointer.to_owned() };
+    *reference = format!("{COMPONENTS}{}", place.name());
+    wanted.insert(place);
 }
 
 /// Puts an example's value where the file only says where it is.
@@ -94,10 +109,6 @@ fn parsed(document: &Document) -> Result<Value, CatalogueError> {
     serde_json::from_str(document.text).map_err(|source| CatalogueError::Json { file: document.file, source })
 }
 
-fn stem(file: &str) -> &str {
-    file.strip_suffix(".json").unwrap_or(file)
-}
-
 fn broken(why: String) -> CatalogueError {
     CatalogueError::Schema { file: DOOR.file, why }
 }
@@ -122,6 +133,10 @@ mod tests {
         })
         .unwrap();
         assert!(references > 50, "{references}");
-        assert!(whole["components"]["schemas"]["common.v1"]["$defs"].is_object());
+        let schemas = whole["components"]["schemas"].as_object().unwrap();
+        assert!(schemas["application.submitted.v1"]["$defs"].is_null() && schemas["common.v1.identifier"].is_object());
+        for name in schemas.keys() {
+            assert!(whole.to_string().contains(&format!("{COMPONENTS}{name}\"")), "{name} is of no use");
+        }
     }
 }
