@@ -6,12 +6,15 @@ use super::limits::{Over, Place};
 use super::problem::{Problem, UNSUPPORTED_CODING};
 use super::state::Door;
 use crate::refusal::Reason;
-use axum::body::{Body, Bytes};
+use axum::body::Body;
 use axum::http::{HeaderMap, StatusCode, header};
-use flate2::write::MultiGzDecoder;
+use flate2::write::GzDecoder;
 use http_body_util::BodyExt;
-use std::io::{Error, Write};
+use std::io::Write;
 use tokio::time::timeout_at;
+
+/// Bytes for which each member of gzip counts at least: beginning one costs more than an empty one's own twenty.
+const MEMBER_BYTES: usize = 1024;
 
 impl Door {
     /// A body, held against the tenant's share as it comes, and against the slowest rate that is put up with.
@@ -26,7 +29,7 @@ impl Door {
                 Problem::new(StatusCode::BAD_REQUEST, "bad_content_coding", title)
             }
         };
-        let kept = Kept { bytes: Vec::new(), most: self.max_request_bytes, place: &caller.place, stop: None };
+        let kept = Kept { bytes: Vec::new(), most: self.max_request_bytes, place: &caller.place };
         let mut unpacked = Unpacked::new(coding(headers)?, kept);
         let started = tokio::time::Instant::now();
         let (mut body, mut arrived) = (body, 0);
@@ -35,7 +38,7 @@ impl Door {
             let Some(frame) = timeout_at(until, body.frame()).await.map_err(late)? else { break };
             let Ok(part) = frame.map_err(torn)?.into_data() else { continue };
             arrived += part.len();
-            // What unpacks to nothing is bounded too.
+            // Before it is unpacked, whatever it unpacks to.
             if arrived > self.max_request_bytes {
                 return Err(Problem::of(Reason::BodyTooLarge));
             }
@@ -85,23 +88,21 @@ enum Stop {
 /// A body so far.
 enum Unpacked<'p> {
     Plain(Kept<'p>),
-    Packed(Box<MultiGzDecoder<Kept<'p>>>),
+    Packed(Box<Gzip<'p>>),
 }
 
 impl<'p> Unpacked<'p> {
     fn new(coding: Coding, kept: Kept<'p>) -> Self {
         match coding {
             Coding::Identity => Self::Plain(kept),
-            Coding::Gzip => Self::Packed(Box::new(MultiGzDecoder::new(kept))),
+            Coding::Gzip => Self::Packed(Box::new(Gzip { decoder: GzDecoder::new(Vec::new()), members: 1, kept })),
         }
     }
 
-    fn take(&mut self, part: &Bytes) -> Result<(), Stop> {
+    fn take(&mut self, part: &[u8]) -> Result<(), Stop> {
         match self {
             Self::Plain(kept) => kept.keep(part),
-            Self::Packed(decoder) => {
-                decoder.write_all(part).map_err(|_| decoder.get_ref().stop.unwrap_or(Stop::NoGzip))
-            }
+            Self::Packed(gzip) => gzip.take(part),
         }
     }
 
@@ -110,21 +111,59 @@ impl<'p> Unpacked<'p> {
         match self {
             Self::Plain(kept) => Ok(kept.bytes),
             Self::Packed(_) if arrived == 0 => Ok(Vec::new()),
-            Self::Packed(mut decoder) => match decoder.try_finish() {
-                Ok(()) => Ok(std::mem::take(&mut decoder.get_mut().bytes)),
-                Err(_) => Err(decoder.get_ref().stop.unwrap_or(Stop::NoGzip)),
-            },
+            Self::Packed(mut gzip) => {
+                gzip.end()?;
+                Ok(gzip.kept.bytes)
+            }
         }
     }
 }
 
-/// Unpacked bytes, each held before it is kept.
+/// Members of gzip, one after another.
+struct Gzip<'p> {
+    /// Gives at most 32 KiB at a time, which are kept before it is given more.
+    decoder: GzDecoder<Vec<u8>>,
+    members: usize,
+    kept: Kept<'p>,
+}
+
+impl Gzip<'_> {
+    fn take(&mut self, part: &[u8]) -> Result<(), Stop> {
+        let mut rest = part;
+        while !rest.is_empty() {
+            let read = self.decoder.write(rest).map_err(|_| Stop::NoGzip)?;
+            self.keep()?;
+            if read == 0 {
+                self.end()?;
+                self.members += 1;
+                if self.members * MEMBER_BYTES > self.kept.most {
+                    return Err(Stop::TooLarge);
+                }
+                self.decoder = GzDecoder::new(Vec::new());
+            }
+            rest = &rest[read..];
+        }
+        Ok(())
+    }
+
+    /// The last member is whole.
+    fn end(&mut self) -> Result<(), Stop> {
+        self.decoder.try_finish().map_err(|_| Stop::NoGzip)?;
+        self.keep()
+    }
+
+    fn keep(&mut self) -> Result<(), Stop> {
+        self.kept.keep(self.decoder.get_ref())?;
+        self.decoder.get_mut().clear();
+        Ok(())
+    }
+}
+
+/// Bytes that are held, and then kept.
 struct Kept<'p> {
     bytes: Vec<u8>,
     most: usize,
     place: &'p Place,
-    /// Why nothing more is kept.
-    stop: Option<Stop>,
 }
 
 impl Kept<'_> {
@@ -134,22 +173,6 @@ impl Kept<'_> {
         }
         self.place.hold(part.len()).map_err(Stop::Over)?;
         self.bytes.extend_from_slice(part);
-        Ok(())
-    }
-}
-
-impl Write for Kept<'_> {
-    fn write(&mut self, part: &[u8]) -> std::io::Result<usize> {
-        match self.stop.map_or_else(|| self.keep(part), Err) {
-            Ok(()) => Ok(part.len()),
-            Err(stop) => {
-                self.stop = Some(stop);
-                Err(Error::other("not read on"))
-            }
-        }
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
         Ok(())
     }
 }
@@ -180,8 +203,8 @@ mod tests {
             burst_seconds: 1,
         };
         let place = Shares::new(limits).enter("bank", Instant::now()).unwrap();
-        let mut body = Unpacked::new(Coding::Gzip, Kept { bytes: Vec::new(), most, place: &place, stop: None });
-        packed.chunks(7).try_for_each(|part| body.take(&Bytes::copy_from_slice(part)))?;
+        let mut body = Unpacked::new(Coding::Gzip, Kept { bytes: Vec::new(), most, place: &place });
+        packed.chunks(7).try_for_each(|part| body.take(part))?;
         body.whole(packed.len())
     }
 
@@ -211,6 +234,8 @@ mod tests {
         assert_eq!(unpacked(&bomb, 1 << 20, usize::MAX), Err(Stop::TooLarge));
         assert_eq!(unpacked(&bomb, usize::MAX, 1 << 20), Err(Stop::Over(Over::TenantBytes)));
         assert_eq!(unpacked(&gzip(&vec![b' '; 1 << 20]), 1 << 20, 1 << 20).map(|bytes| bytes.len()), Ok(1 << 20));
+        assert_eq!(unpacked(&gzip(b"").repeat(1024), 1 << 20, 0), Ok(Vec::new()));
+        assert_eq!(unpacked(&gzip(b"").repeat(1025), 1 << 20, 0), Err(Stop::TooLarge));
     }
 
     #[test]
