@@ -18,7 +18,6 @@ mod parties;
 mod python;
 mod recording;
 mod routes;
-mod sending;
 mod stack;
 mod streams;
 mod supply;

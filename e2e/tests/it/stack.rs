@@ -70,11 +70,6 @@ impl Whole {
         &self.stage.settings.kafka
     }
 
-    /// Lets its holder send, by HTTP, as the demonstration's tenant.
-    pub fn token(&self) -> &str {
-        &self.token
-    }
-
     pub fn sender(&self, partitioner: &str) -> Sender {
         Sender::connect(self.kafka(), partitioner).unwrap()
     }
