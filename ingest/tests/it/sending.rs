@@ -37,7 +37,7 @@ async fn every_command_of_the_page_does_what_it_says() {
     let commands = commands(&page);
     for (command, status) in &commands {
         let mut shell = Command::new("sh");
-        shell.args(["-euc", command]).current_dir(root()).stdin(Stdio::null());
+        shell.args(["-euc", *command]).current_dir(root()).stdin(Stdio::null());
         shell.env("DOOR", format!("http://{}", door.address)).env("TOKEN", &token);
         let ended = shell.output().await.unwrap();
         let said = String::from_utf8_lossy(&ended.stdout);
