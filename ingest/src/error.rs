@@ -29,9 +29,6 @@ pub enum Error {
     /// The publisher is gone or its transaction was aborted; nothing of it is visible.
     #[error("publishing: {0}")]
     Publish(String),
-    /// No broker takes a record of it: it is larger than its topic allows.
-    #[error("larger than its topic allows")]
-    TooLarge,
     /// Metrics could not be registered.
     #[error("metrics: {0}")]
     Metrics(#[from] prometheus::Error),
@@ -55,7 +52,6 @@ impl Error {
             | Self::File { .. }
             | Self::Mapping(_)
             | Self::Batch(_)
-            | Self::TooLarge
             | Self::Metrics(_)
             | Self::Door(_)
             | Self::Loop(_)

@@ -29,16 +29,23 @@ pub struct Grouping {
 }
 
 struct Submission {
-    records: Vec<Output>,
+    /// The records of each are written together or not at all.
+    units: Vec<Vec<Output>>,
     /// Dropped with the records.
     _held: Held,
-    done: oneshot::Sender<Result<(), Unwritten>>,
+    done: oneshot::Sender<Vec<Result<(), Unwritten>>>,
 }
 
-/// Why a request's records are not in Kafka.
+impl Submission {
+    fn records(&self) -> usize {
+        self.units.iter().map(Vec::len).sum()
+    }
+}
+
+/// Why the records of a unit are not in Kafka.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Unwritten {
-    /// A record of it is larger than its topic allows: the same request will be refused again.
+    /// A record of it is larger than its topic allows: the same unit will be refused again.
     TooLarge,
     /// Whatever else; the same request may be taken later.
     Failed(String),
@@ -70,22 +77,28 @@ impl Publisher {
         Ok((Self { inbox }, handle))
     }
 
-    /// Writes records; returns when Kafka has all of them. `held` is kept until they are written or given up.
+    /// Writes units of records; returns when Kafka has all that it takes, and says of each unit whether it is written: one that no
+    /// broker takes is not, and its neighbours are. `held` is kept until they are written or given up.
     ///
     /// # Errors
-    /// [`Error::Publish`] when the queue is full or the transaction was not committed, [`Error::TooLarge`] when no broker takes it.
-    pub async fn publish(&self, records: Vec<Output>, held: Arc<impl Send + Sync + 'static>) -> Result<(), Error> {
+    /// [`Error::Publish`] when the queue is full or a transaction was not committed. Some units may be written all the same.
+    pub async fn publish(
+        &self,
+        units: Vec<Vec<Output>>,
+        held: Arc<impl Send + Sync + 'static>,
+    ) -> Result<Vec<bool>, Error> {
         let (done, heard) = oneshot::channel();
-        self.inbox.try_send(Submission { records, _held: held, done }).map_err(|error| match error {
+        self.inbox.try_send(Submission { units, _held: held, done }).map_err(|error| match error {
             TrySendError::Full(_) => Error::Publish("the queue is full".into()),
             TrySendError::Disconnected(_) => Error::Publish("the publisher has stopped".into()),
         })?;
-        match heard.await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(Unwritten::TooLarge)) => Err(Error::TooLarge),
-            Ok(Err(Unwritten::Failed(why))) => Err(Error::Publish(why)),
-            Err(_) => Err(Error::Publish("the publisher has stopped".into())),
-        }
+        let written = heard.await.map_err(|_| Error::Publish("the publisher has stopped".into()))?;
+        let told = written.into_iter().map(|unit| match unit {
+            Ok(()) => Ok(true),
+            Err(Unwritten::TooLarge) => Ok(false),
+            Err(Unwritten::Failed(why)) => Err(Error::Publish(why)),
+        });
+        told.collect()
     }
 }
 
@@ -114,14 +127,16 @@ fn serve(
             Err(RecvTimeoutError::Timeout) => continue,
             Err(RecvTimeoutError::Disconnected) => return,
         };
-        metrics.grouped(group.iter().map(|submission| submission.records.len()).sum());
+        metrics.grouped(group.iter().map(Submission::records).sum());
         let one = &mut |records: Records<'_>| {
             producers.rotate_left(1);
             producers[0].write(records.map(|record| (None, record)))
         };
-        let written = write(one, &group);
-        for (submission, written) in group.into_iter().zip(written) {
-            if let Err(Unwritten::Failed(error)) = &written {
+        let units: Vec<&[Output]> = group.iter().flat_map(|one| &one.units).map(Vec::as_slice).collect();
+        let mut all = write(one, &units).into_iter();
+        for submission in group {
+            let written: Vec<_> = all.by_ref().take(submission.units.len()).collect();
+            if let Some(Err(Unwritten::Failed(error))) = written.iter().find(|unit| is_failed(unit)) {
                 tracing::warn!(error, "a request was not written");
                 is_ready = false;
             }
@@ -135,18 +150,22 @@ fn serve(
     }
 }
 
+fn is_failed(unit: &Result<(), Unwritten>) -> bool {
+    matches!(unit, Err(Unwritten::Failed(_)))
+}
+
 type Records<'r> = Box<dyn Iterator<Item = &'r Output> + 'r>;
 
-/// Writes a group in one transaction. Where it holds a record that no broker takes, half of it is tried, so that nobody is refused
+/// Writes units in one transaction. Where they hold a record that no broker takes, half of them is tried, so that nobody is refused
 /// for a neighbour.
 fn write(
     one: &mut impl FnMut(Records<'_>) -> Result<(), TransactionError>,
-    group: &[Submission],
+    units: &[&[Output]],
 ) -> Vec<Result<(), Unwritten>> {
-    let result = match one(Box::new(group.iter().flat_map(|submission| &submission.records))) {
+    let result = match one(Box::new(units.iter().copied().flatten())) {
         Ok(()) => Ok(()),
-        Err(TransactionError::Poison(_)) if group.len() > 1 => {
-            let (left, right) = group.split_at(group.len() / 2);
+        Err(TransactionError::Poison(_)) if units.len() > 1 => {
+            let (left, right) = units.split_at(units.len() / 2);
             let mut written = write(one, left);
             written.extend(write(one, right));
             return written;
@@ -154,7 +173,7 @@ fn write(
         Err(TransactionError::Poison(_)) => Err(Unwritten::TooLarge),
         Err(error) => Err(Unwritten::Failed(error.to_string())),
     };
-    vec![result; group.len()]
+    vec![result; units.len()]
 }
 
 /// The first submission, and whatever else is there.
@@ -170,12 +189,12 @@ fn gather(
         Some(patience) => submissions.recv_timeout(patience)?,
         None => submissions.recv().map_err(|_| RecvTimeoutError::Disconnected)?,
     };
-    let mut records = first.records.len();
+    let mut records = first.records();
     let mut group = vec![first];
     while records < grouping.max_records
         && let Ok(next) = submissions.try_recv()
     {
-        records += next.records.len();
+        records += next.records();
         group.push(next);
     }
     Ok(group)
@@ -185,7 +204,7 @@ fn gather(
 mod tests {
     use super::*;
 
-    fn submission(records: usize) -> Submission {
+    fn unit(records: usize) -> Vec<Output> {
         let record = Output {
             topic: "t".into(),
             route: runtime::stream::Route::ByKey,
@@ -193,27 +212,32 @@ mod tests {
             payload: None,
             headers: Vec::new(),
         };
-        Submission { records: vec![record; records], _held: Arc::new(()), done: oneshot::channel().0 }
+        vec![record; records]
+    }
+
+    fn submission(records: usize) -> Submission {
+        Submission { units: vec![unit(records)], _held: Arc::new(()), done: oneshot::channel().0 }
     }
 
     #[test]
     fn nobody_is_refused_for_a_neighbour() {
         use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-        let group: Vec<Submission> = [1, 1, 3, 1, 1].map(submission).into();
+        let units = [1, 1, 3, 1, 1].map(unit);
+        let units = units.each_ref().map(Vec::as_slice);
         let mut tries = 0;
         let mut one = |records: Records<'_>| {
             tries += 1;
-            // A request of three records stands for one that is too large.
+            // A unit of three records stands for one that is too large.
             let is_poison = records.count() >= 3;
             let error = KafkaError::MessageProduction(RDKafkaErrorCode::MessageSizeTooLarge);
             if is_poison { Err(TransactionError::Poison(error)) } else { Ok(()) }
         };
-        let written = write(&mut one, &group);
+        let written = write(&mut one, &units);
         let refused: Vec<_> = written.iter().map(|result| *result == Err(Unwritten::TooLarge)).collect();
         assert_eq!(refused, [false, false, true, false, false]);
         assert!(tries > 1);
         let mut away = |_: Records<'_>| Err(TransactionError::Refused(KafkaError::Canceled));
-        assert!(write(&mut away, &group).iter().all(|result| matches!(result, Err(Unwritten::Failed(_)))));
+        assert!(write(&mut away, &units).iter().all(|result| matches!(result, Err(Unwritten::Failed(_)))));
     }
 
     #[test]

@@ -17,6 +17,7 @@ pub mod error;
 pub mod handler;
 pub mod metrics;
 pub mod receipts;
+mod retry_after;
 pub mod select;
 pub mod sender;
 mod start;

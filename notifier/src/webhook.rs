@@ -5,6 +5,7 @@ use crate::address::{self, Forbidden, PublicOnly, System};
 use crate::config::{Config, Subscription};
 use crate::deliver::{Attempt, Cause};
 use crate::error::Error;
+use crate::retry_after;
 use chrono::{DateTime, Utc};
 use domain::Digest;
 use reqwest::dns::Resolve;
@@ -105,17 +106,16 @@ impl Poster {
             request = request.header(schemas::envelope::header::TRACEPARENT, traceparent);
         }
         match request.body(body).send().await {
-            Ok(response) => self.read(response).await,
+            Ok(response) => self.read(response, at).await,
             Err(error) => Attempt::Unanswered(cause(&error)),
         }
     }
 
     /// The status counts whatever becomes of the body, which is only read so that the connection can serve again.
-    async fn read(&self, mut response: Response) -> Attempt {
-        let retry_after =
-            response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
-        let attempt =
-            Attempt::Answered { status: response.status().as_u16(), retry_after: retry_after.map(Duration::from_secs) };
+    async fn read(&self, mut response: Response, at: DateTime<Utc>) -> Attempt {
+        let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
+        let retry_after = retry_after.and_then(|value| retry_after::wait(value, at));
+        let attempt = Attempt::Answered { status: response.status().as_u16(), retry_after };
         let mut bytes = 0;
         while let Ok(Some(chunk)) = response.chunk().await {
             bytes += chunk.len();

@@ -2,7 +2,7 @@
 //! topics and migrations themselves. Decides nothing and talks to nobody.
 //!
 //! Reading order: [`topics`], [`rights`], [`envelope`], [`word`], [`application`], [`intake`], [`reply`], [`risk`], [`decision`],
-//! [`notification`], [`control`], [`instance`], [`access`], [`token`], [`logged`], [`migrations`], [`logins`], [`catalogue`].
+//! [`notification`], [`control`], [`instance`], [`access`], [`token`], [`logged`], [`migrations`], [`logins`], [`catalogue`], [`openapi`].
 
 pub mod access;
 pub mod application;
@@ -18,6 +18,7 @@ pub mod logged;
 pub mod logins;
 pub mod migrations;
 pub mod notification;
+pub mod openapi;
 pub mod reply;
 pub mod rights;
 pub mod risk;

@@ -71,7 +71,7 @@ PAYLOADS = [
 ]
 # Bytes that no text holds; only where bytes can be sent.
 NOT_TEXT = ["%ff%fe", "%c0%af", "%ed%a0%80"]
-HEADERS = ["idempotency-key", "ce-id", "ce-source", "ce-type", "ce-subject", "ce-time", "ce-correlationid", "ce-specversion", "traceparent", "content-type", "host", "user-agent", "x-forwarded-for", "accept", "if-none-match", "range"]
+HEADERS = ["idempotency-key", "ce-id", "ce-source", "ce-type", "ce-subject", "ce-time", "ce-correlationid", "ce-specversion", "ce-traceparent", "traceparent", "prefer", "content-encoding", "content-type", "host", "user-agent", "x-forwarded-for", "accept", "if-none-match", "range"]
 LEAVES_OF_SHORT = 12
 
 

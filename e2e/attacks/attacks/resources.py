@@ -170,13 +170,19 @@ def door_bodies(d: Deployment, report: Report, is_long: bool) -> None:
         "50,000 keys that are one": (b'{"a":1' + b',"a":1' * 50_000 + b"}", []),
         "100,000 lines": (b"{}\n" * 100_000, [("content-type", "application/x-ndjson")]),
         "a packed bomb": (gzip.compress(b" " * (64 << 20) + good), [("content-encoding", "gzip")]),
-        "a packed body": (gzip.compress(good), [("content-encoding", "gzip")]),
+        "a packed bomb of many members": (gzip.compress(b" " * (1 << 20)) * 64 + gzip.compress(good), [("content-encoding", "gzip")]),
+        "a body that says it is packed": (good, [("content-encoding", "gzip")]),
+        "a body that is packed twice": (gzip.compress(gzip.compress(good)), [("content-encoding", "gzip, gzip")]),
+        "a packed body cut short": (gzip.compress(good)[:-9], [("content-encoding", "gzip")]),
     }
     for name, (body, headers) in bodies.items():
         who = d.bearer(d.door, roles=["Originator"])
         plain = [] if any(key == "content-type" for key, _ in headers) else [("content-type", "application/json")]
         answer = d.ask(d.door, "POST", "/v1/applications", [*who, *plain, *headers], body)
         report.attack(GROUP, f"a body: {name}", answer.is_refusal, answer)
+    packed = [*d.bearer(d.door, roles=["Originator"]), ("content-type", "application/json"), ("content-encoding", "gzip")]
+    answer = d.ask(d.door, "POST", "/v1/applications", packed, gzip.compress(good))
+    report.control(GROUP, "a packed body", answer.status == 202, answer)
     torn = wire.raw(d.door, wire.head("POST", "/v1/applications", d.door, [*d.bearer(d.door, roles=["Originator"]), ("content-length", "4000000"), ("expect", "100-continue")]), d.ca, timeout=2)
     report.attack(GROUP, "a body that is announced and never sent", torn.status in (0, 100, 408), torn)
     legitimate(d, report, "after bodies")

@@ -1,9 +1,13 @@
 //! The HTTP door: applications and withdrawals by request. It answers 202 only after Kafka has the records, and anything that
 //! `receive` refuses at once, as RFC 9457 problems. What `admit` has to say comes as a reply, as for any other sender.
 //!
-//! [`request`] turns a request into arrivals, [`limits`] bounds what is under way, [`keys`] remembers idempotency keys, [`problem`]
-//! is how errors look.
+//! `routes` is a request in order: `entry` says whose it is, `body` reads it, [`request`] turns it into arrivals, `answer` tells what
+//! is taken. [`limits`] bounds what is under way, [`keys`] remembers idempotency keys, [`problem`] is how errors look.
 
+mod answer;
+mod attribute;
+mod body;
+mod entry;
 pub mod keys;
 pub mod limits;
 pub mod problem;

@@ -9,6 +9,13 @@ use serde::Serialize;
 
 /// In front of a problem's word.
 pub(crate) const TYPE_PREFIX: &str = "urn:defaultx:problem:";
+/// The word of a body that is packed in a way that is not read here.
+pub(crate) const UNSUPPORTED_CODING: &str = "unsupported_content_coding";
+
+/// Content types that are read here, as `Accept` says them.
+const ACCEPT: &str = "application/json, application/cloudevents+json, application/x-ndjson";
+/// Content codings that are read here, beside none.
+const ACCEPT_ENCODING: &str = "gzip";
 
 /// A problem document.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -23,6 +30,9 @@ pub struct Problem {
     /// What is wrong with a body or its envelope.
     #[serde(flatten)]
     pub wrong: Box<Wrong>,
+    /// Headers of the request, in small letters.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub headers: Vec<&'static str>,
     /// Of an NDJSON request: every refused line.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub lines: Vec<Line>,
@@ -63,6 +73,7 @@ impl Problem {
             title,
             status: status.as_u16(),
             wrong: Box::default(),
+            headers: Vec::new(),
             lines: Vec::new(),
             retry_after_s: 1,
         }
@@ -97,17 +108,22 @@ impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let retry_after_s = self.retry_after_s;
+        let is_coding = self.kind.strip_prefix(TYPE_PREFIX) == Some(UNSUPPORTED_CODING);
         let mut response = (status, Json(self)).into_response();
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        match status {
+        let told = match status {
             StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
-                response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(retry_after_s));
+                Some((header::RETRY_AFTER, HeaderValue::from(retry_after_s)))
             }
-            StatusCode::UNAUTHORIZED => {
-                response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            StatusCode::UNAUTHORIZED => Some((header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))),
+            // One of the two, so that a sender knows which it was (RFC 9110, 12.5.3 and 15.5.16).
+            StatusCode::UNSUPPORTED_MEDIA_TYPE if is_coding => {
+                Some((header::ACCEPT_ENCODING, HeaderValue::from_static(ACCEPT_ENCODING)))
             }
-            _ => {}
-        }
+            StatusCode::UNSUPPORTED_MEDIA_TYPE => Some((header::ACCEPT, HeaderValue::from_static(ACCEPT))),
+            _ => None,
+        };
+        response.headers_mut().extend(told);
         response
     }
 }

@@ -8,6 +8,7 @@ use crate::metrics::Metrics;
 use crate::outputs::Topics;
 use crate::publisher::Publisher;
 use crate::rules::{Rules, TenantRule, Tenants};
+use axum::body::Bytes;
 use runtime::auth::Verifier;
 use runtime::service::ServiceContext;
 use std::sync::{Arc, Mutex};
@@ -36,6 +37,8 @@ pub struct Door {
     pub(super) keys: Arc<Keys>,
     pub(super) max_request_bytes: usize,
     pub(super) max_lines: usize,
+    /// OpenAPI, as JSON.
+    pub(super) description: Bytes,
     /// Milliseconds since 1970.
     pub(super) clock: fn() -> i64,
 }
@@ -73,12 +76,18 @@ impl Door {
             keys: Keys::new(config.door_idempotency_keys),
             max_request_bytes: config.door_max_request_bytes,
             max_lines: config.door_max_lines,
+            description: description()?,
             tenants,
             publisher,
             metrics,
             clock,
         })
     }
+}
+
+fn description() -> Result<Bytes, Error> {
+    let door = schemas::openapi::door().map_err(|error| Error::Door(error.to_string()))?;
+    Ok(Bytes::from(door.to_string()))
 }
 
 fn limits(config: &Config) -> Result<Limits, Error> {

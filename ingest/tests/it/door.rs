@@ -21,20 +21,24 @@ use tower::ServiceExt;
 
 fn door(config: &Config) -> Router {
     // Nobody listens on the discard port; the publisher finds out within its timeout.
-    let kafka = KafkaConfig { bootstrap: "127.0.0.1:9".to_owned(), ..kafka() };
+    door_on(config, KafkaConfig { bootstrap: "127.0.0.1:9".to_owned(), ..kafka() }, 50)
+}
+
+/// A door before Kafka, which has so many milliseconds for any answer.
+pub fn door_on(config: &Config, kafka: KafkaConfig, timeout_ms: u64) -> Router {
     let service = ServiceContext::new(kafka.clone());
     let metrics = Metrics::new(&service.registry).unwrap();
-    let grouping = Grouping { id: "door".into(), max_records: 10, timeout_ms: 50 };
+    let grouping = Grouping { id: "door".into(), max_records: 10, timeout_ms };
     let (publisher, _thread) = Publisher::start(kafka, grouping, metrics.clone(), |_| {}).unwrap();
     router(Arc::new(Door::new(config, &service, publisher, metrics, || NOW_MS).unwrap()))
 }
 
 /// A door that asks for no token.
-fn open() -> Config {
+pub fn open() -> Config {
     Config { door_allow_anonymous: true, ..Config::default() }
 }
 
-fn realm() -> Realm {
+pub fn realm() -> Realm {
     Realm { audience: DOOR_AUDIENCE.to_owned(), ..Realm::default() }
 }
 
@@ -171,6 +175,10 @@ async fn a_token_opens_the_door_of_its_tenant_only() {
         ("every tenant's, which is none in particular", token("*", "Admin"), 403),
         ("an auditor's", token("demo", "Auditor"), 403),
         ("in small letters", token("demo", "Originator").replace("Bearer", "bearer"), 503),
+        ("in capitals", token("demo", "Originator").replace("Bearer", "BEARER"), 503),
+        ("in both, with spaces", token("demo", "Originator").replace("Bearer", "bEaReR  "), 503),
+        ("another scheme", token("demo", "Originator").replace("Bearer", "Basic"), 401),
+        ("no scheme", token("demo", "Originator").replace("Bearer ", ""), 401),
         ("for reading", read, 401),
     ];
     for (name, authorization, status) in rows {

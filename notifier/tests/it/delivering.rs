@@ -112,3 +112,23 @@ async fn an_answer_is_read_no_further_than_the_bound_and_its_status_counts() {
     let attempt = tokio::time::timeout(Duration::from_secs(30), attempt).await.unwrap();
     assert_eq!(attempt.status(), Some(200));
 }
+
+#[tokio::test]
+async fn a_receiver_says_when_to_come_again_in_seconds_or_as_a_date() {
+    let at = chrono::DateTime::from_timestamp(784_111_777, 0).unwrap(); // Sun, 06 Nov 1994 08:49:37 GMT
+    let rows = [
+        ("120", Some(120)),
+        ("Sun, 06 Nov 1994 08:51:37 GMT", Some(120)),
+        ("Sunday, 06-Nov-94 08:51:37 GMT", Some(120)),
+        ("Sun, 06 Nov 1994 08:00:00 GMT", Some(0)),
+        ("tomorrow", None),
+    ];
+    for (asked, seconds) in rows {
+        let receiver = Receiver::start(move |_| Answer::Busy(asked)).await;
+        let endpoint = endpoint(&subscription("los", &receiver.url()));
+        let poster = poster(PATIENCE.as_millis() as u64, true);
+        let attempt = poster.post(&endpoint, Uuid::nil(), None, "{}".to_owned(), at).await;
+        let expected = Attempt::Answered { status: 503, retry_after: seconds.map(Duration::from_secs) };
+        assert_eq!(attempt, expected, "{asked}");
+    }
+}

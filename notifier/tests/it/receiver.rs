@@ -34,6 +34,8 @@ pub enum Answer {
     Hang,
     /// Sends the client elsewhere.
     Redirect,
+    /// Has no time; `Retry-After` says this.
+    Busy(&'static str),
     /// 200 with a body of that many bytes.
     Long(usize),
 }
@@ -106,6 +108,7 @@ impl Receiver {
             }
             Answer::Hang => std::future::pending().await,
             Answer::Redirect => (StatusCode::FOUND, [(header::LOCATION, "/elsewhere")]).into_response(),
+            Answer::Busy(until) => (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, until)]).into_response(),
             Answer::Long(bytes) => vec![b'x'; bytes].into_response(),
         };
         *self.state.lock().unwrap().under_way.get_mut(&id).unwrap() -= 1;

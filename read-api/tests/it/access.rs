@@ -37,6 +37,8 @@ fn only_a_good_token_opens_the_door() {
         let cases = [
             ("good", Some(signed(&realm, WHO, 600)), 200),
             ("scheme in small letters", Some(signed(&realm, WHO, 600).replace("Bearer", "bearer")), 200),
+            ("scheme in capitals", Some(signed(&realm, WHO, 600).replace("Bearer", "BEARER")), 200),
+            ("scheme in both", Some(signed(&realm, WHO, 600).replace("Bearer", "bEaReR")), 200),
             ("none", None, 401),
             ("empty", Some("Bearer ".to_owned()), 401),
             ("another scheme", Some(signed(&realm, WHO, 600).replace("Bearer", "Basic")), 401),

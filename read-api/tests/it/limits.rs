@@ -48,6 +48,8 @@ fn what_cannot_be_answered_is_a_problem() {
         for (method, path, body, status, word) in cases {
             let answer = stand.ask(method.clone(), path, Some(&bearer), body).await;
             assert_eq!((answer.status, answer.problem()), (status, word), "{method} {path}");
+            let allowed = answer.headers.get("allow").map(|methods| methods.to_str().unwrap());
+            assert_eq!(allowed, (status == 405).then_some("GET,HEAD"), "{method} {path}");
         }
         let typo = stand.get(&token("problems", "Admin"), "/v1/applications?outcom=approve").await;
         assert!(typo.body["detail"].as_str().unwrap().contains("outcom"), "it names the typo: {typo:?}");
