@@ -203,6 +203,11 @@ impl Attribute {
         Self { forms: vec![form], ..Self::default() }
     }
 
+    /// With what contracts say of it, and the features that are made of it.
+    pub fn saying(self, about: BTreeSet<String>, features: BTreeSet<String>) -> Self {
+        Self { about, features, ..self }
+    }
+
     /// What a value may be.
     pub fn forms(&self) -> &[Form] {
         &self.forms
