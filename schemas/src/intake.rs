@@ -31,6 +31,9 @@ pub mod header {
     pub const DATA_DIGEST_KEY: &str = "ce_datadigestkey";
     /// While the key is changed: `key id:digest` under the other one. On `credit.intake.v1` alone.
     pub const DATA_DIGEST_ALSO: &str = "ce_datadigestalso";
+    /// Of an application with attributes that no model reads as they were sent: a JSON list of what its sender is told
+    /// ([`crate::reply::Warning`]). On `credit.intake.v1` alone.
+    pub const ATTRIBUTE_WARNINGS: &str = "ce_attributewarnings";
     /// Milliseconds since 1970 at which the first topic took the record; absent where the intake topic is the first.
     pub const RECEIVED_AT: &str = "ce_receivedat";
     /// The sender's event id.

@@ -99,6 +99,7 @@ pub const EVENTS: &[Event] = &[
             "good-duplicate",
             "good-rejected-with-pointers",
             "edge-attributes-missing",
+            "edge-attributes-unread",
             "edge-by-http",
             "edge-escaped-pointer",
             "edge-nothing-could-be-read",
