@@ -16,7 +16,7 @@ use schemas::application::WITHDRAWN;
 use schemas::envelope::{Envelope, header as ce};
 use schemas::event_id::event_id;
 use schemas::intake::{ACCEPTED, RECEIVED, header};
-use schemas::reply::{Coordinates, Problem, Reply};
+use schemas::reply::{Coordinates, Problem, Reply, Warning};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
@@ -157,6 +157,10 @@ impl AdmitHandler {
             let tenant = self.keys.get_key_value(intake.tenant).map_or(UNKNOWN, |(tenant, _)| tenant);
             self.metrics.id_like_a_person(tenant, form);
         }
+        let told: Vec<Warning> = input
+            .header(header::ATTRIBUTE_WARNINGS)
+            .and_then(|told| serde_json::from_slice(told).ok())
+            .unwrap_or_default();
         let body = Reply {
             status: status.into(),
             tenant: Some(intake.tenant.to_owned()),
@@ -172,7 +176,8 @@ impl AdmitHandler {
                 pointers: Vec::new(),
                 attributes: Vec::new(),
             }),
-            warnings: outputs::warnings(Some(intake.application_id)),
+            warnings: outputs::warnings_with(intake.application_id, &told),
+            warning_details: told,
         };
         outputs::reply(&body, &intake.envelope, &here, &self.topics)
     }
@@ -190,6 +195,7 @@ impl AdmitHandler {
             origin: here.clone(),
             problem: Some(Problem { kind: reason.to_owned(), pointers: Vec::new(), attributes: Vec::new() }),
             warnings: Vec::new(),
+            warning_details: Vec::new(),
         };
         self.metrics.replied(ReplyStatus::Rejected);
         self.metrics.rejected(reason, None);

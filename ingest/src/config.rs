@@ -4,7 +4,9 @@ use crate::error::Error;
 use domain::FieldClasses;
 use runtime::auth::{DOOR_AUDIENCE, MAX_MINUTES, Realm, Verifier};
 use runtime::config::Secret;
+use runtime::latest::Latest;
 use runtime::stream::Tuning;
+use schemas::attributes::Published;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -34,6 +36,9 @@ pub struct Config {
     pub allow_demonstration_key: bool,
     /// Products that are taken; any other is refused at the border, not decided by accident.
     pub products: Vec<String>,
+    /// Tenants whose applications are refused where an attribute has a name, a type or a word that no model of the product reads. Others
+    /// hear a warning, and the score is made without it. docs/attributes.md says more.
+    pub strict_attributes: Vec<String>,
     /// Bytes of one body. Larger ones are refused before they are parsed.
     pub max_body_bytes: usize,
     /// Levels of one body; bounds the parser's stack.
@@ -104,6 +109,10 @@ pub struct Config {
     /// `[scorer] models_dir` say.
     #[serde(skip)]
     pub classes: FieldClasses,
+    /// What the models of each product read of `attributes`. No knob: whoever starts the worker fills it in, and replaces it when packages
+    /// or routes change.
+    #[serde(skip)]
+    pub attributes: Latest<Published>,
 }
 
 impl Default for Config {
@@ -115,6 +124,7 @@ impl Default for Config {
             digest_key_also: Secret::default(),
             allow_demonstration_key: false,
             products: ["credit_card", "small_business_term", "consumer_instalment"].map(str::to_owned).into(),
+            strict_attributes: Vec::new(),
             max_body_bytes: 1 << 20,
             max_depth: 32,
             clock_skew_seconds: 300,
@@ -147,6 +157,7 @@ impl Default for Config {
             receive: Tuning::default(),
             admit: Tuning::default(),
             classes: FieldClasses::default(),
+            attributes: Latest::default(),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The thought of `receive`, pure: one arrived record becomes a parsed, checked, normalised and stripped application or
 //! withdrawal, or a refusal with one word. The topic, the HTTP door and a batch file all come through here.
 
+use crate::attributes::{self, Warnings};
 use crate::check;
 use crate::data_digest::DataDigest;
 use crate::refusal::{Fault, Reason, Refusal, Who};
@@ -41,6 +42,8 @@ pub struct Received {
     pub application_id: String,
     /// What it is.
     pub content: Content,
+    /// What its sender should look at in its attributes.
+    pub warnings: Option<Box<Warnings>>,
 }
 
 /// What a taken record holds.
@@ -158,6 +161,8 @@ fn take_application(
     let app: Application = from_node(data).map_err(|first| with_schema(first, rules, &envelope.event_type, data))?;
     let mut faults = check::application(&app, arrival.tenant.tenant(), rules, arrival.at_ms);
     check_subject(&envelope, &app.application_id, &mut faults);
+    let (refused, warnings) = attributes::look(rules, arrival.tenant.tenant().as_str(), &app.product, data);
+    faults.extend(refused);
     let (Ok(application_id), Ok(revision), true) =
         (ApplicationId::new(&app.application_id), Revision::new(app.revision), faults.is_empty())
     else {
@@ -177,6 +182,7 @@ fn take_application(
         tenant: app.tenant,
         application_id: app.application_id,
         content: Content::Application { revision, digest, stripped },
+        warnings,
     })
 }
 
@@ -198,6 +204,7 @@ fn take_withdrawal(
         tenant: body.tenant,
         application_id: body.application_id,
         content: Content::Withdrawal { body: canonical_bytes(data) },
+        warnings: None,
     })
 }
 

@@ -91,6 +91,12 @@ reasons! {
     BadTime = "bad_time", 422, "A time is not RFC 3339 in UTC or a date is not a calendar day";
     /// Later than the clock allows.
     FutureTime = "future_time", 422, "A time lies in the future";
+    /// For a strict tenant: no model of the product reads an attribute of that name.
+    UnknownAttribute = "unknown_attribute", 422, "No model of the product reads an attribute of this name";
+    /// For a strict tenant: of another type than its readers take.
+    AttributeWrongType = "attribute_wrong_type", 422, "An attribute has a type that no model of the product reads";
+    /// For a strict tenant: a word or a currency that no reader knows.
+    AttributeUnknownWord = "attribute_unknown_word", 422, "An attribute holds a word that no model of the product knows";
     /// Earlier than the contract allows.
     AncientTime = "ancient_time", 422, "A time lies too far back";
     /// More elements than the bound of a list, or more values than that of a body.
@@ -122,6 +128,8 @@ pub struct Fault {
     pub reason: Reason,
     /// JSON pointer (RFC 6901) into `data`; empty for the whole.
     pub pointer: String,
+    /// What may be said beyond the title, where the word alone does not tell.
+    pub remark: Option<String>,
 }
 
 /// Pointers longer than this are cut: a sender's key is in them.
@@ -153,7 +161,12 @@ impl Fault {
             let cut = (0..=MAX_POINTER_BYTES).rev().find(|at| pointer.is_char_boundary(*at)).unwrap_or(0);
             pointer.truncate(cut);
         }
-        Self { reason, pointer }
+        Self { reason, pointer, remark: None }
+    }
+
+    /// With a remark, which holds nothing of the record.
+    pub(crate) fn because(self, remark: impl Into<String>) -> Self {
+        Self { remark: Some(remark.into()), ..self }
     }
 }
 

@@ -2,11 +2,12 @@
 //! `receive` refuses at once, as RFC 9457 problems. What `admit` has to say comes as a reply, as for any other sender.
 //!
 //! [`request`] turns a request into arrivals, [`limits`] bounds what is under way, [`keys`] remembers idempotency keys, [`problem`]
-//! is how errors look.
+//! is how errors look; `products` tells everybody what the models read.
 
 pub mod keys;
 pub mod limits;
 pub mod problem;
+mod products;
 pub mod request;
 mod routes;
 mod state;

@@ -4,6 +4,7 @@
 use super::keys::Claim;
 use super::limits::{Over, Place};
 use super::problem::{Line, Problem};
+use super::products;
 use super::request::{self, Event};
 use super::state::{Door, SENDER_ROLES};
 use crate::error::Error;
@@ -26,6 +27,7 @@ use runtime::auth::{self, AuthError, Claims, EVERY_TENANT};
 use runtime::clock;
 use schemas::application::{WITHDRAWN, Withdrawal};
 use schemas::envelope::header as ce;
+use schemas::reply::Warning;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use std::sync::{Arc, PoisonError};
@@ -38,6 +40,8 @@ pub fn router(door: Arc<Door>) -> Router {
         .route("/v1/applications", post(submit))
         .route("/v1/applications/{application_id}/withdraw", post(withdraw))
         .layer(middleware::from_fn_with_state(door.clone(), bounded))
+        // Who may send nothing may read what is asked for.
+        .merge(products::router(&door.rules.attributes))
         .with_state(door)
 }
 
@@ -53,6 +57,9 @@ struct Taken {
     /// As in the reply.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     warnings: Vec<String>,
+    /// As in the reply.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warning_details: Vec<Warning>,
 }
 
 /// Who sends a request, and the place that it has.
@@ -287,6 +294,7 @@ impl Door {
             tenant,
         };
         receive(&self.rules, &arrival)
+            .inspect(|taken| self.metrics.warned(taken))
             .inspect_err(|refusal| self.metrics.rejected(refusal.reason.as_str(), Some(Channel::Http)))
     }
 
@@ -310,6 +318,7 @@ impl Door {
 }
 
 fn receipt(taken: &Received) -> Taken {
+    let told = taken.warnings.as_ref().map(|warnings| warnings.told.clone()).unwrap_or_default();
     Taken {
         tenant: taken.tenant.clone(),
         application_id: taken.application_id.clone(),
@@ -318,7 +327,8 @@ fn receipt(taken: &Received) -> Taken {
             Content::Withdrawal { .. } => None,
         },
         event_id: taken.envelope.id.clone(),
-        warnings: outputs::warnings(Some(&taken.application_id)),
+        warnings: outputs::warnings_with(&taken.application_id, &told),
+        warning_details: told,
     }
 }
 
