@@ -231,7 +231,7 @@ impl Attribute {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Attributes {
     by_name: HashMap<String, Attribute>,
-    /// Some of them looks at all members, or cannot be known: no name is unknown then.
+    /// One of them looks at all members, or cannot be known: then nobody can tell what is not read.
     pub is_open: bool,
 }
 
