@@ -2,11 +2,13 @@
 
 mod audit;
 mod model;
+mod product;
 mod route;
 pub mod token;
 
 pub use audit::{AuditCommand, CheckpointCommand, EpochCommand, RebuildArgs, VerifyArgs, WitnessArgs};
 pub use model::{ImportArgs, ModelCommand, PackageArgs, RowsArgs, RunGraphArgs};
+pub use product::{AddArgs, ProductCommand, SchemasCommand};
 pub use route::RouteCommand;
 pub use token::{TokenArgs, TokenCommand};
 
@@ -120,6 +122,12 @@ pub enum Command {
     /// Routes: which model scores which application, and which of them decides
     #[command(subcommand)]
     Route(RouteCommand),
+    /// Products: what one has and lacks, and the skeleton of a new one
+    #[command(subcommand)]
+    Product(ProductCommand),
+    /// JSON Schemas that are made of what this deployment holds
+    #[command(subcommand)]
+    Schemas(SchemasCommand),
     /// The configuration
     #[command(subcommand)]
     Config(ConfigCommand),

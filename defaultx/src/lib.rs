@@ -1,11 +1,12 @@
 //! The one binary of the stack as a library, so that tests and benchmarks drive the same code: the command line, the whole
 //! configuration, the workers in one process, topics, dead letters, the demonstration. Scores, decides and writes nothing itself.
 //!
-//! Reading order: [`cli`] (what can be asked for), [`settings`], [`place`] and [`database`] (with what, and where), [`workers`] and [`run`]
-//! (the stack), [`topics`], [`gaps`], [`activations`] and [`scorers`], [`letters`] and [`redrive`], [`rows`], [`reader`], [`terminal`], [`witness`], [`commands`],
+//! Reading order: [`cli`] (what can be asked for), [`settings`], [`place`] and [`database`] (with what, and where), `attributes` (what senders may send), [`workers`] and [`run`]
+//! (the stack), [`topics`], [`gaps`], [`activations`] and [`scorers`], `product` with `product_skeleton`, [`letters`] and [`redrive`], [`rows`], [`reader`], [`terminal`], [`witness`], [`commands`],
 //! [`demo`].
 
 pub mod activations;
+mod attributes;
 pub mod cli;
 mod commands;
 mod data_digest_key;
@@ -14,6 +15,8 @@ pub mod demo;
 pub mod gaps;
 pub mod letters;
 pub mod place;
+mod product;
+mod product_skeleton;
 pub mod reader;
 pub mod redrive;
 pub mod rows;

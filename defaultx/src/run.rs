@@ -1,6 +1,7 @@
 //! Workers in this process until they are told to stop or one of them ends. Whatever ends a process but the signal to stop is a
 //! failure, so that a supervisor starts it again under the same ids.
 
+use crate::attributes;
 use crate::settings::Settings;
 use crate::topics;
 use crate::workers::Worker;
@@ -57,6 +58,9 @@ pub async fn start(settings: &Settings, workers: &[Worker], shutdown: Cancellati
                 return Err(error);
             }
         }
+    }
+    if workers.iter().any(|worker| matches!(worker, Worker::Ingest | Worker::ReadApi)) {
+        running.handles.push(attributes::follow(settings, &running.service));
     }
     if workers.contains(&Worker::Ingest) {
         tell_of_topics(settings, &running.service);

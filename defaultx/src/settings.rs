@@ -5,8 +5,10 @@ use anyhow::{Context, Result, bail};
 use domain::FieldClasses;
 use runtime::http::TlsConfig;
 use runtime::kafka::KafkaConfig;
+use runtime::latest::Latest;
 use runtime::pg::DatabaseConfig;
 use runtime::telemetry::Format;
+use schemas::attributes::Published;
 use schemas::logins::LOGINS;
 use schemas::rights::Principal;
 use serde::{Deserialize, Serialize};
@@ -54,9 +56,24 @@ impl Settings {
     /// The section of ingest, with what is no knob.
     ///
     /// # Errors
-    /// As [`Self::classes`].
+    /// As [`Self::classes`] and [`Self::attributes`].
     pub(crate) fn ingest_with_classes(&self) -> Result<ingest::Config> {
-        Ok(ingest::Config { classes: self.classes()?, ..self.ingest.clone() })
+        Ok(ingest::Config { classes: self.classes()?, attributes: self.attributes()?, ..self.ingest.clone() })
+    }
+
+    /// What the packages of `[scorer] models_dir` read of `attributes` that the routes of `[scorer] routes_dir` name. It is read again each
+    /// time, and is then the same for every worker of these settings.
+    ///
+    /// # Errors
+    /// When one of the folders is there and cannot be read.
+    pub fn attributes(&self) -> Result<Latest<Published>> {
+        let (models, routes) = (&self.scorer.models_dir, &self.scorer.routes_dir);
+        let read = scorer::attributes::of_folders(models, routes);
+        let folders = || {
+            format!("the contracts of [scorer] models_dir = {} and routes_dir = {}", models.display(), routes.display())
+        };
+        self.ingest.attributes.set(Published::new(read.with_context(folders)?));
+        Ok(self.ingest.attributes.clone())
     }
 }
 

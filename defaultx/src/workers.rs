@@ -73,7 +73,8 @@ impl Worker {
             }
             Self::AuditSigner => audit_sink::signer::start(&settings.audit_signer, service).map_err(Into::into),
             Self::ReadApi => {
-                let config = read_api::Config { classes: settings.classes()?, ..settings.read_api.clone() };
+                let (classes, attributes) = (settings.classes()?, settings.attributes()?);
+                let config = read_api::Config { classes, attributes, ..settings.read_api.clone() };
                 read_api::start(config, service).await.map_err(Into::into)
             }
         };

@@ -2,9 +2,10 @@
 //!
 //! No input or output, no clock, no environment, no logging. Nothing here serialises: wire forms live in `schemas`.
 //! Reading order: [`word`], [`ids`], [`money`], [`digest`], [`application`], [`facts`], [`intake`], [`pd`], [`scale`], [`score`], [`reason`],
-//! [`outcome`], [`delivery`], [`field_class`].
+//! [`outcome`], [`delivery`], [`field_class`], [`attributes`].
 
 pub mod application;
+pub mod attributes;
 pub mod delivery;
 pub mod digest;
 pub mod facts;
@@ -20,6 +21,7 @@ pub mod score;
 pub mod word;
 
 pub use application::{ApplicantKind, Intent, ReportStatus, RequestType, Role};
+pub use attributes::{Attribute, Attributes, ProductAttributes};
 pub use delivery::DeliveryStatus;
 pub use digest::Digest;
 pub use field_class::{FieldClass, FieldClasses, Free};

@@ -9,6 +9,7 @@ use crate::older;
 use crate::place::Place;
 use crate::reach;
 use crate::typing;
+use crate::uses::{Use, uses};
 use crate::vocabulary::{Kind, Type, Vocabulary};
 use cel::common::ast::{Expr, IdedExpr};
 
@@ -112,6 +113,11 @@ impl<P> Compiled<P> {
     /// The expression as a text that is the same for two that differ in white space, brackets or the order of `&&` and `||` only.
     pub fn canonical(&self) -> String {
         fold::canonical(self.expression.tree())
+    }
+
+    /// Everything that it reads, as often as it does, by the vocabulary that it was compiled with; `yields` is what its own value must be.
+    pub fn uses(&self, vocabulary: &Vocabulary, yields: Option<Kind>) -> Vec<Use> {
+        uses(self.expression.tree(), vocabulary, yields)
     }
 
     /// The names at the top that it reads.

@@ -5,7 +5,7 @@
 //!
 //! Reading order: [`vocabulary`] (what may be named), [`application`] (the names that all three share), `compile` (the pipeline)
 //! with `measured` (parsed, and its cost), `reach`, `typing` and `older` (what is refused, and what should be written otherwise)
-//! and `lower` with `native` (plain Rust in place of the interpreter), `evaluate`, `value`. Below: `cost` and [`sizes`], `finding` and `refused`
+//! and `lower` with `native` (plain Rust in place of the interpreter), `evaluate`, `value`; `uses` tells what is read. Below: `cost` and [`sizes`], `finding` and `refused`
 //! (what is said of a fault), `tree`, `fold`, `sum`, and [`ratio`], the arithmetic of debts and incomes.
 //!
 //! ```text
@@ -30,6 +30,7 @@ pub mod sizes;
 mod sum;
 mod tree;
 mod typing;
+mod uses;
 mod value;
 pub mod vocabulary;
 
@@ -38,6 +39,7 @@ pub use evaluate::Document;
 pub use finding::{Finding, cut};
 pub use native::Literal;
 pub use place::{Place, Step};
+pub use uses::Use;
 pub use value::{Found, Undetermined, Value};
 pub use vocabulary::Vocabulary;
 

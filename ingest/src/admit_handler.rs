@@ -18,7 +18,7 @@ use schemas::application::WITHDRAWN;
 use schemas::envelope::{Envelope, header as ce};
 use schemas::event_id::event_id;
 use schemas::intake::{ACCEPTED, RECEIVED, header};
-use schemas::reply::{Accepted, Coordinates, Problem, Reply};
+use schemas::reply::{Accepted, Coordinates, Problem, Reply, Warning};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
@@ -167,6 +167,10 @@ impl AdmitHandler {
             let tenant = self.keys.get_key_value(intake.tenant).map_or(UNKNOWN, |(tenant, _)| tenant);
             self.metrics.id_like_a_person(tenant, form);
         }
+        let told: Vec<Warning> = input
+            .header(header::ATTRIBUTE_WARNINGS)
+            .and_then(|told| serde_json::from_slice(told).ok())
+            .unwrap_or_default();
         let body = Reply {
             status: status.into(),
             tenant: Some(intake.tenant.to_owned()),
@@ -184,7 +188,8 @@ impl AdmitHandler {
                 faults: outputs::faults_of(word),
             }),
             accepted,
-            warnings: outputs::warnings(Some(intake.application_id)),
+            warnings: outputs::warnings_with(intake.application_id, &told),
+            warning_details: told,
         };
         outputs::reply(&body, &intake.envelope, &here, &self.topics)
     }
@@ -208,6 +213,7 @@ impl AdmitHandler {
             }),
             accepted: None,
             warnings: Vec::new(),
+            warning_details: Vec::new(),
         };
         self.metrics.replied(ReplyStatus::Rejected);
         self.metrics.rejected(reason, None);

@@ -5,7 +5,9 @@ use crate::products::Products;
 use domain::FieldClasses;
 use runtime::auth::{DOOR_AUDIENCE, MAX_MINUTES, Realm, Verifier};
 use runtime::config::Secret;
+use runtime::latest::Latest;
 use runtime::stream::Tuning;
+use schemas::attributes::Published;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -37,6 +39,9 @@ pub struct Config {
     /// as `[ingest.products.credit_card]` with `currencies = ["USD"]`: what is asked for in another currency is refused as well. A
     /// product without currencies takes any of ISO 4217.
     pub products: Products,
+    /// Tenants whose applications are refused where an attribute has a name, a type or a word that no model of the product reads. Others
+    /// hear a warning, and the score is made without it. docs/attributes.md says more.
+    pub strict_attributes: Vec<String>,
     /// Bytes of one body. Larger ones are refused before they are parsed.
     pub max_body_bytes: usize,
     /// Levels of one body; bounds the parser's stack.
@@ -113,6 +118,10 @@ pub struct Config {
     /// `[scorer] models_dir` say.
     #[serde(skip)]
     pub classes: FieldClasses,
+    /// What the models of each product read of `attributes`. No knob: whoever starts the worker fills it in, and replaces it when packages
+    /// or routes change.
+    #[serde(skip)]
+    pub attributes: Latest<Published>,
 }
 
 /// By what a body is remembered.
@@ -140,6 +149,7 @@ impl Default for Config {
                 ("small_business_term", &["USD"][..]),
                 ("consumer_instalment", &["DEM"][..]),
             ]),
+            strict_attributes: Vec::new(),
             max_body_bytes: 1 << 20,
             max_depth: 32,
             accept_schema_registry_framing: false,
@@ -174,6 +184,7 @@ impl Default for Config {
             receive: Tuning::default(),
             admit: Tuning::default(),
             classes: FieldClasses::default(),
+            attributes: Latest::default(),
         }
     }
 }

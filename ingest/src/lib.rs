@@ -3,12 +3,14 @@
 //! `identity` or `protected` leaves for any topic but their own.
 //!
 //! Reading order: [`config`], [`refusal`] (the words), [`strict`] (JSON), [`headers`] and [`sender`] (envelopes), [`products`],
-//! [`rules`] and [`check`] (the contract), [`published`] (what a refusal says), [`strip`], [`meaning`], [`data_digest`], [`receive`] and its handler, [`remembered`], [`admit`] and its handler, [`id_form`], [`outputs`]; then the other ways in: [`publisher`],
+//! [`rules`] and [`check`] (the contract), `attributes` (which no model reads), [`published`] (what a refusal says), [`strip`], [`meaning`],
+//! [`data_digest`], [`receive`] and its handler, [`remembered`], [`admit`] and its handler, [`id_form`], [`outputs`]; then the other ways in: [`publisher`],
 //! [`door`], [`mapping`] and [`batch`]; [`activate`]; and [`start`].
 
 pub mod activate;
 pub mod admit;
 pub mod admit_handler;
+mod attributes;
 pub mod batch;
 pub mod check;
 mod check_applicant;

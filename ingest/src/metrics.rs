@@ -1,6 +1,8 @@
 //! Metric names of ingest, and the only place that touches them. Labels are words of closed lists.
 
+use crate::attributes::Kind;
 use crate::id_form::Form;
+use crate::receive::Received;
 use domain::{Channel, ReplyStatus};
 use prometheus::{Histogram, HistogramOpts, IntCounterVec, Opts, Registry};
 use std::sync::Arc;
@@ -13,6 +15,9 @@ pub(crate) const REPLIES: &str = "defaultx_ingest_replies_total";
 /// Applications and withdrawals whose id looks like a person, by tenant and form (`national_id`, `email`, `phone`). Counted when
 /// handled.
 pub const PERSONAL_IDS: &str = "defaultx_ingest_personal_ids_total";
+/// Attributes that no model reads as they were sent, in applications that are taken, by product and kind (`unknown_attribute`,
+/// `attribute_wrong_type`, `attribute_unknown_word`, `attribute_out_of_range`). Counted when handled; a file's are not.
+pub const ATTRIBUTE_WARNINGS: &str = "defaultx_ingest_attribute_warnings_total";
 /// Requests at the HTTP door by status code.
 pub(crate) const DOOR_REQUESTS: &str = "defaultx_door_requests_total";
 /// Seconds from a request's head to its answer.
@@ -35,6 +40,7 @@ struct Inner {
     rejects: IntCounterVec,
     replies: IntCounterVec,
     personal_ids: IntCounterVec,
+    attribute_warnings: IntCounterVec,
     door_requests: IntCounterVec,
     door_limited: IntCounterVec,
     door_seconds: Histogram,
@@ -64,6 +70,11 @@ impl Metrics {
                 rejects: counter(REJECTS, "Refused records by reason and channel.", &["reason", "source"])?,
                 replies: counter(REPLIES, "Replies by status.", &["status"])?,
                 personal_ids: counter(PERSONAL_IDS, "Ids that look like a person, by form.", &["tenant", "form"])?,
+                attribute_warnings: counter(
+                    ATTRIBUTE_WARNINGS,
+                    "Attributes that no model reads as they were sent.",
+                    &["product", "kind"],
+                )?,
                 door_requests: counter(DOOR_REQUESTS, "Requests at the HTTP door by status code.", &["code"])?,
                 door_limited: counter(DOOR_LIMITED, "Requests over a limit of the door.", &["tenant", "limit"])?,
                 door_seconds: histogram(DOOR_SECONDS, "Seconds from a request's head to its answer.", &seconds)?,
@@ -86,6 +97,15 @@ impl Metrics {
     /// Counts an id that looks like a person; `tenant` is one of the configured ones.
     pub(crate) fn id_like_a_person(&self, tenant: &str, form: Form) {
         self.inner.personal_ids.with_label_values(&[tenant, form.as_str()]).inc();
+    }
+
+    /// Counts what the sender of a record that is taken is warned of; its product is one of the configured ones.
+    pub(crate) fn warned(&self, taken: &Received) {
+        let Some(warnings) = &taken.warnings else { return };
+        for (kind, count) in Kind::ALL.into_iter().zip(warnings.counts).filter(|(_, count)| *count > 0) {
+            let labels = [warnings.product.as_str(), kind.as_str()];
+            self.inner.attribute_warnings.with_label_values(&labels).inc_by(count);
+        }
     }
 
     /// Counts and times a request.

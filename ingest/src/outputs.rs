@@ -11,7 +11,7 @@ use runtime::stream::{Offset, Output, Route};
 use schemas::envelope::Envelope;
 use schemas::event_id::{coordinates_id, event_id};
 use schemas::intake::{self, header};
-use schemas::reply::{self, Coordinates, Problem, REPLIED, Reply};
+use schemas::reply::{self, Coordinates, Problem, REPLIED, Reply, Warning};
 use schemas::{Topic, application};
 use std::sync::Arc;
 
@@ -72,7 +72,7 @@ pub struct Origin<'a> {
 
 /// The records that a received application or withdrawal becomes.
 pub fn received(received: Received, origin: Origin<'_>, topics: &Topics) -> Vec<Output> {
-    let Received { envelope, key, tenant, application_id, content } = received;
+    let Received { envelope, key, tenant, application_id, content, warnings } = received;
     let number = match &content {
         Content::Application { revision, .. } => revision.get(),
         Content::Withdrawal { .. } => 0,
@@ -113,6 +113,10 @@ pub fn received(received: Received, origin: Origin<'_>, topics: &Topics) -> Vec<
             (records, intake)
         }
     };
+    if let Some(warnings) = warnings {
+        let told = serde_json::to_vec(&warnings.told).expect("warnings are plain data");
+        intake.headers.push((header::ATTRIBUTE_WARNINGS, told));
+    }
     push_origin(&mut intake.headers, &envelope.id, origin);
     records.push(intake);
     records
@@ -175,6 +179,7 @@ pub(crate) fn rejection(refusal: &Refusal, at: Coordinates, answers: &Coordinate
         origin: at,
         accepted: None,
         warnings: warnings(who.application_id.as_deref()),
+        warning_details: Vec::new(),
     };
     reply(&body, &cause, answers, topics)
 }
@@ -188,6 +193,17 @@ pub(crate) fn faults_of(word: &str) -> Vec<reply::Fault> {
 /// What a sender should look at in an id that is taken all the same.
 pub fn warnings(application_id: Option<&str>) -> Vec<String> {
     application_id.and_then(form_of).map(|form| form.warning().to_owned()).into_iter().collect()
+}
+
+/// The same, with what is told of attributes: each kind once.
+pub(crate) fn warnings_with(application_id: &str, told: &[Warning]) -> Vec<String> {
+    let mut words = warnings(Some(application_id));
+    for warning in told {
+        if !words.contains(&warning.kind) {
+            words.push(warning.kind.clone());
+        }
+    }
+    words
 }
 
 /// A reply as a record, keyed where the application is known. `answers` is the record that makes the reply's id.

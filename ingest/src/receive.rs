@@ -1,6 +1,7 @@
 //! The thought of `receive`, pure: one arrived record becomes a parsed, checked, normalised and stripped application or
 //! withdrawal, or a refusal with one word. The topic, the HTTP door and a batch file all come through here.
 
+use crate::attributes::{self, Warnings};
 use crate::check;
 use crate::data_digest::DataDigest;
 use crate::headers::HeaderOf;
@@ -43,6 +44,8 @@ pub struct Received {
     pub application_id: String,
     /// What it is.
     pub content: Content,
+    /// What its sender should look at in its attributes.
+    pub warnings: Option<Box<Warnings>>,
 }
 
 /// What a taken record holds.
@@ -170,7 +173,9 @@ fn take_application(
     let Ok(app) = from_node::<Application>(data) else {
         return Err(shape::faults(data, &envelope.event_type, &rules.published, checked));
     };
-    let faults = checked(&app);
+    let mut faults = checked(&app);
+    let (refused, warnings) = attributes::look(rules, arrival.tenant.tenant().as_str(), &app.product, data);
+    faults.extend(refused);
     let (Ok(application_id), Ok(revision), true) =
         (ApplicationId::new(&app.application_id), Revision::new(app.revision), faults.is_empty())
     else {
@@ -190,6 +195,7 @@ fn take_application(
         tenant: app.tenant,
         application_id: app.application_id,
         content: Content::Application { revision, digest, stripped },
+        warnings,
     })
 }
 
@@ -217,6 +223,7 @@ fn take_withdrawal(
         tenant: body.tenant,
         application_id: body.application_id,
         content: Content::Withdrawal { body: canonical_bytes(data) },
+        warnings: None,
     })
 }
 

@@ -52,6 +52,7 @@ impl ReceiveHandler {
         };
         match receive(&self.rules, &arrival) {
             Ok(taken) => {
+                self.metrics.warned(&taken);
                 let place = Some((topic, input.partition, input.offset));
                 let origin =
                     Origin { channel: Channel::Kafka, place, received_at_ms: Some(input.timestamp_ms), token: None };

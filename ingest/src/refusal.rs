@@ -101,6 +101,12 @@ reasons! {
     BadTime = "bad_time", 422, "A time is not RFC 3339 in UTC or a date is not a calendar day";
     /// Later than the clock allows.
     FutureTime = "future_time", 422, "A time lies in the future";
+    /// For a strict tenant: no model of the product reads an attribute of that name.
+    UnknownAttribute = "unknown_attribute", 422, "No model of the product reads an attribute of this name";
+    /// For a strict tenant: of another type than its readers take.
+    AttributeWrongType = "attribute_wrong_type", 422, "An attribute has a type that no model of the product reads";
+    /// For a strict tenant: a word or a currency that no reader knows.
+    AttributeUnknownWord = "attribute_unknown_word", 422, "An attribute holds a word that no model of the product knows";
     /// Earlier than the contract allows.
     AncientTime = "ancient_time", 422, "A time lies too far back";
     /// More elements than the bound of a list, or more values than that of a body.

@@ -8,8 +8,10 @@ use crate::published::Published;
 use domain::{Currency, FieldClasses, Free, Tenant};
 use hmac::{Hmac, Mac};
 use runtime::kafka::RECORD_MAX_BYTES;
+use runtime::latest::Latest;
+use schemas::attributes;
 use sha2::Sha256;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 /// Limits that are part of the contract and no deployment's choice. The published schemas say the same numbers.
@@ -51,6 +53,10 @@ pub struct Rules {
     pub oldest_submission_ms: i64,
     /// Which free members are personal; none where no contract says so.
     pub personal: Option<Arc<FieldClasses>>,
+    /// What the models of each product read.
+    pub attributes: Latest<attributes::Published>,
+    /// Tenants whose applications may hold no attribute that no model reads.
+    pub strict_attributes: BTreeSet<String>,
     /// The published schemas, asked only about a body that is refused.
     pub published: Arc<Published>,
 }
@@ -70,6 +76,9 @@ impl Rules {
                 "[ingest] max_body_bytes is {found}, at most {most}: the topics behind take records of {RECORD_MAX_BYTES} bytes"
             )));
         }
+        if let Some(stranger) = config.strict_attributes.iter().find(|one| !config.subject_keys.contains_key(*one)) {
+            return Err(Error::Config(format!("[ingest] strict_attributes: tenant {stranger:?} has no subject key")));
+        }
         Ok(Self {
             products: config.products.currencies()?,
             max_body_bytes: config.max_body_bytes,
@@ -78,6 +87,8 @@ impl Rules {
             clock_skew_ms: i64::from(config.clock_skew_seconds) * 1000,
             oldest_submission_ms: i64::from(config.oldest_submission_days) * 86_400_000,
             personal: has_personal(&config.classes).then(|| Arc::new(config.classes.clone())),
+            attributes: config.attributes.clone(),
+            strict_attributes: config.strict_attributes.iter().cloned().collect(),
             published: Arc::new(Published::new()?),
         })
     }

@@ -4,6 +4,8 @@ use crate::error::Error;
 use domain::FieldClasses;
 use runtime::auth::{MAX_MINUTES, Realm, Verifier};
 use runtime::config::Secret;
+use runtime::latest::Latest;
+use schemas::attributes::Published;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -52,6 +54,10 @@ pub struct Config {
     /// Who sees which free member. No knob: whoever starts the worker fills in what the feature contracts of `[scorer] models_dir` say.
     #[serde(skip)]
     pub classes: FieldClasses,
+    /// What the models of each product read of `attributes`. No knob: whoever starts the worker fills it in, and replaces it when packages
+    /// or routes change.
+    #[serde(skip)]
+    pub attributes: Latest<Published>,
 }
 
 impl Default for Config {
@@ -74,6 +80,7 @@ impl Default for Config {
             page_size: 50,
             figures_days_max: 400,
             classes: FieldClasses::default(),
+            attributes: Latest::default(),
         }
     }
 }

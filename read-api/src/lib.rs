@@ -5,7 +5,7 @@
 //! Reading order: [`caller`] (who asks), [`router`] with `app`, `guard` and [`limit`] (what every request passes), [`store`] (the
 //! snapshot behind an answer), then one module a question: [`applications`] with [`filter`] and [`cursor`], [`application_detail`] with
 //! [`application_detail_events`], [`log`], `logged` (what an event says), [`application_detail_parts`] and [`shown`] (what of it a role
-//! sees), [`identities`], [`kpis`] with [`tally`], [`stream`]. Who looked at what is gathered in [`access`] and written by [`recorder`].
+//! sees), [`identities`], [`kpis`] with [`tally`], [`stream`], and `products`, for which no token is asked. Who looked at what is gathered in [`access`] and written by [`recorder`].
 //! Refusals are [`problem`]s.
 
 pub mod access;
@@ -28,6 +28,7 @@ pub mod log;
 mod logged;
 pub mod metrics;
 pub mod problem;
+mod products;
 pub mod recorder;
 pub mod router;
 mod segment;

@@ -3,16 +3,17 @@
 use crate::app::App;
 use crate::guard::guard;
 use crate::problem::Problem;
-use crate::{application_detail, applications, identities, kpis, stream};
+use crate::{application_detail, applications, identities, kpis, products, stream};
 use axum::routing::get;
 use axum::{Json, Router};
+use schemas::attributes::{LIST_PATH, PATH};
 use std::sync::Arc;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-/// Where the description is served; it needs no token.
+/// Where the description is served; it needs no token, and neither do the schemas of products.
 pub(crate) const OPENAPI_PATH: &str = "/openapi.json";
 
 /// Everything that can be asked.
@@ -20,6 +21,8 @@ pub fn router(app: Arc<App>) -> Router {
     let (routes, description) = described();
     routes
         .route(OPENAPI_PATH, get(move || std::future::ready(Json(description.clone()))))
+        .route(LIST_PATH, get(products::list))
+        .route(PATH, get(products::attributes))
         .fallback(|| async { Problem::not_found() })
         .method_not_allowed_fallback(|| async { Problem::method_not_allowed() })
         .layer(axum::middleware::from_fn_with_state(app.clone(), guard))

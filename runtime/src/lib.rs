@@ -12,6 +12,7 @@ mod gzip;
 pub mod health;
 pub mod http;
 pub mod kafka;
+pub mod latest;
 pub mod metrics;
 pub mod pg;
 pub mod service;

@@ -37,6 +37,9 @@ pub mod header {
     pub const MEANING_DIGEST: &str = "ce_meaningdigest";
     /// While the key is changed: the same under the other one.
     pub const MEANING_DIGEST_ALSO: &str = "ce_meaningdigestalso";
+    /// Of an application with attributes that no model reads as they were sent: a JSON list of what its sender is told
+    /// ([`crate::reply::Warning`]). On `credit.intake.v1` alone.
+    pub const ATTRIBUTE_WARNINGS: &str = "ce_attributewarnings";
     /// Milliseconds since 1970 at which the first topic took the record; absent where the intake topic is the first.
     pub const RECEIVED_AT: &str = "ce_receivedat";
     /// The sender's event id.

@@ -1,11 +1,12 @@
 //! The contracts: what crosses a process border, as Rust structs that mirror the published JSON Schemas, and the schemas,
 //! topics and migrations themselves. Decides nothing and talks to nobody.
 //!
-//! Reading order: [`topics`], [`rights`], [`envelope`], [`word`], [`application`], [`intake`], [`reply`], [`risk`], [`decision`],
+//! Reading order: [`topics`], [`rights`], [`envelope`], [`word`], [`application`], [`intake`], [`reply`], [`attributes`], [`risk`], [`decision`],
 //! [`notification`], [`control`], [`instance`], [`access`], [`token`], [`logged`], [`migrations`], [`logins`], [`catalogue`], [`openapi`].
 
 pub mod access;
 pub mod application;
+pub mod attributes;
 pub mod catalogue;
 pub mod control;
 pub mod decision;

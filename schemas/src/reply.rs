@@ -36,6 +36,22 @@ pub struct Reply {
     /// What the sender should look at although it refuses nothing: words, such as `application_id_like_email`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
+    /// Where, for those of [`Self::warnings`] that are about a place in `data`; of very many the first ones.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warning_details: Vec<Warning>,
+}
+
+/// Something in `data` that is taken, and that no model of the product reads as it was sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Warning {
+    /// A stable word, such as `unknown_attribute`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// JSON pointer (RFC 6901) into `data`.
+    pub pointer: String,
+    /// The known name that is most like the one that is not known, where one is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nearest: Option<String>,
 }
 
 /// The newest accepted body of an application.

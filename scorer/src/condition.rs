@@ -1,7 +1,8 @@
 //! The condition of a route's entry: an expression of the one language over an application. Compiled once; yields true, false, or that
 //! it is undetermined, and then the entry does not apply.
 
-use expressions::{Compiled, Finding, Value, Vocabulary};
+use expressions::vocabulary::Kind;
+use expressions::{Compiled, Finding, Use, Value, Vocabulary};
 use scoring::application::{self, Document, Spot};
 use scoring::lookup::Lookup;
 
@@ -35,6 +36,11 @@ impl Condition {
     /// What the one compiler made of it.
     pub(crate) fn compiled(&self) -> &Compiled<Spot> {
         &self.0
+    }
+
+    /// Everything that it reads.
+    pub(crate) fn uses(&self) -> Vec<Use> {
+        self.0.uses(&VOCABULARY, Some(Kind::Bool))
     }
 
     /// Whether it holds; `None` where it reads what is absent, fails, or costs too much on this application.

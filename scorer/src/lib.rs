@@ -1,13 +1,14 @@
 //! The scorer worker: an accepted application → one score event, in the partition it came from. What cannot be scored is said to
 //! be unscorable, with its reasons: nobody goes unanswered. Withdrawals and activation records pass on unchanged.
 //!
-//! Reading order: [`config`], [`library`] (the packages this instance holds), [`watch`] (those that come later), [`announce`] (which it holds), [`classes`] (what their contracts say of free members), [`document`] → [`inspect`] (with [`finding`]) → [`route`] (which of
+//! Reading order: [`config`], [`library`] (the packages this instance holds), [`watch`] (those that come later), [`announce`] (which it holds), [`classes`] and [`attributes`] (what their contracts say of free members), [`document`] → [`inspect`] (with [`finding`]) → [`route`] (which of
 //! them an application gets, with [`condition`]), [`routes`] (the versions this instance holds), [`in_force`] (what is switched)
 //! and [`resolve`] (which version, by position), [`application`] (what is read of a body), [`score`] (the worker's thought), [`event`]
 //! (what is said), [`handler`].
 
 pub mod announce;
 pub mod application;
+pub mod attributes;
 pub mod classes;
 pub mod condition;
 pub mod config;

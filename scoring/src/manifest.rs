@@ -276,6 +276,8 @@ pub struct Feature {
     pub pointer: Option<String>,
     pub expr: Option<String>,
     pub unit: Option<String>,
+    /// What it is, in a sentence for senders of what it reads.
+    pub about: Option<String>,
     pub scale: Option<f64>,
     pub range: Option<[f64; 2]>,
     #[serde(default)]

@@ -7,7 +7,9 @@ mod gaps;
 mod in_force;
 mod model;
 mod policy;
+mod product;
 mod route;
+mod schemas;
 mod stack;
 pub mod token;
 
@@ -46,6 +48,8 @@ pub(crate) async fn dispatch(cli: Cli) -> Result<i32> {
         Command::Policy(command) => policy::run(settings, &place, command).await,
         Command::Model(command) => model::run(settings, &place, command).await,
         Command::Route(command) => route::run(settings, &place, command).await,
+        Command::Product(command) => product::run(&settings, command),
+        Command::Schemas(command) => schemas::run(&settings, command),
         Command::Config(ConfigCommand::Show) => {
             println!("{}", runtime::config::show(&settings)?);
             Ok(0)

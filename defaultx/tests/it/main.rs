@@ -1,11 +1,13 @@
 //! Commands: those on models and routes, and against a real broker topics of a prefix and dead letters published again.
 #![allow(clippy::unwrap_used)]
 
+mod attributes;
 mod batch;
 mod equality;
 mod guard;
 mod import;
 mod model;
+mod product;
 mod redrive;
 mod rights;
 mod route;

@@ -8,6 +8,7 @@ use crate::refusal::Reason;
 use axum::Json;
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
+use schemas::reply::Warning;
 use serde::Serialize;
 
 /// Says that each line was judged alone, as the request preferred (RFC 7240, 3).
@@ -26,6 +27,9 @@ pub(super) struct Taken {
     /// As in the reply.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     warnings: Vec<String>,
+    /// As in the reply.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warning_details: Vec<Warning>,
 }
 
 /// A line that is taken.
@@ -47,6 +51,7 @@ struct Told {
 
 impl From<&Received> for Taken {
     fn from(received: &Received) -> Self {
+        let told = received.warnings.as_ref().map(|warnings| warnings.told.clone()).unwrap_or_default();
         Self {
             tenant: received.tenant.clone(),
             application_id: received.application_id.clone(),
@@ -55,7 +60,8 @@ impl From<&Received> for Taken {
                 Content::Withdrawal { .. } => None,
             },
             event_id: received.envelope.id.clone(),
-            warnings: outputs::warnings(Some(&received.application_id)),
+            warnings: outputs::warnings_with(&received.application_id, &told),
+            warning_details: told,
         }
     }
 }
@@ -114,7 +120,15 @@ mod tests {
 
     fn taken(line: usize) -> (usize, Taken) {
         let text = || "x".to_owned();
-        (line, Taken { tenant: text(), application_id: text(), revision: Some(1), event_id: text(), warnings: vec![] })
+        let taken = Taken {
+            tenant: text(),
+            application_id: text(),
+            revision: Some(1),
+            event_id: text(),
+            warnings: vec![],
+            warning_details: vec![],
+        };
+        (line, taken)
     }
 
     #[test]

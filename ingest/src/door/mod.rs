@@ -2,7 +2,8 @@
 //! `receive` refuses at once, as RFC 9457 problems. What `admit` has to say comes as a reply, as for any other sender.
 //!
 //! `routes` is a request in order: `entry` says whose it is, `body` reads it, [`request`] turns it into arrivals, `answer` tells what
-//! is taken. [`limits`] bounds what is under way, [`keys`] remembers idempotency keys, [`problem`] is how errors look.
+//! is taken. [`limits`] bounds what is under way, [`keys`] remembers idempotency keys, [`problem`] is how errors look; `products` tells
+//! everybody what the models read.
 
 mod answer;
 mod attribute;
@@ -11,6 +12,7 @@ mod entry;
 pub mod keys;
 pub mod limits;
 pub mod problem;
+mod products;
 pub mod request;
 mod routes;
 mod state;

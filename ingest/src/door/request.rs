@@ -272,7 +272,7 @@ mod tests {
                 let refused = unambiguous(&all).err();
                 assert_eq!(refused.is_none(), fits, "{name}");
                 if let Some(problem) = refused {
-                    assert_eq!((problem.headers, problem.attributes), (vec![*name], Vec::from_iter(*attribute)));
+                    assert_eq!((problem.headers, problem.wrong.attributes), (vec![*name], Vec::from_iter(*attribute)));
                 }
             }
         }

@@ -4,6 +4,7 @@ use super::answer::{self, Taken};
 use super::entry::Caller;
 use super::keys::Claim;
 use super::problem::{Line, Problem};
+use super::products;
 use super::request::{self, Event, Shape};
 use super::state::Door;
 use crate::outputs::{self, Origin};
@@ -37,8 +38,9 @@ pub fn router(door: Arc<Door>) -> Router {
         .route("/v1/applications", post(submit))
         .route("/v1/applications/{application_id}/withdraw", post(withdraw))
         .route_layer(middleware::from_fn_with_state(door.clone(), bounded))
-        // Who may send nothing may read how it is done.
+        // Who may send nothing may read how it is done, and what is asked for.
         .route("/openapi.json", get(describe))
+        .merge(products::router(&door.rules.attributes))
         .fallback(|| async { Problem::new(StatusCode::NOT_FOUND, "not_found", "There is no such resource") })
         .method_not_allowed_fallback(|| async {
             let title = "The resource does not take this method";
@@ -222,6 +224,7 @@ impl Door {
             tenant,
         };
         receive(&self.rules, &arrival)
+            .inspect(|taken| self.metrics.warned(taken))
             .inspect_err(|refusal| self.metrics.rejected(refusal.reason.as_str(), Some(Channel::Http)))
     }
 

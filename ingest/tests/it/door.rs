@@ -387,3 +387,36 @@ async fn an_idempotency_key_is_for_one_body() {
     assert_eq!(asked("k-3", PATH, b"{".to_vec()).await, (400, "not_json".to_owned()));
     assert_eq!(asked("k-3", PATH, other()).await, away, "what was refused may be mended");
 }
+
+#[tokio::test]
+async fn what_the_models_read_is_told_to_everybody() {
+    let config =
+        Config { attributes: crate::attributes::known(), door_token_key: generate().unwrap().1, ..Config::default() };
+    let router = door(&config);
+    let get = async |path: &str| {
+        let response = router.clone().oneshot(Request::get(path).body(Body::empty()).unwrap()).await.unwrap();
+        let content_type = response.headers()["content-type"].to_str().unwrap().to_owned();
+        let status = response.status().as_u16();
+        let bytes = response.into_body().collect().await.unwrap().to_bytes();
+        (status, content_type, serde_json::from_slice::<Value>(&bytes).unwrap())
+    };
+    let (status, _, list) = get("/v1/products").await;
+    let path = list["products"][0]["attributes_schema"].as_str().unwrap().to_owned();
+    assert_eq!((status, list["products"][0]["product"].as_str()), (200, Some("credit_card")));
+    let (status, content_type, schema) = get(&path).await;
+    assert_eq!((status, content_type.as_str()), (200, "application/schema+json"));
+    assert_eq!(schema["properties"]["stage"]["enum"], serde_json::json!(["existing", "new", null]));
+    let (status, content_type, problem) = get("/v1/products/boat_loan/attributes.schema.json").await;
+    assert_eq!((status, content_type.as_str()), (404, "application/problem+json"));
+    assert_eq!(problem["type"], "urn:defaultx:problem:not_found");
+}
+
+#[tokio::test]
+async fn a_strict_tenant_hears_at_once_which_attribute_is_not_read() {
+    let strict_attributes = vec!["demo".to_owned()];
+    let router = door(&Config { attributes: crate::attributes::known(), strict_attributes, ..open() });
+    let json = [("content-type", "application/json")];
+    let (status, _, problem) = ask(&router, PATH, &json, changed("\"utilisation\"", "\"utilisatoin\"")).await;
+    assert_eq!((status.as_u16(), problem["type"].as_str()), (422, Some("urn:defaultx:problem:unknown_attribute")));
+    assert_eq!(problem["pointers"], serde_json::json!(["/attributes/utilisatoin"]));
+}

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod actors;
+mod attributes;
 mod bad_inputs;
 mod batch;
 mod cluster;

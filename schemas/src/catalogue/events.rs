@@ -101,6 +101,7 @@ pub const EVENTS: &[Event] = &[
             "good-rejected-with-faults",
             "good-rejected-with-pointers",
             "edge-attributes-missing",
+            "edge-attributes-unread",
             "edge-by-http",
             "edge-duplicate-of-withdrawn",
             "edge-escaped-pointer",

@@ -79,6 +79,7 @@ const PLACES: &[(&str, Of)] = &[
     ("activation.passed.v1.json/properties/kind", Of::Other),
     ("application.replied.v1.json/properties/problem/properties/type", Of::Other),
     ("/faults/items/properties/type", Of::Other),
+    ("/warning_details/items/properties/type", Of::Other),
     ("/properties/prior_correction", Of::Other),
     ("control.activated.v1.json/properties/kind", Of::Other),
     ("gap.accepted.v1.json/properties/kind", Of::Other),
