@@ -129,7 +129,7 @@ fn warnings_are_counted_by_product_and_kind() {
         .iter()
         .map(|one| {
             let labels: Vec<&str> = one.get_label().iter().map(|label| label.value()).collect();
-            (labels.join(" "), one.get_counter().value())
+            (labels.join(" "), one.get_counter().get_value())
         })
         .collect();
     told.sort_by(|a, b| a.0.cmp(&b.0));
