@@ -2,7 +2,7 @@
 //! configuration, the workers in one process, topics, dead letters, the demonstration. Scores, decides and writes nothing itself.
 //!
 //! Reading order: [`cli`] (what can be asked for), [`settings`], [`place`] and [`database`] (with what, and where), [`workers`] and [`run`]
-//! (the stack), [`topics`], [`gaps`], [`activations`] and [`scorers`], [`letters`] and [`redrive`], [`rows`], [`reader`], [`terminal`], [`witness`], [`commands`],
+//! (the stack), [`topics`], [`gaps`], [`activations`] and [`scorers`], [`letters`] and [`redrive`], [`rows`], `outcomes`, [`reader`], [`terminal`], [`witness`], [`commands`],
 //! [`demo`].
 
 pub mod activations;
@@ -13,6 +13,7 @@ pub mod database;
 pub mod demo;
 pub mod gaps;
 pub mod letters;
+mod outcomes;
 pub mod place;
 pub mod reader;
 pub mod redrive;
