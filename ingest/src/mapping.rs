@@ -4,15 +4,19 @@
 //!
 //! Reading order: [`Mapping`], [`Bound`]; [`dialect`] is how a file holds its cells, [`written`] and [`date`] how a cell is written.
 
+mod amount;
 mod date;
 pub(crate) mod dialect;
+mod place;
 mod written;
 
 use crate::error::Error;
+use amount::{minor_units, number};
 use chrono::{NaiveDateTime, NaiveTime};
 use date::DateForm;
 use dialect::Dialect;
 use domain::ApplicationId;
+use place::put;
 use serde::Deserialize;
 use serde_json::{Map, Number, Value};
 use std::collections::BTreeMap;
@@ -149,11 +153,6 @@ impl Mapping {
     /// How the file holds its cells.
     pub(crate) fn dialect(&self) -> &Dialect {
         &self.file
-    }
-
-    /// Whether a row holds nothing: all its cells are blank.
-    pub(crate) fn is_blank<'c>(&self, mut cells: impl Iterator<Item = &'c [u8]>) -> bool {
-        cells.all(|cell| std::str::from_utf8(cell).is_ok_and(|cell| cell.trim().is_empty()))
     }
 
     /// Fits the mapping to the columns of a file.
@@ -342,62 +341,6 @@ impl Column {
     }
 }
 
-fn number(cell: &str) -> Result<Value, &'static str> {
-    let parsed: f64 = cell.parse().map_err(|_| "not a number")?;
-    Number::from_f64(parsed).map(Value::Number).ok_or("not a finite number")
-}
-
-/// Major units to minor ones, exactly; a fraction of a minor unit is refused.
-fn minor_units(cell: &str, exponent: u32) -> Option<i64> {
-    let (sign, digits) = cell.strip_prefix('-').map_or((1, cell), |rest| (-1, rest));
-    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
-    let fraction = fraction.trim_end_matches('0');
-    let all_digits = whole.bytes().chain(fraction.bytes()).all(|byte| byte.is_ascii_digit());
-    let missing = exponent.checked_sub(u32::try_from(fraction.len()).ok()?)?;
-    if whole.is_empty() || !all_digits {
-        return None;
-    }
-    let units: i64 = format!("{whole}{fraction}").parse().ok()?;
-    units.checked_mul(10i64.checked_pow(missing)?)?.checked_mul(sign)
-}
-
-/// Sets the place that a pointer names, making objects and lists on the way; a number as a step makes a list.
-fn put(data: &mut Value, pointer: &str, value: Value) {
-    let mut at = data;
-    let mut steps = pointer.split('/').skip(1).peekable();
-    while let Some(step) = steps.next() {
-        let step = step.replace("~1", "/").replace("~0", "~");
-        let slot = match at {
-            Value::Array(list) => {
-                let index: usize = step.parse().unwrap_or(0);
-                while list.len() <= index {
-                    list.push(Value::Object(Map::new()));
-                }
-                &mut list[index]
-            }
-            other => {
-                if !other.is_object() {
-                    *other = Value::Object(Map::new());
-                }
-                let object = other.as_object_mut().expect("made an object above");
-                object.entry(step).or_insert(Value::Null)
-            }
-        };
-        match steps.peek() {
-            None => {
-                *slot = value;
-                return;
-            }
-            Some(next) if slot.is_null() => {
-                let is_index = next.bytes().all(|byte| byte.is_ascii_digit());
-                *slot = if is_index { Value::Array(Vec::new()) } else { Value::Object(Map::new()) };
-            }
-            Some(_) => {}
-        }
-        at = slot;
-    }
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
@@ -521,24 +464,6 @@ mod tests {
         assert_eq!(read(["7", "k.A.", "", "", ""]), Ok(serde_json::json!({"application_id": "x-7"})));
         let all_wrong = read(["7", "1,234.50", "1.234,5", "1999-12-31", "no"]).unwrap_err();
         assert_eq!(all_wrong.cells.len(), 4, "{all_wrong}");
-    }
-
-    #[test]
-    fn minor_units_are_exact() {
-        let rows = [
-            ("0", 2, Some(0)),
-            ("-165580", 2, Some(-16_558_000)),
-            ("12.50", 1, Some(125)),
-            ("12.55", 1, None),
-            ("7", 0, Some(7)),
-            ("7.0", 0, Some(7)),
-            (".5", 2, None),
-            ("1e3", 2, None),
-            ("99999999999999999999", 2, None),
-        ];
-        for (cell, exponent, expected) in rows {
-            assert_eq!(minor_units(cell, exponent), expected, "{cell}");
-        }
     }
 
     #[test]

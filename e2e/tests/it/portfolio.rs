@@ -33,7 +33,8 @@ fn sent(whole: &Whole, file: &Path, folder: &Path, more: &[&str]) -> (Option<i32
     let (mapping, result) = (folder.join("mapping.toml"), folder.join("result.csv"));
     std::fs::write(&mapping, MAPPING).unwrap();
     let arguments = [file, Path::new("--mapping"), &mapping, Path::new("--result"), &result];
-    let arguments: Vec<&str> = arguments.iter().map(|text| text.to_str().unwrap()).chain(more.iter().copied()).collect();
+    let arguments: Vec<&str> =
+        arguments.iter().map(|text| text.to_str().unwrap()).chain(more.iter().copied()).collect();
     let (output, said) = batch(whole, &arguments);
     assert!(result.exists(), "{said}");
     (output.status.code(), rows_of(&result))
@@ -79,7 +80,9 @@ fn a_file_with_the_habits_of_a_spreadsheet_is_decided_row_by_row_and_known_the_s
     let (code, second) = sent(whole, &file, folder.path(), &[]);
     assert_eq!(code, Some(1));
     assert_eq!((count(&second, "reply", "duplicate"), count(&second, "state", "decided_before")), (good, good));
-    let shown = |row: &Row| ["application_id", "score", "pd", "band", "outcome", "reasons", "decision_id"].map(|c| row[c].clone());
+    let shown = |row: &Row| {
+        ["application_id", "score", "pd", "band", "outcome", "reasons", "decision_id"].map(|c| row[c].clone())
+    };
     assert!(first.iter().zip(&second).all(|(one, other)| shown(one) == shown(other)), "what was decided, not anew");
 
     // Other amounts under the same ids and revisions, in another file.
@@ -89,7 +92,10 @@ fn a_file_with_the_habits_of_a_spreadsheet_is_decided_row_by_row_and_known_the_s
     let conflicts = count(&third, "reply", "conflict");
     assert_eq!((code, conflicts, count(&third, "problem", "conflict")), (Some(1), 40, 40));
     assert_eq!(count(&third, "reply", "duplicate"), good - conflicts);
-    assert!(first.iter().zip(&third).all(|(one, other)| shown(one) == shown(other)), "the decision on what was accepted");
+    assert!(
+        first.iter().zip(&third).all(|(one, other)| shown(one) == shown(other)),
+        "the decision on what was accepted"
+    );
 }
 
 #[test]
@@ -101,12 +107,20 @@ fn what_a_dry_run_says_is_what_the_stream_says_and_nothing_is_published() {
     std::fs::write(&mapping, MAPPING.replace("windows-1252", "utf-16le")).unwrap();
     let faults = written::write(&file, &Habits { encoding: "utf-16le", prefix: "dry", changed: 0 });
     let text = |path: &Path| path.to_str().unwrap().to_owned();
-    let arguments = [text(&file), "--mapping".into(), text(&mapping), "--dry-run".into(), "--rejects".into(), text(&list)];
+    let arguments =
+        [text(&file), "--mapping".into(), text(&mapping), "--dry-run".into(), "--rejects".into(), text(&list)];
     let (output, said) = batch(whole, &arguments.each_ref().map(String::as_str));
     assert_eq!(output.status.code(), Some(1), "{said}");
-    assert!(said.starts_with(&format!("{ROWS} rows: {} would be published, {} refused", ROWS - faults.len(), faults.len())), "{said}");
+    assert!(
+        said.starts_with(&format!("{ROWS} rows: {} would be published, {} refused", ROWS - faults.len(), faults.len())),
+        "{said}"
+    );
     let told = rows_of(&list);
-    assert_eq!(told.len(), faults.values().map(|(_, columns)| (*columns).max(1)).sum::<usize>(), "a line for each fault");
+    assert_eq!(
+        told.len(),
+        faults.values().map(|(_, columns)| (*columns).max(1)).sum::<usize>(),
+        "a line for each fault"
+    );
     let lines = written::lines_of(&file);
     for (number, (problem, columns)) in &faults {
         let line = lines[*number as usize - 1].to_string();
@@ -149,7 +163,10 @@ fn rows_that_are_only_scored_come_back_with_their_score() {
         let (_, rows) = sent(whole, &file, folder.path(), &["--intent", "score_only"]);
         assert_eq!(count(&rows, "reply", reply), ROWS - faults.len());
         let good = rows.iter().filter(|row| row["reply"] == reply);
-        assert!(good.clone().all(|row| !row["score"].is_empty() && row["outcome"].is_empty() && row["decision_id"].is_empty()));
+        assert!(
+            good.clone()
+                .all(|row| !row["score"].is_empty() && row["outcome"].is_empty() && row["decision_id"].is_empty())
+        );
     }
 }
 
@@ -183,9 +200,11 @@ fn a_mapping_is_proposed_that_works_once_a_person_has_decided() {
         }
         // What the comments ask for: the days are too old to be when it was asked; the rest may stay as it is.
         assert!(proposed.contains("DECIDE: one column for two things"));
-        let decided = proposed.replace("\"/revision\" = 1", "\"/revision\" = 1\n\"/submitted_at\" = \"2026-11-02T09:00:00Z\"");
+        let decided =
+            proposed.replace("\"/revision\" = 1", "\"/revision\" = 1\n\"/submitted_at\" = \"2026-11-02T09:00:00Z\"");
         let submitted = decided.find("pointer = \"/submitted_at\"").unwrap();
-        let (from, to) = (decided[..submitted].rfind("[[column]]").unwrap(), decided[submitted..].find("[[column]]").unwrap());
+        let (from, to) =
+            (decided[..submitted].rfind("[[column]]").unwrap(), decided[submitted..].find("[[column]]").unwrap());
         let decided = format!("{}{}", &decided[..from], &decided[submitted + to..]);
         std::fs::write(&mapping, decided).unwrap();
         let (_, said) = batch(whole, &[&text(&file), "--mapping", &text(&mapping), "--dry-run"]);

@@ -170,7 +170,9 @@ impl Report {
                 row.faults.iter().try_for_each(|fault| {
                     let RowFault { reason, pointer, column, why } = fault;
                     let column = column.as_deref().unwrap_or_default();
-                    writer.write_record([line.as_str(), id, reason, pointer, why, column]).map_err(io)
+                    writer
+                        .write_record([line.as_str(), id, reason.as_str(), pointer.as_str(), why.as_str(), column])
+                        .map_err(io)
                 })
             }
             Format::Json(writer) => {

@@ -233,7 +233,7 @@ fn csv_rows<'m>(
         let Piece { line, content, is_cut } = loop {
             match records.next() {
                 // A spreadsheet writes its empty rows too.
-                Ok(Some(piece)) if !piece.is_cut && mapping.is_blank(piece.content.iter()) => {}
+                Ok(Some(piece)) if !piece.is_cut && is_blank(&piece.content) => {}
                 Ok(record) => break record?,
                 Err(source) => return Some(Err(failed(source))),
             }
@@ -251,6 +251,11 @@ fn csv_rows<'m>(
         let row = body.map(|body| Row { number, line, body, trouble, application_id, sources, read_bytes });
         Some(row.map_err(|error| Error::Batch(format!("line {line}: {error}"))))
     }))
+}
+
+/// Whether a record holds nothing.
+fn is_blank(record: &ByteRecord) -> bool {
+    record.iter().all(|cell| std::str::from_utf8(cell).is_ok_and(|cell| cell.trim().is_empty()))
 }
 
 /// Whether a record is the line `sep=;` with which a spreadsheet tells itself the delimiter.

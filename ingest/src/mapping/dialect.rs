@@ -78,7 +78,7 @@ impl Dialect {
     pub(crate) fn decoded<'r>(&self, bytes: impl Read + 'r) -> Box<dyn Read + 'r> {
         let said = (self.encoding != UTF_8).then_some(self.encoding);
         let mut builder = DecodeReaderBytesBuilder::new();
-        builder.encoding(said).bom_override(true).strip_bom(true).utf8_passthru(true);
+        builder.encoding(said).bom_override(true).strip_bom(true).utf8_passthru(said.is_none());
         Box::new(builder.build(bytes))
     }
 

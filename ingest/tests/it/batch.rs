@@ -134,9 +134,13 @@ fn a_record_that_is_no_row_is_refused_alone_and_its_line_is_named() {
     assert_eq!((summary.rows, summary.by_reason["missing_field"]), (5, 2), "the first and the last are read");
     let text = std::fs::read_to_string(&list).unwrap();
     let lines: Vec<&str> = text.lines().collect();
-    assert_eq!(lines[2], "3,,unmapped_row,,\"1 cells, where the header has 2\",");
-    assert_eq!(lines[3], "4,2,unmapped_row,,\"3 cells, where the header has 2\",");
-    assert_eq!(lines[4], "5,2,not_utf8,,not UTF-8,");
+    for told in [
+        "3,,unmapped_row,,\"1 cells, where the header has 2\",",
+        "4,2,unmapped_row,,\"3 cells, where the header has 2\",",
+        "5,2,not_utf8,,not UTF-8,",
+    ] {
+        assert!(lines.contains(&told), "{told} is not in {lines:?}");
+    }
     let letters: Vec<_> = records.iter().filter(|record| &*record.topic == "t.credit.dead-letters.v1").collect();
     assert_eq!(letters.len(), 5);
     assert_eq!(header(letters[1], "dl_detail"), Some("line 3; 1 cells, where the header has 2"));

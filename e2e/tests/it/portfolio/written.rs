@@ -271,7 +271,8 @@ pub fn lines_of(path: &Path) -> Vec<u64> {
     let bytes = std::fs::read(path).unwrap();
     let text: String = match bytes.first_chunk() {
         Some([0xff, 0xfe]) => {
-            let units: Vec<u16> = bytes[2..].chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]])).collect();
+            let units: Vec<u16> =
+                bytes[2..].chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]])).collect();
             String::from_utf16(&units).unwrap()
         }
         _ => bytes.iter().map(|byte| char::from(*byte)).collect(),

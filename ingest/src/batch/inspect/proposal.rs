@@ -264,7 +264,7 @@ impl<'s> Proposal<'s> {
         let mut body = String::new();
         let places = self.places(column, &mut body);
         for (pointer, kind) in places {
-            line(text, &body.trim_end().lines().map(|comment| format!("{comment}\n")).collect::<String>().trim_end());
+            line(text, body.trim_end());
             line(text, "[[column]]");
             line(text, &format!("name = {}\npointer = {}\nkind = \"{kind}\"", quoted(name), quoted(&pointer)));
             self.write_kind(text, column, kind, cells);
