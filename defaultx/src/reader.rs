@@ -179,9 +179,13 @@ pub(crate) fn read_until(
         match consumer.poll(POLL) {
             Some(Ok(message)) => match open.get(&message.partition()) {
                 Some(end) if message.offset() < *end => each(&message)?,
-                _ => drop(open.remove(&message.partition())),
+                _ => {
+                    open.remove(&message.partition());
+                }
             },
-            Some(Err(KafkaError::PartitionEOF(partition))) => drop(open.remove(&partition)),
+            Some(Err(KafkaError::PartitionEOF(partition))) => {
+                open.remove(&partition);
+            }
             Some(Err(error)) => passing(error)?,
             None => {}
         }

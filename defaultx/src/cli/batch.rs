@@ -41,7 +41,7 @@ pub struct BatchArgs {
     #[arg(long, value_name = "FILE")]
     pub result: Option<PathBuf>,
     /// Seconds to wait for them once the last row is published
-    #[arg(long, value_name = "SECONDS", default_value_t = 600, requires = "result")]
+    #[arg(long, value_name = "SECONDS", default_value_t = 600)]
     pub wait: u64,
 }
 

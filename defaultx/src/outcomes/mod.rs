@@ -33,7 +33,7 @@ const IN_HAND: usize = 4_096;
 const BYTES_IN_HAND: usize = 8 << 20;
 
 /// The rows of one run, and what is heard of them.
-pub struct Outcomes {
+pub(crate) struct Outcomes {
     kafka: KafkaConfig,
     tenant: String,
     run: String,
@@ -45,23 +45,23 @@ pub struct Outcomes {
 
 /// What became of a file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Counts {
+pub(crate) struct Counts {
     /// Rows by what became of them.
-    pub states: BTreeMap<String, u64>,
+    pub(crate) states: BTreeMap<String, u64>,
     /// Rows by the status of their reply.
-    pub replies: BTreeMap<String, u64>,
+    pub(crate) replies: BTreeMap<String, u64>,
     /// Rows by the outcome of their decision.
-    pub outcomes: BTreeMap<String, u64>,
+    pub(crate) outcomes: BTreeMap<String, u64>,
 }
 
 impl Counts {
     /// Whether nothing is decided on some row.
-    pub fn has_refused(&self) -> bool {
+    pub(crate) fn has_refused(&self) -> bool {
         self.states.contains_key(table::REFUSED) || self.replies.contains_key(ReplyStatus::Conflict.as_str())
     }
 
     /// Rows of which something is still to come.
-    pub fn open(&self) -> u64 {
+    pub(crate) fn open(&self) -> u64 {
         [table::UNANSWERED, table::UNDECIDED].iter().filter_map(|state| self.states.get(*state)).sum()
     }
 }
@@ -77,7 +77,7 @@ impl Outcomes {
     ///
     /// # Errors
     /// When Kafka cannot be asked, or the result file can be neither CSV nor Parquet, or not be written.
-    pub fn begin(kafka: &KafkaConfig, tenant: &str, run: &str, path: &Path) -> Result<Self> {
+    pub(crate) fn begin(kafka: &KafkaConfig, tenant: &str, run: &str, path: &Path) -> Result<Self> {
         let ledger = Ledger::beside(path)?;
         Table::check(path)?;
         let topics = [Topic::LoanReplies, Topic::Decisions, Topic::Risk].map(|topic| kafka.topic(topic.base_name()));
@@ -90,7 +90,7 @@ impl Outcomes {
     ///
     /// # Errors
     /// When the ledger cannot be written.
-    pub fn row(&mut self, verdict: Verdict) -> Result<()> {
+    pub(crate) fn row(&mut self, verdict: Verdict) -> Result<()> {
         self.verdicts.push(verdict);
         if self.verdicts.len() < IN_HAND { Ok(()) } else { self.ledger.rows(&std::mem::take(&mut self.verdicts)) }
     }
@@ -99,7 +99,7 @@ impl Outcomes {
     ///
     /// # Errors
     /// When Kafka cannot be read, or the file not be written.
-    pub fn finish(mut self, patience: Duration, quiet: bool) -> Result<Counts> {
+    pub(crate) fn finish(mut self, patience: Duration, quiet: bool) -> Result<Counts> {
         let rows = std::mem::take(&mut self.verdicts);
         self.ledger.rows(&rows)?;
         let until = Instant::now() + patience;
