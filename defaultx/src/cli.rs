@@ -1,12 +1,14 @@
 //! The command line: what can be asked for, with examples. Does nothing.
 
 mod audit;
+mod batch;
 mod model;
 mod product;
 mod route;
 pub mod token;
 
 pub use audit::{AuditCommand, CheckpointCommand, EpochCommand, RebuildArgs, VerifyArgs, WitnessArgs};
+pub use batch::{BatchArgs, BatchCommand, InspectArgs};
 pub use model::{ImportArgs, ModelCommand, PackageArgs, RowsArgs, RunGraphArgs};
 pub use product::{AddArgs, ProductCommand, SchemasCommand};
 pub use route::RouteCommand;
@@ -92,9 +94,8 @@ pub enum Command {
         #[arg(long)]
         logins: bool,
     },
-    /// Send a file of applications: CSV by a mapping, or NDJSON. Safe to run twice
-    #[command(after_help = "Examples:\n  defaultx batch rows.csv --mapping mapping.toml --tenant bank-a\n  \
-                            defaultx batch portfolio.ndjson --intent score_only --rejects rejects.csv")]
+    /// Send a file of applications, CSV by a mapping or NDJSON, and say what became of each row. Safe to run twice
+    #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true, after_help = batch::EXAMPLES)]
     Batch(BatchArgs),
     /// What could not be handled: look at it, send it again
     #[command(name = "dead-letters", subcommand)]
@@ -199,25 +200,6 @@ pub enum TopicsCommand {
                             nobody named.\nThe client needs Describe on the cluster."
     )]
     Check,
-}
-
-/// Options of `batch`.
-#[derive(Debug, Clone, Args)]
-pub struct BatchArgs {
-    /// The file; `.gz` is unpacked
-    pub file: PathBuf,
-    /// Column mapping of a CSV file
-    #[arg(long, value_name = "FILE")]
-    pub mapping: Option<PathBuf>,
-    /// Replaces `intent`: decide, prequalify, or score_only for a portfolio of existing loans
-    #[arg(long)]
-    pub intent: Option<String>,
-    /// Tenant on whose behalf the file is sent
-    #[arg(long, default_value = "demo")]
-    pub tenant: String,
-    /// Where the rejects go, with line numbers
-    #[arg(long, value_name = "FILE")]
-    pub rejects: Option<PathBuf>,
 }
 
 /// Subcommands of `dead-letters`.

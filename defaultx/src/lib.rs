@@ -2,7 +2,7 @@
 //! configuration, the workers in one process, topics, dead letters, the demonstration. Scores, decides and writes nothing itself.
 //!
 //! Reading order: [`cli`] (what can be asked for), [`settings`], [`place`] and [`database`] (with what, and where), `attributes` (what senders may send), [`workers`] and [`run`]
-//! (the stack), [`topics`], [`gaps`], [`activations`] and [`scorers`], `product` with `product_skeleton`, [`letters`] and [`redrive`], [`rows`], [`reader`], [`terminal`], [`witness`], [`commands`],
+//! (the stack), [`topics`], [`gaps`], [`activations`] and [`scorers`], `product` with `product_skeleton`, [`letters`] and [`redrive`], [`rows`], `outcomes`, [`reader`], [`terminal`], [`witness`], [`commands`],
 //! [`demo`].
 
 pub mod activations;
@@ -14,6 +14,7 @@ pub mod database;
 pub mod demo;
 pub mod gaps;
 pub mod letters;
+mod outcomes;
 pub mod place;
 mod product;
 mod product_skeleton;

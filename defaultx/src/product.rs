@@ -73,11 +73,15 @@ pub(crate) fn next(settings: &Settings) -> Vec<String> {
 fn intake(settings: &Settings, product: &str) -> Place {
     let name = "[ingest] products";
     let known = &settings.ingest.products;
-    if known.iter().any(|one| one == product) {
+    if known.iter().any(|(one, _)| one == product) {
         return Place::ok(name, "applications for it are taken");
     }
-    let all = known.iter().map(String::as_str).chain([product]).map(|one| format!("{one:?}")).collect::<Vec<_>>();
-    let write = format!("In the file of --config, then start ingest again:\n[ingest]\nproducts = [{}]", all.join(", "));
+    let table = |(name, currencies): (&str, &[String])| format!("[ingest.products.{name}]\ncurrencies = {currencies:?}\n");
+    let all: String = known.iter().chain([(product, &[][..])]).map(table).collect();
+    let write = format!(
+        "In the file of --config, then start ingest again; a product without currencies takes any of ISO 4217:\n{}",
+        all.trim_end()
+    );
     Place::lacks(name, "an application for it is refused with unknown_product", write)
 }
 

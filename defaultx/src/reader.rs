@@ -4,11 +4,11 @@
 use anyhow::{Context, Result, bail};
 use rdkafka::consumer::Consumer;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::BorrowedMessage;
+use rdkafka::message::{BorrowedMessage, Message};
 use rdkafka::{Offset, TopicPartitionList};
 use runtime::kafka::{Isolation, KafkaConfig, Plain, PlainConsumer, reader};
 use runtime::stream::Input;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
@@ -109,6 +109,90 @@ pub fn follow<'t>(
     Ok(())
 }
 
+/// A place in a topic.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// With prefix.
+    pub(crate) topic: String,
+    pub(crate) partition: i32,
+    pub(crate) offset: i64,
+}
+
+/// Where each partition of the topics ends now for a reader of committed records. Blocks.
+///
+/// # Errors
+/// When the cluster cannot be asked.
+pub(crate) fn ends<'t>(kafka: &KafkaConfig, topics: impl IntoIterator<Item = &'t str>) -> Result<Vec<Place>> {
+    let config = reader(&kafka.client(), GROUP, Isolation::Committed);
+    let client: PlainConsumer = config.create_with_context(Plain).context("Kafka client")?;
+    let until = Instant::now() + OPEN_FOR;
+    let mut places = Vec::new();
+    for topic in topics {
+        for partition in partitions_of(&client, topic)? {
+            let offset = end_of(&client, topic, partition, until)?;
+            places.push(Place { topic: topic.to_owned(), partition, offset });
+        }
+    }
+    Ok(places)
+}
+
+/// Reads on from somewhere, for as long as it is asked.
+pub(crate) struct Follower(PlainConsumer);
+
+impl Follower {
+    /// From these places on.
+    ///
+    /// # Errors
+    /// When the cluster cannot be asked.
+    pub(crate) fn from(kafka: &KafkaConfig, places: &[Place]) -> Result<Self> {
+        let at = |place: &Place| (place.topic.clone(), place.partition, Offset::Offset(place.offset));
+        Ok(Self(assigned_at(kafka, places.iter().map(at))?))
+    }
+
+    /// The next record; none where none came for a moment. Blocks for that long.
+    ///
+    /// # Errors
+    /// When the cluster cannot be read.
+    pub(crate) fn next(&self) -> Result<Option<BorrowedMessage<'_>>> {
+        match self.0.poll(POLL) {
+            Some(Ok(message)) => Ok(Some(message)),
+            Some(Err(KafkaError::PartitionEOF(_))) | None => Ok(None),
+            Some(Err(error)) => passing(error).map(|()| None),
+        }
+    }
+}
+
+/// Reads partitions of one topic from their beginning up to these places. Blocks.
+///
+/// # Errors
+/// When the cluster cannot be read, or `each` ends it.
+pub(crate) fn read_until(
+    kafka: &KafkaConfig,
+    places: &[Place],
+    mut each: impl FnMut(&BorrowedMessage<'_>) -> Result<()>,
+) -> Result<()> {
+    let mut open: BTreeMap<i32, i64> =
+        places.iter().filter(|place| place.offset > 0).map(|place| (place.partition, place.offset)).collect();
+    let at = |place: &Place| (place.topic.clone(), place.partition, Offset::Beginning);
+    let consumer = assigned_at(kafka, places.iter().filter(|place| place.offset > 0).map(at))?;
+    while !open.is_empty() {
+        match consumer.poll(POLL) {
+            Some(Ok(message)) => match open.get(&message.partition()) {
+                Some(end) if message.offset() < *end => each(&message)?,
+                _ => {
+                    open.remove(&message.partition());
+                }
+            },
+            Some(Err(KafkaError::PartitionEOF(partition))) => {
+                open.remove(&partition);
+            }
+            Some(Err(error)) => passing(error)?,
+            None => {}
+        }
+    }
+    Ok(())
+}
+
 /// The header of that name, the last one, as text.
 pub fn header<'m>(message: &'m BorrowedMessage<'_>, name: &str) -> Option<&'m str> {
     Input::of(message).header_str(name)
@@ -118,14 +202,7 @@ fn assigned<'t>(
     kafka: &KafkaConfig,
     topics: impl IntoIterator<Item = &'t str>,
 ) -> Result<(PlainConsumer, BTreeSet<i32>)> {
-    let mut config = reader(&kafka.client(), GROUP, Isolation::Committed);
-    config
-        .set("enable.partition.eof", "true")
-        .set("auto.offset.reset", "earliest")
-        .set("fetch.queue.backoff.ms", "10")
-        .set("fetch.wait.max.ms", "50")
-        .set("queued.max.messages.kbytes", "16384");
-    let consumer: PlainConsumer = config.create_with_context(Plain).context("Kafka client")?;
+    let consumer = connected(kafka)?;
     let mut assignment = TopicPartitionList::new();
     let mut all = BTreeSet::new();
     for topic in topics {
@@ -136,6 +213,27 @@ fn assigned<'t>(
     }
     consumer.assign(&assignment)?;
     Ok((consumer, all))
+}
+
+fn assigned_at(kafka: &KafkaConfig, places: impl IntoIterator<Item = (String, i32, Offset)>) -> Result<PlainConsumer> {
+    let consumer = connected(kafka)?;
+    let mut assignment = TopicPartitionList::new();
+    for (topic, partition, offset) in places {
+        assignment.add_partition_offset(&topic, partition, offset)?;
+    }
+    consumer.assign(&assignment)?;
+    Ok(consumer)
+}
+
+fn connected(kafka: &KafkaConfig) -> Result<PlainConsumer> {
+    let mut config = reader(&kafka.client(), GROUP, Isolation::Committed);
+    config
+        .set("enable.partition.eof", "true")
+        .set("auto.offset.reset", "earliest")
+        .set("fetch.queue.backoff.ms", "10")
+        .set("fetch.wait.max.ms", "50")
+        .set("queued.max.messages.kbytes", "16384");
+    config.create_with_context(Plain).context("Kafka client")
 }
 
 fn partitions_of(consumer: &PlainConsumer, topic: &str) -> Result<Vec<i32>> {

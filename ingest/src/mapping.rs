@@ -1,16 +1,38 @@
-//! CSV rows to application documents by a mapping file: constants, templates, columns. The same file is read by training, so
-//! that a model sees in the stream what it was trained on. What the mapping does not name does not exist.
+//! CSV rows to application documents by a mapping file: constants, templates, columns, and how the file is written (`docs/batch.md`).
+//! Training reads the same file, so that a model sees in the stream what it was trained on. What the mapping does not name does not
+//! exist.
+//!
+//! Reading order: [`Mapping`], [`Bound`]; [`dialect`] is how a file holds its cells, [`written`] and [`date`] how a cell is written.
+
+mod amount;
+mod date;
+pub(crate) mod dialect;
+mod place;
+mod written;
 
 use crate::error::Error;
+use amount::{minor_units, number};
+use chrono::{NaiveDateTime, NaiveTime};
+use date::DateForm;
+use dialect::Dialect;
+use domain::ApplicationId;
+use place::put;
 use serde::Deserialize;
 use serde_json::{Map, Number, Value};
 use std::collections::BTreeMap;
 use std::path::Path;
+use written::{Habits, Written};
 
 /// A parsed mapping file.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Mapping {
+    /// How the file holds its cells.
+    #[serde(default)]
+    file: Dialect,
+    /// How cells are written, unless their column says otherwise.
+    #[serde(default)]
+    written: Written,
     /// JSON pointer → value.
     #[serde(default)]
     constants: BTreeMap<String, Value>,
@@ -18,6 +40,9 @@ pub struct Mapping {
     template: Vec<Template>,
     #[serde(default)]
     column: Vec<Column>,
+    /// Of cells in templates.
+    #[serde(skip)]
+    habits: Habits,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -41,6 +66,11 @@ struct Column {
     currency: Option<String>,
     #[serde(default)]
     exponent: u32,
+    /// What is written otherwise than the file says.
+    #[serde(default)]
+    written: Written,
+    #[serde(skip)]
+    habits: Habits,
 }
 
 #[derive(Debug, Clone, Copy, Deserialize)]
@@ -62,14 +92,31 @@ enum Empty {
     Null,
 }
 
-/// A row that the mapping cannot carry. Names the column, not the cell.
+/// A row that the mapping cannot carry.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}", told(cells))]
+pub struct RowRejected {
+    /// Every cell that its column does not take, at least one.
+    pub cells: Vec<CellRejected>,
+    /// The document with a value that fits in the place of each such cell, so that whatever else is wrong with the row can be told. Never
+    /// published.
+    pub stand_in: Value,
+}
+
+/// A cell that its column does not take. Names the column and the place it is for, not the cell.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("column {column}: {why}")]
-pub struct RowRejected {
+pub struct CellRejected {
     /// Its name.
     pub column: String,
+    /// JSON pointer into `data`.
+    pub pointer: String,
     /// What the cell is not.
     pub why: &'static str,
+}
+
+fn told(cells: &[CellRejected]) -> String {
+    cells.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
 impl Mapping {
@@ -87,24 +134,41 @@ impl Mapping {
     /// # Errors
     /// [`Error::Mapping`].
     pub fn parse(text: &str) -> Result<Self, Error> {
-        let mapping: Self = toml::from_str(text).map_err(|error| Error::Mapping(error.to_string()))?;
+        let mut mapping: Self = toml::from_str(text).map_err(|error| Error::Mapping(error.to_string()))?;
         let pointers = mapping.constants.keys().chain(mapping.template.iter().map(|template| &template.pointer));
         for pointer in pointers.chain(mapping.column.iter().map(|column| &column.pointer)) {
             if !pointer.starts_with('/') {
                 return Err(Error::Mapping(format!("{pointer:?} is no JSON pointer")));
             }
         }
+        mapping.habits =
+            mapping.written.habits(&Written::default()).map_err(|why| Error::Mapping(format!("[written]: {why}")))?;
+        for column in &mut mapping.column {
+            let habits = mapping.written.habits(&column.written);
+            column.habits = habits.map_err(|why| Error::Mapping(format!("column {}: {why}", column.name)))?;
+        }
         Ok(mapping)
+    }
+
+    /// How the file holds its cells.
+    pub(crate) fn dialect(&self) -> &Dialect {
+        &self.file
     }
 
     /// Fits the mapping to the columns of a file.
     ///
     /// # Errors
-    /// [`Error::Mapping`] when a column that it names is not there.
+    /// [`Error::Mapping`] when a column that it names is not there, or there twice.
     pub fn bind<'m, 'h>(&'m self, header: impl IntoIterator<Item = &'h str>) -> Result<Bound<'m>, Error> {
-        let places: BTreeMap<&str, usize> = header.into_iter().enumerate().map(|(place, name)| (name, place)).collect();
-        let place = |name: &str| {
-            places.get(name).copied().ok_or_else(|| Error::Mapping(format!("column {name} is not in the file")))
+        let mut places: BTreeMap<&str, (usize, bool)> = BTreeMap::new();
+        for (place, name) in header.into_iter().enumerate() {
+            let name = if self.written.trims() { name.trim() } else { name };
+            places.entry(name).and_modify(|known| known.1 = true).or_insert((place, false));
+        }
+        let place = |name: &str| match places.get(name) {
+            Some((place, false)) => Ok(*place),
+            Some((_, true)) => Err(Error::Mapping(format!("column {name} is twice in the file"))),
+            None => Err(Error::Mapping(format!("column {name} is not in the file"))),
         };
         let columns =
             self.column.iter().map(|column| Ok((column, place(&column.name)?))).collect::<Result<_, Error>>()?;
@@ -117,6 +181,11 @@ impl Mapping {
     }
 }
 
+/// Whether a cell is a day as a pattern of `[written] date` says.
+pub(crate) fn fits_date(pattern: &str, cell: &str) -> bool {
+    DateForm::try_from(pattern.to_owned()).is_ok_and(|form| form.read(cell).is_some())
+}
+
 /// A mapping whose columns are found.
 pub struct Bound<'m> {
     mapping: &'m Mapping,
@@ -126,7 +195,8 @@ pub struct Bound<'m> {
 
 enum Piece<'m> {
     Text(&'m str),
-    Cell(usize),
+    /// A column's name and place.
+    Cell(&'m str, usize),
     Row,
 }
 
@@ -134,40 +204,71 @@ impl Bound<'_> {
     /// The `data` of one row; `number` counts data rows from 1.
     ///
     /// # Errors
-    /// [`RowRejected`] for the first cell that its column does not take.
+    /// [`RowRejected`] with every cell that its column does not take.
     pub fn application<R: std::ops::Index<usize, Output = str>>(
         &self,
         row: &R,
         number: u64,
     ) -> Result<Value, RowRejected> {
         let mut data = Value::Object(Map::new());
+        let mut cells = Vec::new();
         for (pointer, value) in &self.mapping.constants {
             put(&mut data, pointer, value.clone());
         }
         for (pointer, pieces) in &self.templates {
-            put(&mut data, pointer, Value::String(fill(pieces, row, number)));
+            put(&mut data, pointer, Value::String(self.fill(pieces, |place| &row[place], number)));
         }
         for (column, place) in &self.columns {
-            let value = column.value(&row[*place]);
-            let value = value.map_err(|why| RowRejected { column: column.name.clone(), why })?;
+            let value = column.value(&row[*place]).unwrap_or_else(|why| {
+                cells.push(CellRejected { column: column.name.clone(), pointer: column.pointer.clone(), why });
+                column.stand_in()
+            });
             if let Some(value) = value {
                 put(&mut data, &column.pointer, value);
             }
         }
-        Ok(data)
+        if cells.is_empty() { Ok(data) } else { Err(RowRejected { cells, stand_in: data }) }
     }
-}
 
-fn fill<R: std::ops::Index<usize, Output = str>>(pieces: &[Piece<'_>], row: &R, number: u64) -> String {
-    let mut text = String::new();
-    for piece in pieces {
-        match piece {
-            Piece::Text(part) => text.push_str(part),
-            Piece::Cell(place) => text.push_str(&row[*place]),
-            Piece::Row => text.push_str(&number.to_string()),
-        }
+    /// The application that a row of too few or too many cells is about, where the cells that name it are there.
+    pub(crate) fn application_id<'c>(&self, cell: impl Fn(usize) -> Option<&'c str>, number: u64) -> Option<String> {
+        const POINTER: &str = "/application_id";
+        let template = self.templates.iter().find(|(pointer, _)| *pointer == POINTER);
+        let column = self.columns.iter().find(|(column, _)| column.pointer == POINTER);
+        let id = match (column, template) {
+            (Some((column, place)), _) => column.habits.bare(cell(*place)?).to_owned(),
+            (None, Some((_, pieces))) => {
+                let are_there = |piece: &Piece<'_>| !matches!(piece, Piece::Cell(_, at) if cell(*at).is_none());
+                let is_there = pieces.iter().all(are_there);
+                is_there.then(|| self.fill(pieces, |place| cell(place).unwrap_or_default(), number))?
+            }
+            (None, None) => self.mapping.constants.get(POINTER)?.as_str()?.to_owned(),
+        };
+        ApplicationId::new(&id).is_ok().then_some(id)
     }
-    text
+
+    /// The places of `data` that columns fill, each with the name of its column; of a template the first.
+    pub(crate) fn sources(&self) -> Vec<(String, String)> {
+        let columns = self.columns.iter().map(|(column, _)| (column.pointer.clone(), column.name.clone()));
+        let templates = self.templates.iter().filter_map(|(pointer, pieces)| {
+            let name =
+                pieces.iter().find_map(|piece| if let Piece::Cell(name, _) = piece { Some(*name) } else { None });
+            Some(((*pointer).to_owned(), name?.to_owned()))
+        });
+        columns.chain(templates).collect()
+    }
+
+    fn fill<'c>(&self, pieces: &[Piece<'_>], cell: impl Fn(usize) -> &'c str, number: u64) -> String {
+        let mut text = String::new();
+        for piece in pieces {
+            match piece {
+                Piece::Text(part) => text.push_str(part),
+                Piece::Cell(_, place) => text.push_str(self.mapping.habits.bare(cell(*place))),
+                Piece::Row => text.push_str(&number.to_string()),
+            }
+        }
+        text
+    }
 }
 
 fn pieces<'m>(template: &'m str, place: &impl Fn(&str) -> Result<usize, Error>) -> Result<Vec<Piece<'m>>, Error> {
@@ -177,7 +278,7 @@ fn pieces<'m>(template: &'m str, place: &impl Fn(&str) -> Result<usize, Error>) 
         let (name, after) =
             after.split_once('}').ok_or_else(|| Error::Mapping(format!("{template:?} does not close a brace")))?;
         pieces.push(Piece::Text(before));
-        pieces.push(if name == "row" { Piece::Row } else { Piece::Cell(place(name)?) });
+        pieces.push(if name == "row" { Piece::Row } else { Piece::Cell(name, place(name)?) });
         rest = after;
     }
     pieces.push(Piece::Text(rest));
@@ -187,83 +288,56 @@ fn pieces<'m>(template: &'m str, place: &impl Fn(&str) -> Result<usize, Error>) 
 impl Column {
     /// The value of a cell; none where an empty cell leaves the key out.
     fn value(&self, cell: &str) -> Result<Option<Value>, &'static str> {
+        let cell = self.habits.bare(cell);
         if cell.is_empty() {
             return Ok(self.empty.map(|Empty::Null| Value::Null));
         }
+        let plain = || self.habits.plain_number(cell);
         let value = match self.kind {
             Kind::String => cell.into(),
-            Kind::Integer => cell.parse::<i64>().map_err(|_| "not an integer")?.into(),
-            Kind::Number => number(cell)?,
-            Kind::Boolean | Kind::Category => {
-                self.map.get(cell).or(self.default.as_ref()).cloned().ok_or("not in the map")?
-            }
+            Kind::Integer => plain().and_then(|cell| cell.parse::<i64>().ok()).ok_or("not an integer")?.into(),
+            Kind::Number => number(&plain().ok_or("not a number")?)?,
+            Kind::Boolean => self.truth(cell).ok_or("neither in the map nor a yes or a no")?,
+            Kind::Category => self.map.get(cell).or(self.default.as_ref()).cloned().ok_or("not in the map")?,
             Kind::Money => {
-                let amount_minor = minor_units(cell, self.exponent).ok_or("not an amount of whole minor units")?;
+                let amount_minor = plain().and_then(|cell| minor_units(&cell, self.exponent));
+                let amount_minor = amount_minor.ok_or("not an amount of whole minor units")?;
                 let currency = self.currency.as_deref().ok_or("the column has no currency")?;
                 serde_json::json!({"amount_minor": amount_minor, "currency": currency})
             }
-            Kind::Date => crate::check::parse_date(cell).map(|_| cell.into()).ok_or("not a date")?,
-            Kind::Datetime => {
-                crate::check::parse_date(cell).map(|_| format!("{cell}T00:00:00Z").into()).ok_or("not a date")?
-            }
+            Kind::Date => self.day(cell)?.format("%Y-%m-%d").to_string().into(),
+            Kind::Datetime => self.day(cell)?.format("%Y-%m-%dT%H:%M:%SZ").to_string().into(),
         };
         Ok(Some(value))
     }
-}
 
-fn number(cell: &str) -> Result<Value, &'static str> {
-    let parsed: f64 = cell.parse().map_err(|_| "not a number")?;
-    Number::from_f64(parsed).map(Value::Number).ok_or("not a finite number")
-}
-
-/// Major units to minor ones, exactly; a fraction of a minor unit is refused.
-fn minor_units(cell: &str, exponent: u32) -> Option<i64> {
-    let (sign, digits) = cell.strip_prefix('-').map_or((1, cell), |rest| (-1, rest));
-    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
-    let fraction = fraction.trim_end_matches('0');
-    let all_digits = whole.bytes().chain(fraction.bytes()).all(|byte| byte.is_ascii_digit());
-    let missing = exponent.checked_sub(u32::try_from(fraction.len()).ok()?)?;
-    if whole.is_empty() || !all_digits {
-        return None;
+    fn truth(&self, cell: &str) -> Option<Value> {
+        let said = || self.habits.truth(cell).map(Value::Bool);
+        self.map.get(cell).cloned().or_else(said).or_else(|| self.default.clone())
     }
-    let units: i64 = format!("{whole}{fraction}").parse().ok()?;
-    units.checked_mul(10i64.checked_pow(missing)?)?.checked_mul(sign)
-}
 
-/// Sets the place that a pointer names, making objects and lists on the way; a number as a step makes a list.
-fn put(data: &mut Value, pointer: &str, value: Value) {
-    let mut at = data;
-    let mut steps = pointer.split('/').skip(1).peekable();
-    while let Some(step) = steps.next() {
-        let step = step.replace("~1", "/").replace("~0", "~");
-        let slot = match at {
-            Value::Array(list) => {
-                let index: usize = step.parse().unwrap_or(0);
-                while list.len() <= index {
-                    list.push(Value::Object(Map::new()));
-                }
-                &mut list[index]
-            }
-            other => {
-                if !other.is_object() {
-                    *other = Value::Object(Map::new());
-                }
-                let object = other.as_object_mut().expect("made an object above");
-                object.entry(step).or_insert(Value::Null)
-            }
-        };
-        match steps.peek() {
-            None => {
-                *slot = value;
-                return;
-            }
-            Some(next) if slot.is_null() => {
-                let is_index = next.bytes().all(|byte| byte.is_ascii_digit());
-                *slot = if is_index { Value::Array(Vec::new()) } else { Value::Object(Map::new()) };
-            }
-            Some(_) => {}
+    fn day(&self, cell: &str) -> Result<NaiveDateTime, &'static str> {
+        match self.habits.date() {
+            Some(form) => form.read(cell).ok_or("not a date as the mapping says dates are written"),
+            None => crate::check::parse_date(cell).map(|date| date.and_time(NaiveTime::MIN)).ok_or("not a date"),
         }
-        at = slot;
+    }
+
+    /// A value that would fit, in the place of a cell that does not.
+    fn stand_in(&self) -> Option<Value> {
+        match self.kind {
+            Kind::String => None,
+            Kind::Integer => Some(1.into()),
+            Kind::Number => Number::from_f64(1.0).map(Value::Number),
+            Kind::Boolean => Some(true.into()),
+            Kind::Category => self.map.values().next().cloned(),
+            Kind::Money => {
+                let currency = self.currency.as_deref()?;
+                Some(serde_json::json!({"amount_minor": 1, "currency": currency}))
+            }
+            Kind::Date => Some("2000-01-01".into()),
+            Kind::Datetime => Some("2000-01-01T00:00:00Z".into()),
+        }
     }
 }
 
@@ -326,26 +400,70 @@ mod tests {
             (["A", "1", "1", "1999-02-30"], "DAY"),
         ];
         for (cells, column) in rows {
-            assert_eq!(row(cells).unwrap_err().column, column);
+            assert_eq!(row(cells).unwrap_err().cells[0].column, column);
         }
     }
 
     #[test]
-    fn minor_units_are_exact() {
-        let rows = [
-            ("0", 2, Some(0)),
-            ("-165580", 2, Some(-16_558_000)),
-            ("12.50", 1, Some(125)),
-            ("12.55", 1, None),
-            ("7", 0, Some(7)),
-            ("7.0", 0, Some(7)),
-            (".5", 2, None),
-            ("1e3", 2, None),
-            ("99999999999999999999", 2, None),
-        ];
-        for (cell, exponent, expected) in rows {
-            assert_eq!(minor_units(cell, exponent), expected, "{cell}");
-        }
+    fn every_cell_that_does_not_fit_is_told_and_the_rest_can_still_be_judged() {
+        let rejected = row(["A", "twelve", "3", "1999-02-30"]).unwrap_err();
+        let told: Vec<_> = rejected.cells.iter().map(|cell| (cell.column.as_str(), cell.pointer.as_str())).collect();
+        let sex = "/applicants/0/protected/sex";
+        assert_eq!(told, [("AMOUNT", "/requested/amount"), ("SEX", sex), ("DAY", "/submitted_at")]);
+        assert_eq!(rejected.stand_in["application_id"], "x-A-7");
+        assert_eq!(rejected.stand_in["requested"]["amount"]["currency"], "USD");
+        assert!(!rejected.to_string().contains("twelve"), "columns, not cells: {rejected}");
+    }
+
+    #[test]
+    fn cells_are_read_as_the_file_or_their_column_says() {
+        let text = r#"
+            [written]
+            decimal = ","
+            thousands = "."
+            currency_signs = ["€"]
+            date = "DD.MM.YYYY"
+            trim = true
+            yes = ["ja"]
+            no = ["nein"]
+            missing = ["k.A."]
+            [[template]]
+            pointer = "/application_id"
+            value = "x-{ID}"
+            [[column]]
+            name = "BETRAG"
+            pointer = "/requested/amount"
+            kind = "money"
+            currency = "EUR"
+            exponent = 2
+            [[column]]
+            name = "FREMD"
+            pointer = "/attributes/foreign"
+            kind = "number"
+            written = { decimal = ".", thousands = ",", currency_signs = [] }
+            [[column]]
+            name = "AM"
+            pointer = "/submitted_at"
+            kind = "datetime"
+            [[column]]
+            name = "TELEFON"
+            pointer = "/applicants/0/facts/telephone"
+            kind = "boolean"
+        "#;
+        let mapping = Mapping::parse(text).unwrap();
+        let bound = mapping.bind(["ID ", "BETRAG", " FREMD", "AM", "TELEFON"]).unwrap();
+        let read = |cells: [&str; 5]| bound.application(&csv::StringRecord::from(cells.to_vec()), 1);
+        let expected = serde_json::json!({
+            "application_id": "x-7",
+            "requested": {"amount": {"amount_minor": 123_450, "currency": "EUR"}},
+            "attributes": {"foreign": 1234.5},
+            "submitted_at": "1999-12-31T00:00:00Z",
+            "applicants": [{"facts": {"telephone": false}}],
+        });
+        assert_eq!(read([" 7 ", " 1.234,50 € ", "1,234.5", "31.12.1999", " Nein"]), Ok(expected));
+        assert_eq!(read(["7", "k.A.", "", "", ""]), Ok(serde_json::json!({"application_id": "x-7"})));
+        let all_wrong = read(["7", "1,234.50", "1.234,5", "1999-12-31", "no"]).unwrap_err();
+        assert_eq!(all_wrong.cells.len(), 4, "{all_wrong}");
     }
 
     #[test]
@@ -353,6 +471,16 @@ mod tests {
         for text in ["[constants]\n\"x\" = 1", "[[column]]\nname='a'\npointer='/a'\nkind='colour'", "[extra]\n"] {
             assert!(Mapping::parse(text).is_err(), "{text}");
         }
+        for text in [
+            "[file]\ndelimiter = 'xx'",
+            "[file]\nencoding = 'klingon'",
+            "[written]\nthousands = '.'",
+            "[file]\nquote='x'",
+        ] {
+            assert!(Mapping::parse(text).is_err(), "{text}");
+        }
         assert!(Mapping::parse(TEXT).unwrap().bind(["ID"]).is_err());
+        let twice = Mapping::parse(TEXT).unwrap().bind(["ID", "ID", "AMOUNT", "SEX", "DAY"]).map(drop);
+        assert!(twice.unwrap_err().to_string().contains("ID is twice"));
     }
 }

@@ -28,6 +28,11 @@ impl Products {
         Self(products.into_iter().map(|(name, currencies)| (name.to_owned(), product(currencies))).collect())
     }
 
+    /// Names, each with the codes of its currencies; none where it takes any.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &[String])> {
+        self.0.iter().map(|(name, product)| (name.as_str(), product.currencies.as_slice()))
+    }
+
     /// The currencies of each product; none where it takes any.
     ///
     /// # Errors

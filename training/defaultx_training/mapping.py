@@ -52,8 +52,10 @@ class Mapping:
 
 
 def load(path: Path) -> Mapping:
-    """Reads a mapping file; an unknown kind or key is an error."""
+    """Reads a mapping file; an unknown kind or key is an error, and so is a file that is written otherwise than the shipped ones."""
     raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    if not set(raw) <= {"constants", "template", "column"}:
+        raise ValueError(f"{path.name}: [file] and [written] are for `defaultx batch`: training reads comma, point and UTF-8")
     known = {"name", "pointer", "kind", "map", "default", "empty", "currency", "exponent"}
     for column in raw.get("column", []):
         if column["kind"] not in KINDS or not set(column) <= known:

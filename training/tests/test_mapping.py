@@ -67,6 +67,13 @@ def test_an_unknown_kind_or_key_is_an_error(tmp_path) -> None:
             mapping.load(path)
 
 
+def test_a_file_that_is_written_otherwise_is_not_trained_on(tmp_path) -> None:
+    path = tmp_path / "mapping.toml"
+    path.write_text('[written]\ndecimal = ","\n')
+    with pytest.raises(ValueError, match="written"):
+        mapping.load(path)
+
+
 REQUIRED = (
     "tenant application_id revision product intent request_type channel jurisdiction submitted_at as_of applicants requested"
 ).split()

@@ -18,14 +18,16 @@ async fn a_file_sent_twice_sets_its_refused_rows_aside_once() {
     topics::apply(&kafka, &[]).await.unwrap();
     let sent = move || {
         let folder = tempfile::tempdir().unwrap();
-        let known = run(&Options::default(), &Config::default(), &kafka, |_| unreachable!()).unwrap_err().to_string();
+        let known = run(&Options::default(), &Config::default(), &kafka, |_| unreachable!(), |_| unreachable!())
+            .unwrap_err()
+            .to_string();
         assert!(known.contains("allow_demonstration_key"), "{known}");
         let config = Config { allow_demonstration_key: true, ..Config::default() };
         let send = |name: &str, content: &str| {
             let file = folder.path().join(name);
             std::fs::write(&file, content).unwrap();
             let options = Options { file, quiet: true, group_rows: 2, ..Options::default() };
-            let summary = run(&options, &config, &kafka, |file| Ok(rows::set_aside(&kafka, file).unwrap()));
+            let summary = run(&options, &config, &kafka, |file| Ok(rows::set_aside(&kafka, file).unwrap()), |_| Ok(()));
             (summary.unwrap().refused, letters(&kafka))
         };
         assert_eq!(send("a.ndjson", "{\n[\n\n1\n"), (3, 3));

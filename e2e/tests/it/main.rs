@@ -15,6 +15,7 @@ mod guessing;
 mod insight;
 mod logins;
 mod parties;
+mod portfolio;
 mod python;
 mod recording;
 mod routes;

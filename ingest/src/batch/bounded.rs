@@ -1,6 +1,7 @@
 //! Lines and CSV records of a file, each with a bound on its bytes: a compressed file of 2 MB may hold one line of 2 GB. What is
 //! longer is cut, said to be cut, and read over, so that the next one comes whole.
 
+use crate::mapping::dialect::Dialect;
 use csv::ByteRecord;
 use csv_core::ReadRecordResult;
 use std::io::{BufRead, BufReader, Read, Result};
@@ -64,27 +65,49 @@ pub(crate) struct Records<R> {
     cells: Box<[u8]>,
     /// Where each cell ends.
     ends: Box<[usize]>,
+    place: Place,
+}
+
+/// The line that the next byte stands on. A line ends as people's editors say: `\n`, `\r\n` or `\r`, in quotes too.
+struct Place {
+    line: u64,
+    is_after_return: bool,
+}
+
+impl Place {
+    fn pass(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            let ends = *byte == b'\r' || (*byte == b'\n' && !self.is_after_return);
+            self.line += u64::from(ends);
+            self.is_after_return = *byte == b'\r';
+        }
+    }
 }
 
 impl<R: Read> Records<R> {
     /// Records whose cells have at most `most` bytes together.
-    pub(crate) fn new(reader: R, most: usize) -> Self {
+    pub(crate) fn new(reader: R, most: usize, dialect: &Dialect) -> Self {
+        let mut core = csv_core::ReaderBuilder::new();
+        core.delimiter(dialect.delimiter).quoting(dialect.quote.is_some()).quote(dialect.quote.unwrap_or(b'"'));
         let (cells, ends) = (vec![0; most.max(1)].into(), vec![0; MAX_CELLS].into());
-        Self { reader: BufReader::new(reader), core: csv_core::Reader::new(), cells, ends }
+        let place = Place { line: 1, is_after_return: false };
+        Self { reader: BufReader::new(reader), core: core.build(), cells, ends, place }
     }
 
-    /// The next record; none at the end.
+    /// The next record; none at the end. Lines without a byte are passed over.
     ///
     /// # Errors
     /// The reader's.
     pub(crate) fn next(&mut self) -> Result<Option<Piece<ByteRecord>>> {
-        let line = self.core.line();
+        self.pass_empty_lines()?;
+        let line = self.place.line;
         let (mut filled, mut ended) = (0, 0);
         let mut beginning = None;
         loop {
             let input = self.reader.fill_buf()?;
             let (result, read, wrote, ends) =
                 self.core.read_record(input, &mut self.cells[filled..], &mut self.ends[ended..]);
+            self.place.pass(&input[..read]);
             self.reader.consume(read);
             (filled, ended) = (filled + wrote, ended + ends);
             match result {
@@ -100,6 +123,19 @@ impl<R: Read> Records<R> {
                 }
                 ReadRecordResult::End => return Ok(None),
             }
+        }
+    }
+
+    /// What `csv-core` would pass over too, without saying how many lines that were; and the `\n` of a record's `\r\n`, which it leaves.
+    fn pass_empty_lines(&mut self) -> Result<()> {
+        loop {
+            let input = self.reader.fill_buf()?;
+            let count = input.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+            if count == 0 {
+                return Ok(());
+            }
+            self.place.pass(&input[..count]);
+            self.reader.consume(count);
         }
     }
 }
@@ -135,7 +171,7 @@ mod tests {
     #[test]
     fn a_record_over_the_bound_is_cut_and_the_next_one_is_whole() {
         let text = "\u{feff}a,b\n1,\"2\n2\"\n\n123,45678901234\n\"\"\"\",\n9\n1,2,3\r\n";
-        let mut records = Records::new(text.as_bytes(), 8);
+        let mut records = Records::new(text.as_bytes(), 8, &Dialect::default());
         let mut found = Vec::new();
         while let Some(piece) = records.next().unwrap() {
             let cells: Vec<String> = piece.content.iter().map(|c| String::from_utf8(c.to_vec()).unwrap()).collect();
@@ -144,7 +180,7 @@ mod tests {
         let expected = [
             (1, "a|b", false),
             (2, "1|2\n2", false),
-            (4, "123", true),
+            (5, "123", true),
             (6, "\"|", false),
             (7, "9", false),
             (8, "1|2|3", false),
@@ -153,9 +189,22 @@ mod tests {
     }
 
     #[test]
+    fn a_line_is_the_one_that_an_editor_shows() {
+        let lines_of = |text: &str| {
+            let mut records = Records::new(text.as_bytes(), 64, &Dialect::default());
+            std::iter::from_fn(|| records.next().unwrap().map(|piece| piece.line)).collect::<Vec<_>>()
+        };
+        for end in ["\n", "\r\n", "\r"] {
+            let text = ["a,b", "1,2", "", "", "3,\"4", "4\"", "5,6", "", "7,8"].join(end);
+            assert_eq!(lines_of(&text), [1, 2, 5, 7, 9], "{end:?}");
+            assert_eq!(lines_of(&format!("{end}{end}{text}{end}")), [3, 4, 7, 9, 11], "{end:?}");
+        }
+    }
+
+    #[test]
     fn a_record_without_end_has_a_bounded_number_of_cells() {
         let text = [vec![b','; 3 * MAX_CELLS], b"\n1,2\n".to_vec()].concat();
-        let mut records = Records::new(&text[..], 8);
+        let mut records = Records::new(&text[..], 8, &Dialect::default());
         let wide = records.next().unwrap().unwrap();
         assert_eq!((wide.is_cut, wide.content.len()), (true, MAX_CELLS));
         assert_eq!(records.next().unwrap().unwrap().content, ByteRecord::from(vec!["1", "2"]));

@@ -3,21 +3,23 @@
 //! row, so that running it twice publishes nothing new: `admit` answers `duplicate`, and what is set aside stays set aside once.
 //!
 //! [`rows`] reads the file with a [bound](bounded) on each row, [`report`] lists what was refused; here the rows are received and published in groups.
+//! [`judge`] does all of it but publish, [`inspect`] proposes a mapping of a file that nobody has seen yet.
 
 mod bounded;
+pub mod inspect;
 pub mod report;
 pub mod rows;
 
 use crate::config::Config;
 use crate::error::Error;
-use crate::mapping::Mapping;
+use crate::mapping::{Mapping, RowRejected};
 use crate::outputs::{self, Origin, Topics};
-use crate::receive::{Arrival, Received, receive};
-use crate::refusal::{Reason, Refusal, Who};
+use crate::receive::{Arrival, Content, Received, receive};
+use crate::refusal::{Fault, Reason, Refusal, Who};
 use crate::rules::{Rules, TenantRule, Tenants};
-use domain::{Channel, Digest};
+use domain::{Channel, Digest, Intent};
 use indicatif::{ProgressBar, ProgressStyle};
-use report::{Report, Summary};
+use report::{RefusedRow, Report, RowFault, Summary, Verdict, pointers};
 use rows::{Row, Source, Trouble};
 use runtime::clock;
 use runtime::kafka::KafkaConfig;
@@ -26,6 +28,8 @@ use runtime::stream::{Input, Offset, Output, Route, Transactions};
 use schemas::application::SUBMITTED;
 use schemas::envelope::{JSON, header as ce};
 use schemas::reply::Coordinates;
+use serde::Deserialize;
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
@@ -40,7 +44,7 @@ const STAGE: &str = "batch";
 /// What to publish and how.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
-    /// `*.csv`, `*.ndjson` or `*.jsonl`, each also with `.gz`.
+    /// `*.csv`, `*.tsv`, `*.txt`, `*.ndjson` or `*.jsonl`, each also with `.gz`.
     pub file: PathBuf,
     /// Mapping file; required for CSV.
     pub mapping: Option<PathBuf>,
@@ -50,6 +54,8 @@ pub struct Options {
     pub intent: Option<String>,
     /// Where refused rows are listed: CSV, or JSON when it ends in `.json`. None lists them nowhere.
     pub report: Option<PathBuf>,
+    /// Correlation id of whatever comes of this run, so that its replies are told from those of another run of the file.
+    pub run: Option<String>,
     /// Rows of one transaction; 0 takes 1000.
     pub group_rows: usize,
     /// Shows no progress.
@@ -69,7 +75,8 @@ fn source_of(file: &str) -> String {
 
 /// Publishes a file. Blocks until Kafka has all of it. `set_aside` gives the rows of the file that have a dead letter already,
 /// as [`row_of`] tells them; it is asked once for each name
-/// that the file may have had, when the first row is refused and no earlier run of the file can write any more.
+/// that the file may have had, when the first row is refused and no earlier run of the file can write any more. `told` hears of each
+/// row, in order, before it is published.
 ///
 /// # Errors
 /// [`Error`] when the file, its mapping or Kafka fails. What was published before stays; the same call goes on from anywhere.
@@ -78,20 +85,20 @@ pub fn run(
     config: &Config,
     kafka: &KafkaConfig,
     mut set_aside: impl FnMut(&str) -> Result<BTreeSet<u64>, Error>,
+    told: impl FnMut(Verdict) -> Result<(), Error>,
 ) -> Result<Summary, Error> {
     config.check_public_keys()?;
-    let mapping = options.mapping.as_deref().map(Mapping::load).transpose()?;
-    let source = Source::open(&options.file)?;
-    let batch = Batch::new(options, config, kafka, source.digest(), clock::now_ms)?;
+    let opened = Opened::new(options, config, kafka)?;
+    let batch = &opened.batch;
     let mut producer = Transactions::connect(kafka, &format!("ingest-batch-{}", batch.file), config.door_timeout_ms)?;
-    let bar = bar(source.bytes(), options.quiet);
-    let mut report = Report::create(options.report.as_deref())?;
     let group_rows = if options.group_rows == 0 { 1000 } else { options.group_rows };
     let mut group = Group::default();
     let mut before = None;
-    for row in source.rows(mapping.as_ref(), options.intent.as_deref(), config.max_body_bytes)? {
-        let row = row?;
-        let mut records = batch.records(&row, &mut report)?;
+    let mut write = |group: &mut Group| -> Result<(), Error> {
+        let Group { records, .. } = std::mem::take(group);
+        Ok(producer.write(records.iter().map(|record| (None, record)))?)
+    };
+    let summary = opened.judge(told, |row, mut records, bar| {
         let is_letter = |record: &Output| record.topic == batch.topics.dead_letters;
         if records.iter().any(is_letter) {
             let before = match &mut before {
@@ -104,16 +111,72 @@ pub fn run(
         }
         group.add(records);
         if group.rows == group_rows || group.bytes >= GROUP_BYTES {
-            producer.write(group.records.iter().map(|record| (None, record)))?;
+            write(&mut group)?;
             bar.set_position(row.read_bytes);
-            group = Group::default();
         }
-    }
+        Ok(())
+    })?;
     if !group.records.is_empty() {
-        producer.write(group.records.iter().map(|record| (None, record)))?;
+        write(&mut group)?;
     }
-    bar.finish_and_clear();
-    report.finish()
+    Ok(summary)
+}
+
+/// Reads, maps and judges a file as [`run`] does, and publishes nothing. Asks no server. Whether a row was sent before is not known
+/// here.
+///
+/// # Errors
+/// [`Error`] when the file or its mapping fails.
+pub fn judge(
+    options: &Options,
+    config: &Config,
+    told: impl FnMut(Verdict) -> Result<(), Error>,
+) -> Result<Summary, Error> {
+    Opened::new(options, config, &KafkaConfig::default())?.judge(told, |row, _, bar| {
+        if row.number.is_multiple_of(1000) {
+            bar.set_position(row.read_bytes);
+        }
+        Ok(())
+    })
+}
+
+/// A file with all that its rows are judged by.
+struct Opened<'o> {
+    options: &'o Options,
+    config: &'o Config,
+    source: Source,
+    mapping: Option<Mapping>,
+    batch: Batch,
+}
+
+impl<'o> Opened<'o> {
+    fn new(options: &'o Options, config: &'o Config, kafka: &KafkaConfig) -> Result<Self, Error> {
+        let mapping = options.mapping.as_deref().map(Mapping::load).transpose()?;
+        let source = Source::open(&options.file)?;
+        let batch = Batch::new(options, config, kafka, source.digest(), clock::now_ms)?;
+        Ok(Self { options, config, source, mapping, batch })
+    }
+
+    /// Hands each row on with the records that it becomes.
+    fn judge(
+        &self,
+        mut told: impl FnMut(Verdict) -> Result<(), Error>,
+        mut each: impl FnMut(&Row, Vec<Output>, &ProgressBar) -> Result<(), Error>,
+    ) -> Result<Summary, Error> {
+        let Options { intent, report, quiet, .. } = self.options;
+        let rows = self.source.rows(self.mapping.as_ref(), intent.as_deref(), self.config.max_body_bytes)?;
+        let mut report = Report::create(report.as_deref())?;
+        let bar = bar(self.source.bytes(), *quiet);
+        for row in rows {
+            let row = row?;
+            let (records, verdict) = self.batch.judged(&row);
+            report.enter(&verdict)?;
+            told(verdict)?;
+            each(&row, records, &bar)?;
+        }
+        bar.finish_and_clear();
+        report.finish()
+    }
 }
 
 /// What one transaction will hold.
@@ -135,6 +198,38 @@ impl Group {
     }
 }
 
+/// A row that is not published, and everything that is wrong with it.
+struct Rejected {
+    refusal: Box<Refusal>,
+    faults: Vec<RowFault>,
+}
+
+/// What `receive` found, each with the column that fills the place.
+fn faults(refusal: &Refusal, sources: &[(String, String)]) -> Vec<RowFault> {
+    let told = |fault: &Fault| {
+        let fills = |place: &str| is_within(&fault.pointer, place);
+        let column = sources.iter().find(|(place, _)| fills(place)).map(|(_, column)| column.clone());
+        let (reason, why) = (fault.reason.as_str().to_owned(), fault.told().detail);
+        RowFault { reason, pointer: fault.pointer.clone(), column, why }
+    };
+    refusal.faults.iter().map(told).collect()
+}
+
+/// Whether a pointer is at a place or below it.
+fn is_within(pointer: &str, place: &str) -> bool {
+    pointer.strip_prefix(place).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// Whether a body asks for a score and for no decision.
+fn is_only_scored(body: &[u8]) -> bool {
+    #[derive(Deserialize)]
+    struct Asked<'a> {
+        #[serde(borrow)]
+        intent: Cow<'a, str>,
+    }
+    serde_json::from_slice::<Asked<'_>>(body).is_ok_and(|asked| asked.intent == Intent::ScoreOnly.as_str())
+}
+
 /// What every row of a file shares.
 pub struct Batch {
     rules: Rules,
@@ -144,6 +239,8 @@ pub struct Batch {
     file: String,
     /// What a run under another key, or of a version before, called it.
     other_names: Vec<String>,
+    /// What events of this run carry as their correlation id.
+    run: Option<String>,
     /// Milliseconds since 1970.
     clock: fn() -> i64,
 }
@@ -173,6 +270,7 @@ impl Batch {
             topics: Topics::new(kafka),
             file: short(keys.kept.name(file)),
             other_names,
+            run: options.run.clone(),
             clock,
         })
     }
@@ -186,64 +284,94 @@ impl Batch {
         })
     }
 
-    /// The records that a row becomes: intake with what belongs to it, or a dead letter with its answer and a line in the report.
+    /// The records that a row becomes: intake with what belongs to it, or a dead letter with its answer and its faults in the report.
     ///
     /// # Errors
     /// [`Error::File`] when the report cannot be written.
     pub fn records(&self, row: &Row, report: &mut Report) -> Result<Vec<Output>, Error> {
-        report.count();
+        let (records, verdict) = self.judged(row);
+        report.enter(&verdict).map(|()| records)
+    }
+
+    fn judged(&self, row: &Row) -> (Vec<Output>, Verdict) {
+        let (line, number, is_only_scored) = (row.line, row.number, is_only_scored(&row.body));
         match self.received(row) {
             Ok(taken) => {
+                let revision = match &taken.content {
+                    Content::Application { revision, .. } => Some(revision.get()),
+                    Content::Withdrawal { .. } => None,
+                };
+                let application_id = Some(taken.application_id.clone());
                 let place = Some((Channel::Batch.as_str(), 0, Offset::new(row.number as i64)));
                 let origin = Origin { channel: Channel::Batch, place, received_at_ms: None, token: None };
-                Ok(outputs::received(taken, origin, &self.topics))
+                let records = outputs::received(taken, origin, &self.topics);
+                (records, Verdict { line, number, application_id, revision, is_only_scored, refused: None })
             }
-            Err(refusal) => {
-                report.refused(row.line, &refusal, row.trouble.as_ref())?;
-                Ok(vec![self.answer(row, &refusal), self.dead_letter(row, &refusal)])
+            Err(Rejected { refusal, faults }) => {
+                let application_id = refusal.who.application_id.clone().or_else(|| row.application_id.clone());
+                let revision = refusal.who.revision;
+                let refused = RefusedRow::new(line, application_id.clone(), faults, row.trouble.as_ref());
+                let records = vec![self.answer(row, &refusal), self.dead_letter(row, &refusal)];
+                (records, Verdict { line, number, application_id, revision, is_only_scored, refused: Some(refused) })
             }
         }
     }
 
-    fn received(&self, row: &Row) -> Result<Received, Box<Refusal>> {
-        if let Some(trouble) = &row.trouble {
-            let who = Who { tenant: self.tenant.tenant().as_str().to_owned(), ..Who::default() };
-            let (reason, pointers) = match trouble {
-                Trouble::TooLong { .. } => (Reason::BodyTooLarge, Vec::new()),
-                Trouble::NotUtf8 => (Reason::NotUtf8, Vec::new()),
-                Trouble::Width { .. } => (Reason::UnmappedRow, Vec::new()),
-                Trouble::Unmapped(why) => (Reason::UnmappedRow, vec![format!("/{}", why.column)]),
-            };
-            return Err(Box::new(Refusal { pointers, ..Refusal::whole(reason, who) }));
-        }
+    fn received(&self, row: &Row) -> Result<Received, Rejected> {
+        let Some(trouble) = &row.trouble else {
+            return self.received_body(row, &row.body).map_err(|refusal| {
+                let faults = faults(&refusal, &row.sources);
+                Rejected { refusal, faults }
+            });
+        };
+        let who = Who { tenant: self.tenant.tenant().as_str().to_owned(), ..Who::default() };
+        let (reason, cells, stand_in) = match trouble {
+            Trouble::TooLong { .. } => (Reason::BodyTooLarge, &[][..], None),
+            Trouble::NotText { .. } => (Reason::NotUtf8, &[][..], None),
+            Trouble::Width { .. } => (Reason::UnmappedRow, &[][..], None),
+            Trouble::Unmapped(RowRejected { cells, stand_in }) => {
+                (Reason::UnmappedRow, cells.as_slice(), Some(stand_in))
+            }
+        };
+        // What else is wrong with the row is told as well. The places of the cells themselves are spoken for.
+        let stand_in = stand_in.map(|data| serde_json::to_vec(data).expect("a document is plain data"));
+        let also = stand_in.and_then(|body| self.received_body(row, &body).err());
+        let mut told = RowFault::of_trouble(reason.as_str(), trouble);
+        let others = also.iter().flat_map(|also| faults(also, &row.sources));
+        told.extend(others.filter(|fault| !cells.iter().any(|cell| is_within(&fault.pointer, &cell.pointer))));
+        let pointers = pointers(&told);
+        let who = also.map_or(who, |also| also.who);
+        Err(Rejected { refusal: Box::new(Refusal { pointers, ..Refusal::whole(reason, who) }), faults: told })
+    }
+
+    fn received_body(&self, row: &Row, body: &[u8]) -> Result<Received, Box<Refusal>> {
         let headers = self.headers(row);
         let header_of = |name: &str| headers.iter().find(|header| header.0 == name).map(|header| header.1.as_slice());
         let arrival = Arrival {
             channel: Channel::Batch,
             at_ms: (self.clock)(),
             header_of: &header_of,
-            body: Some(&row.body),
+            body: Some(body),
             tenant: &self.tenant,
         };
         receive(&self.rules, &arrival)
     }
 
     fn headers(&self, row: &Row) -> Vec<(&'static str, Vec<u8>)> {
-        vec![
+        let mut headers = vec![
             (ce::SPECVERSION, b"1.0".to_vec()),
             (ce::ID, format!("batch:{}:{}", self.file, row.number).into_bytes()),
             (ce::SOURCE, source_of(&self.file).into_bytes()),
             (ce::TYPE, SUBMITTED.into()),
             (ce::CONTENT_TYPE, JSON.into()),
-        ]
+        ];
+        headers.extend(self.run.iter().map(|run| (ce::CORRELATION, run.clone().into_bytes())));
+        headers
     }
 
     fn answer(&self, row: &Row, refusal: &Refusal) -> Output {
         let at = |topic: String| Coordinates { topic, partition: 0, offset: row.number as i64 };
         let answers = at(format!("batch:{}", self.file));
-        // A column is no place in `data`: only the report names it.
-        let pointers = if row.trouble.is_some() { Vec::new() } else { refusal.pointers.clone() };
-        let refusal = &Refusal { pointers, ..refusal.clone() };
         outputs::rejection(refusal, at(Channel::Batch.as_str().to_owned()), &answers, &self.topics)
     }
 

@@ -4,6 +4,7 @@
 
 use super::bounded::{Lines, Piece, Records};
 use crate::error::Error;
+use crate::mapping::dialect::Dialect;
 use crate::mapping::{Mapping, RowRejected};
 use crate::strict::{self, Node, canonical_bytes};
 use csv::{ByteRecord, StringRecord};
@@ -31,6 +32,10 @@ pub struct Row {
     pub body: Vec<u8>,
     /// Why it is refused before it is received.
     pub trouble: Option<Trouble>,
+    /// Of a row in trouble: the application that it is about, as far as its cells tell.
+    pub application_id: Option<String>,
+    /// Places of `data`, each with the column that fills it; of NDJSON none.
+    pub sources: Arc<[(String, String)]>,
     /// Bytes of the file read so far, compressed as they are.
     pub read_bytes: u64,
 }
@@ -45,19 +50,28 @@ pub enum Trouble {
         most: usize,
     },
     /// Not one cell for each column.
-    #[error("{cells} cells, where the header has {columns}")]
+    #[error("{cells} cells, where the header has {columns}{}", over(*lines))]
     Width {
         /// Cells of the row.
         cells: usize,
         /// Cells of the header.
         columns: usize,
+        /// Lines that the row goes over: more than one where a quote was opened.
+        lines: usize,
     },
-    /// A cell that is no UTF-8.
-    #[error("not UTF-8")]
-    NotUtf8,
-    /// A cell that its column does not take.
+    /// A cell whose bytes are no text.
+    #[error("not {encoding}")]
+    NotText {
+        /// What the mapping says that the file is written in.
+        encoding: &'static str,
+    },
+    /// Cells that their columns do not take.
     #[error(transparent)]
     Unmapped(#[from] RowRejected),
+}
+
+fn over(lines: usize) -> String {
+    if lines > 1 { format!("; it goes over {lines} lines, so a quote may be open") } else { String::new() }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,9 +98,12 @@ impl Source {
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_ascii_lowercase();
         let (stem, is_gzip) = name.strip_suffix(".gz").map_or((name.as_str(), false), |stem| (stem, true));
         let format = match stem.rsplit_once('.').map(|(_, extension)| extension) {
-            Some("csv") => Format::Csv,
+            Some("csv" | "tsv" | "txt") => Format::Csv,
             Some("ndjson" | "jsonl") => Format::Ndjson,
-            _ => return Err(Error::Batch(format!("{name}: must end in .csv, .ndjson or .jsonl, also with .gz"))),
+            _ => {
+                let why = "must end in .csv, .tsv, .txt, .ndjson or .jsonl, also with .gz";
+                return Err(Error::Batch(format!("{name}: {why}")));
+            }
         };
         let failed = |source| Error::File { path: path.to_owned(), source };
         let mut hasher = Sha256::new();
@@ -114,17 +131,36 @@ impl Source {
         intent: Option<&'m str>,
         most: usize,
     ) -> Result<Box<dyn Iterator<Item = Result<Row, Error>> + 'm>, Error> {
+        let (plain, read) = self.unpacked()?;
+        let file = Opened { plain, path: self.path.clone(), most, read };
+        match (self.format, mapping) {
+            (Format::Ndjson, _) => Ok(Box::new(ndjson(file, intent))),
+            (Format::Csv, Some(mapping)) => Ok(Box::new(csv_rows(file, mapping, intent)?)),
+            (Format::Csv, None) => {
+                Err(Error::Batch("a CSV file needs a mapping file: `defaultx batch inspect` proposes one".into()))
+            }
+        }
+    }
+
+    /// The bytes of a table of rows and columns, unpacked; none for a file of JSON documents.
+    ///
+    /// # Errors
+    /// [`Error::File`].
+    pub(super) fn table(&self) -> Result<Option<Box<dyn Read>>, Error> {
+        match self.format {
+            Format::Csv => Ok(Some(self.unpacked()?.0)),
+            Format::Ndjson => Ok(None),
+        }
+    }
+
+    /// Its bytes, and how many of the file were read for them so far.
+    fn unpacked(&self) -> Result<(Box<dyn Read>, Arc<AtomicU64>), Error> {
         let failed = |source| Error::File { path: self.path.clone(), source };
         let read = Arc::new(AtomicU64::new(0));
         let counted = Counted { inner: File::open(&self.path).map_err(failed)?, read: read.clone() };
         let plain: Box<dyn Read> =
             if self.is_gzip { Box::new(MultiGzDecoder::new(BufReader::new(counted))) } else { Box::new(counted) };
-        let file = Opened { plain, path: self.path.clone(), most, read };
-        match (self.format, mapping) {
-            (Format::Ndjson, _) => Ok(Box::new(ndjson(file, intent))),
-            (Format::Csv, Some(mapping)) => Ok(Box::new(csv_rows(file, mapping, intent)?)),
-            (Format::Csv, None) => Err(Error::Batch("a CSV file needs a mapping file".into())),
-        }
+        Ok((plain, read))
     }
 }
 
@@ -139,7 +175,8 @@ struct Opened {
 fn ndjson<'m>(file: Opened, intent: Option<&'m str>) -> impl Iterator<Item = Result<Row, Error>> + 'm {
     let Opened { plain, path, most, read } = file;
     let mut number = 0;
-    let mut lines = Lines::new(plain, most);
+    let mut lines = Lines::new(Dialect::default().decoded(plain), most);
+    let sources: Arc<[(String, String)]> = Arc::new([]);
     std::iter::from_fn(move || {
         loop {
             let Piece { line, content: mut body, is_cut } = match lines.next() {
@@ -154,7 +191,8 @@ fn ndjson<'m>(file: Opened, intent: Option<&'m str>) -> impl Iterator<Item = Res
             if let Some(with_intent) = intent.filter(|_| !is_cut).and_then(|intent| with_intent(&body, intent)) {
                 body = with_intent;
             }
-            return Some(Ok(Row { number, line, body, trouble, read_bytes: read.load(Ordering::Relaxed) }));
+            let (sources, read_bytes) = (sources.clone(), read.load(Ordering::Relaxed));
+            return Some(Ok(Row { number, line, body, trouble, application_id: None, sources, read_bytes }));
         }
     })
 }
@@ -173,43 +211,79 @@ fn csv_rows<'m>(
 ) -> Result<impl Iterator<Item = Result<Row, Error>> + 'm, Error> {
     let Opened { plain, path, most, read } = file;
     let failed = move |source| Error::File { path: path.clone(), source };
-    let mut records = Records::new(plain, most);
-    let header = match records.next().map_err(&failed)? {
-        Some(Piece { is_cut: true, .. }) => {
-            return Err(Error::Batch(format!("the header is longer than {most} bytes")));
+    let dialect = mapping.dialect();
+    let mut records = Records::new(dialect.decoded(plain), most, dialect);
+    let header = loop {
+        match records.next().map_err(&failed)? {
+            Some(Piece { is_cut: true, .. }) => {
+                return Err(Error::Batch(format!("the header is longer than {most} bytes")));
+            }
+            Some(Piece { content, .. }) if names_separator(&content) => {}
+            header => break header.map(|header| header.content).unwrap_or_default(),
         }
-        header => header.map(|header| header.content).unwrap_or_default(),
     };
-    let header = StringRecord::from_byte_record(header).map_err(|_| Error::Batch("the header is not UTF-8".into()))?;
+    let is_damaged = dialect.is_damaged(header.iter());
+    let header = StringRecord::from_byte_record(header).ok().filter(|_| !is_damaged);
+    let header = header.ok_or_else(|| Error::Batch(format!("the header is not {}", dialect.encoding())))?;
     let bound = mapping.bind(&header)?;
     let columns = header.len();
+    let sources: Arc<[(String, String)]> = bound.sources().into();
     let mut number = 0;
     Ok(std::iter::from_fn(move || {
-        let Piece { line, content, is_cut } = match records.next() {
-            Ok(record) => record?,
-            Err(source) => return Some(Err(failed(source))),
+        let Piece { line, content, is_cut } = loop {
+            match records.next() {
+                // A spreadsheet writes its empty rows too.
+                Ok(Some(piece)) if !piece.is_cut && is_blank(&piece.content) => {}
+                Ok(record) => break record?,
+                Err(source) => return Some(Err(failed(source))),
+            }
         };
         number += 1;
-        let taken = cells(&content, is_cut, columns, most)
+        let taken = cells(&content, is_cut, columns, most, dialect)
             .and_then(|record| bound.application(&record, number).map_err(Trouble::from));
         let (body, trouble) = match taken {
             Ok(data) => (with(data, intent), None),
             Err(trouble) => (as_csv(&content), Some(trouble)),
         };
-        let row = body.map(|body| Row { number, line, body, trouble, read_bytes: read.load(Ordering::Relaxed) });
+        let cell = |place| content.get(place).and_then(|cell| std::str::from_utf8(cell).ok());
+        let application_id = trouble.is_some().then(|| bound.application_id(cell, number)).flatten();
+        let (sources, read_bytes) = (sources.clone(), read.load(Ordering::Relaxed));
+        let row = body.map(|body| Row { number, line, body, trouble, application_id, sources, read_bytes });
         Some(row.map_err(|error| Error::Batch(format!("line {line}: {error}"))))
     }))
 }
 
-/// The cells of a record, one for each column.
-fn cells(record: &ByteRecord, is_cut: bool, columns: usize, most: usize) -> Result<StringRecord, Trouble> {
+/// Whether a record holds nothing.
+fn is_blank(record: &ByteRecord) -> bool {
+    record.iter().all(|cell| std::str::from_utf8(cell).is_ok_and(|cell| cell.trim().is_empty()))
+}
+
+/// Whether a record is the line `sep=;` with which a spreadsheet tells itself the delimiter.
+fn names_separator(record: &ByteRecord) -> bool {
+    record.len() <= 2 && record.get(0).is_some_and(|cell| cell.starts_with(b"sep=") && cell.len() <= 5)
+}
+
+/// The cells of a record, one for each column. Blank cells behind the last column are none: many programs end each line so.
+fn cells(
+    record: &ByteRecord,
+    is_cut: bool,
+    columns: usize,
+    most: usize,
+    dialect: &Dialect,
+) -> Result<StringRecord, Trouble> {
     if is_cut {
         return Err(Trouble::TooLong { most });
     }
-    if record.len() != columns {
-        return Err(Trouble::Width { cells: record.len(), columns });
+    let is_wide = record.iter().skip(columns).any(|cell| !cell.trim_ascii().is_empty());
+    if record.len() < columns || is_wide {
+        let ends = record.iter().flatten().filter(|byte| **byte == b'\n').count();
+        return Err(Trouble::Width { cells: record.len(), columns, lines: 1 + ends });
     }
-    StringRecord::from_byte_record(record.clone()).map_err(|_| Trouble::NotUtf8)
+    let not_text = Trouble::NotText { encoding: dialect.encoding() };
+    if dialect.is_damaged(record.iter()) {
+        return Err(not_text);
+    }
+    StringRecord::from_byte_record(record.clone()).map_err(|_| not_text)
 }
 
 fn with(mut data: serde_json::Value, intent: Option<&str>) -> std::io::Result<Vec<u8>> {

@@ -87,8 +87,9 @@ fn refused_lines_are_listed_answered_and_set_aside() {
     assert_eq!((summary.rows, summary.published, summary.refused), (3, 1, 2));
     let text = std::fs::read_to_string(&list).unwrap();
     let lines: Vec<&str> = text.lines().collect();
-    assert_eq!(lines[1], "3,,duplicate_key,/revision,");
-    assert_eq!(lines[2], "4,L-3,bad_amount,/requested/amount/amount_minor,");
+    assert_eq!(lines[0], "line,application_id,reason,pointers,detail,column");
+    assert_eq!(lines[1], "3,,duplicate_key,/revision,A key stands twice in one object,");
+    assert!(lines[2].starts_with("4,L-3,bad_amount,/requested/amount/amount_minor,\"An amount is"), "{}", lines[2]);
     let on = |topic: &str| records.iter().filter(|record| &*record.topic == topic).collect::<Vec<_>>();
     assert_eq!((on("t.loan.replies.v1").len(), on("t.credit.dead-letters.v1").len()), (2, 2));
     let letter = on("t.credit.dead-letters.v1")[1];
@@ -117,7 +118,9 @@ fn a_row_that_does_not_map_is_refused_alone() {
     let (_, summary) = written(&file, Some(&Mapping::parse(mapping).unwrap()), None, None);
     assert_eq!(summary.first_refused[0].reason, "missing_field");
     let second = &summary.first_refused[1];
-    assert_eq!((second.line, second.reason.as_str(), second.pointers[0].as_str()), (3, "unmapped_row", "/LIMIT_BAL"));
+    assert_eq!((second.line, second.reason.as_str()), (3, "unmapped_row"));
+    let fault = &second.faults[0];
+    assert_eq!((fault.pointer.as_str(), fault.column.as_deref()), ("/requested/amount", Some("LIMIT_BAL")));
 }
 
 #[test]
@@ -131,13 +134,163 @@ fn a_record_that_is_no_row_is_refused_alone_and_its_line_is_named() {
     assert_eq!((summary.rows, summary.by_reason["missing_field"]), (5, 2), "the first and the last are read");
     let text = std::fs::read_to_string(&list).unwrap();
     let lines: Vec<&str> = text.lines().collect();
-    assert_eq!(lines[2], "3,,unmapped_row,,\"1 cells, where the header has 2\"");
-    assert_eq!(lines[3], "4,,unmapped_row,,\"3 cells, where the header has 2\"");
-    assert_eq!(lines[4], "5,,not_utf8,,not UTF-8");
+    for told in [
+        "3,,unmapped_row,,\"1 cells, where the header has 2\",",
+        "4,2,unmapped_row,,\"3 cells, where the header has 2\",",
+        "5,2,not_utf8,,not UTF-8,",
+    ] {
+        assert!(lines.contains(&told), "{told} is not in {lines:?}");
+    }
     let letters: Vec<_> = records.iter().filter(|record| &*record.topic == "t.credit.dead-letters.v1").collect();
     assert_eq!(letters.len(), 5);
     assert_eq!(header(letters[1], "dl_detail"), Some("line 3; 1 cells, where the header has 2"));
     assert_eq!(letters[3].payload.as_deref(), Some(&b"\xff,2\n"[..]));
+}
+
+/// A small bank's table with everything in it, and its mapping.
+const TABLE: &str = "Antrag;Größe;Betrag;Vom;Neu\r\nL-1;\"1\r\n2\"; 1.234,50 € ;31.12.1999;JA\r\n\r\n;;;;\r\nL-2;3;12;01.01.2000;nein\r\n";
+const TABLE_MAPPING: &str = r#"
+    [file]
+    delimiter = ";"
+    encoding = "windows-1252"
+    [written]
+    trim = true
+    decimal = ","
+    thousands = "."
+    currency_signs = ["€"]
+    date = "DD.MM.YYYY"
+    yes = ["ja"]
+    no = ["nein"]
+    [constants]
+    "/tenant" = "demo"
+    "/revision" = 1
+    "/product" = "consumer_instalment"
+    "/intent" = "decide"
+    "/request_type" = "new"
+    "/channel" = "branch"
+    "/jurisdiction" = "DE-BE"
+    "/submitted_at" = "2026-11-02T09:00:00Z"
+    "/applicants/0/role" = "primary"
+    "/applicants/0/kind" = "person"
+    [[template]]
+    pointer = "/applicants/0/customer_ref"
+    value = "customer-{Antrag}"
+    [[column]]
+    name = "Antrag"
+    pointer = "/application_id"
+    kind = "string"
+    [[column]]
+    name = "Größe"
+    pointer = "/attributes/size"
+    kind = "string"
+    [[column]]
+    name = "Betrag"
+    pointer = "/requested/amount"
+    kind = "money"
+    currency = "EUR"
+    exponent = 2
+    [[column]]
+    name = "Vom"
+    pointer = "/as_of"
+    kind = "date"
+    [[column]]
+    name = "Neu"
+    pointer = "/attributes/new"
+    kind = "boolean"
+"#;
+
+#[test]
+fn a_table_is_the_same_applications_in_whatever_bytes_it_comes() {
+    let folder = tempfile::tempdir().unwrap();
+    let utf_16 =
+        |mark: &str, order: fn(u16) -> [u8; 2]| format!("{mark}{TABLE}").encode_utf16().flat_map(order).collect();
+    let latin: Vec<u8> =
+        TABLE.chars().map(|c| if c == '€' { 0x80 } else { u8::try_from(u32::from(c)).unwrap() }).collect();
+    let files: [(&str, &str, Vec<u8>); 6] = [
+        ("plain.csv", "utf-8", TABLE.into()),
+        ("marked.txt", "utf-8", format!("\u{feff}{TABLE}").into()),
+        ("western.csv", "windows-1252", latin),
+        ("wide.tsv", "utf-16le", utf_16("", u16::to_le_bytes)),
+        ("marked_wide.csv", "windows-1252", utf_16("\u{feff}", u16::to_be_bytes)),
+        ("hinted.csv", "utf-8", format!("sep=;\r\n{TABLE}").into()),
+    ];
+    for (name, encoding, bytes) in files {
+        let file = folder.path().join(name);
+        std::fs::write(&file, bytes).unwrap();
+        let mapping = Mapping::parse(&TABLE_MAPPING.replace("windows-1252", encoding)).unwrap();
+        let source = Source::open(&file).unwrap();
+        let rows: Vec<Row> = source.rows(Some(&mapping), None, MOST).unwrap().collect::<Result<_, _>>().unwrap();
+        let from = if name == "hinted.csv" { 1 } else { 0 };
+        assert_eq!(
+            rows.iter().map(|row| (row.number, row.line - from)).collect::<Vec<_>>(),
+            [(1, 2), (2, 6)],
+            "{name}"
+        );
+        let body: serde_json::Value = serde_json::from_slice(&rows[0].body).unwrap();
+        assert_eq!(
+            body["requested"]["amount"],
+            serde_json::json!({"amount_minor": 123_450, "currency": "EUR"}),
+            "{name}"
+        );
+        assert_eq!((&body["as_of"], &body["attributes"]["new"]), (&"1999-12-31".into(), &true.into()), "{name}");
+        assert_eq!(body["attributes"]["size"], "1\r\n2");
+    }
+}
+
+#[test]
+fn every_fault_of_a_row_is_told_at_once_with_its_column() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, list) = (folder.path().join("loans.csv"), folder.path().join("rejects.json"));
+    let rows = [
+        "Antrag;Größe;Betrag;Vom;Neu",
+        "L 1;1;viel;1999-12-31;vielleicht",
+        "L-2;1;12;01.01.2999;ja",
+        "L-3;\"1;2;3",
+        "4",
+    ];
+    std::fs::write(&file, rows.join("\r\n")).unwrap();
+    let mapping = Mapping::parse(&TABLE_MAPPING.replace("windows-1252", "utf-8")).unwrap();
+    let (records, summary) = written(&file, Some(&mapping), None, Some(&list));
+    assert_eq!((summary.rows, summary.refused), (3, 3));
+    let told = |row: usize| -> Vec<(&str, &str, &str)> {
+        let faults = summary.first_refused[row].faults.iter();
+        faults
+            .map(|fault| (fault.reason.as_str(), fault.pointer.as_str(), fault.column.as_deref().unwrap_or("")))
+            .collect()
+    };
+    let mapped = [
+        ("unmapped_row", "/requested/amount", "Betrag"),
+        ("unmapped_row", "/as_of", "Vom"),
+        ("unmapped_row", "/attributes/new", "Neu"),
+    ];
+    // Cells that do not fit hide nothing: the id is wrong as well.
+    assert_eq!(told(0)[..3], mapped);
+    assert_eq!(told(0)[3..], [("bad_identifier", "/application_id", "Antrag")]);
+    assert_eq!(told(1), [("future_time", "/as_of", "Vom")]);
+    assert_eq!(summary.first_refused[2].application_id.as_deref(), Some("L-3"));
+    assert!(summary.first_refused[2].faults[0].why.contains("over 2 lines"), "{:?}", summary.first_refused[2]);
+    let text = std::fs::read_to_string(&list).unwrap() + &format!("{summary:?}");
+    assert!(
+        ["viel\"", "vielleicht", "2999", "L 1"].iter().all(|value| !text.contains(value)),
+        "no value of a row: {text}"
+    );
+    let reply = records.iter().find(|record| &*record.topic == "t.loan.replies.v1").unwrap();
+    let reply: serde_json::Value = serde_json::from_slice(reply.payload.as_deref().unwrap()).unwrap();
+    let pointers = ["/requested/amount", "/as_of", "/attributes/new", "/application_id"];
+    assert_eq!(
+        (&reply["problem"]["type"], &reply["problem"]["pointers"]),
+        (&"unmapped_row".into(), &serde_json::json!(pointers))
+    );
+}
+
+#[test]
+fn documents_may_begin_with_a_byte_order_mark() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("loans.ndjson");
+    let body = String::from_utf8(good("L-1").0.body.unwrap()).unwrap();
+    std::fs::write(&file, format!("\u{feff}{body}\r\n\r\n{body}\r\n")).unwrap();
+    let (_, summary) = written(&file, None, None, None);
+    assert_eq!((summary.rows, summary.refused), (2, 0), "{:?}", summary.first_refused);
 }
 
 #[test]
