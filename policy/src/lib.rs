@@ -2,7 +2,7 @@
 //! into outcomes and reasons. No input or output, no clock, no environment, no logging.
 //!
 //! Reading order: [`document`] is what a policy author writes, [`load`] checks and compiles it into `rules`, [`Case`] (with `facts`) is
-//! what they are applied to, [`decide`] applies them, [`reasons`] says why. Below that: `condition` (an expression on a case),
+//! what they are applied to, [`decide`] applies them, [`reasons`] says why, `records` (with `comparisons`) what each rule saw. Below that: `condition` (an expression on a case),
 //! `vocabulary` (what conditions may name) with `parties` and `scope`, `inspect` (what is wrong with a document), [`finding`]. The
 //! language itself is the crate [`expressions`].
 //!
@@ -12,6 +12,7 @@
 //! Each step may end it. A rule that cannot be evaluated ends it as a referral, whatever else fired.
 
 mod case;
+mod comparisons;
 mod condition;
 pub mod decide;
 pub mod document;
@@ -24,6 +25,7 @@ pub mod load;
 mod locate;
 mod parties;
 pub mod reasons;
+mod records;
 mod rules;
 mod sample;
 mod scales;
