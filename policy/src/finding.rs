@@ -43,7 +43,8 @@ pub struct Finding {
 }
 
 impl Finding {
-    pub(crate) fn error(code: &'static str, path: impl Into<String>, message: impl Into<String>) -> Self {
+    /// An error that makes the document unusable.
+    pub fn error(code: &'static str, path: impl Into<String>, message: impl Into<String>) -> Self {
         let (path, message, advice) = (path.into(), message.into(), advice(code));
         Self { severity: Severity::Error, code, path, line: None, column: None, rule: None, message, advice, at: None }
     }

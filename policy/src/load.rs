@@ -218,7 +218,7 @@ fn limit<'d>(index: usize, rule: &'d Limit, inspector: &mut Inspector<'d>) -> Op
     let when = optional(inspector, &at, rule.when.as_deref(), rule.absent)?;
     // No amount is above the largest that a record holds: a higher limit says the same.
     let most = Money::new(rule.max_amount_minor.min(MAX_MINOR), Currency::parse(&rule.currency).ok()?).ok()?;
-    Some(LimitRule { id: rule.id.clone(), bands: rule.bands.clone(), when, most, outcome: rule.outcome, reason })
+    Some(LimitRule { index, id: rule.id.clone(), bands: rule.bands.clone(), when, most, outcome: rule.outcome, reason })
 }
 
 fn zone<'d>(index: usize, rule: &'d Zone, inspector: &mut Inspector<'d>) -> Option<Arc<ZoneRule>> {
@@ -234,7 +234,7 @@ fn cutoff<'d>(index: usize, rule: &'d Cutoff, inspector: &mut Inspector<'d>) -> 
     inspector.rule(&at, &rule.id, std::slice::from_ref(&rule.product));
     let by = inspector.cut(&at, rule);
     let when = optional(inspector, &at, rule.when.as_deref(), rule.absent)?;
-    Some(CutoffRule { id: rule.id.clone(), when, by: by? })
+    Some(CutoffRule { index, id: rule.id.clone(), when, by: by? })
 }
 
 /// A condition that may be left out; `None` when it is there and faulty.
