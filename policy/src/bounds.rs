@@ -37,7 +37,7 @@ pub(crate) fn where_it_is<P>(logic: &Logic<P>, truth: bool, known: &Known, start
         (Logic::Not(of), _) => where_it_is(of, !truth, known, start),
         (Logic::All(all), true) | (Logic::Any(all), false) => {
             // Twice: what a later side leaves narrows an earlier one.
-            let sides = all.iter().chain(all);
+            let mut sides = all.iter().chain(all);
             sides.try_fold(known.clone(), |known, side| where_it_is(side, truth, &known, start))
         }
         (Logic::All(all), false) | (Logic::Any(all), true) => {

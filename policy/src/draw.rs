@@ -98,7 +98,8 @@ impl Draw {
         let wide = (high.min(1e7) - low.max(-1e7)).max(0.0);
         let number = match (self.numbers.is_empty(), self.below(4)) {
             (false, 0 | 1) => {
-                let near = self.numbers[self.below(self.numbers.len())];
+                let at = self.below(self.numbers.len());
+                let near = self.numbers[at];
                 let far = self.below(3) as f64 - 1.0;
                 if is_whole { near + far } else { near * (1.0 + far * 0.01) + far * 0.001 }
             }

@@ -254,17 +254,6 @@ mod tests {
     }
 
     #[test]
-    fn what_a_rule_recorded_is_cut_at_the_bound_of_the_contract() {
-        let text = |chars: usize| Some("ä".repeat(chars));
-        for (given, expected) in
-            [(1, 1), (MAX_RECORDED_CHARS, MAX_RECORDED_CHARS), (MAX_RECORDED_CHARS + 1, MAX_RECORDED_CHARS)]
-        {
-            let record = fired("r", Step::Zone, text(given), text(given));
-            assert_eq!((record.value, record.threshold), (text(expected), text(expected)), "{given}");
-        }
-    }
-
-    #[test]
     fn a_score_is_disclosed_where_it_was_used() {
         let limit = |rest: &str| {
             let rule =

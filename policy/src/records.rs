@@ -82,3 +82,19 @@ fn fired(id: &str, step: Step, told: (Option<String>, Option<String>), compariso
     let (value, threshold) = (told.0.map(short), told.1.map(short));
     RuleFired { id: id.to_owned(), step: step.into(), value, threshold, comparisons }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_rule_recorded_is_cut_at_the_bound_of_the_contract() {
+        let text = |chars: usize| Some("ä".repeat(chars));
+        for (given, expected) in
+            [(1, 1), (MAX_RECORDED_CHARS, MAX_RECORDED_CHARS), (MAX_RECORDED_CHARS + 1, MAX_RECORDED_CHARS)]
+        {
+            let record = fired("r", Step::Zone, (text(given), text(given)), Vec::new());
+            assert_eq!((record.value, record.threshold), (text(expected), text(expected)), "{given}");
+        }
+    }
+}
