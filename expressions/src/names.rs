@@ -181,7 +181,10 @@ mod tests {
             ("(has(features.a) || has(features.b)) && features.a > 1.0", "features.a"),
             ("'late' in features && features.late > features['other']", "features features.late? features.other"),
             ("has(features.a) ? features.a > 1.0 : features.a < 1.0", "features.a? features.a"),
-            ("debts.exists(d, d.kind == 'x' && has(d.monthly) && d.monthly > 5.0)", "debts debts[].kind debts[].monthly?"),
+            (
+                "debts.exists(d, d.kind == 'x' && has(d.monthly) && d.monthly > 5.0)",
+                "debts debts[].kind debts[].monthly?",
+            ),
             ("debts.sum(d, d.monthly) > pd", "debts debts[].monthly pd"),
             ("reports[0].status == 'hit'", "reports[0].status"),
         ];

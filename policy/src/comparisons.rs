@@ -42,8 +42,7 @@ pub(crate) fn of(when: &Condition, case: &Case<'_>) -> Vec<Comparison> {
 
 fn comparison(when: &Condition, case: &Case<'_>, test: &Test<Var>, is_under_not: bool) -> Comparison {
     let document = Readable(case);
-    let is_withheld =
-        when.withheld().iter().any(|feature| test.reads.iter().any(|read| is_of(read, feature)));
+    let is_withheld = when.withheld().iter().any(|feature| test.reads.iter().any(|read| is_of(read, feature)));
     let seen = |value: &Option<Value<'_>>, side: &Side| match value {
         _ if is_withheld => None,
         Some(Value::Text(text)) => is_place(side).then(|| recorded(&Value::Text(Cow::Borrowed(text)))),

@@ -2,8 +2,8 @@
 //! An error never approves, and nothing goes unanswered: what cannot be decided is a referral with a word.
 
 use crate::case::{Asked, Case, Score};
-use crate::document::{KnockoutOutcome, LimitOutcome};
 use crate::condition::{Condition, Problem};
+use crate::document::{KnockoutOutcome, LimitOutcome};
 use crate::load::Compiled;
 use crate::rules::{CutoffRule, ProductRules};
 use crate::{reasons, records};

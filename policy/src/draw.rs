@@ -5,7 +5,9 @@ use crate::bounds::{Domain, Known, Start, Values};
 use crate::case::Case;
 use crate::condition::Condition;
 use crate::sample;
+use crate::vocabulary::VOCABULARY;
 use domain::facts::Period;
+use expressions::vocabulary::{Kind, Type};
 use expressions::{Form, Literal};
 use schemas::Word;
 use schemas::application::{Debt, Facts, Income, WireMoney};
@@ -110,9 +112,16 @@ impl Draw {
         if is_whole { number.floor() } else { number }
     }
 
-    fn text(&mut self) -> String {
-        let at = self.below(self.texts.len() + 1);
-        self.texts.get(at).cloned().unwrap_or_else(|| "online".to_owned())
+    /// A text that the condition names, or one of two that it may not.
+    fn text(&mut self, name: &str) -> String {
+        let others = match name {
+            "jurisdiction" => ["US-CA", "DE-BE"],
+            "currency" => ["USD", "EUR"],
+            _ => ["online", "partner"],
+        };
+        let at = self.below(self.texts.len() + others.len());
+        let other = others[at.saturating_sub(self.texts.len()).min(1)];
+        self.texts.get(at).cloned().unwrap_or_else(|| other.to_owned())
     }
 
     fn event(&mut self, product: &str) -> RiskEvent {
@@ -121,13 +130,13 @@ impl Draw {
         (event.facts.debts, event.facts.income) = (self.debts(), self.incomes());
         for report in &mut event.reports {
             if !self.texts.is_empty() && self.below(2) == 0 {
-                report.status = Word::parse(&self.text());
+                report.status = Word::parse(&self.text(""));
             }
         }
         let mut facts = Mapping::new();
         for (name, domain) in self.names.clone() {
             let is_absent = domain.absent && (!domain.present || self.below(6) == 0);
-            let value = (!is_absent).then(|| self.value(&domain));
+            let value = (!is_absent).then(|| self.value(&name, &domain));
             match name.strip_prefix("facts.") {
                 Some(fact) => put(&mut facts, fact, value.unwrap_or(Value::Null)),
                 None => set(&mut event, &name, value),
@@ -142,7 +151,8 @@ impl Draw {
         event
     }
 
-    fn value(&mut self, domain: &Domain) -> Value {
+    fn value(&mut self, name: &str, domain: &Domain) -> Value {
+        let is_text = VOCABULARY.type_of(&name.split('.').collect::<Vec<_>>()) == Some(Type::Known(Kind::Text));
         match &domain.values {
             Some(Values::Range { low, high, is_whole: true }) => Value::from(self.number((*low, *high), true) as i64),
             Some(Values::Range { low, high, .. }) => Value::from(self.number((*low, *high), false)),
@@ -151,7 +161,7 @@ impl Draw {
                 Value::from(words.iter().nth(at).cloned().unwrap_or_default())
             }
             Some(Values::Truth(_)) => Value::from(self.below(2) == 0),
-            None if self.numbers.is_empty() => Value::from(self.text()),
+            None if is_text => Value::from(self.text(name)),
             None => Value::from(self.number((-1e7, 1e7), false)),
         }
     }
@@ -163,7 +173,7 @@ impl Draw {
     fn debts(&mut self) -> Vec<Debt> {
         let count = self.below(3);
         let debt = |draw: &mut Self| Debt {
-            kind: draw.text(),
+            kind: draw.text(""),
             balance: Some(draw.money()),
             payment: Some(draw.money()),
             period: Some(Period::Month.into()),
@@ -246,7 +256,7 @@ mod tests {
         let rows = [
             ("amount_minor > 500 && channel == 'web'", true, true),
             ("debts.sum(d, d.monthly_minor) > 250000.0", true, true),
-            ("jurisdiction.startsWith('US-')", true, false),
+            ("jurisdiction.startsWith('US-')", true, true),
             ("amount_minor * 0 > 1", false, true),
             ("facts.employment.tenure_months > 5 && facts.employment.tenure_months < 7", true, true),
         ];
@@ -261,7 +271,11 @@ mod tests {
             let condition = Condition::parse(source).expect(source);
             let sampled = Sampled::of(&condition, "card", &Known::new(), &whole);
             assert_eq!((sampled.held > 0, sampled.not > 0), (held, not), "{source}: {sampled:?}");
-            assert_eq!(sampled, Sampled::of(&condition, "card", &Known::new(), &whole), "{source}: the same every time");
+            assert_eq!(
+                sampled,
+                Sampled::of(&condition, "card", &Known::new(), &whole),
+                "{source}: the same every time"
+            );
         }
     }
 }

@@ -112,7 +112,10 @@ pub(crate) const ADVICE: &[(&str, &str)] = &[
     ("unknown_feature", "Use a feature of the product's models, or add it to their contract."),
     ("feature_of_some", "Guard it with has(), or say absent: skip or absent: refer."),
     ("unknown_word", "Use a word of the list."),
-    ("may_be_absent", "Guard it with has(), or say absent: skip (the rule does not hold) or absent: refer (people look)."),
+    (
+        "may_be_absent",
+        "Guard it with has(), or say absent: skip (the rule does not hold) or absent: refer (people look).",
+    ),
     ("never_holds", "Correct the threshold, or take the rule out."),
     ("always_holds", "Correct the threshold, or say without a condition what is meant for everybody."),
     ("shadowed", "Take it out, or put it before the other one."),

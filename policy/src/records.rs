@@ -71,7 +71,7 @@ pub(crate) fn failure(id: &str, step: Step, problem: &Problem) -> RuleFired {
 /// A rule whose truth hangs on a value outside its range.
 pub(crate) fn doubt(case: &Case<'_>, id: &str, step: Step, when: &Condition) -> RuleFired {
     let (all, names) = when.doubted(case);
-    fired(id, step, (Some(format!("error: {names}")), None), all)
+    fired(id, step, (Some(names), None), all)
 }
 
 fn fired(id: &str, step: Step, told: (Option<String>, Option<String>), comparisons: Vec<Comparison>) -> RuleFired {

@@ -81,8 +81,8 @@ impl<'d> Review<'d> {
         let knockouts =
             knockouts.map(|(i, of)| rule("knockouts", i, &of.id, all(&of.products), Some(&of.when), of.absent, None));
         let limits = document.limits.iter().enumerate();
-        let limits = limits
-            .map(|(i, of)| rule("limits", i, &of.id, vec![&of.product], of.when.as_deref(), of.absent, Some(of)));
+        let limits =
+            limits.map(|(i, of)| rule("limits", i, &of.id, vec![&of.product], of.when.as_deref(), of.absent, Some(of)));
         let zones = document.zones.iter().enumerate();
         let zones = zones.map(|(i, of)| rule("zones", i, &of.id, all(&of.products), Some(&of.when), of.absent, None));
         let cutoffs = document.cutoffs.iter().enumerate();
@@ -103,10 +103,15 @@ impl<'d> Review<'d> {
 
     fn rule(&mut self, rule: &Rule<'_>) {
         let Some(when) = &rule.when else { return };
+        let before = self.found.len();
         self.features(rule, when);
         self.words(rule, when);
+        let has_errors = self.found[before..].iter().any(Finding::is_error);
         self.absent(rule, when);
-        self.holds(rule, when);
+        // What is misspelt never holds: one finding is enough.
+        if !has_errors {
+            self.holds(rule, when);
+        }
     }
 
     fn push(&mut self, finding: Finding, at: Option<(usize, usize)>) {
@@ -140,7 +145,11 @@ impl<'d> Review<'d> {
             if with.is_empty() {
                 let known = routed.iter().flat_map(|routed| &routed.packages).flat_map(|package| &package.features);
                 let known = known.map(|feature| feature.name.clone());
-                let message = format!("no model of {} has a feature {feature}{}", rule.products.join(", "), meant(&feature, known));
+                let message = format!(
+                    "no model of {} has a feature {feature}{}",
+                    rule.products.join(", "),
+                    meant(&feature, known)
+                );
                 self.push(Finding::error("unknown_feature", path, message), at);
                 continue;
             }
@@ -170,7 +179,8 @@ impl<'d> Review<'d> {
             if known.contains(&held.word) || (held.name == "band" && known.is_empty()) {
                 continue;
             }
-            let mut message = format!("{} is never {:?}{}", held.name, held.word, meant(&held.word, known.iter().cloned()));
+            let mut message =
+                format!("{} is never {:?}{}", held.name, held.word, meant(&held.word, known.iter().cloned()));
             if !known.is_empty() {
                 message = format!("{message}; its words: {}", known.join(", "));
             }
@@ -193,7 +203,10 @@ impl<'d> Review<'d> {
         let mut seen = BTreeSet::new();
         for read in when.compiled().names().read {
             if rule.absent.is_none() && self.is_unguarded(rule, &read) && seen.insert(read.name.clone()) {
-                let message = format!("{} may be absent: then the rule fails, and people look at every such application", read.name);
+                let message = format!(
+                    "{} may be absent: then the rule fails, and people look at every such application",
+                    read.name
+                );
                 self.push(Finding::warning("may_be_absent", rule.when_path(), message), read.at);
             }
         }
@@ -223,10 +236,11 @@ impl<'d> Review<'d> {
             let declared = self.models.of(product)?.feature(feature);
             domain.present = declared.clone().any(|found| found.is_some());
             domain.absent = declared.clone().any(|found| found.is_none_or(|found| !found.is_always_there));
-            let ranges: Option<Vec<_>> = declared.flatten().map(|of| of.range.map(|range| (range, of.is_whole))).collect();
-            let all = ranges?.into_iter().reduce(|((low, high), is_whole), ((from, to), too)| {
-                ((low.min(from), high.max(to)), is_whole && too)
-            });
+            let ranges: Option<Vec<_>> =
+                declared.flatten().map(|of| of.range.map(|range| (range, of.is_whole))).collect();
+            let all = ranges?
+                .into_iter()
+                .reduce(|((low, high), is_whole), ((from, to), too)| ((low.min(from), high.max(to)), is_whole && too));
             domain.values = all.map(|((low, high), is_whole)| Values::Range { low, high, is_whole });
             return Some(domain);
         }
@@ -263,7 +277,8 @@ impl<'d> Review<'d> {
     fn before(&self, rule: &Rule<'_>, product: &str) -> Known {
         let mut known = Known::new();
         let Some(limit) = rule.limit else { return known };
-        if let Some(Domain { values: Some(Values::Range { high, .. }), .. }) = self.start(rule, product, "amount_minor") {
+        if let Some(Domain { values: Some(Values::Range { high, .. }), .. }) = self.start(rule, product, "amount_minor")
+        {
             let values = Some(Values::Range { low: limit.max_amount_minor as f64 + 1.0, high, is_whole: true });
             known.insert("amount_minor".to_owned(), Domain { values, absent: false, present: true });
         }
@@ -306,8 +321,15 @@ impl<'d> Review<'d> {
 
     /// Rules that change nothing because another one holds wherever they do.
     fn shadowed(&mut self, rules: &[Rule<'d>]) {
+        let always = self.found.iter().filter(|found| found.code == "always_holds").map(|found| found.path.clone());
+        // Of one that always holds that is told already.
+        let always: Vec<String> = always.collect();
         for (index, rule) in rules.iter().enumerate() {
-            let Some(by) = rules[..index].iter().find(|other| self.shadows(other, rule)) else { continue };
+            let Some(by) =
+                rules[..index].iter().find(|other| !always.contains(&other.when_path()) && self.shadows(other, rule))
+            else {
+                continue;
+            };
             let message = match rule.section {
                 "cutoffs" => format!("wherever it holds, {} before it holds and decides", by.id),
                 _ => format!("wherever it holds, {} before it holds too: it changes nothing", by.id),
@@ -333,7 +355,9 @@ impl<'d> Review<'d> {
                     let in_bands = first.bands.is_empty()
                         || !second.bands.is_empty() && second.bands.iter().all(|band| first.bands.contains(band));
                     let is_same = first.outcome == second.outcome && first.reason == second.reason;
-                    is_same && in_bands && first.outcome != LimitOutcome::Counteroffer
+                    is_same
+                        && in_bands
+                        && first.outcome != LimitOutcome::Counteroffer
                         && first.currency == second.currency
                         && first.max_amount_minor <= second.max_amount_minor
                 }
@@ -343,7 +367,10 @@ impl<'d> Review<'d> {
         };
         is_same_step
             && first.absent != Some(Absent::Skip)
-            && second.products.iter().all(|product| first.products.contains(product) && self.implies(second, first, product))
+            && second
+                .products
+                .iter()
+                .all(|product| first.products.contains(product) && self.implies(second, first, product))
     }
 
     /// Whether a rule holds, or fails, wherever another holds; where both have no condition the check of the document says so.

@@ -106,7 +106,9 @@ mod tests {
             let is_closed = words(&name).is_some();
             assert_eq!(is_closed, kind == Kind::Text && !FREE.contains(&name.as_str()), "{name}");
         }
-        for name in ["co_applicants[].facts.employment.status", "debts[].period", "facts.income[].basis", "parties[].role"] {
+        for name in
+            ["co_applicants[].facts.employment.status", "debts[].period", "facts.income[].basis", "parties[].role"]
+        {
             assert!(words(name).is_some_and(|words| !words.is_empty()), "{name}");
         }
         assert!(words("debts[].kind").is_none() && is_currency("debts[].payment.currency") && !is_currency("kind"));

@@ -19,9 +19,8 @@ pub async fn run(settings: Settings, place: &PlaceArgs, command: PolicyCommand) 
     match command {
         PolicyCommand::Check { files, scales, json, deny_warnings } => {
             let (scales, models) = (read_scales(&scales)?, read_models(&settings)?);
-            let checked = |file: &PathBuf| {
-                anyhow::Ok(Checked::of(file, check(Document::bytes(file)?, &scales, &models)))
-            };
+            let checked =
+                |file: &PathBuf| anyhow::Ok(Checked::of(file, check(Document::bytes(file)?, &scales, &models)));
             let checked = files.iter().map(checked).collect::<Result<Vec<_>>>()?;
             let errors: usize = checked.iter().map(|of| of.errors).sum();
             let warnings: usize = checked.iter().map(|of| of.warnings).sum();

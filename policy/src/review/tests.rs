@@ -115,7 +115,9 @@ fn each_thing_is_found_once_where_it_stands() {
     for (from, to, expected) in rows {
         let found = found(from, to);
         match expected {
-            "error no_cutoff" => assert!(found.iter().any(|line| line.starts_with("error unknown_product")), "{found:?}"),
+            "error no_cutoff" => {
+                assert!(found.iter().any(|line| line.starts_with("error unknown_product")), "{found:?}")
+            }
             _ => assert_eq!(found, [expected], "{to}"),
         }
     }
@@ -153,7 +155,8 @@ fn a_sentence_names_what_was_meant_and_says_what_is_proven() {
     for (from, to, expected) in rows {
         assert_eq!(sentence(from, to), expected, "{to}");
     }
-    let unrouted = Models { products: vec![Routed { product: "cards".into(), has_parties: true, packages: Vec::new() }] };
+    let unrouted =
+        Models { products: vec![Routed { product: "cards".into(), has_parties: true, packages: Vec::new() }] };
     let found = review(CLEAN.as_bytes(), &scales(), &unrouted);
     assert_eq!(found[0].message, "no route scores card: did you mean cards?");
 }

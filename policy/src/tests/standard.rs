@@ -79,7 +79,9 @@ fn an_instalment_without_a_term_is_decided_by_its_score() {
     if let Some(score) = &mut event.score {
         score.scale_id = "consumer_instalment.v1".into();
     }
-    for (term, first, now) in [(None, "refer", "approve"), (Some(24), "approve", "approve"), (Some(84), "decline", "decline")] {
+    for (term, first, now) in
+        [(None, "refer", "approve"), (Some(24), "approve", "approve"), (Some(84), "decline", "decline")]
+    {
         event.requested.term_months = term;
         let outcome = |policy| decide(&Case::of(&event), &Compiled::load(policy).unwrap()).outcome.as_str();
         assert_eq!((outcome(FIRST), outcome(STANDARD)), (first, now), "{term:?}");
