@@ -311,7 +311,7 @@ Features and their ranges are read from the packages that decide in the newest v
 models_dir). Ends with 1 where there is an error. What each finding means: docs/policies.md.
 
 Example:
-  defaultx policy check policies/*/*.yaml --deny-warnings --json";
+  defaultx policy check policies/standard/1.1.0.yaml --deny-warnings --json";
 
 /// Subcommands of `policy`.
 #[derive(Debug, Clone, Subcommand)]

@@ -30,14 +30,18 @@ pub(crate) fn of_limit(asked: Money, most: Money, band: &str, bands: &[String]) 
 /// The tests of a condition that decided, as comparisons.
 pub(crate) fn of(when: &Condition, case: &Case<'_>) -> Vec<Comparison> {
     let document = Readable(case);
-    let (_, decided) = when.compiled().logic().decided(&|test| test.holds(&document));
+    let (truth, decided) = when.compiled().logic().decided(&|test| test.holds(&document));
+    // Where the whole does not hold, what decided is what does not.
+    let is_turned = truth == Some(false);
     let reads: Vec<&str> = decided.iter().flat_map(|(test, _)| test.reads.iter().map(String::as_str)).collect();
     let told = decided.iter().filter(|(test, _)| match &test.form {
         // Whoever reads a value knows that it is there.
         Form::Has(name) => !reads.contains(&name.as_str()),
         Form::Compare(..) | Form::In(..) | Form::Truth(_) => true,
     });
-    told.take(MAX_COMPARISONS).map(|(test, is_under_not)| comparison(when, case, test, *is_under_not)).collect()
+    told.take(MAX_COMPARISONS)
+        .map(|(test, is_under_not)| comparison(when, case, test, *is_under_not != is_turned))
+        .collect()
 }
 
 fn comparison(when: &Condition, case: &Case<'_>, test: &Test<Var>, is_under_not: bool) -> Comparison {

@@ -546,6 +546,9 @@ fn a_value_outside_its_range_sends_to_people_and_decides_nothing() {
     let comparison = &decided.rules[0].comparisons[0];
     assert_eq!((comparison.fact.as_str(), comparison.value.as_deref()), ("features.late", Some("9")));
     assert!(comparison.flag.as_ref().is_some_and(|flag| flag.is(FeatureFlag::Clamped)));
+    let beyond = small("knockouts: [{id: r, when: features.late > 99.0, reason: garnishment}]");
+    let comparison = decide(&Case::of(&event), &beyond).rules.remove(0).comparisons.remove(0);
+    assert_eq!(comparison.operator.as_str(), "at_most", "what is told is so");
 }
 
 #[test]
