@@ -18,7 +18,8 @@ pub struct Config {
     /// Directory of policies, `<name>/<version>.yaml`: the one in force before a first activation, and those of activations that
     /// carry no document. It may be empty.
     pub policy_dir: PathBuf,
-    /// `name@version` in force in a partition that has seen no activation record, out of the directory.
+    /// `name@version` in force in a partition that has seen no activation record, out of the directory. It is not raised with what
+    /// ships: an upgrade changes nothing that is in force.
     pub default_policy: String,
     /// Knobs of the loop.
     pub tuning: Tuning,

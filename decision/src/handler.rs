@@ -94,6 +94,9 @@ impl DecisionHandler {
 
         let product = policy.products().find(|known| *known == decision.product);
         self.metrics.decided(product, decision.outcome.known(), decision.step.known());
+        if let Some(referral) = &decision.referral {
+            self.metrics.referred(product, referral.known());
+        }
     }
 }
 

@@ -73,7 +73,7 @@ fn version(policy: Compiled) -> Version<Compiled> {
 
 /// What is wrong with a policy, as the catalog tells it.
 pub fn finding(found: policy::Finding) -> Finding {
-    let policy::Finding { severity, code, path, line, message } = found;
+    let policy::Finding { severity, code, path, line, message, .. } = found;
     let severity = match severity {
         policy::Severity::Error => Severity::Error,
         policy::Severity::Warning => Severity::Warning,

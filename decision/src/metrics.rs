@@ -2,13 +2,15 @@
 //! `other`.
 
 use chrono::TimeDelta;
-use domain::{Outcome, Step};
+use domain::{Outcome, Referral, Step};
 use policy::Compiled;
 use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry};
 use std::collections::HashMap;
 
 /// Decisions by product, outcome and deciding step. Counted when handled: a batch that is tried again counts again.
 pub(crate) const DECISIONS_TOTAL: &str = "defaultx_decisions_total";
+/// Referrals by product and word; the words of a policy's own zones are `other`. Counted when handled, as decisions are.
+pub(crate) const REFERRALS_TOTAL: &str = "defaultx_referrals_total";
 /// 1 for each policy version that decided the newest block.
 pub(crate) const POLICY_INFO: &str = "defaultx_policy_info";
 /// Seconds from the broker's time of the sender's record to its automatic decision. Counted when handled.
@@ -21,6 +23,7 @@ const OTHER: &str = "other";
 /// The worker's metrics.
 pub struct Metrics {
     decisions: IntCounterVec,
+    referrals: IntCounterVec,
     policy_info: IntGaugeVec,
     received_to_decided: Histogram,
     counters: HashMap<(String, Option<Outcome>, Option<Step>), IntCounter>,
@@ -35,14 +38,17 @@ impl Metrics {
     pub fn new(registry: &Registry) -> Result<Self, prometheus::Error> {
         let decisions = Opts::new(DECISIONS_TOTAL, "Decisions by product, outcome and deciding step.");
         let decisions = IntCounterVec::new(decisions, &["product", "outcome", "step"])?;
+        let referrals = Opts::new(REFERRALS_TOTAL, "Referrals by product and word.");
+        let referrals = IntCounterVec::new(referrals, &["product", "referral"])?;
         let policy_info = Opts::new(POLICY_INFO, "Policy versions that decided the newest block.");
         let policy_info = IntGaugeVec::new(policy_info, &["name", "version", "digest"])?;
         let took = HistogramOpts::new(RECEIVED_TO_DECIDED_SECONDS, "Seconds from the sender's record to its decision.");
         let received_to_decided = Histogram::with_opts(took.buckets(EDGES.to_vec()))?;
         registry.register(Box::new(decisions.clone()))?;
+        registry.register(Box::new(referrals.clone()))?;
         registry.register(Box::new(policy_info.clone()))?;
         registry.register(Box::new(received_to_decided.clone()))?;
-        Ok(Self { decisions, policy_info, received_to_decided, counters: HashMap::new(), shown: Vec::new() })
+        Ok(Self { decisions, referrals, policy_info, received_to_decided, counters: HashMap::new(), shown: Vec::new() })
     }
 
     /// Counts a decision.
@@ -59,6 +65,12 @@ impl Metrics {
         let counter = self.decisions.with_label_values(&[product, words.0, words.1]);
         counter.inc();
         self.counters.insert((product.to_owned(), outcome, step), counter);
+    }
+
+    /// Counts a referral: no product, or no word that is known here, is `other`.
+    pub fn referred(&self, product: Option<&str>, referral: Option<Referral>) {
+        let labels = [product.unwrap_or(OTHER), referral.map_or(OTHER, Referral::as_str)];
+        self.referrals.with_label_values(&labels).inc();
     }
 
     /// Measures how long an application waited for its automatic decision.

@@ -296,16 +296,31 @@ is on record in the audit log, and changes nothing where the activation was serv
 Example:
   defaultx pass policy standard@1.4.0 --by operations --why \"its rules cost too much\"";
 
+const CHECK: &str = "\
+Features and their ranges are read from the packages that decide in the newest version of each route ([scorer] routes_dir and
+models_dir). Ends with 1 where there is an error. What each finding means: docs/policies.md.
+
+Example:
+  defaultx policy check policies/standard/1.1.0.yaml --deny-warnings --json";
+
 /// Subcommands of `policy`.
 #[derive(Debug, Clone, Subcommand)]
 pub enum PolicyCommand {
-    /// Say everything that is wrong with a policy file
+    /// Say everything that is wrong with policy files, in themselves and beside the models, routes and scales
+    #[command(after_help = CHECK)]
     Check {
-        /// The YAML file
-        file: PathBuf,
+        /// The YAML files
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
         /// The products' scales, which cutoffs and bands are checked against
         #[arg(long, default_value = "models/scales.toml")]
         scales: PathBuf,
+        /// Say it as JSON: for each file its findings, and how many are errors and warnings
+        #[arg(long)]
+        json: bool,
+        /// End with 1 where there is a warning, too
+        #[arg(long)]
+        deny_warnings: bool,
     },
     /// Put a checked policy version in force, in every partition at one position
     Activate {

@@ -28,7 +28,7 @@ pub use field_class::{FieldClass, FieldClasses, Free};
 pub use ids::{ApplicationId, ApplicationKey, Revision, Tenant};
 pub use intake::{Channel, ReplyStatus};
 pub use money::{Currency, Money};
-pub use outcome::{Automation, Outcome, ReasonSource, Referral, Step};
+pub use outcome::{Automation, Comparator, Outcome, ReasonSource, Referral, Step};
 pub use pd::Pd;
 pub use score::{FeatureFlag, ModelRole, Population, ScoreStatus};
 pub use word::Worded;

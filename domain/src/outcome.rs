@@ -69,6 +69,30 @@ words! {
         ScaleMismatch = "scale_mismatch",
         /// No cutoff of the product applies.
         NoRule = "no_rule",
+        /// A rule hangs on a feature whose value was outside its declared range.
+        OutOfRange = "out_of_range",
+    }
+}
+
+words! {
+    /// How a rule compares what it saw with its threshold.
+    Comparator {
+        /// `<`
+        Below = "below",
+        /// `<=`
+        AtMost = "at_most",
+        /// `>`
+        Above = "above",
+        /// `>=`
+        AtLeast = "at_least",
+        /// `==`
+        Equal = "equal",
+        /// `!=`
+        NotEqual = "not_equal",
+        /// `in`
+        OneOf = "one_of",
+        /// `in`, under a `!`.
+        NoneOf = "none_of",
     }
 }
 

@@ -68,7 +68,7 @@ mod tests {
     use crate::delivery::DeliveryStatus;
     use crate::facts::*;
     use crate::intake::{Channel, ReplyStatus};
-    use crate::outcome::{Automation, Outcome, ReasonSource, Referral, Step};
+    use crate::outcome::{Automation, Comparator, Outcome, ReasonSource, Referral, Step};
     use crate::score::{FeatureFlag, ModelRole, Population, ScoreStatus};
 
     /// Every word comes back as it went, is a lower-case token of the contract, and is known in no other spelling.
@@ -105,7 +105,8 @@ mod tests {
         check::<Population>(2);
         check::<Outcome>(6);
         check::<Step>(7);
-        check::<Referral>(13);
+        check::<Referral>(14);
+        check::<Comparator>(8);
         check::<Automation>(2);
         check::<ReasonSource>(3);
         check::<DeliveryStatus>(3);

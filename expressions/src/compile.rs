@@ -3,7 +3,9 @@
 
 use crate::finding::Finding;
 use crate::fold;
+use crate::logic::Logic;
 use crate::measured::{Expression, together};
+use crate::names::Names;
 use crate::native::{Literal, Lowered};
 use crate::older;
 use crate::place::Place;
@@ -11,6 +13,7 @@ use crate::reach;
 use crate::typing;
 use crate::uses::{Use, uses};
 use crate::vocabulary::{Kind, Type, Vocabulary};
+use crate::written::Written;
 use cel::common::ast::{Expr, IdedExpr};
 
 /// A compiled expression, over places of the language or, once it is bound, over those of a document.
@@ -18,8 +21,11 @@ use cel::common::ast::{Expr, IdedExpr};
 pub struct Compiled<P = Place> {
     pub(crate) expression: Expression,
     pub(crate) lowered: Option<Lowered<P>>,
+    logic: Logic<P>,
     of: Type,
     warnings: Vec<Finding>,
+    /// The text, for places.
+    source: String,
 }
 
 /// Compiles `source`, and refuses what cannot work, may not be read, or costs too much.
@@ -38,7 +44,8 @@ pub fn compile(source: &str, vocabulary: &'static Vocabulary) -> Result<Compiled
     }
     let warnings = older::names(expression.tree(), vocabulary).into_iter().map(placed).collect();
     let lowered = Lowered::of(expression.tree(), vocabulary);
-    Ok(Compiled { expression, lowered, of, warnings })
+    let logic = Logic::of(expression.tree(), &Written { text: source, places: expression.source() }, vocabulary);
+    Ok(Compiled { expression, lowered, logic, of, warnings, source: source.to_owned() })
 }
 
 /// The cost of the expressions of one document together.
@@ -67,7 +74,8 @@ impl Compiled {
     /// The same over places of a document; what it has no place for is left to the interpreter.
     pub fn bind<P>(self, to: &mut dyn FnMut(&Place) -> Option<P>) -> Compiled<P> {
         let lowered = self.lowered.and_then(|lowered| lowered.bind(to));
-        Compiled { expression: self.expression, lowered, of: self.of, warnings: self.warnings }
+        let Self { expression, logic, of, warnings, source, .. } = self;
+        Compiled { expression, lowered, logic: logic.bind(to), of, warnings, source }
     }
 }
 
@@ -103,6 +111,20 @@ impl<P> Compiled<P> {
             Lowered::Truth(truth) => truth.compared(),
             Lowered::Number(_) | Lowered::Text(_) | Lowered::Value(_) => None,
         }
+    }
+
+    /// Its single tests, and what connects them.
+    pub fn logic(&self) -> &Logic<P> {
+        &self.logic
+    }
+
+    /// The names that it reads, and the words that it holds them against.
+    pub fn names(&self) -> Names {
+        let mut names = Names::of(self.expression.tree());
+        let place = |node| place_of(&self.expression, &self.source, node);
+        names.read.iter_mut().for_each(|read| read.at = place(read.node));
+        names.words.iter_mut().for_each(|held| held.at = place(held.node));
+        names
     }
 
     /// Its value where it is a condition that does not depend on the document; `None` where it does.

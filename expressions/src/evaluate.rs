@@ -46,16 +46,20 @@ impl<P> Compiled<P> {
             context.set_variable_resolver(variables);
             self.expression.evaluate(&context, sizes)
         });
-        match value {
-            Ok(cel::Value::Bool(value)) => Ok(Value::Bool(value)),
-            Ok(cel::Value::Int(value)) => Ok(Value::Int(value)),
-            Ok(cel::Value::UInt(value)) => Ok(Value::Uint(value)),
-            Ok(cel::Value::Float(value)) => Ok(Value::Double(value)),
-            Ok(cel::Value::String(text)) => Ok(Value::Text(Cow::Owned(text.to_string()))),
-            Ok(cel::Value::Null) => Err(Undetermined::Null),
-            Ok(_) => Err(Undetermined::NotSingle),
-            Err(failure) => Err(undetermined(failure)),
-        }
+        value.map_err(undetermined).and_then(single)
+    }
+}
+
+/// What the interpreter yields, where it is a single value.
+pub(crate) fn single<'s>(value: cel::Value) -> Result<Value<'s>, Undetermined> {
+    match value {
+        cel::Value::Bool(value) => Ok(Value::Bool(value)),
+        cel::Value::Int(value) => Ok(Value::Int(value)),
+        cel::Value::UInt(value) => Ok(Value::Uint(value)),
+        cel::Value::Float(value) => Ok(Value::Double(value)),
+        cel::Value::String(text) => Ok(Value::Text(Cow::Owned(text.to_string()))),
+        cel::Value::Null => Err(Undetermined::Null),
+        _ => Err(Undetermined::NotSingle),
     }
 }
 

@@ -5,8 +5,8 @@
 //!
 //! Reading order: [`vocabulary`] (what may be named), [`application`] (the names that all three share), `compile` (the pipeline)
 //! with `measured` (parsed, and its cost), `reach`, `typing` and `older` (what is refused, and what should be written otherwise)
-//! and `lower` with `native` (plain Rust in place of the interpreter), `evaluate`, `value`; `uses` tells what is read. Below: `cost` and [`sizes`], `finding` and `refused`
-//! (what is said of a fault), `tree`, `fold`, `sum`, and [`ratio`], the arithmetic of debts and incomes.
+//! and `lower` with `native` (plain Rust in place of the interpreter), `evaluate`, `value`. Below: `cost` and [`sizes`], `finding` and `refused`
+//! (what is said of a fault), `logic` with `written` (which tests decided), `uses` and `names` (what is read), `tree`, `fold`, `sum`, and [`ratio`], the arithmetic of debts and incomes.
 //!
 //! ```text
 //! text → parse → cost → reach → types → lower → Compiled ─bind→ places of a document ─evaluate→ value or undetermined
@@ -18,8 +18,10 @@ mod cost;
 mod evaluate;
 mod finding;
 mod fold;
+mod logic;
 mod lower;
 mod measured;
+mod names;
 mod native;
 mod older;
 mod place;
@@ -33,10 +35,13 @@ mod typing;
 mod uses;
 mod value;
 pub mod vocabulary;
+mod written;
 
 pub use compile::{Compiled, Total, compile};
 pub use evaluate::Document;
 pub use finding::{Finding, cut};
+pub use logic::{Form, Logic, Operator, Side, Test};
+pub use names::{Held, Names, Read};
 pub use native::Literal;
 pub use place::{Place, Step};
 pub use uses::Use;

@@ -144,7 +144,8 @@ fn is_text(expr: &IdedExpr) -> bool {
     }
 }
 
-fn literal(expr: &IdedExpr) -> Option<Literal> {
+/// The literal of a single value that an expression is.
+pub(crate) fn literal(expr: &IdedExpr) -> Option<Literal> {
     match &expr.expr {
         Expr::Literal(LiteralValue::Boolean(value)) => Some(Literal::Bool(*value.inner())),
         Expr::Literal(LiteralValue::Int(value)) => Some(Literal::Int(*value.inner())),

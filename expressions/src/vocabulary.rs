@@ -148,7 +148,7 @@ fn list(names: &[Name], before: &str, into: &mut Vec<(String, Type)>) {
 }
 
 /// The known name that is most like another, if one is: it ends as that one does, or few letters tell them apart.
-pub(crate) fn nearest(unknown: &str, known: impl Iterator<Item = String>) -> Option<String> {
+pub fn nearest(unknown: &str, known: impl Iterator<Item = String>) -> Option<String> {
     let last = |name: &str| name.rsplit('.').next().unwrap_or_default().to_owned();
     let letters = unknown.chars().count();
     if letters < 3 {

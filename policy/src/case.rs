@@ -30,6 +30,8 @@ pub struct Case<'e> {
     pub(crate) score: Option<Score<'e>>,
     /// Of the primary applicant.
     pub(crate) facts: Facts<'e>,
+    /// Whether the value of any feature was outside its range.
+    pub(crate) has_clamped: bool,
     subjects: &'e [Subject],
     others: &'e [CarriedParty],
     features: &'e [FeatureUsed],
@@ -124,6 +126,7 @@ impl<'e> Case<'e> {
                 band: &score.band,
             }),
             facts: Facts::of(&event.facts),
+            has_clamped: event.features.iter().any(is_clamped),
             subjects: &event.subjects,
             others: &event.parties,
             features: &event.features,
@@ -171,6 +174,16 @@ impl<'e> Case<'e> {
         self.features.iter().map(|feature| feature.name.as_str())
     }
 
+    /// What the model did to a feature, where it did anything.
+    pub(crate) fn flag(&self, name: &str) -> Option<&'e Word<FeatureFlag>> {
+        self.features.iter().find(|feature| feature.name == name)?.flag.as_ref()
+    }
+
+    /// Names of the features whose values were outside their ranges.
+    pub(crate) fn clamped_features(&self) -> impl Iterator<Item = &'e str> + use<'e> {
+        self.features.iter().filter(|feature| is_clamped(feature)).map(|feature| feature.name.as_str())
+    }
+
     /// Bureau reports.
     pub(crate) fn reports(&self) -> impl ExactSizeIterator<Item = Report<'e>> + use<'e> {
         self.reports.iter().map(|report| Report {
@@ -207,6 +220,11 @@ impl<'e> Case<'e> {
 fn value(feature: &FeatureUsed) -> Option<f64> {
     let is_known = feature.flag.as_ref().is_none_or(|flag| flag.is(FeatureFlag::Clamped));
     is_known.then(|| f64::from(feature.value))
+}
+
+/// Whether the model used a bound of its range in place of the value that was sent.
+fn is_clamped(feature: &FeatureUsed) -> bool {
+    feature.flag.as_ref().is_some_and(|flag| flag.is(FeatureFlag::Clamped))
 }
 
 fn instant(text: &str) -> Option<DateTime<Utc>> {

@@ -2,16 +2,31 @@
 //! Knows nothing of rules.
 
 use crate::case::Case;
+use crate::document::Absent;
 use crate::scope::Readable;
-use crate::vocabulary::{VOCABULARY, Var, is_score, recorded};
-use expressions::{Compiled, Finding, Place, Undetermined, Value, compile};
+use crate::vocabulary::{VOCABULARY, Var, is_feature, is_of, is_score, recorded};
+use expressions::{Compiled, Finding, Place, Test, Undetermined, Value, compile};
 
-/// The longest text of a value in a decision: the contract's bound.
-const MAX_TEXT_BYTES: usize = 512;
-
-/// A compiled expression.
+/// A compiled expression, and what its policy says of what it reads.
 #[derive(Debug)]
-pub(crate) struct Condition(Compiled<Var>);
+pub(crate) struct Condition {
+    compiled: Compiled<Var>,
+    /// Whether it does not hold where what it reads is absent, instead of failing.
+    skips_absent: bool,
+    /// Features whose values stand in no decision.
+    withheld: Vec<String>,
+    /// Whether it reads the value of any feature.
+    reads_features: bool,
+}
+
+/// Why a condition has no value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Problem {
+    /// For people; names the field, never a value.
+    pub text: String,
+    /// Whether something that it reads is absent.
+    is_absence: bool,
+}
 
 impl Condition {
     /// Compiles `source`.
@@ -22,68 +37,121 @@ impl Condition {
         let compiled = compile(source, &VOCABULARY)?;
         // A decision records the two sides of a comparison of a dotted name; one with an index never had them recorded.
         let mut var = |place: &Place| Var::of_path(&place.names().filter(|_| place.is_dotted)?);
-        Ok(Self(compiled.bind(&mut var)))
+        let compiled = compiled.bind(&mut var);
+        let reads_features = compiled.logic().tests().iter().any(|test| test.reads.iter().any(|name| is_feature(name)));
+        Ok(Self { compiled, skips_absent: false, withheld: Vec::new(), reads_features })
+    }
+
+    /// The same, which does not hold where what it reads is absent.
+    #[must_use]
+    pub(crate) fn skipping(self, absent: Absent) -> Self {
+        Self { skips_absent: absent == Absent::Skip, ..self }
+    }
+
+    /// The same, which tells nobody the values of these features.
+    #[must_use]
+    pub(crate) fn withholding(self, features: &[String]) -> Self {
+        let is_read = |name: &&String| self.tests().any(|test| test.reads.iter().any(|read| is_of(read, name)));
+        let withheld = features.iter().filter(is_read).cloned().collect();
+        Self { withheld, ..self }
     }
 
     /// What the one compiler made of it.
     pub(crate) fn compiled(&self) -> &Compiled<Var> {
-        &self.0
+        &self.compiled
     }
 
     /// Whether it holds for a case.
     ///
     /// # Errors
-    /// A field is missing, or a function or operator failed; the message names the field, never a value.
-    pub(crate) fn holds(&self, case: &Case<'_>) -> Result<bool, String> {
-        match self.0.evaluate(&Readable(case)) {
+    /// A field is missing, or a function or operator failed.
+    pub(crate) fn holds(&self, case: &Case<'_>) -> Result<bool, Problem> {
+        let truth = match self.compiled.evaluate(&Readable(case)) {
             Ok(value) => truth(&value),
+            Err(why) if why.is_absence() && self.skips_absent => return Ok(false),
             // The short way does not say what is absent.
             Err(Undetermined::Absent(None)) => self.interpret(case),
-            Err(why) => Err(told(&why)),
-        }
+            Err(why) => Err(Problem::of(&why)),
+        };
+        truth.or_else(|problem| if self.skips_absent && problem.is_absence { Ok(false) } else { Err(problem) })
     }
 
     /// Runs the interpreter, whether or not there is a shorter way.
-    pub(crate) fn interpret(&self, case: &Case<'_>) -> Result<bool, String> {
-        self.0.interpret(&Readable(case)).map_err(|why| told(&why)).and_then(|value| truth(&value))
+    pub(crate) fn interpret(&self, case: &Case<'_>) -> Result<bool, Problem> {
+        self.compiled.interpret(&Readable(case)).map_err(|why| Problem::of(&why)).and_then(|value| truth(&value))
     }
 
-    /// The value as it is recorded in a decision; `None` where it has none or is no single value.
+    /// Whether its truth hangs on a feature whose value was outside its range: what the model used in its place was never sent, and
+    /// decides nothing. To be asked where the condition has a truth.
+    pub(crate) fn is_in_doubt(&self, case: &Case<'_>) -> bool {
+        if !self.reads_features || !case.has_clamped {
+            return false;
+        }
+        let is_clamped = |test: &Test<Var>| {
+            test.reads.iter().any(|read| case.clamped_features().any(|feature| is_of(read, feature)))
+        };
+        let sure = |test: &Test<Var>| if is_clamped(test) { None } else { test.holds(&Readable(case)) };
+        self.tests().any(is_clamped) && self.compiled.logic().decided(&sure).0.is_none()
+    }
+
+    /// The features with a value outside their range that it reads.
+    pub(crate) fn clamped<'e>(&self, case: &Case<'e>) -> Vec<&'e str> {
+        let is_read = |name: &&str| self.tests().any(|test| test.reads.iter().any(|read| is_of(read, name)));
+        case.clamped_features().filter(is_read).collect()
+    }
+
+    /// The value as it is recorded in a decision; `None` where it has none, is no single value or is withheld.
     pub(crate) fn text(&self, case: &Case<'_>) -> Option<String> {
-        match self.0.evaluate(&Readable(case)).ok()? {
+        if !self.withheld.is_empty() {
+            return None;
+        }
+        match self.compiled.evaluate(&Readable(case)).ok()? {
             Value::Uint(_) => None,
-            Value::Text(value) => Some(value[..value.floor_char_boundary(MAX_TEXT_BYTES)].to_owned()),
             value => Some(recorded(&value)),
         }
     }
 
     /// Variable and literal of a simple comparison, as text: what was seen, what it was held against.
     pub(crate) fn compared(&self, case: &Case<'_>) -> Option<(Option<String>, String)> {
-        let (var, literal) = self.0.compared()?;
-        Some((var.get(case).single().map(|value| recorded(&value)), recorded(&literal.value())))
+        let (var, literal) = self.compiled.compared()?;
+        let seen = var.get(case).single().filter(|_| self.withheld.is_empty());
+        Some((seen.map(|value| recorded(&value)), recorded(&literal.value())))
     }
 
     /// Whether it names the score in any of its forms.
     pub(crate) fn reads_score(&self) -> bool {
-        self.0.variables().iter().any(|name| is_score(name))
+        self.compiled.variables().iter().any(|name| is_score(name))
+    }
+
+    /// Features whose values stand in no decision, of those that it reads.
+    pub(crate) fn withheld(&self) -> &[String] {
+        &self.withheld
+    }
+
+    fn tests(&self) -> impl Iterator<Item = &Test<Var>> {
+        self.compiled.logic().tests().into_iter()
     }
 }
 
-fn truth(value: &Value<'_>) -> Result<bool, String> {
+impl Problem {
+    fn of(why: &Undetermined) -> Self {
+        let text = match why {
+            Undetermined::Null | Undetermined::NotSingle => NOT_BOOLEAN.to_owned(),
+            why => expressions::cut(&why.to_string()),
+        };
+        Self { text, is_absence: why.is_absence() }
+    }
+}
+
+fn truth(value: &Value<'_>) -> Result<bool, Problem> {
     match value {
         Value::Bool(holds) => Ok(*holds),
-        _ => Err(NOT_BOOLEAN.to_owned()),
+        _ => Err(Problem { text: NOT_BOOLEAN.to_owned(), is_absence: false }),
     }
 }
 
 const NOT_BOOLEAN: &str = "is not a boolean";
 
-fn told(why: &Undetermined) -> String {
-    match why {
-        Undetermined::Null | Undetermined::NotSingle => NOT_BOOLEAN.to_owned(),
-        why => expressions::cut(&why.to_string()),
-    }
-}
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -214,7 +282,7 @@ mod tests {
             ("size(purpose) / 0 > 2", "division by zero"),
         ] {
             let problem = Condition::parse(source).expect(source).holds(&Case::of(&event)).expect_err(source);
-            assert_eq!(problem, expected, "{source}");
+            assert_eq!(problem.text, expected, "{source}");
         }
     }
 }

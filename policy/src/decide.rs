@@ -2,10 +2,11 @@
 //! An error never approves, and nothing goes unanswered: what cannot be decided is a referral with a word.
 
 use crate::case::{Asked, Case, Score};
+use crate::condition::{Condition, Problem};
 use crate::document::{KnockoutOutcome, LimitOutcome};
 use crate::load::Compiled;
-use crate::reasons;
-use crate::rules::{Cut, CutoffRule, ProductRules};
+use crate::rules::{CutoffRule, ProductRules};
+use crate::{reasons, records};
 use domain::{Intent, Money, Outcome, Referral, ScoreStatus, Step};
 use schemas::Word;
 use schemas::decision::{Notice, Offer, PrincipalReason, RuleFired, ScoreDisclosure};
@@ -121,22 +122,47 @@ fn known_words(case: &Case<'_>) -> Result<(), End> {
     }
 }
 
-/// All that hold fire, whatever their order; one that fails makes it a referral.
+/// What a rule says of a case.
+enum Verdict {
+    Holds,
+    HoldsNot,
+    /// It hangs on a feature whose value was outside its range: the bound that stands there was never sent, so it decides nothing.
+    InDoubt,
+    Failed(Problem),
+}
+
+/// A rule that only sends to people does so on a bound, too: nothing is decided by that.
+fn verdict(when: &Condition, case: &Case<'_>, only_refers: bool) -> Verdict {
+    match when.holds(case) {
+        Ok(true) if only_refers => Verdict::Holds,
+        Ok(_) if when.is_in_doubt(case) => Verdict::InDoubt,
+        Ok(true) => Verdict::Holds,
+        Ok(false) => Verdict::HoldsNot,
+        Err(problem) => Verdict::Failed(problem),
+    }
+}
+
+/// All that hold fire, whatever their order; one that fails makes it a referral. What is certain comes before what is in doubt.
 fn knockouts(case: &Case<'_>, rules: &ProductRules, fired: &mut Vec<RuleFired>) -> Result<(), End> {
-    let (mut failed, mut referred, mut reasons) = (false, false, Vec::new());
+    let (mut failed, mut referred, mut in_doubt, mut reasons) = (false, false, false, Vec::new());
     for rule in &rules.knockouts {
-        match rule.when.holds(case) {
-            Ok(false) => continue,
-            Ok(true) => {
-                fired.push(reasons::knockout_record(case, rule));
+        let only_refers = rule.outcome == KnockoutOutcome::Refer;
+        match verdict(&rule.when, case, only_refers) {
+            Verdict::HoldsNot => continue,
+            Verdict::Holds => {
+                fired.push(records::knockout(case, rule));
                 match (rule.outcome, &rule.reason) {
                     (KnockoutOutcome::Decline, Some(reason)) => reasons.push(reason),
                     (KnockoutOutcome::Decline, None) | (KnockoutOutcome::Refer, _) => referred = true,
                 }
             }
-            Err(problem) => {
+            Verdict::InDoubt => {
+                in_doubt = true;
+                fired.push(records::doubt(case, &rule.id, Step::Knockout, &rule.when));
+            }
+            Verdict::Failed(problem) => {
                 failed = true;
-                fired.push(failure(&rule.id, Step::Knockout, &problem));
+                fired.push(records::failure(&rule.id, Step::Knockout, &problem));
             }
         }
     }
@@ -147,6 +173,8 @@ fn knockouts(case: &Case<'_>, rules: &ProductRules, fired: &mut Vec<RuleFired>) 
         Err(End { step: Step::Knockout, answer })
     } else if referred {
         Err(refer(Step::Knockout, Referral::Rule))
+    } else if in_doubt {
+        Err(refer(Step::Knockout, Referral::OutOfRange))
     } else {
         Ok(())
     }
@@ -156,10 +184,6 @@ fn knockouts(case: &Case<'_>, rules: &ProductRules, fired: &mut Vec<RuleFired>) 
 fn rule_error(case: &Case<'_>) -> End {
     let unscorable = case.status.is(ScoreStatus::Unscorable);
     refer(Step::Fallback, if unscorable { Referral::Unscorable } else { Referral::RuleError })
-}
-
-fn failure(id: &str, step: Step, problem: &str) -> RuleFired {
-    RuleFired { id: id.to_owned(), step: step.into(), value: Some(format!("error: {problem}")), threshold: None }
 }
 
 fn score_of<'c, 'e>(case: &'c Case<'e>, rules: &ProductRules) -> Result<(&'c Score<'e>, Money), End> {
@@ -188,7 +212,7 @@ fn limits(
     fired: &mut Vec<RuleFired>,
 ) -> Result<Money, End> {
     let (mut referred, mut score_used, mut reasons, mut granted) = (false, false, Vec::new(), asked);
-    let mut failed = false;
+    let (mut failed, mut in_doubt) = (false, false);
     for rule in &rules.limits {
         let covers = rule.bands.is_empty() || rule.bands.iter().any(|band| band == score.band);
         // Of another currency it is never above.
@@ -196,10 +220,11 @@ fn limits(
         if !covers || !is_above {
             continue;
         }
-        match rule.when.as_ref().map_or(Ok(true), |when| when.holds(case)) {
-            Ok(false) => continue,
-            Ok(true) => {
-                fired.push(reasons::limit_record(asked, rule));
+        let only_refers = rule.outcome == LimitOutcome::Refer;
+        match rule.when.as_ref().map_or(Verdict::Holds, |when| verdict(when, case, only_refers)) {
+            Verdict::HoldsNot => continue,
+            Verdict::Holds => {
+                fired.push(records::limit(case, asked, score, rule));
                 match (rule.outcome, &rule.reason) {
                     (LimitOutcome::Decline, Some(reason)) => {
                         score_used |= !rule.bands.is_empty() || rule.when.as_ref().is_some_and(|w| w.reads_score());
@@ -209,9 +234,13 @@ fn limits(
                     (LimitOutcome::Decline, None) | (LimitOutcome::Refer, _) => referred = true,
                 }
             }
-            Err(problem) => {
+            Verdict::InDoubt => {
+                in_doubt = true;
+                fired.extend(rule.when.iter().map(|when| records::doubt(case, &rule.id, Step::Limit, when)));
+            }
+            Verdict::Failed(problem) => {
                 failed = true;
-                fired.push(failure(&rule.id, Step::Limit, &problem));
+                fired.push(records::failure(&rule.id, Step::Limit, &problem));
             }
         }
     }
@@ -222,27 +251,37 @@ fn limits(
         Err(End { step: Step::Limit, answer })
     } else if referred || granted.amount_minor() <= 0 {
         Err(refer(Step::Limit, Referral::Limit))
+    } else if in_doubt {
+        Err(refer(Step::Limit, Referral::OutOfRange))
     } else {
         Ok(granted)
     }
 }
 
 fn zones(case: &Case<'_>, rules: &ProductRules, fired: &mut Vec<RuleFired>) -> Result<(), End> {
-    let mut word: Option<&Word<Referral>> = None;
+    let (mut word, mut in_doubt): (Option<&Word<Referral>>, bool) = (None, false);
     for rule in &rules.zones {
-        match rule.when.holds(case) {
-            Ok(false) => {}
-            Ok(true) => {
-                fired.push(reasons::zone_record(case, rule));
+        match verdict(&rule.when, case, true) {
+            Verdict::HoldsNot => {}
+            Verdict::Holds => {
+                fired.push(records::zone(case, rule));
                 word = word.or(Some(&rule.referral));
             }
-            Err(problem) => {
-                fired.push(failure(&rule.id, Step::Zone, &problem));
+            Verdict::InDoubt => {
+                in_doubt = true;
+                fired.push(records::doubt(case, &rule.id, Step::Zone, &rule.when));
+            }
+            Verdict::Failed(problem) => {
+                fired.push(records::failure(&rule.id, Step::Zone, &problem));
                 return Err(rule_error(case));
             }
         }
     }
-    word.map_or(Ok(()), |word| Err(End { step: Step::Zone, answer: Answer::Refer(word.clone()) }))
+    match word {
+        Some(word) => Err(End { step: Step::Zone, answer: Answer::Refer(word.clone()) }),
+        None if in_doubt => Err(refer(Step::Zone, Referral::OutOfRange)),
+        None => Ok(()),
+    }
 }
 
 fn cutoffs(
@@ -253,11 +292,15 @@ fn cutoffs(
     fired: &mut Vec<RuleFired>,
 ) -> Result<End, End> {
     for rule in &rules.cutoffs {
-        match rule.when.as_ref().map_or(Ok(true), |when| when.holds(case)) {
-            Ok(true) => return cut(case, rule, score, amounts, fired),
-            Ok(false) => {}
-            Err(problem) => {
-                fired.push(failure(&rule.id, Step::Cutoff, &problem));
+        match rule.when.as_ref().map_or(Verdict::Holds, |when| verdict(when, case, false)) {
+            Verdict::Holds => return cut(case, rule, score, amounts, fired),
+            Verdict::HoldsNot => {}
+            Verdict::InDoubt => {
+                fired.extend(rule.when.iter().map(|when| records::doubt(case, &rule.id, Step::Cutoff, when)));
+                return Err(refer(Step::Cutoff, Referral::OutOfRange));
+            }
+            Verdict::Failed(problem) => {
+                fired.push(records::failure(&rule.id, Step::Cutoff, &problem));
                 return Err(rule_error(case));
             }
         }
@@ -273,33 +316,8 @@ fn cut(
     (asked, granted): (Money, Money),
     fired: &mut Vec<RuleFired>,
 ) -> Result<End, End> {
-    let mut record = |step: Step, value: String, threshold: String| {
-        let (id, step) = (rule.id.clone(), step.into());
-        fired.push(RuleFired { id, step, value: Some(value), threshold: Some(threshold) });
-    };
-    let side = match &rule.by {
-        Cut::Points { approve_at_or_above, decline_below } => {
-            let points = score.points;
-            if points >= *approve_at_or_above {
-                record(Step::Cutoff, points.to_string(), approve_at_or_above.to_string());
-                Outcome::Approve
-            } else if points < *decline_below {
-                record(Step::Cutoff, points.to_string(), decline_below.to_string());
-                Outcome::Decline
-            } else {
-                record(Step::Zone, points.to_string(), format!("{decline_below}..{approve_at_or_above}"));
-                Outcome::Refer
-            }
-        }
-        Cut::Bands { approve, refer: grey, decline } => {
-            let listed = [(approve, Outcome::Approve), (grey, Outcome::Refer), (decline, Outcome::Decline)];
-            let found = listed.into_iter().find(|(bands, _)| bands.iter().any(|band| band == score.band));
-            let (bands, side) = found.ok_or_else(|| refer(Step::Fallback, Referral::NoRule))?;
-            let step = if side == Outcome::Refer { Step::Zone } else { Step::Cutoff };
-            record(step, score.band.to_owned(), bands.join(","));
-            side
-        }
-    };
+    let (side, record) = records::cutoff(case, rule, score).ok_or_else(|| refer(Step::Fallback, Referral::NoRule))?;
+    fired.push(record);
     Ok(match side {
         Outcome::Approve => {
             let as_asked = granted == asked;

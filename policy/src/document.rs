@@ -32,6 +32,34 @@ pub struct Document {
     /// Reason codes of this lender, beside the built-in catalogue.
     #[serde(default)]
     pub reasons: Vec<OwnReason>,
+    /// Features whose values stand in no decision, such as those of the class `restricted`: senders read decisions.
+    #[serde(default)]
+    pub withheld: Vec<String>,
+}
+
+impl Document {
+    /// The id of a rule of a section, such as `knockouts`.
+    pub(crate) fn rule_id(&self, section: &str, index: usize) -> Option<&str> {
+        let id = match section {
+            "knockouts" => &self.knockouts.get(index)?.id,
+            "limits" => &self.limits.get(index)?.id,
+            "zones" => &self.zones.get(index)?.id,
+            "cutoffs" => &self.cutoffs.get(index)?.id,
+            _ => return None,
+        };
+        Some(id)
+    }
+}
+
+/// What a rule does where something that its condition reads is absent, and nothing else in it decides.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Absent {
+    /// It fails, and the application goes to people.
+    #[default]
+    Refer,
+    /// It does not hold.
+    Skip,
 }
 
 /// A product.
@@ -68,6 +96,9 @@ pub struct Knockout {
     pub products: Vec<String>,
     /// CEL, a boolean.
     pub when: String,
+    /// Where what `when` reads is absent: `refer` where it is left out.
+    #[serde(default)]
+    pub absent: Option<Absent>,
     /// What it does.
     #[serde(default)]
     pub outcome: KnockoutOutcome,
@@ -109,6 +140,9 @@ pub struct Limit {
     /// CEL, a boolean; absent means always.
     #[serde(default)]
     pub when: Option<String>,
+    /// Where what `when` reads is absent: `refer` where it is left out.
+    #[serde(default)]
+    pub absent: Option<Absent>,
     /// The limit fires above this many minor units.
     pub max_amount_minor: i64,
     /// What it does.
@@ -141,6 +175,9 @@ pub struct Zone {
     pub products: Vec<String>,
     /// CEL, a boolean.
     pub when: String,
+    /// Where what `when` reads is absent: `refer` where it is left out.
+    #[serde(default)]
+    pub absent: Option<Absent>,
     /// The word of the referral, a token.
     #[serde(default = "grey_zone")]
     pub referral: String,
@@ -161,6 +198,9 @@ pub struct Cutoff {
     /// CEL, a boolean; absent means always.
     #[serde(default)]
     pub when: Option<String>,
+    /// Where what `when` reads is absent: `refer` where it is left out.
+    #[serde(default)]
+    pub absent: Option<Absent>,
     /// Points at or above which credit is granted.
     #[serde(default)]
     pub approve_at_or_above: Option<i32>,

@@ -72,9 +72,9 @@ impl<'d> Inspector<'d> {
     }
 
     /// The findings in the document's order, each with its line.
-    pub(crate) fn finish(mut self, line_of: impl Fn(&str) -> Option<usize>) -> Vec<Finding> {
+    pub(crate) fn finish(mut self, text: &str) -> Vec<Finding> {
         for finding in &mut self.findings {
-            finding.line = finding.line.or_else(|| line_of(&finding.path));
+            finding.settle(self.document, text);
         }
         self.findings.sort_by_key(|finding| finding.line);
         if self.more > 0 {
@@ -232,9 +232,9 @@ impl<'d> Inspector<'d> {
             return self.refused(path, vec![fault]);
         }
         for written in condition.compiled().warnings() {
-            self.find(Finding::warning(written.code, path, written.to_string()));
+            self.find(Finding { at: written.at, ..Finding::warning(written.code, path, written.to_string()) });
         }
-        Some(condition)
+        Some(condition.withholding(&self.document.withheld))
     }
 
     /// An expression that must be a boolean and must depend on the event.
@@ -244,8 +244,8 @@ impl<'d> Inspector<'d> {
         let sampled = condition.interpret(&Case::of(&event));
         match (condition.compiled().of(), sampled) {
             (Type::Known(Kind::Bool) | Type::Open, Ok(_)) => {}
-            (Type::Known(Kind::Bool), Err(problem)) => self.error("fails_on_sample", path, problem),
-            (_, Err(problem)) => self.error("not_boolean", path, problem),
+            (Type::Known(Kind::Bool), Err(problem)) => self.error("fails_on_sample", path, problem.text),
+            (_, Err(problem)) => self.error("not_boolean", path, problem.text),
             (_, Ok(_)) => self.error("not_boolean", path, "is not a boolean"),
         }
         match condition.compiled().constant() {
@@ -262,7 +262,7 @@ impl<'d> Inspector<'d> {
                 "syntax" | "too_costly" => format!("{}: {fault}", self.at),
                 _ => fault.to_string(),
             };
-            self.error(fault.code, path, message);
+            self.find(Finding { at: fault.at, ..Finding::error(fault.code, path, message) });
         }
         None
     }

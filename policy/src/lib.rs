@@ -2,8 +2,8 @@
 //! into outcomes and reasons. No input or output, no clock, no environment, no logging.
 //!
 //! Reading order: [`document`] is what a policy author writes, [`load`] checks and compiles it into `rules`, [`Case`] (with `facts`) is
-//! what they are applied to, [`decide`] applies them, [`reasons`] says why. Below that: `condition` (an expression on a case),
-//! `vocabulary` (what conditions may name) with `parties` and `scope`, `inspect` (what is wrong with a document), [`finding`]. The
+//! what they are applied to, [`decide`] applies them, [`reasons`] says why, `records` (with `comparisons`) what each rule saw. Below that: `condition` (an expression on a case),
+//! `vocabulary` (what conditions may name) with `parties` and `scope`, `inspect` (what is wrong with a document), [`review()`] (what is wrong beside its [`Models`], with `words`, `bounds` and `draw`), [`finding`]. The
 //! language itself is the crate [`expressions`].
 //!
 //! ```text
@@ -11,10 +11,13 @@
 //! ```
 //! Each step may end it. A rule that cannot be evaluated ends it as a referral, whatever else fired.
 
+mod bounds;
 mod case;
+mod comparisons;
 mod condition;
 pub mod decide;
 pub mod document;
+mod draw;
 mod facts;
 pub mod finding;
 #[cfg(test)]
@@ -22,8 +25,11 @@ mod fixture;
 mod inspect;
 pub mod load;
 mod locate;
+mod models;
 mod parties;
 pub mod reasons;
+mod records;
+mod review;
 mod rules;
 mod sample;
 mod scales;
@@ -32,8 +38,11 @@ mod scope;
 #[allow(clippy::unwrap_used)]
 mod tests;
 mod vocabulary;
+mod words;
 
 pub use case::Case;
 pub use decide::{Decided, decide};
 pub use finding::{Finding, Severity};
 pub use load::{Compiled, Rejected, check};
+pub use models::{Feature, Models, Package, Routed};
+pub use review::review;

@@ -1,7 +1,7 @@
 //! Bytes of a document → a compiled policy, or every finding at once. The digest is of the bytes: a comment changes it.
 
 use crate::condition::Condition;
-use crate::document::{Cutoff, Document, Knockout, KnockoutOutcome, Limit, LimitOutcome, Product, Zone};
+use crate::document::{Absent, Cutoff, Document, Knockout, KnockoutOutcome, Limit, LimitOutcome, Product, Zone};
 use crate::finding::Finding;
 use crate::inspect::Inspector;
 use crate::locate::line_of;
@@ -63,7 +63,7 @@ impl Compiled {
         let mut inspector = Inspector::new(&document);
         let products = if inspector.is_small() { assemble(&document, &mut inspector) } else { Vec::new() };
         let cost = inspector.steps();
-        let findings = inspector.finish(|path| line_of(text, path));
+        let findings = inspector.finish(text);
         if findings.iter().any(Finding::is_error) {
             return Err(Rejected { findings });
         }
@@ -135,7 +135,7 @@ fn is_nested(text: &str) -> bool {
     })
 }
 
-fn parse(text: &str) -> Result<Document, Finding> {
+pub(crate) fn parse(text: &str) -> Result<Document, Finding> {
     serde_path_to_error::deserialize(serde_yaml_ng::Deserializer::from_str(text)).map_err(|error| {
         let path = pointer(error.path());
         let inner = error.into_inner();
@@ -205,7 +205,7 @@ fn knockout<'d>(index: usize, rule: &'d Knockout, inspector: &mut Inspector<'d>)
     let value = rule.value.as_deref().and_then(|source| inspector.expression(&format!("{at}/value"), source));
     let threshold =
         rule.threshold.as_deref().and_then(|source| inspector.expression(&format!("{at}/threshold"), source));
-    let when = inspector.condition(&format!("{at}/when"), &rule.when)?;
+    let when = inspector.condition(&format!("{at}/when"), &rule.when)?.skipping(rule.absent.unwrap_or_default());
     inspector.knockout(&at, &when, declines);
     Some(Arc::new(KnockoutRule { id: rule.id.clone(), when, outcome: rule.outcome, reason, value, threshold }))
 }
@@ -215,17 +215,17 @@ fn limit<'d>(index: usize, rule: &'d Limit, inspector: &mut Inspector<'d>) -> Op
     inspector.rule(&at, &rule.id, std::slice::from_ref(&rule.product));
     inspector.limit(&at, index, rule);
     let reason = inspector.reason(&at, rule.reason.as_deref(), rule.outcome == LimitOutcome::Decline);
-    let when = optional(inspector, &at, rule.when.as_deref())?;
+    let when = optional(inspector, &at, rule.when.as_deref(), rule.absent)?;
     // No amount is above the largest that a record holds: a higher limit says the same.
     let most = Money::new(rule.max_amount_minor.min(MAX_MINOR), Currency::parse(&rule.currency).ok()?).ok()?;
-    Some(LimitRule { id: rule.id.clone(), bands: rule.bands.clone(), when, most, outcome: rule.outcome, reason })
+    Some(LimitRule { index, id: rule.id.clone(), bands: rule.bands.clone(), when, most, outcome: rule.outcome, reason })
 }
 
 fn zone<'d>(index: usize, rule: &'d Zone, inspector: &mut Inspector<'d>) -> Option<Arc<ZoneRule>> {
     let at = format!("/zones/{index}");
     inspector.rule(&at, &rule.id, &rule.products);
     inspector.referral(&format!("{at}/referral"), &rule.referral);
-    let when = inspector.condition(&format!("{at}/when"), &rule.when)?;
+    let when = inspector.condition(&format!("{at}/when"), &rule.when)?.skipping(rule.absent.unwrap_or_default());
     Some(Arc::new(ZoneRule { id: rule.id.clone(), when, referral: Word::parse(&rule.referral) }))
 }
 
@@ -233,13 +233,20 @@ fn cutoff<'d>(index: usize, rule: &'d Cutoff, inspector: &mut Inspector<'d>) -> 
     let at = format!("/cutoffs/{index}");
     inspector.rule(&at, &rule.id, std::slice::from_ref(&rule.product));
     let by = inspector.cut(&at, rule);
-    let when = optional(inspector, &at, rule.when.as_deref())?;
-    Some(CutoffRule { id: rule.id.clone(), when, by: by? })
+    let when = optional(inspector, &at, rule.when.as_deref(), rule.absent)?;
+    Some(CutoffRule { index, id: rule.id.clone(), when, by: by? })
 }
 
 /// A condition that may be left out; `None` when it is there and faulty.
-fn optional(inspector: &mut Inspector<'_>, at: &str, source: Option<&str>) -> Option<Option<Condition>> {
-    source.map(|source| inspector.condition(&format!("{at}/when"), source)).map_or(Some(None), |found| found.map(Some))
+fn optional(
+    inspector: &mut Inspector<'_>,
+    at: &str,
+    source: Option<&str>,
+    absent: Option<Absent>,
+) -> Option<Option<Condition>> {
+    let condition = |source| inspector.condition(&format!("{at}/when"), source);
+    let found = source.map(condition).map_or(Some(None), |found| found.map(Some))?;
+    Some(found.map(|when| when.skipping(absent.unwrap_or_default())))
 }
 
 #[cfg(test)]

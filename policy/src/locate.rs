@@ -18,6 +18,32 @@ pub(crate) fn line_of(text: &str, path: &str) -> Option<usize> {
     Some(found.unwrap_or(item) + 1)
 }
 
+/// Line and column of a place in an expression that stands at a path; both from 1. Exact where the expression stands on one line.
+pub(crate) fn place_in(text: &str, path: &str, at: Option<(usize, usize)>) -> (Option<usize>, Option<usize>) {
+    let Some(line) = line_of(text, path) else { return (None, None) };
+    let written = text.lines().nth(line - 1).unwrap_or_default();
+    let field = path.rsplit('/').next().unwrap_or_default();
+    let key = format!("{field}:");
+    let Some(begin) = written.find(&key) else {
+        return (Some(line), Some(written.chars().take_while(|letter| " -".contains(*letter)).count() + 1));
+    };
+    let behind = &written[begin + key.len()..];
+    let value = behind.trim_start();
+    let before = |to: usize| written[..to].chars().count() + 1;
+    match (at, value.chars().next()) {
+        (None, _) => (Some(line), Some(before(begin))),
+        // A block: its lines are those of the expression where it is literal.
+        (Some((inner, column)), Some('>' | '|') | None) => {
+            let own = text.lines().nth(line + inner - 1).unwrap_or_default();
+            (Some(line + inner), Some(own.len() - own.trim_start().len() + column))
+        }
+        (Some((_, column)), Some(first)) => {
+            let start = written.len() - value.len() + usize::from("'\"".contains(first));
+            (Some(line), Some(before(start) + column - 1))
+        }
+    }
+}
+
 fn nth_item(lines: &[&str], from: usize, index: usize) -> Option<usize> {
     let dash = |line: &&str| line.trim_start().starts_with("- ") || line.trim() == "-";
     let indent = |line: &str| line.len() - line.trim_start().len();
@@ -48,6 +74,22 @@ mod tests {
         ];
         for (path, expected) in rows {
             assert_eq!(line_of(text, path), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_place_of_an_expression_is_one_of_the_document() {
+        let text = "knockouts:\n  - id: a\n    when: x > 1\n  - id: b\n    when: 'y > 1'\n  - id: c\n    when: |\n      z > 1\n      && w\n";
+        let rows = [
+            ("/knockouts/0/when", Some((1, 1)), (3, 11)),
+            ("/knockouts/0/when", Some((1, 5)), (3, 15)),
+            ("/knockouts/1/when", Some((1, 1)), (5, 12)),
+            ("/knockouts/2/when", Some((2, 4)), (9, 10)),
+            ("/knockouts/1/when", None, (5, 5)),
+            ("/knockouts/1/reason", None, (4, 5)),
+        ];
+        for (path, at, (line, column)) in rows {
+            assert_eq!(place_in(text, path, at), (Some(line), Some(column)), "{path} {at:?}");
         }
     }
 }

@@ -1,21 +1,17 @@
-//! Why: principal reasons (Regulation B 1002.9), the date of the notice, the disclosure of a score (FCRA 615(a)), and the
-//! record of a rule. Reasons are what the applicant failed; they are never padded and never "the score was not reached".
+//! Why: principal reasons (Regulation B 1002.9), the date of the notice, and the disclosure of a score (FCRA 615(a)). Reasons are what the applicant failed; they are never padded and never "the score was not reached".
 
 use crate::case::{Case, Factor};
-use crate::rules::{KnockoutRule, LimitRule, ReasonText, ZoneRule};
+use crate::rules::ReasonText;
 use chrono::{SecondsFormat, TimeDelta};
 use domain::reason::{self, INQUIRIES, MAX_PRINCIPAL_REASONS};
-use domain::{Money, ReasonSource, Role, Step};
-use schemas::decision::{Notice, PrincipalReason, RuleFired, ScoreDisclosure};
+use domain::{ReasonSource, Role};
+use schemas::decision::{Notice, PrincipalReason, ScoreDisclosure};
 
 /// Days from the completed application to the notice (Regulation B 1002.9(a)(1)).
 pub(crate) const NOTICE_DAYS: i64 = 30;
 
 /// Key factors of a score that are disclosed, before inquiries.
 const MAX_KEY_FACTORS: usize = 4;
-
-/// Characters of a recorded value or threshold: the contract's bound.
-const MAX_RECORDED_CHARS: usize = 512;
 
 /// Reasons of rules that declined: equals all, so the order of codes is their order.
 pub(crate) fn of_policy(reasons: &[&ReasonText]) -> Vec<PrincipalReason> {
@@ -96,31 +92,6 @@ pub(crate) fn disclosure(case: &Case<'_>) -> Vec<ScoreDisclosure> {
         agency: case.tenant.to_owned(),
         key_factors: named.iter().chain(fifth).map(|factor| factor.text.to_owned()).collect(),
     }]
-}
-
-/// What a knockout saw: its own expressions, or else the two sides of a simple comparison.
-pub(crate) fn knockout_record(case: &Case<'_>, rule: &KnockoutRule) -> RuleFired {
-    let compared = rule.when.compared(case);
-    let (seen, against) = compared.map_or((None, None), |(seen, against)| (seen, Some(against)));
-    let value = rule.value.as_ref().map_or(seen, |value| value.text(case));
-    let threshold = rule.threshold.as_ref().map_or(against, |threshold| threshold.text(case));
-    fired(&rule.id, Step::Knockout, value, threshold)
-}
-
-pub(crate) fn limit_record(asked: Money, rule: &LimitRule) -> RuleFired {
-    let [value, threshold] = [asked, rule.most].map(|money| money.amount_minor().to_string());
-    fired(&rule.id, Step::Limit, Some(value), Some(threshold))
-}
-
-pub(crate) fn zone_record(case: &Case<'_>, rule: &ZoneRule) -> RuleFired {
-    let (value, threshold) = rule.when.compared(case).map_or((None, None), |(seen, against)| (seen, Some(against)));
-    fired(&rule.id, Step::Zone, value, threshold)
-}
-
-fn fired(id: &str, step: Step, value: Option<String>, threshold: Option<String>) -> RuleFired {
-    let short = |text: String| text.chars().take(MAX_RECORDED_CHARS).collect();
-    let (value, threshold) = (value.map(short), threshold.map(short));
-    RuleFired { id: id.to_owned(), step: step.into(), value, threshold }
 }
 
 #[cfg(test)]
@@ -280,17 +251,6 @@ mod tests {
         );
         event.score = None;
         assert_eq!(disclosure(&Case::of(&event)), []);
-    }
-
-    #[test]
-    fn what_a_rule_recorded_is_cut_at_the_bound_of_the_contract() {
-        let text = |chars: usize| Some("ä".repeat(chars));
-        for (given, expected) in
-            [(1, 1), (MAX_RECORDED_CHARS, MAX_RECORDED_CHARS), (MAX_RECORDED_CHARS + 1, MAX_RECORDED_CHARS)]
-        {
-            let record = fired("r", Step::Zone, text(given), text(given));
-            assert_eq!((record.value, record.threshold), (text(expected), text(expected)), "{given}");
-        }
     }
 
     #[test]

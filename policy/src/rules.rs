@@ -30,6 +30,8 @@ pub(crate) struct KnockoutRule {
 
 #[derive(Debug)]
 pub(crate) struct LimitRule {
+    /// Its place in the document.
+    pub index: usize,
     pub id: String,
     pub bands: Vec<String>,
     pub when: Option<Condition>,
@@ -47,6 +49,8 @@ pub(crate) struct ZoneRule {
 
 #[derive(Debug)]
 pub(crate) struct CutoffRule {
+    /// Its place in the document.
+    pub index: usize,
     pub id: String,
     pub when: Option<Condition>,
     pub by: Cut,

@@ -179,6 +179,19 @@ pub(crate) fn is_score(name: &str) -> bool {
     SCORE.iter().any(|(known, _)| *known == name)
 }
 
+/// Whether a name that is read is a feature, or all of them.
+pub(crate) fn is_feature(name: &str) -> bool {
+    name == "features" || name.starts_with("features.")
+}
+
+/// Whether what is read is that feature, or all of them.
+pub(crate) fn is_of(read: &str, feature: &str) -> bool {
+    read.strip_prefix("features").is_some_and(|rest| rest.is_empty() || rest.strip_prefix('.') == Some(feature))
+}
+
+/// The longest text of a value in a decision: the contract's bound.
+const MAX_TEXT_BYTES: usize = 512;
+
 /// A value as it is recorded in a decision. A double that was a single-precision feature is written as such.
 pub(crate) fn recorded(value: &Value<'_>) -> String {
     match value {
@@ -187,7 +200,7 @@ pub(crate) fn recorded(value: &Value<'_>) -> String {
         Value::Uint(value) => value.to_string(),
         Value::Double(value) if f64::from(*value as f32) == *value => (*value as f32).to_string(),
         Value::Double(value) => value.to_string(),
-        Value::Text(value) => value.clone().into_owned(),
+        Value::Text(value) => value[..value.floor_char_boundary(MAX_TEXT_BYTES)].to_owned(),
     }
 }
 

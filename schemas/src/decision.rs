@@ -4,7 +4,9 @@
 use crate::Word;
 use crate::application::Requested;
 use crate::risk::{ApplicationRef, Score, Subject, Target, Times};
-use domain::{Automation, Intent, ModelRole, Outcome, ReasonSource, Referral, Role, ScoreStatus, Step};
+use domain::{
+    Automation, Comparator, FeatureFlag, Intent, ModelRole, Outcome, ReasonSource, Referral, Role, ScoreStatus, Step,
+};
 use serde::{Deserialize, Serialize};
 
 /// `ce_type` of a decision.
@@ -136,6 +138,30 @@ pub struct RuleFired {
     /// The threshold, as text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub threshold: Option<String>,
+    /// The comparisons that decided, in the order of the rule.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub comparisons: Vec<Comparison>,
+}
+
+/// What a rule compared, so that it held; each reads as a true sentence.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Comparison {
+    /// The fact or feature, as the policy names it.
+    pub fact: String,
+    /// How it was compared.
+    pub operator: Word<Comparator>,
+    /// The value seen, as text; absent where it is withheld, or a text of no closed form.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<String>,
+    /// The threshold, as text: a constant, or the value of what stands in its place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub threshold: Option<String>,
+    /// What stands in place of a constant, as the policy names it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub against: Option<String>,
+    /// What the model did to the value, where the fact is a feature.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub flag: Option<Word<FeatureFlag>>,
 }
 
 /// A reason given to the applicant.

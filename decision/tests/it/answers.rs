@@ -235,3 +235,28 @@ proptest! {
         prop_assert_eq!(whole, parts);
     }
 }
+
+/// Nobody sent the bound that stands in place of a value outside its range, so it declines nobody.
+#[test]
+fn a_value_outside_its_range_refers_and_is_counted() {
+    let rows = [
+        ("in range", json!(null), 4.0, "decline ", 0),
+        ("clamped", json!("clamped"), 9.0, "refer out_of_range", 1),
+        ("clamped at the other end", json!("clamped"), -2.0, "refer out_of_range", 1),
+    ];
+    for (name, flag, value, expected, counted) in rows {
+        let mut edits = vec![("/features/1/value", json!(value))];
+        edits.extend((!flag.is_null()).then(|| ("/features/1/flag", flag)));
+        let (mut worker, registry) = worker(Library::of(standard()));
+        let (_, outputs) = worker.feed(&[scored(&card_with(&edits))]).unwrap();
+        let body: serde_json::Value = serde_json::from_slice(outputs[0].1.payload.as_deref().unwrap()).unwrap();
+        let faults = schemas::catalogue::validator("decision.made.v1").unwrap().iter_errors(&body).count();
+        let decision = decision_of(&outputs[0].1);
+        let word = decision.referral.as_ref().map(|word| word.to_string()).unwrap_or_default();
+        assert_eq!((format!("{} {word}", decision.outcome), faults), (expected.to_owned(), 0), "{name}");
+        assert_eq!(decision.rules[0].comparisons[0].fact, "features.repayment_status_1", "{name}");
+        let text = prometheus::TextEncoder::new().encode_to_string(&registry.gather()).unwrap();
+        let line = "defaultx_referrals_total{product=\"credit_card\",referral=\"out_of_range\"} 1";
+        assert_eq!(text.matches(line).count(), counted, "{name}: {text}");
+    }
+}

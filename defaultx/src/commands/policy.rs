@@ -4,22 +4,33 @@ use crate::cli::{PlaceArgs, PolicyCommand};
 use crate::commands::in_force::{Request, Version, put_in_force};
 use crate::settings::Settings;
 use crate::terminal;
-use anyhow::{Context, Result, bail};
-use catalog::{Document, Finding, Kind, Label};
-use decision::library::finding;
+use anyhow::{Context, Result, anyhow, bail};
+use catalog::{Document, Kind, Label, places};
+use domain::FieldClass;
 use domain::scale::Scale;
-use policy::Compiled;
-use std::path::Path;
+use policy::{Compiled, Feature, Finding, Models, Package, Routed, Severity};
+use scoring::manifest::{self, FeatureType, Manifest, Missing, UnknownPolicy};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 /// Runs `policy check` or `policy activate`.
 pub async fn run(settings: Settings, place: &PlaceArgs, command: PolicyCommand) -> Result<i32> {
     match command {
-        PolicyCommand::Check { file, scales } => {
-            let findings = check(Document::bytes(&file)?, &read_scales(&scales)?);
-            findings.iter().for_each(|finding| println!("{}", terminal::line(&finding.in_file(&file))));
-            let errors = findings.iter().filter(|finding| finding.is_error()).count();
-            println!("{errors} errors, {} warnings", findings.len() - errors);
-            Ok(i32::from(errors > 0))
+        PolicyCommand::Check { files, scales, json, deny_warnings } => {
+            let (scales, models) = (read_scales(&scales)?, read_models(&settings)?);
+            let checked =
+                |file: &PathBuf| anyhow::Ok(Checked::of(file, check(Document::bytes(file)?, &scales, &models)));
+            let checked = files.iter().map(checked).collect::<Result<Vec<_>>>()?;
+            let errors: usize = checked.iter().map(|of| of.errors).sum();
+            let warnings: usize = checked.iter().map(|of| of.warnings).sum();
+            if json {
+                println!("{}", serde_json::to_string_pretty(&checked)?);
+            } else {
+                checked.iter().for_each(Checked::print);
+                println!("{errors} errors, {warnings} warnings");
+            }
+            Ok(i32::from(errors > 0 || deny_warnings && warnings > 0))
         }
         PolicyCommand::Activate { file, scales, by } => {
             let document = Document::read(&file)?;
@@ -41,17 +52,95 @@ pub async fn run(settings: Settings, place: &PlaceArgs, command: PolicyCommand) 
     }
 }
 
-/// Everything that is wrong with a policy: in itself, and once it stands, against the scales that models publish on.
-fn check(policy: Vec<u8>, scales: &[Scale]) -> Vec<Finding> {
-    let document = match Document::of(policy) {
-        Ok(document) => document,
-        Err(finding) => return vec![finding],
+/// What is said of one file.
+#[derive(Debug, Serialize)]
+struct Checked {
+    file: String,
+    findings: Vec<Finding>,
+    errors: usize,
+    warnings: usize,
+}
+
+impl Checked {
+    fn of(file: &Path, findings: Vec<Finding>) -> Self {
+        let errors = findings.iter().filter(|finding| finding.is_error()).count();
+        let warnings = findings.len() - errors;
+        Self { file: file.display().to_string(), findings, errors, warnings }
+    }
+
+    /// One line for each finding, as compilers write it, and one with what to do.
+    fn print(&self) {
+        for Finding { severity, code, path, line, column, rule, message, advice, .. } in &self.findings {
+            let place = [line, column].into_iter().flatten().map(|at| format!(":{at}")).collect::<String>();
+            let severity = if *severity == Severity::Error { "error" } else { "warning" };
+            let rule = rule.as_ref().map(|id| format!("{id}: ")).unwrap_or_default();
+            let said = format!("{}{place}: {severity} [{code}] {rule}{message} ({path}). {advice}", self.file);
+            println!("{}", terminal::line(&said));
+        }
+    }
+}
+
+/// Everything that is wrong with a policy: in itself, and beside the scales and models of the deployment.
+fn check(policy: Vec<u8>, scales: &[Scale], models: &Models) -> Vec<Finding> {
+    match Document::of(policy) {
+        Ok(document) => policy::review(document.as_str().as_bytes(), scales, models),
+        Err(finding) => vec![Finding::error(finding.code, finding.at, finding.message)],
+    }
+}
+
+/// What the newest version of each route says: its products, and the feature contracts of the packages that decide on them.
+fn read_models(settings: &Settings) -> Result<Models> {
+    let (routes, packages) = (&settings.scorer.routes_dir, &settings.scorer.models_dir);
+    let mut newest: BTreeMap<String, PathBuf> = BTreeMap::new();
+    // They come in the order of their versions.
+    newest.extend(places(Kind::Route, routes)?.into_iter().map(|(label, file)| (label.name, file)));
+    let mut models = Models::default();
+    for file in newest.values() {
+        let text = Document::read(file)?;
+        let route = scorer::document::Document::parse(text.as_str());
+        let route = route.map_err(|why| anyhow!("{}: {why}", file.display()))?;
+        for entry in route.entry {
+            let labels = entry.challengers.into_iter().map(|of| of.package).chain([entry.champion]);
+            let deciding = labels.map(|label| package(packages, &label)).collect::<Result<Vec<_>>>()?;
+            match models.products.iter_mut().find(|routed| routed.product == entry.product) {
+                Some(routed) => {
+                    routed.has_parties &= entry.parties;
+                    routed.packages.extend(deciding);
+                }
+                None => models.products.push(Routed {
+                    product: entry.product,
+                    has_parties: entry.parties,
+                    packages: deciding,
+                }),
+            }
+        }
+    }
+    Ok(models)
+}
+
+/// A package's contract.
+fn package(folder: &Path, label: &str) -> Result<Package> {
+    let file = catalog::place(Kind::Model, folder, &Label::parse(label)?).join("manifest.toml");
+    let manifest = Manifest::parse(&catalog::read(&file)?).with_context(|| file.display().to_string())?;
+    Ok(Package { label: label.to_owned(), features: manifest.feature.iter().map(feature).collect() })
+}
+
+fn feature(declared: &manifest::Feature) -> Feature {
+    let (range, is_whole) = match declared.r#type {
+        FeatureType::Boolean => (Some((0.0, 1.0)), true),
+        FeatureType::Category => (Some((0.0, declared.categories.len().saturating_sub(1) as f64)), true),
+        FeatureType::Integer => (declared.range.map(|[low, high]| (low, high)), true),
+        FeatureType::Number | FeatureType::Money => (declared.range.map(|[low, high]| (low, high)), false),
     };
-    let found = match Compiled::load(document.as_str().as_bytes()) {
-        Ok(policy) => [policy.warnings(), &policy.check_scales(scales)].concat(),
-        Err(rejected) => rejected.findings,
-    };
-    found.into_iter().map(finding).collect()
+    let is_known = declared.categories.is_empty() || declared.unknown == UnknownPolicy::Unscorable;
+    Feature {
+        name: declared.name.clone(),
+        range,
+        is_whole,
+        words: declared.categories.clone(),
+        is_always_there: matches!(declared.missing, Missing::Unscorable {}) && is_known,
+        is_restricted: declared.class.is_some_and(|class| FieldClass::from(class) > FieldClass::Plain),
+    }
 }
 
 fn read_scales(path: &Path) -> Result<Vec<Scale>> {
@@ -63,21 +152,86 @@ fn read_scales(path: &Path) -> Result<Vec<Scale>> {
 mod tests {
     use super::*;
 
-    const STANDARD: &str = include_str!("../../../policies/standard/1.0.0.yaml");
+    const FIRST: &str = include_str!("../../../policies/standard/1.0.0.yaml");
+    const STANDARD: &str = include_str!("../../../policies/standard/1.1.0.yaml");
+    const PAGE: &str = include_str!("../../../docs/policies.md");
+
+    fn root() -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+    }
+
+    /// `code rule line:column` of what is found beside the models, routes and scales that ship.
+    fn found(policy: &str) -> Vec<String> {
+        let mut settings = Settings::default();
+        (settings.scorer.models_dir, settings.scorer.routes_dir) = (root().join("models"), root().join("routes"));
+        let scales = read_scales(&root().join("models/scales.toml")).unwrap();
+        let found = check(policy.as_bytes().to_vec(), &scales, &read_models(&settings).unwrap());
+        let place = |of: Option<usize>| of.map_or("-".to_owned(), |of| of.to_string());
+        let told = found.iter().map(|found| {
+            let rule = found.rule.as_deref().unwrap_or("-");
+            format!("{} {rule} {}:{}", found.code, place(found.line), place(found.column))
+        });
+        told.collect()
+    }
 
     #[test]
-    fn a_policy_is_checked_against_the_scales_of_the_models() {
-        let scales = read_scales(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/scales.toml")).unwrap();
-        let rows: [(&str, &str, &[&str]); 4] = [
+    fn a_policy_is_checked_against_scales_models_and_routes() {
+        let rows: [(&str, &str, &[&str]); 8] = [
             ("name: standard", "name: standard", &[]),
             ("approve_at_or_above: ", "approve_at_or_above: 9", &["points_off_scale"]),
             ("scale_id: credit_card.v1", "scale_id: credit_card.v2", &["unknown_scale"]),
             ("name: standard", "nmae: standard", &["unknown_field"]),
+            ("features.months_late >= 6.0", "features.month_late >= 6.0", &["unknown_feature"]),
+            ("features.repayment_status_1 >= 3.0", "features.repayment_status_1 > 9.0", &["never_holds"]),
+            ("    absent: skip\n", "", &["may_be_absent"]),
+            ("facts.of_legal_age == false", "facts.employment.status == 'studnt'", &["unknown_word"]),
         ];
         for (from, to, expected) in rows {
             assert!(STANDARD.contains(from), "the standard policy has no {from:?}");
-            let findings = check(STANDARD.replacen(from, to, 1).into_bytes(), &scales);
-            assert_eq!(findings.iter().map(|finding| finding.code).collect::<Vec<_>>(), expected, "{to}");
+            let found = found(&STANDARD.replacen(from, to, 1));
+            let codes: Vec<&str> = found.iter().filter_map(|line| line.split(' ').next()).collect();
+            let others = ["may_be_absent"];
+            let codes: Vec<&str> =
+                codes.into_iter().filter(|code| expected.contains(code) || !others.contains(code)).collect();
+            assert_eq!(codes, expected, "{to}: {found:?}");
         }
+    }
+
+    #[test]
+    fn the_first_version_sends_everybody_without_a_term_to_people() {
+        assert_eq!(found(FIRST), ["may_be_absent instalment_too_long 42:11"]);
+    }
+
+    /// The blocks of the page that are tagged so.
+    fn blocks(tag: &str) -> Vec<&'static str> {
+        let tagged = PAGE.split("```").skip(1).step_by(2).filter_map(|block| block.split_once('\n'));
+        tagged.filter(|(found, _)| *found == tag).map(|(_, block)| block).collect()
+    }
+
+    /// Each example is a rule of the standard policy, in the section that it names, with the finding that its comment names.
+    #[test]
+    fn the_examples_of_the_page_are_found_as_it_says() {
+        let examples = blocks("yaml finding");
+        assert!(examples.len() >= 8, "{} examples", examples.len());
+        for example in examples {
+            let (expected, rule) = example.strip_prefix("# ").unwrap().split_once('\n').unwrap();
+            let (section, rule) = rule.split_once('\n').unwrap();
+            let policy = STANDARD.replacen(&format!("{section}\n"), &format!("{section}\n{rule}"), 1);
+            let policy = if policy == STANDARD { format!("{STANDARD}{section}\n{rule}") } else { policy };
+            let found = found(&policy);
+            assert_eq!(found.len(), 1, "{example}: {found:?}");
+            assert!(found[0].starts_with(&format!("{expected} ")), "{example}: {found:?}");
+        }
+    }
+
+    /// The worked example of the page: a rule with its reason, clean.
+    #[test]
+    fn the_worked_example_of_the_page_is_clean() {
+        let [rule, reason] = blocks("yaml worked")[..] else { panic!("the page has a rule and a reason") };
+        let (rule, reason) = (rule.split_once('\n').unwrap().1, reason.split_once('\n').unwrap().1);
+        let policy = STANDARD.replacen("knockouts:\n", &format!("knockouts:\n{rule}"), 1);
+        let policy = policy.replacen("reasons:\n", &format!("reasons:\n{reason}"), 1);
+        assert_eq!(found(&policy), Vec::<String>::new());
+        assert!(Compiled::load(policy.as_bytes()).is_ok());
     }
 }

@@ -52,6 +52,10 @@ impl Stage {
         if let Some(stack) = &stack {
             point(&mut settings, stack);
         }
+        // The newest that ships; a deployment stays with what it has until somebody activates another.
+        if settings.decision.default_policy == decision::Config::default().default_policy {
+            settings.decision.default_policy = "standard@1.1.0".to_owned();
+        }
         // Public data, and the same pseudonyms in every run.
         settings.ingest.allow_demonstration_key = true;
         keys.fill(&mut settings);

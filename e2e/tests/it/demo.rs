@@ -74,7 +74,7 @@ fn typed(line: &str, file: &str) -> String {
 }
 
 fn next(dir: &Path, place: &str, from: &str, to: &str) -> String {
-    let (shipped, file) = (root().join(place), dir.join(place.replace("1.0.0", "1.1.0")));
+    let (shipped, file) = (root().join(place), dir.join(place.replace("1.1.0", "1.2.0").replace("1.0.0", "1.1.0")));
     std::fs::create_dir_all(file.parent().unwrap()).unwrap();
     std::fs::write(&file, std::fs::read_to_string(shipped).unwrap().replacen(from, to, 1)).unwrap();
     file.display().to_string()
@@ -92,9 +92,9 @@ fn policy_and_route_change_while_a_demonstration_is_kept() {
     let mut lines = BufReader::new(kept.0.stdout.take().unwrap()).lines().map(Result::unwrap);
     let line = lines.find_map(|line| line.strip_prefix("to change").map(|line| line.trim().to_owned()));
     let line = line.expect("it says how to change what is in force");
-    let policy = next(dir.path(), "policies/standard/1.0.0.yaml", "version: 1.0.0", "version: 1.1.0");
+    let policy = next(dir.path(), "policies/standard/1.1.0.yaml", "version: 1.1.0", "version: 1.2.0");
     let said = typed(&line, &policy);
-    assert!(said.starts_with("policy standard 1.1.0 is in force from here on in 1 partitions"), "{said}");
+    assert!(said.starts_with("policy standard 1.2.0 is in force from here on in 1 partitions"), "{said}");
     next(dir.path(), "routes/standard/1.0.0.toml", "version = \"1.0.0\"", "version = \"1.1.0\"");
     let routes =
         format!("--set scorer.routes_dir={} route activate standard@1.1.0", dir.path().join("routes").display());

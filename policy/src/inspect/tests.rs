@@ -118,7 +118,10 @@ fn findings_are_for_people_and_for_machines() {
       "code": "unknown_variable",
       "path": "/knockouts/1/when",
       "line": 19,
-      "message": "lateness is not published to policies (line 1, column 1)"
+      "column": 11,
+      "rule": "late",
+      "message": "lateness is not published to policies (line 1, column 1)",
+      "advice": "Use a name of docs/expressions.md."
     }
     "#);
 }

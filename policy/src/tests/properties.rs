@@ -60,6 +60,10 @@ proptest! {
         if failed {
             prop_assert_eq!(decided.outcome, Outcome::Refer);
         }
+        let in_doubt = |value: &str| value.starts_with("out of range");
+        if decided.rules.iter().any(|rule| rule.value.as_deref().is_some_and(in_doubt)) {
+            prop_assert!(matches!(decided.outcome, Outcome::Refer | Outcome::Decline), "nothing is granted in doubt");
+        }
         if matches!(decided.outcome, Outcome::Approve | Outcome::Counteroffer) {
             prop_assert!(event.status.is(ScoreStatus::Scored));
             prop_assert!(event.score.is_some() && decided.offer.is_some());

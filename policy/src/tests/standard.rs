@@ -5,12 +5,14 @@ use crate::{Case, Compiled, decide};
 use domain::scale::{Band, Scale};
 use domain::{Outcome, RequestType, Step};
 
-const STANDARD: &[u8] = include_bytes!("../../../policies/standard/1.0.0.yaml");
+const STANDARD: &[u8] = include_bytes!("../../../policies/standard/1.1.0.yaml");
+/// The version before, which is in force where nothing was activated.
+const FIRST: &[u8] = include_bytes!("../../../policies/standard/1.0.0.yaml");
 
 #[test]
 fn the_standard_policy_is_clean_and_native() {
     let policy = Compiled::load(STANDARD).unwrap();
-    assert_eq!((policy.name(), policy.version()), ("standard", "1.0.0"));
+    assert_eq!((policy.name(), policy.version()), ("standard", "1.1.0"));
     assert_eq!(policy.warnings(), []);
     let products: Vec<_> = policy.products().collect();
     assert_eq!(products, ["credit_card", "small_business_term", "consumer_instalment"]);
@@ -67,4 +69,21 @@ fn a_plain_card_applicant_is_approved_and_a_late_one_is_not() {
     event.features[0].value = 5.0;
     let decided = decide(&Case::of(&event), &policy);
     assert_eq!((decided.outcome, decided.step), (Outcome::Decline, Step::Knockout));
+}
+
+/// The version before sent whoever named no term to people.
+#[test]
+fn an_instalment_without_a_term_is_decided_by_its_score() {
+    let mut event = event();
+    (event.product, event.requested.amount.currency) = ("consumer_instalment".into(), "DEM".into());
+    if let Some(score) = &mut event.score {
+        score.scale_id = "consumer_instalment.v1".into();
+    }
+    for (term, first, now) in
+        [(None, "refer", "approve"), (Some(24), "approve", "approve"), (Some(84), "decline", "decline")]
+    {
+        event.requested.term_months = term;
+        let outcome = |policy| decide(&Case::of(&event), &Compiled::load(policy).unwrap()).outcome.as_str();
+        assert_eq!((outcome(FIRST), outcome(STANDARD)), (first, now), "{term:?}");
+    }
 }

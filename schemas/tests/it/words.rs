@@ -66,6 +66,7 @@ const PLACES: &[(&str, Of)] = &[
     ("application.replied.v1.json/properties/status", Of::All(table::<ReplyStatus>)),
     ("score.computed.v1.json/properties/status", Of::All(table::<ScoreStatus>)),
     ("/risk/properties/status", Of::All(table::<ScoreStatus>)),
+    ("/comparisons/items/properties/operator", Of::All(table::<Comparator>)),
     ("/properties/flag", Of::All(table::<FeatureFlag>)),
     ("/properties/population", Of::All(table::<Population>)),
     ("/properties/outcome", Of::All(table::<Outcome>)),

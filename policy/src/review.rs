@@ -1,0 +1,420 @@
+//! What is wrong with a policy that stands by itself, beside the models, routes and scales of its deployment: names that no model has,
+//! words that do not exist, facts that may be absent, rules that never or always hold or stand behind another, reasons that nobody names.
+//! A proof is told apart from what a sample shows.
+
+use crate::bounds::{Domain, Known, Values, where_it_is};
+use crate::condition::Condition;
+use crate::document::{Absent, Document, Limit, LimitOutcome};
+use crate::draw::{SAMPLE, Sampled};
+use crate::finding::Finding;
+use crate::load::{self, Compiled, holds_for};
+use crate::models::Models;
+use crate::vocabulary::{VOCABULARY, is_feature, is_score};
+use crate::words::{is_currency, may_be_absent, range, words};
+use domain::scale::Scale;
+use domain::{Currency, Intent};
+use expressions::vocabulary::{Kind, Type, nearest};
+use expressions::{Form, Read};
+use std::collections::BTreeSet;
+
+/// Everything that is wrong with a policy, in itself and beside what its deployment knows, in the document's order.
+pub fn review(bytes: &[u8], scales: &[Scale], models: &Models) -> Vec<Finding> {
+    let (compiled, text) = match (Compiled::load(bytes), std::str::from_utf8(bytes)) {
+        (Ok(compiled), Ok(text)) => (compiled, text),
+        (Err(rejected), _) => return rejected.findings,
+        (Ok(_), Err(_)) => return Vec::new(),
+    };
+    let Ok(document) = load::parse(text) else { return compiled.warnings().to_vec() };
+    let mut review = Review { document: &document, scales, models, found: Vec::new() };
+    let rules = review.rules();
+    review.products();
+    rules.iter().for_each(|rule| review.rule(rule));
+    review.shadowed(&rules);
+    review.unused(&rules);
+    let mut found = [compiled.warnings(), &compiled.check_scales(scales), &review.found].concat();
+    found.iter_mut().for_each(|finding| finding.settle(&document, text));
+    found.sort_by_key(|finding| (finding.line, finding.column));
+    found
+}
+
+/// A rule of any section, with its condition.
+struct Rule<'d> {
+    section: &'static str,
+    path: String,
+    id: &'d str,
+    products: Vec<&'d str>,
+    when: Option<Condition>,
+    absent: Option<Absent>,
+    limit: Option<&'d Limit>,
+}
+
+impl Rule<'_> {
+    fn when_path(&self) -> String {
+        format!("{}/when", self.path)
+    }
+}
+
+struct Review<'d> {
+    document: &'d Document,
+    scales: &'d [Scale],
+    models: &'d Models,
+    found: Vec<Finding>,
+}
+
+impl<'d> Review<'d> {
+    fn rules(&self) -> Vec<Rule<'d>> {
+        let document = self.document;
+        let all = |listed: &'d [String]| -> Vec<&'d str> {
+            let names = document.products.iter().map(|product| product.product.as_str());
+            names.filter(|product| holds_for(listed, product)).collect()
+        };
+        let rule = |section, index, id: &'d str, products, when: Option<&str>, absent, limit| Rule {
+            section,
+            path: format!("/{section}/{index}"),
+            id,
+            products,
+            when: when.and_then(|source| Condition::parse(source).ok()),
+            absent,
+            limit,
+        };
+        let knockouts = document.knockouts.iter().enumerate();
+        let knockouts =
+            knockouts.map(|(i, of)| rule("knockouts", i, &of.id, all(&of.products), Some(&of.when), of.absent, None));
+        let limits = document.limits.iter().enumerate();
+        let limits =
+            limits.map(|(i, of)| rule("limits", i, &of.id, vec![&of.product], of.when.as_deref(), of.absent, Some(of)));
+        let zones = document.zones.iter().enumerate();
+        let zones = zones.map(|(i, of)| rule("zones", i, &of.id, all(&of.products), Some(&of.when), of.absent, None));
+        let cutoffs = document.cutoffs.iter().enumerate();
+        let cutoffs = cutoffs
+            .map(|(i, of)| rule("cutoffs", i, &of.id, vec![of.product.as_str()], of.when.as_deref(), of.absent, None));
+        knockouts.chain(limits).chain(zones).chain(cutoffs).collect()
+    }
+
+    fn products(&mut self) {
+        for (index, product) in self.document.products.iter().enumerate() {
+            if !self.models.products.is_empty() && self.models.of(&product.product).is_none() {
+                let known = self.models.products.iter().map(|routed| routed.product.clone());
+                let message = format!("no route scores {}{}", product.product, meant(&product.product, known));
+                self.found.push(Finding::warning("unrouted_product", format!("/products/{index}/product"), message));
+            }
+        }
+    }
+
+    fn rule(&mut self, rule: &Rule<'_>) {
+        let Some(when) = &rule.when else { return };
+        let before = self.found.len();
+        self.features(rule, when);
+        self.words(rule, when);
+        let has_errors = self.found[before..].iter().any(Finding::is_error);
+        self.absent(rule, when);
+        // What is misspelt never holds: one finding is enough.
+        if !has_errors {
+            self.holds(rule, when);
+        }
+    }
+
+    fn push(&mut self, finding: Finding, at: Option<(usize, usize)>) {
+        self.found.push(Finding { at, ..finding });
+    }
+
+    /// Names of features that no deciding package has, or not each, or that not everybody may see.
+    fn features(&mut self, rule: &Rule<'_>, when: &Condition) {
+        let read = when.compiled().names().read;
+        let asked = when.compiled().logic().tests().into_iter().filter_map(|test| match &test.form {
+            Form::Has(name) => Some((name.clone(), true, None)),
+            _ => None,
+        });
+        let named = read.into_iter().map(|read| (read.name, read.is_guarded, read.at)).chain(asked);
+        let mut seen = BTreeSet::new();
+        for (name, is_guarded, at) in named {
+            let Some(feature) = name.strip_prefix("features.").map(str::to_owned) else { continue };
+            let routed: Vec<_> = rule.products.iter().filter_map(|product| self.models.of(product)).collect();
+            if routed.is_empty() || !seen.insert(feature.clone()) {
+                continue;
+            }
+            let declared = routed.iter().flat_map(|routed| {
+                routed.packages.iter().zip(routed.feature(&feature)).map(|(package, found)| (&package.label, found))
+            });
+            let (with, without): (Vec<_>, Vec<_>) = declared.partition(|(_, found)| found.is_some());
+            let is_restricted = with.iter().any(|(_, found)| found.is_some_and(|found| found.is_restricted));
+            let is_withheld = self.document.withheld.contains(&feature);
+            let lacking: BTreeSet<&str> = without.iter().map(|(label, _)| label.as_str()).collect();
+            let lacking = lacking.into_iter().collect::<Vec<_>>().join(", ");
+            let path = rule.when_path();
+            if with.is_empty() {
+                let known = routed.iter().flat_map(|routed| &routed.packages).flat_map(|package| &package.features);
+                let known = known.map(|feature| feature.name.clone());
+                let message = format!(
+                    "no model of {} has a feature {feature}{}",
+                    rule.products.join(", "),
+                    meant(&feature, known)
+                );
+                self.push(Finding::error("unknown_feature", path, message), at);
+                continue;
+            }
+            if !lacking.is_empty() && !is_guarded && rule.absent.is_none() {
+                let message = format!("{lacking} has no feature {feature}: the rule fails there, and people look");
+                self.push(Finding::warning("feature_of_some", path.clone(), message), at);
+            }
+            if is_restricted && !is_withheld {
+                let message = format!("not everybody may see {feature}, and its value would stand in decisions");
+                self.push(Finding::error("restricted_feature", path, message), at);
+            }
+        }
+    }
+
+    /// Words that no list of the contract has.
+    fn words(&mut self, rule: &Rule<'_>, when: &Condition) {
+        for held in when.compiled().names().words {
+            let known: Vec<String> = match held.name.as_str() {
+                "product" => self.document.products.iter().map(|product| product.product.clone()).collect(),
+                "band" => rule.products.iter().flat_map(|product| self.bands(product)).collect(),
+                name if is_currency(name) && Currency::parse(&held.word).is_err() => Vec::new(),
+                name => match words(name) {
+                    Some(words) => words.into_iter().map(str::to_owned).collect(),
+                    None => continue,
+                },
+            };
+            if known.contains(&held.word) || (held.name == "band" && known.is_empty()) {
+                continue;
+            }
+            let mut message =
+                format!("{} is never {:?}{}", held.name, held.word, meant(&held.word, known.iter().cloned()));
+            if !known.is_empty() {
+                message = format!("{message}; its words: {}", known.join(", "));
+            }
+            self.push(Finding::error("unknown_word", rule.when_path(), message), held.at);
+        }
+    }
+
+    fn bands(&self, product: &str) -> Vec<String> {
+        let bands = self.scale(product).into_iter().flat_map(|scale| scale.bands());
+        bands.map(|band| band.name.clone()).collect()
+    }
+
+    fn scale(&self, product: &str) -> Option<&'d Scale> {
+        let listed = self.document.products.iter().find(|listed| listed.product == product)?;
+        self.scales.iter().find(|scale| scale.id() == listed.scale_id)
+    }
+
+    /// What a rule reads without a guard although it may be absent.
+    fn absent(&mut self, rule: &Rule<'_>, when: &Condition) {
+        let mut seen = BTreeSet::new();
+        for read in when.compiled().names().read {
+            if rule.absent.is_none() && self.is_unguarded(rule, &read) && seen.insert(read.name.clone()) {
+                let message = format!(
+                    "{} may be absent: then the rule fails, and people look at every such application",
+                    read.name
+                );
+                self.push(Finding::warning("may_be_absent", rule.when_path(), message), read.at);
+            }
+        }
+    }
+
+    fn is_unguarded(&self, rule: &Rule<'_>, read: &Read) -> bool {
+        let name = read.name.as_str();
+        let in_any = |absent: &dyn Fn(&str) -> bool| rule.products.iter().any(|product| absent(product));
+        !read.is_guarded
+            && match name.strip_prefix("features.") {
+                Some(feature) => in_any(&|product| {
+                    let declared = self.models.of(product).into_iter().flat_map(|routed| routed.feature(feature));
+                    declared.flatten().any(|found| !found.is_always_there)
+                }),
+                None if is_feature(name) => false,
+                None if is_score(name) => rule.section == "knockouts",
+                None => in_any(&|product| may_be_absent(name, self.models.of(product))),
+            }
+    }
+
+    /// What a name may be for a product before a rule asks anything.
+    fn start(&self, rule: &Rule<'_>, product: &str, name: &str) -> Option<Domain> {
+        let set = |words: Vec<String>| Some(Values::Words(words.into_iter().collect()));
+        let scale = self.scale(product);
+        let mut domain = Domain { values: None, absent: false, present: true };
+        if let Some(feature) = name.strip_prefix("features.") {
+            let declared = self.models.of(product)?.feature(feature);
+            domain.present = declared.clone().any(|found| found.is_some());
+            domain.absent = declared.clone().any(|found| found.is_none_or(|found| !found.is_always_there));
+            let ranges: Option<Vec<_>> =
+                declared.flatten().map(|of| of.range.map(|range| (range, of.is_whole))).collect();
+            let all = ranges?
+                .into_iter()
+                .reduce(|((low, high), is_whole), ((from, to), too)| ((low.min(from), high.max(to)), is_whole && too));
+            domain.values = all.map(|((low, high), is_whole)| Values::Range { low, high, is_whole });
+            return Some(domain);
+        }
+        domain.absent = match is_score(name) {
+            true => rule.section == "knockouts",
+            false => may_be_absent(name, self.models.of(product)),
+        };
+        let is_truth = VOCABULARY.type_of(&name.split('.').collect::<Vec<_>>()) == Some(Type::Known(Kind::Bool));
+        domain.values = match name {
+            "product" => set(vec![product.to_owned()]),
+            // A score alone gets no decision, and a word of tomorrow reaches no rule.
+            "intent" => set([Intent::Decide, Intent::Prequalify].map(|word| word.as_str().to_owned()).into()),
+            "band" => scale.map(|_| self.bands(product)).and_then(set),
+            "score" => scale.map(Scale::range).map(|(low, high)| Values::Range {
+                low: f64::from(low),
+                high: f64::from(high),
+                is_whole: true,
+            }),
+            "currency" if rule.section != "knockouts" => {
+                let listed = self.document.products.iter().find(|listed| listed.product == product)?;
+                set(rule.limit.map_or_else(|| listed.currencies.clone(), |limit| vec![limit.currency.clone()]))
+            }
+            _ if is_truth => Some(Values::Truth([true, true])),
+            name => match (words(name), range(name)) {
+                (Some(words), _) => set(words.into_iter().map(str::to_owned).collect()),
+                (None, Some((low, high, is_whole))) => Some(Values::Range { low, high, is_whole }),
+                (None, None) => None,
+            },
+        };
+        Some(domain)
+    }
+
+    /// What a rule of its section has been told before its condition is asked.
+    fn before(&self, rule: &Rule<'_>, product: &str) -> Known {
+        let mut known = Known::new();
+        let Some(limit) = rule.limit else { return known };
+        if let Some(Domain { values: Some(Values::Range { high, .. }), .. }) = self.start(rule, product, "amount_minor")
+        {
+            let values = Some(Values::Range { low: limit.max_amount_minor as f64 + 1.0, high, is_whole: true });
+            known.insert("amount_minor".to_owned(), Domain { values, absent: false, present: true });
+        }
+        if !limit.bands.is_empty() {
+            let values = Some(Values::Words(limit.bands.iter().cloned().collect()));
+            known.insert("band".to_owned(), Domain { values, absent: false, present: true });
+        }
+        known
+    }
+
+    /// What is left for a product where a rule holds, or does not; none where it never does.
+    fn left(&self, rule: &Rule<'_>, when: &Condition, product: &str, truth: bool) -> Option<Known> {
+        let start = |name: &str| self.start(rule, product, name);
+        where_it_is(when.compiled().logic(), truth, &self.before(rule, product), &start)
+    }
+
+    /// Rules that never or always hold: proven by what is declared, or seen on a sample.
+    fn holds(&mut self, rule: &Rule<'_>, when: &Condition) {
+        let is = |truth| rule.products.iter().any(|product| self.left(rule, when, product, truth).is_some());
+        let sampled = || {
+            let all = rule.products.iter().map(|product| {
+                let start = |name: &str| self.start(rule, product, name);
+                Sampled::of(when, product, &self.before(rule, product), &start)
+            });
+            all.fold(Sampled::default(), |sum, next| Sampled { held: sum.held + next.held, not: sum.not + next.not })
+        };
+        let proven = "this is proven by what contracts and models declare";
+        let seen = format!("this is seen on a sample of {SAMPLE} made-up applications of each product, and not proven");
+        let (code, message) = match (is(true), is(false)) {
+            (false, _) => ("never_holds", format!("never holds: {proven}")),
+            (true, false) => ("always_holds", format!("holds wherever what it reads is known: {proven}")),
+            (true, true) => match sampled() {
+                Sampled { held: 0, not } if not > 0 => ("never_holds", format!("never holds: {seen}")),
+                Sampled { held, not: 0 } if held > 0 => ("always_holds", format!("always holds: {seen}")),
+                _ => return,
+            },
+        };
+        self.found.push(Finding::warning(code, rule.when_path(), message));
+    }
+
+    /// Rules that change nothing because another one holds wherever they do.
+    fn shadowed(&mut self, rules: &[Rule<'d>]) {
+        let always = self.found.iter().filter(|found| found.code == "always_holds").map(|found| found.path.clone());
+        // Of one that always holds that is told already.
+        let always: Vec<String> = always.collect();
+        for (index, rule) in rules.iter().enumerate() {
+            let Some(by) =
+                rules[..index].iter().find(|other| !always.contains(&other.when_path()) && self.shadows(other, rule))
+            else {
+                continue;
+            };
+            let message = match rule.section {
+                "cutoffs" => format!("wherever it holds, {} before it holds and decides", by.id),
+                _ => format!("wherever it holds, {} before it holds too: it changes nothing", by.id),
+            };
+            self.found.push(Finding::warning("shadowed", rule.path.clone(), format!("{message}; this is proven")));
+        }
+    }
+
+    /// Whether a rule leaves another that stands behind it nothing to do.
+    fn shadows(&self, first: &Rule<'_>, second: &Rule<'_>) -> bool {
+        let document = self.document;
+        let knockout = |rule: &Rule<'_>| document.knockouts.iter().find(|known| known.id == rule.id);
+        let is_same_step = match (first.section, second.section) {
+            ("knockouts", "zones") => true,
+            ("knockouts", "knockouts") => match (knockout(first), knockout(second)) {
+                // Two reasons are two things to tell.
+                (Some(first), Some(second)) => first.outcome == second.outcome && first.reason == second.reason,
+                _ => false,
+            },
+            ("zones", "zones") | ("cutoffs", "cutoffs") => true,
+            ("limits", "limits") => match (first.limit, second.limit) {
+                (Some(first), Some(second)) => {
+                    let in_bands = first.bands.is_empty()
+                        || !second.bands.is_empty() && second.bands.iter().all(|band| first.bands.contains(band));
+                    let is_same = first.outcome == second.outcome && first.reason == second.reason;
+                    is_same
+                        && in_bands
+                        && first.outcome != LimitOutcome::Counteroffer
+                        && first.currency == second.currency
+                        && first.max_amount_minor <= second.max_amount_minor
+                }
+                _ => false,
+            },
+            _ => false,
+        };
+        is_same_step
+            && first.absent != Some(Absent::Skip)
+            && second
+                .products
+                .iter()
+                .all(|product| first.products.contains(product) && self.implies(second, first, product))
+    }
+
+    /// Whether a rule holds, or fails, wherever another holds; where both have no condition the check of the document says so.
+    fn implies(&self, rule: &Rule<'_>, other: &Rule<'_>, product: &str) -> bool {
+        let start = |name: &str| self.start(rule, product, name);
+        let known = match &rule.when {
+            Some(when) => match self.left(rule, when, product, true) {
+                // It never holds, which is told already.
+                None => return false,
+                Some(known) => known,
+            },
+            None => self.before(rule, product),
+        };
+        match &other.when {
+            Some(when) => where_it_is(when.compiled().logic(), false, &known, &start).is_none(),
+            None => rule.section == "limits",
+        }
+    }
+
+    fn unused(&mut self, rules: &[Rule<'_>]) {
+        let document = self.document;
+        let named = document.knockouts.iter().filter_map(|rule| rule.reason.as_ref());
+        let named: Vec<_> = named.chain(document.limits.iter().filter_map(|rule| rule.reason.as_ref())).collect();
+        for (index, own) in document.reasons.iter().enumerate().filter(|(_, own)| !named.contains(&&own.code)) {
+            let message = format!("no rule names the reason {}", own.code);
+            self.found.push(Finding::warning("unused_reason", format!("/reasons/{index}/code"), message));
+        }
+        for feature in &document.withheld {
+            let is_read = |rule: &Rule<'_>| {
+                rule.when.as_ref().is_some_and(|when| when.compiled().members("features").contains(feature))
+            };
+            if !rules.iter().any(is_read) {
+                let message = format!("no rule reads the feature {feature}");
+                self.found.push(Finding::warning("unused_withheld", "/withheld", message));
+            }
+        }
+    }
+}
+
+/// What was probably meant, as the end of a sentence.
+fn meant(word: &str, known: impl Iterator<Item = String>) -> String {
+    nearest(word, known).map(|near| format!(": did you mean {near}?")).unwrap_or_default()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;
