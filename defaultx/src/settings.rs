@@ -3,6 +3,7 @@
 use crate::cli::PlaceArgs;
 use anyhow::{Context, Result, bail};
 use domain::FieldClasses;
+use notifier::filters::Known;
 use runtime::http::TlsConfig;
 use runtime::kafka::KafkaConfig;
 use runtime::pg::DatabaseConfig;
@@ -10,7 +11,7 @@ use runtime::telemetry::Format;
 use schemas::logins::LOGINS;
 use schemas::rights::Principal;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// In front of environment variables, followed by two underscores.
 pub(crate) const ENV_PREFIX: &str = "DEFAULTX";
@@ -57,6 +58,14 @@ impl Settings {
     /// As [`Self::classes`].
     pub(crate) fn ingest_with_classes(&self) -> Result<ingest::Config> {
         Ok(ingest::Config { classes: self.classes()?, ..self.ingest.clone() })
+    }
+
+    /// The section of notifier, with the products and tenants that subscriptions may name.
+    pub(crate) fn notifier_with_words(&self) -> notifier::Config {
+        let ingest::Config { products, tenant_of_topic, subject_keys, .. } = &self.ingest;
+        let tenants: BTreeSet<String> = tenant_of_topic.values().chain(subject_keys.keys()).cloned().collect();
+        let known = Known { products: products.clone(), tenants: tenants.into_iter().collect() };
+        notifier::Config { known, ..self.notifier.clone() }
     }
 }
 
