@@ -1,11 +1,13 @@
 //! The command line: what can be asked for, with examples. Does nothing.
 
 mod audit;
+mod deliveries;
 mod model;
 mod route;
 pub mod token;
 
 pub use audit::{AuditCommand, CheckpointCommand, EpochCommand, RebuildArgs, VerifyArgs, WitnessArgs};
+pub use deliveries::{DeliveriesCommand, ListArgs, ResendArgs, WhoArgs};
 pub use model::{ImportArgs, ModelCommand, PackageArgs, RowsArgs, RunGraphArgs};
 pub use route::RouteCommand;
 pub use token::{TokenArgs, TokenCommand};
@@ -20,6 +22,7 @@ Examples:
   defaultx run scorer --instance 1 --kafka broker:9092 --prefix prod.
   defaultx batch portfolio.csv --mapping training/data/taiwan/mapping.toml
   defaultx dead-letters list --reason unknown_product
+  defaultx deliveries list --state failed --since 24h
   defaultx audit verify --database postgres://auditor@db/defaultx?sslmode=require --key KEY --checkpoint kept.notes
   defaultx model run graph.onnx --input rows.csv --output scores.csv
 
@@ -97,6 +100,9 @@ pub enum Command {
     /// What could not be handled: look at it, send it again
     #[command(name = "dead-letters", subcommand)]
     DeadLetters(DeadLettersCommand),
+    /// Webhooks: list them, send again what did not arrive, enable an endpoint, see how each subscription stands
+    #[command(subcommand)]
+    Deliveries(DeliveriesCommand),
     /// Partitions that a worker cannot read on where it left off
     #[command(
         subcommand,
