@@ -2,6 +2,7 @@
 
 mod audit;
 mod batch;
+mod deliveries;
 mod model;
 mod product;
 mod route;
@@ -9,6 +10,7 @@ pub mod token;
 
 pub use audit::{AuditCommand, CheckpointCommand, EpochCommand, RebuildArgs, VerifyArgs, WitnessArgs};
 pub use batch::{BatchArgs, BatchCommand, InspectArgs};
+pub use deliveries::{DeliveriesCommand, ListArgs, ResendArgs, WhoArgs};
 pub use model::{ImportArgs, ModelCommand, PackageArgs, RowsArgs, RunGraphArgs};
 pub use product::{AddArgs, ProductCommand, SchemasCommand};
 pub use route::RouteCommand;
@@ -24,6 +26,7 @@ Examples:
   defaultx run scorer --instance 1 --kafka broker:9092 --prefix prod.
   defaultx batch portfolio.csv --mapping training/data/taiwan/mapping.toml
   defaultx dead-letters list --reason unknown_product
+  defaultx deliveries list --state failed --since 24h
   defaultx audit verify --database postgres://auditor@db/defaultx?sslmode=require --key KEY --checkpoint kept.notes
   defaultx model run graph.onnx --input rows.csv --output scores.csv
 
@@ -100,6 +103,9 @@ pub enum Command {
     /// What could not be handled: look at it, send it again
     #[command(name = "dead-letters", subcommand)]
     DeadLetters(DeadLettersCommand),
+    /// Webhooks: list them, send again what did not arrive, enable an endpoint, see how each subscription stands
+    #[command(subcommand)]
+    Deliveries(DeliveriesCommand),
     /// Partitions that a worker cannot read on where it left off
     #[command(
         subcommand,

@@ -3,6 +3,7 @@
 use crate::cli::PlaceArgs;
 use anyhow::{Context, Result, bail};
 use domain::FieldClasses;
+use notifier::filters::Known;
 use runtime::http::TlsConfig;
 use runtime::kafka::KafkaConfig;
 use runtime::latest::Latest;
@@ -12,7 +13,7 @@ use schemas::attributes::Published;
 use schemas::logins::LOGINS;
 use schemas::rights::Principal;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// In front of environment variables, followed by two underscores.
 pub(crate) const ENV_PREFIX: &str = "DEFAULTX";
@@ -74,6 +75,14 @@ impl Settings {
         };
         self.ingest.attributes.set(Published::new(read.with_context(folders)?));
         Ok(self.ingest.attributes.clone())
+    }
+
+    /// The section of notifier, with the products and tenants that subscriptions may name.
+    pub(crate) fn notifier_with_words(&self) -> notifier::Config {
+        let ingest::Config { products, tenant_of_topic, subject_keys, .. } = &self.ingest;
+        let tenants: BTreeSet<String> = tenant_of_topic.values().chain(subject_keys.keys()).cloned().collect();
+        let known = Known { products: products.clone(), tenants: tenants.into_iter().collect() };
+        notifier::Config { known, ..self.notifier.clone() }
     }
 }
 

@@ -65,7 +65,7 @@ impl Worker {
             Self::Ingest => ingest::start(settings.ingest_with_classes()?, service).map_err(Into::into),
             Self::Scorer => scorer::start(settings.scorer.clone(), service).map_err(Into::into),
             Self::Decision => decision::start(settings.decision.clone(), service).map_err(Into::into),
-            Self::Notifier => notifier::start(settings.notifier.clone(), service).map_err(Into::into),
+            Self::Notifier => notifier::start(settings.notifier_with_words(), service).map_err(Into::into),
             Self::AuditSink => {
                 let sender_topics = settings.ingest.sender_topics();
                 let config = audit_sink::Config { sender_topics, ..settings.audit_sink.clone() };

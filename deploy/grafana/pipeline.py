@@ -467,6 +467,15 @@ def deliveries():
             height=8,
             steps=thresholds(GREEN, (1, YELLOW)),
         ),
+        lines(
+            "Failed for good",
+            "Deliveries that nobody tries again, by subscription and reason; `gone` is kept until its endpoint is enabled.",
+            prom(
+                zero("sum by (subscription, reason) (increase(defaultx_deliveries_failed_total[$__rate_interval]))"),
+                "{{subscription}} {{reason}}",
+            ),
+            width=24,
+        ),
     ]
 
 

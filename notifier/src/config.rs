@@ -3,7 +3,8 @@
 use crate::address;
 use crate::deliver::Schedule;
 use crate::error::Error;
-use domain::{Outcome, Tenant};
+use crate::filters::{Filter, Known};
+use domain::{Digest, Outcome, Tenant};
 use runtime::auth::EVERY_TENANT;
 use runtime::config::Secret;
 use schemas::{Word, decision};
@@ -56,6 +57,12 @@ pub struct Config {
     pub batch_bytes: usize,
     /// Milliseconds to wait for more decisions once there is one.
     pub linger_ms: u64,
+    /// Tenants of this deployment beside those that `[ingest]` names, for a process whose configuration has no keys of theirs:
+    /// subscriptions name known tenants only.
+    pub known_tenants: Vec<String>,
+    /// What else subscriptions may name. No knob: whoever starts the worker fills in what `[ingest]` says.
+    #[serde(skip)]
+    pub known: Known,
 }
 
 /// One receiver.
@@ -72,10 +79,10 @@ pub struct Subscription {
     /// What is told; `decision.made.v1`.
     #[serde(default = "default_event_types")]
     pub event_types: Vec<String>,
-    /// Decisions on applications of these tenants; none without it. `["*"]` is all of them, for a receiver that serves them all.
+    /// Decisions on applications of these tenants, one at least. `["*"]` is all of them, for a receiver that serves them all.
     #[serde(default)]
     pub tenants: Vec<String>,
-    /// Only these products; empty is all.
+    /// Only these products, of those in `[ingest] products`; empty is all.
     #[serde(default)]
     pub products: Vec<String>,
     /// Only these outcomes; empty is all, those of tomorrow included.
@@ -84,6 +91,13 @@ pub struct Subscription {
     /// False: nothing is queued and nothing is sent; what is queued waits.
     #[serde(default = "default_enabled")]
     pub enabled: bool,
+}
+
+impl Subscription {
+    /// SHA-256 of its URL, under which an endpoint is disabled.
+    pub(crate) fn url_sha256(&self) -> [u8; 32] {
+        Digest::of(self.url.expose().as_bytes()).0
+    }
 }
 
 fn default_event_types() -> Vec<String> {
@@ -115,6 +129,8 @@ impl Default for Config {
             batch_records: 1_000,
             batch_bytes: 8 << 20,
             linger_ms: 20,
+            known_tenants: Vec::new(),
+            known: Known::default(),
         }
     }
 }
@@ -135,6 +151,7 @@ impl Config {
             ("retry_after_s", self.retry_after_s.iter().all(|s| *s <= 86_400 * 30), "holds more than 30 days"),
             ("shards", self.shards >= 1, "must be 1 at least"),
             ("batch_records", self.batch_records >= 1, "must be 1 at least"),
+            ("known_tenants", self.known_tenants.iter().all(|t| Tenant::new(t).is_ok()), "holds what can be no tenant"),
         ];
         for (knob, holds, why) in bounds {
             if !holds {
@@ -158,17 +175,45 @@ impl Config {
         if subscription.secrets.iter().any(|secret| standardwebhooks::Webhook::new(secret.expose()).is_err()) {
             return Err("has a secret that is not whsec_ and base64".to_owned());
         }
-        let is_tenant = |tenant: &&String| *tenant == EVERY_TENANT || Tenant::new(tenant).is_ok();
-        if let Some(wrong) = subscription.tenants.iter().find(|tenant| !is_tenant(tenant)) {
-            return Err(format!("names tenant {wrong:?}, which can be none"));
-        }
-        if let Some(unknown) = subscription.event_types.iter().find(|event_type| *event_type != decision::MADE) {
-            return Err(format!("wants {unknown}, which is not sent"));
-        }
-        if let Some(unknown) = subscription.outcomes.iter().find(|outcome| outcome.known().is_none()) {
-            return Err(format!("wants outcome {unknown}, which there is not"));
-        }
-        Ok(())
+        let faults: Vec<String> = self.filters(subscription).iter().flat_map(Filter::faults).collect();
+        if faults.is_empty() { Ok(()) } else { Err(faults.join("; ")) }
+    }
+
+    /// What a subscription names, beside what there is.
+    fn filters<'a>(&'a self, subscription: &'a Subscription) -> [Filter<'a>; 4] {
+        let Known { products, tenants } = &self.known;
+        let texts = |list: &'a [String]| list.iter().map(String::as_str).collect::<Vec<_>>();
+        let tenants = tenants.iter().chain(&self.known_tenants).map(String::as_str);
+        [
+            Filter {
+                key: "event_types",
+                wanted: texts(&subscription.event_types),
+                known: vec![decision::MADE],
+                is: "event that is sent",
+                empty: Some("leave it out, and decisions are sent"),
+            },
+            Filter {
+                key: "tenants",
+                wanted: texts(&subscription.tenants),
+                known: tenants.chain([EVERY_TENANT]).collect(),
+                is: "tenant of [ingest] tenant_of_topic or subject_keys, or of [notifier] known_tenants",
+                empty: Some("name tenants, or [\"*\"] for all of them"),
+            },
+            Filter {
+                key: "products",
+                wanted: texts(&subscription.products),
+                known: texts(products),
+                is: "product of [ingest] products",
+                empty: None,
+            },
+            Filter {
+                key: "outcomes",
+                wanted: subscription.outcomes.iter().map(Word::as_str).collect(),
+                known: Outcome::ALL.iter().map(|outcome| outcome.as_str()).collect(),
+                is: "outcome",
+                empty: None,
+            },
+        ]
     }
 
     /// The retry schedule.
@@ -188,7 +233,7 @@ mod tests {
             url: "https://los.example.com/hook".into(),
             secrets: vec!["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".into()],
             event_types: default_event_types(),
-            tenants: Vec::new(),
+            tenants: vec!["demo".to_owned()],
             products: Vec::new(),
             outcomes: Vec::new(),
             enabled: true,
@@ -198,22 +243,39 @@ mod tests {
     #[test]
     fn what_cannot_work_is_refused_at_the_start() {
         type Change = fn(&mut Config);
-        let cases: [(&str, Change, &str); 12] = [
+        let cases: [(&str, Change, &str); 19] = [
             ("as it is", |_| {}, ""),
             ("twins", |c| c.subscriptions.push(c.subscriptions[0].clone()), "is there twice"),
             ("no secret", |c| c.subscriptions[0].secrets.clear(), "1 to 4 secrets"),
             ("bad secret", |c| c.subscriptions[0].secrets[0] = "whsec_!".into(), "not whsec_"),
             ("no TLS", |c| c.subscriptions[0].url = "http://los.example.com/".into(), "https"),
             ("inside", |c| c.subscriptions[0].url = "https://10.0.0.1/".into(), "private"),
-            ("unknown event", |c| c.subscriptions[0].event_types = vec!["x".into()], "not sent"),
-            ("unknown outcome", |c| c.subscriptions[0].outcomes = vec![Word::parse("maybe")], "there is not"),
+            (
+                "unknown event",
+                |c| c.subscriptions[0].event_types = vec!["decision.made".into()],
+                "\"decision.made.v1\"?",
+            ),
+            ("no event", |c| c.subscriptions[0].event_types.clear(), "event_types is empty"),
+            (
+                "unknown outcome",
+                |c| c.subscriptions[0].outcomes = vec![Word::parse("aproved")],
+                "outcomes[0]: \"aproved\"",
+            ),
+            ("what is meant by it", |c| c.subscriptions[0].outcomes = vec![Word::parse("aproved")], "\"approve\"?"),
             ("short lease", |c| c.lease_ms = 20_000, "lease_ms"),
             ("every tenant", |c| c.subscriptions[0].tenants = vec!["*".into()], ""),
-            ("no tenant's name", |c| c.subscriptions[0].tenants = vec!["de mo".into()], "can be none"),
+            ("a tenant of this section", |c| c.subscriptions[0].tenants = vec!["bank-a".into()], ""),
+            ("no tenant's name", |c| c.subscriptions[0].tenants = vec!["de mo".into()], "did you mean \"demo\"?"),
+            ("unknown tenant", |c| c.subscriptions[0].tenants = vec!["demo".into(), "bank-b".into()], "tenants[1]"),
+            ("no tenant", |c| c.subscriptions[0].tenants.clear(), "tenants is empty"),
+            ("unknown product", |c| c.subscriptions[0].products = vec!["credit_cart".into()], "\"credit_card\"?"),
+            ("nobody's tenant", |c| c.known_tenants.push("*".into()), "known_tenants holds"),
             ("bad id", |c| c.subscriptions[0].id = "a b".into(), "id outside"),
         ];
         for (name, change, wanted) in cases {
-            let mut config = Config { subscriptions: vec![subscription()], ..Config::default() };
+            let known = Known { products: vec!["credit_card".to_owned()], tenants: vec!["demo".to_owned()] };
+            let known_tenants = vec!["bank-a".to_owned()];
+            let mut config = Config { subscriptions: vec![subscription()], known_tenants, known, ..Config::default() };
             change(&mut config);
             match config.check() {
                 Ok(()) => assert_eq!(wanted, "", "{name} passed"),

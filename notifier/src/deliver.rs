@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 /// The longest wait that a receiver's `Retry-After` may ask for.
-pub(crate) const MAX_RETRY_AFTER: Duration = Duration::from_secs(86_400);
+pub const MAX_RETRY_AFTER: Duration = Duration::from_secs(86_400);
 
 /// When to try again.
 #[derive(Debug, Clone, PartialEq)]

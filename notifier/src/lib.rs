@@ -7,16 +7,19 @@
 //! It never sends more than ids and an outcome, never follows a redirect, and never connects to a private address unless the
 //! configuration says so.
 //!
-//! Reading order: [`config`], [`select`] and [`deliver`] (the pure thought), [`handler`], [`store`], [`sender`], [`webhook`],
-//! [`address`], [`receipts`], [`metrics`], [`error`].
+//! Reading order: [`config`] with [`filters`], [`select`] and [`deliver`] (the pure thought), [`handler`], [`store`], [`sender`],
+//! [`webhook`], [`address`], [`receipts`], [`metrics`], [`error`]; [`listing`] and [`resend`] are what operators' commands ask.
 
 pub mod address;
 pub mod config;
 pub mod deliver;
 pub mod error;
+pub mod filters;
 pub mod handler;
+pub mod listing;
 pub mod metrics;
 pub mod receipts;
+pub mod resend;
 mod retry_after;
 pub mod select;
 pub mod sender;

@@ -11,6 +11,9 @@ use prometheus::{Gauge, Histogram, HistogramOpts, IntCounterVec, IntGauge, Opts,
 pub(crate) const DELIVERIES: &str = "defaultx_deliveries_total";
 /// Attempts that did not succeed, by cause.
 pub(crate) const FAILURES: &str = "defaultx_delivery_failures_total";
+/// Deliveries that will not be tried again and did not arrive, by subscription and reason (a cause; `gone` for those that wait for
+/// their endpoint to be enabled).
+pub(crate) const NOT_ARRIVED: &str = "defaultx_deliveries_failed_total";
 /// Seconds of an attempt.
 pub(crate) const ATTEMPT_SECONDS: &str = "defaultx_delivery_attempt_seconds";
 /// Rows that wait or are under way. Every instance shows the same: take the maximum.
@@ -27,6 +30,7 @@ pub(crate) const RECEIPTS: &str = "defaultx_delivery_receipts_total";
 pub struct Meter {
     deliveries: IntCounterVec,
     failures: IntCounterVec,
+    not_arrived: IntCounterVec,
     receipts: IntCounterVec,
     attempt: Histogram,
     backlog: IntGauge,
@@ -45,15 +49,20 @@ impl Meter {
         let meter = Self {
             deliveries: IntCounterVec::new(Opts::new(DELIVERIES, "Deliveries by result"), &["result"])?,
             failures: IntCounterVec::new(Opts::new(FAILURES, "Attempts that did not succeed"), &["cause"])?,
+            not_arrived: IntCounterVec::new(
+                Opts::new(NOT_ARRIVED, "Deliveries that failed for good"),
+                &["subscription", "reason"],
+            )?,
             receipts: IntCounterVec::new(Opts::new(RECEIPTS, "Receipts by result"), &["result"])?,
             attempt: Histogram::with_opts(attempt)?,
             backlog: IntGauge::new(BACKLOG, "Deliveries that wait or are under way")?,
             oldest: Gauge::new(OLDEST_PENDING_SECONDS, "Age of the oldest delivery that waits")?,
             disabled: IntGauge::new(DISABLED_ENDPOINTS, "Endpoints that answered 410")?,
         };
-        let all: [Box<dyn Collector>; 7] = [
+        let all: [Box<dyn Collector>; 8] = [
             Box::new(meter.deliveries.clone()),
             Box::new(meter.failures.clone()),
+            Box::new(meter.not_arrived.clone()),
             Box::new(meter.receipts.clone()),
             Box::new(meter.attempt.clone()),
             Box::new(meter.backlog.clone()),
@@ -77,6 +86,16 @@ impl Meter {
     /// Counts an attempt that did not succeed.
     pub fn failure(&self, cause: &str) {
         self.failures.with_label_values(&[cause]).inc();
+    }
+
+    /// Shows every reason of a subscription from now on, at zero, so that the first failure is an increase.
+    pub(crate) fn watch(&self, subscription: &str) {
+        Cause::ALL.iter().for_each(|cause| self.not_arrived(subscription, cause.as_str(), 0));
+    }
+
+    /// Counts deliveries that failed for good.
+    pub(crate) fn not_arrived(&self, subscription: &str, reason: &str, count: u64) {
+        self.not_arrived.with_label_values(&[subscription, reason]).inc_by(count);
     }
 
     /// Measures an attempt, in seconds.

@@ -4,7 +4,7 @@
 //! A row is posted only while its lease surely outlasts the attempt, so no two workers post the same lease at once. A crash
 //! between post and record leaves the row to the next lease: posted again, under the same id.
 
-use crate::deliver::{Attempt, Next, Schedule, classify};
+use crate::deliver::{Attempt, Cause, Next, Schedule, classify};
 use crate::error::Error;
 use crate::metrics::Meter;
 use crate::receipts::{Receipts, Told};
@@ -247,7 +247,7 @@ impl<R: Receipts> DeliveryWorker<R> {
         if !outcomes.is_empty()
             && let Some(counted) = self.until_written(|| self.store.finish(&outcomes)).await
         {
-            self.count(&outcomes, counted);
+            self.count(&endpoint.subscription, &outcomes, counted);
         }
     }
 
@@ -257,9 +257,7 @@ impl<R: Receipts> DeliveryWorker<R> {
             Next::Delivered => (Some(DeliveryStatus::Delivered), Duration::ZERO, None),
             Next::Retry(wait, cause) => (None, wait, Some(cause)),
             Next::Failed(cause) => (Some(DeliveryStatus::Failed), Duration::ZERO, Some(cause)),
-            Next::DisableEndpoint => {
-                (Some(DeliveryStatus::Disabled), Duration::ZERO, Some(crate::deliver::Cause::Gone))
-            }
+            Next::DisableEndpoint => (Some(DeliveryStatus::Disabled), Duration::ZERO, Some(Cause::Gone)),
         };
         Outcome {
             id: row.id,
@@ -267,17 +265,20 @@ impl<R: Receipts> DeliveryWorker<R> {
             ended,
             wait,
             http_status: attempt.status(),
-            last_error: cause.map(crate::deliver::Cause::as_str),
+            last_error: cause.map(Cause::as_str),
             receipt_due: ended.is_some(),
             at,
         }
     }
 
-    fn count(&self, outcomes: &[Outcome], counted: u64) {
-        for outcome in outcomes {
-            self.meter.delivery(outcome.ended.map_or("retried", DeliveryStatus::as_str), 1);
-            if let Some(cause) = outcome.last_error {
-                self.meter.failure(cause);
+    fn count(&self, subscription: &str, outcomes: &[Outcome], counted: u64) {
+        for Outcome { id, ended, last_error, http_status, .. } in outcomes {
+            self.meter.delivery(ended.map_or("retried", DeliveryStatus::as_str), 1);
+            let Some(reason) = *last_error else { continue };
+            self.meter.failure(reason);
+            if ended.is_some() {
+                tracing::warn!(subscription, delivery = %id, reason, http_status, "delivery failed for good");
+                self.meter.not_arrived(subscription, reason, 1);
             }
         }
         self.meter.delivery("stale", (outcomes.len() as u64).saturating_sub(counted));
@@ -295,9 +296,14 @@ impl<R: Receipts> DeliveryWorker<R> {
 
     async fn retire(&self, endpoint: &Endpoint) {
         loop {
-            match self.store.retire(&endpoint.subscription).await {
+            match self.store.retire(&endpoint.subscription, &endpoint.url_sha256).await {
                 Ok(0) => return,
-                Ok(retired) => self.meter.delivery(DeliveryStatus::Disabled.as_str(), retired),
+                Ok(retired) => {
+                    let subscription = &endpoint.subscription;
+                    tracing::warn!(subscription, retired, "deliveries wait for their endpoint to be enabled");
+                    self.meter.delivery(DeliveryStatus::Disabled.as_str(), retired);
+                    self.meter.not_arrived(subscription, Cause::Gone.as_str(), retired);
+                }
                 Err(error) => {
                     return tracing::warn!(subscription = endpoint.subscription, %error, "queue cannot be retired");
                 }
@@ -404,7 +410,8 @@ fn receipt(
         http_status,
         at: clock::rfc3339(at),
     };
-    Told { receipt, correlation_id: row.correlation_id, traceparent: row.traceparent }
+    let resends = u32::try_from(row.resends).unwrap_or(0);
+    Told { receipt, correlation_id: row.correlation_id, traceparent: row.traceparent, resends }
 }
 
 fn late_receipt(late: Late) -> Told {

@@ -44,6 +44,7 @@ pub fn start(config: Config, service: ServiceContext) -> Result<Vec<WorkerHandle
         .collect::<Result<_, _>>()?;
 
     let subscriptions: Arc<[_]> = config.subscriptions.clone().into();
+    endpoints.iter().for_each(|endpoint| meter.watch(&endpoint.subscription));
     let queueing = |_| Queueing::new(subscriptions.clone(), meter.clone(), wake.clone());
     let mut handles = spawn_pg_loop(spec(&config, &service), &service, queueing).map_err(Error::Loop)?;
 

@@ -45,6 +45,8 @@ pub struct Leased {
     pub traceparent: Option<String>,
     /// What to post.
     pub body: String,
+    /// How often somebody had it sent again before.
+    pub resends: i32,
 }
 
 /// What a claim gave.
@@ -177,7 +179,7 @@ impl Store {
                      SELECT id FROM defaultx.deliveries WHERE subscription = $1 AND status = 'pending' AND next_at <= now() \
                      ORDER BY next_at LIMIT $2 FOR UPDATE SKIP LOCKED)) \
                      RETURNING id, claims, attempts, event_id, tenant, application_id, revision, correlation_id, traceparent, \
-                     body";
+                     body, resends";
         let claim = client.prepare_cached(claim).await?;
         let (limit, lease_ms) = (i64::try_from(rows).unwrap_or(i64::MAX), lease.as_secs_f64() * 1e3);
         let claimed = client.query(&claim, &[&subscription, &limit, &lease_ms]).await?;
@@ -242,17 +244,22 @@ impl Store {
         Ok(())
     }
 
-    /// Ends rows of a disabled endpoint that nobody has under lease; gives how many.
+    /// Ends rows of an endpoint that nobody has under lease, unless it was enabled meanwhile; gives how many. They are kept, and sent
+    /// once it is enabled, until [`Store::purge`] deletes them.
     ///
     /// # Errors
     /// From the database.
-    pub async fn retire(&self, subscription: &str) -> Result<u64, Error> {
+    pub async fn retire(&self, subscription: &str, url_sha256: &[u8; 32]) -> Result<u64, Error> {
         let retire = "UPDATE defaultx.deliveries SET status = $3, ended_at = now(), lease_until = NULL, \
                       last_error = $4, receipt_due = true WHERE id = ANY(ARRAY(\
                       SELECT id FROM defaultx.deliveries WHERE subscription = $1 AND status = 'pending' \
-                      AND (lease_until IS NULL OR lease_until <= now()) LIMIT $2 FOR UPDATE SKIP LOCKED))";
+                      AND (lease_until IS NULL OR lease_until <= now()) \
+                      AND EXISTS (SELECT FROM defaultx.disabled_endpoints WHERE subscription = $1 AND url_sha256 = $5) \
+                      LIMIT $2 FOR UPDATE SKIP LOCKED))";
         let (status, cause) = (DeliveryStatus::Disabled.as_str(), Cause::Gone.as_str());
-        Ok(self.pool.get().await?.execute(retire, &[&subscription, &RETIRE_ROWS, &status, &cause]).await?)
+        let client = self.pool.get().await?;
+        let url_sha256 = url_sha256.as_slice();
+        Ok(client.execute(retire, &[&subscription, &RETIRE_ROWS, &status, &cause, &url_sha256]).await?)
     }
 
     /// Offers late receipts to `publish`, which says which of them were taken, and remembers those. Gives how many it offered
@@ -267,7 +274,7 @@ impl Store {
         let mut client = self.pool.get().await?;
         let tx = client.transaction().await?;
         let select = "SELECT id, claims, attempts, event_id, tenant, application_id, revision, correlation_id, traceparent, \
-                      body, subscription, status, http_status, ended_at FROM defaultx.deliveries WHERE receipt_due \
+                      body, resends, subscription, status, http_status, ended_at FROM defaultx.deliveries WHERE receipt_due \
                       ORDER BY ended_at LIMIT $1 FOR UPDATE SKIP LOCKED";
         let late: Vec<Late> = tx.query(select, &[&LATE_RECEIPTS]).await?.iter().map(late).collect();
         if late.is_empty() {
@@ -327,15 +334,16 @@ fn leased(row: &Row) -> Leased {
         correlation_id: row.get(7),
         traceparent: row.get(8),
         body: row.get(9),
+        resends: row.get(10),
     }
 }
 
 fn late(row: &Row) -> Late {
     Late {
         row: leased(row),
-        subscription: row.get(10),
-        status: Word::parse(row.get(11)),
-        http_status: row.get(12),
-        ended_at: row.get(13),
+        subscription: row.get(11),
+        status: Word::parse(row.get(12)),
+        http_status: row.get(13),
+        ended_at: row.get(14),
     }
 }

@@ -7,7 +7,6 @@ use crate::deliver::{Attempt, Cause};
 use crate::error::Error;
 use crate::retry_after;
 use chrono::{DateTime, Utc};
-use domain::Digest;
 use reqwest::dns::Resolve;
 use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
 use reqwest::{Client, Response, Url, redirect};
@@ -36,8 +35,7 @@ impl Endpoint {
         let url = address::endpoint(subscription.url.expose(), allow_private).map_err(refused)?;
         let signers = subscription.secrets.iter().map(|secret| Webhook::new(secret.expose()));
         let signers = signers.collect::<Result<_, _>>().map_err(|_| refused("has a bad secret".to_owned()))?;
-        let url_sha256 = Digest::of(subscription.url.expose().as_bytes()).0;
-        Ok(Self { subscription: subscription.id.clone(), url_sha256, url, signers })
+        Ok(Self { subscription: subscription.id.clone(), url_sha256: subscription.url_sha256(), url, signers })
     }
 
     /// The signatures of all secrets, newest first, as receivers expect them during a rotation.

@@ -164,7 +164,8 @@ impl Rows {
                          ORDER BY decision_number LIMIT $4";
         let withdrawals = "SELECT * FROM defaultx.withdrawals WHERE tenant = $1 AND application_id = $2
                            ORDER BY accepted_at LIMIT $3";
-        // The queue knows what is due, the receipts what the log holds; either may have forgotten or not heard yet.
+        // The queue knows what is due, the receipts what the log holds; either may have forgotten or not heard yet. One that was sent
+        // again has a receipt for each time that it ended: the newest counts, and none while it is pending.
         let deliveries = "
             SELECT coalesce(q.id::text, r.delivery_id) AS delivery_id, coalesce(q.subscription, r.subscription) AS subscription,
                    coalesce(q.event_id, r.told_of) AS told_of, coalesce(r.status, q.status) AS status,
@@ -173,7 +174,11 @@ impl Rows {
                    r.log, r.seq
             FROM (SELECT id, subscription, event_id, status, attempts, http_status, next_at, ended_at FROM defaultx.deliveries
                   WHERE tenant = $1 AND application_id = $2 AND revision = $3) q
-            FULL JOIN (SELECT * FROM defaultx.receipts WHERE tenant = $1 AND application_id = $2 AND revision = $3) r
+            FULL JOIN (SELECT DISTINCT ON (delivery_id) * FROM defaultx.receipts
+                       WHERE tenant = $1 AND application_id = $2 AND revision = $3
+                       AND delivery_id <> ALL (SELECT id::text FROM defaultx.deliveries
+                           WHERE tenant = $1 AND application_id = $2 AND revision = $3 AND status = 'pending' AND resends > 0)
+                       ORDER BY delivery_id, ended_at DESC, event_id) r
               ON r.delivery_id = q.id::text
             ORDER BY delivery_id LIMIT $4";
         let replies = "SELECT * FROM defaultx.replies WHERE tenant = $1 AND application_id = $2

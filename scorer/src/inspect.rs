@@ -6,7 +6,7 @@ use crate::document::{Document, Entry as Written};
 use crate::finding::Finding;
 use crate::library::Library;
 use crate::route::{BUCKETS, Entry, MAX_SHADOWS, Package, Route};
-use domain::{Digest, ModelRole};
+use domain::{Digest, ModelRole, Tenant};
 use expressions::Total;
 use scoring::lookup::Lookup;
 
@@ -94,8 +94,9 @@ impl Inspector<'_> {
         if !is_token(&written.id) {
             self.find(key("id"), format!("{:?} is not of a-z, 0-9, _ and -", written.id));
         }
-        if written.tenant.as_deref() == Some("") {
-            self.find(key("tenant"), "is empty: leave it out where the entry is for all");
+        if let Some(tenant) = written.tenant.as_deref().filter(|tenant| Tenant::new(tenant).is_err()) {
+            let what = if tenant.is_empty() { "is empty" } else { "is no tenant's name, so it applies to nobody" };
+            self.find(key("tenant"), format!("{what}: leave it out where the entry is for all"));
         }
         let when = written.when.as_deref().and_then(|source| self.condition(&key("when"), source));
         self.shares(at, written);

@@ -3,6 +3,7 @@
 mod audit;
 mod batch;
 mod dead_letters;
+mod deliveries;
 mod gaps;
 mod in_force;
 mod model;
@@ -42,6 +43,7 @@ pub(crate) async fn dispatch(cli: Cli) -> Result<i32> {
         Command::Migrate { logins } => migrate(settings, &place, logins).await,
         Command::Batch(args) => batch::run(settings, &place, args).await,
         Command::DeadLetters(command) => dead_letters::run(settings, &place, command).await,
+        Command::Deliveries(command) => deliveries::run(settings, &place, command).await,
         Command::Gaps(command) => gaps::run(settings, &place, command).await,
         Command::Audit(command) => audit::run(settings, &place, command).await,
         Command::Pass(args) => in_force::pass_by(settings, &place, args).await,

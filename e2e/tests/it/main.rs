@@ -23,4 +23,5 @@ mod stack;
 mod streams;
 mod supply;
 mod tidy;
+mod webhooks;
 mod whole;

@@ -261,7 +261,7 @@ SELECT 1 FROM defaultx.disabled_endpoints WHERE subscription = $1 AND url_sha256
 UPDATE defaultx.deliveries SET claims = claims + 1, lease_until = now() + $3 * interval '1 ms', next_at = now() + $3 * interval '1 ms'
 WHERE id = ANY(ARRAY(SELECT id FROM defaultx.deliveries WHERE subscription = $1 AND status = 'pending' AND next_at <= now()
                      ORDER BY next_at LIMIT $2 FOR UPDATE SKIP LOCKED))
-RETURNING id, claims, attempts, event_id, tenant, application_id, revision, correlation_id, traceparent, body
+RETURNING id, claims, attempts, event_id, tenant, application_id, revision, correlation_id, traceparent, body, resends
 
 -- notifier/src: notifier
 UPDATE defaultx.deliveries AS d SET status = coalesce(r.ended, 'pending'), attempts = d.attempts + 1,
@@ -282,10 +282,12 @@ INSERT INTO defaultx.disabled_endpoints (subscription, url_sha256, delivery_id) 
 -- notifier/src: notifier
 UPDATE defaultx.deliveries SET status = $3, ended_at = now(), lease_until = NULL, last_error = $4, receipt_due = true
 WHERE id = ANY(ARRAY(SELECT id FROM defaultx.deliveries WHERE subscription = $1 AND status = 'pending'
-                     AND (lease_until IS NULL OR lease_until <= now()) LIMIT $2 FOR UPDATE SKIP LOCKED))
+                     AND (lease_until IS NULL OR lease_until <= now())
+                     AND EXISTS (SELECT FROM defaultx.disabled_endpoints WHERE subscription = $1 AND url_sha256 = $5)
+                     LIMIT $2 FOR UPDATE SKIP LOCKED))
 
 -- notifier/src: notifier
-SELECT id, claims, attempts, event_id, tenant, application_id, revision, correlation_id, traceparent, body, subscription, status,
+SELECT id, claims, attempts, event_id, tenant, application_id, revision, correlation_id, traceparent, body, resends, subscription, status,
   http_status, ended_at FROM defaultx.deliveries WHERE receipt_due ORDER BY ended_at LIMIT $1 FOR UPDATE SKIP LOCKED
 
 -- notifier/src: notifier
@@ -302,6 +304,54 @@ FROM defaultx.deliveries WHERE status = 'pending' AND subscription = ANY($1)
 -- notifier/src: notifier
 SELECT count(*) FROM defaultx.disabled_endpoints
 JOIN unnest($1::text[], $2::bytea[]) AS e(id, url) ON subscription = e.id AND url_sha256 = e.url
+
+-- notifier/src: notifier
+SELECT d.*, r.resent_at, r.resent_by FROM (
+    SELECT id, subscription, status, attempts, resends, http_status, last_error, tenant, application_id, revision, event_id, created_at,
+      next_at, ended_at FROM defaultx.deliveries
+    WHERE (cardinality($1::text[]) = 0 OR status = ANY($1)) AND ($2::text IS NULL OR subscription = $2)
+    AND ($3::timestamptz IS NULL OR created_at >= $3) ORDER BY created_at DESC, id LIMIT $4
+) d LEFT JOIN LATERAL (SELECT resent_at, resent_by FROM defaultx.delivery_resends
+    WHERE delivery_id = d.id ORDER BY resent_at DESC LIMIT 1) r ON true ORDER BY created_at, id
+
+-- notifier/src: notifier
+SELECT subscription, status, count(*), min(created_at) FROM defaultx.deliveries
+WHERE status IN ('pending', 'failed', 'disabled') GROUP BY subscription, status
+
+-- notifier/src: notifier
+SELECT subscription, url_sha256, disabled_at FROM defaultx.disabled_endpoints ORDER BY disabled_at
+
+-- notifier/src: notifier
+WITH gone AS (DELETE FROM defaultx.disabled_endpoints WHERE subscription = $1 RETURNING subscription, url_sha256, disabled_at, delivery_id)
+INSERT INTO defaultx.endpoint_enablings (subscription, url_sha256, disabled_at, delivery_id, enabled_by, why)
+SELECT subscription, url_sha256, disabled_at, delivery_id, $2, $3 FROM gone
+
+-- notifier/src: notifier
+SELECT count(*) FILTER (WHERE status <> 'pending'), count(*) FILTER (WHERE status = 'pending') FROM defaultx.deliveries
+WHERE (status = ANY($1) OR status = 'pending') AND subscription = $2 AND ($3::timestamptz IS NULL OR created_at >= $3)
+
+-- notifier/src: notifier, read-api
+SELECT id, status FROM defaultx.deliveries WHERE id = ANY($1)
+
+-- notifier/src: notifier
+WITH chosen AS (
+  SELECT id, subscription, status, attempts, http_status, last_error, ended_at FROM defaultx.deliveries d
+  WHERE status = ANY($1) AND NOT receipt_due AND ($2::uuid[] IS NULL OR id = ANY($2)) AND ($3::text IS NULL OR subscription = $3)
+  AND ($4::timestamptz IS NULL OR created_at >= $4) AND ($5::uuid IS NULL OR id > $5)
+  AND NOT EXISTS (SELECT FROM defaultx.delivery_resends r WHERE r.delivery_id = d.id AND r.command = $6)
+  ORDER BY id LIMIT $7 FOR UPDATE OF d SKIP LOCKED
+), noted AS (
+  INSERT INTO defaultx.delivery_resends
+    (delivery_id, command, subscription, resent_by, why, was, attempts, http_status, last_error, ended_at)
+  SELECT id, $6, subscription, $8, $9, status, attempts, http_status, last_error, ended_at FROM chosen
+) UPDATE defaultx.deliveries d SET status = 'pending', attempts = 0, resends = d.resends + 1, claims = d.claims + 1,
+  next_at = now(), lease_until = NULL, http_status = NULL, last_error = NULL, ended_at = NULL
+FROM chosen WHERE d.id = chosen.id RETURNING d.id
+
+-- notifier/src: notifier
+SELECT count(*) FROM defaultx.deliveries d WHERE status = ANY($1) AND ($2::uuid[] IS NULL OR id = ANY($2))
+AND ($3::text IS NULL OR subscription = $3) AND ($4::timestamptz IS NULL OR created_at >= $4)
+AND NOT EXISTS (SELECT FROM defaultx.delivery_resends r WHERE r.delivery_id = d.id AND r.command = $5)
 
 -- read-api/src: read-api, dashboards, audit-signer, verifier, rebuilder
 SELECT a.tenant, a.application_id, a.revision, s.*, d.*
@@ -322,6 +372,9 @@ SELECT * FROM defaultx.withdrawals WHERE tenant = $1 AND application_id = $2 ORD
 
 -- read-api/src: read-api, dashboards, audit-signer, verifier, rebuilder
 SELECT * FROM defaultx.receipts WHERE tenant = $1 AND application_id = $2 AND revision = $3
+
+-- read-api/src: read-api, notifier
+SELECT id::text FROM defaultx.deliveries WHERE tenant = $1 AND application_id = $2 AND revision = $3 AND status = 'pending' AND resends > 0
 
 -- read-api/src: read-api, notifier
 SELECT id, subscription, event_id, status, attempts, http_status, next_at, ended_at FROM defaultx.deliveries

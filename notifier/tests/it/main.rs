@@ -4,8 +4,10 @@
 mod delivering;
 mod disabling;
 mod leasing;
+mod page;
 mod queueing;
 mod rebinding;
 mod receiver;
+mod resending;
 mod stand;
 mod worker;

@@ -3,6 +3,7 @@
 
 use local::{Options, Stack};
 use notifier::deliver::Schedule;
+use notifier::filters::Known;
 use notifier::handler::Queueing;
 use notifier::metrics::Meter;
 use notifier::receipts::{Receipts, Told};
@@ -17,6 +18,7 @@ use runtime::stream::{Offset, OwnedInput};
 use schemas::catalogue;
 use schemas::envelope::Envelope;
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
@@ -138,8 +140,15 @@ impl Ledger {
     }
 }
 
+/// What subscriptions of these tests may name.
+pub fn known() -> Known {
+    Known { products: vec!["credit_card".to_owned()], tenants: vec!["demo".to_owned()] }
+}
+
 /// A worker of one subscription.
 pub struct Worker {
+    /// What it measures.
+    pub registry: Registry,
     pub delivery_worker: Arc<DeliveryWorker<Ledger>>,
     pub ledger: Ledger,
     running: tokio::task::JoinHandle<Result<(), notifier::Error>>,
@@ -169,19 +178,35 @@ pub fn endpoint(subscription: &Subscription) -> Endpoint {
 
 impl Worker {
     pub fn start(database: &DatabaseConfig, subscription: &Subscription, pace: Pace, request_timeout_ms: u64) -> Self {
-        let ledger = Ledger::default();
+        let (ledger, registry) = (Ledger::default(), Registry::new());
         let delivery_worker = Arc::new(DeliveryWorker {
             store: store(database),
             poster: poster(request_timeout_ms, true),
             receipts: ledger.clone(),
-            meter: Meter::new(&Registry::new()).unwrap(),
+            meter: Meter::new(&registry).unwrap(),
             pace,
             chance: || 0.5,
             wake: Arc::new(Notify::new()),
             shutdown: CancellationToken::new(),
         });
         let running = runtime::task::spawn("worker", delivery_worker.clone().work(endpoint(subscription)));
-        Self { delivery_worker, ledger, running }
+        Self { registry, delivery_worker, ledger, running }
+    }
+
+    /// Deliveries that failed for good for a reason, as the metric has them.
+    pub fn failed(&self, subscription: &str, reason: &str) -> u64 {
+        let families = self.registry.gather();
+        let family = families.iter().find(|family| family.name() == "defaultx_deliveries_failed_total");
+        let metrics = family.map_or(&[][..], |family| family.get_metric());
+        let labels = |metric: &prometheus::proto::Metric| -> BTreeSet<String> {
+            metric.get_label().iter().map(|label| format!("{}={}", label.name(), label.value())).collect()
+        };
+        let wanted = BTreeSet::from([format!("subscription={subscription}"), format!("reason={reason}")]);
+        metrics
+            .iter()
+            .filter(|metric| labels(metric) == wanted)
+            .map(|metric| metric.get_counter().get_value() as u64)
+            .sum()
     }
 
     /// Drains.

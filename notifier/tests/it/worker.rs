@@ -100,12 +100,16 @@ async fn every_decision_is_told_and_every_delivery_has_a_receipt() {
     let config = || Config {
         subscriptions: vec![subscription("los", &receiver.url())],
         allow_private_addresses: true,
+        known: known(),
         ..Config::default()
     };
-    assert!(
-        notifier::start(Config { allow_private_addresses: false, ..config() }, ServiceContext::new(kafka.clone()))
-            .is_err()
-    );
+    let refused = |config: Config| notifier::start(config, ServiceContext::new(kafka.clone())).unwrap_err().to_string();
+    let private = refused(Config { allow_private_addresses: false, ..config() });
+    assert!(private.contains("\"los\"") && !private.contains(&receiver.url()), "{private}");
+    let mut misspelt = config();
+    misspelt.subscriptions[0].products = vec!["credit_cart".to_owned()];
+    let said = refused(misspelt);
+    assert!(said.contains("\"los\" products[0]: \"credit_cart\"") && said.contains("\"credit_card\"?"), "{said}");
 
     let client_settings = kafka.client();
     // Twice the same worker, one after the other: the second reads on where the first stopped.

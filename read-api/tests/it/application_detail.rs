@@ -109,6 +109,38 @@ fn a_detail_without_an_end_is_told_so_far() {
     });
 }
 
+/// A delivery that somebody had sent again has a receipt for each end. The newest counts; while it is pending again, none does.
+#[test]
+fn a_delivery_that_was_sent_again_is_one_and_says_how_it_stands() {
+    run(async {
+        let stand = shared().await;
+        let loan = Loan { outcome: Some("approve"), ..Loan::new("again", "L-1") };
+        stand.tell(std::slice::from_ref(&loan)).await;
+        let officer = token("again", "Officer");
+        let told = async || {
+            let detail = stand.get(&officer, "/v1/applications/L-1").await.good();
+            let deliveries = detail["deliveries"].as_array().unwrap().clone();
+            let again: Vec<Value> = deliveries.into_iter().filter(|one| one["subscription"] == "again").collect();
+            assert_eq!(again.len(), 1, "{again:?}");
+            (again[0]["status"].as_str().unwrap().to_owned(), again[0]["attempts"].as_i64().unwrap())
+        };
+        stand.writer.lock().await.write(&[loan.ended(1, "failed")]).await;
+        assert_eq!(told().await, ("failed".to_owned(), 1));
+        let due = "INSERT INTO defaultx.deliveries (id, subscription, event_type, event_id, tenant, application_id, revision, body, resends)
+                   VALUES ($1::text::uuid, 'again', 'decision.made.v1', 'e', 'again', 'L-1', 1, '{}', 1)";
+        let writer = stand.writer.lock().await;
+        writer.client.execute(due, &[&loan.event("delivery", "again")]).await.unwrap();
+        drop(writer);
+        assert_eq!(told().await, ("pending".to_owned(), 0), "it waits, whatever became of it before");
+        let mut writer = stand.writer.lock().await;
+        writer.write(&[loan.ended(2, "delivered")]).await;
+        let done = "UPDATE defaultx.deliveries SET status = 'delivered', ended_at = now() WHERE subscription = 'again'";
+        writer.client.execute(done, &[]).await.unwrap();
+        drop(writer);
+        assert_eq!(told().await, ("delivered".to_owned(), 2));
+    });
+}
+
 /// Every position in a detail.
 fn positions(detail: &Value) -> Vec<&Value> {
     let groups = ["scores", "decisions", "withdrawals", "deliveries", "replies"];

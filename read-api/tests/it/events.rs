@@ -149,6 +149,17 @@ impl Loan {
         self.record(Topic::Notifications, notification::DELIVERED, "1", &body)
     }
 
+    /// The receipt of a delivery for another subscription, for the `end`th time that it ended.
+    pub fn ended(&self, end: u32, status: &str) -> OwnedInput {
+        let later = Loan { received_ms: self.received_ms + i64::from(end) * 60_000, ..self.clone() };
+        let body = json!({
+            "delivery_id": self.event("delivery", "again"), "subscription": "again", "event_id": self.event(decision::MADE, "1"),
+            "tenant": self.tenant, "application_id": self.id, "revision": self.revision, "status": status, "attempts": end,
+            "at": later.received(),
+        });
+        self.record(Topic::Notifications, notification::DELIVERED, &format!("again-{end}"), &body)
+    }
+
     pub fn withdrawn(&self) -> OwnedInput {
         let body = json!({"tenant": self.tenant, "application_id": self.id, "withdrawn_at": self.received()});
         self.record(Topic::Applications, application::WITHDRAWN, "w", &body)

@@ -139,6 +139,10 @@ impl Producer {
     }
 
     /// Queues one record, making room in the queue when it is full.
+    ///
+    /// # Errors
+    /// That of an earlier record, where the queue is full behind it: the client sends nothing more of such a transaction, so that no
+    /// room is made any more. That it has stayed full for the whole time-out.
     pub fn send(&self, record: Outgoing<'_>, headers: Option<OwnedHeaders>) -> Result<(), TransactionError> {
         let mut queued = BaseRecord::<[u8], [u8]>::to(record.topic);
         queued.headers = headers;
@@ -153,6 +157,9 @@ impl Producer {
                     if started.elapsed() < self.timeout =>
                 {
                     self.inner.poll(Duration::from_millis(5));
+                    if let Some(error) = self.inner.context().first_failure() {
+                        return Err(TransactionError::of(error));
+                    }
                     queued = back;
                 }
                 Err((error, _)) => return Err(TransactionError::of(error)),

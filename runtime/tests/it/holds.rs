@@ -1,7 +1,7 @@
 //! What holds a worker, and what does not: a source at its dead-letter limit, a record that no broker takes, a state that is full.
 
 use crate::bench::{Bench, numbers};
-use runtime::stream::{Offset, UNPRODUCIBLE, dead_letter_header};
+use runtime::stream::{Offset, Output, Route, TransactionError, Transactions, UNPRODUCIBLE, dead_letter_header};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -52,6 +52,29 @@ fn what_no_broker_takes_is_set_aside_alone() {
     let (partition, offset) = (at.0.unwrap().parse().unwrap(), Offset::new(at.1.unwrap().parse().unwrap()));
     let original = bench.read_all("wide").into_iter().find(|r| (r.partition, r.offset) == (partition, offset));
     assert_eq!(original.unwrap().payload, Some(large), "the coordinates lead to the original");
+}
+
+/// The client sends nothing more behind a record that failed, so that its queue stays full: the failure counts, not the wait for room.
+#[test]
+fn a_full_queue_behind_what_no_broker_takes_is_the_fault_of_that_record() {
+    let bench = Bench::start();
+    bench.make_topics_with(&["narrow"], &[("max.message.bytes", "600000")]);
+    // Shorter than the time after which the client gives up what waits in its queue.
+    let mut producer = Transactions::connect(&bench.kafka, "narrow", 8_000).unwrap();
+    let record = |bytes| Output {
+        topic: bench.topic("narrow"),
+        route: Route::ByKey,
+        key: None,
+        payload: Some(vec![7; bytes]),
+        headers: vec![],
+    };
+    let (large, small) = (record(700_000), record(100_000));
+    // More than the 64 MiB that wait at most.
+    let rest = std::iter::repeat_n((Some(0), &small), 900);
+    let failed = producer.write(std::iter::once((Some(0), &large)).chain(rest)).unwrap_err();
+    assert!(matches!(failed, TransactionError::Poison(_)), "{failed:?}");
+    producer.write([(Some(0), &small)]).unwrap();
+    assert_eq!(bench.read_all("narrow").len(), 1, "nothing of the first transaction");
 }
 
 /// A full state pauses intake rather than forget; once something expires it goes on by itself.

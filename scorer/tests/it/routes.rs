@@ -37,6 +37,7 @@ fn what_is_wrong_is_named_with_its_entry_and_key() {
         (card("champions = 'x'"), &["line 7: unknown field `champions`"]),
         (entry("Cards", CARD, "taiwan-scorecard", ""), &["entry 1 (Cards), id: "]),
         (card("tenant = ''"), &["entry 1 (cards), tenant: is empty"]),
+        (card("") + &entry("all", CARD, "taiwan-net", "tenant = '*'"), &["entry 2 (all), tenant: is no tenant's name"]),
         (entry("cards", CARD, "visa", ""), &["entry 1 (cards), champion: there is no package visa@1.0.0"]),
         (
             entry("cards", CARD, "sba-net", ""),
