@@ -336,6 +336,7 @@ pub const EVENTS: &[Event] = &[
             "edge-grey-zone",
             "edge-outcome-of-tomorrow",
             "edge-prequalified",
+            "edge-prequalified-declined",
             "bad-assignment-without-arm",
             "bad-decline-not-adverse",
             "bad-decline-without-reason",
