@@ -2,9 +2,11 @@
 #![allow(clippy::unwrap_used)]
 
 mod batch;
+mod config;
 mod guard;
 mod import;
 mod model;
+mod pipe;
 mod redrive;
 mod rights;
 mod route;
