@@ -328,7 +328,11 @@ fn offers_and_finality() {
             let offered = decided.offer.as_ref().map(|offer| offer.amount_minor);
             assert_eq!((decided.outcome.as_str(), offered), (outcome, amount), "{name}, {}", intent.as_str());
             assert_eq!(decided.is_final, is_final, "{name}, {}", intent.as_str());
-            assert_eq!(decided.notice.is_some(), outcome == "decline", "{name}: who only asked is told why, and in time");
+            assert_eq!(
+                decided.notice.is_some(),
+                outcome == "decline",
+                "{name}: who only asked is told why, and in time"
+            );
         }
     }
 }
