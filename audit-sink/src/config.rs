@@ -40,7 +40,8 @@ pub struct Config {
     /// Former place of `[audit-signer] verify_interval_s`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub verify_interval_s: Option<u64>,
-    /// Directory of model packages whose reference distributions the dashboards compare with. Empty: none are loaded.
+    /// Directory of model packages whose reference distributions the dashboards compare with; one that comes later is found while the worker
+    /// runs. Empty: that of `[scorer] models_dir`.
     pub models_dir: String,
     /// Topics of senders, without prefix. No knob: whoever starts the worker fills in what ingest is configured to read.
     #[serde(skip)]

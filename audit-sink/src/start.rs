@@ -6,17 +6,19 @@ use crate::handler::AuditHandler;
 use crate::identity::{self, IdentityHandler};
 use crate::metrics::Metrics;
 use crate::prepare::Settings;
-use crate::reference;
+use crate::reference::{Folder, Package};
 use crate::source::{Sources, WORKER};
-use runtime::pg::connect;
+use runtime::pg::{DatabaseConfig, connect};
 use runtime::service::ServiceContext;
 use runtime::stream::pg::{PgSpec, spawn_pg_loop};
 use runtime::task::WorkerHandle;
 use schemas::Topic;
 use schemas::rights::Principal;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
+
+/// How often the packages are looked at.
+const LOOK: Duration = Duration::from_secs(10);
 
 /// Starts every part of the worker.
 ///
@@ -58,7 +60,7 @@ pub fn start(config: Config, service: ServiceContext) -> Result<Vec<WorkerHandle
     workers.extend(spawn_pg_loop(identities, &service.acting_as(Principal::IdentityStore.name()), keeper)?);
 
     if !config.models_dir.is_empty() {
-        let loading = load_references(Arc::from(config.models_dir), service);
+        let loading = load_references(PathBuf::from(config.models_dir), service);
         workers.push(WorkerHandle::task("audit-references", loading));
     }
     Ok(workers)
@@ -68,23 +70,34 @@ fn no_shards() -> Error {
     Error::Config("shards must be at least 1".to_owned())
 }
 
-/// Loads reference distributions, until it worked once. Dashboards do without them meanwhile.
-async fn load_references(dir: Arc<str>, service: ServiceContext) -> Result<(), Error> {
-    while let Err(error) = load_once(&dir, &service).await {
-        if !error.is_transient() {
-            return Err(error);
+/// Keeps the reference distributions of the packages in the database, those of packages that come later too. Dashboards do without them
+/// meanwhile, and without those of a package that cannot be read.
+async fn load_references(dir: PathBuf, service: ServiceContext) -> Result<(), Error> {
+    let config = service.database.ok_or_else(|| Error::Config("references need a database".to_owned()))?;
+    let mut folder = Folder::new(dir);
+    loop {
+        let (packages, faults) = folder.news();
+        for fault in faults {
+            tracing::warn!(error = %fault, "a model package has no reference distributions to compare with");
         }
-        tracing::warn!(%error, "reference distributions are not loaded");
-        if tokio::time::timeout(Duration::from_secs(10), service.shutdown.cancelled()).await.is_ok() {
+        match written(&config, &packages).await {
+            Ok(()) => folder.keep(packages),
+            Err(error) if error.is_transient() => tracing::warn!(%error, "reference distributions are not written"),
+            Err(error) => return Err(error),
+        }
+        if tokio::time::timeout(LOOK, service.shutdown.cancelled()).await.is_ok() {
             return Ok(());
         }
     }
-    service.shutdown.cancelled().await;
-    Ok(())
 }
 
-async fn load_once(dir: &str, service: &ServiceContext) -> Result<usize, Error> {
-    let config = service.database.as_ref().ok_or_else(|| Error::Config("references need a database".to_owned()))?;
+async fn written(config: &DatabaseConfig, packages: &[Package]) -> Result<(), Error> {
+    if packages.is_empty() {
+        return Ok(());
+    }
     let client = connect(config).await?;
-    reference::load(&client, &PathBuf::from(dir)).await
+    for package in packages {
+        package.write(&client).await?;
+    }
+    Ok(())
 }

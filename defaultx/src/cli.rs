@@ -31,7 +31,7 @@ Examples:
   defaultx model run graph.onnx --input rows.csv --output scores.csv
 
 Configuration: --config FILE < DEFAULTX__SECTION__KEY in the environment < --set section.key=value.
-`defaultx config show` prints what is in force.";
+`defaultx config show --explain` prints what is in force, and where it comes from; docs/configuration.md has every knob.";
 
 /// Loan applications in, explained and audited decisions out.
 #[derive(Debug, Parser)]
@@ -345,5 +345,25 @@ pub enum PolicyCommand {
 #[derive(Debug, Clone, Subcommand)]
 pub enum ConfigCommand {
     /// Print the configuration in force as TOML, secrets redacted
-    Show,
+    #[command(after_help = SHOW)]
+    Show {
+        /// Say of each value what it is for, its unit, and where it comes from: default, file, environment or flag
+        #[arg(long)]
+        explain: bool,
+        /// Only this section, such as ingest
+        #[arg(long, value_name = "NAME")]
+        section: Option<String>,
+        /// Only what some layer sets, or what is not as by default
+        #[arg(long)]
+        changed: bool,
+    },
+    /// Print the page of all knobs, docs/configuration.md
+    Page,
 }
+
+const SHOW: &str = "\
+Examples:
+  defaultx config show --explain --changed
+  defaultx config show --explain --section ingest > defaultx.toml
+
+What is printed loads again, but for secrets: with --explain they are comments.";

@@ -1,9 +1,12 @@
 //! The one binary of the stack as a library, so that tests and benchmarks drive the same code: the command line, the whole
 //! configuration, the workers in one process, topics, dead letters, the demonstration. Scores, decides and writes nothing itself.
 //!
-//! Reading order: [`cli`] (what can be asked for), [`settings`], [`place`] and [`database`] (with what, and where), `attributes` (what senders may send), [`workers`] and [`run`]
-//! (the stack), [`topics`], [`gaps`], [`activations`] and [`scorers`], `product` with `product_skeleton`, [`letters`] and [`redrive`], [`rows`], `outcomes`, [`reader`], [`terminal`], [`witness`], [`commands`],
+//! Reading order: [`cli`] (what can be asked for), [`settings`] with [`knobs`], [`place`] and [`database`] (with what, and where), `attributes` (what senders may send), [`workers`] and [`run`]
+//! (the stack), [`topics`], [`gaps`], [`activations`] and [`scorers`], `product` with `product_skeleton`, [`letters`] and [`redrive`], [`rows`], `outcomes`, [`reader`], [`say`], [`terminal`], [`witness`], [`commands`],
 //! [`demo`].
+
+#[macro_use]
+mod say; // first: it is what every other file prints with
 
 pub mod activations;
 mod attributes;
@@ -13,6 +16,7 @@ mod data_digest_key;
 pub mod database;
 pub mod demo;
 pub mod gaps;
+mod knobs;
 pub mod letters;
 mod outcomes;
 pub mod place;
@@ -43,10 +47,11 @@ pub fn main_with(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone
     let cli = match cli::Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
         Err(error) => {
-            if error.print().is_err() {
-                return FAILED;
-            }
-            return error.exit_code();
+            return match error.print() {
+                Ok(()) => error.exit_code(),
+                Err(why) if why.kind() == std::io::ErrorKind::BrokenPipe => say::READER_GONE,
+                Err(_) => FAILED,
+            };
         }
     };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
@@ -60,7 +65,7 @@ pub fn main_with(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone
     // Whatever still blocks a thread has nobody left to answer to.
     runtime.shutdown_timeout(LAST_WORDS);
     match ended {
-        Ok(code) => code,
+        Ok(code) => say::ended(code),
         Err(error) => {
             // It may cite a file or a record.
             eprintln!("error: {}", terminal::lines(&format!("{error:#}")));

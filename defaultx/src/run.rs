@@ -43,7 +43,7 @@ pub async fn start(settings: &Settings, workers: &[Worker], shutdown: Cancellati
     let listen = &settings.process.ops_listen;
     let address: SocketAddr = listen.parse().with_context(|| format!("[process] ops_listen = {listen:?}"))?;
     service.tls = Tls::of(&settings.tls)?;
-    let listener = Listener { address, tls: service.tls.clone().filter(|_| settings.tls.ops) };
+    let listener = Listener { tls: service.tls.clone().filter(|_| settings.tls.ops), ..service.listener(address) };
     let (health, registry, stop) = (service.health.clone(), service.registry.clone(), service.shutdown.clone());
     let cover = Cover::of(service.allow_plaintext_listeners);
     let served = http::serve_ops(listener, health, registry, stop, cover).await;
@@ -86,7 +86,42 @@ fn tell_of_topics(settings: &Settings, service: &ServiceContext) {
     }));
 }
 
+/// Where the servers of a process listen: the ports that were taken, whatever was asked for.
+#[derive(Debug, Clone, Copy)]
+pub struct Addresses {
+    /// Of /livez, /readyz and /metrics.
+    pub ops: SocketAddr,
+    /// Of read-api, where it runs here.
+    pub read_api: Option<SocketAddr>,
+    /// Of the HTTP door, where it is open here.
+    pub door: Option<SocketAddr>,
+}
+
+impl Addresses {
+    /// A line for each.
+    pub(crate) fn lines(&self, settings: &Settings) -> Vec<String> {
+        let scheme = |is_secure: bool| if is_secure { "https" } else { "http" };
+        let (outer, ops) = (scheme(!settings.tls.certificate.is_empty()), scheme(settings.tls.ops));
+        let api = self.read_api.map(|at| format!("read-api     {outer}://{at}/v1/applications"));
+        let door = self.door.map(|at| format!("HTTP door    {outer}://{at}/v1/applications"));
+        let ops = [format!("metrics      {ops}://{}/metrics", self.ops)];
+        api.into_iter().chain(door).chain(ops).collect()
+    }
+}
+
 impl Running {
+    /// Waits until every server that these workers have listens, and gives where; for ever where one cannot.
+    pub fn addresses(&self, settings: &Settings, workers: &[Worker]) -> impl Future<Output = Addresses> + use<> {
+        let (bound, ops) = (self.service.bound.clone(), self.ops);
+        let has_api = workers.contains(&Worker::ReadApi);
+        let has_door = workers.contains(&Worker::Ingest) && !settings.ingest.door_address.is_empty();
+        async move {
+            let read_api = if has_api { Some(bound.of("read-api").await) } else { None };
+            let door = if has_door { Some(bound.of("door").await) } else { None };
+            Addresses { ops, read_api, door }
+        }
+    }
+
     /// Waits until every component is ready.
     ///
     /// # Errors

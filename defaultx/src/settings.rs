@@ -4,6 +4,7 @@ use crate::cli::PlaceArgs;
 use anyhow::{Context, Result, bail};
 use domain::FieldClasses;
 use notifier::filters::Known;
+use runtime::config::{Origins, nearest};
 use runtime::http::TlsConfig;
 use runtime::kafka::KafkaConfig;
 use runtime::latest::Latest;
@@ -122,6 +123,14 @@ impl Default for Process {
 /// # Errors
 /// What is wrong, with the key.
 pub fn load(place: &PlaceArgs) -> Result<Settings> {
+    Ok(load_traced(place)?.0)
+}
+
+/// The same, with where each key was set.
+///
+/// # Errors
+/// As [`load`].
+pub(crate) fn load_traced(place: &PlaceArgs) -> Result<(Settings, Origins)> {
     let mut overrides = Vec::new();
     for pair in &place.set {
         let (key, value) = pair.split_once('=').with_context(|| format!("--set {pair}: expected section.key=value"))?;
@@ -130,7 +139,8 @@ pub fn load(place: &PlaceArgs) -> Result<Settings> {
     let flags =
         [("kafka.bootstrap", &place.kafka), ("database.url", &place.database), ("kafka.topic_prefix", &place.prefix)];
     overrides.extend(flags.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value.clone()?))));
-    let mut settings: Settings = runtime::config::load(place.config.as_deref(), ENV_PREFIX, &overrides)?;
+    let (mut settings, origins): (Settings, Origins) =
+        runtime::config::load(place.config.as_deref(), ENV_PREFIX, &overrides)?;
     settings.audit_signer.take_former(&mut settings.audit_sink);
     settings.kafka.principals =
         known("kafka.principals", &Principal::ALL.map(Principal::name), settings.kafka.principals)?;
@@ -138,14 +148,21 @@ pub fn load(place: &PlaceArgs) -> Result<Settings> {
     settings.kafka.read_passwords()?;
     settings.database.read_passwords()?;
     settings.audit_signer.cluster.read_passwords().context("[audit-signer.cluster]")?;
-    Ok(settings)
+    Ok((settings, origins))
 }
 
 /// The logins under the names of the table; a variable of the environment spells them with `_`.
 fn known<T>(section: &str, names: &[&str], logins: BTreeMap<String, T>) -> Result<BTreeMap<String, T>> {
     let spelt = |name: String| match name.replace('_', "-") {
         known if names.contains(&known.as_str()) => Ok(known),
-        _ => bail!("[{section}.{name}]: there is no such login; there are {}", names.join(", ")),
+        known => {
+            let near = nearest(&known, names.iter().copied()).map(|near| format!("the nearest is `{near}`; "));
+            bail!(
+                "[{section}.{name}]: there is no such login; {}there are {}",
+                near.unwrap_or_default(),
+                names.join(", ")
+            )
+        }
     };
     logins.into_iter().map(|(name, login)| Ok((spelt(name)?, login))).collect()
 }

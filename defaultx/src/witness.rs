@@ -25,6 +25,14 @@ const SIZE: &str = "text/x.tlog.size";
 /// # Errors
 /// When the file cannot be read or written, or holds no seed.
 pub fn cosigner(name: &str, key: &Path) -> Result<Cosigner> {
+    Ok(Cosigner::new(name, &seed_in(key)?)?)
+}
+
+/// The seed in a file, which is made if it is not there and never overwritten.
+///
+/// # Errors
+/// When the file cannot be read or written, or holds no seed.
+pub(crate) fn seed_in(key: &Path) -> Result<[u8; 32]> {
     let reading = || format!("reading {}", key.display());
     let text = match std::fs::read_to_string(key) {
         Ok(text) => text,
@@ -36,8 +44,7 @@ pub fn cosigner(name: &str, key: &Path) -> Result<Cosigner> {
         }
         Err(error) => return Err(error).with_context(reading),
     };
-    let seed = seed(&text).with_context(|| format!("{}: a seed is 64 hexadecimal digits", key.display()))?;
-    Ok(Cosigner::new(name, &seed)?)
+    seed(&text).with_context(|| format!("{}: a seed is 64 hexadecimal digits", key.display()))
 }
 
 /// Serves until shutdown; gives the address.

@@ -68,7 +68,10 @@ impl Worker {
             Self::Notifier => notifier::start(settings.notifier_with_words(), service).map_err(Into::into),
             Self::AuditSink => {
                 let sender_topics = settings.ingest.sender_topics();
-                let config = audit_sink::Config { sender_topics, ..settings.audit_sink.clone() };
+                let mut config = audit_sink::Config { sender_topics, ..settings.audit_sink.clone() };
+                if config.models_dir.is_empty() {
+                    config.models_dir = settings.scorer.models_dir.display().to_string();
+                }
                 audit_sink::start(config, service).map_err(Into::into)
             }
             Self::AuditSigner => audit_sink::signer::start(&settings.audit_signer, service).map_err(Into::into),

@@ -41,6 +41,8 @@ SHARES = """count(*) FILTER (WHERE d.outcome = 'approve')::float8 / nullif(count
        count(*) FILTER (WHERE d.outcome = 'counteroffer')::float8 / nullif(count(*), 0) AS counteroffer,
        count(*) FILTER (WHERE d.outcome = 'refer')::float8 / nullif(count(*), 0) AS refer,
        count(*) FILTER (WHERE d.outcome = 'decline')::float8 / nullif(count(*), 0) AS decline"""
+# Approved, countered or declined without a person: what the read-api and the demonstration count too (docs/adr/0056).
+AUTOMATIC = "d.automation = 'automatic' AND d.outcome IN ('approve', 'counteroffer', 'decline')"
 THIS = ("$__timeFrom()::timestamptz", "$__timeTo()::timestamptz")
 BEFORE = (
     "$__timeFrom()::timestamptz - ($__timeTo()::timestamptz - $__timeFrom()::timestamptz)",
@@ -54,7 +56,7 @@ def figures(period) -> str:
     return f"""
 SELECT count(*) AS decided, {SHARES},
        count(*) FILTER (WHERE d.score_status = 'unscorable')::float8 / nullif(count(*), 0) AS unscorable,
-       count(*) FILTER (WHERE d.automation = 'automatic' AND d.outcome <> 'refer')::float8 / nullif(count(*), 0) AS automatic,
+       count(*) FILTER (WHERE {AUTOMATIC})::float8 / nullif(count(*), 0) AS automatic,
        percentile_cont(0.5) WITHIN GROUP (ORDER BY d.score) AS median_score,
        count(*) FILTER (WHERE d.class = 1)::float8 / nullif(count(d.class), 0) AS class_1
 FROM defaultx.current_decisions d
@@ -91,7 +93,8 @@ def overview():
     return "1 · Against the period before", [
         stat(
             "This period",
-            "Applications received in the time range, by the decision that stands. Automatic: decided without being sent to people.",
+            "Applications received in the time range, by the decision that stands. "
+            "Automatic: approved, countered or declined without a person.",
             sql(figures(THIS)),
             width=24,
             overrides=named(SHARE),

@@ -119,6 +119,10 @@ words! {
 }
 
 impl Outcome {
+    /// Those that answer an application. An application is *automatic* when the decision that stands is one of them and nobody but a policy
+    /// made it: a referral waits for a person, whoever referred it, and a withdrawal is the applicant's (ADR 56).
+    pub const ANSWERS: [Self; 3] = [Self::Approve, Self::Counteroffer, Self::Decline];
+
     /// Whether a notice of adverse action is due (Reg B 1002.2(c)).
     pub fn is_adverse(self) -> bool {
         matches!(self, Self::Decline)

@@ -18,7 +18,7 @@ pub(crate) const MAX_SUBSCRIPTIONS: usize = 64;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// Who is told, of what. `[[notifier.subscriptions]]`, at most [`MAX_SUBSCRIPTIONS`].
+    /// Who is told, of what. `[[notifier.subscriptions]]`, at most 64.
     pub subscriptions: Vec<Subscription>,
     /// Whether receivers may stand on loopback, private or otherwise special addresses, and be reached without TLS. For one
     /// machine and for networks that are trusted as a whole; otherwise a subscription could be used to probe the inside.

@@ -20,7 +20,7 @@ pub struct Decided {
     pub step: Step,
     /// Why a person must look; present exactly when the outcome is refer. A zone of the policy may bring a word of its own.
     pub referral: Option<Word<Referral>>,
-    /// Whether nothing more is to come but by a new act.
+    /// Whether nothing more is to come but by a new act; never where `intent` is `prequalify`.
     pub is_final: bool,
     /// The rules that fired or failed, in the order of steps and of the document.
     pub rules: Vec<RuleFired>,
@@ -55,7 +55,6 @@ pub fn decide(case: &Case<'_>, policy: &Compiled) -> Decided {
         Answer::Refer(referral) => decided.referral = Some(referral),
         Answer::Approve { granted, as_asked } => {
             decided.outcome = if as_asked { Outcome::Approve } else { Outcome::Counteroffer };
-            decided.is_final = !(as_asked && case.intent.is(Intent::Prequalify));
             decided.offer = Some(Offer {
                 amount_minor: granted.amount_minor(),
                 currency: granted.currency().code().to_owned(),
@@ -64,6 +63,8 @@ pub fn decide(case: &Case<'_>, policy: &Compiled) -> Decided {
         }
         Answer::Decline { reasons, score_used } => decline(case, &mut decided, reasons, score_used),
     }
+    // Whoever only asked hears what would be decided; the application itself is still to come.
+    decided.is_final = decided.outcome != Outcome::Refer && !case.intent.is(Intent::Prequalify);
     decided
 }
 
@@ -78,7 +79,6 @@ fn decline(case: &Case<'_>, decided: &mut Decided, reasons: Vec<PrincipalReason>
         return;
     };
     decided.outcome = Outcome::Decline;
-    decided.is_final = true;
     decided.principal_reasons = reasons;
     decided.notice = Some(notice);
     decided.score_disclosure = if score_used { reasons::disclosure(case) } else { Vec::new() };

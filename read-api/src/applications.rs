@@ -180,7 +180,7 @@ pub struct DecisionSummary {
     pub decision_number: i32,
     /// `approve`, `counteroffer`, `refer`, `decline`, `incomplete` or `withdrawn`; an open set.
     pub outcome: String,
-    /// Whether nothing more is to come but by a new act.
+    /// Whether nothing more is to come but by a new act; never where `intent` is `prequalify`.
     #[serde(rename = "final")]
     pub is_final: bool,
     /// `automatic` or `human`.

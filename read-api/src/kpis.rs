@@ -29,7 +29,7 @@ const USUAL_DAYS: i64 = 30;
 /// is shown as the largest one.
 const GROUPS: &str = "
     SELECT grouping(product, band, day, score, currency) AS kind, product, scale_id, band, day, score, currency, outcome,
-           count(*) AS applications, count(*) FILTER (WHERE automation = $10) AS automatic,
+           count(*) AS applications, count(*) FILTER (WHERE automation = $10 AND outcome = ANY ($14)) AS automatic,
            count(*) FILTER (WHERE status = $11) AS scored, count(*) FILTER (WHERE status = $12) AS unscorable,
            count(*) FILTER (WHERE class = 1) AS risky,
            least(coalesce(sum(approved_minor), 0), 9223372036854775807)::int8 AS approved_minor
@@ -158,7 +158,8 @@ pub(crate) async fn count(
     let Filter { product, channel, jurisdiction, intent, model, policy, .. } = &filter;
     let [scored, unscorable] = [ScoreStatus::Scored, ScoreStatus::Unscorable].map(ScoreStatus::as_str);
     let (automatic, score_only) = (Automation::Automatic.as_str(), Intent::ScoreOnly.as_str());
-    let asked: [&(dyn ToSql + Sync); 13] = [
+    let answers = Outcome::ANSWERS.map(Outcome::as_str);
+    let asked: [&(dyn ToSql + Sync); 14] = [
         &tenant,
         &period.from,
         &period.to,
@@ -172,6 +173,7 @@ pub(crate) async fn count(
         &scored,
         &unscorable,
         &score_only,
+        &answers.as_slice(),
     ];
 
     let mut session = app.store.session().await?;

@@ -16,7 +16,7 @@ pub struct Counted {
     pub outcome: Option<Word<Outcome>>,
     /// Applications.
     pub applications: i64,
-    /// Of them decided without a human.
+    /// Of them automatic: answered without a person ([`Outcome::ANSWERS`]).
     pub automatic: i64,
     /// Of them with a score.
     pub scored: i64,
@@ -41,7 +41,7 @@ pub struct Figures {
     pub referral_rate: Option<f64>,
     /// Declined, of the decided.
     pub decline_rate: Option<f64>,
-    /// Decided without a human, of the decided.
+    /// Automatic, of the decided: approved, countered or declined without a person. A referral waits for one.
     pub automatic_share: Option<f64>,
     /// Unscorable, of all that the scorer has seen.
     pub unscorable_share: Option<f64>,
@@ -138,7 +138,7 @@ mod tests {
     fn rates_are_of_the_decided() {
         let parts = [
             counted(Some("approve"), 6, 6),
-            counted(Some("refer"), 1, 1),
+            counted(Some("refer"), 1, 0),
             counted(Some("decline"), 2, 1),
             counted(Some("postponed"), 1, 0),
             counted(None, 5, 0),
@@ -149,7 +149,7 @@ mod tests {
             (figures.approval_rate, figures.referral_rate, figures.decline_rate),
             (Some(0.6), Some(0.1), Some(0.2))
         );
-        assert_eq!(figures.automatic_share, Some(0.8));
+        assert_eq!(figures.automatic_share, Some(0.7));
         assert_eq!(figures.outcomes.get("postponed"), Some(&1), "an outcome of tomorrow is counted");
         assert_eq!((figures.unscorable_share, figures.risky_share), (Some(0.0), Some(5.0 / 15.0)));
     }

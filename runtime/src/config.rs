@@ -1,10 +1,15 @@
 //! Configuration in layers: file, then environment, then flags; the later wins. An unknown key is an error that names it, a
-//! secret never prints. Does not know any key itself.
+//! secret never prints. Where each value comes from is kept. Does not know any key itself.
+
+mod nearest;
+mod origin;
+
+pub use nearest::nearest;
+pub use origin::{Origin, Origins};
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 use toml::{Table, Value};
@@ -103,15 +108,15 @@ pub enum ConfigError {
     Key {
         /// Dotted.
         key: String,
-        /// `file`, `environment` or `flag`.
-        layer: &'static str,
+        /// Which layer set it.
+        layer: Origin,
         /// In the words of the type.
         why: String,
     },
 }
 
 /// Loads a configuration from a file, the process's environment and flags. Variables are `PREFIX__SECTION__KEY`; overrides are
-/// (`section.key`, value).
+/// (`section.key`, value). Beside it stands where each key was set.
 ///
 /// # Errors
 /// [`ConfigError`], which names the file or the key.
@@ -119,7 +124,7 @@ pub fn load<T: DeserializeOwned + Serialize + Default>(
     file: Option<&Path>,
     env_prefix: &str,
     overrides: &[(String, String)],
-) -> Result<T, ConfigError> {
+) -> Result<(T, Origins), ConfigError> {
     let text = match file {
         Some(path) => std::fs::read_to_string(path)
             .map_err(|source| ConfigError::Read { path: path.display().to_string(), source })?,
@@ -143,23 +148,24 @@ fn layered<T: DeserializeOwned + Serialize + Default>(
     env_prefix: &str,
     variables: impl Iterator<Item = (String, String)>,
     overrides: &[(String, String)],
-) -> Result<T, ConfigError> {
+) -> Result<(T, Origins), ConfigError> {
     let root: Table = text.parse().map_err(|error| syntax(name, text, &error))?;
     let known = Table::try_from(T::default()).unwrap_or_default();
-    let mut layers = Layers { root, texts: BTreeMap::new() };
+    let origins = Origins::of_file(&root);
+    let mut layers = Layers { root, known: known.clone(), origins };
     let prefix = format!("{env_prefix}__");
     for (variable, value) in variables {
         if let Some(rest) = variable.strip_prefix(&prefix) {
-            layers.put(&as_known(&known, rest), &value, "environment")?;
+            layers.put(&as_known(&known, rest), &value, Origin::Environment(variable.clone()))?;
         }
     }
     for (key, value) in overrides {
         let path: Vec<String> = key.split('.').map(str::to_owned).collect();
-        layers.put(&path, value, "flag")?;
+        layers.put(&path, value, Origin::Flag)?;
     }
-    let config: T = layers.read()?;
+    let (config, origins) = layers.read()?;
     refuse_secret_flags(&config, env_prefix, overrides)?;
-    Ok(config)
+    Ok((config, origins))
 }
 
 fn syntax(name: &str, text: &str, error: &toml::de::Error) -> ConfigError {
@@ -188,17 +194,29 @@ fn refuse_secret_flags<T: Serialize>(
         // Property names of librdkafka hold dots themselves, and are looked for below their section.
         let hides = value.is_some_and(|value| value.to_string().contains(REDACTED));
         if hides && !text.contains(REDACTED) {
-            let variable = format!("{env_prefix}__{}", key.replace('.', "__").replace('-', "_").to_uppercase());
+            let variable = variable(env_prefix, key);
             return Err(ConfigError::SecretFlag { key: key.clone(), variable });
         }
     }
     Ok(())
 }
 
-/// Why a key does not fit. A field's name is no secret, and says what to mend.
-fn told(message: &str) -> String {
-    let names = message.starts_with("unknown field") || message.starts_with("missing field");
-    if names { message.to_owned() } else { without_values(message) }
+/// What a dotted key is called in the environment.
+pub fn variable(env_prefix: &str, key: &str) -> String {
+    format!("{env_prefix}__{}", key.replace('.', "__").replace('-', "_").to_uppercase())
+}
+
+/// Why a key does not fit. A field's name is no secret, and says what to mend: the nearest that there is, all of them where none is near.
+fn told(key: &str, message: &str, known: &Table) -> String {
+    if let Some(names) = message.strip_prefix("unknown field ") {
+        let (_, expected) = names.split_once(", expected ").unwrap_or_default();
+        let siblings: Vec<&str> = expected.split('`').skip(1).step_by(2).collect();
+        return match nearest::of_key(key, &siblings, known) {
+            Some(near) => format!("there is no such key; the nearest is `{near}`"),
+            None => message.to_owned(),
+        };
+    }
+    if message.starts_with("missing field") { message.to_owned() } else { without_values(message) }
 }
 
 /// A message of a parser without what it cites: `invalid type: string "hush", expected u32` is told without the text.
@@ -235,14 +253,15 @@ fn as_known(known: &Table, variable: &str) -> Vec<String> {
 
 struct Layers {
     root: Table,
-    /// What environment and flags set: dotted path → (as typed, layer).
-    texts: BTreeMap<String, (String, &'static str)>,
+    /// The defaults: the keys that there are.
+    known: Table,
+    origins: Origins,
 }
 
 impl Layers {
-    fn put(&mut self, path: &[String], text: &str, layer: &'static str) -> Result<(), ConfigError> {
+    fn put(&mut self, path: &[String], text: &str, layer: Origin) -> Result<(), ConfigError> {
         let key = path.join(".");
-        let wrong = |why: &str| ConfigError::Key { key: key.clone(), layer, why: why.to_owned() };
+        let wrong = |why: &str| ConfigError::Key { key: key.clone(), layer: layer.clone(), why: why.to_owned() };
         let (last, sections) = path.split_last().ok_or_else(|| wrong("no key"))?;
         let mut table = &mut self.root;
         for section in sections {
@@ -250,24 +269,25 @@ impl Layers {
             table = entry.as_table_mut().ok_or_else(|| wrong("stands below a value"))?;
         }
         table.insert(last.clone(), guess(text));
-        self.texts.insert(key, (text.to_owned(), layer));
+        self.origins.set(key, text, layer);
         Ok(())
     }
 
     /// Reads the type. A text that was taken for a number or a flag where a text is wanted is handed over as text.
-    fn read<T: DeserializeOwned>(mut self) -> Result<T, ConfigError> {
+    fn read<T: DeserializeOwned>(mut self) -> Result<(T, Origins), ConfigError> {
         loop {
             let error = match serde_path_to_error::deserialize(Value::Table(self.root.clone())) {
-                Ok(config) => return Ok(config),
+                Ok(config) => return Ok((config, self.origins)),
                 Err(error) => error,
             };
             let key = error.path().to_string();
-            let typed = self.texts.get(&key).cloned();
+            let typed = self.origins.typed(&key).map(str::to_owned);
             match typed {
-                Some((text, _)) if self.replace(&key, &text) => {}
+                Some(text) if self.replace(&key, &text) => {}
                 _ => {
-                    let layer = self.layer_of(&key);
-                    return Err(ConfigError::Key { key, layer, why: told(error.into_inner().message()) });
+                    let layer = self.origins.of_or_below(&key);
+                    let why = told(&key, error.into_inner().message(), &self.known);
+                    return Err(ConfigError::Key { key, layer, why });
                 }
             }
         }
@@ -288,11 +308,6 @@ impl Layers {
             table = below;
         }
         false
-    }
-
-    fn layer_of(&self, key: &str) -> &'static str {
-        let below = |path: &str| path == key || path.starts_with(&format!("{key}."));
-        self.texts.iter().find(|(path, _)| below(path)).map_or("file", |(_, (_, layer))| layer)
     }
 }
 
@@ -328,7 +343,7 @@ mod tests {
     fn read(file: &str, env: &[(&str, &str)], flags: &[(&str, &str)]) -> Result<Whole, String> {
         let env = env.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
         let flags: Vec<_> = flags.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-        layered(("x.toml", file), "DX", env, &flags).map_err(|e| e.to_string())
+        layered(("x.toml", file), "DX", env, &flags).map(|(whole, _)| whole).map_err(|e| e.to_string())
     }
 
     #[test]

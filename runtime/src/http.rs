@@ -1,11 +1,13 @@
 //! HTTP servers that drain and that nobody can hold up, and the one that every process has: `/livez`, `/readyz`, `/metrics`.
 //! Every connection is accepted at once; [`register`] says which one makes room for it.
 
+mod bound;
 mod cover;
 mod patient;
 mod register;
 mod tls;
 
+pub use bound::Bound;
 pub use cover::Cover;
 pub use tls::{Tls, TlsConfig, TlsError};
 
@@ -71,11 +73,13 @@ pub struct Listener {
     pub address: SocketAddr,
     /// None speaks plain HTTP.
     pub tls: Option<Tls>,
+    /// Told where it listens.
+    pub bound: Bound,
 }
 
 impl From<SocketAddr> for Listener {
     fn from(address: SocketAddr) -> Self {
-        Self { address, tls: None }
+        Self { address, tls: None, bound: Bound::default() }
     }
 }
 
@@ -103,12 +107,13 @@ pub async fn serve_within(
     shutdown: CancellationToken,
     bounds: Bounds,
 ) -> std::io::Result<(SocketAddr, WorkerHandle)> {
-    let Listener { address, tls } = listener.into();
+    let Listener { address, tls, bound: listeners } = listener.into();
     if tls.is_none() {
         bounds.cover.check(address)?;
     }
     let listener = TcpListener::bind(address).await?;
     let bound = listener.local_addr()?;
+    listeners.tell(name, bound);
     tracing::info!(server = name, address = %bound, tls = tls.is_some(), "listening");
     let server = Server { tls, ..Server::new(name, listener, router, shutdown, bounds) };
     Ok((bound, WorkerHandle::task(name, server.run())))

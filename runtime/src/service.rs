@@ -1,7 +1,7 @@
 //! What every worker is given at its start: where the world is, and how to tell and be told. Holds no logic.
 
 use crate::health::Health;
-use crate::http::{Listener, Tls};
+use crate::http::{Bound, Listener, Tls};
 use crate::kafka::KafkaConfig;
 use crate::pg::DatabaseConfig;
 use prometheus::Registry;
@@ -30,6 +30,8 @@ pub struct ServiceContext {
     pub registry: Registry,
     /// Where readiness goes.
     pub health: Health,
+    /// Where the process's servers listen.
+    pub bound: Bound,
     /// What the process's listeners secure connections with; none speaks plain HTTP.
     pub tls: Option<Tls>,
     /// Cancelled when it is time to drain.
@@ -61,6 +63,7 @@ impl ServiceContext {
             instance: "0".to_owned(),
             registry,
             health,
+            bound: Bound::default(),
             tls: None,
             shutdown,
             allow_plaintext_listeners: false,
@@ -93,7 +96,7 @@ impl ServiceContext {
 
     /// An address of ours, with TLS where the process has a certificate.
     pub fn listener(&self, address: SocketAddr) -> Listener {
-        Listener { address, tls: self.tls.clone() }
+        Listener { address, tls: self.tls.clone(), bound: self.bound.clone() }
     }
 
     /// A topic's name with the deployment's prefix.

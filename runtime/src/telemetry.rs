@@ -40,6 +40,8 @@ pub fn init(format: Format, filter: &str) -> Result<(), TelemetryError> {
     let parsed = EnvFilter::try_new(filter);
     let filter = parsed.map_err(|source| TelemetryError::Filter { filter: filter.to_owned(), source })?;
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    // Whoever read them may be gone: what cannot be written is lost, and nothing else.
+    let lines = lines.log_internal_errors(false);
     let registry = tracing_subscriber::registry().with(filter);
     match format {
         Format::Text => registry.with(lines.compact()).try_init()?,

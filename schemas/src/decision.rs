@@ -26,7 +26,7 @@ pub struct Decision {
     pub supersedes: Option<u32>,
     /// What becomes of the application; unknown means refer.
     pub outcome: Word<Outcome>,
-    /// Whether nothing more is to come but by a new act.
+    /// Whether nothing more is to come but by a new act; never where `intent` is `prequalify`.
     #[serde(rename = "final")]
     pub is_final: bool,
     /// Who decided.

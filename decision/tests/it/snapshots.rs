@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 fn examples() -> Vec<(&'static str, Value)> {
     let declined = [("/score/score", json!(480)), ("/score/band", json!("E"))];
+    let asked = ("/intent", json!("prequalify"));
     vec![
         ("approve", card()),
         ("decline_by_score", card_with(&declined)),
@@ -24,7 +25,8 @@ fn examples() -> Vec<(&'static str, Value)> {
             ]),
         ),
         ("refer_unexplained", card_with(&[declined[0].clone(), declined[1].clone(), ("/reasons", json!([]))])),
-        ("prequalified", card_with(&[("/intent", json!("prequalify"))])),
+        ("prequalified", card_with(&[asked.clone()])),
+        ("prequalified_declined", card_with(&[asked, declined[0].clone(), declined[1].clone()])),
     ]
 }
 

@@ -22,8 +22,17 @@ pub enum AuditCommand {
         /// Offset
         offset: i64,
     },
-    /// Print the verifier keys (`name+id+key`) of the configured signer, the present one first: give them to whoever verifies
-    Key,
+    /// Print the verifier keys (`name+id+key`) of the configured signer, the present one first: give them to whoever verifies; or make a
+    /// signer's key
+    #[command(after_help = KEY)]
+    Key {
+        /// File with the signer's seed, 64 hexadecimal digits: made if it is not there, never overwritten. The verifier key printed is its own
+        #[arg(long, value_name = "FILE")]
+        seed: Option<PathBuf>,
+        /// Name of the key, in place of [audit-signer] origin: a domain and path that no other log uses
+        #[arg(long, value_name = "NAME", requires = "seed")]
+        origin: Option<String>,
+    },
     /// Signed checkpoints
     #[command(subcommand)]
     Checkpoint(CheckpointCommand),
@@ -135,6 +144,15 @@ defaultx.projection_rebuilds. It uses the login `rebuilder`, or sets role defaul
 Examples:
   defaultx audit rebuild --dry-run
   defaultx audit rebuild --table decisions";
+
+const KEY: &str = "\
+Examples:
+  defaultx audit key
+  defaultx audit key --seed audit-signer.seed --origin bank.example/audit
+
+The seed is the secret. The signer reads it from [audit-signer] key:
+  DEFAULTX__AUDIT_SIGNER__KEY=$(cat audit-signer.seed) DEFAULTX__AUDIT_SIGNER__ORIGIN=bank.example/audit defaultx run audit-signer
+A new key beside an old one: put the verifier key of the old one into [audit-signer] former_keys.";
 
 const EPOCH: &str = "\
 The signer signs no log that is not the one it signed before: it says `is not the one that was signed`. After a restore from a

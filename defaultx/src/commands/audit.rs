@@ -7,7 +7,7 @@ use crate::settings::Settings;
 use crate::terminal;
 use crate::witness;
 use anyhow::{Context, Result, bail};
-use audit_log::{Codec, Entry, NoteVerifier};
+use audit_log::{Codec, Entry, NoteVerifier, Signer};
 use audit_sink::checkpoint::Signing;
 use audit_sink::epoch::{self, Asked};
 use audit_sink::rebuild::{Asked as Rebuild, Rebuilt, rebuild};
@@ -19,7 +19,7 @@ use schemas::logins::{REBUILDER, VERIFIER};
 use schemas::rights::Principal;
 use std::io::IsTerminal;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use tokio_postgres::Client;
 
 /// Rows that are looked at for the newest one with a valid signature.
@@ -30,7 +30,10 @@ pub async fn run(mut settings: Settings, place: &PlaceArgs, command: AuditComman
     if let AuditCommand::Witness(args) = command {
         return serve(args).await;
     }
-    let needs_none = matches!(command, AuditCommand::Key) && !settings.audit_signer.key.is_empty();
+    if let AuditCommand::Key { seed: Some(seed), origin } = &command {
+        return key_of(&settings, seed, origin.as_deref());
+    }
+    let needs_none = matches!(command, AuditCommand::Key { .. }) && !settings.audit_signer.key.is_empty();
     if !needs_none {
         settle(&mut settings, &place.stack, Needs::DATABASE)?;
     }
@@ -38,7 +41,7 @@ pub async fn run(mut settings: Settings, place: &PlaceArgs, command: AuditComman
         AuditCommand::Verify(args) => verify(settings, args).await,
         AuditCommand::Rebuild(args) => rebuild_projections(settings, args).await,
         AuditCommand::Find { topic, partition, offset } => find(&settings, &topic, partition, offset).await,
-        AuditCommand::Key => key(&settings),
+        AuditCommand::Key { .. } => key(&settings),
         AuditCommand::Checkpoint(CheckpointCommand::Export { log }) => export(&settings, log).await,
         AuditCommand::Epoch(EpochCommand::List) => epochs(&settings).await,
         AuditCommand::Epoch(EpochCommand::Open { log, by, why, checkpoint }) => {
@@ -107,6 +110,24 @@ fn key(settings: &Settings) -> Result<i32> {
         bail!("[audit-signer] key is empty: nothing signs");
     }
     keys.iter().for_each(|key| println!("{key}"));
+    Ok(0)
+}
+
+/// The verifier key of a seed in a file, which is made if it is not there.
+fn key_of(settings: &Settings, path: &Path, origin: Option<&str>) -> Result<i32> {
+    let origin = origin.unwrap_or(&settings.audit_signer.origin);
+    // What is wrong with the name is told before anything is made.
+    Signer::new(origin, &[0; 32]).with_context(|| format!("--origin {origin:?}"))?;
+    let was_there = path.exists();
+    let signer = Signer::new(origin, &witness::seed_in(path)?)?;
+    println!("{}", signer.verifier_key());
+    match was_there {
+        true => eprintln!("of the seed in {}, which was there and is as it was", path.display()),
+        false => eprintln!(
+            "the seed is in {}, new and readable by you alone: keep it; [audit-signer] key takes it",
+            path.display()
+        ),
+    }
     Ok(0)
 }
 

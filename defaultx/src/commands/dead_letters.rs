@@ -5,6 +5,7 @@ use crate::letters::{Dead, Letter, Selection, headers_of, original_headers, plac
 use crate::place::{Needs, settle};
 use crate::reader::{read_to_end, wait_until_settled};
 use crate::redrive::redrive;
+use crate::say::Out;
 use crate::settings::Settings;
 use crate::terminal;
 use anyhow::{Result, bail};
@@ -94,7 +95,7 @@ fn show(kafka: &KafkaConfig, (partition, offset): (i32, i64), raw: bool) -> Resu
 }
 
 fn print(message: &BorrowedMessage<'_>, raw: bool) -> Result<()> {
-    let mut out = std::io::stdout().lock();
+    let mut out = Out;
     let value = message.payload().unwrap_or_default();
     if raw {
         return Ok(out.write_all(value)?);

@@ -14,15 +14,21 @@ mod schemas;
 mod stack;
 pub mod token;
 
-use crate::cli::{Cli, Command, ConfigCommand, PlaceArgs, RunArgs, TopicsCommand};
+use crate::cli::{
+    AuditCommand, Cli, Command, ConfigCommand, DeadLettersCommand, EpochCommand, GapsCommand, ModelCommand, PlaceArgs,
+    PolicyCommand, RouteCommand, RunArgs, TopicsCommand,
+};
 use crate::database::{self, Applied};
+use crate::knobs::page::page;
+use crate::knobs::shown::{Asked, shown};
 use crate::place::{self, Needs};
 use crate::settings::{self, Settings};
 use crate::topics::rights;
 use crate::workers::Worker;
-use crate::{demo, run, topics};
+use crate::{demo, run, say, topics};
 use anyhow::Result;
-use runtime::{shutdown, telemetry};
+use runtime::config::Origins;
+use runtime::{shutdown, task, telemetry};
 
 /// Runs a command; gives the exit code.
 ///
@@ -30,7 +36,10 @@ use runtime::{shutdown, telemetry};
 /// What went wrong, for people.
 pub(crate) async fn dispatch(cli: Cli) -> Result<i32> {
     let Cli { place, command } = cli;
-    let settings = settings::load(&place)?;
+    let (settings, origins) = settings::load_traced(&place)?;
+    if only_tells(&command) {
+        say::only_tell();
+    }
     let is_service = matches!(command, Command::Run(_));
     let filter = if is_service { &settings.process.log_filter } else { "warn,librdkafka=off,tract=error" };
     telemetry::init(settings.process.log_format, std::env::var("RUST_LOG").as_deref().unwrap_or(filter))?;
@@ -52,12 +61,45 @@ pub(crate) async fn dispatch(cli: Cli) -> Result<i32> {
         Command::Route(command) => route::run(settings, &place, command).await,
         Command::Product(command) => product::run(&settings, command),
         Command::Schemas(command) => schemas::run(&settings, command),
-        Command::Config(ConfigCommand::Show) => {
-            println!("{}", runtime::config::show(&settings)?);
-            Ok(0)
-        }
+        Command::Config(command) => config(&settings, &origins, command),
         Command::Token(args) => token::run(settings, &place, args).await,
     }
+}
+
+/// Whether a command only says what is: it may end where nobody reads on.
+fn only_tells(command: &Command) -> bool {
+    match command {
+        Command::Config(_) => true,
+        Command::Topics(command) => matches!(command, TopicsCommand::Check),
+        Command::DeadLetters(command) => {
+            matches!(command, DeadLettersCommand::List(_) | DeadLettersCommand::Show { .. })
+        }
+        Command::Gaps(command) => matches!(command, GapsCommand::List),
+        Command::Audit(command) => matches!(
+            command,
+            AuditCommand::Verify(_)
+                | AuditCommand::Find { .. }
+                | AuditCommand::Checkpoint(_)
+                | AuditCommand::Epoch(EpochCommand::List)
+        ),
+        Command::Policy(command) => matches!(command, PolicyCommand::Check { .. }),
+        Command::Route(command) => matches!(command, RouteCommand::Check { .. }),
+        Command::Model(command) => !matches!(command, ModelCommand::Import(_) | ModelCommand::Activate { .. }),
+        _ => false,
+    }
+}
+
+fn config(settings: &Settings, origins: &Origins, command: ConfigCommand) -> Result<i32> {
+    match command {
+        ConfigCommand::Show { explain: false, section: None, changed: false } => {
+            println!("{}", runtime::config::show(settings)?);
+        }
+        ConfigCommand::Show { explain, section, changed } => {
+            print!("{}", shown(settings, origins, &Asked { explain, section, changed })?);
+        }
+        ConfigCommand::Page => print!("{}", page()),
+    }
+    Ok(0)
 }
 
 async fn run_workers(mut settings: Settings, place: &PlaceArgs, args: &RunArgs) -> Result<i32> {
@@ -70,6 +112,11 @@ async fn run_workers(mut settings: Settings, place: &PlaceArgs, args: &RunArgs) 
     }
     place::settle(&mut settings, &place.stack, Needs::of(true, workers.iter().any(|worker| worker.needs_database())))?;
     let running = run::start(&settings, &workers, shutdown::on_signal()?).await?;
+    let addresses = running.addresses(&settings, &workers);
+    // Beside the workers: one that cannot listen ends the process, and is not waited for here.
+    drop(task::spawn("addresses", async move {
+        addresses.await.lines(&settings).iter().for_each(|line| println!("{line}"));
+    }));
     running.wait().await?;
     Ok(0)
 }

@@ -56,6 +56,7 @@ fn enter(ledger: &mut Ledger, topic: Topic, message: &BorrowedMessage<'_>, prefi
                 let of = &decision.application;
                 ledger.decide((of.tenant.clone(), of.application_id.clone(), of.revision), &decision.outcome);
             }
+            ledger.stand(&decision);
             ledger.risk.enter(&decision);
         }
         Topic::Notifications if kind == Some(notification::DELIVERED) => {

@@ -3,8 +3,9 @@
 
 use super::explained::Explained;
 use super::risk::RiskBook;
-use domain::{Outcome, ReplyStatus};
+use domain::{Automation, Outcome, ReplyStatus};
 use schemas::Word;
+use schemas::decision::Decision;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// (tenant, application id, revision).
@@ -25,6 +26,8 @@ pub struct Ledger {
     decided: HashMap<Triple, u64>,
     /// Outcome of each automatic decision.
     pub outcomes: BTreeMap<String, u64>,
+    /// (tenant, application id) → revision and number of the decision that stands, and whether it is automatic.
+    standing: HashMap<(String, String), ((u32, u32), bool)>,
     /// Dead letters of ingest, by reason.
     pub refused: BTreeMap<String, u64>,
     /// Dead letters of any later worker, by worker and reason.
@@ -75,6 +78,24 @@ impl Ledger {
     pub fn decide(&mut self, triple: Triple, outcome: &Word<Outcome>) {
         *self.decided.entry(triple).or_default() += 1;
         *self.outcomes.entry(outcome.to_string()).or_default() += 1;
+    }
+
+    /// A decision, of which the newest of an application stands.
+    pub fn stand(&mut self, decision: &Decision) {
+        let of = &decision.application;
+        let at = (of.revision, decision.decision_number);
+        let is_answer = Outcome::ANSWERS.iter().any(|answer| decision.outcome.is(*answer));
+        let newest = (at, is_answer && decision.automation.is(Automation::Automatic));
+        let standing = self.standing.entry((of.tenant.clone(), of.application_id.clone())).or_insert(newest);
+        if at >= standing.0 {
+            *standing = newest;
+        }
+    }
+
+    /// Automatic, of the applications that are decided ([`Outcome::ANSWERS`]): what the read-api and the Risk dashboard show; 0 of none.
+    pub fn automatic_share(&self) -> f64 {
+        let automatic = self.standing.values().filter(|(_, is_automatic)| *is_automatic).count();
+        automatic as f64 / self.standing.len().max(1) as f64
     }
 
     /// A dead letter: of ingest, or of a later worker.
@@ -176,6 +197,7 @@ impl Ledger {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
@@ -241,6 +263,31 @@ mod tests {
             assert_eq!((truth.lost, truth.doubled), (lost, doubled), "{name}");
         }
         assert_eq!(whole().truth(5).lost, 1, "published and unanswered");
+    }
+
+    #[test]
+    fn automatic_is_answered_without_a_person() {
+        let text = include_str!("../../../schemas/examples/decision.made.v1/good-approve.json");
+        let approved: Decision = serde_json::from_str(text).unwrap();
+        let mut ledger = Ledger::default();
+        assert_eq!(ledger.automatic_share(), 0.0);
+        let rows = [
+            ("a", 1, "approve", "automatic"),
+            ("b", 1, "refer", "automatic"),
+            ("b", 2, "decline", "human"),
+            ("c", 1, "refer", "automatic"),
+            ("d", 2, "withdrawn", "automatic"),
+            ("d", 1, "approve", "automatic"),
+            ("e", 1, "decline", "automatic"),
+        ];
+        for (id, number, outcome, automation) in rows {
+            let mut decision = approved.clone();
+            decision.application.application_id = id.to_owned();
+            decision.decision_number = number;
+            (decision.outcome, decision.automation) = (Word::parse(outcome), Word::parse(automation));
+            ledger.stand(&decision);
+        }
+        assert_eq!(ledger.automatic_share(), 0.4, "a and e of five");
     }
 
     #[test]

@@ -26,7 +26,7 @@ use anyhow::{Result, anyhow, bail};
 use ledger::Ledger;
 use live::Live;
 use plan::{Mix, Plan};
-use progress::{Show, phase};
+use progress::{Show, phase, wait};
 use publish::{Publisher, send_paced};
 use runtime::clock;
 use schemas::Topic;
@@ -68,9 +68,11 @@ pub async fn run(settings: Settings, args: &DemoArgs) -> Result<i32> {
 async fn perform(stage: &Stage, plan: Plan, args: &DemoArgs) -> Result<i32> {
     let plan = Arc::new(plan);
     let streamed = stream(stage, plan.clone()).await?;
-    phase("waiting for webhooks and the audit log");
     let ledger = stage.drained(PATIENCE).await?;
-    let audit = stage.verify().await?;
+    let looking = stage.verify();
+    let audit =
+        wait("a walk over the whole audit log", || "the processor: it reads every entry again".to_owned(), looking)
+            .await?;
     let summary = Summary::new(streamed.submitted, &ledger, audit, streamed.throughput_per_s, streamed.latency);
     summary.write(&args.out)?;
     println!("{}", summary.page(&ledger));
@@ -115,19 +117,26 @@ async fn stream(stage: &Stage, plan: Arc<Plan>) -> Result<Streamed> {
         bulk.bulk.iter().try_for_each(|shot| sender.send(shot)).and_then(|()| sender.finish())
     });
     let submitted = sent.await??;
-    let stalled = live.settled(submitted, PATIENCE).await.err();
+    let lag = || format!("{}, and docs/runbooks/DefaultXWorkerLag.md", stage.metrics("defaultx_lag_seconds"));
+    let stalled = wait("replies and decisions on all of them", &lag, live.settled(submitted, PATIENCE)).await.err();
     let decided = live.seen().decided();
     let took = live.seen().newest_decision().map_or(Duration::MAX, |at| at.duration_since(started));
 
     // Nobody's backlog may stand in the way of what is timed.
-    stage.quiet(PATIENCE).await?;
+    let backlog = || format!("{}, and docs/runbooks/DefaultXAuditLag.md", stage.metrics("defaultx_lag_seconds"));
+    wait("the audit log and the webhooks to catch up", backlog, stage.quiet(PATIENCE)).await?;
+    phase(&format!(
+        "publishing {} records more, {PACE_PER_S} a second, to measure how long one takes",
+        plan.paced.len()
+    ));
     let (paced, sender) = (plan.clone(), publisher.clone());
     let sent = tokio::task::spawn_blocking(move || {
         let due = send_paced(&sender, &paced.paced, PACE_PER_S)?;
         Ok::<_, anyhow::Error>((sender.finish()?, due))
     });
     let (submitted, due) = sent.await??;
-    let stalled = stalled.or(live.settled(submitted, PATIENCE).await.err());
+    let waited = wait("replies and decisions on these", &lag, live.settled(submitted, PATIENCE)).await;
+    let stalled = stalled.or(waited.err());
     drop(show);
     if let Some(why) = stalled {
         eprintln!("  {why}"); // the summary will say what is lost
@@ -141,20 +150,29 @@ impl Stage {
     /// Counts once the deliveries have ended and the log holds what the topics hold.
     async fn drained(&self, patience: Duration) -> Result<Ledger> {
         let pending = "SELECT count(*) FROM defaultx.deliveries WHERE status = 'pending' OR receipt_due";
-        if !self.until(pending, patience, |pending| pending == 0).await? {
+        let look =
+            || format!("{}, and docs/runbooks/DefaultXDeliveryBacklog.md", self.metrics("defaultx_deliveries_backlog"));
+        if !wait("webhooks", look, self.until(pending, patience, |pending| pending == 0)).await? {
             eprintln!("  some webhooks are still pending");
         }
         let kafka = self.settings.kafka.clone();
-        let ledger = tokio::task::spawn_blocking(move || count::count(&kafka)).await??;
+        let topics = || format!("Kafka at {}", self.settings.kafka.bootstrap);
+        let counting = tokio::task::spawn_blocking(move || count::count(&kafka));
+        let ledger = wait("a count of every record on every topic", topics, counting).await??;
         let wanted = ledger.audited;
-        if !self.until(ENTRIES, patience, |entries| entries as u64 >= wanted).await? {
+        let look = || format!("{}, and docs/runbooks/DefaultXAuditLag.md", self.metrics("defaultx_lag_seconds"));
+        if !wait("the audit log", look, self.until(ENTRIES, patience, |entries| entries as u64 >= wanted)).await? {
             eprintln!("  the audit log is behind");
         }
         Ok(ledger)
     }
 
+    /// Where a metric is.
+    fn metrics(&self, name: &str) -> String {
+        format!("{name} at http://{}/metrics", self.settings.process.ops_listen)
+    }
+
     async fn verify(&self) -> Result<Audit> {
-        phase("walking the audit log");
         let keys = self.settings.audit_signer.verifier_keys()?;
         let options = audit_sink::verify::Options { keys, ..Default::default() };
         let mut client = self.unhurried().await?;

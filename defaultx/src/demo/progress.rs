@@ -5,8 +5,9 @@ use super::publish::Acks;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use runtime::task;
 use std::io::IsTerminal;
+use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
 const TICK: Duration = Duration::from_millis(200);
@@ -16,6 +17,35 @@ const LINE_EVERY: u32 = 25;
 /// Says what is being done now.
 pub fn phase(text: &str) {
     eprintln!("· {text}");
+}
+
+/// How long a wait lasts before it is said again, with what to look at.
+const STILL: Duration = Duration::from_secs(10);
+
+/// Says what is waited for and, for as long as it lasts, what to look at; gives what it was.
+pub async fn wait<T>(what: &str, look_at: impl Fn() -> String, until: impl Future<Output = T>) -> T {
+    wait_saying(what, look_at, until, STILL, |line| eprintln!("{line}")).await
+}
+
+async fn wait_saying<T>(
+    what: &str,
+    look_at: impl Fn() -> String,
+    until: impl Future<Output = T>,
+    still: Duration,
+    say: impl Fn(String),
+) -> T {
+    say(format!("· waiting for {what}"));
+    let (started, mut until) = (Instant::now(), pin!(until));
+    loop {
+        match tokio::time::timeout(still, &mut until).await {
+            Ok(done) => return done,
+            Err(_) => say(format!(
+                "  still waiting for {what}, {} s so far: look at {}",
+                started.elapsed().as_secs(),
+                look_at()
+            )),
+        }
+    }
 }
 
 /// Shows counts until it is dropped.
@@ -79,5 +109,36 @@ async fn lines(acks: &Acks, seen: &Seen, total: u64, stop: &CancellationToken) {
             let (published, answered, decided) = (acks.count(), seen.replies(), seen.decided());
             eprintln!("  published {published} of {total}, answered {answered}, decided {decided}");
         }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use std::sync::Mutex;
+    use tokio::sync::Notify;
+
+    #[tokio::test]
+    async fn a_wait_that_lasts_says_what_to_look_at() {
+        let (said, enough) = (Mutex::new(Vec::new()), Notify::new());
+        let say = |line| {
+            let mut said = said.lock().unwrap();
+            said.push(line);
+            if said.len() == 3 {
+                enough.notify_one();
+            }
+        };
+        let done = async {
+            enough.notified().await;
+            7
+        };
+        let still = Duration::from_millis(1);
+        assert_eq!(wait_saying("webhooks", || "the page".to_owned(), done, still, say).await, 7);
+        let said = said.into_inner().unwrap();
+        assert_eq!(said[0], "· waiting for webhooks");
+        assert!(
+            said[1..].iter().all(|line| line.contains("waiting for webhooks") && line.ends_with("look at the page"))
+        );
     }
 }

@@ -112,7 +112,8 @@ fn percent(part: u64, whole: u64) -> String {
     percent_of(if whole == 0 { 0.0 } else { part as f64 / whole as f64 })
 }
 
-fn percent_of(share: f64) -> String {
+/// `12.5 %`.
+pub(super) fn percent_of(share: f64) -> String {
     format!("{:.1} %", share * 100.0)
 }
 

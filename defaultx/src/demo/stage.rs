@@ -1,12 +1,12 @@
 //! What the demonstration stands on: servers, topics, tables, workers in this process, a webhook receiver. Its own servers are
 //! fresh for each run; on servers of the user's it makes a prefix of its own and leaves everything else alone.
 
-use super::progress::phase;
+use super::progress::{phase, wait};
 use super::receiver::Receiver;
 use crate::cli::token::Server;
 use crate::commands::token::realm;
 use crate::place::{self, Keys, keep_notes, point, start_stack};
-use crate::run::{self, Running};
+use crate::run::{self, Addresses, Running};
 use crate::settings::Settings;
 use crate::workers::Worker;
 use crate::{database, topics};
@@ -46,7 +46,11 @@ impl Stage {
     /// What does not start.
     pub async fn set(mut settings: Settings, dir: &Path, now: DateTime<Utc>, install: bool) -> Result<Self> {
         let (asked, place) = (settings.clone(), dir.to_owned());
-        let stack = tokio::task::spawn_blocking(move || fresh_stack(&asked, &place, install)).await??;
+        let starting = tokio::task::spawn_blocking(move || fresh_stack(&asked, &place, install));
+        let logs = || format!("the logs of Kafka and PostgreSQL below {}", dir.display());
+        let stack =
+            wait("the servers: those that you named, or a Kafka and a PostgreSQL of this machine", logs, starting)
+                .await??;
         let keys = Keys::of(dir)?;
         let has_database = settings.database.url.is_empty();
         if let Some(stack) = &stack {
@@ -65,23 +69,44 @@ impl Stage {
         if settings.kafka.topic_prefix.is_empty() {
             settings.kafka.topic_prefix = format!("demo-{:x}.", now.timestamp());
         }
-        phase("making topics and tables");
-        database::migrate(&settings.database).await?;
-        if has_database {
-            database::give_logins(&mut settings.database, dir).await?;
-        }
-        without_a_past(&settings).await?;
-        topics::apply(&settings.kafka, &settings.ingest.sender_topics()).await?;
-        if let Some(stack) = &stack {
-            place::give_rights(&settings, stack).await?;
-        }
+        let servers = format!(
+            "the servers: Kafka at {}, PostgreSQL at {}",
+            settings.kafka.bootstrap,
+            pg::shown(settings.database.url.expose())
+        );
+        let making = async {
+            database::migrate(&settings.database).await?;
+            if has_database {
+                database::give_logins(&mut settings.database, dir).await?;
+            }
+            without_a_past(&settings).await?;
+            topics::apply(&settings.kafka, &settings.ingest.sender_topics()).await?;
+            if let Some(stack) = &stack {
+                place::give_rights(&settings, stack).await?;
+            }
+            anyhow::Ok(())
+        };
+        wait("topics, tables, logins and rights to be made", || servers.clone(), making).await?;
         let stop = shutdown::on_signal()?;
         let receiver = Receiver::start(&keys.webhook_secret, stop.clone()).await?;
+        by_itself(&mut settings);
         tell(&mut settings, &receiver, &keys);
-        listen(&mut settings)?;
-        phase("starting the workers");
+        listen(&mut settings);
         let mut running = run::start(&settings, &Worker::ALL, stop).await?;
-        running.ready(READY).await?;
+        let states = running.service.health.clone();
+        let ops = running.ops;
+        let unready = || {
+            let waiting = states.states().into_iter().filter(|(_, state)| !state.ready);
+            let waiting: Vec<String> = waiting.map(|(name, state)| format!("{name} ({})", state.reason)).collect();
+            format!("http://{ops}/readyz; not ready: {}", waiting.join(", "))
+        };
+        wait("the workers to be ready", unready, running.ready(READY)).await?;
+        let addresses = tokio::time::timeout(READY, running.addresses(&settings, &Worker::ALL)).await;
+        let Addresses { ops, read_api, door } = addresses.context("the workers are ready, and one does not listen")?;
+        settings.process.ops_listen = ops.to_string();
+        for (knob, bound) in [(&mut settings.read_api.listen, read_api), (&mut settings.ingest.door_address, door)] {
+            *knob = bound.map_or_else(|| std::mem::take(knob), |bound| bound.to_string());
+        }
         Ok(Self { settings, receiver, running, stack, keys, dir: dir.to_owned() })
     }
 
@@ -147,7 +172,6 @@ impl Stage {
     /// # Errors
     /// When no token can be minted.
     pub async fn keep(&self) -> Result<()> {
-        let api = &self.settings.read_api;
         let token = |server: Server, who: (&str, &str, &[&str])| {
             let (realm, max_minutes, _) = realm(&self.settings, server);
             auth::mint(&self.keys.token_private, &realm, who, i64::from(max_minutes) * 60)
@@ -158,12 +182,8 @@ impl Stage {
         if let Some(stack) = &self.stack {
             println!("PostgreSQL   {}", pg::shown(stack.database_url()));
         }
-        let scheme = |is_secure: bool| if is_secure { "https" } else { "http" };
-        let tls = &self.settings.tls;
-        let (outer, ops) = (scheme(!tls.certificate.is_empty()), scheme(tls.ops));
-        println!("read-api     {outer}://{}/v1/applications", api.listen);
-        println!("HTTP door    {outer}://{}/v1/applications", self.settings.ingest.door_address);
-        println!("metrics      {ops}://{}/metrics", self.running.ops);
+        let addresses = self.running.addresses(&self.settings, &Worker::ALL).await;
+        addresses.lines(&self.settings).iter().for_each(|line| println!("{line}"));
         println!("to read      {reading}");
         println!("to send      {sending}");
         println!("to change    {}", self.changing());
@@ -187,9 +207,13 @@ impl Stage {
     /// # Errors
     /// What did not end well.
     pub async fn strike(self) -> Result<()> {
-        let stopped = self.running.stop().await;
+        let ops = self.running.ops;
+        let stopped =
+            wait("the workers to end what they have in hand", || format!("http://{ops}/readyz"), self.running.stop())
+                .await;
         if let Some(stack) = self.stack {
-            tokio::task::spawn_blocking(|| stack.stop()).await??;
+            let logs = || format!("the logs of Kafka and PostgreSQL below {}", self.dir.display());
+            wait("the servers to stop", logs, tokio::task::spawn_blocking(|| stack.stop())).await??;
         }
         stopped.context("stopping the workers")
     }
@@ -220,6 +244,24 @@ async fn without_a_past(settings: &Settings) -> Result<()> {
     Ok(())
 }
 
+/// A demonstration talks to nobody but itself: whom else the configuration names hears nothing of it.
+fn by_itself(settings: &mut Settings) {
+    let signer = &mut settings.audit_signer;
+    let left_out = [
+        ("[[notifier.subscriptions]]", settings.notifier.subscriptions.len()),
+        ("[[audit-signer.witnesses]]", signer.witnesses.len()),
+        ("[audit-signer] timestamp_url", usize::from(!signer.timestamp_url.is_empty())),
+        ("[audit-signer.cluster]", usize::from(!signer.cluster.bootstrap.is_empty())),
+    ];
+    for (knob, count) in left_out.into_iter().filter(|(_, count)| *count > 0) {
+        phase(&format!("left out, {count} of {knob}: nobody else is told of a demonstration"));
+    }
+    settings.notifier.subscriptions.clear();
+    signer.witnesses.clear();
+    signer.timestamp_url.clear();
+    signer.cluster = KafkaConfig::default();
+}
+
 /// Somebody wants to hear of what people must look at.
 fn tell(settings: &mut Settings, receiver: &Receiver, keys: &Keys) {
     settings.notifier.allow_private_addresses = true;
@@ -236,15 +278,14 @@ fn tell(settings: &mut Settings, receiver: &Receiver, keys: &Keys) {
 }
 
 /// The usual ports where they are free, else others.
-fn listen(settings: &mut Settings) -> Result<()> {
+fn listen(settings: &mut Settings) {
     if settings.ingest.door_address.is_empty() {
         settings.ingest.door_address = "127.0.0.1:8080".to_owned();
     }
     for address in [&mut settings.ingest.door_address, &mut settings.read_api.listen, &mut settings.process.ops_listen]
     {
         if TcpListener::bind(address.as_str()).is_err() {
-            *address = TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
+            "127.0.0.1:0".clone_into(address);
         }
     }
-    Ok(())
 }

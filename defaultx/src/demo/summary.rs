@@ -1,7 +1,7 @@
 //! What the demonstration says at its end: a file for machines, a page for people. Counts nothing itself.
 
 use super::ledger::{Ledger, Truth};
-use super::risk::counted;
+use super::risk::{counted, percent_of};
 use anyhow::{Context, Result};
 use domain::{Outcome, ReplyStatus};
 use serde::Serialize;
@@ -31,6 +31,8 @@ pub struct Summary {
     pub lost: u64,
     /// Accepted, decided or answered more than once.
     pub doubled: u64,
+    /// Approved, countered or declined without a person, of the applications that are decided.
+    pub automatic_share: f64,
     /// Automatic decisions by outcome.
     pub outcomes: Outcomes,
     /// Distinct webhooks that the receiver took, by their receipts.
@@ -98,6 +100,7 @@ impl Summary {
             decided_distinct,
             lost,
             doubled,
+            automatic_share: ledger.automatic_share(),
             outcomes: Outcomes {
                 approve: outcome(Outcome::Approve),
                 refer: outcome(Outcome::Refer),
@@ -152,7 +155,13 @@ impl Summary {
         line("Set aside", reasons.join(", "));
         line(
             "Decided",
-            format!("{} applications; lost {}, doubled {}", many(self.decided_distinct), self.lost, self.doubled),
+            format!(
+                "{} applications, {} of them automatic; lost {}, doubled {}",
+                many(self.decided_distinct),
+                percent_of(self.automatic_share),
+                self.lost,
+                self.doubled
+            ),
         );
         let explained = &ledger.explained;
         let methods = explained.by_method.iter().map(|(method, count)| format!("{method} {}", many(*count)));
@@ -206,6 +215,7 @@ mod tests {
             "decided_distinct",
             "lost",
             "doubled",
+            "automatic_share",
             "outcomes",
             "notifications_delivered",
             "audit_entries",

@@ -3,10 +3,12 @@
 
 mod attributes;
 mod batch;
+mod config;
 mod equality;
 mod guard;
 mod import;
 mod model;
+mod pipe;
 mod product;
 mod redrive;
 mod rights;

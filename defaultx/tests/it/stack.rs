@@ -4,8 +4,9 @@ use crate::kafka;
 use defaultx::database;
 use schemas::logins::LOGINS;
 use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 /// Ends what `up` left running, also when the test fails.
 struct Left<'a>(&'a Path);
@@ -81,4 +82,38 @@ async fn up_and_migrate_may_be_given_again() {
     sql(&stack, "INSERT INTO defaultx.defaultx_migrations SELECT * FROM public.defaultx_migrations LIMIT 1").await;
     let error = said(&stack, "migrate").unwrap_err();
     assert!(error.contains("the schemas defaultx, public each hold a history"), "{error}");
+}
+
+/// A process that ends with this value.
+struct Ended(std::process::Child);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
+#[test]
+fn workers_print_the_ports_that_they_got() {
+    let dir = tempfile::tempdir().unwrap();
+    let stack = dir.path().join("stack");
+    let _left = Left(&stack);
+    said(&stack, "up").unwrap();
+    let broker = kafka("up.");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_defaultx"));
+    command.args(["run", "read-api", "ingest", "--ops", "127.0.0.1:0", "--set", "read-api.listen=127.0.0.1:0"]);
+    command.args(["--set", "ingest.door_address=127.0.0.1:0", "--set", "kafka.replication_factor=1"]);
+    command.args(["--kafka", &broker.bootstrap, "--prefix", &broker.topic_prefix, "--stack"]).arg(&stack);
+    command.current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("..")).envs(crate::login(&broker));
+    let mut child = Ended(command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap());
+    let lines = BufReader::new(child.0.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let places: BTreeMap<String, String> =
+        lines.take(3).map(|line| (line[..13].trim().to_owned(), line[13..].to_owned())).collect();
+    for name in ["read-api", "HTTP door", "metrics"] {
+        let place = places.get(name).unwrap_or_else(|| panic!("no {name} in {places:?}"));
+        let host = place.strip_prefix("http://").unwrap().split('/').next().unwrap();
+        assert!(!host.ends_with(":0"), "{places:?}");
+        std::net::TcpStream::connect(host).unwrap();
+    }
 }

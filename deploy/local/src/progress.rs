@@ -1,7 +1,7 @@
 //! Shows a person what is being waited for: spinners on a terminal, one plain line a step elsewhere, nothing when not
 //! asked. Writes to standard error only; never decides anything.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
@@ -79,7 +79,7 @@ impl Step {
 
     fn line(&self, text: &str) {
         if self.lines {
-            eprintln!("{}: {text}", self.name);
+            drop(writeln!(std::io::stderr(), "{}: {text}", self.name)); // nobody may read it
         }
     }
 }

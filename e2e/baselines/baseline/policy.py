@@ -133,7 +133,7 @@ def decline(event: dict, step: str, rules: list, reasons: list[dict], score_used
     times = event["times"]
     completed = datetime.fromisoformat(times.get("completed_at") or times["received_at"]).astimezone(UTC)
     decided = {
-        "outcome": "decline", "final": True, "step": step, "rules": rules, "principal_reasons": reasons,
+        "outcome": "decline", "final": event["intent"] != "prequalify", "step": step, "rules": rules, "principal_reasons": reasons,
         "adverse_action": True,
         "notice": {
             "due_by": (completed + NOTICE).isoformat(timespec="milliseconds").replace("+00:00", "Z"),

@@ -3,7 +3,9 @@
 use e2e::stage::root;
 use e2e::supervisor::AS_DEFAULTX;
 use serde_json::Value;
-use std::io::{BufRead, BufReader};
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
@@ -22,7 +24,6 @@ fn a_small_demonstration_keeps_every_promise() {
         format!("--set=scorer.models_dir={}", path("models")),
         format!("--set=scorer.routes_dir={}", path("routes")),
         format!("--set=decision.policy_dir={}", path("policies")),
-        format!("--set=audit-sink.models_dir={}", path("models")),
     ];
     assert_eq!(defaultx::main_with(arguments), 0);
     let summary: Value = serde_json::from_slice(&std::fs::read(out).unwrap()).unwrap();
@@ -80,18 +81,86 @@ fn next(dir: &Path, place: &str, from: &str, to: &str) -> String {
     file.display().to_string()
 }
 
+/// Someone else's receiver: a subscription of the configuration that a demonstration is started with.
+fn other_receiver() -> (TcpListener, String) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let config = format!(
+        "[read-api]\nlisten = '127.0.0.1:0'\n[ingest]\ndoor_address = '127.0.0.1:0'\n[process]\nops_listen = '127.0.0.1:0'\n\
+         [notifier]\nallow_private_addresses = true\n[[notifier.subscriptions]]\nid = 'other'\nurl = 'http://{}/hook'\n\
+         secrets = ['whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=']\ntenants = ['*']\n",
+        listener.local_addr().unwrap()
+    );
+    (listener, config)
+}
+
+/// The body that an address answers with, under a token.
+fn answer(url: &str, token: &str) -> String {
+    let (host, path) = url.strip_prefix("http://").unwrap().split_once('/').unwrap();
+    let mut stream = TcpStream::connect(host).unwrap();
+    write!(stream, "GET /{path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\nconnection: close\r\n\r\n")
+        .unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).unwrap();
+    text.split_once("\r\n\r\n").unwrap().1.to_owned()
+}
+
 #[test]
-fn policy_and_route_change_while_a_demonstration_is_kept() {
+fn a_demonstration_that_is_kept_shows_figures_changes_and_its_own_ports() {
     let dir = tempfile::tempdir().unwrap();
-    let stack = dir.path().join("stack");
+    let (stack, summary, config) =
+        (dir.path().join("stack"), dir.path().join("summary.json"), dir.path().join("own.toml"));
+    let (other, text) = other_receiver();
+    std::fs::write(&config, text).unwrap();
     let mut demo = defaultx();
     demo.args(["demo", "--keep", "--scale=0.02"]).arg(format!("--demo-stack={}", stack.display()));
-    demo.arg(format!("--out={}", dir.path().join("summary.json").display()));
-    let mut kept = Kept(demo.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap());
-    // Read to the end of the test: who prints into a pipe that is gone ends.
+    demo.arg(format!("--out={}", summary.display())).arg(format!("--config={}", config.display()));
+    let told = std::fs::File::create(dir.path().join("stderr")).unwrap();
+    let mut kept = Kept(demo.stdout(Stdio::piped()).stderr(told).spawn().unwrap());
     let mut lines = BufReader::new(kept.0.stdout.take().unwrap()).lines().map(Result::unwrap);
-    let line = lines.find_map(|line| line.strip_prefix("to change").map(|line| line.trim().to_owned()));
+    let mut places = BTreeMap::new();
+    let line = lines.find_map(|line| {
+        for name in ["read-api", "HTTP door", "metrics", "to read"] {
+            places.extend(line.strip_prefix(name).map(|rest| (name, rest.trim().to_owned())));
+        }
+        line.strip_prefix("to change").map(|line| line.trim().to_owned())
+    });
     let line = line.expect("it says how to change what is in force");
+
+    // Each wait has a sentence; nobody else was told, and everybody hears so.
+    let told = std::fs::read_to_string(dir.path().join("stderr")).unwrap();
+    for what in [
+        "the servers",
+        "topics, tables, logins and rights",
+        "the workers to be ready",
+        "replies and decisions",
+        "webhooks",
+        "the audit log",
+    ] {
+        assert!(told.contains(&format!("· waiting for {what}")), "{what}: {told}");
+    }
+    assert!(told.contains("left out, 1 of [[notifier.subscriptions]]"), "{told}");
+    assert!(other.accept().is_err(), "another's receiver was called");
+
+    // The ports are those that were taken.
+    let place = |name: &str| places.get(name).unwrap_or_else(|| panic!("no {name} in {places:?}")).clone();
+    assert!(places.values().all(|place| !place.contains(":0/")), "{places:?}");
+    let host = place("HTTP door").strip_prefix("http://").unwrap().split_once('/').unwrap().0.to_owned();
+    drop(TcpStream::connect(host).unwrap());
+    assert!(answer(&place("metrics"), "").contains("defaultx_ready"));
+
+    // Automatic is one share, and the development sample is there to compare with.
+    let database = local::Stack::attach(&stack).unwrap().database_url().to_owned();
+    let summary: Value = serde_json::from_slice(&std::fs::read(summary).unwrap()).unwrap();
+    let kpis = answer(&place("read-api").replace("/v1/applications", "/v1/kpis?tenant=demo"), &place("to read"));
+    let kpis: Value = serde_json::from_str(&kpis).unwrap_or_else(|error| panic!("{error}: {kpis}"));
+    let (counted, asked) =
+        (summary["automatic_share"].as_f64().unwrap(), kpis["total"]["automatic_share"].as_f64().unwrap());
+    let shown = crate::insight::automatic_share(&database, "demo");
+    assert!((counted - asked).abs() < 1e-9 && (counted - shown).abs() < 1e-9, "{counted} {asked} {shown}");
+    assert!(counted > 0.0 && counted < 1.0, "{counted}: some are referred");
+    crate::insight::the_development_sample_is_compared_with(&database);
+
     let policy = next(dir.path(), "policies/standard/1.1.0.yaml", "version: 1.1.0", "version: 1.2.0");
     let said = typed(&line, &policy);
     assert!(said.starts_with("policy standard 1.2.0 is in force from here on in 1 partitions"), "{said}");

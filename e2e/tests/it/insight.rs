@@ -1,9 +1,11 @@
 //! Dashboards, rules, their tests and their runbooks, held together; and [`every_query_answers`], which asks a running stack
 //! everything that a panel, a variable, an annotation or a rule would ask.
 
+mod figures;
 mod prometheus;
 
 use e2e::stage::root;
+pub use figures::{automatic_share, the_development_sample_is_compared_with};
 use prometheus::{ask_now, ask_range};
 use runtime::clock::{self, rfc3339};
 use serde_json::Value;
@@ -162,9 +164,7 @@ fn with_calls(text: &str, name: &str, put: impl Fn(&str) -> String) -> String {
 pub fn every_query_answers(prometheus_url: &str, database_url: &str) {
     let mut faults = Vec::new();
     wait_for_scrapes(prometheus_url);
-    let now = clock::now();
-    let day = Duration::from_secs(86_400);
-    let (from, to) = (rfc3339(now - 7 * day), rfc3339(now + day));
+    let (from, to) = a_week();
     let database = Database::connect(database_url);
     for name in DASHBOARDS {
         let dashboard = dashboard(name);
@@ -190,6 +190,12 @@ pub fn every_query_answers(prometheus_url: &str, database_url: &str) {
     }
     faults.extend(rule_faults(prometheus_url));
     assert!(faults.is_empty(), "{} of the queries:\n{}", faults.len(), faults.join("\n\n"));
+}
+
+/// The time range of the dashboard, to tomorrow.
+fn a_week() -> (String, String) {
+    let (now, day) = (clock::now(), Duration::from_secs(86_400));
+    (rfc3339(now - 7 * day), rfc3339(now + day))
 }
 
 /// Recorded series are there; alerts parse, and every series that they watch is there.
@@ -449,6 +455,17 @@ fn filters_reach_every_panel_of_risk_and_no_tenant_is_in_pipeline() {
         let selects_tenant = question.text.contains("tenant:") || question.text.contains("by (tenant");
         assert!(!selects_tenant, "{} shows a tenant", question.whose);
     }
+}
+
+#[test]
+fn automatic_is_one_thing_in_the_dashboard_and_in_the_code() {
+    let answers: Vec<String> =
+        domain::Outcome::ANSWERS.iter().map(|outcome| format!("'{}'", outcome.as_str())).collect();
+    let wanted = format!("d.automation = 'automatic' AND d.outcome IN ({})", answers.join(", "));
+    let all = questions_of("risk", &dashboard("risk"));
+    let counted = all.iter().filter(|question| question.text.contains(" AS automatic"));
+    let wrong: Vec<&str> = counted.clone().filter(|q| !q.text.contains(&wanted)).map(|q| q.whose.as_str()).collect();
+    assert!(wrong.is_empty() && counted.count() == 3, "{wrong:?} counts otherwise than {wanted}");
 }
 
 #[test]

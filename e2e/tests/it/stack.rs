@@ -34,7 +34,6 @@ pub fn settings() -> Settings {
     settings.scorer.models_dir = root().join("models");
     settings.scorer.routes_dir = root().join("routes");
     settings.decision.policy_dir = root().join("policies");
-    settings.audit_sink.models_dir = root().join("models").display().to_string();
     settings
 }
 

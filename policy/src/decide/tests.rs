@@ -322,9 +322,8 @@ fn loan(event: &mut RiskEvent, band: &str) {
 
 #[test]
 fn offers_and_finality() {
-    let rows: [(&str, Bend, &str, bool, Option<i64>); 5] = [
+    let rows: [(&str, Bend, &str, bool, Option<i64>); 4] = [
         ("as asked", |_| {}, "approve", true, Some(200_000)),
-        ("only asking", |e| e.intent = Intent::Prequalify.into(), "approve", false, Some(200_000)),
         (
             "less",
             |e| {
@@ -338,12 +337,21 @@ fn offers_and_finality() {
         ("declined", |e| e.score = Some(score(500, "D")), "decline", true, None),
         ("referred", |e| e.score = Some(score(580, "C")), "refer", false, None),
     ];
-    for (name, bend, outcome, is_final, amount) in rows {
-        let mut event = event();
-        bend(&mut event);
-        let decided = decide(&Case::of(&event), &policy());
-        let offered = decided.offer.as_ref().map(|offer| offer.amount_minor);
-        assert_eq!((decided.outcome.as_str(), decided.is_final, offered), (outcome, is_final, amount), "{name}");
+    for (name, bend, outcome, is_end, amount) in rows {
+        for (intent, is_final) in [(Intent::Decide, is_end), (Intent::Prequalify, false)] {
+            let mut event = event();
+            event.intent = intent.into();
+            bend(&mut event);
+            let decided = decide(&Case::of(&event), &policy());
+            let offered = decided.offer.as_ref().map(|offer| offer.amount_minor);
+            assert_eq!((decided.outcome.as_str(), offered), (outcome, amount), "{name}, {}", intent.as_str());
+            assert_eq!(decided.is_final, is_final, "{name}, {}", intent.as_str());
+            assert_eq!(
+                decided.notice.is_some(),
+                outcome == "decline",
+                "{name}: who only asked is told why, and in time"
+            );
+        }
     }
 }
 

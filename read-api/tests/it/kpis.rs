@@ -41,7 +41,9 @@ fn figures_are_those_of_the_rows() {
         assert_eq!((&total["applications"], &total["decided"]), (&9.into(), &8.into()));
         assert_eq!(total["outcomes"], json!({"approve": 4, "decline": 2, "refer": 2}));
         assert_eq!((&total["approval_rate"], &total["referral_rate"]), (&0.5.into(), &0.25.into()));
-        assert_eq!((&total["decline_rate"], &total["automatic_share"]), (&0.25.into(), &0.875.into()));
+        assert_eq!(total["decline_rate"], 0.25);
+        // Of eight a person decided one, and two wait for a person.
+        assert_eq!(total["automatic_share"], 0.625);
         assert_eq!(total["unscorable_share"], json!(1.0 / 9.0));
         assert_eq!(total["risky_share"], 0.125);
 
@@ -52,7 +54,7 @@ fn figures_are_those_of_the_rows() {
             kpis["by_band"][0],
             json!({"scale_id": null, "band": null, "applications": 1, "decided": 1,
             "outcomes": {"refer": 1}, "approval_rate": 0.0, "referral_rate": 1.0, "decline_rate": 0.0,
-            "automatic_share": 1.0, "unscorable_share": 1.0, "risky_share": null}),
+            "automatic_share": 0.0, "unscorable_share": 1.0, "risky_share": null}),
             "the unscorable have no band"
         );
         let days: Vec<_> = kpis["by_day"].as_array().unwrap().iter().map(|d| (&d["day"], &d["applications"])).collect();

@@ -232,7 +232,7 @@ mod tests {
         put(&config, &made, 1);
         let shutdown = CancellationToken::new();
         let router = Router::new().route("/", get(|| async { "here" }));
-        let listener = Listener { address: ([127, 0, 0, 1], 0).into(), tls: Tls::of(&config).unwrap() };
+        let listener = Listener { tls: Tls::of(&config).unwrap(), ..SocketAddr::from(([127, 0, 0, 1], 0)).into() };
         let bounds = Bounds { head: Duration::from_millis(300), ..Bounds::default() };
         let served = serve_within("test", listener, router, shutdown.clone(), bounds).await;
         let (address, handle) = served.unwrap();

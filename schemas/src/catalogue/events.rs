@@ -345,6 +345,7 @@ pub const EVENTS: &[Event] = &[
             "edge-out-of-range",
             "edge-outcome-of-tomorrow",
             "edge-prequalified",
+            "edge-prequalified-declined",
             "bad-assignment-without-arm",
             "bad-comparison-without-operator",
             "bad-decline-not-adverse",

@@ -3,6 +3,7 @@
 use super::package;
 use super::progress::Terminal;
 use crate::cli::RunGraphArgs;
+use crate::say::Out;
 use anyhow::{Context, Result, ensure};
 use csv::Writer;
 use inference::graph::{Files, Graph, Matched, Options, Output, Table, Values};
@@ -166,7 +167,7 @@ struct Sink {
 impl Sink {
     fn create(output: Option<&Path>) -> Result<Self> {
         let Some(path) = output else {
-            return Ok(Self { csv: Writer::from_writer(Box::new(std::io::stdout())), rename: None });
+            return Ok(Self { csv: Writer::from_writer(Box::new(Out)), rename: None });
         };
         let mut partial = path.as_os_str().to_owned();
         partial.push(".partial");

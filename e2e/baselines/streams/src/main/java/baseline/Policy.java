@@ -53,7 +53,7 @@ final class Policy {
         }
         Set<String> knocked = knockouts(risk, rules);
         if (!knocked.isEmpty()) {
-            return declineByPolicy("knockout", rules, knocked);
+            return declineByPolicy(risk, "knockout", rules, knocked);
         }
         if (!risk.isScored()) {
             return refer("fallback", "unscorable", rules);
@@ -106,7 +106,7 @@ final class Policy {
             }
         }
         if (!declined.isEmpty()) {
-            return declineByPolicy("limit", rules, declined);
+            return declineByPolicy(risk, "limit", rules, declined);
         }
         return limited ? refer("limit", "amount_limit", rules) : cutoff(risk, product, rules);
     }
@@ -119,7 +119,7 @@ final class Policy {
         }
         if (risk.points < product.declineBelow) {
             rules.add(new Rule(product.cutoff, "cutoff", points, Integer.toString(product.declineBelow)));
-            return decline("cutoff", rules, "model", risk.reasons, true);
+            return decline(risk, "cutoff", rules, "model", risk.reasons, true);
         }
         rules.add(new Rule(product.cutoff, "zone", points, product.declineBelow + ".." + product.approveAt));
         return refer("zone", "grey_zone", rules);
@@ -129,15 +129,16 @@ final class Policy {
         return new Verdict("refer", false, step, word, rules, null, List.of(), false);
     }
 
-    private static Verdict declineByPolicy(String step, List<Rule> rules, Set<String> codes) {
-        return decline(step, rules, "policy", codes.stream().limit(MAX_REASONS).map(REASONS::get).toList(), false);
+    private static Verdict declineByPolicy(Risk risk, String step, List<Rule> rules, Set<String> codes) {
+        return decline(risk, step, rules, "policy", codes.stream().limit(MAX_REASONS).map(REASONS::get).toList(), false);
     }
 
-    private static Verdict decline(String step, List<Rule> rules, String source, List<Reason> reasons, boolean scoreUsed) {
+    private static Verdict decline(
+            Risk risk, String step, List<Rule> rules, String source, List<Reason> reasons, boolean scoreUsed) {
         if (reasons.isEmpty()) {
             return refer(step, "explanation_unavailable", rules);
         }
-        return new Verdict("decline", true, step, null, rules, source, reasons, scoreUsed);
+        return new Verdict("decline", !risk.intent.equals("prequalify"), step, null, rules, source, reasons, scoreUsed);
     }
 
     private static String plain(float value) {
