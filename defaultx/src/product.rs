@@ -76,7 +76,8 @@ fn intake(settings: &Settings, product: &str) -> Place {
     if known.iter().any(|(one, _)| one == product) {
         return Place::ok(name, "applications for it are taken");
     }
-    let table = |(name, currencies): (&str, &[String])| format!("[ingest.products.{name}]\ncurrencies = {currencies:?}\n");
+    let table =
+        |(name, currencies): (&str, &[String])| format!("[ingest.products.{name}]\ncurrencies = {currencies:?}\n");
     let all: String = known.iter().chain([(product, &[][..])]).map(table).collect();
     let write = format!(
         "In the file of --config, then start ingest again; a product without currencies takes any of ISO 4217:\n{}",

@@ -82,7 +82,8 @@ impl Settings {
     pub(crate) fn notifier_with_words(&self) -> notifier::Config {
         let ingest::Config { products, tenant_of_topic, subject_keys, .. } = &self.ingest;
         let tenants: BTreeSet<String> = tenant_of_topic.values().chain(subject_keys.keys()).cloned().collect();
-        let known = Known { products: products.clone(), tenants: tenants.into_iter().collect() };
+        let products = products.iter().map(|(name, _)| name.to_owned()).collect();
+        let known = Known { products, tenants: tenants.into_iter().collect() };
         notifier::Config { known, ..self.notifier.clone() }
     }
 }

@@ -7,7 +7,8 @@ use anyhow::Result;
 use e2e::traffic::Sender;
 use e2e::watch::{Schedule, Watch};
 use ingest::admit::{Ask, Asked, Key, Times, admit};
-use ingest::data_digest::Secrets;
+use ingest::config::Equality;
+use ingest::data_digest::{Secrets, UnderKeys};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use runtime::clock;
 use runtime::stream::Stored;
@@ -67,7 +68,8 @@ impl Bench {
         for number in 0..count {
             let key = Key::of(format!("demo|remembered-{number}").as_bytes());
             let digest: [u8; 16] = key.encode().try_into().unwrap_or_default();
-            let body = Asked::Keyed { kept: keys.kept.keyed(&digest), also: None };
+            let sent = UnderKeys { kept: keys.kept.keyed(&digest), also: None };
+            let body = Asked::Keyed { sent, meant: None, by: Equality::Meaning };
             let (_, Some(entry)) = admit(Ask::Application { revision: 1, body }, times, None, &keys) else { continue };
             let (key, value) = (key.encode(), entry.encode());
             let partition = number as i32 % partitions;
