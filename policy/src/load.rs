@@ -59,7 +59,7 @@ impl Compiled {
             let message = format!("has more than {MAX_OPEN} open brackets within each other");
             return Err(one(Finding::error("malformed", "", message)));
         }
-        let document = parse(text).map_err(one)?;
+        let document = parse(text).map_err(|finding| one(*finding))?;
         let mut inspector = Inspector::new(&document);
         let products = if inspector.is_small() { assemble(&document, &mut inspector) } else { Vec::new() };
         let cost = inspector.steps();
@@ -135,14 +135,14 @@ fn is_nested(text: &str) -> bool {
     })
 }
 
-pub(crate) fn parse(text: &str) -> Result<Document, Finding> {
+pub(crate) fn parse(text: &str) -> Result<Document, Box<Finding>> {
     serde_path_to_error::deserialize(serde_yaml_ng::Deserializer::from_str(text)).map_err(|error| {
         let path = pointer(error.path());
         let inner = error.into_inner();
         let message = expressions::cut(&inner.to_string());
         let code = if message.contains("unknown field") { "unknown_field" } else { "malformed" };
         let line = inner.location().map(|at| at.line()).or_else(|| line_of(text, &path));
-        Finding { line, ..Finding::error(code, expressions::cut(&path), message) }
+        Box::new(Finding { line, ..Finding::error(code, expressions::cut(&path), message) })
     })
 }
 
