@@ -1,12 +1,14 @@
 //! PURE. What of `attributes` no model reads as it was sent: a name that none knows, another type, a word of no list, a number out of
 //! range. Tells place and kind, never the value. What is absent, or null, is no finding: nobody has to ask everything.
 
+use crate::expected;
 use crate::refusal::{Fault, Reason};
 use crate::rules::Rules;
 use crate::strict::Node;
 use crate::strict::node::push_step;
 use domain::attributes::{Attributes, Misfit, Sent, Shape};
-use schemas::reply::Warning;
+use schemas::attributes::property;
+use schemas::reply::{Expected, Warning};
 
 /// At most so many places of one application are told, and one of each kind beyond.
 const MAX_TOLD: usize = 16;
@@ -111,9 +113,16 @@ fn some<'n>(found: &[(&'n str, Kind)]) -> impl Iterator<Item = (&'n str, Kind)> 
 
 fn fault(known: &Attributes, name: &str, kind: Kind) -> Option<Fault> {
     let fault = Fault::new(kind.reason()?, pointer(name));
-    Some(match nearest_of(known, name, kind) {
+    let fault = match nearest_of(known, name, kind) {
         Some(nearest) => fault.because(format!("the nearest name is {nearest}")),
         None => fault,
+    };
+    Some(match known.get(name) {
+        Some(attribute) => fault.expecting(expected::of(&[&property(attribute)])),
+        None => {
+            let names = known.names().into_keys().map(str::to_owned).collect();
+            fault.expecting(Expected { names, ..Expected::default() })
+        }
     })
 }
 

@@ -77,7 +77,8 @@ pub fn document(product: &str, attributes: &Attributes) -> String {
     serde_json::to_string_pretty(&schema).expect("a schema is plain data") + "\n"
 }
 
-fn property(attribute: &Attribute) -> Value {
+/// The schema of one attribute.
+pub fn property(attribute: &Attribute) -> Value {
     let mut schema = match attribute.forms() {
         [form] => form_schema(form, true),
         forms => json!({ "anyOf": forms.iter().map(|form| form_schema(form, true)).collect::<Vec<_>>() }),

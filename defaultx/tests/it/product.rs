@@ -56,10 +56,7 @@ fn each_place_that_lacks_is_told_with_what_to_write() {
     let (code, told) = product(dir.path(), &["check", "boat_loan"]);
     assert_eq!(code, 1, "{told}");
     for (place, line) in [
-        (
-            "[ingest] products",
-            "products = [\"credit_card\", \"small_business_term\", \"consumer_instalment\", \"boat_loan\"]",
-        ),
+        ("[ingest] products", "[ingest.products.boat_loan]"),
         ("scale", "id = \"boat_loan.v1\""),
         ("package", "product = \"boat_loan\""),
         ("route", "id = \"boat_loan\""),

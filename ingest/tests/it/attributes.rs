@@ -96,17 +96,39 @@ fn a_good_application_is_told_nothing_and_carries_nothing() {
 #[test]
 fn a_strict_tenants_application_is_refused_with_a_word_for_each_kind() {
     let rows = [
-        (json!({"utilisatoin": 0.3}), "unknown_attribute", "/attributes/utilisatoin"),
-        (json!({"months_on_file": "41"}), "attribute_wrong_type", "/attributes/months_on_file"),
-        (json!({"stage": "closed"}), "attribute_unknown_word", "/attributes/stage"),
+        (
+            json!({"utilisatoin": 0.3}),
+            "unknown_attribute",
+            "/attributes/utilisatoin",
+            "names",
+            json!(["months_on_file", "stage", "utilisation"]),
+        ),
+        (
+            json!({"months_on_file": "41"}),
+            "attribute_wrong_type",
+            "/attributes/months_on_file",
+            "types",
+            json!(["integer", "null"]),
+        ),
+        (
+            json!({"stage": "closed"}),
+            "attribute_unknown_word",
+            "/attributes/stage",
+            "words",
+            json!(["existing", "new"]),
+        ),
     ];
-    for (attributes, word, pointer) in rows {
+    for (attributes, word, pointer, member, expected) in rows {
         let mut stack = Stack::with(&config(&["demo"]));
         let outcome = stack.send(&app(&attributes));
         let reply = outcome.reply();
         is_a_reply(&reply);
         assert_eq!((&reply["status"], &reply["problem"]["type"]), (&json!("rejected"), &json!(word)));
         assert_eq!(reply["problem"]["pointers"], json!([pointer]));
+        let fault = &reply["problem"]["faults"][0];
+        assert_eq!((&fault["pointer"], &fault["expected"][member]), (&json!(pointer), &expected), "{fault}");
+        let names = fault["detail"].as_str().unwrap().contains("the nearest name is utilisation");
+        assert_eq!(names, word == "unknown_attribute", "{fault}");
         assert!(outcome.on("t.credit.intake.v1").is_empty());
     }
     let mut stack = Stack::with(&config(&["demo"]));

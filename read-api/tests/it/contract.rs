@@ -1,9 +1,11 @@
 //! The published description: it is OpenAPI 3.1, it names every route, and a change of it is seen.
 
-use crate::stack::run;
-use crate::stand::shared;
+use crate::stack::{database, run};
+use crate::stand::{Stand, shared};
 use hyper::Method;
 use read_api::caller::{ADMIN, AUDITOR, OFFICER, REVIEWER};
+use runtime::latest::Latest;
+use schemas::attributes::Published;
 use serde_json::Value;
 use std::path::Path;
 
@@ -22,6 +24,26 @@ fn the_description_is_served_and_lists_every_route() {
             let answer = stand.ask(Method::GET, &asked, None, "").await;
             assert_eq!(answer.problem(), "unauthorized", "{path} exists and wants a token");
         }
+    });
+}
+
+#[test]
+fn what_the_models_read_is_told_without_a_token() {
+    run(async {
+        let mut attributes = domain::Attributes::default();
+        attributes.and("naics", domain::Attribute::of(domain::attributes::Form::Text));
+        let mut all = domain::ProductAttributes::default();
+        all.set("loan", None, attributes);
+        let published = Latest::new(Published::new(all));
+        let stand = Stand::new(database("products").await, |config| config.attributes = published).await;
+        let list = stand.ask(Method::GET, "/v1/products", None, "").await.good();
+        let path = "/v1/products/loan/attributes.schema.json";
+        assert_eq!(list["products"][0], serde_json::json!({"product": "loan", "attributes_schema": path}));
+        let answer = stand.ask(Method::GET, path, None, "").await;
+        assert_eq!(answer.headers["content-type"], "application/schema+json");
+        assert_eq!(answer.good()["properties"]["naics"]["type"], serde_json::json!(["string", "null"]));
+        let answer = stand.ask(Method::GET, "/v1/products/boat/attributes.schema.json", None, "").await;
+        assert_eq!((answer.status, answer.problem()), (404, "not_found"));
     });
 }
 
