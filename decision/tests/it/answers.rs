@@ -246,7 +246,7 @@ fn a_value_outside_its_range_refers_and_is_counted() {
     ];
     for (name, flag, value, expected, counted) in rows {
         let mut edits = vec![("/features/1/value", json!(value))];
-        edits.extend((!flag.is_null()).then(|| ("/features/1/flag", flag)));
+        edits.extend((!flag.is_null()).then_some(("/features/1/flag", flag)));
         let (mut worker, registry) = worker(Library::of(standard()));
         let (_, outputs) = worker.feed(&[scored(&card_with(&edits))]).unwrap();
         let body: serde_json::Value = serde_json::from_slice(outputs[0].1.payload.as_deref().unwrap()).unwrap();

@@ -25,7 +25,7 @@ fn examples() -> Vec<(&'static str, Value)> {
             ]),
         ),
         ("refer_unexplained", card_with(&[declined[0].clone(), declined[1].clone(), ("/reasons", json!([]))])),
-        ("prequalified", card_with(&[asked.clone()])),
+        ("prequalified", card_with(std::slice::from_ref(&asked))),
         ("prequalified_declined", card_with(&[asked, declined[0].clone(), declined[1].clone()])),
     ]
 }

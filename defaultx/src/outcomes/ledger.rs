@@ -299,7 +299,12 @@ mod tests {
 
     fn states(ledger: &Ledger) -> Vec<&'static str> {
         let mut states = Vec::new();
-        ledger.each(|row| Ok(states.push(row.state))).unwrap();
+        ledger
+            .each(|row| {
+                states.push(row.state);
+                Ok(())
+            })
+            .unwrap();
         states
     }
 
@@ -323,7 +328,12 @@ mod tests {
         assert_eq!(ledger.open(), 0);
         assert_eq!(states(&ledger), ["decided", "decided_before", "decided_before", "refused", "decided_before"]);
         let mut acts = Vec::new();
-        ledger.each(|row| Ok(acts.push(row.decision_id().map(str::to_owned)))).unwrap();
+        ledger
+            .each(|row| {
+                acts.push(row.decision_id().map(str::to_owned));
+                Ok(())
+            })
+            .unwrap();
         assert_eq!(acts[0].as_deref(), Some("a.1.2"), "the later act");
     }
 

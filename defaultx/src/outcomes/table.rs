@@ -272,7 +272,7 @@ mod tests {
             reasons: vec!["ka01".to_owned(), "kb02".to_owned()],
             ..Told::default()
         };
-        let told = if number % 3 == 0 { Told::default() } else { told };
+        let told = if number.is_multiple_of(3) { Told::default() } else { told };
         let told_of =
             (Some("rejected".to_owned()), None, vec!["/as_of".to_owned()], vec!["not a date, \"or\" so".to_owned()]);
         ResultRow::new(number + 1, number, (Some(format!("ä-{number}")), Some(1)), DECIDED, told_of, told)
