@@ -7,6 +7,10 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::process::Command;
 
+/// The attributes that the client gives, each under another transport's name.
+const HEADERS: [&str; 4] =
+    ["header_spelling id", "header_spelling source", "header_spelling specversion", "header_spelling type"];
+
 /// What the client is told of a record.
 fn told(line: &Value) -> Value {
     let reply = &line["reply"];
@@ -32,7 +36,7 @@ fn a_java_sender_is_answered_as_the_documentation_says() {
     let login = format!(
         "bootstrap.servers={}\nsecurity.protocol=SASL_PLAINTEXT\nsasl.mechanism=SCRAM-SHA-512\nsasl.jaas.config=\
          org.apache.kafka.common.security.scram.ScramLoginModule required username=\"sender\" password=\"{password}\";\n",
-        whole.kafka().brokers
+        whole.kafka().bootstrap
     );
     std::fs::write(&properties, login).unwrap();
     let body = folder.path().join("application.json");
@@ -53,17 +57,34 @@ fn a_java_sender_is_answered_as_the_documentation_says() {
     let lines: Vec<Value> = said.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let replies: BTreeMap<&str, Value> = lines.iter().map(|line| (line["how"].as_str().unwrap(), told(line))).collect();
     let taken = |status: &str| json!([status, null, []]);
+    let refused = |word: &str, faults: &[&str]| json!(["rejected", word, faults]);
     let expected = BTreeMap::from([
         ("binary", taken("accepted")),
         ("structured", taken("duplicate")),
         ("time with milliseconds", taken("duplicate")),
         ("empty lists", taken("duplicate")),
+        ("other content", json!(["conflict", "conflict", ["conflict "]])),
         ("composed", taken("accepted")),
         ("decomposed", taken("duplicate")),
         ("media type with charset", taken("accepted")),
         ("media type with a suffix", taken("accepted")),
         ("data_base64 and a null attribute", taken("accepted")),
         ("ce_traceparent", taken("accepted")),
+        (
+            "no content type",
+            refused("structured_without_content_type", &["structured_without_content_type datacontenttype"]),
+        ),
+        ("HTTP's spelling", refused("header_spelling", &HEADERS)),
+        ("upper case", refused("header_spelling", &HEADERS)),
+        ("JMS spelling", refused("header_spelling", &HEADERS)),
+        (
+            "only an id",
+            refused("bad_envelope", &["bad_envelope source", "bad_envelope specversion", "bad_envelope type"]),
+        ),
+        (
+            "three faults",
+            refused("missing_field", &["bad_time /submitted_at", "missing_field /product", "unknown_word /intent"]),
+        ),
     ]);
     assert_eq!(replies, expected);
     let traced = lines.iter().find(|line| line["how"] == "ce_traceparent").unwrap();

@@ -3,6 +3,8 @@
 
 mod attacks;
 mod attested;
+mod clients;
+mod contracts;
 #[path = "../../../ingest/tests/support/corpus.rs"]
 #[allow(dead_code)] // each suite looks at other parts of a case
 mod corpus;

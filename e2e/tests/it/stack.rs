@@ -12,7 +12,7 @@ use schemas::Topic;
 use schemas::reply::Reply;
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
@@ -26,6 +26,8 @@ pub struct Whole {
     pub runtime: tokio::runtime::Runtime,
     pub traffic: Traffic,
     token: String,
+    /// Where its servers keep their data and logins.
+    pub dir: PathBuf,
 }
 
 /// Settings with the data folders of the project, wherever the tests run.
@@ -48,7 +50,7 @@ pub fn whole() -> &'static Whole {
         let realm = Realm { issuer: door.door_token_issuer.clone(), audience: door.door_token_audience.clone() };
         let keys = Keys::of(&dir).unwrap();
         let token = auth::mint(&keys.token_private, &realm, ("los", "demo", &["Officer"]), 3600).unwrap();
-        let whole = Whole { stage, runtime, traffic: Traffic::load(7).unwrap(), token };
+        let whole = Whole { stage, runtime, traffic: Traffic::load(7).unwrap(), token, dir };
         let sender = whole.sender("murmur2_random");
         for number in 0..APPLICATIONS {
             let event = whole.event("base", number);

@@ -8,25 +8,16 @@
 //! [`proposal`] writes.
 
 mod cells;
+mod known;
 mod names;
 mod proposal;
 mod sample;
 
 use super::rows::Source;
 use crate::error::Error;
+pub use known::Known;
 use proposal::Proposal;
 use std::path::Path;
-
-/// What a deployment knows beyond the file.
-#[derive(Debug, Clone)]
-pub struct Known<'k> {
-    /// The sender.
-    pub tenant: &'k str,
-    /// Products that are taken.
-    pub products: &'k [String],
-    /// Today, `YYYY-MM-DD`.
-    pub today: &'k str,
-}
 
 /// A mapping file, and how many places of it a person has to decide.
 #[derive(Debug, Clone, PartialEq, Eq)]

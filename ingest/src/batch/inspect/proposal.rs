@@ -1,7 +1,7 @@
 //! The text of a proposal. Pure: a sample and what is known become a mapping file.
 
-use super::Known;
 use super::cells::{Numbers, Shape, date, is_missing, shape};
+use super::known::Known;
 use super::names::{Meaning, key, meaning};
 use super::sample::Sample;
 use domain::ApplicationId;
