@@ -15,11 +15,46 @@ HERE = Path(__file__).parent
 SCHEMAS = HERE.parents[1] / "schemas"
 
 
+def name_of(schema: Path) -> str:
+    """A schema's name as Python takes it: the generator makes packages of dots."""
+    return schema.name.removesuffix(".json").replace(".", "_").replace("-", "_")
+
+
+def bundled(schema: Path) -> dict:
+    """A schema with the files that it refers to among its own definitions: the generator makes one module of one file only."""
+    definitions: dict = {}
+
+    def moved(node: object, file: Path, root: str) -> object:
+        if isinstance(node, list):
+            return [moved(item, file, root) for item in node]
+        if not isinstance(node, dict):
+            return node
+        node = {key: moved(value, file, root) for key, value in node.items() if key not in ("$id", "$schema")}
+        if isinstance(node.get("$ref"), str):
+            other, _, pointer = node["$ref"].partition("#")
+            target = (file.parent / other) if other else file
+            base = root
+            if target != file:
+                base = f"#/$defs/{name_of(target)}"
+                if name_of(target) not in definitions:
+                    definitions[name_of(target)] = {}
+                    definitions[name_of(target)] = moved(json.loads(target.read_text()), target, base)
+            node["$ref"] = base + pointer
+        return node
+
+    whole = moved(json.loads(schema.read_text()), schema, "#")
+    if definitions:
+        whole["$defs"] = {**whole.get("$defs", {}), **definitions}
+    return whole
+
+
 def generated(schema: Path, folder: Path) -> type[BaseModel]:
     """The model of a schema."""
-    output = folder / (schema.stem.replace(".", "_").replace("-", "_") + ".py")
-    command = [sys.executable, "-m", "datamodel_code_generator", "--input", schema, "--input-file-type", "jsonschema", "--output", output]
-    command += ["--output-model-type", "pydantic_v2.BaseModel", "--class-name", "Root", "--field-constraints", "--disable-timestamp"]
+    source, output = folder / f"{name_of(schema)}.json", folder / f"{name_of(schema)}.py"
+    source.write_text(json.dumps(bundled(schema)))
+    command = [sys.executable, "-W", "ignore", "-m", "datamodel_code_generator", "--input", source, "--input-file-type", "jsonschema"]
+    command += ["--output", output, "--output-model-type", "pydantic_v2.BaseModel", "--class-name", "Root", "--field-constraints"]
+    command += ["--disable-timestamp", "--formatters", "builtin"]
     subprocess.run([str(part) for part in command], check=True)
     spec = importlib.util.spec_from_file_location(output.stem, output)
     module = importlib.util.module_from_spec(spec)
@@ -31,7 +66,7 @@ def generated(schema: Path, folder: Path) -> type[BaseModel]:
 def takes(model: type[BaseModel], example: Path) -> bool:
     """Whether the model takes an example."""
     try:
-        model.model_validate_json(example.read_bytes())
+        model.model_validate_json(example.read_bytes(), strict=True)
     except ValidationError:
         return False
     return True
