@@ -13,7 +13,7 @@ const SOURCES: [(&str, &str); 14] = [
     ("pg", include_str!("../../../runtime/src/pg/login.rs")),
     ("telemetry", include_str!("../../../runtime/src/telemetry.rs")),
     ("stream", include_str!("../../../runtime/src/stream/spec.rs")),
-    ("ingest", include_str!("../../../ingest/src/config.rs")),
+    ("ingest", concat!(include_str!("../../../ingest/src/config.rs"), include_str!("../../../ingest/src/products.rs"))),
     ("scorer", include_str!("../../../scorer/src/config.rs")),
     ("decision", include_str!("../../../decision/src/config.rs")),
     ("notifier", include_str!("../../../notifier/src/config.rs")),
@@ -81,6 +81,8 @@ fn of_type_named(group: &str, name: &str) -> Value {
         "f64" => json!({ "type": "number" }),
         "u16" | "u32" | "u64" | "usize" | "i32" | "i64" => json!({ "type": "integer" }),
         "String" | "PathBuf" => json!({ "type": "string" }),
+        // Written as a list of names as well.
+        "Products" => of_type_named(group, "BTreeMap<String, Product>"),
         "Secret" => json!({ "type": "string", "writeOnly": true }),
         _ if within("Word<").is_some() => json!({ "type": "string" }),
         _ => {
