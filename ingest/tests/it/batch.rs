@@ -266,7 +266,8 @@ fn every_fault_of_a_row_is_told_at_once_with_its_column() {
     // Cells that do not fit hide nothing: the id is wrong as well.
     assert_eq!(told(0)[..3], mapped);
     assert_eq!(told(0)[3..], [("bad_identifier", "/application_id", "Antrag")]);
-    assert_eq!(told(1), [("future_time", "/as_of", "Vom")]);
+    let found = [("currency_not_of_product", "/requested/amount/currency", "Betrag"), ("future_time", "/as_of", "Vom")];
+    assert_eq!(told(1), found);
     assert_eq!(summary.first_refused[2].application_id.as_deref(), Some("L-3"));
     assert!(summary.first_refused[2].faults[0].why.contains("over 2 lines"), "{:?}", summary.first_refused[2]);
     let text = std::fs::read_to_string(&list).unwrap() + &format!("{summary:?}");

@@ -110,7 +110,8 @@ fn a_fault_says_what_its_place_takes() {
             json!(""),
             "bad_value",
             json!({
-                "types": ["string"], "min_length": 1, "max_length": 256, "pattern": "^[^\\u0000-\\u001f\\u007f-\\u009f]+$"
+                "types": ["string"], "min_length": 1, "max_length": 256,
+                "pattern": "^[^\\u0000-\\u001f\\u007f-\\u009f]*[^\\s\\u0000-\\u001f\\u007f-\\u009f][^\\u0000-\\u001f\\u007f-\\u009f]*$"
             }),
         ),
     ];
