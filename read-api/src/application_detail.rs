@@ -165,7 +165,8 @@ impl Rows {
         let withdrawals = "SELECT * FROM defaultx.withdrawals WHERE tenant = $1 AND application_id = $2
                            ORDER BY accepted_at LIMIT $3";
         // The queue knows what is due, the receipts what the log holds; either may have forgotten or not heard yet. One that was sent
-        // again has a receipt for each time that it ended: the newest counts, and none while it is pending.
+        // again has a receipt for each time that it ended: the newest counts, and none while it is pending. Two of the same
+        // moment are both shown: one of them is somebody's addition.
         let deliveries = "
             SELECT coalesce(q.id::text, r.delivery_id) AS delivery_id, coalesce(q.subscription, r.subscription) AS subscription,
                    coalesce(q.event_id, r.told_of) AS told_of, coalesce(r.status, q.status) AS status,
@@ -174,11 +175,12 @@ impl Rows {
                    r.log, r.seq
             FROM (SELECT id, subscription, event_id, status, attempts, http_status, next_at, ended_at FROM defaultx.deliveries
                   WHERE tenant = $1 AND application_id = $2 AND revision = $3) q
-            FULL JOIN (SELECT DISTINCT ON (delivery_id) * FROM defaultx.receipts
-                       WHERE tenant = $1 AND application_id = $2 AND revision = $3
+            FULL JOIN (SELECT * FROM
+                         (SELECT *, rank() OVER (PARTITION BY delivery_id ORDER BY ended_at DESC) AS place FROM defaultx.receipts
+                          WHERE tenant = $1 AND application_id = $2 AND revision = $3) every
+                       WHERE place = 1
                        AND delivery_id <> ALL (SELECT id::text FROM defaultx.deliveries
-                           WHERE tenant = $1 AND application_id = $2 AND revision = $3 AND status = 'pending' AND resends > 0)
-                       ORDER BY delivery_id, ended_at DESC, event_id) r
+                           WHERE tenant = $1 AND application_id = $2 AND revision = $3 AND status = 'pending' AND resends > 0)) r
               ON r.delivery_id = q.id::text
             ORDER BY delivery_id LIMIT $4";
         let replies = "SELECT * FROM defaultx.replies WHERE tenant = $1 AND application_id = $2
