@@ -39,7 +39,7 @@ fn each_value_says_what_it_is_for_and_where_it_comes_from() {
     assert!(!told.contains("hush"), "{told}");
     let rows = [
         "# levels; from file; 32 by default\nmax_depth = 7\n",
-        "# from file; [\"credit_card\", \"small_business_term\", \"consumer_instalment\"] by default\nproducts = [\"credit_card\"]\n",
+        "# from file; [\"TWD\"] by default\ncurrencies = []\n",
         "# Bytes of one body. Larger ones are refused before they are parsed.\n# bytes; by default\nmax_body_bytes = 1048576\n",
         "# applications; from flag; 256 by default\nblock = 9\n",
         "# from flag; \"\" by default\nbootstrap = \"broker:9092\"\n",
@@ -68,7 +68,7 @@ fn a_section_or_what_was_changed_is_shown_alone() {
         said(&defaultx(dir.path(), &[&["--config", "own.toml", "config", "show"], words].concat(), &[]))
     };
     let changed = shown(&["--changed", "--section", "ingest"]);
-    assert_eq!(changed, "[ingest]\nmax_depth = 7\nproducts = [\"credit_card\"]\n");
+    assert_eq!(changed, "[ingest]\nmax_depth = 7\n\n[ingest.products.credit_card]\ncurrencies = []\n");
     let changed = shown(&["--changed"]);
     assert!(changed.contains("[audit-signer]\ninterval_s = 3\n") && !changed.contains("[kafka]"), "{changed}");
     assert!(changed.contains("[[notifier.subscriptions]]\n") && !changed.contains("hush"), "{changed}");

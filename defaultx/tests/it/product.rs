@@ -75,13 +75,13 @@ fn a_product_is_added_step_by_step() {
     let (code, told) = product(dir.path(), &add);
     assert_eq!(code, 1, "{told}");
     for line in
-        ["wrote   models/scales.toml", "wrote   policies/standard/1.1.0.yaml", "lacks   package: ", "lacks   route: "]
+        ["wrote   models/scales.toml", "wrote   policies/standard/1.2.0.yaml", "lacks   package: ", "lacks   route: "]
     {
         assert!(told.contains(line), "{line}: {told}");
     }
-    let policy = std::fs::read_to_string(dir.path().join("policies/standard/1.1.0.yaml")).unwrap();
+    let policy = std::fs::read_to_string(dir.path().join("policies/standard/1.2.0.yaml")).unwrap();
     let text = "  - product: boat_loan\n    scale_id: boat_loan.v1\n    currencies: [SEK]\n";
-    assert!(policy.contains("version: 1.1.0") && policy.contains(text), "{policy}");
+    assert!(policy.contains("version: 1.2.0") && policy.contains(text), "{policy}");
     assert!(policy.contains("id: boat_loan_instalment_score") && policy.contains("currency: SEK"), "{policy}");
 
     // A package of the product: the shipped one under another name, as a bank would bring its own.
@@ -108,7 +108,7 @@ fn a_product_is_added_step_by_step() {
     assert_eq!(code, 0, "{told}");
     for line in [
         "then: defaultx route activate standard@1.1.0 --by WHO",
-        "then: defaultx policy activate policies/standard/1.1.0.yaml --by WHO",
+        "then: defaultx policy activate policies/standard/1.2.0.yaml --by WHO",
     ] {
         assert!(told.contains(line), "{line}: {told}");
     }
@@ -130,5 +130,5 @@ fn what_cannot_be_a_product_is_refused_and_nothing_is_written() {
     let (code, told) = product(dir.path(), &["add", "boat_loan", "--like", "consumer_instalment", "--currency", "XYZ"]);
     assert!(code == 1 && told.contains("--currency XYZ"), "{told}");
     assert_eq!(std::fs::read(dir.path().join("models/scales.toml")).unwrap(), before);
-    assert!(!dir.path().join("policies/standard/1.1.0.yaml").exists());
+    assert!(!dir.path().join("policies/standard/1.2.0.yaml").exists());
 }
