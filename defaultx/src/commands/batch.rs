@@ -112,8 +112,7 @@ fn print_counts(counts: &Counts) {
 fn propose(settings: &Settings, args: &InspectArgs) -> Result<i32> {
     let today = clock::rfc3339(clock::now());
     let today = today.get(..10).unwrap_or_default();
-    let products: Vec<String> = settings.ingest.products.iter().map(|(name, _)| name.to_owned()).collect();
-    let known = inspect::Known { tenant: &args.tenant, products: &products, today };
+    let known = inspect::Known { tenant: &args.tenant, products: &settings.ingest.products, today };
     let inspect::Proposed { text, decisions } = inspect::propose(&args.file, &known)?;
     match &args.output {
         None => print!("{text}"),

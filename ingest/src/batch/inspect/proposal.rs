@@ -183,9 +183,14 @@ impl<'s> Proposal<'s> {
         line(text, &format!("\"/tenant\" = {}", quoted(tenant)));
         line(text, "\"/revision\" = 1");
         if !self.has(Meaning::Product) {
-            let (first, others) =
-                products.split_first().map_or(("", &[][..]), |(first, others)| (first.as_str(), others));
-            line(text, &format!("# DECIDE: the product; there are also {}.", others.join(", ")));
+            let is_lent = |codes: &[String]| {
+                codes.is_empty() || self.signs.values().any(|currency| codes.iter().any(|code| code == currency))
+            };
+            let (lent, others): (Vec<_>, Vec<_>) = products.iter().partition(|(_, codes)| is_lent(codes));
+            let names: Vec<&str> = lent.iter().chain(&others).map(|(name, _)| *name).collect();
+            let (first, others) = names.split_first().map_or(("", &[][..]), |(first, others)| (*first, others));
+            let why = if lent.is_empty() { "" } else { ", the first that may be in the file's currency" };
+            line(text, &format!("# DECIDE: the product{why}; there are also {}.", others.join(", ")));
             line(text, &format!("\"/product\" = {}", quoted(first)));
         }
         line(text, "# DECIDE: decide, prequalify, or score_only for loans that are there already.");
