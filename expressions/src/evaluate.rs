@@ -1,26 +1,12 @@
 //! A compiled expression on a document: the short way first, and the interpreter for whatever the short way is not sure of.
 
 use crate::compile::Compiled;
+use crate::document::{Document, single};
 use crate::finding::cut;
 use crate::measured::{self, Failure};
 use crate::native::Halt;
-use crate::sizes::Sizes;
-use crate::value::{Found, Undetermined, Value};
+use crate::value::{Undetermined, Value};
 use cel::ExecutionError;
-use cel::context::VariableResolver;
-use std::borrow::Cow;
-
-/// Something that expressions read.
-pub trait Document {
-    /// A place in it.
-    type Place;
-
-    /// What stands at a place.
-    fn at(&self, place: &Self::Place) -> Found<'_>;
-
-    /// Hands the interpreter the variables at the top and how large it is. Only then are they built.
-    fn lend<T>(&self, to: impl FnOnce(&dyn VariableResolver, &Sizes) -> T) -> T;
-}
 
 impl<P> Compiled<P> {
     /// Its value on a document.
@@ -50,19 +36,6 @@ impl<P> Compiled<P> {
     }
 }
 
-/// What the interpreter yields, where it is a single value.
-pub(crate) fn single<'s>(value: cel::Value) -> Result<Value<'s>, Undetermined> {
-    match value {
-        cel::Value::Bool(value) => Ok(Value::Bool(value)),
-        cel::Value::Int(value) => Ok(Value::Int(value)),
-        cel::Value::UInt(value) => Ok(Value::Uint(value)),
-        cel::Value::Float(value) => Ok(Value::Double(value)),
-        cel::Value::String(text) => Ok(Value::Text(Cow::Owned(text.to_string()))),
-        cel::Value::Null => Err(Undetermined::Null),
-        _ => Err(Undetermined::NotSingle),
-    }
-}
-
 /// Errors may quote operands, which are facts of a person: only what names the expression's own text is kept, and not much of it.
 fn undetermined(failure: Failure) -> Undetermined {
     use ExecutionError as E;
@@ -88,9 +61,12 @@ mod tests {
     use super::*;
     use crate::compile;
     use crate::place::Place;
+    use crate::sizes::Sizes;
+    use crate::value::Found;
     use crate::vocabulary::tests::SMALL;
     use cel::common::types::{CelInt, CelMap, CelMapKey, CelString};
     use cel::common::value::{CowVal, Val};
+    use cel::context::VariableResolver;
     use std::collections::HashMap;
 
     /// A score, and a map of features in which `late` is 2.

@@ -5,7 +5,7 @@
 //!
 //! Reading order: [`vocabulary`] (what may be named), [`application`] (the names that all three share), `compile` (the pipeline)
 //! with `measured` (parsed, and its cost), `reach`, `typing` and `older` (what is refused, and what should be written otherwise)
-//! and `lower` with `native` (plain Rust in place of the interpreter), `evaluate`, `value`. Below: `cost` and [`sizes`], `finding` and `refused`
+//! and `lower` with `native` (plain Rust in place of the interpreter), `evaluate`, `document`, `value`. Below: `cost` and [`sizes`], `finding` and `refused`
 //! (what is said of a fault), `logic` with `written` (which tests decided), `uses` and `names` (what is read), `tree`, `fold`, `sum`, and [`ratio`], the arithmetic of debts and incomes.
 //!
 //! ```text
@@ -15,6 +15,7 @@
 pub mod application;
 mod compile;
 mod cost;
+mod document;
 mod evaluate;
 mod finding;
 mod fold;
@@ -38,7 +39,7 @@ pub mod vocabulary;
 mod written;
 
 pub use compile::{Compiled, Total, compile};
-pub use evaluate::Document;
+pub use document::Document;
 pub use finding::{Finding, cut};
 pub use logic::{Form, Logic, Operator, Side, Test};
 pub use names::{Held, Names, Read};

@@ -2,7 +2,7 @@
 //! whole is where some of them are in doubt. The value itself is [`Compiled`]'s affair: nothing here is on the way of a rule that does
 //! not hold.
 
-use crate::evaluate::{Document, single};
+use crate::document::{Document, single};
 use crate::lower::literal;
 use crate::measured;
 use crate::names::{Names, path_below};
