@@ -6,7 +6,7 @@ use schemas::decision::{Decision, MADE};
 use schemas::envelope::header as ce;
 use schemas::intake::header as ext;
 use schemas::reply::Reply;
-use schemas::risk::{COMPUTED, RiskEvent, Score};
+use schemas::risk::{ApplicationRef, COMPUTED, RiskEvent, Score};
 use serde::{Deserialize, Serialize};
 
 /// `origin.topic` of the reply to a row.
@@ -64,18 +64,27 @@ pub(super) struct Told {
 }
 
 impl Answer {
+    /// A decision of the tenant; its headers say on what.
     pub(super) fn of_decision(input: &Input<'_>, tenant: &str) -> Option<Self> {
-        Self::of(input, tenant, MADE, true)
-    }
-
-    pub(super) fn of_score(input: &Input<'_>, tenant: &str) -> Option<Self> {
-        Self::of(input, tenant, COMPUTED, false)
-    }
-
-    fn of(input: &Input<'_>, tenant: &str, kind: &str, is_decision: bool) -> Option<Self> {
-        let is_ours = input.header_str(ce::TYPE) == Some(kind) && input.header_str(ext::TENANT) == Some(tenant);
+        let is_ours = input.header_str(ce::TYPE) == Some(MADE) && input.header_str(ext::TENANT) == Some(tenant);
         let application_id = input.header_str(ce::SUBJECT).filter(|_| is_ours)?.to_owned();
         let revision = input.header_str(ext::REVISION)?.parse().ok()?;
+        Self::of(input, application_id, revision, true)
+    }
+
+    /// A score of the tenant; only its body says of what.
+    pub(super) fn of_score(input: &Input<'_>, tenant: &str) -> Option<Self> {
+        #[derive(Deserialize)]
+        struct Scored {
+            application: ApplicationRef,
+        }
+        let body = input.payload.filter(|_| input.header_str(ce::TYPE) == Some(COMPUTED))?;
+        let Scored { application } = serde_json::from_slice(body).ok()?;
+        let revision = (application.tenant == tenant).then_some(application.revision)?;
+        Self::of(input, application.application_id, revision, false)
+    }
+
+    fn of(input: &Input<'_>, application_id: String, revision: u32, is_decision: bool) -> Option<Self> {
         let event_id = input.header_str(ce::ID)?.to_owned();
         Some(Self { application_id, revision, is_decision, event_id, body: input.payload?.to_vec() })
     }
@@ -128,6 +137,7 @@ impl Answer {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use runtime::stream::{Offset, OwnedInput};
     use serde_json::{Value, json};
     use std::path::Path;
 
@@ -158,5 +168,28 @@ mod tests {
         let reasons =
             body["principal_reasons"].as_array().unwrap().iter().map(|reason| reason["code"].as_str().unwrap());
         assert!(told.reasons.iter().map(String::as_str).eq(reasons));
+    }
+
+    /// Headers as the scorer writes them: no tenant and no revision.
+    #[test]
+    fn a_score_says_in_its_body_what_it_is_of() {
+        let file = "../schemas/examples/score.computed.v1/good-card-scorecard.json";
+        let body = std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap();
+        let event: RiskEvent = serde_json::from_slice(&body).unwrap();
+        let headers = [(ce::TYPE, COMPUTED), (ce::ID, "e-1"), (ce::SUBJECT, event.application.application_id.as_str())];
+        let record = OwnedInput {
+            topic: "credit.risk.v1".into(),
+            partition: 0,
+            offset: Offset::default(),
+            timestamp_ms: 0,
+            key: None,
+            payload: Some(body),
+            headers: headers.map(|(name, value)| (name.to_owned(), Some(value.as_bytes().to_vec()))).into(),
+        };
+        let answer = Answer::of_score(&record.as_input(), &event.application.tenant).unwrap();
+        assert_eq!((&answer.application_id, answer.is_decision), (&event.application.application_id, false));
+        assert_eq!(answer.told().unwrap().score, event.score.map(|score| score.score));
+        assert!(Answer::of_score(&record.as_input(), "another").is_none());
+        assert!(Answer::of_decision(&record.as_input(), &event.application.tenant).is_none());
     }
 }
