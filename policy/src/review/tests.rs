@@ -90,9 +90,9 @@ fn each_thing_is_found_once_where_it_stands() {
         ("    absent: refer\n", "", "warning may_be_absent jobless 22:11"),
         ("'unemployed'", "'unemploied'", "error unknown_word jobless 22:38"),
         ("'thin'", "'thinn'", "error unknown_word thin 20:41"),
-        ("when: term_months > 72", "when: band == 'C' && term_months > 72", "error unknown_word long 10:19"),
+        ("when: reports.exists", "when: band == 'C' || reports.exists", "error unknown_word thin 20:19"),
         ("reason: term\n", "reason: term_not_known\n", "error unknown_code long 12:5"),
-        ("reason: term\n", "reason: delinquent_obligations\n", "warning unused_reason - 27:5"),
+        ("reason: term\n", "reason: delinquent_obligations\n", "warning unused_reason - 27:6"),
         ("name: clean\n", "name: clean\nwithheld: [never_read]\n", "warning unused_withheld - 2:1"),
         ("product: card, scale_id", "product: cards, scale_id", "error no_cutoff"),
         (
@@ -109,7 +109,7 @@ fn each_thing_is_found_once_where_it_stands() {
         (
             "limits:\n",
             "limits:\n  - {id: less, product: card, currency: USD, max_amount_minor: 5000, outcome: refer}\n",
-            "warning shadowed most 18:5",
+            "error unreachable most 18:5",
         ),
     ];
     for (from, to, expected) in rows {
