@@ -45,8 +45,10 @@ const PASSED_ON: &[&str] = &[
 pub struct AdmitHandler {
     topics: Topics,
     window_ms: i64,
-    /// New entries of a tenant in a partition on a day; 0 sets no limit.
+    /// New entries of a tenant on a day; 0 sets no limit.
     quota: u32,
+    /// What a partition takes of it.
+    share: u32,
     equality: Equality,
     secrets: Secrets,
     /// Of the tenants that are configured; any other's are made when they are asked for.
@@ -73,7 +75,7 @@ impl AdmitHandler {
         let secrets = Secrets::new(config)?;
         let keys = config.subject_keys.keys().map(|tenant| (tenant.clone(), secrets.of_tenant(tenant))).collect();
         let (topics, quota) = (Topics::new(kafka), config.tenant_quota_per_day);
-        Ok(Self { topics, window_ms, quota, equality: config.equality, secrets, keys, metrics })
+        Ok(Self { topics, window_ms, quota, share: quota, equality: config.equality, secrets, keys, metrics })
     }
 
     fn keys_of(&self, tenant: &str) -> Cow<'_, TenantKeys> {
@@ -114,14 +116,14 @@ impl AdmitHandler {
         outcome
     }
 
-    /// Counts a new entry of a tenant, unless its quota of the day is used up. The counter is state like any other.
+    /// Counts a new entry of a tenant, unless the partition's share of its quota of the day is used up. The counter is state like any other.
     fn may_enter(&self, intake: &Intake<'_>, times: Times, partition: i32, state: &mut View<'_, Key, Entry>) -> bool {
-        if self.quota == 0 {
+        if self.share == 0 {
             return true;
         }
         let key = Key::of_quota(intake.tenant);
         let known = state.get(partition, &key).filter(|entry| !entry.is_expired(times.now_ms, self.window_ms));
-        let counter = counted(self.quota, times.now_ms, known);
+        let counter = counted(self.share, times.now_ms, known);
         if let Some(counter) = counter {
             state.put(partition, key, counter);
         }
@@ -264,6 +266,10 @@ impl Handler for AdmitHandler {
         };
         out.outcome(outcome);
         Ok(())
+    }
+
+    fn spread_over(&mut self, partitions: i32) {
+        self.share = self.quota.div_ceil(partitions.max(1).unsigned_abs());
     }
 
     fn expired(&self, value: &Entry, now_ms: i64) -> bool {

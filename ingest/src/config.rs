@@ -59,8 +59,9 @@ pub struct Config {
     /// Days over which an application is remembered, by the broker's clock. Longer than any sender may resend or any topic
     /// keep: a record that is older is `stale`.
     pub dedup_window_days: u32,
-    /// New applications, and withdrawals of unknown ones, of one tenant that a partition remembers on a UTC day of the broker's
-    /// clock; over it they are `rejected(tenant_quota)`, so that no tenant fills the memory of all. 0 sets no limit.
+    /// New applications, and withdrawals of unknown ones, of one tenant that are remembered on a UTC day of the broker's clock; over
+    /// it they are `rejected(tenant_quota)`, so that no tenant fills the memory of all. Each partition counts its equal share for
+    /// itself, so the first ones are refused some hundreds before the quota. 0 sets no limit.
     pub tenant_quota_per_day: u32,
     /// Address of the HTTP door, such as `127.0.0.1:8080`; empty opens none. Port 0 takes a free one.
     pub door_address: String,
@@ -157,7 +158,7 @@ impl Default for Config {
             oldest_submission_days: 3660,
             equality: Equality::Meaning,
             dedup_window_days: 30,
-            tenant_quota_per_day: 25_000,
+            tenant_quota_per_day: 150_000,
             door_address: String::new(),
             door_token_key: String::new(),
             door_token_issuer: Realm::default().issuer,

@@ -33,7 +33,6 @@ pub fn start(config: Config, service: ServiceContext) -> Result<Vec<WorkerHandle
         config.door_verifier()?; // told here, before a loop runs
     }
     let most = u128::from(config.tenant_quota_per_day) * (u128::from(config.dedup_window_days) + 1);
-    let most = most * u128::from(service.kafka.partitions.max(1).unsigned_abs());
     if config.tenant_quota_per_day == 0 || most > config.admit.state_cap as u128 {
         let cap = config.admit.state_cap;
         tracing::warn!(most, cap, "one tenant may fill the state of deduplication: lower ingest.tenant_quota_per_day");

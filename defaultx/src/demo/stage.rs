@@ -62,8 +62,6 @@ impl Stage {
         }
         // Public data, and the same pseudonyms in every run.
         settings.ingest.allow_demonstration_key = true;
-        // The applications of years come within a minute: more than a tenant may enter on a day in a single partition.
-        settings.ingest.tenant_quota_per_day = 0;
         keys.fill(&mut settings);
         if stack.is_some() {
             keep_notes(&mut settings, dir);

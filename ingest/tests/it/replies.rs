@@ -4,7 +4,7 @@ use crate::corpus::{Record, good};
 use crate::stack::{DAY_MS, NOW_MS, Stack, as_input, header, kafka};
 use ingest::{AdmitHandler, Config, Metrics};
 use runtime::stream::harness::Harness;
-use runtime::stream::{Offset, OwnedInput, RecordOutcome};
+use runtime::stream::{Handler as _, Offset, OwnedInput, RecordOutcome};
 use serde_json::Value;
 
 /// A good application with a revision and an amount.
@@ -167,6 +167,31 @@ fn a_quota_is_the_same_in_one_batch_and_in_many() {
     let over = RecordOutcome::Refused { reason: "tenant_quota", detail: String::new() };
     let refused = outcomes(8).into_iter().filter(|outcome| *outcome == over).count();
     assert_eq!(refused, 2, "the fourth and the fifth new one; the other three are known. None counts towards a pause");
+}
+
+#[test]
+fn each_partition_takes_its_share_of_a_quota() {
+    let config = Config { tenant_quota_per_day: 5, ..Config::default() };
+    let mut writer = Stack::new();
+    let records: Vec<OwnedInput> = (0..10)
+        .map(|n| {
+            let record = intake(&mut writer, "bank", &format!("L-{n}"), false);
+            OwnedInput { partition: (n % 2) as i32, offset: Offset::new(n / 2), timestamp_ms: NOW_MS, ..record }
+        })
+        .collect();
+    let accepted = |partitions: i32| {
+        let mut handler = AdmitHandler::new(&config, &kafka(), Metrics::new(&prometheus::Registry::new()).unwrap()).unwrap();
+        handler.spread_over(partitions);
+        let (outcomes, _) = Harness::new(handler).feed(&records).unwrap();
+        [0, 1].map(|partition| {
+            let taken = outcomes.iter().skip(partition).step_by(2);
+            taken.filter(|outcome| **outcome == RecordOutcome::Done("accepted")).count()
+        })
+    };
+    assert_eq!(accepted(1), [5, 5], "what a partition of one takes is the whole of it");
+    assert_eq!(accepted(2), [3, 3], "half of five, rounded up");
+    assert_eq!(accepted(5), [1, 1]);
+    assert_eq!(accepted(100), [1, 1], "never nothing");
 }
 
 #[test]

@@ -116,6 +116,11 @@ impl<H: Handler> Engine<H> {
         self.passed_by.contains(place)
     }
 
+    /// Tells the handler how many partitions each topic of the deployment has.
+    pub fn spread_over(&mut self, partitions: i32) {
+        self.handler.spread_over(partitions);
+    }
+
     /// Whether what is in force may demand what this instance lacks.
     pub fn is_demanding(&self) -> bool {
         self.handler.is_demanding()

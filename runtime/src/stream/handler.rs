@@ -125,6 +125,11 @@ pub trait Handler: Send {
         Ok(())
     }
 
+    /// Takes how many partitions each topic of the deployment has: at the start of a session, before anything is read.
+    fn spread_over(&mut self, partitions: i32) {
+        let _ = partitions;
+    }
+
     /// Whether state may demand something that an instance lacks; its changelog is then read whole before the worker joins its group.
     fn is_demanding(&self) -> bool {
         false

@@ -48,6 +48,8 @@ pub(super) struct Session<'a> {
     spec: &'a LoopSpec,
     service: &'a ServiceContext,
     meter: &'a Arc<Meter>,
+    /// Of each topic of the deployment.
+    partitions: i32,
     gate: Arc<Gate>,
     jobs: SyncSender<Job>,
     ended: Receiver<TransactionOutcome>,
@@ -122,6 +124,7 @@ impl<'a> Session<'a> {
             spec,
             service,
             meter,
+            partitions,
             gate,
             jobs,
             ended,
@@ -161,6 +164,7 @@ impl<'a> Session<'a> {
             changes: Mutex::default(),
             session_lost: AtomicBool::new(false),
         })?;
+        engine.spread_over(self.partitions);
         let inputs: Vec<&str> = self.spec.inputs.iter().map(AsRef::as_ref).collect();
         self.limit.set(engine.limit.unwrap_or(self.spec.tuning.batch_records));
         consumer.subscribe(&inputs)?;

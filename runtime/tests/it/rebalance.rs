@@ -2,12 +2,12 @@
 //! partition now reads it again.
 
 use crate::assert_once_in;
-use crate::bench::{Bench, PATIENCE, Worker, numbers};
+use crate::bench::{Bench, PARTITIONS, PATIENCE, Worker, numbers};
 use crate::handlers::PassOn;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use runtime::stream::{HandleError, Handler, Input, NoState, Outbox, View};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
 use std::time::Duration;
 
 /// By then a client has fetched what lies ready. Were it slower, less would be collected.
@@ -22,6 +22,8 @@ const LATE: &str = "late";
 struct Gate {
     begun: AtomicUsize,
     open: AtomicUsize,
+    /// Of each topic, as members were told.
+    partitions: AtomicI32,
 }
 
 struct Gated {
@@ -44,6 +46,10 @@ impl Handler for Gated {
             std::thread::sleep(Duration::from_millis(5));
         }
         self.pass_on.handle(block, state, out)
+    }
+
+    fn spread_over(&mut self, partitions: i32) {
+        self.gate.partitions.store(partitions, Ordering::SeqCst);
     }
 }
 
@@ -81,4 +87,5 @@ fn a_transaction_that_partitions_were_taken_from_is_read_again_by_their_owner() 
     first.stop().unwrap();
     second.stop().unwrap();
     assert_once_in(&bench, LATE, 150);
+    assert_eq!(gate.partitions.load(Ordering::SeqCst), PARTITIONS, "members know how many partitions there are");
 }
