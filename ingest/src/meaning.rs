@@ -121,13 +121,13 @@ impl Speller {
     }
 
     fn object(&mut self, object: &Object<'_>, place: Place) {
+        // Asked before anything is written: each node is then written once, however deep it lies.
+        if !object.members().all(|(key, _)| is_normal(key)) {
+            return self.object_with_other_keys(object, place);
+        }
         let start = self.out.len();
         self.out.push(b'{');
         for (key, node) in object.members() {
-            if !is_normal(key) {
-                self.out.truncate(start);
-                return self.object_with_other_keys(object, place);
-            }
             self.member(key, node, place, start);
         }
         self.out.push(b'}');
@@ -207,6 +207,17 @@ mod tests {
     fn spelt(text: &str) -> (String, bool) {
         let (bytes, is_as_sent) = shortest(&parse(text.as_bytes(), 16).unwrap());
         (String::from_utf8(bytes).unwrap(), is_as_sent)
+    }
+
+    /// Were a nest written twice at each level, these would be thousands of millions of nodes.
+    #[test]
+    fn each_node_is_written_once_whatever_its_keys_are() {
+        let nest = |key: &str| (0..30).fold("1".to_owned(), |inner, _| format!("{{\"a\":{inner},\"{key}\":1}}"));
+        let (text, is_as_sent) = {
+            let (bytes, is_as_sent) = shortest(&parse(nest("z\u{301}").as_bytes(), 32).unwrap());
+            (String::from_utf8(bytes).unwrap(), is_as_sent)
+        };
+        assert_eq!((text, is_as_sent), (nest("ź"), false));
     }
 
     #[test]

@@ -5,7 +5,7 @@
 use crate::access::Operation;
 use crate::app::App;
 use crate::application_detail_events::{DecisionDetail, Delivery, ReplyDetail, ScoreDetail, Withdrawal};
-use crate::application_detail_parts::{DecisionParts, ScoreParts, request};
+use crate::application_detail_parts::{DecisionParts, ReplyParts, ScoreParts, request};
 use crate::applications::{DecisionSummary, STANDING, SUMMARY, ScoreSummary, Summary};
 use crate::caller::{ApplicationId, Caller, Params};
 use crate::log::{self, Attested, AuditPosition, Doubt, Logged, Position};
@@ -111,6 +111,10 @@ pub(crate) async fn tell(
         let of = |text: &Option<String>| text.clone().unwrap_or_default();
         withheld += shown.features(&of(&summary.model), &of(&summary.model_version), parts);
     }
+    let mut replies: Vec<ReplyDetail> = rows.replies.iter().map(|row| source.reply(row)).collect::<Result<_, _>>()?;
+    for reply in &mut replies {
+        withheld += shown.warnings(&mut reply.parts);
+    }
     Ok(Json(ApplicationDetail {
         revisions,
         request,
@@ -119,7 +123,7 @@ pub(crate) async fn tell(
         decisions,
         withdrawals: rows.withdrawals.iter().map(|row| source.withdrawal(row)).collect::<Result<_, _>>()?,
         deliveries: rows.deliveries.iter().map(|row| source.delivery(row)).collect::<Result<_, _>>()?,
-        replies: rows.replies.iter().map(|row| source.reply(row)).collect::<Result<_, _>>()?,
+        replies,
         audit,
         attested,
         application,
@@ -335,10 +339,11 @@ impl Source<'_> {
             origin_partition: row.try_get("origin_partition")?,
             origin_offset: row.try_get("origin_offset")?,
             replied_at: rfc3339(row.try_get("replied_at")?),
+            parts: ReplyParts::default(),
             audit: None,
         };
-        let (told, audit, _) = self.tell(position(row)?, in_row, |event, _| logged::reply(event, self.of));
-        Ok(ReplyDetail { audit, ..told })
+        let (told, audit, event) = self.tell(position(row)?, in_row, |event, _| logged::reply(event, self.of));
+        Ok(ReplyDetail { parts: parts(event)?, audit, ..told })
     }
 }
 

@@ -1,6 +1,6 @@
 //! PURE. The events of an application as its detail shows them: scores, decisions, withdrawals, deliveries and answers.
 
-use crate::application_detail_parts::{DecisionParts, ScoreParts};
+use crate::application_detail_parts::{DecisionParts, ReplyParts, ScoreParts};
 use crate::applications::{DecisionSummary, ScoreSummary};
 use crate::log::AuditPosition;
 use serde::Serialize;
@@ -103,6 +103,9 @@ pub struct ReplyDetail {
     /// When it was answered.
     #[schema(format = DateTime)]
     pub replied_at: String,
+    /// From the event itself.
+    #[serde(flatten)]
+    pub parts: ReplyParts,
     /// Where the answer stands in the log.
     pub audit: Option<AuditPosition>,
 }

@@ -16,6 +16,26 @@ pub struct ScoreParts {
     pub reasons: Vec<CandidateReason>,
     /// Bureau reports that were read.
     pub reports: Vec<Report>,
+    /// Why this model.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub route: Option<Route>,
+}
+
+/// The route that chose the model.
+#[derive(Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Route {
+    /// Name of the document.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Its version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// The entry that applied; absent where none did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entry: Option<String>,
+    /// Sticky hash of the customer, 0 to 9999: shares of challengers go by it.
+    #[serde(default)]
+    pub bucket: u32,
 }
 
 /// A characteristic as the model was given it.
@@ -114,6 +134,30 @@ pub struct Rule {
     /// The threshold.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub threshold: Option<String>,
+    /// What it compared, so that it held; each reads as a true sentence.
+    #[serde(default)]
+    pub comparisons: Vec<Comparison>,
+}
+
+/// What a rule compared.
+#[derive(Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Comparison {
+    /// The fact or feature, as the policy names it.
+    pub fact: String,
+    /// `below`, `at_most`, `above`, `at_least`, `equal`, `not_equal`, `one_of` or `none_of`; an open set.
+    pub operator: String,
+    /// The value seen; absent where the policy withholds it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<String>,
+    /// What it was held against.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub threshold: Option<String>,
+    /// What stands in place of a constant, as the policy names it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub against: Option<String>,
+    /// What the model did to the value, where the fact is a feature: `missing`, `clamped` or `unknown`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub flag: Option<String>,
 }
 
 /// A reason given to the applicant.
@@ -172,6 +216,29 @@ pub struct Offer {
     /// Months.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub term_months: Option<u32>,
+}
+
+/// What an answer holds beyond its row.
+#[derive(Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(default)]
+pub struct ReplyParts {
+    /// What was taken and may be a mistake, as words.
+    pub warnings: Vec<String>,
+    /// Where, for the first of them.
+    pub warning_details: Vec<Warning>,
+}
+
+/// Something that was taken, and that no model of the product reads as it was sent.
+#[derive(Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Warning {
+    /// Such as `unknown_attribute`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// JSON pointer (RFC 6901) into the application.
+    pub pointer: String,
+    /// The known name that is most like it, where one is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nearest: Option<String>,
 }
 
 /// The accepted body as it may be shown. The log holds none of these members of an applicant; should one get there, it does

@@ -73,7 +73,7 @@ pub struct ListParams {
     pub jurisdiction: Option<String>,
     /// `decide`, `prequalify` or `score_only`.
     pub intent: Option<String>,
-    /// Outcome of the decision that stands.
+    /// Outcome of the decision that stands: `approve`, `counteroffer`, `refer`, `decline`, `incomplete` or `withdrawn`.
     pub outcome: Option<String>,
     /// Band of the score.
     pub band: Option<String>,

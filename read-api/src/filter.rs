@@ -2,6 +2,7 @@
 
 use crate::problem::Problem;
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
+use domain::{Intent, Outcome, Worded};
 
 /// The longest word of a filter, in bytes: names of products, models and policies are shorter.
 const WORD_BYTES: usize = 128;
@@ -24,7 +25,7 @@ impl Filter {
     /// Checks every word.
     ///
     /// # Errors
-    /// 400 for one that no name can be.
+    /// 400 for one that no name can be, and for an outcome or an intent that there is not.
     pub fn checked(self) -> Result<Self, Problem> {
         let words = [
             ("product", &self.product),
@@ -44,8 +45,19 @@ impl Filter {
                 )));
             }
         }
+        listed::<Outcome>("outcome", &self.outcome)?;
+        listed::<Intent>("intent", &self.intent)?;
         Ok(self)
     }
+}
+
+/// A word of a closed list: any other would match nothing, and look like nothing there.
+fn listed<T: Worded>(name: &str, word: &Option<String>) -> Result<(), Problem> {
+    if word.as_deref().is_none_or(|word| T::parse(word).is_some()) {
+        return Ok(());
+    }
+    let words: Vec<&str> = T::ALL.iter().map(|word| word.as_str()).collect();
+    Err(Problem::bad_request(format!("{name}: one of {}", words.join(", "))))
 }
 
 /// From a moment until just before another.
@@ -114,6 +126,20 @@ mod tests {
         let read = |from, to| Period::read(from, to, Period::ever()).is_ok();
         assert!(read(None, None) && read(Some("2026-01-01"), Some("2026-01-01")));
         assert!(!read(Some("2026-01-02"), Some("2026-01-01")));
+    }
+
+    #[test]
+    fn a_word_of_a_closed_list_is_one_of_them() {
+        let of = |outcome: &str, intent: &str| Filter {
+            outcome: Some(outcome.to_owned()),
+            intent: Some(intent.to_owned()),
+            ..Filter::default()
+        };
+        assert!(of("decline", "score_only").checked().is_ok());
+        let detail = |filter: Filter| filter.checked().unwrap_err().detail.unwrap();
+        let told = detail(of("declined", "decide"));
+        assert!(told.starts_with("outcome: one of approve, ") && told.contains(", decline"), "{told}");
+        assert_eq!(detail(of("decline", "score-only")), "intent: one of decide, prequalify, score_only");
     }
 
     #[test]

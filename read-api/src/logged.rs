@@ -2,7 +2,7 @@
 //! event of another application, of another kind or that cannot be read it is nothing.
 
 use crate::application_detail_events::{DecisionDetail, Delivery, ReplyDetail, ScoreDetail, Withdrawal};
-use crate::application_detail_parts::{DecisionParts, ScoreParts};
+use crate::application_detail_parts::{DecisionParts, ReplyParts, ScoreParts};
 use crate::applications::{DecisionSummary, ScoreSummary, Summary};
 use crate::log::Logged;
 use runtime::clock::{rfc3339, time_of_ms};
@@ -159,6 +159,7 @@ pub(crate) fn reply(event: &Logged, of: Of<'_>) -> Option<ReplyDetail> {
         origin_partition: body.origin.partition,
         origin_offset: body.origin.offset,
         replied_at: rfc3339(event.time),
+        parts: ReplyParts::default(),
         audit: None,
     })
 }

@@ -8,15 +8,46 @@ use axum::extract::{Path, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use schemas::attributes::MEDIA_TYPE;
+use serde::Serialize;
 use serde_json::Value;
 use std::sync::Arc;
+use utoipa::ToSchema;
+
+/// The products of the deployment.
+#[derive(Debug, Serialize, ToSchema)]
+#[allow(dead_code)] // describes what `Published::list` writes
+pub struct ProductList {
+    /// Those that a route names.
+    pub products: Vec<ProductSchema>,
+}
+
+/// A product.
+#[derive(Debug, Serialize, ToSchema)]
+#[allow(dead_code)] // a part of the above
+pub struct ProductSchema {
+    /// Its name.
+    pub product: String,
+    /// Path of the schema of its attributes.
+    pub attributes_schema: String,
+}
 
 /// The products, each with the path of its schema.
+#[utoipa::path(get, path = "/v1/products", tag = "products", security(()), responses(
+    (status = 200, description = "The products", body = ProductList),
+    (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
+))]
 pub(crate) async fn list(State(app): State<Arc<App>>) -> Json<Value> {
     Json(app.config.attributes.get().list())
 }
 
-/// The JSON Schema of a product's `attributes`.
+/// The JSON Schema (2020-12) of a product's `attributes`: what its models read.
+#[utoipa::path(get, path = "/v1/products/{product}/attributes.schema.json", tag = "products", security(()),
+    params(("product" = String, Path, description = "Name of the product")),
+    responses(
+        (status = 200, description = "The schema", body = Value, content_type = "application/schema+json"),
+        (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
+    )
+)]
 pub(crate) async fn attributes(State(app): State<Arc<App>>, Path(product): Path<String>) -> Result<Response, Problem> {
     let published = app.config.attributes.get();
     let document = published.documents.get(&product).ok_or_else(Problem::not_found)?;

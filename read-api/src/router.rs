@@ -6,7 +6,6 @@ use crate::problem::Problem;
 use crate::{application_detail, applications, identities, kpis, products, stream};
 use axum::routing::get;
 use axum::{Json, Router};
-use schemas::attributes::{LIST_PATH, PATH};
 use std::sync::Arc;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
@@ -21,8 +20,6 @@ pub fn router(app: Arc<App>) -> Router {
     let (routes, description) = described();
     routes
         .route(OPENAPI_PATH, get(move || std::future::ready(Json(description.clone()))))
-        .route(LIST_PATH, get(products::list))
-        .route(PATH, get(products::attributes))
         .fallback(|| async { Problem::not_found() })
         .method_not_allowed_fallback(|| async { Problem::method_not_allowed() })
         .layer(axum::middleware::from_fn_with_state(app.clone(), guard))
@@ -41,6 +38,8 @@ fn described() -> (Router<Arc<App>>, utoipa::openapi::OpenApi) {
         .routes(routes!(identities::show))
         .routes(routes!(kpis::count))
         .routes(routes!(stream::look))
+        .routes(routes!(products::list))
+        .routes(routes!(products::attributes))
         .split_for_parts()
 }
 
@@ -59,6 +58,7 @@ fn described() -> (Router<Arc<App>>, utoipa::openapi::OpenApi) {
     servers((url = "/", description = "The server that gives this document")),
     tags(
         (name = "applications", description = "Applications, their scores, decisions and proofs"),
+        (name = "products", description = "What the models of each product read; no token is wanted"),
         (name = "figures", description = "What was decided in a period, in numbers"),
         (name = "stream", description = "The health of the stream and of the audit log")
     ),

@@ -1,9 +1,12 @@
 //! PURE. What of a detail a role may see: members that senders may send freely have a class in the feature contracts, and a detail
 //! leaves out what is above the caller's. It says how many it left out, never their names: a name can itself be a value.
 
-use crate::application_detail_parts::ScoreParts;
+use crate::application_detail_parts::{ReplyParts, ScoreParts};
 use domain::{FieldClass, FieldClasses, Free};
 use serde_json::{Map, Value};
+
+/// In front of an attribute's name in a JSON pointer.
+const ATTRIBUTES: &str = "/attributes/";
 
 /// What somebody may see.
 #[derive(Debug, Clone, Copy)]
@@ -45,6 +48,17 @@ impl Shown<'_> {
         let before = score.features.len();
         score.features.retain(|feature| self.takes(self.classes.of_feature(model, version, &feature.name)));
         left_out(before, score.features.len())
+    }
+
+    /// Takes out of an answer what points at members that may not be seen; gives how many. The words stay.
+    pub fn warnings(&self, reply: &mut ReplyParts) -> u32 {
+        let before = reply.warning_details.len();
+        reply.warning_details.retain(|warning| {
+            let Some(member) = warning.pointer.strip_prefix(ATTRIBUTES) else { return true };
+            let name = member.split('/').next().unwrap_or_default().replace("~1", "/").replace("~0", "~");
+            self.takes(self.classes.of(Free::Attribute, &name))
+        });
+        left_out(before, reply.warning_details.len())
     }
 }
 
@@ -103,6 +117,24 @@ mod tests {
         assert_eq!(left(FieldClass::Plain, "1"), (1, 1));
         assert_eq!(left(FieldClass::Plain, "2"), (2, 0), "another contract");
         assert_eq!(left(FieldClass::Restricted, "1"), (2, 0));
+    }
+
+    #[test]
+    fn a_warning_names_what_its_reader_may_see() {
+        let classes = classes();
+        let told = |most| {
+            let warning = |pointer: &str| json!({"type": "attribute_wrong_type", "pointer": pointer});
+            let all = ["/attributes/naics", "/attributes/branch", "/attributes/email/x", "/attributes/a~1b", "/requested"];
+            let text = json!({"warnings": ["unknown_attribute"], "warning_details": all.map(warning)});
+            let mut reply: ReplyParts = serde_json::from_value(text).unwrap();
+            let withheld = Shown { classes: &classes, most }.warnings(&mut reply);
+            let left: Vec<String> = reply.warning_details.into_iter().map(|warning| warning.pointer).collect();
+            (left.join(" "), reply.warnings.len(), withheld)
+        };
+        assert_eq!(told(FieldClass::Plain), ("/attributes/naics /requested".to_owned(), 1, 3));
+        let all = "/attributes/naics /attributes/branch /attributes/a~1b /requested".to_owned();
+        assert_eq!(told(FieldClass::Restricted), (all.clone(), 1, 1));
+        assert_eq!(told(FieldClass::Personal), (all, 1, 1));
     }
 
     #[test]
