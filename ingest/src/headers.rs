@@ -40,21 +40,26 @@ impl<'h> Headers<'h> for RecordHeaders<'h> {
 /// Headers of a record, whatever holds them.
 pub type HeaderOf<'h> = &'h dyn Headers<'h>;
 
-/// The value of an attribute whose header is spelt as HTTP, AMQP or JMS have it, or in capitals.
-pub(crate) fn misspelt<'h>(header_of: HeaderOf<'h>, attribute: &str) -> Option<&'h [u8]> {
+/// The values of an attribute whose header is spelt as HTTP, AMQP or JMS have it, or in capitals.
+pub(crate) fn misspelt<'h>(header_of: HeaderOf<'h>, attribute: &str) -> impl Iterator<Item = &'h [u8]> {
     const PREFIXES: [&str; 5] = ["ce_", "ce-", "cloudevents:", "cloudevents_", "cloudevents-"];
-    let fits = |name: &str| {
+    let fits = move |name: &str| {
         PREFIXES.iter().any(|prefix| {
             name.split_at_checked(prefix.len()).is_some_and(|(before, rest)| {
                 before.eq_ignore_ascii_case(prefix) && rest.eq_ignore_ascii_case(attribute)
             })
         })
     };
-    header_of
-        .all()
-        .iter()
-        .find(|(name, value)| value.is_some_and(|bytes| !bytes.is_empty()) && fits(name))
-        .and_then(|(_, value)| *value)
+    let spelt = header_of.all().iter().filter(move |(name, _)| fits(name));
+    spelt.filter_map(|(_, value)| *value).filter(|bytes| !bytes.is_empty())
+}
+
+/// Every value that may be meant by a header, the likeliest first: the one that counts, others of that name from the last, and those
+/// that are spelt in another way.
+pub(crate) fn meant<'h>(header_of: HeaderOf<'h>, header: &str) -> impl Iterator<Item = &'h [u8]> {
+    let others = header_of.all().iter().rev().filter(move |(name, _)| *name == header).filter_map(|(_, value)| *value);
+    let attribute = header.strip_prefix("ce_").unwrap_or(header);
+    header_of.get(header).into_iter().chain(others).chain(misspelt(header_of, attribute))
 }
 
 #[cfg(test)]
@@ -84,8 +89,8 @@ mod tests {
         ];
         for (name, is_one) in rows {
             let headers = RecordHeaders::new(vec![(name, Some(b"1"))]);
-            assert_eq!(misspelt(&headers, "id").is_some(), is_one, "{name}");
+            assert_eq!(misspelt(&headers, "id").next().is_some(), is_one, "{name}");
         }
-        assert_eq!(misspelt(&RecordHeaders::new(vec![("ce-id", Some(b"")), ("ce_id", None)]), "id"), None);
+        assert_eq!(misspelt(&RecordHeaders::new(vec![("ce-id", Some(b"")), ("ce_id", None)]), "id").next(), None);
     }
 }

@@ -8,7 +8,7 @@ use crate::strict::{Node, Object};
 use schemas::application::WITHDRAWN;
 use schemas::catalogue::documents;
 use schemas::reply::Expected;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::borrow::Cow;
 use std::collections::HashMap;
 
@@ -50,6 +50,26 @@ impl Published {
             _ => return,
         };
         fault.expected = (expected != Expected::default()).then(|| Box::new(expected));
+    }
+
+    /// Cuts a pointer at the first step that the contract does not know: behind it where members have names, before it where none are
+    /// meant to be. A key further down may be a value that was put in the wrong place. Where any name is taken, such as in
+    /// `attributes`, all are told.
+    pub(crate) fn stop_at_unknown(&self, pointer: &mut String, event_type: &str) {
+        let (mut parts, mut end) = (self.parts(event_type, std::iter::empty()), 0);
+        for step in pointer.split('/').skip(1) {
+            if parts.iter().any(|(_, schema)| takes_any_member(schema)) {
+                return;
+            }
+            let has_names = parts.iter().any(|(_, schema)| schema.get("properties").is_some());
+            parts = self.member(parts, &unescaped(step));
+            if !parts.is_empty() || has_names {
+                end += 1 + step.len();
+            }
+            if parts.is_empty() {
+                return pointer.truncate(end);
+            }
+        }
     }
 
     /// What an attribute takes as a header and in structured mode, which knows the types that are taken.
@@ -146,6 +166,12 @@ fn schemas<'p>(parts: &[Part<'p>]) -> Vec<&'p Value> {
     parts.iter().map(|(_, schema)| *schema).collect()
 }
 
+/// Whether an object may have members of any name.
+fn takes_any_member(schema: &Value) -> bool {
+    let is_object = schema.get("type").is_some_and(|kind| kind == "object" || kind == &json!(["object", "null"]));
+    is_object && schema.get("properties").is_none() && schema.get("additionalProperties") != Some(&Value::Bool(false))
+}
+
 /// Whether a word says that a value is not what its place takes: only then is what it takes of use.
 fn is_about_a_value(reason: Reason) -> bool {
     matches!(
@@ -215,6 +241,32 @@ mod tests {
         let fault = told(Reason::UnknownField, "/applicants/0/Identity");
         assert_eq!(fault.remark.as_deref(), Some("the nearest name is identity"));
         assert_eq!(told(Reason::UnknownField, "/zzzzzz").remark, None);
+    }
+
+    #[test]
+    fn a_pointer_ends_where_the_contract_does() {
+        let published = Published::new().unwrap();
+        let rows = [
+            ("/applicants/0/facts/income/2/amount/currency", "/applicants/0/facts/income/2/amount/currency"),
+            ("/applicants/0/facts/nam/Anna Svensson", "/applicants/0/facts/nam"),
+            ("/applicant/0/Anna Svensson", "/applicant"),
+            ("/Applicants/0/name", "/Applicants"),
+            ("/tenant/Anna Svensson/1", "/tenant"),
+            ("/applicants/Anna Svensson", "/applicants"),
+            ("/requested/term_month", "/requested/term_month"),
+            ("/attributes/free/deep/~1er", "/attributes/free/deep/~1er"),
+            ("/applicants/0/reports/1/fields/free/deep", "/applicants/0/reports/1/fields/free/deep"),
+            ("/a~1b/c", "/a~1b"),
+            ("", ""),
+        ];
+        for (sent, told) in rows {
+            let mut pointer = sent.to_owned();
+            published.stop_at_unknown(&mut pointer, SUBMITTED);
+            assert_eq!(pointer, told);
+        }
+        let mut pointer = "/application_id/x/y".to_owned();
+        published.stop_at_unknown(&mut pointer, WITHDRAWN);
+        assert_eq!(pointer, "/application_id");
     }
 
     #[test]

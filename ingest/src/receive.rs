@@ -155,7 +155,8 @@ fn unread(fault: Fault, mode: &Result<Mode, Fault>, arrival: &Arrival<'_>) -> Ve
 
 /// Pointers are into `data`; a fault beside it is a fault of the envelope, which has none.
 fn within_data(fault: Fault) -> Fault {
-    let pointer = fault.pointer.strip_prefix("/data").unwrap_or_default().to_owned();
+    let below = fault.pointer.strip_prefix("/data").filter(|rest| rest.is_empty() || rest.starts_with('/'));
+    let pointer = below.unwrap_or_default().to_owned();
     Fault { pointer, ..fault }
 }
 
@@ -253,7 +254,10 @@ fn refusal(
     let attribute = |name| sender::attribute_of(arrival.header_of, object.filter(|_| is_whole), name);
     let data = if is_whole { object.and_then(|event| event.get("data")?.as_map()) } else { object };
     let event_type = attribute(header::TYPE).unwrap_or_default();
-    faults.iter_mut().for_each(|fault| rules.published.explain(fault, &event_type));
+    for fault in &mut faults {
+        rules.published.stop_at_unknown(&mut fault.pointer, &event_type);
+        rules.published.explain(fault, &event_type);
+    }
     Refusal::of(faults, who(arrival, data, attribute))
 }
 

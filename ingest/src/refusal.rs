@@ -177,6 +177,8 @@ impl Fault {
         if pointer.len() > MAX_POINTER_BYTES {
             let cut = (0..=MAX_POINTER_BYTES).rev().find(|at| pointer.is_char_boundary(*at)).unwrap_or(0);
             pointer.truncate(cut);
+            // Not within an escape.
+            pointer.truncate(pointer.strip_suffix('~').map_or(cut, str::len));
         }
         Self { reason, pointer, attribute: None, remark: None, expected: None }
     }

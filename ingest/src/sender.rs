@@ -1,7 +1,7 @@
 //! The CloudEvents envelope as senders give it: binary mode (attributes in headers) and structured mode (one JSON object), on
 //! Kafka and over HTTP alike. Says every attribute that is wrong and what is taken in its place, never what it held.
 
-use crate::headers::{HeaderOf, misspelt};
+use crate::headers::{HeaderOf, meant, misspelt};
 use crate::refusal::{Fault, Reason};
 use crate::strict::{Node, Object};
 use base64::Engine;
@@ -144,7 +144,7 @@ fn binary_faults(header_of: HeaderOf<'_>, doubled: Vec<Fault>) -> Vec<Fault> {
     let known = faults.len();
     for attribute in &ATTRIBUTES {
         let value = header_of.get(attribute.header).filter(|bytes| !bytes.is_empty());
-        if value.is_none() && misspelt(header_of, attribute.name).is_some() {
+        if value.is_none() && misspelt(header_of, attribute.name).next().is_some() {
             let names = vec![attribute.header.to_owned()];
             let spelling = Fault::of_attribute(Reason::HeaderSpelling, attribute.name);
             faults.push(spelling.expecting(Expected { names, ..Expected::default() }));
@@ -291,15 +291,16 @@ pub(crate) fn attribute_of(
     event: Option<&Object<'_>>,
     header: &'static str,
 ) -> Option<String> {
-    let bytes = match event {
-        Some(event) => structured(event, header)?,
-        None => {
-            binary(header_of, header).or_else(|| misspelt(header_of, header.strip_prefix("ce_").unwrap_or(header)))?
-        }
-    };
-    let text = std::str::from_utf8(bytes).ok()?;
-    let sound = (1..=MAX_ATTRIBUTE_BYTES).contains(&text.len()) && !text.contains(char::is_control);
-    sound.then(|| text.to_owned())
+    fn sound(bytes: &[u8]) -> Option<String> {
+        let text = std::str::from_utf8(bytes).ok()?;
+        let is_sound = (1..=MAX_ATTRIBUTE_BYTES).contains(&text.len()) && !text.contains(char::is_control);
+        is_sound.then(|| text.to_owned())
+    }
+    let inside = event.and_then(|event| structured(event, header)).and_then(sound);
+    match header {
+        header::TRACEPARENT => inside.or_else(|| binary(header_of, header).and_then(sound)),
+        _ => inside.or_else(|| meant(header_of, header).find_map(sound)),
+    }
 }
 
 /// Whether it is a trace context that W3C lets a receiver use: an id of zeros alone is none.

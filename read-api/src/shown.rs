@@ -124,7 +124,8 @@ mod tests {
         let classes = classes();
         let told = |most| {
             let warning = |pointer: &str| json!({"type": "attribute_wrong_type", "pointer": pointer});
-            let all = ["/attributes/naics", "/attributes/branch", "/attributes/email/x", "/attributes/a~1b", "/requested"];
+            let all =
+                ["/attributes/naics", "/attributes/branch", "/attributes/email/x", "/attributes/a~1b", "/requested"];
             let text = json!({"warnings": ["unknown_attribute"], "warning_details": all.map(warning)});
             let mut reply: ReplyParts = serde_json::from_value(text).unwrap();
             let withheld = Shown { classes: &classes, most }.warnings(&mut reply);

@@ -175,6 +175,84 @@ fn no_value_and_no_personal_key_is_told() {
     assert!(!format!("{:?}", outcome.outcome).contains("Anna"));
 }
 
+/// A key that stands twice is found by the parser, which knows no contract; below a place that the contract does not have it may be
+/// a person.
+#[test]
+fn no_key_below_an_unknown_place_is_told() {
+    let twice = r#"{"Anna-Svensson":1,"Anna-Svensson":2}"#;
+    let rows = [
+        (r#""applicant":[KEY]"#, "/applicant"),
+        (r#""Applicants":[KEY]"#, "/Applicants"),
+        (r#""borrower":KEY"#, "/borrower"),
+        (r#""applicants":[{"facts":{"nam":KEY}}]"#, "/applicants/0/facts/nam"),
+        (r#""tenant":KEY"#, "/tenant"),
+        (r#""attributes":{"free":{"a":1,"a":2}}"#, "/attributes/free/a"),
+    ];
+    for (body, pointer) in rows {
+        let mut record = good("keys").0;
+        record.body = Some(format!("{{{}}}", body.replace("KEY", twice)).into_bytes());
+        let reply = Stack::new().send(&record).reply();
+        let fault = &reply["problem"]["faults"][0];
+        assert_eq!((&fault["type"], &fault["pointer"]), (&json!("duplicate_key"), &json!(pointer)));
+        assert!(!reply.to_string().contains("Anna"), "{reply}");
+    }
+}
+
+/// Pointers are into `data`, and JSON pointers wherever they are cut.
+#[test]
+fn a_pointer_is_a_json_pointer() {
+    let event = |rest: &str| {
+        format!(r#"{{"specversion":"1.0","id":"e","source":"/s","type":"application.submitted.v1",{rest}}}"#)
+    };
+    let long = "/~".repeat(400);
+    let escaped = long.replace('~', "~0").replace('/', "~1");
+    let rows = [
+        (event(r#""dataschema":"x\u0000","data":{}"#), String::new()),
+        (event(r#""data_base64":"a\u0000""#), String::new()),
+        (event(r#""dataX":{"a":1,"a":2},"data":{}"#), String::new()),
+        (event(r#""data":{"tenant":1,"tenant":2}"#), "/tenant".to_owned()),
+        (event(&format!(r#""data":{{"{long}":1,"{long}":2}}"#)), escaped),
+    ];
+    for (text, whole) in rows {
+        let mut record = good("pointers").0;
+        record.headers = vec![("content-type".to_owned(), b"application/cloudevents+json".to_vec())];
+        record.body = Some(text.into_bytes());
+        let reply = Stack::new().send(&record).reply();
+        let pointer = reply["problem"]["faults"][0]["pointer"].as_str().unwrap_or_default();
+        let is_one =
+            pointer.split('/').skip(1).all(|step| step.replace("~0", "").replace("~1", "").find('~').is_none());
+        assert!(is_one && (pointer.is_empty() || pointer.starts_with('/')), "{reply}");
+        assert!(
+            if whole.len() > 256 { pointer.len() > 250 } else { pointer == whole },
+            "{pointer} for {whole}: {reply}"
+        );
+    }
+}
+
+/// An id that can be read is given back, wherever it stands.
+#[test]
+fn an_id_comes_back_from_beside_one_that_is_none() {
+    let rows: [&[(&str, &[u8])]; 4] = [
+        (&[("ce_id", b"A"), ("ce_id", b"")]),
+        (&[("ce_id", b""), ("ce-id", b"A")]),
+        (&[("ce_id", b"\xff"), ("ce-id", b"A")]),
+        (&[("ce-id", b"\n"), ("CE_ID", b"A")]),
+    ];
+    for ids in rows {
+        let mut record = good("ids").0;
+        record.headers.retain(|(name, _)| name != "ce_id");
+        record.headers.extend(ids.iter().map(|(name, value)| ((*name).to_owned(), value.to_vec())));
+        let reply = Stack::new().send(&record).reply();
+        assert_eq!((&reply["status"], &reply["origin_id"]), (&json!("rejected"), &json!("A")), "{ids:?}");
+    }
+    let mut record = good("ids").0;
+    record.headers.retain(|(name, _)| name == "ce_id");
+    record.headers[0].1 = b"A".to_vec();
+    let event = r#"{"specversion":"1.0","id":null,"source":"/s","type":"application.submitted.v1","data":{}}"#;
+    record.body = Some(event.into());
+    assert_eq!(Stack::new().send(&record).reply()["origin_id"], "A", "a body without its content type");
+}
+
 #[test]
 fn the_page_has_every_word_with_its_status_and_sentence() {
     let page = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/faults.md")).unwrap();

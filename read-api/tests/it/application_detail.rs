@@ -55,6 +55,7 @@ fn a_detail_is_whole() {
                               {"name": "age_of_file", "value": -1e9, "flag": "missing", "contribution": 0.125}]);
         assert_eq!(score["features"], features);
         assert_eq!(score["explanation"]["method"], "scorecard_exact");
+        assert_eq!((&score["route"]["entry"], &score["route"]["bucket"]), (&"cards".into(), &17.into()));
         assert_eq!(score["reasons"][0]["code"], "delinquent_obligations");
         assert_eq!(score["reports"][0]["status"], "thin");
 
@@ -63,7 +64,8 @@ fn a_detail_is_whole() {
             decisions.iter().map(|d| (d["outcome"].as_str().unwrap(), d["automation"].as_str().unwrap())).collect();
         assert_eq!(told, [("decline", "automatic"), ("approve", "human")]);
         assert_eq!(decisions[0]["principal_reasons"][0]["text"], "Delinquent");
-        assert_eq!(decisions[0]["rules"][0]["threshold"], "560");
+        let rule = &decisions[0]["rules"][0];
+        assert_eq!((&rule["threshold"], &rule["comparisons"][0]["operator"]), (&"560".into(), &"at_least".into()));
         assert_eq!(
             (&decisions[0]["adverse_action"], &decisions[0]["notice"]["recipients"][0]),
             (&true.into(), &"primary".into())
@@ -82,6 +84,8 @@ fn a_detail_is_whole() {
             (&conflict["problem"], &conflict["origin_topic"]),
             (&"conflict".into(), &"loan.applications.v1".into())
         );
+        assert_eq!(conflict["warnings"], json!(["unknown_attribute"]));
+        assert_eq!(conflict["warning_details"][0]["nearest"], "limit_bal");
         assert_eq!(detail["withdrawals"].as_array().unwrap().len(), 1);
 
         let earlier = stand.get(&reviewer, "/v1/applications/L-1?revision=1").await.good();

@@ -19,7 +19,11 @@ fn the_description_is_served_and_lists_every_route() {
         let routes: Vec<String> =
             served["paths"].as_object().unwrap().iter().map(|(path, item)| route(path, item)).collect();
         insta::assert_snapshot!("routes", routes.join("\n"));
-        for path in served["paths"].as_object().unwrap().keys() {
+        for (path, item) in served["paths"].as_object().unwrap() {
+            // No security of its own: what everybody's is.
+            if item["get"]["security"] == serde_json::json!([{}]) {
+                continue;
+            }
             let asked = path.replace("{application_id}", "L-1");
             let answer = stand.ask(Method::GET, &asked, None, "").await;
             assert_eq!(answer.problem(), "unauthorized", "{path} exists and wants a token");
@@ -84,7 +88,7 @@ fn every_reference_leads_somewhere() {
 
 /// A route as one line: method, path, parameters.
 fn route(path: &str, item: &Value) -> String {
-    let parameters = item["get"]["parameters"].as_array().unwrap().iter();
+    let parameters = item["get"]["parameters"].as_array().into_iter().flatten();
     let names: Vec<_> = parameters.map(|parameter| parameter["name"].as_str().unwrap()).collect();
     let methods: Vec<_> = item.as_object().unwrap().keys().map(String::as_str).collect();
     format!("{} {path} ({})", methods.join(","), names.join(", "))

@@ -89,6 +89,8 @@ impl Loan {
         let body = json!({
             "status": status, "tenant": self.tenant, "application_id": self.id, "revision": self.revision,
             "origin": {"topic": "loan.applications.v1", "partition": 3, "offset": offset}, "problem": problem,
+            "warnings": ["unknown_attribute"],
+            "warning_details": [{"type": "unknown_attribute", "pointer": "/attributes/limit_bl", "nearest": "limit_bal"}],
         });
         self.record(Topic::LoanReplies, reply::REPLIED, &offset.to_string(), &body)
     }
@@ -112,7 +114,7 @@ impl Loan {
             "application": self.reference(), "subjects": [], "product": self.product, "intent": self.intent,
             "request_type": "new", "channel": self.channel, "jurisdiction": self.jurisdiction, "requested": self.requested(),
             "times": self.times(), "status": status, "unscorable": unscorable, "model": self.model(),
-            "route": {"digest": "bb", "bucket": 17}, "score": self.points(),
+            "route": {"digest": "bb", "bucket": 17, "name": "standard", "version": "1.0.0", "entry": "cards"}, "score": self.points(),
             "features": [{"name": "limit_bal", "value": 20000.0, "contribution": 0.5},
                          {"name": "age_of_file", "value": -1e9, "flag": "missing", "contribution": 0.125}],
             "explanation": {"method": "scorecard_exact", "reference": "near_cutoff", "base": -0.5, "residual": 0.0},
@@ -131,7 +133,8 @@ impl Loan {
             "intent": self.intent, "channel": self.channel, "jurisdiction": self.jurisdiction, "requested": self.requested(),
             "risk": {"event_id": "e", "status": "scored", "model": self.model(), "score": self.points()},
             "policy": {"name": self.policy, "version": "1", "digest": "cc"},
-            "rules": [{"id": "cutoff_b", "step": "cutoff", "value": "612", "threshold": "560"}],
+            "rules": [{"id": "cutoff_b", "step": "cutoff", "value": "612", "threshold": "560",
+                       "comparisons": [{"fact": "score", "operator": "at_least", "value": "612", "threshold": "560"}]}],
             "principal_reasons": [{"rank": 1, "code": "delinquent_obligations", "source": "model", "text": "Delinquent",
                                    "form_c1": "x", "hmda": 3}],
             "adverse_action": outcome == "decline", "inputs": {}, "times": self.times(), "decided_at": self.received(),
