@@ -56,6 +56,19 @@ pub(crate) fn ended(code: i32) -> i32 {
     }
 }
 
+/// An error with what stands behind it, in one line. A message that ends with what stands behind it says it once.
+pub(crate) fn whole(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if text.is_empty() {
+            text = cause;
+        } else if !text.ends_with(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
+}
+
 /// Standard output as a writer, by the same rules.
 pub(crate) struct Out;
 

@@ -3,6 +3,7 @@
 
 mod attributes;
 mod batch;
+mod batch_file;
 mod config;
 mod equality;
 mod guard;
