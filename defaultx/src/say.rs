@@ -99,3 +99,23 @@ fn take(written: io::Result<()>) {
         Err(error) => drop(FAULT.set(error.to_string())),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anyhow::anyhow;
+
+    #[test]
+    fn what_stands_behind_an_error_is_said_once() {
+        let missing = || anyhow!("no such file");
+        let rows = [
+            (missing(), "no such file"),
+            (missing().context("a.toml: no such file"), "a.toml: no such file"),
+            (missing().context("a.toml"), "a.toml: no such file"),
+            (missing().context("a.toml: no such file").context("the mapping"), "the mapping: a.toml: no such file"),
+        ];
+        for (error, expected) in rows {
+            assert_eq!(whole(&error), expected);
+        }
+    }
+}

@@ -268,6 +268,33 @@ fn refused_rows_can_be_corrected_and_sent_again_by_the_same_mapping() {
 }
 
 #[test]
+fn rows_to_correct_keep_the_bytes_of_their_file_and_documents_their_lines() {
+    let folder = Folder::new();
+    let text = format!("\u{feff}{HEADER}\r\n{}\r\n", row("ж-1", "viel"));
+    let little: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let again = folder.path("again.csv").display().to_string();
+    let mapping = folder.put("mapping.toml", MAPPING);
+    for (bytes, mark) in [(little, &b"\xff\xfe"[..]), (text.clone().into_bytes(), &b"\xef\xbb\xbf"[..])] {
+        // The mark knows better than the mapping what the file is written in.
+        let file = folder.put("marked.csv", bytes);
+        let told =
+            |file: &str| dry(&[file.to_owned(), "--mapping".into(), mapping.clone()], &["--to-correct", &again]).1;
+        let first = told(&file);
+        has(
+            &first,
+            &["1 rows: 0 would be published, 1 refused", "(column Antragsnummer)", "(column Kreditbetrag) no number"],
+        );
+        assert!(std::fs::read(&again).unwrap().starts_with(mark));
+        let copy = folder.put("copy.csv", std::fs::read(&again).unwrap());
+        assert_eq!(told(&copy), first, "read as the file was, with the same faults");
+    }
+    let lines = "{\"a\": 1}\n[]\n";
+    let again = folder.path("again.ndjson").display().to_string();
+    dry(&[folder.put("lines.ndjson", lines)], &["--to-correct", &again]);
+    assert_eq!(folder.text("again.ndjson"), lines);
+}
+
+#[test]
 fn what_an_author_of_a_file_wrote_is_no_formula() {
     let folder = Folder::new();
     let mapping = "[[column]]\nname = '=1+1'\npointer = '/application_id'\nkind = 'string'";
