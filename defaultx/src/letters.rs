@@ -73,6 +73,11 @@ impl Letter {
         Self::read(message.partition(), message.offset(), at_ms, &headers_of(message))
     }
 
+    /// The same of a record as a worker takes it.
+    pub(crate) fn of_input(input: &Input<'_>) -> Self {
+        Self::read(input.partition, input.offset.get(), input.timestamp_ms, &input.headers())
+    }
+
     fn read(partition: i32, offset: i64, at_ms: i64, headers: &[Header<'_>]) -> Self {
         let text = |name: &str| {
             let last = headers.iter().rev().find(|(key, _)| *key == name)?;

@@ -68,7 +68,7 @@ pub fn main_with(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone
         Ok(code) => say::ended(code),
         Err(error) => {
             // It may cite a file or a record.
-            eprintln!("error: {}", terminal::lines(&format!("{error:#}")));
+            eprintln!("error: {}", terminal::lines(&say::whole(&error)));
             FAILED
         }
     }

@@ -79,7 +79,9 @@ fn tell_of_topics(settings: &Settings, service: &ServiceContext) {
     drop(task::spawn("topics-check", async {
         match check.await {
             Ok(Some(Ok(findings))) => findings.iter().for_each(|finding| tracing::warn!("{finding}")),
-            Ok(Some(Err(error))) => tracing::warn!(error = format!("{error:#}"), "the topics could not be checked"),
+            Ok(Some(Err(error))) => {
+                tracing::warn!(error = crate::say::whole(&error), "the topics could not be checked")
+            }
             Ok(None) => {}
             Err(error) => tracing::error!(%error, "the check of the topics ended"),
         }

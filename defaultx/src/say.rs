@@ -56,6 +56,19 @@ pub(crate) fn ended(code: i32) -> i32 {
     }
 }
 
+/// An error with what stands behind it, in one line. A message that ends with what stands behind it says it once.
+pub(crate) fn whole(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if text.is_empty() {
+            text = cause;
+        } else if !text.ends_with(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
+}
+
 /// Standard output as a writer, by the same rules.
 pub(crate) struct Out;
 
@@ -84,5 +97,25 @@ fn take(written: io::Result<()>) {
             }
         }
         Err(error) => drop(FAULT.set(error.to_string())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anyhow::anyhow;
+
+    #[test]
+    fn what_stands_behind_an_error_is_said_once() {
+        let missing = || anyhow!("no such file");
+        let rows = [
+            (missing(), "no such file"),
+            (missing().context("a.toml: no such file"), "a.toml: no such file"),
+            (missing().context("a.toml"), "a.toml: no such file"),
+            (missing().context("a.toml: no such file").context("the mapping"), "the mapping: a.toml: no such file"),
+        ];
+        for (error, expected) in rows {
+            assert_eq!(whole(&error), expected);
+        }
     }
 }

@@ -142,7 +142,7 @@ fn nearest_of(known: &Attributes, name: &str, kind: Kind) -> Option<String> {
 }
 
 /// The known name that is most like an unknown one, if one is; how words are joined tells none apart.
-fn nearest<'k>(unknown: &str, known: impl Iterator<Item = &'k str>) -> Option<&'k str> {
+pub(crate) fn nearest<'k>(unknown: &str, known: impl Iterator<Item = &'k str>) -> Option<&'k str> {
     let plain =
         |name: &str| name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect::<String>();
     if unknown.len() > MAX_COMPARED {

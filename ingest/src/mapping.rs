@@ -2,23 +2,25 @@
 //! Training reads the same file, so that a model sees in the stream what it was trained on. What the mapping does not name does not
 //! exist.
 //!
-//! Reading order: [`Mapping`], [`Bound`]; [`dialect`] is how a file holds its cells, [`written`] and [`date`] how a cell is written.
+//! Reading order: [`Mapping`], [`Bound`]; [`dialect`] is how a file holds its cells, [`column`] what becomes of a cell, [`written`] and
+//! [`date`] how it is written, [`signs`] what signs of currencies stand for.
 
 mod amount;
+mod column;
 mod date;
 pub(crate) mod dialect;
 mod place;
+pub(crate) mod signs;
 mod written;
 
 use crate::error::Error;
-use amount::{minor_units, number};
-use chrono::{NaiveDateTime, NaiveTime};
+use column::Column;
 use date::DateForm;
 use dialect::Dialect;
 use domain::ApplicationId;
 use place::put;
 use serde::Deserialize;
-use serde_json::{Map, Number, Value};
+use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::path::Path;
 use written::{Habits, Written};
@@ -43,6 +45,9 @@ pub struct Mapping {
     /// Of cells in templates.
     #[serde(skip)]
     habits: Habits,
+    /// Lines that say `DECIDE`.
+    #[serde(skip)]
+    open_lines: Vec<usize>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -51,45 +56,6 @@ struct Template {
     pointer: String,
     /// `{COLUMN}` is replaced by the cell, `{row}` by the number of the data row, from 1.
     value: String,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Column {
-    name: String,
-    pointer: String,
-    kind: Kind,
-    #[serde(default)]
-    map: BTreeMap<String, Value>,
-    default: Option<Value>,
-    empty: Option<Empty>,
-    currency: Option<String>,
-    #[serde(default)]
-    exponent: u32,
-    /// What is written otherwise than the file says.
-    #[serde(default)]
-    written: Written,
-    #[serde(skip)]
-    habits: Habits,
-}
-
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Kind {
-    String,
-    Integer,
-    Number,
-    Boolean,
-    Category,
-    Money,
-    Date,
-    Datetime,
-}
-
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Empty {
-    Null,
 }
 
 /// A row that the mapping cannot carry.
@@ -147,7 +113,24 @@ impl Mapping {
             let habits = mapping.written.habits(&column.written);
             column.habits = habits.map_err(|why| Error::Mapping(format!("column {}: {why}", column.name)))?;
         }
+        mapping.open_lines = open_lines(text);
         Ok(mapping)
+    }
+
+    /// Its lines that leave something to a person, from 1.
+    pub(crate) fn open_lines(&self) -> &[usize] {
+        &self.open_lines
+    }
+
+    /// How tables of this file's rows are written for whoever wrote it.
+    pub(crate) fn spelling(&self) -> Spelling {
+        let (delimiter, decimal) = (self.file.delimiter, self.written.decimal());
+        Spelling { delimiter, decimal, is_marked: delimiter != b',' || decimal != '.' || !self.file.is_utf_8() }
+    }
+
+    /// Whether some text is made of the number of its row.
+    pub(crate) fn counts_rows(&self) -> bool {
+        self.template.iter().any(|template| template.value.contains("{row}"))
     }
 
     /// How the file holds its cells.
@@ -179,6 +162,30 @@ impl Mapping {
             .collect::<Result<_, Error>>()?;
         Ok(Bound { mapping: self, columns, templates })
     }
+}
+
+/// How a table is written for one spreadsheet or another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Spelling {
+    /// Between cells.
+    pub delimiter: u8,
+    /// Between whole and fraction.
+    pub decimal: char,
+    /// Whether a byte order mark says that it is UTF-8.
+    pub is_marked: bool,
+}
+
+impl Default for Spelling {
+    /// As programs read it.
+    fn default() -> Self {
+        Self { delimiter: b',', decimal: '.', is_marked: false }
+    }
+}
+
+/// The lines of a mapping file that leave something to a person, from 1: comments with the word and a colon.
+pub(crate) fn open_lines(text: &str) -> Vec<usize> {
+    let is_open = |line: &str| line.split_once('#').is_some_and(|(_, comment)| comment.contains("DECIDE:"));
+    (1..).zip(text.lines()).filter(|(_, line)| is_open(line)).map(|(number, _)| number).collect()
 }
 
 /// Whether a cell is a day as a pattern of `[written] date` says.
@@ -283,62 +290,6 @@ fn pieces<'m>(template: &'m str, place: &impl Fn(&str) -> Result<usize, Error>) 
     }
     pieces.push(Piece::Text(rest));
     Ok(pieces)
-}
-
-impl Column {
-    /// The value of a cell; none where an empty cell leaves the key out.
-    fn value(&self, cell: &str) -> Result<Option<Value>, &'static str> {
-        let cell = self.habits.bare(cell);
-        if cell.is_empty() {
-            return Ok(self.empty.map(|Empty::Null| Value::Null));
-        }
-        let plain = || self.habits.plain_number(cell);
-        let value = match self.kind {
-            Kind::String => cell.into(),
-            Kind::Integer => plain().and_then(|cell| cell.parse::<i64>().ok()).ok_or("not an integer")?.into(),
-            Kind::Number => number(&plain().ok_or("not a number")?)?,
-            Kind::Boolean => self.truth(cell).ok_or("neither in the map nor a yes or a no")?,
-            Kind::Category => self.map.get(cell).or(self.default.as_ref()).cloned().ok_or("not in the map")?,
-            Kind::Money => {
-                let amount_minor = plain().and_then(|cell| minor_units(&cell, self.exponent));
-                let amount_minor = amount_minor.ok_or("not an amount of whole minor units")?;
-                let currency = self.currency.as_deref().ok_or("the column has no currency")?;
-                serde_json::json!({"amount_minor": amount_minor, "currency": currency})
-            }
-            Kind::Date => self.day(cell)?.format("%Y-%m-%d").to_string().into(),
-            Kind::Datetime => self.day(cell)?.format("%Y-%m-%dT%H:%M:%SZ").to_string().into(),
-        };
-        Ok(Some(value))
-    }
-
-    fn truth(&self, cell: &str) -> Option<Value> {
-        let said = || self.habits.truth(cell).map(Value::Bool);
-        self.map.get(cell).cloned().or_else(said).or_else(|| self.default.clone())
-    }
-
-    fn day(&self, cell: &str) -> Result<NaiveDateTime, &'static str> {
-        match self.habits.date() {
-            Some(form) => form.read(cell).ok_or("not a date as the mapping says dates are written"),
-            None => crate::check::parse_date(cell).map(|date| date.and_time(NaiveTime::MIN)).ok_or("not a date"),
-        }
-    }
-
-    /// A value that would fit, in the place of a cell that does not.
-    fn stand_in(&self) -> Option<Value> {
-        match self.kind {
-            Kind::String => None,
-            Kind::Integer => Some(1.into()),
-            Kind::Number => Number::from_f64(1.0).map(Value::Number),
-            Kind::Boolean => Some(true.into()),
-            Kind::Category => self.map.values().next().cloned(),
-            Kind::Money => {
-                let currency = self.currency.as_deref()?;
-                Some(serde_json::json!({"amount_minor": 1, "currency": currency}))
-            }
-            Kind::Date => Some("2000-01-01".into()),
-            Kind::Datetime => Some("2000-01-01T00:00:00Z".into()),
-        }
-    }
 }
 
 #[cfg(test)]

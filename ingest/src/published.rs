@@ -5,7 +5,7 @@ use crate::error::Error;
 use crate::expected;
 use crate::refusal::{Fault, Reason};
 use crate::strict::{Node, Object};
-use schemas::application::WITHDRAWN;
+use schemas::application::{SUBMITTED, WITHDRAWN};
 use schemas::catalogue::documents;
 use schemas::reply::Expected;
 use serde_json::{Value, json};
@@ -70,6 +70,11 @@ impl Published {
                 return pointer.truncate(end);
             }
         }
+    }
+
+    /// The words of a closed list that stands at a place of an application; none where it takes something else.
+    pub(crate) fn words_at(&self, pointer: &str) -> Vec<String> {
+        expected::of(&self.at(SUBMITTED, steps(pointer))).words
     }
 
     /// What an attribute takes as a header and in structured mode, which knows the types that are taken.

@@ -10,8 +10,8 @@ Examples:
   defaultx batch portfolio.csv --mapping mapping.toml --tenant bank-a --result result.csv
   defaultx batch portfolio.ndjson --intent score_only --result result.parquet
 
-Ends with 0 when every row was taken (and, with --result, decided), with 1 when a row was refused, with 3 when a row had no reply or no
-decision within --wait. docs/batch.md has the mapping file and the columns of the result.";
+Ends with 0 when every row was taken (and, with --result, decided), with 1 when a row was refused, is in conflict or was set aside, with 3
+when a row had no reply or no decision within --wait. docs/batch.md has the mapping file and the columns of the result.";
 
 /// Options of `batch`.
 #[derive(Debug, Clone, Args)]
@@ -34,6 +34,12 @@ pub struct BatchArgs {
     /// Where the rejects go, a line for each fault; .json for JSON
     #[arg(long, value_name = "FILE")]
     pub rejects: Option<PathBuf>,
+    /// Where the refused rows go as they stand in the file, to be corrected and sent again by the same mapping
+    #[arg(long, value_name = "FILE")]
+    pub to_correct: Option<PathBuf>,
+    /// Write rejects and result with commas and points and without a byte order mark, whatever the file is written with
+    #[arg(long)]
+    pub plain: bool,
     /// Read, map and judge every row, and publish nothing; needs no server
     #[arg(long, conflicts_with = "result")]
     pub dry_run: bool,

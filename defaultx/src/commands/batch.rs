@@ -1,16 +1,17 @@
 //! `batch`: sends a file through ingest, and says what was refused and what became of the rest; proposes a mapping.
 
+mod facts;
+mod said;
+
 use crate::cli::{BatchArgs, BatchCommand, InspectArgs, PlaceArgs};
-use crate::outcomes::{Counts, Outcomes};
+use crate::outcomes::Outcomes;
 use crate::place::{Needs, settle};
 use crate::rows;
+use crate::say;
 use crate::settings::Settings;
-use crate::terminal;
 use anyhow::{Context, Result};
-use ingest::batch::report::Summary;
 use ingest::batch::{self, Options, inspect};
 use runtime::clock;
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// Some row has no reply, or no decision, within the time that was given.
@@ -30,6 +31,8 @@ pub async fn run(mut settings: Settings, place: &PlaceArgs, args: BatchArgs) -> 
         tenant: Some(args.tenant.clone()),
         intent: args.intent,
         report: args.rejects,
+        corrections: args.to_correct,
+        plain: args.plain,
         run: Some(format!("batch-{}", uuid::Uuid::now_v7())),
         ..Options::default()
     };
@@ -38,8 +41,8 @@ pub async fn run(mut settings: Settings, place: &PlaceArgs, args: BatchArgs) -> 
     let work = move || {
         if is_dry {
             let summary = batch::judge(&options, &settings.ingest_with_classes()?, |_| Ok(()))?;
-            print_summary(&summary, "would be published");
-            return Ok(i32::from(summary.refused > 0));
+            print!("{}", said::summary(&summary, "would be published", &options));
+            return Ok(i32::from(summary.refused + summary.conflicts > 0));
         }
         send(settings, &options, &args.tenant, result)
     };
@@ -56,63 +59,42 @@ fn send(
     let (ingest, kafka) = (settings.ingest_with_classes()?, settings.kafka);
     let run = options.run.as_deref().unwrap_or_default();
     let mut outcomes = match &result {
-        Some((path, _)) => Some(Outcomes::begin(&kafka, tenant, run, path)?),
+        Some((path, _)) => Some(Outcomes::begin(&kafka, (tenant, run), path, options.spelling()?)?),
         None => None,
     };
-    let unread = |error: anyhow::Error| ingest::Error::Batch(format!("the dead letters of earlier runs: {error:#}"));
+    let unread = |error: anyhow::Error| {
+        ingest::Error::Batch(format!("the dead letters of earlier runs: {}", say::whole(&error)))
+    };
     let summary = batch::run(
         options,
         &ingest,
         &kafka,
         |file| rows::set_aside(&kafka, file).map_err(unread),
         |verdict| match &mut outcomes {
-            Some(outcomes) => outcomes.row(verdict).map_err(|error| ingest::Error::Batch(format!("{error:#}"))),
+            Some(outcomes) => outcomes.row(verdict).map_err(|error| ingest::Error::Batch(say::whole(&error))),
             None => Ok(()),
         },
     )?;
-    print_summary(&summary, "published");
-    let mut code = i32::from(summary.refused > 0);
-    if let (Some(outcomes), Some((_, patience))) = (outcomes, result) {
-        let counts = outcomes.finish(patience, options.quiet)?;
-        print_counts(&counts);
-        code = match counts.open() {
-            0 => code.max(i32::from(counts.has_refused())),
-            _ => OPEN,
-        };
-    }
-    Ok(code)
-}
-
-fn print_summary(summary: &Summary, done: &str) {
-    println!("{} rows: {} {done}, {} refused", summary.rows, summary.published, summary.refused);
-    for (reason, count) in &summary.by_reason {
-        println!("  {count} {}", terminal::line(reason));
-    }
-    for row in &summary.first_refused {
-        let id = row.application_id.as_deref().unwrap_or("?");
-        for fault in &row.faults {
-            let column = fault.column.as_ref().map(|column| format!(" column {column}:")).unwrap_or_default();
-            let told = format!("  line {}: {id}: {} {}{column} {}", row.line, fault.reason, fault.pointer, fault.why);
-            println!("{}", terminal::line(&told));
-        }
-    }
-}
-
-fn print_counts(counts: &Counts) {
-    let told = |counts: &BTreeMap<String, u64>| {
-        let told: Vec<String> =
-            counts.iter().map(|(word, count)| format!("{count} {}", terminal::line(word))).collect();
-        told.join(", ")
+    print!("{}", said::summary(&summary, "published", options));
+    let code = i32::from(summary.refused + summary.conflicts > 0);
+    let (Some(outcomes), Some((path, patience))) = (outcomes, result) else {
+        println!("{}", said::NOT_AWAITED);
+        return Ok(code);
     };
-    println!("replies: {}", told(&counts.replies));
-    println!("rows: {}", told(&counts.states));
-    println!("outcomes: {}", told(&counts.outcomes));
+    let counts = outcomes.finish(patience, options.quiet)?;
+    print!("{}", said::counts(&counts, &path));
+    Ok(match counts.open() {
+        0 => code.max(i32::from(counts.has_refused())),
+        _ => OPEN,
+    })
 }
 
 fn propose(settings: &Settings, args: &InspectArgs) -> Result<i32> {
     let today = clock::rfc3339(clock::now());
     let today = today.get(..10).unwrap_or_default();
-    let known = inspect::Known { tenant: &args.tenant, products: &settings.ingest.products, today };
+    let (published, facts) = (settings.attributes()?.get(), facts::read_by_models(&settings.scorer.models_dir)?);
+    let (tenant, products, attributes) = (&args.tenant, &settings.ingest.products, &published.attributes);
+    let known = inspect::Known { tenant, products, attributes, facts: &facts, today };
     let inspect::Proposed { text, decisions } = inspect::propose(&args.file, &known)?;
     match &args.output {
         None => print!("{text}"),

@@ -1,9 +1,12 @@
 //! Rows, replies and decisions of one run, on disk: a file of millions of rows takes no more memory than a small one. The file has no
 //! name, so nothing of it stays when the process ends.
 
-use super::answer::{Answer, Replied, Told};
-use super::table::{ResultRow, UNANSWERED, state};
+use super::answer::{Answer, Lost, Replied, Told};
+use super::table::{DEAD_LETTER, ResultRow, Said, UNANSWERED, UNDECIDED, state};
+use crate::letters::Origin;
 use anyhow::{Context, Result};
+use domain::ReplyStatus;
+use ingest::batch::fault::RowFault;
 use ingest::batch::report::{RefusedRow, Verdict};
 use redb::{Database, ReadableDatabase, ReadableTable, Table, TableDefinition};
 use serde::de::DeserializeOwned;
@@ -22,6 +25,10 @@ const REPLIES: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("replies")
 const AWAITED: TableDefinition<'_, Key, u8> = TableDefinition::new("awaited");
 /// Application and revision → [`Told`].
 const TOLD: TableDefinition<'_, Key, &[u8]> = TableDefinition::new("told");
+/// Application and revision → [`Aside`].
+const ASIDE: TableDefinition<'_, Key, &[u8]> = TableDefinition::new("aside");
+/// Where an original stood → whose it was; nobody's where it was published again.
+const ORIGINS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("origins");
 
 /// A decision or a score is to come, as far as is known; the last bit says that a score is enough.
 const OPEN: u8 = 2;
@@ -43,6 +50,9 @@ struct Row {
     revision: Option<u32>,
     is_only_scored: bool,
     refused: Option<Refused>,
+    warnings: Vec<String>,
+    /// Why the stream will answer `conflict`, where an earlier row of the file is the reason.
+    conflict: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -57,6 +67,14 @@ struct Reply {
     status: String,
     problem: Option<String>,
     pointers: Vec<String>,
+}
+
+/// What had become of a row was set aside.
+#[derive(Serialize, Deserialize)]
+struct Aside {
+    reason: String,
+    why: String,
+    origin: String,
 }
 
 /// The ledger of a run.
@@ -192,11 +210,48 @@ impl Ledger {
         Ok(())
     }
 
+    /// Takes down what was set aside: nothing more comes of it, unless it is published again.
+    pub(super) fn lost(&mut self, lost: &[Lost]) -> Result<()> {
+        let (mut closed, mut opened) = (0, 0);
+        self.write(|tables| {
+            for letter in lost {
+                match letter {
+                    Lost::Aside { application_id, revision, reason, why, origin } => {
+                        let (key, place) = ((application_id.as_str(), *revision), place(origin));
+                        let Some(known) = tables.awaited.get(key)?.map(|known| known.value()) else { continue };
+                        // Marks may be read before what they are of.
+                        if tables.origins.get(place.as_str())?.is_some() {
+                            continue;
+                        }
+                        tables.origins.insert(place.as_str(), json(&Some((application_id, revision))).as_slice())?;
+                        let aside = Aside { reason: reason.clone(), why: why.clone(), origin: place };
+                        tables.aside.insert(key, json(&aside).as_slice())?;
+                        if known & OPEN > 0 {
+                            tables.awaited.insert(key, CLOSED | (known & ONLY_SCORED))?;
+                            closed += 1;
+                        }
+                    }
+                    Lost::Again(origin) => {
+                        let place = place(origin);
+                        let whose: Option<Option<(String, u32)>> =
+                            tables.origins.get(place.as_str())?.map(|whose| of_json(whose.value())).transpose()?;
+                        tables.origins.insert(place.as_str(), json(&None::<(String, u32)>).as_slice())?;
+                        let Some(Some((id, revision))) = whose else { continue };
+                        opened += u64::from(tables.reopen((&id, revision), &place)?);
+                    }
+                }
+            }
+            Ok(())
+        })?;
+        self.open = self.open + opened - closed;
+        Ok(())
+    }
+
     /// Every row in order, with all that is known of it.
     pub(super) fn each(&self, mut take: impl FnMut(ResultRow) -> Result<()>) -> Result<()> {
         let read = self.db.begin_read()?;
         let (rows, replies) = (read.open_table(ROWS)?, read.open_table(REPLIES)?);
-        let told = read.open_table(TOLD)?;
+        let (told, aside) = (read.open_table(TOLD)?, read.open_table(ASIDE)?);
         for entry in rows.iter()? {
             let (number, row) = entry?;
             let row: Row = of_json(row.value())?;
@@ -206,7 +261,11 @@ impl Ledger {
                 Some(key) => told.get(key)?.map(|told| of_json(told.value())).transpose()?,
                 None => None,
             };
-            take(joined(number.value(), row, reply, told))?;
+            let aside: Option<Aside> = match key.filter(|_| told.is_none()) {
+                Some(key) => aside.get(key)?.map(|aside| of_json(aside.value())).transpose()?,
+                None => None,
+            };
+            take(joined(number.value(), row, reply, (told, aside)))?;
         }
         Ok(())
     }
@@ -220,6 +279,8 @@ impl Ledger {
                 replies: transaction.open_table(REPLIES)?,
                 awaited: transaction.open_table(AWAITED)?,
                 told: transaction.open_table(TOLD)?,
+                aside: transaction.open_table(ASIDE)?,
+                origins: transaction.open_table(ORIGINS)?,
             };
             step(&mut tables)?;
         }
@@ -232,43 +293,69 @@ struct Tables<'t> {
     replies: Table<'t, u64, &'static [u8]>,
     awaited: Table<'t, Key, u8>,
     told: Table<'t, Key, &'static [u8]>,
+    aside: Table<'t, Key, &'static [u8]>,
+    origins: Table<'t, &'static str, &'static [u8]>,
+}
+
+impl Tables<'_> {
+    /// What was set aside from there is awaited again; whether it was not.
+    fn reopen(&mut self, key: (&str, u32), place: &str) -> Result<bool> {
+        let aside: Option<Aside> = self.aside.get(key)?.map(|aside| of_json(aside.value())).transpose()?;
+        if aside.is_none_or(|aside| aside.origin != place) {
+            return Ok(false);
+        }
+        self.aside.remove(key)?;
+        let known = self.awaited.get(key)?.map_or(0, |known| known.value());
+        let is_closed = known & CLOSED > 0;
+        if is_closed {
+            self.awaited.insert(key, OPEN | (known & ONLY_SCORED))?;
+        }
+        Ok(is_closed)
+    }
+}
+
+fn place(origin: &Origin) -> String {
+    format!("{}|{}|{}", origin.topic, origin.partition, origin.offset)
 }
 
 impl Row {
     fn of(verdict: &Verdict) -> Self {
-        let Verdict { line, application_id, revision, is_only_scored, refused, .. } = verdict;
+        let Verdict { line, application_id, revision, is_only_scored, refused, warnings, conflict, .. } = verdict;
         let refused = refused.as_ref().map(|RefusedRow { reason, pointers, faults, .. }| Refused {
             problem: reason.clone(),
             pointers: pointers.clone(),
             why: faults.iter().map(|fault| fault.why.clone()).collect(),
         });
         let (application_id, revision) = (application_id.clone(), *revision);
-        Self { line: *line, application_id, revision, is_only_scored: *is_only_scored, refused }
+        let warnings = warnings.iter().map(|RowFault { reason, pointer, .. }| format!("{reason} {pointer}")).collect();
+        let conflict = conflict.as_ref().map(|fault| fault.why.clone());
+        Self { line: *line, application_id, revision, is_only_scored: *is_only_scored, refused, warnings, conflict }
     }
 }
 
-fn joined(number: u64, row: Row, reply: Option<Reply>, told: Option<Told>) -> ResultRow {
-    let Row { line, application_id, revision, refused, .. } = row;
-    let (reply, why) = match refused {
+fn joined(number: u64, row: Row, reply: Option<Reply>, (told, aside): (Option<Told>, Option<Aside>)) -> ResultRow {
+    let Row { line, application_id, revision, refused, warnings, conflict, .. } = row;
+    let (reply, mut why) = match refused {
         // It was answered in the transaction that set it aside.
         Some(Refused { problem, pointers, why }) => {
             (Some(Reply { status: "rejected".to_owned(), problem: Some(problem), pointers }), why)
         }
         None => (reply, Vec::new()),
     };
-    let state = reply
+    let is_conflict = reply.as_ref().is_some_and(|reply| reply.status == ReplyStatus::Conflict.as_str());
+    why.extend(conflict.filter(|_| is_conflict));
+    let mut state = reply
         .as_ref()
         .map_or(UNANSWERED, |reply| state(&reply.status, DECIDED.contains(&reply.status.as_str()), told.is_some()));
-    let (status, problem, pointers) =
+    let (reply, mut problem, pointers) =
         reply.map_or((None, None, Vec::new()), |reply| (Some(reply.status), reply.problem, reply.pointers));
-    ResultRow::new(
-        line,
-        number,
-        (application_id, revision),
-        state,
-        (status, problem, pointers, why),
-        told.unwrap_or_default(),
-    )
+    if let Some(Aside { reason, why: set_aside, .. }) = aside.filter(|_| state == UNDECIDED) {
+        state = DEAD_LETTER;
+        problem = Some(reason);
+        why.push(set_aside);
+    }
+    let said = Said { reply, problem, pointers, why, warnings };
+    ResultRow::new((line, number), (application_id, revision), state, said, told.unwrap_or_default())
 }
 
 fn json(value: &impl Serialize) -> Vec<u8> {
@@ -286,7 +373,16 @@ mod tests {
 
     fn row(number: u64, id: &str) -> Verdict {
         let (application_id, revision) = (Some(id.to_owned()), Some(1));
-        Verdict { line: number + 1, number, application_id, revision, is_only_scored: false, refused: None }
+        Verdict {
+            line: number + 1,
+            number,
+            application_id,
+            revision,
+            is_only_scored: false,
+            refused: None,
+            warnings: Vec::new(),
+            conflict: None,
+        }
     }
 
     fn reply(number: u64, status: &str) -> Replied {
@@ -343,5 +439,38 @@ mod tests {
         ledger.rows(&[row(1, "a"), row(2, "b")]).unwrap();
         ledger.replies(&[reply(2, "accepted")]).unwrap();
         assert_eq!(states(&ledger), ["unanswered", "undecided"]);
+    }
+
+    #[test]
+    fn a_row_that_was_set_aside_is_not_waited_for_until_it_is_published_again() {
+        let mut ledger = ledger();
+        let rows: Vec<Verdict> = ["a", "b", "c", "d"].iter().zip(1..).map(|(id, number)| row(number, id)).collect();
+        ledger.rows(&rows).unwrap();
+        ledger.replies(&[1, 2, 3, 4].map(|number| reply(number, "accepted"))).unwrap();
+        let origin = |offset| Origin { topic: "t.credit.risk.v1".to_owned(), partition: 0, offset };
+        let aside = |id: &str, offset| Lost::Aside {
+            application_id: id.to_owned(),
+            revision: 1,
+            reason: "unidentified".to_owned(),
+            why: "set aside by decision".to_owned(),
+            origin: origin(offset),
+        };
+        ledger.lost(&[aside("a", 1), aside("b", 2), aside("stranger", 3), aside("a", 1)]).unwrap();
+        assert_eq!((ledger.open(), states(&ledger)), (2, vec!["dead_letter", "dead_letter", "undecided", "undecided"]));
+        let mut told = Vec::new();
+        ledger
+            .each(|row| {
+                told.push((row.problem, row.why));
+                Ok(())
+            })
+            .unwrap();
+        assert_eq!(told[0], (Some("unidentified".to_owned()), "set aside by decision".to_owned()));
+        // A mark opens it again, whichever of the two is read first; a decision counts for more.
+        ledger.lost(&[Lost::Again(origin(1)), Lost::Again(origin(4)), aside("c", 4)]).unwrap();
+        assert_eq!((ledger.open(), states(&ledger)), (3, vec!["undecided", "dead_letter", "undecided", "undecided"]));
+        ledger.answers(&[Answer::decided("a", 1, 1), Answer::decided("b", 1, 1)]).unwrap();
+        assert_eq!((ledger.open(), states(&ledger)), (2, vec!["decided", "decided", "undecided", "undecided"]));
+        ledger.lost(&[Lost::Again(origin(2))]).unwrap();
+        assert_eq!(ledger.open(), 2, "it was decided meanwhile");
     }
 }

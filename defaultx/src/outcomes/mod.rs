@@ -3,7 +3,7 @@
 //!
 //! Where it reads: `loan.replies.v1` and `credit.decisions.v1` (for rows that are only scored `credit.risk.v1`) from where they ended
 //! when the run began; and, where a reply says that a row was received before, `credit.decisions.v1` (`credit.risk.v1`) once from its
-//! beginning up to there.
+//! beginning up to there. `credit.dead-letters.v1` likewise: what stands there is not waited for.
 //!
 //! Reading order: [`Outcomes`], [`answer`] (what a record says), [`ledger`], [`table`] (the result file).
 
@@ -12,11 +12,12 @@ mod ledger;
 mod table;
 
 use crate::reader::{Follower, Place, ends, read_until};
-use answer::{Answer, Replied};
+use answer::{Answer, Lost, Replied};
 use anyhow::Result;
 use domain::ReplyStatus;
 use indicatif::{ProgressBar, ProgressStyle};
 use ingest::batch::report::Verdict;
+use ingest::mapping::Spelling;
 use ledger::Ledger;
 use rdkafka::message::{BorrowedMessage, Message};
 use runtime::kafka::KafkaConfig;
@@ -25,7 +26,7 @@ use schemas::Topic;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
-use table::Table;
+use table::{ResultRow, Table};
 
 /// Records that are in hand before they go to the ledger.
 const IN_HAND: usize = 4_096;
@@ -38,9 +39,23 @@ pub(crate) struct Outcomes {
     tenant: String,
     run: String,
     path: PathBuf,
+    spelling: Spelling,
     ledger: Ledger,
     verdicts: Vec<Verdict>,
     places: Vec<Place>,
+}
+
+/// Rows that are named; the result has all of them.
+const NAMED: usize = 20;
+
+/// A row that somebody has to look at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Named {
+    /// Its state, or its reply.
+    pub(crate) word: String,
+    pub(crate) line: u64,
+    pub(crate) application_id: Option<String>,
+    pub(crate) why: String,
 }
 
 /// What became of a file.
@@ -52,12 +67,17 @@ pub(crate) struct Counts {
     pub(crate) replies: BTreeMap<String, u64>,
     /// Rows by the outcome of their decision.
     pub(crate) outcomes: BTreeMap<String, u64>,
+    /// The first rows in conflict, and the first that were set aside after they were accepted.
+    pub(crate) named: Vec<Named>,
+    /// How many more there are.
+    pub(crate) unnamed: u64,
 }
 
 impl Counts {
     /// Whether nothing is decided on some row.
     pub(crate) fn has_refused(&self) -> bool {
-        self.states.contains_key(table::REFUSED) || self.replies.contains_key(ReplyStatus::Conflict.as_str())
+        let is_refused = [table::REFUSED, table::DEAD_LETTER].iter().any(|state| self.states.contains_key(*state));
+        is_refused || self.replies.contains_key(ReplyStatus::Conflict.as_str())
     }
 
     /// Rows of which something is still to come.
@@ -66,10 +86,32 @@ impl Counts {
     }
 }
 
+impl Counts {
+    fn add(&mut self, row: &ResultRow) {
+        count(&mut self.states, Some(row.state));
+        count(&mut self.replies, row.reply.as_deref());
+        count(&mut self.outcomes, row.outcome.as_deref());
+        let conflict = row.reply.as_deref().filter(|reply| *reply == ReplyStatus::Conflict.as_str());
+        let Some(word) = conflict.or((row.state == table::DEAD_LETTER).then_some(row.state)) else { return };
+        if self.named.len() == NAMED {
+            self.unnamed += 1;
+            return;
+        }
+        let why = match (word, row.why.as_str()) {
+            (table::DEAD_LETTER, why) => format!("{} {why}", row.problem.as_deref().unwrap_or_default()),
+            (_, "") => "other content was accepted before under this id and revision".to_owned(),
+            (_, why) => why.to_owned(),
+        };
+        let (word, line, application_id) = (word.to_owned(), row.line, row.application_id.clone());
+        self.named.push(Named { word, line, application_id, why });
+    }
+}
+
 /// What a record of a topic may say.
 enum Heard {
     Reply(Replied),
     Answer(Answer),
+    Lost(Lost),
 }
 
 impl Outcomes {
@@ -77,13 +119,19 @@ impl Outcomes {
     ///
     /// # Errors
     /// When Kafka cannot be asked, or the result file can be neither CSV nor Parquet, or not be written.
-    pub(crate) fn begin(kafka: &KafkaConfig, tenant: &str, run: &str, path: &Path) -> Result<Self> {
+    pub(crate) fn begin(
+        kafka: &KafkaConfig,
+        (tenant, run): (&str, &str),
+        path: &Path,
+        spelling: Spelling,
+    ) -> Result<Self> {
         let ledger = Ledger::beside(path)?;
         Table::check(path)?;
-        let topics = [Topic::LoanReplies, Topic::Decisions, Topic::Risk].map(|topic| kafka.topic(topic.base_name()));
+        let topics = [Topic::LoanReplies, Topic::Decisions, Topic::Risk, Topic::DeadLetters];
+        let topics = topics.map(|topic| kafka.topic(topic.base_name()));
         let places = ends(kafka, topics.iter().map(AsRef::as_ref))?;
         let (tenant, run, path, verdicts) = (tenant.to_owned(), run.to_owned(), path.to_owned(), Vec::new());
-        Ok(Self { kafka: kafka.clone(), tenant, run, path, ledger, verdicts, places })
+        Ok(Self { kafka: kafka.clone(), tenant, run, path, spelling, ledger, verdicts, places })
     }
 
     /// Takes a row down.
@@ -111,12 +159,10 @@ impl Outcomes {
             self.follow(&follower, until, &bar, |ledger| ledger.is_answered() && ledger.open() == 0)?;
         }
         bar.finish_and_clear();
-        let mut table = Table::create(&self.path)?;
+        let mut table = Table::create(&self.path, self.spelling)?;
         let mut counts = Counts::default();
         self.ledger.each(|row| {
-            count(&mut counts.states, Some(row.state));
-            count(&mut counts.replies, row.reply.as_deref());
-            count(&mut counts.outcomes, row.outcome.as_deref());
+            counts.add(&row);
             table.write(row)
         })?;
         table.finish()?;
@@ -152,7 +198,7 @@ impl Outcomes {
 
     /// Reads what was decided before this run.
     fn look_back(&mut self) -> Result<()> {
-        let mut topics = vec![Topic::Decisions];
+        let mut topics = vec![Topic::Decisions, Topic::DeadLetters];
         topics.extend(self.ledger.has_only_scored().then_some(Topic::Risk));
         for topic in topics {
             let name = self.kafka.topic(topic.base_name());
@@ -177,14 +223,16 @@ impl Outcomes {
             Some(Topic::Risk) if self.ledger.has_only_scored() => {
                 Answer::of_score(&input, &self.tenant).map(Heard::Answer)
             }
+            Some(Topic::DeadLetters) => Lost::of(&input, &self.tenant).map(Heard::Lost),
             _ => None,
         };
         match heard {
             Some(Heard::Reply(reply)) => hand.replies.push(reply),
             Some(Heard::Answer(answer)) => {
-                hand.bytes += answer.bytes();
+                hand.bytes += answer.bytes;
                 hand.answers.push(answer);
             }
+            Some(Heard::Lost(lost)) => hand.lost.push(lost),
             None => {}
         }
     }
@@ -195,18 +243,22 @@ impl Outcomes {
 struct Hand {
     replies: Vec<Replied>,
     answers: Vec<Answer>,
+    lost: Vec<Lost>,
     bytes: usize,
 }
 
 impl Hand {
     fn is_full(&self) -> bool {
-        self.replies.len() + self.answers.len() >= IN_HAND || self.bytes >= BYTES_IN_HAND
+        self.replies.len() + self.answers.len() + self.lost.len() >= IN_HAND || self.bytes >= BYTES_IN_HAND
     }
 
     fn put(&mut self, ledger: &mut Ledger) -> Result<()> {
-        let Self { replies, answers, .. } = std::mem::take(self);
+        let Self { replies, answers, lost, .. } = std::mem::take(self);
         if !replies.is_empty() {
             ledger.replies(&replies)?;
+        }
+        if !lost.is_empty() {
+            ledger.lost(&lost)?;
         }
         if answers.is_empty() { Ok(()) } else { ledger.answers(&answers) }
     }

@@ -2,12 +2,15 @@
 
 use super::answer::Told;
 use anyhow::{Context, Result, bail};
+use ingest::batch::fault::no_formula;
+use ingest::mapping::Spelling;
 use parquet::basic::Compression;
 use parquet::data_type::{ByteArray, ByteArrayType, DataType, DoubleType, Int64Type};
 use parquet::file::properties::WriterProperties;
 use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::schema::parser::parse_message_type;
 use std::fs::File;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tempfile::NamedTempFile;
@@ -22,6 +25,9 @@ pub(super) const UNDECIDED: &str = "undecided";
 pub(super) const UNANSWERED: &str = "unanswered";
 /// Nothing is decided on it: its reply and problem say why.
 pub(super) const REFUSED: &str = "refused";
+
+/// What had become of it was set aside by a worker.
+pub(super) const DEAD_LETTER: &str = "dead_letter";
 
 /// The word for what became of a row that has a reply.
 pub(super) fn state(reply: &str, is_decided: bool, has_decision: bool) -> &'static str {
@@ -44,14 +50,28 @@ enum Value {
 /// A row of the result.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct ResultRow {
+    pub(super) line: u64,
+    pub(super) application_id: Option<String>,
     pub(super) state: &'static str,
     pub(super) reply: Option<String>,
+    pub(super) problem: Option<String>,
+    pub(super) why: String,
     pub(super) outcome: Option<String>,
     values: Vec<Value>,
 }
 
+/// What was answered, and what was seen before that.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Said {
+    pub(super) reply: Option<String>,
+    pub(super) problem: Option<String>,
+    pub(super) pointers: Vec<String>,
+    pub(super) why: Vec<String>,
+    pub(super) warnings: Vec<String>,
+}
+
 /// The columns, in order.
-const COLUMNS: [(&str, Kind); 20] = [
+const COLUMNS: [(&str, Kind); 21] = [
     ("line", Kind::Whole),
     ("row", Kind::Whole),
     ("application_id", Kind::Text),
@@ -72,6 +92,7 @@ const COLUMNS: [(&str, Kind); 20] = [
     ("policy", Kind::Text),
     ("decision_id", Kind::Text),
     ("decided_at", Kind::Text),
+    ("warnings", Kind::Text),
 ];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,23 +104,23 @@ enum Kind {
 
 impl ResultRow {
     pub(super) fn new(
-        line: u64,
-        row: u64,
+        (line, row): (u64, u64),
         (application_id, revision): (Option<String>, Option<u32>),
         state: &'static str,
-        (reply, problem, pointers, why): (Option<String>, Option<String>, Vec<String>, Vec<String>),
+        said: Said,
         told: Told,
     ) -> Self {
+        let Said { reply, problem, pointers, why, warnings } = said;
         let joined = |words: &[String], by: &str| Value::Text((!words.is_empty()).then(|| words.join(by)));
         let whole = |number: u64| Value::Whole(i64::try_from(number).ok());
         let values = vec![
             whole(line),
             whole(row),
-            Value::Text(application_id),
+            Value::Text(application_id.clone()),
             Value::Whole(revision.map(i64::from)),
             Value::Text(Some(state.to_owned())),
             Value::Text(reply.clone()),
-            Value::Text(problem),
+            Value::Text(problem.clone()),
             joined(&pointers, " "),
             joined(&why, "; "),
             Value::Whole(told.score.map(i64::from)),
@@ -113,14 +134,16 @@ impl ResultRow {
             Value::Text(told.policy),
             Value::Text(Some(told.event_id).filter(|id| told.is_decision && !id.is_empty())),
             Value::Text(told.decided_at),
+            joined(&warnings, "; "),
         ];
-        Self { state, reply, outcome: told.outcome, values }
+        let why = why.join("; ");
+        Self { line, application_id, state, reply, problem, why, outcome: told.outcome, values }
     }
 }
 
 /// A result file under way.
 pub(super) enum Table {
-    Csv(Box<csv::Writer<NamedTempFile>>, PathBuf),
+    Csv(Box<csv::Writer<NamedTempFile>>, char, PathBuf),
     Parquet(Box<SerializedFileWriter<File>>, NamedTempFile, Vec<ResultRow>, PathBuf),
 }
 
@@ -139,9 +162,10 @@ impl Table {
         }
     }
 
-    pub(super) fn create(path: &Path) -> Result<Self> {
+    /// Begins one; a CSV file is written for the spreadsheet that wrote the input, or for programs.
+    pub(super) fn create(path: &Path, spelling: Spelling) -> Result<Self> {
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let file = NamedTempFile::new_in(folder).with_context(|| format!("a file in {}", folder.display()))?;
+        let mut file = NamedTempFile::new_in(folder).with_context(|| format!("a file in {}", folder.display()))?;
         if path.extension().is_some_and(|ending| ending == "parquet") {
             let fields: String = COLUMNS
                 .iter()
@@ -152,14 +176,19 @@ impl Table {
             let writer = SerializedFileWriter::new(file.reopen()?, schema, Arc::new(properties))?;
             return Ok(Self::Parquet(Box::new(writer), file, Vec::with_capacity(GROUP_ROWS), path.to_owned()));
         }
-        let mut writer = csv::Writer::from_writer(file);
+        if spelling.is_marked {
+            file.write_all("\u{feff}".as_bytes())?;
+        }
+        let mut writer = csv::WriterBuilder::new().delimiter(spelling.delimiter).from_writer(file);
         writer.write_record(COLUMNS.map(|(name, _)| name))?;
-        Ok(Self::Csv(Box::new(writer), path.to_owned()))
+        Ok(Self::Csv(Box::new(writer), spelling.decimal, path.to_owned()))
     }
 
     pub(super) fn write(&mut self, row: ResultRow) -> Result<()> {
         match self {
-            Self::Csv(writer, _) => Ok(writer.write_record(row.values.iter().map(Value::text))?),
+            Self::Csv(writer, decimal, _) => {
+                Ok(writer.write_record(row.values.iter().map(|value| value.text(*decimal)))?)
+            }
             Self::Parquet(writer, _, rows, _) => {
                 rows.push(row);
                 if rows.len() < GROUP_ROWS { Ok(()) } else { write_group(writer, rows) }
@@ -169,7 +198,7 @@ impl Table {
 
     pub(super) fn finish(self) -> Result<()> {
         let (file, path) = match self {
-            Self::Csv(writer, path) => (writer.into_inner().map_err(csv::IntoInnerError::into_error)?, path),
+            Self::Csv(writer, _, path) => (writer.into_inner().map_err(csv::IntoInnerError::into_error)?, path),
             Self::Parquet(mut writer, file, mut rows, path) => {
                 write_group(&mut writer, &mut rows)?;
                 writer.close()?;
@@ -228,11 +257,14 @@ impl Kind {
 }
 
 impl Value {
-    fn text(&self) -> String {
+    /// As a cell of CSV.
+    fn text(&self, decimal: char) -> String {
         match self {
             Self::Whole(number) => number.map(|number| number.to_string()).unwrap_or_default(),
-            Self::Number(number) => number.map(|number| number.to_string()).unwrap_or_default(),
-            Self::Text(text) => text.clone().unwrap_or_default(),
+            Self::Number(number) => number
+                .map(|number| number.to_string().replace('.', decimal.encode_utf8(&mut [0; 4])))
+                .unwrap_or_default(),
+            Self::Text(text) => no_formula(text.as_deref().unwrap_or_default()).into_owned(),
         }
     }
 
@@ -273,9 +305,14 @@ mod tests {
             ..Told::default()
         };
         let told = if number.is_multiple_of(3) { Told::default() } else { told };
-        let told_of =
-            (Some("rejected".to_owned()), None, vec!["/as_of".to_owned()], vec!["not a date, \"or\" so".to_owned()]);
-        ResultRow::new(number + 1, number, (Some(format!("ä-{number}")), Some(1)), DECIDED, told_of, told)
+        let said = Said {
+            reply: Some("rejected".to_owned()),
+            pointers: vec!["/as_of".to_owned()],
+            why: vec!["not a date, \"or\" so".to_owned()],
+            warnings: vec!["unknown_attribute /attributes/x".to_owned()],
+            ..Said::default()
+        };
+        ResultRow::new((number + 1, number), (Some(format!("ä-{number}")), Some(1)), DECIDED, said, told)
     }
 
     /// All cells of a file, as text.
@@ -296,7 +333,7 @@ mod tests {
         let files = ["result.csv", "result.parquet"].map(|name| folder.path().join(name));
         for file in &files {
             Table::check(file).unwrap();
-            let mut table = Table::create(file).unwrap();
+            let mut table = Table::create(file, Spelling::default()).unwrap();
             for number in 1..=(GROUP_ROWS as u64 + 3) {
                 assert!(!file.exists(), "it appears when it is whole");
                 table.write(row(number)).unwrap();
@@ -308,5 +345,24 @@ mod tests {
         assert!(csv == parquet);
         assert_eq!(csv[1][2..5], ["ä-1", "1", "decided"]);
         assert!(Table::check(Path::new("result.xlsx")).is_err());
+    }
+
+    #[test]
+    fn a_spreadsheet_of_another_country_opens_it_and_no_cell_is_a_formula() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("result.csv");
+        let spelling = Spelling { delimiter: b';', decimal: ',', is_marked: true };
+        let mut table = Table::create(&file, spelling).unwrap();
+        let named = |id: &str| {
+            let told = Told { pd: Some(0.25), score: Some(-5), ..Told::default() };
+            ResultRow::new((2, 1), (Some(id.to_owned()), Some(1)), DECIDED, Said::default(), told)
+        };
+        ["-A1", "a-1"].into_iter().for_each(|id| table.write(named(id)).unwrap());
+        table.finish().unwrap();
+        let text = std::fs::read_to_string(&file).unwrap();
+        let lines: Vec<&str> = text.lines().collect();
+        assert!(lines[0].starts_with("\u{feff}line;row;application_id;"), "{text}");
+        assert!(lines[1].starts_with("2;1;'-A1;1;decided;;;;;-5;0,25;"), "{text}");
+        assert!(lines[2].starts_with("2;1;a-1;1;"), "{text}");
     }
 }

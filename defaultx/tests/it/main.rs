@@ -3,6 +3,8 @@
 
 mod attributes;
 mod batch;
+mod batch_file;
+mod batch_set_aside;
 mod config;
 mod equality;
 mod guard;

@@ -4,17 +4,21 @@
 //! Of what the file holds a proposal shows the names of the columns, how cells are written, and the words of columns that have few of
 //! them, none with less than three rows. It shows no word of a column that says whose row it is, and no number.
 //!
-//! Reading order: [`sample`] takes the beginning of a file apart, [`cells`] looks at a column, [`names`] knows what columns are called,
-//! [`proposal`] writes.
+//! Reading order: [`sample`] takes the beginning of a file apart, [`cells`] looks at a column, [`names`] and [`facts`] know what columns are
+//! called, [`proposal`] writes.
 
 mod cells;
+mod facts;
 mod known;
 mod names;
 mod proposal;
 mod sample;
+mod toml_text;
 
 use super::rows::Source;
 use crate::error::Error;
+use crate::mapping::open_lines;
+use crate::published::Published;
 pub use known::Known;
 use proposal::Proposal;
 use std::path::Path;
@@ -40,7 +44,8 @@ pub fn propose(file: &Path, known: &Known<'_>) -> Result<Proposed, Error> {
     };
     let sample = sample::sample(bytes).map_err(failed)?;
     let sample = sample.ok_or_else(|| Error::Batch("no delimiter (, ; | or a tab) makes a table of it".into()))?;
-    let text = Proposal::of(&sample, known).text();
-    let decisions = text.lines().filter(|line| line.contains("DECIDE:")).count();
+    let published = Published::new()?;
+    let text = Proposal::of(&sample, known, &published).text();
+    let decisions = open_lines(&text).len();
     Ok(Proposed { text, decisions })
 }

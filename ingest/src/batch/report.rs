@@ -1,8 +1,10 @@
 //! What became of a file: counts, and every refused row with its line. Names ids and pointers, never cells.
 
+use super::causes::Causes;
+use super::fault::{RowFault, no_formula, pointers};
 use super::rows::Trouble;
 use crate::error::Error;
-use crate::mapping::RowRejected;
+use crate::mapping::Spelling;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -25,6 +27,18 @@ pub struct Summary {
     pub by_reason: BTreeMap<String, u64>,
     /// The first refused rows.
     pub first_refused: Vec<RefusedRow>,
+    /// Rows that were published, of which an earlier row has the same id and revision with other content.
+    pub conflicts: u64,
+    /// What is wrong with rows that are refused or in conflict.
+    pub faults: Causes,
+    /// What senders should look at in rows that are taken.
+    pub warnings: Causes,
+    /// Lines of the mapping that leave something to a person, from 1.
+    pub open_lines: Vec<usize>,
+    /// Rows behind which ids were not compared any more.
+    pub compared: Option<u64>,
+    /// Refused rows that were too long to be written out for correction.
+    pub left_out: u64,
 }
 
 /// What became of one row before anybody answered it.
@@ -42,6 +56,10 @@ pub struct Verdict {
     pub is_only_scored: bool,
     /// Why it is not published; none where it is.
     pub refused: Option<RefusedRow>,
+    /// What its sender should look at although it is taken.
+    pub warnings: Vec<RowFault>,
+    /// The earlier row of the file that it contradicts.
+    pub conflict: Option<RowFault>,
 }
 
 /// A refused row.
@@ -62,49 +80,6 @@ pub struct RefusedRow {
     pub faults: Vec<RowFault>,
 }
 
-/// One thing that is wrong with a row. Names ids, columns and pointers, never cells.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct RowFault {
-    /// A word of the list of problems.
-    pub reason: String,
-    /// JSON pointer into `data`; empty for the whole.
-    pub pointer: String,
-    /// The column that fills the place, where one does.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub column: Option<String>,
-    /// Why, in a sentence.
-    pub why: String,
-}
-
-impl RowFault {
-    /// What is wrong with a row that is no body.
-    pub(super) fn of_trouble(reason: &str, trouble: &Trouble) -> Vec<Self> {
-        let fault = |pointer: &str, column: Option<&str>, why: String| Self {
-            reason: reason.to_owned(),
-            pointer: pointer.to_owned(),
-            column: column.map(str::to_owned),
-            why,
-        };
-        match trouble {
-            Trouble::Unmapped(RowRejected { cells, .. }) => {
-                cells.iter().map(|cell| fault(&cell.pointer, Some(&cell.column), cell.why.to_owned())).collect()
-            }
-            other => vec![fault("", None, other.to_string())],
-        }
-    }
-}
-
-/// Where the faults are, first fault first, without repetition.
-pub(super) fn pointers(faults: &[RowFault]) -> Vec<String> {
-    let mut pointers: Vec<String> = Vec::new();
-    for fault in faults.iter().filter(|fault| !fault.pointer.is_empty()) {
-        if !pointers.contains(&fault.pointer) {
-            pointers.push(fault.pointer.clone());
-        }
-    }
-    pointers
-}
-
 impl RefusedRow {
     /// With what is wrong, first fault first.
     pub(super) fn new(
@@ -121,7 +96,9 @@ impl RefusedRow {
 
 /// A report under way.
 pub struct Report {
-    summary: Summary,
+    pub(super) summary: Summary,
+    /// Rows that are in the list.
+    listed: u64,
     out: Option<(PathBuf, Format)>,
 }
 
@@ -137,14 +114,27 @@ impl Report {
     /// # Errors
     /// [`Error::File`].
     pub fn create(path: Option<&Path>) -> Result<Self, Error> {
-        let Some(path) = path else { return Ok(Self { summary: Summary::default(), out: None }) };
-        let file = File::create(path).map_err(|source| Error::File { path: path.to_owned(), source })?;
+        Self::spelt(path, Spelling::default())
+    }
+
+    /// The same, for the spreadsheet that wrote the file.
+    ///
+    /// # Errors
+    /// [`Error::File`].
+    pub(super) fn spelt(path: Option<&Path>, spelling: Spelling) -> Result<Self, Error> {
+        let (summary, listed) = (Summary::default(), 0);
+        let Some(path) = path else { return Ok(Self { summary, listed, out: None }) };
+        let failed = |source| Error::File { path: path.to_owned(), source };
+        let mut file = File::create(path).map_err(failed)?;
         let format = if path.extension().is_some_and(|extension| extension == "json") {
             Format::Json(BufWriter::new(file))
         } else {
-            Format::Csv(Box::new(csv::Writer::from_writer(file)))
+            if spelling.is_marked {
+                file.write_all("\u{feff}".as_bytes()).map_err(failed)?;
+            }
+            Format::Csv(Box::new(csv::WriterBuilder::new().delimiter(spelling.delimiter).from_writer(file)))
         };
-        let mut report = Self { summary: Summary::default(), out: Some((path.to_owned(), format)) };
+        let mut report = Self { summary, listed, out: Some((path.to_owned(), format)) };
         report.write(|format| match format {
             Format::Csv(writer) => {
                 writer.write_record(["line", "application_id", "reason", "pointers", "detail", "column"]).map_err(io)
@@ -154,36 +144,50 @@ impl Report {
         Ok(report)
     }
 
-    /// Counts a row, and lists it where it is refused: in CSV a line for each fault.
+    /// Counts a row, and lists it where it is refused or in conflict: in CSV a line for each fault.
     ///
     /// # Errors
     /// [`Error::File`].
     pub(super) fn enter(&mut self, verdict: &Verdict) -> Result<(), Error> {
+        let Verdict { line, application_id, .. } = verdict;
+        let id = application_id.as_deref();
         self.summary.rows += 1;
-        let Some(row) = &verdict.refused else { return Ok(()) };
-        let is_first = self.summary.refused == 0;
-        self.summary.refused += 1;
-        *self.summary.by_reason.entry(row.reason.clone()).or_default() += 1;
+        verdict.warnings.iter().for_each(|warning| self.summary.warnings.add(warning, *line, id));
+        if let Some(row) = &verdict.refused {
+            self.summary.refused += 1;
+            *self.summary.by_reason.entry(row.reason.clone()).or_default() += 1;
+            if self.summary.first_refused.len() < SHOWN {
+                self.summary.first_refused.push(row.clone());
+            }
+            return self.list(row);
+        }
+        if let Some(conflict) = &verdict.conflict {
+            self.summary.conflicts += 1;
+            return self.list(&RefusedRow::new(*line, application_id.clone(), vec![conflict.clone()], None));
+        }
+        Ok(())
+    }
+
+    fn list(&mut self, row: &RefusedRow) -> Result<(), Error> {
+        let id = row.application_id.as_deref();
+        row.faults.iter().for_each(|fault| self.summary.faults.add(fault, row.line, id));
+        let is_first = self.listed == 0;
+        self.listed += 1;
         self.write(|format| match format {
             Format::Csv(writer) => {
-                let (line, id) = (row.line.to_string(), row.application_id.as_deref().unwrap_or_default());
+                let line = row.line.to_string();
                 row.faults.iter().try_for_each(|fault| {
                     let RowFault { reason, pointer, column, why } = fault;
                     let column = column.as_deref().unwrap_or_default();
-                    writer
-                        .write_record([line.as_str(), id, reason.as_str(), pointer.as_str(), why.as_str(), column])
-                        .map_err(io)
+                    let cells = [&line, id.unwrap_or_default(), reason, pointer, why, column];
+                    writer.write_record(cells.map(no_formula).iter().map(AsRef::as_ref)).map_err(io)
                 })
             }
             Format::Json(writer) => {
                 writer.write_all(if is_first { b"\n" } else { b",\n" })?;
                 serde_json::to_writer(writer, row).map_err(std::io::Error::from)
             }
-        })?;
-        if self.summary.first_refused.len() < SHOWN {
-            self.summary.first_refused.push(row.clone());
-        }
-        Ok(())
+        })
     }
 
     /// Ends the report.

@@ -36,8 +36,24 @@ pub struct Row {
     pub application_id: Option<String>,
     /// Places of `data`, each with the column that fills it; of NDJSON none.
     pub sources: Arc<[(String, String)]>,
+    /// Of a row of a table: its cells as they came.
+    pub(super) table: Option<Table>,
     /// Bytes of the file read so far, compressed as they are.
     pub read_bytes: u64,
+}
+
+impl Row {
+    /// Whether only its beginning is here.
+    pub(super) fn is_cut(&self) -> bool {
+        matches!(self.trouble, Some(Trouble::TooLong { .. }))
+    }
+}
+
+/// The cells of a row, with the names of the file's columns.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Table {
+    pub(super) header: Arc<StringRecord>,
+    pub(super) cells: ByteRecord,
 }
 
 /// Why a row is no body. Tells numbers and names of columns, never cells.
@@ -95,19 +111,18 @@ impl Source {
     /// # Errors
     /// [`Error::File`], or [`Error::Batch`] for a name that says nothing.
     pub fn open(path: &Path) -> Result<Self, Error> {
+        let failed = |source| Error::File { path: path.to_owned(), source };
+        // A name says nothing of a file that is not there.
+        let mut file = File::open(path).map_err(failed)?;
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_ascii_lowercase();
         let (stem, is_gzip) = name.strip_suffix(".gz").map_or((name.as_str(), false), |stem| (stem, true));
         let format = match stem.rsplit_once('.').map(|(_, extension)| extension) {
             Some("csv" | "tsv" | "txt") => Format::Csv,
             Some("ndjson" | "jsonl") => Format::Ndjson,
-            _ => {
-                let why = "must end in .csv, .tsv, .txt, .ndjson or .jsonl, also with .gz";
-                return Err(Error::Batch(format!("{name}: {why}")));
-            }
+            ending => return Err(Error::Batch(format!("{name}: {}", unread(ending.unwrap_or_default())))),
         };
-        let failed = |source| Error::File { path: path.to_owned(), source };
         let mut hasher = Sha256::new();
-        let bytes = std::io::copy(&mut File::open(path).map_err(failed)?, &mut hasher).map_err(failed)?;
+        let bytes = std::io::copy(&mut file, &mut hasher).map_err(failed)?;
         Ok(Self { path: path.to_owned(), format, is_gzip, digest: Digest(hasher.finalize().into()), bytes })
     }
 
@@ -153,6 +168,17 @@ impl Source {
         }
     }
 
+    /// The dialect of a file that begins with a byte order mark; none of any other.
+    ///
+    /// # Errors
+    /// [`Error::File`].
+    pub(super) fn marked(&self, mapping: Option<&Mapping>) -> Result<Option<Dialect>, Error> {
+        let mut beginning = Vec::new();
+        let read = self.unpacked()?.0.take(3).read_to_end(&mut beginning);
+        read.map_err(|source| Error::File { path: self.path.clone(), source })?;
+        Ok(mapping.map_or(&Dialect::default(), Mapping::dialect).marked(&beginning))
+    }
+
     /// Its bytes, and how many of the file were read for them so far.
     fn unpacked(&self) -> Result<(Box<dyn Read>, Arc<AtomicU64>), Error> {
         let failed = |source| Error::File { path: self.path.clone(), source };
@@ -161,6 +187,17 @@ impl Source {
         let plain: Box<dyn Read> =
             if self.is_gzip { Box::new(MultiGzDecoder::new(BufReader::new(counted))) } else { Box::new(counted) };
         Ok((plain, read))
+    }
+}
+
+/// What to do with a file that is not read here.
+fn unread(ending: &str) -> &'static str {
+    match ending {
+        "xlsx" | "xls" | "xlsm" | "xlsb" | "ods" | "numbers" => {
+            "a workbook is not read: save the sheet as CSV, and send that. Its delimiter and encoding may be any"
+        }
+        "parquet" => "Parquet is not read here: export it as CSV, and send that",
+        _ => "must end in .csv, .tsv, .txt, .ndjson or .jsonl, also with .gz",
     }
 }
 
@@ -192,7 +229,16 @@ fn ndjson<'m>(file: Opened, intent: Option<&'m str>) -> impl Iterator<Item = Res
                 body = with_intent;
             }
             let (sources, read_bytes) = (sources.clone(), read.load(Ordering::Relaxed));
-            return Some(Ok(Row { number, line, body, trouble, application_id: None, sources, read_bytes }));
+            return Some(Ok(Row {
+                number,
+                line,
+                body,
+                trouble,
+                application_id: None,
+                sources,
+                table: None,
+                read_bytes,
+            }));
         }
     })
 }
@@ -228,6 +274,7 @@ fn csv_rows<'m>(
     let bound = mapping.bind(&header)?;
     let columns = header.len();
     let sources: Arc<[(String, String)]> = bound.sources().into();
+    let header = Arc::new(header);
     let mut number = 0;
     Ok(std::iter::from_fn(move || {
         let Piece { line, content, is_cut } = loop {
@@ -248,7 +295,8 @@ fn csv_rows<'m>(
         let cell = |place| content.get(place).and_then(|cell| std::str::from_utf8(cell).ok());
         let application_id = trouble.is_some().then(|| bound.application_id(cell, number)).flatten();
         let (sources, read_bytes) = (sources.clone(), read.load(Ordering::Relaxed));
-        let row = body.map(|body| Row { number, line, body, trouble, application_id, sources, read_bytes });
+        let table = Some(Table { header: header.clone(), cells: content });
+        let row = body.map(|body| Row { number, line, body, trouble, application_id, sources, table, read_bytes });
         Some(row.map_err(|error| Error::Batch(format!("line {line}: {error}"))))
     }))
 }

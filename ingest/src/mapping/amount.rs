@@ -3,9 +3,9 @@
 use serde_json::{Number, Value};
 
 /// A finite number.
-pub(super) fn number(cell: &str) -> Result<Value, &'static str> {
-    let parsed: f64 = cell.parse().map_err(|_| "not a number")?;
-    Number::from_f64(parsed).map(Value::Number).ok_or("not a finite number")
+pub(super) fn number(cell: &str) -> Option<Value> {
+    let parsed: f64 = cell.parse().ok()?;
+    Number::from_f64(parsed).map(Value::Number)
 }
 
 /// Major units to minor ones, exactly; a fraction of a minor unit is refused.

@@ -1,8 +1,9 @@
 //! How a CSV file holds its cells: what stands between them, what they are quoted with, which bytes stand for which letters.
 
-use encoding_rs::{Encoding, UTF_8};
+use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
 use encoding_rs_io::DecodeReaderBytesBuilder;
 use serde::Deserialize;
+use std::borrow::Cow;
 use std::io::Read;
 
 /// A file's dialect; by default comma, double quotes and UTF-8.
@@ -82,6 +83,31 @@ impl Dialect {
         Box::new(builder.build(bytes))
     }
 
+    /// The same where a file begins with a byte order mark, which knows better; none where it does not.
+    pub(crate) fn marked(&self, beginning: &[u8]) -> Option<Self> {
+        let (encoding, _) = Encoding::for_bom(beginning)?;
+        Some(Self { encoding, ..self.clone() })
+    }
+
+    /// A text of the file, as its bytes are there. What was no text is a question mark.
+    pub(crate) fn encoded<'t>(&self, text: &'t [u8]) -> Cow<'t, [u8]> {
+        if self.encoding == UTF_8 {
+            return Cow::Borrowed(text);
+        }
+        let text = String::from_utf8_lossy(text).replace(char::REPLACEMENT_CHARACTER, "?");
+        if self.encoding == UTF_16LE {
+            text.encode_utf16().flat_map(u16::to_le_bytes).collect()
+        } else if self.encoding == UTF_16BE {
+            text.encode_utf16().flat_map(u16::to_be_bytes).collect()
+        } else {
+            Cow::Owned(self.encoding.encode(&text).0.into_owned())
+        }
+    }
+
+    pub(crate) fn is_utf_8(&self) -> bool {
+        self.encoding == UTF_8
+    }
+
     /// The name of the encoding, as it is said.
     pub(crate) fn encoding(&self) -> &'static str {
         self.encoding.name()
@@ -126,6 +152,13 @@ mod tests {
         ];
         for (encoding, bytes) in rows {
             assert_eq!(decoded(encoding, &bytes), "ä;€", "{encoding} {bytes:?}");
+            let said = Said { encoding: Some(encoding.to_owned()), ..Said::default() };
+            let said = Dialect::try_from(said).unwrap();
+            let (dialect, text) = match said.marked(&bytes) {
+                Some(marked) => (marked, "\u{feff}ä;€"),
+                None => (said, "ä;€"),
+            };
+            assert_eq!(&*dialect.encoded(text.as_bytes()), bytes, "and back: {encoding}");
         }
         assert_eq!(decoded("utf-16le", b"\x00\xd8;\0"), "\u{fffd};", "half a pair");
     }

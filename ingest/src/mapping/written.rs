@@ -2,6 +2,7 @@
 //! a country, truths in a language, words for nothing. Pure: a cell becomes its plain form, or is not written as its file says.
 
 use super::date::DateForm;
+use super::signs;
 use serde::Deserialize;
 use std::borrow::Cow;
 
@@ -49,7 +50,21 @@ impl Default for Habits {
     }
 }
 
+/// A number in its plain form.
+#[derive(Debug)]
+pub(super) struct Plain<'c> {
+    /// As `-1234.5`, or as it stands there where nothing is said of numbers.
+    pub(super) number: Cow<'c, str>,
+    /// The sign of a currency that stood at it, as the mapping has it.
+    pub(super) sign: Option<&'c str>,
+}
+
 impl Written {
+    /// Between whole and fraction.
+    pub(super) fn decimal(&self) -> char {
+        self.decimal.unwrap_or('.')
+    }
+
     /// The habits of a column of this file.
     ///
     /// # Errors
@@ -62,7 +77,7 @@ impl Written {
         signs.sort_by_key(|sign| std::cmp::Reverse(sign.len()));
         let thousands = column.thousands.as_ref().or(self.thousands.as_ref());
         let habits = Habits {
-            decimal: column.decimal.or(self.decimal).unwrap_or('.'),
+            decimal: column.decimal.unwrap_or(self.decimal()),
             thousands: thousands.map(|text| text.chars().collect()).unwrap_or_default(),
             signs,
             date: column.date.clone().or_else(|| self.date.clone()),
@@ -107,27 +122,54 @@ impl Habits {
         if self.missing.is_empty() || !self.missing.contains(&cell.trim().to_lowercase()) { cell } else { "" }
     }
 
-    /// The number as `-1234.5`; none where it is not written as its column says.
-    pub(super) fn plain_number<'c>(&self, cell: &'c str) -> Option<Cow<'c, str>> {
+    /// The number in its plain form; none where it is not written as its column says.
+    pub(super) fn plain_number<'c>(&'c self, cell: &'c str) -> Option<Plain<'c>> {
         if self.decimal == '.' && self.thousands.is_empty() && self.signs.is_empty() {
-            return Some(Cow::Borrowed(cell));
+            return Some(Plain { number: Cow::Borrowed(cell), sign: None });
         }
-        let (is_negative, digits) = self.unsigned(cell)?;
+        let Bare { is_negative, sign, digits } = self.unsigned(cell)?;
         let (whole, fraction) = digits.split_once(self.decimal).unwrap_or((digits, ""));
         // `12,-` is twelve.
         let fraction = if matches!(fraction, "-" | "--" | "–" | "—") { "" } else { fraction };
         if !fraction.bytes().all(|byte| byte.is_ascii_digit()) {
             return None;
         }
-        let (sign, point) = (if is_negative { "-" } else { "" }, if fraction.is_empty() { "" } else { "." });
-        Some(Cow::Owned(format!("{sign}{}{point}{fraction}", self.joined(whole)?)))
+        let (minus, point) = (if is_negative { "-" } else { "" }, if fraction.is_empty() { "" } else { "." });
+        let number = Cow::Owned(format!("{minus}{}{point}{fraction}", self.joined(whole)?));
+        Some(Plain { number, sign })
     }
 
-    /// Without sign, currency and blanks around, and whether it is negative: `-1`, `1-`, `(1)`, `- € 1`, `€ -1`.
-    fn unsigned<'c>(&self, cell: &'c str) -> Option<(bool, &'c str)> {
+    /// Why a cell is no number as its column says numbers are written. Never shows the cell.
+    pub(super) fn why_not(&self, cell: &str) -> &'static str {
+        let digits = self.unsigned(cell).map_or(cell.trim(), |bare| bare.digits);
+        if !digits.contains(|c: char| c.is_ascii_digit()) {
+            return "no number";
+        }
+        if signs::is_at(digits) {
+            return "a sign that currency_signs does not list";
+        }
+        let is_of_a_number = |c: char| c.is_ascii_digit() || ".,'\u{2019}".contains(c) || c.is_whitespace();
+        if !digits.chars().all(|c| is_of_a_number(c) || c == self.decimal || self.thousands.contains(&c)) {
+            return "no number";
+        }
+        let (point, comma) = (digits.contains('.'), digits.contains(','));
+        let is_twice = digits.matches(self.decimal).count() > 1;
+        match self.decimal {
+            ',' if is_twice => "the decimal comma stands there twice",
+            '.' if is_twice => "the decimal point stands there twice",
+            _ if point && self.thousands.contains(&'.') => "the point stands where the mapping says thousands",
+            _ if comma && self.thousands.contains(&',') => "the comma stands where the mapping says thousands",
+            ',' if point => "the point stands there, and the mapping gives it no meaning",
+            '.' if comma => "the comma stands there, and the mapping gives it no meaning",
+            _ => "digits are grouped otherwise than the mapping says",
+        }
+    }
+
+    /// Without sign, currency and blanks around: `-1`, `1-`, `(1)`, `- € 1`, `€ -1`.
+    fn unsigned<'c>(&'c self, cell: &'c str) -> Option<Bare<'c>> {
         let mut rest = cell.trim();
         let mut sign = None;
-        let mut has_currency = false;
+        let mut currency = None;
         if let Some(within) = rest.strip_prefix('(').and_then(|rest| rest.strip_suffix(')')) {
             (sign, rest) = (Some(true), within);
         }
@@ -141,13 +183,15 @@ impl Habits {
                 rest.strip_suffix(['-', '−']).filter(|bare| bare.ends_with(|c: char| c.is_ascii_digit()))
             {
                 (bare, Some(true))
-            } else if let Some(bare) = self.signs.iter().find_map(|sign| without(rest, sign)) {
-                if std::mem::replace(&mut has_currency, true) {
+            } else if let Some((bare, known)) =
+                self.signs.iter().find_map(|sign| Some((without(rest, sign)?, sign.as_str())))
+            {
+                if currency.replace(known).is_some() {
                     return None;
                 }
                 (bare, None)
             } else {
-                return Some((sign.unwrap_or_default(), rest));
+                return Some(Bare { is_negative: sign.unwrap_or_default(), sign: currency, digits: rest });
             };
             if found.is_some() && std::mem::replace(&mut sign, found).is_some() {
                 return None;
@@ -190,6 +234,13 @@ impl Habits {
     pub(super) fn date(&self) -> Option<&DateForm> {
         self.date.as_ref()
     }
+}
+
+/// Digits with what stands between them, and what stood around.
+struct Bare<'c> {
+    is_negative: bool,
+    sign: Option<&'c str>,
+    digits: &'c str,
 }
 
 /// A space stands for the no-break spaces too, and a straight apostrophe for the typographer's.
@@ -257,10 +308,13 @@ mod tests {
             (english, "1.234,50", None),
         ];
         for (text, cell, expected) in rows {
-            let plain = habits(text).unwrap().plain_number(cell).map(Cow::into_owned);
+            let habits = habits(text).unwrap();
+            let plain = habits.plain_number(cell).map(|plain| plain.number);
             assert_eq!(plain.as_deref(), expected, "{cell:?}");
         }
-        assert_eq!(Habits::default().plain_number("1e3").as_deref(), Some("1e3"), "as before, where nothing is said");
+        let nothing_said = Habits::default();
+        let plain = nothing_said.plain_number("1e3").map(|plain| plain.number);
+        assert_eq!(plain.as_deref(), Some("1e3"), "as before, where nothing is said");
     }
 
     #[test]

@@ -1,6 +1,10 @@
 //! What the cells of a column look like: numbers and how they are written, dates, truths, a few words, or text. Pure.
 
+use crate::mapping::signs::SIGNS;
 use std::collections::BTreeMap;
+
+/// A sign, and the currencies that it may stand for, first the one that it most often does.
+pub(super) type Sign = (&'static str, &'static [&'static str]);
 
 /// Of a hundred cells so many decide what a column holds: the others are the faults that somebody wants to hear of.
 const MOST_PERCENT: usize = 95;
@@ -46,26 +50,6 @@ const TRUTHS: [(&str, &str); 17] = [
     ("tak", "nie"),
     ("ano", "ne"),
     ("да", "нет"),
-];
-
-/// Signs and codes of currencies, each with the code that it stands for in a proposal.
-const SIGNS: [(&str, &str); 16] = [
-    ("€", "EUR"),
-    ("$", "USD"),
-    ("£", "GBP"),
-    ("¥", "JPY"),
-    ("zł", "PLN"),
-    ("Kč", "CZK"),
-    ("EUR", "EUR"),
-    ("USD", "USD"),
-    ("GBP", "GBP"),
-    ("CHF", "CHF"),
-    ("Fr.", "CHF"),
-    ("SFr.", "CHF"),
-    ("SEK", "SEK"),
-    ("DEM", "DEM"),
-    ("DM", "DEM"),
-    ("TWD", "TWD"),
 ];
 
 /// Words for nothing, in small letters.
@@ -123,8 +107,8 @@ pub(super) struct Numbers {
     /// Spaces and apostrophes between thousands.
     pub(super) spaces: usize,
     pub(super) apostrophes: usize,
-    /// Signs that stand at a number, and their currency.
-    pub(super) signs: BTreeMap<&'static str, &'static str>,
+    /// Signs that stand at a number, and what they may stand for.
+    pub(super) signs: BTreeMap<&'static str, &'static [&'static str]>,
 }
 
 impl Numbers {
@@ -226,13 +210,13 @@ impl Numbers {
 }
 
 /// Without the sign of a currency at either end, and which it was.
-fn without_sign(cell: &str) -> (&str, Option<(&'static str, &'static str)>) {
+fn without_sign(cell: &str) -> (&str, Option<Sign>) {
     let cell = cell.trim();
     let bare = cell.trim_start_matches(['-', '+', '−', '(']).trim_start();
-    for (sign, currency) in SIGNS {
+    for (sign, currencies) in SIGNS {
         let rest = bare.strip_prefix(sign).or_else(|| bare.trim_end_matches(')').strip_suffix(sign));
         if let Some(rest) = rest {
-            return (rest.trim(), Some((sign, currency)));
+            return (rest.trim(), Some((sign, currencies)));
         }
     }
     (cell, None)
@@ -253,7 +237,7 @@ mod tests {
     fn habits_are_told_by_what_can_only_be_one_thing() {
         let german = numbers(&["1.234,50 €", "0,5 €", "12 €", "1.234 €"]);
         assert_eq!((german.comma, german.point, german.grouping_point, german.open_point), (2, 0, 1, 1));
-        assert_eq!(german.signs.get("€"), Some(&"EUR"));
+        assert_eq!(german.signs.get("€"), Some(&["EUR"].as_slice()));
         let english = numbers(&["$1,234.50", "1,234,567", "12.5"]);
         assert_eq!((english.comma, english.point, english.grouping_comma), (0, 2, 2));
         let swiss = numbers(&["CHF 1'234.50", "1'234'567"]);

@@ -18,15 +18,13 @@ pub(super) enum Meaning {
     Protected(&'static str),
     /// A monthly income.
     Income,
-    Dependants,
-    Telephone,
     /// What came after the decision: nobody knows it of an applicant.
     Outcome,
 }
 
 use Meaning::{
-    Amount, ApplicationId, Channel, CustomerRef, Day, Dependants, Identity, Income, Outcome, Product, Protected,
-    Purpose, Telephone, TermMonths,
+    Amount, ApplicationId, Channel, CustomerRef, Day, Identity, Income, Outcome, Product, Protected, Purpose,
+    TermMonths,
 };
 
 /// Names as [`folded`] gives them, with a space between.
@@ -88,8 +86,6 @@ const NAMES: &[(&str, Meaning)] = &[
          revenumensuel ingresos reddito",
         Income,
     ),
-    ("kinder unterhaltspflichtige dependants dependents personnesacharge dependientes", Dependants),
-    ("telefon telefonvorhanden telephone", Telephone),
     ("default ausfall defaulted ausgefallen chgoffdate chgoffpringr label target", Outcome),
 ];
 

@@ -1,18 +1,24 @@
 //! The text of a proposal. Pure: a sample and what is known become a mapping file.
 
+mod columns;
+
 use super::cells::{Numbers, Shape, date, is_missing, shape};
+use super::facts::{Fact, fact};
 use super::known::Known;
-use super::names::{Meaning, key, meaning};
+use super::names::{Meaning, meaning};
 use super::sample::Sample;
-use domain::ApplicationId;
+use super::toml_text::{line, list, quoted};
+use crate::published::Published;
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write;
 
 /// A column, looked at.
 struct Column<'s> {
     name: &'s str,
     meaning: Option<Meaning>,
     shape: Shape,
+    /// The fact of the applicant that its name stands for.
+    fact: Option<&'static Fact>,
     cells: Vec<&'s str>,
 }
 
@@ -20,18 +26,19 @@ struct Column<'s> {
 pub(super) struct Proposal<'s> {
     sample: &'s Sample,
     known: &'s Known<'s>,
+    published: &'s Published,
     columns: Vec<Column<'s>>,
     /// Whether the decimal is a comma, and whether nothing told.
     is_comma: bool,
     is_open: bool,
     thousands: String,
-    signs: BTreeMap<&'static str, &'static str>,
+    signs: BTreeMap<&'static str, &'static [&'static str]>,
     date: Option<&'static str>,
     missing: BTreeSet<&'s str>,
 }
 
 impl<'s> Proposal<'s> {
-    pub(super) fn of(sample: &'s Sample, known: &'s Known<'s>) -> Self {
+    pub(super) fn of(sample: &'s Sample, known: &'s Known<'s>, published: &'s Published) -> Self {
         let mut taken = BTreeSet::new();
         let mut missing = BTreeSet::new();
         let columns: Vec<Column<'s>> = sample
@@ -56,7 +63,9 @@ impl<'s> Proposal<'s> {
                     }
                     (shape, _) => shape,
                 };
-                Column { name, meaning, shape, cells }
+                // The first of two columns with one fact has it.
+                let fact = fact(name).filter(|fact| meaning.is_none() && taken.insert(format!("{fact:?}")));
+                Column { name, meaning, shape, fact, cells }
             })
             .collect();
         let numbers = |count: fn(&Numbers) -> usize| -> usize {
@@ -92,7 +101,7 @@ impl<'s> Proposal<'s> {
         let date =
             columns.iter().find_map(|column| if let Shape::Date(form, _) = column.shape { Some(form) } else { None });
         let is_open = comma + point == 0 && open_comma + open_point > 0;
-        Self { sample, known, columns, is_comma, is_open, thousands, signs, date, missing }
+        Self { sample, known, published, columns, is_comma, is_open, thousands, signs, date, missing }
     }
 
     pub(super) fn text(&self) -> String {
@@ -177,21 +186,59 @@ impl<'s> Proposal<'s> {
         self.columns.iter().any(|column| column.meaning == Some(wanted))
     }
 
+    /// The product that is proposed for all rows; none where a column says it.
+    fn product(&self) -> Option<&str> {
+        let is_constant = !self.has(Meaning::Product);
+        let likely = self.known.products.iter().max_by_key(|(name, codes)| (self.fits(codes), Reverse(*name)));
+        likely.filter(|_| is_constant).map(|(name, _)| name)
+    }
+
+    /// How well a product's currencies fit the signs of the cells: 2 for what a sign most often stands for, 1 for what it may.
+    fn fits(&self, codes: &[String]) -> u8 {
+        let is = |code: &&str| codes.iter().any(|own| own == code);
+        let often = self.signs.values().filter_map(|codes| codes.first()).any(|code| is(code));
+        let may = || codes.is_empty() || self.signs.values().flat_map(|codes| codes.iter()).any(|code| is(code));
+        if often { 2 } else { u8::from(may()) }
+    }
+
+    /// The currencies of that product; none where it takes any.
+    fn lent(&self) -> &[String] {
+        let product = self.product();
+        let of = self.known.products.iter().find(|(name, _)| Some(*name) == product);
+        of.map(|(_, codes)| codes).unwrap_or_default()
+    }
+
+    fn write_product(&self, text: &mut String) {
+        let shown = |(name, codes): (&str, &[String])| match codes {
+            [] => format!("{name} (any currency)"),
+            codes => format!("{name} ({})", codes.join(", ")),
+        };
+        let all = self.known.products.iter().map(shown).collect::<Vec<_>>().join(", ");
+        let said: BTreeSet<&str> = self.signs.values().filter_map(|codes| codes.first().copied()).collect();
+        let said = said.into_iter().collect::<Vec<_>>().join(" and ");
+        let why = match (self.fits(self.lent()), said.is_empty()) {
+            (_, true) => format!("the product; there are {all}."),
+            (0, false) => format!(
+                "no product is lent in {said}, which the cells name: every row would be refused. There are {all}."
+            ),
+            (_, false) => format!("the product; there are {all}. This one is lent in the file's currency."),
+        };
+        line(text, &format!("# DECIDE: {why}"));
+        line(text, &format!("\"/product\" = {}", quoted(self.product().unwrap_or_default())));
+    }
+
+    /// The words of a closed list that the contract has at a place.
+    fn words_of_contract(&self, pointer: &str) -> Vec<String> {
+        self.published.words_at(pointer)
+    }
+
     fn write_constants(&self, text: &mut String) {
-        let Known { tenant, products, today } = self.known;
+        let Known { tenant, today, .. } = self.known;
         line(text, "[constants]");
         line(text, &format!("\"/tenant\" = {}", quoted(tenant)));
         line(text, "\"/revision\" = 1");
         if !self.has(Meaning::Product) {
-            let is_lent = |codes: &[String]| {
-                codes.is_empty() || self.signs.values().any(|currency| codes.iter().any(|code| code == currency))
-            };
-            let (lent, others): (Vec<_>, Vec<_>) = products.iter().partition(|(_, codes)| is_lent(codes));
-            let names: Vec<&str> = lent.iter().chain(&others).map(|(name, _)| *name).collect();
-            let (first, others) = names.split_first().map_or(("", &[][..]), |(first, others)| (*first, others));
-            let why = if lent.is_empty() { "" } else { ", the first that may be in the file's currency" };
-            line(text, &format!("# DECIDE: the product{why}; there are also {}.", others.join(", ")));
-            line(text, &format!("\"/product\" = {}", quoted(first)));
+            self.write_product(text);
         }
         line(text, "# DECIDE: decide, prequalify, or score_only for loans that are there already.");
         line(text, "\"/intent\" = \"decide\"");
@@ -212,13 +259,16 @@ impl<'s> Proposal<'s> {
                 text,
                 "# DECIDE: no column is the amount. A money column for /requested/amount has to be named, or this is the same for all.",
             );
-            line(text, "\"/requested/amount\" = { amount_minor = 1, currency = \"EUR\" }");
+            let currency = self.lent().first().map_or("EUR", String::as_str);
+            line(text, &format!("\"/requested/amount\" = {{ amount_minor = 1, currency = \"{currency}\" }}"));
         }
         line(text, "\"/applicants/0/role\" = \"primary\"");
         line(text, "# DECIDE: person or organisation.");
         line(text, "\"/applicants/0/kind\" = \"person\"");
-        line(text, "# DECIDE: only if you know it of every applicant; a policy may ask for it.");
-        line(text, "# \"/applicants/0/facts/of_legal_age\" = true");
+        if !self.columns.iter().any(|column| column.fact.is_some_and(|fact| fact.is("of_legal_age"))) {
+            line(text, "# DECIDE: only if you know it of every applicant; a policy may ask for it.");
+            line(text, "# \"/applicants/0/facts/of_legal_age\" = true");
+        }
         if self.has(Meaning::Income) {
             line(text, "# DECIDE: the period and the kind of the income, and how it was shown.");
             for (member, word) in [("period", "month"), ("basis", "net"), ("evidence", "stated")] {
@@ -250,174 +300,4 @@ impl<'s> Proposal<'s> {
             template(text, "/applicants/0/customer_ref", &value);
         }
     }
-
-    fn write_column(&self, text: &mut String, column: &Column<'_>) {
-        let Column { name, meaning, shape, cells } = column;
-        let left_out = match (meaning, shape) {
-            _ if name.is_empty() => Some("A column without a name"),
-            (Some(Meaning::Outcome), _) => Some("What came after the decision is not known of an applicant"),
-            (_, Shape::Nothing) => Some("Holds nothing in these rows"),
-            _ if self.sample.header.iter().filter(|other| other.trim() == *name).count() > 1 => {
-                Some("DECIDE: two columns have this name; rename one of them to use it")
-            }
-            _ => None,
-        };
-        if let Some(why) = left_out {
-            line(text, &format!("# Left out: {name:?}. {why}.\n"));
-            return;
-        }
-        let mut body = String::new();
-        let places = self.places(column, &mut body);
-        for (pointer, kind) in places {
-            line(text, body.trim_end());
-            line(text, "[[column]]");
-            line(text, &format!("name = {}\npointer = {}\nkind = \"{kind}\"", quoted(name), quoted(&pointer)));
-            self.write_kind(text, column, kind, cells);
-            text.push('\n');
-            body.clear();
-        }
-    }
-
-    /// Where the column goes and as what; comments go before it.
-    fn places(&self, column: &Column<'_>, comment: &mut String) -> Vec<(String, &'static str)> {
-        let kind = match &column.shape {
-            Shape::Number(numbers) if !numbers.signs.is_empty() => "money",
-            Shape::Number(numbers) if numbers.are_whole() => "integer",
-            Shape::Number(_) => "number",
-            Shape::Date(..) => "date",
-            Shape::Truth(..) => "boolean",
-            Shape::Words(_) => "category",
-            Shape::Text | Shape::Nothing => "string",
-        };
-        let is_number = matches!(column.shape, Shape::Number(_));
-        let one = |pointer: &str, kind| vec![(pointer.to_owned(), kind)];
-        match column.meaning {
-            Some(Meaning::ApplicationId) => {
-                if column.cells.iter().any(|cell| ApplicationId::new(cell).is_err()) {
-                    line(comment, "# DECIDE: an id is 1 to 64 of A-Z a-z 0-9 . _ : - and some cells are not.");
-                }
-                if column.cells.iter().collect::<BTreeSet<_>>().len() < column.cells.len() {
-                    line(
-                        comment,
-                        "# DECIDE: some ids stand there twice. An id and a revision are one application: the second is a duplicate or a conflict.",
-                    );
-                }
-                one("/application_id", "string")
-            }
-            Some(Meaning::CustomerRef) => one("/applicants/0/customer_ref", "string"),
-            Some(Meaning::Amount) if is_number => one("/requested/amount", "money"),
-            Some(Meaning::TermMonths) if kind == "integer" => {
-                line(comment, "# DECIDE: months, not years.");
-                one("/requested/term_months", "integer")
-            }
-            Some(Meaning::Purpose) if kind == "category" => one("/requested/purpose", "category"),
-            Some(Meaning::Product) if kind == "category" => one("/product", "category"),
-            Some(Meaning::Channel) if kind == "category" => one("/channel", "category"),
-            Some(Meaning::Day) if kind == "date" => {
-                line(
-                    comment,
-                    "# DECIDE: one column for two things: when it was asked, and the day that the facts describe.",
-                );
-                vec![("/submitted_at".to_owned(), "datetime"), ("/as_of".to_owned(), "date")]
-            }
-            Some(Meaning::Identity(member)) => {
-                line(comment, "# Says whose row it is: it is kept apart, and no model and no rule sees it.");
-                one(&format!("/applicants/0/identity/{member}"), "string")
-            }
-            Some(Meaning::Protected(member)) => {
-                line(comment, "# Protected: kept apart for tests of fairness; no model and no rule sees it.");
-                one(&format!("/applicants/0/protected/{member}"), kind)
-            }
-            Some(Meaning::Income) if is_number => one("/applicants/0/facts/income/0/amount", "money"),
-            Some(Meaning::Dependants) if kind == "integer" => one("/applicants/0/facts/dependants", "integer"),
-            Some(Meaning::Telephone) if kind == "boolean" => one("/applicants/0/facts/telephone", "boolean"),
-            _ => {
-                line(
-                    comment,
-                    "# DECIDE: a name that is not known here. As a free attribute it counts only where a model reads it under this key.",
-                );
-                one(&format!("/attributes/{}", key(column.name)), kind)
-            }
-        }
-    }
-
-    fn write_kind(&self, text: &mut String, column: &Column<'_>, kind: &str, cells: &[&str]) {
-        match (&column.shape, kind) {
-            (Shape::Number(numbers), "money") => {
-                let currencies: BTreeSet<_> = numbers.signs.values().collect();
-                let of_file: BTreeSet<_> = self.signs.values().collect();
-                let currency = currencies.first().or(of_file.first()).map_or("EUR", |currency| **currency);
-                match currencies.len() {
-                    0 => line(text, "# DECIDE: the currency; no cell of the column names one."),
-                    1 => {}
-                    _ => line(text, "# DECIDE: cells name several currencies, and a column has one."),
-                }
-                if numbers.signs.contains_key("$") {
-                    line(text, "# DECIDE: $ is the sign of many currencies.");
-                }
-                line(text, &format!("currency = \"{currency}\"\nexponent = {}", if currency == "JPY" { 0 } else { 2 }));
-                self.write_other_decimal(text, numbers);
-            }
-            (Shape::Number(numbers), "integer" | "number") => self.write_other_decimal(text, numbers),
-            (Shape::Date(form, other), "date" | "datetime") => {
-                if let Some(other) = other {
-                    line(text, &format!("# DECIDE: every day here can also be read as {other}."));
-                }
-                if self.date != Some(*form) {
-                    line(text, &format!("written = {{ date = {} }}", quoted(form)));
-                }
-            }
-            (Shape::Words(words), "category") if !is_personal(column.meaning) => {
-                line(text, "# DECIDE: what each word of the file is called in the contract.");
-                let map: Vec<_> =
-                    words.keys().map(|word| format!("{} = {}", quoted(word), quoted(&key(word)))).collect();
-                line(text, &format!("map = {{ {} }}", map.join(", ")));
-            }
-            (Shape::Words(_), "category") => {
-                line(
-                    text,
-                    &format!(
-                        "# DECIDE: what each of the {} words of the column means; they are not shown.",
-                        words_of(cells)
-                    ),
-                );
-                line(text, "map = {}\ndefault = \"undisclosed\"");
-            }
-            _ => {}
-        }
-    }
-
-    /// Where a column writes numbers otherwise than the file.
-    fn write_other_decimal(&self, text: &mut String, numbers: &Numbers) {
-        let (comma, point) = (numbers.comma + numbers.grouping_point, numbers.point + numbers.grouping_comma);
-        let is_other = if self.is_comma { point > comma } else { comma > point };
-        if is_other {
-            let (decimal, thousands) = if self.is_comma { (".", ",") } else { (",", ".") };
-            line(text, "# Written otherwise than the other numbers of the file.");
-            line(text, &format!("written = {{ decimal = \"{decimal}\", thousands = \"{thousands}\" }}"));
-        }
-    }
-}
-
-fn is_personal(meaning: Option<Meaning>) -> bool {
-    matches!(meaning, Some(Meaning::Identity(_) | Meaning::Protected(_)))
-}
-
-fn words_of(cells: &[&str]) -> usize {
-    cells.iter().collect::<BTreeSet<_>>().len()
-}
-
-fn line(text: &mut String, line: &str) {
-    if !line.is_empty() {
-        writeln!(text, "{line}").expect("a string takes all");
-    }
-}
-
-/// As TOML has it.
-fn quoted(text: &str) -> String {
-    toml::Value::String(text.to_owned()).to_string()
-}
-
-fn list<'t, T: AsRef<str> + 't + ?Sized>(words: impl Iterator<Item = &'t T>) -> String {
-    format!("[{}]", words.map(|word| quoted(word.as_ref())).collect::<Vec<_>>().join(", "))
 }
