@@ -26,8 +26,6 @@ pub(crate) struct Inspector<'d> {
     document: &'d Document,
     /// Ids that more than one rule has.
     repeated: HashSet<&'d str>,
-    /// The rule that is looked at.
-    at: &'d str,
     total: Total,
     findings: Vec<Finding>,
     /// Findings beyond the first ones.
@@ -44,7 +42,7 @@ impl<'d> Inspector<'d> {
         let rules = rules.chain(document.cutoffs.iter().map(|rule| &rule.id));
         let mut seen = HashSet::new();
         let repeated = rules.map(String::as_str).filter(|id| !seen.insert(*id)).collect();
-        Self { document, repeated, at: "", total: Total::default(), findings: Vec::new(), more: 0, hides_error: false }
+        Self { document, repeated, total: Total::default(), findings: Vec::new(), more: 0, hides_error: false }
     }
 
     /// Steps of all expressions so far.
@@ -158,7 +156,6 @@ impl<'d> Inspector<'d> {
 
     /// What every rule must have: an id of its own and products that exist.
     pub(crate) fn rule(&mut self, at: &str, id: &'d str, products: &[String]) {
-        self.at = id;
         self.token(&format!("{at}/id"), id);
         if self.repeated.contains(id) {
             self.error("duplicate_id", format!("{at}/id"), format!("{id} is used more than once"));
@@ -258,11 +255,7 @@ impl<'d> Inspector<'d> {
 
     fn refused<T>(&mut self, path: &str, faults: Vec<Fault>) -> Option<T> {
         for fault in faults {
-            let message = match fault.code {
-                "syntax" | "too_costly" => format!("{}: {fault}", self.at),
-                _ => fault.to_string(),
-            };
-            self.find(Finding { at: fault.at, ..Finding::error(fault.code, path, message) });
+            self.find(Finding { at: fault.at, ..Finding::error(fault.code, path, fault.to_string()) });
         }
         None
     }

@@ -36,7 +36,15 @@ reasons:
 
 fn feature(name: &str, range: (f64, f64), is_always_there: bool) -> Feature {
     let (range, words) = (Some(range), Vec::new());
-    Feature { name: name.into(), range, is_whole: true, words, is_always_there, is_restricted: name == "secret" }
+    Feature {
+        name: name.into(),
+        of: String::new(),
+        range,
+        is_whole: true,
+        words,
+        is_always_there,
+        is_restricted: name == "secret",
+    }
 }
 
 fn models() -> Models {
@@ -48,7 +56,7 @@ fn models() -> Models {
         Package { label: "a@1.0.0".into(), features: all(&[late.clone(), limit.clone(), secret.clone(), only]) },
         Package { label: "b@1.0.0".into(), features: all(&[late, limit, secret]) },
     ];
-    Models { products: vec![Routed { product: "card".into(), has_parties: true, packages }] }
+    Models { products: vec![Routed { product: "card".into(), without_parties: Vec::new(), packages }] }
 }
 
 fn scales() -> Vec<Scale> {
@@ -155,8 +163,9 @@ fn a_sentence_names_what_was_meant_and_says_what_is_proven() {
     for (from, to, expected) in rows {
         assert_eq!(sentence(from, to), expected, "{to}");
     }
-    let unrouted =
-        Models { products: vec![Routed { product: "cards".into(), has_parties: true, packages: Vec::new() }] };
+    let unrouted = Models {
+        products: vec![Routed { product: "cards".into(), without_parties: Vec::new(), packages: Vec::new() }],
+    };
     let found = review(CLEAN.as_bytes(), &scales(), &unrouted);
     assert_eq!(found[0].message, "no route scores card: did you mean cards?");
 }
