@@ -89,7 +89,7 @@ pub(crate) const ADVICE: &[(&str, &str)] = &[
     ("duplicate_id", "Give each rule, product and reason a name of its own."),
     ("unknown_product", "Add the product to products, or correct its name."),
     ("decline_without_code", "Name a reason, built in or of the policy's reasons."),
-    ("unknown_code", "Use a code of the catalogue, or add it to reasons."),
+    ("unknown_code", "Use a code of docs/reasons.md, or add it to reasons."),
     ("unspecific_code", "Say what the applicant failed, in words that help."),
     ("syntax", "Correct the expression: docs/expressions.md."),
     ("too_costly", "Write fewer loops, or move the computation into a feature."),

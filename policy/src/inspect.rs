@@ -7,7 +7,7 @@ use crate::finding::Finding;
 use crate::rules::{Cut, CutoffRule, KnockoutRule, ReasonText, ZoneRule};
 use crate::sample;
 use domain::{Currency, reason};
-use expressions::vocabulary::{Kind, Type};
+use expressions::vocabulary::{Kind, Type, nearest};
 use expressions::{Finding as Fault, Total};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -147,7 +147,9 @@ impl<'d> Inspector<'d> {
             self.error("unspecific_code", format!("{at}/text"), "tell the applicant something, in at most 512 bytes");
         }
         if reason::find(&own.form_c1).is_none() {
-            self.error("unknown_code", format!("{at}/form_c1"), format!("Form C-1 has no {}", own.form_c1));
+            let near = nearest(&own.form_c1, reason::codes().map(str::to_owned));
+            let near = near.map(|near| format!(": did you mean {near}?")).unwrap_or_default();
+            self.error("unknown_code", format!("{at}/form_c1"), format!("Form C-1 has no {}{near}", own.form_c1));
         }
         if !(1..=9).contains(&own.hmda) {
             self.error("unknown_code", format!("{at}/hmda"), "HMDA reasons are 1 to 9");
@@ -213,7 +215,11 @@ impl<'d> Inspector<'d> {
                 hmda: found.hmda,
             }),
             None => {
-                self.error("unknown_code", path, format!("{code} is neither built in nor among the reasons"));
+                let known = reason::codes().map(str::to_owned);
+                let known = known.chain(self.document.reasons.iter().map(|own| own.code.clone()));
+                let near = nearest(code, known).map(|near| format!(": did you mean {near}?")).unwrap_or_default();
+                let message = format!("{code} is neither built in (docs/reasons.md) nor among the reasons{near}");
+                self.error("unknown_code", path, message);
                 None
             }
         }

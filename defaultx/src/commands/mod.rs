@@ -85,7 +85,9 @@ fn only_tells(command: &Command) -> bool {
         ),
         Command::Policy(command) => matches!(command, PolicyCommand::Check { .. }),
         Command::Route(command) => matches!(command, RouteCommand::Check { .. }),
-        Command::Model(command) => !matches!(command, ModelCommand::Import(_) | ModelCommand::Activate { .. }),
+        Command::Model(command) => {
+            !matches!(command, ModelCommand::Import(_) | ModelCommand::Activate { .. } | ModelCommand::Golden { .. })
+        }
         _ => false,
     }
 }

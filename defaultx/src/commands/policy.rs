@@ -272,8 +272,12 @@ mod tests {
 
     /// `code rule line:column` of what is found beside the models, routes and scales that ship.
     fn found(policy: &str) -> Vec<String> {
+        found_beside(policy, &root().join("routes"))
+    }
+
+    fn found_beside(policy: &str, routes: &Path) -> Vec<String> {
         let mut settings = Settings::default();
-        (settings.scorer.models_dir, settings.scorer.routes_dir) = (root().join("models"), root().join("routes"));
+        (settings.scorer.models_dir, settings.scorer.routes_dir) = (root().join("models"), routes.to_owned());
         let scales = read_scales(&root().join("models/scales.toml")).unwrap();
         let found = check(policy.as_bytes().to_vec(), &scales, &read_models(&settings).unwrap());
         let place = |of: Option<usize>| of.map_or("-".to_owned(), |of| of.to_string());
@@ -334,14 +338,57 @@ mod tests {
         }
     }
 
-    /// The worked example of the page: a rule with its reason, clean.
+    /// The worked example of the page: a rule with its reason, clean under a route with the line of the page, and not without it.
     #[test]
     fn the_worked_example_of_the_page_is_clean() {
         let [rule, reason] = blocks("yaml worked")[..] else { panic!("the page has a rule and a reason") };
         let (rule, reason) = (rule.split_once('\n').unwrap().1, reason.split_once('\n').unwrap().1);
         let policy = STANDARD.replacen("knockouts:\n", &format!("knockouts:\n{rule}"), 1);
         let policy = policy.replacen("reasons:\n", &format!("reasons:\n{reason}"), 1);
-        assert_eq!(found(&policy), Vec::<String>::new());
+        let [line] = blocks("toml worked")[..] else { panic!("the page has a line of the route") };
+        let route = std::fs::read_to_string(root().join("routes/standard/1.0.0.toml")).unwrap();
+        let entry = "product = \"consumer_instalment\"\n";
+        let route = route.replacen(entry, &format!("{entry}{}", line.split_once('\n').unwrap().1), 1);
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(dir.path().join("standard")).unwrap();
+        std::fs::write(dir.path().join("standard/1.0.0.toml"), route).unwrap();
+        assert_eq!(found_beside(&policy, dir.path()), Vec::<String>::new());
+        assert_eq!(found(&policy).len(), 1, "{:?}", found(&policy));
+        assert!(found(&policy)[0].starts_with("parties_not_carried stretched"), "{:?}", found(&policy));
         assert!(Compiled::load(policy.as_bytes()).is_ok());
+    }
+
+    #[test]
+    fn a_policy_is_named_by_its_file_or_its_version() {
+        let folder = root().join("policies");
+        let file = folder.join("standard/1.1.0.yaml");
+        assert_eq!(file_of(Kind::Policy, &folder, "standard@1.1.0").unwrap(), file);
+        assert_eq!(file_of(Kind::Policy, &folder, file.to_str().unwrap()).unwrap(), file);
+        for (named, expected) in [
+            ("standard@1.9.0", "has standard@1.0.0, standard@1.1.0"),
+            ("standard", "is not name@version"),
+            ("../routes/standard@1", "is not name@version"),
+        ] {
+            let why = format!("{:#}", file_of(Kind::Policy, &folder, named).unwrap_err());
+            assert!(why.contains(expected), "{why}");
+        }
+    }
+
+    #[test]
+    fn a_product_of_the_route_that_a_policy_does_not_list_is_named() {
+        let policy = Compiled::load(STANDARD.as_bytes()).unwrap();
+        let route = |product: &str| {
+            format!("name = 'r'\nversion = '1.0.0'\n[[entry]]\nid = 'a'\nproduct = '{product}'\nchampion = 'm@1.0.0'\n")
+        };
+        assert_eq!(lacking("p@1", &policy, "r@1", &route("credit_card")), Vec::<String>::new());
+        assert_eq!(
+            lacking("p@1", &policy, "r@1", &route("boat_loan")),
+            ["p@1 does not list boat_loan, which route r@1 scores"]
+        );
+    }
+
+    #[test]
+    fn findings_are_counted_in_words() {
+        assert_eq!((told(1, 0), told(0, 2)), ("1 error, 0 warnings".to_owned(), "0 errors, 2 warnings".to_owned()));
     }
 }
