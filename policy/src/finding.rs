@@ -144,7 +144,7 @@ impl fmt::Display for Finding {
         };
         write!(f, "{severity} [{}] {}: ", self.code, self.path)?;
         if let Some(rule) = &self.rule {
-            write!(f, "{rule}: ")?;
+            write!(f, "{}: ", expressions::cut(rule))?;
         }
         f.write_str(&self.message)
     }

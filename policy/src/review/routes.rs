@@ -195,7 +195,7 @@ mod tests {
         let rows: [(&str, &[&str]); 10] = [
             ("channel == 'web' && amount_minor > 500", &[]),
             ("has(facts.employment.status) && facts.employment.status == 'unemployed'", &[]),
-            ("has(facts.employment.status) && facts.employment.status == 'unemploied'", &["error unknown_word 1:61"]),
+            ("has(facts.employment.status) && facts.employment.status == 'unemploied'", &["error unknown_word 1:60"]),
             ("product == 'cards'", &["error unknown_word 1:12"]),
             ("facts.dependants > 2", &["warning may_be_absent 1:1"]),
             ("term_months > 60", &[]),
