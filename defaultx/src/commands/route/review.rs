@@ -117,4 +117,14 @@ mod tests {
             assert_eq!(found(when, &library), expected, "{when}");
         }
     }
+
+    /// The conditions of the example of `routes/README.md` name words that exist, and are guarded.
+    #[test]
+    fn the_example_of_the_page_is_clean() {
+        let page = include_str!("../../../../routes/README.md");
+        let example = page.split("```toml").nth(1).unwrap().split("```").next().unwrap();
+        let library = Library::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../models")).unwrap();
+        assert!(example.contains("when = "), "{example}");
+        assert_eq!(of_conditions(example, &library), []);
+    }
 }
