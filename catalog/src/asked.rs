@@ -32,13 +32,16 @@ impl Asked {
     /// What an activation asks for; none where its kind is of another version of this code.
     pub fn of(activation: Activation) -> Option<Self> {
         let label = Label::of(&activation);
-        let Activation { kind, name, version, digest, document, packages, .. } = activation;
+        let Activation { kind, name, version, digest, document, packages, activated_by, activated_at } = activation;
         let kind = Kind::parse(&kind)?;
         let (slot, version, carried) = match kind {
-            Kind::Policy => (Slot::Policy, label.to_string(), Carried { document, packages: None }),
-            Kind::Route => (Slot::Route, label.to_string(), Carried { document, packages }),
-            Kind::Model => (Slot::Model(name), version, Carried::default()),
+            Kind::Policy => (Slot::Policy, label.to_string(), (document, None)),
+            Kind::Route => (Slot::Route, label.to_string(), (document, packages)),
+            Kind::Model => (Slot::Model(name), version, (None, None)),
         };
+        let (document, packages) = carried;
+        let (activated_by, activated_at) = (Some(activated_by), Some(activated_at));
+        let carried = Carried { document, packages, activated_by, activated_at };
         Some(Self { kind, label, slot, in_force: InForce { version, digest, carried } })
     }
 

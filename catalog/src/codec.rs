@@ -30,6 +30,10 @@ struct Object {
     digest: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     document: Option<Document>,
+    #[serde(default, rename = "by", skip_serializing_if = "Option::is_none")]
+    activated_by: Option<String>,
+    #[serde(default, rename = "at", skip_serializing_if = "Option::is_none")]
+    activated_at: Option<String>,
 }
 
 impl Codec {
@@ -78,7 +82,8 @@ impl Codec {
             Self::Object => {
                 let (name, version) = version.split_once('@').unwrap_or(("", version));
                 let (name, version, digest) = (name.to_owned(), version.to_owned(), digest.clone());
-                json(&Object { name, version, digest, document: carried.document.clone() })
+                let Carried { document, activated_by, activated_at, .. } = carried.clone();
+                json(&Object { name, version, digest, document, activated_by, activated_at })
             }
             Self::Lines if *carried == Carried::default() => format!("{version}\n{digest}").into_bytes(),
             Self::Lines => [format!("{version}\n{digest}\n").into_bytes(), json(carried)].concat(),
@@ -89,8 +94,9 @@ impl Codec {
     pub fn read(self, bytes: &[u8]) -> Option<InForce> {
         match self {
             Self::Object => {
-                let Object { name, version, digest, document } = serde_json::from_slice(bytes).ok()?;
-                let carried = Carried { document, packages: None };
+                let Object { name, version, digest, document, activated_by, activated_at } =
+                    serde_json::from_slice(bytes).ok()?;
+                let carried = Carried { document, packages: None, activated_by, activated_at };
                 Some(InForce { version: format!("{name}@{version}"), digest, carried })
             }
             Self::Lines => {
@@ -131,7 +137,7 @@ mod tests {
 
     fn value(version: &str, document: Option<&str>, packages: Option<&[&str]>) -> InForce {
         let packages = packages.map(|all| all.iter().map(|package| ((*package).to_owned(), "11".to_owned())).collect());
-        let carried = Carried { document: document.map(Document::from), packages };
+        let carried = Carried { document: document.map(Document::from), packages, ..Carried::default() };
         InForce { version: version.to_owned(), digest: "00".to_owned(), carried }
     }
 
@@ -146,7 +152,15 @@ mod tests {
         let object_with = r#"{"name":"a","version":"1.0","digest":"00","document":"a: 1\n\"ä\" \u0001"}"#;
         let lines_with =
             "a@1.0\n00\n{\"document\":\"a: 1\\n\\\"ä\\\" \\u0001\",\"packages\":{\"m@1\":\"11\",\"n@1\":\"11\"}}";
-        let rows: [(Codec, Slot, &str, InForce, &str); 10] = [
+        let asked = |mut of: InForce| {
+            (of.carried.activated_by, of.carried.activated_at) = (Some("risk".to_owned()), Some("2026".to_owned()));
+            of
+        };
+        let object_by = r#"{"name":"a","version":"1.0","digest":"00","by":"risk","at":"2026"}"#;
+        let lines_by = "1.0\n00\n{\"by\":\"risk\",\"at\":\"2026\"}";
+        let rows: [(Codec, Slot, &str, InForce, &str); 12] = [
+            (Object, Slot::Policy, "policy", asked(plain("a@1.0")), object_by),
+            (Lines, model("m"), "model:m", asked(plain("1.0")), lines_by),
             (Object, Slot::Policy, "policy", plain("a@1.0"), object),
             (Object, Slot::Policy, "policy", value("a@1.0", Some(TEXT), None), object_with),
             (Object, version(Kind::Policy, "a"), "version:a@1.0", plain("a@1.0"), object),

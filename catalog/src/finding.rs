@@ -21,6 +21,8 @@ pub struct Finding {
     pub code: &'static str,
     /// Line in the text, from 1, where it could be told.
     pub line: Option<usize>,
+    /// Column in that line, from 1, where it could be told.
+    pub column: Option<usize>,
     /// Place in the document, such as `/knockouts/2/when` or `entry 2 (thin_file), when`; empty for all of it.
     pub at: String,
     /// What is wrong, and what to do.
@@ -30,7 +32,7 @@ pub struct Finding {
 impl Finding {
     /// An error without a line.
     pub fn error(code: &'static str, at: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { severity: Severity::Error, code, line: None, at: at.into(), message: message.into() }
+        Self { severity: Severity::Error, code, line: None, column: None, at: at.into(), message: message.into() }
     }
 
     /// Whether the document may not be used.
@@ -38,10 +40,10 @@ impl Finding {
         self.severity == Severity::Error
     }
 
-    /// The finding with its file, as compilers write it: `FILE:LINE: error [CODE] PLACE: MESSAGE`.
+    /// The finding with its file, as compilers write it: `FILE:LINE:COLUMN: error [CODE] PLACE: MESSAGE`.
     pub fn in_file(&self, file: &Path) -> String {
-        let line = self.line.map(|line| format!(":{line}")).unwrap_or_default();
-        format!("{}{line}: {}", file.display(), self.told())
+        let place: String = [self.line, self.column].into_iter().flatten().map(|at| format!(":{at}")).collect();
+        format!("{}{place}: {}", file.display(), self.told())
     }
 
     /// Everything but its line.
@@ -100,6 +102,7 @@ mod tests {
             (finding("bad", None, ""), "a/1.yaml: error [bad] is wrong"),
             (finding("", Some(3), "entry 1 (a), id"), "a/1.yaml:3: error: entry 1 (a), id: is wrong"),
             (finding("", None, ""), "a/1.yaml: error: is wrong"),
+            (Finding { column: Some(7), ..finding("bad", Some(3), "/a") }, "a/1.yaml:3:7: error [bad] /a: is wrong"),
             (
                 Finding { severity: Severity::Warning, ..finding("odd", None, "/a") },
                 "a/1.yaml: warning [odd] /a: is wrong",

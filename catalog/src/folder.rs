@@ -69,8 +69,8 @@ fn entries(folder: &Path) -> Result<Vec<(String, PathBuf)>, Error> {
     Ok(entries)
 }
 
-fn unreadable(path: &Path, source: std::io::Error) -> Error {
-    Error::Unreadable { path: path.to_owned(), source }
+fn unreadable(path: &Path, cause: std::io::Error) -> Error {
+    Error::Unreadable { path: path.to_owned(), cause }
 }
 
 #[cfg(test)]

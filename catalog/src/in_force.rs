@@ -40,4 +40,10 @@ pub struct Carried {
     /// Of a route: the packages that it names, `name@version`, with their digests.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub packages: Option<BTreeMap<String, String>>,
+    /// Who asked for it; none of entries of before.
+    #[serde(default, rename = "by", skip_serializing_if = "Option::is_none")]
+    pub activated_by: Option<String>,
+    /// RFC 3339; none of entries of before.
+    #[serde(default, rename = "at", skip_serializing_if = "Option::is_none")]
+    pub activated_at: Option<String>,
 }

@@ -73,10 +73,11 @@ fn version(policy: Compiled) -> Version<Compiled> {
 
 /// What is wrong with a policy, as the catalog tells it.
 pub fn finding(found: policy::Finding) -> Finding {
-    let policy::Finding { severity, code, path, line, message, .. } = found;
+    let policy::Finding { severity, code, path, line, column, rule, message, .. } = found;
+    let message = rule.map_or(message.clone(), |rule| format!("{rule}: {message}"));
     let severity = match severity {
         policy::Severity::Error => Severity::Error,
         policy::Severity::Warning => Severity::Warning,
     };
-    Finding { severity, code, line, at: path, message }
+    Finding { severity, code, line, column, at: path, message }
 }

@@ -2,10 +2,10 @@
 //! Puts nothing in force.
 
 use crate::gaps;
-use crate::reader::read_to_end;
+use crate::reader::{ends, read_to_end};
 use crate::settings::Settings;
 use anyhow::{Context, Result, bail};
-use catalog::{Kind, Label};
+use catalog::{InForce, Kind, Label, Slot};
 use rdkafka::message::Message;
 use runtime::clock;
 use runtime::kafka::KafkaConfig;
@@ -48,6 +48,62 @@ pub(crate) fn digests_of(kafka: &KafkaConfig, kind: Kind, label: &Label) -> Resu
         Ok(())
     })?;
     Ok(newest.into_values().flatten().collect())
+}
+
+/// A version in force, by what the workers that switch it remember.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Standing {
+    /// Its name and version.
+    pub label: Label,
+    /// What stands there, with what its activation carried.
+    pub in_force: InForce,
+    /// In so many partitions.
+    pub partitions: usize,
+}
+
+/// The versions of a kind that were activated and are in force, and how many partitions there are. Where an activation is on its way
+/// there is more than one; a partition that no activation has reached has what its worker's configuration names. Blocks.
+///
+/// # Errors
+/// When the cluster cannot be read.
+pub(crate) fn standing(kafka: &KafkaConfig, kind: Kind) -> Result<(Vec<Standing>, usize)> {
+    let (topic, codec) = match kind {
+        Kind::Policy => (Topic::DecisionState, decision::in_force::CODEC),
+        Kind::Route | Kind::Model => (Topic::ScorerState, scorer::in_force::CODEC),
+    };
+    let name = topic.name(&kafka.topic_prefix);
+    let mut newest: BTreeMap<(i32, Vec<u8>), Option<(Label, InForce)>> = BTreeMap::new();
+    read_to_end(kafka, [name.as_str()], |message| {
+        let (key, value) = (message.key().unwrap_or_default(), message.payload());
+        let read = value.and_then(|value| of_kind(kind, codec.read_slot(key)?, codec.read(value)?));
+        newest.insert((message.partition(), key.to_vec()), read);
+        Ok(())
+    })?;
+    let partitions = ends(kafka, [name.as_str()])?.len();
+    Ok((together(newest.into_values().flatten()), partitions))
+}
+
+/// What a slot has in force, where it is of that kind.
+fn of_kind(kind: Kind, slot: Slot, in_force: InForce) -> Option<(Label, InForce)> {
+    let label = match (kind, slot) {
+        (Kind::Policy, Slot::Policy) | (Kind::Route, Slot::Route) => Label::parse(&in_force.version).ok()?,
+        (Kind::Model, Slot::Model(name)) => Label::new(name, &in_force.version),
+        _ => return None,
+    };
+    Some((label, in_force))
+}
+
+/// The same version of several partitions, the one of most first.
+fn together(all: impl Iterator<Item = (Label, InForce)>) -> Vec<Standing> {
+    let mut found: Vec<Standing> = Vec::new();
+    for (label, in_force) in all {
+        match found.iter_mut().find(|known| known.label == label && known.in_force.digest == in_force.digest) {
+            Some(known) => known.partitions += 1,
+            None => found.push(Standing { label, in_force, partitions: 1 }),
+        }
+    }
+    found.sort_by(|a, b| b.partitions.cmp(&a.partitions).then_with(|| a.label.cmp(&b.label)));
+    found
 }
 
 /// An activation that is passed by, and by whom.
@@ -135,5 +191,34 @@ fn record_of(kafka: &KafkaConfig, passed: &ActivationPassed) -> Output {
         key: Some(format!("{group}|{topic}|{partition}").into_bytes()),
         payload: Some(serde_json::to_vec(passed).expect("strings and numbers are JSON")),
         headers: envelope.to_headers(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use catalog::Carried;
+
+    #[test]
+    fn what_is_in_force_is_told_once_for_all_its_partitions() {
+        let of = |slot: Slot, version: &str, digest: &str| {
+            let (version, digest) = (version.to_owned(), digest.to_owned());
+            (slot, InForce { version, digest, carried: Carried::default() })
+        };
+        let model = |name: &str| Slot::Model(name.to_owned());
+        let all = [
+            of(Slot::Route, "r@1.0.0", "00"),
+            of(Slot::Route, "r@1.1.0", "11"),
+            of(Slot::Route, "r@1.1.0", "11"),
+            of(model("m"), "2.0.0", "22"),
+            of(Slot::Version(Kind::Route, Label::new("r", "1.0.0")), "r@1.0.0", "00"),
+        ];
+        let told = |kind: Kind| -> Vec<String> {
+            let of_kind = all.iter().cloned().filter_map(|(slot, in_force)| of_kind(kind, slot, in_force));
+            together(of_kind).iter().map(|one| format!("{} {}", one.label, one.partitions)).collect()
+        };
+        assert_eq!(told(Kind::Route), ["r@1.1.0 2", "r@1.0.0 1"]);
+        assert_eq!(told(Kind::Model), ["m@2.0.0 1"]);
+        assert_eq!(told(Kind::Policy), Vec::<String>::new());
     }
 }

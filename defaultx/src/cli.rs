@@ -117,6 +117,9 @@ pub enum Command {
     /// The audit log: verify it, rebuild what is shown of it, keep its checkpoints, witness it
     #[command(subcommand)]
     Audit(AuditCommand),
+    /// What is in force: policy, route and models, with digest, since when and by whom
+    #[command(name = "in-force", after_help = IN_FORCE)]
+    InForce,
     /// Pass an activation by that no instance can serve, so that the workers that stand before it go on
     #[command(after_help = PASS)]
     Pass(PassArgs),
@@ -294,6 +297,12 @@ pub struct PassArgs {
     pub why: Option<String>,
 }
 
+const IN_FORCE: &str = "\
+By what the workers that switch versions remember: an activation that none of them has come to yet is not there.
+
+Example:
+  defaultx in-force --kafka broker:9092 --prefix prod.";
+
 const PASS: &str = "\
 A worker that cannot serve what an activation puts in force stands before it, and says so on /readyz; first bring what is
 missing, if it can be had. What is passed by is set aside as a dead letter, and what was in force stays in force. Passing by
@@ -329,17 +338,30 @@ pub enum PolicyCommand {
         deny_warnings: bool,
     },
     /// Put a checked policy version in force, in every partition at one position
+    #[command(after_help = POLICY_ACTIVATE)]
     Activate {
-        /// The YAML file, which travels with the activation
-        file: PathBuf,
+        /// The YAML file, or a version of [decision] policy_dir; it travels with the activation
+        #[arg(value_name = "FILE|NAME@VERSION")]
+        policy: String,
         /// The products' scales, which cutoffs and bands are checked against
         #[arg(long, default_value = "models/scales.toml")]
         scales: PathBuf,
         /// Who asks
         #[arg(long, value_name = "NAME")]
         by: String,
+        /// Although `policy check` finds errors beside models and routes
+        #[arg(long)]
+        force: bool,
     },
 }
+
+const POLICY_ACTIVATE: &str = "\
+Checks it first, as `policy check` does, and prints what it finds. Errors refuse it; --force takes those that only models and
+routes show, such as a feature that no model has. Says which products of the route in force the policy does not list.
+
+Examples:
+  defaultx policy activate standard@1.1.0 --by risk-team
+  defaultx policy activate policies/standard/1.1.0.yaml --by risk-team";
 
 /// Subcommands of `config`.
 #[derive(Debug, Clone, Subcommand)]

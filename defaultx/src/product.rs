@@ -44,7 +44,7 @@ pub(crate) fn places(settings: &Settings, product: &str) -> Result<Vec<Place>> {
     let scales = scales(&file)?;
     let library = Library::read(models).with_context(|| format!("the packages of {}", models.display()))?;
     Ok(vec![
-        intake(settings, product),
+        intake(settings, product, &currencies(settings, product)?),
         scale(&scales, &file, product),
         package(&library, models, product)?,
         route(settings, &library, product)?,
@@ -70,7 +70,15 @@ pub(crate) fn next(settings: &Settings) -> Vec<String> {
     lines
 }
 
-fn intake(settings: &Settings, product: &str) -> Place {
+/// The currencies that the newest policy lends a product in; none where it does not list it.
+fn currencies(settings: &Settings, product: &str) -> Result<Vec<String>> {
+    let found = newest(Kind::Policy, &settings.decision.policy_dir, &settings.decision.default_policy)?;
+    let text = found.map(|(_, path)| catalog::read(&path)).transpose()?.unwrap_or_default();
+    let block = block_of(&String::from_utf8_lossy(&text), "products", product);
+    Ok(block.map(|block| block.currencies()).unwrap_or_default())
+}
+
+fn intake(settings: &Settings, product: &str, currencies: &[String]) -> Place {
     let name = "[ingest] products";
     let known = &settings.ingest.products;
     if known.iter().any(|(one, _)| one == product) {
@@ -78,7 +86,7 @@ fn intake(settings: &Settings, product: &str) -> Place {
     }
     let table =
         |(name, currencies): (&str, &[String])| format!("[ingest.products.{name}]\ncurrencies = {currencies:?}\n");
-    let all: String = known.iter().chain([(product, &[][..])]).map(table).collect();
+    let all: String = known.iter().chain([(product, currencies)]).map(table).collect();
     let write = format!(
         "In the file of --config, then start ingest again; a product without currencies takes any of ISO 4217:\n{}",
         all.trim_end()

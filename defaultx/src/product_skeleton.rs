@@ -6,9 +6,11 @@ use crate::settings::Settings;
 use anyhow::{Context, Result, bail};
 use catalog::{Kind, Label, place, places as versions};
 use policy::Compiled;
+use policy::nearest as nearest_word;
 use scorer::library::label_of;
 use scorer::{Library, Route};
 use scoring::Scales;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// The newest version in a folder of what `in_force`, a `name@version`, is named.
@@ -24,12 +26,42 @@ pub(crate) fn newest(kind: Kind, folder: &Path, in_force: &str) -> Result<Option
     Ok(all.into_iter().rfind(|(label, _)| label.name == name))
 }
 
+/// A file that was written.
+#[derive(Debug)]
+pub(crate) struct Written {
+    /// Where.
+    pub path: PathBuf,
+    /// The version that it is a copy of, with an addition; none of the scales.
+    pub from: Option<Label>,
+}
+
+/// The version to build on, and the newest one of its name: the one that somebody names, or the newest itself.
+///
+/// # Errors
+/// When the folder cannot be read, or the one that is named is not there.
+pub(crate) fn base(
+    kind: Kind,
+    folder: &Path,
+    in_force: &str,
+    named: Option<&str>,
+) -> Result<Option<((Label, PathBuf), Label)>> {
+    let wanted = named.map(Label::parse).transpose()?;
+    let name = wanted.as_ref().map_or(in_force, |label| &label.name);
+    let newest = newest(kind, folder, name)?;
+    let Some(wanted) = wanted else { return Ok(newest.map(|(label, path)| ((label.clone(), path), label))) };
+    let path = place(kind, folder, &wanted);
+    if !path.is_file() {
+        bail!("--from {wanted}: {} is not a file", path.display());
+    }
+    Ok(newest.map(|(label, _)| ((wanted, path), label)))
+}
+
 /// Writes what can be written, and gives the files. What is there already is left alone.
 ///
 /// # Errors
 /// When the other product is not known, a name cannot be one, or what would be written would not be taken.
-pub(crate) fn write(settings: &Settings, args: &AddArgs) -> Result<Vec<PathBuf>> {
-    let AddArgs { product, like, currency } = args;
+pub(crate) fn write(settings: &Settings, args: &AddArgs) -> Result<Vec<Written>> {
+    let AddArgs { product, like, currency, from, from_route } = args;
     let is_token = |name: &str| {
         !name.is_empty()
             && name.len() <= 48
@@ -48,31 +80,37 @@ pub(crate) fn write(settings: &Settings, args: &AddArgs) -> Result<Vec<PathBuf>>
     if new != scales {
         Scales::parse(new.as_bytes()).with_context(|| format!("{} with a scale for {product}", file.display()))?;
         std::fs::write(&file, &new).with_context(|| file.display().to_string())?;
-        written.push(file);
+        written.push(Written { path: file, from: None });
     }
-    if let Some((label, path)) = newest(Kind::Policy, &settings.decision.policy_dir, &settings.decision.default_policy)?
+    let folder = &settings.decision.policy_dir;
+    if let Some(((label, path), newest)) =
+        base(Kind::Policy, folder, &settings.decision.default_policy, from.as_deref())?
     {
         let text = read(&path)?;
-        if block_of(&text, "products", product).is_none() {
+        let has_it = |text: &str| block_of(text, "products", product).is_some();
+        if !has_it(&text) && !has_it(&read(&place(Kind::Policy, folder, &newest))?) {
             let (version, text) =
-                next_text(&label, &text, |text| with_policy(text, product, like, currency.as_deref()))?;
-            let target = place(Kind::Policy, &settings.decision.policy_dir, &Label::new(&label.name, &version));
+                next_text(&label, &newest, &text, |text| with_policy(text, product, like, currency.as_deref()))?;
+            let target = place(Kind::Policy, folder, &Label::new(&label.name, &version));
             Compiled::load(text.as_bytes()).with_context(|| format!("{} would not be taken", target.display()))?;
-            written.push(put(target, &text)?);
+            written.push(Written { path: put(target, &text)?, from: Some(label) });
         }
     }
-    if let Some((label, path)) = newest(Kind::Route, &settings.scorer.routes_dir, &settings.scorer.route)? {
+    let folder = &settings.scorer.routes_dir;
+    if let Some(((label, path), newest)) = base(Kind::Route, folder, &settings.scorer.route, from_route.as_deref())? {
         let library = Library::read(&settings.scorer.models_dir)?;
         let (text, champion) = (read(&path)?, of_library(&library, product).last());
-        let has_entry = text.lines().any(|line| line.trim() == format!("product = \"{product}\""));
+        let is_entry = |line: &str| line.trim() == format!("product = \"{product}\"");
+        let newest_text = read(&place(Kind::Route, folder, &newest))?;
+        let has_entry = text.lines().chain(newest_text.lines()).any(is_entry);
         if let (false, Some(champion)) = (has_entry, champion) {
             let entry =
                 format!("\n[[entry]]\nid = \"{product}\"\nproduct = \"{product}\"\nchampion = \"{champion}\"\n");
-            let (version, text) = next_text(&label, &text, |text| Ok(text + &entry))?;
-            let target = place(Kind::Route, &settings.scorer.routes_dir, &Label::new(&label.name, &version));
+            let (version, text) = next_text(&label, &newest, &text, |text| Ok(text + &entry))?;
+            let target = place(Kind::Route, folder, &Label::new(&label.name, &version));
             Route::load(text.as_bytes(), &library)
                 .with_context(|| format!("{} would not be taken", target.display()))?;
-            written.push(put(target, &text)?);
+            written.push(Written { path: put(target, &text)?, from: Some(label) });
         }
     }
     Ok(written)
@@ -90,9 +128,14 @@ fn put(path: PathBuf, text: &str) -> Result<PathBuf> {
     Ok(path)
 }
 
-/// The next version with its text, changed.
-fn next_text(label: &Label, text: &str, change: impl FnOnce(String) -> Result<String>) -> Result<(String, String)> {
-    let version = next_version(label).with_context(|| format!("{label} has no version of three numbers"))?;
+/// The version after the newest with the text of a version, changed.
+fn next_text(
+    label: &Label,
+    newest: &Label,
+    text: &str,
+    change: impl FnOnce(String) -> Result<String>,
+) -> Result<(String, String)> {
+    let version = next_version(newest).with_context(|| format!("{newest} has no version of three numbers"))?;
     let line =
         text.lines().find(|line| line.starts_with("version")).with_context(|| format!("{label} says no version"))?;
     let renewed = text.replacen(line, &line.replacen(&label.version, &version, 1), 1);
@@ -121,7 +164,8 @@ fn with_scale(text: &str, product: &str, like: &str) -> Result<String> {
     if of(product).is_some() {
         return Ok(text.to_owned());
     }
-    let block = of(like).with_context(|| format!("--like {like}: it has no scale"))?;
+    let products = text.lines().filter_map(|line| line.trim().strip_prefix("product = \"")?.strip_suffix('"'));
+    let block = of(like).with_context(|| unknown(like, "it has no scale", products.map(str::to_owned)))?;
     let copied = block.lines().map(|line| match line.split_once('=').map(|(key, _)| key.trim()) {
         Some("id") => format!("id = \"{product}.v1\""),
         Some("product") => format!("product = \"{product}\""),
@@ -131,11 +175,20 @@ fn with_scale(text: &str, product: &str, like: &str) -> Result<String> {
     Ok(format!("{}\n\n[[scale]]{}\n", text.trim_end(), copied.trim_end()))
 }
 
+/// What is said of a product that is not there: with the one that was probably meant, and those that are.
+fn unknown(like: &str, why: &str, known: impl Iterator<Item = String>) -> String {
+    let known: BTreeSet<String> = known.collect();
+    let near =
+        nearest_word(like, known.iter().cloned()).map(|near| format!("did you mean {near}? ")).unwrap_or_default();
+    format!("--like {like}: {why}; {near}there are {}", known.into_iter().collect::<Vec<_>>().join(", "))
+}
+
 /// A policy with a new product, and with copies of the other's limits and cutoffs. Its knockouts and zones are not copied: whoever
 /// wrote them for one product alone had a reason.
 fn with_policy(text: String, product: &str, like: &str, currency: Option<&str>) -> Result<String> {
     if block_of(&text, "products", like).is_none() {
-        bail!("--like {like}: the policy does not list it");
+        let listed = text.lines().filter_map(|line| line.trim().trim_start_matches("- ").strip_prefix("product: "));
+        bail!(unknown(like, "the policy does not list it", listed.map(|name| name.trim().to_owned())));
     }
     let sections = ["products", "limits", "cutoffs"].into_iter();
     let mut blocks: Vec<Block> = sections.flat_map(|section| blocks_of(&text, section, like)).collect();
@@ -175,6 +228,17 @@ pub(crate) struct Block {
     text: String,
     /// Where the next element may stand, in bytes.
     end: usize,
+}
+
+impl Block {
+    /// The currencies that it lists.
+    pub(crate) fn currencies(&self) -> Vec<String> {
+        let mut lines = self.text.lines().skip_while(|line| !line.trim_start().starts_with("currencies:"));
+        let first = lines.next().and_then(|line| line.split_once(':')).map(|(_, value)| value).unwrap_or_default();
+        let more = lines.map_while(|line| line.trim().strip_prefix("- "));
+        let codes = first.split(['[', ']', ',', ' ']).chain(more);
+        codes.map(|code| code.trim().to_owned()).filter(|code| !code.is_empty() && !code.starts_with('#')).collect()
+    }
 }
 
 /// The first element of a list at the top that is of a product.
@@ -241,7 +305,7 @@ cutoffs:
     fn a_product_is_added_where_the_other_one_stands() {
         let label = Label::new("p", "1.9.0");
         let change = |text: String| with_policy(text, "boat", "card", Some("SEK"));
-        let (version, text) = next_text(&label, POLICY, change).unwrap();
+        let (version, text) = next_text(&label, &label, POLICY, change).unwrap();
         let expected = POLICY
             .replace("1.9.0", "1.10.0")
             .replace("[EUR]\n", "[EUR]\n  - product: boat\n    scale_id: boat.v1\n    currencies: [SEK]\n")
@@ -251,14 +315,17 @@ cutoffs:
             )
             .replace("560\n", "560\n- id: boat_score\n  product: boat\n  approve_at_or_above: 560\n");
         assert_eq!((version.as_str(), text), ("1.10.0", expected));
-        assert!(with_policy(POLICY.to_owned(), "boat", "car", None).is_err(), "nothing to copy");
+        let refused = with_policy(POLICY.to_owned(), "boat", "cart", None).unwrap_err().to_string();
+        assert_eq!(refused, "--like cart: the policy does not list it; did you mean card? there are card, loan");
+        let older = next_text(&label, &Label::new("p", "2.3.0"), POLICY, Ok).unwrap();
+        assert!(older.0 == "2.4.0" && older.1.contains("version: 2.4.0"), "the number is after the newest one");
     }
 
     #[test]
     fn an_element_is_found_with_its_lines() {
         let found = block_of(POLICY, "products", "loan").unwrap();
         assert_eq!(found.text, "  - product: loan\n    scale_id: loan.v1\n    currencies: [USD]\n");
-        assert!(POLICY[..found.end].ends_with("[USD]\n"));
+        assert!(POLICY[..found.end].ends_with("[USD]\n") && found.currencies() == ["USD"]);
         assert_eq!(block_of(POLICY, "cutoffs", "loan"), None);
         assert_eq!(block_of(POLICY, "knockouts", "loan"), None, "it is of a list of products");
     }

@@ -240,9 +240,24 @@ fn partitions_of(consumer: &PlainConsumer, topic: &str) -> Result<Vec<i32>> {
     let metadata = consumer.fetch_metadata(Some(topic), TIMEOUT).with_context(|| format!("asking for {topic}"))?;
     let partitions: Vec<i32> = metadata.topics().iter().flat_map(|t| t.partitions()).map(|p| p.id()).collect();
     if partitions.is_empty() {
-        bail!("topic {topic} does not exist: `defaultx topics apply` makes it");
+        let all = consumer.fetch_metadata(None, TIMEOUT).context("asking for the topics")?;
+        let others = all.topics().iter().map(|topic| topic.name());
+        bail!("topic {topic} does not exist: `defaultx topics apply` makes it{}", other_prefix(topic, others));
     }
     Ok(partitions)
+}
+
+/// Where the cluster has the topic under another prefix, how to name that; empty where it has not.
+fn other_prefix<'n>(topic: &str, names: impl Iterator<Item = &'n str>) -> String {
+    let base = ["credit.", "loan."].iter().filter_map(|root| topic.find(root)).min().map_or(topic, |at| &topic[at..]);
+    let mut prefixes: Vec<&str> = names.filter_map(|name| name.strip_suffix(base)).collect();
+    prefixes.sort_unstable();
+    let told: Vec<String> = prefixes
+        .iter()
+        .take(4)
+        .map(|prefix| if prefix.is_empty() { "without --prefix".to_owned() } else { format!("--prefix {prefix}") })
+        .collect();
+    if told.is_empty() { String::new() } else { format!(", or say where: this cluster has it {}", told.join(", ")) }
 }
 
 /// The client mends by itself what is not fatal, such as a broker that restarts.
@@ -256,4 +271,23 @@ fn passing(error: KafkaError) -> Result<()> {
     }
     tracing::debug!(%error, "poll");
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_topic_under_another_prefix_is_named() {
+        let there = ["demo-credit.decision-state.v1", "credit.risk.v1", "t.credit.risk.v1"];
+        let rows = [
+            ("credit.decision-state.v1", ", or say where: this cluster has it --prefix demo-"),
+            ("prod.credit.decision-state.v1", ", or say where: this cluster has it --prefix demo-"),
+            ("x.credit.risk.v1", ", or say where: this cluster has it without --prefix, --prefix t."),
+            ("loan.applications.v1", ""),
+        ];
+        for (topic, expected) in rows {
+            assert_eq!(other_prefix(topic, there.into_iter()), expected, "{topic}");
+        }
+    }
 }

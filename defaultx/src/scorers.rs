@@ -101,7 +101,10 @@ pub(crate) fn can_serve(
     let names: Vec<&str> = live.iter().map(|announcement| announcement.instance.as_str()).collect();
     let asked = match names.is_empty() {
         true => "no scorer has announced itself within half a minute: nobody was asked".to_owned(),
-        false => format!("every scorer that runs holds its packages: {}", names.join(", ")),
+        false => match names.as_slice() {
+            [one] => format!("the one scorer that runs holds its packages (instance {one})"),
+            all => format!("all {} scorers that run hold its packages (instances {})", all.len(), all.join(", ")),
+        },
     };
     let but = if silent.is_empty() { String::new() } else { format!("; not asked: {silent}") };
     let nor =
@@ -175,12 +178,13 @@ mod tests {
 
     #[test]
     fn a_version_is_put_in_force_where_everybody_holds_its_packages_or_somebody_says_so() {
-        let rows: [(&[&str], &[&str], &str, bool, Result<&str, &str>); 7] = [
+        let rows: [(&[&str], &[&str], &str, bool, Result<&str, &str>); 8] = [
+            (&["0", "1"], &[], "a@1.0.0", false, Ok("all 2 scorers that run hold its packages (instances 0, 1)")),
             (&[], &[], "a@1.0.0", false, Ok("nobody was asked")),
-            (&["0"], &["scorer-0"], "a@1.0.0", false, Ok("every scorer that runs holds its packages: 0")),
+            (&["0"], &["scorer-0"], "a@1.0.0", false, Ok("the one scorer that runs holds its packages (instance 0)")),
             (&["0"], &["scorer-0"], "b@1.0.0", true, Err("scorer 0 does not hold b@1.0.0")),
             (&["0"], &["scorer-0", "scorer-1"], "a@1.0.0", false, Err("scorer-1 reads applications, and has not said")),
-            (&["0"], &["scorer-0", "scorer-1"], "a@1.0.0", true, Ok("its packages: 0; not asked: scorer-1")),
+            (&["0"], &["scorer-0", "scorer-1"], "a@1.0.0", true, Ok("its packages (instance 0); not asked: scorer-1")),
             (&[], &["scorer-1"], "a@1.0.0", false, Err("--unasked")),
             (&[], &["scorer-1"], "a@1.0.0", true, Ok("nobody was asked; not asked: scorer-1")),
         ];

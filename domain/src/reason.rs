@@ -50,6 +50,11 @@ pub const MAX_PRINCIPAL_REASONS: usize = 4;
 /// The code of inquiries: the one key factor of a score that is disclosed beyond the first four (FCRA 609(f)(9)).
 pub const INQUIRIES: &str = "recent_inquiries";
 
+/// Every built-in code, in the order of the form.
+pub fn codes() -> impl Iterator<Item = &'static str> {
+    CATALOGUE.iter().map(|reason| reason.code)
+}
+
 /// Looks a built-in code up.
 pub fn find(code: &str) -> Option<&'static Reason> {
     CATALOGUE.iter().find(|reason| reason.code == code)
@@ -67,5 +72,13 @@ mod tests {
         }
         assert_eq!(find("bankruptcy").map(|reason| reason.hmda), Some(3));
         assert_eq!(find("bad_vibes"), None);
+    }
+
+    #[test]
+    fn the_page_lists_the_catalogue() {
+        let page = include_str!("../../docs/reasons.md");
+        let rows: Vec<&str> = page.lines().filter(|line| line.starts_with("| `")).collect();
+        let row = |reason: &Reason| format!("| `{}` | {} | {} |", reason.code, reason.text, reason.hmda);
+        assert_eq!(rows, CATALOGUE.iter().map(row).collect::<Vec<_>>());
     }
 }

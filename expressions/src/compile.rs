@@ -244,6 +244,8 @@ mod tests {
         for (source, expected) in rows {
             assert_eq!(refused(source), expected, "{source}");
         }
+        let has = refused("has(score) && score > 1");
+        assert!(has[0].contains("has() takes a member of a map, such as facts.dependants"), "{has:?}");
         let syntax = refused("score <");
         assert!(syntax[0].starts_with("not CEL: ") && syntax[0].ends_with(')'), "{syntax:?}");
         let costly = refused("debts.exists(a, debts.exists(b, a.kind == b.kind))");

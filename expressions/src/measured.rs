@@ -111,11 +111,17 @@ pub(crate) fn constant(part: &IdedExpr) -> Option<Value> {
     part.references().variables().is_empty().then(|| Value::resolve(part, &context()).ok()).flatten()
 }
 
+/// What `has()` takes, in the place of the parser's words.
+const HAS_TAKES: &str = "has() takes a member of a map, such as facts.dependants, and no name by itself";
+
 /// What is wrong first, with its place.
 fn first(errors: &cel::ParseErrors) -> Refused {
     let at = |position: isize| usize::try_from(position).unwrap_or_default();
     errors.errors.first().map_or(Refused::Syntax { message: String::new(), at: (0, 0) }, |error| Refused::Syntax {
-        message: cut(&error.msg),
+        message: match error.msg.contains("invalid argument to has() macro") {
+            true => HAS_TAKES.to_owned(),
+            false => cut(&error.msg),
+        },
         at: (at(error.pos.0), at(error.pos.1)),
     })
 }

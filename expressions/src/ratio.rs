@@ -34,7 +34,7 @@ impl Flow<'_> {
 /// period; each income stands with its basis, `gross` or `net`.
 ///
 /// `None` where a payment is not known, an amount is in another currency, the incomes are of more than one basis, or there is no
-/// income above zero. No debts at all are a ratio of 0.
+/// income above zero. No debts at all are a ratio of 0: who asks has to know that they were asked for.
 pub fn debt_to_income<'a>(
     debts: impl Iterator<Item = Option<Flow<'a>>>,
     incomes: impl Iterator<Item = (Flow<'a>, &'a str)>,

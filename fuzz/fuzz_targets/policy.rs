@@ -19,7 +19,7 @@ static EVENTS: LazyLock<[RiskEvent; 3]> = LazyLock::new(|| {
         let facts = &mut event.facts;
         facts.income = facts.income.iter().cycle().take(times.min(1_000)).cloned().collect();
         let debt = serde_json::json!({"kind": "k".repeat(times.min(2_000)), "evidence": "stated"});
-        facts.debts = vec![serde_json::from_value(debt).expect("a debt"); 4 * times];
+        facts.debts = Some(vec![serde_json::from_value(debt).expect("a debt"); 4 * times]);
         event
     })
 });

@@ -61,8 +61,9 @@ impl Check<'_> {
         let at = |rest: &str| at(&format!("facts/{rest}"));
         self.at_most(limit::ELEMENTS, facts.income.len(), || at("income"));
         facts.income.iter().enumerate().for_each(|(i, income)| self.income(income, i, &at));
-        self.at_most(limit::DEBTS, facts.debts.len(), || at("debts"));
-        facts.debts.iter().enumerate().for_each(|(i, debt)| self.debt(debt, i, &at));
+        let debts = facts.debts.as_deref().unwrap_or_default();
+        self.at_most(limit::DEBTS, debts.len(), || at("debts"));
+        debts.iter().enumerate().for_each(|(i, debt)| self.debt(debt, i, &at));
         self.that(facts.dependants.unwrap_or(0) <= 100, Reason::BadValue, || at("dependants"));
         self.known_if_said(&facts.dependants_band, || at("dependants_band"));
         self.standing(facts, &at);

@@ -127,7 +127,7 @@ impl Draw {
     fn event(&mut self, product: &str) -> RiskEvent {
         let mut event = sample::event(&self.features.clone());
         event.product = product.to_owned();
-        (event.facts.debts, event.facts.income) = (self.debts(), self.incomes());
+        (event.facts.debts, event.facts.income) = (Some(self.debts()), self.incomes());
         for report in &mut event.reports {
             if !self.texts.is_empty() && self.below(2) == 0 {
                 report.status = Word::parse(&self.text(""));

@@ -33,7 +33,7 @@ pub(crate) struct Facts<'e> {
     pub obligations: Obligations<'e>,
     pub assets: Assets<'e>,
     incomes: &'e [wire::Income],
-    debts: &'e [wire::Debt],
+    debts: Option<&'e [wire::Debt]>,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -126,7 +126,7 @@ impl<'e> Facts<'e> {
             obligations: facts.obligations.as_ref().map(obligations).unwrap_or_default(),
             assets: facts.assets.as_ref().map(assets).unwrap_or_default(),
             incomes: &facts.income,
-            debts: &facts.debts,
+            debts: facts.debts.as_deref(),
         }
     }
 
@@ -140,9 +140,14 @@ impl<'e> Facts<'e> {
         })
     }
 
-    /// Debts, as they were published.
+    /// Whether debts were asked for: a list that is there, and perhaps empty.
+    pub(crate) fn has_debts_asked(&self) -> bool {
+        self.debts.is_some()
+    }
+
+    /// Debts, as they were published; none where nobody asked.
     pub(crate) fn debts(&self) -> impl ExactSizeIterator<Item = Debt<'e>> + Clone + use<'e> {
-        self.debts.iter().map(|debt| Debt {
+        self.debts.unwrap_or_default().iter().map(|debt| Debt {
             kind: &debt.kind,
             balance: debt.balance.as_ref().map(Amount::of),
             payment: debt.payment.as_ref().map(Amount::of),

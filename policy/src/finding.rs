@@ -76,7 +76,7 @@ fn advice(code: &str) -> &'static str {
 
 /// Every word of a finding, and what to do. `docs/policies.md` has an example of each that a review adds.
 pub(crate) const ADVICE: &[(&str, &str)] = &[
-    ("malformed", "Write a YAML document with the keys of docs/policies.md."),
+    ("malformed", "Write a YAML document with the keys of docs/policies.md, \"Every key\"."),
     ("unknown_field", "Correct the key, or take it out."),
     ("too_many", "Split the policy, or take rules out."),
     ("bad_token", "Use lower-case letters, digits, _ and -."),
@@ -89,7 +89,7 @@ pub(crate) const ADVICE: &[(&str, &str)] = &[
     ("duplicate_id", "Give each rule, product and reason a name of its own."),
     ("unknown_product", "Add the product to products, or correct its name."),
     ("decline_without_code", "Name a reason, built in or of the policy's reasons."),
-    ("unknown_code", "Use a code of the catalogue, or add it to reasons."),
+    ("unknown_code", "Use a code of docs/reasons.md, or add it to reasons."),
     ("unspecific_code", "Say what the applicant failed, in words that help."),
     ("syntax", "Correct the expression: docs/expressions.md."),
     ("too_costly", "Write fewer loops, or move the computation into a feature."),
@@ -116,6 +116,13 @@ pub(crate) const ADVICE: &[(&str, &str)] = &[
         "may_be_absent",
         "Guard it with has(), or say absent: skip (the rule does not hold) or absent: refer (people look).",
     ),
+    (
+        "parties_not_carried",
+        "Say parties = true in a new version of the route, and put that in force first: routes/README.md.",
+    ),
+    ("percent_for_ratio", "Write a ratio, such as 0.45 for 45 %."),
+    ("unlisted_currency", "Correct the code, or list the currency under the product."),
+    ("word_of_no_model", "Correct the word; where senders do write it, this stays a warning."),
     ("never_holds", "Correct the threshold, or take the rule out."),
     ("always_holds", "Correct the threshold, or say without a condition what is meant for everybody."),
     ("shadowed", "Take it out, or put it before the other one."),
@@ -135,6 +142,10 @@ impl fmt::Display for Finding {
             Severity::Error => "error",
             Severity::Warning => "warning",
         };
-        write!(f, "{severity} [{}] {}: {}", self.code, self.path, self.message)
+        write!(f, "{severity} [{}] {}: ", self.code, self.path)?;
+        if let Some(rule) = &self.rule {
+            write!(f, "{}: ", expressions::cut(rule))?;
+        }
+        f.write_str(&self.message)
     }
 }

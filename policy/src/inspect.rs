@@ -7,7 +7,7 @@ use crate::finding::Finding;
 use crate::rules::{Cut, CutoffRule, KnockoutRule, ReasonText, ZoneRule};
 use crate::sample;
 use domain::{Currency, reason};
-use expressions::vocabulary::{Kind, Type};
+use expressions::vocabulary::{Kind, Type, nearest};
 use expressions::{Finding as Fault, Total};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -26,8 +26,6 @@ pub(crate) struct Inspector<'d> {
     document: &'d Document,
     /// Ids that more than one rule has.
     repeated: HashSet<&'d str>,
-    /// The rule that is looked at.
-    at: &'d str,
     total: Total,
     findings: Vec<Finding>,
     /// Findings beyond the first ones.
@@ -44,7 +42,7 @@ impl<'d> Inspector<'d> {
         let rules = rules.chain(document.cutoffs.iter().map(|rule| &rule.id));
         let mut seen = HashSet::new();
         let repeated = rules.map(String::as_str).filter(|id| !seen.insert(*id)).collect();
-        Self { document, repeated, at: "", total: Total::default(), findings: Vec::new(), more: 0, hides_error: false }
+        Self { document, repeated, total: Total::default(), findings: Vec::new(), more: 0, hides_error: false }
     }
 
     /// Steps of all expressions so far.
@@ -149,7 +147,9 @@ impl<'d> Inspector<'d> {
             self.error("unspecific_code", format!("{at}/text"), "tell the applicant something, in at most 512 bytes");
         }
         if reason::find(&own.form_c1).is_none() {
-            self.error("unknown_code", format!("{at}/form_c1"), format!("Form C-1 has no {}", own.form_c1));
+            let near = nearest(&own.form_c1, reason::codes().map(str::to_owned));
+            let near = near.map(|near| format!(": did you mean {near}?")).unwrap_or_default();
+            self.error("unknown_code", format!("{at}/form_c1"), format!("Form C-1 has no {}{near}", own.form_c1));
         }
         if !(1..=9).contains(&own.hmda) {
             self.error("unknown_code", format!("{at}/hmda"), "HMDA reasons are 1 to 9");
@@ -158,7 +158,6 @@ impl<'d> Inspector<'d> {
 
     /// What every rule must have: an id of its own and products that exist.
     pub(crate) fn rule(&mut self, at: &str, id: &'d str, products: &[String]) {
-        self.at = id;
         self.token(&format!("{at}/id"), id);
         if self.repeated.contains(id) {
             self.error("duplicate_id", format!("{at}/id"), format!("{id} is used more than once"));
@@ -216,7 +215,11 @@ impl<'d> Inspector<'d> {
                 hmda: found.hmda,
             }),
             None => {
-                self.error("unknown_code", path, format!("{code} is neither built in nor among the reasons"));
+                let known = reason::codes().map(str::to_owned);
+                let known = known.chain(self.document.reasons.iter().map(|own| own.code.clone()));
+                let near = nearest(code, known).map(|near| format!(": did you mean {near}?")).unwrap_or_default();
+                let message = format!("{code} is neither built in (docs/reasons.md) nor among the reasons{near}");
+                self.error("unknown_code", path, message);
                 None
             }
         }
@@ -258,11 +261,7 @@ impl<'d> Inspector<'d> {
 
     fn refused<T>(&mut self, path: &str, faults: Vec<Fault>) -> Option<T> {
         for fault in faults {
-            let message = match fault.code {
-                "syntax" | "too_costly" => format!("{}: {fault}", self.at),
-                _ => fault.to_string(),
-            };
-            self.find(Finding { at: fault.at, ..Finding::error(fault.code, path, message) });
+            self.find(Finding { at: fault.at, ..Finding::error(fault.code, path, fault.to_string()) });
         }
         None
     }

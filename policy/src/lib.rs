@@ -42,7 +42,8 @@ mod words;
 
 pub use case::Case;
 pub use decide::{Decided, decide};
+pub use expressions::vocabulary::nearest;
 pub use finding::{Finding, Severity};
 pub use load::{Compiled, Rejected, check};
 pub use models::{Feature, Models, Package, Routed};
-pub use review::review;
+pub use review::{RouteCondition, Said, review, review_condition};

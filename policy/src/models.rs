@@ -12,8 +12,8 @@ pub struct Models {
 pub struct Routed {
     /// Its token.
     pub product: String,
-    /// Whether every entry has the facts of all parties carried.
-    pub has_parties: bool,
+    /// Ids of the entries that do not have the facts of all parties carried.
+    pub without_parties: Vec<String>,
     /// Those packages.
     pub packages: Vec<Package>,
 }
@@ -32,6 +32,8 @@ pub struct Package {
 pub struct Feature {
     /// Its name.
     pub name: String,
+    /// The name of the language that it takes its value of, such as `purpose`; empty where it is another, or none.
+    pub of: String,
     /// Lowest and highest value, where they are declared; of a category its first and last index.
     pub range: Option<(f64, f64)>,
     /// Whether it has whole values only.

@@ -4,9 +4,13 @@ use crate::case::Case;
 use crate::facts::{Debt, Income};
 use expressions::ratio::{self, Flow};
 
-/// Monthly payments of all debts of all parties by their monthly incomes, in the currency of the request.
+/// Monthly payments of all debts of all parties by their monthly incomes, in the currency of the request. `None` where a party was not
+/// asked for debts: what nobody asked for is not zero (ADR 57).
 pub(crate) fn debt_to_income(case: &Case<'_>) -> Option<f64> {
     let parties = case.parties()?;
+    if !parties.clone().all(|party| party.facts.has_debts_asked()) {
+        return None;
+    }
     let debts = parties.clone().flat_map(|party| party.facts.debts()).map(|debt| payment(&debt));
     let incomes = parties.flat_map(|party| party.facts.incomes());
     let incomes = incomes.map(|income| (earned(&income), income.basis.as_str()));
@@ -98,9 +102,30 @@ mod tests {
         for (name, debts, incomes, expected) in rows {
             let mut event = sample::event(&[]);
             event.parties.clear();
-            (event.facts.debts, event.facts.income) = (debts, incomes);
+            (event.facts.debts, event.facts.income) = (Some(debts), incomes);
             assert_eq!(debt_to_income(&Case::of(&event)), expected, "{name}");
         }
+    }
+
+    #[test]
+    fn debts_that_nobody_asked_for_are_not_zero() {
+        let earns = vec![income(flow_of(400, "USD"), "month", "net")];
+        let asked = |debts: Option<Vec<Debt>>| {
+            let mut event = sample::event(&[]);
+            (event.facts.debts, event.facts.income) = (debts, earns.clone());
+            event
+        };
+        for (name, primary, other, expected) in [
+            ("both were asked, and owe nothing", Some(vec![]), Some(vec![]), Some(0.0)),
+            ("the primary was not asked", None, Some(vec![]), None),
+            ("the other one was not asked", Some(vec![]), None, None),
+        ] {
+            let mut event = asked(primary);
+            event.parties.truncate(1);
+            event.parties[0].facts.debts = other;
+            assert_eq!(debt_to_income(&Case::of(&event)), expected, "{name}");
+        }
+        assert_eq!(crate::Case::of(&asked(None)).facts.debts().len(), 0, "the list itself is empty, as any list is");
     }
 
     #[test]

@@ -9,13 +9,16 @@ use crate::draw::{SAMPLE, Sampled};
 use crate::finding::Finding;
 use crate::load::{self, Compiled, holds_for};
 use crate::models::Models;
-use crate::vocabulary::{VOCABULARY, is_feature, is_score};
-use crate::words::{is_currency, may_be_absent, range, words};
+use crate::vocabulary::{VOCABULARY, is_score};
+use crate::words::{may_be_absent, range, words};
+use domain::Intent;
 use domain::scale::Scale;
-use domain::{Currency, Intent};
 use expressions::vocabulary::{Kind, Type, nearest};
-use expressions::{Form, Read};
-use std::collections::BTreeSet;
+
+mod names;
+mod routes;
+
+pub use routes::{RouteCondition, Said, review_condition};
 
 /// Everything that is wrong with a policy, in itself and beside what its deployment knows, in the document's order.
 pub fn review(bytes: &[u8], scales: &[Scale], models: &Models) -> Vec<Finding> {
@@ -106,7 +109,10 @@ impl<'d> Review<'d> {
         let before = self.found.len();
         self.features(rule, when);
         self.words(rule, when);
+        self.open_words(rule, when);
+        self.percent(rule, when);
         let has_errors = self.found[before..].iter().any(Finding::is_error);
+        self.parties(rule, when);
         self.absent(rule, when);
         // What is misspelt never holds: one finding is enough.
         if !has_errors {
@@ -118,76 +124,6 @@ impl<'d> Review<'d> {
         self.found.push(Finding { at, ..finding });
     }
 
-    /// Names of features that no deciding package has, or not each, or that not everybody may see.
-    fn features(&mut self, rule: &Rule<'_>, when: &Condition) {
-        let read = when.compiled().names().read;
-        let asked = when.compiled().logic().tests().into_iter().filter_map(|test| match &test.form {
-            Form::Has(name) => Some((name.clone(), true, None)),
-            _ => None,
-        });
-        let named = read.into_iter().map(|read| (read.name, read.is_guarded, read.at)).chain(asked);
-        let mut seen = BTreeSet::new();
-        for (name, is_guarded, at) in named {
-            let Some(feature) = name.strip_prefix("features.").map(str::to_owned) else { continue };
-            let routed: Vec<_> = rule.products.iter().filter_map(|product| self.models.of(product)).collect();
-            if routed.is_empty() || !seen.insert(feature.clone()) {
-                continue;
-            }
-            let declared = routed.iter().flat_map(|routed| {
-                routed.packages.iter().zip(routed.feature(&feature)).map(|(package, found)| (&package.label, found))
-            });
-            let (with, without): (Vec<_>, Vec<_>) = declared.partition(|(_, found)| found.is_some());
-            let is_restricted = with.iter().any(|(_, found)| found.is_some_and(|found| found.is_restricted));
-            let is_withheld = self.document.withheld.contains(&feature);
-            let lacking: BTreeSet<&str> = without.iter().map(|(label, _)| label.as_str()).collect();
-            let lacking = lacking.into_iter().collect::<Vec<_>>().join(", ");
-            let path = rule.when_path();
-            if with.is_empty() {
-                let known = routed.iter().flat_map(|routed| &routed.packages).flat_map(|package| &package.features);
-                let known = known.map(|feature| feature.name.clone());
-                let message = format!(
-                    "no model of {} has a feature {feature}{}",
-                    rule.products.join(", "),
-                    meant(&feature, known)
-                );
-                self.push(Finding::error("unknown_feature", path, message), at);
-                continue;
-            }
-            if !lacking.is_empty() && !is_guarded && rule.absent.is_none() {
-                let message = format!("{lacking} has no feature {feature}: the rule fails there, and people look");
-                self.push(Finding::warning("feature_of_some", path.clone(), message), at);
-            }
-            if is_restricted && !is_withheld {
-                let message = format!("not everybody may see {feature}, and its value would stand in decisions");
-                self.push(Finding::error("restricted_feature", path, message), at);
-            }
-        }
-    }
-
-    /// Words that no list of the contract has.
-    fn words(&mut self, rule: &Rule<'_>, when: &Condition) {
-        for held in when.compiled().names().words {
-            let known: Vec<String> = match held.name.as_str() {
-                "product" => self.document.products.iter().map(|product| product.product.clone()).collect(),
-                "band" => rule.products.iter().flat_map(|product| self.bands(product)).collect(),
-                name if is_currency(name) && Currency::parse(&held.word).is_err() => Vec::new(),
-                name => match words(name) {
-                    Some(words) => words.into_iter().map(str::to_owned).collect(),
-                    None => continue,
-                },
-            };
-            if known.contains(&held.word) || (held.name == "band" && known.is_empty()) {
-                continue;
-            }
-            let mut message =
-                format!("{} is never {:?}{}", held.name, held.word, meant(&held.word, known.iter().cloned()));
-            if !known.is_empty() {
-                message = format!("{message}; its words: {}", known.join(", "));
-            }
-            self.push(Finding::error("unknown_word", rule.when_path(), message), held.at);
-        }
-    }
-
     fn bands(&self, product: &str) -> Vec<String> {
         let bands = self.scale(product).into_iter().flat_map(|scale| scale.bands());
         bands.map(|band| band.name.clone()).collect()
@@ -196,35 +132,6 @@ impl<'d> Review<'d> {
     fn scale(&self, product: &str) -> Option<&'d Scale> {
         let listed = self.document.products.iter().find(|listed| listed.product == product)?;
         self.scales.iter().find(|scale| scale.id() == listed.scale_id)
-    }
-
-    /// What a rule reads without a guard although it may be absent.
-    fn absent(&mut self, rule: &Rule<'_>, when: &Condition) {
-        let mut seen = BTreeSet::new();
-        for read in when.compiled().names().read {
-            if rule.absent.is_none() && self.is_unguarded(rule, &read) && seen.insert(read.name.clone()) {
-                let message = format!(
-                    "{} may be absent: then the rule fails, and people look at every such application",
-                    read.name
-                );
-                self.push(Finding::warning("may_be_absent", rule.when_path(), message), read.at);
-            }
-        }
-    }
-
-    fn is_unguarded(&self, rule: &Rule<'_>, read: &Read) -> bool {
-        let name = read.name.as_str();
-        let in_any = |absent: &dyn Fn(&str) -> bool| rule.products.iter().any(|product| absent(product));
-        !read.is_guarded
-            && match name.strip_prefix("features.") {
-                Some(feature) => in_any(&|product| {
-                    let declared = self.models.of(product).into_iter().flat_map(|routed| routed.feature(feature));
-                    declared.flatten().any(|found| !found.is_always_there)
-                }),
-                None if is_feature(name) => false,
-                None if is_score(name) => rule.section == "knockouts",
-                None => in_any(&|product| may_be_absent(name, self.models.of(product))),
-            }
     }
 
     /// What a name may be for a product before a rule asks anything.

@@ -44,13 +44,13 @@ fn bare() -> RiskEvent {
                 basis: IncomeBasis::Net.into(),
                 evidence: Evidence::Stated.into(),
             }],
-            debts: vec![Debt {
+            debts: Some(vec![Debt {
                 kind: "loan".into(),
                 balance: Some(money()),
                 payment: Some(money()),
                 period: Some(Period::Month.into()),
                 evidence: Evidence::Stated.into(),
-            }],
+            }]),
             employment: Some(Employment {
                 status: Some(Word::parse("word")),
                 tenure_months: Some(1),

@@ -20,28 +20,28 @@ fn on_scale(index: usize, rules: &ProductRules, scales: &[Scale]) -> Vec<Finding
     };
     let (floor, cap) = scale.range();
     let mut findings = Vec::new();
-    let band = |name: &String, id: &str, at: String| {
+    let band = |name: &String, at: String| {
         let known = scale.bands().iter().any(|band| band.name == *name);
-        (!known).then(|| Finding::error("unknown_band", at, format!("{id}: {} has no band {name}", scale.id())))
+        (!known).then(|| Finding::error("unknown_band", at, format!("{} has no band {name}", scale.id())))
     };
     for cutoff in &rules.cutoffs {
         let at = format!("/cutoffs/{}", cutoff.index);
         match &cutoff.by {
             Cut::Points { approve_at_or_above, decline_below } => {
                 if *decline_below < floor || *approve_at_or_above > cap {
-                    let message = format!("{}: {} runs from {floor} to {cap}", cutoff.id, scale.id());
+                    let message = format!("{} runs from {floor} to {cap}", scale.id());
                     findings.push(Finding::error("points_off_scale", at, message));
                 }
             }
             Cut::Bands { approve, refer, decline } => {
                 let all = approve.iter().chain(refer).chain(decline);
-                findings.extend(all.filter_map(|name| band(name, &cutoff.id, at.clone())));
+                findings.extend(all.filter_map(|name| band(name, at.clone())));
             }
         }
     }
     for limit in &rules.limits {
         let at = || format!("/limits/{}/bands", limit.index);
-        findings.extend(limit.bands.iter().filter_map(|name| band(name, &limit.id, at())));
+        findings.extend(limit.bands.iter().filter_map(|name| band(name, at())));
     }
     findings
 }

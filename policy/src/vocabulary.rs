@@ -297,8 +297,9 @@ mod tests {
         let absent =
             |name: &str| Var::of_path(&name.split('.').collect::<Vec<_>>()).map(|var| var.get(&Case::of(&event)));
         for (name, _) in VOCABULARY.values() {
-            let is_optional =
-                name.starts_with("facts.") || is_score(&name) || ["term_months", "purpose"].contains(&&*name);
+            let is_optional = name.starts_with("facts.")
+                || is_score(&name)
+                || ["term_months", "purpose", "debt_to_income"].contains(&&*name);
             assert_eq!(matches!(absent(&name), Some(Found::Absent)), is_optional, "{name}");
         }
     }

@@ -75,13 +75,19 @@ pub(crate) fn range(name: &str) -> Option<(f64, f64, bool)> {
     })
 }
 
+/// Whether a name is of all parties, and so absent from an application of several whose event does not carry the others.
+pub(crate) fn is_of_all(name: &str) -> bool {
+    let top = name.split(['.', '[']).next().unwrap_or_default();
+    OF_ALL.contains(&top) || top == "debt_to_income"
+}
+
 /// Whether a name may be absent from an application that has a score; features are the models' affair.
 pub(crate) fn may_be_absent(name: &str, routed: Option<&Routed>) -> bool {
     let name = plain(name);
     let in_element = ["monthly_minor", "balance", "payment"];
     match name {
         "term_months" | "purpose" | "debt_to_income" => true,
-        name if OF_ALL.contains(&name) => routed.is_none_or(|routed| !routed.has_parties),
+        name if OF_ALL.contains(&name) => routed.is_none_or(|routed| !routed.without_parties.is_empty()),
         name if name.contains("[]") && !name.starts_with("facts.") || name.starts_with("facts.debts[]") => {
             name.split('.').any(|part| in_element.contains(&part)) || name.ends_with("debts[].period")
         }
@@ -137,7 +143,7 @@ mod tests {
         for (name, expected) in rows {
             assert_eq!(may_be_absent(name, None), expected, "{name}");
         }
-        let routed = Routed { product: "card".into(), has_parties: true, packages: Vec::new() };
+        let routed = Routed { product: "card".into(), without_parties: Vec::new(), packages: Vec::new() };
         assert!(!may_be_absent("debts", Some(&routed)) && may_be_absent("debt_to_income", Some(&routed)));
     }
 }

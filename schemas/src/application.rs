@@ -5,7 +5,7 @@ use crate::Word;
 use domain::facts::*;
 use domain::money::BadMoney;
 use domain::{ApplicantKind, Currency, Intent, Money, ReportStatus, RequestType, Role};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
 /// `ce_type` of a submitted application.
@@ -187,8 +187,8 @@ pub struct Facts {
     pub of_legal_age: Option<bool>,
     #[serde(default)]
     pub income: Vec<Income>,
-    #[serde(default)]
-    pub debts: Vec<Debt>,
+    #[serde(default, deserialize_with = "listed", skip_serializing_if = "Option::is_none")]
+    pub debts: Option<Vec<Debt>>,
     #[serde(default)]
     pub employment: Option<Employment>,
     #[serde(default)]
@@ -205,6 +205,11 @@ pub struct Facts {
     pub assets: Option<Assets>,
     #[serde(default)]
     pub telephone: Option<bool>,
+}
+
+/// A list that is there: one that was left out is none, and null is no list.
+fn listed<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Vec<Debt>>, D::Error> {
+    Vec::deserialize(from).map(Some)
 }
 
 /// A regular income.

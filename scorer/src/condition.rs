@@ -34,7 +34,7 @@ impl Condition {
     }
 
     /// What the one compiler made of it.
-    pub(crate) fn compiled(&self) -> &Compiled<Spot> {
+    pub fn compiled(&self) -> &Compiled<Spot> {
         &self.0
     }
 

@@ -11,12 +11,12 @@ pub enum Error {
     #[error(transparent)]
     Catalog(#[from] catalog::Error),
     /// The shared scales are not usable.
-    #[error("{path}: {source}")]
+    #[error("{path}: {cause}")]
     Scales {
         /// The file.
         path: PathBuf,
         /// What is wrong.
-        source: LoadError,
+        cause: LoadError,
     },
     /// The engine cannot set a proven package up.
     #[error(transparent)]

@@ -19,12 +19,12 @@ pub enum NotFound {
     #[error(transparent)]
     Label(#[from] NotALabel),
     /// It is there, and did not prove itself.
-    #[error("package {package} does not serve: {source}")]
+    #[error("package {package} does not serve: {cause}")]
     Refused {
         /// `name@version`.
         package: String,
         /// What is wrong with it.
-        source: LoadError,
+        cause: LoadError,
     },
     /// It is not there; it may be brought.
     #[error("there is no package {0} in models_dir")]
@@ -111,7 +111,7 @@ impl Library {
         Label::parse(package)?;
         let (name, version) = package.split_once('@').unwrap_or_default();
         if let Some(fault) = self.refused.get(package) {
-            return Err(NotFound::Refused { package: package.to_owned(), source: fault.clone() });
+            return Err(NotFound::Refused { package: package.to_owned(), cause: fault.clone() });
         }
         let matches = |model: &Arc<Model>| model.manifest().name == name && model.manifest().version == version;
         let index = self.models.iter().position(matches);
@@ -130,7 +130,7 @@ impl Library {
 /// # Errors
 /// [`Error::Catalog`] or [`Error::Scales`]; both name the file.
 pub fn scales(path: &Path) -> Result<Scales, Error> {
-    Scales::parse(&read(path)?).map_err(|source| Error::Scales { path: path.to_owned(), source })
+    Scales::parse(&read(path)?).map_err(|cause| Error::Scales { path: path.to_owned(), cause })
 }
 
 /// `name@version` of a package.

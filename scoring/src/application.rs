@@ -275,7 +275,7 @@ mod tests {
                  "facts": {"dependants": 2, "employment": null, "income": [income(120_000, "month")], "debts": [debt("card", 10_000)]}},
                 {"role": "co_applicant", "kind": "person", "subject": {"subject": "01"},
                  "facts": {"of_legal_age": true, "income": [income(1_440_000, "year")], "debts": [debt("car", 50_000)]}},
-                {"role": "guarantor", "kind": "organisation", "subject": {"subject": "02"}, "facts": {"of_legal_age": false}},
+                {"role": "guarantor", "kind": "organisation", "subject": {"subject": "02"}, "facts": {"of_legal_age": false, "debts": []}},
             ],
         })
     }

@@ -3,11 +3,12 @@
 
 use crate::application::{self, CONTRACT, FORBIDDEN, Spot};
 use crate::classes::classes;
+pub use crate::codes::ReasonText;
+use crate::codes::{check_codes, own_reasons, reason_of, token};
 use crate::error::LoadError;
 use crate::lookup::{Lookup, Step, split_pointer};
 use crate::manifest::{self, FeatureType, Manifest, Missing, Monotone, UnknownPolicy};
 use domain::money::Currency;
-use domain::reason;
 use expressions::{Compiled, Finding, Total};
 use std::sync::Arc;
 
@@ -79,19 +80,6 @@ pub(crate) enum Source {
     Expr(Compiled<Spot>),
 }
 
-/// A reason as it is told.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ReasonText {
-    /// Reason code.
-    pub code: Arc<str>,
-    /// What the applicant is told.
-    pub text: Arc<str>,
-    /// Form C-1 code or `other`.
-    pub form_c1: Arc<str>,
-    /// HMDA reason for denial, 1..=9.
-    pub hmda: u8,
-}
-
 impl Contract {
     /// Checks the features and reasons of a manifest.
     ///
@@ -108,6 +96,7 @@ impl Contract {
         let mut contract =
             Self { lookup: Lookup::default(), features, codes, groups, takes_nan, total: Total::default() };
         let own = own_reasons(&manifest.reason)?;
+        check_codes(manifest, &own)?;
         classes(manifest)?;
         for raw in &manifest.feature {
             let fault = |why: String| LoadError::contract(format!("feature {}", raw.name), why);
@@ -218,14 +207,7 @@ impl Contract {
         if let Some(known) = self.codes.iter().position(|known| *known.code == *code) {
             return Ok(known);
         }
-        let built_in = reason::find(code).map(|found| ReasonText {
-            code: found.code.into(),
-            text: found.text.into(),
-            form_c1: found.code.into(),
-            hmda: found.hmda,
-        });
-        let reason = built_in.or_else(|| own.iter().find(|own| *own.code == *code).cloned());
-        self.codes.push(reason.ok_or_else(|| format!("reason code {code} is in no catalogue"))?);
+        self.codes.push(reason_of(code, own).ok_or_else(|| format!("reason code {code} is in no catalogue"))?);
         Ok(self.codes.len() - 1)
     }
 }
@@ -250,36 +232,6 @@ impl Feature {
         };
         self.missing.filter(|value| possible.is_some_and(|(low, high)| !(low..=high).contains(&f64::from(*value))))
     }
-}
-
-fn own_reasons(raw: &[manifest::Reason]) -> Result<Vec<ReasonText>, LoadError> {
-    let mut own: Vec<ReasonText> = Vec::with_capacity(raw.len());
-    for raw in raw {
-        let fault = |why: &str| Err(LoadError::contract(format!("reason {}", raw.code), why));
-        token(&raw.code).map_err(|why| LoadError::contract(format!("reason {}", raw.code), why))?;
-        if reason::find(&raw.code).is_some() {
-            return fault("is in the built-in catalogue, which may not be reworded");
-        }
-        if own.iter().any(|other| *other.code == *raw.code) {
-            return fault("is there twice");
-        }
-        if raw.text.trim().is_empty() {
-            return fault("has no text");
-        }
-        if reason::find(&raw.form_c1).is_none() {
-            return fault("form_c1 is no code of Form C-1");
-        }
-        if !(1..=9).contains(&raw.hmda) {
-            return fault("hmda must be 1 to 9");
-        }
-        own.push(ReasonText {
-            code: raw.code.as_str().into(),
-            text: raw.text.as_str().into(),
-            form_c1: raw.form_c1.as_str().into(),
-            hmda: raw.hmda,
-        });
-    }
-    Ok(own)
 }
 
 fn kind_of(raw: &manifest::Feature) -> Result<Kind, String> {
@@ -326,15 +278,6 @@ fn range_of(raw: &manifest::Feature) -> Result<Option<(f64, f64)>, String> {
         return Err(format!("range [{low}, {high}] is empty or not of numbers"));
     }
     Ok(Some((low, high)))
-}
-
-/// Names that appear in events: `[a-z0-9_]{1,64}`.
-pub(crate) fn token(name: &str) -> Result<(), String> {
-    let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
-    match (1..=64).contains(&name.len()) && name.bytes().all(allowed) {
-        true => Ok(()),
-        false => Err(format!("{name:?} is no name: 1 to 64 of a-z, 0-9 and _")),
-    }
 }
 
 #[cfg(test)]
@@ -496,5 +439,25 @@ pub(crate) mod tests {
         assert_eq!(with("number", "range = [-2.0, 2.0]"), [None]);
         assert_eq!(with("number", "range = [0.0, 2.0]"), [Some(-1.0)]);
         assert_eq!(with("category", "categories = ['x']"), [Some(-1.0)]);
+    }
+
+    #[test]
+    fn every_code_that_is_nowhere_is_told_with_the_nearest() {
+        let coded = |name: &str, low: &str, missing: &str| {
+            format!(
+                "[[feature]]\nname = \"{name}\"\ntype = \"number\"\npointer = \"/attributes/{name}\"\n\
+                 missing = {{ policy = \"value\", value = 0.0 }}\nreason_low = \"{low}\"\nreason_high = \"other\"\n\
+                 reason_missing = \"{missing}\"\nactionable = true\nmonotone = \"none\"\n"
+            )
+        };
+        let all = coded("a", "term_length", "other") + &coded("b", "income_insuficient", "term_length");
+        let why = contract(&all).unwrap_err().to_string();
+        for expected in [
+            "feature a: reason code term_length is in no catalogue (named by a, b",
+            "reason code income_insuficient is in no catalogue (named by b, did you mean income_insufficient?)",
+            "docs/reasons.md",
+        ] {
+            assert!(why.contains(expected), "{why}");
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! What a manifest says outside its features, and that it holds together.
 
-use crate::contract;
+use crate::codes;
 use crate::error::LoadError;
 use crate::manifest::{Kind, Link, Manifest, Native, Target};
 use domain::{Digest, Population};
@@ -11,7 +11,7 @@ use domain::{Digest, Population};
 /// [`LoadError::Contract`] at the first entry that does not hold.
 pub(crate) fn check(manifest: &Manifest) -> Result<(), LoadError> {
     check_name(manifest)?;
-    contract::token(&manifest.product).map_err(|why| LoadError::contract("product", why))?;
+    codes::token(&manifest.product).map_err(|why| LoadError::contract("product", why))?;
     check_target(&manifest.target)?;
     check_names_of_kind(manifest)?;
     check_link(manifest)?;

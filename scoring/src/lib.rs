@@ -10,6 +10,7 @@ pub mod application;
 pub mod attributes;
 pub mod calibration;
 pub mod classes;
+mod codes;
 pub mod contract;
 mod engine;
 pub mod error;

@@ -18,4 +18,14 @@ impl Model {
         golden::prove(&model, &files.golden)?;
         Ok(model)
     }
+
+    /// The same without its golden answers, for whoever makes those: it proves nothing, and may not serve.
+    ///
+    /// # Errors
+    /// [`LoadError`], as of [`Self::load`].
+    pub fn unproven(files: &PackageFiles, scales: &Scales) -> Result<Self, LoadError> {
+        let manifest = files.manifest()?;
+        head::check(&manifest)?;
+        Self::assemble(manifest, files, scales)
+    }
 }

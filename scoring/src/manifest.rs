@@ -371,6 +371,7 @@ impl Manifest {
                 return Err(LoadError::contract(place, format!("is still {FILL_IN}: say it in words")));
             }
         }
+        let mut open = Vec::new();
         for feature in &self.feature {
             let length = feature.expr.as_ref().map_or(0, String::len);
             if length > MOST_EXPR {
@@ -382,14 +383,37 @@ impl Manifest {
                 ("reason_high", &feature.reason_high),
                 ("reason_missing", &feature.reason_missing),
             ];
-            if let Some((key, _)) = reasons.into_iter().find(|(_, code)| is_open(code)) {
-                let why = format!(
-                    "{key} is still {FILL_IN}: name what an applicant may be told when this feature counts against them, a \
-                     code of Form C-1 such as income_insufficient, or one of your own with a [[reason]] table"
-                );
-                return Err(LoadError::contract(format!("feature {}", feature.name), why));
-            }
+            open.extend(reasons.into_iter().filter(|(_, code)| is_open(code)).map(|(key, _)| (&feature.name, key)));
+        }
+        if let [(feature, key), more @ ..] = open.as_slice() {
+            let more: Vec<String> = more.iter().map(|(feature, key)| format!("{key} of {feature}")).collect();
+            let more = if more.is_empty() { String::new() } else { format!(". So are {}", more.join(", ")) };
+            let why = format!(
+                "{key} is still {FILL_IN}: name what an applicant may be told when this feature counts against them, a \
+                 code of Form C-1 such as income_insufficient (docs/reasons.md), or one of your own with a [[reason]] table{more}"
+            );
+            return Err(LoadError::contract(format!("feature {feature}"), why));
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The table of `docs/add-a-feature.md` is the code's: what a feature takes, as the parser says it.
+    #[test]
+    fn the_page_has_every_key_of_a_feature() {
+        let page = include_str!("../../docs/add-a-feature.md");
+        let table = page.split("## Every key of a feature").nth(1).unwrap_or_default();
+        let mut written: Vec<&str> =
+            table.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
+        let why = toml::from_str::<Feature>("no_key = 1").expect_err("there is no such key").to_string();
+        let named = why.split("expected one of ").nth(1).unwrap_or_default();
+        let mut keys: Vec<&str> = named.split('`').skip(1).step_by(2).collect();
+        keys.sort_unstable();
+        written.sort_unstable();
+        assert_eq!(written, keys, "{why}");
     }
 }

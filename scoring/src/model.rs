@@ -18,6 +18,7 @@ use crate::stock::{Explains, Stock};
 use domain::Digest;
 use domain::pd::Pd;
 use domain::scale::Scale;
+use inference::graph::Graph;
 use inference::plan::{Answers, PlanState};
 use inference::{EngineError, exact_shapley};
 use serde_json::Value;
@@ -41,6 +42,17 @@ pub struct ThreadState {
     plan: Option<PlanState>,
     rows: Vec<f32>,
     parts: Vec<f64>,
+}
+
+/// What is said of a graph that takes another number of features than the manifest has; none where it takes as many, or does not say.
+fn of_another_width(graph: &[u8], features: usize) -> Option<LoadError> {
+    let graph = Graph::load(graph, None).ok()?;
+    let inputs: usize = graph.inputs().iter().map(|input| input.columns().count()).sum();
+    let why = format!(
+        "the graph takes {inputs} inputs, and the manifest has {features} features: a feature more or less needs a graph that was \
+         trained with it (docs/add-a-feature.md)"
+    );
+    (inputs != features).then(|| LoadError::contract("feature", why))
 }
 
 /// A score with its explanation, quantised as it is published.
@@ -78,8 +90,11 @@ impl Model {
         let contract = Contract::new(&manifest)?;
         let scale = scales.of(&manifest)?;
         let reference =
-            Reference::parse(&files.reference, manifest.reasons.reference, manifest.kind, &contract.sentinels())?;
-        let engine = Engine::new(&manifest, &files.graph, &contract, &reference)?;
+            Reference::parse(&files.reference, manifest.reasons.reference, manifest.kind, &contract.sentinels());
+        // What does not fit may be of another width: that is told before what follows from it.
+        let width = |why| of_another_width(&files.graph, contract.features.len()).unwrap_or(why);
+        let reference = reference.map_err(width)?;
+        let engine = Engine::new(&manifest, &files.graph, &contract, &reference).map_err(width)?;
         let digest = Digest::of(&files.manifest);
         Ok(Self { manifest, digest, contract, calibration, scale, reference, engine })
     }

@@ -48,13 +48,17 @@ impl<'a> Whole<'a> {
         &self.sizes
     }
 
-    /// Monthly payments of all debts of all parties by their monthly incomes, in the currency of the request.
+    /// Monthly payments of all debts of all parties by their monthly incomes, in the currency of the request. `None` where a party was
+    /// not asked for debts: what nobody asked for is not zero (ADR 57).
     pub(crate) fn debt_to_income(&self) -> Option<f64> {
         debt_to_income(&self.data)
     }
 }
 
 fn debt_to_income(data: &Value) -> Option<f64> {
+    if !applicants(data).iter().all(|applicant| applicant["facts"]["debts"].is_array()) {
+        return None;
+    }
     let debts = items(data, "debts").map(|(_, debt)| flow(&debt["payment"], &debt["period"]));
     let mut incomes = Vec::new();
     for (_, income) in items(data, "income") {
@@ -231,7 +235,8 @@ mod tests {
         let data = json!({
             "requested": {"amount": money(1, "EUR")},
             "applicants": [
-                {"role": "primary", "facts": {"income": [{"amount": money(1_200, "EUR"), "period": "year", "basis": "net"}]}},
+                {"role": "primary",
+                 "facts": {"income": [{"amount": money(1_200, "EUR"), "period": "year", "basis": "net"}], "debts": []}},
                 {"role": "guarantor", "facts": {"income": [{"amount": money(12, "EUR"), "period": "week", "basis": "net"}],
                  "debts": [{"payment": money(38, "EUR"), "period": "month"}, {"payment": money(5, "USD"), "period": "month"}]}},
             ],
@@ -247,6 +252,9 @@ mod tests {
         let mut one_currency = data.clone();
         one_currency["applicants"][1]["facts"]["debts"].as_array_mut().unwrap().pop();
         assert_eq!(debt_to_income(&one_currency), Some(0.25));
+        let mut not_asked = one_currency;
+        not_asked["applicants"][0]["facts"].as_object_mut().unwrap().remove("debts");
+        assert_eq!(debt_to_income(&not_asked), None, "what nobody asked for is not zero");
     }
 
     #[test]

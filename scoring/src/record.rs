@@ -83,7 +83,8 @@ impl Record {
                 ([], [(number, application)]) => {
                     (format!("applications[{number}]"), application["data"].pointer(pointer))
                 }
-                ([], []) => ("record".to_owned(), None),
+                // No value is another: the manifest says of another place where it is.
+                ([], []) => return Err(elsewhere(&feature.name)),
                 ([(number, _), ..], _) => (format!("rows[{number}] or another row"), None),
                 ([], [(number, _), ..]) => (format!("applications[{number}] or a later one"), None),
             };
@@ -147,6 +148,14 @@ fn prove_file(file: &str, made: &str, found: Option<&str>) -> Result<(), LoadErr
     }
     let found = found.map_or("not there".to_owned(), |found| format!("a file of digest {found}"));
     Err(was(file, found, format!("one of digest {made}")))
+}
+
+fn elsewhere(feature: &str) -> LoadError {
+    LoadError::contract(
+        format!("feature {feature}"),
+        "is read at another place than golden.json was made for: where that is meant, `defaultx model golden PACKAGE` writes its \
+         applications anew",
+    )
 }
 
 fn was(place: impl Into<String>, found: impl ToString, made: impl Into<String>) -> LoadError {
@@ -244,6 +253,16 @@ mod tests {
             let why = record.prove_inputs(&changed, &manifest).unwrap_err().to_string();
             assert!(why.starts_with(expected), "{why}");
         }
+    }
+
+    #[test]
+    fn a_feature_that_is_read_elsewhere_says_what_to_do() {
+        let record = recorded(&manifest(PLATT, &Digest::of(b"reference").to_string()));
+        let mut edited = manifest(PLATT, &Digest::of(b"reference").to_string());
+        edited.feature[0].pointer = Some("/requested/a".to_owned());
+        let why = record.prove_inputs(&golden(), &edited).unwrap_err().to_string();
+        assert!(why.starts_with("manifest.toml, feature a: is read at another place"), "{why}");
+        assert!(why.contains("defaultx model golden PACKAGE"), "{why}");
     }
 
     #[test]

@@ -33,7 +33,7 @@ fn read(folder: &tempfile::TempDir, default: &str) -> Result<Versions<String>, E
 
 /// What an activation demands of a text: by value, or by its digest alone.
 fn wanted(label: &str, text: &str, by_value: bool) -> InForce {
-    let carried = Carried { document: by_value.then(|| text.into()), packages: None };
+    let carried = Carried { document: by_value.then(|| text.into()), packages: None, ..Carried::default() };
     InForce { version: label.to_owned(), digest: Digest::of(text.as_bytes()).to_string(), carried }
 }
 

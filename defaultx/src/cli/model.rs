@@ -25,6 +25,17 @@ pub enum ModelCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Write the golden applications of a package anew, after its manifest was edited: pointer, expr, type, range, missing
+    #[command(after_help = GOLDEN)]
+    Golden {
+        /// Which package
+        #[command(flatten)]
+        package: PackageArgs,
+        /// Applications' `data`, or events that hold it, as a JSON list or one a line; needed where an expr reads what the golden
+        /// applications lack
+        #[arg(long, value_name = "FILE")]
+        applications: Option<PathBuf>,
+    },
     /// Say what each feature of one application did to its score, as a bar chart
     #[command(after_help = EXPLAIN)]
     Explain {
@@ -214,6 +225,16 @@ Examples:
   defaultx model import logistic.onnx --sample holdout.parquet --label default --native probabilities.parquet
   $EDITOR models/xgboost/1.0.0/manifest.toml
   defaultx model check models/xgboost/1.0.0";
+
+const GOLDEN: &str = "\
+The rows of the graph's inputs stay as they are, and so do graph, reference and calibration: what the package answers for a row is still
+held to what it was. Each value of a golden application is put where the manifest's pointer leads now, and what this engine says of it
+is written to golden.json; manifest.toml names its new digest. A version that has scored anything is never edited: copy its folder to
+another version first.
+
+Examples:
+  defaultx model golden models/logistic/1.0.0
+  defaultx model golden models/logistic/1.0.0 --applications some.jsonl";
 
 const CHECK: &str = "\
 A package is proven by its own files: digests, contract, graph, reference, the golden rows and whole applications with

@@ -30,6 +30,12 @@ pub struct AddArgs {
     /// ISO 4217 code that it is lent in; without it that of the other product
     #[arg(long, value_name = "CODE")]
     pub currency: Option<String>,
+    /// The policy to build on; without it the newest file of [decision] default_policy's name
+    #[arg(long, value_name = "NAME@VERSION")]
+    pub from: Option<String>,
+    /// The route to build on; without it the newest file of [scorer] route's name
+    #[arg(long, value_name = "NAME@VERSION")]
+    pub from_route: Option<String>,
 }
 
 /// Subcommands of `schemas`.
@@ -63,8 +69,9 @@ Example:
   defaultx product check credit_card";
 
 const ADD: &str = "\
-Appends the scale to scales.toml; makes a new version of the newest policy and, once a package of the product proves itself, of the
-newest route. Writes no file that is there but scales.toml, and nothing that would not be taken. Then says, as `product check` does,
+Appends the scale to scales.toml; makes a new version of a policy and, once a package of the product proves itself, of a route: of the
+newest file, or of the one that --from and --from-route name. Says from which, and where a stack can be asked, whether another one is in
+force (`defaultx in-force`). Writes no file that is there but scales.toml, and nothing that would not be taken. Then says, as `product check` does,
 what is still to be done. It may be run again after each step.
 
 Example:

@@ -16,8 +16,8 @@ pub enum RouteCommand {
     /// Put a checked route version in force, in every partition at one position
     #[command(after_help = ACTIVATE)]
     Activate {
-        /// A document of [scorer] routes_dir, which travels with the activation; every scorer that runs must hold its packages
-        #[arg(value_name = "NAME@VERSION")]
+        /// A version of [scorer] routes_dir, or the TOML file; it travels with the activation, and every scorer that runs must hold its packages
+        #[arg(value_name = "NAME@VERSION|FILE")]
         route: String,
         /// Who asks
         #[arg(long, value_name = "NAME")]
@@ -25,6 +25,9 @@ pub enum RouteCommand {
         /// Also where a member of the scorers' group has not announced what it holds
         #[arg(long)]
         unasked: bool,
+        /// Although `route check` finds errors in conditions
+        #[arg(long)]
+        force: bool,
     },
 }
 
@@ -32,7 +35,10 @@ const CHECK: &str = "\
 A route says which packages score an application, and which of them decides. Everything is checked that the scorer checks
 when it reads the document: keys, packages, shares, conditions, entries that no application can reach.
 
-Ends with code 1 if any file is not taken.
+Conditions are reviewed as those of policies: words that do not exist, attributes that no package reads, what may be absent, what
+never or always holds. docs/policies.md says what each finding means.
+
+Ends with code 1 if there is an error.
 
 Example:
   defaultx route check routes/*/*.toml";

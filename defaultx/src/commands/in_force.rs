@@ -1,11 +1,12 @@
 //! Puts a version that was checked in force, in every partition, unless an instance that runs could not serve it; and passes one by
 //! that nobody can serve.
 
-use crate::activations::{Passing, digests_of, pass};
+use crate::activations::{Passing, Standing, digests_of, pass, standing};
 use crate::cli::{PassArgs, PlaceArgs};
 use crate::place::{Needs, settle};
 use crate::scorers::{can_serve, live_scorers, scorers_in_group};
 use crate::settings::Settings;
+use crate::terminal;
 use anyhow::{Context, Result, bail};
 use catalog::{Kind, Label, other_digest};
 use runtime::clock;
@@ -46,6 +47,52 @@ pub(crate) async fn put_in_force(
 ) -> Result<i32> {
     settle(&mut settings, &place.stack, Needs::KAFKA)?;
     activate(settings.kafka, what, request).await
+}
+
+/// Says what is in force: of each kind the versions that were activated, and what stands where none was.
+pub async fn show(mut settings: Settings, place: &PlaceArgs) -> Result<i32> {
+    settle(&mut settings, &place.stack, Needs::KAFKA)?;
+    for kind in Kind::ALL {
+        let kafka = settings.kafka.clone();
+        let kind = *kind;
+        let (all, partitions) = tokio::task::spawn_blocking(move || standing(&kafka, kind)).await??;
+        let configured = match kind {
+            Kind::Policy => Some(format!("{}, as [decision] default_policy says", settings.decision.default_policy)),
+            Kind::Route => Some(format!("{}, as [scorer] route says", settings.scorer.route)),
+            Kind::Model => None,
+        };
+        told(kind, &all, partitions, configured.as_deref())
+            .iter()
+            .for_each(|line| println!("{}", terminal::line(line)));
+    }
+    Ok(0)
+}
+
+/// A line for each version in force, and one for the partitions that no activation has reached.
+fn told(kind: Kind, all: &[Standing], partitions: usize, configured: Option<&str>) -> Vec<String> {
+    let one = |Standing { label, in_force, partitions: reached }: &Standing| {
+        let since = in_force.carried.activated_at.as_deref().unwrap_or("an unknown time");
+        let by = in_force.carried.activated_by.as_deref().unwrap_or("somebody that is not on record here");
+        format!(
+            "{kind} {label}: in force in {reached} of {partitions} partitions, activated at {since} by {by}; digest {}",
+            in_force.digest
+        )
+    };
+    let mut lines: Vec<String> = all.iter().map(one).collect();
+    let reached: usize = all.iter().map(|one| one.partitions).sum();
+    match configured {
+        Some(configured) if reached < partitions => {
+            lines.push(format!(
+                "{kind} {configured}: in {} of {partitions} partitions, where none was activated",
+                partitions - reached
+            ));
+        }
+        None if all.is_empty() => {
+            lines.push(format!("{kind}: none was activated; each package serves as the route names it"))
+        }
+        _ => {}
+    }
+    lines
 }
 
 /// Passes an activation by that nobody can serve.
@@ -120,4 +167,31 @@ fn may_be_in_force(
     let said = live_scorers(kafka)?;
     let told = can_serve(&said, scorers_in_group(kafka)?, packages, unasked);
     told.map(Some).with_context(|| format!("{kind} {label} is not put in force"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use catalog::{Carried, InForce};
+
+    #[test]
+    fn what_is_in_force_names_since_when_and_by_whom() {
+        let of = |by: Option<&str>, partitions: usize| {
+            let at = by.map(|_| "2026-11-02T09:00:00Z".to_owned());
+            let carried = Carried { activated_by: by.map(str::to_owned), activated_at: at, ..Carried::default() };
+            let in_force = InForce { version: "a@1.0.0".into(), digest: "00".into(), carried };
+            Standing { label: Label::new("a", "1.0.0"), in_force, partitions }
+        };
+        let configured = Some("a@0.9.0, as it is configured");
+        let whole =
+            "policy a@1.0.0: in force in 6 of 6 partitions, activated at 2026-11-02T09:00:00Z by risk-team; digest 00";
+        assert_eq!(told(Kind::Policy, &[of(Some("risk-team"), 6)], 6, configured), [whole]);
+        let before = told(Kind::Policy, &[of(None, 2)], 6, configured);
+        assert!(before[0].contains("an unknown time by somebody that is not on record here"), "{before:?}");
+        assert_eq!(before[1], "policy a@0.9.0, as it is configured: in 4 of 6 partitions, where none was activated");
+        assert_eq!(
+            told(Kind::Model, &[], 6, None),
+            ["model: none was activated; each package serves as the route names it"]
+        );
+    }
 }

@@ -55,11 +55,12 @@ pub(crate) async fn dispatch(cli: Cli) -> Result<i32> {
         Command::Deliveries(command) => deliveries::run(settings, &place, command).await,
         Command::Gaps(command) => gaps::run(settings, &place, command).await,
         Command::Audit(command) => audit::run(settings, &place, command).await,
+        Command::InForce => in_force::show(settings, &place).await,
         Command::Pass(args) => in_force::pass_by(settings, &place, args).await,
         Command::Policy(command) => policy::run(settings, &place, command).await,
         Command::Model(command) => model::run(settings, &place, command).await,
         Command::Route(command) => route::run(settings, &place, command).await,
-        Command::Product(command) => product::run(&settings, command),
+        Command::Product(command) => product::run(settings, &place, command).await,
         Command::Schemas(command) => schemas::run(&settings, command),
         Command::Config(command) => config(&settings, &origins, command),
         Command::Token(args) => token::run(settings, &place, args).await,
@@ -69,7 +70,7 @@ pub(crate) async fn dispatch(cli: Cli) -> Result<i32> {
 /// Whether a command only says what is: it may end where nobody reads on.
 fn only_tells(command: &Command) -> bool {
     match command {
-        Command::Config(_) => true,
+        Command::Config(_) | Command::InForce => true,
         Command::Topics(command) => matches!(command, TopicsCommand::Check),
         Command::DeadLetters(command) => {
             matches!(command, DeadLettersCommand::List(_) | DeadLettersCommand::Show { .. })
@@ -84,7 +85,9 @@ fn only_tells(command: &Command) -> bool {
         ),
         Command::Policy(command) => matches!(command, PolicyCommand::Check { .. }),
         Command::Route(command) => matches!(command, RouteCommand::Check { .. }),
-        Command::Model(command) => !matches!(command, ModelCommand::Import(_) | ModelCommand::Activate { .. }),
+        Command::Model(command) => {
+            !matches!(command, ModelCommand::Import(_) | ModelCommand::Activate { .. } | ModelCommand::Golden { .. })
+        }
         _ => false,
     }
 }

@@ -1,15 +1,19 @@
 //! `route`: whether a route may be in force, and putting it there.
 
+mod place;
+mod review;
+
+use super::policy::{file_of, told};
 use crate::cli::{PlaceArgs, RouteCommand};
 use crate::commands::in_force::{Request, Version, put_in_force};
 use crate::settings::Settings;
 use crate::terminal;
 use anyhow::{Context, Result, bail};
-use catalog::{Document, Finding, Kind, Label, Severity};
+use catalog::{Document, Kind, Label};
 use scorer::library::label_of;
-use scorer::routes::finding;
 use scorer::{Library, Route};
 use std::collections::BTreeMap;
+use std::path::Path;
 
 /// Runs a subcommand; gives the exit code.
 pub async fn run(settings: Settings, place: &PlaceArgs, command: RouteCommand) -> Result<i32> {
@@ -18,21 +22,27 @@ pub async fn run(settings: Settings, place: &PlaceArgs, command: RouteCommand) -
         RouteCommand::Check { files } => {
             let mut errors = 0;
             for file in &files {
-                let findings = check(Document::bytes(file)?, &library);
+                let findings = review::check(Document::bytes(file)?, &library);
                 findings.iter().for_each(|finding| println!("{}", terminal::line(&finding.in_file(file))));
-                errors += findings.iter().filter(|finding| finding.is_error()).count();
+                let wrong = findings.iter().filter(|finding| finding.is_error()).count();
+                println!("{}: {}", terminal::line(&file.display().to_string()), told(wrong, findings.len() - wrong));
+                errors += wrong;
             }
-            println!("{} routes, {errors} errors", files.len());
             Ok(i32::from(errors > 0))
         }
-        RouteCommand::Activate { route, by, unasked } => {
-            let label = Label::parse(&route)?;
-            let file = catalog::place(Kind::Route, &settings.scorer.routes_dir, &label);
+        RouteCommand::Activate { route, by, unasked, force } => {
+            let file = file_of(Kind::Route, &settings.scorer.routes_dir, &route)?;
             let document = Document::read(&file)?;
             let checked = Route::load(document.as_str().as_bytes(), &library);
             let checked = checked.with_context(|| format!("{} may not be in force", file.display()))?;
-            if checked.label() != route {
-                bail!("{} says it is {}", file.display(), checked.label());
+            let label = Label::parse(&checked.label())?;
+            if Label::parse(&route).is_ok_and(|named| named != label) && !Path::new(&route).is_file() {
+                bail!("{} says it is {label}", file.display());
+            }
+            let findings = review::check(document.as_str().as_bytes().to_vec(), &library);
+            findings.iter().for_each(|finding| println!("{}", terminal::line(&finding.in_file(&file))));
+            if !force && findings.iter().any(|finding| finding.is_error()) {
+                bail!("{} has errors in its conditions: mend them, or say --force", file.display());
             }
             let what = Version {
                 kind: Kind::Route,
@@ -43,21 +53,6 @@ pub async fn run(settings: Settings, place: &PlaceArgs, command: RouteCommand) -
             };
             put_in_force(settings, place, what, Request { by, unasked }).await
         }
-    }
-}
-
-/// Everything that is wrong with a document, or should be written otherwise.
-fn check(route: Vec<u8>, library: &Library) -> Vec<Finding> {
-    let document = match Document::of(route) {
-        Ok(document) => document,
-        Err(finding) => return vec![finding],
-    };
-    match Route::load(document.as_str().as_bytes(), library) {
-        Ok(route) => {
-            let warning = |found| Finding { severity: Severity::Warning, ..finding(found) };
-            route.warnings().iter().cloned().map(warning).collect()
-        }
-        Err(rejected) => rejected.0.into_iter().map(finding).collect(),
     }
 }
 

@@ -197,3 +197,60 @@ fn what_cannot_be_imported_says_what_would_help() {
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "{expected}");
     }
 }
+
+/// Where an application has a feature elsewhere, its manifest says so, and the golden applications are written anew.
+#[test]
+fn a_feature_may_be_read_elsewhere_once_the_golden_file_is_written_anew() {
+    let dir = tempfile::tempdir().unwrap();
+    let sample = sample_of_export("xgboost", dir.path());
+    let (graph, out) = (graphs().join("xgboost.onnx"), dir.path().join("models"));
+    let arguments = ["--label", "default", "--without", "id", "--product", "credit_card", "--out", words(&out)];
+    let imported = model(&[&["import", words(&graph), "--sample", words(&sample)][..], &arguments[..]].concat());
+    assert!(imported.status.success(), "{}", said(&imported.stderr));
+    let package = out.join("xgboost/1.0.0");
+    let file = package.join("manifest.toml");
+    let manifest = std::fs::read_to_string(&file).unwrap().replace("FILL_IN", "income_insufficient");
+    let pointers: Vec<&str> =
+        manifest.lines().filter(|line| line.starts_with("pointer = \"/attributes/")).take(2).collect();
+    let [first, second] = pointers[..] else { panic!("two features: {manifest}") };
+    let edited = manifest.replacen(first, "pointer = \"/requested/term_months\"", 1).replacen(
+        second,
+        "expr = \"debt_to_income\"",
+        1,
+    );
+    std::fs::write(&file, edited).unwrap();
+    let checked = model(&["check", words(&package)]);
+    let why = said(&checked.stdout);
+    assert!(
+        !checked.status.success() && why.contains("`defaultx model golden PACKAGE` writes its applications anew"),
+        "{why}"
+    );
+
+    let golden = model(&["golden", words(&package)]);
+    assert!(golden.status.success(), "{}", said(&golden.stderr));
+    let checked = model(&["check", words(&package)]);
+    assert!(checked.status.success(), "{}", said(&checked.stdout));
+    let golden: Value = serde_json::from_slice(&std::fs::read(package.join("golden.json")).unwrap()).unwrap();
+    let terms = golden["applications"].as_array().unwrap().iter();
+    assert!(terms.filter(|one| one["data"]["requested"]["term_months"].is_number()).count() > 3, "{golden}");
+
+    // Of applications that somebody brings, with an income and debts.
+    let one = |at: u64| {
+        let money = |minor: u64| serde_json::json!({"amount_minor": minor, "currency": "EUR"});
+        let mut data = golden["applications"][0]["data"].clone();
+        data["requested"]["amount"] = money(100_000);
+        data["applicants"] = serde_json::json!([{"role": "primary", "facts": {
+            "income": [{"amount": money(200_000), "period": "month", "basis": "net", "evidence": "stated"}],
+            "debts": [{"kind": "car", "payment": money(1_000 * at), "period": "month", "evidence": "stated"}],
+        }}]);
+        serde_json::json!({ "data": data }).to_string()
+    };
+    let brought = dir.path().join("some.jsonl");
+    std::fs::write(&brought, (1..=6).map(one).collect::<Vec<_>>().join("\n")).unwrap();
+    let renewed = model(&["golden", words(&package), "--applications", words(&brought)]);
+    assert!(renewed.status.success(), "{}", said(&renewed.stderr));
+    let golden: Value = serde_json::from_slice(&std::fs::read(package.join("golden.json")).unwrap()).unwrap();
+    assert_eq!(golden["applications"].as_array().unwrap().len(), 6);
+    assert!(golden["applications"][5]["features"][1].as_f64().is_some(), "the ratio is a number: {golden}");
+    assert!(model(&["check", words(&package)]).status.success());
+}

@@ -74,9 +74,14 @@ fn a_product_is_added_step_by_step() {
     let add = ["add", "boat_loan", "--like", "consumer_instalment", "--currency", "SEK"];
     let (code, told) = product(dir.path(), &add);
     assert_eq!(code, 1, "{told}");
-    for line in
-        ["wrote   models/scales.toml", "wrote   policies/standard/1.2.0.yaml", "lacks   package: ", "lacks   route: "]
-    {
+    for line in [
+        "wrote   models/scales.toml",
+        "wrote   policies/standard/1.2.0.yaml, from standard@1.1.0",
+        "note    standard@1.1.0 is the newest file; no stack was asked what is in force",
+        "currencies = [\"SEK\"]",
+        "lacks   package: ",
+        "lacks   route: ",
+    ] {
         assert!(told.contains(line), "{line}: {told}");
     }
     let policy = std::fs::read_to_string(dir.path().join("policies/standard/1.2.0.yaml")).unwrap();
@@ -122,7 +127,7 @@ fn what_cannot_be_a_product_is_refused_and_nothing_is_written() {
     let before = std::fs::read(dir.path().join("models/scales.toml")).unwrap();
     for (arguments, expected) in [
         (["add", "Boat-Loan", "--like", "consumer_instalment"], "is no name of a product"),
-        (["add", "boat_loan", "--like", "car_loan"], "--like car_loan"),
+        (["add", "boat_loan", "--like", "consumer_instalments"], "did you mean consumer_instalment?"),
     ] {
         let (code, told) = product(dir.path(), &arguments);
         assert!(code == 1 && told.contains(expected), "{told}");
@@ -131,4 +136,24 @@ fn what_cannot_be_a_product_is_refused_and_nothing_is_written() {
     assert!(code == 1 && told.contains("--currency XYZ"), "{told}");
     assert_eq!(std::fs::read(dir.path().join("models/scales.toml")).unwrap(), before);
     assert!(!dir.path().join("policies/standard/1.2.0.yaml").exists());
+}
+
+/// A new version may be built on one that is not the newest file, such as the one in force.
+#[test]
+fn a_product_is_added_to_the_version_that_somebody_names() {
+    let dir = stand();
+    let add = ["add", "boat_loan", "--like", "consumer_instalment", "--from", "standard@1.0.0"];
+    let (_, told) = product(dir.path(), &add);
+    assert!(told.contains("wrote   policies/standard/1.2.0.yaml, from standard@1.0.0"), "{told}");
+    assert!(!told.contains("is the newest file"), "{told}");
+    let read =
+        |version: &str| std::fs::read_to_string(dir.path().join(format!("policies/standard/{version}.yaml"))).unwrap();
+    assert!(
+        read("1.2.0").contains("version: 1.2.0") && !read("1.2.0").contains("absent: skip"),
+        "it is 1.0.0 with more"
+    );
+    let (_, told) = product(dir.path(), &add);
+    assert!(!told.contains("wrote"), "nothing is written twice: {told}");
+    let (code, told) = product(dir.path(), &[&add[..4], &["--from", "standard@9.0.0"]].concat());
+    assert!(code == 1 && told.contains("--from standard@9.0.0: policies/standard/9.0.0.yaml is not a file"), "{told}");
 }

@@ -169,7 +169,7 @@ fn a_demonstration_that_is_kept_shows_figures_changes_and_its_own_ports() {
         format!("--set scorer.routes_dir={} route activate standard@1.1.0", dir.path().join("routes").display());
     let said = typed(&line.replace("policy activate FILE", &routes), "");
     assert!(said.starts_with("route standard 1.1.0 is in force"), "{said}");
-    assert!(said.contains("every scorer that runs holds its packages: 0"), "{said}");
+    assert!(said.contains("the one scorer that runs holds its packages (instance 0)"), "{said}");
     let again = typed_error(&line, &{
         let text = std::fs::read_to_string(&policy).unwrap();
         std::fs::write(&policy, format!("{text}# another\n")).unwrap();

@@ -87,7 +87,8 @@ fn head(draft: &Draft, kind: &str, digests: &Digests) -> String {
          # or with one of your own that a [[reason]] table words (code, text, form_c1, hmda). Nothing serves before.\n\
          # To look at: definition, horizon_months and data_source; each feature's unit, whether a person can act on it, and\n\
          # its direction if the trees keep one; ranges, which are the sample's and hold later values to them.\n\
-         # The answers in golden.json are this engine's own. The digests are those of the other files: edit this one alone.\n\
+         # The answers in golden.json are this engine's own. The digests are those of the other files: edit this one alone, and\n\
+         # where pointer, expr, type, range or missing change, let `defaultx model golden` write golden.json anew.\n\
          {repaired}\
          name = {name}\nversion = \"{version}\"\nkind = \"{kind}\"\nproduct = {product}\nscale_id = {scale}\n\
          data_source = {source}\ngraph_sha256 = \"{graph}\"\ngolden_sha256 = \"{golden}\"\nreference_sha256 = \"{reference}\"\n\

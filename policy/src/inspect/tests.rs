@@ -109,7 +109,7 @@ fn findings_are_for_people_and_for_machines() {
     let findings = check(text.as_bytes());
     let lines: Vec<String> = findings.iter().map(ToString::to_string).collect();
     insta::assert_snapshot!(lines.join("\n"), @r"
-    line 19: error [unknown_variable] /knockouts/1/when: lateness is not published to policies (line 1, column 1)
+    line 19: error [unknown_variable] /knockouts/1/when: late: lateness is not published to policies (line 1, column 1)
     line 67: error [unknown_code] /reasons/0/hmda: HMDA reasons are 1 to 9
     ");
     insta::assert_json_snapshot!(findings[0], @r#"

@@ -36,7 +36,15 @@ reasons:
 
 fn feature(name: &str, range: (f64, f64), is_always_there: bool) -> Feature {
     let (range, words) = (Some(range), Vec::new());
-    Feature { name: name.into(), range, is_whole: true, words, is_always_there, is_restricted: name == "secret" }
+    Feature {
+        name: name.into(),
+        of: String::new(),
+        range,
+        is_whole: true,
+        words,
+        is_always_there,
+        is_restricted: name == "secret",
+    }
 }
 
 fn models() -> Models {
@@ -44,11 +52,13 @@ fn models() -> Models {
     let late = feature("late", (-2.0, 9.0), false);
     let (limit, secret) = (feature("limit", (0.0, 1e6), true), feature("secret", (0.0, 1.0), true));
     let only = feature("only", (0.0, 9.0), true);
+    let words = ["car_used", "other"].map(str::to_owned).into();
+    let purpose = Feature { of: "purpose".into(), words, ..feature("purpose", (0.0, 1.0), false) };
     let packages = vec![
         Package { label: "a@1.0.0".into(), features: all(&[late.clone(), limit.clone(), secret.clone(), only]) },
-        Package { label: "b@1.0.0".into(), features: all(&[late, limit, secret]) },
+        Package { label: "b@1.0.0".into(), features: all(&[late, limit, secret, purpose]) },
     ];
-    Models { products: vec![Routed { product: "card".into(), has_parties: true, packages }] }
+    Models { products: vec![Routed { product: "card".into(), without_parties: Vec::new(), packages }] }
 }
 
 fn scales() -> Vec<Scale> {
@@ -91,6 +101,10 @@ fn each_thing_is_found_once_where_it_stands() {
         ("'unemployed'", "'unemploied'", "error unknown_word jobless 22:38"),
         ("'thin'", "'thinn'", "error unknown_word thin 20:41"),
         ("when: reports.exists", "when: band == 'C' || reports.exists", "error unknown_word thin 20:19"),
+        ("features.limit > 5000.0", "debt_to_income > 45\n    absent: refer", "warning percent_for_ratio wide 14:11"),
+        ("features.limit > 5000.0", "currency == 'EUR'", "warning unlisted_currency wide 14:23"),
+        ("features.limit > 5000.0", "purpose == 'car_usd'\n    absent: skip", "warning word_of_no_model wide 14:22"),
+        ("features.limit > 5000.0", "channel == 'anything'", "-"),
         ("reason: term\n", "reason: term_not_known\n", "error unknown_code long 12:5"),
         ("reason: term\n", "reason: delinquent_obligations\n", "warning unused_reason - 27:6"),
         ("name: clean\n", "name: clean\nwithheld: [never_read]\n", "warning unused_withheld - 2:1"),
@@ -118,6 +132,7 @@ fn each_thing_is_found_once_where_it_stands() {
             "error no_cutoff" => {
                 assert!(found.iter().any(|line| line.starts_with("error unknown_product")), "{found:?}")
             }
+            "-" => assert_eq!(found, Vec::<String>::new(), "{to}"),
             _ => assert_eq!(found, [expected], "{to}"),
         }
     }
@@ -155,8 +170,9 @@ fn a_sentence_names_what_was_meant_and_says_what_is_proven() {
     for (from, to, expected) in rows {
         assert_eq!(sentence(from, to), expected, "{to}");
     }
-    let unrouted =
-        Models { products: vec![Routed { product: "cards".into(), has_parties: true, packages: Vec::new() }] };
+    let unrouted = Models {
+        products: vec![Routed { product: "cards".into(), without_parties: Vec::new(), packages: Vec::new() }],
+    };
     let found = review(CLEAN.as_bytes(), &scales(), &unrouted);
     assert_eq!(found[0].message, "no route scores card: did you mean cards?");
 }
@@ -167,4 +183,66 @@ fn withheld_features_are_taken_and_a_document_with_errors_is_told_of_those() {
     assert_eq!(review(text.as_bytes(), &scales(), &models()), []);
     let broken = review(b"name: [", &[], &Models::default());
     assert_eq!(broken.iter().map(|found| found.code).collect::<Vec<_>>(), ["malformed"]);
+}
+
+#[test]
+fn what_a_route_makes_absent_names_its_entries() {
+    let mut models = models();
+    models.products[0].without_parties = vec!["cards".into()];
+    let said = |when: &str| {
+        let text = CLEAN.replacen("features.limit > 5000.0", when, 1);
+        review(text.as_bytes(), &scales(), &models).into_iter().map(|found| found.message).collect::<Vec<_>>()
+    };
+    let of = |name: &str, then: &str| {
+        format!(
+            "{name} is absent for applications of several applicants, and {then}: route entry `cards` lacks `parties = true`"
+        )
+    };
+    let rows: [(&str, Vec<String>); 4] = [
+        ("debt_to_income > 0.5\n    absent: skip", vec![of("debt_to_income", "the rule does not hold there")]),
+        ("debt_to_income > 0.5\n    absent: refer", vec![of("debt_to_income", "people look there")]),
+        ("debts.exists(d, d.kind == 'car')", vec![of("debts", "the rule fails there, and people look")]),
+        ("facts.debts.exists(d, d.kind == 'car')", vec![]),
+    ];
+    for (when, expected) in rows {
+        assert_eq!(said(when), expected, "{when}");
+    }
+    assert_eq!(said("debt_to_income > 0.5").len(), 2, "it may be absent for other reasons too");
+}
+
+#[test]
+fn what_has_does_not_take_is_not_offered_a_guard() {
+    let advice = |when: &str| {
+        let text = CLEAN.replacen("features.limit > 5000.0", when, 1);
+        let found = review(text.as_bytes(), &scales(), &models());
+        found.into_iter().find(|found| found.code == "may_be_absent").unwrap().advice
+    };
+    for when in ["pd > 0.5", "score > 5", "band == 'A'", "term_months > 5"] {
+        assert!(!advice(when).contains("Guard it") && advice(when).contains("absent: skip"), "{when}");
+    }
+    assert!(advice("facts.dependants > 5").starts_with("Guard it with has()"));
+}
+
+/// The table of keys of `docs/policies.md` is the code's: what each struct takes, as its parser says it.
+#[test]
+fn the_page_has_every_key() {
+    let page = include_str!("../../../docs/policies.md");
+    let table = page.split("## Every key").nth(1).unwrap();
+    let written: Vec<&str> = table.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
+    let keys_of = |yaml: &str| -> Vec<String> {
+        let why = crate::load::parse(yaml).unwrap_err().message;
+        let named = why.split("expected one of ").nth(1).unwrap_or_else(|| panic!("{why}"));
+        let named = named.split('`').skip(1).step_by(2);
+        named.map(str::to_owned).collect()
+    };
+    let mut expected = Vec::new();
+    for key in keys_of("no_key: 1") {
+        let is_list_of_maps = !["name", "version", "description", "withheld"].contains(&key.as_str());
+        expected.push(key.clone());
+        if is_list_of_maps {
+            let inner = keys_of(&format!("{key}: [{{no_key: 1}}]"));
+            expected.extend(inner.into_iter().map(|inner| format!("{key}[].{inner}")));
+        }
+    }
+    assert_eq!(written, expected);
 }

@@ -52,7 +52,7 @@ fn owing(earned: i64, owed: i64) -> Facts {
         period: Some(Period::Month.into()),
         evidence: Evidence::Stated.into(),
     };
-    Facts { income: vec![income], debts: vec![debt], of_legal_age: Some(true), ..Facts::default() }
+    Facts { income: vec![income], debts: Some(vec![debt]), of_legal_age: Some(true), ..Facts::default() }
 }
 
 /// A couple, whose second half the event carries or not.

@@ -1,11 +1,12 @@
 //! `model`: what model people ask of a graph or a package, without Kafka and without a database.
 //!
-//! Reading order: [`run`] is for a bare graph; [`import`] makes a package of one; [`check`], [`explain`] and [`bench`] are for
-//! packages. What they do is [`model_import`]'s; here are arguments, printing and [`progress`].
+//! Reading order: [`run`] is for a bare graph; [`import`] makes a package of one; [`check`], [`golden`], [`explain`] and [`bench`]
+//! are for packages. What they do is [`model_import`]'s; here are arguments, printing and [`progress`].
 
 mod bench;
 mod check;
 mod explain;
+mod golden;
 mod import;
 mod package;
 mod progress;
@@ -24,6 +25,7 @@ pub async fn run(settings: Settings, place: &PlaceArgs, command: ModelCommand) -
         ModelCommand::Run(args) => run::run(&args),
         ModelCommand::Import(args) => import::run(&args),
         ModelCommand::Check { packages, scales, json } => check::run(&packages, &scales, json),
+        ModelCommand::Golden { package, applications } => golden::run(&package, applications.as_deref()),
         ModelCommand::Explain { package, input, json } => {
             let (_, model) = load(&package.package, &package.scales)?;
             explain::run(&model, &input, json)
