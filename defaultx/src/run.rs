@@ -2,6 +2,7 @@
 //! failure, so that a supervisor starts it again under the same ids.
 
 use crate::attributes;
+use crate::judge;
 use crate::settings::Settings;
 use crate::topics;
 use crate::workers::Worker;
@@ -41,7 +42,7 @@ pub async fn start(settings: &Settings, workers: &[Worker], shutdown: Cancellati
     let names: Vec<&str> = workers.iter().map(|worker| worker.name()).collect();
     metrics::register_process(&service.registry, env!("CARGO_PKG_VERSION"), &service.instance, &names)?;
     let listen = &settings.process.ops_listen;
-    let address: SocketAddr = listen.parse().with_context(|| format!("[process] ops_listen = {listen:?}"))?;
+    let address = judge::address("[process] ops_listen", listen)?;
     service.tls = Tls::of(&settings.tls)?;
     let listener = Listener { tls: service.tls.clone().filter(|_| settings.tls.ops), ..service.listener(address) };
     let (health, registry, stop) = (service.health.clone(), service.registry.clone(), service.shutdown.clone());
@@ -79,7 +80,7 @@ fn tell_of_topics(settings: &Settings, service: &ServiceContext) {
     drop(task::spawn("topics-check", async {
         match check.await {
             Ok(Some(Ok(findings))) => findings.iter().for_each(|finding| tracing::warn!("{finding}")),
-            Ok(Some(Err(error))) => tracing::warn!(error = format!("{error:#}"), "the topics could not be checked"),
+            Ok(Some(Err(error))) => tracing::warn!(error = crate::say::told(&error), "the topics could not be checked"),
             Ok(None) => {}
             Err(error) => tracing::error!(%error, "the check of the topics ended"),
         }

@@ -33,6 +33,19 @@ pub(crate) fn only_tell() {
     ONLY_TELLS.store(true, Ordering::Relaxed);
 }
 
+/// An error with what is behind it. What repeats its source in its own words, as many do, says it once.
+pub(crate) fn told(error: &anyhow::Error) -> String {
+    let mut said = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if said.is_empty() {
+            said = cause;
+        } else if !said.ends_with(&cause) {
+            said = format!("{said}: {cause}");
+        }
+    }
+    said
+}
+
 /// Prints on standard output.
 pub(crate) fn out(text: Arguments<'_>) {
     // In one piece: a line is not cut between two writes.
@@ -84,5 +97,21 @@ fn take(written: io::Result<()>) {
             }
         }
         Err(error) => drop(FAULT.set(error.to_string())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::told;
+    use anyhow::Context;
+    use local::LocalError;
+
+    #[test]
+    fn what_stands_behind_an_error_is_said_once() {
+        let gone = || std::io::Error::from_raw_os_error(2);
+        let error = anyhow::Error::new(LocalError::Io { doing: "reading x".to_owned(), source: gone() }).context("starting");
+        assert_eq!(told(&error), "starting: reading x: No such file or directory (os error 2)");
+        let plain = Err::<(), _>(gone()).context("reading y").expect_err("an error");
+        assert_eq!(told(&plain), "reading y: No such file or directory (os error 2)");
     }
 }

@@ -66,6 +66,16 @@ impl Pool {
     }
 }
 
+impl DatabaseConfig {
+    /// Whether it can be used, as far as that can be told without the server.
+    ///
+    /// # Errors
+    /// [`ConnectError`].
+    pub fn check(&self) -> Result<(), ConnectError> {
+        settings(self).map(drop)
+    }
+}
+
 /// One session outside any pool, for leases and long transactions.
 ///
 /// # Errors
