@@ -1,11 +1,14 @@
 //! How to reach Kafka: one section of the configuration, turned into client settings, and the plain readers made of them.
 
 pub mod acl;
+mod heard;
 mod login;
 mod plain;
 mod roles;
 
 pub(crate) use login::password;
+pub use heard::Asker;
+pub(crate) use heard::{Reach, error, line, reached};
 pub use login::{Login, LoginError};
 pub use plain::{Plain, PlainConsumer};
 pub use roles::{Isolation, reader, writer};

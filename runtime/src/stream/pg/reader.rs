@@ -11,9 +11,10 @@ use super::error::PgError;
 use super::places::{Ends, Found, find, is_acceptable, words};
 use super::prepare::{Prepare, Preparer};
 use super::spec::PgSpec;
+use crate::kafka::{self, Asker};
 use crate::pg::offsets::{Place, Stand};
 use rdkafka::TopicPartitionList;
-use rdkafka::config::ClientConfig;
+use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::metadata::MetadataPartition;
@@ -58,7 +59,7 @@ pub(super) enum Read<W> {
 pub(super) struct Reader<W> {
     pub consumer: BaseConsumer<StatsContext>,
     /// Is asked of topics meanwhile.
-    pub asking: Arc<BaseProducer>,
+    pub asking: Arc<BaseProducer<Asker>>,
     /// Settings of further clients.
     pub client: ClientConfig,
     /// Name of the rows of offsets.
@@ -323,6 +324,14 @@ pub(super) struct StatsContext(pub Arc<Meter>);
 impl rdkafka::ClientContext for StatsContext {
     fn stats(&self, statistics: rdkafka::Statistics) {
         self.0.statistics(&statistics);
+    }
+
+    fn log(&self, level: RDKafkaLogLevel, fac: &str, message: &str) {
+        kafka::line(self.0.worker(), level, fac, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        kafka::error(self.0.worker(), &error, reason);
     }
 }
 
