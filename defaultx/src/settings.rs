@@ -114,7 +114,7 @@ impl Default for Process {
             ops_listen: "127.0.0.1:9464".to_owned(),
             allow_plaintext_listeners: false,
             log_format: Format::Text,
-            log_filter: "info,librdkafka=error,tract=warn".to_owned(),
+            log_filter: "info,librdkafka=error,tract=error".to_owned(),
             drain_seconds: 25,
         }
     }

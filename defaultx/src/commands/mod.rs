@@ -121,12 +121,15 @@ async fn run_workers(mut settings: Settings, place: &PlaceArgs, args: &RunArgs) 
     }
     place::settle(&mut settings, &place.stack, Needs::of(true, workers.iter().any(|worker| worker.needs_database())))?;
     let running = run::start(&settings, &workers, shutdown::on_signal()?).await?;
-    let addresses = running.addresses(&settings, &workers);
+    let (addresses, all_ready) = (running.addresses(&settings, &workers), running.all_ready());
     // Beside the workers: one that cannot listen ends the process, and is not waited for here.
     drop(task::spawn("addresses", async move {
         addresses.await.lines(&settings).iter().for_each(|line| println!("{line}"));
+        all_ready.await;
+        println!("ready");
     }));
     running.wait().await?;
+    println!("stopped");
     Ok(0)
 }
 
