@@ -12,7 +12,8 @@ use std::path::Path;
 /// Everything that keeps a worker from its start.
 pub(crate) fn faults(settings: &Settings) -> Vec<String> {
     let mut found = Faults::default();
-    let Settings { process, tls, kafka, database, ingest, notifier: _, audit_sink, audit_signer, read_api, .. } = settings;
+    let Settings { process, tls, kafka, database, ingest, notifier: _, audit_sink, audit_signer, read_api, .. } =
+        settings;
     found.note("", listens(settings, "[process] ops_listen", &process.ops_listen, tls.ops));
     found.note("[process] log_filter: ", telemetry::check(&process.log_filter));
     found.note("[tls] ", Tls::of(tls));
@@ -90,7 +91,9 @@ fn plain(error: &impl Display) -> String {
 /// An address of ours, which nobody reads along unless somebody said so.
 pub(crate) fn address(knob: &str, text: &str) -> Result<SocketAddr> {
     let example = if text.parse::<u16>().is_ok() { format!("127.0.0.1:{text}") } else { "127.0.0.1:9464".to_owned() };
-    text.parse().ok().with_context(|| format!("{knob} = {text:?} is no address with a port: write one such as {example}"))
+    text.parse()
+        .ok()
+        .with_context(|| format!("{knob} = {text:?} is no address with a port: write one such as {example}"))
 }
 
 fn listens(settings: &Settings, knob: &str, text: &str, has_tls: bool) -> Result<()> {
@@ -111,7 +114,8 @@ fn ingest_of(settings: &Settings) -> Result<()> {
 
 fn scorer_of(settings: &Settings) -> Result<()> {
     let config = &settings.scorer;
-    let library = scorer::Library::read(&config.models_dir).with_context(|| folder("[scorer] models_dir", &config.models_dir))?;
+    let library =
+        scorer::Library::read(&config.models_dir).with_context(|| folder("[scorer] models_dir", &config.models_dir))?;
     scorer::Routes::read(&config.routes_dir, &config.route, &library)
         .with_context(|| folder("[scorer] routes_dir", &config.routes_dir))?;
     Ok(())

@@ -130,7 +130,6 @@ impl Knob {
 
 /// What the number at a dotted key is counted in.
 pub(crate) fn unit_of(key: &str) -> Option<&'static str> {
-    let key = key.split(" (of ").next().unwrap_or(key);
     let (mut level, mut found) = (Knob::sections(), None);
     for step in key.split('.').map(|step| step.split('[').next().unwrap_or(step)) {
         let Some(at) = level.iter().position(|knob| knob.name == step) else {

@@ -107,7 +107,8 @@ impl Addresses {
         let (outer, ops) = (scheme(!settings.tls.certificate.is_empty()), scheme(settings.tls.ops));
         let api = self.read_api.map(|at| format!("read-api     {outer}://{at}/v1/applications"));
         let door = self.door.map(|at| format!("HTTP door    {outer}://{at}/v1/applications"));
-        let no_door = self.lacks_door.then(|| "HTTP door    none: set [ingest] door_address, such as 127.0.0.1:8080".to_owned());
+        let no_door =
+            self.lacks_door.then(|| "HTTP door    none: set [ingest] door_address, such as 127.0.0.1:8080".to_owned());
         let ops = [format!("metrics      {ops}://{}/metrics", self.ops)];
         api.into_iter().chain(door).chain(no_door).chain(ops).collect()
     }

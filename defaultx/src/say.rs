@@ -109,7 +109,8 @@ mod tests {
     #[test]
     fn what_stands_behind_an_error_is_said_once() {
         let gone = || std::io::Error::from_raw_os_error(2);
-        let error = anyhow::Error::new(LocalError::Io { doing: "reading x".to_owned(), source: gone() }).context("starting");
+        let error =
+            anyhow::Error::new(LocalError::Io { doing: "reading x".to_owned(), source: gone() }).context("starting");
         assert_eq!(told(&error), "starting: reading x: No such file or directory (os error 2)");
         let plain = Err::<(), _>(gone()).context("reading y").expect_err("an error");
         assert_eq!(told(&plain), "reading y: No such file or directory (os error 2)");

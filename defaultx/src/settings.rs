@@ -256,7 +256,9 @@ mod tests {
             assert!(near(name).contains("DEFAULTX__KAFKA__BOOTSTRAP"), "{name}: {}", near(name));
         }
         assert!(near("DEFAULTX_AUDIT_SINK_SHARDS").contains("DEFAULTX__AUDIT_SINK__SHARDS"));
-        for name in ["DEFAULTX__KAFKA__BOOTSTRAP", "DEFAULTX_CONFIG", "DEFAULTX_CACHE", "DEFAULTX_INSTALL_PACKAGES", "KAFKA_X"] {
+        for name in
+            ["DEFAULTX__KAFKA__BOOTSTRAP", "DEFAULTX_CONFIG", "DEFAULTX_CACHE", "DEFAULTX_INSTALL_PACKAGES", "KAFKA_X"]
+        {
             assert_eq!(near(name), "", "{name}");
         }
     }

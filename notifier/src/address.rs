@@ -75,9 +75,11 @@ pub fn endpoint(text: &str, allow_private: bool) -> Result<Url, String> {
         "https" => {}
         "http" if allow_private => {}
         "http" => {
-            return Err("has a url with http: use https, or set [notifier] allow_private_addresses = true, which takes \
+            return Err(
+                "has a url with http: use https, or set [notifier] allow_private_addresses = true, which takes \
                         http and inside addresses, for one machine or a network that is trusted as a whole"
-                .to_owned());
+                    .to_owned(),
+            );
         }
         _ => return Err("must have an https url, https://HOST/PATH".to_owned()),
     }
@@ -87,7 +89,8 @@ pub fn endpoint(text: &str, allow_private: bool) -> Result<Url, String> {
     let host = url.host_str().unwrap_or_default();
     let literal = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
     if literal.is_ok_and(|address| !allow_private && !is_public(address)) {
-        return Err("has a url with a private or special address: [notifier] allow_private_addresses = true takes it".to_owned());
+        return Err("has a url with a private or special address: [notifier] allow_private_addresses = true takes it"
+            .to_owned());
     }
     Ok(url)
 }

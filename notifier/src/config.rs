@@ -182,8 +182,7 @@ impl Config {
         }
         let secrets = subscription.secrets.iter().enumerate();
         let secrets = secrets.filter_map(|(at, secret)| Some(format!("secrets[{at}]: {}", fault_of_secret(secret)?)));
-        let faults: Vec<String> =
-            secrets.chain(self.filters(subscription).iter().flat_map(Filter::faults)).collect();
+        let faults: Vec<String> = secrets.chain(self.filters(subscription).iter().flat_map(Filter::faults)).collect();
         if faults.is_empty() { Ok(()) } else { Err(faults.join("; ")) }
     }
 
@@ -277,7 +276,11 @@ mod tests {
             ("twins", |c| c.subscriptions.push(c.subscriptions[0].clone()), "is there twice"),
             ("no secret", |c| c.subscriptions[0].secrets.clear(), "1 to 4 secrets"),
             ("bad secret", |c| c.subscriptions[0].secrets[0] = "whsec_!".into(), "secrets[0]: is not whsec_"),
-            ("short secret", |c| c.subscriptions[0].secrets.push("whsec_aHVzaCE=".into()), "secrets[1]: is base64 of 5 bytes"),
+            (
+                "short secret",
+                |c| c.subscriptions[0].secrets.push("whsec_aHVzaCE=".into()),
+                "secrets[1]: is base64 of 5 bytes",
+            ),
             ("a byte too few", |c| c.subscriptions[0].secrets[0] = bytes_of(23).into(), "24 to 64"),
             ("the least", |c| c.subscriptions[0].secrets[0] = bytes_of(24).into(), ""),
             ("the most", |c| c.subscriptions[0].secrets[0] = bytes_of(64).into(), ""),

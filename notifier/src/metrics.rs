@@ -47,10 +47,16 @@ impl Meter {
         let edges = vec![0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0];
         let attempt = HistogramOpts::new(ATTEMPT_SECONDS, "Seconds of an attempt").buckets(edges);
         let meter = Self {
-            deliveries: IntCounterVec::new(Opts::new(DELIVERIES, "Deliveries by result; resent: begun anew at an operator's command"), &["result"])?,
+            deliveries: IntCounterVec::new(
+                Opts::new(DELIVERIES, "Deliveries by result; resent: begun anew at an operator's command"),
+                &["result"],
+            )?,
             failures: IntCounterVec::new(Opts::new(FAILURES, "Attempts that did not succeed"), &["cause"])?,
             not_arrived: IntCounterVec::new(
-                Opts::new(NOT_ARRIVED, "Deliveries that are not tried again unless somebody asks; those with the reason gone are kept until their endpoint is enabled"),
+                Opts::new(
+                    NOT_ARRIVED,
+                    "Deliveries that are not tried again unless somebody asks; those with the reason gone are kept until their endpoint is enabled",
+                ),
                 &["subscription", "reason"],
             )?,
             receipts: IntCounterVec::new(Opts::new(RECEIPTS, "Receipts by result"), &["result"])?,

@@ -240,7 +240,9 @@ impl Layers<'_> {
         let wrong = |why: &str| ConfigError::Key { key: key.clone(), place: layer.to_string(), why: why.to_owned() };
         let (last, sections) = path.split_last().ok_or_else(|| wrong("no key"))?;
         if let Some(list) = list_above(&self.known, sections) {
-            return Err(wrong(&format!("`{list}` is a list, and a list is set whole: write it into the file of --config")));
+            return Err(wrong(&format!(
+                "`{list}` is a list, and a list is set whole: write it into the file of --config"
+            )));
         }
         let mut table = &mut self.root;
         for section in sections {
@@ -272,9 +274,9 @@ impl Layers<'_> {
                         layer => layer.to_string(),
                     };
                     let why = words::told(&key, error.into_inner().message(), &self.known);
-                    let whose = place::named(&self.root, &key).map(|id| format!(" (of {id:?})")).unwrap_or_default();
+                    let whose = place::named(&self.root, &key).map(|id| format!(", of {id:?}")).unwrap_or_default();
                     let is_out = place::leave_out(&mut self.root, &key);
-                    faults.push(ConfigError::Key { key: key + &whose, place, why });
+                    faults.push(ConfigError::Key { key, place: place + &whose, why });
                     if !is_out {
                         return Err(all_of(faults));
                     }
@@ -395,7 +397,7 @@ mod tests {
             (read("", &[("DX__SCORER__KINDS__0", "a")], &[]), &["DX__SCORER__KINDS__0", "set whole"]),
             (
                 read("[scorer]\nparts = [\n  { id = 'one', to = 'x' },\n  { id = 'two' },\n]", &[], &[]),
-                &["scorer.parts[1]` (of \"two\")", "x.toml, line 4", "`to`"],
+                &["`scorer.parts[1]`", "x.toml, line 4, of \"two\"", "`to`"],
             ),
         ];
         for (read, wanted) in cases {

@@ -6,9 +6,9 @@ mod login;
 mod plain;
 mod roles;
 
-pub(crate) use login::password;
 pub use heard::Asker;
 pub(crate) use heard::{Reach, error, line, reached};
+pub(crate) use login::password;
 pub use login::{Login, LoginError};
 pub use plain::{Plain, PlainConsumer};
 pub use roles::{Isolation, reader, writer};

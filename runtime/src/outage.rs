@@ -7,7 +7,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Kafka's brokers.
-pub static KAFKA: Outage = Outage::new("kafka", "workers and the door wait, and go on by themselves", Duration::from_secs(12));
+pub static KAFKA: Outage =
+    Outage::new("kafka", "workers and the door wait, and go on by themselves", Duration::from_secs(12));
 /// PostgreSQL.
 pub static DATABASE: Outage =
     Outage::new("postgres", "decisions go on; audit-sink, audit-signer, notifier and read-api wait", Duration::ZERO);

@@ -147,7 +147,8 @@ async fn again(client: &Client, which: Which, ended: &[DeliveryStatus], who: &Wh
 
 fn summary(resent: &Resent, dry_run: bool) -> String {
     let Resent { queued, pending, left, held, .. } = resent;
-    let mut said = format!("{queued} {}", if dry_run { "would go back into the queue" } else { "go back into the queue" });
+    let mut said =
+        format!("{queued} {}", if dry_run { "would go back into the queue" } else { "go back into the queue" });
     for (count, what) in [
         (pending, "wait already"),
         (left, "had been delivered (--delivered sends them too)"),
@@ -219,7 +220,9 @@ async fn known(client: &Client, settings: &Settings, subscription: &str) -> Resu
     match nearest(subscription, &names) {
         Some(near) => bail!("no subscription has the id {subscription:?}; did you mean {near:?}?"),
         None if names.is_empty() => {
-            bail!("no subscription has the id {subscription:?}: none is configured here (--config FILE), and none has a delivery")
+            bail!(
+                "no subscription has the id {subscription:?}: none is configured here (--config FILE), and none has a delivery"
+            )
         }
         None => bail!("no subscription has the id {subscription:?}; there are {}", names.join(", ")),
     }

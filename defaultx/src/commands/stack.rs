@@ -16,9 +16,7 @@ pub async fn up(mut settings: Settings, place: &PlaceArgs, args: &UpArgs) -> Res
     let dir = place.stack.clone();
     let (asked, install) = (settings.clone(), args.install_packages);
     let stack = tokio::task::spawn_blocking(move || lasting_stack(&asked, &dir, install)).await??;
-    let Some((stack, found)) = stack else {
-        bail!("both servers are yours already: --kafka and --database are set")
-    };
+    let Some((stack, found)) = stack else { bail!("both servers are yours already: --kafka and --database are set") };
     Keys::of(&place.stack)?;
     let has_database = settings.database.url.is_empty();
     point(&mut settings, &stack);
@@ -32,7 +30,9 @@ pub async fn up(mut settings: Settings, place: &PlaceArgs, args: &UpArgs) -> Res
     match found {
         Found::Nothing => {}
         Found::All => println!("It runs already, in {}", place.stack.display()),
-        Found::AllBut(name) => println!("{name} had ended and is started; the rest ran on, in {}", place.stack.display()),
+        Found::AllBut(name) => {
+            println!("{name} had ended and is started; the rest ran on, in {}", place.stack.display())
+        }
     }
     println!("Kafka       {}", stack.bootstrap());
     println!("PostgreSQL  {}", pg::shown(stack.database_url()));

@@ -104,7 +104,8 @@ impl Stage {
         };
         wait("the workers to be ready", unready, running.ready(READY)).await?;
         let addresses = tokio::time::timeout(READY, running.addresses(&settings, &Worker::ALL)).await;
-        let Addresses { ops, read_api, door, .. } = addresses.context("the workers are ready, and one does not listen")?;
+        let Addresses { ops, read_api, door, .. } =
+            addresses.context("the workers are ready, and one does not listen")?;
         settings.process.ops_listen = ops.to_string();
         for (knob, bound) in [(&mut settings.read_api.listen, read_api), (&mut settings.ingest.door_address, door)] {
             *knob = bound.map_or_else(|| std::mem::take(knob), |bound| bound.to_string());

@@ -120,7 +120,9 @@ fn a_demonstration_that_is_kept_shows_figures_changes_and_its_own_ports() {
     let mut lines = BufReader::new(kept.0.stdout.take().unwrap()).lines().map(Result::unwrap);
     let mut places = BTreeMap::new();
     let line = lines.find_map(|line| {
-        for name in ["read-api", "HTTP door", "metrics", "API=", "DOOR=", "BROKER=", "TO_READ=", "TO_SEND=", "sasl.username="] {
+        for name in
+            ["read-api", "HTTP door", "metrics", "API=", "DOOR=", "BROKER=", "TO_READ=", "TO_SEND=", "sasl.username="]
+        {
             places.extend(line.trim_start().strip_prefix(name).map(|rest| (name, rest.trim().to_owned())));
         }
         line.strip_prefix("to change").map(|line| line.trim().to_owned())
@@ -148,7 +150,9 @@ fn a_demonstration_that_is_kept_shows_figures_changes_and_its_own_ports() {
     let host = place("HTTP door").strip_prefix("http://").unwrap().split_once('/').unwrap().0.to_owned();
     drop(TcpStream::connect(&host).unwrap());
     assert_eq!((place("DOOR="), place("sasl.username=")), (host, "sender".to_owned()), "to be pasted");
-    assert!(place("read-api").contains(&place("API=")) && !place("TO_SEND=").is_empty() && !place("BROKER=").is_empty());
+    assert!(
+        place("read-api").contains(&place("API=")) && !place("TO_SEND=").is_empty() && !place("BROKER=").is_empty()
+    );
     assert!(answer(&place("metrics"), "").contains("defaultx_ready"));
 
     // Automatic is one share, and the development sample is there to compare with.

@@ -217,7 +217,10 @@ fn what_did_not_arrive_is_listed_and_sent_again_and_what_is_gone_is_enabled() {
     assert!(code == Some(1) && slip.contains("did you mean \"core-banking\"?"), "{slip}");
     assert_eq!(enable("core-banking"), (Some(0), "core-banking is enabled\n17 go back into the queue\n".to_owned()));
     until("what was kept arrives", &log, || (listed(&config, "delivered").len() == 20).then_some(()));
-    assert_eq!(enable("core-banking"), (Some(0), "core-banking was not disabled\n0 go back into the queue\n".to_owned()));
+    assert_eq!(
+        enable("core-banking"),
+        (Some(0), "core-banking was not disabled\n0 go back into the queue\n".to_owned())
+    );
     let (code, standing) = said(&config, &["deliveries", "subscriptions", "--json"]);
     let standing: Value = serde_json::from_str(standing.trim()).unwrap();
     assert_eq!((code, &standing["endpoint"], &standing["kept"]), (Some(0), &"enabled".into(), &0.into()));

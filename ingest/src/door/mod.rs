@@ -67,13 +67,12 @@ pub async fn open(
     service: &ServiceContext,
     metrics: Metrics,
 ) -> Result<(SocketAddr, WorkerHandle), Error> {
-    let address: SocketAddr = config
-        .door_address
-        .parse()
-        .map_err(|_| {
-            let text = &config.door_address;
-            Error::Door(format!("[ingest] door_address = {text:?} is no address with a port: write one such as 127.0.0.1:8080"))
-        })?;
+    let address: SocketAddr = config.door_address.parse().map_err(|_| {
+        let text = &config.door_address;
+        Error::Door(format!(
+            "[ingest] door_address = {text:?} is no address with a port: write one such as 127.0.0.1:8080"
+        ))
+    })?;
     let readiness = Arc::new(Readiness { component: service.health.component("door"), state: Mutex::default() });
     let grouping = Grouping {
         id: format!("ingest-door-{}", service.instance),

@@ -184,7 +184,10 @@ impl Worker {
             poster: poster(request_timeout_ms, true),
             receipts: ledger.clone(),
             meter: Meter::new(&registry).unwrap(),
-            standing: notifier::standing::Standing::new(runtime::health::Health::default().component("notifier-send"), 1),
+            standing: notifier::standing::Standing::new(
+                runtime::health::Health::default().component("notifier-send"),
+                1,
+            ),
             pace,
             chance: || 0.5,
             wake: Arc::new(Notify::new()),

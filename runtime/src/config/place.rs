@@ -25,7 +25,9 @@ impl File<'_> {
         for step in steps(key) {
             let (start, below) = match (level, step) {
                 (Level::Table(table), Step::Key(name)) => {
-                    let Some((key, value)) = table.iter().find(|(key, _)| key.get_ref().as_ref() == name) else { break };
+                    let Some((key, value)) = table.iter().find(|(key, _)| key.get_ref().as_ref() == name) else {
+                        break;
+                    };
                     (key.span().start, value)
                 }
                 (Level::List(list), Step::Index(index)) => {

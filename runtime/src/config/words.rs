@@ -34,7 +34,9 @@ pub(super) fn without_values(message: &str) -> String {
     match (what.strip_prefix("invalid type: "), expected) {
         (_, "") => what.trim().to_owned(),
         (Some(kind), expected) => format!("wants {}, and this is {}", wanted(expected), given(kind.trim())),
-        (None, expected) if what.starts_with("invalid value: ") => format!("wants {}, and this is none", wanted(expected)),
+        (None, expected) if what.starts_with("invalid value: ") => {
+            format!("wants {}, and this is none", wanted(expected))
+        }
         (None, expected) => format!("{}, expected {expected}", what.trim()),
     }
 }

@@ -121,6 +121,8 @@ mod tests {
         let reason = "sasl_plaintext://127.0.0.1:9092/1: SASL authentication error: SaslAuthenticateRequest failed: Local: Broker \
                       transport failure (after 0ms in state AUTH_REQ)";
         assert!(is_broken_off(reason));
-        assert!(!is_broken_off("SASL authentication error: Authentication failed during authentication due to invalid credentials"));
+        assert!(!is_broken_off(
+            "SASL authentication error: Authentication failed during authentication due to invalid credentials"
+        ));
     }
 }

@@ -116,8 +116,12 @@ impl Shard {
                     component.set_ready(false, format!("restarting: {why}"));
                     let is_away = DATABASE.lasts() || KAFKA.lasts();
                     match is_away {
-                        true => tracing::debug!(worker = self.spec.worker, shard = self.shard, %why, "worker starts again"),
-                        false => tracing::warn!(worker = self.spec.worker, shard = self.shard, %why, "worker starts again"),
+                        true => {
+                            tracing::debug!(worker = self.spec.worker, shard = self.shard, %why, "worker starts again")
+                        }
+                        false => {
+                            tracing::warn!(worker = self.spec.worker, shard = self.shard, %why, "worker starts again")
+                        }
                     }
                 }
             }

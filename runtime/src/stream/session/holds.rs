@@ -10,12 +10,12 @@ use crate::stream::handler::Handler;
 use crate::stream::leaders::{self, Leaderless, leaderless};
 use crate::stream::position::{self, Gap, Lost, Positions, Probe, Question, accepted_gaps, is_unreadable};
 use crate::stream::state::Stored;
+use crate::warn_unless_away;
 use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{CommitMode, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::Producer;
 use rdkafka::topic_partition_list::TopicPartitionListElem;
-use crate::warn_unless_away;
 use std::hash::Hash;
 use std::time::{Duration, Instant};
 
