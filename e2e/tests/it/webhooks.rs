@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 const PATIENCE: Duration = Duration::from_secs(120);
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 /// The next one, which receivers do not know yet.
-const NEXT_SECRET: &str = "whsec_bmV3LXNlY3JldC1uZXctc2VjcmV0";
+const NEXT_SECRET: &str = "whsec_bmV3LXNlY3JldC1uZXctc2VjcmV0LW5ldy1zZWNyZXQ=";
 
 /// A receiver whose answer can be changed; it keeps the ids that came, in their order.
 #[derive(Clone)]
