@@ -7,7 +7,7 @@ mod plain;
 mod roles;
 
 pub use heard::Asker;
-pub(crate) use heard::{Reach, error, line, reached};
+pub(crate) use heard::{Reach, error, late_error, line, reached};
 pub(crate) use login::password;
 pub use login::{Login, LoginError};
 pub use plain::{Plain, PlainConsumer};

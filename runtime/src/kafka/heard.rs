@@ -25,6 +25,14 @@ pub(crate) fn error(worker: &str, error: &KafkaError, reason: &str) {
     }
 }
 
+/// The same of a client that is asked for its errors only when it is used: what it tells of an outage may be long over, and others have told it.
+pub(crate) fn late_error(told: &KafkaError, reason: &str) {
+    match told.rdkafka_error_code() {
+        Some(code) if is_of_the_way(code) => tracing::debug!(error = %told, reason, "kafka client"),
+        _ => error("", told, reason),
+    }
+}
+
 /// A line of a client's own log.
 pub(crate) fn line(worker: &str, level: RDKafkaLogLevel, fac: &str, message: &str) {
     use RDKafkaLogLevel as Level;
@@ -91,7 +99,7 @@ impl ClientContext for Asker {
     }
 
     fn error(&self, told: KafkaError, reason: &str) {
-        error("", &told, reason);
+        late_error(&told, reason);
     }
 }
 

@@ -329,7 +329,7 @@ impl ClientContext for Reports {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        kafka::error("", &error, reason);
+        kafka::late_error(&error, reason);
     }
 }
 

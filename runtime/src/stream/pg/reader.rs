@@ -30,6 +30,8 @@ use tokio_util::sync::CancellationToken;
 const LOOK: Duration = Duration::from_secs(5);
 /// The longest that is waited for more records behind a full batch.
 const BUSY_LINGER: Duration = Duration::from_millis(50);
+/// The longest that one may take: nothing is heard meanwhile, neither of records nor of brokers that are gone.
+const LOOK_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long the broker may take to tell.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -159,7 +161,7 @@ impl<W> Reader<W> {
     fn look(&self, holding: &mut Holding) -> Result<String, KafkaError> {
         let (mut fresh, mut obstacles) = (BTreeSet::new(), Vec::new());
         for topic in &self.spec.topics {
-            let metadata = self.asking.client().fetch_metadata(Some(topic), TIMEOUT)?;
+            let metadata = self.asking.client().fetch_metadata(Some(topic), LOOK_TIMEOUT)?;
             let found = metadata.topics().iter().find(|found| found.name() == &**topic);
             let error = found.and_then(|found| found.error()).map(RDKafkaErrorCode::from);
             let partitions = found.map(|found| found.partitions()).unwrap_or_default();

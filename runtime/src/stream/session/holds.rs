@@ -115,7 +115,8 @@ impl Session<'_> {
     /// more, or somebody has accepted it.
     fn look<K: Stored + Eq + Hash, V: Stored>(&self, consumer: &Assigned<K, V>) -> Result<Option<String>, KafkaError> {
         let timeout = Duration::from_millis(self.spec.tuning.timeout_ms);
-        let lacking = leaderless(self.service.asking()?.client(), &self.spec.partitioned(), timeout)?;
+        // Nothing is heard meanwhile, neither of records nor of brokers that are gone.
+        let lacking = leaderless(self.service.asking()?.client(), &self.spec.partitioned(), timeout.min(A_LOOK_TAKES))?;
         let waits = |e: &TopicPartitionListElem<'_>| lacking.of(e.topic(), e.partition()).is_some();
         if !self.waiting.borrow().elements().iter().all(waits) {
             return Ok(Some("a partition has a leader again".to_owned()));
@@ -326,6 +327,9 @@ fn words_of_lost(lacking: &Leaderless, held: &TopicPartitionList) -> Option<Stri
 
 /// Between two looks for somebody who accepts a gap, and for leaders that are back.
 const PLACES_ARE_LOOKED_AT_EVERY: Duration = Duration::from_secs(5);
+
+/// The longest that a look for leaders may take.
+const A_LOOK_TAKES: Duration = Duration::from_secs(3);
 
 /// In words, of a worker that no broker answers.
 pub(in crate::stream) const CUT_OFF: &str = "kafka is not reachable";
