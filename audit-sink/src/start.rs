@@ -8,10 +8,12 @@ use crate::metrics::Metrics;
 use crate::prepare::Settings;
 use crate::reference::{Folder, Package};
 use crate::source::{Sources, WORKER};
+use runtime::outage::DATABASE;
 use runtime::pg::{DatabaseConfig, connect};
 use runtime::service::ServiceContext;
 use runtime::stream::pg::{PgSpec, spawn_pg_loop};
 use runtime::task::WorkerHandle;
+use runtime::warn_unless_away;
 use schemas::Topic;
 use schemas::rights::Principal;
 use std::path::PathBuf;
@@ -82,7 +84,9 @@ async fn load_references(dir: PathBuf, service: ServiceContext) -> Result<(), Er
         }
         match written(&config, &packages).await {
             Ok(()) => folder.keep(packages),
-            Err(error) if error.is_transient() => tracing::warn!(%error, "reference distributions are not written"),
+            Err(error) if error.is_transient() => {
+                warn_unless_away!(DATABASE, %error, "reference distributions are not written")
+            }
             Err(error) => return Err(error),
         }
         if tokio::time::timeout(LOOK, service.shutdown.cancelled()).await.is_ok() {

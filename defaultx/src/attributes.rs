@@ -50,7 +50,7 @@ fn look(settings: &Settings, known: &Print) -> Print {
             now
         }
         Err(error) => {
-            tracing::warn!(error = crate::say::whole(&error), "what the models read of attributes stays what it was");
+            tracing::warn!(error = crate::say::told(&error), "what the models read of attributes stays what it was");
             known.clone()
         }
     }

@@ -128,6 +128,24 @@ impl Knob {
     }
 }
 
+/// What the number at a dotted key is counted in.
+pub(crate) fn unit_of(key: &str) -> Option<&'static str> {
+    let (mut level, mut found) = (Knob::sections(), None);
+    for step in key.split('.').map(|step| step.split('[').next().unwrap_or(step)) {
+        let Some(at) = level.iter().position(|knob| knob.name == step) else {
+            // A name that whoever configures chose stands between a table of tables and their keys.
+            continue;
+        };
+        let knob = level.swap_remove(at);
+        level = match knob.shape() {
+            Shape::Leaf => Vec::new(),
+            Shape::Table(below) | Shape::Named(below) | Shape::List(below) => below,
+        };
+        found = Some(knob);
+    }
+    found?.unit()
+}
+
 fn fields(schema: &Value) -> Vec<Knob> {
     let properties = schema["properties"].as_object();
     let knob = |(name, schema): (&String, &Value)| Knob { name: name.clone(), schema: schema.clone() };

@@ -1,7 +1,7 @@
 //! The one binary of the stack as a library, so that tests and benchmarks drive the same code: the command line, the whole
 //! configuration, the workers in one process, topics, dead letters, the demonstration. Scores, decides and writes nothing itself.
 //!
-//! Reading order: [`cli`] (what can be asked for), [`settings`] with [`knobs`], [`place`] and [`database`] (with what, and where), `attributes` (what senders may send), [`workers`] and [`run`]
+//! Reading order: [`cli`] (what can be asked for), [`settings`] with [`knobs`] and `judge`, [`place`] and [`database`] (with what, and where), `attributes` (what senders may send), [`workers`] and [`run`]
 //! (the stack), [`topics`], [`gaps`], [`activations`] and [`scorers`], `product` with `product_skeleton`, [`letters`] and [`redrive`], [`rows`], `outcomes`, [`reader`], [`say`], [`terminal`], [`witness`], [`commands`],
 //! [`demo`].
 
@@ -16,6 +16,7 @@ mod data_digest_key;
 pub mod database;
 pub mod demo;
 pub mod gaps;
+mod judge;
 mod knobs;
 pub mod letters;
 mod outcomes;
@@ -68,7 +69,7 @@ pub fn main_with(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone
         Ok(code) => say::ended(code),
         Err(error) => {
             // It may cite a file or a record.
-            eprintln!("error: {}", terminal::lines(&say::whole(&error)));
+            eprintln!("error: {}", terminal::lines(&say::told(&error)));
             FAILED
         }
     }

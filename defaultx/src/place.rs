@@ -7,7 +7,7 @@ use crate::settings::Settings;
 use crate::topics::rights;
 use anyhow::{Context, Result, bail};
 use ingest::config::DEMO_DIGEST_KEY;
-use local::{Options, Stack};
+use local::{Found, Options, Stack};
 use runtime::auth;
 use runtime::config::Secret;
 use runtime::kafka::{KafkaConfig, Login};
@@ -16,6 +16,9 @@ use serde::{Deserialize, Serialize};
 use std::fs;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+
+/// Where a stack keeps its keys.
+const KEYS: &str = "keys.json";
 
 /// Secrets of a stack on one machine, made when it is first started.
 #[derive(Clone, Serialize, Deserialize)]
@@ -51,7 +54,7 @@ impl Keys {
     /// # Errors
     /// When the file cannot be read or written.
     pub fn of(dir: &Path) -> Result<Self> {
-        let path = dir.join("keys.json");
+        let path = dir.join(KEYS);
         if let Ok(text) = fs::read(&path) {
             let keys: Self =
                 serde_json::from_slice(&text).with_context(|| format!("{} is not ours", path.display()))?;
@@ -138,8 +141,23 @@ pub fn settle(settings: &mut Settings, stack_dir: &Path, needs: Needs) -> Result
     }
     let missing = if lacks_kafka { "--kafka HOST:PORT" } else { "--database URL" };
     let Ok(stack) = Stack::attach(stack_dir) else {
-        bail!("no servers: start them on this machine with `defaultx up`, or name yours with {missing}");
+        bail!(
+            "no servers: none run in {} (--stack, looked for in the current folder unless it begins with /); start them on this machine \
+             with `defaultx up`, or name yours with {missing}",
+            stack_dir.display()
+        );
     };
+    // A server of it may have ended. Its other one is no reason to be silent about that, or to start anew.
+    let lacking = [
+        (lacks_kafka && stack.bootstrap().is_empty(), "Kafka", "--kafka HOST:PORT"),
+        (lacks_database && stack.database_url().is_empty(), "PostgreSQL", "--database URL"),
+    ];
+    if let Some((_, name, flag)) = lacking.into_iter().find(|(lacks, ..)| *lacks) {
+        bail!(
+            "{name} of the stack in {} does not run: `defaultx up` starts it and leaves the rest alone; or name yours with {flag}",
+            stack_dir.display()
+        );
+    }
     let is_of_stack = settings.database.url.is_empty();
     point(settings, &stack);
     if is_of_stack {
@@ -148,6 +166,19 @@ pub fn settle(settings: &mut Settings, stack_dir: &Path, needs: Needs) -> Result
     Keys::of(stack_dir)?.fill(settings);
     keep_notes(settings, stack_dir);
     Ok(settings.kafka.check_plaintext()?)
+}
+
+/// Fills in the keys of a stack on this machine, where one was made and the settings leave a server to it. Starts nothing, and asks
+/// nobody whether it runs.
+///
+/// # Errors
+/// When its file cannot be read.
+pub(crate) fn fill_in(settings: &mut Settings, stack_dir: &Path) -> Result<()> {
+    let leaves_open = settings.kafka.bootstrap.is_empty() || settings.database.url.is_empty();
+    if leaves_open && stack_dir.join(KEYS).is_file() {
+        Keys::of(stack_dir)?.fill(settings);
+    }
+    Ok(())
 }
 
 /// Gives the signer of a local stack its memory, where the configuration names none.
@@ -209,11 +240,11 @@ pub(crate) fn start_stack(settings: &Settings, dir: &Path, install_packages: boo
     Ok(options(settings, dir, install_packages).map(|options| Stack::start(&options)).transpose()?)
 }
 
-/// The same, but they stay: finds them where they run already, which the flag says.
+/// The same, but they stay: those that run already are found, and go on.
 ///
 /// # Errors
 /// Why a server did not start, with what to type.
-pub(crate) fn lasting_stack(settings: &Settings, dir: &Path, install_packages: bool) -> Result<Option<(Stack, bool)>> {
+pub(crate) fn lasting_stack(settings: &Settings, dir: &Path, install_packages: bool) -> Result<Option<(Stack, Found)>> {
     let options = options(settings, dir, install_packages).map(|options| Options {
         keep_running: true,
         thorough_compiler: true,

@@ -2,6 +2,7 @@
 //! failure, so that a supervisor starts it again under the same ids.
 
 use crate::attributes;
+use crate::judge;
 use crate::settings::Settings;
 use crate::topics;
 use crate::workers::Worker;
@@ -41,7 +42,7 @@ pub async fn start(settings: &Settings, workers: &[Worker], shutdown: Cancellati
     let names: Vec<&str> = workers.iter().map(|worker| worker.name()).collect();
     metrics::register_process(&service.registry, env!("CARGO_PKG_VERSION"), &service.instance, &names)?;
     let listen = &settings.process.ops_listen;
-    let address: SocketAddr = listen.parse().with_context(|| format!("[process] ops_listen = {listen:?}"))?;
+    let address = judge::address("[process] ops_listen", listen)?;
     service.tls = Tls::of(&settings.tls)?;
     let listener = Listener { tls: service.tls.clone().filter(|_| settings.tls.ops), ..service.listener(address) };
     let (health, registry, stop) = (service.health.clone(), service.registry.clone(), service.shutdown.clone());
@@ -79,9 +80,7 @@ fn tell_of_topics(settings: &Settings, service: &ServiceContext) {
     drop(task::spawn("topics-check", async {
         match check.await {
             Ok(Some(Ok(findings))) => findings.iter().for_each(|finding| tracing::warn!("{finding}")),
-            Ok(Some(Err(error))) => {
-                tracing::warn!(error = crate::say::whole(&error), "the topics could not be checked")
-            }
+            Ok(Some(Err(error))) => tracing::warn!(error = crate::say::told(&error), "the topics could not be checked"),
             Ok(None) => {}
             Err(error) => tracing::error!(%error, "the check of the topics ended"),
         }
@@ -97,6 +96,8 @@ pub struct Addresses {
     pub read_api: Option<SocketAddr>,
     /// Of the HTTP door, where it is open here.
     pub door: Option<SocketAddr>,
+    /// Whether ingest runs here without one.
+    pub lacks_door: bool,
 }
 
 impl Addresses {
@@ -106,8 +107,10 @@ impl Addresses {
         let (outer, ops) = (scheme(!settings.tls.certificate.is_empty()), scheme(settings.tls.ops));
         let api = self.read_api.map(|at| format!("read-api     {outer}://{at}/v1/applications"));
         let door = self.door.map(|at| format!("HTTP door    {outer}://{at}/v1/applications"));
+        let no_door =
+            self.lacks_door.then(|| "HTTP door    none: set [ingest] door_address, such as 127.0.0.1:8080".to_owned());
         let ops = [format!("metrics      {ops}://{}/metrics", self.ops)];
-        api.into_iter().chain(door).chain(ops).collect()
+        api.into_iter().chain(door).chain(no_door).chain(ops).collect()
     }
 }
 
@@ -116,11 +119,22 @@ impl Running {
     pub fn addresses(&self, settings: &Settings, workers: &[Worker]) -> impl Future<Output = Addresses> + use<> {
         let (bound, ops) = (self.service.bound.clone(), self.ops);
         let has_api = workers.contains(&Worker::ReadApi);
-        let has_door = workers.contains(&Worker::Ingest) && !settings.ingest.door_address.is_empty();
+        let has_ingest = workers.contains(&Worker::Ingest);
+        let has_door = has_ingest && !settings.ingest.door_address.is_empty();
         async move {
             let read_api = if has_api { Some(bound.of("read-api").await) } else { None };
             let door = if has_door { Some(bound.of("door").await) } else { None };
-            Addresses { ops, read_api, door }
+            Addresses { ops, read_api, door, lacks_door: has_ingest && !has_door }
+        }
+    }
+
+    /// Waits until every component is ready, for however long; whoever also waits for an end hears of that there.
+    pub(crate) fn all_ready(&self) -> impl Future<Output = ()> + use<> {
+        let health = self.service.health.clone();
+        async move {
+            while !health.is_ready() {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
         }
     }
 
@@ -161,7 +175,7 @@ impl Running {
                     // The signal may have come first, and this select looked at the worker first.
                     Ok(()) if shutdown.is_cancelled() => None,
                     Ok(()) => Some(format!("{name} ended unasked")),
-                    Err(why) => Some(format!("{name}: {why}")),
+                    Err(why) => Some(told(name, &why)),
                 }).flatten();
                 shutdown.cancel();
             }
@@ -169,7 +183,7 @@ impl Running {
         let drained = tokio::time::timeout(self.drain, async {
             while let Some((name, result)) = ends.next().await {
                 if let Err(why) = result {
-                    first_error.get_or_insert(format!("{name}: {why}"));
+                    first_error.get_or_insert(told(name, &why));
                 }
             }
         });
@@ -190,6 +204,12 @@ impl Running {
         self.service.shutdown.cancel();
         self.wait().await
     }
+}
+
+/// A worker's error under its name, which some say themselves.
+fn told(name: &str, why: &WorkerError) -> String {
+    let (why, named) = (why.to_string(), format!("{name}: "));
+    if why.starts_with(&named) { why } else { named + &why }
 }
 
 async fn ended(handle: WorkerHandle) -> (&'static str, Result<(), WorkerError>) {

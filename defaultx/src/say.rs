@@ -33,6 +33,19 @@ pub(crate) fn only_tell() {
     ONLY_TELLS.store(true, Ordering::Relaxed);
 }
 
+/// An error with what is behind it. What repeats its source in its own words, as many do, says it once.
+pub(crate) fn told(error: &anyhow::Error) -> String {
+    let mut said = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if said.is_empty() {
+            said = cause;
+        } else if !said.ends_with(&cause) {
+            said = format!("{said}: {cause}");
+        }
+    }
+    said
+}
+
 /// Prints on standard output.
 pub(crate) fn out(text: Arguments<'_>) {
     // In one piece: a line is not cut between two writes.
@@ -54,19 +67,6 @@ pub(crate) fn ended(code: i32) -> i32 {
         }
         None => code,
     }
-}
-
-/// An error with what stands behind it, in one line. A message that ends with what stands behind it says it once.
-pub(crate) fn whole(error: &anyhow::Error) -> String {
-    let mut text = String::new();
-    for cause in error.chain().map(ToString::to_string) {
-        if text.is_empty() {
-            text = cause;
-        } else if !text.ends_with(&cause) {
-            text = format!("{text}: {cause}");
-        }
-    }
-    text
 }
 
 /// Standard output as a writer, by the same rules.
@@ -102,20 +102,17 @@ fn take(written: io::Result<()>) {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use anyhow::anyhow;
+    use super::told;
+    use anyhow::Context;
+    use local::LocalError;
 
     #[test]
     fn what_stands_behind_an_error_is_said_once() {
-        let missing = || anyhow!("no such file");
-        let rows = [
-            (missing(), "no such file"),
-            (missing().context("a.toml: no such file"), "a.toml: no such file"),
-            (missing().context("a.toml"), "a.toml: no such file"),
-            (missing().context("a.toml: no such file").context("the mapping"), "the mapping: a.toml: no such file"),
-        ];
-        for (error, expected) in rows {
-            assert_eq!(whole(&error), expected);
-        }
+        let gone = || std::io::Error::from_raw_os_error(2);
+        let error =
+            anyhow::Error::new(LocalError::Io { doing: "reading x".to_owned(), source: gone() }).context("starting");
+        assert_eq!(told(&error), "starting: reading x: No such file or directory (os error 2)");
+        let plain = Err::<(), _>(gone()).context("reading y").expect_err("an error");
+        assert_eq!(told(&plain), "reading y: No such file or directory (os error 2)");
     }
 }

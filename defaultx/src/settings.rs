@@ -1,10 +1,11 @@
 //! The whole configuration: a section for the process, for the TLS of its listeners, for Kafka, for PostgreSQL and for each worker. Knows no knob of a worker.
 
 use crate::cli::PlaceArgs;
+use crate::knobs;
 use anyhow::{Context, Result, bail};
 use domain::FieldClasses;
 use notifier::filters::Known;
-use runtime::config::{Origins, nearest};
+use runtime::config::{ConfigError, Origins, nearest};
 use runtime::http::TlsConfig;
 use runtime::kafka::KafkaConfig;
 use runtime::latest::Latest;
@@ -113,7 +114,7 @@ impl Default for Process {
             ops_listen: "127.0.0.1:9464".to_owned(),
             allow_plaintext_listeners: false,
             log_format: Format::Text,
-            log_filter: "info,librdkafka=error,tract=warn".to_owned(),
+            log_filter: "info,librdkafka=error,tract=error".to_owned(),
             drain_seconds: 25,
         }
     }
@@ -141,7 +142,7 @@ pub(crate) fn load_traced(place: &PlaceArgs) -> Result<(Settings, Origins)> {
         [("kafka.bootstrap", &place.kafka), ("database.url", &place.database), ("kafka.topic_prefix", &place.prefix)];
     overrides.extend(flags.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value.clone()?))));
     let (mut settings, origins): (Settings, Origins) =
-        runtime::config::load(place.config.as_deref(), ENV_PREFIX, &overrides)?;
+        runtime::config::load(place.config.as_deref(), ENV_PREFIX, &overrides).map_err(with_unit)?;
     settings.audit_signer.take_former(&mut settings.audit_sink);
     settings.kafka.principals =
         known("kafka.principals", &Principal::ALL.map(Principal::name), settings.kafka.principals)?;
@@ -150,6 +151,42 @@ pub(crate) fn load_traced(place: &PlaceArgs) -> Result<(Settings, Origins)> {
     settings.database.read_passwords()?;
     settings.audit_signer.cluster.read_passwords().context("[audit-signer.cluster]")?;
     Ok((settings, origins))
+}
+
+/// A number that is none is told with its unit.
+fn with_unit(error: ConfigError) -> ConfigError {
+    match error {
+        ConfigError::Key { key, place, why } => {
+            let why = match knobs::unit_of(&key) {
+                Some(unit) if why.starts_with("wants a whole number") => {
+                    why.replacen("a whole number", &format!("a whole number of {unit}"), 1)
+                }
+                Some(unit) if why.starts_with("wants a number") => {
+                    why.replacen("a number", &format!("a number ({unit})"), 1)
+                }
+                _ => why,
+            };
+            ConfigError::Key { key, place, why }
+        }
+        ConfigError::Several(all) => ConfigError::Several(all.into_iter().map(with_unit).collect()),
+        other => other,
+    }
+}
+
+/// Variables that look like knobs and are none, each with what to write: a knob has two underscores behind its section's name, and in
+/// front of it.
+pub(crate) fn near_variables(names: impl Iterator<Item = String>) -> Vec<String> {
+    let own = format!("{ENV_PREFIX}__");
+    let near = names.filter(|name| !name.starts_with(&own)).filter_map(|name| {
+        let rest = name.strip_prefix(ENV_PREFIX)?.strip_prefix('_')?;
+        let section = knobs::Knob::sections().into_iter().find_map(|section| {
+            let spelt = section.name().replace('-', "_").to_uppercase();
+            Some((rest.strip_prefix(&format!("{spelt}_"))?.trim_start_matches('_').to_owned(), spelt))
+        });
+        let (key, section) = section?;
+        Some(format!("{name} is not read: a knob is written {own}{section}__{key}, with two underscores"))
+    });
+    near.collect()
 }
 
 /// The logins under the names of the table; a variable of the environment spells them with `_`.
@@ -209,6 +246,35 @@ mod tests {
         for unknown in ["kafka.principals.scorrer", "database.logins.scorer"] {
             let error = with(unknown).unwrap_err().to_string();
             assert!(error.contains(unknown) && error.contains("identity-store"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_variable_with_one_underscore_is_told_and_others_are_nobodys_business() {
+        let near = |name: &str| near_variables([name.to_owned()].into_iter()).concat();
+        for name in ["DEFAULTX_KAFKA_BOOTSTRAP", "DEFAULTX_KAFKA__BOOTSTRAP"] {
+            assert!(near(name).contains("DEFAULTX__KAFKA__BOOTSTRAP"), "{name}: {}", near(name));
+        }
+        assert!(near("DEFAULTX_AUDIT_SINK_SHARDS").contains("DEFAULTX__AUDIT_SINK__SHARDS"));
+        for name in
+            ["DEFAULTX__KAFKA__BOOTSTRAP", "DEFAULTX_CONFIG", "DEFAULTX_CACHE", "DEFAULTX_INSTALL_PACKAGES", "KAFKA_X"]
+        {
+            assert_eq!(near(name), "", "{name}");
+        }
+    }
+
+    #[test]
+    fn a_number_that_is_none_is_told_with_its_unit() {
+        let rows = [
+            ("[notifier]\nrequest_timeout_ms = '15s'\n", "wants a whole number of milliseconds, and this is text"),
+            ("[notifier]\njitter = 'much'\n", "wants a number (share, 0 to 1), and this is text"),
+            ("[notifier]\nretry_after_s = 5\n", "wants a list"),
+            ("[scorer.tuning]\npace_ms = true\n", "wants a whole number of milliseconds, and this is true or false"),
+            ("[ingest]\nmax_depth = -1\n", "wants a whole number of levels, and this is none"),
+        ];
+        for (file, wanted) in rows {
+            let error = of_file(file).unwrap_err().to_string();
+            assert!(error.contains(wanted) && error.contains("line 2"), "{error}");
         }
     }
 

@@ -1,5 +1,6 @@
 //! Which workers there are, and how each is started. The only place that names them all.
 
+use crate::judge;
 use crate::settings::Settings;
 use anyhow::{Context, Result, bail};
 use runtime::service::ServiceContext;
@@ -63,8 +64,16 @@ impl Worker {
         let service = service.acting_as(self.name());
         let started: Result<Vec<WorkerHandle>> = match self {
             Self::Ingest => ingest::start(settings.ingest_with_classes()?, service).map_err(Into::into),
-            Self::Scorer => scorer::start(settings.scorer.clone(), service).map_err(Into::into),
-            Self::Decision => decision::start(settings.decision.clone(), service).map_err(Into::into),
+            Self::Scorer => {
+                let config = &settings.scorer;
+                judge::folders(&[
+                    ("[scorer] models_dir", &config.models_dir),
+                    ("[scorer] routes_dir", &config.routes_dir),
+                ])
+                .and_then(|()| scorer::start(config.clone(), service).map_err(Into::into))
+            }
+            Self::Decision => judge::folders(&[("[decision] policy_dir", &settings.decision.policy_dir)])
+                .and_then(|()| decision::start(settings.decision.clone(), service).map_err(Into::into)),
             Self::Notifier => notifier::start(settings.notifier_with_words(), service).map_err(Into::into),
             Self::AuditSink => {
                 let sender_topics = settings.ingest.sender_topics();

@@ -137,6 +137,17 @@ def refused():
             prom(zero("sum(max by (worker, topic) (defaultx_dead_letter_limit_stopped))"), "stopped"),
             steps=BAD_ABOVE_ZERO,
         ),
+        lines(
+            "Attribute warnings",
+            "Attributes of applications that were taken and that no model reads as they were sent, by product and kind: a rate that starts with a "
+            "sender's release is a name or a word that it got wrong.",
+            prom(
+                zero("sum by (product, kind) (rate(defaultx_ingest_attribute_warnings_total[$__rate_interval]))"),
+                "{{product}} {{kind}}",
+            ),
+            width=24,
+            unit="cps",
+        ),
     ]
 
 

@@ -227,7 +227,7 @@ impl Config {
     ///
     /// # Errors
     /// [`Error::Door`] when there is no key and nobody said that none is wanted, or it cannot be used.
-    pub(crate) fn door_verifier(&self) -> Result<Option<Verifier>, Error> {
+    pub fn door_verifier(&self) -> Result<Option<Verifier>, Error> {
         if self.door_token_key.trim().is_empty() {
             let why = "[ingest] door_token_key is not set, so that whoever reaches the door could send. Set it: `defaultx token --help` \
                        says how a key is made. Where nobody reaches the door who may not send, [ingest] door_allow_anonymous = true \

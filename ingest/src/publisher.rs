@@ -5,8 +5,11 @@
 use crate::error::Error;
 use crate::metrics::Metrics;
 use runtime::kafka::KafkaConfig;
+use runtime::outage::KAFKA;
 use runtime::stream::{Output, TransactionError, Transactions};
 use runtime::task;
+use runtime::warn_unless_away;
+use schemas::Topic;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::time::Duration;
@@ -16,6 +19,8 @@ use tokio::sync::oneshot;
 const QUEUE: usize = 1024;
 /// Between two tries to reach Kafka while nobody asks for anything.
 const RETRY_EVERY: Duration = Duration::from_secs(1);
+/// Between two looks for the brokers while nobody sends, and the longest that one may take.
+const LOOKS_EVERY: Duration = Duration::from_secs(3);
 
 /// Knobs of grouping.
 #[derive(Debug, Clone)]
@@ -114,17 +119,26 @@ fn serve(
         let id = format!("{}-{turn}", grouping.id);
         Transactions::new(kafka, &id, grouping.timeout_ms)
     });
+    let asked = kafka.topic(Topic::Intake.base_name());
     let mut is_ready = false;
     loop {
         if !is_ready {
             // Nobody may come to a door that is not ready, so it does not wait for a request to find out that it is again.
             let connected = producers.iter_mut().try_for_each(Transactions::reconnect);
-            is_ready = connected.inspect_err(|error| tracing::warn!(%error, "no producer")).is_ok();
+            let connected = connected.inspect_err(|error| warn_unless_away!(KAFKA, %error, "no producer")).is_ok();
+            // A producer that is there may have lost its brokers.
+            is_ready = connected && producers[0].reaches_brokers(&asked, LOOKS_EVERY);
             ready(is_ready);
         }
-        let group = match gather(submissions, grouping, (!is_ready).then_some(RETRY_EVERY)) {
+        let patience = if is_ready { LOOKS_EVERY } else { RETRY_EVERY };
+        let group = match gather(submissions, grouping, Some(patience)) {
             Ok(group) => group,
-            Err(RecvTimeoutError::Timeout) => continue,
+            Err(RecvTimeoutError::Timeout) => {
+                // An outage must not wait for a request that finds it out.
+                is_ready = is_ready && producers[0].reaches_brokers(&asked, LOOKS_EVERY);
+                ready(is_ready);
+                continue;
+            }
             Err(RecvTimeoutError::Disconnected) => return,
         };
         metrics.grouped(group.iter().map(Submission::records).sum());

@@ -67,19 +67,30 @@ fn embedded(address: Ipv6Addr) -> Option<Ipv4Addr> {
 /// # Errors
 /// Why it may not be one, in words that hold nothing of it.
 pub fn endpoint(text: &str, allow_private: bool) -> Result<Url, String> {
-    let url = Url::parse(text).map_err(|error| format!("has a URL that does not parse: {error}"))?;
+    if !text.contains("://") {
+        return Err("has a url without a scheme: write https://HOST/PATH".to_owned());
+    }
+    let url = Url::parse(text).map_err(|error| format!("has a url that does not parse: {error}"))?;
     match url.scheme() {
         "https" => {}
         "http" if allow_private => {}
-        _ => return Err("must have an https URL".to_owned()),
+        "http" => {
+            return Err(
+                "has a url with http: use https, or set [notifier] allow_private_addresses = true, which takes \
+                        http and inside addresses, for one machine or a network that is trusted as a whole"
+                    .to_owned(),
+            );
+        }
+        _ => return Err("must have an https url, https://HOST/PATH".to_owned()),
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err("has a URL with a user or password".to_owned());
+        return Err("has a url with a user or password".to_owned());
     }
     let host = url.host_str().unwrap_or_default();
     let literal = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
     if literal.is_ok_and(|address| !allow_private && !is_public(address)) {
-        return Err("has a URL with a private or special address".to_owned());
+        return Err("has a url with a private or special address: [notifier] allow_private_addresses = true takes it"
+            .to_owned());
     }
     Ok(url)
 }

@@ -9,10 +9,16 @@ use runtime::auth::EVERY_TENANT;
 use runtime::config::Secret;
 use schemas::{Word, decision};
 use serde::{Deserialize, Serialize};
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 /// Most subscriptions of a deployment: each has workers of its own, so that a slow receiver delays nobody else.
 pub(crate) const MAX_SUBSCRIPTIONS: usize = 64;
+
+/// In front of a secret's base64.
+const SECRET_PREFIX: &str = "whsec_";
+/// Bytes of a secret, as Standard Webhooks have it: a shorter one could be guessed.
+const SECRET_BYTES: RangeInclusive<usize> = 24..=64;
 
 /// Section `[notifier]`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -139,8 +145,14 @@ impl Config {
     /// Checks what can be checked without a network.
     ///
     /// # Errors
-    /// [`Error::Config`] names the knob or the subscription; never a secret.
+    /// [`Error::Config`] names the knob or the subscription, and all of them where several are wrong; never a secret.
     pub fn check(&self) -> Result<(), Error> {
+        let faults = self.faults();
+        if faults.is_empty() { Ok(()) } else { Err(Error::Config(faults.join("; "))) }
+    }
+
+    /// Everything that is wrong with it.
+    pub fn faults(&self) -> Vec<String> {
         let bounds = [
             ("subscriptions", self.subscriptions.len() <= MAX_SUBSCRIPTIONS, "are too many"),
             ("claim_rows", (1..=10_000).contains(&self.claim_rows), "must be 1 to 10000"),
@@ -153,17 +165,13 @@ impl Config {
             ("batch_records", self.batch_records >= 1, "must be 1 at least"),
             ("known_tenants", self.known_tenants.iter().all(|t| Tenant::new(t).is_ok()), "holds what can be no tenant"),
         ];
-        for (knob, holds, why) in bounds {
-            if !holds {
-                return Err(Error::Config(format!("{knob} {why}")));
-            }
-        }
-        for (index, subscription) in self.subscriptions.iter().enumerate() {
+        let knobs = bounds.into_iter().filter(|(_, holds, _)| !holds).map(|(knob, _, why)| format!("{knob} {why}"));
+        let subscriptions = self.subscriptions.iter().enumerate().filter_map(|(index, subscription)| {
             let twin = self.subscriptions[..index].iter().any(|other| other.id == subscription.id);
             let checked = if twin { Err("is there twice".to_owned()) } else { self.check_one(subscription) };
-            checked.map_err(|why| Error::Config(format!("subscription {:?} {why}", subscription.id)))?;
-        }
-        Ok(())
+            checked.err().map(|why| format!("subscription {:?} {why}", subscription.id))
+        });
+        knobs.chain(subscriptions).collect()
     }
 
     fn check_one(&self, subscription: &Subscription) -> Result<(), String> {
@@ -172,10 +180,9 @@ impl Config {
         if subscription.secrets.is_empty() || subscription.secrets.len() > 4 {
             return Err("must have 1 to 4 secrets".to_owned());
         }
-        if subscription.secrets.iter().any(|secret| standardwebhooks::Webhook::new(secret.expose()).is_err()) {
-            return Err("has a secret that is not whsec_ and base64".to_owned());
-        }
-        let faults: Vec<String> = self.filters(subscription).iter().flat_map(Filter::faults).collect();
+        let secrets = subscription.secrets.iter().enumerate();
+        let secrets = secrets.filter_map(|(at, secret)| Some(format!("secrets[{at}]: {}", fault_of_secret(secret)?)));
+        let faults: Vec<String> = secrets.chain(self.filters(subscription).iter().flat_map(Filter::faults)).collect();
         if faults.is_empty() { Ok(()) } else { Err(faults.join("; ")) }
     }
 
@@ -223,6 +230,22 @@ impl Config {
     }
 }
 
+/// What is wrong with a secret. Says how long it is, and nothing of what it is.
+fn fault_of_secret(secret: &Secret) -> Option<String> {
+    let text = secret.expose();
+    if standardwebhooks::Webhook::new(text).is_err() {
+        return Some("is not whsec_ and base64".to_owned());
+    }
+    let bytes = text.strip_prefix(SECRET_PREFIX).unwrap_or(text).trim_end_matches('=').len() * 3 / 4;
+    (!SECRET_BYTES.contains(&bytes)).then(|| {
+        let (least, most) = (SECRET_BYTES.start(), SECRET_BYTES.end());
+        format!(
+            "is base64 of {bytes} bytes, and Standard Webhooks wants {least} to {most}: `echo whsec_$(openssl rand -base64 32)` makes \
+             one, which the receiver must be given"
+        )
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -240,15 +263,31 @@ mod tests {
         }
     }
 
+    fn bytes_of(count: usize) -> String {
+        let key = "A".repeat((count * 4).div_ceil(3));
+        format!("{SECRET_PREFIX}{key}{}", "=".repeat(key.len().next_multiple_of(4) - key.len()))
+    }
+
     #[test]
     fn what_cannot_work_is_refused_at_the_start() {
         type Change = fn(&mut Config);
-        let cases: [(&str, Change, &str); 19] = [
+        let cases: [(&str, Change, &str); 26] = [
             ("as it is", |_| {}, ""),
             ("twins", |c| c.subscriptions.push(c.subscriptions[0].clone()), "is there twice"),
             ("no secret", |c| c.subscriptions[0].secrets.clear(), "1 to 4 secrets"),
-            ("bad secret", |c| c.subscriptions[0].secrets[0] = "whsec_!".into(), "not whsec_"),
-            ("no TLS", |c| c.subscriptions[0].url = "http://los.example.com/".into(), "https"),
+            ("bad secret", |c| c.subscriptions[0].secrets[0] = "whsec_!".into(), "secrets[0]: is not whsec_"),
+            (
+                "short secret",
+                |c| c.subscriptions[0].secrets.push("whsec_aHVzaCE=".into()),
+                "secrets[1]: is base64 of 5 bytes",
+            ),
+            ("a byte too few", |c| c.subscriptions[0].secrets[0] = bytes_of(23).into(), "24 to 64"),
+            ("the least", |c| c.subscriptions[0].secrets[0] = bytes_of(24).into(), ""),
+            ("the most", |c| c.subscriptions[0].secrets[0] = bytes_of(64).into(), ""),
+            ("a byte too many", |c| c.subscriptions[0].secrets[0] = bytes_of(65).into(), "65 bytes"),
+            ("no TLS", |c| c.subscriptions[0].url = "http://los.example.com/".into(), "allow_private_addresses"),
+            ("no scheme", |c| c.subscriptions[0].url = "los.example.com/hook".into(), "without a scheme"),
+            ("host and port", |c| c.subscriptions[0].url = "los.example.com:8443/hook".into(), "without a scheme"),
             ("inside", |c| c.subscriptions[0].url = "https://10.0.0.1/".into(), "private"),
             (
                 "unknown event",

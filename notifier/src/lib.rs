@@ -8,7 +8,7 @@
 //! configuration says so.
 //!
 //! Reading order: [`config`] with [`filters`], [`select`] and [`deliver`] (the pure thought), [`handler`], [`store`], [`sender`],
-//! [`webhook`], [`address`], [`receipts`], [`metrics`], [`error`]; [`listing`] and [`resend`] are what operators' commands ask.
+//! [`standing`], [`webhook`], [`address`], [`receipts`], [`metrics`], [`error`]; [`listing`] and [`resend`] are what operators' commands ask.
 
 pub mod address;
 pub mod config;
@@ -23,6 +23,7 @@ pub mod resend;
 mod retry_after;
 pub mod select;
 pub mod sender;
+pub mod standing;
 mod start;
 pub mod store;
 pub mod webhook;

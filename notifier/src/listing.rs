@@ -59,6 +59,8 @@ pub struct Listed {
     pub resent_at: Option<String>,
     /// Who had it sent again last.
     pub resent_by: Option<String>,
+    /// Why, as they said.
+    pub resent_why: Option<String>,
 }
 
 /// What stands between a subscription and its endpoint.
@@ -99,12 +101,12 @@ pub struct Standing {
 /// # Errors
 /// From the database.
 pub async fn deliveries(client: &Client, selection: &Selection, most: i64) -> Result<Vec<Listed>, Error> {
-    let query = "SELECT d.*, r.resent_at, r.resent_by FROM (\
+    let query = "SELECT d.*, r.resent_at, r.resent_by, r.why FROM (\
                  SELECT id, subscription, status, attempts, resends, http_status, last_error, tenant, application_id, \
                  revision, event_id, created_at, next_at, ended_at FROM defaultx.deliveries \
                  WHERE (cardinality($1::text[]) = 0 OR status = ANY($1)) AND ($2::text IS NULL OR subscription = $2) \
                  AND ($3::timestamptz IS NULL OR created_at >= $3) ORDER BY created_at DESC, id LIMIT $4) d \
-                 LEFT JOIN LATERAL (SELECT resent_at, resent_by FROM defaultx.delivery_resends \
+                 LEFT JOIN LATERAL (SELECT resent_at, resent_by, why FROM defaultx.delivery_resends \
                  WHERE delivery_id = d.id ORDER BY resent_at DESC LIMIT 1) r ON true ORDER BY created_at, id";
     let Selection { states, subscription, since } = selection;
     let rows = client.query(query, &[states, subscription, since, &most]).await?;
@@ -130,6 +132,7 @@ fn listed(row: &Row) -> Listed {
         ended_at: time(13),
         resent_at: time(14),
         resent_by: row.get(15),
+        resent_why: row.get(16),
         state,
     }
 }
@@ -169,12 +172,35 @@ pub async fn endpoints(client: &Client, configured: &[Subscription]) -> Result<V
     Ok(found.into_values().collect())
 }
 
+/// Every subscription that has a delivery, whatever became of it.
+///
+/// # Errors
+/// From the database.
+pub async fn subscriptions(client: &Client) -> Result<Vec<String>, Error> {
+    let query = "SELECT DISTINCT subscription FROM defaultx.deliveries ORDER BY subscription";
+    Ok(client.query(query, &[]).await?.iter().map(|row| row.get(0)).collect())
+}
+
+/// Whom deliveries are for.
+///
+/// # Errors
+/// From the database.
+pub async fn subscriptions_of(client: &Client, ids: &[Uuid]) -> Result<Vec<String>, Error> {
+    let query = "SELECT DISTINCT subscription FROM defaultx.deliveries WHERE id = ANY($1) ORDER BY subscription";
+    Ok(client.query(query, &[&ids]).await?.iter().map(|row| row.get(0)).collect())
+}
+
 fn of(found: &mut BTreeMap<String, Standing>, id: String) -> &mut Standing {
     let new = Standing::new(&id, EndpointState::NotConfigured);
     found.entry(id).or_insert(new)
 }
 
 impl Standing {
+    /// Of a subscription that this configuration does not name and that has nothing left to send.
+    pub fn unknown(subscription: &str) -> Self {
+        Self::new(subscription, EndpointState::NotConfigured)
+    }
+
     fn new(subscription: &str, endpoint: EndpointState) -> Self {
         let subscription = subscription.to_owned();
         Self { subscription, endpoint, disabled_at: None, pending: 0, oldest_pending_at: None, failed: 0, kept: 0 }

@@ -7,7 +7,7 @@ use prometheus::core::Collector;
 use prometheus::{Gauge, Histogram, HistogramOpts, IntCounterVec, IntGauge, Opts, Registry};
 
 /// Deliveries by result: `queued`, `delivered`, `retried`, `failed`, `disabled`, `stale` (the lease was lost), `unreadable` (a
-/// decision that is not one, or that no row holds), `purged` (ended long ago and deleted).
+/// decision that is not one, or that no row holds), `purged` (ended long ago and deleted), `resent` (begun anew at an operator's command).
 pub(crate) const DELIVERIES: &str = "defaultx_deliveries_total";
 /// Attempts that did not succeed, by cause.
 pub(crate) const FAILURES: &str = "defaultx_delivery_failures_total";
@@ -47,10 +47,16 @@ impl Meter {
         let edges = vec![0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0];
         let attempt = HistogramOpts::new(ATTEMPT_SECONDS, "Seconds of an attempt").buckets(edges);
         let meter = Self {
-            deliveries: IntCounterVec::new(Opts::new(DELIVERIES, "Deliveries by result"), &["result"])?,
+            deliveries: IntCounterVec::new(
+                Opts::new(DELIVERIES, "Deliveries by result; resent: begun anew at an operator's command"),
+                &["result"],
+            )?,
             failures: IntCounterVec::new(Opts::new(FAILURES, "Attempts that did not succeed"), &["cause"])?,
             not_arrived: IntCounterVec::new(
-                Opts::new(NOT_ARRIVED, "Deliveries that failed for good"),
+                Opts::new(
+                    NOT_ARRIVED,
+                    "Deliveries that are not tried again unless somebody asks; those with the reason gone are kept until their endpoint is enabled",
+                ),
                 &["subscription", "reason"],
             )?,
             receipts: IntCounterVec::new(Opts::new(RECEIPTS, "Receipts by result"), &["result"])?,
@@ -71,7 +77,7 @@ impl Meter {
         ];
         all.into_iter().try_for_each(|collector| registry.register(collector))?;
         let ends = DeliveryStatus::ALL.iter().map(|status| status.as_str());
-        let others = ["queued", "retried", "stale", "unreadable", "purged"];
+        let others = ["queued", "retried", "stale", "unreadable", "purged", "resent"];
         ends.chain(others).for_each(|word| meter.delivery(word, 0));
         Cause::ALL.iter().for_each(|cause| meter.failures.with_label_values(&[cause.as_str()]).inc_by(0));
         meter.receipts(0, 0);

@@ -8,13 +8,15 @@ use crate::deliver::{Attempt, Cause, Next, Schedule, classify};
 use crate::error::Error;
 use crate::metrics::Meter;
 use crate::receipts::{Receipts, Told};
+use crate::standing::Standing;
 use crate::store::{Claimed, Late, Leased, Outcome, PURGE_ROWS, Store};
 use crate::webhook::{Endpoint, Poster};
 use chrono::{DateTime, Utc};
 use domain::DeliveryStatus;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use runtime::{clock, task};
+use runtime::outage::DATABASE;
+use runtime::{clock, task, warn_unless_away};
 use schemas::Word;
 use schemas::notification::Receipt;
 use std::convert::Infallible;
@@ -65,6 +67,8 @@ pub struct DeliveryWorker<R> {
     pub receipts: R,
     /// What is measured.
     pub meter: Meter,
+    /// What is said of it.
+    pub standing: Standing,
     /// The numbers.
     pub pace: Pace,
     /// Drawn for each wait, from 0 up to 1.
@@ -126,6 +130,10 @@ impl<R: Receipts> DeliveryWorker<R> {
             let woken = self.wake.notified();
             let asked_at = Instant::now();
             let claimed = self.store.claim(&endpoint.subscription, &endpoint.url_sha256, claim_rows, lease).await;
+            match &claimed {
+                Ok(claimed) => self.standing.read(&endpoint.subscription, *claimed == Claimed::Disabled),
+                Err(error) => self.standing.unread(&error.to_string()),
+            }
             let pause = match claimed {
                 Ok(Claimed::Rows(rows)) if !rows.is_empty() => {
                     idle = GATHER;
@@ -145,7 +153,7 @@ impl<R: Receipts> DeliveryWorker<R> {
                     idle_poll
                 }
                 Err(error) => {
-                    tracing::warn!(subscription = endpoint.subscription, %error, "queue cannot be read");
+                    warn_unless_away!(DATABASE, subscription = endpoint.subscription, %error, "queue cannot be read");
                     MAX_BACKOFF.min(idle_poll)
                 }
             };
@@ -222,6 +230,9 @@ impl<R: Receipts> DeliveryWorker<R> {
             match done {
                 Done::Unused(row) => unused.push((row.id, row.claims)),
                 Done::Posted { row, attempt, at } => {
+                    if row.resends > 0 && row.attempts == 0 {
+                        self.meter.delivery("resent", 1);
+                    }
                     let outcome = self.outcome(&row, attempt, at);
                     if let Some(ended) = outcome.ended {
                         let status = (ended.into(), outcome.http_status);
@@ -277,7 +288,11 @@ impl<R: Receipts> DeliveryWorker<R> {
             let Some(reason) = *last_error else { continue };
             self.meter.failure(reason);
             if ended.is_some() {
-                tracing::warn!(subscription, delivery = %id, reason, http_status, "delivery failed for good");
+                let words = match reason == Cause::Gone.as_str() {
+                    true => "delivery is kept until its endpoint is enabled",
+                    false => "delivery failed for good",
+                };
+                tracing::warn!(subscription, delivery = %id, reason, http_status, "{words}");
                 self.meter.not_arrived(subscription, reason, 1);
             }
         }
@@ -305,7 +320,8 @@ impl<R: Receipts> DeliveryWorker<R> {
                     self.meter.not_arrived(subscription, Cause::Gone.as_str(), retired);
                 }
                 Err(error) => {
-                    return tracing::warn!(subscription = endpoint.subscription, %error, "queue cannot be retired");
+                    warn_unless_away!(DATABASE, subscription = endpoint.subscription, %error, "queue cannot be retired");
+                    return;
                 }
             }
         }
@@ -320,7 +336,7 @@ impl<R: Receipts> DeliveryWorker<R> {
         while !self.shutdown.is_cancelled() {
             match self.sweep_once(&endpoints).await {
                 Ok(()) => {}
-                Err(error) => tracing::warn!(%error, "queue cannot be swept"),
+                Err(error) => warn_unless_away!(DATABASE, %error, "queue cannot be swept"),
             }
             self.wait(self.pace.sweep, None).await;
         }
@@ -365,7 +381,7 @@ impl<R: Receipts> DeliveryWorker<R> {
         loop {
             match write().await {
                 Ok(written) => return Some(written),
-                Err(error) => tracing::warn!(%error, "results wait for the database"),
+                Err(error) => warn_unless_away!(DATABASE, %error, "results wait for the database"),
             }
             if self.shutdown.is_cancelled()
                 && draining_since.get_or_insert_with(Instant::now).elapsed() > DRAIN_PATIENCE

@@ -6,6 +6,7 @@ use crate::handler::Queueing;
 use crate::metrics::Meter;
 use crate::receipts::KafkaReceipts;
 use crate::sender::{DeliveryWorker, Pace};
+use crate::standing::Standing;
 use crate::store::Store;
 use crate::webhook::{Endpoint, Poster};
 use runtime::service::ServiceContext;
@@ -26,6 +27,7 @@ pub const WORKER: &str = "notifier";
 pub fn start(config: Config, service: ServiceContext) -> Result<Vec<WorkerHandle>, Error> {
     config.check()?;
     let database = service.database.as_ref().ok_or_else(|| Error::Config("needs [database] url".to_owned()))?;
+    let enabled = || config.subscriptions.iter().filter(|subscription| subscription.enabled);
     let wake = Arc::new(Notify::new());
     let meter = Meter::new(&service.registry)?;
     let delivery_worker = Arc::new(DeliveryWorker {
@@ -33,13 +35,13 @@ pub fn start(config: Config, service: ServiceContext) -> Result<Vec<WorkerHandle
         poster: Poster::new(&config)?,
         receipts: KafkaReceipts::new(&service.kafka, Duration::from_millis(config.receipt_timeout_ms))?,
         meter: meter.clone(),
+        standing: Standing::new(service.health.component("notifier-send"), enabled().count()),
         pace: pace(&config),
         chance: rand::random::<f64>,
         wake: wake.clone(),
         shutdown: service.shutdown.clone(),
     });
-    let enabled = config.subscriptions.iter().filter(|subscription| subscription.enabled);
-    let endpoints: Vec<Endpoint> = enabled
+    let endpoints: Vec<Endpoint> = enabled()
         .map(|subscription| Endpoint::new(subscription, config.allow_private_addresses))
         .collect::<Result<_, _>>()?;
 
@@ -48,8 +50,6 @@ pub fn start(config: Config, service: ServiceContext) -> Result<Vec<WorkerHandle
     let queueing = |_| Queueing::new(subscriptions.clone(), meter.clone(), wake.clone());
     let mut handles = spawn_pg_loop(spec(&config, &service), &service, queueing).map_err(Error::Loop)?;
 
-    let sending = service.health.component("notifier-send");
-    sending.set_ready(true, format!("sending to {} endpoints", endpoints.len()));
     let known = endpoints.iter().map(|endpoint| (endpoint.subscription.clone(), endpoint.url_sha256)).collect();
     handles.push(WorkerHandle::task("notifier-sweep", delivery_worker.clone().sweep(known)));
     for endpoint in endpoints {

@@ -148,8 +148,11 @@ mod tests {
 
     #[test]
     fn every_secret_signs_so_that_receivers_may_change_theirs() {
-        let secrets = ["whsec_bmV3LXNlY3JldC1uZXctc2VjcmV0", "whsec_b2xkLXNlY3JldC1vbGQtc2VjcmV0"];
-        let text = r#"{"id":"los","url":"https://a.example/","secrets":["whsec_bmV3LXNlY3JldC1uZXctc2VjcmV0","whsec_b2xkLXNlY3JldC1vbGQtc2VjcmV0"]}"#;
+        let secrets = [
+            "whsec_bmV3LXNlY3JldC1uZXctc2VjcmV0LW5ldy1zZWNyZXQ=",
+            "whsec_b2xkLXNlY3JldC1vbGQtc2VjcmV0LW9sZC1zZWNyZXQ=",
+        ];
+        let text = r#"{"id":"los","url":"https://a.example/","secrets":["whsec_bmV3LXNlY3JldC1uZXctc2VjcmV0LW5ldy1zZWNyZXQ=","whsec_b2xkLXNlY3JldC1vbGQtc2VjcmV0LW9sZC1zZWNyZXQ="]}"#;
         let endpoint = Endpoint::new(&serde_json::from_str(text).unwrap(), false).unwrap();
         let signature = endpoint.signature("id", 1_700_000_000, "{}");
         let each = secrets.map(|secret| Webhook::new(secret).unwrap().sign("id", 1_700_000_000, b"{}").unwrap());

@@ -2,11 +2,11 @@
 //! each an id that a second try repeats.
 
 use crate::ffi::QueueSignal;
-use crate::kafka::{KafkaConfig, writer};
+use crate::kafka::{self, KafkaConfig, writer};
 use crate::stream::Output;
 use crate::task;
 use rdkafka::ClientContext;
-use rdkafka::config::FromClientConfigAndContext as _;
+use rdkafka::config::{FromClientConfigAndContext as _, RDKafkaLogLevel};
 use rdkafka::error::KafkaError;
 use rdkafka::message::{DeliveryResult, Header, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, ProducerContext};
@@ -108,7 +108,15 @@ impl Drop for AckedProducer {
 /// Hands each acknowledgement to whoever waits for it.
 struct Acks;
 
-impl ClientContext for Acks {}
+impl ClientContext for Acks {
+    fn log(&self, level: RDKafkaLogLevel, fac: &str, message: &str) {
+        kafka::line("", level, fac, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        kafka::error("", &error, reason);
+    }
+}
 
 impl ProducerContext for Acks {
     type DeliveryOpaque = Box<oneshot::Sender<bool>>;

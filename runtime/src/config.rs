@@ -3,6 +3,8 @@
 
 mod nearest;
 mod origin;
+mod place;
+mod words;
 
 pub use nearest::nearest;
 pub use origin::{Origin, Origins};
@@ -104,15 +106,18 @@ pub enum ConfigError {
         variable: String,
     },
     /// A key that is unknown, or a value that does not fit.
-    #[error("configuration key `{key}` (from {layer}): {why}")]
+    #[error("configuration key `{key}` (from {place}): {why}")]
     Key {
         /// Dotted.
         key: String,
-        /// Which layer set it.
-        layer: Origin,
+        /// Which layer set it; of a file its name, and the line where it is known.
+        place: String,
         /// In the words of the type.
         why: String,
     },
+    /// Several keys at once.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    Several(Vec<ConfigError>),
 }
 
 /// Loads a configuration from a file, the process's environment and flags. Variables are `PREFIX__SECTION__KEY`; overrides are
@@ -152,7 +157,8 @@ fn layered<T: DeserializeOwned + Serialize + Default>(
     let root: Table = text.parse().map_err(|error| syntax(name, text, &error))?;
     let known = Table::try_from(T::default()).unwrap_or_default();
     let origins = Origins::of_file(&root);
-    let mut layers = Layers { root, known: known.clone(), origins };
+    let file = place::File { name, text };
+    let mut layers = Layers { root, known: known.clone(), origins, file };
     let prefix = format!("{env_prefix}__");
     for (variable, value) in variables {
         if let Some(rest) = variable.strip_prefix(&prefix) {
@@ -170,8 +176,8 @@ fn layered<T: DeserializeOwned + Serialize + Default>(
 
 fn syntax(name: &str, text: &str, error: &toml::de::Error) -> ConfigError {
     let before = error.span().map_or(0, |span| span.start.min(text.len()));
-    let line = 1 + text.as_bytes()[..before].iter().filter(|byte| **byte == b'\n').count();
-    ConfigError::Syntax { path: name.to_owned(), line, why: without_values(error.message()) }
+    let line = place::line(text, before);
+    ConfigError::Syntax { path: name.to_owned(), line, why: words::without_values(error.message()) }
 }
 
 /// What a configuration shows as redacted was a secret when it came.
@@ -206,37 +212,6 @@ pub fn variable(env_prefix: &str, key: &str) -> String {
     format!("{env_prefix}__{}", key.replace('.', "__").replace('-', "_").to_uppercase())
 }
 
-/// Why a key does not fit. A field's name is no secret, and says what to mend: the nearest that there is, all of them where none is near.
-fn told(key: &str, message: &str, known: &Table) -> String {
-    if let Some(names) = message.strip_prefix("unknown field ") {
-        let (_, expected) = names.split_once(", expected ").unwrap_or_default();
-        let siblings: Vec<&str> = expected.split('`').skip(1).step_by(2).collect();
-        return match nearest::of_key(key, &siblings, known) {
-            Some(near) => format!("there is no such key; the nearest is `{near}`"),
-            None => message.to_owned(),
-        };
-    }
-    if message.starts_with("missing field") { message.to_owned() } else { without_values(message) }
-}
-
-/// A message of a parser without what it cites: `invalid type: string "hush", expected u32` is told without the text.
-fn without_values(message: &str) -> String {
-    let (what, expected) = message.split_once(", expected ").unwrap_or((message, ""));
-    let kinds = ["string", "integer", "floating point", "boolean", "character", "byte array"];
-    let kept =
-        ["invalid type: ", "invalid value: ", "unknown variant "].into_iter().find(|start| what.starts_with(start));
-    let what = match kept {
-        None => what.split(['`', '"']).next().unwrap_or_default().to_owned(),
-        Some("unknown variant ") => "unknown variant".to_owned(),
-        Some(start) => {
-            let rest = &what[start.len()..];
-            let kind = kinds.into_iter().find(|kind| rest.starts_with(kind)).unwrap_or(rest);
-            format!("{start}{kind}")
-        }
-    };
-    if expected.is_empty() { what.trim().to_owned() } else { format!("{}, expected {expected}", what.trim()) }
-}
-
 /// `AUDIT_SINK__BATCH` as the path that the defaults spell `audit-sink.batch`.
 fn as_known(known: &Table, variable: &str) -> Vec<String> {
     let mut level = Some(known);
@@ -251,18 +226,24 @@ fn as_known(known: &Table, variable: &str) -> Vec<String> {
     path
 }
 
-struct Layers {
+struct Layers<'f> {
     root: Table,
     /// The defaults: the keys that there are.
     known: Table,
     origins: Origins,
+    file: place::File<'f>,
 }
 
-impl Layers {
+impl Layers<'_> {
     fn put(&mut self, path: &[String], text: &str, layer: Origin) -> Result<(), ConfigError> {
         let key = path.join(".");
-        let wrong = |why: &str| ConfigError::Key { key: key.clone(), layer: layer.clone(), why: why.to_owned() };
+        let wrong = |why: &str| ConfigError::Key { key: key.clone(), place: layer.to_string(), why: why.to_owned() };
         let (last, sections) = path.split_last().ok_or_else(|| wrong("no key"))?;
+        if let Some(list) = list_above(&self.known, sections) {
+            return Err(wrong(&format!(
+                "`{list}` is a list, and a list is set whole: write it into the file of --config"
+            )));
+        }
         let mut table = &mut self.root;
         for section in sections {
             let entry = table.entry(section.clone()).or_insert_with(|| Value::Table(Table::new()));
@@ -273,11 +254,14 @@ impl Layers {
         Ok(())
     }
 
-    /// Reads the type. A text that was taken for a number or a flag where a text is wanted is handed over as text.
+    /// Reads the type. A text that was taken for a number or a flag where a text is wanted is handed over as text. What does not fit is
+    /// left out, and the rest is read all the same, so that all of it is told at once.
     fn read<T: DeserializeOwned>(mut self) -> Result<(T, Origins), ConfigError> {
+        let mut faults = Vec::new();
         loop {
             let error = match serde_path_to_error::deserialize(Value::Table(self.root.clone())) {
-                Ok(config) => return Ok((config, self.origins)),
+                Ok(config) if faults.is_empty() => return Ok((config, self.origins)),
+                Ok(_) => return Err(all_of(faults)),
                 Err(error) => error,
             };
             let key = error.path().to_string();
@@ -285,9 +269,17 @@ impl Layers {
             match typed {
                 Some(text) if self.replace(&key, &text) => {}
                 _ => {
-                    let layer = self.origins.of_or_below(&key);
-                    let why = told(&key, error.into_inner().message(), &self.known);
-                    return Err(ConfigError::Key { key, layer, why });
+                    let place = match self.origins.of_or_below(&key) {
+                        Origin::File => self.file.place_of(&key),
+                        layer => layer.to_string(),
+                    };
+                    let why = words::told(&key, error.into_inner().message(), &self.known);
+                    let whose = place::named(&self.root, &key).map(|id| format!(", of {id:?}")).unwrap_or_default();
+                    let is_out = place::leave_out(&mut self.root, &key);
+                    faults.push(ConfigError::Key { key, place: place + &whose, why });
+                    if !is_out {
+                        return Err(all_of(faults));
+                    }
                 }
             }
         }
@@ -311,6 +303,26 @@ impl Layers {
     }
 }
 
+fn all_of(mut faults: Vec<ConfigError>) -> ConfigError {
+    match faults.pop() {
+        Some(only) if faults.is_empty() => only,
+        last => ConfigError::Several(faults.into_iter().chain(last).collect()),
+    }
+}
+
+/// The list that a path would go into.
+fn list_above(known: &Table, sections: &[String]) -> Option<String> {
+    let mut table = known;
+    for (depth, section) in sections.iter().enumerate() {
+        match table.get(section)? {
+            Value::Table(below) => table = below,
+            Value::Array(_) => return Some(sections[..=depth].join(".")),
+            _ => return None,
+        }
+    }
+    None
+}
+
 /// A TOML scalar or array if it reads as one, else the text itself.
 fn guess(text: &str) -> Value {
     let line = format!("v = {text}");
@@ -330,6 +342,13 @@ mod tests {
         name: String,
         password: Option<Secret>,
         kinds: Vec<String>,
+        parts: Vec<Part>,
+    }
+
+    #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
+    struct Part {
+        id: String,
+        to: String,
     }
 
     #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -368,12 +387,18 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_named_with_its_layer() {
-        let cases: [(Result<Whole, String>, &[&str]); 5] = [
-            (read("[scorrer]\nblock = 1", &[], &[]), &["scorrer", "file"]),
-            (read("[scorer]\nblok = 1", &[], &[]), &["scorer.blok", "file"]),
+        let cases: [(Result<Whole, String>, &[&str]); 8] = [
+            (read("[scorrer]\nblock = 1", &[], &[]), &["scorrer", "x.toml, line 1"]),
+            (read("[scorer]\nblok = 1", &[], &[]), &["scorer.blok", "x.toml, line 2"]),
             (read("", &[("DX__SCORER__BLOK", "1")], &[]), &["scorer.blok", "environment"]),
-            (read("", &[], &[("scorer.block", "many")]), &["scorer.block", "flag", "invalid type"]),
+            (read("", &[], &[("scorer.block", "many")]), &["scorer.block", "flag", "a whole number"]),
             (read("[scorer", &[], &[]), &["x.toml"]),
+            (read("", &[], &[("scorer.kinds.0", "a")]), &["scorer.kinds.0", "`scorer.kinds` is a list", "--config"]),
+            (read("", &[("DX__SCORER__KINDS__0", "a")], &[]), &["DX__SCORER__KINDS__0", "set whole"]),
+            (
+                read("[scorer]\nparts = [\n  { id = 'one', to = 'x' },\n  { id = 'two' },\n]", &[], &[]),
+                &["`scorer.parts[1]`", "x.toml, line 4, of \"two\"", "`to`"],
+            ),
         ];
         for (read, wanted) in cases {
             let error = read.unwrap_err();
@@ -384,16 +409,26 @@ mod tests {
     }
 
     #[test]
+    fn all_that_is_wrong_is_told_at_once() {
+        let file = "[scorer]\nblok = 1\nname = 7\n[audit-sink]\nblock = 'x'\nkinds = 'y'\n[other]\n";
+        let error = read(file, &[("DX__SCORER__BLOCK", "many")], &[]).unwrap_err();
+        assert_eq!(error.lines().count(), 6, "{error}");
+        for key in ["scorer.blok", "scorer.name", "scorer.block", "audit-sink.block", "audit-sink.kinds", "other"] {
+            assert!(error.contains(&format!("`{key}`")), "{key}: {error}");
+        }
+    }
+
+    #[test]
     fn errors_do_not_repeat_what_may_be_a_secret() {
         let rows: [(Result<Whole, String>, &str); 8] = [
             (read("[scorer]\npassword = hush", &[], &[]), "line 2"),
             (read("[scorer]\npassword = 'hush", &[], &[]), "line 2"),
             (read("password hush", &[], &[]), "line 1"),
             (read("[scorer]\npassword = 'x'\npassword = 'hush'", &[], &[]), "line"),
-            (read("[scorer]\nblock = 'hush'", &[], &[]), "invalid type: string, expected u32"),
-            (read("", &[("DX__SCORER__BLOCK", "hush")], &[]), "invalid type: string, expected u32"),
-            (read("[scorer]\npassword = ['hush']", &[], &[]), "expected"),
-            (read("scorer = 'hush'", &[], &[]), "expected"),
+            (read("[scorer]\nblock = 'hush'", &[], &[]), "wants a whole number, and this is text"),
+            (read("", &[("DX__SCORER__BLOCK", "hush")], &[]), "wants a whole number, and this is text"),
+            (read("[scorer]\npassword = ['hush']", &[], &[]), "wants text, and this is a list"),
+            (read("scorer = 'hush'", &[], &[]), "wants a table, and this is text"),
         ];
         for (read, wanted) in rows {
             let error = read.unwrap_err();

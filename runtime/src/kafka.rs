@@ -1,10 +1,13 @@
 //! How to reach Kafka: one section of the configuration, turned into client settings, and the plain readers made of them.
 
 pub mod acl;
+mod heard;
 mod login;
 mod plain;
 mod roles;
 
+pub use heard::Asker;
+pub(crate) use heard::{Reach, error, late_error, line, reached};
 pub(crate) use login::password;
 pub use login::{Login, LoginError};
 pub use plain::{Plain, PlainConsumer};

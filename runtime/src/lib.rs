@@ -1,7 +1,7 @@
 //! The service layer library: the one transactional Kafka loop, its keyed state, the Kafka → PostgreSQL variant, configuration,
 //! telemetry, health, shutdown and tokens. Knows no word of credit.
 //!
-//! Reading order: [`clock`], [`task`], [`service`], [`stream`], then whatever a worker needs.
+//! Reading order: [`clock`], [`task`], [`outage`], [`service`], [`stream`], then whatever a worker needs.
 
 pub mod acked;
 pub mod auth;
@@ -14,6 +14,7 @@ pub mod http;
 pub mod kafka;
 pub mod latest;
 pub mod metrics;
+pub mod outage;
 pub mod pg;
 pub mod service;
 pub mod shutdown;

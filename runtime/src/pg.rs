@@ -17,8 +17,10 @@ pub use login::{Acting, Login};
 
 use crate::kafka::is_loopback;
 use crate::metrics::registered;
+use crate::outage::DATABASE;
 use crate::task;
-use deadpool_postgres::{Manager, ManagerConfig, Object, RecyclingMethod, Runtime, Timeouts};
+use crate::warn_unless_away;
+use deadpool_postgres::{Manager, ManagerConfig, Object, PoolError, RecyclingMethod, Runtime, TimeoutType, Timeouts};
 use prometheus::{Histogram, HistogramOpts, Registry};
 use std::time::Duration;
 use tls::Tls;
@@ -34,6 +36,8 @@ pub(crate) const POOL_WAIT_SECONDS: &str = "defaultx_database_pool_wait_seconds"
 pub struct Pool {
     sessions: deadpool_postgres::Pool,
     wait: Histogram,
+    /// Host and port, for lines of the log.
+    place: String,
 }
 
 impl Pool {
@@ -47,11 +51,12 @@ impl Pool {
         let wait = registered(registry, Histogram::with_opts(wait.const_label("worker", worker))?)?;
         let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
         let (settings, tls) = settings(config)?;
+        let place = place(&settings);
         let manager = Manager::from_config(settings, tls, recycling);
         let patience = Some(Duration::from_millis(config.connect_timeout_ms));
         let timeouts = Timeouts { wait: patience, create: patience, recycle: patience };
         let pool = deadpool_postgres::Pool::builder(manager).max_size(config.pool_size.max(1));
-        Ok(Self { sessions: pool.runtime(Runtime::Tokio1).timeouts(timeouts).build()?, wait })
+        Ok(Self { sessions: pool.runtime(Runtime::Tokio1).timeouts(timeouts).build()?, wait, place })
     }
 
     /// A session, given back when it is dropped.
@@ -62,7 +67,23 @@ impl Pool {
         let timer = self.wait.start_timer();
         let session = self.sessions.get().await;
         timer.observe_duration();
+        match &session {
+            Ok(_) => DATABASE.works(&self.place),
+            Err(PoolError::Backend(error)) if words::is_away(error) => DATABASE.failed(&self.place, &said(error)),
+            Err(PoolError::Timeout(TimeoutType::Create)) => DATABASE.failed(&self.place, "no connection in time"),
+            Err(_) => {}
+        }
         Ok(session?)
+    }
+}
+
+impl DatabaseConfig {
+    /// Whether it can be used, as far as that can be told without the server.
+    ///
+    /// # Errors
+    /// [`ConnectError`].
+    pub fn check(&self) -> Result<(), ConnectError> {
+        settings(self).map(drop)
     }
 }
 
@@ -72,13 +93,31 @@ impl Pool {
 /// [`ConnectError`].
 pub async fn connect(config: &DatabaseConfig) -> Result<Client, ConnectError> {
     let (settings, tls) = settings(config)?;
-    let (client, connection) = settings.connect(tls).await?;
+    let place = place(&settings);
+    let connected = settings.connect(tls).await;
+    match &connected {
+        Ok(_) => DATABASE.works(&place),
+        Err(error) if words::is_away(error) => DATABASE.failed(&place, &said(error)),
+        Err(_) => {}
+    }
+    let (client, connection) = connected?;
     task::spawn("pg-connection", async move {
         if let Err(error) = connection.await {
-            tracing::warn!(%error, "database session ended");
+            warn_unless_away!(DATABASE, place, error = said(&error), "database session ended");
         }
     });
     Ok(client)
+}
+
+/// Hosts and ports, `host:port`; no login.
+fn place(settings: &tokio_postgres::Config) -> String {
+    let ports = settings.get_ports();
+    let port = |at: usize| ports.get(at).or(ports.first()).copied().unwrap_or(5432);
+    let hosts = settings.get_hosts().iter().enumerate().map(|(at, host)| match host {
+        Host::Tcp(name) => format!("{name}:{}", port(at)),
+        Host::Unix(path) => format!("{}:{}", path.display(), port(at)),
+    });
+    hosts.collect::<Vec<_>>().join(",")
 }
 
 fn settings(config: &DatabaseConfig) -> Result<(tokio_postgres::Config, Tls), ConnectError> {

@@ -2,7 +2,7 @@
 
 use crate::health::Health;
 use crate::http::{Bound, Listener, Tls};
-use crate::kafka::KafkaConfig;
+use crate::kafka::{Asker, KafkaConfig};
 use crate::pg::DatabaseConfig;
 use prometheus::Registry;
 use rdkafka::error::KafkaError;
@@ -43,7 +43,7 @@ pub struct ServiceContext {
 
 /// A client that all workers of a process ask about topics, made when one first does.
 #[derive(Clone, Default)]
-struct Asking(Arc<Mutex<Option<Arc<BaseProducer>>>>);
+struct Asking(Arc<Mutex<Option<Arc<BaseProducer<Asker>>>>>);
 
 impl fmt::Debug for Asking {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -76,14 +76,14 @@ impl ServiceContext {
     ///
     /// # Errors
     /// When no client can be made.
-    pub fn asking(&self) -> Result<Arc<BaseProducer>, KafkaError> {
+    pub fn asking(&self) -> Result<Arc<BaseProducer<Asker>>, KafkaError> {
         let mut asking = self.asking.0.lock().unwrap_or_else(PoisonError::into_inner);
         match &*asking {
             Some(client) => {
                 client.poll(Duration::ZERO); // what it has to say would pile up through an outage
                 Ok(client.clone())
             }
-            None => Ok(asking.insert(Arc::new(self.kafka.of(OBSERVER).client().create()?)).clone()),
+            None => Ok(asking.insert(Arc::new(self.kafka.of(OBSERVER).client().create_with_context(Asker)?)).clone()),
         }
     }
 

@@ -4,9 +4,11 @@
 use crate::watch::Watch;
 use runtime::clock;
 use runtime::kafka::KafkaConfig;
+use runtime::outage::KAFKA;
 use runtime::service::ServiceContext;
 use runtime::stream::{Output, Route, Transactions};
 use runtime::task::WorkerHandle;
+use runtime::warn_unless_away;
 use schemas::Envelope;
 use schemas::event_id::event_id;
 use schemas::instance::{ANNOUNCED, Announcement};
@@ -57,7 +59,7 @@ fn run(watch: &mut Watch, found: &Sender<Arc<Model>>, service: &ServiceContext) 
             announced = Some(Instant::now());
             let record = record(&service.kafka, &service.instance, watch.held.clone());
             if let Err(error) = producer.write([(None, &record)]) {
-                tracing::warn!(%error, "what this instance holds could not be announced");
+                warn_unless_away!(KAFKA, %error, "what this instance holds could not be announced");
             }
         }
         let until = Instant::now() + LOOKS_EVERY;

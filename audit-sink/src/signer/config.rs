@@ -117,6 +117,15 @@ impl SignerConfig {
         Ok(own.into_iter().chain(self.former_keys.iter().cloned()).collect())
     }
 
+    /// Whether its keys and witnesses can be used.
+    ///
+    /// # Errors
+    /// As [`Self::signer`]; [`Error::Note`] names a key that is none.
+    pub fn check(&self) -> Result<(), Error> {
+        self.verifiers()?;
+        self.witnesses().map(drop)
+    }
+
     /// Those keys, read.
     ///
     /// # Errors

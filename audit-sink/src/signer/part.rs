@@ -2,8 +2,10 @@
 
 use super::metrics::SignerMetrics;
 use crate::error::Error;
+use runtime::outage::DATABASE;
 use runtime::pg::connect;
 use runtime::service::ServiceContext;
+use runtime::warn_unless_away;
 use std::time::Duration;
 use tokio_postgres::Client;
 
@@ -42,7 +44,7 @@ pub(super) fn stands_still(error: Error, what: &'static str) -> Result<(), Error
     if !error.is_transient() {
         return Err(error);
     }
-    tracing::warn!(%error, what, "stands still");
+    warn_unless_away!(DATABASE, %error, what, "stands still");
     Ok(())
 }
 

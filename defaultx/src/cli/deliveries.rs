@@ -44,7 +44,7 @@ pub struct ListArgs {
     /// Only of this subscription
     #[arg(long, value_name = "ID")]
     pub subscription: Option<String>,
-    /// Only those queued since then: a time as RFC 3339, or an age such as 90m, 24h or 7d
+    /// Only those queued since then: a time as RFC 3339, a date (its midnight, UTC), or an age such as 90m, 24h or 7d
     #[arg(long, value_name = "TIME")]
     pub since: Option<String>,
     /// The newest so many
@@ -59,12 +59,12 @@ pub struct ListArgs {
 #[derive(Debug, Clone, Args)]
 pub struct ResendArgs {
     /// This delivery, its webhook-id; as often as needed
-    #[arg(long = "id", value_name = "UUID", conflicts_with_all = ["subscription", "since"], required_unless_present = "subscription")]
+    #[arg(long = "id", value_name = "UUID", conflicts_with_all = ["subscription", "since"], value_parser = delivery_id)]
     pub ids: Vec<Uuid>,
     /// All of this subscription
     #[arg(long, value_name = "ID", requires = "since")]
     pub subscription: Option<String>,
-    /// With --subscription: those queued since then, a time as RFC 3339 or an age such as 90m, 24h or 7d
+    /// With --subscription: those queued since then, a time as RFC 3339, a date (its midnight, UTC) or an age such as 90m, 24h or 7d
     #[arg(long, value_name = "TIME", requires = "subscription")]
     pub since: Option<String>,
     /// Also what was delivered: for a receiver that lost what it had
@@ -76,6 +76,10 @@ pub struct ResendArgs {
     /// Only say what would be sent
     #[arg(long)]
     pub dry_run: bool,
+}
+
+fn delivery_id(text: &str) -> Result<Uuid, String> {
+    text.parse().map_err(|_| "a webhook-id is a UUID, such as 4f1cbb50-0d3b-5c8e-9a52-5f0b7b0f8a11".to_owned())
 }
 
 /// On whose word it is done.

@@ -63,7 +63,7 @@ fn send(
         None => None,
     };
     let unread = |error: anyhow::Error| {
-        ingest::Error::Batch(format!("the dead letters of earlier runs: {}", say::whole(&error)))
+        ingest::Error::Batch(format!("the dead letters of earlier runs: {}", say::told(&error)))
     };
     let summary = batch::run(
         options,
@@ -71,7 +71,7 @@ fn send(
         &kafka,
         |file| rows::set_aside(&kafka, file).map_err(unread),
         |verdict| match &mut outcomes {
-            Some(outcomes) => outcomes.row(verdict).map_err(|error| ingest::Error::Batch(say::whole(&error))),
+            Some(outcomes) => outcomes.row(verdict).map_err(|error| ingest::Error::Batch(say::told(&error))),
             None => Ok(()),
         },
     )?;

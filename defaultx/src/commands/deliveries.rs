@@ -4,8 +4,8 @@ use crate::cli::{DeliveriesCommand, ListArgs, PlaceArgs, ResendArgs, WhoArgs};
 use crate::place::{Needs, settle};
 use crate::settings::Settings;
 use crate::terminal;
-use anyhow::{Context, Result, bail};
-use chrono::{DateTime, TimeDelta, Utc};
+use anyhow::{Result, bail};
+use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 use domain::DeliveryStatus;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use notifier::filters::nearest;
@@ -14,7 +14,7 @@ use notifier::resend::{Asked, Resent, Which, enable, resend};
 use runtime::{clock, pg};
 use schemas::rights::Principal;
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::IsTerminal;
 use std::time::Duration;
 use tokio_postgres::Client;
@@ -30,15 +30,18 @@ pub async fn run(mut settings: Settings, place: &PlaceArgs, command: DeliveriesC
     settings.database.statement_timeout_ms = 0; // a long queue takes as long as it takes
     let client = pg::connect(&settings.database.of(Principal::Notifier.name())).await?;
     match command {
-        DeliveriesCommand::List(args) => list(&client, args).await,
+        DeliveriesCommand::List(args) => list(&client, &settings, args).await,
         DeliveriesCommand::Resend(args) => send_again(&client, &settings, args).await,
         DeliveriesCommand::Enable { subscription, who } => enable_again(&client, &settings, subscription, &who).await,
         DeliveriesCommand::Endpoints { json } => endpoints(&client, &settings, json).await,
     }
 }
 
-async fn list(client: &Client, args: ListArgs) -> Result<i32> {
+async fn list(client: &Client, settings: &Settings, args: ListArgs) -> Result<i32> {
     let since = args.since.as_deref().map(|text| time(text, clock::now())).transpose()?;
+    if let Some(subscription) = &args.subscription {
+        known(client, settings, subscription).await?;
+    }
     let selection = Selection { states: args.states, subscription: args.subscription, since };
     let mut found = listing::deliveries(client, &selection, i64::from(args.limit) + 1).await?;
     let has_more = found.len() > args.limit as usize;
@@ -84,19 +87,32 @@ fn line(delivery: &Listed) -> String {
 
 async fn send_again(client: &Client, settings: &Settings, args: ResendArgs) -> Result<i32> {
     let ResendArgs { ids, subscription, since, delivered, who, dry_run } = args;
+    if subscription.is_none() && ids.is_empty() {
+        bail!("which deliveries? --subscription ID with --since TIME, or --id UUID for each");
+    }
     let which = match (subscription, since) {
         (Some(subscription), since) => {
             let since = since.map(|text| time(&text, clock::now())).transpose()?;
-            let standing = known(client, settings, &subscription).await?;
-            if standing.endpoint == EndpointState::Disabled {
-                bail!("{subscription} answered 410 Gone and is disabled: defaultx deliveries enable {subscription}");
-            }
+            enabled(&known(client, settings, &subscription).await?)?;
             Which::Of { subscription, since }
         }
-        (None, _) => Which::Ids(ids),
+        (None, _) => {
+            for subscription in listing::subscriptions_of(client, &ids).await? {
+                enabled(&known(client, settings, &subscription).await?)?;
+            }
+            Which::Ids(ids)
+        }
     };
     let ended: &[DeliveryStatus] = if delivered { DeliveryStatus::ALL } else { &NOT_ARRIVED };
     again(client, which, ended, &who, dry_run).await
+}
+
+/// Nothing is sent to an endpoint that is disabled, and what were put back would be kept once more.
+fn enabled(Standing { subscription, endpoint, .. }: &Standing) -> Result<()> {
+    if *endpoint == EndpointState::Disabled {
+        bail!("{subscription} answered 410 Gone and is disabled: defaultx deliveries enable {subscription} --by NAME");
+    }
+    Ok(())
 }
 
 async fn enable_again(client: &Client, settings: &Settings, subscription: String, who: &WhoArgs) -> Result<i32> {
@@ -131,7 +147,8 @@ async fn again(client: &Client, which: Which, ended: &[DeliveryStatus], who: &Wh
 
 fn summary(resent: &Resent, dry_run: bool) -> String {
     let Resent { queued, pending, left, held, .. } = resent;
-    let mut said = format!("{queued} {}", if dry_run { "would be sent again" } else { "are sent again" });
+    let mut said =
+        format!("{queued} {}", if dry_run { "would go back into the queue" } else { "go back into the queue" });
     for (count, what) in [
         (pending, "wait already"),
         (left, "had been delivered (--delivered sends them too)"),
@@ -159,6 +176,11 @@ async fn endpoints(client: &Client, settings: &Settings, json: bool) -> Result<i
     let disabled = found.iter().filter(|standing| standing.endpoint == EndpointState::Disabled).count();
     if !json {
         println!("{} subscriptions, {disabled} disabled", found.len());
+    }
+    if config.subscriptions.is_empty() {
+        let known = listing::subscriptions(client).await?;
+        let known = if known.is_empty() { "none".to_owned() } else { terminal::line(&known.join(", ")) };
+        eprintln!("no subscription is configured here (--config FILE); the database has deliveries of: {known}");
     }
     let refused = config.check().err();
     if let Some(why) = &refused {
@@ -188,9 +210,20 @@ async fn known(client: &Client, settings: &Settings, subscription: &str) -> Resu
     if let Some(standing) = found.iter().find(|standing| standing.subscription == subscription) {
         return Ok(standing.clone());
     }
-    let names: Vec<&str> = found.iter().map(|standing| standing.subscription.as_str()).collect();
+    let mut names: Vec<String> = found.into_iter().map(|standing| standing.subscription).collect();
+    names.extend(listing::subscriptions(client).await?);
+    if names.iter().any(|name| name == subscription) {
+        return Ok(Standing::unknown(subscription)); // all that it had was delivered
+    }
+    let names: BTreeSet<&str> = names.iter().map(String::as_str).collect();
+    let names: Vec<&str> = names.into_iter().collect();
     match nearest(subscription, &names) {
         Some(near) => bail!("no subscription has the id {subscription:?}; did you mean {near:?}?"),
+        None if names.is_empty() => {
+            bail!(
+                "no subscription has the id {subscription:?}: none is configured here (--config FILE), and none has a delivery"
+            )
+        }
         None => bail!("no subscription has the id {subscription:?}; there are {}", names.join(", ")),
     }
 }
@@ -229,9 +262,16 @@ fn time(text: &str, now: DateTime<Utc>) -> Result<DateTime<Utc>> {
     if let Some(at) = age() {
         return Ok(at);
     }
-    let at = DateTime::parse_from_rfc3339(text);
-    let at =
-        at.with_context(|| format!("--since {text}: expected RFC 3339, such as {}, or 24h", clock::rfc3339(now)))?;
+    if let Ok(date) = text.parse::<NaiveDate>() {
+        return Ok(date.and_time(NaiveTime::MIN).and_utc());
+    }
+    let Ok(at) = DateTime::parse_from_rfc3339(text) else {
+        bail!(
+            "--since {text}: expected a time as RFC 3339, such as {}, a date such as {}, or an age such as 24h",
+            clock::rfc3339(now),
+            now.date_naive()
+        );
+    };
     Ok(at.to_utc())
 }
 
@@ -249,7 +289,8 @@ mod tests {
             ("7d", Some("2026-11-23T12:00:00.000Z")),
             ("30s", Some("2026-11-30T11:59:30.000Z")),
             ("2026-11-30T10:00:00+01:00", Some("2026-11-30T09:00:00.000Z")),
-            ("2026-11-30", None),
+            ("2026-11-30", Some("2026-11-30T00:00:00.000Z")),
+            ("2026-11-31", None),
             ("-1h", None),
             ("h", None),
             ("", None),
@@ -282,6 +323,7 @@ mod tests {
             ended_at: Some(evil()),
             resent_at: Some(evil()),
             resent_by: Some(evil()),
+            resent_why: Some(evil()),
         };
         let printed = line(&delivery);
         assert!(!printed.contains(char::is_control) && printed.contains("2 times"), "{printed:?}");

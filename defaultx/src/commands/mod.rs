@@ -25,7 +25,7 @@ use crate::place::{self, Needs};
 use crate::settings::{self, Settings};
 use crate::topics::rights;
 use crate::workers::Worker;
-use crate::{demo, run, say, topics};
+use crate::{demo, judge, run, say, terminal, topics};
 use anyhow::Result;
 use runtime::config::Origins;
 use runtime::{shutdown, task, telemetry};
@@ -37,6 +37,8 @@ use runtime::{shutdown, task, telemetry};
 pub(crate) async fn dispatch(cli: Cli) -> Result<i32> {
     let Cli { place, command } = cli;
     let (settings, origins) = settings::load_traced(&place)?;
+    let variables = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    settings::near_variables(variables).iter().for_each(|line| eprintln!("warning: {line}"));
     if only_tells(&command) {
         say::only_tell();
     }
@@ -62,7 +64,7 @@ pub(crate) async fn dispatch(cli: Cli) -> Result<i32> {
         Command::Route(command) => route::run(settings, &place, command).await,
         Command::Product(command) => product::run(settings, &place, command).await,
         Command::Schemas(command) => schemas::run(&settings, command),
-        Command::Config(command) => config(&settings, &origins, command),
+        Command::Config(command) => config(settings, &place, &origins, command),
         Command::Token(args) => token::run(settings, &place, args).await,
     }
 }
@@ -92,13 +94,20 @@ fn only_tells(command: &Command) -> bool {
     }
 }
 
-fn config(settings: &Settings, origins: &Origins, command: ConfigCommand) -> Result<i32> {
+fn config(mut settings: Settings, place: &PlaceArgs, origins: &Origins, command: ConfigCommand) -> Result<i32> {
     match command {
         ConfigCommand::Show { explain: false, section: None, changed: false } => {
-            println!("{}", runtime::config::show(settings)?);
+            println!("{}", runtime::config::show(&settings)?);
         }
         ConfigCommand::Show { explain, section, changed } => {
-            print!("{}", shown(settings, origins, &Asked { explain, section, changed })?);
+            print!("{}", shown(&settings, origins, &Asked { explain, section, changed })?);
+        }
+        ConfigCommand::Check => {
+            place::fill_in(&mut settings, &place.stack)?;
+            let faults = judge::faults(&settings);
+            faults.iter().for_each(|fault| println!("{}", terminal::lines(fault)));
+            println!("{} faults", faults.len());
+            return Ok(i32::from(!faults.is_empty()));
         }
         ConfigCommand::Page => print!("{}", page()),
     }
@@ -115,12 +124,15 @@ async fn run_workers(mut settings: Settings, place: &PlaceArgs, args: &RunArgs) 
     }
     place::settle(&mut settings, &place.stack, Needs::of(true, workers.iter().any(|worker| worker.needs_database())))?;
     let running = run::start(&settings, &workers, shutdown::on_signal()?).await?;
-    let addresses = running.addresses(&settings, &workers);
+    let (addresses, all_ready) = (running.addresses(&settings, &workers), running.all_ready());
     // Beside the workers: one that cannot listen ends the process, and is not waited for here.
     drop(task::spawn("addresses", async move {
         addresses.await.lines(&settings).iter().for_each(|line| println!("{line}"));
+        all_ready.await;
+        println!("ready");
     }));
     running.wait().await?;
+    println!("stopped");
     Ok(0)
 }
 

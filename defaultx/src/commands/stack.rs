@@ -6,19 +6,17 @@ use crate::place::{Keys, give_rights, lasting_stack, point};
 use crate::settings::Settings;
 use crate::topics;
 use anyhow::{Context, Result, bail};
-use local::Stack;
+use local::{Found, Stack};
 use runtime::pg;
 use std::path::Path;
 
 /// Starts the servers, makes topics and tables, and leaves the servers running. What is there already stays as it is, so that
-/// the command may be given again.
+/// the command may be given again; a server that has ended is started beside the one that runs.
 pub async fn up(mut settings: Settings, place: &PlaceArgs, args: &UpArgs) -> Result<i32> {
     let dir = place.stack.clone();
     let (asked, install) = (settings.clone(), args.install_packages);
     let stack = tokio::task::spawn_blocking(move || lasting_stack(&asked, &dir, install)).await??;
-    let Some((stack, was_running)) = stack else {
-        bail!("both servers are yours already: --kafka and --database are set")
-    };
+    let Some((stack, found)) = stack else { bail!("both servers are yours already: --kafka and --database are set") };
     Keys::of(&place.stack)?;
     let has_database = settings.database.url.is_empty();
     point(&mut settings, &stack);
@@ -29,8 +27,12 @@ pub async fn up(mut settings: Settings, place: &PlaceArgs, args: &UpArgs) -> Res
         true => database::give_logins(&mut settings.database, &place.stack).await?,
         false => Applied::default(),
     };
-    if was_running {
-        println!("It runs already, in {}", place.stack.display());
+    match found {
+        Found::Nothing => {}
+        Found::All => println!("It runs already, in {}", place.stack.display()),
+        Found::AllBut(name) => {
+            println!("{name} had ended and is started; the rest ran on, in {}", place.stack.display())
+        }
     }
     println!("Kafka       {}", stack.bootstrap());
     println!("PostgreSQL  {}", pg::shown(stack.database_url()));

@@ -17,6 +17,8 @@ use notifier::Subscription;
 use runtime::auth;
 use runtime::kafka::KafkaConfig;
 use runtime::{pg, shutdown};
+use schemas::Topic;
+use schemas::rights::Principal;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -102,7 +104,8 @@ impl Stage {
         };
         wait("the workers to be ready", unready, running.ready(READY)).await?;
         let addresses = tokio::time::timeout(READY, running.addresses(&settings, &Worker::ALL)).await;
-        let Addresses { ops, read_api, door } = addresses.context("the workers are ready, and one does not listen")?;
+        let Addresses { ops, read_api, door, .. } =
+            addresses.context("the workers are ready, and one does not listen")?;
         settings.process.ops_listen = ops.to_string();
         for (knob, bound) in [(&mut settings.read_api.listen, read_api), (&mut settings.ingest.door_address, door)] {
             *knob = bound.map_or_else(|| std::mem::take(knob), |bound| bound.to_string());
@@ -179,27 +182,52 @@ impl Stage {
         let reading = token(Server::ReadApi, ("demo-user", auth::EVERY_TENANT, &["Admin", "Officer", "Reviewer"]))?;
         let sending = token(Server::Door, ("demo-sender", "demo", &["Originator"]))?;
         println!("Kafka        {}  (prefix {})", self.settings.kafka.bootstrap, self.settings.kafka.topic_prefix);
+        self.sending().iter().for_each(|line| println!("             {line}"));
         if let Some(stack) = &self.stack {
             println!("PostgreSQL   {}", pg::shown(stack.database_url()));
         }
         let addresses = self.running.addresses(&self.settings, &Worker::ALL).await;
         addresses.lines(&self.settings).iter().for_each(|line| println!("{line}"));
-        println!("to read      {reading}");
-        println!("to send      {sending}");
-        println!("to change    {}", self.changing());
+        println!("\nFor a shell, as README.md has them:");
+        let (door, api) = (&self.settings.ingest.door_address, &self.settings.read_api.listen);
+        println!("DOOR={door}\nAPI={api}\nBROKER={}", self.settings.kafka.bootstrap);
+        println!("TO_SEND={sending}\nTO_READ={reading}\n");
+        println!("to send a file  {}", self.command("batch FILE --mapping MAPPING"));
+        println!("to route        {}", self.command("route activate NAME@VERSION --by YOU"));
+        println!("to change    {}", self.command("policy activate FILE --by YOU"));
         println!("\nCtrl-C stops everything.");
         self.stop().cancelled().await;
         Ok(())
     }
 
-    /// The command that puts another policy in force here; those for routes and models go the same way.
-    fn changing(&self) -> String {
+    /// What a sender without HTTP must know; no password.
+    fn sending(&self) -> Vec<String> {
+        let sender = Principal::Sender.name();
+        let topic = |topic: Topic| self.settings.kafka.topic(topic.base_name());
+        let topics = self.settings.ingest.sender_topics();
+        let topics: Vec<_> = topics.iter().map(|name| self.settings.kafka.topic(name)).collect();
+        let mut lines = vec![
+            format!("a sender writes {}", topics.join(", ")),
+            format!("and reads {} and {}", topic(Topic::LoanReplies), topic(Topic::Decisions)),
+            format!("with groups and transactional ids that begin with {}{sender}-", self.settings.kafka.topic_prefix),
+        ];
+        if let Some(stack) = &self.stack {
+            let client = stack.client(sender).into_iter().filter(|(name, _)| *name != "sasl.password");
+            lines.extend(client.map(|(name, value)| format!("{name}={value}")));
+            let file = self.dir.join("kafka/logins.json");
+            lines.push(format!("sasl.password: jq -r .users.{sender} {}", file.display()));
+        }
+        lines
+    }
+
+    /// A command on what runs here.
+    fn command(&self, words: &str) -> String {
         let KafkaConfig { bootstrap, topic_prefix, .. } = &self.settings.kafka;
         let place = match &self.stack {
             Some(_) => format!("--stack {}", self.dir.display()),
             None => format!("--kafka {bootstrap}"),
         };
-        format!("defaultx {place} --prefix {topic_prefix} policy activate FILE --by YOU")
+        format!("defaultx {place} --prefix {topic_prefix} {words}")
     }
 
     /// Takes everything down.

@@ -13,11 +13,12 @@ Every knob, by section of the configuration file. This page is written by `defau
 the knobs; a test compares.
 
 A value comes from the file of `--config`, from the environment, or from `--set section.key=value`; the later wins. An unknown key is refused, with the
-nearest that there is. `defaultx config show --explain` says of each value where it comes from.
+nearest that there is. `defaultx config show --explain` says of each value where it comes from; `defaultx config check` says everything that keeps a
+worker from its start. The configuration is read at a start only: what changes in it, a secret too, counts after a restart.
 
 * *Environment* is the variable's name. A list or a table is written as in TOML, `[\"a\", \"b\"]`. `NAME` stands for a name of yours.
 * *Secrets* are never shown, and not taken from the command line: put them into the file or the environment.
-* A key in a list of tables has no variable of its own; the list has.
+* A key in a list of tables has no variable of its own; the list has. A list is set whole, and one that holds secrets in the file.
 ";
 
 /// The page.

@@ -87,8 +87,13 @@ fn a_section_or_what_was_changed_is_shown_alone() {
 fn an_unknown_key_gets_the_nearest_that_there_is() {
     let dir = tempfile::tempdir().unwrap();
     let rows = [
-        ("[ingest]\nmax_dept = 7\n", vec![], "`ingest.max_dept` (from file)", "the nearest is `ingest.max_depth`"),
-        ("[audit_sink]\nshards = 1\n", vec![], "`audit_sink` (from file)", "the nearest is `audit-sink`"),
+        (
+            "[ingest]\nmax_dept = 7\n",
+            vec![],
+            "`ingest.max_dept` (from own.toml, line 2)",
+            "the nearest is `ingest.max_depth`",
+        ),
+        ("[audit_sink]\nshards = 1\n", vec![], "`audit_sink` (from own.toml, line 1)", "the nearest is `audit-sink`"),
         ("", vec![("DEFAULTX__READ_API__LISTN", "x")], "DEFAULTX__READ_API__LISTN", "the nearest is `read-api.listen`"),
         ("[kafka]\nurl = 'x'\n", vec![], "`kafka.url`", "the nearest is `database.url`"),
         (
@@ -104,6 +109,63 @@ fn an_unknown_key_gets_the_nearest_that_there_is() {
         let error = refused(&defaultx(dir.path(), &["--config", "own.toml", "config", "show"], &environment));
         assert!(error.contains(names) && error.contains(near) && !error.contains("hush"), "{file}: {error}");
     }
+}
+
+/// Every fault of every section, as `run` would say it, and at once.
+#[test]
+fn a_configuration_is_judged_as_a_start_would() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let check = |file: &str, folder: &Path, environment: &[(&str, &str)]| {
+        std::fs::write(dir.path().join("own.toml"), file).unwrap();
+        let path = dir.path().join("own.toml").display().to_string();
+        let output = defaultx(folder, &["--config", &path, "--stack", "no-stack", "config", "check"], environment);
+        (output.status.code(), said(&output) + &String::from_utf8(output.stderr).unwrap())
+    };
+    let key = "0f".repeat(32);
+    let good = format!(
+        "[kafka]\nbootstrap = '127.0.0.1:9092'\n[database]\nurl = 'postgres://u:hush@127.0.0.1/d'\n\
+         [ingest]\ndigest_key = 'd1:{key}'\n[ingest.subject_keys]\ndemo = 'k1:{key}'\n\
+         [audit-sink]\ndigest_key = '{key}'\n[read-api]\ntoken_key = \"\"\"{}\"\"\"\n",
+        runtime::auth::generate().unwrap().1
+    );
+    assert_eq!(check(&good, &root, &[]), (Some(0), "0 faults\n".to_owned()));
+
+    // From another folder its own are not there.
+    let (code, elsewhere) = check(&good, dir.path(), &[]);
+    for knob in ["[scorer] models_dir = models", "[decision] policy_dir = policies", "the current folder"] {
+        assert!(code == Some(1) && elsewhere.contains(knob), "{knob}: {elsewhere}");
+    }
+    assert!(!elsewhere.contains("(os error 2): No such file"), "{elsewhere}");
+
+    let bad = good.replace("[audit-sink]", "[audit-sink]\nshards = 0")
+        + "[process]\nops_listen = '19464'\nlog_filter = 'in=fo=x'\n\
+           [[notifier.subscriptions]]\nid = 'desk'\nurl = 'http://desk.example/hush'\nsecrets = ['whsec_aHVzaCE=']\ntenants = ['demo']\n\
+           [[notifier.subscriptions]]\nid = 'los'\nurl = 'los.example/hush'\nsecrets = ['whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw']\n";
+    let (code, told) = check(&bad, &root, &[("DEFAULTX_KAFKA_BOOTSTRAP", "elsewhere:9092")]);
+    let wanted = [
+        "such as 127.0.0.1:19464",
+        "log filter",
+        "[audit-sink] shards",
+        "\"desk\" has a url with http",
+        "allow_private_addresses = true",
+        "\"los\" has a url without a scheme",
+        "5 faults",
+        "DEFAULTX__KAFKA__BOOTSTRAP",
+    ];
+    for wanted in wanted {
+        assert!(code == Some(1) && told.contains(wanted), "{wanted}: {told}");
+    }
+    assert!(!told.contains("hush"), "{told}");
+
+    // What does not even load names its line, and whose it is.
+    let (code, told) = check(
+        "[notifier]\nrequest_timeout_ms = '15s'\n[[notifier.subscriptions]]\nid = 'desk'\nurl = 'x'\n",
+        &root,
+        &[],
+    );
+    let wanted = ["own.toml, line 2", "a whole number of milliseconds", "of \"desk\"", "`secrets`"];
+    assert!(code == Some(1) && wanted.iter().all(|wanted| told.contains(wanted)), "{told}");
 }
 
 #[test]

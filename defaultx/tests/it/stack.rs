@@ -107,13 +107,16 @@ fn workers_print_the_ports_that_they_got() {
     command.args(["--kafka", &broker.bootstrap, "--prefix", &broker.topic_prefix, "--stack"]).arg(&stack);
     command.current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("..")).envs(crate::login(&broker));
     let mut child = Ended(command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap());
-    let lines = BufReader::new(child.0.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let mut lines = BufReader::new(child.0.stdout.take().unwrap()).lines().map(Result::unwrap);
     let places: BTreeMap<String, String> =
-        lines.take(3).map(|line| (line[..13].trim().to_owned(), line[13..].to_owned())).collect();
+        lines.by_ref().take(3).map(|line| (line[..13].trim().to_owned(), line[13..].to_owned())).collect();
     for name in ["read-api", "HTTP door", "metrics"] {
         let place = places.get(name).unwrap_or_else(|| panic!("no {name} in {places:?}"));
         let host = place.strip_prefix("http://").unwrap().split('/').next().unwrap();
         assert!(!host.ends_with(":0"), "{places:?}");
         std::net::TcpStream::connect(host).unwrap();
     }
+    assert_eq!(lines.next().as_deref(), Some("ready"), "once all of it is");
+    assert!(Command::new("kill").arg(child.0.id().to_string()).status().unwrap().success());
+    assert_eq!(lines.next().as_deref(), Some("stopped"));
 }

@@ -78,14 +78,6 @@ pub enum LocalError {
     /// Another stack owns the data directory.
     #[error("a stack already runs in {}; stop it (`defaultx down`) or choose another data directory", .0.display())]
     AlreadyRunning(PathBuf),
-    /// Of a stack that was left running, one server has ended.
-    #[error("{name} does not run in {}, the rest of the stack does; `defaultx down`, then `defaultx up` starts both", dir.display())]
-    HalfRunning {
-        /// The server.
-        name: &'static str,
-        /// The data directory.
-        dir: PathBuf,
-    },
     /// No stack runs in the data directory.
     #[error("no stack runs in {}; start one with `defaultx up`", .0.display())]
     NotRunning(PathBuf),

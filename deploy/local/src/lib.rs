@@ -38,4 +38,4 @@ pub use options::Options;
 pub use ports::free as free_port;
 pub use process::Ending;
 pub use prometheus::{Prometheus, start_prometheus};
-pub use stack::Stack;
+pub use stack::{Found, Stack};

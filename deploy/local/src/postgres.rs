@@ -26,6 +26,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const TAKEN: &str = "Address already in use";
 /// Backends that outlive a killed server hold its memory for a moment.
 const NOT_YET: &str = "is still in use";
+/// A process id that no process has: beyond the largest that Linux gives.
+const NOBODY: i32 = i32::MAX - 1;
 /// Starts in a row that failed for one of the two reasons above, before we give up.
 const ATTEMPTS: usize = 20;
 /// A Unix socket's path may be this long, in bytes, with its terminating zero.
@@ -183,7 +185,21 @@ fn launch(plan: &Plan, mut port: impl FnMut() -> std::io::Result<u16>) -> Result
     Err(LocalError::Io { doing: format!("starting {NAME}"), source: std::io::ErrorKind::AddrInUse.into() })
 }
 
+/// A server that was killed is in its lock file still. Where nobody has asked how it ended, its successor would take it for alive: the file
+/// is given a process that there never is. What else stands there stays, so that the successor waits for memory that is in use.
+fn bury(plan: &Plan) -> Result<(), LocalError> {
+    let path = cluster(plan).join("postmaster.pid");
+    let Ok(text) = fs::read_to_string(&path) else { return Ok(()) };
+    let Some((pid, rest)) = text.split_once('\n') else { return Ok(()) };
+    match pid.trim().parse() {
+        Ok(pid) if process::is_unburied(pid) => fs::write(&path, format!("{NOBODY}\n{rest}"))
+            .map_err(LocalError::io(|| format!("writing {}", path.display()))),
+        _ => Ok(()),
+    }
+}
+
 fn launch_once(plan: &Plan, port: u16) -> Result<Process, LocalError> {
+    bury(plan)?;
     let log = plan.dir.join("postgres.log");
     let from = process::length(&log);
     let mut process = Process::start(Launch {

@@ -312,6 +312,12 @@ fn began(pid: u32) -> u64 {
     stat(pid).map_or(0, |(_, began)| began)
 }
 
+/// Whether a process has ended and nobody has asked how: where the first process of a machine (of a container) does not, it stays so, and
+/// whoever sends it a signal to see whether it lives is told that it does.
+pub(crate) fn is_unburied(pid: u32) -> bool {
+    stat(pid).is_some_and(|(state, _)| state == 'Z')
+}
+
 /// State and start time of a process from `/proc`. The name in the middle may hold anything, so count from its last `)`.
 fn stat(pid: u32) -> Option<(char, u64)> {
     parse_stat(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)

@@ -42,9 +42,21 @@ struct Programs {
 }
 
 impl Site {
+    /// For a whole stack.
     pub(crate) fn prepare(options: &Options) -> Result<Site, LocalError> {
         let data_dir = existing_dir(&options.data_dir)?;
         let lock = take_possession(&data_dir)?;
+        Site::of(options, data_dir, lock)
+    }
+
+    /// For a server beside another one that was left running.
+    pub(crate) fn beside(options: &Options) -> Result<Site, LocalError> {
+        let data_dir = existing_dir(&options.data_dir)?;
+        let lock = take_lock(&data_dir)?;
+        Site::of(options, data_dir, lock)
+    }
+
+    fn of(options: &Options, data_dir: PathBuf, lock: File) -> Result<Site, LocalError> {
         let cache_dir = existing_dir(&options.cache_dir)?;
         let progress = Progress::new(options.progress);
         Ok(Site {
@@ -105,18 +117,21 @@ impl Programs {
 
 /// Ours alone from here on. Servers that nobody meant to leave running are on their way out and are waited for.
 fn take_possession(data_dir: &Path) -> Result<File, LocalError> {
+    let lock = take_lock(data_dir)?;
+    let Some(last) = State::read(data_dir) else { return Ok(lock) };
+    let patience = if last.kept { Duration::ZERO } else { LAST_OWNER_LEAVES };
+    if until(patience, || !last.runs()) { Ok(lock) } else { Err(LocalError::AlreadyRunning(data_dir.to_owned())) }
+}
+
+fn take_lock(data_dir: &Path) -> Result<File, LocalError> {
     let path = data_dir.join("house.lock");
     let lock = File::options().create(true).truncate(false).write(true).open(&path);
     let lock = lock.map_err(LocalError::io(|| format!("opening {}", path.display())))?;
-    let taken = || LocalError::AlreadyRunning(data_dir.to_owned());
     match lock.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => return Err(taken()),
-        Err(TryLockError::Error(error)) => return Err(LocalError::io(|| format!("locking {}", path.display()))(error)),
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => Err(LocalError::AlreadyRunning(data_dir.to_owned())),
+        Err(TryLockError::Error(error)) => Err(LocalError::io(|| format!("locking {}", path.display()))(error)),
     }
-    let Some(last) = State::read(data_dir) else { return Ok(lock) };
-    let patience = if last.kept { Duration::ZERO } else { LAST_OWNER_LEAVES };
-    if until(patience, || !last.runs()) { Ok(lock) } else { Err(taken()) }
 }
 
 /// The directory with its full path: the servers run elsewhere and must not depend on where we stand.

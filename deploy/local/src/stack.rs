@@ -15,6 +15,17 @@ use crate::process::Ending;
 use crate::site::Site;
 use crate::state::{BrokerState, DatabaseState, State};
 
+/// What of a stack ran already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Found {
+    /// None of its servers: all were started.
+    Nothing,
+    /// All but this one, which was started beside the other.
+    AllBut(&'static str),
+    /// All of them.
+    All,
+}
+
 /// Servers that answer. Dropping it stops them (unless it was [attached](Stack::attach)).
 #[derive(Debug)]
 pub struct Stack {
@@ -44,15 +55,15 @@ impl Stack {
         Ok(stack)
     }
 
-    /// The stack that was left running in the data directory, and true; or one that is started now, and false.
+    /// The stack of the data directory, left running there or started now. Where one of its servers has ended, that one alone is
+    /// started, on the port that it had while it is free: the other goes on.
     ///
     /// # Errors
-    /// As [`Stack::start`]. [`LocalError::AlreadyRunning`] remains for a stack that ends with another process, and
-    /// [`LocalError::HalfRunning`] says that a server which is asked for has ended beside one that runs.
-    pub fn start_or_attach(options: &Options) -> Result<(Stack, bool), LocalError> {
+    /// As [`Stack::start`]. [`LocalError::AlreadyRunning`] remains for a stack that ends with another process.
+    pub fn start_or_attach(options: &Options) -> Result<(Stack, Found), LocalError> {
         match Stack::start(options) {
-            Err(LocalError::AlreadyRunning(dir)) => Ok((Stack::left_running(options, dir)?, true)),
-            started => Ok((started?, false)),
+            Err(LocalError::AlreadyRunning(dir)) => Stack::completed(options, dir),
+            started => Ok((started?, Found::Nothing)),
         }
     }
 
@@ -222,18 +233,25 @@ impl Stack {
         Stack { data_dir, kept, broker, database, bootstrap, database_url, _lock: lock }
     }
 
-    fn left_running(options: &Options, dir: PathBuf) -> Result<Stack, LocalError> {
+    /// Finds what was left running, and starts what is asked for and has ended.
+    fn completed(options: &Options, dir: PathBuf) -> Result<(Stack, Found), LocalError> {
         let Some(stack) = Stack::attach(&dir).ok().filter(|stack| stack.kept) else {
             return Err(LocalError::AlreadyRunning(dir));
         };
-        let asked = [
-            ("Kafka", options.kafka, stack.broker.is_some()),
-            ("PostgreSQL", options.postgres, stack.database.is_some()),
-        ];
-        match asked.into_iter().find(|(_, wanted, runs)| *wanted && !*runs) {
-            Some((name, ..)) => Err(LocalError::HalfRunning { name, dir }),
-            None => Ok(stack),
+        let kafka = options.kafka && stack.broker.is_none();
+        let postgres = options.postgres && stack.database.is_none();
+        if !kafka && !postgres {
+            return Ok((stack, Found::All));
         }
+        let site = Site::beside(&Options { kafka, postgres, ..options.clone() })?;
+        let Stack { broker, database, .. } = stack;
+        let (broker, database) = match kafka {
+            true => (site.broker()?, database),
+            false => (broker, site.database()?),
+        };
+        let stack = Stack::of(site.data_dir, true, broker, database, Some(site.lock));
+        stack.remember()?;
+        Ok((stack, Found::AllBut(if kafka { "Kafka" } else { "PostgreSQL" })))
     }
 
     fn broker_mut(&mut self) -> Result<&mut Broker, LocalError> {

@@ -120,8 +120,10 @@ fn a_demonstration_that_is_kept_shows_figures_changes_and_its_own_ports() {
     let mut lines = BufReader::new(kept.0.stdout.take().unwrap()).lines().map(Result::unwrap);
     let mut places = BTreeMap::new();
     let line = lines.find_map(|line| {
-        for name in ["read-api", "HTTP door", "metrics", "to read"] {
-            places.extend(line.strip_prefix(name).map(|rest| (name, rest.trim().to_owned())));
+        for name in
+            ["read-api", "HTTP door", "metrics", "API=", "DOOR=", "BROKER=", "TO_READ=", "TO_SEND=", "sasl.username="]
+        {
+            places.extend(line.trim_start().strip_prefix(name).map(|rest| (name, rest.trim().to_owned())));
         }
         line.strip_prefix("to change").map(|line| line.trim().to_owned())
     });
@@ -146,13 +148,17 @@ fn a_demonstration_that_is_kept_shows_figures_changes_and_its_own_ports() {
     let place = |name: &str| places.get(name).unwrap_or_else(|| panic!("no {name} in {places:?}")).clone();
     assert!(places.values().all(|place| !place.contains(":0/")), "{places:?}");
     let host = place("HTTP door").strip_prefix("http://").unwrap().split_once('/').unwrap().0.to_owned();
-    drop(TcpStream::connect(host).unwrap());
+    drop(TcpStream::connect(&host).unwrap());
+    assert_eq!((place("DOOR="), place("sasl.username=")), (host, "sender".to_owned()), "to be pasted");
+    assert!(
+        place("read-api").contains(&place("API=")) && !place("TO_SEND=").is_empty() && !place("BROKER=").is_empty()
+    );
     assert!(answer(&place("metrics"), "").contains("defaultx_ready"));
 
     // Automatic is one share, and the development sample is there to compare with.
     let database = local::Stack::attach(&stack).unwrap().database_url().to_owned();
     let summary: Value = serde_json::from_slice(&std::fs::read(summary).unwrap()).unwrap();
-    let kpis = answer(&place("read-api").replace("/v1/applications", "/v1/kpis?tenant=demo"), &place("to read"));
+    let kpis = answer(&place("read-api").replace("/v1/applications", "/v1/kpis?tenant=demo"), &place("TO_READ="));
     let kpis: Value = serde_json::from_str(&kpis).unwrap_or_else(|error| panic!("{error}: {kpis}"));
     let (counted, asked) =
         (summary["automatic_share"].as_f64().unwrap(), kpis["total"]["automatic_share"].as_f64().unwrap());

@@ -306,17 +306,23 @@ SELECT count(*) FROM defaultx.disabled_endpoints
 JOIN unnest($1::text[], $2::bytea[]) AS e(id, url) ON subscription = e.id AND url_sha256 = e.url
 
 -- notifier/src: notifier
-SELECT d.*, r.resent_at, r.resent_by FROM (
+SELECT d.*, r.resent_at, r.resent_by, r.why FROM (
     SELECT id, subscription, status, attempts, resends, http_status, last_error, tenant, application_id, revision, event_id, created_at,
       next_at, ended_at FROM defaultx.deliveries
     WHERE (cardinality($1::text[]) = 0 OR status = ANY($1)) AND ($2::text IS NULL OR subscription = $2)
     AND ($3::timestamptz IS NULL OR created_at >= $3) ORDER BY created_at DESC, id LIMIT $4
-) d LEFT JOIN LATERAL (SELECT resent_at, resent_by FROM defaultx.delivery_resends
+) d LEFT JOIN LATERAL (SELECT resent_at, resent_by, why FROM defaultx.delivery_resends
     WHERE delivery_id = d.id ORDER BY resent_at DESC LIMIT 1) r ON true ORDER BY created_at, id
 
 -- notifier/src: notifier
 SELECT subscription, status, count(*), min(created_at) FROM defaultx.deliveries
 WHERE status IN ('pending', 'failed', 'disabled') GROUP BY subscription, status
+
+-- notifier/src: notifier
+SELECT DISTINCT subscription FROM defaultx.deliveries ORDER BY subscription
+
+-- notifier/src: notifier
+SELECT DISTINCT subscription FROM defaultx.deliveries WHERE id = ANY($1) ORDER BY subscription
 
 -- notifier/src: notifier
 SELECT subscription, url_sha256, disabled_at FROM defaultx.disabled_endpoints ORDER BY disabled_at

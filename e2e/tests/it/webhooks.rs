@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 const PATIENCE: Duration = Duration::from_secs(120);
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 /// The next one, which receivers do not know yet.
-const NEXT_SECRET: &str = "whsec_bmV3LXNlY3JldC1uZXctc2VjcmV0";
+const NEXT_SECRET: &str = "whsec_bmV3LXNlY3JldC1uZXctc2VjcmV0LW5ldy1zZWNyZXQ=";
 
 /// A receiver whose answer can be changed; it keeps the ids that came, in their order.
 #[derive(Clone)]
@@ -177,23 +177,24 @@ fn what_did_not_arrive_is_listed_and_sent_again_and_what_is_gone_is_enabled() {
     receiver.answers(204);
     let first = text(&failed[0], "id");
     let one = ["deliveries", "resend", "--by", "ana", "--why", "they were down", "--id", first.as_str()];
-    assert_eq!(said(&config, &one), (Some(0), "1 are sent again\n".to_owned()));
+    assert_eq!(said(&config, &one), (Some(0), "1 go back into the queue\n".to_owned()));
     until("one arrives", &log, || (listed(&config, "delivered").len() == 1).then_some(()));
     let all = ["deliveries", "resend", "--by", "ana", "--subscription", "core-banking", "--since", "24h"];
     let dry: Vec<&str> = all.iter().copied().chain(["--dry-run"]).collect();
-    assert_eq!(said(&config, &dry), (Some(0), "2 would be sent again\n".to_owned()));
-    assert_eq!(said(&config, &all), (Some(0), "2 are sent again\n".to_owned()));
+    assert_eq!(said(&config, &dry), (Some(0), "2 would go back into the queue\n".to_owned()));
+    assert_eq!(said(&config, &all), (Some(0), "2 go back into the queue\n".to_owned()));
     until("all arrive", &log, || (listed(&config, "delivered").len() == 3).then_some(()));
-    assert_eq!(said(&config, &all), (Some(0), "0 are sent again\n".to_owned()));
+    assert_eq!(said(&config, &all), (Some(0), "0 go back into the queue\n".to_owned()));
     assert_eq!(
         said(&config, &one),
-        (Some(0), "0 are sent again, 1 had been delivered (--delivered sends them too)\n".to_owned())
+        (Some(0), "0 go back into the queue, 1 had been delivered (--delivered sends them too)\n".to_owned())
     );
     let ids = receiver.ids();
     assert_eq!(ids.len(), 9);
     assert!(ids[6..].iter().all(|id| ids[..6].contains(id)), "the same webhook-id");
     let by = listed(&config, "delivered");
     assert!(by.iter().all(|one| text(one, "resent_by") == "ana" && one["resends"] == 1));
+    assert!(by.iter().any(|one| one["resent_why"].is_string()), "{by:?}");
 
     // It is gone, and back again.
     receiver.answers(410);
@@ -202,16 +203,24 @@ fn what_did_not_arrive_is_listed_and_sent_again_and_what_is_gone_is_enabled() {
     let (code, standing) = said(&config, &["deliveries", "endpoints"]);
     assert!(code == Some(1) && standing.contains("core-banking") && standing.contains("disabled"), "{standing}");
     assert!(!standing.contains("hidden"), "{standing}");
-    let (code, refused) = said(&config, &all);
-    assert!(code == Some(1) && refused.contains("deliveries enable core-banking"), "{refused}");
+    let kept = text(&listed(&config, "disabled")[0], "id").to_owned();
+    for which in [&all[..], &["deliveries", "resend", "--id", &kept, "--by", "ana"]] {
+        let (code, refused) = said(&config, which);
+        assert!(code == Some(1) && refused.contains("deliveries enable core-banking"), "{which:?}: {refused}");
+    }
+    let (code, unknown) = said(&config, &["deliveries", "list", "--subscription", "other"]);
+    assert!(code == Some(1) && unknown.contains("there are core-banking"), "{unknown}");
     receiver.answers(200);
     let enable =
         |id| said(&config, &["deliveries", "enable", id, "--by", "ana", "--why", "they answered 410 by mistake"]);
     let (code, slip) = enable("core-bankng");
     assert!(code == Some(1) && slip.contains("did you mean \"core-banking\"?"), "{slip}");
-    assert_eq!(enable("core-banking"), (Some(0), "core-banking is enabled\n17 are sent again\n".to_owned()));
+    assert_eq!(enable("core-banking"), (Some(0), "core-banking is enabled\n17 go back into the queue\n".to_owned()));
     until("what was kept arrives", &log, || (listed(&config, "delivered").len() == 20).then_some(()));
-    assert_eq!(enable("core-banking"), (Some(0), "core-banking was not disabled\n0 are sent again\n".to_owned()));
+    assert_eq!(
+        enable("core-banking"),
+        (Some(0), "core-banking was not disabled\n0 go back into the queue\n".to_owned())
+    );
     let (code, standing) = said(&config, &["deliveries", "subscriptions", "--json"]);
     let standing: Value = serde_json::from_str(standing.trim()).unwrap();
     assert_eq!((code, &standing["endpoint"], &standing["kept"]), (Some(0), &"enabled".into(), &0.into()));

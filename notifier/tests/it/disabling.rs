@@ -102,6 +102,7 @@ async fn deliveries_that_ended_long_ago_are_deleted_in_small_batches() {
         poster: poster(5_000, true),
         receipts: ledger.clone(),
         meter: notifier::metrics::Meter::new(&registry).unwrap(),
+        standing: notifier::standing::Standing::new(runtime::health::Health::default().component("notifier-send"), 1),
         pace: pace(),
         chance: || 0.5,
         wake: std::sync::Arc::default(),

@@ -106,6 +106,10 @@ async fn a_crash_between_post_and_record_posts_again_under_the_same_id() {
                     poster: poster(5_000, true),
                     receipts: Stuck,
                     meter: notifier::metrics::Meter::new(&Registry::new()).unwrap(),
+                    standing: notifier::standing::Standing::new(
+                        runtime::health::Health::default().component("notifier-send"),
+                        1,
+                    ),
                     pace: notifier::sender::Pace { lease: Duration::from_millis(10_500), ..pace() },
                     chance: || 0.0,
                     wake: Arc::new(Notify::new()),

@@ -6,7 +6,9 @@ use super::error::AuthError;
 use super::{Claims, LEEWAY_S, LONGEST_NAME};
 use crate::clock::{self, LATEST_MS};
 use crate::health::Component;
-use crate::kafka::{Isolation, KafkaConfig, Plain, PlainConsumer, reader};
+use crate::kafka::{self, Isolation, KafkaConfig, Plain, PlainConsumer, reader};
+use crate::outage::KAFKA;
+use crate::warn_unless_away;
 use chrono::DateTime;
 use rdkafka::consumer::Consumer;
 use rdkafka::error::KafkaError;
@@ -16,7 +18,7 @@ use serde::Deserialize;
 use std::collections::{BTreeSet, HashMap};
 use std::convert::Infallible;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
 /// Revocations that a server cannot read and that stand, by server.
@@ -26,6 +28,8 @@ const POLL: Duration = Duration::from_millis(100);
 const TIMEOUT: Duration = Duration::from_secs(5);
 /// Between two tries to reach the topic.
 const AGAIN_AFTER: Duration = Duration::from_secs(1);
+/// In words, of a server that knows revocations and hears of no new one.
+const STAND: &str = "revocations cannot be read, those that are known stand";
 
 /// What a server knows of revocations.
 #[derive(Debug)]
@@ -180,9 +184,10 @@ impl Revocations {
     ) -> Result<(), Infallible> {
         while !stop.is_cancelled() {
             if let Err(why) = self.read_on(kafka, topic, health, stop, &mut between) {
-                tracing::warn!(topic, %why, "revocations cannot be read; those that are known stand");
-                if !self.read().is_complete {
-                    health.set_ready(false, why.to_string());
+                warn_unless_away!(KAFKA, topic, %why, "revocations cannot be read; those that are known stand");
+                match self.read().is_complete {
+                    true => health.set_ready(true, format!("{STAND}: {why}")),
+                    false => health.set_ready(false, why.to_string()),
                 }
                 between(self);
                 std::thread::sleep(AGAIN_AFTER);
@@ -193,15 +198,31 @@ impl Revocations {
 
     fn read_on(
         &self,
-        kafka: &KafkaConfig,
+        config: &KafkaConfig,
         topic: &str,
         health: &Component,
         stop: &CancellationToken,
         between: &mut impl FnMut(&Self),
     ) -> Result<(), Unread> {
-        let (consumer, mut open) = assigned(kafka, topic)?;
+        let (consumer, mut open) = assigned(config, topic)?;
+        kafka::reached();
+        // Since when nobody has answered.
+        let mut lost: Option<Instant> = None;
         while !stop.is_cancelled() {
             between(self);
+            if lost.is_some_and(|since| since.elapsed() >= AGAIN_AFTER) {
+                // The client says when it lost the brokers, and not when it has them again.
+                lost = match consumer.fetch_metadata(Some(topic), AGAIN_AFTER) {
+                    Ok(_) => None,
+                    Err(_) => Some(Instant::now()),
+                };
+                if lost.is_none() {
+                    kafka::reached();
+                    if open.is_empty() {
+                        self.show_ready(health);
+                    }
+                }
+            }
             match consumer.poll(POLL) {
                 None => {}
                 Some(Ok(record)) => {
@@ -234,10 +255,12 @@ impl Revocations {
                 // The client mends by itself what is not fatal, such as a broker that restarts. What it cannot mend, such as a missing
                 // right, must not be a riddle to whoever waits.
                 Some(Err(error)) => {
-                    tracing::warn!(topic, %error, "revocations cannot be read; those that are known stand");
-                    if !self.read().is_complete {
-                        health.set_ready(false, format!("revocations cannot be read: {error}"));
+                    warn_unless_away!(KAFKA, topic, %error, "revocations cannot be read; those that are known stand");
+                    match self.read().is_complete {
+                        true => health.set_ready(true, format!("{STAND}: {error}")),
+                        false => health.set_ready(false, format!("revocations cannot be read: {error}")),
                     }
+                    lost.get_or_insert_with(Instant::now);
                 }
             }
         }

@@ -21,7 +21,7 @@ impl Cover {
     ///
     /// # Errors
     /// What to set.
-    pub(super) fn check(self, address: SocketAddr) -> std::io::Result<()> {
+    pub fn check(self, address: SocketAddr) -> std::io::Result<()> {
         if self == Self::BareByChoice || address.ip().to_canonical().is_loopback() {
             return Ok(());
         }

@@ -1,9 +1,10 @@
 //! A consumer that belongs to no loop, and its context.
 
+use super::heard;
 use crate::task;
-use rdkafka::config::FromClientConfigAndContext;
+use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
 use rdkafka::consumer::{BaseConsumer, ConsumerContext};
-use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::{ClientConfig, ClientContext};
 use std::ops::Deref;
 
@@ -38,15 +39,17 @@ impl Drop for PlainConsumer {
 }
 
 /// The context of every [`PlainConsumer`]. The end of a partition comes as an error of the client; the default context would
-/// log it as one, each time. It is an answer to `poll` and nothing else.
+/// log it as one, each time. It is an answer to `poll` and nothing else. An outage is told once, and not by every client.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Plain;
 
 impl ClientContext for Plain {
+    fn log(&self, level: RDKafkaLogLevel, fac: &str, message: &str) {
+        heard::line("", level, fac, message);
+    }
+
     fn error(&self, error: KafkaError, reason: &str) {
-        if error.rdkafka_error_code() != Some(RDKafkaErrorCode::PartitionEOF) {
-            tracing::warn!(%error, reason, "kafka client");
-        }
+        heard::error("", &error, reason);
     }
 }
 
@@ -55,6 +58,7 @@ impl ConsumerContext for Plain {}
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rdkafka::error::RDKafkaErrorCode;
     use std::sync::{Arc, Mutex};
 
     /// Takes what is logged.
@@ -74,7 +78,7 @@ mod tests {
 
     #[test]
     fn the_end_of_a_partition_is_no_line_in_the_log() {
-        let rows = [(RDKafkaErrorCode::PartitionEOF, 0), (RDKafkaErrorCode::AllBrokersDown, 1)];
+        let rows = [(RDKafkaErrorCode::PartitionEOF, 0), (RDKafkaErrorCode::Authentication, 1)];
         for (code, expected) in rows {
             let lines = Lines::default();
             let writer = lines.clone();

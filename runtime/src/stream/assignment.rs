@@ -7,7 +7,7 @@ use super::offset::NextOffset;
 use super::position::{self, Gap, LEADER_CATCHES_UP_WITHIN, Positions, Question};
 use super::restore::{Apply, Changelog, restore};
 use super::state::Stored;
-use crate::kafka::{Isolation, Plain, PlainConsumer, reader};
+use crate::kafka::{self, Isolation, Plain, PlainConsumer, reader};
 use hashbrown::HashMap;
 use rdkafka::client::ClientContext;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
@@ -215,19 +215,11 @@ impl<K: Stored + Eq + Hash, V: Stored> ClientContext for Assignment<K, V> {
         if fac == SESSION_TIMED_OUT {
             self.session_lost.store(true, Ordering::Relaxed);
         }
-        let worker = self.meter.worker();
-        match level {
-            RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical | RDKafkaLogLevel::Error => {
-                tracing::error!(worker, fac, message, "kafka client");
-            }
-            RDKafkaLogLevel::Warning => tracing::warn!(worker, fac, message, "kafka client"),
-            RDKafkaLogLevel::Notice | RDKafkaLogLevel::Info => tracing::info!(worker, fac, message, "kafka client"),
-            RDKafkaLogLevel::Debug => tracing::debug!(worker, fac, message, "kafka client"),
-        }
+        kafka::line(self.meter.worker(), level, fac, message);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        tracing::warn!(worker = self.meter.worker(), %error, reason, "kafka client");
+        kafka::error(self.meter.worker(), &error, reason);
     }
 }
 

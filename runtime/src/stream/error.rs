@@ -6,7 +6,9 @@ use rdkafka::error::KafkaError;
 /// Why a loop ended before it was told to.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum LoopError {
-    #[error("another instance runs under this id: {0}")]
+    #[error(
+        "another instance runs under this id, and this one ends: give each of two an id of its own with --instance N ({0})"
+    )]
     Fenced(String),
     #[error("{0}")]
     Lacking(String),

@@ -2,6 +2,7 @@
 
 use super::offset::NextOffset;
 use super::watermarks::{Ends, Watermarks};
+use crate::kafka::Reach;
 use prometheus::core::Collector;
 use prometheus::{
     Gauge, GaugeVec, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
@@ -73,6 +74,7 @@ pub(crate) struct Meter {
     pub state_entries: IntGauge,
     pub state_paused: IntGauge,
     dead_letter_limit_stopped: IntGaugeVec,
+    reach: Reach,
     pub fenced: IntCounter,
     pub restarts: IntCounter,
 }
@@ -128,6 +130,7 @@ impl Meter {
                     &["topic"],
                 )?,
             )?,
+            reach: Reach::default(),
             fenced: counter(FENCED, "Times that another instance took this one's id")?,
             restarts: counter(WORKER_RESTARTS, "Times that the worker was started again with new clients")?,
         })
@@ -182,8 +185,14 @@ impl Meter {
         self.lag_seconds.set(if lag > 0 { age.max(held.as_secs_f64()) } else { 0.0 });
     }
 
+    /// Whether no broker has been up for some seconds.
+    pub(crate) fn is_cut_off(&self) -> bool {
+        self.reach.is_cut_off()
+    }
+
     /// Takes what a client tells of its partitions. A worker may have several clients; each tells of its own.
     pub(crate) fn statistics(&self, statistics: &Statistics) {
+        self.reach.tell(statistics);
         let now = Instant::now();
         let mut watermarks = self.watermarks.lock().unwrap_or_else(PoisonError::into_inner);
         for (topic, told) in &statistics.topics {

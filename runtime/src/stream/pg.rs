@@ -9,7 +9,9 @@ mod spec;
 
 use super::meter::Meter;
 use super::offset::NextOffset;
+use super::session::CUT_OFF;
 use crate::kafka::{Isolation, reader};
+use crate::outage::{DATABASE, KAFKA};
 use crate::pg::lease::{BEAT, Candidate, Lease, Standing};
 use crate::pg::offsets::{self, Place, Stand};
 use crate::pg::{DatabaseConfig, connect};
@@ -111,8 +113,16 @@ impl Shard {
                 }
                 Err(why) => {
                     self.meter.restarts.inc();
-                    component.set_ready(false, "restarting");
-                    tracing::warn!(worker = self.spec.worker, shard = self.shard, %why, "worker starts again");
+                    component.set_ready(false, format!("restarting: {why}"));
+                    let is_away = DATABASE.lasts() || KAFKA.lasts();
+                    match is_away {
+                        true => {
+                            tracing::debug!(worker = self.spec.worker, shard = self.shard, %why, "worker starts again")
+                        }
+                        false => {
+                            tracing::warn!(worker = self.spec.worker, shard = self.shard, %why, "worker starts again")
+                        }
+                    }
                 }
             }
             if started.elapsed() > Duration::from_secs(30) {
@@ -144,14 +154,26 @@ impl Shard {
         let _guard = stop.clone().drop_guard();
         let mut expected = stood.iter().map(|(place, stand)| (place.clone(), stand.next)).collect();
         let mut reads = self.start_reader(stood, stop, handler.preparer())?;
+        let mut obstacles: Option<String> = None;
         loop {
             let read = match tokio::time::timeout(BEAT, reads.recv()).await {
-                Ok(Some(read)) => read?,
+                Ok(Some(read)) => Some(read?),
                 Ok(None) if self.service.shutdown.is_cancelled() => break,
                 Ok(None) => return Err(PgError::ReaderEnded),
-                Err(_) if lease.renew(&client).await? => continue,
+                Err(_) if lease.renew(&client).await? => None,
                 Err(_) => return Err(lost(candidate)),
             };
+            if let Some(Read::Obstacles(words)) = &read {
+                obstacles = Some(words.clone());
+            }
+            if let Some(words) = &obstacles {
+                match words.as_str() {
+                    _ if self.meter.is_cut_off() => component.set_ready(false, CUT_OFF),
+                    "" => component.set_ready(true, "reading"),
+                    words => component.set_ready(false, format!("cannot read everything: {words}")),
+                }
+            }
+            let Some(read) = read else { continue };
             let batch = match read {
                 Read::Batch(batch) => batch,
                 Read::Passed(place, stand) => {
@@ -161,14 +183,7 @@ impl Shard {
                     }
                     continue;
                 }
-                Read::Obstacles(words) if words.is_empty() => {
-                    component.set_ready(true, "reading");
-                    continue;
-                }
-                Read::Obstacles(words) => {
-                    component.set_ready(false, format!("cannot read everything: {words}"));
-                    continue;
-                }
+                Read::Obstacles(_) => continue,
             };
             let (started, records, newest_ms) = (Instant::now(), batch.records, batch.newest_ms);
             match self.write(&mut client, handler, &lease, batch, &mut expected).await {

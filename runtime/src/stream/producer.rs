@@ -3,10 +3,10 @@
 
 use super::record::Route;
 use crate::ffi::QueueSignal;
-use crate::kafka::{KafkaConfig, writer};
+use crate::kafka::{self, KafkaConfig, writer};
 use rdkafka::TopicPartitionList;
 use rdkafka::client::ClientContext;
-use rdkafka::config::ClientConfig;
+use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::consumer::ConsumerGroupMetadata;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{DeliveryResult, Header, Message as _, OwnedHeaders};
@@ -136,6 +136,15 @@ impl Producer {
             0 => Err(KafkaError::MetadataFetch(RDKafkaErrorCode::UnknownTopicOrPartition)),
             count => Ok(i32::try_from(count).unwrap_or(i32::MAX)),
         }
+    }
+
+    /// Whether a broker answers.
+    pub(crate) fn reaches_brokers(&self, topic: &str, timeout: Duration) -> bool {
+        let answered = self.inner.client().fetch_metadata(Some(topic), timeout).is_ok();
+        if answered {
+            kafka::reached();
+        }
+        answered
     }
 
     /// Queues one record, making room in the queue when it is full.
@@ -314,7 +323,15 @@ impl Reports {
     }
 }
 
-impl ClientContext for Reports {}
+impl ClientContext for Reports {
+    fn log(&self, level: RDKafkaLogLevel, fac: &str, message: &str) {
+        kafka::line("", level, fac, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        kafka::late_error(&error, reason);
+    }
+}
 
 impl ProducerContext for Reports {
     type DeliveryOpaque = ();

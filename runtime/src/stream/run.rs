@@ -8,8 +8,10 @@ use super::lacking::lacking;
 use super::meter::Meter;
 use super::session::Session;
 use super::spec::LoopSpec;
+use crate::outage::KAFKA;
 use crate::service::ServiceContext;
 use crate::task::{SpawnError, WorkerHandle};
+use crate::warn_unless_away;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -66,8 +68,8 @@ fn supervise<H: Handler>(
             }
             Err(LoopError::Broken(why)) => {
                 meter.restarts.inc();
-                component.set_ready(false, "restarting");
-                tracing::warn!(worker = spec.worker, why, "worker starts again");
+                component.set_ready(false, format!("restarting: {why}"));
+                warn_unless_away!(KAFKA, worker = spec.worker, why, "worker starts again");
             }
         }
         if started.elapsed() > Duration::from_secs(30) {

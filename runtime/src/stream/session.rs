@@ -13,6 +13,7 @@ mod standing;
 mod trouble;
 
 use self::collecting::{Batch, Polled, Source, collect};
+pub(super) use self::holds::CUT_OFF;
 use self::trouble::{Complaint, Standing};
 use super::assignment::Assignment;
 use super::clients::{self, whole_ms};
@@ -74,6 +75,8 @@ pub(super) struct Session<'a> {
     /// The client cannot unpack something, and does not say where.
     unreadable: Cell<bool>,
     complaint: RefCell<Option<Complaint>>,
+    /// No broker is up.
+    cut_off: Cell<bool>,
     /// Before what the handler cannot serve.
     standing: RefCell<Option<Standing>>,
 }
@@ -144,6 +147,7 @@ impl<'a> Session<'a> {
             out_of_place: Cell::new(false),
             unreadable: Cell::new(false),
             complaint: RefCell::default(),
+            cut_off: Cell::new(false),
             standing: RefCell::default(),
         })
     }
@@ -192,6 +196,7 @@ impl<'a> Session<'a> {
             let batch = Batch::of(self.limit.get(), self.spec.tuning.batch_bytes);
             let batch = collect(&mut Polling { session: self, consumer, engine, in_flight: &mut in_flight }, batch)?;
             self.hear_no_more();
+            self.look_for_brokers();
             self.look_for_places(consumer, engine, &mut in_flight)?;
             let changed = self.follow_changes(consumer, engine, &mut in_flight)?;
             if changed {

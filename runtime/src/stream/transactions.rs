@@ -54,6 +54,11 @@ impl Transactions {
         self.connected().map(drop)
     }
 
+    /// Whether a broker answers now, asked about a topic of ours; false without a connection.
+    pub fn reaches_brokers(&self, topic: &str, timeout: Duration) -> bool {
+        self.producer.as_ref().is_some_and(|producer| producer.reaches_brokers(topic, timeout))
+    }
+
     /// Writes records in one transaction. A record without a partition goes where its key says.
     ///
     /// # Errors

@@ -8,6 +8,7 @@ mod gaps;
 mod handlers;
 mod holds;
 mod leaders;
+mod outage;
 mod rebalance;
 mod rights;
 mod standing;

@@ -23,6 +23,6 @@ fn report(package: &Path, scales: &Path) -> Report {
     let read = package::files(package).and_then(|files| Ok((files, package::scales(scales)?)));
     match read {
         Ok((files, scales)) => model_import::check(package, files, &scales),
-        Err(error) => Report::unread(package, crate::say::whole(&error)),
+        Err(error) => Report::unread(package, crate::say::told(&error)),
     }
 }

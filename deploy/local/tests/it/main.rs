@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use local::{ADMIN, Ending, LocalError, Options, Stack, start_prometheus};
+use local::{ADMIN, Ending, Found, LocalError, Options, Stack, start_prometheus};
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
@@ -69,12 +69,9 @@ fn a_stack_left_running_is_found_and_stopped_and_its_data_found_again() {
     drop(found);
     assert!(pids.iter().all(|pid| lives(*pid)), "attaching must not own");
 
-    let (found, was_running) = Stack::start_or_attach(&options).unwrap();
-    assert!(was_running && found.pids() == pids, "asked for again, it is the same stack");
+    let (found, what) = Stack::start_or_attach(&options).unwrap();
+    assert!(what == Found::All && found.pids() == pids, "asked for again, it is the same stack");
     drop(found);
-    let more = Stack::start_or_attach(&Options { kafka: true, ..options.clone() });
-    assert!(matches!(more, Err(LocalError::HalfRunning { name: "Kafka", .. })), "{more:?}");
-    assert!(pids.iter().all(|pid| lives(*pid)), "what runs goes on");
 
     Stack::stop_left_running(dir.path()).unwrap();
     assert!(pids.iter().all(|pid| !lives(*pid)));
@@ -82,6 +79,42 @@ fn a_stack_left_running_is_found_and_stopped_and_its_data_found_again() {
 
     let again = Stack::start(&options).unwrap();
     assert!(matches!(again.create_database("mine"), Err(LocalError::Failed { .. })), "the data is still there");
+}
+
+/// A database that has died is no reason to take the broker away from those who work with it, nor the other way round.
+#[test]
+fn a_server_that_has_ended_is_started_beside_the_one_that_runs() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = Options { keep_running: true, ..Options::new(dir.path()) };
+    let stack = Stack::start(&options).unwrap();
+    let [broker, database] = stack.pids()[..] else { panic!("{:?}", stack.pids()) };
+    create_topic(&stack, "kept");
+    let (bootstrap, url) = (stack.bootstrap().to_owned(), stack.database_url().to_owned());
+    stack.leave_running().unwrap();
+
+    let mut found = Stack::attach(dir.path()).unwrap();
+    found.stop_database(Ending::Kill).unwrap();
+    drop(found);
+    let (stack, what) = Stack::start_or_attach(&options).unwrap();
+    assert_eq!((what, stack.pids()[0]), (Found::AllBut("PostgreSQL"), broker), "the broker goes on");
+    assert_eq!(stack.database_url(), url, "where its clients look for it");
+    assert_eq!(sql(&url, "SELECT 'here'"), "here");
+    assert!(stack.pids()[1] != database);
+    let database = stack.pids()[1];
+    stack.leave_running().unwrap();
+    assert!(lives(broker) && lives(database));
+
+    let mut found = Stack::attach(dir.path()).unwrap();
+    found.stop_broker(Ending::Kill).unwrap();
+    drop(found);
+    let (stack, what) = Stack::start_or_attach(&options).unwrap();
+    assert_eq!((what, stack.pids()[1]), (Found::AllBut("Kafka"), database), "the database goes on");
+    assert_eq!(stack.bootstrap(), bootstrap);
+    assert!(topics(&stack).contains(&"kept".to_owned()));
+    let pids = stack.pids();
+    stack.leave_running().unwrap();
+    Stack::stop_left_running(dir.path()).unwrap();
+    assert!(pids.iter().all(|pid| !lives(*pid)), "found again as one");
 }
 
 /// Also the proof that data does not depend on ports: the controller's address is part of what the broker has stored.

@@ -11,9 +11,10 @@ use super::error::PgError;
 use super::places::{Ends, Found, find, is_acceptable, words};
 use super::prepare::{Prepare, Preparer};
 use super::spec::PgSpec;
+use crate::kafka::{self, Asker};
 use crate::pg::offsets::{Place, Stand};
 use rdkafka::TopicPartitionList;
-use rdkafka::config::ClientConfig;
+use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::metadata::MetadataPartition;
@@ -29,6 +30,8 @@ use tokio_util::sync::CancellationToken;
 const LOOK: Duration = Duration::from_secs(5);
 /// The longest that is waited for more records behind a full batch.
 const BUSY_LINGER: Duration = Duration::from_millis(50);
+/// The longest that one may take: nothing is heard meanwhile, neither of records nor of brokers that are gone.
+const LOOK_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long the broker may take to tell.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -58,7 +61,7 @@ pub(super) enum Read<W> {
 pub(super) struct Reader<W> {
     pub consumer: BaseConsumer<StatsContext>,
     /// Is asked of topics meanwhile.
-    pub asking: Arc<BaseProducer>,
+    pub asking: Arc<BaseProducer<Asker>>,
     /// Settings of further clients.
     pub client: ClientConfig,
     /// Name of the rows of offsets.
@@ -158,7 +161,7 @@ impl<W> Reader<W> {
     fn look(&self, holding: &mut Holding) -> Result<String, KafkaError> {
         let (mut fresh, mut obstacles) = (BTreeSet::new(), Vec::new());
         for topic in &self.spec.topics {
-            let metadata = self.asking.client().fetch_metadata(Some(topic), TIMEOUT)?;
+            let metadata = self.asking.client().fetch_metadata(Some(topic), LOOK_TIMEOUT)?;
             let found = metadata.topics().iter().find(|found| found.name() == &**topic);
             let error = found.and_then(|found| found.error()).map(RDKafkaErrorCode::from);
             let partitions = found.map(|found| found.partitions()).unwrap_or_default();
@@ -323,6 +326,14 @@ pub(super) struct StatsContext(pub Arc<Meter>);
 impl rdkafka::ClientContext for StatsContext {
     fn stats(&self, statistics: rdkafka::Statistics) {
         self.0.statistics(&statistics);
+    }
+
+    fn log(&self, level: RDKafkaLogLevel, fac: &str, message: &str) {
+        kafka::line(self.0.worker(), level, fac, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        kafka::error(self.0.worker(), &error, reason);
     }
 }
 

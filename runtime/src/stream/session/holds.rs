@@ -3,12 +3,14 @@
 
 use super::trouble::Complaint;
 use super::{Assigned, Consuming, InFlight, Session};
+use crate::outage::KAFKA;
 use crate::stream::engine::Engine;
 use crate::stream::error::LoopError;
 use crate::stream::handler::Handler;
 use crate::stream::leaders::{self, Leaderless, leaderless};
 use crate::stream::position::{self, Gap, Lost, Positions, Probe, Question, accepted_gaps, is_unreadable};
 use crate::stream::state::Stored;
+use crate::warn_unless_away;
 use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{CommitMode, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -48,7 +50,7 @@ impl Session<'_> {
     /// reason to take the other sources' worker out of service.
     pub(super) fn show_ready(&self, words: &str) {
         let stands = self.complaint.borrow().is_some() || self.standing.borrow().is_some();
-        if self.refused.get() > 0 || self.full.get() || stands {
+        if self.refused.get() > 0 || self.full.get() || self.cut_off.get() || stands {
             return;
         }
         if let [first, more @ ..] = self.gaps.borrow().as_slice() {
@@ -68,6 +70,19 @@ impl Session<'_> {
         self.service.health.component(self.spec.worker).set_ready(true, words);
     }
 
+    /// Whether any broker is up, as the client's statistics say every two seconds: what is not read because nobody gives it must not look
+    /// like nothing to read.
+    pub(super) fn look_for_brokers(&self) {
+        let is_cut_off = self.meter.is_cut_off();
+        if self.cut_off.replace(is_cut_off) == is_cut_off {
+            return;
+        }
+        match is_cut_off {
+            true => self.service.health.component(self.spec.worker).set_ready(false, CUT_OFF),
+            false => self.show_ready("kafka is reachable again"),
+        }
+    }
+
     /// Ends the session when a partition is no longer what was read so far, or somebody has accepted that it is not: the next one
     /// asks anew where it stands. The other partitions are read meanwhile.
     pub(super) fn look_for_places<H: Handler>(
@@ -81,7 +96,7 @@ impl Session<'_> {
             why = match self.look(consumer) {
                 Ok(found) => why.or(found),
                 Err(error) => {
-                    tracing::warn!(worker = self.spec.worker, %error, "places cannot be asked for");
+                    warn_unless_away!(KAFKA, worker = self.spec.worker, %error, "places cannot be asked for");
                     why
                 }
             };
@@ -100,7 +115,8 @@ impl Session<'_> {
     /// more, or somebody has accepted it.
     fn look<K: Stored + Eq + Hash, V: Stored>(&self, consumer: &Assigned<K, V>) -> Result<Option<String>, KafkaError> {
         let timeout = Duration::from_millis(self.spec.tuning.timeout_ms);
-        let lacking = leaderless(self.service.asking()?.client(), &self.spec.partitioned(), timeout)?;
+        // Nothing is heard meanwhile, neither of records nor of brokers that are gone.
+        let lacking = leaderless(self.service.asking()?.client(), &self.spec.partitioned(), timeout.min(A_LOOK_TAKES))?;
         let waits = |e: &TopicPartitionListElem<'_>| lacking.of(e.topic(), e.partition()).is_some();
         if !self.waiting.borrow().elements().iter().all(waits) {
             return Ok(Some("a partition has a leader again".to_owned()));
@@ -312,6 +328,11 @@ fn words_of_lost(lacking: &Leaderless, held: &TopicPartitionList) -> Option<Stri
 /// Between two looks for somebody who accepts a gap, and for leaders that are back.
 const PLACES_ARE_LOOKED_AT_EVERY: Duration = Duration::from_secs(5);
 
+/// The longest that a look for leaders may take.
+const A_LOOK_TAKES: Duration = Duration::from_secs(3);
+
+/// In words, of a worker that no broker answers.
+pub(in crate::stream) const CUT_OFF: &str = "kafka is not reachable";
 /// Longer than the client waits between two tries.
 const COMPLAINT_STAYS: Duration = Duration::from_secs(30);
 /// Between two looks for entries that have expired.

@@ -1,6 +1,7 @@
 //! What follows from how a transaction ended: fold its overlay in, read its batch again, wait, or end the session.
 
 use super::{Assigned, Consuming, InFlight, Session};
+use crate::outage::KAFKA;
 use crate::stream::assignment::{Change, Taken};
 use crate::stream::committer::TransactionOutcome;
 use crate::stream::engine::Engine;
@@ -8,6 +9,7 @@ use crate::stream::error::LoopError;
 use crate::stream::handler::{Handler, RecordOutcome};
 use crate::stream::offset::NextOffset;
 use crate::stream::state::Stored;
+use crate::warn_unless_away;
 use hashbrown::HashMap;
 use rdkafka::TopicPartitionList;
 use rdkafka::consumer::Consumer;
@@ -194,7 +196,7 @@ impl Session<'_> {
 
     fn aborted<H: Handler>(&self, batch: &InFlight<H>, why: &str) {
         self.meter.ended("aborted", batch.since.elapsed());
-        tracing::warn!(worker = self.spec.worker, records = batch.outcomes.len(), why, "transaction aborted");
+        warn_unless_away!(KAFKA, worker = self.spec.worker, records = batch.outcomes.len(), why, "transaction aborted");
     }
 
     /// A transaction was refused. The same batch is read again after a pause that grows while this goes on; until a commit the
