@@ -180,7 +180,8 @@ fn each_partition_takes_its_share_of_a_quota() {
         })
         .collect();
     let accepted = |partitions: i32| {
-        let mut handler = AdmitHandler::new(&config, &kafka(), Metrics::new(&prometheus::Registry::new()).unwrap()).unwrap();
+        let mut handler =
+            AdmitHandler::new(&config, &kafka(), Metrics::new(&prometheus::Registry::new()).unwrap()).unwrap();
         handler.spread_over(partitions);
         let (outcomes, _) = Harness::new(handler).feed(&records).unwrap();
         [0, 1].map(|partition| {
