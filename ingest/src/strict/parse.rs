@@ -49,9 +49,17 @@ impl Trail {
         self.steps.iter().rev().for_each(|step| push_step(&mut pointer, step));
         let fault = Fault::new(reason, pointer);
         match reason {
-            Reason::NotJson => fault.because(format!("line {}, column {}{why}", error.line(), error.column())),
+            Reason::NotJson => fault.because(place_of(error) + why),
             _ => fault,
         }
+    }
+}
+
+/// Where the parser stopped, from 1; it counts a line's end as the start of the next.
+fn place_of(error: &serde_json::Error) -> String {
+    match (error.line(), error.column()) {
+        (line, 0) => format!("the end of line {}", line.saturating_sub(1).max(1)),
+        (line, column) => format!("line {line}, column {column}"),
     }
 }
 
@@ -230,8 +238,9 @@ mod tests {
 
     #[test]
     fn what_is_no_json_is_told_by_line_and_column() {
-        let rows: [(&str, &str); 5] = [
-            ("{\n  \"a\": tru\n}", "line 2, column 11"),
+        let rows: [(&str, &str); 6] = [
+            ("{\n  \"a\": tru\n}", "the end of line 2"),
+            ("{\n  \"a\": 'x'\n}", "line 2, column 8"),
             ("{\"a\":1", "line 1, column 6"),
             ("amount=100", "line 1, column 1"),
             ("{\"a\":1}\n{\"a\":2}", "line 2, column 1, where more stands behind it; several events are lines of"),
