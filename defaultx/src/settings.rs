@@ -64,8 +64,8 @@ impl Settings {
         Ok(ingest::Config { classes: self.classes()?, attributes: self.attributes()?, ..self.ingest.clone() })
     }
 
-    /// What the packages of `[scorer] models_dir` read of `attributes` that the routes of `[scorer] routes_dir` name. It is read again each
-    /// time, and is then the same for every worker of these settings.
+    /// What the packages of `[scorer] models_dir` read that the routes of `[scorer] routes_dir` name, with the currencies of each product. It
+    /// is read again each time, and is then the same for every worker of these settings.
     ///
     /// # Errors
     /// When one of the folders is there and cannot be read.
@@ -75,7 +75,9 @@ impl Settings {
         let folders = || {
             format!("the contracts of [scorer] models_dir = {} and routes_dir = {}", models.display(), routes.display())
         };
-        self.ingest.attributes.set(Published::new(read.with_context(folders)?));
+        let mut read = read.with_context(folders)?;
+        self.ingest.products.iter().for_each(|(product, currencies)| read.lend(product, currencies));
+        self.ingest.attributes.set(Published::new(read));
         Ok(self.ingest.attributes.clone())
     }
 

@@ -1,21 +1,24 @@
-//! PURE. What of `attributes` no model reads as it was sent: a name that none knows, another type, a word of no list, a number out of
-//! range. Tells place and kind, never the value. What is absent, or null, is no finding: nobody has to ask everything.
+//! PURE. What of an application no model reads as it was sent: in `attributes` a name that none knows, another type, a word of no list,
+//! a number out of range, an amount in another currency; elsewhere a word. Tells place and kind, never the value. What is absent, or
+//! null, is no finding: nobody has to ask everything.
 
+use crate::amounts::{self, step};
 use crate::expected;
 use crate::refusal::{Fault, Reason};
 use crate::rules::Rules;
-use crate::strict::Node;
-use crate::strict::node::push_step;
-use domain::attributes::{Attributes, Misfit, Sent, Shape};
+use crate::strict::node::{push_step, unescaped};
+use crate::strict::{Node, Object};
+use domain::attributes::{Attribute, Attributes, Misfit, Sent, Shape, Unfit};
 use schemas::attributes::property;
 use schemas::reply::{Expected, Warning};
+use serde_json::Value;
 
 /// At most so many places of one application are told, and one of each kind beyond.
 const MAX_TOLD: usize = 16;
 /// For a longer name no known one is looked for, in bytes.
 const MAX_COMPARED: usize = 64;
 
-/// What may be wrong with an attribute.
+/// What may be wrong with what a model reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// No model of the product reads a member of that name.
@@ -26,11 +29,14 @@ pub enum Kind {
     UnknownWord,
     /// Read as the nearest bound.
     OutOfRange,
+    /// Beside `attributes`: a word that the contract takes, and that no reader knows.
+    UnknownElsewhere,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 4] = [Self::Unknown, Self::WrongType, Self::UnknownWord, Self::OutOfRange];
+    pub const ALL: [Self; 5] =
+        [Self::Unknown, Self::WrongType, Self::UnknownWord, Self::OutOfRange, Self::UnknownElsewhere];
 
     /// The word of replies and metrics.
     pub fn as_str(self) -> &'static str {
@@ -39,16 +45,18 @@ impl Kind {
             Self::WrongType => Reason::AttributeWrongType.as_str(),
             Self::UnknownWord => Reason::AttributeUnknownWord.as_str(),
             Self::OutOfRange => "attribute_out_of_range",
+            Self::UnknownElsewhere => Reason::UnknownWord.as_str(),
         }
     }
 
-    /// Why a strict tenant's application is refused for it; what is read, if only as its nearest bound, is not.
+    /// Why a strict tenant's application is refused for it: not for what is read, if only as its nearest bound, nor beside `attributes`,
+    /// where the contract takes the word.
     fn reason(self) -> Option<Reason> {
         match self {
             Self::Unknown => Some(Reason::UnknownAttribute),
             Self::WrongType => Some(Reason::AttributeWrongType),
             Self::UnknownWord => Some(Reason::AttributeUnknownWord),
-            Self::OutOfRange => None,
+            Self::OutOfRange | Self::UnknownElsewhere => None,
         }
     }
 }
@@ -68,77 +76,145 @@ impl From<Misfit> for Kind {
 pub struct Warnings {
     /// Its product.
     pub product: String,
-    /// How many attributes of each kind, in the order of [`Kind::ALL`].
-    pub counts: [u64; 4],
+    /// How many places of each kind, in the order of [`Kind::ALL`].
+    pub counts: [u64; Kind::ALL.len()],
     /// The first of them.
     pub told: Vec<Warning>,
 }
 
-/// Looks at the attributes of an application: what refuses it, for a strict tenant alone, and what is only told.
+/// Something that no model reads as it was sent.
+#[derive(Clone)]
+struct Finding<'n> {
+    kind: Kind,
+    /// The name of an attribute, or a pointer to what stands elsewhere.
+    place: Place<'n>,
+    /// Names of members below, the outermost first.
+    below: Vec<&'n str>,
+}
+
+#[derive(Clone, Copy)]
+enum Place<'n> {
+    Attribute(&'n str),
+    Elsewhere(&'n str),
+}
+
+/// Looks at an application as the models of its product will: what refuses it, and what is only told. An amount in a currency that its
+/// reader does not ask for refuses it for every tenant, anything else of `attributes` for a strict one.
 pub(crate) fn look(rules: &Rules, tenant: &str, product: &str, data: &Node<'_>) -> (Vec<Fault>, Option<Box<Warnings>>) {
     let nothing = (Vec::new(), None);
-    let Some(sent) = data.as_map().and_then(|data| data.get("attributes")?.as_map()) else { return nothing };
     let published = rules.attributes.get();
+    let Some(known) = published.attributes.of(product, tenant) else { return nothing };
+    let sent = data.member("attributes").and_then(Node::as_map);
+    let held = sent.map(|sent| amounts::foreign(rules.currencies_of(product), known, sent)).unwrap_or_default();
     // What a contract that is not known takes, nobody can tell.
-    let Some(known) = published.attributes.of(product, tenant).filter(|known| !known.is_open) else { return nothing };
-    let members = sent.members();
-    let found: Vec<(&str, Kind)> =
-        members.filter_map(|(name, value)| Some((name, kind_of(known, name, value)?))).collect();
+    if known.is_open {
+        return (held, None);
+    }
+    let attributes =
+        sent.into_iter().flat_map(Object::members).filter_map(|(name, value)| of_attribute(known, name, value));
+    let mut found: Vec<Finding<'_>> = attributes.collect();
+    found.extend(elsewhere(known, data));
     if found.is_empty() {
-        return nothing;
+        return (held, None);
     }
     let is_strict = rules.strict_attributes.contains(tenant);
     let (refused, warned): (Vec<_>, Vec<_>) =
-        found.into_iter().partition(|(_, kind)| is_strict && kind.reason().is_some());
-    let faults = some(&refused).filter_map(|(name, kind)| fault(known, name, kind)).collect();
-    let count = |kind: Kind| warned.iter().filter(|(_, found)| *found == kind).count() as u64;
-    let told = some(&warned).map(|(name, kind)| warning(known, name, kind)).collect();
+        found.into_iter().partition(|finding| is_strict && finding.kind.reason().is_some());
+    let beside = some(&refused).filter_map(|finding| finding.fault(known)).filter(|fault| !is_told(&held, fault));
+    let faults = held.iter().cloned().chain(beside).collect();
+    let count = |kind: Kind| warned.iter().filter(|finding| finding.kind == kind).count() as u64;
+    let told = some(&warned).map(|finding| finding.warning(known)).collect();
     let warnings = Warnings { product: product.to_owned(), counts: Kind::ALL.map(count), told };
     (faults, (!warned.is_empty()).then(|| Box::new(warnings)))
 }
 
-fn kind_of(known: &Attributes, name: &str, value: &Node<'_>) -> Option<Kind> {
+/// Whether a place is told already: a currency once.
+fn is_told(told: &[Fault], fault: &Fault) -> bool {
+    told.iter().any(|one| one.pointer == fault.pointer)
+}
+
+fn of_attribute<'n>(known: &'n Attributes, name: &'n str, value: &Node<'_>) -> Option<Finding<'n>> {
+    let place = Place::Attribute(name);
     match known.get(name) {
-        Some(attribute) => attribute.misfit(value).map(Kind::from),
-        None => Some(Kind::Unknown),
+        Some(attribute) => {
+            attribute.misfit(value).map(|Unfit { why, below }| Finding { kind: why.into(), place, below })
+        }
+        None => Some(Finding { kind: Kind::Unknown, place, below: Vec::new() }),
     }
 }
 
-/// The first findings, and the first of each kind beyond.
-fn some<'n>(found: &[(&'n str, Kind)]) -> impl Iterator<Item = (&'n str, Kind)> {
-    let is_first = |at: usize, kind: Kind| found[..at].iter().all(|(_, before)| *before != kind);
-    let chosen = found.iter().enumerate().filter(move |(at, (_, kind))| *at < MAX_TOLD || is_first(*at, *kind));
-    chosen.map(|(_, one)| *one)
-}
-
-fn fault(known: &Attributes, name: &str, kind: Kind) -> Option<Fault> {
-    let fault = Fault::new(kind.reason()?, pointer(name));
-    let fault = match nearest_of(known, name, kind) {
-        Some(nearest) => fault.because(format!("the nearest name is {nearest}")),
-        None => fault,
+/// Words that the contract takes elsewhere, such as a purpose, and that no model of the product knows.
+fn elsewhere<'n>(known: &'n Attributes, data: &Node<'_>) -> Vec<Finding<'n>> {
+    let of = |(pointer, read): (&'n str, &'n Attribute)| {
+        let value = pointer.split('/').skip(1).try_fold(data, |node, name| step(node, &unescaped(name)))?;
+        let Unfit { why, below } = read.misfit(value)?;
+        let place = Place::Elsewhere(pointer);
+        (why == Misfit::UnknownWord).then_some(Finding { kind: Kind::UnknownElsewhere, place, below })
     };
-    Some(match known.get(name) {
-        Some(attribute) => fault.expecting(expected::of(&[&property(attribute)])),
-        None => {
-            let names = known.names().into_keys().map(str::to_owned).collect();
-            fault.expecting(Expected { names, ..Expected::default() })
-        }
-    })
+    let mut found: Vec<_> = known.each_elsewhere().filter_map(of).collect();
+    found.sort_by_cached_key(Finding::pointer);
+    found
 }
 
-fn warning(known: &Attributes, name: &str, kind: Kind) -> Warning {
-    let Fault { pointer, .. } = Fault::new(Reason::UnknownAttribute, pointer(name));
-    Warning { kind: kind.as_str().to_owned(), pointer, nearest: nearest_of(known, name, kind) }
+/// The first findings, and the first of each kind beyond.
+fn some<'f, 'n>(found: &'f [Finding<'n>]) -> impl Iterator<Item = &'f Finding<'n>> {
+    let is_first = |at: usize, kind: Kind| found[..at].iter().all(|before| before.kind != kind);
+    let chosen = found.iter().enumerate().filter(move |(at, one)| *at < MAX_TOLD || is_first(*at, one.kind));
+    chosen.map(|(_, one)| one)
 }
 
-fn pointer(name: &str) -> String {
-    let mut pointer = "/attributes".to_owned();
-    push_step(&mut pointer, name);
-    pointer
-}
+impl Finding<'_> {
+    /// None where it is no reason to refuse anything.
+    fn fault(&self, known: &Attributes) -> Option<Fault> {
+        let fault = Fault::new(self.kind.reason()?, self.pointer());
+        let fault = match self.nearest(known) {
+            Some(nearest) => fault.because(format!("the nearest name is {nearest}")),
+            None => fault,
+        };
+        let names = || known.names().into_keys().map(str::to_owned).collect();
+        let expected = self.expected(known).unwrap_or_else(|| Expected { names: names(), ..Expected::default() });
+        Some(fault.expecting(expected))
+    }
 
-fn nearest_of(known: &Attributes, name: &str, kind: Kind) -> Option<String> {
-    (kind == Kind::Unknown).then(|| nearest(name, known.names().into_keys())).flatten().map(str::to_owned)
+    fn warning(&self, known: &Attributes) -> Warning {
+        let Fault { pointer, .. } = Fault::new(Reason::UnknownAttribute, self.pointer());
+        let expected = self.expected(known).filter(|expected| *expected != Expected::default());
+        Warning { kind: self.kind.as_str().to_owned(), pointer, nearest: self.nearest(known), expected }
+    }
+
+    fn pointer(&self) -> String {
+        let mut pointer = match self.place {
+            Place::Attribute(name) => {
+                let mut pointer = "/attributes".to_owned();
+                push_step(&mut pointer, name);
+                pointer
+            }
+            Place::Elsewhere(pointer) => pointer.to_owned(),
+        };
+        self.below.iter().for_each(|step| push_step(&mut pointer, step));
+        pointer
+    }
+
+    /// What the models take at the place; none where they know no such name.
+    fn expected(&self, known: &Attributes) -> Option<Expected> {
+        let elsewhere = known.elsewhere();
+        let read = match self.place {
+            Place::Attribute(name) => known.get(name)?,
+            Place::Elsewhere(pointer) => elsewhere.get(pointer)?,
+        };
+        let whole = property(read);
+        let forms = whole.get("anyOf").and_then(Value::as_array).map_or(std::slice::from_ref(&whole), Vec::as_slice);
+        let at = |form: &'_ Value| {
+            self.below.iter().try_fold(form.clone(), |of, step| of.get("properties")?.get(step).cloned())
+        };
+        let forms: Vec<Value> = forms.iter().filter_map(at).collect();
+        Some(expected::any(&forms))
+    }
+
+    fn nearest(&self, known: &Attributes) -> Option<String> {
+        let Place::Attribute(name) = self.place else { return None };
+        (self.kind == Kind::Unknown).then(|| nearest(name, known.names().into_keys())).flatten().map(str::to_owned)
+    }
 }
 
 /// The known name that is most like an unknown one, if one is; how words are joined tells none apart.
@@ -246,7 +322,7 @@ mod tests {
             (r#"{"late_months": 7}"#, &["attribute_out_of_range late_months"], false),
             (
                 r#"{"payment_amount_1": {"amount_minor": 1, "currency": "USD"}}"#,
-                &["attribute_unknown_word payment_amount_1"],
+                &["attribute_unknown_word payment_amount_1/currency"],
                 true,
             ),
         ];
@@ -283,7 +359,7 @@ mod tests {
         let text = format!("{{\"attributes\": {{{}, \"stage\": 7}}}}", many.join(","));
         let (faults, warnings) = look(&rules(&[], known()), "demo", "card", &parse(text.as_bytes(), 9).unwrap());
         let warnings = warnings.unwrap();
-        assert_eq!((faults.len(), warnings.counts, warnings.told.len()), (0, [300, 1, 0, 0], MAX_TOLD + 1));
+        assert_eq!((faults.len(), warnings.counts, warnings.told.len()), (0, [300, 1, 0, 0, 0], MAX_TOLD + 1));
         let (faults, warnings) = look(&rules(&["demo"], known()), "demo", "card", &parse(text.as_bytes(), 9).unwrap());
         assert_eq!((faults.len(), warnings), (MAX_TOLD + 1, None));
     }
@@ -293,5 +369,39 @@ mod tests {
         let name = "x".repeat(5_000);
         let (_, warned) = told(&rules(&[], known()), &format!("{{\"{name}\": 1}}"));
         assert!(warned[0].len() < 300, "{}", warned[0].len());
+    }
+
+    #[test]
+    fn a_word_that_no_model_knows_is_told_elsewhere_too() {
+        let mut known = known();
+        let words = Form::Words(["car".to_owned(), "boat".to_owned()].into());
+        known.and_elsewhere("/requested/purpose", Attribute::of(words.clone()));
+        known.and_elsewhere("/applicants/0/facts/housing/status", Attribute::of(words));
+        known.and_elsewhere("/requested/term_months", Attribute::of(Form::Whole(Range { low: 1.0, high: 9.0 })));
+        let rows = [
+            (r#"{"requested": {"purpose": "car", "term_months": 90}}"#, vec![]),
+            (r#"{"requested": {"purpose": null}, "applicants": []}"#, vec![]),
+            (r#"{"requested": {"purpose": "cars"}}"#, vec!["/requested/purpose"]),
+            (
+                r#"{"requested": {"purpose": "x"}, "applicants": [{"facts": {"housing": {"status": "y"}}}]}"#,
+                vec!["/applicants/0/facts/housing/status", "/requested/purpose"],
+            ),
+        ];
+        for (data, expected) in rows {
+            for strict in [&[][..], &["demo"]] {
+                let rules = rules(strict, known.clone());
+                let (faults, warnings) = look(&rules, "demo", "card", &parse(data.as_bytes(), 9).unwrap());
+                let told = warnings.map(|warnings| warnings.told).unwrap_or_default();
+                let places: Vec<&str> = told.iter().map(|warning| warning.pointer.as_str()).collect();
+                assert_eq!((faults.len(), places), (0, expected.clone()), "{data}");
+                for warning in &told {
+                    let expected = warning.expected.as_ref().unwrap();
+                    assert_eq!(
+                        (warning.kind.as_str(), &expected.words[..]),
+                        ("unknown_word", &["boat", "car"].map(str::to_owned)[..])
+                    );
+                }
+            }
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! What a body means, held against the contract: identifiers, closed lists, money, times, the order of applicants. Sees one
 //! parsed body and collects every fault in it, up to a bound; never changes anything.
 
+use crate::amounts;
 use crate::refusal::{Fault, MAX_FAULTS, Reason};
 use crate::rules::{Rules, limit};
 use chrono::{DateTime, NaiveDate};
@@ -169,7 +170,14 @@ impl Check<'_> {
     }
 
     fn requested(&mut self, body: &Application) {
+        let before = self.faults.len();
         self.money(&body.requested.amount, Some(1), || "/requested/amount".into());
+        // One that is in no list at all: the product knows better than ISO 4217 which is taken.
+        let rules = self.rules;
+        let lent = rules.currencies_of(&body.product);
+        for fault in self.faults[before..].iter_mut().filter(|fault| fault.reason == Reason::UnknownCurrency) {
+            fault.expected = (!lent.is_empty()).then(|| Box::new(amounts::expected(lent)));
+        }
         self.lent(body);
         let term = body.requested.term_months.unwrap_or(1);
         self.that((1..=limit::TERM_MONTHS).contains(&term), Reason::BadValue, || "/requested/term_months".into());
@@ -183,10 +191,8 @@ impl Check<'_> {
         let (lent, asked) = (self.rules.currencies_of(&body.product), &body.requested.amount.currency);
         let fits = lent.is_empty() || lent.iter().any(|currency| currency.code() == asked);
         if !fits && Currency::parse(asked).is_ok() {
-            let words = lent.iter().map(|currency| currency.code().to_owned()).collect();
-            let expected = Expected { words, ..Expected::default() };
             let fault = Fault::new(Reason::CurrencyNotOfProduct, "/requested/amount/currency".into());
-            self.or(false, || fault.expecting(expected));
+            self.or(false, || fault.expecting(amounts::expected(lent)));
         }
     }
 

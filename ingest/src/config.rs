@@ -109,7 +109,8 @@ pub struct Config {
     pub door_burst_seconds: u32,
     /// Records of one transaction: requests that come while one is under way share the next.
     pub door_group_records: usize,
-    /// Milliseconds that any call to the broker may take.
+    /// Milliseconds that Kafka may take for a request, once it has been read, before it is answered 503; and that any call to the broker
+    /// may take.
     pub door_timeout_ms: u64,
     /// Knobs of the receiving loop.
     pub receive: Tuning,

@@ -26,7 +26,7 @@ pub enum Error {
     /// Kafka said no.
     #[error("kafka: {0}")]
     Kafka(#[from] runtime::stream::TransactionError),
-    /// The publisher is gone or its transaction was aborted; nothing of it is visible.
+    /// The publisher's thread did not start.
     #[error("publishing: {0}")]
     Publish(String),
     /// Metrics could not be registered.

@@ -32,6 +32,26 @@ pub(crate) fn of(schemas: &[&Value]) -> Expected {
     }
 }
 
+/// What one of several schemas takes: their types together, and the rest where there is one.
+pub(crate) fn any(forms: &[Value]) -> Expected {
+    match forms {
+        [one] => of(&[one]),
+        _ => {
+            let all = forms.iter().flat_map(|form| of(&[form]).types);
+            let types = all.fold(Vec::new(), |mut types, one| {
+                if !types.contains(&one) {
+                    types.push(one);
+                }
+                types
+            });
+            // Null goes last, as everywhere.
+            let (null, mut types): (Vec<_>, Vec<_>) = types.into_iter().partition(|name| name == "null");
+            types.extend(null);
+            Expected { types, ..Expected::default() }
+        }
+    }
+}
+
 /// The names of an object's members.
 pub(crate) fn names(schemas: &[&Value]) -> Expected {
     let members = schemas.iter().filter_map(|schema| schema.get("properties")?.as_object());
@@ -160,6 +180,14 @@ mod tests {
         assert_eq!(of(&[&all, &some]).words, ["a", "b"]);
         let (money, positive) = (json!({"type": "integer", "minimum": -9, "maximum": 9}), json!({"minimum": 1}));
         assert_eq!((of(&[&money, &positive]).minimum, of(&[&positive, &money]).maximum), (Some(1), Some(9)));
+    }
+
+    #[test]
+    fn what_one_of_several_takes_has_their_types() {
+        let (number, text) = (json!({"type": ["number", "null"], "minimum": 1}), json!({"type": ["string", "null"]}));
+        assert_eq!(any(&[number.clone(), text]).types, ["number", "string", "null"]);
+        assert_eq!(any(&[number]).minimum, Some(1));
+        assert_eq!(any(&[]), Expected::default());
     }
 
     #[test]

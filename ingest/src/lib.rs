@@ -3,13 +3,14 @@
 //! `identity` or `protected` leaves for any topic but their own.
 //!
 //! Reading order: [`config`], [`refusal`] (the words), [`strict`] (JSON), [`headers`] and [`sender`] (envelopes), [`products`],
-//! [`rules`] and [`check`] (the contract), `attributes` (which no model reads), [`published`] (what a refusal says), [`strip`], [`meaning`],
+//! [`rules`] and [`check`] (the contract), `amounts` and `attributes` (what models read otherwise, or not), [`published`] (what a refusal says), [`strip`], [`meaning`],
 //! [`data_digest`], [`receive`] and its handler, [`remembered`], [`admit`] and its handler, [`id_form`], [`outputs`]; then the other ways in: [`publisher`],
 //! [`door`], [`mapping`] and [`batch`]; [`activate`]; and [`start`].
 
 pub mod activate;
 pub mod admit;
 pub mod admit_handler;
+mod amounts;
 mod attributes;
 pub mod batch;
 pub mod check;

@@ -15,8 +15,9 @@ pub(crate) const REPLIES: &str = "defaultx_ingest_replies_total";
 /// Applications and withdrawals whose id looks like a person, by tenant and form (`national_id`, `email`, `phone`). Counted when
 /// handled.
 pub const PERSONAL_IDS: &str = "defaultx_ingest_personal_ids_total";
-/// Attributes that no model reads as they were sent, in applications that are taken, by product and kind (`unknown_attribute`,
-/// `attribute_wrong_type`, `attribute_unknown_word`, `attribute_out_of_range`). Counted when handled; a file's are not.
+/// Places that no model reads as they were sent, in applications that are taken, by product and kind (`unknown_attribute`,
+/// `attribute_wrong_type`, `attribute_unknown_word`, `attribute_out_of_range`, and beside attributes `unknown_word`). Counted when handled;
+/// a file's are not.
 pub const ATTRIBUTE_WARNINGS: &str = "defaultx_ingest_attribute_warnings_total";
 /// Requests at the HTTP door by status code.
 pub(crate) const DOOR_REQUESTS: &str = "defaultx_door_requests_total";

@@ -4,6 +4,7 @@
 use crate::error::Error;
 use crate::expected;
 use crate::refusal::{Fault, Reason};
+use crate::strict::node::unescaped;
 use crate::strict::{Node, Object};
 use schemas::application::{SUBMITTED, WITHDRAWN};
 use schemas::catalogue::documents;
@@ -196,10 +197,6 @@ fn is_about_a_value(reason: Reason) -> bool {
 /// The steps of a JSON pointer.
 fn steps(pointer: &str) -> impl Iterator<Item = Cow<'_, str>> {
     pointer.split('/').skip(1).map(unescaped)
-}
-
-fn unescaped(step: &str) -> Cow<'_, str> {
-    if step.contains('~') { step.replace("~1", "/").replace("~0", "~").into() } else { step.into() }
 }
 
 #[cfg(test)]

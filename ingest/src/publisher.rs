@@ -11,9 +11,11 @@ use runtime::task;
 use runtime::warn_unless_away;
 use schemas::Topic;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::time::Duration;
 use tokio::sync::oneshot;
+use tokio::time::timeout;
 
 /// Groups that may wait for the thread; with the door's bound on requests this is never the first limit.
 const QUEUE: usize = 1024;
@@ -29,13 +31,15 @@ pub struct Grouping {
     pub id: String,
     /// Records of one transaction.
     pub max_records: usize,
-    /// Milliseconds of any call to the broker.
+    /// Milliseconds of any call to the broker, and of a request until it hears what became of its records.
     pub timeout_ms: u64,
 }
 
 struct Submission {
     /// The records of each are written together or not at all.
     units: Vec<Vec<Output>>,
+    /// Whether the thread has begun to write them, or the requester has given up: whoever is first.
+    decided: Arc<AtomicBool>,
     /// Dropped with the records.
     _held: Held,
     done: oneshot::Sender<Vec<Result<(), Unwritten>>>,
@@ -45,6 +49,26 @@ impl Submission {
     fn records(&self) -> usize {
         self.units.iter().map(Vec::len).sum()
     }
+
+    /// Whether the records are to be written; no once the requester has given up.
+    fn begin(&self) -> bool {
+        is_first(&self.decided)
+    }
+}
+
+fn is_first(decided: &AtomicBool) -> bool {
+    !decided.swap(true, Ordering::AcqRel)
+}
+
+/// Why a request has no records in Kafka, as far as is known.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unpublished {
+    /// None is there, and none will be.
+    #[error("nothing is written: {0}")]
+    Nothing(String),
+    /// Some or all may be there, or come to be.
+    #[error("what is written is not known: {0}")]
+    Unknown(String),
 }
 
 /// Why the records of a unit are not in Kafka.
@@ -53,7 +77,21 @@ enum Unwritten {
     /// A record of it is larger than its topic allows: the same unit will be refused again.
     TooLarge,
     /// Whatever else; the same request may be taken later.
-    Failed(String),
+    Failed(Unpublished),
+}
+
+impl From<TransactionError> for Unwritten {
+    fn from(error: TransactionError) -> Self {
+        match error {
+            TransactionError::Poison(_) => Self::TooLarge,
+            // Aborted.
+            TransactionError::Refused(_) => Self::Failed(Unpublished::Nothing(error.to_string())),
+            // A commit may have gone through before its answer was lost.
+            TransactionError::Lost(_) | TransactionError::Fenced(_) => {
+                Self::Failed(Unpublished::Unknown(error.to_string()))
+            }
+        }
+    }
 }
 
 /// What a request takes of the door's limits. The records count until they are written, also when their sender has left.
@@ -63,6 +101,7 @@ type Held = Arc<dyn Send + Sync>;
 #[derive(Clone)]
 pub struct Publisher {
     inbox: SyncSender<Submission>,
+    patience: Duration,
 }
 
 impl Publisher {
@@ -77,33 +116,52 @@ impl Publisher {
         ready: impl Fn(bool) + Send + 'static,
     ) -> Result<(Self, std::thread::JoinHandle<()>), Error> {
         let (inbox, submissions) = sync_channel(QUEUE);
+        let patience = Duration::from_millis(grouping.timeout_ms);
         let body = move || serve(&kafka, &grouping, &metrics, &ready, &submissions);
         let handle = task::thread("door-publish", body).map_err(|error| Error::Publish(error.to_string()))?;
-        Ok((Self { inbox }, handle))
+        Ok((Self { inbox, patience }, handle))
     }
 
     /// Writes units of records; returns when Kafka has all that it takes, and says of each unit whether it is written: one that no
     /// broker takes is not, and its neighbours are. `held` is kept until they are written or given up.
     ///
     /// # Errors
-    /// [`Error::Publish`] when the queue is full or a transaction was not committed. Some units may be written all the same.
+    /// [`Unpublished`] when the queue is full, a transaction was not committed, or Kafka did not answer in time.
     pub async fn publish(
         &self,
         units: Vec<Vec<Output>>,
         held: Arc<impl Send + Sync + 'static>,
-    ) -> Result<Vec<bool>, Error> {
+    ) -> Result<Vec<bool>, Unpublished> {
         let (done, heard) = oneshot::channel();
-        self.inbox.try_send(Submission { units, _held: held, done }).map_err(|error| match error {
-            TrySendError::Full(_) => Error::Publish("the queue is full".into()),
-            TrySendError::Disconnected(_) => Error::Publish("the publisher has stopped".into()),
+        let decided = Arc::new(AtomicBool::new(false));
+        let stopped = || "the publisher has stopped".to_owned();
+        let submission = Submission { units, decided: decided.clone(), _held: held, done };
+        self.inbox.try_send(submission).map_err(|error| match error {
+            TrySendError::Full(_) => Unpublished::Nothing("the queue is full".to_owned()),
+            TrySendError::Disconnected(_) => Unpublished::Nothing(stopped()),
         })?;
-        let written = heard.await.map_err(|_| Error::Publish("the publisher has stopped".into()))?;
-        let told = written.into_iter().map(|unit| match unit {
-            Ok(()) => Ok(true),
-            Err(Unwritten::TooLarge) => Ok(false),
-            Err(Unwritten::Failed(why)) => Err(Error::Publish(why)),
-        });
-        told.collect()
+        match timeout(self.patience, heard).await {
+            Ok(Ok(written)) => told(written),
+            Ok(Err(_)) => Err(Unpublished::Unknown(stopped())),
+            Err(_) if is_first(&decided) => Err(Unpublished::Nothing("Kafka was not reached in time".to_owned())),
+            Err(_) => Err(Unpublished::Unknown("Kafka did not answer in time".to_owned())),
+        }
+    }
+}
+
+/// What a requester hears of its units.
+fn told(written: Vec<Result<(), Unwritten>>) -> Result<Vec<bool>, Unpublished> {
+    let is_any_there = written.contains(&Ok(()));
+    let is_there = |unit: Result<(), Unwritten>| match unit {
+        Ok(()) => Ok(true),
+        Err(Unwritten::TooLarge) => Ok(false),
+        Err(Unwritten::Failed(Unpublished::Nothing(why))) if is_any_there => Err(Unpublished::Unknown(why)),
+        Err(Unwritten::Failed(why)) => Err(why),
+    };
+    let unknown = |unit: &Result<(), Unwritten>| matches!(unit, Err(Unwritten::Failed(Unpublished::Unknown(_))));
+    match written.iter().position(unknown) {
+        Some(at) => written.into_iter().nth(at).into_iter().map(is_there).collect(),
+        None => written.into_iter().map(is_there).collect(),
     }
 }
 
@@ -131,7 +189,7 @@ fn serve(
             ready(is_ready);
         }
         let patience = if is_ready { LOOKS_EVERY } else { RETRY_EVERY };
-        let group = match gather(submissions, grouping, Some(patience)) {
+        let mut group = match gather(submissions, grouping, Some(patience)) {
             Ok(group) => group,
             Err(RecvTimeoutError::Timeout) => {
                 // An outage must not wait for a request that finds it out.
@@ -141,17 +199,25 @@ fn serve(
             }
             Err(RecvTimeoutError::Disconnected) => return,
         };
-        metrics.grouped(group.iter().map(Submission::records).sum());
+        // Nobody's records are begun before there is a producer: who gives up meanwhile knows that nothing is written.
+        let is_connected = connected(&mut producers[0]);
+        if is_connected.is_ok() {
+            group.retain(Submission::begin);
+            metrics.grouped(group.iter().map(Submission::records).sum());
+        }
         let one = &mut |records: Records<'_>| {
+            is_connected.clone()?;
+            let written = connected(&mut producers[0])
+                .and_then(|()| producers[0].write(records.map(|record| (None, record))).map_err(Unwritten::from));
             producers.rotate_left(1);
-            producers[0].write(records.map(|record| (None, record)))
+            written
         };
         let units: Vec<&[Output]> = group.iter().flat_map(|one| &one.units).map(Vec::as_slice).collect();
-        let mut all = write(one, &units).into_iter();
+        let mut all = if units.is_empty() { Vec::new() } else { write(one, &units) }.into_iter();
         for submission in group {
             let written: Vec<_> = all.by_ref().take(submission.units.len()).collect();
             if let Some(Err(Unwritten::Failed(error))) = written.iter().find(|unit| is_failed(unit)) {
-                tracing::warn!(error, "a request was not written");
+                tracing::warn!(%error, "a request was not written");
                 is_ready = false;
             }
             if submission.done.send(written).is_err() {
@@ -164,6 +230,11 @@ fn serve(
     }
 }
 
+/// A producer that is connected; without one nothing is written.
+fn connected(producer: &mut Transactions) -> Result<(), Unwritten> {
+    producer.reconnect().map_err(|error| Unwritten::Failed(Unpublished::Nothing(error.to_string())))
+}
+
 fn is_failed(unit: &Result<(), Unwritten>) -> bool {
     matches!(unit, Err(Unwritten::Failed(_)))
 }
@@ -173,19 +244,17 @@ type Records<'r> = Box<dyn Iterator<Item = &'r Output> + 'r>;
 /// Writes units in one transaction. Where they hold a record that no broker takes, half of them is tried, so that nobody is refused
 /// for a neighbour.
 fn write(
-    one: &mut impl FnMut(Records<'_>) -> Result<(), TransactionError>,
+    one: &mut impl FnMut(Records<'_>) -> Result<(), Unwritten>,
     units: &[&[Output]],
 ) -> Vec<Result<(), Unwritten>> {
     let result = match one(Box::new(units.iter().copied().flatten())) {
-        Ok(()) => Ok(()),
-        Err(TransactionError::Poison(_)) if units.len() > 1 => {
+        Err(Unwritten::TooLarge) if units.len() > 1 => {
             let (left, right) = units.split_at(units.len() / 2);
             let mut written = write(one, left);
             written.extend(write(one, right));
             return written;
         }
-        Err(TransactionError::Poison(_)) => Err(Unwritten::TooLarge),
-        Err(error) => Err(Unwritten::Failed(error.to_string())),
+        result => result,
     };
     vec![result; units.len()]
 }
@@ -215,6 +284,7 @@ fn gather(
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
@@ -230,7 +300,8 @@ mod tests {
     }
 
     fn submission(records: usize) -> Submission {
-        Submission { units: vec![unit(records)], _held: Arc::new(()), done: oneshot::channel().0 }
+        let decided = Arc::new(AtomicBool::new(false));
+        Submission { units: vec![unit(records)], decided, _held: Arc::new(()), done: oneshot::channel().0 }
     }
 
     #[test]
@@ -244,14 +315,56 @@ mod tests {
             // A unit of three records stands for one that is too large.
             let is_poison = records.count() >= 3;
             let error = KafkaError::MessageProduction(RDKafkaErrorCode::MessageSizeTooLarge);
-            if is_poison { Err(TransactionError::Poison(error)) } else { Ok(()) }
+            if is_poison { Err(TransactionError::Poison(error).into()) } else { Ok(()) }
         };
         let written = write(&mut one, &units);
         let refused: Vec<_> = written.iter().map(|result| *result == Err(Unwritten::TooLarge)).collect();
         assert_eq!(refused, [false, false, true, false, false]);
         assert!(tries > 1);
-        let mut away = |_: Records<'_>| Err(TransactionError::Refused(KafkaError::Canceled));
+        let mut away = |_: Records<'_>| Err(TransactionError::Refused(KafkaError::Canceled).into());
         assert!(write(&mut away, &units).iter().all(|result| matches!(result, Err(Unwritten::Failed(_)))));
+    }
+
+    #[test]
+    fn nothing_is_written_only_where_that_is_known() {
+        use rdkafka::error::KafkaError::Canceled;
+        let lost = || Err(Unwritten::from(TransactionError::Lost(Canceled)));
+        let refused = || Err(Unwritten::from(TransactionError::Refused(Canceled)));
+        let rows = [
+            (vec![Ok(()), Err(Unwritten::TooLarge)], Ok(vec![true, false])),
+            (vec![refused(), refused()], Err("nothing")),
+            (vec![Err(Unwritten::TooLarge), refused()], Err("nothing")),
+            (vec![refused(), Ok(())], Err("what is written is not known")),
+            (vec![refused(), lost()], Err("what is written is not known")),
+            (vec![Err(TransactionError::Fenced(Canceled).into())], Err("what is written is not known")),
+        ];
+        for (written, expected) in rows {
+            let found = told(written.clone()).map_err(|error| error.to_string());
+            match (found, expected) {
+                (Err(found), Err(expected)) => assert!(found.starts_with(expected), "{found}"),
+                (found, expected) => assert_eq!(found, expected.map_err(str::to_owned), "{written:?}"),
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_request_hears_in_time_and_what_it_gave_up_is_not_begun() {
+        let (inbox, submissions) = sync_channel(8);
+        let publisher = Publisher { inbox, patience: Duration::from_millis(20) };
+        let gone = publisher.publish(vec![unit(1)], Arc::new(())).await;
+        assert!(matches!(gone, Err(Unpublished::Nothing(_))), "{gone:?}");
+        assert!(!submissions.try_recv().unwrap().begin(), "its requester was told that nothing is written");
+        let (begun, taken) = oneshot::channel();
+        let thread = std::thread::spawn(move || {
+            let submission = submissions.recv().unwrap();
+            assert!(submission.begin());
+            let _ended = taken.blocking_recv();
+        });
+        let publisher = Publisher { patience: Duration::from_millis(500), ..publisher };
+        let unknown = publisher.publish(vec![unit(1)], Arc::new(())).await;
+        assert!(matches!(unknown, Err(Unpublished::Unknown(_))), "{unknown:?}");
+        drop::<oneshot::Sender<()>>(begun);
+        thread.join().unwrap();
     }
 
     #[test]

@@ -95,8 +95,8 @@ reasons! {
     UnknownCurrency = "unknown_currency", 422, "A currency is not in ISO 4217";
     /// Not a product of this deployment.
     UnknownProduct = "unknown_product", 422, "The product is not one of this deployment";
-    /// In ISO 4217, and not one that the product is lent in.
-    CurrencyNotOfProduct = "currency_not_of_product", 422, "The product is not lent in the currency that is asked for";
+    /// In ISO 4217, and not one that the product is lent in; or an amount that a model reads without looking at its currency.
+    CurrencyNotOfProduct = "currency_not_of_product", 422, "A currency is not one of the product's";
     /// Not RFC 3339 in UTC, or no date.
     BadTime = "bad_time", 422, "A time is not RFC 3339 in UTC or a date is not a calendar day";
     /// Later than the clock allows.

@@ -1,5 +1,6 @@
-//! What the models of each product read of `attributes`, as JSON Schema 2020-12: generated, committed for the shipped models
-//! (`json/products/`), and served by the door and read-api. Judges nothing.
+//! What the models of each product read, as JSON Schema 2020-12 of `attributes`: generated, committed for the shipped models
+//! (`json/products/`), and served by the door and read-api. What they read beside `attributes` is told in the same document. Judges
+//! nothing.
 
 use crate::catalogue::BASE_URI;
 use domain::attributes::{Form, Range};
@@ -42,6 +43,8 @@ impl Published {
 pub const LIST_PATH: &str = "/v1/products";
 /// Where servers have the schema of a product's attributes.
 pub const PATH: &str = "/v1/products/{product}/attributes.schema.json";
+/// The keyword of what is read beside `attributes`: an annotation, by JSON pointer into an application.
+const ALSO_READ: &str = "x-also-read";
 /// The media type of a schema.
 pub const MEDIA_TYPE: &str = "application/schema+json";
 
@@ -53,8 +56,18 @@ pub fn file_name(product: &str) -> String {
 /// The schema of a product's `attributes`, as it is committed and served: the same bytes for the same contracts.
 pub fn document(product: &str, attributes: &Attributes) -> String {
     let names = attributes.names();
-    let properties: Map<String, Value> =
+    let mut properties: Map<String, Value> =
         names.iter().map(|(name, attribute)| ((*name).to_owned(), property(attribute))).collect();
+    for path in attributes.amounts().iter().filter(|_| !attributes.currencies.is_empty()) {
+        if let Some((name, below)) = path.split_first()
+            && let Some(property) = properties.get_mut(name)
+        {
+            hold_currency(property, below, &attributes.currencies);
+        }
+    }
+    let elsewhere = attributes.elsewhere();
+    let also_read: Map<String, Value> =
+        elsewhere.iter().map(|(pointer, read)| ((*pointer).to_owned(), property(read))).collect();
     let others = match attributes.is_open {
         true => "Others are taken too, and nothing is judged: not all contracts are known here.",
         false => {
@@ -63,7 +76,8 @@ pub fn document(product: &str, attributes: &Attributes) -> String {
     };
     let description = format!(
         "Members of `attributes` that the models of {product} read, of their feature contracts; it changes with them. Absent means not asked, \
-         null asked and unknown; neither is a warning. {others}"
+         null asked and unknown; neither is a warning. {others} What they read beside `attributes` is in {ALSO_READ}, by JSON pointer into \
+         an application."
     );
     let schema = json!({
         "$schema": DIALECT,
@@ -73,6 +87,7 @@ pub fn document(product: &str, attributes: &Attributes) -> String {
         "type": "object",
         "properties": properties,
         "additionalProperties": attributes.is_open,
+        ALSO_READ: also_read,
     });
     serde_json::to_string_pretty(&schema).expect("a schema is plain data") + "\n"
 }
@@ -92,6 +107,28 @@ pub fn property(attribute: &Attribute) -> Value {
         schema["description"] = Value::from(told.join(". ") + ".");
     }
     schema
+}
+
+/// An amount whose minor units are read, and not its currency, is in a currency of the product: another one is refused.
+fn hold_currency(schema: &mut Value, below: &[String], currencies: &[String]) {
+    if let Some((step, below)) = below.split_first() {
+        return hold_currency(&mut schema["properties"][step.as_str()], below, currencies);
+    }
+    let read = schema.pointer("/properties/currency/enum").and_then(Value::as_array);
+    let is_held = read.is_some_and(|read| read.iter().all(|code| currencies.iter().any(|held| code == held)));
+    if is_held {
+        return;
+    }
+    schema["if"] = json!({
+        "required": ["amount_minor"],
+        "properties": { "amount_minor": { "not": { "type": "null" } } },
+    });
+    schema["then"] = json!({
+        "required": ["currency"],
+        "properties": {
+            "currency": { "description": "ISO 4217; one in which the product is lent.", "type": "string", "enum": currencies },
+        },
+    });
 }
 
 fn form_schema(form: &Form, may_be_null: bool) -> Value {
@@ -191,6 +228,52 @@ mod tests {
         open.is_open = true;
         let open: Value = serde_json::from_str(&document("loan", &open)).unwrap();
         assert!(jsonschema::draft202012::new(&open).unwrap().is_valid(&json!({"other": 1})));
+    }
+
+    #[test]
+    fn an_amount_that_is_read_without_its_currency_is_in_one_of_the_product() {
+        let mut held = attributes();
+        for path in [vec!["deep"], vec!["bill"], vec!["loan", "due"], vec!["gone"]] {
+            held.and_amount(path.into_iter().map(str::to_owned).collect());
+        }
+        let due = Form::Members([("amount_minor".to_owned(), Form::Number(Range::ALL))].into());
+        held.and("loan", Attribute::of(Form::Members([("due".to_owned(), due)].into())));
+        let parsed = |held: &Attributes| serde_json::from_str::<Value>(&document("loan", held)).unwrap();
+        assert!(parsed(&held)["properties"]["deep"].get("then").is_none(), "a product that takes any currency");
+        held.currencies = vec!["TWD".to_owned()];
+        let schema = parsed(&held);
+        assert!(schema["properties"]["bill"].get("then").is_none(), "its own list says it");
+        let validator = jsonschema::draft202012::new(&schema).unwrap();
+        let rows = [
+            (json!({"deep": {"amount_minor": 1, "currency": "TWD"}}), true),
+            (json!({"deep": {"amount_minor": 1, "currency": "EUR"}}), false),
+            (json!({"deep": {"amount_minor": 1, "currency": null}}), false),
+            (json!({"deep": {"amount_minor": 1}}), false),
+            (json!({"deep": {"amount_minor": null, "currency": "EUR"}}), true),
+            (json!({"deep": {"currency": "EUR"}}), true),
+            (json!({"deep": null}), true),
+            (json!({"loan": {"due": {"amount_minor": 1, "currency": "TWD"}}}), true),
+            (json!({"loan": {"due": {"amount_minor": 1, "currency": "EUR"}}}), false),
+            (json!({"loan": {"due": null}}), true),
+        ];
+        for (instance, good) in rows {
+            assert_eq!(validator.is_valid(&instance), good, "{instance}");
+        }
+    }
+
+    #[test]
+    fn what_is_read_beside_attributes_is_told_and_constrains_nothing() {
+        let mut of = attributes();
+        let purpose = Form::Words(["car".to_owned()].into());
+        let purpose = Attribute::of(purpose).saying(["Why".to_owned()].into(), ["f_purpose".to_owned()].into());
+        of.and_elsewhere("/requested/purpose", purpose);
+        let schema: Value = serde_json::from_str(&document("loan", &of)).unwrap();
+        let told = json!({
+            "description": "Why. Read for the features f_purpose.", "type": ["string", "null"], "enum": ["car", null],
+        });
+        assert_eq!(schema[ALSO_READ], json!({ "/requested/purpose": told }));
+        assert!(jsonschema::draft202012::new(&schema).unwrap().is_valid(&json!({"whole": 1})));
+        assert!(jsonschema::meta::is_valid(&schema));
     }
 
     #[test]

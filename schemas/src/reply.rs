@@ -52,6 +52,9 @@ pub struct Warning {
     /// The known name that is most like the one that is not known, where one is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nearest: Option<String>,
+    /// What the models take there; none where a name is wrong.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected: Option<Expected>,
 }
 
 /// The newest accepted body of an application.

@@ -1,4 +1,4 @@
-//! What the models of each product read of `attributes`: from manifests and routes alone, so that a worker without models knows what
+//! What the models of each product read of an application: from manifests and routes alone, so that a worker without models knows what
 //! senders may send. Proves no package, and switches nothing: any route of the folder may be put in force at any time, and any version
 //! of a package that one names.
 
@@ -67,7 +67,12 @@ fn of_entries<'e>(entries: impl Iterator<Item = &'e Entry>, product: &str, contr
         }
         if let Some(when) = &entry.when {
             match Condition::compile(when, &mut Lookup::default()) {
-                Ok(condition) => others.also(&attributes::of_uses(condition.uses())),
+                Ok(condition) => {
+                    let read = attributes::of_uses(condition.uses());
+                    // It chooses who decides, so that a number in another currency is as wrong in it.
+                    deciding.amounts_of(&read);
+                    others.also(&read);
+                }
                 Err(_) => others.is_open = true,
             }
         }
@@ -195,7 +200,17 @@ mod tests {
         assert!(cards.get("payment_amount_1").is_some() && cards.get("payment_amount1").is_none());
         let business = all.of("small_business_term", "demo").unwrap();
         assert!(business.get("guaranteed_amount").is_some() && business.get("jobs_created").is_none());
-        assert_eq!(all.of("consumer_instalment", "demo").unwrap().names().len(), 0, "it reads facts alone");
+        let instalments = all.of("consumer_instalment", "demo").unwrap();
+        assert_eq!(instalments.names().len(), 0, "it reads facts alone");
+        let elsewhere = instalments.elsewhere();
+        assert!(
+            elsewhere.contains_key("/requested/purpose")
+                && elsewhere.contains_key("/applicants/0/facts/housing/status")
+        );
+        let held = |of: &Attributes| of.amounts().iter().map(|path| path.join("/")).collect::<Vec<_>>();
+        assert_eq!(held(cards).len(), 12, "bills and payments are read by expressions");
+        assert_eq!(held(business), ["guaranteed_amount"]);
+        assert!(held(instalments).is_empty());
         assert!(all.of_everybody().all(|(_, of)| !of.is_open));
         assert!(all.of("boat_loan", "demo").is_none());
     }
@@ -249,5 +264,21 @@ mod tests {
         assert!(!knows("bank-b", "branch") && !knows("bank-b", "sector") && knows("bank-b", "naics"));
         let (_, of) = all.of_everybody().next().unwrap();
         assert!(of.get("sector").is_none());
+    }
+
+    #[test]
+    fn the_currency_of_an_amount_is_held_for_what_decides() {
+        let route = ENTRY.replace(
+            "champion",
+            "when = 'double(attributes.turnover.amount_minor) > 1.0'\nshadows = [\"s@1.0.0\"]\nchampion",
+        );
+        let stand = Stand::new(&route);
+        stand.bring("m", "1.0.0", &[]);
+        stand.bring("s", "1.0.0", &[("data.attributes.guaranteed_amount", "data.attributes.shadowed_amount")]);
+        let all = stand.read();
+        let of = all.of("small_business_term", "t").unwrap();
+        let held: Vec<String> = of.amounts().iter().map(|path| path.join("/")).collect();
+        assert_eq!(held, ["guaranteed_amount", "turnover"]);
+        assert!(of.get("shadowed_amount").is_some());
     }
 }

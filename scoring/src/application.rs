@@ -137,6 +137,18 @@ fn spot(place: &Place, lookup: &mut Lookup) -> Option<Spot> {
     }
 }
 
+/// Where a place stands in an application as it is sent; what is made of several parties, among the applicants.
+pub(crate) fn sent(place: &Place) -> Vec<Step> {
+    if place.is_as_sent {
+        return place.path.clone();
+    }
+    let root = place.path.first().and_then(Step::key);
+    match PATHS.iter().find(|(_, name)| Some(*name) == root) {
+        Some((sent, _)) => [&sent_steps(sent), &place.path[1..]].concat(),
+        None => vec![Step::Key("applicants".to_owned())],
+    }
+}
+
 fn lookup_steps(path: &[Step]) -> Vec<lookup::Step> {
     let step = |step: &Step| match step {
         Step::Key(key) => lookup::Step::Key(key.clone()),

@@ -24,7 +24,7 @@ struct Used {
 #[derive(Debug, PartialEq, Eq)]
 pub struct Reused;
 
-/// A key that a request uses. Unless the request is taken it is free again.
+/// A key that a request uses. Unless it is kept it is free again.
 pub struct Claim {
     /// None where an earlier request has it.
     own: Option<(Arc<Keys>, String, Short)>,
@@ -64,10 +64,22 @@ impl Keys {
     }
 }
 
+/// The key of a request that is on its way to Kafka: remembered, also when its sender leaves.
+pub struct Kept {
+    own: Option<(Arc<Keys>, String, Short)>,
+}
+
 impl Claim {
-    /// The request is taken, or may have been: its key is remembered.
-    pub fn keep(mut self) {
-        self.own = None;
+    /// The request is taken, or may be: its key is remembered.
+    pub fn keep(mut self) -> Kept {
+        Kept { own: self.own.take() }
+    }
+}
+
+impl Kept {
+    /// Nothing of the request is taken: its key is free again.
+    pub fn free(self) {
+        drop(Claim { own: self.own });
     }
 }
 
@@ -98,6 +110,11 @@ mod tests {
         assert!(keys.claim("rival", [0; 16], B).is_ok());
         drop(keys.claim("bank", [1; 16], A).unwrap());
         assert!(keys.claim("bank", [1; 16], B).is_ok(), "the first was not taken");
+        keys.claim("bank", [2; 16], A).unwrap().keep().free();
+        assert!(keys.claim("bank", [2; 16], B).is_ok(), "it was on its way, and is not there");
+        keys.claim("bank", [3; 16], A).unwrap().keep();
+        keys.claim("bank", [3; 16], A).unwrap().keep().free();
+        assert_eq!(keys.claim("bank", [3; 16], B).err(), Some(Reused), "a repetition frees nothing");
     }
 
     #[test]

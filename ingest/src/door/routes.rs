@@ -2,12 +2,13 @@
 
 use super::answer::{self, Taken};
 use super::entry::Caller;
-use super::keys::Claim;
+use super::keys::{Claim, Kept};
 use super::problem::{Line, Problem};
 use super::products;
 use super::request::{self, Event, Shape};
 use super::state::Door;
 use crate::outputs::{self, Origin};
+use crate::publisher::Unpublished;
 use crate::receive::{Arrival, Received, receive};
 use crate::refusal::{Fault, Reason, Refusal};
 use crate::rules::TenantRule;
@@ -102,16 +103,14 @@ async fn submit(
             Shape::Whole | Shape::Each => tokio::task::spawn_blocking(work).await.map_err(|_| broken())?,
         }
     }?;
-    if let Some(claim) = claim {
-        claim.keep();
-    }
+    let claim = claim.map(Claim::keep);
     let receipts = taken.iter().map(|(line, received)| (*line, Taken::from(received))).collect();
     let taken = taken.into_iter().map(|(_, received)| received);
     let units = match shape {
         Shape::Each => taken.map(|received| vec![received]).collect(),
         Shape::One | Shape::Whole => vec![taken.collect()],
     };
-    let written = door.publish(units, caller).await?;
+    let written = door.publish(units, caller, claim).await?;
     answer::submitted(shape, receipts, refused, &written)
 }
 
@@ -156,10 +155,7 @@ async fn withdraw(
     }
     let taken = door.receive_one(&event, tenant).map_err(|refusal| Problem::from(&*refusal))?;
     let receipts = vec![(1, Taken::from(&taken))];
-    if let Some(claim) = claim {
-        claim.keep();
-    }
-    let written = door.publish(vec![vec![taken]], caller).await?;
+    let written = door.publish(vec![vec![taken]], caller, claim.map(Claim::keep)).await?;
     answer::submitted(Shape::One, receipts, Vec::new(), &written)
 }
 
@@ -228,8 +224,14 @@ impl Door {
             .inspect_err(|refusal| self.metrics.rejected(refusal.reason.as_str(), Some(Channel::Http)))
     }
 
-    /// Writes what is taken, each unit whole or not at all; says of each whether Kafka takes it.
-    async fn publish(&self, units: Vec<Vec<Received>>, caller: Arc<Caller>) -> Result<Vec<bool>, Problem> {
+    /// Writes what is taken, each unit whole or not at all; says of each whether Kafka takes it. Where nothing is written the key of the
+    /// request is free again.
+    async fn publish(
+        &self,
+        units: Vec<Vec<Received>>,
+        caller: Arc<Caller>,
+        key: Option<Kept>,
+    ) -> Result<Vec<bool>, Problem> {
         let token = caller.claims.as_ref().map(|claims| (claims.sub.as_str(), claims.jti.as_str()));
         if let Some((actor, token_id)) = token {
             let (tenant, first) = (caller.tenant.tenant().as_str(), units.iter().flatten().next());
@@ -240,9 +242,22 @@ impl Door {
         let origin = Origin { channel: Channel::Http, place: None, received_at_ms: None, token };
         let records = |taken| outputs::received(taken, origin, &self.topics);
         let units = units.into_iter().map(|unit| unit.into_iter().flat_map(records).collect()).collect();
-        self.publisher.publish(units, caller.clone()).await.map_err(|error| {
+        let written = self.publisher.publish(units, caller.clone()).await;
+        let is_any_there = match &written {
+            Ok(units) => units.contains(&true),
+            Err(Unpublished::Nothing(_)) => false,
+            Err(Unpublished::Unknown(_)) => true,
+        };
+        if !is_any_there {
+            key.into_iter().for_each(Kept::free);
+        }
+        written.map_err(|error| {
             tracing::warn!(%error, "request not published");
-            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Kafka does not have it; send it again")
+            let title = match error {
+                Unpublished::Nothing(_) => "Kafka does not have it; send it again",
+                Unpublished::Unknown(_) => "Kafka may have it; send the same again",
+            };
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", title)
         })
     }
 }

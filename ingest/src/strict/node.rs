@@ -142,6 +142,11 @@ pub(crate) fn push_step(pointer: &mut String, step: &str) {
     }
 }
 
+/// A step of a JSON pointer as the name that it is of.
+pub(crate) fn unescaped(step: &str) -> Cow<'_, str> {
+    if step.contains('~') { step.replace("~1", "/").replace("~0", "~").into() } else { step.into() }
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {

@@ -24,8 +24,14 @@ pub fn parse(bytes: &[u8], max_depth: usize) -> Result<Node<'_>, Fault> {
     let nodes_left = Cell::new(MAX_NODES);
     let mut json = serde_json::Deserializer::from_str(text);
     let read = Place { levels_left: max_depth, nodes_left: &nodes_left, trail: &trail }.deserialize(&mut json);
-    read.and_then(|node| json.end().map(|()| node)).map_err(|error| trail.into_inner().fault(&error))
+    match read {
+        Ok(node) => json.end().map(|()| node).map_err(|error| trail.into_inner().fault(&error, MORE)),
+        Err(error) => Err(trail.into_inner().fault(&error, "")),
+    }
 }
+
+/// What is said where something stands behind a whole document, such as the next line of several events.
+const MORE: &str = ", where more stands behind it; several events are lines of application/x-ndjson at the door, and a record each on Kafka";
 
 /// Where an error happened: filled from the inside out while the error travels up.
 #[derive(Default)]
@@ -35,13 +41,25 @@ struct Trail {
 }
 
 impl Trail {
-    fn fault(self, error: &serde_json::Error) -> Fault {
+    fn fault(self, error: &serde_json::Error, why: &str) -> Fault {
         // The parser has no code for it, only its words.
         let too_large = || error.to_string().starts_with("number out of range").then_some(Reason::NumberOutOfRange);
         let reason = self.reason.or_else(too_large).unwrap_or(Reason::NotJson);
         let mut pointer = String::new();
         self.steps.iter().rev().for_each(|step| push_step(&mut pointer, step));
-        Fault::new(reason, pointer)
+        let fault = Fault::new(reason, pointer);
+        match reason {
+            Reason::NotJson => fault.because(place_of(error) + why),
+            _ => fault,
+        }
+    }
+}
+
+/// Where the parser stopped, from 1; it counts a line's end as the start of the next.
+fn place_of(error: &serde_json::Error) -> String {
+    match (error.line(), error.column()) {
+        (line, 0) => format!("the end of line {}", line.saturating_sub(1).max(1)),
+        (line, column) => format!("line {line}, column {column}"),
     }
 }
 
@@ -216,6 +234,23 @@ mod tests {
             assert_eq!(fault_of(text), Some((*reason, (*pointer).to_owned())), "{}", String::from_utf8_lossy(text));
         }
         assert_eq!(fault_of(br#"{"a":[[[0.5,"\u00e4"]]],"b":null}"#), None);
+    }
+
+    #[test]
+    fn what_is_no_json_is_told_by_line_and_column() {
+        let rows: [(&str, &str); 6] = [
+            ("{\n  \"a\": tru\n}", "the end of line 2"),
+            ("{\n  \"a\": 'x'\n}", "line 2, column 8"),
+            ("{\"a\":1", "line 1, column 6"),
+            ("amount=100", "line 1, column 1"),
+            ("{\"a\":1}\n{\"a\":2}", "line 2, column 1, where more stands behind it; several events are lines of"),
+            ("{\"a\":1}{\"a\":2}", "line 1, column 8, where more stands behind it; several events are lines of"),
+        ];
+        for (text, told) in rows {
+            let remark = parse(text.as_bytes(), 4).err().and_then(|fault| fault.remark).unwrap_or_default();
+            let is_whole = told.starts_with(&remark) || remark.starts_with(told);
+            assert!(is_whole && !remark.is_empty(), "{text}: {remark}");
+        }
     }
 
     #[test]

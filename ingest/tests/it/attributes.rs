@@ -58,9 +58,15 @@ fn a_misspelt_attribute_is_a_warning_with_its_place_and_the_name_that_was_meant(
     assert_eq!(
         reply["warning_details"],
         json!([
-            {"type": "attribute_wrong_type", "pointer": "/attributes/months_on_file"},
+            {
+                "type": "attribute_wrong_type", "pointer": "/attributes/months_on_file",
+                "expected": {"types": ["integer", "null"], "minimum": 0, "maximum": 600},
+            },
             {"type": "unknown_attribute", "pointer": "/attributes/shoe_size"},
-            {"type": "attribute_unknown_word", "pointer": "/attributes/stage"},
+            {
+                "type": "attribute_unknown_word", "pointer": "/attributes/stage",
+                "expected": {"types": ["string", "null"], "words": ["existing", "new"]},
+            },
             {"type": "unknown_attribute", "pointer": "/attributes/utilisatoin", "nearest": "utilisation"},
         ])
     );
@@ -137,6 +143,87 @@ fn a_strict_tenants_application_is_refused_with_a_word_for_each_kind() {
     assert_eq!(reply["warnings"], json!(["attribute_out_of_range"]), "what is read as its bound is not refused");
     let mut stack = Stack::with(&config(&[]));
     assert_eq!(stack.send(&app(&json!({"utilisatoin": 0.3}))).reply()["status"], "accepted", "nobody chose strict");
+}
+
+/// What a model of `credit_card` reads of amounts: one by pointer and by expression, one by expression alone.
+fn amounts(strict: &[&str]) -> Config {
+    let mut known = Attributes::default();
+    let minor = Form::Members([("amount_minor".to_owned(), Form::Number(Range::ALL))].into());
+    for (name, form) in [("bill_1", Form::money("TWD", 1.0, Range::ALL)), ("bill_2", minor)] {
+        known.and(name, Attribute::of(form));
+        known.and_amount(vec![name.to_owned()]);
+    }
+    known.and("limit", Attribute::of(Form::money("TWD", 1.0, Range::ALL)));
+    let purposes = Form::Words(["car".to_owned(), "boat".to_owned()].into());
+    known.and_elsewhere("/requested/purpose", Attribute::of(purposes));
+    let mut all = ProductAttributes::default();
+    all.set("credit_card", None, known);
+    let strict_attributes = strict.iter().map(|tenant| (*tenant).to_owned()).collect();
+    Config { attributes: Latest::new(Published::new(all)), strict_attributes, ..Config::default() }
+}
+
+#[test]
+fn an_amount_in_another_currency_is_refused_where_a_model_does_not_ask_for_it() {
+    let eur = json!({"amount_minor": 4_000_000, "currency": "EUR"});
+    let rows = [
+        (json!({"bill_2": eur}), vec!["/attributes/bill_2/currency"]),
+        (json!({"bill_2": {"amount_minor": 4_000_000}}), vec!["/attributes/bill_2/currency"]),
+        (
+            json!({"bill_2": eur, "bill_1": {"amount_minor": 1, "currency": "USD"}}),
+            vec!["/attributes/bill_1/currency", "/attributes/bill_2/currency"],
+        ),
+    ];
+    for strict in [&[][..], &["demo"]] {
+        for (attributes, pointers) in &rows {
+            let mut stack = Stack::with(&amounts(strict));
+            let outcome = stack.send(&app(attributes));
+            let reply = outcome.reply();
+            is_a_reply(&reply);
+            assert_eq!(reply["problem"]["type"], "currency_not_of_product", "{attributes}: {reply}");
+            assert_eq!(reply["problem"]["pointers"], json!(pointers));
+            let faults = reply["problem"]["faults"].as_array().unwrap();
+            assert_eq!(faults.len(), pointers.len(), "each place once: {reply}");
+            assert!(faults.iter().all(|fault| fault["expected"] == json!({"words": ["TWD"]})), "{reply}");
+            assert!(outcome.on("t.credit.intake.v1").is_empty() && !reply.to_string().contains("EUR"));
+        }
+        let mut stack = Stack::with(&amounts(strict));
+        let twd = json!({"amount_minor": 4_000_000, "currency": "TWD"});
+        let sent = json!({"bill_1": twd, "bill_2": twd, "limit": twd});
+        assert_eq!(stack.send(&app(&sent)).reply()["status"], "accepted");
+    }
+}
+
+#[test]
+fn a_currency_that_no_model_reads_is_told_at_its_place() {
+    let sent = json!({"limit": {"amount_minor": 1, "currency": "EUR"}});
+    let place = "/attributes/limit/currency";
+    let reply = Stack::with(&amounts(&[])).send(&app(&sent)).reply();
+    let told = json!([{
+        "type": "attribute_unknown_word", "pointer": place, "expected": {"types": ["string"], "words": ["TWD"]},
+    }]);
+    assert_eq!((&reply["status"], &reply["warning_details"]), (&json!("accepted"), &told));
+    let reply = Stack::with(&amounts(&["demo"])).send(&app(&sent)).reply();
+    let fault = &reply["problem"]["faults"][0];
+    assert_eq!((&fault["pointer"], &fault["expected"]["words"]), (&json!(place), &json!(["TWD"])), "{reply}");
+}
+
+#[test]
+fn a_purpose_that_no_model_knows_is_a_warning_for_every_tenant() {
+    for strict in [&[][..], &["demo"]] {
+        let mut record = app(&json!({}));
+        let mut data: Value = serde_json::from_slice(record.body.as_deref().unwrap()).unwrap();
+        data["requested"]["purpose"] = json!("submarine");
+        record.body = Some(data.to_string().into_bytes());
+        let reply = Stack::with(&amounts(strict)).send(&record).reply();
+        is_a_reply(&reply);
+        assert_eq!((&reply["status"], &reply["warnings"]), (&json!("accepted"), &json!(["unknown_word"])));
+        let told = json!([{
+            "type": "unknown_word", "pointer": "/requested/purpose",
+            "expected": {"types": ["string", "null"], "words": ["boat", "car"]},
+        }]);
+        assert_eq!(reply["warning_details"], told);
+        assert!(!reply.to_string().contains("submarine"));
+    }
 }
 
 #[test]

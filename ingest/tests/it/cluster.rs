@@ -27,6 +27,11 @@ impl Cluster {
         KafkaConfig { bootstrap: self.0.bootstrap_servers(), ..kafka() }
     }
 
+    /// No broker answers from now on.
+    pub fn away(&self) {
+        self.0.broker_down(1).unwrap();
+    }
+
     /// So many records of intake.
     pub fn intake(&self, count: usize) -> Vec<OwnedMessage> {
         let mut client = self.kafka().client();

@@ -1,6 +1,8 @@
 //! The door without a Kafka behind it: what it refuses it refuses at once, and what it cannot keep it does not take.
 
+use crate::cluster::Cluster;
 use crate::corpus::good;
+use crate::http::Running;
 use crate::stack::{NOW_MS, kafka};
 use axum::Router;
 use axum::body::Body;
@@ -375,17 +377,39 @@ async fn an_idempotency_key_is_for_one_body() {
         }
     };
     let away = (503, "unavailable".to_owned());
-    let reused = (422, "idempotency_key_reused".to_owned());
     let other = || changed("\"revision\":1", "\"revision\":2");
-    // Kafka is away: what came of the first is not known, so its key is taken.
+    // Kafka is away and certainly has nothing: each key is free again.
     assert_eq!(asked("k-1", PATH, body()).await, away);
-    assert_eq!(asked("k-1", PATH, other()).await, reused);
-    assert_eq!(asked("k-1", PATH, body()).await, away, "a repetition");
-    assert_eq!(asked("k-1", "/v1/applications/L-1/withdraw", Vec::new()).await, reused);
-    assert_eq!(asked("k-2", "/v1/applications/L-1/withdraw", Vec::new()).await, away);
-    assert_eq!(asked("k-2", "/v1/applications/L-2/withdraw", Vec::new()).await, reused);
+    assert_eq!(asked("k-1", PATH, other()).await, away);
+    assert_eq!(asked("k-1", "/v1/applications/L-1/withdraw", Vec::new()).await, away);
     assert_eq!(asked("k-3", PATH, b"{".to_vec()).await, (400, "not_json".to_owned()));
     assert_eq!(asked("k-3", PATH, other()).await, away, "what was refused may be mended");
+}
+
+/// A door before a broker that goes away with the records of a request.
+#[tokio::test]
+async fn a_key_is_kept_for_what_kafka_has_or_may_have() {
+    let cluster = Cluster::start();
+    let door = Running::before(&open(), cluster.kafka(), 3_000).await;
+    let asked = async |key: &str, path: &str, body: Vec<u8>| {
+        let answer =
+            door.ask("POST", path, &[("content-type", "application/json"), ("idempotency-key", key)], &body).await;
+        let told = answer.json();
+        (answer.status, told["title"].as_str().unwrap_or_default().to_owned())
+    };
+    let reused = (422, "The Idempotency-Key was used before with other content".to_owned());
+    let other = || changed("\"revision\":1", "\"revision\":2");
+    let withdrawal = |id: &str| format!("{PATH}/{id}/withdraw");
+    assert_eq!(asked("k-1", PATH, body()).await.0, 202);
+    assert_eq!(asked("k-1", PATH, other()).await, reused);
+    assert_eq!(asked("k-1", PATH, body()).await.0, 202, "a repetition");
+    assert_eq!(asked("k-1", &withdrawal("L-1"), Vec::new()).await, reused);
+    assert_eq!(asked("k-2", &withdrawal("L-1"), Vec::new()).await.0, 202);
+    assert_eq!(asked("k-2", &withdrawal("L-2"), Vec::new()).await, reused);
+    cluster.away();
+    let unknown = (503, "Kafka may have it; send the same again".to_owned());
+    assert_eq!(asked("k-3", PATH, body()).await, unknown);
+    assert_eq!(asked("k-3", PATH, other()).await, reused, "the first may come to be there");
 }
 
 #[tokio::test]

@@ -390,6 +390,8 @@ fn a_product_is_lent_in_its_currencies() {
     assert_eq!(told(&default, "small_business_term", "TWD"), refused("currency_not_of_product", currency));
     assert_eq!(told(&default, "consumer_instalment", "DEM"), taken);
     assert_eq!(told(&default, "credit_card", "XXQ"), refused("unknown_currency", currency), "it is no currency at all");
+    let no_currency = Stack::with(&default).send(&of("credit_card", "XXQ")).reply();
+    assert_eq!(no_currency["problem"]["faults"][0]["expected"], json!({"words": ["TWD"]}), "what the product takes");
     assert_eq!(told(&default, "moon_mortgage", "TWD"), refused("unknown_product", "/product"));
     // Facts and securities may be in any currency.
     let mut abroad = data_of(&of("credit_card", "TWD"));
