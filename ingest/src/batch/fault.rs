@@ -93,6 +93,7 @@ fn why(kind: &str, product: &str, nearest: Option<&str>) -> String {
     match of {
         Some(Kind::Unknown) | None => format!("is read by no model of {product}{meant}"),
         Some(Kind::WrongType) => format!("is of another type than models of {product} read"),
+        Some(Kind::UnknownElsewhere) => format!("is a word that no model of {product} knows"),
         Some(Kind::UnknownWord) => format!("is a word or a currency that no model of {product} knows"),
         Some(Kind::OutOfRange) => format!("is out of range: models of {product} read the nearest bound"),
     }
