@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use runtime::stream::Input;
 use schemas::decision::{Decision, MADE};
 use schemas::envelope::header as ce;
-use schemas::intake::header as ext;
+use schemas::intake::{ACCEPTED, header as ext};
 use schemas::reply::Reply;
 use schemas::risk::{COMPUTED, RiskEvent, Score};
 use serde::{Deserialize, Serialize};
@@ -174,14 +174,14 @@ impl Lost {
         };
         let key = std::str::from_utf8(input.key?).ok()?;
         let application_id = key.strip_prefix(tenant)?.strip_prefix('|')?.to_owned();
-        let of_score = || {
-            let body = input.payload.filter(|_| input.header_str(ce::TYPE) == Some(COMPUTED))?;
-            let event: RiskEvent = serde_json::from_slice(body).ok().filter(|event| is_of(event, tenant))?;
-            Some(event.application.revision)
-        };
-        let revision = match input.header_str(ext::REVISION) {
-            Some(revision) => revision.parse().ok()?,
-            None => of_score()?,
+        // What `admit` set aside was not accepted: of a row in conflict the one before it stands, and is awaited.
+        let revision = match input.header_str(ce::TYPE)? {
+            ACCEPTED => input.header_str(ext::REVISION)?.parse().ok()?,
+            COMPUTED => {
+                let event: RiskEvent = serde_json::from_slice(input.payload?).ok()?;
+                is_of(&event, tenant).then_some(event.application.revision)?
+            }
+            _ => return None,
         };
         let detail = if detail.is_empty() { detail } else { format!(": {detail}") };
         let why = format!("set aside by {stage}{detail}; `defaultx dead-letters` shows it");
@@ -284,11 +284,13 @@ mod tests {
             }
             _ => None,
         };
-        let found = of(&[(ext::REVISION, "3")], Some("bank|a"), b"{");
-        assert_eq!(revision(found), Some(("a".to_owned(), 3)));
-        assert_eq!(revision(of(&[(ext::REVISION, "3")], Some("banks|a"), b"{")), None, "of another tenant");
-        assert_eq!(revision(of(&[(ext::REVISION, "3")], None, b"{")), None, "a row of a file, or a cut letter");
-        assert_eq!(revision(of(&[], Some("bank|a"), b"{")), None, "nobody says of which revision");
+        let accepted = [(ce::TYPE, ACCEPTED), (ext::REVISION, "3")];
+        let received = [(ce::TYPE, schemas::intake::RECEIVED), (ext::REVISION, "3")];
+        assert_eq!(revision(of(&accepted, Some("bank|a"), b"{")), Some(("a".to_owned(), 3)));
+        assert_eq!(revision(of(&received, Some("bank|a"), b"{")), None, "it was not accepted, such as a conflict");
+        assert_eq!(revision(of(&accepted, Some("banks|a"), b"{")), None, "of another tenant");
+        assert_eq!(revision(of(&accepted, None, b"{")), None, "a row of a file, or a cut letter");
+        assert_eq!(revision(of(&accepted[..1], Some("bank|a"), b"{")), None, "nobody says of which revision");
         let mut own_event = event.clone();
         own_event.application.tenant = "bank".to_owned();
         let body_of_bank = serde_json::to_vec(&own_event).unwrap();

@@ -7,7 +7,7 @@ use defaultx::run;
 use defaultx::settings::Settings;
 use defaultx::topics;
 use defaultx::workers::Worker;
-use rdkafka::message::{Header, Message, OwnedHeaders};
+use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use runtime::kafka::KafkaConfig;
 use runtime::stream::{Input, OwnedInput, dead_letter_header as dl};
