@@ -47,7 +47,7 @@ pub struct ThreadState {
 /// What is said of a graph that takes another number of features than the manifest has; none where it takes as many, or does not say.
 fn of_another_width(graph: &[u8], features: usize) -> Option<LoadError> {
     let graph = Graph::load(graph, None).ok()?;
-    let inputs: usize = graph.inputs().iter().map(|input| input.columns().count()).sum();
+    let inputs: usize = graph.inputs().iter().map(|input| input.width).sum();
     let why = format!(
         "the graph takes {inputs} inputs, and the manifest has {features} features: a feature more or less needs a graph that was \
          trained with it (docs/add-a-feature.md)"
