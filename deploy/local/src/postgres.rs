@@ -185,21 +185,22 @@ fn launch(plan: &Plan, mut port: impl FnMut() -> std::io::Result<u16>) -> Result
     Err(LocalError::Io { doing: format!("starting {NAME}"), source: std::io::ErrorKind::AddrInUse.into() })
 }
 
-/// A server that was killed is in its lock file still. Where nobody has asked how it ended, its successor would take it for alive: the file
-/// is given a process that there never is. What else stands there stays, so that the successor waits for memory that is in use.
-fn bury(plan: &Plan) -> Result<(), LocalError> {
-    let path = cluster(plan).join("postmaster.pid");
-    let Ok(text) = fs::read_to_string(&path) else { return Ok(()) };
-    let Some((pid, rest)) = text.split_once('\n') else { return Ok(()) };
-    match pid.trim().parse() {
-        Ok(pid) if process::is_unburied(pid) => fs::write(&path, format!("{NOBODY}\n{rest}"))
-            .map_err(LocalError::io(|| format!("writing {}", path.display()))),
-        _ => Ok(()),
+/// A server that was killed is in its lock files still. Where nobody has asked how it ended, its successor would take it for alive: they
+/// are given a process that there never is. What else stands there stays, so that the successor waits for memory that is in use.
+fn bury(plan: &Plan, port: u16) -> Result<(), LocalError> {
+    for path in [cluster(plan).join("postmaster.pid"), plan.dir.join(format!(".s.PGSQL.{port}.lock"))] {
+        let Ok(text) = fs::read_to_string(&path) else { continue };
+        let Some((pid, rest)) = text.split_once('\n') else { continue };
+        if pid.trim().parse().is_ok_and(process::is_unburied) {
+            fs::write(&path, format!("{NOBODY}\n{rest}"))
+                .map_err(LocalError::io(|| format!("writing {}", path.display())))?;
+        }
     }
+    Ok(())
 }
 
 fn launch_once(plan: &Plan, port: u16) -> Result<Process, LocalError> {
-    bury(plan)?;
+    bury(plan, port)?;
     let log = plan.dir.join("postgres.log");
     let from = process::length(&log);
     let mut process = Process::start(Launch {

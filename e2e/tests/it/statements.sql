@@ -318,10 +318,10 @@ SELECT d.*, r.resent_at, r.resent_by, r.why FROM (
 SELECT subscription, status, count(*), min(created_at) FROM defaultx.deliveries
 WHERE status IN ('pending', 'failed', 'disabled') GROUP BY subscription, status
 
--- notifier/src: notifier
+-- notifier/src: notifier, read-api
 SELECT DISTINCT subscription FROM defaultx.deliveries ORDER BY subscription
 
--- notifier/src: notifier
+-- notifier/src: notifier, read-api
 SELECT DISTINCT subscription FROM defaultx.deliveries WHERE id = ANY($1) ORDER BY subscription
 
 -- notifier/src: notifier
