@@ -108,7 +108,7 @@ impl Draw {
         read.extend(features.iter().map(|name| format!("features.{name}")));
         read.sort_unstable();
         read.dedup();
-        let anyones = |name: &str| start(name).unwrap_or_else(|| Domain { values: None, absent: false, present: true });
+        let anyones = |name: &str| start(name).unwrap_or(Domain { values: None, absent: false, present: true });
         let own = |name: &str| known.get(name).cloned().unwrap_or_else(|| anyones(name));
         let facts = VOCABULARY.values().into_iter().map(|(name, _)| name).filter(|name| is_fact(name));
         Self {
@@ -172,7 +172,11 @@ impl Draw {
             0 => self.one(&self.counts.clone()),
             _ => None,
         };
-        near.map_or_else(|| self.below(4), |near| (near + self.below(3)).saturating_sub(1)).min(most)
+        let count = match near {
+            Some(near) => (near + self.below(3)).saturating_sub(1),
+            None => self.below(4),
+        };
+        count.min(most)
     }
 
     /// A text made of those that the condition names, as a whole, at either end or inside; of about such a length; or another.
