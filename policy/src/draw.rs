@@ -269,7 +269,7 @@ impl Draw {
     }
 
     fn value(&mut self, name: &str, domain: &Domain) -> Value {
-        let is_text = VOCABULARY.type_of(&name.split('.').collect::<Vec<_>>()) == Some(Type::Known(Kind::Text));
+        let of = VOCABULARY.type_of(&name.split('.').collect::<Vec<_>>());
         match &domain.values {
             Some(Values::Range { low, high, is_whole: true }) => Value::from(self.number((*low, *high), true) as i64),
             Some(Values::Range { low, high, .. }) => Value::from(self.number((*low, *high), false)),
@@ -279,8 +279,12 @@ impl Draw {
             }
             Some(Values::Truth([true, true])) => Value::from(self.below(2) == 0),
             Some(Values::Truth([_, truth])) => Value::from(*truth),
-            None if is_text => Value::from(self.text(name)),
-            None => Value::from(self.number((-1e15, 1e15), false)),
+            None => match of {
+                Some(Type::Known(Kind::Text)) => Value::from(self.text(name)),
+                Some(Type::Known(Kind::Bool)) => Value::from(self.below(2) == 0),
+                Some(Type::Known(Kind::Int)) => Value::from(self.number((0.0, 1e6), true) as i64),
+                _ => Value::from(self.number((-1e15, 1e15), false)),
+            },
         }
     }
 

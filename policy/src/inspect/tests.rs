@@ -160,7 +160,7 @@ fn a_fault_of_a_condition_is_placed_in_the_document() {
         ("when: &x scor > 5", Some((1, 14))),
         ("when: 'channel == ''web'' && scor > 5'", Some((1, 34))),
         (r#"when: "ch\u0061nnel == 'web' && scor > 5""#, Some((1, 37))),
-        (r#"when: "channel == \"web\" &&\n    scor > 5""#, Some((1, 35))),
+        (r#"when: "channel == \"web\" &&\n    scor > 5""#, Some((1, 39))),
         ("when: >-\n      channel == 'web'\n      && amount_minor > 5\n      && scor > 5", Some((4, 10))),
         ("when: >\n      channel == 'web'\n\n      && scor > 5\n", Some((4, 10))),
         ("when: |2-\n        channel == 'web'\n        && scor > 5", Some((3, 12))),
