@@ -1,6 +1,7 @@
 //! From a text to something that yields values: parsed once, held against a vocabulary, measured, lowered. The one compiler of
 //! policies, routes and feature contracts.
 
+use crate::against::Against;
 use crate::finding::Finding;
 use crate::fold;
 use crate::logic::Logic;
@@ -125,6 +126,11 @@ impl<P> Compiled<P> {
         names.read.iter_mut().for_each(|read| read.at = place(read.node));
         names.words.iter_mut().for_each(|held| held.at = place(held.node));
         names
+    }
+
+    /// What it holds names against.
+    pub fn against(&self) -> Against {
+        Against::of(self.expression.tree())
     }
 
     /// Its value where it is a condition that does not depend on the document; `None` where it does.

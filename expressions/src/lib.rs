@@ -6,12 +6,13 @@
 //! Reading order: [`vocabulary`] (what may be named), [`application`] (the names that all three share), `compile` (the pipeline)
 //! with `measured` (parsed, and its cost), `reach`, `typing` and `older` (what is refused, and what should be written otherwise)
 //! and `lower` with `native` (plain Rust in place of the interpreter), `evaluate`, `document`, `value`. Below: `cost` and [`sizes`], `finding` and `refused`
-//! (what is said of a fault), `logic` with `written` (which tests decided), `uses` and `names` (what is read), `tree`, `fold`, `sum`, and [`ratio`], the arithmetic of debts and incomes.
+//! (what is said of a fault), `logic` with `written` (which tests decided), `uses`, `names` and `against` (what is read, and what it is held against), `tree`, `fold`, `sum`, and [`ratio`], the arithmetic of debts and incomes.
 //!
 //! ```text
 //! text → parse → cost → reach → types → lower → Compiled ─bind→ places of a document ─evaluate→ value or undetermined
 //! ```
 
+mod against;
 pub mod application;
 mod compile;
 mod cost;
@@ -38,6 +39,7 @@ mod value;
 pub mod vocabulary;
 mod written;
 
+pub use against::Against;
 pub use compile::{Compiled, Total, compile};
 pub use document::Document;
 pub use finding::{Finding, cut};

@@ -31,20 +31,50 @@ pub(crate) type Known = BTreeMap<String, Domain>;
 /// What a name may be before anything is asked.
 pub(crate) type Start<'s> = dyn Fn(&str) -> Option<Domain> + 's;
 
+/// Sides that one question asks, after which none is asked a second time: each level of an expression would double them.
+const BUDGET: usize = 2_000;
+
 /// What is left where the condition has that truth; `None` where it never has.
 pub(crate) fn where_it_is<P>(logic: &Logic<P>, truth: bool, known: &Known, start: &Start<'_>) -> Option<Known> {
-    match (logic, truth) {
-        (Logic::Not(of), _) => where_it_is(of, !truth, known, start),
-        (Logic::All(all), true) | (Logic::Any(all), false) => {
-            // Twice: what a later side leaves narrows an earlier one.
-            let mut sides = all.iter().chain(all);
-            sides.try_fold(known.clone(), |known, side| where_it_is(side, truth, &known, start))
+    Question { start, asked: 0 }.put(logic, truth, known)
+}
+
+struct Question<'q, 's> {
+    start: &'q Start<'s>,
+    /// Sides so far.
+    asked: usize,
+}
+
+impl Question<'_, '_> {
+    fn put<P>(&mut self, logic: &Logic<P>, truth: bool, known: &Known) -> Option<Known> {
+        self.asked += 1;
+        match (logic, truth) {
+            (Logic::Not(of), _) => self.put(of, !truth, known),
+            (Logic::All(all), true) | (Logic::Any(all), false) => self.together(all, truth, known),
+            (Logic::All(all), false) | (Logic::Any(all), true) => {
+                let sides = all.iter().filter_map(|side| self.put(side, truth, known));
+                sides.reduce(|left, right| either(&left, &right))
+            }
+            (Logic::Test(test), _) => tested(test, truth, known, self.start),
         }
-        (Logic::All(all), false) | (Logic::Any(all), true) => {
-            let sides = all.iter().filter_map(|side| where_it_is(side, truth, known, start));
-            sides.reduce(|left, right| either(&left, &right))
+    }
+
+    /// All sides: each once, and within the budget again, because what a later side leaves narrows an earlier one. What is not asked
+    /// again leaves more possible, never less.
+    fn together<P>(&mut self, all: &[Logic<P>], truth: bool, known: &Known) -> Option<Known> {
+        let mut known = known.clone();
+        let mut said: Vec<Option<Known>> = vec![None; all.len()];
+        for is_again in [false, true] {
+            for (side, said) in all.iter().zip(&mut said) {
+                // What is known is what it left: it has nothing to add.
+                if said.as_ref() == Some(&known) || is_again && self.asked >= BUDGET {
+                    continue;
+                }
+                known = self.put(side, truth, &known)?;
+                *said = Some(known.clone());
+            }
         }
-        (Logic::Test(test), _) => tested(test, truth, known, start),
+        Some(known)
     }
 }
 
@@ -109,6 +139,10 @@ impl Domain {
             (Some(Values::Words(mut words)), Literal::Text(word)) if operator == Operator::NotEqual => {
                 words.remove(word);
                 (!words.is_empty()).then_some(Some(Values::Words(words)))?
+            }
+            // A text that may be any is this one.
+            (None, Literal::Text(word)) if operator == Operator::Equal => {
+                Some(Values::Words(BTreeSet::from([word.clone()])))
             }
             (Some(Values::Truth(mut may)), Literal::Bool(truth)) => {
                 match operator {
@@ -209,6 +243,41 @@ mod tests {
                 (true, true) => "may",
             };
             assert_eq!(told, expected, "{source}");
+        }
+    }
+
+    /// How often names were looked up to ask a question, and what was answered.
+    fn asked(source: &str) -> (usize, bool) {
+        let condition = Condition::parse(source).expect(source);
+        let looked = std::cell::Cell::new(0);
+        let counting = |name: &str| {
+            looked.set(looked.get() + 1);
+            assert!(looked.get() <= 1_000_000, "{} letters are asked without end", source.len());
+            start(name)
+        };
+        let may = |truth| where_it_is(condition.compiled().logic(), truth, &Known::new(), &counting).is_some();
+        let is_never = !may(true);
+        may(false);
+        (looked.get(), is_never)
+    }
+
+    #[test]
+    fn the_deepest_expression_is_asked_in_few_steps() {
+        let connective = |at: usize| if at.is_multiple_of(2) { "&&" } else { "||" };
+        for depth in [20, 40, expressions::MAX_DEPTH - 4] {
+            let test = |at: usize| format!("channel == 'c{at}'");
+            let right = (0..depth)
+                .rev()
+                .fold("pd > 0.5".to_owned(), |inner, at| format!("{} {} ({inner})", test(at), connective(at)));
+            let left = (0..depth)
+                .rev()
+                .fold("pd > 0.5".to_owned(), |inner, at| format!("({inner}) {} {}", connective(at), test(at)));
+            for source in [right, left] {
+                let (steps, is_never) = asked(&source);
+                assert!(!is_never && steps < 20_000, "{depth} deep: {steps} steps");
+                let (steps, is_never) = asked(&format!("({source}) && pd > 2.0"));
+                assert!(is_never && steps < 20_000, "{depth} deep: {steps} steps");
+            }
         }
     }
 }

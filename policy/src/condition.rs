@@ -123,6 +123,14 @@ impl Condition {
         self.compiled.variables().iter().any(|name| is_score(name))
     }
 
+    /// How many elements a list must have so that each that is named by its number is there.
+    pub(crate) fn named_elements(&self) -> usize {
+        let read = self.compiled.names().read;
+        let numbers = read.iter().flat_map(|read| read.name.split('[').skip(1));
+        let numbers = numbers.filter_map(|part| part.split(']').next()?.parse::<usize>().ok());
+        numbers.max().map_or(1, |last| last.saturating_add(1))
+    }
+
     /// Features whose values stand in no decision, of those that it reads.
     pub(crate) fn withheld(&self) -> &[String] {
         &self.withheld

@@ -49,6 +49,17 @@ impl Document {
         };
         Some(id)
     }
+
+    /// The condition of a rule of a section.
+    pub(crate) fn condition(&self, section: &str, index: usize) -> Option<&str> {
+        match section {
+            "knockouts" => Some(&self.knockouts.get(index)?.when),
+            "limits" => self.limits.get(index)?.when.as_deref(),
+            "zones" => Some(&self.zones.get(index)?.when),
+            "cutoffs" => self.cutoffs.get(index)?.when.as_deref(),
+            _ => None,
+        }
+    }
 }
 
 /// What a rule does where something that its condition reads is absent, and nothing else in it decides.

@@ -1,21 +1,29 @@
-//! Made-up applications to try a condition on where nothing is proven: values around those that it names, words that it names, and things
-//! that are absent. The same ones every time.
+//! Made-up applications to try a condition on where nothing is proven: values around those that it names, texts of those that it names,
+//! parties of every kind, and things that are absent. The same ones every time. Where a condition asks for what only chance would meet,
+//! nothing is tried.
 
 use crate::bounds::{Domain, Known, Start, Values};
 use crate::case::Case;
 use crate::condition::Condition;
-use crate::sample;
+use crate::sample::{self, MAX_LISTED, MAX_OTHERS};
 use crate::vocabulary::VOCABULARY;
 use domain::facts::Period;
+use domain::{ApplicantKind, Role, Worded};
+use expressions::Literal;
 use expressions::vocabulary::{Kind, Type};
-use expressions::{Form, Literal};
 use schemas::Word;
 use schemas::application::{Debt, Facts, Income, WireMoney};
-use schemas::risk::RiskEvent;
+use schemas::risk::{Party, ReportUsed, RiskEvent};
 use serde_yaml_ng::{Mapping, Value};
 
 /// Applications that a condition is tried on for each product.
 pub(crate) const SAMPLE: usize = 2_000;
+/// So many of a sample must have a truth before anything is said of it.
+const ENOUGH: usize = SAMPLE / 10;
+/// The functions whose arguments made-up applications are drawn for; others, such as `matches`, ask for what is not drawn.
+const DRAWN: [&str; 7] = ["size", "contains", "startsWith", "endsWith", "int", "uint", "double"];
+/// Names of what one party has beside another; where none is read, the other parties stay as they are.
+const OF_ALL: [&str; 7] = ["facts", "parties", "co_applicants", "guarantors", "incomes", "debts", "debt_to_income"];
 
 /// How often a condition held, and did not; where it was undetermined counts as neither.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -25,60 +33,95 @@ pub(crate) struct Sampled {
 }
 
 impl Sampled {
-    /// Tries a condition.
-    pub(crate) fn of(when: &Condition, product: &str, known: &Known, start: &Start<'_>) -> Self {
-        let mut draw = Draw::of(when, known, start);
-        (0..SAMPLE).fold(Self::default(), |sum, _| {
-            let event = draw.event(product);
-            match when.holds(&Case::of(&event)) {
-                Ok(true) => Self { held: sum.held + 1, ..sum },
-                Ok(false) => Self { not: sum.not + 1, ..sum },
-                Err(_) => sum,
+    /// Tries a condition on applications of each of what is known, until it has seen both truths.
+    pub(crate) fn of(when: &Condition, product: &str, known: &[Known], start: &Start<'_>) -> Self {
+        let mut sum = Self::default();
+        if known.is_empty() || !is_drawn(when) {
+            return sum;
+        }
+        let mut draws: Vec<Draw> = known.iter().map(|known| Draw::of(when, known, start)).collect();
+        for at in 0..SAMPLE {
+            if sum.held > 0 && sum.not > 0 {
+                break;
             }
-        })
+            let turn = at % draws.len();
+            let event = draws[turn].event(product);
+            match when.holds(&Case::of(&event)) {
+                Ok(true) => sum.held += 1,
+                Ok(false) => sum.not += 1,
+                Err(_) => {}
+            }
+        }
+        sum
     }
+
+    /// The truth that it had alone, where it had one often enough.
+    pub(crate) fn alone(self) -> Option<bool> {
+        match (self.held, self.not) {
+            (0, not) if not >= ENOUGH => Some(false),
+            (held, 0) if held >= ENOUGH => Some(true),
+            _ => None,
+        }
+    }
+}
+
+/// Whether made-up applications vary all that a condition asks for.
+fn is_drawn(when: &Condition) -> bool {
+    let against = when.compiled().against();
+    let read = when.compiled().names().read;
+    !against.has_computed_equality
+        && against.functions.iter().all(|name| DRAWN.contains(&name.as_str()))
+        && !read.iter().any(|read| read.name == "features")
 }
 
 struct Draw {
     state: u64,
-    /// Single values that the condition reads, with what they may be.
+    /// Single values beside facts that the condition reads, with what they may be.
     names: Vec<(String, Domain)>,
+    /// Facts, with what they may be of the primary and of another party.
+    facts: Vec<(String, [Domain; 2])>,
     numbers: Vec<f64>,
+    /// Whole numbers that may be a count.
+    counts: Vec<usize>,
     texts: Vec<String>,
+    /// Texts that stand beside a name.
+    beside: Vec<(String, String)>,
     features: Vec<String>,
+    /// Whether facts are read, or what all parties have.
+    has_parties: bool,
 }
 
 impl Draw {
     fn of(when: &Condition, known: &Known, start: &Start<'_>) -> Self {
-        let names = when.compiled().names();
-        let tests = when.compiled().logic().tests();
-        let literals: Vec<&Literal> = tests
-            .iter()
-            .flat_map(|test| match &test.form {
-                Form::Compare(_, [_, right]) => right.literal.iter().collect::<Vec<_>>(),
-                Form::In(_, list) => list.iter().collect(),
-                Form::Has(_) | Form::Truth(_) => Vec::new(),
-            })
-            .collect();
-        let numbers = literals.iter().filter_map(|literal| literal.value().number()).collect();
-        let texts = literals.iter().filter_map(|literal| match literal {
+        let compiled = when.compiled();
+        let against = compiled.against();
+        let numbers: Vec<f64> = against.literals.iter().filter_map(|literal| literal.value().number()).collect();
+        let texts = against.literals.iter().filter_map(|literal| match literal {
             Literal::Text(text) => Some(text.clone()),
             _ => None,
         });
-        let texts = texts.chain(names.words.into_iter().map(|held| held.word)).collect();
-        let asked = tests.iter().filter_map(|test| match &test.form {
-            Form::Has(name) => Some(name.clone()),
-            _ => None,
-        });
-        let mut read: Vec<String> = names.read.into_iter().map(|read| read.name).chain(asked).collect();
+        let is_count = |number: &f64| number.fract() == 0.0 && (0.0..=256.0).contains(number);
+        let features = compiled.members("features");
+        let read = compiled.names().read.into_iter().map(|read| read.name);
+        let read = read.filter(|name| VOCABULARY.is_value(&name.split('.').collect::<Vec<_>>()));
+        let mut read: Vec<String> = read.filter(|name| !is_fact(name) && !name.starts_with("features.")).collect();
+        read.extend(features.iter().map(|name| format!("features.{name}")));
         read.sort_unstable();
         read.dedup();
-        let free = || Domain { values: None, absent: false, present: true };
-        let names = read.into_iter().map(|name| {
-            let domain = known.get(&name).cloned().or_else(|| start(&name)).unwrap_or_else(free);
-            (name, domain)
-        });
-        Self { state: 1, names: names.collect(), numbers, texts, features: when.compiled().members("features") }
+        let anyones = |name: &str| start(name).unwrap_or(Domain { values: None, absent: false, present: true });
+        let own = |name: &str| known.get(name).cloned().unwrap_or_else(|| anyones(name));
+        let facts = VOCABULARY.values().into_iter().map(|(name, _)| name).filter(|name| is_fact(name));
+        Self {
+            state: 1,
+            names: read.into_iter().map(|name| (name.clone(), own(&name))).collect(),
+            facts: facts.map(|name| (name.clone(), [own(&name), anyones(&name)])).collect(),
+            counts: numbers.iter().filter(|number| is_count(number)).map(|number| *number as usize).collect(),
+            numbers,
+            texts: texts.collect(),
+            beside: against.texts,
+            features,
+            has_parties: compiled.variables().iter().any(|name| OF_ALL.contains(&name.as_str())),
+        }
     }
 
     /// SplitMix64.
@@ -94,65 +137,140 @@ impl Draw {
         (self.next() % count.max(1) as u64) as usize
     }
 
-    /// A number around one that the condition names, or anywhere in its range.
+    fn one<T: Clone>(&mut self, of: &[T]) -> Option<T> {
+        let at = self.below(of.len());
+        of.get(at).cloned()
+    }
+
+    fn word<T: Worded>(&mut self) -> Word<T> {
+        let at = self.below(T::ALL.len());
+        Word::parse(T::ALL[at].as_str())
+    }
+
+    /// A number around one that the condition names, of any size, or anywhere in its range.
     fn number(&mut self, (low, high): (f64, f64), is_whole: bool) -> f64 {
         let share = self.below(1_001) as f64 / 1_000.0;
-        let wide = (high.min(1e7) - low.max(-1e7)).max(0.0);
-        let number = match (self.numbers.is_empty(), self.below(4)) {
-            (false, 0 | 1) => {
+        let (from, to) = (low.max(-1e7), high.min(1e7));
+        let number = match (self.numbers.is_empty(), self.below(6)) {
+            (false, 0..=2) => {
                 let at = self.below(self.numbers.len());
                 let near = self.numbers[at];
                 let far = self.below(3) as f64 - 1.0;
                 if is_whole { near + far } else { near * (1.0 + far * 0.01) + far * 0.001 }
             }
-            (_, 2) => low.max(-1e7),
-            _ => low.max(-1e7) + wide * share,
+            (_, 3) => from,
+            (_, 4) => 10f64.powf(15.0 * share),
+            _ => from + (to - from).max(0.0) * share,
         };
         let number = number.clamp(low, high);
         if is_whole { number.floor() } else { number }
     }
 
-    /// A text that the condition names, or one of two that it may not.
+    /// How many there are: few, or about as many as the condition names.
+    fn count(&mut self, most: usize) -> usize {
+        let near = match self.below(4) {
+            0 => self.one(&self.counts.clone()),
+            _ => None,
+        };
+        let count = match near {
+            Some(near) => (near + self.below(3)).saturating_sub(1),
+            None => self.below(4),
+        };
+        count.min(most)
+    }
+
+    /// A text made of those that the condition names, as a whole, at either end or inside; of about such a length; or another.
     fn text(&mut self, name: &str) -> String {
         let others = match name {
             "jurisdiction" => ["US-CA", "DE-BE"],
             "currency" => ["USD", "EUR"],
             _ => ["online", "partner"],
         };
-        let at = self.below(self.texts.len() + others.len());
-        let other = others[at.saturating_sub(self.texts.len()).min(1)];
-        self.texts.get(at).cloned().unwrap_or_else(|| other.to_owned())
+        let own: Vec<String> = self.beside.iter().filter(|(of, _)| of == name).map(|(_, text)| text.clone()).collect();
+        let named = if own.is_empty() || self.below(4) == 0 { self.texts.clone() } else { own };
+        match self.below(6) {
+            0 | 1 if !named.is_empty() => self.one(&named).unwrap_or_default(),
+            2 | 3 if !named.is_empty() => {
+                let before = self.below(2) * 3;
+                let mut text = self.letters(before);
+                for _ in 0..=self.below(3) {
+                    text += &self.one(&named).unwrap_or_default();
+                }
+                let behind = self.below(2) * 3;
+                text + &self.letters(behind)
+            }
+            4 => {
+                let len = self.count(256);
+                self.letters(len)
+            }
+            _ => self.one(&others).unwrap_or_default().to_owned(),
+        }
+    }
+
+    fn letters(&mut self, len: usize) -> String {
+        const LETTERS: &[u8] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+        (0..len).map(|_| char::from(LETTERS[self.below(LETTERS.len())])).collect()
     }
 
     fn event(&mut self, product: &str) -> RiskEvent {
         let mut event = sample::event(&self.features.clone());
         event.product = product.to_owned();
-        (event.facts.debts, event.facts.income) = (Some(self.debts()), self.incomes());
-        for report in &mut event.reports {
-            if !self.texts.is_empty() && self.below(2) == 0 {
-                report.status = Word::parse(&self.text(""));
-            }
-        }
-        let mut facts = Mapping::new();
         for (name, domain) in self.names.clone() {
-            let is_absent = domain.absent && (!domain.present || self.below(6) == 0);
-            let value = (!is_absent).then(|| self.value(&name, &domain));
-            match name.strip_prefix("facts.") {
-                Some(fact) => put(&mut facts, fact, value.unwrap_or(Value::Null)),
-                None => set(&mut event, &name, value),
-            }
+            let value = self.perhaps(&name, &domain);
+            set(&mut event, &name, value);
         }
-        if let Ok(told) = serde_yaml_ng::from_value::<Facts>(Value::Mapping(facts)) {
-            event.facts = Facts { debts: event.facts.debts, income: event.facts.income, ..told };
-        }
-        for party in &mut event.parties {
-            party.facts.debts = event.facts.debts.clone();
+        let reports = self.count(MAX_LISTED);
+        event.reports = (0..reports).map(|_| self.report()).collect();
+        if self.has_parties {
+            // Half of them in one currency, period and basis: where those differ, much is not known.
+            let one = (self.below(2) == 0).then(|| event.requested.amount.currency.clone());
+            event.facts = self.facts(0, one.as_deref());
+            let others = self.count(MAX_OTHERS);
+            let role = self.below(3);
+            event.parties = (0..others).map(|_| self.party(role, one.as_deref())).collect();
+            event.subjects = sample::subjects(self.word::<ApplicantKind>(), &event.parties);
         }
         event
     }
 
+    fn party(&mut self, role: usize, one: Option<&str>) -> Party {
+        let at = if role < 2 { role } else { self.below(2) };
+        let role = [Role::CoApplicant, Role::Guarantor][at];
+        Party { role: role.into(), kind: self.word(), facts: self.facts(1, one) }
+    }
+
+    fn report(&mut self) -> ReportUsed {
+        let of = |draw: &mut Self, usual: &str| if draw.below(2) == 0 { draw.text("") } else { usual.to_owned() };
+        ReportUsed {
+            source: of(self, "bureau"),
+            report_id: "r".into(),
+            status: self.word(),
+            pulled_at: of(self, "2026-01-01T00:00:00Z"),
+        }
+    }
+
+    /// Facts of the primary, or of another one.
+    fn facts(&mut self, whose: usize, one: Option<&str>) -> Facts {
+        let mut facts = Mapping::new();
+        for (name, domains) in self.facts.clone() {
+            let value = self.perhaps(&name, &domains[whose]);
+            put(&mut facts, name.trim_start_matches("facts."), value.unwrap_or(Value::Null));
+        }
+        let told = serde_yaml_ng::from_value::<Facts>(Value::Mapping(facts)).unwrap_or_default();
+        let (debts, incomes) = (self.count(MAX_LISTED), self.count(MAX_LISTED));
+        // Not asked for, now and then.
+        let debts = (self.below(8) > 0).then(|| (0..debts).map(|_| self.debt(one)).collect());
+        let income = (0..incomes).map(|_| self.income(one)).collect();
+        Facts { debts, income, ..told }
+    }
+
+    fn perhaps(&mut self, name: &str, domain: &Domain) -> Option<Value> {
+        let is_absent = domain.absent && (!domain.present || self.below(6) == 0);
+        (!is_absent).then(|| self.value(name, domain))
+    }
+
     fn value(&mut self, name: &str, domain: &Domain) -> Value {
-        let is_text = VOCABULARY.type_of(&name.split('.').collect::<Vec<_>>()) == Some(Type::Known(Kind::Text));
+        let of = VOCABULARY.type_of(&name.split('.').collect::<Vec<_>>());
         match &domain.values {
             Some(Values::Range { low, high, is_whole: true }) => Value::from(self.number((*low, *high), true) as i64),
             Some(Values::Range { low, high, .. }) => Value::from(self.number((*low, *high), false)),
@@ -160,37 +278,45 @@ impl Draw {
                 let at = self.below(words.len());
                 Value::from(words.iter().nth(at).cloned().unwrap_or_default())
             }
-            Some(Values::Truth(_)) => Value::from(self.below(2) == 0),
-            None if is_text => Value::from(self.text(name)),
-            None => Value::from(self.number((-1e7, 1e7), false)),
+            Some(Values::Truth([true, true])) => Value::from(self.below(2) == 0),
+            Some(Values::Truth([_, truth])) => Value::from(*truth),
+            None => match of {
+                Some(Type::Known(Kind::Text)) => Value::from(self.text(name)),
+                Some(Type::Known(Kind::Bool)) => Value::from(self.below(2) == 0),
+                Some(Type::Known(Kind::Int)) => Value::from(self.number((0.0, 1e6), true) as i64),
+                _ => Value::from(self.number((-1e15, 1e15), false)),
+            },
         }
     }
 
-    fn money(&mut self) -> WireMoney {
-        WireMoney { amount_minor: self.number((0.0, 1e9), true) as i64, currency: "USD".into() }
+    fn money(&mut self, one: Option<&str>) -> WireMoney {
+        let currency = one.map_or_else(|| self.text("currency"), str::to_owned);
+        WireMoney { amount_minor: self.number((0.0, 1e15), true) as i64, currency }
     }
 
-    fn debts(&mut self) -> Vec<Debt> {
-        let count = self.below(3);
-        let debt = |draw: &mut Self| Debt {
-            kind: draw.text(""),
-            balance: Some(draw.money()),
-            payment: Some(draw.money()),
-            period: Some(Period::Month.into()),
-            evidence: Word::parse(["stated", "verified"][draw.below(2)]),
-        };
-        (0..count).map(|_| debt(self)).collect()
+    fn period(&mut self, one: Option<&str>) -> Word<Period> {
+        if one.is_some() { Period::Month.into() } else { self.word() }
     }
 
-    fn incomes(&mut self) -> Vec<Income> {
-        let income = |draw: &mut Self| Income {
-            amount: draw.money(),
-            period: Period::Month.into(),
-            basis: Word::parse("net"),
-            evidence: Word::parse(["stated", "verified"][draw.below(2)]),
-        };
-        (0..self.below(2) + 1).map(|_| income(self)).collect()
+    fn debt(&mut self, one: Option<&str>) -> Debt {
+        let is_there = one.is_some() || self.below(4) > 0;
+        Debt {
+            kind: self.text(""),
+            balance: is_there.then(|| self.money(one)),
+            payment: is_there.then(|| self.money(one)),
+            period: is_there.then(|| self.period(one)),
+            evidence: self.word(),
+        }
     }
+
+    fn income(&mut self, one: Option<&str>) -> Income {
+        let basis = if one.is_some() { Word::parse("net") } else { self.word() };
+        Income { amount: self.money(one), period: self.period(one), basis, evidence: self.word() }
+    }
+}
+
+fn is_fact(name: &str) -> bool {
+    name.starts_with("facts.")
 }
 
 /// Puts a fact in its group.
@@ -202,7 +328,6 @@ fn put(facts: &mut Mapping, name: &str, value: Value) {
                 group.insert(Value::from(member), value);
             }
         }
-        None if ["debts", "income"].contains(&name) => {}
         None => {
             facts.insert(Value::from(name), value);
         }
@@ -269,11 +394,11 @@ mod tests {
         };
         for (source, held, not) in rows {
             let condition = Condition::parse(source).expect(source);
-            let sampled = Sampled::of(&condition, "card", &Known::new(), &whole);
+            let sampled = Sampled::of(&condition, "card", &[Known::new()], &whole);
             assert_eq!((sampled.held > 0, sampled.not > 0), (held, not), "{source}: {sampled:?}");
             assert_eq!(
                 sampled,
-                Sampled::of(&condition, "card", &Known::new(), &whole),
+                Sampled::of(&condition, "card", &[Known::new()], &whole),
                 "{source}: the same every time"
             );
         }

@@ -58,7 +58,8 @@ impl Finding {
         let mut parts = self.path.split('/').skip(1);
         let (section, index) = (parts.next().unwrap_or_default(), parts.next().and_then(|part| part.parse().ok()));
         self.rule = index.and_then(|index| document.rule_id(section, index)).map(str::to_owned);
-        let (line, column) = place_in(text, &self.path, self.at);
+        let condition = index.and_then(|index| document.condition(section, index));
+        let (line, column) = place_in(text, &self.path, self.at.zip(condition));
         (self.line, self.column) = (self.line.or(line), self.column.or(column));
     }
 

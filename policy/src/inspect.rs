@@ -244,6 +244,7 @@ impl<'d> Inspector<'d> {
     pub(crate) fn condition(&mut self, path: &str, source: &str) -> Option<Condition> {
         let condition = self.expression(path, source)?;
         let event = sample::event(&condition.compiled().members("features"));
+        let event = sample::longer(event, condition.named_elements());
         let sampled = condition.interpret(&Case::of(&event));
         match (condition.compiled().of(), sampled) {
             (Type::Known(Kind::Bool) | Type::Open, Ok(_)) => {}

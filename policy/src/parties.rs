@@ -102,6 +102,7 @@ mod tests {
         for (name, debts, incomes, expected) in rows {
             let mut event = sample::event(&[]);
             event.parties.clear();
+            event.subjects.clear();
             (event.facts.debts, event.facts.income) = (Some(debts), incomes);
             assert_eq!(debt_to_income(&Case::of(&event)), expected, "{name}");
         }
@@ -137,6 +138,7 @@ mod tests {
         };
         let kind = |event: &RiskEvent| Case::of(event).parties()?.next()?.kind.map(ToString::to_string);
         assert_eq!(roles(&event), Some(["primary", "co_applicant", "guarantor"].map(str::to_owned).into()));
+        event.subjects.clear();
         assert_eq!(kind(&event), None, "an event without subjects says nothing");
         event.subjects = vec![subject(Role::Primary)];
         event.subjects[0].kind = ApplicantKind::Organisation.into();

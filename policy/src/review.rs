@@ -144,7 +144,7 @@ impl<'d> Review<'d> {
             domain.present = declared.clone().any(|found| found.is_some());
             domain.absent = declared.clone().any(|found| found.is_none_or(|found| !found.is_always_there));
             let ranges: Option<Vec<_>> =
-                declared.flatten().map(|of| of.range.map(|range| (range, of.is_whole))).collect();
+                declared.flatten().map(|of| of.range.map(|range| (carried(range), of.is_whole))).collect();
             let all = ranges?
                 .into_iter()
                 .reduce(|((low, high), is_whole), ((from, to), too)| ((low.min(from), high.max(to)), is_whole && too));
@@ -208,7 +208,9 @@ impl<'d> Review<'d> {
         let sampled = || {
             let all = rule.products.iter().map(|product| {
                 let start = |name: &str| self.start(rule, product, name);
-                Sampled::of(when, product, &self.before(rule, product), &start)
+                let left = [true, false].into_iter().filter_map(|truth| self.left(rule, when, product, truth));
+                let known: Vec<Known> = left.chain([self.before(rule, product)]).collect();
+                Sampled::of(when, product, &known, &start)
             });
             all.fold(Sampled::default(), |sum, next| Sampled { held: sum.held + next.held, not: sum.not + next.not })
         };
@@ -217,10 +219,10 @@ impl<'d> Review<'d> {
         let (code, message) = match (is(true), is(false)) {
             (false, _) => ("never_holds", format!("never holds: {proven}")),
             (true, false) => ("always_holds", format!("holds wherever what it reads is known: {proven}")),
-            (true, true) => match sampled() {
-                Sampled { held: 0, not } if not > 0 => ("never_holds", format!("never holds: {seen}")),
-                Sampled { held, not: 0 } if held > 0 => ("always_holds", format!("always holds: {seen}")),
-                _ => return,
+            (true, true) => match sampled().alone() {
+                Some(false) => ("never_holds", format!("never holds: {seen}")),
+                Some(true) => ("always_holds", format!("always holds: {seen}")),
+                None => return,
             },
         };
         self.found.push(Finding::warning(code, rule.when_path(), message));
@@ -315,6 +317,12 @@ impl<'d> Review<'d> {
             }
         }
     }
+}
+
+/// A range with its bounds as an event carries them, in single precision: the nearest such number may lie outside.
+fn carried((low, high): (f64, f64)) -> (f64, f64) {
+    let single = |bound: f64| f64::from(bound as f32);
+    (low.min(single(low)), high.max(single(high)))
 }
 
 /// What was probably meant, as the end of a sentence.

@@ -7,6 +7,11 @@ use schemas::Word;
 use schemas::application::*;
 use schemas::risk::*;
 
+/// Parties beside the primary, at most: the contract's bound.
+pub(crate) const MAX_OTHERS: usize = 15;
+/// Elements of the other lists, at most: what each of them may have.
+pub(crate) const MAX_LISTED: usize = 64;
+
 /// An event that has every fact, another party, and these features.
 pub(crate) fn event(features: &[String]) -> RiskEvent {
     let mut event = bare();
@@ -15,7 +20,27 @@ pub(crate) fn event(features: &[String]) -> RiskEvent {
     let other =
         |role: Role| Party { role: role.into(), kind: ApplicantKind::Person.into(), facts: event.facts.clone() };
     event.parties = vec![other(Role::CoApplicant), other(Role::Guarantor)];
+    event.subjects = subjects(ApplicantKind::Person.into(), &event.parties);
     event
+}
+
+/// The same with so many elements in each list, for a condition that names one by its number.
+pub(crate) fn longer(mut event: RiskEvent, len: usize) -> RiskEvent {
+    let len = len.clamp(1, MAX_LISTED);
+    event.reports = vec![event.reports[0].clone(); len];
+    event.facts.income = vec![event.facts.income[0].clone(); len];
+    event.facts.debts = vec![event.facts.debts[0].clone(); len];
+    let others = event.parties.clone();
+    event.parties = others.into_iter().cycle().take((2 * len).clamp(2, MAX_OTHERS)).collect();
+    event.subjects = subjects(ApplicantKind::Person.into(), &event.parties);
+    event
+}
+
+/// Who applies: a primary of that kind, and these others.
+pub(crate) fn subjects(kind: Word<ApplicantKind>, others: &[Party]) -> Vec<Subject> {
+    let subject = |role, kind| Subject { role, kind, key_id: "k".into(), subject: "00".into() };
+    let others = others.iter().map(|other| subject(other.role.clone(), other.kind.clone()));
+    std::iter::once(subject(Role::Primary.into(), kind)).chain(others).collect()
 }
 
 fn bare() -> RiskEvent {
@@ -147,6 +172,9 @@ mod tests {
         let roles: Vec<&str> = all.iter().map(|party| party.role.as_str()).collect();
         assert_eq!(roles, Role::ALL.iter().map(|role| role.as_str()).collect::<Vec<_>>());
         assert!(all.iter().all(|party| party.facts.of_legal_age == Some(true)));
+        assert!(all.iter().all(|party| party.kind.is_some()), "and each is a person or an organisation");
         assert_eq!(parties::debt_to_income(&Case::of(&event)), Some(1.0), "it owes what it earns");
+        let longer = longer(event, 1_000);
+        assert_eq!((longer.reports.len(), longer.parties.len(), longer.subjects.len()), (64, 15, 16));
     }
 }

@@ -135,3 +135,51 @@ fn what_is_no_document_is_one_finding() {
         assert_eq!(findings.iter().map(|f| f.code).collect::<Vec<_>>(), [code], "{bytes:?}");
     }
 }
+
+#[test]
+fn what_real_events_carry_does_not_fail_on_the_sample() {
+    for condition in [
+        "parties.exists(p, p.kind == 'organisation')",
+        "parties[0].kind == 'organisation'",
+        "parties[4].role == 'guarantor'",
+        "reports[1].status == 'thin'",
+        "facts.debts[2].kind == 'card'",
+        "guarantors[1].facts.income[0].basis == 'gross'",
+    ] {
+        assert_eq!(found("channel == 'partner'", condition), [] as [&str; 0], "{condition}");
+    }
+}
+
+/// However a condition is written in YAML, its place is right or its column is left out.
+#[test]
+fn a_fault_of_a_condition_is_placed_in_the_document() {
+    let rows = [
+        ("when: scor > 5", Some((1, 11))),
+        ("when:    scor > 5 # note", Some((1, 14))),
+        ("when: !!str scor > 5", Some((1, 17))),
+        ("when: &x scor > 5", Some((1, 14))),
+        ("when: 'channel == ''web'' && scor > 5'", Some((1, 34))),
+        (r#"when: "ch\u0061nnel == 'web' && scor > 5""#, Some((1, 37))),
+        (r#"when: "channel == \"web\" &&\n    scor > 5""#, Some((1, 39))),
+        ("when: >-\n      channel == 'web'\n      && amount_minor > 5\n      && scor > 5", Some((4, 10))),
+        ("when: >\n      channel == 'web'\n\n      && scor > 5\n", Some((4, 10))),
+        ("when: |2-\n        channel == 'web'\n        && scor > 5", Some((3, 12))),
+        ("when: |\n      channel == 'web'\n          && scor > 5\n", Some((3, 14))),
+        ("when: channel == 'web'\n      && amount_minor > 5\n      && scor > 5", Some((3, 10))),
+        ("when: 'channel == ''web''\n\n      && scor > 5'", Some((3, 10))),
+        ("when:\n      scor > 5", Some((2, 7))),
+        ("when: *shared", None),
+    ];
+    for (written, expected) in rows {
+        let anchor = "description: &shared scor > 5\n";
+        let text = POLICY.replacen("when: channel == 'partner'", written, 1);
+        let text = if written.contains('*') { format!("{anchor}{text}") } else { text };
+        let at =
+            text.lines().position(|line| line.trim_start().starts_with("when:") && written.starts_with(line.trim()));
+        let at = at.unwrap_or_else(|| panic!("{written}"));
+        let told = check(text.as_bytes());
+        assert_eq!(told.iter().map(|finding| finding.code).collect::<Vec<_>>(), ["unknown_variable"], "{told:?}");
+        let (line, column) = expected.map_or((1, None), |(line, column)| (line, Some(column)));
+        assert_eq!((told[0].line, told[0].column), (Some(at + line), column), "{written}");
+    }
+}

@@ -245,4 +245,90 @@ fn the_page_has_every_key() {
         }
     }
     assert_eq!(written, expected);
+
+/// What is found where a zone has this condition.
+fn of_zone(condition: &str) -> Vec<&'static str> {
+    let text = CLEAN.replacen("reports.exists(r, r.status == 'thin')", condition, 1);
+    let found = review(text.as_bytes(), &scales(), &models());
+    assert!(!found.iter().any(Finding::is_error), "{condition}: {found:?}");
+    found.into_iter().filter(|found| found.rule.as_deref() == Some("thin")).map(|found| found.code).collect()
+}
+
+#[test]
+fn nothing_that_may_be_either_is_said_to_hold_never_or_always() {
+    let rows = [
+        "jurisdiction.startsWith('TW-')",
+        "jurisdiction.endsWith('NY')",
+        "jurisdiction.startsWith('US-') && jurisdiction.endsWith('NY')",
+        "channel.contains('web') && jurisdiction.startsWith('TW-') && currency.contains('U')",
+        "!channel.contains('web')",
+        "size(channel) > 20",
+        "channel.size() < 3",
+        "channel + jurisdiction == 'webTW-TPE'",
+        "channel == jurisdiction",
+        "channel.matches('^web[0-9]+$')",
+        "string(amount_minor).endsWith('99')",
+        "timestamp(reports[0].pulled_at) < timestamp('2025-01-01T00:00:00Z')",
+        "reports.exists(r, r.source == 'other')",
+        "reports.size() > 5",
+        "facts.income.exists(i, i.basis == 'gross')",
+        "facts.income.exists(i, i.amount.currency != currency)",
+        "facts.income.all(i, i.period == 'month')",
+        "guarantors.exists(g, g.kind == 'organisation')",
+        "parties[0].kind == 'person'",
+        "guarantors.size() > 1",
+        "co_applicants.size() > 10",
+        "parties.all(p, p.facts.debts.size() < 3)",
+        "debts.exists(d, d.balance.amount_minor > 500000000)",
+        "debts.exists(d, d.evidence == 'verified' && d.role == 'guarantor')",
+        "debts.filter(d, d.kind == 'card').exists(d, d.payment.currency == 'EUR')",
+        "co_applicants.all(p, has(p.facts.of_legal_age) && p.facts.of_legal_age)",
+        "parties.exists(p, has(p.facts.employment.status) && p.facts.employment.status == 'student')",
+        "features.limit / 10.0 > 5000.0",
+        "amount_minor / 1000 > 50000000",
+        "amount_minor % 1000 == 7",
+        "amount_minor / 100 == 777",
+        "channel == 'web' && jurisdiction == 'TW-TPE' && currency == 'USD' && request_type == 'new' && features.limit == 77.0",
+        "incomes.sum(i, i.monthly_minor) > 40000000.0 && debts.sum(d, d.monthly_minor) < 5000.0",
+    ];
+    for condition in rows {
+        let found = of_zone(condition);
+        assert!(!found.iter().any(|code| ["never_holds", "always_holds"].contains(code)), "{condition}: {found:?}");
+    }
+}
+
+#[test]
+fn what_no_application_meets_is_still_seen() {
+    let rows = [
+        ("amount_minor % 2 > 1", "never_holds"),
+        ("channel.startsWith('web') && !channel.contains('web')", "never_holds"),
+        ("channel == 'web' && channel == 'branch'", "never_holds"),
+        ("parties.size() > 0", "always_holds"),
+        ("size(channel) >= 0", "always_holds"),
+    ];
+    for (condition, expected) in rows {
+        let found = of_zone(condition);
+        assert!(found.contains(&expected), "{condition}: {found:?}");
+    }
+}
+
+/// A value of the range 0 to 0.1 is carried in single precision, where the bound is a little above itself.
+#[test]
+fn the_bounds_of_a_feature_are_those_that_its_value_is_carried_with() {
+    let mut models = models();
+    for package in &mut models.products[0].packages {
+        let share = Feature { is_whole: false, ..feature("share", (0.0, 0.1), true) };
+        package.features.extend([share, Feature { is_whole: false, ..feature("rest", (0.7, 1.0), true) }]);
+    }
+    let rows = [
+        ("features.share > 0.1", false),
+        ("features.share > 0.10000001", true),
+        ("features.rest < 0.7", false),
+        ("features.rest < 0.69999", true),
+    ];
+    for (condition, is_never) in rows {
+        let text = CLEAN.replacen("reports.exists(r, r.status == 'thin')", condition, 1);
+        let found = review(text.as_bytes(), &scales(), &models);
+        assert_eq!(found.iter().any(|found| found.code == "never_holds"), is_never, "{condition}: {found:?}");
+    }
 }

@@ -33,6 +33,16 @@ fn every_example_is_a_rule() {
     }
 }
 
+#[test]
+fn no_example_is_said_to_hold_never_or_always() {
+    for example in examples(["cel", "cel policy"]) {
+        let found = crate::review(with(example).as_bytes(), &[], &crate::Models::default());
+        let told = found.iter().filter(|finding| finding.rule.as_deref() == Some("new_channel"));
+        let told: Vec<_> = told.filter(|finding| ["never_holds", "always_holds"].contains(&finding.code)).collect();
+        assert!(told.is_empty(), "{example}: {told:?}");
+    }
+}
+
 fn money(amount_minor: i64) -> WireMoney {
     WireMoney { amount_minor, currency: "USD".into() }
 }
