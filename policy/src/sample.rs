@@ -29,7 +29,7 @@ pub(crate) fn longer(mut event: RiskEvent, len: usize) -> RiskEvent {
     let len = len.clamp(1, MAX_LISTED);
     event.reports = vec![event.reports[0].clone(); len];
     event.facts.income = vec![event.facts.income[0].clone(); len];
-    event.facts.debts = vec![event.facts.debts[0].clone(); len];
+    event.facts.debts = event.facts.debts.map(|debts| vec![debts[0].clone(); len]);
     let others = event.parties.clone();
     event.parties = others.into_iter().cycle().take((2 * len).clamp(2, MAX_OTHERS)).collect();
     event.subjects = subjects(ApplicantKind::Person.into(), &event.parties);

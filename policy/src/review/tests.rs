@@ -245,6 +245,7 @@ fn the_page_has_every_key() {
         }
     }
     assert_eq!(written, expected);
+}
 
 /// What is found where a zone has this condition.
 fn of_zone(condition: &str) -> Vec<&'static str> {

@@ -196,8 +196,8 @@ impl<'s> Proposal<'s> {
     /// How well a product's currencies fit the signs of the cells: 2 for what a sign most often stands for, 1 for what it may.
     fn fits(&self, codes: &[String]) -> u8 {
         let is = |code: &&str| codes.iter().any(|own| own == code);
-        let often = self.signs.values().filter_map(|codes| codes.first()).any(|code| is(code));
-        let may = || codes.is_empty() || self.signs.values().flat_map(|codes| codes.iter()).any(|code| is(code));
+        let often = self.signs.values().filter_map(|codes| codes.first()).any(is);
+        let may = || codes.is_empty() || self.signs.values().flat_map(|codes| codes.iter()).any(is);
         if often { 2 } else { u8::from(may()) }
     }
 
