@@ -262,7 +262,7 @@ fn nothing_that_may_be_either_is_said_to_hold_never_or_always() {
         "jurisdiction.endsWith('NY')",
         "jurisdiction.startsWith('US-') && jurisdiction.endsWith('NY')",
         "channel.contains('web') && jurisdiction.startsWith('TW-') && currency.contains('U')",
-        "!channel.contains('web')",
+        "(!channel.contains('web'))",
         "size(channel) > 20",
         "channel.size() < 3",
         "channel + jurisdiction == 'webTW-TPE'",
