@@ -355,11 +355,12 @@ mod tests {
         assert!(matches!(gone, Err(Unpublished::Nothing(_))), "{gone:?}");
         assert!(!submissions.try_recv().unwrap().begin(), "its requester was told that nothing is written");
         let (begun, taken) = oneshot::channel();
-        let thread = std::thread::spawn(move || {
+        let thread = task::thread("a-broker", move || {
             let submission = submissions.recv().unwrap();
             assert!(submission.begin());
             let _ended = taken.blocking_recv();
-        });
+        })
+        .unwrap();
         let publisher = Publisher { patience: Duration::from_millis(500), ..publisher };
         let unknown = publisher.publish(vec![unit(1)], Arc::new(())).await;
         assert!(matches!(unknown, Err(Unpublished::Unknown(_))), "{unknown:?}");

@@ -123,6 +123,7 @@ mod tests {
         ] {
             let mut event = asked(primary);
             event.parties.truncate(1);
+            event.subjects.clear();
             event.parties[0].facts.debts = other;
             assert_eq!(debt_to_income(&Case::of(&event)), expected, "{name}");
         }

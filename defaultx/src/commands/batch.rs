@@ -62,9 +62,8 @@ fn send(
         Some((path, _)) => Some(Outcomes::begin(&kafka, (tenant, run), path, options.spelling()?)?),
         None => None,
     };
-    let unread = |error: anyhow::Error| {
-        ingest::Error::Batch(format!("the dead letters of earlier runs: {}", say::told(&error)))
-    };
+    let unread =
+        |error: anyhow::Error| ingest::Error::Batch(format!("the dead letters of earlier runs: {}", say::told(&error)));
     let summary = batch::run(
         options,
         &ingest,
