@@ -25,6 +25,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use written::{Habits, Written};
 
+/// No list of an application has more.
+const MAX_ELEMENTS: usize = 256;
+
 /// A parsed mapping file.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -107,6 +110,7 @@ impl Mapping {
                 return Err(Error::Mapping(format!("{pointer:?} is no JSON pointer")));
             }
         }
+        mapping.check_places()?;
         mapping.habits =
             mapping.written.habits(&Written::default()).map_err(|why| Error::Mapping(format!("[written]: {why}")))?;
         for column in &mut mapping.column {
@@ -115,6 +119,30 @@ impl Mapping {
         }
         mapping.open_lines = open_lines(text);
         Ok(mapping)
+    }
+
+    /// No place is filled twice: of two columns the last would count, unseen. A constant stands where a column has nothing to say.
+    fn check_places(&self) -> Result<(), Error> {
+        let templates = self.template.iter().map(|template| (template.pointer.as_str(), "a template"));
+        let columns = self.column.iter().map(|column| (column.pointer.as_str(), column.name.as_str()));
+        let mut filled: Vec<(&str, &str)> = templates.chain(columns).collect();
+        filled.sort_unstable();
+        let is_within = |inner: &str, outer: &str| inner.strip_prefix(outer).is_some_and(|rest| rest.starts_with('/'));
+        for (at, (pointer, one)) in filled.iter().enumerate() {
+            let mut later = filled[at + 1..].iter();
+            if let Some((other, two)) = later.find(|(other, _)| other == pointer || is_within(other, pointer)) {
+                return Err(Error::Mapping(format!(
+                    "{one} and {two} both fill {other}: give one of them another place"
+                )));
+            }
+        }
+        let constants = self.constants.keys().map(String::as_str);
+        let index = |step: &str| step.parse::<usize>().ok().filter(|at| *at >= MAX_ELEMENTS);
+        let mut all = constants.chain(filled.iter().map(|(pointer, _)| *pointer));
+        match all.find(|pointer| pointer.split('/').any(|step| index(step).is_some())) {
+            Some(pointer) => Err(Error::Mapping(format!("{pointer}: no list has more than {MAX_ELEMENTS} elements"))),
+            None => Ok(()),
+        }
     }
 
     /// Its lines that leave something to a person, from 1.

@@ -47,7 +47,7 @@ pub struct BatchArgs {
     #[arg(long, value_name = "FILE")]
     pub result: Option<PathBuf>,
     /// Seconds to wait for them once the last row is published
-    #[arg(long, value_name = "SECONDS", default_value_t = 600)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 600, value_parser = clap::value_parser!(u64).range(..=31_536_000))]
     pub wait: u64,
 }
 

@@ -1,6 +1,7 @@
 //! `batch`: sends a file through ingest, and says what was refused and what became of the rest; proposes a mapping.
 
 mod facts;
+mod paths;
 mod said;
 
 use crate::cli::{BatchArgs, BatchCommand, InspectArgs, PlaceArgs};
@@ -22,6 +23,14 @@ pub async fn run(mut settings: Settings, place: &PlaceArgs, args: BatchArgs) -> 
     if let Some(BatchCommand::Inspect(args)) = args.command {
         return propose(&settings, &args);
     }
+    let file = args.file.as_deref();
+    let read = [("FILE", file), ("--mapping", args.mapping.as_deref())];
+    let written = [
+        ("--rejects", args.rejects.as_deref()),
+        ("--to-correct", args.to_correct.as_deref()),
+        ("--result", args.result.as_deref()),
+    ];
+    paths::check(&read, &written)?;
     if !args.dry_run {
         settle(&mut settings, &place.stack, Needs::KAFKA)?;
     }
@@ -89,6 +98,7 @@ fn send(
 }
 
 fn propose(settings: &Settings, args: &InspectArgs) -> Result<i32> {
+    paths::check(&[("FILE", Some(&args.file))], &[("--output", args.output.as_deref())])?;
     let today = clock::rfc3339(clock::now());
     let today = today.get(..10).unwrap_or_default();
     let (published, facts) = (settings.attributes()?.get(), facts::read_by_models(&settings.scorer.models_dir)?);

@@ -18,6 +18,21 @@ pub(crate) struct Piece<T> {
     pub content: T,
     /// Whether there was more.
     pub is_cut: bool,
+    /// Lines of the file that it goes over.
+    pub lines: u64,
+    /// Whether its quotes end where a cell does.
+    pub quotes: Quotes,
+}
+
+/// How the quotes of a record ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Quotes {
+    /// Each at the end of its cell.
+    Closed,
+    /// One in the middle of a cell: what it closed was opened elsewhere.
+    Astray,
+    /// One not at all: all that follows is in it.
+    Open,
 }
 
 /// Lines without their ends.
@@ -53,7 +68,7 @@ impl<R: Read> Lines<R> {
         if is_cut {
             self.reader.skip_until(b'\n')?;
         }
-        Ok(Some(Piece { line: self.line, content, is_cut }))
+        Ok(Some(Piece { line: self.line, content, is_cut, lines: 1, quotes: Quotes::Closed }))
     }
 }
 
@@ -72,6 +87,23 @@ pub(crate) struct Records<R> {
 struct Place {
     line: u64,
     is_after_return: bool,
+    delimiter: u8,
+    quote: Option<u8>,
+    within: Within,
+    is_astray: bool,
+}
+
+/// Where in a cell the next byte stands, as far as quotes go.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Within {
+    /// At its beginning.
+    Beginning,
+    /// In quotes.
+    Quotes,
+    /// Behind a quote that closes the cell, or is the first of two that stand for one.
+    Quote,
+    /// In plain bytes.
+    Plain,
 }
 
 impl Place {
@@ -80,6 +112,32 @@ impl Place {
             let ends = *byte == b'\r' || (*byte == b'\n' && !self.is_after_return);
             self.line += u64::from(ends);
             self.is_after_return = *byte == b'\r';
+            let is_end = matches!(byte, b'\r' | b'\n') || *byte == self.delimiter;
+            let is_quote = self.quote == Some(*byte);
+            self.within = match self.within {
+                Within::Beginning | Within::Quote if is_quote => Within::Quotes,
+                Within::Quotes => {
+                    if is_quote {
+                        Within::Quote
+                    } else {
+                        Within::Quotes
+                    }
+                }
+                _ if is_end => Within::Beginning,
+                before => {
+                    self.is_astray |= before == Within::Quote;
+                    Within::Plain
+                }
+            };
+        }
+    }
+
+    /// How the quotes of the record that just ended did.
+    fn quotes(&self) -> Quotes {
+        match (self.within, self.is_astray) {
+            (Within::Quotes, _) => Quotes::Open,
+            (_, true) => Quotes::Astray,
+            _ => Quotes::Closed,
         }
     }
 }
@@ -90,7 +148,8 @@ impl<R: Read> Records<R> {
         let mut core = csv_core::ReaderBuilder::new();
         core.delimiter(dialect.delimiter).quoting(dialect.quote.is_some()).quote(dialect.quote.unwrap_or(b'"'));
         let (cells, ends) = (vec![0; most.max(1)].into(), vec![0; MAX_CELLS].into());
-        let place = Place { line: 1, is_after_return: false };
+        let (delimiter, quote, within) = (dialect.delimiter, dialect.quote, Within::Beginning);
+        let place = Place { line: 1, is_after_return: false, delimiter, quote, within, is_astray: false };
         Self { reader: BufReader::new(reader), core: core.build(), cells, ends, place }
     }
 
@@ -101,6 +160,7 @@ impl<R: Read> Records<R> {
     pub(crate) fn next(&mut self) -> Result<Option<Piece<ByteRecord>>> {
         self.pass_empty_lines()?;
         let line = self.place.line;
+        self.place.is_astray = false;
         let (mut filled, mut ended) = (0, 0);
         let mut beginning = None;
         loop {
@@ -119,7 +179,9 @@ impl<R: Read> Records<R> {
                 ReadRecordResult::Record => {
                     let is_cut = beginning.is_some();
                     let content = beginning.unwrap_or_else(|| record(&self.cells, &self.ends[..ended]));
-                    return Ok(Some(Piece { line, content, is_cut }));
+                    let (quotes, ends_line) = (self.place.quotes(), self.place.within == Within::Beginning);
+                    let lines = (self.place.line - line + u64::from(!ends_line)).max(1);
+                    return Ok(Some(Piece { line, content, is_cut, lines, quotes }));
                 }
                 ReadRecordResult::End => return Ok(None),
             }
@@ -199,6 +261,24 @@ mod tests {
             assert_eq!(lines_of(&text), [1, 2, 5, 7, 9], "{end:?}");
             assert_eq!(lines_of(&format!("{end}{end}{text}{end}")), [3, 4, 7, 9, 11], "{end:?}");
         }
+    }
+
+    #[test]
+    fn a_quote_ends_where_its_cell_does_or_is_told() {
+        let found = |text: &str| {
+            let mut records = Records::new(text.as_bytes(), 64, &Dialect::default());
+            std::iter::from_fn(|| records.next().unwrap().map(|piece| (piece.line, piece.lines, piece.quotes)))
+                .collect::<Vec<_>>()
+        };
+        let (closed, astray, open) = (Quotes::Closed, Quotes::Astray, Quotes::Open);
+        assert_eq!(found("a,\"b\"\n\"c\"\"d\",e\n"), [(1, 1, closed), (2, 1, closed)]);
+        assert_eq!(found("a,\"b\nc\"\nd,5\" pipe\n\"\",\n"), [(1, 2, closed), (3, 1, closed), (4, 1, closed)]);
+        assert_eq!(found("a,\"b\nc,\"d\ne,f\n"), [(1, 2, astray), (3, 1, closed)]);
+        assert_eq!(found("a,b\nc,\"d\ne,f\ng,h\n"), [(1, 1, closed), (2, 3, open)]);
+        assert_eq!(found("a,\"b"), [(1, 1, open)]);
+        assert_eq!(found("a,\"b\""), [(1, 1, closed)]);
+        let long = format!("a,\"{}\n1,2\n3,4", "x".repeat(100));
+        assert_eq!(found(&long), [(1, 3, open)], "also of one that is cut");
     }
 
     #[test]

@@ -184,7 +184,9 @@ impl Batch {
         let (reason, cells, stand_in) = match trouble {
             Trouble::TooLong { .. } => (Reason::BodyTooLarge, &[][..], None),
             Trouble::NotText { .. } => (Reason::NotUtf8, &[][..], None),
-            Trouble::Width { .. } => (Reason::UnmappedRow, &[][..], None),
+            Trouble::Width { .. } | Trouble::OpenQuote { .. } | Trouble::QuoteAstray { .. } => {
+                (Reason::UnmappedRow, &[][..], None)
+            }
             Trouble::Unmapped(RowRejected { cells, stand_in }) => {
                 (Reason::UnmappedRow, cells.as_slice(), Some(stand_in))
             }

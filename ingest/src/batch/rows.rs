@@ -2,7 +2,7 @@
 //! mapping. Reads as it goes: a file of any size takes the memory of one row, and a row has a bound. A row that cannot be read is
 //! a row all the same, with its [`Trouble`]; it never ends the file.
 
-use super::bounded::{Lines, Piece, Records};
+use super::bounded::{Lines, Piece, Quotes, Records};
 use crate::error::Error;
 use crate::mapping::dialect::Dialect;
 use crate::mapping::{Mapping, RowRejected};
@@ -60,10 +60,24 @@ pub(super) struct Table {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Trouble {
     /// More bytes than a body may have, or more cells than any file of ours.
-    #[error("longer than {most} bytes; what follows them is left out")]
+    #[error("longer than {most} bytes; what follows them is left out{}", over(*lines))]
     TooLong {
         /// The bound.
         most: usize,
+        /// Lines that the row goes over: more than one where a quote was opened.
+        lines: u64,
+    },
+    /// A quote that is closed nowhere.
+    #[error("a quote is opened and never closed: {lines} lines, to the end of the file, are in this row")]
+    OpenQuote {
+        /// Lines that the row goes over.
+        lines: u64,
+    },
+    /// A quote that was opened in one line and is closed by one that opens a cell further down.
+    #[error("a quote is closed in the middle of a cell; the row goes over {lines} lines, so one may be missing")]
+    QuoteAstray {
+        /// Lines that the row goes over.
+        lines: u64,
     },
     /// Not one cell for each column.
     #[error("{cells} cells, where the header has {columns}{}", over(*lines))]
@@ -73,7 +87,7 @@ pub enum Trouble {
         /// Cells of the header.
         columns: usize,
         /// Lines that the row goes over: more than one where a quote was opened.
-        lines: usize,
+        lines: u64,
     },
     /// A cell whose bytes are no text.
     #[error("not {encoding}")]
@@ -86,7 +100,7 @@ pub enum Trouble {
     Unmapped(#[from] RowRejected),
 }
 
-fn over(lines: usize) -> String {
+fn over(lines: u64) -> String {
     if lines > 1 { format!("; it goes over {lines} lines, so a quote may be open") } else { String::new() }
 }
 
@@ -114,6 +128,9 @@ impl Source {
         let failed = |source| Error::File { path: path.to_owned(), source };
         // A name says nothing of a file that is not there.
         let mut file = File::open(path).map_err(failed)?;
+        if !file.metadata().map_err(failed)?.is_file() {
+            return Err(Error::Batch(format!("{}: not a regular file; it is read more than once", path.display())));
+        }
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_ascii_lowercase();
         let (stem, is_gzip) = name.strip_suffix(".gz").map_or((name.as_str(), false), |stem| (stem, true));
         let format = match stem.rsplit_once('.').map(|(_, extension)| extension) {
@@ -216,7 +233,7 @@ fn ndjson<'m>(file: Opened, intent: Option<&'m str>) -> impl Iterator<Item = Res
     let sources: Arc<[(String, String)]> = Arc::new([]);
     std::iter::from_fn(move || {
         loop {
-            let Piece { line, content: mut body, is_cut } = match lines.next() {
+            let Piece { line, content: mut body, is_cut, lines: over, .. } = match lines.next() {
                 Ok(piece) => piece?,
                 Err(source) => return Some(Err(Error::File { path: path.clone(), source })),
             };
@@ -224,7 +241,7 @@ fn ndjson<'m>(file: Opened, intent: Option<&'m str>) -> impl Iterator<Item = Res
                 continue;
             }
             number += 1;
-            let trouble = is_cut.then_some(Trouble::TooLong { most });
+            let trouble = is_cut.then_some(Trouble::TooLong { most, lines: over });
             if let Some(with_intent) = intent.filter(|_| !is_cut).and_then(|intent| with_intent(&body, intent)) {
                 body = with_intent;
             }
@@ -277,17 +294,18 @@ fn csv_rows<'m>(
     let header = Arc::new(header);
     let mut number = 0;
     Ok(std::iter::from_fn(move || {
-        let Piece { line, content, is_cut } = loop {
+        let piece = loop {
             match records.next() {
                 // A spreadsheet writes its empty rows too.
-                Ok(Some(piece)) if !piece.is_cut && is_blank(&piece.content) => {}
+                Ok(Some(piece)) if !piece.is_cut && piece.quotes == Quotes::Closed && is_blank(&piece.content) => {}
                 Ok(record) => break record?,
                 Err(source) => return Some(Err(failed(source))),
             }
         };
         number += 1;
-        let taken = cells(&content, is_cut, columns, most, dialect)
+        let taken = cells(&piece, columns, most, dialect)
             .and_then(|record| bound.application(&record, number).map_err(Trouble::from));
+        let Piece { line, content, .. } = piece;
         let (body, trouble) = match taken {
             Ok(data) => (with(data, intent), None),
             Err(trouble) => (as_csv(&content), Some(trouble)),
@@ -312,20 +330,21 @@ fn names_separator(record: &ByteRecord) -> bool {
 }
 
 /// The cells of a record, one for each column. Blank cells behind the last column are none: many programs end each line so.
-fn cells(
-    record: &ByteRecord,
-    is_cut: bool,
-    columns: usize,
-    most: usize,
-    dialect: &Dialect,
-) -> Result<StringRecord, Trouble> {
-    if is_cut {
-        return Err(Trouble::TooLong { most });
+fn cells(piece: &Piece<ByteRecord>, columns: usize, most: usize, dialect: &Dialect) -> Result<StringRecord, Trouble> {
+    let Piece { content: record, is_cut, lines, quotes, .. } = piece;
+    let lines = *lines;
+    if *is_cut {
+        return Err(Trouble::TooLong { most, lines });
     }
     let is_wide = record.iter().skip(columns).any(|cell| !cell.trim_ascii().is_empty());
     if record.len() < columns || is_wide {
-        let ends = record.iter().flatten().filter(|byte| **byte == b'\n').count();
-        return Err(Trouble::Width { cells: record.len(), columns, lines: 1 + ends });
+        return Err(Trouble::Width { cells: record.len(), columns, lines });
+    }
+    match quotes {
+        Quotes::Open => return Err(Trouble::OpenQuote { lines }),
+        // Within one line it can only be a quote of the text.
+        Quotes::Astray if lines > 1 => return Err(Trouble::QuoteAstray { lines }),
+        Quotes::Astray | Quotes::Closed => {}
     }
     let not_text = Trouble::NotText { encoding: dialect.encoding() };
     if dialect.is_damaged(record.iter()) {

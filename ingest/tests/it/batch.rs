@@ -147,6 +147,81 @@ fn a_record_that_is_no_row_is_refused_alone_and_its_line_is_named() {
     assert_eq!(letters[3].payload.as_deref(), Some(&b"\xff,2\n"[..]));
 }
 
+/// Rows behind a quote that somebody forgot are in no application, and the file is said to have lost them.
+#[test]
+fn a_quote_that_is_not_closed_swallows_no_row_unseen() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("loans.csv");
+    let mapping = "[[column]]\nname = 'id'\npointer = '/application_id'\nkind = 'string'\n\
+                   [[column]]\nname = 'note'\npointer = '/attributes/note'\nkind = 'string'";
+    let mapping = Mapping::parse(mapping).unwrap();
+    let told = |text: &str| {
+        std::fs::write(&file, text).unwrap();
+        let (_, summary) = written(&file, Some(&mapping), None, None);
+        let unmapped = summary.first_refused.iter().filter(|row| row.reason == "unmapped_row");
+        let unmapped: Vec<_> = unmapped.map(|row| (row.line, row.detail.clone().unwrap_or_default())).collect();
+        (summary.rows, unmapped)
+    };
+    let open = "a quote is opened and never closed: 3 lines, to the end of the file, are in this row";
+    assert_eq!(told("id,note\nL-1,x\nL-2,\"said\nL-3,x\nL-4,x\n"), (2, vec![(3, open.to_owned())]));
+    let astray = "a quote is closed in the middle of a cell; the row goes over 2 lines, so one may be missing";
+    assert_eq!(told("id,note\nL-1,\"a\nL-2,\"b\nL-3,x\n"), (2, vec![(2, astray.to_owned())]));
+    assert_eq!(told("id,note\nL-1,\"a\n b\"\nL-2,5\" pipe\n"), (2, vec![]));
+}
+
+#[test]
+fn a_mapping_fills_no_place_twice() {
+    let column =
+        |name: &str, pointer: &str| format!("[[column]]\nname = '{name}'\npointer = '{pointer}'\nkind = 'string'\n");
+    let said = |text: String| Mapping::parse(&text).err().map(|error| error.to_string()).unwrap_or_default();
+    let (a, b) = (column("a", "/attributes/x"), column("b", "/attributes/x"));
+    assert!(said(format!("{a}{b}")).contains("a and b both fill /attributes/x"), "{}", said(format!("{a}{b}")));
+    let (amount, currency) = (column("a", "/requested/amount"), column("b", "/requested/amount/currency"));
+    assert!(said(format!("{currency}{amount}")).contains("both fill /requested/amount/currency"));
+    let template = "[[template]]\npointer = '/application_id'\nvalue = '{id}'\n";
+    assert!(said(format!("{template}{}", column("id", "/application_id"))).contains("a template and id both fill"));
+    assert!(said(column("a", "/applicants/400000000/kind")).contains("no list has more than 256"));
+    let constant = "[constants]\n'/attributes/x' = 'usual'\n".to_owned();
+    assert_eq!(said(constant + &a + &column("b", "/attributes/xy")), "", "a constant is what an empty cell leaves");
+}
+
+/// Whatever a table holds, the mapping that is proposed can be read, sends no two columns to one place, and shows nobody's numbers.
+#[test]
+fn a_proposal_is_a_mapping() {
+    use ingest::batch::inspect::{Known, propose};
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("loans.csv");
+    let config = Config::default();
+    let (attributes, facts) = (domain::ProductAttributes::default(), Default::default());
+    let known = Known {
+        tenant: "demo",
+        products: &config.products,
+        attributes: &attributes,
+        facts: &facts,
+        today: "2026-11-30",
+    };
+    let rows = |cells: [&str; 2]| (0..8).map(|row| format!("{}\n", cells[row % 2])).collect::<String>();
+    let proposed = |header: &str, cells: [&str; 2]| {
+        std::fs::write(&file, format!("{header}\n{}", rows(cells))).unwrap();
+        propose(&file, &known).unwrap().text
+    };
+    let names = proposed("Доход;Возраст;a b;a-b;A_B", ["x;1;u;p;k", "y;2;v;q;l"]);
+    assert!(Mapping::parse(&names).is_ok(), "{names}");
+    for place in ["column_1", "column_2", "a_b", "a_b_2", "a_b_3"] {
+        assert!(names.contains(&format!("\"/attributes/{place}\"")), "{place}: {names}");
+    }
+    let words = proposed("a;b", ["\"x\ny\";\"c\"\"'d\"", "z;e"]);
+    assert!(Mapping::parse(&words).is_ok(), "{words}");
+    let numbers = proposed("Kontakt;b", ["0171/555-1234;e", "123-45-6789;f"]);
+    assert!(!numbers.contains("555") && !numbers.contains("6789"), "{numbers}");
+    for bytes in [vec![0xe9; 1 << 20], vec![], b"a,b".to_vec(), vec![b','; 100_000]] {
+        std::fs::write(&file, bytes).unwrap();
+        if let Ok(proposed) = propose(&file, &known) {
+            assert!(Mapping::parse(&proposed.text).is_ok(), "{}", proposed.text);
+        }
+    }
+}
+
 /// A small bank's table with everything in it, and its mapping.
 const TABLE: &str = "Antrag;Größe;Betrag;Vom;Neu\r\nL-1;\"1\r\n2\"; 1.234,50 € ;31.12.1999;JA\r\n\r\n;;;;\r\nL-2;3;12;01.01.2000;nein\r\n";
 const TABLE_MAPPING: &str = r#"

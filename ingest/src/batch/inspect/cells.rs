@@ -141,7 +141,13 @@ pub(super) fn shape(cells: &[&str]) -> Shape {
             return Shape::Text;
         }
     }
-    if words.values().all(|rows| *rows >= LEAST_ROWS) { Shape::Words(words) } else { Shape::Text }
+    let is_shown = |(word, rows): (&String, &usize)| *rows >= LEAST_ROWS && !is_like_a_number(word);
+    if words.iter().all(is_shown) { Shape::Words(words) } else { Shape::Text }
+}
+
+/// Whether a word may be a number of somebody: of a telephone, an account, an amount. `A1` and `3 rooms` are words.
+fn is_like_a_number(word: &str) -> bool {
+    word.bytes().filter(u8::is_ascii_digit).count() > 2
 }
 
 /// Eight digits are a number of something unless the column's name says that they are a day.

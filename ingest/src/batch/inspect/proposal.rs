@@ -5,7 +5,7 @@ mod columns;
 use super::cells::{Numbers, Shape, date, is_missing, shape};
 use super::facts::{Fact, fact};
 use super::known::Known;
-use super::names::{Meaning, meaning};
+use super::names::{Meaning, key, meaning};
 use super::sample::Sample;
 use super::toml_text::{line, list, quoted};
 use crate::published::Published;
@@ -20,6 +20,8 @@ struct Column<'s> {
     /// The fact of the applicant that its name stands for.
     fact: Option<&'static Fact>,
     cells: Vec<&'s str>,
+    /// Its key where it becomes an attribute; no two have the same.
+    key: String,
 }
 
 /// A file, looked at.
@@ -65,7 +67,12 @@ impl<'s> Proposal<'s> {
                 };
                 // The first of two columns with one fact has it.
                 let fact = fact(name).filter(|fact| meaning.is_none() && taken.insert(format!("{fact:?}")));
-                Column { name, meaning, shape, fact, cells }
+                let spelt = Some(key(name)).filter(|key| !key.is_empty());
+                let spelt = spelt.unwrap_or_else(|| format!("column_{}", at + 1));
+                let numbered = (2..).map(|number| format!("{spelt}_{number}"));
+                let mut keys = std::iter::once(spelt.clone()).chain(numbered);
+                let key = keys.find(|key| taken.insert(format!("/{key}"))).unwrap_or(spelt.clone());
+                Column { name, meaning, shape, fact, cells, key }
             })
             .collect();
         let numbers = |count: fn(&Numbers) -> usize| -> usize {

@@ -74,7 +74,7 @@ fn tried(bytes: &[u8], dialect: Dialect, is_cut: bool) -> io::Result<Tried> {
         && let Some(piece) = reader.next()?
     {
         let cells: Vec<String> = piece.content.iter().map(|cell| String::from_utf8_lossy(cell).into_owned()).collect();
-        let is_hint = all.is_empty() && cells[0].starts_with("sep=") && cells.len() <= 2;
+        let is_hint = all.is_empty() && cells.len() <= 2 && cells.first().is_some_and(|cell| cell.starts_with("sep="));
         if !is_hint && cells.iter().any(|cell| !cell.trim().is_empty()) {
             all.push(cells);
         }

@@ -14,7 +14,7 @@ const FACTS: &str = "/applicants/0/facts/";
 
 impl Proposal<'_> {
     pub(super) fn write_column(&self, text: &mut String, column: &Column<'_>) {
-        let Column { name, meaning, shape, fact, cells } = column;
+        let Column { name, meaning, shape, fact, cells, .. } = column;
         let left_out = match (meaning, shape) {
             _ if name.is_empty() => Some("A column without a name".to_owned()),
             (Some(Meaning::Outcome), _) => Some("What came after the decision is not known of an applicant".to_owned()),
@@ -115,8 +115,11 @@ impl Proposal<'_> {
                     one(&pointer, kind)
                 }
                 None => {
-                    let name = key(column.name);
-                    line(comment, &self.as_attribute(&name));
+                    let name = &column.key;
+                    if *name != key(column.name) {
+                        line(comment, "# DECIDE: a key that is made up; the name has none of its own here.");
+                    }
+                    line(comment, &self.as_attribute(name));
                     one(&format!("/attributes/{name}"), kind)
                 }
             },
