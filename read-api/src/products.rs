@@ -32,7 +32,9 @@ pub struct ProductSchema {
 }
 
 /// The products, each with the path of its schema.
-#[utoipa::path(get, path = "/v1/products", tag = "products", security(()), responses(
+///
+/// Those that a route of the deployment names, in the order of their names.
+#[utoipa::path(get, path = "/v1/products", operation_id = "list_products", tag = "products", security(()), responses(
     (status = 200, description = "The products", body = ProductList),
     (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
 ))]
@@ -40,8 +42,12 @@ pub(crate) async fn list(State(app): State<Arc<App>>) -> Json<Value> {
     Json(app.config.attributes.get().list())
 }
 
-/// The JSON Schema (2020-12) of a product's `attributes`: what its models read.
-#[utoipa::path(get, path = "/v1/products/{product}/attributes.schema.json", tag = "products", security(()),
+/// The schema of a product's attributes.
+///
+/// JSON Schema 2020-12, made of the feature contracts of the models that may decide on the product: what they read, and what an application
+/// with another name, type or word is warned of.
+#[utoipa::path(get, path = "/v1/products/{product}/attributes.schema.json", operation_id = "attributes_schema",
+    tag = "products", security(()),
     params(("product" = String, Path, description = "Name of the product")),
     responses(
         (status = 200, description = "The schema", body = Value, content_type = "application/schema+json"),

@@ -58,8 +58,8 @@ fn described() -> (Router<Arc<App>>, utoipa::openapi::OpenApi) {
     servers((url = "/", description = "The server that gives this document")),
     tags(
         (name = "applications", description = "Applications, their scores, decisions and proofs"),
-        (name = "products", description = "What the models of each product read; no token is wanted"),
         (name = "figures", description = "What was decided in a period, in numbers"),
+        (name = "products", description = "What the models of each product read; no token is wanted"),
         (name = "stream", description = "The health of the stream and of the audit log")
     ),
     modifiers(&Bearer),

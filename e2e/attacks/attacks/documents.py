@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from .deployment import ROOT
 
 FOLDER = ROOT / "schemas/openapi"
+# One that the deployment's route names.
+PRODUCT = "consumer_instalment"
 METHODS = ("get", "put", "post", "delete", "patch", "head", "options", "trace")
 
 
@@ -25,6 +27,15 @@ class Operation:
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}"
+
+    @property
+    def is_public(self) -> bool:
+        """Whether it asks for no token: then it tells everybody the same."""
+        return not self.roles
+
+    def filled(self, application_id: str) -> str:
+        """Its path, about an application or a product."""
+        return self.path.replace("{application_id}", application_id).replace("{product}", PRODUCT)
 
 
 def document(server: str) -> dict:

@@ -106,13 +106,13 @@ def attack(d: Deployment, report: Report, seeded: dict[str, str], is_long: bool)
 
 def reading(d: Deployment, report: Report, operation: Operation, own: str, foreign: str, is_long: bool) -> None:
     """Every parameter of an operation that reads."""
-    path = operation.path.replace("{application_id}", own)
+    path = operation.filled(own)
     plain = d.ask(d.read_api, operation.method, path, d.bearer(d.read_api))
     report.control(GROUP, str(operation), plain.status == operation.success, plain)
     for place, name in operation.parameters:
         texts = [(kind, quote(text, safe="")) for kind, text in chosen(is_long)] + [("bytes", text) for text in NOT_TEXT]
         for kind, text in texts:
-            target = f"{path}?{name}={text}" if place == "query" else operation.path.replace("{application_id}", text)
+            target = f"{path}?{name}={text}" if place == "query" else operation.path.replace(f"{{{name}}}", text)
             answer = d.ask(d.read_api, operation.method, target, d.bearer(d.read_api))
             fits = held(answer, foreign)
             document = answer.json()

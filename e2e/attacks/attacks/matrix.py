@@ -6,7 +6,7 @@ import json
 import uuid
 
 from .deployment import Deployment
-from .documents import Operation, document, operations, roles
+from .documents import PRODUCT, Operation, document, operations, roles
 from .report import Report
 from .wire import Answer
 
@@ -21,6 +21,9 @@ def attack(d: Deployment, report: Report, seeded: dict[str, str]) -> None:
     known = sorted(roles(document("door")) | roles(document("read-api")))
     own, other = d.tenants[:2]
     for operation in operations("door") + operations("read-api"):
+        if operation.is_public:
+            public(d, report, operation, [*known, *OTHERS], seeded)
+            continue
         for role in [*known, *OTHERS]:
             may = role in operation.roles
             answer = call(d, operation, own, role, seeded[own])
@@ -30,19 +33,26 @@ def attack(d: Deployment, report: Report, seeded: dict[str, str]) -> None:
                 report.attack(GROUP, f"{operation} as {role or 'no role'}", answer.status == 403, answer)
             for what, answer in elsewhere(d, operation, own, other, role, seeded[other]):
                 report.attack(GROUP, f"{operation} as {role or 'no role'}, {what}", answer.status in (400, 403, 404), answer)
-        plain = d.ask(server_of(d, operation), operation.method, filled(operation, seeded[own]), [], body_of(d, operation, own))
+        plain = d.ask(server_of(d, operation), operation.method, operation.filled(seeded[own]), [], body_of(d, operation, own))
         report.attack(GROUP, f"{operation} without a token", plain.status == 401, plain)
         mixed = call(d, operation, own, " ".join(sorted(operation.roles)), seeded[own])
         report.attack(GROUP, f"{operation} as all roles in one word", mixed.status == 403, mixed)
     undescribed(d, report, seeded[own])
 
 
+def public(d: Deployment, report: Report, operation: Operation, known: list[str], seeded: dict[str, str]) -> None:
+    """What asks for no token tells nobody more than it tells everybody."""
+    own, other = d.tenants[:2]
+    plain = d.ask(server_of(d, operation), operation.method, operation.filled(seeded[own]), [], None)
+    report.control(GROUP, f"{operation} without a token", plain.status == operation.success, plain)
+    for role in known:
+        for query in ["", f"?tenant={other}", "?tenant=*"]:
+            answer = call(d, operation, own, role, seeded[own], query=query)
+            report.attack(GROUP, f"{operation} as {role or 'no role'}{query}", answer.body == plain.body, answer)
+
+
 def server_of(d: Deployment, operation: Operation) -> str:
     return d.door if operation.server == "door" else d.read_api
-
-
-def filled(operation: Operation, application_id: str) -> str:
-    return operation.path.replace("{application_id}", application_id)
 
 
 def body_of(d: Deployment, operation: Operation, tenant: str) -> bytes | None:
@@ -65,7 +75,7 @@ def call(d: Deployment, operation: Operation, tenant: str, role: str, applicatio
         if operation.id == "withdraw":
             application_id = f"matrix-{uuid.uuid4().hex[:12]}"
     body = body if body is not None else body_of(d, operation, tenant)
-    return d.ask(server, operation.method, filled(operation, application_id) + query, headers, body)
+    return d.ask(server, operation.method, operation.filled(application_id) + query, headers, body)
 
 
 def elsewhere(d: Deployment, operation: Operation, own: str, other: str, role: str, theirs: str):
@@ -92,7 +102,7 @@ def undescribed(d: Deployment, report: Report, application_id: str) -> None:
                 continue
             base = d.door if server == "door" else d.read_api
             who = d.bearer(base, roles=["Admin"])
-            answer = d.ask(base, method, path.replace("{application_id}", application_id), who)
+            answer = d.ask(base, method, path.replace("{application_id}", application_id).replace("{product}", PRODUCT), who)
             report.attack(GROUP, f"{method} {path} of {server}, which is not described", answer.is_refusal, answer)
     for path in ["/metrics", "/debug/pprof", "/.env", "/admin", "/v1", "/v2/applications", "/v1/applications/../kpis/", "//v1/applications", "/v1/Applications", "/v1/identities"]:
         for base in [d.door, d.read_api]:

@@ -91,6 +91,8 @@ struct Place {
     quote: Option<u8>,
     within: Within,
     is_astray: bool,
+    /// Whether the byte before it ended a line.
+    is_fresh: bool,
 }
 
 /// Where in a cell the next byte stands, as far as quotes go.
@@ -112,7 +114,8 @@ impl Place {
             let ends = *byte == b'\r' || (*byte == b'\n' && !self.is_after_return);
             self.line += u64::from(ends);
             self.is_after_return = *byte == b'\r';
-            let is_end = matches!(byte, b'\r' | b'\n') || *byte == self.delimiter;
+            self.is_fresh = matches!(byte, b'\r' | b'\n');
+            let is_end = self.is_fresh || *byte == self.delimiter;
             let is_quote = self.quote == Some(*byte);
             self.within = match self.within {
                 Within::Beginning | Within::Quote if is_quote => Within::Quotes,
@@ -149,7 +152,8 @@ impl<R: Read> Records<R> {
         core.delimiter(dialect.delimiter).quoting(dialect.quote.is_some()).quote(dialect.quote.unwrap_or(b'"'));
         let (cells, ends) = (vec![0; most.max(1)].into(), vec![0; MAX_CELLS].into());
         let (delimiter, quote, within) = (dialect.delimiter, dialect.quote, Within::Beginning);
-        let place = Place { line: 1, is_after_return: false, delimiter, quote, within, is_astray: false };
+        let place =
+            Place { line: 1, is_after_return: false, delimiter, quote, within, is_astray: false, is_fresh: true };
         Self { reader: BufReader::new(reader), core: core.build(), cells, ends, place }
     }
 
@@ -179,8 +183,8 @@ impl<R: Read> Records<R> {
                 ReadRecordResult::Record => {
                     let is_cut = beginning.is_some();
                     let content = beginning.unwrap_or_else(|| record(&self.cells, &self.ends[..ended]));
-                    let (quotes, ends_line) = (self.place.quotes(), self.place.within == Within::Beginning);
-                    let lines = (self.place.line - line + u64::from(!ends_line)).max(1);
+                    let quotes = self.place.quotes();
+                    let lines = (self.place.line - line + u64::from(!self.place.is_fresh)).max(1);
                     return Ok(Some(Piece { line, content, is_cut, lines, quotes }));
                 }
                 ReadRecordResult::End => return Ok(None),

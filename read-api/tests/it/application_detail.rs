@@ -84,8 +84,8 @@ fn a_detail_is_whole() {
             (&conflict["problem"], &conflict["origin_topic"]),
             (&"conflict".into(), &"loan.applications.v1".into())
         );
-        assert_eq!(conflict["warnings"], json!(["unknown_attribute"]));
-        assert_eq!(conflict["warning_details"][0]["nearest"], "limit_bal");
+        assert_eq!(conflict["warnings"], json!(["unknown_word"]));
+        assert_eq!(conflict["warning_details"][0]["pointer"], "/requested/purpose");
         assert_eq!(detail["withdrawals"].as_array().unwrap().len(), 1);
 
         let earlier = stand.get(&reviewer, "/v1/applications/L-1?revision=1").await.good();

@@ -89,8 +89,8 @@ impl Loan {
         let body = json!({
             "status": status, "tenant": self.tenant, "application_id": self.id, "revision": self.revision,
             "origin": {"topic": "loan.applications.v1", "partition": 3, "offset": offset}, "problem": problem,
-            "warnings": ["unknown_attribute"],
-            "warning_details": [{"type": "unknown_attribute", "pointer": "/attributes/limit_bl", "nearest": "limit_bal"}],
+            "warnings": ["unknown_word"],
+            "warning_details": [{"type": "unknown_word", "pointer": "/requested/purpose"}],
         });
         self.record(Topic::LoanReplies, reply::REPLIED, &offset.to_string(), &body)
     }

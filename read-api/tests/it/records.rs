@@ -87,7 +87,10 @@ fn every_operation_of_the_description_leaves_a_record() {
         let stand = Stand::on(kafka.clone(), database("operations").await, |_| ()).await;
         stand.tell(&[Loan::new("bank", "L-1")]).await;
         let description = serde_json::to_value(read_api::router::openapi()).unwrap();
-        let paths: Vec<String> = description["paths"].as_object().unwrap().keys().cloned().collect();
+        // What asks for no token tells of nobody.
+        let asks = |item: &serde_json::Value| item["get"]["security"] != serde_json::json!([{}]);
+        let paths = description["paths"].as_object().unwrap().iter().filter(|(_, item)| asks(item));
+        let paths: Vec<String> = paths.map(|(path, _)| path.clone()).collect();
         let tokens: Vec<String> = paths.iter().map(|_| token("bank", "Admin")).collect();
         for (path, token) in paths.iter().zip(&tokens) {
             stand.get(token, &path.replace("{application_id}", "L-1")).await.good();
