@@ -61,11 +61,19 @@ fn a_full_queue_behind_what_no_broker_takes_is_the_fault_of_that_record() {
     bench.make_topics_with(&["narrow"], &[("max.message.bytes", "600000")]);
     // Shorter than the time after which the client gives up what waits in its queue.
     let mut producer = Transactions::connect(&bench.kafka, "narrow", 8_000).unwrap();
+    // A broker measures what is packed, and this cannot be.
+    let noise = |bytes: usize| -> Vec<u8> {
+        let next = |state: &mut u32| {
+            *state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            Some((*state >> 24) as u8)
+        };
+        std::iter::repeat_n((), bytes).scan(1, |state, ()| next(state)).collect()
+    };
     let record = |bytes| Output {
         topic: bench.topic("narrow"),
         route: Route::ByKey,
         key: None,
-        payload: Some(vec![7; bytes]),
+        payload: Some(noise(bytes)),
         headers: vec![],
     };
     let (large, small) = (record(700_000), record(100_000));
