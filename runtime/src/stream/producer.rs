@@ -22,6 +22,8 @@ const LONGEST_REST: Duration = Duration::from_millis(10);
 const FIRST_PAUSE: Duration = Duration::from_millis(1);
 /// The longest pause between two tries of a call.
 const LONGEST_PAUSE: Duration = Duration::from_millis(50);
+/// Calls that an abort may take, of which each has its part of the time.
+const ABORT_PARTS: u32 = 8;
 
 /// Why a transaction did not go through, by what its owner must do next.
 #[derive(Debug, thiserror::Error)]
@@ -224,7 +226,7 @@ impl Producer {
                     self.take_reports();
                 }
             });
-            let result = self.again(|| self.inner.abort_transaction(self.timeout));
+            let result = self.abort_in_parts();
             done.store(true, Ordering::Relaxed);
             self.signal.wake();
             result
@@ -258,6 +260,24 @@ impl Producer {
         if self.inner.in_flight_count() == before {
             // Not every event of the queue is a report, so that a signal or its absence says nothing by itself.
             let _signalled = self.signal.wait(LONGEST_REST);
+        }
+    }
+
+    /// Each call purges what waits, and then waits for what is on its way. Of a record that failed in the middle of others some come back
+    /// into the queue behind the purge, and only the next call purges those.
+    fn abort_in_parts(&self) -> Result<(), KafkaError> {
+        let (started, part) = (Instant::now(), self.timeout / ABORT_PARTS);
+        loop {
+            match self.again(|| self.inner.abort_transaction(part)) {
+                Err(KafkaError::Transaction(error))
+                    if error.is_retriable()
+                        && error.code() == RDKafkaErrorCode::OperationTimedOut
+                        && started.elapsed() < self.timeout =>
+                {
+                    tracing::debug!(error = error.string(), "abort goes on");
+                }
+                other => return other,
+            }
         }
     }
 
