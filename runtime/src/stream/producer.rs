@@ -22,6 +22,8 @@ const LONGEST_REST: Duration = Duration::from_millis(10);
 const FIRST_PAUSE: Duration = Duration::from_millis(1);
 /// The longest pause between two tries of a call.
 const LONGEST_PAUSE: Duration = Duration::from_millis(50);
+/// Until a record that failed is reported, at most.
+const REPORT_FOLLOWS: Duration = Duration::from_secs(1);
 /// Calls that an abort may take, of which each has its part of the time.
 const ABORT_PARTS: u32 = 8;
 
@@ -152,8 +154,8 @@ impl Producer {
     /// Queues one record, making room in the queue when it is full.
     ///
     /// # Errors
-    /// That of an earlier record, where the queue is full behind it: the client sends nothing more of such a transaction, so that no
-    /// room is made any more. That it has stayed full for the whole time-out.
+    /// That of an earlier record, where the queue is full behind it or the client takes no other: it sends nothing more of such a
+    /// transaction, so that no room is made any more. That the queue has stayed full for the whole time-out.
     pub fn send(&self, record: Outgoing<'_>, headers: Option<OwnedHeaders>) -> Result<(), TransactionError> {
         let mut queued = BaseRecord::<[u8], [u8]>::to(record.topic);
         queued.headers = headers;
@@ -164,16 +166,22 @@ impl Producer {
         loop {
             match self.inner.send(queued) {
                 Ok(()) => return Ok(()),
-                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), back))
-                    if started.elapsed() < self.timeout =>
-                {
+                Err((error, back)) => {
                     self.inner.poll(Duration::from_millis(5));
-                    if let Some(error) = self.inner.context().first_failure() {
+                    if let Some(earlier) = self.inner.context().first_failure() {
+                        return Err(TransactionError::of(earlier));
+                    }
+                    let patience = match &error {
+                        KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull) => self.timeout,
+                        // The client refuses what follows a record that failed, and reports that record a moment later.
+                        KafkaError::MessageProduction(RDKafkaErrorCode::State) => REPORT_FOLLOWS.min(self.timeout),
+                        _ => return Err(TransactionError::of(error)),
+                    };
+                    if started.elapsed() >= patience {
                         return Err(TransactionError::of(error));
                     }
                     queued = back;
                 }
-                Err((error, _)) => return Err(TransactionError::of(error)),
             }
         }
     }
