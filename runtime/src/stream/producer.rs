@@ -96,6 +96,11 @@ fn is_stuck(code: RDKafkaErrorCode) -> bool {
     matches!(code, RDKafkaErrorCode::OperationTimedOut | RDKafkaErrorCode::Conflict)
 }
 
+/// Whether a record was only thrown out of the queue behind another one that failed, which may be reported after it.
+fn is_purged(error: &KafkaError) -> bool {
+    matches!(error, KafkaError::MessageProduction(RDKafkaErrorCode::PurgeQueue | RDKafkaErrorCode::PurgeInflight))
+}
+
 /// A record to produce. Borrows everything.
 #[derive(Clone, Copy)]
 pub(crate) struct Outgoing<'a> {
@@ -168,7 +173,7 @@ impl Producer {
                 Ok(()) => return Ok(()),
                 Err((error, back)) => {
                     self.inner.poll(Duration::from_millis(5));
-                    if let Some(earlier) = self.inner.context().first_failure() {
+                    if let Some(earlier) = self.inner.context().first_failure().filter(|known| !is_purged(known)) {
                         return Err(TransactionError::of(earlier));
                     }
                     let patience = match &error {
@@ -194,7 +199,11 @@ impl Producer {
     pub fn flush(&self) -> Result<(), TransactionError> {
         let started = Instant::now();
         // The client sends nothing more of a transaction in which a record has failed; what waits is for the abort to purge.
-        while self.inner.in_flight_count() > 0 && self.inner.context().first_failure().is_none() {
+        let is_told = || match self.inner.context().first_failure() {
+            Some(known) => !is_purged(&known) || started.elapsed() > REPORT_FOLLOWS,
+            None => false,
+        };
+        while self.inner.in_flight_count() > 0 && !is_told() {
             if started.elapsed() > self.timeout {
                 return Err(TransactionError::Refused(KafkaError::Flush(RDKafkaErrorCode::OperationTimedOut)));
             }
@@ -331,7 +340,7 @@ struct Reports(Mutex<Reported>);
 
 #[derive(Default)]
 struct Reported {
-    /// The first record that it did not take.
+    /// The first record that it did not take; one that was thrown out behind another counts only until that one is reported.
     failed: Option<KafkaError>,
     /// Where it put the others.
     places: BTreeSet<(String, i32)>,
@@ -367,7 +376,11 @@ impl ProducerContext for Reports {
     fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
         let mut reported = self.reported();
         match result {
-            Err((error, _)) => drop(reported.failed.get_or_insert_with(|| error.clone())),
+            Err((error, _)) => {
+                if reported.failed.as_ref().is_none_or(is_purged) {
+                    reported.failed = Some(error.clone());
+                }
+            }
             Ok(message) => {
                 let (topic, partition) = (message.topic(), message.partition());
                 if !reported.places.iter().any(|place| place.1 == partition && place.0 == topic) {
