@@ -46,6 +46,23 @@ pub(crate) fn told(error: &anyhow::Error) -> String {
     said
 }
 
+/// `30,000 applications`.
+pub(crate) fn counted(count: u64, what: &str) -> String {
+    let digits = count.to_string();
+    let mut grouped = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    match what {
+        "" => grouped,
+        _ if count == 1 => format!("{grouped} {what}"),
+        _ => format!("{grouped} {what}s"),
+    }
+}
+
 /// Prints on standard output.
 pub(crate) fn out(text: Arguments<'_>) {
     // In one piece: a line is not cut between two writes.
@@ -102,9 +119,17 @@ fn take(written: io::Result<()>) {
 
 #[cfg(test)]
 mod tests {
-    use super::told;
+    use super::{counted, told};
     use anyhow::Context;
     use local::LocalError;
+
+    #[test]
+    fn numbers_read_well() {
+        for (count, wanted) in [(0, "0"), (999, "999"), (1000, "1,000"), (53_308, "53,308"), (1_234_567, "1,234,567")] {
+            assert_eq!(counted(count, ""), wanted);
+        }
+        assert_eq!((counted(1, "letter"), counted(2, "letter")), ("1 letter".to_owned(), "2 letters".to_owned()));
+    }
 
     #[test]
     fn what_stands_behind_an_error_is_said_once() {

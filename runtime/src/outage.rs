@@ -9,6 +9,9 @@ use std::time::{Duration, Instant};
 /// Kafka's brokers.
 pub static KAFKA: Outage =
     Outage::new("kafka", "workers and the door wait, and go on by themselves", Duration::from_secs(12));
+/// One broker of several.
+pub(crate) static BROKERS: Outage =
+    Outage::new("kafka broker", "workers go on where others lead its partitions", Duration::from_secs(12));
 /// PostgreSQL.
 pub static DATABASE: Outage =
     Outage::new("postgres", "decisions go on; audit-sink, audit-signer, notifier and read-api wait", Duration::ZERO);
@@ -106,17 +109,57 @@ impl Outage {
     }
 }
 
-/// A warning, unless the server that it follows from is away already: then a line for whoever looks closely.
+/// When a place of the program last warned.
+#[derive(Debug)]
+pub struct Said(Mutex<Option<Instant>>);
+
+impl Said {
+    /// Nothing was said yet.
+    pub const fn new() -> Self {
+        Self(Mutex::new(None))
+    }
+
+    /// Whether a warning is due again, which is then taken for said.
+    pub fn is_due(&self) -> bool {
+        self.is_due_at(Instant::now())
+    }
+
+    fn is_due_at(&self, now: Instant) -> bool {
+        let mut said = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_due = said.is_none_or(|said| now.duration_since(said) >= TOLD_EVERY);
+        if is_due {
+            *said = Some(now);
+        }
+        is_due
+    }
+}
+
+impl Default for Said {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// A warning. While the server that it probably follows from is away, each place of the program warns once a minute, and otherwise has a line
+/// for whoever looks closely: it may have another reason, and nothing is silent for as long as an outage lasts.
 #[macro_export]
 macro_rules! warn_unless_away {
-    ($outage:expr, $($line:tt)*) => {
-        if $outage.lasts() { ::tracing::debug!($($line)*) } else { ::tracing::warn!($($line)*) }
-    };
+    ($outage:expr, $($line:tt)*) => {{
+        static SAID: $crate::outage::Said = $crate::outage::Said::new();
+        if $outage.lasts() && !SAID.is_due() { ::tracing::debug!($($line)*) } else { ::tracing::warn!($($line)*) }
+    }};
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_place_of_the_program_is_never_silent_for_longer_than_a_minute() {
+        let (said, start) = (Said::new(), Instant::now());
+        let due: Vec<u64> = (0..200).filter(|s| said.is_due_at(start + Duration::from_secs(*s))).collect();
+        assert_eq!(due, [0, 60, 120, 180]);
+    }
 
     #[test]
     fn an_outage_is_a_line_at_its_begin_one_a_minute_and_one_at_its_end() {

@@ -1,6 +1,5 @@
 //! `batch`: sends a file through ingest, and says what was refused and what became of the rest; proposes a mapping.
 
-mod facts;
 mod paths;
 mod said;
 
@@ -101,9 +100,9 @@ fn propose(settings: &Settings, args: &InspectArgs) -> Result<i32> {
     paths::check(&[("FILE", Some(&args.file))], &[("--output", args.output.as_deref())])?;
     let today = clock::rfc3339(clock::now());
     let today = today.get(..10).unwrap_or_default();
-    let (published, facts) = (settings.attributes()?.get(), facts::read_by_models(&settings.scorer.models_dir)?);
+    let published = settings.attributes()?.get();
     let (tenant, products, attributes) = (&args.tenant, &settings.ingest.products, &published.attributes);
-    let known = inspect::Known { tenant, products, attributes, facts: &facts, today };
+    let known = inspect::Known { tenant, products, attributes, today };
     let inspect::Proposed { text, decisions } = inspect::propose(&args.file, &known)?;
     match &args.output {
         None => print!("{text}"),

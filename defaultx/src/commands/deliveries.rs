@@ -2,6 +2,7 @@
 
 use crate::cli::{DeliveriesCommand, ListArgs, PlaceArgs, ResendArgs, WhoArgs};
 use crate::place::{Needs, settle};
+use crate::say::counted;
 use crate::settings::Settings;
 use crate::terminal;
 use anyhow::{Result, bail};
@@ -175,7 +176,7 @@ async fn endpoints(client: &Client, settings: &Settings, json: bool) -> Result<i
     }
     let disabled = found.iter().filter(|standing| standing.endpoint == EndpointState::Disabled).count();
     if !json {
-        println!("{} subscriptions, {disabled} disabled", found.len());
+        println!("{}, {disabled} disabled", counted(found.len() as u64, "subscription"));
     }
     if config.subscriptions.is_empty() {
         let known = listing::subscriptions(client).await?;

@@ -106,7 +106,7 @@ fn config(mut settings: Settings, place: &PlaceArgs, origins: &Origins, command:
             place::fill_in(&mut settings, &place.stack)?;
             let faults = judge::faults(&settings);
             faults.iter().for_each(|fault| println!("{}", terminal::lines(fault)));
-            println!("{} faults", faults.len());
+            println!("{}", say::counted(faults.len() as u64, "fault"));
             return Ok(i32::from(!faults.is_empty()));
         }
         ConfigCommand::Page => print!("{}", page()),

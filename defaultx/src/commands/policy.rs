@@ -3,8 +3,8 @@
 use crate::activations::standing;
 use crate::cli::{PlaceArgs, PolicyCommand};
 use crate::commands::in_force::{Request, Version, put_in_force};
-use crate::demo::risk::counted;
 use crate::place::{Needs, settle};
+use crate::say::counted;
 use crate::settings::Settings;
 use crate::terminal;
 use anyhow::{Context, Result, anyhow, bail};

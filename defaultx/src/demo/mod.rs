@@ -21,6 +21,7 @@ pub mod stage;
 pub mod summary;
 
 use crate::cli::DemoArgs;
+use crate::say::counted;
 use crate::settings::Settings;
 use anyhow::{Result, anyhow, bail};
 use ledger::Ledger;
@@ -108,7 +109,7 @@ async fn stream(stage: &Stage, plan: Arc<Plan>) -> Result<Streamed> {
     let sender = kafka.of(Principal::Sender.name());
     let publisher = Arc::new(Publisher::new(&sender, kafka.topic(Topic::LoanApplications.base_name()))?);
     let total = plan.shots().count() as u64;
-    phase(&format!("publishing {} records", risk::counted(total, "")));
+    phase(&format!("publishing {} records", counted(total, "")));
     let show = Show::start(publisher.acks(), live.seen().clone(), total);
 
     let started = Instant::now();

@@ -1,6 +1,7 @@
 //! PURE. What a risk officer asks of a run: by product, how many were approved, referred and declined, how risky each band is,
 //! and why.
 
+use crate::say::counted;
 use domain::Outcome;
 use schemas::decision::Decision;
 use std::collections::BTreeMap;
@@ -91,23 +92,6 @@ fn top<K: Ord>(counts: &BTreeMap<K, u64>) -> impl Iterator<Item = (&K, &u64)> {
     sorted.into_iter().take(TOP)
 }
 
-/// `30,000 applications`.
-pub fn counted(count: u64, what: &str) -> String {
-    let digits = count.to_string();
-    let mut grouped = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    match what {
-        "" => grouped,
-        _ if count == 1 => format!("{grouped} {what}"),
-        _ => format!("{grouped} {what}s"),
-    }
-}
-
 fn percent(part: u64, whole: u64) -> String {
     percent_of(if whole == 0 { 0.0 } else { part as f64 / whole as f64 })
 }
@@ -122,11 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_read_well() {
-        for (count, wanted) in [(0, "0"), (999, "999"), (1000, "1,000"), (53_308, "53,308"), (1_234_567, "1,234,567")] {
-            assert_eq!(counted(count, ""), wanted);
-        }
-        assert_eq!((counted(1, "letter"), counted(2, "letter")), ("1 letter".to_owned(), "2 letters".to_owned()));
+    fn shares_read_well() {
         assert_eq!((percent(1, 8), percent(1, 0)), ("12.5 %".to_owned(), "0.0 %".to_owned()));
     }
 }

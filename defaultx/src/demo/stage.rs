@@ -193,8 +193,9 @@ impl Stage {
         println!("DOOR={door}\nAPI={api}\nBROKER={}", self.settings.kafka.bootstrap);
         println!("TO_SEND={sending}\nTO_READ={reading}\n");
         println!("to send a file  {}", self.command("batch FILE --mapping MAPPING"));
+        println!("to see          {}", self.command("in-force"));
         println!("to route        {}", self.command("route activate NAME@VERSION --by YOU"));
-        println!("to change    {}", self.command("policy activate FILE --by YOU"));
+        println!("to change       {}", self.command("policy activate FILE --by YOU"));
         println!("\nCtrl-C stops everything.");
         self.stop().cancelled().await;
         Ok(())

@@ -1,7 +1,8 @@
 //! What the demonstration says at its end: a file for machines, a page for people. Counts nothing itself.
 
 use super::ledger::{Ledger, Truth};
-use super::risk::{counted, percent_of};
+use super::risk::percent_of;
+use crate::say::counted;
 use anyhow::{Context, Result};
 use domain::{Outcome, ReplyStatus};
 use serde::Serialize;

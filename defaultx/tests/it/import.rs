@@ -93,15 +93,21 @@ fn sample_has_id(sample: &Path) -> bool {
     table(&std::fs::read(sample).unwrap()).0[0] == "id"
 }
 
-#[test]
-fn covers_are_counted_on_the_sample() {
-    let dir = tempfile::tempdir().unwrap();
-    let sample = sample_of_export("xgboost", dir.path());
-    let (graph, out) = (graphs().join("xgboost.onnx"), dir.path().join("models"));
+/// The package of an export of XGBoost, still to be filled in.
+fn imported_xgboost(dir: &Path) -> PathBuf {
+    let sample = sample_of_export("xgboost", dir);
+    let (graph, out) = (graphs().join("xgboost.onnx"), dir.join("models"));
     let arguments = ["--label", "default", "--without", "id", "--product", "credit_card", "--out", words(&out)];
     let imported = model(&[&["import", words(&graph), "--sample", words(&sample)][..], &arguments[..]].concat());
     assert!(imported.status.success(), "{}", said(&imported.stderr));
-    let reference = std::fs::read(out.join("xgboost/1.0.0/reference.json")).unwrap();
+    out.join("xgboost/1.0.0")
+}
+
+#[test]
+fn covers_are_counted_on_the_sample() {
+    let dir = tempfile::tempdir().unwrap();
+    let package = imported_xgboost(dir.path());
+    let reference = std::fs::read(package.join("reference.json")).unwrap();
     let reference: Value = serde_json::from_slice(&reference).unwrap();
     assert_eq!(reference["rows"], 40);
     for tree in reference["covers"].as_array().unwrap() {
@@ -202,12 +208,7 @@ fn what_cannot_be_imported_says_what_would_help() {
 #[test]
 fn a_feature_may_be_read_elsewhere_once_the_golden_file_is_written_anew() {
     let dir = tempfile::tempdir().unwrap();
-    let sample = sample_of_export("xgboost", dir.path());
-    let (graph, out) = (graphs().join("xgboost.onnx"), dir.path().join("models"));
-    let arguments = ["--label", "default", "--without", "id", "--product", "credit_card", "--out", words(&out)];
-    let imported = model(&[&["import", words(&graph), "--sample", words(&sample)][..], &arguments[..]].concat());
-    assert!(imported.status.success(), "{}", said(&imported.stderr));
-    let package = out.join("xgboost/1.0.0");
+    let package = imported_xgboost(dir.path());
     let file = package.join("manifest.toml");
     let manifest = std::fs::read_to_string(&file).unwrap().replace("FILL_IN", "income_insufficient");
     let pointers: Vec<&str> =

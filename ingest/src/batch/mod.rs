@@ -37,6 +37,7 @@ use twins::Twins;
 
 /// Bytes of records after which a group is written, however few rows it has.
 const GROUP_BYTES: usize = 8 << 20;
+
 /// Publishes a file. Blocks until Kafka has all of it. `set_aside` gives the rows of the file that have a dead letter already,
 /// as [`row_of`] tells them; it is asked once for each name
 /// that the file may have had, when the first row is refused and no earlier run of the file can write any more. `told` hears of each

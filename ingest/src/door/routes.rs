@@ -24,6 +24,8 @@ use axum::routing::{get, post};
 use chrono::DateTime;
 use domain::{ApplicationId, Channel, Digest};
 use runtime::clock;
+use runtime::outage::KAFKA;
+use runtime::warn_unless_away;
 use schemas::application::{WITHDRAWN, Withdrawal};
 use schemas::envelope::{JSON, header as ce};
 use serde::Deserialize;
@@ -252,7 +254,7 @@ impl Door {
             key.into_iter().for_each(Kept::free);
         }
         written.map_err(|error| {
-            tracing::warn!(%error, "request not published");
+            warn_unless_away!(KAFKA, %error, "request not published");
             let title = match error {
                 Unpublished::Nothing(_) => "Kafka does not have it; send it again",
                 Unpublished::Unknown(_) => "Kafka may have it; send the same again",

@@ -192,14 +192,8 @@ fn a_proposal_is_a_mapping() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("loans.csv");
     let config = Config::default();
-    let (attributes, facts) = (domain::ProductAttributes::default(), Default::default());
-    let known = Known {
-        tenant: "demo",
-        products: &config.products,
-        attributes: &attributes,
-        facts: &facts,
-        today: "2026-11-30",
-    };
+    let attributes = domain::ProductAttributes::default();
+    let known = Known { tenant: "demo", products: &config.products, attributes: &attributes, today: "2026-11-30" };
     let rows = |cells: [&str; 2]| (0..8).map(|row| format!("{}\n", cells[row % 2])).collect::<String>();
     let proposed = |header: &str, cells: [&str; 2]| {
         std::fs::write(&file, format!("{header}\n{}", rows(cells))).unwrap();

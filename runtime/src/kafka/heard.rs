@@ -1,6 +1,6 @@
 //! What clients tell of themselves, in one place: that no broker is reached is an outage, which is told once and not by each of them.
 
-use crate::outage::KAFKA;
+use crate::outage::{BROKERS, KAFKA};
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::ProducerContext;
@@ -20,7 +20,8 @@ pub(crate) fn error(worker: &str, error: &KafkaError, reason: &str) {
         // An answer to a poll.
         Some(RDKafkaErrorCode::PartitionEOF) => {}
         _ if is_broken_off(reason) => tracing::debug!(worker, %error, reason, "kafka client"),
-        Some(code) if is_of_the_way(code) => KAFKA.failed(CLUSTER, reason),
+        Some(RDKafkaErrorCode::AllBrokersDown) => KAFKA.failed(CLUSTER, reason),
+        Some(code) if is_of_the_way(code) => broker_failed(reason),
         _ => tracing::warn!(worker, %error, reason, "kafka client"),
     }
 }
@@ -37,7 +38,7 @@ pub(crate) fn late_error(told: &KafkaError, reason: &str) {
 pub(crate) fn line(worker: &str, level: RDKafkaLogLevel, fac: &str, message: &str) {
     use RDKafkaLogLevel as Level;
     if fac == CONNECTION_FAILED && !is_broken_off(message) {
-        return KAFKA.failed(CLUSTER, message);
+        return broker_failed(message);
     }
     match level {
         _ if fac == CONNECTION_FAILED => tracing::debug!(worker, fac, message, "kafka client"),
@@ -48,6 +49,22 @@ pub(crate) fn line(worker: &str, level: RDKafkaLogLevel, fac: &str, message: &st
         Level::Notice | Level::Info => tracing::info!(worker, fac, message, "kafka client"),
         Level::Debug => tracing::debug!(worker, fac, message, "kafka client"),
     }
+}
+
+/// One broker was not reached. Others may be: of a cluster nothing follows from that, and in an outage of all it is no news.
+fn broker_failed(reason: &str) {
+    match KAFKA.lasts() {
+        true => tracing::debug!(reason, "kafka client"),
+        false => BROKERS.failed(broker_of(reason), reason),
+    }
+}
+
+/// Host and port of the broker that a line of a client, or a name in its statistics, is about: `[thrd:…]: ssl://HOST:PORT/ID: …`.
+fn broker_of(text: &str) -> &str {
+    let text = text.split_once("]: ").filter(|(thread, _)| thread.starts_with("[thrd:")).map_or(text, |(_, rest)| rest);
+    let name = text.split(": ").next().unwrap_or_default();
+    let name = name.split_once("://").map_or(name, |(_, name)| name);
+    name.split('/').next().unwrap_or_default()
 }
 
 /// A connection that ended while a client introduced itself, as at the close of either side: it says nothing of its login.
@@ -66,7 +83,11 @@ pub(crate) struct Reach(AtomicU32);
 
 impl Reach {
     pub(crate) fn tell(&self, statistics: &Statistics) {
-        self.note(statistics.brokers.values().any(|broker| broker.state == "UP"));
+        let up = statistics.brokers.values().filter(|broker| broker.state == "UP");
+        up.clone()
+            .flat_map(|broker| [broker_of(&broker.name), &broker.nodename])
+            .for_each(|place| BROKERS.works(place));
+        self.note(up.count() > 0);
     }
 
     /// No broker has been up for a while, as far as the clients know.
@@ -122,6 +143,32 @@ mod tests {
         };
         assert!(!after(&[true]) && !after(&[false]), "one may fall between two connections");
         assert!(after(&[false]) && after(&[false]) && !after(&[true]) && !after(&[false]));
+    }
+
+    #[test]
+    fn a_line_names_its_broker_however_it_is_reached() {
+        let rows = [
+            (
+                "[thrd:sasl_ssl://kafka-1:9092/1]: sasl_ssl://kafka-1:9092/1: Connect to ipv4#10.0.0.1:9092 failed",
+                "kafka-1:9092",
+            ),
+            ("127.0.0.1:9092/bootstrap: Connect to ipv4#127.0.0.1:9092 failed: Connection refused", "127.0.0.1:9092"),
+            ("ssl://[::1]:9093/2", "[::1]:9093"),
+            ("GroupCoordinator: 127.0.0.1:9092: Disconnected", "GroupCoordinator"),
+            ("", ""),
+        ];
+        for (line, broker) in rows {
+            assert_eq!(broker_of(line), broker, "{line}");
+        }
+    }
+
+    /// One of several brokers that is away is told, and silences nothing that workers say.
+    #[test]
+    fn one_broker_that_is_away_is_no_outage_of_the_cluster() {
+        let reason = "ssl://one-of-three:9092/1: Connect to ipv4#10.9.9.9:9092 failed: Connection refused";
+        line("w", RDKafkaLogLevel::Error, CONNECTION_FAILED, reason);
+        error("w", &KafkaError::Global(RDKafkaErrorCode::BrokerTransportFailure), reason);
+        assert!(BROKERS.lasts() && !KAFKA.lasts());
     }
 
     #[test]

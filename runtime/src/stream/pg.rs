@@ -17,6 +17,7 @@ use crate::pg::offsets::{self, Place, Stand};
 use crate::pg::{DatabaseConfig, connect};
 use crate::service::ServiceContext;
 use crate::task::{self, SpawnError, WorkerHandle};
+use crate::warn_unless_away;
 use crate::{clock, health};
 pub use error::PgError;
 pub use places::{PgGroup, open_gaps};
@@ -114,15 +115,8 @@ impl Shard {
                 Err(why) => {
                     self.meter.restarts.inc();
                     component.set_ready(false, format!("restarting: {why}"));
-                    let is_away = DATABASE.lasts() || KAFKA.lasts();
-                    match is_away {
-                        true => {
-                            tracing::debug!(worker = self.spec.worker, shard = self.shard, %why, "worker starts again")
-                        }
-                        false => {
-                            tracing::warn!(worker = self.spec.worker, shard = self.shard, %why, "worker starts again")
-                        }
-                    }
+                    let away = if DATABASE.lasts() { &DATABASE } else { &KAFKA };
+                    warn_unless_away!(away, worker = self.spec.worker, shard = self.shard, %why, "worker starts again");
                 }
             }
             if started.elapsed() > Duration::from_secs(30) {

@@ -2,7 +2,6 @@
 
 use crate::products::Products;
 use domain::ProductAttributes;
-use std::collections::{BTreeMap, BTreeSet};
 
 /// What a deployment knows beyond the file.
 #[derive(Debug, Clone)]
@@ -11,10 +10,8 @@ pub struct Known<'k> {
     pub tenant: &'k str,
     /// Products that are taken, each with its currencies.
     pub products: &'k Products,
-    /// What the models of each product read of `attributes`.
+    /// What the models of each product read.
     pub attributes: &'k ProductAttributes,
-    /// Of each product whose models are here: the places below `facts` of the first applicant that they read.
-    pub facts: &'k BTreeMap<String, BTreeSet<String>>,
     /// Today, `YYYY-MM-DD`.
     pub today: &'k str,
 }

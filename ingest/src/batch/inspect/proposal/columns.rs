@@ -1,12 +1,13 @@
 //! A column of a proposal: where it goes, as what, and what a person has to decide of it. Pure.
 
+use super::super::super::fault::is_within;
 use super::super::cells::{Numbers, Shape};
 use super::super::facts::Fact;
 use super::super::names::{Meaning, key};
 use super::super::toml_text::{line, quoted};
 use super::{Column, Proposal};
 use crate::attributes::nearest;
-use domain::ApplicationId;
+use domain::{ApplicationId, Attributes};
 use std::collections::BTreeSet;
 
 /// Where the facts of the first applicant stand.
@@ -126,22 +127,26 @@ impl Proposal<'_> {
         }
     }
 
-    /// Whether models of the product read a fact, where that is known.
+    /// What the models of the product read; none where that is not known.
+    fn read(&self) -> Option<(&str, &Attributes)> {
+        let product = self.product().unwrap_or_default();
+        let read = self.known.attributes.of(product, self.known.tenant).filter(|known| !known.is_open)?;
+        Some((product, read))
+    }
+
+    /// Whether models of the product read a fact.
     fn read_by_models(&self, pointer: &str) -> String {
-        let read = self.product().and_then(|product| Some((product, self.known.facts.get(product)?)));
-        match read {
-            Some((product, read)) if read.contains(pointer) => format!("# Models of {product} read it."),
-            Some((product, _)) => format!("# No model of {product} reads it; a policy may."),
-            None => String::new(),
+        let Some((product, read)) = self.read() else { return String::new() };
+        match read.each_elsewhere().any(|(place, _)| is_within(place, pointer) || is_within(pointer, place)) {
+            true => format!("# Models of {product} read it."),
+            false => format!("# No model of {product} reads it; a policy may."),
         }
     }
 
     /// What becomes of a column that is called as nothing here is.
     fn as_attribute(&self, name: &str) -> String {
         let unknown = "# DECIDE: a name that is not known here.";
-        let product = self.product().unwrap_or_default();
-        let known = self.known.attributes.of(product, self.known.tenant).filter(|known| !known.is_open);
-        let Some(known) = known else {
+        let Some((product, known)) = self.read() else {
             return format!("{unknown} As a free attribute it counts only where a model reads it under this key.");
         };
         let names = known.names();
